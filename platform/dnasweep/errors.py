@@ -1,0 +1,55 @@
+"""The one exception that a person is meant to read.
+
+Every room raises :class:`InputError` for what the person at the keyboard can mend: a missing file,
+an unknown species, a row with letters that are not DNA. The command line prints its message and
+leaves with exit code 2; anything else is a defect of the program and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Input that cannot be used as it is.
+
+    Parameters
+    ----------
+    reason
+        What is wrong, in one sentence without a full stop.
+    file
+        The file it stands in, where there is one.
+    row
+        The 1-based line or record in that file, the header counted as line 1.
+    remedy
+        What to do about it.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        file: str | Path | None = None,
+        row: int | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.reason = reason
+        self.file = None if file is None else str(file)
+        self.row = row
+        self.remedy = remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = "" if self.file is None else self.file
+        if self.row is not None:
+            where += f", row {self.row}" if where else f"row {self.row}"
+        text = f"{where}: {self.reason}" if where else self.reason
+        return f"{text}. {self.remedy}" if self.remedy else text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions cross process borders by pickle; keyword-only arguments need this.
+        return _rebuild, (self.reason, self.file, self.row, self.remedy)
+
+
+def _rebuild(reason: str, file: str | None, row: int | None, remedy: str | None) -> InputError:
+    return InputError(reason, file=file, row=row, remedy=remedy)
