@@ -1,0 +1,70 @@
+# `make` lists what there is. PYTHON=... chooses the interpreter the environment is made from,
+# ARGS=... is handed on: make sweep ARGS="--data promoters.csv --preset small".
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check
+STAMP := $(VENV)/.installed
+BENCHMARKS := tokenizing train sweep
+
+.PHONY: help setup sweep test test-all lint types format bench clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## Make .venv and install everything, at the versions of constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	@python='$(PYTHON)'; \
+	new_enough='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	if [ -z "$$python" ]; then \
+		for candidate in python3.11 python3.12 python3.13 python3; do \
+			if "$$candidate" -c "$$new_enough" >/dev/null 2>&1; then python=$$candidate; break; fi; \
+		done; \
+	fi; \
+	if [ -z "$$python" ] || ! "$$python" -c "$$new_enough" >/dev/null 2>&1; then \
+		echo "make: no Python 3.11 or newer$${python:+ at $$python}." \
+			"Install one, or name it: make setup PYTHON=/path/to/python3.11" >&2; \
+		exit 2; \
+	fi; \
+	echo "Making $(VENV) with $$("$$python" --version) and installing (the first time takes minutes)"; \
+	"$$python" -m venv $(VENV)
+	@# torch first and by its exact version, so that no other step can choose another build of it;
+	@# setuptools beside it, so that the build needs nothing outside the constraints.
+	@$(PIP) install --quiet -c constraints.txt \
+		"$$(grep '^pip==' constraints.txt)" \
+		"$$(grep '^setuptools==' constraints.txt)" \
+		"$$(grep '^torch==' constraints.txt)"
+	@$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $(STAMP)
+	@echo "Installed. Next: make sweep, make test, or: source $(VENV)/bin/activate"
+
+sweep: setup ## Run the main sweep on the built-in data (ARGS="--data my.csv ...")
+	@$(RUN) sweeps/tokenizer_grid.py $(ARGS)
+
+test: setup ## Run every test but the slow ones (ARGS="tests/unit -k masking")
+	@$(RUN) -m pytest -m "not slow" $(ARGS)
+
+test-all: setup ## Run every test
+	@$(RUN) -m pytest $(ARGS)
+
+lint: setup ## Check formatting and lint
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+
+types: setup ## Check types
+	@$(RUN) -m mypy
+
+format: setup ## Format, and mend what lint can mend
+	@$(RUN) -m ruff check --fix .
+	@$(RUN) -m ruff format .
+
+bench: setup ## Run the benchmarks: each prints a ratio (ARGS="--help" lists the sizes)
+	@for name in $(BENCHMARKS); do $(RUN) benchmarks/$$name.py $(ARGS); done
+
+clean: ## Remove .venv and caches; runs/ is yours and stays
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist platform/*.egg-info
