@@ -31,15 +31,17 @@ $(STAMP): pyproject.toml constraints.txt
 			"Install one, or name it: make setup PYTHON=/path/to/python3.11" >&2; \
 		exit 2; \
 	fi; \
-	echo "Making $(VENV) with $$("$$python" --version) and installing (the first time takes minutes)"; \
+	echo "Making $(VENV) with $$("$$python" --version)"; \
 	"$$python" -m venv $(VENV)
+	@echo "Installing torch (1 of 2)"
 	@# torch first and by its exact version, so that no other step can choose another build of it;
 	@# setuptools beside it, so that the build needs nothing outside the constraints.
-	@$(PIP) install --quiet -c constraints.txt \
+	@$(PIP) install -qq -c constraints.txt \
 		"$$(grep '^pip==' constraints.txt)" \
 		"$$(grep '^setuptools==' constraints.txt)" \
 		"$$(grep '^torch==' constraints.txt)"
-	@$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
+	@echo "Installing everything else (2 of 2; a few minutes)"
+	@$(PIP) install -qq -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $(STAMP)
 	@echo "Installed. Next: make sweep, make test, or: source $(VENV)/bin/activate"
 
