@@ -1,0 +1,78 @@
+"""Chromosome names: `chr1`, `1` and `NC_000001.11` are one chromosome."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_RANGES: dict[str, tuple[tuple[int, str], ...]] = {
+    "human": ((1, " ".join(map(str, range(1, 23))) + " X Y"), (12920, "MT")),
+    "mouse": ((67, " ".join(map(str, range(1, 20))) + " X Y"), (5089, "MT")),
+    "rat": ((5100, " ".join(map(str, range(1, 21))) + " X"), (24475, "Y"), (1665, "MT")),
+    "macaque": ((27893, " ".join(map(str, range(1, 21))) + " X Y"), (5943, "MT")),
+    "zebrafish": ((7112, " ".join(map(str, range(1, 26)))), (2333, "MT")),
+    "chicken": (
+        (6088, " ".join(map(str, range(1, 29)))),
+        (28739, "30 31"),
+        (6119, "32"),
+        (8465, "33 LGE64"),
+        (6126, "W Z"),
+        (40902, "MT"),
+    ),
+    "worm": ((3279, "I II III IV V X"), (1328, "MT")),
+    "fruit_fly": ((4353, "4 X"), (24511, "MT Y")),
+}
+"""RefSeq NC_ numbers: the first of a run, and the chromosomes of that run in order."""
+
+ACCESSIONS: dict[str, tuple[str, str]] = {
+    f"NC_{first + i:06d}": (species, name)
+    for species, runs in _RANGES.items()
+    for first, names in runs
+    for i, name in enumerate(names.split())
+} | {
+    "NT_033779": ("fruit_fly", "2L"),
+    "NT_033778": ("fruit_fly", "2R"),
+    "NT_037436": ("fruit_fly", "3L"),
+    "NT_033777": ("fruit_fly", "3R"),
+}
+"""Species and chromosome by RefSeq accession without its version, for the assemblies EPDnew uses."""
+
+_ACCESSION = re.compile(r"(?:^|\|)(N[CT]_\d+)(\.\d+)?(?:\||$)")
+
+
+def species_of(accession: str) -> str:
+    """Return the species a RefSeq chromosome accession belongs to, "" where it is not known."""
+    match = _ACCESSION.search(accession)
+    return ACCESSIONS.get(match[1], ("", ""))[0] if match else ""
+
+
+def _plain(name: str) -> str:
+    match = _ACCESSION.search(name)
+    if match and match[1] in ACCESSIONS:
+        name = ACCESSIONS[match[1]][1]
+    name = re.sub(r"^chr(?:omosome)?_?", "", name, flags=re.IGNORECASE).upper()
+    return "MT" if name in ("M", "MT", "MITO", "MTDNA", "DMEL_MITOCHONDRION_GENOME") else name
+
+
+def match_chromosomes(names: Iterable[str], genome: Iterable[str]) -> dict[str, str]:
+    """Return the genome's name for every one of `names` it can be told for.
+
+    A name is taken as it stands where the genome has it; otherwise `chr`, case and RefSeq
+    accessions are looked through, unless two records of the genome would answer, or both sides
+    give versioned accessions that differ: then the assemblies differ.
+    """
+    records = list(genome)
+    found: dict[str, list[str]] = {}
+    for record in records:
+        found.setdefault(_plain(record), []).append(record)
+    matches = {}
+    for name in dict.fromkeys(names):
+        candidates = [name] if name in records else found.get(_plain(name), [])
+        if len(candidates) == 1 and not _versions_differ(name, candidates[0]):
+            matches[name] = candidates[0]
+    return matches
+
+
+def _versions_differ(a: str, b: str) -> bool:
+    one, other = _ACCESSION.search(a), _ACCESSION.search(b)
+    return bool(one and other and one[2] and other[2] and one[2] != other[2])
