@@ -1,0 +1,41 @@
+"""Random numbers by counting: each is a hash of what it is for.
+
+A draw depends on (seed, epoch, stream, row, position) alone, never on which rows share a batch or
+how many workers there are. The hash is SplitMix64 (Steele, Lea and Flood 2014), one generator a row
+and its state advanced to the position, so whole arrays are drawn at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_WORD = 2**64 - 1
+
+
+def _mix(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
+def uniform(
+    seed: int, epoch: int, stream: int, rows: ArrayLike, positions: ArrayLike
+) -> NDArray[np.float64]:
+    """Draw from [0, 1).
+
+    Parameters
+    ----------
+    seed, epoch, stream
+        Any integers; a stream separates the uses of one (row, position).
+    rows, positions
+        Integer arrays that broadcast against each other; the result has their common shape.
+    """
+    state = np.zeros(1, np.uint64)
+    for part in (seed, epoch, stream):
+        state = _mix(state + np.array([part & _WORD], np.uint64) * _STEP + _STEP)
+    row_state = _mix(_mix(np.asarray(rows, np.int64).astype(np.uint64) * _STEP + state) + _STEP)
+    counter = np.asarray(positions, np.int64).astype(np.uint64) + np.uint64(1)
+    bits = _mix(row_state + counter * _STEP)
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
