@@ -1,0 +1,225 @@
+"""One optimizer step, and what is carried from one to the next.
+
+A global batch is cut into micro-batches, which the workers share out; gradients are summed over
+all of them and divided by the global weight, so one worker and several take the same steps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from dnasweep.config import TrainingConfig, content_key
+from dnasweep.model.guard import Guard
+from dnasweep.model.mesh import Mesh, Precision, autocast
+from dnasweep.model.rows import Batch, Task
+from dnasweep.model.schedule import Schedule
+from dnasweep.model.state import Evaluation, Progress, load_state, pack, save_state, unpack
+
+
+def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
+    """Return fused AdamW that decays matrices only."""
+    settings = config.optimizer
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return torch.optim.AdamW(
+        [
+            {
+                "params": [p for p in parameters if p.ndim >= 2],
+                "weight_decay": settings.weight_decay,
+            },
+            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        ],
+        lr=settings.learning_rate,
+        betas=(settings.beta1, settings.beta2),
+        eps=settings.epsilon,
+        fused=True,
+    )
+
+
+def seed_dropout(seed: int, step: int, micro_batch: int) -> None:
+    """Seed torch for one micro-batch, the same whichever worker takes it."""
+    words = np.random.SeedSequence([seed, step, micro_batch]).generate_state(2)
+    torch.manual_seed(int(words[0]) << 32 | int(words[1]))
+
+
+class _Objective(nn.Module):
+    """Model and loss as one module, so that DDP sees one forward pass."""
+
+    def __init__(self, task: Task, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self._loss = task.loss
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        return self._loss(self.model, batch)
+
+
+class Loop:
+    """One training under way: its model, optimizer, progress and best weights so far."""
+
+    def __init__(
+        self, task: Task, model: Any, config: TrainingConfig, mesh: Mesh, precision: Precision
+    ) -> None:
+        self.task, self.config, self.mesh, self.precision = task, config, mesh, precision
+        self.model = model.to(mesh.device)
+        self.schedule = Schedule(config=config, lengths=task.lengths, bases=task.bases)
+        self.optimizer = make_optimizer(model, config)
+        self.guard = Guard(uniform_loss=task.uniform_loss, total_steps=self.schedule.total_steps)
+        self.progress = Progress(fingerprint=self._fingerprint())
+        # What to fall back on when the training diverges before its first evaluation.
+        self.best = self._weights()
+        self.probabilities: Tensor | None = None
+        self.objective: nn.Module = _Objective(task, model)
+        if mesh.world_size > 1:
+            self.objective = DistributedDataParallel(self.objective, broadcast_buffers=False)
+        self._pending: list[tuple[Tensor, Tensor]] = []
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._next: tuple[int, Future[list[Batch]]] | None = None
+
+    def _fingerprint(self) -> str:
+        shape = {name: list(p.shape) for name, p in self.model.named_parameters()}
+        rows = [int(self.task.bases.sum()), len(self.task.train_rows)]
+        return content_key(self.task.name, self.config, shape, rows)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: p.detach().clone() for name, p in self.model.named_parameters()}
+
+    def _batches(self, step: int) -> list[Batch]:
+        """Make this worker's micro-batches of a step; a worker left without one takes a row."""
+        epoch = self.schedule.epoch(step)
+        parts = self.schedule.micro_batches(step)
+        mine = parts[self.mesh.rank :: self.mesh.world_size] or [parts[0][:1]]
+        return [
+            self.task.batch(self.task.train_rows[part], epoch).to(self.mesh.device)
+            for part in mine
+        ]
+
+    def _take(self, step: int) -> list[Batch]:
+        """Return the batches of `step` and have those of the next one made meanwhile."""
+        if self._next is not None and self._next[0] == step:
+            batches = self._next[1].result()
+        else:
+            batches = self._batches(step)
+        if self.mesh.device.type == "cuda" and step + 1 < self.schedule.total_steps:
+            self._next = (step + 1, self._pool.submit(self._batches, step + 1))
+        return batches
+
+    def train_step(self) -> None:
+        """Take one optimizer step; its loss and gradient norm wait in `_pending`."""
+        self.model.train()
+        step, mesh = self.progress.step, self.mesh
+        parts = self.schedule.micro_batches(step)
+        idle = mesh.rank >= len(parts)
+        batches = self._take(step)
+        self.optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros(2, device=mesh.device)
+        for i, batch in enumerate(batches):
+            more = i + 1 < len(batches)
+            ddp = self.objective if isinstance(self.objective, DistributedDataParallel) else None
+            with ddp.no_sync() if ddp and more else contextlib.nullcontext():
+                if self.config.dropout > 0:
+                    seed_dropout(self.config.seed, step, mesh.rank + i * mesh.world_size)
+                with autocast(mesh.device, self.precision):
+                    nats, weight = self.objective(batch)
+                if idle:
+                    nats, weight = nats * 0.0, weight * 0.0
+                nats.backward()
+                total += torch.stack([nats.detach(), weight])
+        mesh.all_reduce_sum_(total)
+        weight = total[1].clamp(min=torch.finfo(torch.float32).tiny)
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        # DDP has taken the mean over the workers of sums over rows.
+        scale = torch.where(total[1] > 0, mesh.world_size / weight, 0.0)
+        norm = torch.nn.utils.get_total_norm(gradients) * scale
+        clip = (self.config.optimizer.clip / (norm + 1e-6)).clamp(max=1.0)
+        torch._foreach_mul_(gradients, scale * clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.learning_rate(step)
+        self.optimizer.step()
+        self._pending.append((total, norm))
+        rows = np.concatenate(parts)
+        self.progress.bases_seen += float(self.task.bases[rows].sum())
+        self.progress.step += 1
+
+    def look(self) -> tuple[float, str | None]:
+        """Take in the losses of the steps since the last look; return the last and any trouble."""
+        totals = torch.stack([torch.cat([t, n[None]]) for t, n in self._pending]).tolist()
+        self._pending.clear()
+        loss = 0.0
+        for nats, weight, norm in totals:
+            loss = nats / weight if weight else nats
+            if reason := self.guard.diverged(loss, norm):
+                return loss, reason
+            self.progress.nats += nats
+            self.progress.weight += weight
+        return loss, None
+
+    def record(self, metrics: dict[str, float], device_seconds: float) -> Evaluation:
+        """Append and return an evaluation, and keep the weights where it is the best."""
+        progress = self.progress
+        evaluation = Evaluation(
+            step=progress.step,
+            epoch=progress.step / self.schedule.steps_per_epoch,
+            bases_seen=progress.bases_seen,
+            metrics=metrics,
+            device_seconds=device_seconds,
+            peak_memory_bytes=self.mesh.peak_memory_bytes(),
+            learning_rate=self.schedule.learning_rate(max(progress.step - 1, 0)),
+            train_loss=progress.nats / progress.weight if progress.weight else 0.0,
+        )
+        progress.evaluations.append(evaluation)
+        progress.nats = progress.weight = 0.0
+        return evaluation
+
+    def keep_if_best(self) -> None:
+        """Keep the weights of the last evaluation where it is better than all before."""
+        name, way = self.task.selection
+        progress = self.progress
+        sign = 1 if way == "max" else -1
+        now = progress.evaluations[-1].metrics[name] * sign
+        before = None if progress.best is None else progress.evaluations[progress.best]
+        if before is not None and now <= before.metrics[name] * sign:
+            return
+        progress.best = len(progress.evaluations) - 1
+        self.best = self._weights()
+        if self.task.probabilities is not None:
+            self.probabilities = torch.from_numpy(self.task.probabilities)
+
+    def save(self, directory: Path) -> None:
+        """Write the state; rank 0 does."""
+        if self.mesh.rank == 0:
+            self.progress.guard = self.guard.memory()
+            save_state(
+                directory,
+                self.progress,
+                pack(self.model, self.optimizer, self.best, self.probabilities),
+            )
+
+    def resume(self, directory: Path) -> None:
+        """Go on from the newest state in `directory`, where there is one."""
+        found = load_state(directory, self.progress.fingerprint)
+        if found is not None:
+            self.progress, tensors = found
+            self.best, self.probabilities = unpack(tensors, self.model, self.optimizer)
+            self.guard.recall(self.progress.guard)
+        # Nobody writes before everybody has read.
+        self.mesh.barrier()
+
+    def restore_best(self) -> None:
+        """Put the best weights into the model, and leave it in evaluation mode."""
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(self.best[name])
+        self.optimizer.zero_grad(set_to_none=True)
+        self.model.eval()
+
+    def close(self) -> None:
+        """Stop the thread that makes batches."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

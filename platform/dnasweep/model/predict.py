@@ -1,0 +1,105 @@
+"""Class probabilities of sequences, in the order given, whatever the batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import RobertaForSequenceClassification
+
+from dnasweep.errors import InputError
+from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.checkpoint import load_classifier
+from dnasweep.model.forward import class_logits
+from dnasweep.model.mesh import Precision, autocast, best_device
+
+
+def predict_probabilities(
+    model: RobertaForSequenceClassification | str | Path,
+    tokenizer: DnaTokenizer | None,
+    sequences: Sequence[str],
+    *,
+    batch_size: int = 64,
+    device: torch.device | str | None = None,
+    dtype: Precision = "auto",
+) -> np.ndarray:
+    """Return softmax probabilities, (sequences, classes), float64.
+
+    Sequences are sorted by token count, so that hardly anything is padded, and put back. The
+    result depends on the batch size and on the other sequences by rounding alone (about 1e-6 in
+    fp32).
+
+    Parameters
+    ----------
+    model
+        A classifier, or the directory of one. A model given is moved to the device and back.
+    tokenizer
+        The model's; None loads the one in the model directory.
+    sequences
+        DNA, one string a sequence.
+    batch_size
+        Sequences a forward pass.
+    device
+        Default: the GPU where there is one.
+    dtype
+        Arithmetic; `auto` is bf16 on GPUs that have it.
+
+    Raises
+    ------
+    InputError
+        When a sequence has more tokens than the model has positions (row counted from 1), or the
+        directory is no checkpoint.
+    """
+    if not isinstance(model, RobertaForSequenceClassification):
+        tokenizer = DnaTokenizer.load(Path(model)) if tokenizer is None else tokenizer
+        model = load_classifier(model)
+    if tokenizer is None:
+        raise ValueError("a model without its directory needs its tokenizer")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}, use at least 1")
+    place = best_device() if device is None else torch.device(device)
+    home, training = model.device, model.training
+    probabilities = np.zeros((len(sequences), int(model.config.num_labels or 2)))
+    if len(sequences) == 0:
+        return probabilities
+    encoded = tokenizer.encode(list(sequences))
+    lengths = np.diff(encoded.offsets)
+    capacity = int(model.config.max_position_embeddings) - tokenizer.pad_id - 1
+    if lengths.max() > capacity:
+        row = int(np.argmax(lengths > capacity))
+        raise InputError(
+            f"the sequence has {lengths[row]} tokens and the model holds {capacity}",
+            row=row + 1,
+            remedy="Shorten the sequence, or use a model trained on longer ones.",
+        )
+    nn.Module.to(model, place).eval()
+    order = np.argsort(lengths, kind="stable")
+    try:
+        with torch.inference_mode(), autocast(place, dtype):
+            for i in range(0, len(order), batch_size):
+                rows = order[i : i + batch_size]
+                ids, attention = _pad(
+                    encoded.ids, encoded.offsets, lengths, rows, tokenizer.pad_id
+                )
+                logits = class_logits(
+                    model, ids.to(place), None if attention is None else attention.to(place)
+                )
+                probabilities[rows] = logits.double().softmax(-1).cpu().numpy()
+    finally:
+        nn.Module.to(model, home).train(training)
+    return probabilities
+
+
+def _pad(
+    flat: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, rows: np.ndarray, pad_id: int
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return padded ids (rows, tokens) and, where anything is padded, which tokens are real."""
+    width = int(lengths[rows].max())
+    columns = np.arange(width)
+    real = columns < lengths[rows][:, None]
+    source = np.minimum(offsets[rows][:, None] + columns, len(flat) - 1)
+    ids = np.where(real, flat[source], pad_id).astype(np.int64)
+    return torch.from_numpy(ids), None if real.all() else torch.from_numpy(real)

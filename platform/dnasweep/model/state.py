@@ -1,0 +1,162 @@
+"""The state of a training in progress, on disk: everything the next step depends on.
+
+One directory a state, `step-00000123/`, with `tensors.safetensors` and `state.json`. It is written
+under another name and renamed, so that a state is there whole or not at all; older ones are then
+removed. Data order, masks and dropout are functions of the seed and the step, so the step is all
+that has to be kept of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from dnasweep.errors import InputError
+
+TENSORS_FILE = "tensors.safetensors"
+STATE_FILE = "state.json"
+_NAME = re.compile(r"step-\d{8}")
+
+
+class Evaluation(NamedTuple):
+    """What was known after one evaluation."""
+
+    step: int
+    """Optimizer steps done."""
+    epoch: float
+    """Passes over the training rows, by steps."""
+    bases_seen: float
+    """Bases of the rows trained on so far, over all workers."""
+    metrics: dict[str, float]
+    """Validation metrics by full name; always finite."""
+    device_seconds: float
+    """Seconds of training and evaluation so far, times the workers."""
+    peak_memory_bytes: int
+    """Most memory a worker has used so far."""
+    learning_rate: float
+    """Of the last step."""
+    train_loss: float
+    """Mean training loss since the evaluation before, in nats; always finite."""
+
+
+@dataclass
+class Progress:
+    """How far a training has come; JSON types only but for the evaluations."""
+
+    fingerprint: str
+    """Content key of what is trained on what and how."""
+    step: int = 0
+    bases_seen: float = 0.0
+    device_seconds: float = 0.0
+    nats: float = 0.0
+    """Training loss summed since the last evaluation."""
+    weight: float = 0.0
+    """What to divide it by."""
+    best: int | None = None
+    """Index of the best evaluation."""
+    outcome: str = ""
+    """Empty while the training goes on."""
+    reason: str = ""
+    guard: dict[str, Any] = field(default_factory=dict)
+    evaluations: list[Evaluation] = field(default_factory=list)
+
+
+def save_state(directory: Path, progress: Progress, tensors: dict[str, Tensor]) -> None:
+    """Write the state of `progress.step` and remove older ones."""
+    directory.mkdir(parents=True, exist_ok=True)
+    name = f"step-{progress.step:08d}"
+    aside = directory / f".{name}.{os.getpid()}"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    # safetensors refuses views; moments of tied weights and DDP buckets can be such.
+    save_file(
+        {key: value.detach().contiguous() for key, value in tensors.items()}, aside / TENSORS_FILE
+    )
+    fields = asdict(progress)
+    fields["evaluations"] = [e._asdict() for e in progress.evaluations]
+    (aside / STATE_FILE).write_text(json.dumps(fields), encoding="utf-8")
+    for file in aside.iterdir():
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+    target = directory / name
+    if target.exists():
+        # The same step again: a directory cannot be renamed onto one that is not empty.
+        target.rename(directory / f".{name}.{os.getpid()}.old")
+    aside.rename(target)
+    for other in directory.iterdir():
+        if other != target and _NAME.fullmatch(other.name.lstrip(".")[:13]):
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def load_state(directory: Path, fingerprint: str) -> tuple[Progress, dict[str, Tensor]] | None:
+    """Return the newest state in `directory`, tensors on the CPU, or None where there is none.
+
+    Raises
+    ------
+    InputError
+        When the state belongs to another training.
+    """
+    if not directory.is_dir():
+        return None
+    states = sorted(p for p in directory.iterdir() if _NAME.fullmatch(p.name))
+    if not states:
+        return None
+    newest = states[-1]
+    fields = json.loads((newest / STATE_FILE).read_text(encoding="utf-8"))
+    if fields["fingerprint"] != fingerprint:
+        raise InputError(
+            "the saved state belongs to another training",
+            file=newest,
+            remedy="Use another state directory, or remove this one to start afresh.",
+        )
+    fields["evaluations"] = [Evaluation(**e) for e in fields["evaluations"]]
+    return Progress(**fields), load_file(newest / TENSORS_FILE)
+
+
+def pack(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    best: dict[str, Tensor],
+    probabilities: Tensor | None,
+) -> dict[str, Tensor]:
+    """Return every tensor of a state under a flat name."""
+    tensors: dict[str, Tensor] = {f"model.{n}": p for n, p in model.named_parameters()}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
+    for parameter, moments in optimizer.state.items():
+        for key, value in moments.items():
+            tensors[f"optimizer.{key}.{names[parameter]}"] = value
+    tensors |= {f"best.{name}": value for name, value in best.items()}
+    if probabilities is not None:
+        tensors["probabilities"] = probabilities
+    return tensors
+
+
+def unpack(
+    tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Put a state's tensors back in place; return the best weights and probabilities."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[f"model.{name}"])
+            moments: dict[str, Tensor] = {}
+            for key in ("step", "exp_avg", "exp_avg_sq"):
+                value = tensors.get(f"optimizer.{key}.{name}")
+                if value is not None:
+                    moments[key] = value.clone().to(parameter.device)
+            if moments:
+                optimizer.state[parameter] = moments
+    best = {
+        name.removeprefix("best."): value
+        for name, value in tensors.items()
+        if name.startswith("best.")
+    }
+    return best, tensors.get("probabilities")
