@@ -65,7 +65,7 @@ format: setup ## Format, and mend what lint can mend
 	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
 
-bench: setup ## Run the benchmarks: each prints a ratio (ARGS="--help" lists the sizes)
+bench: setup ## Run the benchmarks, each prints a ratio (BENCHMARKS=sweep ARGS="--cells 6")
 	@for name in $(BENCHMARKS); do $(RUN) benchmarks/$$name.py $(ARGS); done
 
 clean: ## Remove .venv and caches; runs/ is yours and stays

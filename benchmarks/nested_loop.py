@@ -12,7 +12,6 @@ The table is CSV with the columns sequence, label, species and split (train, val
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import time
@@ -24,8 +23,8 @@ import numpy as np
 import pandas as pd
 import torch
 import tyro
+from loop_tokenizer import as_text, fit_tokenizer
 from sklearn.metrics import accuracy_score, matthews_corrcoef, roc_auc_score
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
     DataCollatorForLanguageModeling,
     PreTrainedTokenizerFast,
@@ -36,8 +35,6 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.utils import logging
-
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,55 +77,6 @@ class Cell:
     """Tokens that every sequence is padded to; 0: what the longest sequence needs."""
     seed: int = 0
     """Seed of everything."""
-
-
-def fit_tokenizer(name: str, sequences: list[str]) -> tuple[PreTrainedTokenizerFast, int]:
-    """Return the tokenizer and the k of its k-mers (0 for the others)."""
-    kind, _, number = name.partition("-")
-    k = int(number or 6) if kind == "kmer" else 0
-    if kind == "kmer":
-        words = ["".join(word) for word in itertools.product("ACGT", repeat=k)]
-        vocabulary = {word: i for i, word in enumerate([*SPECIAL, *words])}
-        tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    elif kind == "char":
-        vocabulary = {word: i for i, word in enumerate([*SPECIAL, *"ACGT"])}
-        tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
-    elif kind == "bpe":
-        tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
-        trainer = trainers.BpeTrainer(
-            vocab_size=int(number or 4096), special_tokens=SPECIAL, show_progress=False
-        )
-        tokenizer.train_from_iterator(sequences, trainer)
-    elif kind == "wordpiece":
-        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=10_000))
-        trainer = trainers.WordPieceTrainer(
-            vocab_size=int(number or 4096), special_tokens=SPECIAL, show_progress=False
-        )
-        tokenizer.train_from_iterator(sequences, trainer)
-    else:
-        raise SystemExit(f"tokenizer {name!r} is not known")
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        special_tokens=[(t, tokenizer.token_to_id(t)) for t in ("[CLS]", "[SEP]")],
-    )
-    wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
-    )
-    return wrapped, k
-
-
-def as_text(sequence: str, k: int) -> str:
-    """Return the sequence as the tokenizer wants it: k-mers set apart by spaces, or as it is."""
-    if not k:
-        return sequence
-    return " ".join(sequence[i : i + k] for i in range(0, len(sequence), k))
 
 
 class Sequences(torch.utils.data.Dataset):
@@ -243,9 +191,9 @@ def finetune(
         per_device_eval_batch_size=cell.batch_size,
         learning_rate=cell.learning_rate,
         eval_strategy="steps",
-        eval_steps=max(1, steps // cell.evaluations),
+        eval_steps=math.ceil(steps / cell.evaluations),
         save_strategy="steps",
-        save_steps=max(1, steps // cell.evaluations),
+        save_steps=math.ceil(steps / cell.evaluations),
         save_total_limit=1,
         load_best_model_at_end=True,
         metric_for_best_model="mcc",

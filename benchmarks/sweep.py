@@ -1,0 +1,220 @@
+"""The sweep against the nested loop of fresh processes: the same cells, data, model and budgets, one run.
+
+    python benchmarks/sweep.py                # the default sweep, every cell both ways
+    python benchmarks/sweep.py --cells 6      # time 6 cells of the loop and extrapolate, saying so
+
+Both sides start from one CSV file with given splits. Our side is `sweeps/tokenizer_grid.py` as a user
+would type it, on an empty storage; the other is `benchmarks/nested_loop.py`, one process a cell. The
+ratio of wall times comes with what both have read and reached, so that "the same work" can be checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tyro
+from dnasweep.cluster.options import SweepOptions
+from dnasweep.cluster.preparation import make_recipe, prepare_data
+from dnasweep.stages.outcome import find_outcome
+from dnasweep.stages.plan import Plan, cells_of, make_plan
+from dnasweep.stages.recipe import Cell, ClassifierSpec
+from dnasweep.storage import Storage
+from rich.console import Console
+from rich.table import Table
+
+HERE = Path(__file__).resolve().parent
+GRID = HERE.parent / "sweeps" / "tokenizer_grid.py"
+LOOP = HERE / "nested_loop.py"
+SCORE = "validation/mcc"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Race(SweepOptions):
+    """The sweep's own options; storage and tracking are fresh folders of the benchmark."""
+
+    cells: int | None = None
+    """Cells of the nested loop to time, spread over the grid; the rest is extrapolated. Default: all."""
+    report: Path | None = None
+    """JSON file for the numbers."""
+
+
+class Side(NamedTuple):
+    """What one way of doing a cell read and reached."""
+
+    bases: float
+    """Bases read in pretraining and fine-tuning."""
+    score: float
+    """Validation MCC of the evaluation kept."""
+
+
+def as_flags(options: SweepOptions) -> list[str]:
+    """Return the command line that says what differs from the defaults."""
+    flags: list[str] = []
+    for field in dataclasses.fields(SweepOptions):
+        value = getattr(options, field.name)
+        if value == field.default:
+            continue
+        flags.append("--" + field.name.replace("_", "-"))
+        if value is not True:
+            flags += [str(v) for v in value] if isinstance(value, tuple) else [str(value)]
+    return flags
+
+
+def run(script: Path, flags: list[str], log: Path) -> float:
+    """Run a script as a fresh process and return its wall time in seconds."""
+    started = time.perf_counter()
+    with log.open("w") as text:
+        done = subprocess.run(
+            [sys.executable, str(script), *flags],
+            stdout=text,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            check=False,
+        )
+    if done.returncode:
+        raise SystemExit(f"{script.name} failed:\n{log.read_text()[-3000:]}")
+    return time.perf_counter() - started
+
+
+def make_plan_of(options: SweepOptions, storage: Storage) -> Plan:
+    """Return the cells and stages that the sweep of these options has."""
+    recipe = make_recipe(prepare_data(storage, options), options, target=options.target)
+    axes = {
+        "tokenizer": options.tokenizers,
+        "species_set": options.species_sets,
+        "learning_rate": options.learning_rates,
+        "seed": options.seeds,
+    }
+    return make_plan(recipe, cells_of(axes))
+
+
+def loop_flags(spec: ClassifierSpec, cell: Cell, table: Path, folder: Path) -> list[str]:
+    """Return the nested loop's command line for the work of one cell."""
+    if spec.target or spec.tokenizer.config.overlapping:
+        raise SystemExit("the nested loop knows --target all and non-overlapping tokenizers only")
+    encoder = spec.encoder
+    if encoder is not None and (encoder.parent is not None or encoder.masking.rate != 0.15):
+        raise SystemExit("the nested loop knows one stage of pretraining and a mask rate of 0.15")
+    tuning, model = spec.training, spec.model
+    flags: dict[str, Any] = {
+        "table": table,
+        "folder": folder,
+        "tokenizer": spec.tokenizer.config.name,
+        "learning-rate": cell.learning_rate,
+        "finetune-bases": tuning.bases,
+        "batch-size": tuning.batch_size,
+        "evaluations": tuning.evaluations,
+        "warmup": tuning.optimizer.warmup,
+        "dropout": tuning.dropout,
+        "layers": model.layers,
+        "hidden": model.hidden,
+        "heads": model.heads,
+        "pretrain-bases": 0,
+        "seed": cell.seed,
+    }
+    if encoder is not None:
+        flags["pretrain-bases"] = encoder.training.bases
+        flags["pretrain-batch-size"] = encoder.training.batch_size
+        flags["pretrain-learning-rate"] = encoder.training.optimizer.learning_rate
+    species = ["--species", *spec.tokenizer.species] if spec.tokenizer.species else []
+    return [text for name, value in flags.items() for text in (f"--{name}", str(value))] + species
+
+
+def of_the_sweep(storage: Storage, spec: ClassifierSpec) -> Side:
+    """Return what our sweep read and reached for a cell, its share of pretraining counted whole."""
+    bases = 0.0
+    stages = (*(spec.encoder.lineage if spec.encoder else ()), spec)
+    for stage in stages:
+        outcome = find_outcome(storage, stage)
+        if outcome is None:
+            raise SystemExit(f"the sweep left no {stage.kind} {stage.key}")
+        bases += outcome.history[-1]["bases_seen"]
+    return Side(bases, outcome.best["metrics"][SCORE])
+
+
+def of_the_loop(folder: Path) -> Side:
+    """Return what the nested loop read and reached for a cell."""
+    result = json.loads((folder / "result.json").read_text())
+    return Side(sum(result["bases_seen"].values()), result["metrics"][SCORE])
+
+
+def main(options: Race) -> None:
+    """Run both ways and print the ratio."""
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="dnasweep-race-") as name:
+        folder = Path(name)
+        data = prepare_data(Storage(folder / "source"), options)
+        table = folder / "table.csv"
+        data.table[["id", "sequence", "label", "species", "split"]].to_csv(table, index=False)
+        ours = dataclasses.replace(
+            options,
+            data=(str(table),),
+            split="given",
+            storage=str(folder / "runs"),
+            tracking_uri=f"sqlite:///{folder / 'runs' / 'mlflow.db'}",
+        )
+        console.print(f"{len(data.table):,} rows; running the sweep ...")
+        sweep_seconds = run(GRID, as_flags(ours), folder / "sweep.log")
+        storage = Storage(folder / "runs")
+        plan = make_plan_of(ours, storage)
+        console.print(
+            f"{len(plan.cells)} cells in {sweep_seconds:.0f} s; running the nested loop ..."
+        )
+
+        chosen = range(len(plan.cells))
+        if options.cells is not None and options.cells < len(plan.cells):
+            chosen = np.linspace(0, len(plan.cells) - 1, options.cells).round().astype(int)
+        rows = Table("cell", "loop s", "loop Mb", "sweep Mb", "loop MCC", "sweep MCC")
+        seconds, pairs = [], []
+        for i in chosen:
+            cell, spec = plan.cells[i], plan.classifiers[i]
+            place = folder / f"cell-{i}"
+            place.mkdir()
+            flags = loop_flags(spec, cell, table, place)
+            seconds.append(run(LOOP, flags, place / "log.txt"))
+            pair = (of_the_loop(place), of_the_sweep(storage, spec))
+            pairs.append(pair)
+            console.print(f"  {len(seconds)}/{len(chosen)} {cell.label}: {seconds[-1]:.0f} s")
+            rows.add_row(
+                cell.label,
+                f"{seconds[-1]:.1f}",
+                *(f"{side.bases / 1e6:.2f}" for side in pair),
+                *(f"{side.score:.3f}" for side in pair),
+            )
+    console.print(rows)
+    loop_seconds = sum(seconds) / len(seconds) * len(plan.cells)
+    how = "all timed"
+    if len(seconds) < len(plan.cells):
+        how = f"EXTRAPOLATED from {len(seconds)} timed cells, {sum(seconds):.1f} s"
+    loop, sweep = ([pair[side] for pair in pairs] for side in (0, 1))
+    console.print(f"nested loop {loop_seconds:8.1f} s for {len(plan.cells)} cells ({how})")
+    console.print(f"sweep       {sweep_seconds:8.1f} s for {len(plan.cells)} cells")
+    console.print(
+        f"mean validation MCC: loop {np.mean([s.score for s in loop]):.3f}, "
+        f"sweep {np.mean([s.score for s in sweep]):.3f}; bases a cell: "
+        f"loop {np.mean([s.bases for s in loop]):,.0f}, sweep {np.mean([s.bases for s in sweep]):,.0f}"
+    )
+    console.print(f"[bold]ratio {loop_seconds / sweep_seconds:.2f}[/bold]")
+    if options.report is not None:
+        numbers = {
+            "cells": len(plan.cells),
+            "cells_timed": len(seconds),
+            "loop_seconds": loop_seconds,
+            "sweep_seconds": sweep_seconds,
+            "ratio": loop_seconds / sweep_seconds,
+        }
+        options.report.write_text(json.dumps(numbers, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Race, description=__doc__))
