@@ -23,12 +23,12 @@ from dnasweep.cluster.tracking_client import (
     without_password,
 )
 from dnasweep.cluster.tracking_courier import Courier
-from dnasweep.cluster.tracking_models import (
+from dnasweep.cluster.tracking_lookup import (
     CHECKPOINT_FOLDER,
     CHECKPOINT_TAG,
     find_model_directory,
-    model_record,
 )
+from dnasweep.cluster.tracking_models import model_record
 from dnasweep.cluster.tracking_shipping import (
     MAX_PARAM_CHARS,
     MAX_TAG_CHARS,

@@ -6,11 +6,13 @@ its telemetry can only be turned off before.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import logging
 import os
 import platform
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -46,6 +48,22 @@ def connect(uri: str) -> MlflowClient:
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextlib.contextmanager
+def default_store(uri: str) -> Iterator[None]:
+    """Make `uri` MLflow's default for a while.
+
+    A client of a database looks up `models:/m-...` in the default store and not in its own.
+    """
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]
 
 
 def resolve_uri(uri: str | None, storage_root: str) -> str:
@@ -180,7 +198,7 @@ def without_password(uri: str) -> str:
 
 def first_line(error: BaseException, limit: int = 200) -> str:
     """Return the first line of an error, shortened."""
-    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    text = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
