@@ -1,0 +1,49 @@
+"""Read or simulate, split and audit a data set, without training anything.
+
+Prints what the leak audit found and where the data set is; sweeps that are given the same data find
+it there.
+
+    python jobs/build_dataset.py --data promoters.csv.gz --split cluster
+    python jobs/build_dataset.py --coordinates human.sga.gz --genome hg38.fa --generate-negatives segment-shuffle
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dnasweep.cluster.command import run_command
+from dnasweep.cluster.options import DataOptions
+from rich.console import Console
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions(DataOptions):
+    """Options of a data set."""
+
+    storage: str = "runs"
+    """Storage root."""
+    dry_run: bool = False
+    """Read and check everything, print what would be built, and keep nothing."""
+
+
+def main(options: BuildOptions, console: Console) -> None:
+    import tempfile
+
+    from dnasweep.cluster.announce import announce_data
+    from dnasweep.cluster.preparation import prepare_data
+    from dnasweep.storage import Storage
+
+    with tempfile.TemporaryDirectory() as scratch:
+        storage = Storage(scratch if options.dry_run else options.storage)
+        storage.check_writable()
+        with console.status("reading and auditing the data"):
+            data = prepare_data(storage, options)
+        announce_data(console, data, every_finding=True)
+        if options.dry_run:
+            console.print("Nothing was kept: leave --dry-run out to keep it.")
+        else:
+            console.print(f"[bold]data set[/] {data.key} in {data.folder}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    run_command(main, BuildOptions, doc=__doc__)

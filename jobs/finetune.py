@@ -1,0 +1,27 @@
+"""Fine-tune classifiers, without comparing them and without opening the test set.
+
+Each classifier is a directory that transformers opens with AutoModelForSequenceClassification and
+AutoTokenizer. Encoders that are missing are pretrained first; `--species-sets none` starts from
+random weights.
+
+    python jobs/finetune.py --data promoters.csv --tokenizers bpe-1024 --species-sets all --learning-rates 1e-3
+"""
+
+from dnasweep.cluster.command import run_command
+from dnasweep.cluster.options import SweepOptions
+from dnasweep.cluster.sweep import run_finetuning
+from rich.console import Console
+
+
+def main(options: SweepOptions, console: Console) -> None:
+    axes = {
+        "tokenizer": options.tokenizers,
+        "species_set": options.species_sets,
+        "learning_rate": options.learning_rates,
+        "seed": options.seeds,
+    }
+    run_finetuning("finetune", axes, options, console)
+
+
+if __name__ == "__main__":
+    run_command(main, SweepOptions, doc=__doc__)

@@ -1,0 +1,73 @@
+"""Predict the class of sequences with a trained model.
+
+The model is an MLflow run id, a registered model (models:/NAME@ALIAS or models:/NAME/VERSION) or a
+directory. Writes one row a sequence: id, species, a probability for each class, and the call at the
+threshold chosen on validation.
+
+    python jobs/predict.py --model models:/tokenizer-grid@best --data new.fa --out predictions.csv
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dnasweep.cluster.command import run_command
+from rich.console import Console
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions:
+    """Options of prediction."""
+
+    model: str
+    """MLflow run id, registered model, or directory."""
+    data: tuple[str, ...]
+    """Sequences: CSV, TSV, FASTA or k-mer TSV, gzip or not; labels are not needed."""
+    out: str = "predictions.parquet"
+    """Where to write, as .parquet or .csv."""
+    storage: str = "runs"
+    """Storage root, for its MLflow store."""
+    tracking_uri: str | None = None
+    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
+    species: str | None = None
+    """Species of all rows, where the files do not name it."""
+    skip_bad_rows: bool = False
+    """Leave out rows that cannot be used, and write them beside the output, instead of ending."""
+    batch_size: int = 64
+    """Sequences a forward pass."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto is bf16 on GPUs that have it and fp32 elsewhere."""
+
+
+def main(options: PredictOptions, console: Console) -> None:
+    from dnasweep.annotate.predictions import predict_table, write_predictions
+    from dnasweep.cluster.tracking import find_model_directory, resolve_uri
+    from dnasweep.genome.reading import read_sequences
+    from dnasweep.storage import Storage
+
+    out = Path(options.out).resolve()
+    table = read_sequences(
+        options.data,
+        species=options.species,
+        skip_bad_rows=options.skip_bad_rows,
+        rejects=out.with_name(out.stem + ".rejects.tsv"),
+    )
+    uri = resolve_uri(options.tracking_uri, Storage(options.storage).root)
+    directory = find_model_directory(options.model, uri=uri)
+    with console.status(f"predicting {len(table):,} sequences") as status:
+        frame = predict_table(
+            directory,
+            table,
+            batch_size=options.batch_size,
+            precision=options.precision,
+            progress=lambda done: status.update(f"predicted {done:,} of {len(table):,} sequences"),
+        )
+    write_predictions(frame, out)
+    counts = ", ".join(f"{n:,} {name}" for name, n in frame["call"].value_counts().items())
+    console.print(f"{len(frame):,} sequences: {counts}\n[bold]written[/] {out}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    run_command(main, PredictOptions, doc=__doc__)

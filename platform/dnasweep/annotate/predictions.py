@@ -1,0 +1,92 @@
+"""Predictions for a table of sequences, as the rows people keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dnasweep.errors import InputError
+from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.checkpoint import load_classifier, read_config
+from dnasweep.model.mesh import Precision
+from dnasweep.model.predict import predict_probabilities
+
+ROWS = 4096
+"""Rows between two words of progress."""
+
+
+def predict_table(
+    model_directory: Path,
+    table: pd.DataFrame,
+    *,
+    batch_size: int = 64,
+    precision: Precision = "auto",
+    progress: Callable[[int], None] | None = None,
+) -> pd.DataFrame:
+    """Return one row a sequence: id, species, a probability for each class, and the call.
+
+    A two-class model calls its second class at the threshold its trial chose on validation, kept
+    in its configuration as `decision_threshold`, or at 0.5; others call the likeliest class.
+
+    Parameters
+    ----------
+    model_directory
+        A classifier as exported by training.
+    table
+        Sequences, as :mod:`dnasweep.genome.reading` reads them.
+    progress
+        Called with the number of rows done.
+
+    Raises
+    ------
+    InputError
+        When there are no rows, or a sequence has more tokens than the model has positions.
+    """
+    if len(table) == 0:
+        raise InputError("there are no sequences to predict")
+    model, tokenizer = load_classifier(model_directory), DnaTokenizer.load(model_directory)
+    settings = read_config(model_directory)
+    names = [settings["id2label"][str(i)] for i in range(len(settings["id2label"]))]
+    sequences = table["sequence"].tolist()
+    parts = []
+    for start in range(0, len(sequences), ROWS):
+        part = sequences[start : start + ROWS]
+        parts.append(
+            predict_probabilities(model, tokenizer, part, batch_size=batch_size, dtype=precision)
+        )
+        if progress is not None:
+            progress(start + len(part))
+    probabilities = np.concatenate(parts)
+    frame = table[["id", "species"]].reset_index(drop=True)
+    for column, name in enumerate(names):
+        frame[f"probability_{name}"] = probabilities[:, column]
+    frame["call"] = np.asarray(names)[_calls(probabilities, settings.get("decision_threshold"))]
+    return frame
+
+
+def _calls(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:
+    if probabilities.shape[1] != 2:
+        return probabilities.argmax(axis=1)
+    return (probabilities[:, 1] >= (0.5 if threshold is None else threshold)).astype(int)
+
+
+def write_predictions(frame: pd.DataFrame, path: Path) -> None:
+    """Write predictions as Parquet or CSV, by the ending of `path`, in one step."""
+    writers = {".parquet": "parquet", ".csv": "csv"}
+    kind = writers.get(path.suffix.lower())
+    if kind is None:
+        raise InputError(
+            f"cannot write {path.suffix or 'a file without ending'}",
+            file=path,
+            remedy="End the name in .parquet or .csv.",
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".tmp")
+    if kind == "parquet":
+        frame.to_parquet(aside, index=False)
+    else:
+        frame.to_csv(aside, index=False)
+    aside.rename(path)

@@ -1,0 +1,93 @@
+"""What a sweep says in the terminal: the data, the plan, the outcome and what to type next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dnasweep.cluster.preparation import Prepared
+from dnasweep.cluster.request import Sweep
+from dnasweep.report.comparison import Comparison
+from dnasweep.report.terminal import comparison_tables
+from dnasweep.stages.outcome import CHECKPOINT
+from dnasweep.stages.plan import published
+from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec
+
+
+def announce_data(console: Console, data: Prepared, *, every_finding: bool = False) -> None:
+    """Say what the data are and what the audit warns of."""
+    table = data.table
+    counts = table["split"].value_counts()
+    widths = table["sequence"].str.len()
+    span = f"{widths.min()}" if widths.min() == widths.max() else f"{widths.min()}-{widths.max()}"
+    species = ", ".join(data.species) or "not named"
+    console.print(
+        f"[bold]data[/] {len(table):,} sequences of {span} bases, "
+        f"{counts.get('train', 0):,} train / {counts.get('validation', 0):,} validation / "
+        f"{counts.get('test', 0):,} test, species: {species}"
+    )
+    for finding in data.audit.findings:
+        if finding.level == "warning":
+            console.print(f"[yellow]audit: {escape(finding.message)}[/]")
+        elif every_finding:
+            console.print(f"[dim]audit: {escape(finding.message)}[/]")
+
+
+def announce_plan(sweep: Sweep) -> None:
+    """Say what will be built, what is there already and what it will cost."""
+    options, recipe = sweep.options, sweep.recipe
+    grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for axis, values in sweep.axes.items():
+        grid.add_row(f"[bold]{axis.replace('_', ' ')}[/]", " ".join(str(v) for v in values))
+    sweep.console.print(grid)
+    there = published(sweep.storage, sweep.plan)
+    parts = [f"{number} {kind} ({found} there)" for kind, (found, number) in there.items()]
+    how = f"Optuna, {options.num_samples} trials" if options.search == "optuna" else "the grid"
+    sweep.console.print(f"[bold]plan[/] {how}: {', '.join(parts)}")
+    if not options.dry_run:
+        return
+    found, number = there["encoders"]
+    trials = there["trials"][1] - there["trials"][0]
+    if options.search == "optuna":
+        trials = min(trials, options.num_samples)
+    pretrain = sum(
+        spec.training.bases
+        for spec in sweep.plan.encoders
+        if sweep.storage.find(spec.kind, spec.key) is None
+    )
+    finetune = trials * recipe.finetuning.bases
+    sweep.console.print(
+        f"[bold]resources[/] {options.workers_per_trial} worker(s) a trial, "
+        f"{options.cpus_per_worker or 'automatic'} CPU and "
+        f"{'automatic' if options.gpus_per_worker is None else options.gpus_per_worker} GPU each\n"
+        f"[bold]cost[/] {pretrain / 1e6:.1f} Mb pretraining in {number - found} encoders, "
+        f"{finetune / 1e6:.1f} Mb fine-tuning in {trials} trials\n"
+        "Nothing was started: leave --dry-run out to run it."
+    )
+
+
+def announce_comparison(console: Console, comparison: Comparison, report: Path) -> None:
+    """Print the comparison and where it is kept."""
+    console.print(comparison_tables(comparison))
+    console.print(f"[bold]page[/]   {report / 'comparison.html'}", soft_wrap=True)
+    console.print(f"[bold]table[/]  {report / 'comparison.csv'}", soft_wrap=True)
+
+
+def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierSpec) -> None:
+    """Say where a model is, and that it failed where there is none."""
+    folder = sweep.storage.find(spec.kind, spec.key)
+    where = folder / CHECKPOINT if folder else f"[yellow]{sweep.errors.get(spec.key, 'none')}[/]"
+    sweep.console.print(f"[bold]{name}[/] {where}", soft_wrap=True)
+
+
+def encoder_name(sweep: Sweep, spec: EncoderSpec) -> str:
+    """Return an encoder in words: its tokenizer and the species sets it has read, in order."""
+
+    def said(species: tuple[str, ...]) -> str:
+        return "+".join(species) if species else "all"
+
+    path = " then ".join(said(ancestor.species) for ancestor in spec.lineage)
+    return f"{spec.tokenizer.config.name} {path}"

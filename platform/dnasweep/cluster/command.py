@@ -1,0 +1,55 @@
+"""What every sweep and job does around its work: options in, exit code out."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+import tyro
+from rich.console import Console
+from rich.markup import escape
+
+from dnasweep.errors import InputError
+
+Options = TypeVar("Options")
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+def run_command(
+    main: Callable[[Options, Console], int | None], options: type[Options], *, doc: str | None
+) -> None:
+    """Read options from the command line, run `main` and leave with its exit code.
+
+    Exit code 0 is success, 2 input that cannot be used, 130 Ctrl-C. Anything else is a defect of
+    the program and shows its traceback.
+    """
+    chosen = tyro.cli(options, description=(doc or "").strip())
+    console = Console(highlight=False)
+    quieten()
+    try:
+        code = main(chosen, console) or 0
+    except InputError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"[bold red]error:[/] {escape(str(error))}"
+        )
+        code = EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        Console(stderr=True, highlight=False).print(
+            "\n[bold yellow]Stopped.[/] Finished stages are kept, and running ones go on from their "
+            "last state: run the same command again."
+        )
+        code = EXIT_INTERRUPTED
+    sys.exit(code)
+
+
+def quieten() -> None:
+    """Keep the libraries' own chatter out of the terminal; warnings that matter are ours."""
+    for name in ("ray", "mlflow", "alembic", "transformers", "matplotlib", "filelock"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)

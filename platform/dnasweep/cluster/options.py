@@ -1,0 +1,131 @@
+"""The command line of sweeps and jobs: the same names for the same things everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """Where sequences come from."""
+
+    data: tuple[str, ...] = ()
+    """CSV, TSV, FASTA or k-mer TSV files, gzip or not, or folders with train/dev/test files.
+    Nothing: built-in simulated promoters of eight species."""
+    positives: tuple[str, ...] = ()
+    """FASTA files of positive sequences."""
+    negatives: tuple[str, ...] = ()
+    """FASTA files of negative sequences."""
+    coordinates: str | None = None
+    """TSS positions (EPDnew SGA or BED), cut out of --genome."""
+    genome: str | None = None
+    """Genome FASTA for --coordinates and for random negatives."""
+    species: str | None = None
+    """Species of all rows, where the files do not name it."""
+    generate_negatives: Literal[
+        "none",
+        "segment-shuffle",
+        "deepromoter",
+        "dinucleotide-shuffle",
+        "random-region",
+        "gc-matched",
+    ] = "none"
+    """Make one negative for each positive, where the data have none."""
+    split: Literal["auto", "given", "chromosome", "cluster", "random"] = "auto"
+    """How rows are split: as given where the data say so, else by clusters of similar sequences."""
+    skip_bad_rows: bool = False
+    """Leave out rows that cannot be used, and write them beside the data set, instead of ending."""
+    simulated_rows: int = 240
+    """Rows a species of the built-in data."""
+    data_seed: int = 0
+    """Seeds simulation, generated negatives and splits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceOptions:
+    """Where results go and where work is done."""
+
+    storage: str = "runs"
+    """Storage root: a folder, or a URI such as s3://bucket/folder."""
+    tracking_uri: str | None = None
+    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
+    address: str | None = None
+    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
+    workers_per_trial: int = 1
+    """Data-parallel workers of one trial; results do not depend on it."""
+    cpus_per_worker: int | None = None
+    """CPUs of a worker. Default: one, and more when there are fewer trials than CPUs."""
+    gpus_per_worker: float | None = None
+    """GPUs of a worker, fractions allowed. Default: one where there are any."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of training: auto is bf16 on GPUs that have it and fp32 elsewhere."""
+    dry_run: bool = False
+    """Print the plan (cells, shared stages, resources, expected cost) and start nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Size of the model and length of its training."""
+
+    preset: str = "tiny"
+    """Model size: tiny, small, base, or LAYERSxHIDDEN such as 4x192."""
+    max_tokens: int | None = None
+    """Positions of the model, in tokens. Default: what the longest sequence needs."""
+    masking: str = "auto"
+    """Masking scheme: random, span, or auto (spans for overlapping k-mers)."""
+    mask_rate: float = 0.15
+    """Fraction of tokens to predict."""
+    pretrain_epochs: float = 10.0
+    """Pretraining budget, in passes over the training positives of all species; the same number of
+    bases for every species set."""
+    pretrain_learning_rate: float = 1e-3
+    """Peak learning rate of pretraining."""
+    pretrain_batch_size: int = 64
+    """Sequences a pretraining step, over all workers."""
+    pretrain_seed: int = 0
+    """Seed of pretraining."""
+    finetune_epochs: float = 8.0
+    """Fine-tuning budget, in passes over the training rows."""
+    batch_size: int = 32
+    """Sequences a fine-tuning step, over all workers."""
+    micro_batch_size: int = 16
+    """Sequences a forward pass; part of the result when dropout is on, unlike the worker count."""
+    warmup: float = 0.1
+    """Fraction of fine-tuning steps with a rising learning rate."""
+    weight_decay: float = 0.01
+    """Weight decay."""
+    dropout: float = 0.1
+    """Dropout of fine-tuning; pretraining has none."""
+    evaluations: int = 8
+    """Evaluations on validation during fine-tuning; the best one is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
+    """Options of every sweep."""
+
+    species_sets: tuple[str, ...] = ()
+    """Species sets to pretrain on: a species, primates, rodents, mammals, amniotes, vertebrates,
+    invertebrates, all, close-SPECIES, A-then-B for two stages, none for random initialisation.
+    Default: none, human (or the largest species) and all."""
+    tokenizers: tuple[str, ...] = ("kmer", "bpe-512", "wordpiece-512")
+    """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
+    learning_rates: tuple[float, ...] = (3e-4, 1e-3)
+    """Peak learning rates of fine-tuning."""
+    seeds: tuple[int, ...] = (0, 1)
+    """Seeds of fine-tuning; results are means over them, with spread."""
+    target: str = "all"
+    """Species set that classifiers are trained and judged on."""
+    metric: str = "mcc"
+    """Validation metric that selects and ranks: mcc, auroc, auprc, f1, accuracy or loss."""
+    search: Literal["grid", "optuna"] = "grid"
+    """grid: every combination, exact and in order. optuna: TPE over the same space."""
+    num_samples: int = 30
+    """Trials of an Optuna search."""
+    asha: bool = False
+    """Stop poor trials of an Optuna search early, by bases seen."""
+    pretrain_per_seed: bool = False
+    """Pretrain one encoder a seed instead of one for all seeds."""
+    name: str | None = None
+    """MLflow experiment. Default: the name of the sweep."""

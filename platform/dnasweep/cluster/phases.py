@@ -1,0 +1,209 @@
+"""The phases of a sweep that compute: tokenizers, encoders, trials, test sets."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from rich.markup import escape
+
+from dnasweep.cluster import trials
+from dnasweep.cluster.allotment import allot
+from dnasweep.cluster.announce import encoder_name
+from dnasweep.cluster.board import Display, make_board
+from dnasweep.cluster.order import Order
+from dnasweep.cluster.records import Records
+from dnasweep.cluster.request import Sweep
+from dnasweep.cluster.search import Study, asha
+from dnasweep.cluster.session import Resources
+from dnasweep.cluster.shared import build_corpora, build_encoders, check_tokens, open_tests
+from dnasweep.model.metrics import direction, full_name
+from dnasweep.stages.outcome import StageOutcome, find_outcome
+from dnasweep.stages.plan import Plan, make_plan
+from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec
+from dnasweep.stages.scores import find_scores
+
+
+class Phases:
+    """Runs what is missing and records all of it.
+
+    Parameters
+    ----------
+    sweep
+        What to run.
+    records
+        Where it is recorded.
+    connect
+        Joins or starts a cluster; called only when there is something to compute.
+    """
+
+    def __init__(self, sweep: Sweep, records: Records, connect: Callable[[], Resources]) -> None:
+        self._sweep, self._records, self._connect = sweep, records, connect
+        self._resources: Resources | None = None
+        self._recorded: set[str] = set()
+        self.importance: dict[str, float] | None = None
+
+    def train(self) -> Plan:
+        """Train the grid, or search it, and return the cells that were tried."""
+        plan = self._search() if self._sweep.options.search == "optuna" else self._grid()
+        for spec in plan.encoders:
+            self._record_encoder(spec, find_outcome(self._sweep.storage, spec))
+        for cell, spec in zip(plan.cells, plan.classifiers, strict=True):
+            self._record_trial(cell, spec)
+        return plan
+
+    def pretrain(self) -> tuple[EncoderSpec, ...]:
+        """Pretrain every encoder of the grid, and return them."""
+        plan = self._sweep.plan
+        missing = [s for s in plan.encoders if self._absent(s)]
+        if missing:
+            self._build_corpora(plan)
+            self._build_encoders(plan)
+        for spec in plan.encoders:
+            self._record_encoder(spec, find_outcome(self._sweep.storage, spec))
+        return plan.encoders
+
+    def open_tests(self, specs: Sequence[ClassifierSpec]) -> None:
+        """Open the test set for chosen trials that have not been tested yet."""
+        missing = [spec for spec in specs if find_scores(self._sweep.storage, spec) is None]
+        if missing:
+            with self._showing("opening the test set", len(missing)) as (order, _):
+                open_tests(missing, order)
+
+    def _grid(self) -> Plan:
+        plan = self._sweep.plan
+        missing = plan.missing(self._sweep.storage)
+        if missing.cells:
+            self._build_corpora(missing)
+            self._build_encoders(missing)
+            self._run_trials(trials.grid_space(missing.cells), len(missing.cells))
+        return plan
+
+    def _search(self) -> Plan:
+        sweep, options = self._sweep, self._sweep.options
+        study = Study(
+            sweep.storage.folder() / "optuna.db",
+            f"{sweep.name}-{sweep.key}",
+            sweep.axes,
+            mode=direction(self._metric),
+        )
+        sweep.console.print(f"[dim]Optuna study {study.name} in {study.url}[/]")
+        remaining = study.remaining(options.num_samples)
+        if remaining:
+            self._build_corpora(sweep.plan)
+            training = sweep.recipe.finetuning
+            self._run_trials(
+                study.space(),
+                remaining,
+                searcher=study.searcher(),
+                scheduler=asha(training.bases, training.evaluations) if options.asha else None,
+            )
+        self.importance = study.importance()
+        tried = dict.fromkeys(study.completed())
+        return make_plan(sweep.recipe, [cell for cell in sweep.plan.cells if cell in tried])
+
+    def _build_corpora(self, plan: Plan) -> None:
+        specs = plan.tokenizers
+        with self._showing("tokenizing", len(specs)) as (order, display):
+            reports = build_corpora(
+                specs, order, done=lambda spec: display.advance(f"tokenizer {spec.config.name}")
+            )
+        check_tokens(reports, specs, self._sweep.recipe.model.max_tokens)
+
+    def _build_encoders(self, plan: Plan) -> None:
+        specs = [spec for spec in plan.encoders if self._absent(spec)]
+        if not specs:
+            return
+        with self._showing("pretraining", len(specs)) as (order, display):
+
+            def done(spec: EncoderSpec, outcome: StageOutcome) -> None:
+                self._record_encoder(spec, outcome)
+                bits = outcome.best["metrics"].get("validation/bits_per_base", float("nan"))
+                display.advance(
+                    f"encoder {encoder_name(self._sweep, spec)}: {bits:.3f} bits per base "
+                    f"(Markov chain {outcome.facts['markov_bits_per_base']:.3f}), "
+                    f"{outcome.device_seconds:.0f} s"
+                )
+
+            build_encoders(
+                specs, order, name=lambda spec: encoder_name(self._sweep, spec), done=done
+            )
+
+    def _run_trials(self, space: dict[str, Any], number: int, **how: Any) -> None:
+        sweep = self._sweep
+        with self._showing("fine-tuning", number) as (order, display):
+
+            def hear(heard: trials.Heard) -> None:
+                spec = sweep.recipe.expand(heard.cell)
+                self._records.start(heard.cell, spec)
+                if heard.evaluation is not None:
+                    self._records.evaluation(spec, heard.evaluation)
+                if heard.error is not None:
+                    sweep.errors[heard.key] = heard.error
+                if heard.finished:
+                    display.advance(self._record_trial(heard.cell, spec))
+
+            trials.run_trials(
+                space=space,
+                recipe=sweep.recipe,
+                order=order,
+                metric=self._metric,
+                hear=hear,
+                name=sweep.key,
+                num_samples=number if "searcher" in how else 1,
+                **how,
+            )
+
+    def _absent(self, spec: EncoderSpec) -> bool:
+        return self._sweep.storage.find(spec.kind, spec.key) is None
+
+    def _record_encoder(self, spec: EncoderSpec, outcome: StageOutcome | None) -> None:
+        if outcome is not None and spec.key not in self._recorded:
+            self._recorded.add(spec.key)
+            self._records.encoder(spec, encoder_name(self._sweep, spec), outcome)
+
+    def _record_trial(self, cell: Cell, spec: ClassifierSpec) -> str:
+        """Record the end of a trial once, and return it in words."""
+        outcome = find_outcome(self._sweep.storage, spec)
+        error = self._sweep.errors.get(spec.key)
+        if spec.key not in self._recorded:
+            self._recorded.add(spec.key)
+            self._records.finish(cell, spec, outcome, error)
+        if outcome is None:
+            reason = escape((error or "stopped early").strip().splitlines()[-1])
+            return f"{cell.label}: [yellow]{reason}[/]"
+        if outcome.outcome not in ("completed", "stopped"):
+            return f"{cell.label}: [yellow]{outcome.outcome}[/] ({escape(outcome.reason)})"
+        value = outcome.best["metrics"][self._metric]
+        return f"{cell.label}: {self._metric} {value:.3f}, {outcome.device_seconds:.0f} s"
+
+    @property
+    def _metric(self) -> str:
+        return full_name(self._sweep.options.metric)
+
+    @contextlib.contextmanager
+    def _showing(self, title: str, number: int) -> Iterator[tuple[Order, Display]]:
+        """Give the order of a phase of `number` parts, and draw its progress meanwhile."""
+        order = self._order(number)
+        board = make_board()
+        with Display(self._sweep.console, board, title, number).running() as display:
+            yield dataclasses.replace(order, board=board), display
+
+    def _order(self, number: int) -> Order:
+        sweep = self._sweep
+        options, training = sweep.options, sweep.recipe.finetuning
+        if self._resources is None:
+            with sweep.console.status("starting Ray"):
+                self._resources = self._connect()
+            sweep.console.print(f"[dim]Ray: {self._resources}[/]")
+        allotment = allot(
+            self._resources,
+            num_trials=number,
+            workers=options.workers_per_trial,
+            cpus_per_worker=options.cpus_per_worker,
+            gpus_per_worker=options.gpus_per_worker,
+            batch_parts=training.batch_size // training.micro_batch_size,
+        )
+        return Order(storage=sweep.storage.root, allotment=allotment, precision=options.precision)

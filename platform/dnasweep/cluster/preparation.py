@@ -1,0 +1,137 @@
+"""From options to a data set and a recipe: everything that is checked before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dnasweep.cluster.options import DataOptions, TrainingOptions
+from dnasweep.config import (
+    MaskingConfig,
+    ModelConfig,
+    OptimizerConfig,
+    TrainingConfig,
+)
+from dnasweep.errors import InputError
+from dnasweep.genome.audit import Audit
+from dnasweep.genome.datasets import DatasetConfig
+from dnasweep.genome.species import pretraining_stages, species_set
+from dnasweep.stages.dataset import load_dataset, obtain_dataset, rows_of
+from dnasweep.stages.recipe import Recipe
+from dnasweep.storage import Storage
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set on its way into a sweep or a job."""
+
+    key: str
+    """Key of the data set."""
+    folder: Path
+    """Its folder."""
+    table: pd.DataFrame
+    """Its rows."""
+    audit: Audit
+    """What the leak audit found."""
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Species the rows name."""
+        return tuple(sorted(s for s in self.table["species"].unique() if s))
+
+
+def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
+    """Read or simulate, split and audit the data set of some options."""
+    key, folder = obtain_dataset(storage, dataset_config(options))
+    dataset = load_dataset(storage, key)
+    return Prepared(key, folder, dataset.table, dataset.audit)
+
+
+def dataset_config(options: DataOptions) -> DatasetConfig:
+    """Return the data set that the options describe."""
+    return DatasetConfig(
+        data=options.data,
+        positives=options.positives,
+        negatives=options.negatives,
+        coordinates=options.coordinates,
+        genome=options.genome,
+        species=options.species,
+        generate_negatives=options.generate_negatives,
+        split=options.split,
+        skip_bad_rows=options.skip_bad_rows,
+        simulate_per_species=options.simulated_rows,
+        seed=options.data_seed,
+    )
+
+
+def make_recipe(data: Prepared, options: TrainingOptions, *, target: str = "all") -> Recipe:
+    """Turn options into what every cell shares; budgets become bases."""
+    members = () if target == "all" or not data.species else species_set(target)
+    judged = rows_of(data.table, members)
+    if not len(judged.train) or not len(judged.validation) or not len(judged.test):
+        raise InputError(
+            f"target {target!r} has {len(judged.train)} training, {len(judged.validation)} "
+            f"validation and {len(judged.test)} test rows",
+            remedy="Give a --target that the data has, or another --split.",
+        )
+    widths = data.table["sequence"].str.len().to_numpy()
+    positives = rows_of(data.table, (), positives_only=True)
+    pretraining = TrainingConfig(
+        bases=max(1, round(options.pretrain_epochs * float(widths[positives.train].sum()))),
+        batch_size=options.pretrain_batch_size,
+        micro_batch_size=_micro(options.pretrain_batch_size, options.pretrain_batch_size // 2),
+        evaluations=options.evaluations,
+        dropout=0.0,
+        seed=options.pretrain_seed,
+        optimizer=OptimizerConfig(learning_rate=options.pretrain_learning_rate, warmup=0.06),
+    )
+    finetuning = TrainingConfig(
+        bases=max(1, round(options.finetune_epochs * float(widths[judged.train].sum()))),
+        batch_size=options.batch_size,
+        micro_batch_size=_micro(options.batch_size, options.micro_batch_size),
+        evaluations=options.evaluations,
+        dropout=options.dropout,
+        optimizer=OptimizerConfig(
+            learning_rate=5e-4, warmup=options.warmup, weight_decay=options.weight_decay
+        ),
+    )
+    return Recipe(
+        dataset=data.key,
+        species=data.species,
+        target=target,
+        model=ModelConfig.preset(options.preset, max_tokens=options.max_tokens),
+        masking=MaskingConfig(scheme=options.masking, rate=options.mask_rate),
+        pretraining=pretraining,
+        finetuning=finetuning,
+    )
+
+
+def _micro(batch: int, micro: int) -> int:
+    return min(batch, micro) if batch >= 2 else batch
+
+
+def check_species_sets(data: Prepared, names: Sequence[str]) -> None:
+    """Refuse a species set that the data cannot stand for, before anything is trained."""
+    for name in names:
+        for part, members in pretraining_stages(name):
+            if part == "all":
+                continue
+            if not data.species:
+                raise InputError(
+                    f"species set {part!r} is asked for, but the data name no species",
+                    remedy="Add a species column, give --species, or use --species-sets all none.",
+                )
+            there = [s for s in members if s in data.species]
+            if not there:
+                raise InputError(
+                    f"species set {part!r} has no rows in the data",
+                    remedy=f"The data have {', '.join(data.species)}.",
+                )
+            if len(members) > 1 and len(there) == 1:
+                raise InputError(
+                    f"of species set {part!r} ({', '.join(members)}) the data have only {there[0]}",
+                    remedy=f"Use --species-sets {there[0]}, or add the other species.",
+                )

@@ -1,0 +1,115 @@
+"""A sweep as it was asked for: options and axes, checked against the data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+
+from dnasweep.cluster.options import SweepOptions
+from dnasweep.cluster.preparation import Prepared, check_species_sets, make_recipe, prepare_data
+from dnasweep.config import canonical, content_key
+from dnasweep.errors import InputError
+from dnasweep.model.metrics import METRICS
+from dnasweep.stages.plan import Plan, cells_of, make_plan
+from dnasweep.stages.recipe import Recipe
+from dnasweep.storage import Storage
+
+Axes = dict[str, Sequence[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What the steps of one sweep share."""
+
+    name: str
+    """Its name."""
+    options: SweepOptions
+    """What was asked for."""
+    axes: Axes
+    """Axis name to values."""
+    storage: Storage
+    """Where artefacts live."""
+    data: Prepared
+    """The data set."""
+    recipe: Recipe
+    """What every cell shares."""
+    plan: Plan
+    """Every cell of the grid."""
+    console: Console
+    """Where it is told."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """Why trials failed, by trial key; filled while it runs."""
+
+    @property
+    def key(self) -> str:
+        """The sweep's identity: the same request finds its own records again."""
+        return content_key("sweep", self.name, self.axes, self.recipe, self.options.search)
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The request in flat parameters."""
+        axes = {f"axis.{name}": " ".join(map(str, values)) for name, values in self.axes.items()}
+        return {
+            **axes,
+            "search": self.options.search,
+            "metric": self.options.metric,
+            "num_cells": len(self.plan.cells),
+            "target": self.recipe.target,
+            "dataset": self.recipe.dataset,
+            "rows": len(self.data.table),
+            "model": str(canonical(self.recipe.model)),
+            "pretrain_bases": self.recipe.pretraining.bases,
+            "finetune_bases": self.recipe.finetuning.bases,
+        }
+
+
+def prepare_sweep(name: str, axes: Axes, options: SweepOptions, console: Console) -> Sweep:
+    """Read the data, check the request against it and plan its cells.
+
+    An empty `species_set` axis becomes the sets that suit the data.
+
+    Raises
+    ------
+    InputError
+        For anything that can be known to be wrong before training.
+    """
+    if options.metric not in METRICS or not METRICS[options.metric].direction:
+        known = ", ".join(m for m, what in METRICS.items() if what.direction)
+        raise InputError(f"metric {options.metric!r} is not known", remedy=f"Use one of {known}.")
+    storage = Storage(options.storage)
+    storage.check_writable()
+    with console.status("reading and auditing the data"):
+        data = prepare_data(storage, options)
+    if not axes["species_set"]:
+        axes = axes | {"species_set": _species_sets(data)}
+    for axis, values in axes.items():
+        if not values:
+            raise InputError(f"axis {axis} has no values", remedy="Name at least one.")
+    check_species_sets(data, [str(value) for value in axes["species_set"]])
+    recipe = dataclasses.replace(
+        make_recipe(data, options, target=options.target),
+        pretrain_per_seed=options.pretrain_per_seed,
+    )
+    plan = make_plan(recipe, cells_of(axes))
+    return Sweep(
+        name=name,
+        options=options,
+        axes=axes,
+        storage=storage,
+        data=data,
+        recipe=recipe,
+        plan=plan,
+        console=console,
+    )
+
+
+def _species_sets(data: Prepared) -> tuple[str, ...]:
+    """Return no pretraining, the best known species, and all of them."""
+    if len(data.species) < 2:
+        return ("none", "all")
+    largest = str(data.table["species"].value_counts().index[0])
+    return ("none", "human" if "human" in data.species else largest, "all")

@@ -1,0 +1,86 @@
+"""A Ray session: joined or started, and what it has to give."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import ray
+
+from dnasweep.errors import InputError
+
+WORKER_ENVIRONMENT = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+DRIVER_ENVIRONMENT = {
+    # Trials report to our own tracker; Tune's files would only slow the controller.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Ctrl-C is ours: checkpoints are on disk, so the session can simply end.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_TRAIN_ENABLE_STATE_ACTOR_RECONCILIATION": "0",
+    "RAY_AIR_NEW_OUTPUT": "1",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+
+class Resources(NamedTuple):
+    """What a cluster has in all."""
+
+    cpus: float
+    """Logical CPUs."""
+    gpus: float
+    """GPUs."""
+    nodes: int
+    """Living nodes."""
+
+    def __str__(self) -> str:
+        gpus = f", {self.gpus:g} GPU" if self.gpus else ", no GPU"
+        return f"{self.nodes} node{'s' * (self.nodes != 1)}, {self.cpus:g} CPU{gpus}"
+
+
+@contextlib.contextmanager
+def session(address: str | None) -> Iterator[Resources]:
+    """Join the cluster at `address`, or start one on this machine for the time of the block.
+
+    Parameters
+    ----------
+    address
+        `auto` or HOST:PORT of a running cluster; None: the one in RAY_ADDRESS, which a submitted
+        job has set, else a new one on this machine.
+
+    Raises
+    ------
+    InputError
+        When there is no cluster at the address.
+    """
+    for name, value in DRIVER_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    where = address or os.environ.get("RAY_ADDRESS") or "local"
+    local = {"include_dashboard": False} if where == "local" else {}
+    try:
+        ray.init(
+            address=where,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": WORKER_ENVIRONMENT},
+            **local,
+        )
+    except (ConnectionError, TimeoutError, ValueError) as error:
+        raise InputError(
+            f"no Ray cluster answers at {where!r}: {str(error).splitlines()[0]}",
+            remedy="Start one with `ray start --head` or `ray up`, or leave --address out.",
+        ) from error
+    try:
+        total = ray.cluster_resources()
+        alive = sum(bool(node["Alive"]) for node in ray.nodes())
+        yield Resources(total.get("CPU", 0.0), total.get("GPU", 0.0), alive)
+    finally:
+        ray.shutdown()

@@ -1,0 +1,112 @@
+"""Shared stages, built once before the trials that stand on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ray
+
+from dnasweep.cluster.order import Order
+from dnasweep.errors import InputError
+from dnasweep.stages.outcome import StageOutcome
+from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.storage import Storage
+
+
+def _tokenise(spec: TokenizerSpec, storage: str) -> dict[str, float]:
+    from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
+
+    obtain_corpus(Storage(storage), spec)
+    return tokenizer_report(Storage(storage), spec)
+
+
+def _pretrain(spec: EncoderSpec, order: Order, text: str) -> StageOutcome:
+    # Here and not above: the driver imports this module and does without torch.
+    from dnasweep.cluster.workers import run_stage
+
+    return run_stage(spec, order, text=text)
+
+
+def _open_test(spec: ClassifierSpec, storage: str) -> None:
+    from dnasweep.stages.testing import open_test
+
+    open_test(Storage(storage), spec)
+
+
+def build_corpora(
+    specs: Sequence[TokenizerSpec], order: Order, *, done: Callable[[TokenizerSpec], None]
+) -> dict[str, dict[str, float]]:
+    """Fit tokenizers and tokenise the data set, in parallel; return a report by tokenizer key."""
+    remote = ray.remote(_tokenise).options(num_cpus=1)
+    running = {remote.remote(spec, order.storage): spec for spec in specs}
+    reports: dict[str, dict[str, float]] = {}
+    while running:
+        for reference in ray.wait(list(running), num_returns=1)[0]:
+            spec = running.pop(reference)
+            reports[spec.key] = _get(reference)
+            done(spec)
+    return reports
+
+
+def check_tokens(
+    reports: dict[str, dict[str, float]], specs: Sequence[TokenizerSpec], max_tokens: int | None
+) -> None:
+    """Refuse a tokenizer that yields more tokens than the model is to have positions."""
+    for spec in specs:
+        longest = int(reports[spec.key]["longest"])
+        if max_tokens is not None and longest > max_tokens:
+            raise InputError(
+                f"tokenizer {spec.config.name} makes {longest} tokens of the longest sequence, "
+                f"the model has {max_tokens} positions",
+                remedy=f"Use --max-tokens {longest} or more, or a tokenizer with longer tokens.",
+            )
+
+
+def build_encoders(
+    specs: Sequence[EncoderSpec],
+    order: Order,
+    *,
+    name: Callable[[EncoderSpec], str],
+    done: Callable[[EncoderSpec, StageOutcome], None],
+) -> None:
+    """Pretrain encoders, as many at once as the allotment allows, parents before children."""
+    storage = Storage(order.storage)
+    allotment = order.allotment
+    single = allotment.workers == 1
+    remote = ray.remote(_pretrain).options(
+        num_cpus=allotment.cpus_per_worker if single else 0,
+        num_gpus=allotment.gpus_per_worker if single else 0,
+        max_retries=3,
+    )
+    waiting = list(specs)
+    running: dict[Any, EncoderSpec] = {}
+    while waiting or running:
+        for spec in list(waiting):
+            ready = spec.parent is None or storage.find(spec.kind, spec.parent.key) is not None
+            if ready and len(running) < allotment.concurrent:
+                waiting.remove(spec)
+                running[remote.remote(spec, order, name(spec))] = spec
+        for reference in ray.wait(list(running), num_returns=1)[0]:
+            spec = running.pop(reference)
+            done(spec, _get(reference))
+
+
+def open_tests(specs: Sequence[ClassifierSpec], order: Order) -> None:
+    """Score chosen trials on their test rows, in parallel."""
+    allotment = order.allotment
+    remote = ray.remote(_open_test).options(
+        num_cpus=allotment.cpus_per_worker, num_gpus=allotment.gpus_per_worker
+    )
+    for reference in [remote.remote(spec, order.storage) for spec in specs]:
+        _get(reference)
+
+
+def _get(reference: Any) -> Any:
+    """Return a task's result, or raise what it raised rather than Ray's account of it."""
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, InputError):
+            raise error.cause from None
+        raise

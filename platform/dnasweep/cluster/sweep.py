@@ -1,0 +1,135 @@
+"""A sweep from its request to its comparison.
+
+The order is always the same: data and audit, tokenizers, encoders, trials, selection on
+validation, the test set once, the report. Every step looks first for what is published, so the
+same command again goes on where it was stopped and, when all is there, only reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from rich.console import Console
+
+from dnasweep.cluster.announce import (
+    announce_checkpoint,
+    announce_comparison,
+    announce_data,
+    announce_plan,
+    encoder_name,
+)
+from dnasweep.cluster.options import SweepOptions
+from dnasweep.cluster.phases import Phases
+from dnasweep.cluster.publication import publish
+from dnasweep.cluster.records import Records
+from dnasweep.cluster.request import Axes, Sweep, prepare_sweep
+from dnasweep.cluster.results import baseline_result, cell_result
+from dnasweep.cluster.session import session
+from dnasweep.cluster.tracking import Tracker, check_reachable, resolve_uri
+from dnasweep.report.comparison import CellResult, Comparison, compare, select
+from dnasweep.stages.plan import Plan
+from dnasweep.stages.scores import find_scores, score_baseline
+
+Result = TypeVar("Result")
+
+
+def run_sweep(name: str, axes: Axes, options: SweepOptions, console: Console) -> Comparison | None:
+    """Run a sweep and return its comparison; None after a dry run.
+
+    Parameters
+    ----------
+    name
+        Name of the sweep and, unless told otherwise, of the MLflow experiment.
+    axes
+        Name of a :class:`~dnasweep.stages.recipe.Cell` field to its values. The grid is their
+        product; a search draws from the same values.
+
+    Raises
+    ------
+    InputError
+        For anything the user can mend, before training wherever it can be known by then.
+    """
+    return _recorded(name, axes, options, console, _compare)
+
+
+def run_finetuning(name: str, axes: Axes, options: SweepOptions, console: Console) -> None:
+    """Train the cells of a sweep and say where they are; the test set stays closed."""
+    _recorded(name, axes, options, console, _finetune)
+
+
+def run_pretraining(name: str, axes: Axes, options: SweepOptions, console: Console) -> None:
+    """Pretrain the encoders of a sweep's cells and say where they are."""
+    _recorded(name, axes, options, console, _pretrain)
+
+
+def _recorded(
+    name: str,
+    axes: Axes,
+    options: SweepOptions,
+    console: Console,
+    work: Callable[[Sweep, Records, Phases], Result],
+) -> Result | None:
+    sweep = prepare_sweep(name, axes, options, console)
+    announce_data(console, sweep.data)
+    announce_plan(sweep)
+    if options.dry_run:
+        return None
+    uri = resolve_uri(options.tracking_uri, sweep.storage.root)
+    check_reachable(uri)
+    spool = sweep.storage.folder("sweeps", sweep.key, "spool")
+    with Tracker(uri, options.name or name, spool) as tracker, contextlib.ExitStack() as stack:
+        records = Records(tracker, sweep.key, sweep.data)
+        records.open(f"{name} {sweep.key[:6]}", sweep.parameters)
+        phases = Phases(sweep, records, lambda: stack.enter_context(session(options.address)))
+        try:
+            result = work(sweep, records, phases)
+        except BaseException as error:
+            tracker.end(sweep.key, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            raise
+        tracker.end(sweep.key)
+    console.print(f"[bold]MLflow[/] mlflow ui --backend-store-uri {uri}", soft_wrap=True)
+    return result
+
+
+def _compare(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
+    metric = sweep.options.metric
+    plan = phases.train()
+    # Chosen on validation alone; only then is the test set opened, for these and no others.
+    results = _results(sweep, plan, frozenset())
+    chosen = frozenset(cell.trial_key for cell in select(results, metric=metric))
+    phases.open_tests([spec for spec in plan.classifiers if spec.key in chosen])
+    results = _results(sweep, plan, chosen)
+    for spec in plan.classifiers:
+        if spec.key in chosen and (scored := find_scores(sweep.storage, spec)):
+            records.tested(spec, scored.metrics)
+    baseline = score_baseline(sweep.storage, sweep.recipe.dataset, plan.classifiers[0].target)
+    comparison = compare(results, baselines=[baseline_result(baseline)], metric=metric)
+    report = publish(sweep, plan, records, results, comparison, phases.importance)
+    announce_comparison(sweep.console, comparison, report)
+    return comparison
+
+
+def _finetune(sweep: Sweep, records: Records, phases: Phases) -> None:
+    plan = phases.train()
+    for cell, spec in zip(plan.cells, plan.classifiers, strict=True):
+        announce_checkpoint(sweep, cell.label, spec)
+
+
+def _pretrain(sweep: Sweep, records: Records, phases: Phases) -> None:
+    for spec in phases.pretrain():
+        announce_checkpoint(sweep, encoder_name(sweep, spec), spec)
+
+
+def _results(sweep: Sweep, plan: Plan, tested: frozenset[str]) -> list[CellResult]:
+    return [
+        cell_result(
+            sweep.storage,
+            cell,
+            spec,
+            tested=spec.key in tested,
+            error=sweep.errors.get(spec.key),
+        )
+        for cell, spec in zip(plan.cells, plan.classifiers, strict=True)
+    ]

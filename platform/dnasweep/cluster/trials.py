@@ -1,0 +1,171 @@
+"""Trials under Ray Tune: the grid of record, or an Optuna search of the same space.
+
+A trial's identity is the content of what it trains, so a trial that was finished before (by this
+sweep, by another, by a run that was killed) is found instead of trained, and one that was killed
+goes on from its last state.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ray import tune
+from ray.tune import Callback, ResultGrid, RunConfig, TuneConfig, Tuner
+
+from dnasweep.cluster.order import Order
+from dnasweep.model.metrics import direction
+from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.storage import Storage
+
+DRIVER_CPU = 0.01
+"""What a trial takes beside its worker group; Tune refuses none at all."""
+
+BASES_SEEN = "bases_seen"
+BEST = "best"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """What the driver is told of a trial."""
+
+    cell: Cell
+    """The combination."""
+    key: str
+    """Its trial key."""
+    evaluation: dict[str, Any] | None
+    """One evaluation, while it runs."""
+    error: str | None = None
+    """Why it failed."""
+    finished: bool = False
+    """Whether this is its last word."""
+
+
+def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: str) -> None:
+    """Train one cell inside Tune and report each evaluation."""
+    # Here and not above: the driver imports this module and does without torch.
+    from dnasweep.cluster.workers import run_stage
+
+    cell = cell_of(config)
+    spec = recipe.expand(cell)
+    sign = 1.0 if direction(metric) == "max" else -1.0
+    best: list[float] = []
+
+    def report(evaluation: dict[str, Any]) -> None:
+        best.append(max([sign * evaluation["metrics"][metric], *best[-1:]]))
+        tune.report(
+            {
+                "trial_key": spec.key,
+                BEST: sign * best[-1],
+                BASES_SEEN: evaluation["bases_seen"],
+                "evaluation": evaluation,
+            }
+        )
+
+    outcome = run_stage(spec, order, text=cell.label, on_evaluation=report)
+    if not best:
+        # Published before this run: tell the searcher what it was worth.
+        for evaluation in outcome.history:
+            report(evaluation)
+
+
+class Messenger(Callback):
+    """Passes what Tune hears on to the driver's own function."""
+
+    def __init__(self, hear: Callable[[Heard], None], recipe: Recipe) -> None:
+        self._hear, self._recipe = hear, recipe
+
+    def _of(self, trial: Any) -> tuple[Cell, str]:
+        cell = cell_of(trial.config)
+        return cell, self._recipe.expand(cell).key
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        cell, key = self._of(trial)
+        self._hear(Heard(cell=cell, key=key, evaluation=None))
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        if "evaluation" in result:
+            cell, key = self._of(trial)
+            self._hear(Heard(cell=cell, key=key, evaluation=result["evaluation"]))
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Any], trial: Any, **info: Any
+    ) -> None:
+        cell, key = self._of(trial)
+        self._hear(Heard(cell=cell, key=key, evaluation=None, finished=True))
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        cell, key = self._of(trial)
+        error = trial.get_error()
+        cause = getattr(error, "cause", None) or error
+        self._hear(Heard(cell=cell, key=key, evaluation=None, error=str(cause), finished=True))
+
+
+def run_trials(
+    *,
+    space: dict[str, Any],
+    recipe: Recipe,
+    order: Order,
+    metric: str,
+    hear: Callable[[Heard], None],
+    name: str,
+    num_samples: int = 1,
+    searcher: Any = None,
+    scheduler: Any = None,
+) -> ResultGrid:
+    """Run a space of cells and return when all have ended.
+
+    Parameters
+    ----------
+    space
+        Axis name to a Tune domain: `tune.grid_search` for the grid, `tune.choice` for a search.
+    hear
+        Told of every start, evaluation and end, in the driver's thread.
+    """
+    allotment = order.allotment
+    if allotment.workers == 1:
+        resources = {"CPU": float(allotment.cpus_per_worker)}
+        if allotment.gpus_per_worker:
+            resources["GPU"] = allotment.gpus_per_worker
+    else:
+        resources = {"CPU": DRIVER_CPU}
+    bound = tune.with_parameters(run_trial, recipe=recipe, order=order, metric=metric)
+    tuner = Tuner(
+        tune.with_resources(bound, resources),
+        param_space=space,
+        tune_config=TuneConfig(
+            metric=BEST,
+            mode=direction(metric),
+            search_alg=searcher,
+            scheduler=scheduler,
+            num_samples=num_samples,
+            max_concurrent_trials=allotment.concurrent,
+            # Importing torch and transformers once an actor, not once a trial.
+            reuse_actors=True,
+        ),
+        run_config=RunConfig(
+            name=name,
+            storage_path=str(Storage(order.storage).folder("work", "tune")),
+            verbose=0,
+            callbacks=[Messenger(hear, recipe)],
+        ),
+    )
+    return tuner.fit()
+
+
+def cell_of(config: dict[str, Any]) -> Cell:
+    """Return the cell of a trial's configuration, from a grid or from a search."""
+    return Cell(**config.get("cell", config))
+
+
+def grid_space(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Return a Tune space that visits exactly these cells, in order.
+
+    One axis whose values are whole cells, so that a grid with holes (some cells are published
+    already) stays a grid.
+    """
+    return {"cell": tune.grid_search([dataclasses.asdict(cell) for cell in cells])}

@@ -1,0 +1,102 @@
+"""What a training stage leaves beside its weights: its history, its best evaluation, its cost."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec
+from dnasweep.storage import Storage
+
+if TYPE_CHECKING:
+    # The driver reads outcomes and should not have to import torch for it.
+    from dnasweep.model.training import Evaluation, TrainingResult
+
+OUTCOME = "outcome.json"
+CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageOutcome:
+    """How the training of one encoder or classifier went."""
+
+    outcome: str
+    """`completed`, `diverged`, `collapsed` or `stopped`."""
+    reason: str
+    """Why it did not complete, in words; empty when it did."""
+    best: dict[str, Any]
+    """The best evaluation on validation: step, epoch, bases_seen and metrics."""
+    history: list[dict[str, Any]]
+    """Every evaluation, in order."""
+    device_seconds: float
+    """Seconds of training and evaluation, times workers."""
+    peak_memory_bytes: int
+    """Highest memory of one worker."""
+    steps: int
+    """Optimizer steps."""
+    facts: dict[str, float] = field(default_factory=dict)
+    """Further numbers, such as baselines on the same text."""
+
+    @classmethod
+    def of(cls, result: TrainingResult, *, facts: dict[str, float] | None = None) -> StageOutcome:
+        """Take the plain numbers out of a training result."""
+        return cls(
+            outcome=result.outcome,
+            reason=result.reason,
+            best=plain(result.best),
+            history=[plain(e) for e in result.evaluations],
+            device_seconds=float(result.device_seconds),
+            peak_memory_bytes=int(result.peak_memory_bytes),
+            steps=int(result.steps),
+            facts=facts or {},
+        )
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> StageOutcome:
+        """Read it back."""
+        return cls(**json.loads(path.read_text()))
+
+
+def find_outcome(storage: Storage, spec: EncoderSpec | ClassifierSpec) -> StageOutcome | None:
+    """Return how the training of a published stage went, or None."""
+    folder = storage.find(spec.kind, spec.key)
+    return None if folder is None else StageOutcome.read(folder / OUTCOME)
+
+
+def plain(evaluation: Evaluation) -> dict[str, Any]:
+    """Return an evaluation as JSON types."""
+    fields = evaluation._asdict()
+    fields["metrics"] = {name: float(value) for name, value in evaluation.metrics.items()}
+    return fields
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What hears of a running stage."""
+
+    on_evaluation: Callable[[dict[str, Any]], bool | None] | None = None
+    """Given each evaluation as plain JSON, on every rank; returning True on any ends the training."""
+    on_step: Callable[[int, int, float], None] | None = None
+    """Given steps done, steps planned and bases seen, on rank 0."""
+
+
+def listen(listener: Listener | None) -> dict[str, Any]:
+    """Return a listener as keyword arguments of `train`."""
+    if listener is None:
+        return {}
+    arguments: dict[str, Any] = {}
+    if listener.on_evaluation is not None:
+        heard = listener.on_evaluation
+        arguments["on_evaluation"] = lambda evaluation: heard(plain(evaluation))
+    if listener.on_step is not None:
+        stepped = listener.on_step
+        arguments["on_step"] = lambda step, total, bases, loss: stepped(step, total, bases)
+    return arguments

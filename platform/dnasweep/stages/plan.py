@@ -1,0 +1,72 @@
+"""What a sweep will build: its cells, the stages they share, and what is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec, Recipe, TokenizerSpec
+from dnasweep.storage import Storage
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Cells and the stages below them, each stage once, in the order they are needed."""
+
+    cells: tuple[Cell, ...]
+    """Every combination, in order."""
+    classifiers: tuple[ClassifierSpec, ...]
+    """What each cell stands for, in the order of `cells`."""
+
+    @property
+    def encoders(self) -> tuple[EncoderSpec, ...]:
+        """Encoders to pretrain, parents before children."""
+        found: dict[str, EncoderSpec] = {}
+        for spec in self.classifiers:
+            if spec.encoder is not None:
+                for ancestor in spec.encoder.lineage:
+                    found.setdefault(ancestor.key, ancestor)
+        return tuple(found.values())
+
+    @property
+    def tokenizers(self) -> tuple[TokenizerSpec, ...]:
+        """Tokenizers to fit."""
+        return tuple({spec.tokenizer.key: spec.tokenizer for spec in self.classifiers}.values())
+
+    def missing(self, storage: Storage) -> Plan:
+        """Return the cells that have no published trial yet."""
+        kept = [
+            (cell, spec)
+            for cell, spec in zip(self.cells, self.classifiers, strict=True)
+            if storage.find(spec.kind, spec.key) is None
+        ]
+        return Plan(tuple(c for c, _ in kept), tuple(s for _, s in kept))
+
+
+def cells_of(axes: dict[str, Sequence[object]]) -> tuple[Cell, ...]:
+    """Return the product of the axes, the last one varying fastest."""
+    return tuple(
+        Cell(**dict(zip(axes, values, strict=True)))  # type: ignore[arg-type]
+        for values in product(*axes.values())
+    )
+
+
+def make_plan(recipe: Recipe, cells: Sequence[Cell]) -> Plan:
+    """Expand cells into what they stand for; every name is checked on the way."""
+    return Plan(tuple(cells), tuple(recipe.expand(cell) for cell in cells))
+
+
+def published(storage: Storage, plan: Plan) -> dict[str, tuple[int, int]]:
+    """Return, by kind of stage, how many are published and how many there are in all."""
+
+    def count(specs: Sequence[TokenizerSpec | EncoderSpec | ClassifierSpec]) -> tuple[int, int]:
+        kinds = {spec.key: spec.kind for spec in specs}
+        there = sum(storage.find(kind, key) is not None for key, kind in kinds.items())
+        return there, len(kinds)
+
+    return {
+        "tokenizers": count(plan.tokenizers),
+        "encoders": count(plan.encoders),
+        "trials": count(plan.classifiers),
+    }

@@ -1,0 +1,114 @@
+"""Scores on a test set: what a trial, or the k-mer baseline, said about rows it never saw."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from dnasweep.config import content_key
+from dnasweep.genome.baseline import kmer_baseline
+from dnasweep.model.metrics import best_threshold, classification_metrics
+from dnasweep.stages.dataset import load_dataset, rows_of
+from dnasweep.stages.recipe import FORMAT, ClassifierSpec
+from dnasweep.storage import Storage
+
+KIND = "tests"
+SCORES = "scores.parquet"
+METRICS = "metrics.json"
+
+
+class Scored(NamedTuple):
+    """Scores on the rows of a test set."""
+
+    ids: np.ndarray
+    """Row ids (n,)."""
+    labels: np.ndarray
+    """True classes (n,)."""
+    scores: np.ndarray
+    """Probability of class 1 (n,)."""
+    threshold: float
+    """Decision threshold, chosen on validation."""
+    metrics: dict[str, float]
+    """Metrics on all rows."""
+    per_species: dict[str, dict[str, float]]
+    """The same, species by species, where both classes are there."""
+
+
+def score_key(spec: ClassifierSpec) -> str:
+    """Return the key of a trial's test scores."""
+    return content_key("test", FORMAT, spec.key)
+
+
+def find_scores(storage: Storage, spec: ClassifierSpec) -> Scored | None:
+    """Return the test scores of a trial if its test set has been opened."""
+    folder = storage.find(KIND, score_key(spec))
+    return None if folder is None else read_scores(folder)
+
+
+def score_baseline(storage: Storage, dataset: str, target: tuple[str, ...]) -> Scored:
+    """Score k-mer logistic regression, trained on the same rows as the trials are."""
+
+    def build(folder: Path) -> None:
+        table = load_dataset(storage, dataset).table
+        rows = rows_of(table, target)
+        sequences, labels = table["sequence"].to_numpy(), table["label"].to_numpy()
+        judged = np.concatenate([rows.validation, rows.test])
+        scores = kmer_baseline(
+            list(sequences[rows.train]), labels[rows.train], list(sequences[judged])
+        )
+        cut = len(rows.validation)
+        write_scores(folder, table, rows.validation, scores[:cut], rows.test, scores[cut:])
+
+    key = content_key("baseline", FORMAT, dataset, sorted(target))
+    return read_scores(
+        storage.obtain(KIND, key, build, inputs={"dataset": dataset, "target": target})
+    )
+
+
+def write_scores(
+    folder: Path,
+    table: pd.DataFrame,
+    validation: np.ndarray,
+    validation_scores: np.ndarray,
+    test: np.ndarray,
+    test_scores: np.ndarray,
+) -> None:
+    """Choose the threshold on validation, and write scores and metrics of the test rows."""
+    labels = table["label"].to_numpy()
+    threshold = best_threshold(labels[validation], validation_scores)
+    frame = table.iloc[test][["id", "label", "species"]].assign(score=test_scores)
+    frame.to_parquet(folder / SCORES, index=False)
+    per_species = {}
+    for name, part in frame.groupby("species"):
+        if name and part["label"].nunique() > 1:
+            per_species[str(name)] = _metrics(part, threshold) | {"rows": float(len(part))}
+    metrics: dict[str, Any] = {
+        "threshold": float(threshold),
+        "metrics": _metrics(frame, threshold),
+        "per_species": per_species,
+    }
+    (folder / METRICS).write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+def _metrics(frame: pd.DataFrame, threshold: float) -> dict[str, float]:
+    scores = frame["score"].to_numpy()
+    both = np.stack([1 - scores, scores], axis=1)
+    return classification_metrics(frame["label"].to_numpy(), both, threshold)
+
+
+def read_scores(folder: Path) -> Scored:
+    """Read what `write_scores` wrote."""
+    frame = pd.read_parquet(folder / SCORES)
+    metrics = json.loads((folder / METRICS).read_text())
+    return Scored(
+        ids=frame["id"].to_numpy(),
+        labels=frame["label"].to_numpy(),
+        scores=frame["score"].to_numpy(),
+        threshold=metrics["threshold"],
+        metrics=metrics["metrics"],
+        per_species=metrics["per_species"],
+    )

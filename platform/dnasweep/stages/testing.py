@@ -1,0 +1,38 @@
+"""The test set, opened for a trial that was chosen on validation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.checkpoint import load_classifier
+from dnasweep.model.predict import predict_probabilities
+from dnasweep.stages.dataset import load_dataset, rows_of
+from dnasweep.stages.outcome import CHECKPOINT
+from dnasweep.stages.recipe import ClassifierSpec
+from dnasweep.stages.scores import KIND, Scored, read_scores, score_key, write_scores
+from dnasweep.storage import Storage
+
+
+def open_test(storage: Storage, spec: ClassifierSpec) -> Scored:
+    """Score a finished trial on its test rows, with the threshold it chooses on validation."""
+
+    def build(folder: Path) -> None:
+        trial = storage.find(spec.kind, spec.key)
+        assert trial is not None, "a trial is tested after it has been trained"
+        checkpoint = trial / CHECKPOINT
+        table = load_dataset(storage, spec.tokenizer.dataset).table
+        rows = rows_of(table, spec.target)
+        model, tokenizer = load_classifier(checkpoint), DnaTokenizer.load(checkpoint)
+
+        def score(part: np.ndarray) -> np.ndarray:
+            sequences = table["sequence"].iloc[part].tolist()
+            return predict_probabilities(model, tokenizer, sequences)[:, 1]
+
+        write_scores(
+            folder, table, rows.validation, score(rows.validation), rows.test, score(rows.test)
+        )
+
+    return read_scores(storage.obtain(KIND, score_key(spec), build, inputs=spec))

@@ -1,0 +1,61 @@
+"""Tokenizers and tokenised corpora as artefacts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from dnasweep.errors import InputError
+from dnasweep.language.corpus import Corpus
+from dnasweep.language.tokenizers import DnaTokenizer, fit
+from dnasweep.stages.dataset import load_dataset, rows_of
+from dnasweep.stages.recipe import TokenizerSpec
+from dnasweep.storage import Storage
+
+CORPUS = "corpus.safetensors"
+REPORT = "report.json"
+REPORT_ROWS = 2000
+
+
+def obtain_tokenizer(storage: Storage, spec: TokenizerSpec) -> DnaTokenizer:
+    """Return the tokenizer, fitted on the training rows of its species and on nothing else."""
+
+    def build(folder: Path) -> None:
+        table = load_dataset(storage, spec.dataset).table
+        rows = rows_of(table, spec.species).train
+        if len(rows) == 0:
+            raise InputError(
+                f"no training rows of {', '.join(spec.species) or 'any species'}",
+                remedy="Name a species set that the data has.",
+            )
+        fit(spec.config, table["sequence"].iloc[rows].tolist()).save(folder)
+
+    return DnaTokenizer.load(storage.obtain(spec.kind, spec.key, build, inputs=spec))
+
+
+def obtain_corpus(storage: Storage, spec: TokenizerSpec) -> tuple[DnaTokenizer, Corpus]:
+    """Return the tokenizer and the whole data set in its tokens, rows in table order."""
+    tokenizer = obtain_tokenizer(storage, spec)
+
+    def build(folder: Path) -> None:
+        table = load_dataset(storage, spec.dataset).table
+        sequences = table["sequence"].tolist()
+        corpus = Corpus.build(tokenizer, sequences)
+        corpus.save(folder / CORPUS)
+        rows = np.random.default_rng(0).permutation(rows_of(table, ()).train)[:REPORT_ROWS]
+        report = tokenizer.report([sequences[row] for row in np.sort(rows)])
+        facts = {**report._asdict(), "longest": int(corpus.num_tokens().max())}
+        (folder / REPORT).write_text(json.dumps(facts, indent=2) + "\n")
+
+    folder = storage.obtain(spec.corpus_kind, spec.corpus_key, build, inputs=spec)
+    return tokenizer, Corpus.load(folder / CORPUS)
+
+
+def tokenizer_report(storage: Storage, spec: TokenizerSpec) -> dict[str, float]:
+    """Return bases per token, vocabulary used and unknown rate on training rows, and the longest
+    row of the data set in tokens, of a published corpus."""
+    folder = storage.find(spec.corpus_kind, spec.corpus_key)
+    assert folder is not None, "a corpus is reported after it has been built"
+    return json.loads((folder / REPORT).read_text())

@@ -1,0 +1,29 @@
+"""Compare tokenizers, pretraining species and learning rates.
+
+Pretrains one encoder for every tokenizer and species set, fine-tunes it for every learning rate and
+seed, and ends with a ranked comparison in the terminal, as CSV and HTML, and in MLflow. Run the
+same command again to go on after an interruption, or to see the result again.
+
+    python sweeps/tokenizer_grid.py
+    python sweeps/tokenizer_grid.py --data promoters.csv --tokenizers kmer bpe-1024 char
+    python sweeps/tokenizer_grid.py --data promoters.csv --search optuna --num-samples 60
+"""
+
+from dnasweep.cluster.command import run_command
+from dnasweep.cluster.options import SweepOptions
+from dnasweep.cluster.sweep import run_sweep
+from rich.console import Console
+
+
+def main(options: SweepOptions, console: Console) -> None:
+    axes = {
+        "tokenizer": options.tokenizers,
+        "species_set": options.species_sets,
+        "learning_rate": options.learning_rates,
+        "seed": options.seeds,
+    }
+    run_sweep("tokenizer-grid", axes, options, console)
+
+
+if __name__ == "__main__":
+    run_command(main, SweepOptions, doc=__doc__)
