@@ -15,6 +15,7 @@ from dnasweep.genome.faults import Fault
 
 Format = Literal["sga", "bed", "fps"]
 
+_COMMENT = re.compile(rb"#|track\b|browser\b")
 _FPS = re.compile(
     r"^FP {3}(?P<id>.+?)\s*:[^:;]*?\s[A-Z]+:(?P<chrom>\S+)\s+\d(?P<strand>[+-])\s*(?P<tss>\d+);"
 )
@@ -119,11 +120,18 @@ def take_windows(
 
 
 def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list[Fault]]:
-    separator = "\t" if b"\t" in data[:65536] else r"\s+"
-    num_columns = max(6, max(line.count(b"\t") for line in data[:65536].splitlines()) + 1)
-    cells = read_cells(data, separator=separator, num_columns=num_columns, file=file)
-    frame = cells.frame.copy()
-    frame = frame[~frame[0].str.match(r"#|track\b|browser\b")]
+    head = [line for line in data[:65536].splitlines() if not _COMMENT.match(line)]
+    tabs = any(b"\t" in line for line in head)
+    num_columns = max(6, *(len(line.split(b"\t" if tabs else None)) for line in head), 6)
+    cells = read_cells(
+        data,
+        separator="\t" if tabs else r"\s+",
+        num_columns=num_columns,
+        file=file,
+        quoted=False,
+    )
+    faults = [fault for fault in cells.faults if not _COMMENT.match(fault.text.encode())]
+    frame = cells.frame[~cells.frame[0].str.match(_COMMENT.pattern.decode())]
     if format == "sga":
         frame = frame.rename(columns={0: "chrom", 2: "end", 3: "strand", 5: "id"})
         end = pd.to_numeric(frame["end"], errors="coerce")
@@ -132,7 +140,7 @@ def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list
         frame = frame.rename(columns={0: "chrom", 1: "start", 2: "end", 3: "id", 5: "strand"})
         frame["id"] = frame["id"].replace(".", "")
     keep = ["row", "id", "chrom", "start", "end", "strand"]
-    return frame[keep].reset_index(drop=True), cells.faults
+    return frame[keep].reset_index(drop=True), faults
 
 
 def _read_fps(data: bytes, file: Path) -> tuple[pd.DataFrame, list[Fault]]:

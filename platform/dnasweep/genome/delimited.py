@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 import warnings
@@ -30,6 +31,7 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
 _MEANING = {name: column for column, names in ACCEPTED.items() for name in names}
 _OVERLONG = re.compile(r"[Ll]ine (\d+): expected (\d+) fields, saw (\d+)")
 _UNCLOSED = re.compile(r"EOF inside string starting at row (\d+)")
+_LINE = re.compile(rb"[^\r\n]+")
 _WORDS = re.compile(rb"[ACGTRYSWKMBDHVNUacgtryswkmbdhvnu ]{6,}")
 
 
@@ -44,8 +46,12 @@ class Cells(NamedTuple):
     """The names found in the header, where there is one."""
 
 
-def read_cells(data: bytes, *, separator: str, num_columns: int, file: Path) -> Cells:
+def read_cells(
+    data: bytes, *, separator: str, num_columns: int, file: Path, quoted: bool = True
+) -> Cells:
     """Return all cells as text; rows that are too short are filled with empty cells.
+
+    `quoted` says whether quotation marks around a cell are no part of it.
 
     Raises
     ------
@@ -65,6 +71,7 @@ def read_cells(data: bytes, *, separator: str, num_columns: int, file: Path) -> 
                 keep_default_na=False,
                 skip_blank_lines=False,
                 skipinitialspace=True,
+                quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
                 on_bad_lines="warn",
                 encoding_errors="replace",
                 low_memory=False,
@@ -112,7 +119,8 @@ def read_delimited(data: bytes, *, file: Path) -> Cells:
     """
     start = len(data) - len(data.lstrip())
     skipped = data[:start].count(b"\n") or data[:start].count(b"\r")
-    first = data[start:].splitlines()[0].decode(errors="replace")
+    line = _LINE.match(data, start)
+    first = line[0].decode(errors="replace") if line else ""
     separator = max("\t,;", key=lambda s: (_num_known(first, s), first.count(s)))
     header = _header(first, separator, file)
     bare = _is_row(first, separator)

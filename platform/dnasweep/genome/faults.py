@@ -29,13 +29,24 @@ class Fault(NamedTuple):
 
 
 def write_rejects(faults: Sequence[Fault], path: Path) -> None:
-    """Write `faults` as a TSV with the columns file, row, reason, text (clipped to 200 letters)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write `faults` as a TSV with the columns file, row, reason, text (clipped to 200 letters).
+
+    Raises
+    ------
+    InputError
+        Where it cannot be written.
+    """
     frame = pd.DataFrame(
         [(f.file, f.row, f.reason, " ".join(f.text[:_CLIPPED].split())) for f in faults],
         columns=["file", "row", "reason", "text"],
     )
-    frame.to_csv(path, sep="\t", index=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.to_csv(path, sep="\t", index=False)
+    except OSError as error:
+        raise InputError(
+            f"the rejected rows cannot be written: {error.strerror}", file=path
+        ) from error
 
 
 def refuse(faults: Sequence[Fault]) -> InputError:

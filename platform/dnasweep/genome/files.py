@@ -50,10 +50,6 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"cannot be read: {error.strerror}", file=path) from error
     if data.startswith(_GZIP):
         data = _unpack(data, path)
-    elif path.suffix.lower() == ".gz" and data.strip():
-        _refuse_others(data, path)
-        if not _is_text(data):
-            raise InputError("is named .gz but is not gzip data", file=path)
     _refuse_others(data, path)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         try:
@@ -64,8 +60,11 @@ def read_bytes(path: Path) -> bytes:
     if not data.strip():
         raise InputError("the file is empty", file=path, remedy="Give a file with sequences.")
     if not _is_text(data):
+        packed = path.suffix.lower() == ".gz"
         raise InputError(
-            "is not text", file=path, remedy="Give CSV, TSV, FASTA, SGA or BED, plain or gzip."
+            "is neither gzip data, as its name says, nor text" if packed else "is not text",
+            file=path,
+            remedy="Give CSV, TSV, FASTA, SGA or BED, plain or gzip.",
         )
     return data
 

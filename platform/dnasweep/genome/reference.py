@@ -116,6 +116,6 @@ def cut_out(places: pd.DataFrame, *, genome: Path, file: Path) -> tuple[pd.DataF
                 continue
             sequence = str(fasta[name][int(start) : int(end)])
             sequences.append(reverse_complement(sequence) if strand == "-" else sequence)
-    frame = places.assign(sequence=sequences)
+    frame = places.assign(sequence=pd.Series(sequences, index=places.index, dtype="str"))
     frame = frame[frame["sequence"].notna()].reset_index(drop=True)
     return frame.assign(chrom=frame["chrom"].map(matches)), faults

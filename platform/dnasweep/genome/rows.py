@@ -93,8 +93,10 @@ def _sequences(raw: pd.Series, found: _Findings) -> pd.Series:
         found.add(broken.reindex(text.index, fill_value=False), joined.str[1:].reindex(text.index))
         text = text.mask(spaced, joined.mask(broken, "").reindex(text.index))
     found.add(text.str.lower().isin(_MISSING), "the sequence is a missing value, not DNA")
+    pasted = text.str.contains("nan", regex=False)
+    pasted[pasted] = text[pasted].str.contains(_PASTED) & text[pasted].str.contains("[A-Z]")
     found.add(
-        text.str.contains(_PASTED) & text.str.contains("[A-Z]"),
+        pasted,
         "the sequence holds a literal 'nan'",
         "A missing value was pasted into it; mend the row.",
     )
@@ -203,6 +205,6 @@ def _ids(
         found.add(
             repeated,
             "the id " + ids.str[:40].map(repr) + " stands in row " + where + " already",
-            "Ids must be unique in a file; mend them or drop the column.",
+            "Ids, and names that are no known species, must be unique in a file; mend them.",
         )
     return ids
