@@ -1,0 +1,128 @@
+"""What a sweep hands to the report: one result a trial, and the baseline beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+Outcome = Literal["finished", "stopped", "diverged", "collapsed", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestScores:
+    """What a model said about the test rows."""
+
+    __test__ = False
+
+    ids: np.ndarray
+    """Row identities (n,), unique; cells are compared on the rows they share."""
+    labels: np.ndarray
+    """True labels (n,), 0 or 1."""
+    scores: np.ndarray
+    """Probability of label 1 (n,)."""
+    threshold: float = 0.5
+    """Scores at or above it are called positive; chosen on validation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellResult:
+    """One trial: a combination trained once with one seed."""
+
+    trial_key: str
+    """Identity of the trial."""
+    tokenizer: str
+    """Short tokenizer name, for example `bpe-4096`."""
+    species_set: str
+    """Species set the encoder was pretrained on; `none` where it was not pretrained."""
+    learning_rate: float
+    """Peak learning rate."""
+    seed: int
+    """Seed of the trial."""
+    axes: Mapping[str, Any] = field(default_factory=dict)
+    """Any further axes, name to value."""
+    species: tuple[str, ...] | None = None
+    """Species pretrained on, () for none; None: read from the name of the species set."""
+    validation: Mapping[str, float] = field(default_factory=dict)
+    """Validation metrics by name, of the epoch kept; `mcc` and `validation/mcc` are the same."""
+    test: Mapping[str, float] | None = None
+    """Test metrics by name; None where the test set was not opened for this trial."""
+    test_scores: TestScores | None = None
+    """What it said about the test rows; None where not opened."""
+    per_species_test: Mapping[str, Mapping[str, float]] | None = None
+    """Test metrics by species."""
+    device_seconds: float | None = None
+    """Seconds of device time it took, devices summed."""
+    peak_memory_bytes: int | None = None
+    """Most memory held on one device."""
+    outcome: Outcome = "finished"
+    """`stopped` is a search's early stop; only `finished` trials are ranked."""
+    reason: str = ""
+    """Why it did not finish."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """Evaluations in order: step, bases_seen, epoch and validation metrics by name."""
+    pretraining: Mapping[str, Any] | None = None
+    """`bits_per_base`, `markov_bits_per_base`, `history` (list of step, bases_seen,
+    bits_per_base); None for a random start."""
+
+    @property
+    def combination(self) -> tuple[Any, ...]:
+        """What the seeds of one combination share."""
+        axes = tuple(sorted((name, str(value)) for name, value in self.axes.items()))
+        return (self.tokenizer, self.species_set, self.learning_rate, axes)
+
+    def validation_metric(self, metric: str) -> float:
+        """Return a validation metric by its bare name; nan where there is none."""
+        return float(bare(self.validation).get(metric, np.nan))
+
+    def healthy(self, metric: str) -> bool:
+        """Return whether it finished with a number to rank by."""
+        return self.outcome == "finished" and bool(np.isfinite(self.validation_metric(metric)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineResult:
+    """A reference every model must beat: the k-mer logistic regression."""
+
+    name: str = "k-mer logistic regression"
+    """As shown in tables."""
+    test: Mapping[str, float]
+    """Test metrics by name."""
+    test_scores: TestScores | None = None
+    """Its scores on the test rows, for the pairwise tests."""
+    species_set: str | None = None
+    """The species set whose cells it is the reference of; None: of all."""
+
+
+def bare(metrics: Mapping[str, float] | None) -> dict[str, float]:
+    """Return metrics by bare name: `validation/mcc` becomes `mcc`."""
+    return {name.rsplit("/", 1)[-1]: float(value) for name, value in (metrics or {}).items()}
+
+
+def joined_scores(scores: list[TestScores]) -> TestScores | None:
+    """Return the mean score and threshold over seeds, on the rows all of them have scored."""
+    if not scores:
+        return None
+    ids = scores[0].ids
+    for other in scores[1:]:
+        ids = np.intersect1d(ids, other.ids)
+    rows = [rows_of(entry, ids) for entry in scores]
+    return TestScores(
+        ids=ids,
+        labels=scores[0].labels[rows[0]],
+        scores=np.mean([entry.scores[r] for entry, r in zip(scores, rows, strict=True)], axis=0),
+        threshold=float(np.mean([entry.threshold for entry in scores])),
+    )
+
+
+def rows_of(scores: TestScores, ids: np.ndarray) -> np.ndarray:
+    """Return where `ids`, all of which it has, stand in `scores`."""
+    order = np.argsort(scores.ids, kind="stable")
+    return np.asarray(order[np.searchsorted(scores.ids, ids, sorter=order)])
+
+
+def cell_label(tokenizer: str, species_set: str) -> str:
+    """Return how a selected combination is named in tables and sentences."""
+    return f"{tokenizer} / {species_set}"

@@ -1,0 +1,298 @@
+"""What the comparison says, in sentences computed from its tables.
+
+A difference is called significant where its adjusted p-value is below 0.05: the bootstrap's where
+the sweep is ranked by MCC, DeLong's otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from dnasweep.errors import InputError
+from dnasweep.genome.species import pretraining_stages
+from dnasweep.report.cells import CellResult, cell_label
+
+if TYPE_CHECKING:
+    from dnasweep.report.comparison import Comparison
+
+ALPHA = 0.05
+NAMES = {"mcc": "MCC", "auroc": "AUROC", "auprc": "AUPRC", "macro_f1": "macro F1"}
+
+
+def metric_name(metric: str) -> str:
+    """Return a metric as written in text."""
+    return NAMES.get(metric, metric.replace("_", " "))
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number for text; a dash where there is none."""
+    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def p_text(p_value: float) -> str:
+    """Return `p = 0.012` or `p < 0.001`."""
+    if pd.isna(p_value):
+        return "no p-value"
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def findings(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
+    """Return the sentences, most important first."""
+    sentences = [_best(comparison)]
+    if not comparison.selected.empty:
+        sentences += _tokenizers(comparison)
+        sentences += _pretraining(comparison, _breadths(cells))
+        sentences += _against_baseline(comparison)
+        sentences += _edges(comparison)
+        sentences += _cautions(comparison)
+    sentences += _bits(cells)
+    sentences += _troubles(comparison, cells)
+    return [sentence for sentence in sentences if sentence]
+
+
+def _with_spread(row: pd.Series, column: str) -> str:
+    text, sd = number(row[column]), row.get(f"{column}_sd")
+    return text if sd is None or pd.isna(sd) else f"{text} ± {number(sd)}"
+
+
+def _best(comparison: Comparison) -> str:
+    if comparison.selected.empty:
+        return "No cell finished with a validation metric; there is nothing to rank."
+    metric, top = comparison.metric, comparison.selected.iloc[0]
+    name = metric_name(metric)
+    text = (
+        f"Best on validation: {top['cell']} at learning rate {top['learning_rate']:g}, "
+        f"validation {name} {_with_spread(top, f'validation_{metric}')}"
+    )
+    if f"test_{metric}" in top.index and not pd.isna(top[f"test_{metric}"]):
+        text += f", test {name} {_with_spread(top, f'test_{metric}')}"
+    seeds = int(top["num_seeds"])
+    return f"{text} ({seeds} seed{'s' if seeds > 1 else ''})."
+
+
+def _pair(comparison: Comparison, a: str, b: str) -> dict[str, float] | None:
+    """Return the test of `a` against `b`, differences as a minus b; None where not tested."""
+    table = comparison.pairwise
+    forth = table[(table["a"] == a) & (table["b"] == b)]
+    back = table[(table["a"] == b) & (table["b"] == a)]
+    if forth.empty and back.empty:
+        return None
+    row, sign = (forth.iloc[0], 1) if len(forth) else (back.iloc[0], -1)
+    use_mcc = comparison.metric == "mcc"
+    return {
+        "mcc": sign * row["mcc_difference"],
+        "auroc": sign * row["auroc_difference"],
+        "p": row["mcc_p_adjusted"] if use_mcc else row["delong_p_adjusted"],
+        "mcc_p": row["mcc_p_adjusted"],
+        "delong_p": row["delong_p_adjusted"],
+    }
+
+
+def _pair_text(pair: dict[str, float]) -> str:
+    if pd.isna(pair["p"]):
+        return "too few shared test rows to test"
+    verdict = "significant" if pair["p"] < ALPHA else "not significant"
+    return (
+        f"MCC {pair['mcc']:+.3f}, bootstrap {p_text(pair['mcc_p'])}; "
+        f"AUROC {pair['auroc']:+.3f}, DeLong {p_text(pair['delong_p'])}; {verdict}"
+    ).replace("-", "−")
+
+
+def _tokenizers(comparison: Comparison) -> list[str]:
+    best = comparison.selected.drop_duplicates("tokenizer")
+    if len(best) < 2:
+        return []
+    first, parts = best.iloc[0], []
+    for _, other in best.iloc[1:].iterrows():
+        pair = _pair(comparison, first["cell"], other["cell"])
+        parts.append(f"{other['cell']} ({_pair_text(pair) if pair else 'not tested'})")
+    return [
+        f"Tokenizers: {first['tokenizer']} wins on validation. Its best cell, {first['cell']}, on "
+        f"the test rows against the best of each other tokenizer: {'; '.join(parts)}."
+    ]
+
+
+def _breadths(cells: Sequence[CellResult]) -> dict[str, int]:
+    """Return how many species each species set pretrains on."""
+    breadths = {}
+    for cell in cells:
+        species = cell.species
+        if species is None:
+            try:
+                stages = pretraining_stages(cell.species_set)
+            except InputError:
+                continue
+            species = tuple({name for _, names in stages for name in names})
+        breadths[cell.species_set] = len(species)
+    return breadths
+
+
+def _pretraining(comparison: Comparison, breadths: dict[str, int]) -> list[str]:
+    def several(name: str) -> bool:
+        return breadths.get(name, 0) > 1
+
+    def one(name: str) -> bool:
+        return breadths.get(name, 0) == 1
+
+    def none(name: str) -> bool:
+        return breadths.get(name) == 0
+
+    return [
+        _contest(comparison, "Pretraining on several species", several, "on one species", one),
+        _contest(comparison, "Pretraining on several species", several, "no pretraining", none),
+        _contest(comparison, "Pretraining on one species", one, "no pretraining", none),
+    ]
+
+
+def _contest(
+    comparison: Comparison,
+    name_a: str,
+    in_a: Callable[[str], bool],
+    name_b: str,
+    in_b: Callable[[str], bool],
+) -> str:
+    """Compare, tokenizer by tokenizer, the best cell of one kind with the best of another."""
+    selected, metric = comparison.selected, comparison.metric
+    column = f"test_{metric}"
+    if column not in selected:
+        return ""
+    differences, better, worse = [], [], []
+    for _, group in selected.groupby("tokenizer", sort=False):
+        side_a = group[group["species_set"].map(in_a)]
+        side_b = group[group["species_set"].map(in_b)]
+        if side_a.empty or side_b.empty:
+            continue
+        a, b = side_a.iloc[0], side_b.iloc[0]
+        differences.append(a[column] - b[column])
+        pair = _pair(comparison, a["cell"], b["cell"])
+        if pair and pair["p"] < ALPHA:
+            gain = pair["mcc"] if metric == "mcc" else pair["auroc"]
+            text = f"{a['cell']} against {b['cell']}, {p_text(pair['p'])}"
+            (better if gain > 0 else worse).append(text)
+    if not differences:
+        return ""
+    sign = 1 if comparison.higher_is_better else -1
+    num_better = sum(sign * difference > 0 for difference in differences)
+    mean = sum(differences) / len(differences)
+    text = (
+        f"{name_a} against {name_b}: better test {metric_name(metric)} with {num_better} of "
+        f"{len(differences)} tokenizers, mean difference {mean:+.3f}; "
+    ).replace("-", "−")
+    if not better and not worse:
+        return text + "none of the differences is significant."
+    parts = [f"significantly better for {'; '.join(better)}"] if better else []
+    parts += [f"significantly worse for {'; '.join(worse)}"] if worse else []
+    return text + " and ".join(parts) + "."
+
+
+def _against_baseline(comparison: Comparison) -> list[str]:
+    selected, name = comparison.selected, metric_name(comparison.metric)
+    if "over_baseline" not in selected or selected["over_baseline"].isna().all():
+        return []
+    sign = 1 if comparison.higher_is_better else -1
+    tested = selected[selected["over_baseline"].notna()]
+    losers = tested[sign * tested["over_baseline"] <= 0]
+    reference = comparison.baseline.iloc[0]
+    value = number(reference.get(f"test_{comparison.metric}"))
+    many = "the baselines" if len(comparison.baseline) > 1 else f"the {reference['name']}"
+    where = "" if len(comparison.baseline) > 1 else f" (test {name} {value})"
+    if losers.empty:
+        text = f"All {len(tested)} selected cells beat {many}{where}."
+    else:
+        listed = ", ".join(
+            f"{row['cell']} ({number(row[f'test_{comparison.metric}'])})"
+            for _, row in losers.iterrows()
+        )
+        text = (
+            f"{len(losers)} of {len(tested)} selected cells do not beat {many}{where}: {listed}."
+        )
+    pair = _pair(comparison, tested.iloc[0]["cell"], str(reference["name"]))
+    if pair:
+        text += f" The best cell against it: {_pair_text(pair)}."
+    return [text]
+
+
+def _edges(comparison: Comparison) -> list[str]:
+    """Say where the best learning rate is the least or largest tried, so the best may lie beyond."""
+    rates = sorted(set(comparison.rows["learning_rate"]))
+    if len(rates) < 2:
+        return []
+    sentences = []
+    for edge, word in ((rates[0], "smallest"), (rates[-1], "largest")):
+        at_edge = comparison.selected[comparison.selected["learning_rate"] == edge]
+        if not at_edge.empty:
+            sentences.append(
+                f"{len(at_edge)} of {len(comparison.selected)} selected cells use the {word} "
+                f"learning rate tried ({edge:g}): a {'smaller' if word == 'smallest' else 'larger'} "
+                f"one may be better ({', '.join(at_edge['cell'])})."
+            )
+    return sentences
+
+
+def _cautions(comparison: Comparison) -> list[str]:
+    sentences, selected = [], comparison.selected
+    if (selected["num_seeds"] < 2).all():
+        sentences.append(
+            "Every cell was trained with one seed: the p-values speak of these trained models, and "
+            "how far another seed would move them is not known."
+        )
+    partial = selected[selected["outcome"] != "finished"]
+    if not partial.empty:
+        listed = ", ".join(f"{row['cell']} ({row['outcome']})" for _, row in partial.iterrows())
+        sentences.append(f"Chosen although not all of their seeds finished healthy: {listed}.")
+    if not comparison.pairwise.empty:
+        counts = selected["num_test_rows"].dropna()
+        least = int(comparison.pairwise["num_rows"].min())
+        if len(counts) and least < int(counts.max()):
+            sentences.append(
+                "Not all cells were tested on the same rows: test metrics are each cell's own, and "
+                f"pairs are tested on the rows they share ({least} to {int(counts.max())})."
+            )
+    return sentences
+
+
+def _bits(cells: Sequence[CellResult]) -> list[str]:
+    best: dict[str, dict[str, Any]] = {}
+    for cell in cells:
+        bits = (cell.pretraining or {}).get("bits_per_base")
+        if bits is not None and math.isfinite(bits):
+            label = cell_label(cell.tokenizer, cell.species_set)
+            if label not in best or bits < best[label]["bits_per_base"]:
+                best[label] = dict(cell.pretraining or {})
+    if not best:
+        return []
+    order = sorted(best, key=lambda label: float(best[label]["bits_per_base"]))
+    text = (
+        f"Pretraining: {order[0]} predicts hidden bases best, with "
+        f"{number(best[order[0]]['bits_per_base'])} bits per base (uniform guessing: 2)."
+    )
+    weak = [
+        label
+        for label in order
+        if (markov := best[label].get("markov_bits_per_base")) is not None
+        and best[label]["bits_per_base"] >= markov
+    ]
+    if weak:
+        text += f" Not better than a Markov chain on the same text: {', '.join(weak)}."
+    return [text]
+
+
+def _troubles(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
+    unhealthy = comparison.unhealthy
+    if unhealthy.empty:
+        return []
+    kinds = unhealthy["outcome"].value_counts()
+    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    sentence = f"{len(unhealthy)} of {len(cells)} trials did not finish healthy ({listed})."
+    if not comparison.rows.empty:
+        groups = comparison.rows.groupby(["tokenizer", "species_set"], sort=False)[
+            "selected"
+        ].any()
+        lost = [cell_label(*key) for key, there in groups.items() if not there]  # type: ignore[misc]
+        if lost:
+            sentence += f" Without any healthy trial: {', '.join(lost)}."
+    return [sentence]
