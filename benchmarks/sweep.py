@@ -24,9 +24,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tyro
 from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.preparation import make_recipe, prepare_data
+from dnasweep.cluster.preparation import prepare_data
+from dnasweep.cluster.request import prepare_sweep
 from dnasweep.stages.outcome import find_outcome
-from dnasweep.stages.plan import Plan, cells_of, make_plan
+from dnasweep.stages.plan import Plan
 from dnasweep.stages.recipe import Cell, ClassifierSpec
 from dnasweep.storage import Storage
 from rich.console import Console
@@ -86,16 +87,15 @@ def run(script: Path, flags: list[str], log: Path) -> float:
     return time.perf_counter() - started
 
 
-def make_plan_of(options: SweepOptions, storage: Storage) -> Plan:
+def plan_of(options: SweepOptions) -> Plan:
     """Return the cells and stages that the sweep of these options has."""
-    recipe = make_recipe(prepare_data(storage, options), options, target=options.target)
     axes = {
         "tokenizer": options.tokenizers,
         "species_set": options.species_sets,
         "learning_rate": options.learning_rates,
         "seed": options.seeds,
     }
-    return make_plan(recipe, cells_of(axes))
+    return prepare_sweep("tokenizer-grid", axes, options, Console(quiet=True)).plan
 
 
 def loop_flags(spec: ClassifierSpec, cell: Cell, table: Path, folder: Path) -> list[str]:
@@ -166,7 +166,7 @@ def main(options: Race) -> None:
         console.print(f"{len(data.table):,} rows; running the sweep ...")
         sweep_seconds = run(GRID, as_flags(ours), folder / "sweep.log")
         storage = Storage(folder / "runs")
-        plan = make_plan_of(ours, storage)
+        plan = plan_of(ours)
         console.print(
             f"{len(plan.cells)} cells in {sweep_seconds:.0f} s; running the nested loop ..."
         )

@@ -63,11 +63,10 @@ COMMAND_LINE = {
 """Names that notebooks and job scripts of others are written against."""
 
 SYNONYMS = {
-    "--data": {"--dataset", "--data-path", "--input", "--csv"},
-    "--storage": {"--output", "--output-dir", "--out", "--storage-path", "--root"},
+    "--data": {"--dataset", "--data-path", "--csv"},
+    "--storage": {"--output-dir", "--storage-path", "--root", "--runs"},
     "--tracking-uri": {"--mlflow-uri", "--mlflow", "--tracking"},
-    "--species-sets": {"--species"},
-    "--tokenizers": {"--tokenisers"},
+    "--species-sets": {"--species-groups", "--pretrain-species"},
     "--learning-rates": {"--lr", "--lrs"},
     "--workers-per-trial": {"--num-workers", "--workers"},
     "--address": {"--ray-address", "--cluster"},

@@ -1,0 +1,181 @@
+"""What the documents say is held against the repository: commands, flags, paths, code and links."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from dnasweep.stages.plan import cells_of, make_plan
+from dnasweep.stages.recipe import Recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+JOBS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "jobs").glob("*.py"))
+OUTSIDE = {"source", "pre-commit", "cd"}
+"""Commands that are not ours to check."""
+
+
+class Command(NamedTuple):
+    """One command of a document."""
+
+    document: str
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " ".join(self.words)
+
+
+def blocks(document: str, language: str) -> Iterator[str]:
+    text = (ROOT / document).read_text()
+    for indent, body in re.findall(rf"(?ms)^( *)```{language}\n(.*?)^ *```$", text):
+        yield re.sub(rf"(?m)^{indent}", "", body)
+
+
+def split(document: str, line: str) -> Iterator[Command]:
+    """Yield the commands of a line, those handed to another command included."""
+    words = shlex.split(line, comments=True)
+    while words:
+        end = words.index("&&") if "&&" in words else len(words)
+        command, words = words[:end], words[end + 1 :]
+        yield Command(document, tuple(command))
+        if command[:2] == ["ray", "exec"]:
+            yield from split(document, command[-1])
+
+
+def commands() -> list[Command]:
+    found = []
+    for document in DOCUMENTS:
+        text = (ROOT / document).read_text()
+        lines = [
+            line
+            for block in blocks(document, "bash")
+            for line in block.replace("\\\n", " ").splitlines()
+        ]
+        lines += re.findall(
+            r"`((?:python|make|mlflow|ray) [^`]+)`", re.sub(r"(?s)```.*?```", "", text)
+        )
+        found += [command for line in lines for command in split(document, line)]
+    return found
+
+
+def test_the_documents_have_commands() -> None:
+    texts = {str(command) for command in commands()}
+    assert {"make sweep", "make test"} <= texts
+    assert len(texts) > 15
+
+
+@pytest.mark.parametrize("command", commands(), ids=str)
+def test_a_command_can_be_typed(command: Command, script_flags: Callable[[str], set[str]]) -> None:
+    program, *words = command.words
+    if program == "python":
+        script, *words = words
+        assert (ROOT / script).is_file()
+        flags = {word.split("=")[0] for word in words if word.startswith("--")}
+        assert flags <= script_flags(script) | {"--help"}
+    elif program == "make":
+        targets = re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text())
+        assert {word for word in words if "=" not in word} <= set(targets)
+    elif program == "ray":
+        assert words[0] in {"up", "down", "exec"}
+        assert (ROOT / words[1]).is_file()
+    elif program == "mlflow":
+        assert words[:2] == ["ui", "--backend-store-uri"]
+    elif program.startswith("."):
+        assert os.access(ROOT / program, os.X_OK)
+    else:
+        assert program in OUTSIDE, "teach this test the command"
+
+
+@pytest.mark.parametrize("job", ["jobs/build_dataset.py", "jobs/predict.py", *JOBS])
+def test_every_job_explains_itself(job: str, script_help: Callable[[str], str]) -> None:
+    help_text = script_help(job)
+    assert "--storage" in help_text
+    assert f"python {job}" in help_text, "show how the job is called"
+
+
+def test_the_plan_of_the_readme_can_be_shown(tmp_path: Path) -> None:
+    dry = [c for c in commands() if "--dry-run" in c.words and c.words[0] == "python"]
+    assert dry
+    rows = ["sequence,label,species"]
+    for i in range(240):
+        bases = "".join("ACGT"[(i * 7919 + j * j * (i + 3)) % 97 % 4] for j in range(80))
+        rows.append(f"{bases},{i % 2},{('human', 'mouse')[i // 2 % 2]}")
+    (tmp_path / "promoters.csv").write_text("\n".join(rows) + "\n")
+    for command in dry:
+        script, *words = command.words[1:]
+        done = subprocess.run(
+            [sys.executable, str(ROOT / script), *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Nothing was started" in done.stdout
+
+
+def python_blocks() -> list[str]:
+    return [block for document in DOCUMENTS for block in blocks(document, "python")]
+
+
+@pytest.mark.parametrize("code", python_blocks(), ids=lambda code: code.splitlines()[0])
+def test_code_of_the_documents_names_what_exists(code: str) -> None:
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(str(node.module))
+            assert all(hasattr(module, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_paths_and_links_lead_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text()
+    links = [t for t in re.findall(r"\]\(([^)]+)\)", text) if "://" not in t]
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = ROOT / (path or document)
+        assert target.is_file(), link
+        if anchor:
+            headings = re.findall(r"(?m)^#+ (.+)$", target.read_text())
+            assert anchor in {re.sub(r"[^\w-]", "", h.lower().replace(" ", "-")) for h in headings}
+    folders = "platform|sweeps|jobs|benchmarks|tests|docs"
+    for path in re.findall(rf"`((?:{folders})/[\w./-]*)[^`]*`", text):
+        assert list(ROOT.glob(path.rstrip("/"))), path
+
+
+def test_the_tree_of_the_readme_is_the_tree() -> None:
+    tree = next(b for b in blocks("README.md", "") if "dnasweep/ " in b)
+    named = set(re.findall(r"(?m)^  (\S+) ", tree))
+    package = ROOT / "platform" / "dnasweep"
+    assert all((package / name).exists() for name in named)
+    rooms = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    # A room that holds nothing yet is not worth a line.
+    empty = {room for room in rooms if len(list((package / room).glob("*.py"))) == 1}
+    assert rooms - empty <= named
+    for name in re.findall(r"(?m)^(\S+) ", tree):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_picture_counts_right() -> None:
+    axes = {
+        "tokenizer": ("kmer-6", "bpe-512", "wordpiece-512"),
+        "species_set": ("none", "human", "all"),
+        "learning_rate": (3e-4, 1e-3),
+        "seed": (0, 1),
+    }
+    plan = make_plan(Recipe(dataset="0", species=("human", "mouse")), cells_of(axes))
+    corpora = {spec.tokenizer.corpus_key for spec in plan.classifiers}
+    stages = (1, len(plan.tokenizers), len(corpora), len(plan.encoders), len(plan.cells), 1)
+    picture = (ROOT / "docs" / "stages.svg").read_text()
+    assert tuple(int(n) for n in re.findall(r"×\s(\d+)<", picture)) == stages
+    assert f"= {len(plan.cells)} cells" in picture
+    assert len(picture) < 60_000
