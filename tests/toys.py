@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig
+import torch
+import torch.distributed as dist
+from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig, TrainingConfig
 from dnasweep.language.corpus import Corpus
 from dnasweep.language.masking import make_masking
 from dnasweep.language.tokenizers import DnaTokenizer, fit
+from dnasweep.model.architecture import build_classifier, build_masked_lm
+from dnasweep.model.mesh import Mesh
 from dnasweep.model.tasks import Classification, MaskedLanguageModelling
+from dnasweep.model.training import train
 
 TINY = ModelConfig(layers=2, hidden=32, heads=2, intermediate=64)
 MOTIF = "TATAAAAGGC"
@@ -73,3 +81,39 @@ def class_task(toy: ToyLanguage) -> Classification:
         train_rows=toy.train_rows,
         validation_rows=toy.validation_rows,
     )
+
+
+def gloo_worker(rank: int, world_size: int, rendezvous: str, job: Callable[[int], None]) -> None:
+    """Join a gloo group of `world_size` processes and run `job(rank)`; for multiprocessing spawn."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=world_size
+    )
+    try:
+        job(rank)
+    finally:
+        dist.destroy_process_group()
+
+
+def train_toys_on_this_worker(rank: int, *, runs: dict[str, TrainingConfig], out: str) -> None:
+    """Train each toy task on this worker; rank 0 writes losses and metrics by task to `out`."""
+    toy = toy_language(90, ragged=9)
+    num_tokens = int(toy.corpus.num_tokens().max())
+    record = {}
+    for task, config in runs.items():
+        build = build_masked_lm if task == "pretrain" else build_classifier
+        model = build(
+            TINY, tokenizer=toy.tokenizer, num_tokens=num_tokens, dropout=config.dropout, seed=0
+        )
+        losses: list[float] = []
+        result = train(
+            masked_task(toy) if task == "pretrain" else class_task(toy),
+            model,
+            config,
+            mesh=Mesh.current("cpu"),
+            on_step=lambda done, total, bases, loss, to=losses: to.append(loss),
+        )
+        metrics = [e.metrics for e in result.evaluations]
+        record[task] = {"losses": losses, "metrics": metrics, "outcome": result.outcome}
+    if rank == 0:
+        Path(out).write_text(json.dumps(record), encoding="utf-8")

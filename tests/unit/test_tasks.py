@@ -1,0 +1,163 @@
+"""Batches, losses and evaluations of the two tasks against their definitions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from dnasweep.errors import InputError
+from dnasweep.language.masking import IGNORED
+from dnasweep.model import rows as rows_module
+from dnasweep.model.architecture import build_classifier, build_masked_lm
+from dnasweep.model.mesh import Mesh
+from dnasweep.model.tasks import Classification
+from toys import TINY, class_task, masked_task, toy_language
+
+CPU = Mesh(device=torch.device("cpu"))
+
+
+def masked_lm(toy):
+    longest = int(toy.corpus.num_tokens().max())
+    return build_masked_lm(
+        TINY, tokenizer=toy.tokenizer, num_tokens=longest, dropout=0.3, seed=0
+    ).eval()
+
+
+def test_a_rows_mask_does_not_depend_on_its_batch():
+    task = masked_task(toy_language(40, ragged=9))
+    rows = np.arange(10)
+    together, alone = task.batch(rows, 3), task.batch(rows[[4]], 3)
+    width = alone.ids.shape[1]
+    assert torch.equal(together.ids[4, :width], alone.ids[0])
+    here = together.positions // together.ids.shape[1] == 4
+    assert torch.equal(together.targets[here], alone.targets)
+    assert not torch.equal(task.batch(rows, 4).ids, together.ids)
+
+
+def test_attention_is_given_only_where_there_is_padding():
+    even, ragged = class_task(toy_language(20)), class_task(toy_language(20, ragged=20))
+    assert even.batch(np.arange(8), 0).attention is None
+    batch = ragged.batch(np.arange(8), 0)
+    lengths = ragged.corpus.num_tokens(np.arange(8))
+    assert batch.attention.sum(1).tolist() == lengths.tolist()
+    assert bool((batch.ids[~batch.attention] == 0).all())
+
+
+@pytest.mark.parametrize("spec", ["kmer-3", "kmer-3-overlap"])
+def test_masked_metrics_are_their_definitions(spec):
+    toy = toy_language(48, spec=spec, ragged=9)
+    task, model = masked_task(toy), masked_lm(toy)
+    found = task.evaluate(model, CPU)
+    nats = bases = hidden = right = 0.0
+    for row in toy.validation_rows:
+        batch, masked, _ = task._hide_for_evaluation(np.array([row]))
+        with torch.no_grad():
+            logits = model(input_ids=batch.ids).logits[0]
+        labels = torch.from_numpy(masked.labels[0])
+        at = labels != IGNORED
+        # In evaluation every chosen token is hidden; none is left for the model to copy.
+        assert bool((batch.ids[0][at] == toy.tokenizer.mask_id).all())
+        nats += float(F.cross_entropy(logits[at], labels[at], reduction="sum"))
+        right += int((logits[at].argmax(-1) == labels[at]).sum())
+        hidden += int(at.sum())
+        bases += masked.hidden_bases.sum()
+    tokens = toy.corpus.num_tokens(toy.validation_rows).sum() - 2 * len(toy.validation_rows)
+    assert found == pytest.approx(
+        {
+            "validation/loss": nats / hidden,
+            "validation/bits_per_base": nats / bases / math.log(2),
+            "validation/perplexity": math.exp(nats / hidden),
+            "validation/masked_accuracy": right / hidden,
+            "validation/mask_rate": hidden / tokens,
+        },
+        rel=1e-5,
+    )
+
+
+def test_evaluation_masks_are_the_same_for_every_seed_and_batch_size(monkeypatch):
+    toy = toy_language(80, ragged=9)
+    model = masked_lm(toy)
+    first = masked_task(toy, seed=0).evaluate(model, CPU)
+    monkeypatch.setitem(rows_module.EVALUATION_ROWS, "cpu", 3)
+    assert masked_task(toy, seed=1).evaluate(model, CPU) == pytest.approx(first, rel=1e-6)
+
+
+def test_evaluation_leaves_the_model_as_it_was():
+    toy = toy_language(40)
+    model = masked_lm(toy).train()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    masked_task(toy).evaluate(model, CPU)
+    assert model.training
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_a_batch_without_a_hidden_token_costs_nothing_and_has_gradients():
+    toy = toy_language(8)
+    task, model = masked_task(toy), masked_lm(toy)
+    batch = task.batch(np.arange(4), 0)
+    nothing = batch._replace(targets=batch.targets[:0], positions=batch.positions[:0])
+    nats, weight = task.loss(model, nothing)
+    nats.backward()
+    assert (nats.item(), weight.item()) == (0, 0)
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_probabilities_are_in_the_order_of_the_validation_rows():
+    toy = toy_language(60, ragged=20)
+    longest = int(toy.corpus.num_tokens().max())
+    model = build_classifier(
+        TINY, tokenizer=toy.tokenizer, num_tokens=longest, dropout=0.0, seed=0
+    )
+    task = class_task(toy)
+    task.evaluate(model, CPU)
+    batch = task.batch(toy.validation_rows, 0)
+    with torch.no_grad():
+        expected = (
+            model(input_ids=batch.ids, attention_mask=batch.attention).logits.softmax(-1).numpy()
+        )
+    np.testing.assert_allclose(task.probabilities, expected, atol=1e-6)
+
+
+def test_class_weights_weigh_the_training_loss_only():
+    toy = toy_language(40)
+    longest = int(toy.corpus.num_tokens().max())
+    model = build_classifier(
+        TINY, tokenizer=toy.tokenizer, num_tokens=longest, dropout=0.0, seed=0
+    )
+    common = {"train_rows": toy.train_rows, "validation_rows": toy.validation_rows}
+    plain = Classification(toy.corpus, toy.labels, **common)
+    weighted = Classification(toy.corpus, toy.labels, class_weights=np.array([1.0, 3.0]), **common)
+    batch = plain.batch(toy.train_rows[:7], 0)
+    with torch.no_grad():
+        logits = model(input_ids=batch.ids).logits
+        nats, weight = weighted.loss(model, batch)
+    each = F.cross_entropy(logits, batch.targets, reduction="none")
+    factor = 1.0 + 2.0 * batch.targets
+    assert nats.item() == pytest.approx((each * factor).sum().item(), rel=1e-5)
+    assert weight.item() == factor.sum().item()
+    assert weighted.evaluate(model, CPU) == plain.evaluate(model, CPU)
+
+
+def test_worst_metrics_are_finite_and_no_better_than_guessing():
+    toy = toy_language(40)
+    masked, classes = masked_task(toy), class_task(toy)
+    worst = masked.worst()
+    assert worst["validation/loss"] == pytest.approx(math.log(toy.tokenizer.vocab_size))
+    assert worst["validation/bits_per_base"] >= 2.0
+    worst = classes.worst()
+    assert worst["validation/loss"] == pytest.approx(math.log(2))
+    assert (worst["validation/mcc"], worst["validation/auroc"]) == (0.0, 0.5)
+
+
+def test_rows_that_cannot_be_learnt_from_are_named():
+    toy = toy_language(20)
+    common = {"train_rows": np.arange(10), "validation_rows": np.arange(10, 20)}
+    with pytest.raises(InputError, match="one class only"):
+        Classification(toy.corpus, np.zeros(20), **common)
+    with pytest.raises(InputError, match="a label is -1 where there are 2"):
+        Classification(toy.corpus, np.array([-1, 1] * 10), **common)
+    with pytest.raises(InputError, match="no validation row"):
+        Classification(toy.corpus, toy.labels, **(common | {"validation_rows": np.array([], int)}))
