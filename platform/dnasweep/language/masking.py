@@ -187,13 +187,14 @@ class RandomMasking(MaskingScheme):
 
 @register("span")
 class SpanMasking(MaskingScheme):
-    """All tokens that share a base with a centre, as DNABERT masks overlapping k-mers.
+    """All tokens that contain one base of a centre, as DNABERT masks overlapping k-mers.
 
     Centres are drawn independently. Each hides one base: the tokens that contain it are predicted,
     so no visible neighbour shows it. With stride 1 it is base k // 2 of the centre, and the tokens
     are c-2 ... c+3 for k = 6, DNABERT's own offsets. With stride s it is drawn from the s bases
-    around that place, so that every base of a sequence is as likely to be hidden as any other; a
-    centre that shares no base is masked alone, and where tokens never overlap spans are `random`.
+    around that place, so that every base of a sequence is as likely to be drawn as any other. A
+    centre whose base no other token contains is masked alone, so where tokens never overlap this
+    is `random`.
 
     On average k / s tokens contain a base, so centres are drawn with probability rate * s / k
     (DNABERT: 0.15 / k). Spans that run into each other bring the fraction of tokens predicted
