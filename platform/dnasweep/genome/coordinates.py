@@ -12,6 +12,7 @@ from dnasweep.errors import InputError
 from dnasweep.genome.chromosomes import species_of
 from dnasweep.genome.delimited import read_cells
 from dnasweep.genome.faults import Fault
+from dnasweep.genome.table import FARTHEST
 
 Format = Literal["sga", "bed", "fps"]
 
@@ -89,6 +90,7 @@ def take_windows(
         "the chromosome is empty": frame["chrom"] == "",
         "the position is not a whole number": (start % 1 != 0) | (end % 1 != 0),
         "the position lies before the chromosome": start < 0,
+        "the position lies beyond any chromosome": end > FARTHEST,
         "the end does not lie behind the start": end <= start,
         "the strand is not +, - or .": ~strand.isin(["+", "-", ""]),
     }

@@ -11,7 +11,7 @@ from dnasweep.genome.faults import Fault
 from dnasweep.genome.kmers import join_kmers
 from dnasweep.genome.sources import SPLIT_NAMES, Source
 from dnasweep.genome.species import SPECIES, resolve
-from dnasweep.genome.table import IUPAC
+from dnasweep.genome.table import FARTHEST, IUPAC
 
 _FOREIGN = f"[^{IUPAC}U{IUPAC.lower()}u]"
 _MISSING = ("nan", "na", "n/a", "none", "null", "<na>")
@@ -174,7 +174,7 @@ def _interval(raw: pd.DataFrame, found: _Findings) -> dict[str, pd.Series]:
     for column in ("start", "end"):
         text = _text(raw, column)
         number = pd.to_numeric(text, errors="coerce")
-        usable = (number >= 0) & (number % 1 == 0)
+        usable = number.between(0, FARTHEST) & (number % 1 == 0)
         found.add(~usable & (text != ""), f"the {column} is not a whole number, 0 or above")
         numbers[column] = number.where(usable).astype("Int64")
     backward = (numbers["end"] <= numbers["start"]).fillna(False).astype(bool)
