@@ -199,10 +199,10 @@ def work_at_import(module: ast.Module) -> list[str]:
     found += [
         f"line {node.lineno}: {ast.unparse(node)}"
         for node in module.body
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.Delete | ast.While | ast.With)
-        and (
-            not isinstance(node, ast.Assign | ast.AugAssign | ast.Delete)
-            or "environ[" in ast.unparse(node).split(" = ")[0]
+        if isinstance(node, ast.While | ast.With | ast.Delete)
+        or (
+            isinstance(node, ast.Assign | ast.AugAssign)
+            and "environ[" in ast.unparse(node).split(" = ")[0]
         )
     ]
     return found
