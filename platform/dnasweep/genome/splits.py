@@ -1,0 +1,201 @@
+"""Training, validation and test rows, so that what is alike stays on one side."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dnasweep.errors import InputError
+from dnasweep.genome.clustering import SimilarPairs, cluster_rows, similar_pairs
+from dnasweep.genome.table import SPLITS
+
+SplitMethod = Literal["auto", "given", "chromosome", "cluster", "random"]
+SPLIT_METHODS: tuple[SplitMethod, ...] = get_args(SplitMethod)
+
+
+def resolve_method(table: pd.DataFrame, method: str) -> str:
+    """Return the method `auto` stands for: `given` where any row names its split, else `cluster`."""
+    if method not in SPLIT_METHODS:
+        raise InputError(
+            f"split method {method!r} is not known", remedy=f"Use {', '.join(SPLIT_METHODS)}."
+        )
+    if method != "auto":
+        return method
+    return "given" if (table["split"] != "").any() else "cluster"
+
+
+def split_table(
+    table: pd.DataFrame,
+    *,
+    method: str = "auto",
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    identity: float = 0.8,
+    seed: int = 0,
+    groups: NDArray[np.int64] | None = None,
+    pairs: SimilarPairs | None = None,
+) -> pd.DataFrame:
+    """Return the table with every row in train, validation or test; rows and order stay.
+
+    Parameters
+    ----------
+    table
+        Sequences.
+    method
+        `cluster`: sequences that are alike at `identity`, directly or through others, stay
+        together. `random`: only equal sequences do. Both are stratified by label and species.
+        `chromosome`: whole chromosomes of a species stay together. `given`: the splits the rows
+        name; where validation or test is missing it is cut out of train by `cluster`.
+        `auto`: `given` if any row names a split, otherwise `cluster`.
+    fractions
+        Fractions of rows for train, validation and test; their sum is 1. They are kept as nearly
+        as the clusters allow.
+    identity
+        Smallest identity at which two sequences count as alike, 0.7 to 1.
+    seed
+        Seeds the assignment.
+    groups
+        (rows,) rows with the same number stay together too; negative: no group. Not for `given`.
+    pairs
+        The result of :func:`similar_pairs` for these rows and this identity, if it is at hand.
+
+    Raises
+    ------
+    InputError
+        For a method that does not fit the table, or rows too few for three parts.
+    """
+    method = resolve_method(table, method)
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise InputError(
+            f"split fractions are {fractions!r}",
+            remedy="Give three positive numbers for train, validation and test that add up to 1.",
+        )
+    rng = np.random.default_rng(seed)
+    shares = np.asarray(fractions, dtype=np.float64)
+    if method == "given":
+        return _given(table, shares, identity, rng, pairs)
+    if method == "chromosome":
+        units = _chromosomes(table, groups)
+    else:
+        if method == "random":
+            pairs = similar_pairs(table["sequence"].tolist(), identity=1.0)
+        elif pairs is None:
+            pairs = similar_pairs(table["sequence"].tolist(), identity=identity, seed=seed)
+        units = cluster_rows(len(table), pairs, groups=groups)
+    return _finished(table, np.array(SPLITS, dtype=object)[_assign(table, units, shares, rng)])
+
+
+def _finished(table: pd.DataFrame, splits: NDArray[np.object_]) -> pd.DataFrame:
+    counts = {name: int((splits == name).sum()) for name in SPLITS}
+    missing = [name for name, count in counts.items() if count == 0]
+    if missing:
+        raise InputError(
+            f"{len(table)} rows leave none for {' and '.join(missing)}",
+            remedy="Give more rows, larger fractions, or sequences that are less alike.",
+        )
+    return table.assign(split=pd.Series(splits, index=table.index).astype("str"))
+
+
+def _given(
+    table: pd.DataFrame,
+    shares: NDArray[np.float64],
+    identity: float,
+    rng: np.random.Generator,
+    pairs: SimilarPairs | None,
+) -> pd.DataFrame:
+    splits = table["split"].to_numpy(dtype=object).copy()
+    unnamed = int((splits == "").sum())
+    if unnamed:
+        raise InputError(
+            f"{unnamed:,} of {len(table):,} rows name no split (first id {table['id'][splits == ''].iloc[0]!r})",
+            remedy="Name one for every row, or choose another split method.",
+        )
+    if not (splits == "train").any():
+        raise InputError(
+            "the given splits have no training rows",
+            remedy="Add a train file, or split anew with the split method cluster.",
+        )
+    needed = np.array([name == "train" or not (splits == name).any() for name in SPLITS])
+    if needed[1:].any():
+        rows = np.flatnonzero(splits == "train")
+        if pairs is None:
+            pairs = similar_pairs(table["sequence"].iloc[rows].tolist(), identity=identity)
+            units = cluster_rows(len(rows), pairs)
+        else:
+            units = cluster_rows(len(table), pairs)[rows]
+        parts = np.where(needed, shares, 0)
+        assigned = _assign(table.iloc[rows], units, parts / parts.sum(), rng)
+        splits[rows] = np.array(SPLITS, dtype=object)[assigned]
+    return _finished(table, splits)
+
+
+def _chromosomes(table: pd.DataFrame, groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    if (table["chrom"] == "").any():
+        raise InputError(
+            f"{int((table['chrom'] == '').sum()):,} rows have no chromosome",
+            remedy="Use the split method cluster.",
+        )
+    names = table["species"] + "\t" + table["chrom"]
+    codes = pd.factorize(names)[0].astype(np.int64)
+    order = np.argsort(codes, kind="stable")
+    same = codes[order][1:] == codes[order][:-1]
+    linked = SimilarPairs(order[:-1][same], order[1:][same], np.ones(int(same.sum())))
+    units = cluster_rows(len(table), linked, groups=groups)
+    if units.max() < 2:
+        raise InputError(
+            f"there are only {units.max() + 1} chromosomes to split by",
+            remedy="Use the split method cluster.",
+        )
+    return units
+
+
+def _assign(
+    table: pd.DataFrame,
+    units: NDArray[np.int64],
+    shares: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Return the split (0 train, 1 validation, 2 test) of each row, whole units together.
+
+    Units come in random order and each draws its split with probability proportional to the room
+    that is left there for its labels and species: an urn, so that large clusters reach the test
+    set as often as small ones, and quotas are met exactly where units are single rows.
+    """
+    strata = pd.factorize(table["label"].astype("str") + "\t" + table["species"])[0]
+    num_units, num_strata = int(units.max()) + 1, int(strata.max()) + 1
+    sizes = np.zeros((num_strata, 3))
+    for stratum, count in enumerate(np.bincount(strata)):
+        sizes[stratum] = _quota(int(count), shares, rng)
+    room = sizes.copy()
+    order = np.argsort(units, kind="stable")
+    bounds = np.searchsorted(units[order], np.arange(num_units + 1))
+    result = np.zeros(len(table), dtype=np.int64)
+    dice = rng.random(num_units)
+    for unit in rng.permutation(num_units):
+        rows = order[bounds[unit] : bounds[unit + 1]]
+        kinds, counts = np.unique(strata[rows], return_counts=True)
+        here = room[kinds]
+        weights = np.where((here >= counts[:, None]).all(axis=0), counts @ here, 0.0)
+        if weights.sum() > 0:
+            choice = int(np.searchsorted(np.cumsum(weights) / weights.sum(), dice[unit], "right"))
+        else:
+            # It fits nowhere whole: where it overfills least for the size of the split.
+            choice = int(np.argmax((counts @ here) / np.maximum(shares, 1e-9) * (shares > 0)))
+            choice = choice if shares[choice] > 0 else 0
+        room[kinds, choice] -= counts
+        result[rows] = choice
+    return result
+
+
+def _quota(
+    count: int, shares: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return whole numbers that add up to `count` in the given proportions, ties by chance."""
+    exact = count * shares
+    whole = np.floor(exact + 1e-9)
+    left = count - int(whole.sum())
+    by_rest = np.lexsort((rng.random(3), whole - exact))
+    whole[by_rest[:left]] += 1
+    return whole
