@@ -51,6 +51,7 @@ def main(options: PredictOptions, console: Console) -> None:
     table = read_sequences(
         options.data,
         species=options.species,
+        require_labels=False,
         skip_bad_rows=options.skip_bad_rows,
         rejects=out.with_name(out.stem + ".rejects.tsv"),
     )
