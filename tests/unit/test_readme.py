@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 from dnasweep.stages.plan import cells_of, make_plan
 from dnasweep.stages.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 JOBS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "jobs").glob("*.py"))
-OUTSIDE = {"source", "pre-commit", "cd"}
+ON_THE_CLUSTER = "/home/ray/dnasweep"
+"""Where cluster.yaml puts the repository."""
+OUTSIDE = {"source", "export", "pre-commit", "cd"}
 """Commands that are not ours to check."""
 
 
@@ -49,6 +52,8 @@ def split(document: str, line: str) -> Iterator[Command]:
         yield Command(document, tuple(command))
         if command[:2] == ["ray", "exec"]:
             yield from split(document, command[-1])
+        elif command[:2] == ["ray", "job"]:
+            yield Command(document, tuple(command[command.index("--") + 1 :]))
 
 
 def commands() -> list[Command]:
@@ -67,6 +72,11 @@ def commands() -> list[Command]:
     return found
 
 
+def test_the_cluster_has_the_repository_where_the_readme_says() -> None:
+    mounts = yaml.safe_load((ROOT / "cluster.yaml").read_text())["file_mounts"]
+    assert mounts[ON_THE_CLUSTER] == "."
+
+
 def test_the_documents_have_commands() -> None:
     texts = {str(command) for command in commands()}
     assert {"make sweep", "make test"} <= texts
@@ -78,6 +88,7 @@ def test_a_command_can_be_typed(command: Command, script_flags: Callable[[str], 
     program, *words = command.words
     if program == "python":
         script, *words = words
+        script = script.removeprefix(f"{ON_THE_CLUSTER}/")
         assert (ROOT / script).is_file()
         flags = {word.split("=")[0] for word in words if word.startswith("--")}
         assert flags <= script_flags(script) | {"--help"}
@@ -85,8 +96,9 @@ def test_a_command_can_be_typed(command: Command, script_flags: Callable[[str], 
         targets = re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text())
         assert {word for word in words if "=" not in word} <= set(targets)
     elif program == "ray":
-        assert words[0] in {"up", "down", "exec"}
-        assert (ROOT / words[1]).is_file()
+        assert words[0] in {"up", "down", "exec", "dashboard", "job"}
+        if words[0] != "job":
+            assert (ROOT / words[1]).is_file()
     elif program == "mlflow":
         assert words[:2] == ["ui", "--backend-store-uri"]
     elif program.startswith("."):
@@ -103,7 +115,7 @@ def test_every_job_explains_itself(job: str, script_help: Callable[[str], str]) 
 
 
 def test_the_plan_of_the_readme_can_be_shown(tmp_path: Path) -> None:
-    dry = [c for c in commands() if "--dry-run" in c.words and c.words[0] == "python"]
+    dry = [c for c in commands() if {"--dry-run", "promoters.csv"} <= set(c.words)]
     assert dry
     rows = ["sequence,label,species"]
     for i in range(240):
