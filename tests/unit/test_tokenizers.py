@@ -213,6 +213,11 @@ def test_nothing_and_empty_sequences(fitted, spec):
     assert fitted[spec].encode(["", ""]).ids.tolist() == [2, 3, 2, 3]
 
 
+def test_one_string_is_not_taken_for_a_list_of_bases(fitted):
+    with pytest.raises(TypeError, match="list of sequences"):
+        fitted["char"].encode("ACGT")
+
+
 @pytest.mark.parametrize("spec", ["kmer-6-stride-1", "kmer-6-stride-4", "kmer-3", *SPECS[-3:]])
 def test_a_row_does_not_depend_on_the_rows_around_it(fitted, spec, monkeypatch):
     sequences = sample()

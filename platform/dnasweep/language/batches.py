@@ -81,10 +81,7 @@ def collate(corpus: Corpus, rows: ArrayLike, pad_id: int) -> Batch:
             lengths,
         )
     inside = columns < lengths[:, None]
+    # Padding takes the bases of the first [CLS] of the corpus: none.
     places[~inside] = 0
-    return Batch(
-        np.where(inside, corpus.ids[places], pad_id).astype(np.int64),
-        np.where(inside, corpus.starts[places], 0),
-        np.where(inside, corpus.ends[places], 0),
-        lengths,
-    )
+    ids = np.where(inside, corpus.ids[places], pad_id).astype(np.int64)
+    return Batch(ids, corpus.starts[places], corpus.ends[places], lengths)

@@ -126,11 +126,11 @@ class MaskingScheme(ABC):
         seen = np.where(fate < masked_below, self.tokenizer.mask_id, seen)
         input_ids = ids.copy()
         input_ids[row, column] = seen
-        return Masked(
-            input_ids,
-            np.where(chosen, ids, IGNORED),
-            hidden_bases(starts, ends, chosen, maskable & ~chosen),
-        )
+        if self.tokenizer.config.overlapping:
+            hidden = hidden_bases(starts, ends, chosen, maskable & ~chosen)
+        else:
+            hidden = np.where(chosen, ends - starts, 0).astype(np.float64)
+        return Masked(input_ids, np.where(chosen, ids, IGNORED), hidden)
 
     def all_masked(self) -> MaskingScheme:
         """Return the same scheme with [MASK] for every chosen token.

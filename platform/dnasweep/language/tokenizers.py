@@ -107,11 +107,9 @@ class DnaTokenizer:
         return LongestMatch(words, unk_id=self.unk_id)
 
     @cached_property
-    def _bare_models(self) -> tuple[Tokenizer, Tokenizer]:
-        """The model alone, for text in normal form without an N, and with."""
-        plain, split = Tokenizer(self.tokenizer.model), Tokenizer(self.tokenizer.model)
-        split.pre_tokenizer = self.tokenizer.pre_tokenizer
-        return plain, split
+    def _bare_model(self) -> Tokenizer:
+        """The model alone, for text in normal form: no merge holds an N, so nothing crosses one."""
+        return Tokenizer(self.tokenizer.model)
 
     def encode(self, sequences: Sequence[str]) -> Encoded:
         """Cut sequences into tokens.
@@ -130,6 +128,8 @@ class DnaTokenizer:
         -----
         A special token written out in a sequence, such as ``[MASK]``, is read letter by letter.
         """
+        if isinstance(sequences, str):
+            raise TypeError("encode takes a list of sequences, not one string")
         sequences = list(sequences)
         ends = {"cls_id": self.cls_id, "sep_id": self.sep_id}
         if self.config.kind == "kmer":
@@ -151,8 +151,9 @@ class DnaTokenizer:
         rows = [
             text[a:b] for a, b in zip((limits - lengths).tolist(), limits.tolist(), strict=True)
         ]
-        model = self._bare_models["N" in text]
-        tokens = [e.ids for e in model.encode_batch_fast(rows, add_special_tokens=False)]
+        tokens = [
+            e.ids for e in self._bare_model.encode_batch_fast(rows, add_special_tokens=False)
+        ]
         counts = lengths_of(tokens)  # type: ignore[arg-type]
         ids = np.fromiter(chain.from_iterable(tokens), np.int32, int(counts.sum()))
         widths = self._word_widths[ids]
