@@ -154,7 +154,8 @@ def test_sweeps_and_jobs_reach_ray_and_mlflow_through_the_package(path: Path) ->
 
 @pytest.mark.parametrize("path", named(MODULES + SCRIPTS))
 def test_a_file_is_one_idea(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300
+    num_lines = path.read_text().count("\n")
+    assert num_lines <= 300
 
 
 def calls_at_import(node: ast.AST) -> Iterator[ast.Call]:
