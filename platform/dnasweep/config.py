@@ -86,6 +86,12 @@ class TokenizerConfig:
             )
         if self.kind in ("bpe", "wordpiece"):
             _require(self.vocab_size >= 16, "vocab_size", self.vocab_size, "Use at least 16.")
+        # Settings that do not apply are 0, so that equal tokenizers have equal keys.
+        if self.kind != "kmer":
+            object.__setattr__(self, "k", 0)
+            object.__setattr__(self, "stride", 0)
+        if self.kind not in ("bpe", "wordpiece"):
+            object.__setattr__(self, "vocab_size", 0)
 
     @classmethod
     def parse(cls, spec: str) -> TokenizerConfig:
@@ -107,8 +113,8 @@ class TokenizerConfig:
                 f"tokenizer {spec!r} mixes settings", remedy="Only kmer has a stride."
             )
         if kind == "char":
-            return cls(kind="char", k=0, stride=0, vocab_size=0)
-        return cls(kind=kind, k=0, stride=0, vocab_size=int(number or 4096))  # type: ignore[arg-type]
+            return cls(kind="char")
+        return cls(kind=kind, vocab_size=int(number or 4096))  # type: ignore[arg-type]
 
     @property
     def name(self) -> str:

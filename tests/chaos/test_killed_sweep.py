@@ -1,0 +1,103 @@
+"""A sweep killed (-9) in the middle and run again ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from mlflow import MlflowClient
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ["--simulated-rows", "40", "--tokenizers", "kmer-3", "--species-sets", "none", "all", "--learning-rates", "1e-3", "3e-3", "--seeds", "0", "--preset", "1x32x2", "--pretrain-epochs", "4", "--finetune-epochs", "10", "--evaluations", "4"]
+
+
+def start(storage: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "sweeps/tokenizer_grid.py", "--storage", str(storage), *SMALL],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "150"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kill_all(process: subprocess.Popen[str]) -> None:
+    """Kill the driver and everything it started, at once and without a chance to clean up."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for member in family:
+        try:
+            member.send_signal(signal.SIGKILL)
+        except psutil.NoSuchProcess:
+            continue
+    process.wait(timeout=30)
+
+
+def outcomes(storage: Path, kind: str) -> dict[str, list]:
+    found = {}
+    for path in (storage / kind).glob("*/outcome.json"):
+        outcome = json.loads(path.read_text())
+        found[path.parent.name] = [
+            [e["metrics"] for e in outcome["history"]],
+            outcome["best"]["metrics"],
+            outcome["steps"],
+        ]
+    return found
+
+
+def finish(storage: Path) -> str:
+    process = start(storage)
+    output, _ = process.communicate(timeout=280)
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.mark.timeout(600)
+def test_killed_twice_and_rerun_equals_uninterrupted(tmp_path: Path) -> None:
+    finish(tmp_path / "whole")
+    storage = tmp_path / "killed"
+    for kind in ("encoders", "trials"):
+        process = start(storage)
+        state = storage / "work" / kind
+        deadline = time.monotonic() + 120
+        # In the middle: a state has been saved, the artefact is not there yet.
+        while not list(state.glob("*/step-*")):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        kill_all(process)
+    there = {p: p.stat().st_mtime for p in storage.glob("*/*/manifest.json")}
+    assert there, "the encoder was finished before the second kill"
+    finish(storage)
+    assert {p: p.stat().st_mtime for p in there} == there, "a finished stage was built again"
+    for kind in ("encoders", "trials"):
+        assert outcomes(storage, kind) == outcomes(tmp_path / "whole", kind)
+    client = MlflowClient(f"sqlite:///{storage}/mlflow.db")
+    experiment = client.get_experiment_by_name("tokenizer-grid")
+    runs = client.search_runs([experiment.experiment_id])
+    keys = [r.data.tags["trial_key"] for r in runs]
+    assert len(keys) == len(set(keys)) == 1 + 1 + 4
+    assert {r.info.status for r in runs} == {"FINISHED"}
+
+
+@pytest.mark.timeout(300)
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
+    process = start(tmp_path / "runs")
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "runs" / "work").glob("*/*/step-*")):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "run the same command again" in output
+    assert "Traceback" not in output, output

@@ -1,0 +1,199 @@
+"""The main job as a user runs it: a sweep by its script, again, searched, killed and refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ["--simulated-rows", "40", "--tokenizers", "kmer-3", "bpe-64", "--species-sets", "none", "all", "--learning-rates", "1e-3", "--seeds", "0", "--preset", "1x32x2", "--pretrain-epochs", "1", "--finetune-epochs", "2", "--evaluations", "2"]
+
+
+def start(script: str, storage: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, script, "--storage", str(storage), *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "150"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run(script: str, storage: Path, *arguments: str, expect: int = 0) -> str:
+    process = start(script, storage, *arguments)
+    output, _ = process.communicate(timeout=280)
+    assert process.returncode == expect, output
+    assert "Traceback" not in output, output
+    return output
+
+
+def published(storage: Path, kind: str) -> dict[str, float]:
+    """Keys of an artefact kind and when each was published."""
+    folder = storage / kind
+    return {p.name: p.stat().st_mtime for p in folder.iterdir()} if folder.is_dir() else {}
+
+
+def outcomes(storage: Path) -> dict[str, dict]:
+    found = {}
+    for path in (storage / "trials").glob("*/outcome.json"):
+        outcome = json.loads(path.read_text())
+        found[path.parent.name] = {
+            "best": outcome["best"]["metrics"],
+            "history": [e["metrics"] for e in outcome["history"]],
+        }
+    return found
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    storage = tmp_path_factory.mktemp("sweep") / "runs"
+    return storage, run("sweeps/tokenizer_grid.py", storage, *SMALL)
+
+
+def test_a_sweep_ends_with_its_table_and_page(swept: tuple[Path, str]) -> None:
+    storage, output = swept
+    assert len(published(storage, "trials")) == 4
+    assert len(published(storage, "encoders")) == 2
+    assert "k-mer" in output
+    page = next(storage.glob("sweeps/*/report/comparison.html")).read_text()
+    assert "bpe-64" in page
+    assert not re.search(r"""(src|href)=["']https?://""", page)
+    table = pd.read_csv(next(storage.glob("sweeps/*/report/comparison.csv")))
+    assert len(table) == 4
+
+
+def test_the_test_set_is_opened_for_chosen_trials_only(swept: tuple[Path, str]) -> None:
+    storage, _ = swept
+    tested = published(storage, "tests")
+    # One learning rate and one seed: every tokenizer x species set is chosen, and the baseline.
+    assert len(tested) == 5
+
+
+def test_mlflow_has_one_parent_and_one_run_a_trial(swept: tuple[Path, str]) -> None:
+    storage, _ = swept
+    client = MlflowClient(f"sqlite:///{storage}/mlflow.db")
+    experiment = client.get_experiment_by_name("tokenizer-grid")
+    runs = client.search_runs([experiment.experiment_id])
+    stages = [r.data.tags["stage"] for r in runs]
+    assert sorted(stages) == ["encoder"] * 2 + ["sweep"] + ["trial"] * 4
+    parent = next(r for r in runs if r.data.tags["stage"] == "sweep")
+    names = {a.path for a in client.list_artifacts(parent.info.run_id, "report")}
+    assert "report/comparison.html" in names
+    for trial in (r for r in runs if r.data.tags["stage"] == "trial"):
+        assert trial.info.status == "FINISHED"
+        assert trial.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert trial.data.params["tokenizer"] in ("kmer-3", "bpe-64")
+        assert 0 <= trial.data.metrics["validation/auroc"] <= 1
+        assert trial.data.metrics["device_seconds"] > 0
+        assert trial.inputs.dataset_inputs
+        history = client.get_metric_history(trial.info.run_id, "validation/mcc")
+        assert len(history) == 2
+        assert history[0].step < history[1].step
+
+
+def test_the_best_model_is_registered_and_answers(swept: tuple[Path, str]) -> None:
+    storage, _ = swept
+    uri = f"sqlite:///{storage}/mlflow.db"
+    version = MlflowClient(uri).get_model_version_by_alias("tokenizer-grid", "best")
+    assert version.tags or version.run_id
+    out = storage.parent / "p.csv"
+    data = storage.parent / "new.fa"
+    data.write_text(">a\n" + "ACGT" * 75 + "\n>b\n" + "TATAAA" * 50 + "\n")
+    text = run(
+        "jobs/predict.py",
+        storage,
+        "--model",
+        "models:/tokenizer-grid@best",
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+    )
+    assert "2 sequences" in text
+    frame = pd.read_csv(out)
+    assert list(frame["id"]) == ["a", "b"]
+    sums = frame["probability_negative"] + frame["probability_positive"]
+    assert ((sums - 1).abs() < 1e-6).all()
+    mlflow.set_tracking_uri(None)
+
+
+def test_the_same_command_again_trains_nothing(swept: tuple[Path, str]) -> None:
+    storage, _ = swept
+    before = {k: published(storage, k) for k in ("encoders", "trials", "tests", "tokenizers")}
+    client = MlflowClient(f"sqlite:///{storage}/mlflow.db")
+    ids = [client.get_experiment_by_name("tokenizer-grid").experiment_id]
+    runs = {r.info.run_id for r in client.search_runs(ids)}
+    started = time.monotonic()
+    output = run("sweeps/tokenizer_grid.py", storage, *SMALL)
+    assert time.monotonic() - started < 60
+    assert "Ray:" not in output
+    assert {k: published(storage, k) for k in before} == before
+    assert {r.info.run_id for r in client.search_runs(ids)} == runs
+
+
+def test_a_dry_run_starts_nothing(tmp_path: Path) -> None:
+    output = run("sweeps/tokenizer_grid.py", tmp_path / "runs", *SMALL, "--dry-run")
+    assert "4 trials" in output
+    assert published(tmp_path / "runs", "trials") == {}
+    assert not (tmp_path / "runs" / "mlflow.db").exists()
+
+
+def test_optuna_searches_the_same_space_and_goes_on(tmp_path: Path) -> None:
+    storage = tmp_path / "runs"
+    search = [*SMALL, "--search", "optuna", "--learning-rates", "1e-3", "3e-4"]
+    run("sweeps/tokenizer_grid.py", storage, *search, "--num-samples", "2")
+    first = outcomes(storage)
+    output = run("sweeps/tokenizer_grid.py", storage, *search, "--num-samples", "4")
+    assert first.items() <= outcomes(storage).items()
+    assert "Optuna" in output
+    import optuna
+
+    (name,) = optuna.get_all_study_names(f"sqlite:///{storage}/optuna.db")
+    study = optuna.load_study(study_name=name, storage=f"sqlite:///{storage}/optuna.db")
+    assert len([t for t in study.trials if t.state.name == "COMPLETE"]) == 4
+
+
+def test_one_and_two_workers_agree(swept: tuple[Path, str], tmp_path: Path) -> None:
+    storage, _ = swept
+    run(
+        "sweeps/tokenizer_grid.py",
+        tmp_path / "runs",
+        *SMALL,
+        "--tokenizers",
+        "kmer-3",
+        "--species-sets",
+        "all",
+        "--workers-per-trial",
+        "2",
+    )
+    two = outcomes(tmp_path / "runs")
+    one = outcomes(storage)
+    assert len(two) == 1
+    (key,) = two
+    for a, b in zip(one[key]["history"], two[key]["history"], strict=True):
+        assert a == pytest.approx(b, abs=1e-4)
+    assert one[key]["best"] == pytest.approx(two[key]["best"], abs=1e-4)
+
+
+def test_a_request_that_could_never_start_is_refused(tmp_path: Path) -> None:
+    output = run(
+        "sweeps/tokenizer_grid.py",
+        tmp_path / "runs",
+        *SMALL,
+        "--cpus-per-worker",
+        "999",
+        expect=2,
+    )
+    assert "could never start" in output
+    assert published(tmp_path / "runs", "trials") == {}

@@ -1,0 +1,45 @@
+"""Allotment: what fits runs, what never could is refused."""
+
+from __future__ import annotations
+
+import pytest
+from dnasweep.cluster.allotment import allot
+from dnasweep.cluster.session import Resources
+from dnasweep.errors import InputError
+
+
+def test_one_thread_a_trial_and_as_many_trials_as_cpus() -> None:
+    given = allot(Resources(2, 0, 1), num_trials=12)
+    assert (given.concurrent, given.cpus_per_worker, given.gpus_per_worker) == (2, 1, 0)
+
+
+def test_few_trials_share_all_cpus() -> None:
+    given = allot(Resources(8, 0, 1), num_trials=2)
+    assert (given.concurrent, given.cpus_per_worker) == (2, 4)
+
+
+def test_gpus_are_used_without_a_flag() -> None:
+    given = allot(Resources(16, 4, 1), num_trials=12)
+    assert (given.concurrent, given.gpus_per_worker) == (4, 1.0)
+    halves = allot(Resources(16, 4, 1), num_trials=12, gpus_per_worker=0.5)
+    assert halves.concurrent == 8
+
+
+def test_worker_groups_do_not_starve_each_other() -> None:
+    given = allot(Resources(2, 0, 1), num_trials=12, workers=2, batch_parts=2)
+    assert (given.concurrent, given.workers) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("resources", "how"),
+    [
+        (Resources(2, 0, 1), {"workers": 4, "batch_parts": 4}),
+        (Resources(2, 0, 1), {"cpus_per_worker": 3}),
+        (Resources(2, 0, 1), {"gpus_per_worker": 1.0}),
+        (Resources(64, 8, 8), {"workers": 4, "batch_parts": 2}),
+        (Resources(2, 0, 1), {"workers": 0}),
+    ],
+)
+def test_what_could_never_start_is_refused(resources: Resources, how: dict) -> None:
+    with pytest.raises(InputError):
+        allot(resources, num_trials=4, **how)
