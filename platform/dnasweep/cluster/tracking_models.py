@@ -165,9 +165,7 @@ def _save_flavour(
         components,
         path=str(target),
         task=model["task"],
-        signature=ModelSignature(
-            inputs=Schema([ColSpec(DataType.string, "text")]), outputs=outputs
-        ),
+        signature=ModelSignature(inputs=Schema([ColSpec(DataType.string)]), outputs=outputs),
         input_example=[model["example"]],
         pip_requirements=[
             f"{name}=={versions[name].split('+')[0]}"

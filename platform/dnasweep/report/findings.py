@@ -160,7 +160,9 @@ def _contest(
     column = f"test_{metric}"
     if column not in selected:
         return ""
-    differences, better, worse = [], [], []
+    differences: list[float] = []
+    better: list[str] = []
+    worse: list[str] = []
     for _, group in selected.groupby("tokenizer", sort=False):
         side_a = group[group["species_set"].map(in_a)]
         side_b = group[group["species_set"].map(in_b)]
@@ -197,7 +199,7 @@ def _against_baseline(comparison: Comparison) -> list[str]:
     tested = selected[selected["over_baseline"].notna()]
     losers = tested[sign * tested["over_baseline"] <= 0]
     reference = comparison.baseline.iloc[0]
-    value = number(reference.get(f"test_{comparison.metric}"))
+    value = number(reference[f"test_{comparison.metric}"])
     many = "the baselines" if len(comparison.baseline) > 1 else f"the {reference['name']}"
     where = "" if len(comparison.baseline) > 1 else f" (test {name} {value})"
     if losers.empty:

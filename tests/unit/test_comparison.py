@@ -1,0 +1,256 @@
+"""Selection looks at validation alone, sick trials are never ranked, and sentences follow tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from dnasweep.report.cells import joined_scores
+from dnasweep.report.comparison import BaselineResult, CellResult, Comparison, compare, select
+from dnasweep.report.pairs import pairwise_tests
+from dnasweep.report.terminal import comparison_tables
+from rich.console import Console
+from sweep_toys import GAIN, QUALITY, baseline, cell, scored, sweep
+
+
+@pytest.fixture(scope="module")
+def compared() -> Comparison:
+    return compare(sweep(), baselines=[baseline()], num_resamples=400)
+
+
+def test_selects_all_seeds_of_the_best_learning_rate_of_each_pair() -> None:
+    chosen = select(sweep())
+    assert {c.learning_rate for c in chosen} == {1e-3}
+    assert len(chosen) == len(QUALITY) * len(GAIN) * 2
+    assert len({c.trial_key for c in chosen}) == len(chosen)
+
+
+def test_selection_never_looks_at_the_test_set() -> None:
+    blind = [dataclasses.replace(c, test=None, test_scores=None) for c in sweep()]
+    assert [c.trial_key for c in select(blind)] == [c.trial_key for c in select(sweep())]
+
+
+def test_selection_does_not_depend_on_the_order_of_trials() -> None:
+    forth, back = select(sweep()), select(sweep()[::-1])
+    assert {c.trial_key for c in forth} == {c.trial_key for c in back}
+
+
+def test_lower_is_better_for_a_loss() -> None:
+    cells = [
+        cell("kmer-6", "human", rate, 0, validation={"loss": loss, "mcc": loss})
+        for rate, loss in ((3e-4, 0.2), (1e-3, 0.5))
+    ]
+    assert select(cells, metric="validation/loss")[0].learning_rate == 3e-4
+    assert select(cells, metric="mcc")[0].learning_rate == 1e-3
+    assert compare(cells, metric="loss").rows["rank"].tolist() == [1, 2]
+    assert compare(cells, metric="loss").rows["validation_loss"].tolist() == [0.2, 0.5]
+
+
+def test_rows_are_means_over_seeds_ranked(compared: Comparison) -> None:
+    rows = compared.rows
+    assert len(rows) == 27
+    healthy = rows[rows["outcome"] == "finished"]
+    assert healthy["rank"].tolist() == list(range(1, 27))
+    assert healthy["validation_mcc"].is_monotonic_decreasing
+    top = rows.iloc[0]
+    seeds = [c for c in sweep() if c.trial_key in top["trial_keys"].split()]
+    values = [c.validation["validation/mcc"] for c in seeds]
+    assert top["validation_mcc"] == pytest.approx(np.mean(values))
+    assert top["validation_mcc_sd"] == pytest.approx(np.std(values, ddof=1))
+    assert top["num_seeds"] == 2
+
+
+def test_a_diverged_trial_is_marked_and_never_ranked(compared: Comparison) -> None:
+    # Its validation metric of 0.99 would win.
+    last = compared.rows.iloc[-1]
+    assert (last["tokenizer"], last["learning_rate"]) == ("kmer-6", 3e-3)
+    assert last["outcome"] == "1 of 2 diverged"
+    assert pd.isna(last["rank"])
+    assert not last["selected"]
+    assert compared.unhealthy["reason"].tolist() == ["loss was nan at step 12"]
+    assert "1 of 54 trials did not finish healthy (1 diverged)." in compared.findings
+
+
+def test_a_pair_with_only_partly_healthy_combinations_is_shown_as_such() -> None:
+    cells = [
+        cell("kmer-6", "human", 1e-3, 0),
+        cell("kmer-6", "human", 1e-3, 1, outcome="collapsed", validation={}),
+        cell("bpe-1024", "human", 1e-3, 0, outcome="failed", validation={}),
+        cell("bpe-1024", "none", 1e-3, 0, validation={"validation/mcc": float("nan")}),
+    ]
+    result = compare(cells)
+    assert [c.seed for c in select(cells)] == [0]
+    assert result.selected["outcome"].tolist() == ["1 of 2 collapsed"]
+    assert result.rows["rank"].isna().all()
+    text = " ".join(result.findings)
+    assert "kmer-6 / human (1 of 2 collapsed)" in text
+    assert "Without any healthy trial: bpe-1024 / human, bpe-1024 / none." in text
+    assert len(result.unhealthy) == 3
+
+
+def test_trials_a_search_has_stopped_are_not_ranked_nor_blamed() -> None:
+    cells = [
+        cell("kmer-6", "human", 1e-3, 0),
+        cell("kmer-6", "human", 3e-4, 0, outcome="stopped", validation={"mcc": 0.99}),
+    ]
+    result = compare(cells)
+    assert result.selected["learning_rate"].tolist() == [1e-3]
+    assert result.unhealthy.empty
+    assert result.rows["outcome"].tolist() == ["finished", "stopped"]
+
+
+def test_selected_cells_have_test_means_and_the_distance_to_the_baseline(
+    compared: Comparison,
+) -> None:
+    selected = compared.selected
+    assert len(selected) == 9
+    top = selected.iloc[0]
+    assert top["cell"] == "bpe-1024 / mammals"
+    seeds = [c for c in sweep() if c.trial_key in top["trial_keys"].split()]
+    values = [c.test["test/mcc"] for c in seeds]
+    assert top["test_mcc"] == pytest.approx(np.mean(values))
+    assert top["test_mcc_sd"] == pytest.approx(np.std(values, ddof=1))
+    expected = np.mean(values) - baseline().test["test/mcc"]
+    assert top["over_baseline"] == pytest.approx(expected)
+    assert top["num_test_rows"] == 600
+
+
+def test_pairs_are_all_cells_and_each_against_the_baseline(compared: Comparison) -> None:
+    table = compared.pairwise
+    assert len(table) == 9 * 8 / 2 + 9
+    assert (table["delong_p_adjusted"] >= table["delong_p"] - 1e-12).all()
+    assert (table["mcc_p_adjusted"] >= table["mcc_p"] - 1e-12).all()
+    assert (table["num_rows"] == 600).all()
+    assert table["auroc_difference"].to_numpy() == pytest.approx(
+        (table["auroc_a"] - table["auroc_b"]).to_numpy()
+    )
+
+
+def test_pairs_use_only_the_rows_both_have_whatever_their_order() -> None:
+    a, b = scored(1.2, 0), scored(0.6, 1)
+    order = np.random.default_rng(3).permutation(400)
+    part = dataclasses.replace(b, ids=b.ids[order], labels=b.labels[order], scores=b.scores[order])
+    keep = np.sort(order)
+    expected = pairwise_tests(
+        {
+            "a": dataclasses.replace(
+                a, ids=a.ids[keep], labels=a.labels[keep], scores=a.scores[keep]
+            ),
+            "b": dataclasses.replace(
+                b, ids=b.ids[keep], labels=b.labels[keep], scores=b.scores[keep]
+            ),
+        }
+    )
+    pd.testing.assert_frame_equal(pairwise_tests({"a": a, "b": part}), expected)
+    assert expected["num_rows"].tolist() == [400]
+
+
+def test_pairs_refuse_rows_with_two_labels() -> None:
+    a = scored(1.2, 0)
+    with pytest.raises(ValueError, match="different labels"):
+        pairwise_tests({"a": a, "b": dataclasses.replace(a, labels=1 - a.labels)})
+
+
+def test_a_baseline_of_one_species_set_meets_its_cells_only() -> None:
+    reference = dataclasses.replace(baseline(), species_set="human")
+    table = compare(sweep(), baselines=[reference], num_resamples=50).pairwise
+    against = table[table["b"] == reference.name]
+    assert set(against["a"]) == {f"{name} / human" for name in QUALITY}
+
+
+def test_scores_of_seeds_are_averaged_row_by_row() -> None:
+    a, b = scored(1.0, 0), scored(1.0, 1)
+    shuffled = dataclasses.replace(
+        b, ids=b.ids[::-1], labels=b.labels[::-1], scores=b.scores[::-1], threshold=0.3
+    )
+    joined = joined_scores([a, shuffled])
+    assert joined is not None
+    at = {name: index for index, name in enumerate(joined.ids)}
+    index = at["row17"]
+    assert joined.scores[index] == pytest.approx((a.scores[17] + b.scores[17]) / 2)
+    assert joined.labels[index] == a.labels[17]
+    assert joined.threshold == pytest.approx(0.4)
+
+
+def test_findings_name_the_winner_and_what_pretraining_brings(compared: Comparison) -> None:
+    text = " ".join(compared.findings)
+    assert text.startswith("Best on validation: bpe-1024 / mammals at learning rate 0.001")
+    assert "Tokenizers: bpe-1024 wins on validation." in text
+    several = next(f for f in compared.findings if "several species against no" in f)
+    assert "with 3 of 3 tokenizers" in several
+    assert "significantly better for" in several
+    assert any(
+        "Pretraining on several species against on one species" in f for f in compared.findings
+    )
+    assert "kmer-6 / human predicts" not in text
+
+
+def test_findings_say_when_a_difference_is_not_significant() -> None:
+    cells = [
+        dataclasses.replace(
+            cell(name, "human", 1e-3, 0), test_scores=scored(1.0, seed), validation={"mcc": 0.5}
+        )
+        for seed, name in enumerate(QUALITY)
+    ]
+    text = " ".join(compare(cells, num_resamples=400).findings)
+    assert text.count("not significant") == 2
+    assert "one seed" in text
+
+
+def test_findings_list_cells_that_lose_to_the_baseline() -> None:
+    strong = scored(3.0, 99)
+    reference = BaselineResult(test={"mcc": 0.95}, test_scores=strong)
+    text = " ".join(compare(sweep(), baselines=[reference], num_resamples=50).findings)
+    assert "9 of 9 selected cells do not beat the k-mer logistic regression" in text
+
+
+def test_findings_warn_at_the_edge_of_the_learning_rates() -> None:
+    def at(rate: float, value: float) -> CellResult:
+        return cell("kmer-6", "human", rate, 0, validation={"mcc": value})
+
+    cells = [at(3e-4, 0.5), at(1e-3, 0.6)]
+    assert any("largest learning rate tried (0.001)" in f for f in compare(cells).findings)
+    cells.append(at(3e-3, 0.55))
+    assert not any("learning rate tried" in f for f in compare(cells).findings)
+
+
+def test_further_axes_are_selected_over() -> None:
+    cells = [
+        cell("kmer-6", "human", 1e-3, 0, axes={"masking": scheme}, validation={"mcc": value})
+        for scheme, value in (("random", 0.5), ("span", 0.6))
+    ]
+    result = compare(cells)
+    assert result.axes == ("masking",)
+    assert result.selected["masking"].tolist() == ["span"]
+    assert len(result.rows) == 2
+
+
+def test_no_cell_at_all_is_said_and_nothing_breaks(tmp_path) -> None:
+    result = compare([cell("kmer-6", "human", 1e-3, 0, outcome="failed", validation={})])
+    assert result.selected.empty
+    assert result.findings[0].startswith("No cell finished")
+    result.to_csv(tmp_path / "table.csv")
+    comparison_tables(result)
+    assert compare([]).rows.empty
+
+
+def test_csv_holds_every_table(compared: Comparison, tmp_path) -> None:
+    path = compared.to_csv(tmp_path / "out" / "comparison.csv")
+    assert len(pd.read_csv(path)) == 27
+    assert len(pd.read_csv(path.with_name("comparison_pairwise.csv"))) == 45
+    assert len(pd.read_csv(path.with_name("comparison_by_species.csv"))) == 36
+
+
+def test_terminal_tables_fit_a_hundred_columns(compared: Comparison) -> None:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(comparison_tables(compared, max_rows=5))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 100
+    text = "\n".join(lines)
+    assert "wordpiece-1024" in text
+    assert "1 of 2 diverged" in text
+    assert "21 more in the CSV" in text
+    assert "k-mer logistic regression (baseline)" in text
