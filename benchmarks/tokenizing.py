@@ -91,16 +91,18 @@ def rates(
     sequences: Sequence[str],
     rounds: int,
 ) -> dict[str, float]:
-    """Return the median sequences a second of each contender, all taking turns."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    """Return the median sequences a second of each contender, all taking turns of 0.1 s or more."""
+    seen: dict[str, list[float]] = {name: [] for name in contenders}
     for contender in contenders.values():
         contender(sequences[:10])
     for _ in range(rounds):
         for name, contender in contenders.items():
-            start = time.perf_counter()
-            contender(sequences)
-            seconds[name].append(time.perf_counter() - start)
-    return {name: len(sequences) / statistics.median(s) for name, s in seconds.items()}
+            times, start = 0, time.perf_counter()
+            while (seconds := time.perf_counter() - start) < 0.1:
+                contender(sequences)
+                times += 1
+            seen[name].append(times * len(sequences) / seconds)
+    return {name: statistics.median(rate) for name, rate in seen.items()}
 
 
 def measure(spec: str, options: Options) -> dict[str, float]:
