@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import jinja2
+import numpy as np
 import pandas as pd
 
+from dnasweep.report import figures
 from dnasweep.report.comparison import CellResult, Comparison
+from dnasweep.report.findings import ALPHA, metric_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,204 @@ class PageInput:
     """Where things are: storage root, tracking URI, experiment, run."""
 
 
+_LABELS = {
+    "rank": "#",
+    "num_seeds": "seeds",
+    "device_seconds": "device s",
+    "peak_memory_bytes": "peak memory",
+    "delong_p": "p (DeLong)",
+    "delong_p_adjusted": "adjusted p (DeLong)",
+    "delong_z": "z (DeLong)",
+    "mcc_p": "p (bootstrap)",
+    "mcc_p_adjusted": "adjusted p (bootstrap)",
+    "auroc_difference": "AUROC difference",
+    "mcc_difference": "MCC difference",
+    "num_rows": "rows",
+    "num_test_rows": "test rows",
+    "over_baseline": "over baseline",
+}
+
+
 def render_page(page: PageInput) -> str:
     """Return the page as one HTML document."""
-    raise NotImplementedError
+    comparison = page.comparison
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dnasweep.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    template = environment.get_template("page.html.j2")
+    return template.render(
+        page=page,
+        comparison=comparison,
+        metric=metric_name(comparison.metric),
+        warnings=[f for f in page.audit_findings if f.get("level") == "warning"],
+        notes=[f for f in page.audit_findings if f.get("level") != "warning"],
+        figures=_figures(page),
+        ranked=_ranked(comparison),
+        selected=_selected(comparison),
+        pairwise=_pairwise(comparison),
+        by_species=_by_species(comparison),
+        unhealthy=_table(comparison.unhealthy),
+        audit=_table(page.audit_table),
+        tokenizers=_table(page.tokenizers),
+    )
+
+
+def _figures(page: PageInput) -> list[dict[str, Any]]:
+    metric = metric_name(page.comparison.metric)
+    drawn = [
+        (
+            figures.heat_map(page.comparison),
+            "Tokenizer by species set",
+            f"Each cell is the learning rate (and other axes) best on validation. The number is "
+            f"the mean over seeds, ± their standard deviation, of {metric} on the test rows.",
+        ),
+        (
+            figures.learning_curves(page.comparison, page.cells),
+            "Learning curves",
+            f"Validation {metric} of the selected cells against bases seen: mean of the seeds, "
+            "the band from the least to the most.",
+        ),
+        (
+            figures.bits_per_base(page.cells),
+            "Pretraining in bits per base",
+            "How well the best encoder of each cell predicts hidden bases. The unit does not "
+            "depend on the vocabulary, so tokenizers can be compared.",
+        ),
+        (
+            figures.cost(page.comparison),
+            "What it costs",
+            f"Validation {metric} of every ranked combination against the device time of a trial.",
+        ),
+        (
+            figures.importance(page.importance),
+            "Which axis mattered",
+            "Parameter importance, estimated from the trials of the search.",
+        ),
+    ]
+    return [
+        {"picture": picture, "title": title, "caption": caption}
+        for picture, title, caption in drawn
+        if picture is not None
+    ]
+
+
+def _ranked(comparison: Comparison) -> dict[str, Any] | None:
+    rows = comparison.rows
+    if rows.empty:
+        return None
+    column = f"validation_{comparison.metric}"
+    shown = ["rank", "tokenizer", "species_set", "learning_rate", *comparison.axes, column]
+    shown += [f"{column}_sd", "num_seeds", "device_seconds", "peak_memory_bytes", "outcome"]
+    marks = np.where(
+        rows["selected"], "chosen", np.where(rows["outcome"] == "finished", "", "sick")
+    )
+    return _table(rows[shown], marks=list(marks))
+
+
+def _selected(comparison: Comparison) -> dict[str, Any] | None:
+    selected, metric = comparison.selected, comparison.metric
+    if selected.empty:
+        return None
+    tests = [
+        name
+        for name in selected.columns
+        if name.startswith("test_") and name not in ("test_low", "test_high")
+    ]
+    first = [f"test_{metric}", f"test_{metric}_sd"]
+    tests = [t for t in first if t in tests] + [
+        t for t in tests if t not in first and not t.endswith("_sd") and t != "test_threshold"
+    ]
+    shown = ["tokenizer", "species_set", "learning_rate", *comparison.axes, *tests]
+    shown += [name for name in ("over_baseline", "num_seeds") if name in selected]
+    sign = 1 if comparison.higher_is_better else -1
+    table = selected[shown].copy()
+    over = selected.get("over_baseline", pd.Series(np.nan, index=selected.index))
+    marks = list(np.where(sign * over.astype(float) <= 0, "loses", ""))
+    for _, row in comparison.baseline.iterrows():
+        record = {name: row.get(name) for name in shown}
+        record |= {"tokenizer": row["name"], "species_set": row["species_set"]}
+        table.loc[len(table)] = [record.get(name) for name in shown]
+        marks.append("reference")
+    return _table(table, marks=marks)
+
+
+def _pairwise(comparison: Comparison) -> dict[str, Any] | None:
+    table = comparison.pairwise
+    if table.empty:
+        return None
+    judged = "mcc_p_adjusted" if comparison.metric == "mcc" else "delong_p_adjusted"
+    table = table.sort_values(judged, kind="stable", na_position="last")
+    shown = table[
+        [
+            *("a", "b", "num_rows", "auroc_difference", "delong_p", "delong_p_adjusted"),
+            *("mcc_difference", "mcc_low", "mcc_high", "mcc_p", "mcc_p_adjusted"),
+        ]
+    ]
+    return _table(shown, marks=list(np.where(table[judged] < ALPHA, "chosen", "")))
+
+
+def _by_species(comparison: Comparison) -> dict[str, Any] | None:
+    table = comparison.by_species
+    if table.empty:
+        return None
+    order = list(dict.fromkeys(table["cell"]))
+    wide = table.pivot(index="cell", columns="test_species", values=f"test_{comparison.metric}")
+    return _table(wide.loc[order].reset_index().rename_axis(columns=None))
+
+
+def _table(table: pd.DataFrame | None, *, marks: list[str] | None = None) -> dict[str, Any] | None:
+    """Return a table as the template takes it: titles, and rows of (text, sort value, class)."""
+    if table is None or table.empty:
+        return None
+    titles = [_title(str(name)) for name in table.columns]
+    numeric = [pd.api.types.is_numeric_dtype(table[name]) for name in table.columns]
+    rows = []
+    for values in table.itertuples(index=False, name=None):
+        pairs = zip(table.columns, values, strict=True)
+        rows.append([(_text(str(name), value), _sort_value(value)) for name, value in pairs])
+    return {"titles": titles, "numeric": numeric, "rows": rows, "marks": marks or [""] * len(rows)}
+
+
+def _title(name: str) -> str:
+    if name in _LABELS:
+        return _LABELS[name]
+    for split in ("validation", "test"):
+        if name.startswith(f"{split}_"):
+            rest = name.removeprefix(f"{split}_")
+            if rest.endswith("_sd"):
+                return "± sd"
+            return f"{split} {metric_name(rest)}"
+    if name in ("mcc_low", "mcc_high"):
+        return "from" if name == "mcc_low" else "to (95 %)"
+    return name.replace("_", " ")
+
+
+def _text(name: str, value: object) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return "–"
+    if name == "peak_memory_bytes":
+        return f"{float(value) / 2**30:.2f} GiB" if value else "–"  # type: ignore[arg-type]
+    if name == "learning_rate":
+        return f"{value:g}"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if name.endswith(("_p", "_p_adjusted")):
+            return "< 0.001" if number < 0.001 else f"{number:.3f}"
+        if name == "device_seconds":
+            return f"{number:,.1f}"
+        return f"{number:.3f}" if abs(number) < 1000 else f"{number:,.0f}"
+    if isinstance(value, int | np.integer):
+        return f"{int(value):,}"
+    return str(value)
+
+
+def _sort_value(value: object) -> str:
+    if isinstance(value, int | float | np.integer | np.floating) and not pd.isna(value):
+        return repr(float(value))
+    return "" if value is None or value is pd.NA or value != value else str(value)

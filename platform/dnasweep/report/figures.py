@@ -1,0 +1,307 @@
+"""The figures of the page: matplotlib objects without pyplot, as SVG for light and dark pages.
+
+Colours are those of Okabe and Ito and the map `cividis`, which readers with any colour vision tell
+apart; what a colour says, a line style, marker or number says as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from dnasweep.report.cells import CellResult, bare
+from dnasweep.report.comparison import Comparison
+from dnasweep.report.findings import metric_name, number
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#999999")
+DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+INK = {"light": "#1f2530", "dark": "#e4e7ee"}
+FAINT = {"light": "#d5d9e2", "dark": "#3c4352"}
+
+
+class Picture(NamedTuple):
+    """One figure in both themes, each a data URI."""
+
+    light: str
+    dark: str
+
+
+def picture(draw: Callable[[Axes], None], *, size: tuple[float, float]) -> Picture:
+    """Draw on fresh axes once a theme; `size` in inches."""
+    return Picture(*(_svg(draw, size, theme) for theme in ("light", "dark")))
+
+
+def heat_map(comparison: Comparison) -> Picture | None:
+    """Tokenizer x species set of the selected cells: test metric, else validation, with spread."""
+    selected, metric = comparison.selected, comparison.metric
+    if selected.empty:
+        return None
+    split = "test" if f"test_{metric}" in selected else "validation"
+    column = f"{split}_{metric}"
+    names, sets = _ordered(selected["tokenizer"]), _ordered(selected["species_set"])
+    values = np.full((len(names), len(sets)), np.nan)
+    texts = {}
+    for _, row in selected.iterrows():
+        at = names.index(row["tokenizer"]), sets.index(row["species_set"])
+        values[at] = row[column]
+        text = number(row[column])
+        if not pd.isna(row.get(f"{column}_sd")):
+            text += f"\n± {number(row[f'{column}_sd'])}"
+        over = row.get("over_baseline")
+        if over is not None and not pd.isna(over) and (over > 0) != comparison.higher_is_better:
+            text += "\nnot above baseline"
+        texts[at] = text
+    title = f"{split} {metric_name(metric)}"
+    base = f"test_{metric}"
+    if split == "test" and base in comparison.baseline:
+        baselines = [
+            f"{row['name']} {number(row[base])}" for _, row in comparison.baseline.iterrows()
+        ]
+        title += f"   (baseline: {', '.join(baselines)})"
+
+    def draw(axes: Axes) -> None:
+        low, high = _limits(values)
+        colours = matplotlib.colormaps["cividis"]
+        image = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
+        axes.set_xticks(range(len(sets)), sets)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xlabel("pretrained on")
+        axes.tick_params(length=0)
+        axes.set_title(title)
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
+        for (i, j), text in texts.items():
+            shade = colours((values[i, j] - low) / (high - low))
+            ink = "black" if np.dot(shade[:3], (0.3, 0.59, 0.11)) > 0.5 else "white"
+            axes.text(j, i, text, ha="center", va="center", color=ink, linespacing=1.35)
+        figure = axes.get_figure()
+        assert figure is not None
+        bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
+        bar.outline.set_visible(False)  # type: ignore[operator]
+
+    return picture(draw, size=(2.6 + 1.45 * len(sets), 1.2 + 0.72 * len(names)))
+
+
+def learning_curves(comparison: Comparison, cells: Sequence[CellResult]) -> Picture | None:
+    """Validation metric against bases seen, selected cells: mean of seeds, band from least to most."""
+    metric = comparison.metric
+    curves = _curves(comparison, cells, metric)
+    if not curves:
+        return None
+    names, sets = _ordered(key[0] for key in curves), _ordered(key[1] for key in curves)
+
+    def draw(axes: Axes) -> None:
+        for (name, species_set), seeds in curves.items():
+            common = seeds[0].index
+            for other in seeds[1:]:
+                common = common.intersection(other.index)
+            table = np.array([seed.loc[common].to_numpy() for seed in seeds])
+            style: dict[str, Any] = {
+                "color": COLOURS[names.index(name) % len(COLOURS)],
+                "linestyle": DASHES[sets.index(species_set) % len(DASHES)],
+            }
+            bases = common.to_numpy(dtype=float) / 1e6
+            axes.plot(bases, table.mean(axis=0), **style)
+            if len(table) > 1:
+                axes.fill_between(
+                    bases,
+                    table.min(axis=0),
+                    table.max(axis=0),
+                    color=style["color"],
+                    alpha=0.13,
+                    linewidth=0,
+                )
+        axes.set_xlabel("bases seen in fine-tuning (million)")
+        axes.set_ylabel(f"validation {metric_name(metric)}")
+        _two_legends(axes, names, sets, lines=True)
+
+    return picture(draw, size=(8.2, 4.4))
+
+
+def bits_per_base(cells: Sequence[CellResult]) -> Picture | None:
+    """Bits per base of every pretrained encoder, against uniform guessing and a Markov chain."""
+    best: dict[tuple[str, str], tuple[float, float]] = {}
+    for cell in cells:
+        known = cell.pretraining or {}
+        bits = known.get("bits_per_base")
+        if bits is None or not np.isfinite(bits):
+            continue
+        key = (cell.tokenizer, cell.species_set)
+        if key not in best or bits < best[key][0]:
+            best[key] = (float(bits), float(known.get("markov_bits_per_base") or np.nan))
+    if not best:
+        return None
+    order = sorted(best, key=lambda key: -best[key][0])
+    names = _ordered(key[0] for key in reversed(order))
+
+    def draw(axes: Axes) -> None:
+        for place, key in enumerate(order):
+            bits, markov = best[key]
+            colour = COLOURS[names.index(key[0]) % len(COLOURS)]
+            axes.plot([bits, 2.0], [place, place], color=colour, alpha=0.35, linewidth=2)
+            axes.plot(bits, place, "o", color=colour, markersize=8)
+            if np.isfinite(markov):
+                axes.plot(markov, place, "|", color=axes.xaxis.label.get_color(), markersize=15)
+        axes.axvline(2.0, color=axes.xaxis.label.get_color(), linewidth=1)
+        axes.set_yticks(range(len(order)), [f"{name} / {where}" for name, where in order])
+        axes.set_ylim(-0.6, len(order) - 0.4)
+        axes.set_xlabel("bits per base on hidden bases (lower is better)")
+        axes.grid(False, axis="y")
+        handles = [
+            Line2D([], [], marker="o", linestyle="", color=COLOURS[0], label="encoder"),
+            Line2D([], [], marker="|", linestyle="", markersize=13, label="Markov chain"),
+            Line2D([], [], linewidth=1, label="uniform guessing (2.0)"),
+        ]
+        for handle in handles[1:]:
+            handle.set_color(axes.xaxis.label.get_color())
+        axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+
+    return picture(draw, size=(8.2, 1.5 + 0.34 * len(order)))
+
+
+def cost(comparison: Comparison) -> Picture | None:
+    """Validation metric of every ranked combination against the device seconds of one trial."""
+    rows = comparison.rows
+    if rows.empty or not rows["device_seconds"].notna().any():
+        return None
+    rows = rows[rows["rank"].notna() & rows["device_seconds"].gt(0)]
+    if rows.empty:
+        return None
+    column = f"validation_{comparison.metric}"
+    names, sets = _ordered(rows["tokenizer"]), _ordered(rows["species_set"])
+
+    def draw(axes: Axes) -> None:
+        for _, row in rows.iterrows():
+            colour = COLOURS[names.index(row["tokenizer"]) % len(COLOURS)]
+            axes.plot(
+                row["device_seconds"],
+                row[column],
+                MARKERS[sets.index(row["species_set"]) % len(MARKERS)],
+                color=colour if row["selected"] else "none",
+                markeredgecolor=colour,
+                markersize=8,
+            )
+        if rows["device_seconds"].max() > 10 * rows["device_seconds"].min():
+            axes.set_xscale("log")
+        axes.set_xlabel("device seconds a trial (filled: selected)")
+        axes.set_ylabel(f"validation {metric_name(comparison.metric)}")
+        _two_legends(axes, names, sets, lines=False)
+
+    return picture(draw, size=(8.2, 4.4))
+
+
+def importance(values: Mapping[str, float] | None) -> Picture | None:
+    """Importance of each axis for the metric, as the search estimated it."""
+    if not values:
+        return None
+    order = sorted(values, key=lambda name: values[name])
+
+    def draw(axes: Axes) -> None:
+        lengths = [values[name] for name in order]
+        axes.barh([name.replace("_", " ") for name in order], lengths, color=COLOURS[0])
+        for place, length in enumerate(lengths):
+            axes.text(length, place, f" {length:.2f}", va="center")
+        axes.set_xlim(0, 1.15 * max([*lengths, 1e-9]))
+        axes.set_xlabel("importance (fraction of the variance explained)")
+        axes.grid(False, axis="y")
+
+    return picture(draw, size=(8.2, 1.1 + 0.38 * len(order)))
+
+
+def _svg(draw: Callable[[Axes], None], size: tuple[float, float], theme: str) -> str:
+    ink, faint = INK[theme], FAINT[theme]
+    settings: dict[Any, Any] = {
+        "svg.hashsalt": "dnasweep",
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],
+        "font.size": 10,
+        "text.color": ink,
+        "axes.edgecolor": faint,
+        "axes.labelcolor": ink,
+        "axes.titlesize": 10.5,
+        "axes.titlelocation": "left",
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "grid.color": faint,
+        "grid.linewidth": 0.7,
+        "xtick.color": faint,
+        "ytick.color": faint,
+        "xtick.labelcolor": ink,
+        "ytick.labelcolor": ink,
+        "legend.frameon": False,
+        "lines.linewidth": 1.9,
+    }
+    with matplotlib.rc_context(settings):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        draw(figure.add_subplot())
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _curves(
+    comparison: Comparison, cells: Sequence[CellResult], metric: str
+) -> dict[tuple[str, str], list[pd.Series]]:
+    if comparison.selected.empty:
+        return {}
+    chosen = {key for keys in comparison.selected["trial_keys"] for key in keys.split()}
+    curves: dict[tuple[str, str], list[pd.Series]] = {}
+    for cell in cells:
+        if cell.trial_key not in chosen or not cell.healthy(metric):
+            continue
+        points = {
+            known["bases_seen"]: known[metric]
+            for known in map(bare, cell.history)
+            if {"bases_seen", metric} <= known.keys()
+        }
+        if points:
+            curve = pd.Series(points).sort_index()
+            curves.setdefault((cell.tokenizer, cell.species_set), []).append(curve)
+    return curves
+
+
+def _two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -> None:
+    ink = axes.xaxis.label.get_color()
+    first = [
+        Line2D([], [], color=COLOURS[i % len(COLOURS)], linewidth=4, label=name)
+        for i, name in enumerate(names)
+    ]
+    second = [
+        Line2D([], [], color=ink, linestyle=DASHES[i % len(DASHES)], label=name)
+        if lines
+        else Line2D([], [], color=ink, linestyle="", marker=MARKERS[i % len(MARKERS)], label=name)
+        for i, name in enumerate(sets)
+    ]
+    legend = axes.legend(
+        handles=first, title="tokenizer", loc="upper left", bbox_to_anchor=(1.01, 1.0)
+    )
+    legend.set_alignment("left")
+    axes.add_artist(legend)
+    other = axes.legend(
+        handles=second, title="pretrained on", loc="lower left", bbox_to_anchor=(1.01, 0.0)
+    )
+    other.set_alignment("left")
+
+
+def _ordered(values: object) -> list[str]:
+    return list(dict.fromkeys(str(value) for value in values))  # type: ignore[attr-defined]
+
+
+def _limits(values: np.ndarray) -> tuple[float, float]:
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    margin = 0.05 * (high - low) or 0.01
+    return low - margin, high + margin
