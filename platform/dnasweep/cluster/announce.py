@@ -14,7 +14,7 @@ from dnasweep.report.comparison import Comparison
 from dnasweep.report.terminal import comparison_tables
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import published
-from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec
+from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec, TokenizerSpec
 
 
 def announce_data(console: Console, data: Prepared, *, every_finding: bool = False) -> None:
@@ -86,8 +86,15 @@ def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierS
 def encoder_name(sweep: Sweep, spec: EncoderSpec) -> str:
     """Return an encoder in words: its tokenizer and the species sets it has read, in order."""
 
-    def said(species: tuple[str, ...]) -> str:
-        return "+".join(species) if species else "all"
-
-    path = " then ".join(said(ancestor.species) for ancestor in spec.lineage)
+    path = " then ".join(_species(ancestor.species) for ancestor in spec.lineage)
     return f"{spec.tokenizer.config.name} {path}"
+
+
+def tokenizer_name(spec: TokenizerSpec) -> str:
+    """Return a tokenizer in words, with the species it is fitted on where it is fitted."""
+    fitted = spec.config.kind in ("bpe", "wordpiece")
+    return spec.config.name + (f" of {_species(spec.species)}" if fitted else "")
+
+
+def _species(species: tuple[str, ...]) -> str:
+    return "+".join(species) if species else "all"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from dnasweep.errors import InputError
 Options = TypeVar("Options")
 
 EXIT_BAD_INPUT = 2
+LOG_COLUMNS = 120
 EXIT_INTERRUPTED = 130
 
 
@@ -30,6 +32,8 @@ def run_command(
     """
     chosen = tyro.cli(options, description=(doc or "").strip())
     console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = LOG_COLUMNS
     quieten()
     try:
         code = main(chosen, console) or 0

@@ -5,34 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from dnasweep.genome.negatives import NegativeKind
+from dnasweep.genome.splits import SplitMethod
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
     """Where sequences come from."""
 
     data: tuple[str, ...] = ()
-    """CSV, TSV, FASTA or k-mer TSV files, gzip or not, or folders with train/dev/test files.
-    Nothing: built-in simulated promoters of eight species."""
+    """CSV, TSV, FASTA, k-mer TSV, SGA or BED files, gzip or not, or folders with train/dev/test
+    files. Nothing: built-in simulated promoters of eight species."""
     positives: tuple[str, ...] = ()
     """FASTA files of positive sequences."""
     negatives: tuple[str, ...] = ()
     """FASTA files of negative sequences."""
-    coordinates: str | None = None
-    """TSS positions (EPDnew SGA or BED), cut out of --genome."""
     genome: str | None = None
-    """Genome FASTA for --coordinates and for random negatives."""
+    """Genome FASTA, for files of coordinates (EPDnew SGA, BED) and for negatives cut from it."""
     species: str | None = None
     """Species of all rows, where the files do not name it."""
-    generate_negatives: Literal[
-        "none",
-        "segment-shuffle",
-        "deepromoter",
-        "dinucleotide-shuffle",
-        "random-region",
-        "gc-matched",
-    ] = "none"
+    generate_negatives: Literal["none"] | NegativeKind = "none"
     """Make one negative for each positive, where the data have none."""
-    split: Literal["auto", "given", "chromosome", "cluster", "random"] = "auto"
+    split: SplitMethod = "auto"
     """How rows are split: as given where the data say so, else by clusters of similar sequences."""
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and write them beside the data set, instead of ending."""

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from dnasweep.cluster import trials
 from dnasweep.cluster.allotment import allot
-from dnasweep.cluster.announce import encoder_name
+from dnasweep.cluster.announce import encoder_name, tokenizer_name
 from dnasweep.cluster.board import Display, make_board
 from dnasweep.cluster.order import Order
 from dnasweep.cluster.records import Records
@@ -22,7 +22,7 @@ from dnasweep.cluster.shared import build_corpora, build_encoders, check_tokens,
 from dnasweep.model.metrics import direction, full_name
 from dnasweep.stages.outcome import StageOutcome, find_outcome
 from dnasweep.stages.plan import Plan, make_plan
-from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec
+from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.stages.scores import find_scores
 
 
@@ -105,12 +105,20 @@ class Phases:
         return make_plan(sweep.recipe, [cell for cell in sweep.plan.cells if cell in tried])
 
     def _build_corpora(self, plan: Plan) -> None:
-        specs = plan.tokenizers
-        with self._showing("tokenizing", len(specs)) as (order, display):
-            reports = build_corpora(
-                specs, order, done=lambda spec: display.advance(f"tokenizer {spec.config.name}")
-            )
-        check_tokens(reports, specs, self._sweep.recipe.model.max_tokens)
+        sweep = self._sweep
+        missing = [
+            spec
+            for spec in plan.tokenizers
+            if sweep.storage.find(spec.corpus_kind, spec.corpus_key) is None
+        ]
+        if missing:
+            with self._showing("tokenizing", len(missing)) as (order, display):
+
+                def done(spec: TokenizerSpec) -> None:
+                    display.advance(f"tokenizer {tokenizer_name(spec)}")
+
+                build_corpora(missing, order, done=done)
+        check_tokens(sweep.storage, plan.tokenizers, sweep.recipe.model.max_tokens)
 
     def _build_encoders(self, plan: Plan) -> None:
         specs = [spec for spec in plan.encoders if self._absent(spec)]

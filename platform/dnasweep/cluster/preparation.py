@@ -17,6 +17,7 @@ from dnasweep.config import (
 )
 from dnasweep.errors import InputError
 from dnasweep.genome.audit import Audit
+from dnasweep.genome.checks import check_classes, check_species
 from dnasweep.genome.datasets import DatasetConfig
 from dnasweep.genome.species import pretraining_stages, species_set
 from dnasweep.stages.dataset import load_dataset, obtain_dataset, rows_of
@@ -45,8 +46,10 @@ class Prepared:
 
 def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
     """Read or simulate, split and audit the data set of some options."""
-    key, folder = obtain_dataset(storage, dataset_config(options))
+    rejects = storage.local / "rejects.tsv" if options.skip_bad_rows else None
+    key, folder = obtain_dataset(storage, dataset_config(options), rejects=rejects)
     dataset = load_dataset(storage, key)
+    check_classes(dataset.table)
     return Prepared(key, folder, dataset.table, dataset.audit)
 
 
@@ -56,7 +59,6 @@ def dataset_config(options: DataOptions) -> DatasetConfig:
         data=options.data,
         positives=options.positives,
         negatives=options.negatives,
-        coordinates=options.coordinates,
         genome=options.genome,
         species=options.species,
         generate_negatives=options.generate_negatives,
@@ -117,21 +119,5 @@ def check_species_sets(data: Prepared, names: Sequence[str]) -> None:
     """Refuse a species set that the data cannot stand for, before anything is trained."""
     for name in names:
         for part, members in pretraining_stages(name):
-            if part == "all":
-                continue
-            if not data.species:
-                raise InputError(
-                    f"species set {part!r} is asked for, but the data name no species",
-                    remedy="Add a species column, give --species, or use --species-sets all none.",
-                )
-            there = [s for s in members if s in data.species]
-            if not there:
-                raise InputError(
-                    f"species set {part!r} has no rows in the data",
-                    remedy=f"The data have {', '.join(data.species)}.",
-                )
-            if len(members) > 1 and len(there) == 1:
-                raise InputError(
-                    f"of species set {part!r} ({', '.join(members)}) the data have only {there[0]}",
-                    remedy=f"Use --species-sets {there[0]}, or add the other species.",
-                )
+            if part != "all":
+                check_species(data.table, members)

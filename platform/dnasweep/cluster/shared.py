@@ -11,14 +11,12 @@ from dnasweep.cluster.order import Order
 from dnasweep.errors import InputError
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
 from dnasweep.storage import Storage
 
 
-def _tokenise(spec: TokenizerSpec, storage: str) -> dict[str, float]:
-    from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
-
+def _tokenise(spec: TokenizerSpec, storage: str) -> None:
     obtain_corpus(Storage(storage), spec)
-    return tokenizer_report(Storage(storage), spec)
 
 
 def _pretrain(spec: EncoderSpec, order: Order, text: str) -> StageOutcome:
@@ -36,25 +34,21 @@ def _open_test(spec: ClassifierSpec, storage: str) -> None:
 
 def build_corpora(
     specs: Sequence[TokenizerSpec], order: Order, *, done: Callable[[TokenizerSpec], None]
-) -> dict[str, dict[str, float]]:
-    """Fit tokenizers and tokenise the data set, in parallel; return a report by tokenizer key."""
+) -> None:
+    """Fit tokenizers and tokenise the data set, in parallel."""
     remote = ray.remote(_tokenise).options(num_cpus=1)
     running = {remote.remote(spec, order.storage): spec for spec in specs}
-    reports: dict[str, dict[str, float]] = {}
     while running:
         for reference in ray.wait(list(running), num_returns=1)[0]:
             spec = running.pop(reference)
-            reports[spec.key] = _get(reference)
+            _get(reference)
             done(spec)
-    return reports
 
 
-def check_tokens(
-    reports: dict[str, dict[str, float]], specs: Sequence[TokenizerSpec], max_tokens: int | None
-) -> None:
+def check_tokens(storage: Storage, specs: Sequence[TokenizerSpec], max_tokens: int | None) -> None:
     """Refuse a tokenizer that yields more tokens than the model is to have positions."""
     for spec in specs:
-        longest = int(reports[spec.key]["longest"])
+        longest = int(tokenizer_report(storage, spec)["longest"])
         if max_tokens is not None and longest > max_tokens:
             raise InputError(
                 f"tokenizer {spec.config.name} makes {longest} tokens of the longest sequence, "

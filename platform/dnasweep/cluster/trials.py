@@ -77,6 +77,11 @@ class Messenger(Callback):
     def __init__(self, hear: Callable[[Heard], None], recipe: Recipe) -> None:
         self._hear, self._recipe = hear, recipe
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles its callbacks for a restore that we never make: running the same command
+        # again finds every trial by its content.
+        return {"_recipe": self._recipe, "_hear": print}
+
     def _of(self, trial: Any) -> tuple[Cell, str]:
         cell = cell_of(trial.config)
         return cell, self._recipe.expand(cell).key

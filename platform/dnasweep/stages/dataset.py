@@ -22,8 +22,12 @@ class Rows(NamedTuple):
     test: np.ndarray
 
 
-def obtain_dataset(storage: Storage, config: DatasetConfig) -> tuple[str, Path]:
+def obtain_dataset(
+    storage: Storage, config: DatasetConfig, *, rejects: Path | None = None
+) -> tuple[str, Path]:
     """Return the key and the folder of the data set, building it when it is not there.
+
+    Rows that cannot be used are written to `rejects` where the configuration goes on without them.
 
     Raises
     ------
@@ -32,7 +36,10 @@ def obtain_dataset(storage: Storage, config: DatasetConfig) -> tuple[str, Path]:
     """
     key = dataset_key(config)
     folder = storage.obtain(
-        KIND, key, lambda aside: build_dataset(config).write(aside), inputs=config
+        KIND,
+        key,
+        lambda aside: build_dataset(config, rejects=rejects).write(aside),
+        inputs=config,
     )
     return key, folder
 
