@@ -13,6 +13,7 @@ import torch
 import torch.multiprocessing as multiprocessing
 from dnasweep.config import OptimizerConfig, TrainingConfig
 from dnasweep.errors import InputError
+from dnasweep.model import loop, state
 from dnasweep.model.architecture import build_classifier, build_masked_lm
 from dnasweep.model.mesh import Mesh
 from dnasweep.model.training import train
@@ -189,6 +190,36 @@ def test_the_state_of_another_training_is_refused(toy, tmp_path):
     train(*make(toy, "finetune"), with_(CONFIG, bases=1000), mesh=CPU, state_dir=tmp_path)
     with pytest.raises(InputError, match="belongs to another training"):
         train(*make(toy, "finetune"), CONFIG, mesh=CPU, state_dir=tmp_path)
+
+
+def test_a_state_that_cannot_be_written_names_the_place_and_keeps_the_one_before(
+    toy, tmp_path, monkeypatch
+):
+    def kill(done, total, bases, loss):
+        if done == 9:
+            raise Killed
+
+    common = {"mesh": CPU, "state_dir": tmp_path}
+    with pytest.raises(Killed):
+        train(*make(toy, "finetune"), CONFIG, on_step=kill, **common)
+    before = [p.name for p in tmp_path.iterdir()]
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "save_file", full)
+        with pytest.raises(InputError, match=r"No space left on device.*goes on"):
+            train(*make(toy, "finetune"), CONFIG, **common)
+    assert [p.name for p in tmp_path.iterdir()] == before
+    resumed = train(*make(toy, "finetune"), CONFIG, **common)
+    assert numbers(resumed) == numbers(train(*make(toy, "finetune"), CONFIG, mesh=CPU))
+
+
+def test_batches_made_ahead_are_the_same(toy, monkeypatch):
+    plain = train(*make(toy, "pretrain"), CONFIG, mesh=CPU)
+    monkeypatch.setattr(loop, "PREFETCH", frozenset({"cpu"}))
+    assert numbers(train(*make(toy, "pretrain"), CONFIG, mesh=CPU)) == numbers(plain)
 
 
 def test_divergence_is_an_outcome_with_finite_numbers(toy, tmp_path):

@@ -23,6 +23,9 @@ from dnasweep.model.rows import Batch, Task
 from dnasweep.model.schedule import Schedule
 from dnasweep.model.state import Evaluation, Progress, load_state, pack, save_state, unpack
 
+PREFETCH = frozenset({"cuda"})
+"""Devices that compute while the CPU makes the next batches; on a CPU there is nothing to gain."""
+
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     """Return fused AdamW that decays matrices only."""
@@ -107,7 +110,7 @@ class Loop:
             batches = self._next[1].result()
         else:
             batches = self._batches(step)
-        if self.mesh.device.type == "cuda" and step + 1 < self.schedule.total_steps:
+        if self.mesh.device.type in PREFETCH and step + 1 < self.schedule.total_steps:
             self._next = (step + 1, self._pool.submit(self._batches, step + 1))
         return batches
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -71,22 +72,28 @@ class Progress:
 
 
 def save_state(directory: Path, progress: Progress, tensors: dict[str, Tensor]) -> None:
-    """Write the state of `progress.step` and remove older ones."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Write the state of `progress.step` and remove older ones.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written, a full disk for one; the state before is then still there.
+    """
     name = f"step-{progress.step:08d}"
     aside = directory / f".{name}.{os.getpid()}"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    # safetensors refuses views; moments of tied weights and DDP buckets can be such.
-    save_file(
-        {key: value.detach().contiguous() for key, value in tensors.items()}, aside / TENSORS_FILE
-    )
-    fields = asdict(progress)
-    fields["evaluations"] = [e._asdict() for e in progress.evaluations]
-    (aside / STATE_FILE).write_text(json.dumps(fields), encoding="utf-8")
-    for file in aside.iterdir():
-        with file.open("rb") as handle:
-            os.fsync(handle.fileno())
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        _write(aside, progress, tensors)
+    except (OSError, SafetensorError) as error:
+        # Half a state would only take the room that is missing.
+        shutil.rmtree(aside, ignore_errors=True)
+        raise InputError(
+            f"the training state cannot be written ({error})",
+            file=directory,
+            remedy="Make room or give another storage; the same command then goes on from the "
+            "state before.",
+        ) from error
     target = directory / name
     if target.exists():
         # The same step again: a directory cannot be renamed onto one that is not empty.
@@ -95,6 +102,17 @@ def save_state(directory: Path, progress: Progress, tensors: dict[str, Tensor]) 
     for other in directory.iterdir():
         if other != target and _NAME.fullmatch(other.name.lstrip(".")[:13]):
             shutil.rmtree(other, ignore_errors=True)
+
+
+def _write(folder: Path, progress: Progress, tensors: dict[str, Tensor]) -> None:
+    plain = {key: value.detach().contiguous() for key, value in tensors.items()}
+    save_file(plain, folder / TENSORS_FILE)
+    fields = asdict(progress)
+    fields["evaluations"] = [e._asdict() for e in progress.evaluations]
+    (folder / STATE_FILE).write_text(json.dumps(fields), encoding="utf-8")
+    for file in folder.iterdir():
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
 
 
 def load_state(directory: Path, fingerprint: str) -> tuple[Progress, dict[str, Tensor]] | None:
