@@ -131,7 +131,7 @@ def compare(
         selected=selected,
         baseline=baseline_table(baselines),
         pairwise=pairwise_tests(
-            _joined(chosen), baselines, num_resamples=num_resamples, seed=seed
+            _joined(chosen, selected), baselines, num_resamples=num_resamples, seed=seed
         ),
         by_species=species_table(chosen, name),
         unhealthy=unhealthy_table(cells, name),
@@ -156,10 +156,12 @@ def _best_combination(cells: list[CellResult], metric: str) -> list[CellResult]:
     return max(groups, key=worth, default=[])
 
 
-def _joined(chosen: list[CellResult]) -> dict[str, TestScores]:
+def _joined(chosen: list[CellResult], selected: pd.DataFrame) -> dict[str, TestScores]:
+    """Return scores by cell, best cell first, so that a pair reads as the better against the other."""
     joined = {}
     for group in grouped(chosen, lambda cell: cell.combination):
         scores = joined_scores([c.test_scores for c in group if c.test_scores is not None])
         if scores is not None:
             joined[cell_label(group[0].tokenizer, group[0].species_set)] = scores
-    return joined
+    order: list[str] = [] if selected.empty else selected["cell"].to_list()
+    return {label: joined[label] for label in order if label in joined}

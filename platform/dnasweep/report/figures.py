@@ -1,45 +1,20 @@
-"""The figures of the page: matplotlib objects without pyplot, as SVG for light and dark pages.
-
-Colours are those of Okabe and Ito and the map `cividis`, which readers with any colour vision tell
-apart; what a colour says, a line style, marker or number says as well.
-"""
+"""The figures of the page."""
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dnasweep.report.cells import CellResult, bare
 from dnasweep.report.comparison import Comparison
+from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Picture, picture, two_legends
 from dnasweep.report.findings import metric_name, number
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#999999")
-DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-INK = {"light": "#1f2530", "dark": "#e4e7ee"}
-FAINT = {"light": "#d5d9e2", "dark": "#3c4352"}
-
-
-class Picture(NamedTuple):
-    """One figure in both themes, each a data URI."""
-
-    light: str
-    dark: str
-
-
-def picture(draw: Callable[[Axes], None], *, size: tuple[float, float]) -> Picture:
-    """Draw on fresh axes once a theme; `size` in inches."""
-    return Picture(*(_svg(draw, size, theme) for theme in ("light", "dark")))
 
 
 def heat_map(comparison: Comparison) -> Picture | None:
@@ -99,7 +74,7 @@ def learning_curves(comparison: Comparison, cells: Sequence[CellResult]) -> Pict
     curves = _curves(comparison, cells, metric)
     if not curves:
         return None
-    names, sets = _ordered(key[0] for key in curves), _ordered(key[1] for key in curves)
+    names, sets = _scale(cells)
 
     def draw(axes: Axes) -> None:
         for (name, species_set), seeds in curves.items():
@@ -124,7 +99,7 @@ def learning_curves(comparison: Comparison, cells: Sequence[CellResult]) -> Pict
                 )
         axes.set_xlabel("bases seen in fine-tuning (million)")
         axes.set_ylabel(f"validation {metric_name(metric)}")
-        _two_legends(axes, names, sets, lines=True)
+        two_legends(axes, names, sets, lines=True)
 
     return picture(draw, size=(8.2, 4.4))
 
@@ -143,7 +118,7 @@ def bits_per_base(cells: Sequence[CellResult]) -> Picture | None:
     if not best:
         return None
     order = sorted(best, key=lambda key: -best[key][0])
-    names = _ordered(key[0] for key in reversed(order))
+    names, _ = _scale(cells)
 
     def draw(axes: Axes) -> None:
         for place, key in enumerate(order):
@@ -170,7 +145,7 @@ def bits_per_base(cells: Sequence[CellResult]) -> Picture | None:
     return picture(draw, size=(8.2, 1.5 + 0.34 * len(order)))
 
 
-def cost(comparison: Comparison) -> Picture | None:
+def cost(comparison: Comparison, cells: Sequence[CellResult]) -> Picture | None:
     """Validation metric of every ranked combination against the device seconds of one trial."""
     rows = comparison.rows
     if rows.empty or not rows["device_seconds"].notna().any():
@@ -179,7 +154,7 @@ def cost(comparison: Comparison) -> Picture | None:
     if rows.empty:
         return None
     column = f"validation_{comparison.metric}"
-    names, sets = _ordered(rows["tokenizer"]), _ordered(rows["species_set"])
+    names, sets = _scale(cells)
 
     def draw(axes: Axes) -> None:
         for _, row in rows.iterrows():
@@ -196,7 +171,7 @@ def cost(comparison: Comparison) -> Picture | None:
             axes.set_xscale("log")
         axes.set_xlabel("device seconds a trial (filled: selected)")
         axes.set_ylabel(f"validation {metric_name(comparison.metric)}")
-        _two_legends(axes, names, sets, lines=False)
+        two_legends(axes, names, sets, lines=False)
 
     return picture(draw, size=(8.2, 4.4))
 
@@ -217,40 +192,6 @@ def importance(values: Mapping[str, float] | None) -> Picture | None:
         axes.grid(False, axis="y")
 
     return picture(draw, size=(8.2, 1.1 + 0.38 * len(order)))
-
-
-def _svg(draw: Callable[[Axes], None], size: tuple[float, float], theme: str) -> str:
-    ink, faint = INK[theme], FAINT[theme]
-    settings: dict[Any, Any] = {
-        "svg.hashsalt": "dnasweep",
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],
-        "font.size": 10,
-        "text.color": ink,
-        "axes.edgecolor": faint,
-        "axes.labelcolor": ink,
-        "axes.titlesize": 10.5,
-        "axes.titlelocation": "left",
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "grid.color": faint,
-        "grid.linewidth": 0.7,
-        "xtick.color": faint,
-        "ytick.color": faint,
-        "xtick.labelcolor": ink,
-        "ytick.labelcolor": ink,
-        "legend.frameon": False,
-        "lines.linewidth": 1.9,
-    }
-    with matplotlib.rc_context(settings):
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
-        draw(figure.add_subplot())
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _curves(
@@ -274,27 +215,9 @@ def _curves(
     return curves
 
 
-def _two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -> None:
-    ink = axes.xaxis.label.get_color()
-    first = [
-        Line2D([], [], color=COLOURS[i % len(COLOURS)], linewidth=4, label=name)
-        for i, name in enumerate(names)
-    ]
-    second = [
-        Line2D([], [], color=ink, linestyle=DASHES[i % len(DASHES)], label=name)
-        if lines
-        else Line2D([], [], color=ink, linestyle="", marker=MARKERS[i % len(MARKERS)], label=name)
-        for i, name in enumerate(sets)
-    ]
-    legend = axes.legend(
-        handles=first, title="tokenizer", loc="upper left", bbox_to_anchor=(1.01, 1.0)
-    )
-    legend.set_alignment("left")
-    axes.add_artist(legend)
-    other = axes.legend(
-        handles=second, title="pretrained on", loc="lower left", bbox_to_anchor=(1.01, 0.0)
-    )
-    other.set_alignment("left")
+def _scale(cells: Sequence[CellResult]) -> tuple[list[str], list[str]]:
+    """Return tokenizers and species sets in the order that fixes their colours in every figure."""
+    return _ordered(c.tokenizer for c in cells), _ordered(c.species_set for c in cells)
 
 
 def _ordered(values: object) -> list[str]:

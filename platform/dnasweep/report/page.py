@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
+from markupsafe import Markup, escape
 
 from dnasweep.report import figures
 from dnasweep.report.comparison import CellResult, Comparison
@@ -52,11 +53,11 @@ _LABELS = {
     "num_seeds": "seeds",
     "device_seconds": "device s",
     "peak_memory_bytes": "peak memory",
-    "delong_p": "p (DeLong)",
-    "delong_p_adjusted": "adjusted p (DeLong)",
-    "delong_z": "z (DeLong)",
-    "mcc_p": "p (bootstrap)",
-    "mcc_p_adjusted": "adjusted p (bootstrap)",
+    "delong_p": "p",
+    "delong_p_adjusted": "adjusted p",
+    "mcc_p": "p",
+    "mcc_p_adjusted": "adjusted p",
+    "mcc_interval": "95 % interval",
     "auroc_difference": "AUROC difference",
     "mcc_difference": "MCC difference",
     "num_rows": "rows",
@@ -75,6 +76,7 @@ def render_page(page: PageInput) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["unbroken"] = _unbroken
     template = environment.get_template("page.html.j2")
     return template.render(
         page=page,
@@ -115,7 +117,7 @@ def _figures(page: PageInput) -> list[dict[str, Any]]:
             "depend on the vocabulary, so tokenizers can be compared.",
         ),
         (
-            figures.cost(page.comparison),
+            figures.cost(page.comparison, page.cells),
             "What it costs",
             f"Validation {metric} of every ranked combination against the device time of a trial.",
         ),
@@ -161,7 +163,8 @@ def _selected(comparison: Comparison) -> dict[str, Any] | None:
     shown = ["tokenizer", "species_set", "learning_rate", *comparison.axes, *tests]
     shown += [name for name in ("over_baseline", "num_seeds") if name in selected]
     sign = 1 if comparison.higher_is_better else -1
-    table = selected[shown].copy()
+    table = selected[shown].astype(object)
+    numeric = [name for name in shown if name not in ("tokenizer", "species_set")]
     over = selected.get("over_baseline", pd.Series(np.nan, index=selected.index))
     marks = list(np.where(sign * over.astype(float) <= 0, "loses", ""))
     for _, row in comparison.baseline.iterrows():
@@ -169,7 +172,7 @@ def _selected(comparison: Comparison) -> dict[str, Any] | None:
         record |= {"tokenizer": row["name"], "species_set": row["species_set"]}
         table.loc[len(table)] = [record.get(name) for name in shown]
         marks.append("reference")
-    return _table(table, marks=marks)
+    return _table(table, marks=marks, numeric=numeric)
 
 
 def _pairwise(comparison: Comparison) -> dict[str, Any] | None:
@@ -177,13 +180,16 @@ def _pairwise(comparison: Comparison) -> dict[str, Any] | None:
     if table.empty:
         return None
     judged = "mcc_p_adjusted" if comparison.metric == "mcc" else "delong_p_adjusted"
-    table = table.sort_values(judged, kind="stable", na_position="last")
-    shown = table[
-        [
-            *("a", "b", "num_rows", "auroc_difference", "delong_p", "delong_p_adjusted"),
-            *("mcc_difference", "mcc_low", "mcc_high", "mcc_p", "mcc_p_adjusted"),
-        ]
-    ]
+    shown = table[["a", "b", "num_rows", "auroc_difference", "delong_p", "delong_p_adjusted"]]
+    shown = shown.assign(
+        mcc_difference=table["mcc_difference"],
+        mcc_interval=[
+            "–" if np.isnan(low) else f"{low:+.3f} to {high:+.3f}".replace("-", "−")
+            for low, high in zip(table["mcc_low"], table["mcc_high"], strict=True)
+        ],
+        mcc_p=table["mcc_p"],
+        mcc_p_adjusted=table["mcc_p_adjusted"],
+    )
     return _table(shown, marks=list(np.where(table[judged] < ALPHA, "chosen", "")))
 
 
@@ -191,22 +197,43 @@ def _by_species(comparison: Comparison) -> dict[str, Any] | None:
     table = comparison.by_species
     if table.empty:
         return None
-    order = list(dict.fromkeys(table["cell"]))
+    order = comparison.selected["cell"].to_list()
     wide = table.pivot(index="cell", columns="test_species", values=f"test_{comparison.metric}")
-    return _table(wide.loc[order].reset_index().rename_axis(columns=None))
+    return _table(wide.reindex(order).reset_index().rename_axis(columns=None))
 
 
-def _table(table: pd.DataFrame | None, *, marks: list[str] | None = None) -> dict[str, Any] | None:
-    """Return a table as the template takes it: titles, and rows of (text, sort value, class)."""
+def _table(
+    table: pd.DataFrame | None,
+    *,
+    marks: list[str] | None = None,
+    numeric: Sequence[str] | None = None,
+) -> dict[str, Any] | None:
+    """Return a table as the template takes it: titles, and rows of (text, sort value)."""
     if table is None or table.empty:
         return None
     titles = [_title(str(name)) for name in table.columns]
-    numeric = [pd.api.types.is_numeric_dtype(table[name]) for name in table.columns]
+    if numeric is None:
+        numeric = [n for n in table.columns if pd.api.types.is_numeric_dtype(table[n])]
     rows = []
     for values in table.itertuples(index=False, name=None):
         pairs = zip(table.columns, values, strict=True)
         rows.append([(_text(str(name), value), _sort_value(value)) for name, value in pairs])
-    return {"titles": titles, "numeric": numeric, "rows": rows, "marks": marks or [""] * len(rows)}
+    return {
+        "titles": titles,
+        "numeric": [name in numeric for name in table.columns],
+        "rows": rows,
+        "marks": marks or [""] * len(rows),
+    }
+
+
+def _unbroken(sentence: str) -> Markup:
+    """Return a finding with its lead in bold and no line break within `p = 0.01` or `a ± b`."""
+    for sign in ("=", "<", "±"):
+        sentence = sentence.replace(f" {sign} ", f"\u00a0{sign}\u00a0")
+    lead, colon, rest = sentence.partition(": ")
+    if not colon or len(lead) > 60:
+        return escape(sentence)
+    return Markup("<strong>{}:</strong> {}").format(lead, rest)
 
 
 def _title(name: str) -> str:
@@ -218,8 +245,6 @@ def _title(name: str) -> str:
             if rest.endswith("_sd"):
                 return "± sd"
             return f"{split} {metric_name(rest)}"
-    if name in ("mcc_low", "mcc_high"):
-        return "from" if name == "mcc_low" else "to (95 %)"
     return name.replace("_", " ")
 
 
@@ -238,7 +263,9 @@ def _text(name: str, value: object) -> str:
             return "< 0.001" if number < 0.001 else f"{number:.3f}"
         if name == "device_seconds":
             return f"{number:,.1f}"
-        return f"{number:.3f}" if abs(number) < 1000 else f"{number:,.0f}"
+        sign = "+" if "difference" in name or name == "over_baseline" else "-"
+        text = f"{number:{sign}.3f}" if abs(number) < 1000 else f"{number:,.0f}"
+        return text.replace("-", "−")
     if isinstance(value, int | np.integer):
         return f"{int(value):,}"
     return str(value)

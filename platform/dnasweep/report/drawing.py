@@ -1,0 +1,92 @@
+"""How every figure is drawn: matplotlib objects without pyplot, as SVG for light and dark pages.
+
+Colours are those of Okabe and Ito, which readers with any colour vision tell apart; what a colour
+says, a line style, marker or number says as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#999999")
+DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+INK = {"light": "#1f2530", "dark": "#e4e7ee"}
+FAINT = {"light": "#d5d9e2", "dark": "#3c4352"}
+
+
+class Picture(NamedTuple):
+    """One figure in both themes, each a data URI."""
+
+    light: str
+    dark: str
+
+
+def picture(draw: Callable[[Axes], None], *, size: tuple[float, float]) -> Picture:
+    """Draw on fresh axes once a theme; `size` in inches."""
+    return Picture(*(_svg(draw, size, theme) for theme in ("light", "dark")))
+
+
+def two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -> None:
+    """Explain colours (`names`) and line styles or markers (`sets`) beside the axes."""
+    ink = axes.xaxis.label.get_color()
+    first = [
+        Line2D([], [], color=COLOURS[i % len(COLOURS)], linewidth=4, label=name)
+        for i, name in enumerate(names)
+    ]
+    second = [
+        Line2D([], [], color=ink, linestyle=DASHES[i % len(DASHES)], label=name)
+        if lines
+        else Line2D([], [], color=ink, linestyle="", marker=MARKERS[i % len(MARKERS)], label=name)
+        for i, name in enumerate(sets)
+    ]
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    # Legends of the figure: the layout makes room for these, and for one of the axes only.
+    upper = figure.legend(handles=first, title="tokenizer", loc="outside right upper")
+    lower = figure.legend(handles=second, title="pretrained on", loc="outside right lower")
+    for legend in (upper, lower):
+        legend.set_alignment("left")
+
+
+def _svg(draw: Callable[[Axes], None], size: tuple[float, float], theme: str) -> str:
+    ink, faint = INK[theme], FAINT[theme]
+    settings: dict[Any, Any] = {
+        "svg.hashsalt": "dnasweep",
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],
+        "font.size": 10,
+        "text.color": ink,
+        "axes.edgecolor": faint,
+        "axes.labelcolor": ink,
+        "axes.titlesize": 10.5,
+        "axes.titlelocation": "left",
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "grid.color": faint,
+        "grid.linewidth": 0.7,
+        "xtick.color": faint,
+        "ytick.color": faint,
+        "xtick.labelcolor": ink,
+        "ytick.labelcolor": ink,
+        "legend.frameon": False,
+        "lines.linewidth": 1.9,
+    }
+    with matplotlib.rc_context(settings):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        draw(figure.add_subplot())
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
