@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import itertools
 import os
 import re
 import shlex
@@ -87,7 +88,11 @@ def test_the_documents_have_commands() -> None:
 
 
 @pytest.mark.parametrize("command", commands(), ids=str)
-def test_a_command_can_be_typed(command: Command, script_flags: Callable[[str], set[str]]) -> None:
+def test_a_command_can_be_typed(
+    command: Command,
+    script_flags: Callable[[str], set[str]],
+    script_help: Callable[[str], str],
+) -> None:
     program, *words = command.words
     if program == "python":
         script, *words = words
@@ -95,6 +100,9 @@ def test_a_command_can_be_typed(command: Command, script_flags: Callable[[str], 
         assert (ROOT / script).is_file()
         flags = {word.split("=")[0] for word in words if word.startswith("--")}
         assert flags <= script_flags(script) | {"--help"}
+        for flag, value in itertools.pairwise(words):
+            choices = re.search(rf"{flag} \{{([^}}]*)\}}", script_help(script))
+            assert choices is None or value in choices[1].split(",")
     elif program == "make":
         targets = re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text())
         assert {word for word in words if "=" not in word} <= set(targets)
