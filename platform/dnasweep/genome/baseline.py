@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix, hstack
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import matthews_corrcoef, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from dnasweep.errors import InputError
@@ -86,6 +89,81 @@ def kmer_baseline(
         found = model.predict_proba(scaler.transform(kmer_counts(sequences, ks=ks)))
         probabilities[:, classes.astype(int)] = found
     return probabilities
+
+
+class BaselineScores(NamedTuple):
+    """What the baseline reaches on a table with splits."""
+
+    scores: pd.DataFrame
+    """Probabilities for validation and test rows: id, split, label, probability_0, ..."""
+    metrics: dict[str, float]
+    """By name; see `Audit.baseline`."""
+
+
+def score_baseline(table: pd.DataFrame, *, seed: int = 0) -> BaselineScores:
+    """Fit the baseline on the training rows of a table and score it on validation and test.
+
+    The threshold of MCC is chosen on validation. What cannot be computed is left out: everything
+    where train holds one class, the scores of a split that does. Rows of a class that train lacks
+    are left out too.
+    """
+    known = table[table["label"] >= 0]
+    train = known[known["split"] == "train"]
+    held = known[known["split"].isin(("validation", "test"))]
+    held = held[held["label"].isin(train["label"].unique())]
+    if train["label"].nunique() < 2 or held.empty:
+        return BaselineScores(pd.DataFrame(), {})
+    fitted = (train["sequence"].tolist(), train["label"].to_numpy())
+    found = kmer_baseline(*fitted, held["sequence"].tolist(), seed=seed)
+    scores = held[["id", "split", "label"]].reset_index(drop=True)
+    for column in range(found.shape[1]):
+        scores[f"probability_{column}"] = found[:, column]
+    metrics: dict[str, float] = {}
+    validation = (scores["split"] == "validation").to_numpy()
+    labels = scores["label"].to_numpy()
+    threshold = best_threshold(labels[validation], found[validation])
+    if found.shape[1] == 2:
+        metrics["threshold"] = threshold
+    for split, rows in (("validation", validation), ("test", ~validation)):
+        if len(np.unique(labels[rows])) < 2:
+            continue
+        metrics[f"{split}/auroc"] = _auroc(labels[rows], found[rows])
+        if found.shape[1] == 2:
+            called = (found[rows, 1] >= threshold).astype(int)
+        else:
+            called = found[rows].argmax(axis=1)
+        metrics[f"{split}/mcc"] = float(matthews_corrcoef(labels[rows], called))
+    if "validation/auroc" in metrics:
+        texts = held["sequence"][(held["split"] == "validation").to_numpy()].tolist()
+        small = kmer_baseline(*fitted, texts, ks=(3,), seed=seed)
+        metrics["validation/auroc_3mer"] = _auroc(labels[validation], small)
+    return BaselineScores(scores, metrics)
+
+
+def best_threshold(labels: NDArray[np.integer], probabilities: NDArray[np.float64]) -> float:
+    """Return the threshold on the probability of class 1 with the largest MCC; 0.5 where undefined."""
+    if probabilities.shape[1] != 2 or len(np.unique(labels)) < 2:
+        return 0.5
+    order = np.argsort(-probabilities[:, 1], kind="stable")
+    values, positive = probabilities[order, 1], labels[order] == 1
+    num, total = len(values), int(positive.sum())
+    hits = np.cumsum(positive)
+    called = np.arange(1, num + 1)
+    spread = np.sqrt(called * (num - called) * float(total) * (num - total))
+    mcc = np.divide(
+        hits * num - called * float(total), spread, out=np.zeros(num), where=spread > 0
+    )
+    mcc[:-1][values[:-1] == values[1:]] = -1
+    best = int(np.argmax(mcc))
+    return float(values[best] if best + 1 == num else (values[best] + values[best + 1]) / 2)
+
+
+def _auroc(labels: NDArray[np.integer], probabilities: NDArray[np.float64]) -> float:
+    if probabilities.shape[1] == 2:
+        return float(roc_auc_score(labels, probabilities[:, 1]))
+    present = np.unique(labels)
+    found = [roc_auc_score(labels == c, probabilities[:, c]) for c in present]
+    return float(np.mean(found))
 
 
 def _counts(flat: FlatCodes, k: int) -> csr_matrix:

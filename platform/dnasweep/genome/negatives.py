@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -118,10 +118,10 @@ def generate_negatives(
     upstream: int | None = None,
     seed: int = 0,
 ) -> Negatives:
-    """Return one negative for each promoter, of the same length and species.
+    """Return one negative for each promoter, of the same length, species, chromosome and split.
 
-    A sequence-derived negative depends on the promoter's id and the seed alone, not on the rows
-    beside it; it stands on its promoter's split.
+    A negative made out of a promoter depends on that row and the seed alone, not on the rows
+    beside it; it has its promoter's chromosome but no place on it.
 
     Parameters
     ----------
@@ -149,14 +149,20 @@ def generate_negatives(
         )
     if promoters.empty:
         raise InputError("there is no promoter to make negatives for")
-    common = {"id": promoters["id"] + f":{kind}", "label": 0, "species": promoters["species"]}
+    promoters = promoters.reset_index(drop=True)
+    common: dict[str, Any] = {
+        "id": promoters["id"] + f":{kind}",
+        "label": 0,
+        "species": promoters["species"],
+        "split": promoters["split"],
+    }
     if kind in _BY_SEQUENCE:
         make = _BY_SEQUENCE[kind]
         made = [
             make(sequence, np.random.default_rng([seed, zlib.crc32(name.encode())]))
             for name, sequence in zip(promoters["id"], promoters["sequence"], strict=True)
         ]
-        table = make_table({**common, "sequence": made, "split": promoters["split"]})
+        table = make_table({**common, "sequence": made, "chrom": promoters["chrom"]})
         return Negatives(table, np.arange(len(promoters), dtype=np.int64))
     if genome is None:
         raise InputError(

@@ -1,0 +1,277 @@
+"""A data set: sequences read or simulated, with negatives, in splits, and audited."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dnasweep.config import content_key
+from dnasweep.errors import InputError
+from dnasweep.genome.audit import Audit, Finding, audit
+from dnasweep.genome.clustering import similar_pairs
+from dnasweep.genome.negatives import NegativeKind, generate_negatives
+from dnasweep.genome.reading import read_sequences
+from dnasweep.genome.simulate import simulate
+from dnasweep.genome.sources import find_sources
+from dnasweep.genome.species import SPECIES, resolve
+from dnasweep.genome.splits import SplitMethod, resolve_method, split_table
+from dnasweep.genome.table import COLUMNS, check_table, make_table
+
+RECIPE = 1
+"""Counts up when the same input and configuration would make another data set."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetConfig:
+    """Where sequences come from and how they are split."""
+
+    data: tuple[str, ...] = ()
+    """Files or folders of labelled sequences; with none, promoters are simulated."""
+    positives: tuple[str, ...] = ()
+    """Files of promoters (label 1), where classes come in files of their own."""
+    negatives: tuple[str, ...] = ()
+    """Files of negatives (label 0)."""
+    genome: str | None = None
+    """FASTA of the genome that coordinates refer to."""
+    species: str | None = None
+    """Species of rows that name none."""
+    first_base: int = -300
+    """First base of the window around a transcription start (0), for coordinates."""
+    last_base: int = 300
+    """Last base of that window."""
+    generate_negatives: Literal["none"] | NegativeKind = "none"
+    """Makes one negative for each promoter."""
+    negative_distance: int = 600
+    """Bases that negatives cut from the genome keep from every transcription start."""
+    split: SplitMethod = "auto"
+    """How rows are split; `auto` keeps given splits and otherwise keeps similar rows together."""
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    """Fractions of rows for train, validation and test, where they are not given."""
+    identity: float = 0.8
+    """Smallest identity of sequences that count as alike."""
+    duplicates: Literal["auto", "keep", "drop"] = "auto"
+    """Rows with sequence, label and species of an earlier row: `auto` keeps them in given splits,
+    so that published scores can be compared with, and drops them otherwise."""
+    skip_bad_rows: bool = False
+    """Goes on with the good rows where there are bad ones."""
+    simulate_per_species: int = 300
+    """Simulated sequences a species, promoters and negatives together."""
+    window: int = 300
+    """Bases a simulated sequence."""
+    seed: int = 0
+    """Seeds simulation, negatives and splits."""
+
+    def __post_init__(self) -> None:
+        if self.generate_negatives != "none" and not self.reads_files:
+            raise InputError(
+                f"generate_negatives is {self.generate_negatives!r} without data",
+                remedy="Simulated data have negatives of their own; give promoters with --positives.",
+            )
+        if not 0.7 <= self.identity <= 1:
+            raise InputError(
+                f"identity is {self.identity!r}", remedy="Use a fraction from 0.7 to 1."
+            )
+        if self.first_base > 0 or self.last_base < 0:
+            raise InputError(
+                f"first_base and last_base are {self.first_base} and {self.last_base}",
+                remedy="The window must hold the transcription start, base 0.",
+            )
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether sequences come from files."""
+        return bool(self.data or self.positives or self.negatives)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset:
+    """Sequences in their splits and what is known about them."""
+
+    table: pd.DataFrame
+    """The sequences, as `genome.table` defines them; every row has a split."""
+    audit: Audit
+    """What could mislead."""
+    elements: pd.DataFrame | None = None
+    """True places of promoter elements, where the data are simulated: id, element, start, end,
+    strand."""
+
+    def write(self, folder: str | Path) -> None:
+        """Write table, audit, elements and baseline scores into a folder that exists or is made."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.table.to_parquet(folder / "table.parquet", index=False)
+        text = json.dumps(self.audit.to_json(), indent=2, allow_nan=False) + "\n"
+        (folder / "audit.json").write_text(text, encoding="utf-8")
+        self.audit.scores.to_parquet(folder / "baseline_scores.parquet", index=False)
+        if self.elements is not None:
+            self.elements.to_parquet(folder / "elements.parquet", index=False)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Dataset:
+        """Read what :meth:`write` wrote; the table is checked again."""
+        folder = Path(folder)
+        path = folder / "table.parquet"
+        if not path.is_file():
+            raise InputError("there is no data set in this folder", file=folder)
+        found = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
+        scores = pd.read_parquet(folder / "baseline_scores.parquet")
+        elements = folder / "elements.parquet"
+        return cls(
+            table=check_table(make_table(pd.read_parquet(path)), file=path),
+            audit=Audit.from_json(found, scores),
+            elements=pd.read_parquet(elements) if elements.exists() else None,
+        )
+
+
+def dataset_key(config: DatasetConfig) -> str:
+    """Return 16 hex digits that name a data set: its configuration and the content of its files.
+
+    Where files lie does not matter; what their names say (split, label, species, ids) does.
+
+    Raises
+    ------
+    InputError
+        For a file that does not exist.
+    """
+    settings = dataclasses.asdict(config)
+    files: dict[str, Any] = {}
+    for name, label in (("data", None), ("positives", 1), ("negatives", 0)):
+        paths = [Path(p).expanduser() for p in settings.pop(name)]
+        common = resolve(config.species) if config.species else ""
+        files[name] = [
+            [s.name, s.label, s.split, s.species, _sha256(s.path)]
+            for s in find_sources(paths, label=label, species=common)
+        ]
+    genome = settings.pop("genome")
+    files["genome"] = None if genome is None else _sha256(Path(genome).expanduser())
+    return content_key("dataset", RECIPE, settings, files)
+
+
+def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -> Dataset:
+    """Return the data set a configuration describes: read or simulate, add negatives, split, audit.
+
+    Parameters
+    ----------
+    config
+        What to build.
+    rejects
+        Where to write bad rows, with `skip_bad_rows`.
+
+    Raises
+    ------
+    InputError
+        For input that cannot be used; see :func:`read_sequences` and :func:`split_table`.
+    """
+    elements = None
+    if config.reads_files:
+        table, groups = _read(config, rejects)
+    else:
+        made = simulate(
+            sequences_per_species=config.simulate_per_species,
+            window=config.window,
+            seed=config.seed,
+            species=tuple(SPECIES),
+        )
+        table, elements, groups = made.table, made.elements, made.families
+    method = resolve_method(table, config.split)
+    table, groups, dropped = _unique(table, groups, config.duplicates, method)
+    # Simulated copies of two relatives may be equal and dropped; elements follow their rows.
+    if elements is not None:
+        elements = elements[elements["id"].isin(table["id"])].reset_index(drop=True)
+    sequences = table["sequence"].tolist()
+    pairs = similar_pairs(sequences, identity=config.identity, seed=config.seed)
+    table = split_table(
+        table,
+        method=method,
+        fractions=config.fractions,
+        identity=config.identity,
+        seed=config.seed,
+        groups=groups,
+        pairs=pairs,
+    )
+    found = audit(table, identity=config.identity, seed=config.seed, pairs=pairs)
+    if dropped:
+        note = Finding(
+            level="info",
+            code="dropped-duplicates",
+            message=f"{dropped:,} rows repeated an earlier one and were dropped",
+        )
+        found = dataclasses.replace(found, findings=(*found.findings, note))
+    return Dataset(table=check_table(table), audit=found, elements=elements)
+
+
+def digest(table: pd.DataFrame) -> str:
+    """Return 16 hex digits that name the content of a table, row order included."""
+    state = hashlib.sha256()
+    for column in COLUMNS:
+        state.update("\x1f".join(table[column].astype("str").fillna("")).encode())
+        state.update(b"\x1e")
+    return state.hexdigest()[:16]
+
+
+def _read(
+    config: DatasetConfig, rejects: str | Path | None
+) -> tuple[pd.DataFrame, NDArray[np.int64] | None]:
+    table = read_sequences(
+        config.data,
+        positives=config.positives,
+        negatives=config.negatives,
+        species=config.species,
+        genome=config.genome,
+        window=(config.first_base, config.last_base),
+        skip_bad_rows=config.skip_bad_rows,
+        rejects=rejects,
+    )
+    if config.generate_negatives == "none":
+        return table, None
+    promoters = table[table["label"] == 1].reset_index(drop=True)
+    if promoters.empty:
+        raise InputError(
+            "there is no promoter (label 1) to make negatives for",
+            remedy="Give promoters as --positives.",
+        )
+    made = generate_negatives(
+        promoters,
+        config.generate_negatives,
+        genome=config.genome,
+        distance=config.negative_distance,
+        upstream=-config.first_base,
+        seed=config.seed,
+    )
+    own = np.arange(len(table), dtype=np.int64)
+    # A negative made out of a promoter must not end up on the other side of a split from it.
+    origin = np.where(made.parents >= 0, own[table["label"] == 1][made.parents], -1)
+    groups = np.concatenate([own, origin])
+    return make_table(pd.concat([table, made.table], ignore_index=True)), groups
+
+
+def _unique(
+    table: pd.DataFrame,
+    groups: NDArray[np.int64] | None,
+    duplicates: str,
+    method: str,
+) -> tuple[pd.DataFrame, NDArray[np.int64] | None, int]:
+    """Drop repeated rows where that is wanted; returns the number dropped."""
+    if duplicates == "keep" or (duplicates == "auto" and method == "given"):
+        return table, groups, 0
+    kept = ~table.duplicated(["sequence", "label", "species"]).to_numpy()
+    rest = None if groups is None else groups[kept]
+    return table[kept].reset_index(drop=True), rest, int((~kept).sum())
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror or error}", file=path, remedy="Check the path."
+        ) from error
