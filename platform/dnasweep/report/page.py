@@ -53,10 +53,8 @@ _LABELS = {
     "num_seeds": "seeds",
     "device_seconds": "device s",
     "peak_memory_bytes": "peak memory",
-    "delong_p": "p",
-    "delong_p_adjusted": "adjusted p",
-    "mcc_p": "p",
-    "mcc_p_adjusted": "adjusted p",
+    "delong_p_adjusted": "DeLong p",
+    "mcc_p_adjusted": "bootstrap p",
     "mcc_interval": "95 % interval",
     "auroc_difference": "AUROC difference",
     "mcc_difference": "MCC difference",
@@ -180,14 +178,13 @@ def _pairwise(comparison: Comparison) -> dict[str, Any] | None:
     if table.empty:
         return None
     judged = "mcc_p_adjusted" if comparison.metric == "mcc" else "delong_p_adjusted"
-    shown = table[["a", "b", "num_rows", "auroc_difference", "delong_p", "delong_p_adjusted"]]
+    shown = table[["a", "b", "num_rows", "auroc_difference", "delong_p_adjusted"]]
     shown = shown.assign(
         mcc_difference=table["mcc_difference"],
         mcc_interval=[
             "–" if np.isnan(low) else f"{low:+.3f} to {high:+.3f}".replace("-", "−")
             for low, high in zip(table["mcc_low"], table["mcc_high"], strict=True)
         ],
-        mcc_p=table["mcc_p"],
         mcc_p_adjusted=table["mcc_p_adjusted"],
     )
     return _table(shown, marks=list(np.where(table[judged] < ALPHA, "chosen", "")))
@@ -259,7 +256,7 @@ def _text(name: str, value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float | np.floating):
         number = float(value)
-        if name.endswith(("_p", "_p_adjusted")):
+        if name.endswith("_p_adjusted"):
             return "< 0.001" if number < 0.001 else f"{number:.3f}"
         if name == "device_seconds":
             return f"{number:,.1f}"

@@ -1,0 +1,169 @@
+"""The page stands alone, escapes what it is given, and shows every table."""
+
+from __future__ import annotations
+
+import dataclasses
+import html.parser
+import re
+
+import pandas as pd
+import pytest
+from dnasweep.report.comparison import Comparison, compare
+from dnasweep.report.page import PageInput, render_page
+from sweep_toys import baseline, cell, sweep
+
+
+class Outline(html.parser.HTMLParser):
+    """Collects links, tables and whether every element is closed."""
+
+    VOID = frozenset({"meta", "link", "img", "source", "br"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self._id = ""
+        self._cell = False
+
+    def handle_starttag(self, tag: str, attrs) -> None:
+        known = dict(attrs)
+        self.links += [known[n] for n in ("src", "srcset", "href", "action") if known.get(n)]
+        if tag == "table":
+            self._id = known["id"]
+            self.tables[self._id] = []
+        if tag == "tr":
+            self.tables[self._id].append([])
+        if tag in ("td", "th"):
+            self.tables[self._id][-1].append("")
+            self._cell = True
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        if tag in ("td", "th"):
+            self._cell = False
+
+    def handle_data(self, data: str) -> None:
+        if self._cell:
+            self.tables[self._id][-1][-1] += data.strip()
+
+
+@pytest.fixture(scope="module")
+def compared() -> Comparison:
+    return compare(sweep(), baselines=[baseline()], num_resamples=20)
+
+
+@pytest.fixture(scope="module")
+def page(compared: Comparison) -> str:
+    return render_page(
+        PageInput(
+            title="Tokenizer grid",
+            comparison=compared,
+            cells=sweep(),
+            command="python sweeps/tokenizer_grid.py --data x.csv",
+            data={"Rows": "5,428"},
+            audit_findings=[
+                {"level": "warning", "code": "gc", "message": "Classes differ in GC."},
+                {"level": "info", "code": "note", "message": "The baseline was fitted."},
+            ],
+            audit_table=pd.DataFrame({"split": ["train"], "rows": [4000]}),
+            tokenizers=pd.DataFrame({"tokenizer": ["kmer-6"], "bases_per_token": [6.0]}),
+            importance={"learning_rate": 0.6},
+            versions={"torch": "2.13.0"},
+            keys={"dataset": "0123456789abcdef"},
+        )
+    )
+
+
+def outline(text: str) -> Outline:
+    parser = Outline()
+    parser.feed(text)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+def test_no_request_leaves_the_page(page: str) -> None:
+    links = outline(page).links
+    assert links
+    assert all(link.startswith(("#", "data:")) for link in links)
+    text = re.sub(r"data:image/svg\+xml;base64,[A-Za-z0-9+/=]+", "", page)
+    assert "http" not in text.replace("http-equiv", "")
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_every_anchor_is_there(page: str) -> None:
+    targets = set(re.findall(r'id="([\w-]+)"', page))
+    for link in outline(page).links:
+        if link.startswith("#"):
+            assert link[1:] in targets
+
+
+def test_tables_hold_the_comparison(page: str, compared: Comparison) -> None:
+    tables = outline(page).tables
+    ranked = tables["ranked-table"]
+    assert len(ranked) == 28
+    assert ranked[1][:3] == ["1", "bpe-1024", "mammals"]
+    assert ranked[-1][0] == "–"
+    assert ranked[-1][-1] == "1 of 2 diverged"
+    selected = tables["selected-table"]
+    assert len(selected) == 11
+    assert selected[-1][0] == "k-mer logistic regression"
+    assert selected[1][3] == f"{compared.selected.iloc[0]['test_mcc']:.3f}"
+    assert "2" in selected[1]
+    assert len(tables["pairs-table"]) == 46
+    assert len(tables["species-table"]) == 10
+    assert tables["audit-table"][1] == ["train", "4,000"]
+    assert tables["unhealthy-table"][1][-2] == "loss was nan at step 12"
+
+
+def test_sections_of_the_page(page: str, compared: Comparison) -> None:
+    assert "1 warning of the data audit" in page
+    assert "Classes differ in GC." in page
+    assert page.index("Classes differ in GC.") < page.index("Findings</h2>")
+    assert "python sweeps/tokenizer_grid.py --data x.csv" in page
+    assert page.count("<figure>") == 5
+    assert page.count('media="(prefers-color-scheme: dark)"') == 5
+    assert page.count("<strong>") >= 4
+    assert len(page) < 1_500_000
+
+
+def test_what_it_is_given_is_escaped() -> None:
+    bad = "<script>alert(1)</script>"
+    cells = [dataclasses.replace(cell("kmer-6", "human", 1e-3, 0), tokenizer=bad)]
+    text = render_page(
+        PageInput(
+            title=bad,
+            comparison=compare(cells),
+            cells=cells,
+            command=bad,
+            data={bad: bad},
+            audit_findings=[{"level": "warning", "code": "x", "message": bad}],
+        )
+    )
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
+    outline(text)
+
+
+def test_a_sweep_without_any_result_still_has_a_page() -> None:
+    cells = [cell("kmer-6", "none", 1e-3, 0, outcome="failed", validation={}, reason="no memory")]
+    text = render_page(PageInput(title="t", comparison=compare(cells), cells=cells))
+    assert "No cell finished" in text
+    assert "no memory" in text
+    assert "<figure>" not in text
+    outline(text)
+    outline(render_page(PageInput(title="t", comparison=compare([]), cells=[])))
+
+
+def test_untested_cells_are_shown_by_validation() -> None:
+    cells = [
+        dataclasses.replace(c, test=None, test_scores=None, per_species_test=None)
+        for c in sweep(num_seeds=1)
+    ]
+    text = render_page(PageInput(title="t", comparison=compare(cells), cells=cells))
+    assert "No two cells have scores" in text
+    assert "validation MCC" in text

@@ -1,0 +1,140 @@
+"""A registered model answers raw DNA, and is found again by run, alias, version and path."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from dnasweep.cluster.tracking import CHECKPOINT_TAG, Tracker, find_model_directory
+from dnasweep.cluster.tracking_client import connect, default_store
+from dnasweep.errors import InputError
+
+pytest_plugins = ("mlflow_toys",)
+
+
+def register(uri: str, spool: Path, model: Path) -> str:
+    with Tracker(uri, "sweep", spool) as tracker:
+        tracker.run("cell", name="a cell", params={"seed": 0})
+        tracker.model(
+            "cell", model, registered_name="promoters", alias="best", example="ACGTACGTAA"
+        )
+        tracker.end("cell")
+        assert tracker.flush(120) == 0
+        run_id = tracker.run_id("cell")
+    assert run_id is not None
+    return run_id
+
+
+def test_a_registered_model_answers_raw_dna_and_is_found_by_every_name(
+    uri: str, spool: Path, toy_model: Path, tmp_path: Path
+) -> None:
+    run_id = register(uri, spool, toy_model)
+    assert register(uri, spool, toy_model) == run_id
+    versions = connect(uri).search_model_versions("name = 'promoters'")
+    assert [version.version for version in versions] == [1]
+    with sqlite3.connect(uri.removeprefix("sqlite:///")) as store:
+        assert store.execute("select count(*) from logged_models").fetchone() == (1,)
+
+    import mlflow.pyfunc
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    sequences = ["ACGTACGTAA", "TTTTTTTT", "GGGGCCCCAT"]
+    with default_store(uri):
+        loaded = mlflow.pyfunc.load_model("models:/promoters@best")
+    answer = loaded.predict(sequences)
+    model = AutoModelForSequenceClassification.from_pretrained(toy_model).eval()
+    tokens = AutoTokenizer.from_pretrained(toy_model)(sequences, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        expected = model(**tokens).logits.softmax(-1).max(-1).values
+    np.testing.assert_allclose(answer["score"], expected.numpy(), atol=1e-5)
+    as_table = loaded.predict(pd.DataFrame({"text": sequences}))
+    np.testing.assert_allclose(as_table["score"], expected.numpy(), atol=1e-5)
+    assert loaded.metadata.signature is not None
+    assert loaded.metadata.saved_input_example_info is not None
+
+    for number, name in enumerate(
+        (run_id, "promoters@best", "models:/promoters@best", "models:/promoters/1")
+    ):
+        found = find_model_directory(name, uri=uri, destination=tmp_path / f"got{number}")
+        there = {path.name: path.read_bytes() for path in found.iterdir()}
+        assert there["model.safetensors"] == (toy_model / "model.safetensors").read_bytes()
+        assert there["dnasweep_tokenizer.json"] == b'{"kind": "char"}'
+        assert AutoTokenizer.from_pretrained(found)("ACGT")["input_ids"] == [2, 5, 6, 7, 8, 3]
+
+
+def test_a_run_is_found_by_its_checkpoint_tag_or_artifact(
+    uri: str, spool: Path, toy_model: Path
+) -> None:
+    with Tracker(uri, "sweep", spool) as tracker:
+        tracker.run("tagged", name="t", tags={CHECKPOINT_TAG: toy_model})
+        tracker.run("uploaded", name="u")
+        tracker.artifact("uploaded", toy_model, "checkpoint")
+        tracker.run("neither", name="n")
+        tracker.flush(30)
+        ids = {key: tracker.run_id(key) for key in ("tagged", "uploaded", "neither")}
+    assert find_model_directory(ids["tagged"], uri=uri) == toy_model
+    assert (find_model_directory(ids["uploaded"], uri=uri) / "tokenizer.json").is_file()
+    with pytest.raises(InputError, match=r"has no model.*parent run has none"):
+        find_model_directory(ids["neither"], uri=uri)
+
+
+def test_a_directory_is_taken_as_it_is(toy_model: Path, tmp_path: Path) -> None:
+    assert find_model_directory(str(toy_model)) == toy_model
+    with pytest.raises(InputError, match=r"config.json, tokenizer.json missing .*nothing"):
+        find_model_directory(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("/no/such/folder", "neither an MLflow run id nor a registered model"),
+        ("0" * 32, "not found"),
+        ("promoters@best", "registered models: none"),
+        ("models:/promoters/3", "registered models: none"),
+    ],
+)
+def test_what_is_not_there_is_said(uri: str, source: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        find_model_directory(source, uri=uri)
+
+
+def test_a_missing_database_is_not_made_by_a_look_up(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no MLflow database"):
+        find_model_directory("a@b", uri=f"sqlite:///{tmp_path / 'none.db'}")
+    assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_mlflow_models_predict_answers_raw_dna(
+    uri: str, spool: Path, toy_model: Path, tmp_path: Path
+) -> None:
+    register(uri, spool, toy_model)
+    for number, body in enumerate(
+        (
+            {"inputs": ["ACGTACGT", "TTTT"]},
+            {"dataframe_split": {"columns": ["text"], "data": [["AC"], ["GT"]]}},
+        )
+    ):
+        given, got = tmp_path / f"in{number}.json", tmp_path / f"out{number}.json"
+        given.write_text(json.dumps(body))
+        subprocess.run(
+            [
+                str(Path(sys.executable).with_name("mlflow")),
+                *("models", "predict", "-m", "models:/promoters@best"),
+                *("--env-manager", "local", "-i", str(given), "-o", str(got)),
+            ],
+            env={**os.environ, "MLFLOW_TRACKING_URI": uri},
+            check=True,
+            timeout=280,
+        )
+        answer = json.loads(got.read_text())["predictions"]
+        assert [set(row) for row in answer] == [{"label", "score"}] * 2
