@@ -50,6 +50,11 @@ def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
     key, folder = obtain_dataset(storage, dataset_config(options), rejects=rejects)
     dataset = load_dataset(storage, key)
     check_classes(dataset.table)
+    if dataset.table["label"].max() > 1:
+        raise InputError(
+            f"there are labels up to {dataset.table['label'].max()}",
+            remedy="Sweeps compare two classes: use the labels 0 and 1.",
+        )
     return Prepared(key, folder, dataset.table, dataset.audit)
 
 

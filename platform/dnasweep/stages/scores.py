@@ -59,7 +59,7 @@ def score_baseline(storage: Storage, dataset: str, target: tuple[str, ...]) -> S
         judged = np.concatenate([rows.validation, rows.test])
         scores = kmer_baseline(
             list(sequences[rows.train]), labels[rows.train], list(sequences[judged])
-        )
+        )[:, 1]
         cut = len(rows.validation)
         write_scores(folder, table, rows.validation, scores[:cut], rows.test, scores[cut:])
 
