@@ -69,7 +69,9 @@ def page(compared: Comparison) -> str:
                 {"level": "info", "code": "note", "message": "The baseline was fitted."},
             ],
             audit_table=pd.DataFrame({"split": ["train"], "rows": [4000]}),
-            tokenizers=pd.DataFrame({"tokenizer": ["kmer-6"], "bases_per_token": [6.0]}),
+            tokenizers=pd.DataFrame(
+                {"tokenizer": ["kmer-6"], "bases_per_token": [6.0], "unknown_rate": [0.0002]}
+            ),
             importance={"learning_rate": 0.6},
             versions={"torch": "2.13.0"},
             keys={"dataset": "0123456789abcdef"},
@@ -116,6 +118,7 @@ def test_tables_hold_the_comparison(page: str, compared: Comparison) -> None:
     assert "2" in selected[1]
     assert len(tables["pairs-table"]) == 46
     assert len(tables["species-table"]) == 10
+    assert tables["tokenizer-table"][1] == ["kmer-6", "6.000", "0.0002"]
     assert tables["audit-table"][1] == ["train", "4,000"]
     assert tables["unhealthy-table"][1][-2] == "loss was nan at step 12"
 

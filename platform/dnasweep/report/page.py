@@ -260,6 +260,8 @@ def _text(name: str, value: object) -> str:
             return "< 0.001" if number < 0.001 else f"{number:.3f}"
         if name == "device_seconds":
             return f"{number:,.1f}"
+        if 0 < abs(number) < 0.001 and "difference" not in name:
+            return f"{number:.1g}"
         sign = "+" if "difference" in name or name == "over_baseline" else "-"
         text = f"{number:{sign}.3f}" if abs(number) < 1000 else f"{number:,.0f}"
         return text.replace("-", "−")
