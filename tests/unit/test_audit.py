@@ -142,7 +142,9 @@ def test_odd_tables_are_audited_not_crashed():
     assert "one-class" in _codes(audit(table.assign(label=np.int8(1))))
     unknown = audit(table.assign(label=np.int8(-1)))
     assert unknown.baseline == {}
-    assert audit(table.assign(sequence="N" * 50)).baseline["test/auroc"] == 0.5
+    blank = audit(table.assign(sequence="N" * 50))
+    assert blank.baseline["test/auroc"] == 0.5
+    assert "mostly-unknown" in _codes(blank)
     assert len(audit(table.iloc[:4].reset_index(drop=True)).table) == 2
     three = audit(table.assign(label=(np.arange(300) % 3).astype(np.int8)))
     assert 0 <= three.baseline["test/auroc"] <= 1
@@ -160,6 +162,7 @@ def test_checks_before_training():
         (table.assign(label=table["label"].where(table.index > 0, -1)), "has no label"),
         (table[(table["split"] != "test") | (table["label"] == 0)], "the test split"),
         (table[table["split"] == "train"], "the validation split has 0 rows"),
+        (table.assign(label=table["label"] + np.int8(1)), "Number the classes"),
     ):
         with pytest.raises(InputError, match=match):
             check_classes(bad)

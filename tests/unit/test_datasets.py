@@ -175,6 +175,10 @@ def test_settings_that_make_no_sense_are_refused():
         DatasetConfig(identity=0.1)
     with pytest.raises(InputError, match="transcription start"):
         DatasetConfig(first_base=10)
+    with pytest.raises(InputError, match="seed"):
+        DatasetConfig(seed=-1)
+    with pytest.raises(InputError, match="fractions"):
+        DatasetConfig(fractions=(0.8, 0.3, 0.1))
 
 
 def test_tiny_tables_end_with_a_message(tmp_path):

@@ -179,22 +179,28 @@ def test_regions_keep_their_distance_and_read_as_their_strand(genome, kind):
     pd.testing.assert_frame_equal(table, again.table)
 
 
-def test_the_distance_is_exact(tmp_path):
-    # Room for exactly one start: the region must fit it to the base.
-    letters = _random(1000, 5)
+@pytest.mark.parametrize(
+    ("start", "strand", "upstream", "distance", "only"),
+    [
+        (800, "+", None, 750, 0),  # start at 850: bases 0 to 100 are 750 and more away
+        (100, "+", None, 750, 900),  # start at 150: bases 900 to 1000
+        (800, "+", 10, 710, 0),  # start at 810
+        (800, "-", 10, 790, 0),  # start at 890, ten bases in from the other end
+        (100, "-", 10, 710, 900),  # start at 190
+    ],
+)
+def test_the_distance_is_exact(tmp_path, start, strand, upstream, distance, only):
+    # Room for exactly one region of 101 bases; one more base of distance and there is none.
     path = tmp_path / "small.fa"
-    path.write_text(f">c\n{letters}\n")
+    path.write_text(f">c\n{_random(1001, 5)}\n")
     promoters = make_table(
-        {"sequence": [letters[800:901]], "chrom": ["c"], "start": [800], "end": [901]}
-    ).assign(label=1)
-    # The start is base 850; 750 bases before the distance of 101 begins: 0 .. 749.
-    made = generate_negatives(
-        promoters.assign(start=800, end=901), "random-region", genome=path, distance=750
-    )
-    assert made.table["start"].tolist() == [0]
-    assert made.table["end"].tolist() == [101]
+        {"sequence": ["A" * 101], "chrom": "c", "start": start, "end": start + 101, "label": 1}
+    ).assign(strand=pd.Series([strand], dtype="str"))
+    given = {"kind": "random-region", "genome": path, "upstream": upstream}
+    made = generate_negatives(promoters, distance=distance, **given)
+    assert made.table["start"].tolist() == [only]
     with pytest.raises(InputError, match="no room"):
-        generate_negatives(promoters, "random-region", genome=path, distance=751)
+        generate_negatives(promoters, distance=distance + 1, **given)
 
 
 def test_random_regions_are_spread_evenly(genome):

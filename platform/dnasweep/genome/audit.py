@@ -117,28 +117,32 @@ def audit(
 
 
 def _by_composition(table: pd.DataFrame, stats: pd.DataFrame) -> Iterator[Finding]:
+    sequence = table["sequence"]
+    bases, known = sequence.str.len(), sequence.str.count("[ACGT]")
+    numbers: dict[str, tuple[str, pd.Series]] = {
+        "length-leak": ("the length of a sequence", bases),
+        "unknown-leak": ("the number of N in a sequence", bases - known),
+        "gc-gap": ("G+C", sequence.str.count("[CG]") / known.clip(lower=1)),
+    }
+    mostly_unknown = int((known < bases / 2).sum())
+    if mostly_unknown:
+        yield Finding(
+            level="warning",
+            code="mostly-unknown",
+            message=f"{mostly_unknown:,} rows are N or other unknown letters for more than half",
+        )
     for split in [s for s in SPLITS if s in set(stats["split"])]:
-        mine = table[(table["split"] == split) & (table["label"] >= 0)]
-        lengths = mine["sequence"].str.len()
-        known = mine["sequence"].str.count("[ACGT]")
-        for code, values, what in (
-            ("length-leak", lengths, "the length of a sequence"),
-            ("unknown-leak", lengths - known, "the number of N in a sequence"),
-        ):
-            score = separation(values, mine["label"])
-            if score > 0.55:
-                yield Finding(
-                    level="warning",
-                    code=code,
-                    message=f"{what} alone tells the classes apart in {split} (AUROC {score:.2f})",
-                )
-        per = stats[(stats["split"] == split) & (stats["label"] >= 0)]["gc"]
-        if len(per) > 1 and per.max() - per.min() > GC_GAP:
-            yield Finding(
-                level="warning",
-                code="gc-gap",
-                message=f"mean G+C differs by {per.max() - per.min():.1%} between classes in {split}",
-            )
+        rows = (table["split"] == split) & (table["label"] >= 0)
+        for code, (what, values) in numbers.items():
+            score, surprising = separation(values[rows], table["label"][rows])
+            message = f"{what} alone tells the classes apart in {split} (AUROC {score:.2f})"
+            if code == "gc-gap":
+                means = values[rows].groupby(table["label"][rows]).mean()
+                gap = float(means.max() - means.min())
+                surprising = surprising and gap > GC_GAP
+                message = f"mean G+C differs by {gap:.1%} between classes in {split}"
+            if surprising:
+                yield Finding(level="warning", code=code, message=message)
 
 
 def _by_counts(stats: pd.DataFrame) -> Iterator[Finding]:
@@ -163,7 +167,7 @@ def _by_counts(stats: pd.DataFrame) -> Iterator[Finding]:
             yield Finding(
                 level="warning",
                 code="few-rows",
-                message=f"{split} has only {rows.min():,} rows of the class {rarest}; scores will be noisy",
+                message=f"rows of the class {rarest} in {split}: only {rows.min():,}; scores will be noisy",
             )
 
 

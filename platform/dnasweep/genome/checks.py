@@ -11,7 +11,7 @@ from dnasweep.genome.table import SPLITS
 
 
 def check_classes(table: pd.DataFrame) -> None:
-    """Raise `InputError` unless every split holds two classes or more and no label is unknown."""
+    """Raise `InputError` unless every split holds two classes or more, all labelled 0, 1, ..."""
     if (table["label"] < 0).any():
         first = table["id"][table["label"] < 0].iloc[0]
         raise InputError(
@@ -22,6 +22,10 @@ def check_classes(table: pd.DataFrame) -> None:
         raise InputError(
             f"all {len(table):,} rows have the label {classes[0] if classes else 'none'}",
             remedy="Give rows of both classes, or have negatives made with --generate-negatives.",
+        )
+    if classes != list(range(len(classes))):
+        raise InputError(
+            f"the labels are {', '.join(map(str, classes))}", remedy="Number the classes 0, 1, ..."
         )
     for split in SPLITS:
         labels = table["label"][table["split"] == split]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import sqrt
+from typing import NamedTuple
+
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
@@ -56,9 +59,25 @@ def composition(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
-def separation(values: pd.Series, labels: pd.Series) -> float:
-    """Return how well a number tells the classes apart: the largest one-against-rest AUROC."""
+class Separation(NamedTuple):
+    """How well a number tells the classes apart."""
+
+    auroc: float
+    """The largest AUROC of one class against the rest, from 0.5 to 1."""
+    surprising: bool
+    """Whether that is 0.55 or more and four standard errors above chance."""
+
+
+def separation(values: pd.Series, labels: pd.Series) -> Separation:
+    """Return how well a number tells the classes apart; 0.5 where there is nothing to tell."""
+    found = Separation(0.5, False)
     if labels.nunique() < 2 or values.nunique() < 2:
-        return 0.5
-    scores = [float(roc_auc_score(labels == label, values)) for label in labels.unique()]
-    return max(max(score, 1 - score) for score in scores)
+        return found
+    for label in labels.unique():
+        mine = labels == label
+        score = float(roc_auc_score(mine, values))
+        score = max(score, 1 - score)
+        num, rest = int(mine.sum()), int((~mine).sum())
+        error = sqrt((num + rest + 1) / (12 * num * rest))
+        found = max(found, Separation(score, score - 0.5 >= max(0.05, 4 * error)))
+    return found

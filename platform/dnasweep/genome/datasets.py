@@ -22,7 +22,7 @@ from dnasweep.genome.reading import read_sequences
 from dnasweep.genome.simulate import simulate
 from dnasweep.genome.sources import find_sources
 from dnasweep.genome.species import SPECIES, resolve
-from dnasweep.genome.splits import SplitMethod, resolve_method, split_table
+from dnasweep.genome.splits import SplitMethod, check_fractions, resolve_method, split_table
 from dnasweep.genome.table import COLUMNS, check_table, make_table
 
 RECIPE = 1
@@ -75,6 +75,10 @@ class DatasetConfig:
                 f"generate_negatives is {self.generate_negatives!r} without data",
                 remedy="Simulated data have negatives of their own; give promoters with --positives.",
             )
+        for name in ("seed", "negative_distance"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)!r}", remedy="Use 0 or more.")
+        check_fractions(self.fractions)
         if not 0.7 <= self.identity <= 1:
             raise InputError(
                 f"identity is {self.identity!r}", remedy="Use a fraction from 0.7 to 1."

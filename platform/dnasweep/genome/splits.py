@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -25,6 +26,15 @@ def resolve_method(table: pd.DataFrame, method: str) -> str:
     if method != "auto":
         return method
     return "given" if (table["split"] != "").any() else "cluster"
+
+
+def check_fractions(fractions: Sequence[float]) -> None:
+    """Raise `InputError` unless these are three positive numbers that add up to 1."""
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise InputError(
+            f"split fractions are {fractions!r}",
+            remedy="Give three positive numbers for train, validation and test that add up to 1.",
+        )
 
 
 def split_table(
@@ -67,11 +77,7 @@ def split_table(
         For a method that does not fit the table, or rows too few for three parts.
     """
     method = resolve_method(table, method)
-    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise InputError(
-            f"split fractions are {fractions!r}",
-            remedy="Give three positive numbers for train, validation and test that add up to 1.",
-        )
+    check_fractions(fractions)
     rng = np.random.default_rng(seed)
     shares = np.asarray(fractions, dtype=np.float64)
     if method == "given":
