@@ -13,14 +13,41 @@ from pathlib import Path
 import psutil
 import pytest
 from mlflow import MlflowClient
+from toy_data import write_toy_table
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ["--simulated-rows", "40", "--tokenizers", "kmer-3", "--species-sets", "none", "all", "--learning-rates", "1e-3", "3e-3", "--seeds", "0", "--preset", "1x32x2", "--pretrain-epochs", "4", "--finetune-epochs", "10", "--evaluations", "4"]
+SMALL = [
+    "--simulated-rows",
+    "40",
+    "--tokenizers",
+    "kmer-3",
+    "--species-sets",
+    "none",
+    "all",
+    "--learning-rates",
+    "1e-3",
+    "3e-3",
+    "--seeds",
+    "0",
+    "--preset",
+    "1x32x2",
+    "--pretrain-epochs",
+    "4",
+    "--finetune-epochs",
+    "10",
+    "--evaluations",
+    "4",
+]
 
 
-def start(storage: Path) -> subprocess.Popen[str]:
+def start(storage: Path, table: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "sweeps/tokenizer_grid.py", "--storage", str(storage), *SMALL],
+        [
+            *(sys.executable, "sweeps/tokenizer_grid.py"),
+            *("--storage", str(storage), "--data", str(table)),
+            *SMALL,
+        ],
+        stdin=subprocess.DEVNULL,
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "150"},
         stdout=subprocess.PIPE,
@@ -53,8 +80,8 @@ def outcomes(storage: Path, kind: str) -> dict[str, list]:
     return found
 
 
-def finish(storage: Path) -> str:
-    process = start(storage)
+def finish(storage: Path, table: Path) -> str:
+    process = start(storage, table)
     output, _ = process.communicate(timeout=280)
     assert process.returncode == 0, output
     return output
@@ -62,10 +89,11 @@ def finish(storage: Path) -> str:
 
 @pytest.mark.timeout(600)
 def test_killed_twice_and_rerun_equals_uninterrupted(tmp_path: Path) -> None:
-    finish(tmp_path / "whole")
+    table = write_toy_table(tmp_path / "toy.csv")
+    finish(tmp_path / "whole", table)
     storage = tmp_path / "killed"
     for kind in ("encoders", "trials"):
-        process = start(storage)
+        process = start(storage, table)
         state = storage / "work" / kind
         deadline = time.monotonic() + 120
         # In the middle: a state has been saved, the artefact is not there yet.
@@ -76,7 +104,7 @@ def test_killed_twice_and_rerun_equals_uninterrupted(tmp_path: Path) -> None:
         kill_all(process)
     there = {p: p.stat().st_mtime for p in storage.glob("*/*/manifest.json")}
     assert there, "the encoder was finished before the second kill"
-    finish(storage)
+    finish(storage, table)
     assert {p: p.stat().st_mtime for p in there} == there, "a finished stage was built again"
     for kind in ("encoders", "trials"):
         assert outcomes(storage, kind) == outcomes(tmp_path / "whole", kind)
@@ -90,7 +118,7 @@ def test_killed_twice_and_rerun_equals_uninterrupted(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
-    process = start(tmp_path / "runs")
+    process = start(tmp_path / "runs", write_toy_table(tmp_path / "toy.csv"))
     deadline = time.monotonic() + 120
     while not list((tmp_path / "runs" / "work").glob("*/*/step-*")):
         assert process.poll() is None, process.communicate()[0]

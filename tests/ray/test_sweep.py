@@ -14,14 +14,38 @@ import mlflow
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from toy_data import write_toy_table
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ["--simulated-rows", "40", "--tokenizers", "kmer-3", "bpe-64", "--species-sets", "none", "all", "--learning-rates", "1e-3", "--seeds", "0", "--preset", "1x32x2", "--pretrain-epochs", "1", "--finetune-epochs", "2", "--evaluations", "2"]
+SMALL = [
+    "--simulated-rows",
+    "40",
+    "--tokenizers",
+    "kmer-3",
+    "bpe-64",
+    "--species-sets",
+    "none",
+    "all",
+    "--learning-rates",
+    "1e-3",
+    "--seeds",
+    "0",
+    "--preset",
+    "1x32x2",
+    "--pretrain-epochs",
+    "1",
+    "--finetune-epochs",
+    "2",
+    "--evaluations",
+    "2",
+]
 
 
 def start(script: str, storage: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, script, "--storage", str(storage), *arguments],
+        # Ray is slow to say goodbye to a terminal that is not there.
+        stdin=subprocess.DEVNULL,
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "150"},
         stdout=subprocess.PIPE,
@@ -56,9 +80,16 @@ def outcomes(storage: Path) -> dict[str, dict]:
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def small(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Arguments of a sweep that a very small model learns in seconds."""
+    table = write_toy_table(tmp_path_factory.mktemp("data") / "toy.csv")
+    return ["--data", str(table), *SMALL]
+
+
+@pytest.fixture(scope="module")
+def swept(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     storage = tmp_path_factory.mktemp("sweep") / "runs"
-    return storage, run("sweeps/tokenizer_grid.py", storage, *SMALL)
+    return storage, run("sweeps/tokenizer_grid.py", storage, *small)
 
 
 def test_a_sweep_ends_with_its_table_and_page(swept: tuple[Path, str]) -> None:
@@ -76,7 +107,7 @@ def test_a_sweep_ends_with_its_table_and_page(swept: tuple[Path, str]) -> None:
 def test_the_test_set_is_opened_for_chosen_trials_only(swept: tuple[Path, str]) -> None:
     storage, _ = swept
     tested = published(storage, "tests")
-    # One learning rate and one seed: every tokenizer x species set is chosen, and the baseline.
+    # One learning rate and one seed: every tokenizer x species set is chosen; one is the baseline.
     assert len(tested) == 5
 
 
@@ -128,30 +159,30 @@ def test_the_best_model_is_registered_and_answers(swept: tuple[Path, str]) -> No
     mlflow.set_tracking_uri(None)
 
 
-def test_the_same_command_again_trains_nothing(swept: tuple[Path, str]) -> None:
+def test_the_same_command_again_trains_nothing(swept: tuple[Path, str], small: list[str]) -> None:
     storage, _ = swept
     before = {k: published(storage, k) for k in ("encoders", "trials", "tests", "tokenizers")}
     client = MlflowClient(f"sqlite:///{storage}/mlflow.db")
     ids = [client.get_experiment_by_name("tokenizer-grid").experiment_id]
     runs = {r.info.run_id for r in client.search_runs(ids)}
     started = time.monotonic()
-    output = run("sweeps/tokenizer_grid.py", storage, *SMALL)
+    output = run("sweeps/tokenizer_grid.py", storage, *small)
     assert time.monotonic() - started < 60
     assert "Ray:" not in output
     assert {k: published(storage, k) for k in before} == before
     assert {r.info.run_id for r in client.search_runs(ids)} == runs
 
 
-def test_a_dry_run_starts_nothing(tmp_path: Path) -> None:
-    output = run("sweeps/tokenizer_grid.py", tmp_path / "runs", *SMALL, "--dry-run")
+def test_a_dry_run_starts_nothing(tmp_path: Path, small: list[str]) -> None:
+    output = run("sweeps/tokenizer_grid.py", tmp_path / "runs", *small, "--dry-run")
     assert "4 trials" in output
     assert published(tmp_path / "runs", "trials") == {}
     assert not (tmp_path / "runs" / "mlflow.db").exists()
 
 
-def test_optuna_searches_the_same_space_and_goes_on(tmp_path: Path) -> None:
+def test_optuna_searches_the_same_space_and_goes_on(tmp_path: Path, small: list[str]) -> None:
     storage = tmp_path / "runs"
-    search = [*SMALL, "--search", "optuna", "--learning-rates", "1e-3", "3e-4"]
+    search = [*small, "--search", "optuna", "--learning-rates", "1e-2", "3e-3"]
     run("sweeps/tokenizer_grid.py", storage, *search, "--num-samples", "2")
     first = outcomes(storage)
     output = run("sweeps/tokenizer_grid.py", storage, *search, "--num-samples", "4")
@@ -164,12 +195,14 @@ def test_optuna_searches_the_same_space_and_goes_on(tmp_path: Path) -> None:
     assert len([t for t in study.trials if t.state.name == "COMPLETE"]) == 4
 
 
-def test_one_and_two_workers_agree(swept: tuple[Path, str], tmp_path: Path) -> None:
+def test_one_and_two_workers_agree(
+    swept: tuple[Path, str], small: list[str], tmp_path: Path
+) -> None:
     storage, _ = swept
     run(
         "sweeps/tokenizer_grid.py",
         tmp_path / "runs",
-        *SMALL,
+        *small,
         "--tokenizers",
         "kmer-3",
         "--species-sets",
@@ -186,11 +219,11 @@ def test_one_and_two_workers_agree(swept: tuple[Path, str], tmp_path: Path) -> N
     assert one[key]["best"] == pytest.approx(two[key]["best"], abs=1e-4)
 
 
-def test_a_request_that_could_never_start_is_refused(tmp_path: Path) -> None:
+def test_a_request_that_could_never_start_is_refused(tmp_path: Path, small: list[str]) -> None:
     output = run(
         "sweeps/tokenizer_grid.py",
         tmp_path / "runs",
-        *SMALL,
+        *small,
         "--cpus-per-worker",
         "999",
         expect=2,

@@ -81,9 +81,7 @@ def test_two_stages_see_as_many_bases_as_one() -> None:
 )
 def test_every_axis_changes_the_trial_key(change: dict) -> None:
     base = Cell()
-    assert (
-        recipe().expand(base).key != recipe().expand(dataclasses.replace(base, **change)).key
-    )
+    assert recipe().expand(base).key != recipe().expand(dataclasses.replace(base, **change)).key
 
 
 def test_seeds_pretrain_their_own_encoders_when_asked() -> None:
