@@ -88,9 +88,7 @@ class Storage:
         if manifest.type == fs.FileType.NotFound:
             return None
         with self._aside(kind, key) as aside:
-            fs.copy_files(
-                f"{self._base}/{kind}/{key}", str(aside), source_filesystem=self._remote
-            )
+            fs.copy_files(f"{self._base}/{kind}/{key}", str(aside), source_filesystem=self._remote)
             _rename(aside, folder)
         return folder
 

@@ -140,7 +140,7 @@ def test_the_best_model_is_registered_and_answers(swept: tuple[Path, str]) -> No
     assert version.tags or version.run_id
     out = storage.parent / "p.csv"
     data = storage.parent / "new.fa"
-    data.write_text(">a\n" + "ACGT" * 75 + "\n>b\n" + "TATAAA" * 50 + "\n")
+    data.write_text(">a\n" + "ACGT" * 15 + "\n>b\n" + "TATAAA" * 10 + "\n")
     text = run(
         "jobs/predict.py",
         storage,
@@ -157,6 +157,25 @@ def test_the_best_model_is_registered_and_answers(swept: tuple[Path, str]) -> No
     sums = frame["probability_negative"] + frame["probability_positive"]
     assert ((sums - 1).abs() < 1e-6).all()
     mlflow.set_tracking_uri(None)
+
+
+def test_a_run_id_and_a_directory_predict_the_same(
+    swept: tuple[Path, str], small: list[str]
+) -> None:
+    storage, _ = swept
+    client = MlflowClient(f"sqlite:///{storage}/mlflow.db")
+    ids = [client.get_experiment_by_name("tokenizer-grid").experiment_id]
+    trial = next(r for r in client.search_runs(ids) if r.data.tags["stage"] == "trial")
+    frames = []
+    for model in (
+        trial.info.run_id,
+        str(storage / "trials" / trial.data.tags["trial_key"] / "checkpoint"),
+    ):
+        out = storage.parent / "same.parquet"
+        run("jobs/predict.py", storage, "--model", model, "--data", small[1], "--out", str(out))
+        frames.append(pd.read_parquet(out))
+    assert len(frames[0]) == 320
+    pd.testing.assert_frame_equal(frames[0], frames[1])
 
 
 def test_the_same_command_again_trains_nothing(swept: tuple[Path, str], small: list[str]) -> None:

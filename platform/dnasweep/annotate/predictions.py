@@ -51,6 +51,7 @@ def predict_table(
     settings = read_config(model_directory)
     names = [settings["id2label"][str(i)] for i in range(len(settings["id2label"]))]
     sequences = table["sequence"].tolist()
+    _check_lengths(tokenizer, table, int(settings["max_position_embeddings"]))
     parts = []
     for start in range(0, len(sequences), ROWS):
         part = sequences[start : start + ROWS]
@@ -65,6 +66,20 @@ def predict_table(
         frame[f"probability_{name}"] = probabilities[:, column]
     frame["call"] = np.asarray(names)[_calls(probabilities, settings.get("decision_threshold"))]
     return frame
+
+
+def _check_lengths(tokenizer: DnaTokenizer, table: pd.DataFrame, positions: int) -> None:
+    capacity = positions - tokenizer.pad_id - 1
+    for start in range(0, len(table), ROWS):
+        part = table.iloc[start : start + ROWS]
+        tokens = np.diff(tokenizer.encode(part["sequence"].tolist()).offsets)
+        if tokens.max() > capacity:
+            row = part.iloc[int(np.argmax(tokens > capacity))]
+            raise InputError(
+                f"sequence {row['id']!r} of {len(row['sequence'])} bases has {tokens.max()} "
+                f"tokens, the model holds {capacity}",
+                remedy="Cut it into windows of the length the model was trained on.",
+            )
 
 
 def _calls(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:

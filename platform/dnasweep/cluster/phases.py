@@ -20,7 +20,7 @@ from dnasweep.cluster.search import Study, asha
 from dnasweep.cluster.session import Resources
 from dnasweep.cluster.shared import build_corpora, build_encoders, check_tokens, open_tests
 from dnasweep.model.metrics import direction, full_name
-from dnasweep.stages.outcome import StageOutcome, find_outcome
+from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
 from dnasweep.stages.plan import Plan, make_plan
 from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.stages.scores import find_scores
@@ -174,11 +174,13 @@ class Phases:
 
     def _record_trial(self, cell: Cell, spec: ClassifierSpec) -> str:
         """Record the end of a trial once, and return it in words."""
-        outcome = find_outcome(self._sweep.storage, spec)
+        storage = self._sweep.storage
+        outcome, folder = find_outcome(storage, spec), storage.find(spec.kind, spec.key)
         error = self._sweep.errors.get(spec.key)
         if spec.key not in self._recorded:
             self._recorded.add(spec.key)
-            self._records.finish(cell, spec, outcome, error)
+            checkpoint = folder / CHECKPOINT if folder else None
+            self._records.finish(cell, spec, outcome, checkpoint=checkpoint, error=error)
         if outcome is None:
             reason = escape((error or "stopped early").strip().splitlines()[-1])
             return f"{cell.label}: [yellow]{reason}[/]"

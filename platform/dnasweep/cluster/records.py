@@ -6,11 +6,12 @@ import dataclasses
 import shlex
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dnasweep.cluster.preparation import Prepared
 from dnasweep.cluster.results import flat
-from dnasweep.cluster.tracking import DatasetInput, Tracker, package_versions
+from dnasweep.cluster.tracking import CHECKPOINT_TAG, DatasetInput, Tracker, package_versions
 from dnasweep.config import canonical
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec
@@ -84,14 +85,22 @@ class Records:
         self.tracker.metrics(spec.key, flat(evaluation), step=int(evaluation["bases_seen"]))
 
     def finish(
-        self, cell: Cell, spec: ClassifierSpec, outcome: StageOutcome | None, error: str | None
+        self,
+        cell: Cell,
+        spec: ClassifierSpec,
+        outcome: StageOutcome | None,
+        *,
+        checkpoint: Path | None = None,
+        error: str | None = None,
     ) -> None:
-        """Close the run of a trial, with its history where it was found rather than trained."""
+        """Close the run of a trial: its best evaluation, its cost, and where its weights are."""
         self.start(cell, spec)
         if outcome is None:
             self.tracker.tags(spec.key, {"outcome": "failed", "reason": error or ""})
             self.tracker.end(spec.key, "FAILED")
             return
+        if checkpoint is not None:
+            self.tracker.tags(spec.key, {CHECKPOINT_TAG: checkpoint})
         best = {f"best/{k}": v for k, v in outcome.best["metrics"].items()}
         self.tracker.metrics(spec.key, best, step=int(outcome.best["bases_seen"]))
         self._close(spec.key, outcome)

@@ -20,6 +20,7 @@ from transformers import (
     RobertaForMaskedLM,
     RobertaForSequenceClassification,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import DnaTokenizer
@@ -135,6 +136,8 @@ def _load(kind: Any, directory: Path, wanted: str) -> Any:
             file=directory,
         )
     read_weights(directory)
+    # A bar for a load of milliseconds would only break the caller's own progress.
+    disable_progress_bar()
     model = kind.from_pretrained(
         directory,
         local_files_only=True,

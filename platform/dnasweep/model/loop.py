@@ -81,7 +81,7 @@ class Loop:
         self.probabilities: Tensor | None = None
         self.objective: nn.Module = _Objective(task, model)
         if mesh.world_size > 1:
-            self.objective = DistributedDataParallel(self.objective, broadcast_buffers=False)
+            self.objective = DistributedDataParallel(self.objective, forward_sync_buffers=False)
         self._pending: list[tuple[Tensor, Tensor]] = []
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._next: tuple[int, Future[list[Batch]]] | None = None

@@ -107,8 +107,8 @@ def train(
         there; a finished one returns at once. A state of another training is an
         :class:`~dnasweep.errors.InputError`.
     on_evaluation
-        Called on every worker after each evaluation; if it returns True on any, the training stops
-        there with outcome `stopped`. Evaluations of an earlier attempt are not announced again,
+        Called after each evaluation on the workers that give it; if it returns True on any, the
+        training stops there with outcome `stopped`. Evaluations of an earlier attempt are not announced again,
         but for the last one where the attempt was killed before it was saved.
     on_step
         Called on worker 0 after each step with the steps done, the steps in all, the bases seen
@@ -184,9 +184,10 @@ def _run(
         stop = False
         if evaluating or trouble:
             evaluation = _evaluate(loop, clock, trouble)
-            if on_evaluation is not None:
-                with clock.paused():
-                    stop = bool(mesh.largest(float(bool(on_evaluation(evaluation)))))
+            with clock.paused():
+                wants_stop = on_evaluation is not None and bool(on_evaluation(evaluation))
+                # Every worker asks, whether or not it listens: this is a collective.
+                stop = bool(mesh.largest(float(wants_stop)))
         overdue = looking and time.monotonic() - saved_at >= checkpoint_seconds
         if evaluating or trouble or overdue:
             loop.progress.device_seconds = clock.read()
