@@ -48,8 +48,8 @@ class Phases:
     def train(self) -> Plan:
         """Train the grid, or search it, and return the cells that were tried."""
         plan = self._search() if self._sweep.options.search == "optuna" else self._grid()
-        for spec in plan.encoders:
-            self._record_encoder(spec, find_outcome(self._sweep.storage, spec))
+        for encoder in plan.encoders:
+            self._record_encoder(encoder, find_outcome(self._sweep.storage, encoder))
         for cell, spec in zip(plan.cells, plan.classifiers, strict=True):
             self._record_trial(cell, spec)
         return plan

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ray
 
@@ -65,7 +65,7 @@ def session(address: str | None) -> Iterator[Resources]:
     for name, value in DRIVER_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     where = address or os.environ.get("RAY_ADDRESS") or "local"
-    local = {"include_dashboard": False} if where == "local" else {}
+    local: dict[str, Any] = {"include_dashboard": False} if where == "local" else {}
     try:
         ray.init(
             address=where,

@@ -61,11 +61,12 @@ def _compute(
     poster = Poster(order.board, spec.key, text)
     leads = mesh is None or mesh.rank == 0
     listener = Listener(on_evaluation=on_evaluation if leads else None, on_step=poster.step)
-    work = pretrain if isinstance(spec, EncoderSpec) else finetune
+    storage = Storage(order.storage)
+    how: dict[str, Any] = {"mesh": mesh, "listener": listener, "precision": order.precision}
     try:
-        return work(  # type: ignore[operator]
-            Storage(order.storage), spec, mesh=mesh, listener=listener, precision=order.precision
-        )
+        if isinstance(spec, EncoderSpec):
+            return pretrain(storage, spec, **how)
+        return finetune(storage, spec, **how)
     finally:
         poster.close()
 
@@ -95,7 +96,10 @@ def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations |
         run_config=RunConfig(
             name=spec.key,
             storage_path=str(Storage(order.storage).folder("work", "train")),
-            failure_config=FailureConfig(max_failures=MAX_FAILURES, controller_failure_limit=3),
+            failure_config=FailureConfig(
+                max_failures=MAX_FAILURES,
+                controller_failure_limit=MAX_FAILURES,  # type: ignore[call-arg]
+            ),
         ),
     )
     failure: list[BaseException] = []
