@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.errors import InputError
+from dnasweep.storage import full_disk, is_full_disk
 
 Options = TypeVar("Options")
 
@@ -38,22 +39,33 @@ def run_command(
     try:
         code = main(chosen, console) or 0
     except InputError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"[bold red]error:[/] {escape(str(error))}"
-        )
-        code = EXIT_BAD_INPUT
+        code = _refuse(error)
     except KeyboardInterrupt:
         Console(stderr=True, highlight=False).print(
             "\n[bold yellow]Stopped.[/] Finished stages are kept, and running ones go on from their "
             "last state: run the same command again."
         )
         code = EXIT_INTERRUPTED
+    except Exception as error:
+        # Anything may be writing when a disk fills up: the database, the report, a library.
+        if not is_full_disk(error):
+            raise
+        code = _refuse(full_disk(getattr(error, "filename", None)))
     sys.exit(code)
+
+
+def _refuse(error: InputError) -> int:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"[bold red]error:[/] {escape(str(error))}"
+    )
+    return EXIT_BAD_INPUT
 
 
 def quieten() -> None:
     """Keep the libraries' own chatter out of the terminal; warnings that matter are ours."""
     for name in ("ray", "mlflow", "alembic", "transformers", "matplotlib", "filelock"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # A failed trial is an error to Tune and a line with its reason to us.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)

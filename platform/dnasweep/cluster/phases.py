@@ -148,12 +148,12 @@ class Phases:
                 self._records.start(heard.cell, spec)
                 if heard.evaluation is not None:
                     self._records.evaluation(spec, heard.evaluation)
-                if heard.error is not None:
-                    sweep.errors[heard.key] = heard.error
+                if heard.failed:
+                    display.advance(f"{heard.cell.label}: [red]failed[/]")
                 if heard.finished:
                     display.advance(self._record_trial(heard.cell, spec))
 
-            trials.run_trials(
+            results = trials.run_trials(
                 space=space,
                 recipe=sweep.recipe,
                 order=order,
@@ -163,6 +163,8 @@ class Phases:
                 num_samples=number if "searcher" in how else 1,
                 **how,
             )
+        for cell, reason in trials.failures(results).items():
+            sweep.errors[sweep.recipe.expand(cell).key] = reason
 
     def _absent(self, spec: EncoderSpec) -> bool:
         return self._sweep.storage.find(spec.kind, spec.key) is None
@@ -182,8 +184,7 @@ class Phases:
             checkpoint = folder / CHECKPOINT if folder else None
             self._records.finish(cell, spec, outcome, checkpoint=checkpoint, error=error)
         if outcome is None:
-            reason = escape((error or "stopped early").strip().splitlines()[-1])
-            return f"{cell.label}: [yellow]{reason}[/]"
+            return f"{cell.label}: [yellow]stopped early[/]"
         if outcome.outcome not in ("completed", "stopped"):
             return f"{cell.label}: [yellow]{outcome.outcome}[/] ({escape(outcome.reason)})"
         value = outcome.best["metrics"][self._metric]

@@ -96,8 +96,9 @@ class Records:
         """Close the run of a trial: its best evaluation, its cost, and where its weights are."""
         self.start(cell, spec)
         if outcome is None:
-            self.tracker.tags(spec.key, {"outcome": "failed", "reason": error or ""})
-            self.tracker.end(spec.key, "FAILED")
+            said = {"outcome": "failed", "reason": error} if error else {"outcome": "stopped"}
+            self.tracker.tags(spec.key, said)
+            self.tracker.end(spec.key, "FAILED" if error else "KILLED")
             return
         if checkpoint is not None:
             self.tracker.tags(spec.key, {CHECKPOINT_TAG: checkpoint})

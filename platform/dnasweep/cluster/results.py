@@ -43,7 +43,9 @@ def cell_result(
         "axes": axes,
     }
     if outcome is None:
-        return CellResult(**common, outcome="failed", reason=error or "it has not finished")
+        if error is None:
+            return CellResult(**common, outcome="stopped", reason="stopped early by the search")
+        return CellResult(**common, outcome="failed", reason=error)
     finished = {"completed": "finished", "stopped": "finished"}
     return CellResult(
         **common,

@@ -35,12 +35,12 @@ class Heard:
     """The combination."""
     key: str
     """Its trial key."""
-    evaluation: dict[str, Any] | None
+    evaluation: dict[str, Any] | None = None
     """One evaluation, while it runs."""
-    error: str | None = None
-    """Why it failed."""
     finished: bool = False
-    """Whether this is its last word."""
+    """Whether it has come to its end."""
+    failed: bool = False
+    """Whether it has failed; why is known when all have ended, see `failures`."""
 
 
 def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: str) -> None:
@@ -88,7 +88,7 @@ class Messenger(Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         cell, key = self._of(trial)
-        self._hear(Heard(cell=cell, key=key, evaluation=None))
+        self._hear(Heard(cell=cell, key=key))
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -101,13 +101,11 @@ class Messenger(Callback):
         self, iteration: int, trials: list[Any], trial: Any, **info: Any
     ) -> None:
         cell, key = self._of(trial)
-        self._hear(Heard(cell=cell, key=key, evaluation=None, finished=True))
+        self._hear(Heard(cell=cell, key=key, finished=True))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         cell, key = self._of(trial)
-        error = trial.get_error()
-        cause = getattr(error, "cause", None) or error
-        self._hear(Heard(cell=cell, key=key, evaluation=None, error=str(cause), finished=True))
+        self._hear(Heard(cell=cell, key=key, failed=True))
 
 
 def run_trials(
@@ -160,6 +158,16 @@ def run_trials(
         ),
     )
     return tuner.fit()
+
+
+def failures(results: ResultGrid) -> dict[Cell, str]:
+    """Return why trials failed, in their own words rather than Ray's."""
+    found = {}
+    for result in results:
+        if result.error is not None and result.config is not None:
+            cause = getattr(result.error, "cause", None) or result.error
+            found[cell_of(result.config)] = f"{type(cause).__name__}: {cause}"
+    return found
 
 
 def cell_of(config: dict[str, Any]) -> Cell:
