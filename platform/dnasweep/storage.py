@@ -28,6 +28,9 @@ from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError
 
 MANIFEST = "manifest.json"
+LEAST_BYTES = 1 << 16
+"""Room without which a storage counts as full."""
+_FULL = ("no space left on device", "disk quota exceeded", "database or disk is full")
 
 
 class Storage:
@@ -63,8 +66,10 @@ class Storage:
         """Raise `InputError` unless the root can be written to now."""
         try:
             self.local.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.local, prefix=".write-test-"):
-                pass
+            with tempfile.NamedTemporaryFile(dir=self.local, prefix=".write-test-") as file:
+                # A full disk still takes an empty file.
+                file.write(bytes(LEAST_BYTES))
+                file.flush()
             if self.is_remote:
                 probe = f"{self._base}/.write-test"
                 with self._remote.open_output_stream(probe) as stream:
@@ -131,14 +136,10 @@ class Storage:
                     if self.is_remote:
                         self._upload(aside, kind, key)
                     _rename(aside, self._folder(kind, key))
-            except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            except Exception as error:
+                if isinstance(error, InputError) or not is_full_disk(error):
                     raise
-                raise InputError(
-                    "no space left on the device",
-                    file=self.root,
-                    remedy="Free space and run the same command again: finished stages are kept.",
-                ) from error
+                raise full_disk(self.root) from error
             shutil.rmtree(self.work(kind, key), ignore_errors=True)
             return self._folder(kind, key)
 
@@ -191,6 +192,29 @@ class Storage:
             yield aside
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Return whether an error, or what it came from, says that a disk is full.
+
+    Libraries in Rust (safetensors, tokenizers) and SQLite say so in words alone.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if any(words in str(error).lower() for words in _FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def full_disk(place: str | os.PathLike[str] | None) -> InputError:
+    """Return what to tell a person whose disk is full."""
+    return InputError(
+        "no space left on the device",
+        file=None if place is None else os.fspath(place),
+        remedy="Free space and run the same command again: finished stages are kept.",
+    )
 
 
 def _safe(name: str) -> str:
