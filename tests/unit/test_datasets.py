@@ -12,13 +12,8 @@ from dnasweep.errors import InputError
 from dnasweep.genome.bases import decode
 from dnasweep.genome.checks import check_classes
 from dnasweep.genome.clustering import similar_pairs
-from dnasweep.genome.datasets import (
-    Dataset,
-    DatasetConfig,
-    build_dataset,
-    dataset_key,
-    digest,
-)
+from dnasweep.genome.datasets import Dataset, DatasetConfig, build_dataset
+from dnasweep.genome.keys import dataset_key, digest
 from dnasweep.genome.table import check_table
 
 REAL = Path(
@@ -124,10 +119,10 @@ def test_repeated_rows_are_dropped_and_reported_but_kept_in_given_splits(tmp_pat
     folder.mkdir()
     for name, part in (("train", frame[:150]), ("dev", frame[140:170]), ("test", frame[170:])):
         part.to_csv(folder / f"{name}.csv", index=False)
-    given = build_dataset(DatasetConfig(data=(str(folder),)))
+    given = build_dataset(DatasetConfig(data=(str(folder),), leaks="keep"))
     assert len(given.table) == 210
     assert "exact-leak" in {f.code for f in given.audit.warnings}
-    dropped = build_dataset(DatasetConfig(data=(str(folder),), duplicates="drop"))
+    dropped = build_dataset(DatasetConfig(data=(str(folder),), leaks="keep", duplicates="drop"))
     assert len(dropped.table) == 200
 
 

@@ -12,6 +12,7 @@ from dnasweep.cluster.preparation import Prepared
 from dnasweep.cluster.request import Sweep
 from dnasweep.report.comparison import Comparison
 from dnasweep.report.terminal import comparison_tables
+from dnasweep.stages.dataset import REJECTS
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import published
 from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec, TokenizerSpec
@@ -29,6 +30,8 @@ def announce_data(console: Console, data: Prepared, *, every_finding: bool = Fal
         f"{counts.get('train', 0):,} train / {counts.get('validation', 0):,} validation / "
         f"{counts.get('test', 0):,} test, species: {species}"
     )
+    if (rejects := data.folder / REJECTS).is_file():
+        console.print(f"[yellow]rows left out: see {rejects}[/]", soft_wrap=True)
     for finding in data.audit.findings:
         if finding.level == "warning":
             console.print(f"[yellow]audit: {escape(finding.message)}[/]")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dnasweep.genome.negatives import NegativeKind
+from dnasweep.genome.screening import LeakPolicy
 from dnasweep.genome.splits import SplitMethod
 
 
@@ -28,8 +29,14 @@ class DataOptions:
     """Make one negative for each positive, where the data have none."""
     split: SplitMethod = "auto"
     """How rows are split: as given where the data say so, else by clusters of similar sequences."""
+    crop: int | None = None
+    """Cut every sequence to this many central bases; shorter ones are bad rows."""
+    leaks: LeakPolicy = "refuse"
+    """Where a sequence stands in two given splits, or the length alone tells the classes apart:
+    end (refuse), leave the copies out of training (drop), or go on with a warning (keep)."""
     skip_bad_rows: bool = False
-    """Leave out rows that cannot be used, and write them beside the data set, instead of ending."""
+    """Leave out rows that cannot be used and training rows whose sequence is also in a later given
+    split, and write them beside the data set, instead of ending."""
     simulated_rows: int = 240
     """Rows a species of the built-in data."""
     data_seed: int = 0

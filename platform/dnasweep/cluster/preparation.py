@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class Prepared:
     """Its rows."""
     audit: Audit
     """What the leak audit found."""
+    files: tuple[str, ...] = ()
+    """The files it was asked from."""
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -46,16 +49,31 @@ class Prepared:
 
 def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
     """Read or simulate, split and audit the data set of some options."""
-    rejects = storage.local / "rejects.tsv" if options.skip_bad_rows else None
-    key, folder = obtain_dataset(storage, dataset_config(options), rejects=rejects)
-    dataset = load_dataset(storage, key)
-    check_classes(dataset.table)
-    if dataset.table["label"].max() > 1:
+    config = dataset_config(options)
+    files = (*options.data, *options.positives, *options.negatives)
+    with _naming(files):
+        key, folder = obtain_dataset(storage, config)
+        dataset = load_dataset(storage, key)
+        check_classes(dataset.table)
+        if dataset.table["label"].max() > 1:
+            raise InputError(
+                f"there are labels up to {dataset.table['label'].max()}",
+                remedy="Sweeps compare two classes: use the labels 0 and 1.",
+            )
+    return Prepared(key, folder, dataset.table, dataset.audit, files)
+
+
+@contextlib.contextmanager
+def _naming(files: Sequence[str]) -> Iterator[None]:
+    """Name the files in an error about all their rows together, which names none itself."""
+    try:
+        yield
+    except InputError as error:
+        if error.file is not None or not files:
+            raise
         raise InputError(
-            f"there are labels up to {dataset.table['label'].max()}",
-            remedy="Sweeps compare two classes: use the labels 0 and 1.",
-        )
-    return Prepared(key, folder, dataset.table, dataset.audit)
+            error.reason, file=", ".join(files), row=error.row, remedy=error.remedy
+        ) from error
 
 
 def dataset_config(options: DataOptions) -> DatasetConfig:
@@ -68,6 +86,8 @@ def dataset_config(options: DataOptions) -> DatasetConfig:
         species=options.species,
         generate_negatives=options.generate_negatives,
         split=options.split,
+        crop=options.crop,
+        leaks=options.leaks,
         skip_bad_rows=options.skip_bad_rows,
         simulate_per_species=options.simulated_rows,
         seed=options.data_seed,
@@ -122,7 +142,8 @@ def _micro(batch: int, micro: int) -> int:
 
 def check_species_sets(data: Prepared, names: Sequence[str]) -> None:
     """Refuse a species set that the data cannot stand for, before anything is trained."""
-    for name in names:
-        for part, members in pretraining_stages(name):
-            if part != "all":
-                check_species(data.table, members)
+    with _naming(data.files):
+        for name in names:
+            for part, members in pretraining_stages(name):
+                if part != "all":
+                    check_species(data.table, members)

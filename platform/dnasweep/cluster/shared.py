@@ -9,6 +9,7 @@ import ray
 
 from dnasweep.cluster.order import Order
 from dnasweep.errors import InputError
+from dnasweep.stages.dataset import load_dataset
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
@@ -50,9 +51,15 @@ def check_tokens(storage: Storage, specs: Sequence[TokenizerSpec], max_tokens: i
     for spec in specs:
         longest = int(tokenizer_report(storage, spec)["longest"])
         if max_tokens is not None and longest > max_tokens:
+            corpus = obtain_corpus(storage, spec)[1]
+            name = (
+                load_dataset(storage, spec.dataset)
+                .table["id"]
+                .iloc[int(corpus.num_tokens().argmax())]
+            )
             raise InputError(
-                f"tokenizer {spec.config.name} makes {longest} tokens of the longest sequence, "
-                f"the model has {max_tokens} positions",
+                f"tokenizer {spec.config.name} makes {longest} tokens of the longest sequence "
+                f"({name}), the model has {max_tokens} positions",
                 remedy=f"Use --max-tokens {longest} or more, or a tokenizer with longer tokens.",
             )
 

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.config import content_key
 from dnasweep.errors import InputError
 from dnasweep.genome.audit import Audit, Finding, audit
 from dnasweep.genome.clustering import similar_pairs
+from dnasweep.genome.cropping import crop_table
+from dnasweep.genome.faults import Fault, write_rejects
 from dnasweep.genome.negatives import NegativeKind, generate_negatives
-from dnasweep.genome.reading import read_sequences
+from dnasweep.genome.reading import read_located
+from dnasweep.genome.screening import LeakPolicy, check_lengths, copy_faults, find_copies
 from dnasweep.genome.simulate import simulate
-from dnasweep.genome.sources import find_sources
-from dnasweep.genome.species import SPECIES, resolve
+from dnasweep.genome.species import SPECIES
 from dnasweep.genome.splits import SplitMethod, check_fractions, resolve_method, split_table
-from dnasweep.genome.table import COLUMNS, check_table, make_table
-
-RECIPE = 1
-"""Counts up when the same input and configuration would make another data set."""
+from dnasweep.genome.table import check_table, make_table
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,8 +57,16 @@ class DatasetConfig:
     duplicates: Literal["auto", "keep", "drop"] = "auto"
     """Rows with sequence, label and species of an earlier row: `auto` keeps them in given splits,
     so that published scores can be compared with, and drops them otherwise."""
+    leaks: LeakPolicy = "refuse"
+    """What gives the answer away: sequences that stand in two given splits, and classes that the
+    length alone tells apart. `refuse` ends; `drop` leaves the copies out of train, and out of
+    validation where they are in test, so that the test rows stay as published; `keep` goes on with
+    the audit's warnings."""
+    crop: int | None = None
+    """Central bases to cut every sequence to; shorter ones are bad rows."""
     skip_bad_rows: bool = False
-    """Goes on with the good rows where there are bad ones."""
+    """Goes on with the good rows where there are bad ones; copies across given splits are bad rows
+    where leaks would be refused."""
     simulate_per_species: int = 300
     """Simulated sequences a species, promoters and negatives together."""
     window: int = 300
@@ -74,6 +79,11 @@ class DatasetConfig:
             raise InputError(
                 f"generate_negatives is {self.generate_negatives!r} without data",
                 remedy="Simulated data have negatives of their own; give promoters with --positives.",
+            )
+        if self.crop is not None and (self.crop < 1 or not self.reads_files):
+            raise InputError(
+                f"crop is {self.crop!r}" + ("" if self.reads_files else " without data"),
+                remedy="Use 1 base or more, of data from files; simulated ones have one length.",
             )
         for name in ("seed", "negative_distance"):
             if getattr(self, name) < 0:
@@ -135,30 +145,6 @@ class Dataset:
         )
 
 
-def dataset_key(config: DatasetConfig) -> str:
-    """Return 16 hex digits that name a data set: its configuration and the content of its files.
-
-    Where files lie does not matter; what their names say (split, label, species, ids) does.
-
-    Raises
-    ------
-    InputError
-        For a file that does not exist.
-    """
-    settings = dataclasses.asdict(config)
-    files: dict[str, Any] = {}
-    for name, label in (("data", None), ("positives", 1), ("negatives", 0)):
-        paths = [Path(p).expanduser() for p in settings.pop(name)]
-        common = resolve(config.species) if config.species else ""
-        files[name] = [
-            [s.name, s.label, s.split, s.species, _sha256(s.path)]
-            for s in find_sources(paths, label=label, species=common)
-        ]
-    genome = settings.pop("genome")
-    files["genome"] = None if genome is None else _sha256(Path(genome).expanduser())
-    return content_key("dataset", RECIPE, settings, files)
-
-
 def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -> Dataset:
     """Return the data set a configuration describes: read or simulate, add negatives, split, audit.
 
@@ -167,16 +153,18 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
     config
         What to build.
     rejects
-        Where to write bad rows, with `skip_bad_rows`.
+        Where to write rows that were left out as bad, where there are any.
 
     Raises
     ------
     InputError
-        For input that cannot be used; see :func:`read_sequences` and :func:`split_table`.
+        For input that cannot be used; see :func:`read_sequences`, :func:`split_table` and
+        :mod:`dnasweep.genome.screening`.
     """
     elements = None
+    num_copies = 0
     if config.reads_files:
-        table, groups = _read(config, rejects)
+        table, groups, num_copies = _screened(config, rejects)
     else:
         made = simulate(
             sequences_per_species=config.simulate_per_species,
@@ -202,29 +190,55 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
         pairs=pairs,
     )
     found = audit(table, identity=config.identity, seed=config.seed, pairs=pairs)
-    if dropped:
-        note = Finding(
-            level="info",
-            code="dropped-duplicates",
-            message=f"{dropped:,} rows repeated an earlier one and were dropped",
-        )
-        found = dataclasses.replace(found, findings=(*found.findings, note))
+    notes = {
+        "dropped-copies": (num_copies, "are also in a later split and were left out of theirs"),
+        "dropped-duplicates": (dropped, "repeated an earlier one and were dropped"),
+    }
+    for code, (number, what) in notes.items():
+        if number:
+            note = Finding(level="info", code=code, message=f"{number:,} rows {what}")
+            found = dataclasses.replace(found, findings=(*found.findings, note))
     return Dataset(table=check_table(table), audit=found, elements=elements)
 
 
-def digest(table: pd.DataFrame) -> str:
-    """Return 16 hex digits that name the content of a table, row order included."""
-    state = hashlib.sha256()
-    for column in COLUMNS:
-        state.update("\x1f".join(table[column].astype("str").fillna("")).encode())
-        state.update(b"\x1e")
-    return state.hexdigest()[:16]
+class _Gathered(NamedTuple):
+    """Rows read and made."""
+
+    table: pd.DataFrame
+    places: pd.DataFrame
+    groups: NDArray[np.int64] | None
+    faults: list[Fault]
+
+    def keep(self, rows: NDArray[np.bool_]) -> _Gathered:
+        groups = None if self.groups is None else self.groups[rows]
+        table, places = (f[rows].reset_index(drop=True) for f in (self.table, self.places))
+        return _Gathered(table, places, groups, self.faults)
 
 
-def _read(
+def _screened(
     config: DatasetConfig, rejects: str | Path | None
-) -> tuple[pd.DataFrame, NDArray[np.int64] | None]:
-    table = read_sequences(
+) -> tuple[pd.DataFrame, NDArray[np.int64] | None, int]:
+    """Return the rows to go on with, their groups, and the number of copies left out."""
+    gathered = _gather(config)
+    if config.crop is not None:
+        gathered = gathered._replace(table=crop_table(gathered.table, config.crop))
+    faults, num_copies = gathered.faults, 0
+    if config.leaks != "keep":
+        if resolve_method(gathered.table, config.split) == "given":
+            copies = find_copies(gathered.table, gathered.places)
+            if copies.error and config.leaks == "refuse" and not config.skip_bad_rows:
+                raise copies.error
+            num_copies = int(copies.rows.sum())
+            faults = [*faults, *copy_faults(gathered.table, gathered.places, copies.rows)]
+            gathered = gathered.keep(~copies.rows)
+        check_lengths(gathered.table, gathered.places)
+    if faults and rejects is not None:
+        write_rejects(faults, Path(rejects))
+    return gathered.table, gathered.groups, num_copies
+
+
+def _gather(config: DatasetConfig) -> _Gathered:
+    table, places, faults = read_located(
         config.data,
         positives=config.positives,
         negatives=config.negatives,
@@ -232,10 +246,10 @@ def _read(
         genome=config.genome,
         window=(config.first_base, config.last_base),
         skip_bad_rows=config.skip_bad_rows,
-        rejects=rejects,
+        shortest=config.crop or 1,
     )
     if config.generate_negatives == "none":
-        return table, None
+        return _Gathered(table, places, None, faults)
     promoters = table[table["label"] == 1].reset_index(drop=True)
     if promoters.empty:
         raise InputError(
@@ -253,8 +267,13 @@ def _read(
     own = np.arange(len(table), dtype=np.int64)
     # A negative made out of a promoter must not end up on the other side of a split from it.
     origin = np.where(made.parents >= 0, own[table["label"] == 1][made.parents], -1)
-    groups = np.concatenate([own, origin])
-    return make_table(pd.concat([table, made.table], ignore_index=True)), groups
+    nowhere = pd.DataFrame({"file": "", "row": 0}, index=made.table.index)
+    return _Gathered(
+        make_table(pd.concat([table, made.table], ignore_index=True)),
+        pd.concat([places, nowhere], ignore_index=True),
+        np.concatenate([own, origin]),
+        faults,
+    )
 
 
 def _unique(
@@ -269,13 +288,3 @@ def _unique(
     kept = ~table.duplicated(["sequence", "label", "species"]).to_numpy()
     rest = None if groups is None else groups[kept]
     return table[kept].reset_index(drop=True), rest, int((~kept).sum())
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror or error}", file=path, remedy="Check the path."
-        ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -32,6 +33,17 @@ _OTHERS = {
     b"##gff": "GFF",
     b"@": "FASTQ or SAM",
 }
+
+
+class Reading(NamedTuple):
+    """Rows, where each of them stands, and the rows that were left out."""
+
+    table: pd.DataFrame
+    """The good rows."""
+    places: pd.DataFrame
+    """For each of them `file`, as text, and `row`, 1-based with the header counted."""
+    faults: list[Fault]
+    """The bad rows."""
 
 
 def read_sequences(
@@ -89,6 +101,43 @@ def read_sequences(
         For a file that cannot be used at all, and for the first row that cannot unless
         `skip_bad_rows`; if no row is left.
     """
+    reading = read_located(
+        paths,
+        positives=positives,
+        negatives=negatives,
+        species=species,
+        label=label,
+        genome=genome,
+        window=window,
+        require_labels=require_labels,
+        skip_bad_rows=skip_bad_rows,
+    )
+    if reading.faults and rejects is not None:
+        write_rejects(reading.faults, Path(rejects))
+    return reading.table
+
+
+def read_located(
+    paths: Paths = (),
+    *,
+    positives: Paths = (),
+    negatives: Paths = (),
+    species: str | None = None,
+    label: int | None = None,
+    genome: str | Path | None = None,
+    window: tuple[int, int] = (-300, 300),
+    require_labels: bool = True,
+    skip_bad_rows: bool = False,
+    shortest: int = 1,
+) -> Reading:
+    """Read labelled sequences as :func:`read_sequences` does, and tell where each row stands.
+
+    Parameters
+    ----------
+    shortest
+        Bases below which a sequence is a bad row. The others are those of
+        :func:`read_sequences`.
+    """
     common = resolve(species) if species else ""
     sources = find_sources(_listed(paths), label=label, species=common)
     sources += find_sources(_listed(positives), label=1, species=common)
@@ -100,7 +149,7 @@ def read_sequences(
     faults: list[Fault] = []
     for source in sources:
         raw, bad, source = _read(source, reference, window, require_labels)
-        frame, rest = clean(raw, source, require_labels=require_labels)
+        frame, rest = clean(raw, source, require_labels=require_labels, shortest=shortest)
         frames.append(frame)
         faults += sorted([*bad, *rest], key=lambda fault: fault.row)
         if frame.empty and not (bad or rest):
@@ -109,15 +158,13 @@ def read_sequences(
             )
     if faults and not skip_bad_rows:
         raise refuse(faults)
-    if faults and rejects is not None:
-        write_rejects(faults, Path(rejects))
     if not any(len(frame) for frame in frames):
         raise InputError(
             f"no good row is left; the first of {len(faults):,} bad ones: {faults[0].reason}",
             file=faults[0].file,
             row=faults[0].row,
         )
-    return _joined(frames, sources)
+    return _joined(frames, sources, faults)
 
 
 def _listed(paths: Paths) -> list[Path]:
@@ -125,19 +172,22 @@ def _listed(paths: Paths) -> list[Path]:
     return [Path(path).expanduser() for path in listed]
 
 
-def _joined(frames: list[pd.DataFrame], sources: list[Source]) -> pd.DataFrame:
+def _joined(frames: list[pd.DataFrame], sources: list[Source], faults: list[Fault]) -> Reading:
     ids = pd.concat([frame["id"] for frame in frames])
     shared = set(ids[ids.duplicated()])
     for frame, source in zip(frames, sources, strict=True):
         frame["id"] = frame["id"].mask(frame["id"].isin(shared), f"{source.name}/" + frame["id"])
-    table = make_table(pd.concat(frames))
+    joined = pd.concat(frames, ignore_index=True)
+    table = make_table(joined)
     repeated = table["id"].duplicated()
     if repeated.any():
         raise InputError(
             f"the id {table['id'][repeated].iloc[0]!r} comes from two files",
+            file=joined["file"][repeated].iloc[0],
+            row=int(joined["row"][repeated].iloc[0]),
             remedy="Give each file once.",
         )
-    return table
+    return Reading(table, joined[["file", "row"]], faults)
 
 
 def _read(

@@ -38,9 +38,11 @@ class _Findings:
 
 
 def clean(
-    raw: pd.DataFrame, source: Source, *, require_labels: bool = True
+    raw: pd.DataFrame, source: Source, *, require_labels: bool = True, shortest: int = 1
 ) -> tuple[pd.DataFrame, list[Fault]]:
-    """Return the usable rows of `raw` with the columns of a table, and a fault for every other row.
+    """Return the usable rows of `raw`, and a fault for every other row.
+
+    The rows have the columns of a table, and `file` and `row`, where they stand.
 
     Parameters
     ----------
@@ -51,11 +53,13 @@ def clean(
         The file, and what holds where a row says nothing.
     require_labels
         Whether a row without a label is a fault; otherwise its label is -1.
+    shortest
+        Bases below which a sequence is a fault.
     """
     raw = raw.reset_index(drop=True)
     found = _Findings(raw.index)
     columns = {
-        "sequence": _sequences(raw["sequence"], found),
+        "sequence": _sequences(raw["sequence"], found, shortest),
         "label": _labels(raw, source, found, require_labels),
         **_species_and_name(raw, source, found),
         "chrom": _text(raw, "chrom"),
@@ -74,7 +78,7 @@ def clean(
             strict=True,
         )
     ]
-    return pd.DataFrame(columns)[good], faults
+    return pd.DataFrame({**columns, "file": str(source.path), "row": raw["row"]})[good], faults
 
 
 def _text(raw: pd.DataFrame, column: str) -> pd.Series:
@@ -83,7 +87,7 @@ def _text(raw: pd.DataFrame, column: str) -> pd.Series:
     return raw[column].astype("str").str.strip()
 
 
-def _sequences(raw: pd.Series, found: _Findings) -> pd.Series:
+def _sequences(raw: pd.Series, found: _Findings, shortest: int) -> pd.Series:
     text = raw.astype("str").str.strip()
     found.add(text == "", "the sequence is empty")
     spaced = text.str.contains(r"\s")
@@ -103,6 +107,14 @@ def _sequences(raw: pd.Series, found: _Findings) -> pd.Series:
     foreign = text.str.contains(_FOREIGN)
     if foreign.any():
         found.add(foreign, text[foreign].map(_name_foreign).reindex(text.index), _LETTERS)
+    bases = text.str.len()
+    found.add(
+        bases < shortest,
+        "the sequence has "
+        + bases.astype("str")
+        + f" bases, and {shortest} are to be cut from it",
+        "Use a smaller --crop.",
+    )
     return text.str.upper().str.replace("U", "T", regex=False)
 
 

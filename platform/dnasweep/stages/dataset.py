@@ -8,10 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dnasweep.genome.datasets import Dataset, DatasetConfig, build_dataset, dataset_key
+from dnasweep.genome.datasets import Dataset, DatasetConfig, build_dataset
+from dnasweep.genome.keys import dataset_key
 from dnasweep.storage import Storage
 
 KIND = "datasets"
+REJECTS = "rejects.tsv"
+"""Rows that were left out of a data set (file, row, reason, text), where there are any."""
 
 
 class Rows(NamedTuple):
@@ -22,12 +25,10 @@ class Rows(NamedTuple):
     test: np.ndarray
 
 
-def obtain_dataset(
-    storage: Storage, config: DatasetConfig, *, rejects: Path | None = None
-) -> tuple[str, Path]:
+def obtain_dataset(storage: Storage, config: DatasetConfig) -> tuple[str, Path]:
     """Return the key and the folder of the data set, building it when it is not there.
 
-    Rows that cannot be used are written to `rejects` where the configuration goes on without them.
+    Rows that the configuration goes on without are written beside it, as `REJECTS`.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def obtain_dataset(
     folder = storage.obtain(
         KIND,
         key,
-        lambda aside: build_dataset(config, rejects=rejects).write(aside),
+        lambda aside: build_dataset(config, rejects=aside / REJECTS).write(aside),
         inputs=config,
     )
     return key, folder

@@ -1,0 +1,63 @@
+"""Names for data sets by their content: of what goes into one, and of what came out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.config import content_key
+from dnasweep.errors import InputError
+from dnasweep.genome.datasets import DatasetConfig
+from dnasweep.genome.sources import find_sources
+from dnasweep.genome.species import resolve
+from dnasweep.genome.table import COLUMNS
+
+RECIPE = 2
+"""Counts up when the same input and configuration would make another data set."""
+
+
+def dataset_key(config: DatasetConfig) -> str:
+    """Return 16 hex digits that name a data set: its configuration and the content of its files.
+
+    Where files lie does not matter; what their names say (split, label, species, ids) does.
+
+    Raises
+    ------
+    InputError
+        For a file that does not exist.
+    """
+    settings = dataclasses.asdict(config)
+    files: dict[str, Any] = {}
+    for name, label in (("data", None), ("positives", 1), ("negatives", 0)):
+        paths = [Path(p).expanduser() for p in settings.pop(name)]
+        common = resolve(config.species) if config.species else ""
+        files[name] = [
+            [s.name, s.label, s.split, s.species, _sha256(s.path)]
+            for s in find_sources(paths, label=label, species=common)
+        ]
+    genome = settings.pop("genome")
+    files["genome"] = None if genome is None else _sha256(Path(genome).expanduser())
+    return content_key("dataset", RECIPE, settings, files)
+
+
+def digest(table: pd.DataFrame) -> str:
+    """Return 16 hex digits that name the content of a table, row order included."""
+    state = hashlib.sha256()
+    for column in COLUMNS:
+        state.update("\x1f".join(table[column].astype("str").fillna("")).encode())
+        state.update(b"\x1e")
+    return state.hexdigest()[:16]
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror or error}", file=path, remedy="Check the path."
+        ) from error
