@@ -16,28 +16,10 @@ from mlflow import MlflowClient
 from toy_data import write_toy_table
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = [
-    "--simulated-rows",
-    "40",
-    "--tokenizers",
-    "kmer-3",
-    "--species-sets",
-    "none",
-    "all",
-    "--learning-rates",
-    "1e-3",
-    "3e-3",
-    "--seeds",
-    "0",
-    "--preset",
-    "1x32x2",
-    "--pretrain-epochs",
-    "4",
-    "--finetune-epochs",
-    "10",
-    "--evaluations",
-    "4",
-]
+SMALL = (
+    "--split random --tokenizers kmer-3 --species-sets none all --learning-rates 1e-2 3e-3 "
+    "--seeds 0 --preset 2x64x2 --pretrain-epochs 30 --finetune-epochs 30 --evaluations 6"
+).split()
 
 
 def start(storage: Path, table: Path) -> subprocess.Popen[str]:

@@ -17,28 +17,10 @@ from mlflow import MlflowClient
 from toy_data import write_toy_table
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = [
-    "--simulated-rows",
-    "40",
-    "--tokenizers",
-    "kmer-3",
-    "bpe-64",
-    "--species-sets",
-    "none",
-    "all",
-    "--learning-rates",
-    "1e-3",
-    "--seeds",
-    "0",
-    "--preset",
-    "1x32x2",
-    "--pretrain-epochs",
-    "1",
-    "--finetune-epochs",
-    "2",
-    "--evaluations",
-    "2",
-]
+SMALL = (
+    "--split random --tokenizers kmer-3 bpe-64 --species-sets none all --learning-rates 1e-2 "
+    "--seeds 0 --preset 1x32x2 --pretrain-epochs 2 --finetune-epochs 8 --evaluations 2"
+).split()
 
 
 def start(script: str, storage: Path, *arguments: str) -> subprocess.Popen[str]:

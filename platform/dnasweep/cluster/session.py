@@ -17,6 +17,10 @@ WORKER_ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # Workers import torch before they are ready, which takes its time on a busy machine.
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",
+    # How soon the end of a worker group is seen; nothing else of ours waits for it.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
 }
 DRIVER_ENVIRONMENT = {
     # Trials report to our own tracker; Tune's files would only slow the controller.
