@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from dnasweep.errors import InputError
 from dnasweep.language.markov import markov_bits_per_base
 from dnasweep.language.masking import make_masking
 from dnasweep.model.architecture import build_masked_lm
-from dnasweep.model.checkpoint import export, load_masked_lm
-from dnasweep.model.mesh import Mesh
+from dnasweep.model.checkpoint import load_masked_lm
+from dnasweep.model.mesh import Mesh, Precision
 from dnasweep.model.tasks import MaskedLanguageModelling
-from dnasweep.model.training import train
 from dnasweep.stages.dataset import load_dataset, rows_of
-from dnasweep.stages.outcome import (
-    CHECKPOINT,
-    OUTCOME,
-    Listener,
-    StageOutcome,
-    find_outcome,
-    listen,
-)
-from dnasweep.stages.ranks import obtain_together
+from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
 from dnasweep.stages.recipe import EncoderSpec
 from dnasweep.stages.tokens import obtain_corpus
+from dnasweep.stages.training import Ready, train_stage
 from dnasweep.storage import Storage
 
 MARKOV_ORDER = 4
@@ -36,39 +26,29 @@ def pretrain(
     *,
     mesh: Mesh | None = None,
     listener: Listener | None = None,
-    precision: str = "auto",
+    precision: Precision = "auto",
 ) -> StageOutcome:
-    """Pretrain an encoder and publish it, or find it published.
+    """Pretrain an encoder, and first those it goes on from, or find them published.
 
-    Run it on every rank of a worker group, or alone. A killed run goes on from its last state.
+    Raises
+    ------
+    InputError
+        When the species set has no positives to train or to validate on.
     """
     mesh = mesh or Mesh.current()
-    # Ranks look at different moments: only the leader's look may decide (obtain_together).
-    if mesh.world_size == 1 and (found := find_outcome(storage, spec)) is not None:
-        return found
     if spec.parent is not None:
         pretrain(storage, spec.parent, mesh=mesh, listener=listener, precision=precision)
-    obtain_together(
+    return train_stage(
         storage,
-        spec.kind,
-        spec.key,
-        lambda folder: _build(storage, spec, folder, mesh, listener, precision),
+        spec,
+        lambda: _make_ready(storage, spec),
         mesh=mesh,
-        inputs=spec,
+        listener=listener,
+        precision=precision,
     )
-    outcome = find_outcome(storage, spec)
-    assert outcome is not None
-    return outcome
 
 
-def _build(
-    storage: Storage,
-    spec: EncoderSpec,
-    folder: Path | None,
-    mesh: Mesh,
-    listener: Listener | None,
-    precision: str,
-) -> None:
+def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
     table = load_dataset(storage, spec.tokenizer.dataset).table
     tokenizer, corpus = obtain_corpus(storage, spec.tokenizer)
     rows = rows_of(table, spec.species, positives_only=True)
@@ -96,25 +76,12 @@ def _build(
         )
     else:
         parent = storage.find(spec.kind, spec.parent.key)
-        assert parent is not None
+        assert parent is not None, "a parent is pretrained first"
         model = load_masked_lm(parent / CHECKPOINT)
-    result = train(
-        task,
-        model,
-        spec.training,
-        mesh=mesh,
-        state_dir=storage.work(spec.kind, spec.key),
-        precision=precision,  # type: ignore[arg-type]
-        **listen(listener),
-    )
-    if folder is None:
-        return
     sequences = table["sequence"]
-    facts = _baselines(
-        sequences.iloc[rows.train].tolist(), sequences.iloc[rows.validation].tolist()
-    )
-    export(result.model, tokenizer, folder / CHECKPOINT)
-    StageOutcome.of(result, facts=facts).write(folder / OUTCOME)
+    train = sequences.iloc[rows.train].tolist()
+    validation = sequences.iloc[rows.validation].tolist()
+    return Ready(task, model, tokenizer, lambda result: _baselines(train, validation))
 
 
 def _baselines(train: list[str], validation: list[str]) -> dict[str, float]:

@@ -1,0 +1,75 @@
+"""Training a stage and publishing it: the same for encoders and classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.checkpoint import export
+from dnasweep.model.mesh import Mesh, Precision
+from dnasweep.model.rows import Task
+from dnasweep.model.training import TrainingResult, train
+from dnasweep.stages.outcome import (
+    CHECKPOINT,
+    OUTCOME,
+    Listener,
+    StageOutcome,
+    find_outcome,
+    listen,
+)
+from dnasweep.stages.ranks import obtain_together
+from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec
+from dnasweep.storage import Storage
+
+
+class Ready(NamedTuple):
+    """A stage that can be trained."""
+
+    task: Task
+    """What it learns."""
+    model: Any
+    """Where it starts."""
+    tokenizer: DnaTokenizer
+    """Saved beside the weights."""
+    facts: Callable[[TrainingResult], dict[str, float]]
+    """Called on worker 0 before the model is saved; returns numbers to keep with the outcome."""
+
+
+def train_stage(
+    storage: Storage,
+    spec: EncoderSpec | ClassifierSpec,
+    make_ready: Callable[[], Ready],
+    *,
+    mesh: Mesh,
+    listener: Listener | None = None,
+    precision: Precision = "auto",
+) -> StageOutcome:
+    """Train a stage and publish its checkpoint and outcome, or find them published.
+
+    Run it on every worker of a group, or alone. A killed run goes on from its last state.
+    """
+
+    def build(folder: Path | None) -> None:
+        ready = make_ready()
+        result = train(
+            ready.task,
+            ready.model,
+            spec.training,
+            mesh=mesh,
+            state_dir=storage.work(spec.kind, spec.key),
+            precision=precision,
+            **listen(listener),
+        )
+        if folder is not None:
+            facts = ready.facts(result)
+            export(result.model, ready.tokenizer, folder / CHECKPOINT)
+            StageOutcome.of(result, facts=facts).write(folder / OUTCOME)
+
+    # Workers look at different moments: in a group only the leader's look may decide.
+    if mesh.world_size > 1 or find_outcome(storage, spec) is None:
+        obtain_together(storage, spec.kind, spec.key, build, mesh=mesh, inputs=spec)
+    outcome = find_outcome(storage, spec)
+    assert outcome is not None
+    return outcome
