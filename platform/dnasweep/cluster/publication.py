@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from dnasweep.cluster.request import Sweep
 from dnasweep.cluster.tracking import package_versions
 from dnasweep.genome.table import SPLITS
 from dnasweep.model.metrics import direction, full_name
-from dnasweep.report.comparison import CellResult, Comparison
+from dnasweep.report.comparison import CellResult, Comparison, select
 from dnasweep.report.page import PageInput, render_page
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import Plan
@@ -21,6 +21,7 @@ from dnasweep.stages.recipe import ClassifierSpec
 from dnasweep.stages.tokens import tokenizer_report
 
 ALIAS = "best"
+REPORT = "report"
 
 
 def publish(
@@ -46,9 +47,7 @@ def publish(
             for f in sweep.data.audit.findings
         ],
         audit_table=sweep.data.audit.table,
-        tokenizers=pd.DataFrame(
-            [tokenizer_report(sweep.storage, spec) for spec in plan.tokenizers]
-        ),
+        tokenizers=_tokenizers(sweep, plan),
         importance=importance,
         versions=package_versions(),
         keys={"sweep": sweep.key, "data set": sweep.recipe.dataset},
@@ -56,9 +55,35 @@ def publish(
     )
     (folder / "comparison.html").write_text(render_page(page))
     for path in sorted(folder.iterdir()):
-        records.tracker.artifact(sweep.key, path, "report")
-    _register(sweep, records, results)
+        records.tracker.artifact(sweep.key, path, REPORT)
+    best = _best(sweep, results)
+    if best is not None:
+        _register(sweep, records, best)
+    records.summary(
+        note(comparison, page.audit_findings),
+        best=best.validation if best else {},
+        test=(best.test if best else None) or {},
+        baseline=_baseline(comparison),
+    )
     return folder
+
+
+def note(comparison: Comparison, audit: Sequence[Mapping[str, str]]) -> str:
+    """Return the findings as the description of the parent run, in Markdown."""
+    warnings = [finding["message"] for finding in audit if finding["level"] == "warning"]
+    parts = [
+        f"The whole comparison, with figures: `{REPORT}/comparison.html` under *Artifacts*. "
+        "To compare the trials alone, filter the runs by `tags.stage = 'trial'`.",
+        "\n".join(["### Findings", "", *(f"- {sentence}" for sentence in comparison.findings)]),
+    ]
+    if warnings:
+        heading = "### Warnings of the data audit"
+        parts.append("\n".join([heading, "", *(f"- {message}" for message in warnings)]))
+    parts.append(
+        "Metrics: `best/` validation and `test/` of the registered model, `baseline/` test of "
+        "the k-mer baseline."
+    )
+    return "\n\n".join(parts)
 
 
 def _summary(sweep: Sweep) -> dict[str, object]:
@@ -68,21 +93,37 @@ def _summary(sweep: Sweep) -> dict[str, object]:
     return {
         "source": " ".join(sweep.options.data) or "built-in simulated promoters",
         "sequences": f"{len(table):,}",
-        "bases each": f"{widths.min()} to {widths.max()}",
+        "bases each": " to ".join(f"{w:,}" for w in sorted({widths.min(), widths.max()})),
         "split": ", ".join(f"{counts.get(s, 0):,} {s}" for s in SPLITS),
         "species": ", ".join(sweep.data.species) or "not named",
         "trained and judged on": sweep.recipe.target,
     }
 
 
-def _register(sweep: Sweep, records: Records, results: Sequence[CellResult]) -> None:
-    """Register the trial with the best validation metric under the sweep's name."""
+def _tokenizers(sweep: Sweep, plan: Plan) -> pd.DataFrame:
+    table = pd.DataFrame([tokenizer_report(sweep.storage, spec) for spec in plan.tokenizers])
+    # `longest` counts every row of the data set, `longest_tokens` those of the training split.
+    table = table.rename(columns={"longest": "most_tokens"})
+    return table.drop(columns=["num_sequences", "longest_tokens"], errors="ignore")
+
+
+def _baseline(comparison: Comparison) -> dict[str, float]:
+    if comparison.baseline.empty:
+        return {}
+    row = comparison.baseline.filter(regex="^test_").iloc[0].dropna()
+    return {str(name).removeprefix("test_"): float(value) for name, value in row.items()}
+
+
+def _best(sweep: Sweep, results: Sequence[CellResult]) -> CellResult | None:
+    """Return the trial with the best validation metric of those the test set was opened for."""
     metric = full_name(sweep.options.metric)
     sign = 1.0 if direction(metric) == "max" else -1.0
-    healthy = [cell for cell in results if cell.outcome == "finished"]
-    if not healthy:
-        return
-    best = max(healthy, key=lambda cell: sign * cell.validation[metric])
+    chosen = select(results, metric=metric)
+    return max(chosen, key=lambda cell: sign * cell.validation[metric], default=None)
+
+
+def _register(sweep: Sweep, records: Records, best: CellResult) -> None:
+    """Register a trial under the sweep's name."""
     folder = sweep.storage.find(ClassifierSpec.kind, best.trial_key)
     assert folder is not None
     records.tracker.tags(sweep.key, {"best_trial": best.trial_key})

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from dnasweep.cluster.preparation import Prepared
-from dnasweep.cluster.results import flat
 from dnasweep.cluster.tracking import CHECKPOINT_TAG, DatasetInput, Tracker, package_versions
 from dnasweep.config import canonical
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec
+
+NOTE_TAG = "mlflow.note.content"
+"""What MLflow shows as the description of a run, in Markdown."""
 
 
 class Records:
@@ -54,14 +56,14 @@ class Records:
         params = {
             "tokenizer": spec.tokenizer.config.name,
             "species": " ".join(spec.species) or "all",
-            "parent_encoder": spec.parent.key if spec.parent else "none",
             **settings(spec.training, "pretrain."),
             **settings(spec.model, "model."),
             **settings(spec.masking, "masking."),
         }
-        self._open(key, f"encoder {name}", params, "encoder", spec)
+        tags = {"encoder_key": spec.parent.key} if spec.parent else {}
+        self._open(key, f"encoder {name}", params, "encoder", spec, tags)
         for evaluation in outcome.history:
-            self.tracker.metrics(key, flat(evaluation), step=int(evaluation["bases_seen"]))
+            self.tracker.metrics(key, curve(evaluation), step=int(evaluation["bases_seen"]))
         self._close(key, outcome)
 
     def start(self, cell: Cell, spec: ClassifierSpec) -> None:
@@ -69,20 +71,21 @@ class Records:
         if spec.key in self._told:
             return
         self._told.add(spec.key)
-        params = {k: v for k, v in dataclasses.asdict(cell).items() if v is not None} | {
+        axes = {k: v for k, v in dataclasses.asdict(cell).items() if v is not None}
+        fixed = settings(spec.training, "finetune.") | settings(spec.model, "model.")
+        params = {
+            **axes,
             "target": " ".join(spec.target) or "all",
-            "encoder": spec.encoder.key if spec.encoder else "none",
-            **settings(spec.training, "finetune."),
-            **settings(spec.model, "model."),
+            **{k: v for k, v in fixed.items() if k.partition(".")[2] not in axes},
         }
-        if spec.encoder:
-            params |= settings(spec.encoder.training, "pretrain.")
-            params |= settings(spec.encoder.masking, "masking.")
-        self._open(spec.key, cell.label, params, "trial", spec)
+        # MLflow's comparison draws the first parameters that differ. How the encoder was made
+        # follows from the axes, and stands in its own run; here it would hide them.
+        tags = {"encoder_key": spec.encoder.key} if spec.encoder else {}
+        self._open(spec.key, cell.label, params, "trial", spec, tags)
 
     def evaluation(self, spec: ClassifierSpec, evaluation: Mapping[str, Any]) -> None:
         """Record one evaluation of a trial."""
-        self.tracker.metrics(spec.key, flat(evaluation), step=int(evaluation["bases_seen"]))
+        self.tracker.metrics(spec.key, curve(evaluation), step=int(evaluation["bases_seen"]))
 
     def finish(
         self,
@@ -102,17 +105,27 @@ class Records:
             return
         if checkpoint is not None:
             self.tracker.tags(spec.key, {CHECKPOINT_TAG: checkpoint})
-        best = {f"best/{k}": v for k, v in outcome.best["metrics"].items()}
-        self.tracker.metrics(spec.key, best, step=int(outcome.best["bases_seen"]))
         self._close(spec.key, outcome)
 
     def tested(self, spec: ClassifierSpec, metrics: Mapping[str, float]) -> None:
         """Record the test metrics of a chosen trial."""
-        self.tracker.metrics(spec.key, {f"test/{k}": v for k, v in _bare(metrics).items()}, step=0)
+        self.tracker.metrics(spec.key, named("test", metrics), step=0)
         self.tracker.tags(spec.key, {"selected": "true"})
 
+    def summary(self, note: str, **groups: Mapping[str, float]) -> None:
+        """Describe the parent run in Markdown, with groups of metrics such as `test`."""
+        self.tracker.tags(self.parent, {NOTE_TAG: note})
+        for group, metrics in groups.items():
+            self.tracker.metrics(self.parent, named(group, metrics), step=0)
+
     def _open(
-        self, key: str, name: str, params: Mapping[str, object], stage: str, spec: Any
+        self,
+        key: str,
+        name: str,
+        params: Mapping[str, object],
+        stage: str,
+        spec: Any,
+        tags: Mapping[str, object],
     ) -> None:
         self.tracker.run(
             key,
@@ -125,38 +138,50 @@ class Records:
                 "tokenizer_key": spec.tokenizer.key,
                 "corpus_key": spec.tokenizer.corpus_key,
                 "artefact_key": spec.key,
+                **tags,
             },
             inputs=self._inputs,
         )
 
     def _close(self, key: str, outcome: StageOutcome) -> None:
+        best = outcome.best
+        self.tracker.metrics(key, named("best", best["metrics"]), step=int(best["bases_seen"]))
         cost = {
             "device_seconds": outcome.device_seconds,
             "peak_memory_bytes": outcome.peak_memory_bytes,
-            "steps": outcome.steps,
-            **outcome.facts,
         }
-        self.tracker.metrics(key, cost, step=int(outcome.best["bases_seen"]))
-        self.tracker.tags(key, {"outcome": outcome.outcome, "reason": outcome.reason})
+        last = outcome.history[-1] if outcome.history else best
+        self.tracker.metrics(key, cost | outcome.facts, step=int(last["bases_seen"]))
+        reason = {"reason": outcome.reason} if outcome.reason else {}
+        self.tracker.tags(key, {"outcome": outcome.outcome, **reason})
         healthy = outcome.outcome in ("completed", "stopped")
         self.tracker.end(key, "FINISHED" if healthy else "FAILED")
 
 
+def curve(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """Return one point of the learning curves: `validation/...`, then `train/...`."""
+    progress = {
+        f"train/{name.removeprefix('train_')}": value
+        for name, value in evaluation.items()
+        # The highest memory is told once, at the end.
+        if name not in ("metrics", "peak_memory_bytes") and value is not None
+    }
+    return {**evaluation["metrics"], **progress}
+
+
+def named(group: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return metrics under the name of a group, without the split they were named by."""
+    return {f"{group}/{name.rpartition('/')[2]}": value for name, value in metrics.items()}
+
+
 def settings(value: Any, prefix: str) -> dict[str, Any]:
-    """Return a configuration as flat parameters."""
+    """Return a configuration as flat parameters, without what is left open."""
     found: dict[str, Any] = {}
     for name, inner in canonical(value).items():
-        if isinstance(inner, dict):
-            found |= {f"{prefix}{k}": v for k, v in inner.items()}
-        else:
-            found[f"{prefix}{name}"] = inner
-    return found
+        found |= inner if isinstance(inner, dict) else {name: inner}
+    return {f"{prefix}{name}": inner for name, inner in found.items() if inner is not None}
 
 
 def command() -> str:
     """Return the command line that is running, to be typed again."""
     return shlex.join(["python", *sys.argv])
-
-
-def _bare(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name.rpartition("/")[2]: value for name, value in metrics.items()}

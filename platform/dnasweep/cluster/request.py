@@ -61,7 +61,11 @@ class Sweep:
             "target": self.recipe.target,
             "dataset": self.recipe.dataset,
             "rows": len(self.data.table),
-            "model": str(canonical(self.recipe.model)),
+            **{
+                f"model.{name}": value
+                for name, value in canonical(self.recipe.model).items()
+                if value is not None
+            },
             "pretrain_bases": self.recipe.pretraining.bases,
             "finetune_bases": self.recipe.finetuning.bases,
         }
