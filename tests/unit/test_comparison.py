@@ -188,6 +188,12 @@ def test_findings_name_the_winner_and_what_pretraining_brings(compared: Comparis
     assert "kmer-6 / human predicts" not in text
 
 
+def test_findings_call_no_winner_where_tokenizers_are_level() -> None:
+    cells = [dataclasses.replace(c, validation={"validation/mcc": 0.5}) for c in sweep()]
+    text = " ".join(compare(cells, num_resamples=20).findings)
+    assert "Tokenizers: kmer-6 and bpe-1024 and wordpiece-1024 tie on validation." in text
+
+
 def test_findings_say_when_a_difference_is_not_significant() -> None:
     cells = [
         dataclasses.replace(

@@ -70,8 +70,7 @@ def _best(comparison: Comparison) -> str:
     )
     if f"test_{metric}" in top.index and not pd.isna(top[f"test_{metric}"]):
         text += f", test {name} {_with_spread(top, f'test_{metric}')}"
-    seeds = int(top["num_seeds"])
-    return f"{text} ({seeds} seed{'s' if seeds > 1 else ''})."
+    return f"{text} ({top['num_seeds']:.0f} seed{'s' if top['num_seeds'] > 1 else ''})."
 
 
 def _pair(comparison: Comparison, a: str, b: str) -> dict[str, float] | None:
@@ -82,11 +81,10 @@ def _pair(comparison: Comparison, a: str, b: str) -> dict[str, float] | None:
     if forth.empty and back.empty:
         return None
     row, sign = (forth.iloc[0], 1) if len(forth) else (back.iloc[0], -1)
-    use_mcc = comparison.metric == "mcc"
     return {
         "mcc": sign * row["mcc_difference"],
         "auroc": sign * row["auroc_difference"],
-        "p": row["mcc_p_adjusted"] if use_mcc else row["delong_p_adjusted"],
+        "p": row["mcc_p_adjusted" if comparison.metric == "mcc" else "delong_p_adjusted"],
         "mcc_p": row["mcc_p_adjusted"],
         "delong_p": row["delong_p_adjusted"],
     }
@@ -107,12 +105,15 @@ def _tokenizers(comparison: Comparison) -> list[str]:
     if len(best) < 2:
         return []
     first, parts = best.iloc[0], []
-    for _, other in best.iloc[1:].iterrows():
-        pair = _pair(comparison, first["cell"], other["cell"])
-        parts.append(f"{other['cell']} ({_pair_text(pair) if pair else 'not tested'})")
+    for other in best["cell"].iloc[1:]:
+        pair = _pair(comparison, first["cell"], other)
+        parts.append(f"{other} ({_pair_text(pair) if pair else 'not tested'})")
+    score = f"validation_{comparison.metric}"
+    level = best.loc[(best[score] - first[score]).abs() < 1e-9, "tokenizer"]
+    verdict = f"{first['tokenizer']} wins" if len(level) == 1 else f"{' and '.join(level)} tie"
     return [
-        f"Tokenizers: {first['tokenizer']} wins on validation. Its best cell, {first['cell']}, on "
-        f"the test rows against the best of each other tokenizer: {'; '.join(parts)}."
+        f"Tokenizers: {verdict} on validation. The best cell, {first['cell']}, on the test rows "
+        f"against the best of each other tokenizer: {'; '.join(parts)}."
     ]
 
 
@@ -209,9 +210,8 @@ def _against_baseline(comparison: Comparison) -> list[str]:
             f"{row['cell']} ({number(row[f'test_{comparison.metric}'])})"
             for _, row in losers.iterrows()
         )
-        text = (
-            f"{len(losers)} of {len(tested)} selected cells do not beat {many}{where}: {listed}."
-        )
+        lost = f"{len(losers)} of {len(tested)} selected cells do not beat"
+        text = f"{lost} {many}{where}: {listed}."
     pair = _pair(comparison, tested.iloc[0]["cell"], str(reference["name"]))
     if pair:
         text += f" The best cell against it: {_pair_text(pair)}."

@@ -60,6 +60,18 @@ _LABELS = {
     "mcc_difference": "MCC difference",
     "num_rows": "rows",
     "num_test_rows": "test rows",
+    "gc": "G+C",
+    "cpg": "CpG observed / expected",
+    "unknown": "unknown bases",
+    "shortest": "shortest, bases",
+    "median": "median, bases",
+    "longest": "longest, bases",
+    "vocab_size": "vocabulary",
+    "vocabulary_used": "of it used",
+    "unknown_rate": "unknown tokens",
+    "mean_tokens": "mean tokens a row",
+    "most_tokens": "most tokens a row",
+    "longest_word": "longest token, bases",
     "over_baseline": "over baseline",
 }
 
@@ -250,7 +262,7 @@ def _text(name: str, value: object) -> str:
         return "–"
     if name == "peak_memory_bytes":
         return f"{float(value) / 2**30:.2f} GiB" if value else "–"  # type: ignore[arg-type]
-    if name == "learning_rate":
+    if name in ("learning_rate", "median"):
         return f"{value:g}"
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
