@@ -33,6 +33,8 @@ class PredictOptions:
     """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
     species: str | None = None
     """Species of all rows, where the files do not name it."""
+    crop: int | None = None
+    """Cut every sequence to this many central bases, as in training; shorter ones are bad rows."""
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and write them beside the output, instead of ending."""
     batch_size: int = 64
@@ -42,19 +44,24 @@ class PredictOptions:
 
 
 def main(options: PredictOptions, console: Console) -> None:
-    from dnasweep.annotate.predictions import predict_table, write_predictions
+    from dnasweep.annotate.predictions import check_output, predict_table, write_predictions
     from dnasweep.cluster.tracking import find_model_directory, resolve_uri
+    from dnasweep.genome.cropping import crop_table
     from dnasweep.genome.reading import read_sequences
     from dnasweep.storage import Storage
 
     out = Path(options.out).resolve()
+    check_output(out)
     table = read_sequences(
         options.data,
         species=options.species,
         require_labels=False,
         skip_bad_rows=options.skip_bad_rows,
+        shortest=options.crop or 1,
         rejects=out.with_name(out.stem + ".rejects.tsv"),
     )
+    if options.crop is not None:
+        table = crop_table(table, options.crop)
     uri = resolve_uri(options.tracking_uri, Storage(options.storage).root)
     directory = find_model_directory(options.model, uri=uri)
     with console.status(f"predicting {len(table):,} sequences") as status:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.checkpoint import load_classifier, read_config
 from dnasweep.model.mesh import Precision
 from dnasweep.model.predict import predict_probabilities
+from dnasweep.storage import LEAST_BYTES
 
 ROWS = 4096
 """Rows between two words of progress."""
@@ -88,20 +90,42 @@ def _calls(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:
     return (probabilities[:, 1] >= (0.5 if threshold is None else threshold)).astype(int)
 
 
-def write_predictions(frame: pd.DataFrame, path: Path) -> None:
-    """Write predictions as Parquet or CSV, by the ending of `path`, in one step."""
-    writers = {".parquet": "parquet", ".csv": "csv"}
-    kind = writers.get(path.suffix.lower())
-    if kind is None:
+def check_output(path: Path) -> None:
+    """Make the folder of predictions, and make sure that they can be written there.
+
+    Raises
+    ------
+    InputError
+        For an ending other than .parquet and .csv, or a place that cannot be written to.
+    """
+    if path.suffix.lower() not in (".parquet", ".csv"):
         raise InputError(
             f"cannot write {path.suffix or 'a file without ending'}",
             file=path,
             remedy="End the name in .parquet or .csv.",
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".write-test-") as file:
+            file.write(bytes(LEAST_BYTES))
+            file.flush()
+    except OSError as error:
+        raise InputError(
+            f"the predictions cannot be written: {error.strerror or error}",
+            file=path,
+            remedy="Give another place with --out, or free space there.",
+        ) from error
+
+
+def write_predictions(frame: pd.DataFrame, path: Path) -> None:
+    """Write predictions as Parquet or CSV, by the ending of `path`, in one step."""
+    check_output(path)
     aside = path.with_name(path.name + ".tmp")
-    if kind == "parquet":
-        frame.to_parquet(aside, index=False)
-    else:
-        frame.to_csv(aside, index=False)
-    aside.rename(path)
+    try:
+        if path.suffix.lower() == ".parquet":
+            frame.to_parquet(aside, index=False)
+        else:
+            frame.to_csv(aside, index=False)
+        aside.rename(path)
+    finally:
+        aside.unlink(missing_ok=True)

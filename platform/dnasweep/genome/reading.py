@@ -57,6 +57,7 @@ def read_sequences(
     window: tuple[int, int] = (-300, 300),
     require_labels: bool = True,
     skip_bad_rows: bool = False,
+    shortest: int = 1,
     rejects: str | Path | None = None,
 ) -> pd.DataFrame:
     """Read labelled sequences into one table (see :mod:`dnasweep.genome.table`).
@@ -86,6 +87,8 @@ def read_sequences(
         Whether rows without label are refused; otherwise their label is -1.
     skip_bad_rows
         Whether to go on with the good rows where there are bad ones.
+    shortest
+        Bases below which a sequence is a bad row.
     rejects
         TSV to write the bad rows to (file, row, reason, text), where there are any.
 
@@ -111,6 +114,7 @@ def read_sequences(
         window=window,
         require_labels=require_labels,
         skip_bad_rows=skip_bad_rows,
+        shortest=shortest,
     )
     if reading.faults and rejects is not None:
         write_rejects(reading.faults, Path(rejects))
@@ -130,14 +134,7 @@ def read_located(
     skip_bad_rows: bool = False,
     shortest: int = 1,
 ) -> Reading:
-    """Read labelled sequences as :func:`read_sequences` does, and tell where each row stands.
-
-    Parameters
-    ----------
-    shortest
-        Bases below which a sequence is a bad row. The others are those of
-        :func:`read_sequences`.
-    """
+    """Read labelled sequences as :func:`read_sequences` does, and tell where each row stands."""
     common = resolve(species) if species else ""
     sources = find_sources(_listed(paths), label=label, species=common)
     sources += find_sources(_listed(positives), label=1, species=common)

@@ -52,15 +52,15 @@ def find_copies(table: pd.DataFrame, places: pd.DataFrame) -> Copies:
     same = (table["sequence"] == table["sequence"].iloc[first]).to_numpy()
     copy = int(np.argmax(same & (order < order.iloc[first]).to_numpy()))
     counts = {name: int((evaluated & (table["split"] == name)).sum()) for name in SPLITS[1:]}
-    told = " and ".join(f"{n:,} {name} rows" for name, n in counts.items() if n)
+    told = " and ".join(f"{n:,} in {name}" for name, n in counts.items() if n)
     split, other = table["split"].iloc[first], table["split"].iloc[copy]
     return Copies(
         rows,
         InputError(
             f"the sequence of this {split} row ({table['id'].iloc[first]}) is also in {other} "
-            f"({_where(table, places, copy)}); there are {told} like it",
+            f"({_where(table, places, copy)}); such copies in all: {told}",
             **_at(places, first),
-            remedy="Pass --skip-bad-rows or --leaks drop to leave the copies out of training, "
+            remedy="Pass --skip-bad-rows or --leaks drop to leave the earlier copies out, "
             "or --leaks keep to go on with a warning.",
         ),
     )
