@@ -40,7 +40,7 @@ def evaluation(step: int, mcc: float) -> dict[str, Any]:
         "step": step,
         "epoch": step / 10,
         "bases_seen": 1000.0 * step,
-        "metrics": {"validation/mcc": mcc, "validation/loss": 1 - mcc},
+        "metrics": {"validation/loss": 1 - mcc, "validation/mcc": mcc},
         "device_seconds": step / 2,
         "peak_memory_bytes": 7,
         "learning_rate": 1e-3,
@@ -62,7 +62,8 @@ def heard() -> Heard:
 
 @pytest.fixture
 def records(heard: Heard) -> Records:
-    told = Records(heard, "parent", SimpleNamespace(key="0123456789abcdef", folder="there"))  # type: ignore[arg-type]
+    data = SimpleNamespace(key="0123456789abcdef", folder="there")
+    told = Records(heard, "parent", data, "validation/mcc")  # type: ignore[arg-type]
     told.open("a sweep", {"search": "grid"})
     return told
 

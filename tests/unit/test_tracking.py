@@ -166,17 +166,6 @@ def test_a_refused_record_does_not_hold_back_the_others(
     assert json.loads(rejected)["record"]["kind"] == "artifact"
 
 
-def test_mlflow_opens_the_experiment_at_its_runs(uri: str, spool: Path) -> None:
-    client = connect(uri)
-    client.create_experiment("sweep")
-    for experiment in ("sweep", "fresh"):
-        with Tracker(uri, experiment, spool) as tracker:
-            tracker.run("cell", name="a cell")
-        found = client.get_experiment_by_name(experiment)
-        assert found is not None
-        assert found.tags["mlflow.experimentKind"] == "custom_model_development"
-
-
 def test_calls_return_at_once_while_the_server_is_away(
     spool: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

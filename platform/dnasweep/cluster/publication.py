@@ -71,18 +71,17 @@ def publish(
 def note(comparison: Comparison, audit: Sequence[Mapping[str, str]]) -> str:
     """Return the findings as the description of the parent run, in Markdown."""
     warnings = [finding["message"] for finding in audit if finding["level"] == "warning"]
-    parts = [
-        f"The whole comparison, with figures: `{REPORT}/comparison.html` under *Artifacts*. "
-        "To compare the trials alone, filter the runs by `tags.stage = 'trial'`.",
-        "\n".join(["### Findings", "", *(f"- {sentence}" for sentence in comparison.findings)]),
-    ]
+    parts = ["\n".join(f"- {sentence}" for sentence in comparison.findings)]
     if warnings:
         heading = "### Warnings of the data audit"
         parts.append("\n".join([heading, "", *(f"- {message}" for message in warnings)]))
-    parts.append(
-        "Metrics: `best/` validation and `test/` of the registered model, `baseline/` test of "
-        "the k-mer baseline."
-    )
+    parts += [
+        "### Where to look",
+        f"The whole comparison, with figures: `{REPORT}/comparison.html` under *Artifacts*. "
+        "To compare the trials alone, filter the runs by `tags.stage = 'trial'`.",
+        "Metrics here: `best/` validation and `test/` of the registered model, `baseline/` test "
+        "of the k-mer baseline.",
+    ]
     return "\n\n".join(parts)
 
 

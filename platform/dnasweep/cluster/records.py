@@ -30,10 +30,12 @@ class Records:
         Key of the parent run.
     data
         The data set, named as the input of every run.
+    metric
+        Full name of the metric to draw first.
     """
 
-    def __init__(self, tracker: Tracker, parent: str, data: Prepared) -> None:
-        self.tracker, self.parent = tracker, parent
+    def __init__(self, tracker: Tracker, parent: str, data: Prepared, metric: str = "") -> None:
+        self.tracker, self.parent, self.metric = tracker, parent, metric
         self._versions = package_versions()
         self._inputs = [
             DatasetInput(name=f"dataset-{data.key[:8]}", digest=data.key, source=str(data.folder))
@@ -85,7 +87,10 @@ class Records:
 
     def evaluation(self, spec: ClassifierSpec, evaluation: Mapping[str, Any]) -> None:
         """Record one evaluation of a trial."""
-        self.tracker.metrics(spec.key, curve(evaluation), step=int(evaluation["bases_seen"]))
+        # MLflow's comparison draws the metric that came first.
+        points = curve(evaluation)
+        first = {self.metric: points[self.metric]} if self.metric in points else {}
+        self.tracker.metrics(spec.key, first | points, step=int(evaluation["bases_seen"]))
 
     def finish(
         self,

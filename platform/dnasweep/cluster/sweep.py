@@ -28,6 +28,7 @@ from dnasweep.cluster.request import Axes, Sweep, prepare_sweep
 from dnasweep.cluster.results import baseline_result, cell_result
 from dnasweep.cluster.session import session
 from dnasweep.cluster.tracking import Tracker, check_reachable, resolve_uri
+from dnasweep.model.metrics import full_name
 from dnasweep.report.comparison import CellResult, Comparison, compare, select
 from dnasweep.stages.plan import Plan
 from dnasweep.stages.scores import find_scores, score_baseline
@@ -80,7 +81,7 @@ def _recorded(
     check_reachable(uri)
     spool = sweep.storage.folder("sweeps", sweep.key, "spool")
     with Tracker(uri, options.name or name, spool) as tracker, contextlib.ExitStack() as stack:
-        records = Records(tracker, sweep.key, sweep.data)
+        records = Records(tracker, sweep.key, sweep.data, full_name(options.metric))
         records.open(f"{name} {sweep.key[:6]}", sweep.parameters)
         phases = Phases(sweep, records, lambda: stack.enter_context(session(options.address)))
         try:
@@ -90,6 +91,8 @@ def _recorded(
             raise
         tracker.end(sweep.key)
     console.print(f"[bold]MLflow[/] mlflow ui --backend-store-uri {uri}", soft_wrap=True)
+    # It opens among traces of language models, where no run is to be seen.
+    console.print("       and there choose Model training, top left")
     return result
 
 

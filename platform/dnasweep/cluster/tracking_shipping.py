@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("dnasweep.tracking")
 
 KEY_TAG = "trial_key"
-# Without it MLflow opens the experiment as one of language-model traces, with no run in sight.
-KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
 PARENT_TAG = "mlflow.parentRunId"
 MAX_METRICS, MAX_PARAMS, MAX_TAGS = 1000, 100, 100
 MAX_PARAM_CHARS, MAX_TAG_CHARS = 6000, 8000
@@ -113,13 +111,11 @@ class Shipper:
                     # Without a place of its own it would write to mlruns/ in the current folder.
                     place = None if path is None else (path.parent / "mlartifacts").as_uri()
                     self._experiment_id = self.client.create_experiment(
-                        self._experiment, artifact_location=place, tags={KIND_TAG: KIND}
+                        self._experiment, artifact_location=place
                     )
                 else:
                     if found.lifecycle_stage == "deleted":
                         self.client.restore_experiment(found.experiment_id)
-                    if KIND_TAG not in found.tags:
-                        self.client.set_experiment_tag(found.experiment_id, KIND_TAG, KIND)
                     self._experiment_id = found.experiment_id
         return self._experiment_id
 
