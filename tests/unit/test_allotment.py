@@ -26,8 +26,18 @@ def test_gpus_are_used_without_a_flag() -> None:
 
 
 def test_worker_groups_do_not_starve_each_other() -> None:
-    given = allot(Resources(2, 0, 1), num_trials=12, workers=2, batch_parts=2)
+    given = allot(Resources(2, 0, 1, drivers=8), num_trials=12, workers=2, batch_parts=2)
     assert (given.concurrent, given.workers) == (1, 2)
+    assert dict(given.driver) == {"train_driver": 1.0}
+
+
+def test_a_driver_without_a_place_of_its_own_is_counted() -> None:
+    given = allot(Resources(5, 0, 1), num_trials=12, workers=2, cpus_per_worker=1, batch_parts=2)
+    assert dict(given.driver) == {"CPU": 0.01}
+    assert given.concurrent == 2
+    # Two workers and a sliver do not fit two CPUs: they would wait for ever.
+    with pytest.raises(InputError, match="could never start"):
+        allot(Resources(2, 0, 1), num_trials=12, workers=2, batch_parts=2)
 
 
 @pytest.mark.parametrize(

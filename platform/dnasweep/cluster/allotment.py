@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dnasweep.cluster.session import Resources
+from dnasweep.cluster.session import DRIVER_RESOURCE, Resources
 from dnasweep.errors import InputError
+
+DRIVER_CPU = 0.01
+"""What the driver of a worker group takes where no node has a place for drivers; Tune refuses
+none at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +24,8 @@ class Allotment:
     """GPUs of each; 0 on a cluster without."""
     concurrent: int
     """Trials at once."""
+    driver: tuple[tuple[str, float], ...] = ()
+    """What the driver of a worker group asks for beside its workers."""
 
     @property
     def threads(self) -> int:
@@ -61,7 +67,12 @@ def allot(
     gpus = (1.0 if resources.gpus else 0.0) if gpus_per_worker is None else gpus_per_worker
     slots = max(1, min(num_trials, int(resources.cpus // workers)))
     cpus = cpus_per_worker or max(1, int(resources.cpus // (slots * workers)))
-    fitting = int(resources.cpus // (cpus * workers))
+    driver = (DRIVER_RESOURCE, 1.0) if resources.drivers else ("CPU", DRIVER_CPU)
+    beside = DRIVER_CPU if workers > 1 and driver[0] == "CPU" else 0.0
+    # A driver that takes a sliver of the last CPU would keep its own workers waiting for ever.
+    fitting = int(resources.cpus / (cpus * workers + beside) + 1e-9)
+    if resources.drivers and workers > 1:
+        fitting = min(fitting, int(resources.drivers))
     if gpus:
         fitting = min(fitting, int(resources.gpus / (gpus * workers) + 1e-9))
     if fitting < 1:
@@ -75,4 +86,5 @@ def allot(
         cpus_per_worker=cpus,
         gpus_per_worker=gpus,
         concurrent=max(1, min(fitting, num_trials)),
+        driver=(driver,) if workers > 1 else (),
     )

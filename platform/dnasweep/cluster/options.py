@@ -77,7 +77,7 @@ class TrainingOptions:
     """Masking scheme: random, span, or auto (spans for overlapping k-mers)."""
     mask_rate: float = 0.15
     """Fraction of tokens to predict."""
-    pretrain_epochs: float = 10.0
+    pretrain_epochs: float = 6.0
     """Pretraining budget, in passes over the training positives of all species; the same number of
     bases for every species set."""
     pretrain_learning_rate: float = 1e-3
@@ -86,7 +86,7 @@ class TrainingOptions:
     """Sequences a pretraining step, over all workers."""
     pretrain_seed: int = 0
     """Seed of pretraining."""
-    finetune_epochs: float = 8.0
+    finetune_epochs: float = 5.0
     """Fine-tuning budget, in passes over the training rows."""
     batch_size: int = 32
     """Sequences a fine-tuning step, over all workers."""
@@ -98,7 +98,7 @@ class TrainingOptions:
     """Weight decay."""
     dropout: float = 0.1
     """Dropout of fine-tuning; pretraining has none."""
-    evaluations: int = 8
+    evaluations: int = 5
     """Evaluations on validation during fine-tuning; the best one is kept."""
 
 
@@ -112,9 +112,9 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
     Default: none, human (or the largest species) and all."""
     tokenizers: tuple[str, ...] = ("kmer", "bpe-512", "wordpiece-512")
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
-    learning_rates: tuple[float, ...] = (3e-4, 1e-3)
+    learning_rates: tuple[float, ...] = (5e-4, 2e-3)
     """Peak learning rates of fine-tuning."""
-    seeds: tuple[int, ...] = (0, 1)
+    seeds: tuple[int, ...] = (0,)
     """Seeds of fine-tuning; results are means over them, with spread."""
     target: str = "all"
     """Species set that classifiers are trained and judged on."""

@@ -22,6 +22,10 @@ WORKER_ENVIRONMENT = {
     # How soon the end of a worker group is seen; nothing else of ours waits for it.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
 }
+DRIVER_RESOURCE = "train_driver"
+"""Custom resource of nodes that hold the drivers of worker groups; see `cluster.yaml`."""
+LOCAL_DRIVERS = 64
+
 DRIVER_ENVIRONMENT = {
     # Trials report to our own tracker; Tune's files would only slow the controller.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -45,6 +49,8 @@ class Resources(NamedTuple):
     """GPUs."""
     nodes: int
     """Living nodes."""
+    drivers: float = 0.0
+    """Places for the drivers of worker groups, so that they never take a CPU from workers."""
 
     def __str__(self) -> str:
         gpus = f", {self.gpus:g} GPU" if self.gpus else ", no GPU"
@@ -69,7 +75,9 @@ def session(address: str | None) -> Iterator[Resources]:
     for name, value in DRIVER_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     where = address or os.environ.get("RAY_ADDRESS") or "local"
-    local: dict[str, Any] = {"include_dashboard": False} if where == "local" else {}
+    local: dict[str, Any] = {}
+    if where == "local":
+        local = {"include_dashboard": False, "resources": {DRIVER_RESOURCE: LOCAL_DRIVERS}}
     try:
         ray.init(
             address=where,
@@ -86,6 +94,8 @@ def session(address: str | None) -> Iterator[Resources]:
     try:
         total = ray.cluster_resources()
         alive = sum(bool(node["Alive"]) for node in ray.nodes())
-        yield Resources(total.get("CPU", 0.0), total.get("GPU", 0.0), alive)
+        yield Resources(
+            total.get("CPU", 0.0), total.get("GPU", 0.0), alive, total.get(DRIVER_RESOURCE, 0.0)
+        )
     finally:
         ray.shutdown()

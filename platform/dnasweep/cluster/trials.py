@@ -20,9 +20,6 @@ from dnasweep.model.metrics import direction
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
 
-DRIVER_CPU = 0.01
-"""What a trial takes beside its worker group; Tune refuses none at all."""
-
 BASES_SEEN = "bases_seen"
 BEST = "best"
 
@@ -135,7 +132,7 @@ def run_trials(
         if allotment.gpus_per_worker:
             resources["GPU"] = allotment.gpus_per_worker
     else:
-        resources = {"CPU": DRIVER_CPU}
+        resources = dict(allotment.driver)
     bound = tune.with_parameters(run_trial, recipe=recipe, order=order, metric=metric)
     tuner = Tuner(
         tune.with_resources(bound, resources),
