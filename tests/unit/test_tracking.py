@@ -104,9 +104,13 @@ def test_a_sweep_arrives_whole(uri: str, spool: Path, tmp_path: Path) -> None:
 
 
 def test_the_same_sweep_again_changes_nothing(uri: str, spool: Path) -> None:
+    ends = []
     for _ in range(2):
         with Tracker(uri, "sweep", spool) as tracker:
             record_a_sweep(tracker)
+        ends.append({key: run.info.end_time for key, run in runs_of(uri).items()})
+        time.sleep(0.01)
+    assert ends[0] == ends[1], "a run that was only looked at keeps the time it ended"
     cell = runs_of(uri)["cell"]
     assert history(uri, cell, "validation/mcc") == [(0, 0.0), (1, 0.1), (2, 0.2), (3, 0.3)]
     assert cell.info.status == "FINISHED"

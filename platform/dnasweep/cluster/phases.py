@@ -19,11 +19,13 @@ from dnasweep.cluster.request import Sweep
 from dnasweep.cluster.search import Study, asha
 from dnasweep.cluster.session import Resources
 from dnasweep.cluster.shared import build_corpora, build_encoders, check_tokens, open_tests
+from dnasweep.errors import InputError
 from dnasweep.model.metrics import direction, full_name
 from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
 from dnasweep.stages.plan import Plan, make_plan
 from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.stages.scores import find_scores
+from dnasweep.storage import is_full_disk
 
 
 class Phases:
@@ -163,8 +165,14 @@ class Phases:
                 num_samples=number if "searcher" in how else 1,
                 **how,
             )
-        for cell, reason in trials.failures(results).items():
-            sweep.errors[sweep.recipe.expand(cell).key] = reason
+        for cell, error in trials.failures(results).items():
+            spec = sweep.recipe.expand(cell)
+            sweep.errors[spec.key] = f"{type(error).__name__}: {error}"
+            if isinstance(error, InputError) or is_full_disk(error):
+                # Something to mend and go on from, before the test set is opened for less than
+                # was asked for.
+                self._record_trial(cell, spec)
+                raise error
 
     def _absent(self, spec: EncoderSpec) -> bool:
         return self._sweep.storage.find(spec.kind, spec.key) is None

@@ -60,6 +60,7 @@ class Shipper:
         self._experiment_id = ""
         self.run_ids: dict[str, str] = {}
         self._reopened: dict[str, dict[str, dict[int, float]]] = {}
+        self._ended: dict[str, tuple[str, int]] = {}
 
     @property
     def client(self) -> MlflowClient:
@@ -97,9 +98,11 @@ class Shipper:
                 self.client, self.experiment_id(), self.run_of(record["key"]), record["model"]
             )
         elif kind == "end":
-            self.client.set_terminated(
-                self.run_of(record["key"]), status=record["status"], end_time=record["time"]
-            )
+            run_id = self.run_of(record["key"])
+            status, time = self._ended.pop(run_id, ("", 0))
+            # A run that was only looked at again keeps the end it had.
+            when = time if status == record["status"] else record["time"]
+            self.client.set_terminated(run_id, status=record["status"], end_time=when)
 
     def experiment_id(self) -> str:
         """Return the experiment's identity; it is made, or restored where it was deleted."""
@@ -158,11 +161,13 @@ class Shipper:
         run_id, stood = self._find_or_make(
             key, name=record["name"], tags={}, started=record["time"]
         )
-        if stood:
-            self.client.update_run(run_id, status="RUNNING", name=record["name"])
         params, there = record["params"], {}
-        if params and stood:
-            there = self.client.get_run(run_id).data.params
+        if stood:
+            run = self.client.get_run(run_id)
+            there = run.data.params
+            if run.info.end_time:
+                self._ended[run_id] = (run.info.status, run.info.end_time)
+            self.client.update_run(run_id, status="RUNNING", name=record["name"])
         fresh = []
         for name, value in params.items():
             if name not in there:
@@ -186,6 +191,8 @@ class Shipper:
             for name, value in record["metrics"].items():
                 if not self._is_there(run_id, name, record["step"], value):
                     metrics.append(Metric(name, value, record["time"], record["step"]))
+        if metrics:
+            self._ended.pop(run_id, None)
         run_tags = [RunTag(name, value) for name, value in tags.items()]
         while metrics or run_tags:
             # A request holds at most 1000 things altogether.

@@ -157,13 +157,12 @@ def run_trials(
     return tuner.fit()
 
 
-def failures(results: ResultGrid) -> dict[Cell, str]:
-    """Return why trials failed, in their own words rather than Ray's."""
+def failures(results: ResultGrid) -> dict[Cell, BaseException]:
+    """Return what failed trials raised, rather than Ray's account of it."""
     found = {}
     for result in results:
         if result.error is not None and result.config is not None:
-            cause = getattr(result.error, "cause", None) or result.error
-            found[cell_of(result.config)] = f"{type(cause).__name__}: {cause}"
+            found[cell_of(result.config)] = getattr(result.error, "cause", None) or result.error
     return found
 
 
