@@ -160,7 +160,7 @@ def run_trials(
 def failures(results: ResultGrid) -> dict[Cell, BaseException]:
     """Return what failed trials raised, rather than Ray's account of it."""
     found = {}
-    for result in results:
+    for result in (results[i] for i in range(len(results))):
         if result.error is not None and result.config is not None:
             found[cell_of(result.config)] = getattr(result.error, "cause", None) or result.error
     return found
