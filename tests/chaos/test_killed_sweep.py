@@ -63,7 +63,7 @@ def outcomes(storage: Path, kind: str) -> dict[str, list]:
 
 
 def recorded(storage: Path) -> list[tuple[str, str]]:
-    """The key and the status of every MLflow run, the sweep's own left out of the keys."""
+    """The key and the status of every MLflow run."""
     client = MlflowClient(f"sqlite:///{storage}/mlflow.db")
     experiment = client.get_experiment_by_name("tokenizer-grid")
     runs = client.search_runs([experiment.experiment_id])
@@ -100,6 +100,7 @@ def test_killed_twice_and_rerun_equals_uninterrupted(tmp_path: Path) -> None:
         assert outcomes(storage, kind) == outcomes(tmp_path / "whole", kind)
     # One run a stage, ended as it ended without the kills; none is left running.
     assert recorded(storage) == recorded(tmp_path / "whole")
+    assert len(recorded(storage)) == 1 + 1 + 4, "the sweep, its encoder, its trials"
 
 
 @pytest.mark.timeout(300)
