@@ -112,9 +112,9 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
     Default: none, human (or the largest species) and all."""
     tokenizers: tuple[str, ...] = ("kmer", "bpe-512", "wordpiece-512")
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
-    learning_rates: tuple[float, ...] = (5e-4, 2e-3)
+    learning_rates: tuple[float, ...] = (3e-4, 1e-3)
     """Peak learning rates of fine-tuning."""
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = (0, 1)
     """Seeds of fine-tuning; results are means over them, with spread."""
     target: str = "all"
     """Species set that classifiers are trained and judged on."""
