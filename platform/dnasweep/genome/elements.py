@@ -15,6 +15,11 @@ _IUPAC = {
 }  # fmt: skip
 
 
+def allowed_bases(consensus: str) -> NDArray[np.bool_]:
+    """Return which of A, C, G and T agree with each IUPAC letter, (width, 4)."""
+    return np.array([[base in _IUPAC[letter] for base in "ACGT"] for letter in consensus])
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Element:
     """One kind of element."""
@@ -46,10 +51,8 @@ class Element:
     def probabilities(self) -> NDArray[np.float64]:
         """Return its (width, 4) base probabilities."""
         matrix = np.full((self.width, 4), (1 - self.fidelity) / 4)
-        for row, letter in zip(matrix, self.consensus, strict=True):
-            allowed = ["ACGT".index(base) for base in _IUPAC[letter]]
-            row[allowed] += self.fidelity / len(allowed)
-        return matrix
+        allowed = allowed_bases(self.consensus)
+        return matrix + self.fidelity * allowed / allowed.sum(axis=1, keepdims=True)
 
     def frequency_in(self, species: str) -> float:
         """Return the fraction of a species' promoters that have it."""
