@@ -31,9 +31,9 @@ FLOORS = {
     "model": 3,
     "annotate": 4,
     "explain": 4,
-    "report": 4,
-    "stages": 5,
-    "cluster": 6,
+    "report": 5,
+    "stages": 6,
+    "cluster": 7,
 }
 """A room may import from the floors below it and from itself; rooms of one floor do not meet."""
 

@@ -1,0 +1,51 @@
+"""The attribution of one sequence: a value a token, where the token lies, and how sure it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribution:
+    """Shapley or Owen values of one sequence's tokens, special tokens left out."""
+
+    token_ids: NDArray[np.int32]
+    """Shape (tokens,)."""
+    starts: NDArray[np.int32]
+    """First base of each token, from 0."""
+    ends: NDArray[np.int32]
+    """One past the last base of each token."""
+    phi: NDArray[np.float64]
+    """Attribution of each token, in units of the value (log odds: nats)."""
+    standard_error: NDArray[np.float64]
+    """Error estimate of each phi; what it is depends on the estimator."""
+    full: float
+    """Value of the whole sequence."""
+    empty: float
+    """Value with every token left out."""
+    num_evals: int
+    """Evaluations of the model: forward passes, a backward pass counted as two."""
+
+    @property
+    def gap(self) -> float:
+        """How far efficiency is missed: |sum of phi - (full - empty)|."""
+        return abs(float(self.phi.sum()) - (self.full - self.empty))
+
+    def per_base(self, num_bases: int) -> NDArray[np.float64]:
+        """Return the attribution of each base, shape (num_bases,).
+
+        A token's value is shared equally by its bases. Where tokens overlap, a base gets the mean
+        over the tokens that cover it; without overlap the bases sum to the tokens.
+        """
+        widths = (self.ends - self.starts).astype(np.float64)
+        share = np.divide(self.phi, widths, out=np.zeros_like(self.phi), where=widths > 0)
+        edges = np.zeros((2, num_bases + 1))
+        for row, weight in enumerate((share, np.ones_like(share))):
+            np.add.at(edges[row], self.starts, weight)
+            np.add.at(edges[row], self.ends, -weight)
+        total, cover = edges.cumsum(axis=1)[:, :-1]
+        cover = np.round(cover)
+        return np.divide(total, cover, out=np.zeros(num_bases), where=cover > 0)

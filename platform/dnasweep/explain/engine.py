@@ -1,0 +1,194 @@
+"""Explain sequences with a classifier: the one entrance to attributions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import RobertaForSequenceClassification
+
+from dnasweep.errors import InputError
+from dnasweep.explain.attribution import Attribution
+from dnasweep.explain.estimators import ESTIMATORS
+from dnasweep.explain.game import Block, Game, mask_references, shuffled_references
+from dnasweep.explain.settings import ExplainConfig
+from dnasweep.explain.values import class_names, target_index
+from dnasweep.genome.negatives import dinucleotide_shuffle
+from dnasweep.language.encoded import Encoded
+from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.checkpoint import load_classifier
+from dnasweep.model.mesh import Precision, best_device, resolve_precision
+
+SEQUENCES_AT_ONCE = 64
+"""Sequences a block: enough to fill batches in lock-step, little memory for their tables."""
+
+
+class Explainer:
+    """Attributions of a classifier's output to the tokens of sequences.
+
+    Parameters
+    ----------
+    model
+        Directory of a RoBERTa classifier with its tokenizer, or the classifier itself (on the CPU
+        or a GPU; used in evaluation mode), together with `tokenizer`.
+    config
+        What to explain and how.
+    tokenizer
+        The model's; None loads the one in the directory.
+    batch_rows
+        Most variants a forward pass; None finds it. It never changes a value beyond rounding.
+    device
+        Default: the GPU where there is one.
+
+    Raises
+    ------
+    InputError
+        When the directory holds no classifier, the tokenizer no mask token, or the class named is
+        none of the model's.
+    """
+
+    def __init__(
+        self,
+        model: RobertaForSequenceClassification | str | Path,
+        config: ExplainConfig | None = None,
+        *,
+        tokenizer: DnaTokenizer | None = None,
+        batch_rows: int | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self.config = ExplainConfig() if config is None else config
+        if not isinstance(model, RobertaForSequenceClassification):
+            tokenizer = DnaTokenizer.load(Path(model)) if tokenizer is None else tokenizer
+            model = load_classifier(model)
+        if tokenizer is None:
+            raise ValueError("a model without its directory needs its tokenizer")
+        self.tokenizer = tokenizer
+        self.names = class_names(model.config)
+        target = target_index(self.names, self.config.target)
+        self.target = self.names[target]
+        self.capacity = int(model.config.max_position_embeddings) - tokenizer.pad_id - 1
+        place = best_device() if device is None else torch.device(device)
+        torch.nn.Module.to(model, place).eval().requires_grad_(False)
+        self.game = Game(model, target=target, value=self.config.value, batch_rows=batch_rows)
+        self.game.precision = self._settle_precision(place)
+
+    def explain(self, sequences: Sequence[str]) -> list[Attribution]:
+        """Return the attribution of each sequence, in their order.
+
+        Raises
+        ------
+        InputError
+            When a sequence has no token or more than the model holds (row counted from 1), or the
+            budget is too small for the estimator.
+        """
+        encoded = self.tokenizer.encode(list(sequences))
+        counts = np.diff(encoded.offsets)
+        self._check(counts)
+        found: list[Attribution | None] = [None] * len(sequences)
+        for count in np.unique(counts):
+            rows = np.flatnonzero(counts == count)
+            for start in range(0, len(rows), SEQUENCES_AT_ONCE):
+                part = rows[start : start + SEQUENCES_AT_ONCE]
+                names = [sequences[row] for row in part]
+                for row, one in zip(part, self._explain(names, encoded, part), strict=True):
+                    found[row] = one
+        return [one for one in found if one is not None]
+
+    def _explain(
+        self, sequences: list[str], encoded: Encoded, rows: NDArray[np.int64]
+    ) -> list[Attribution]:
+        ids, starts, ends = (
+            np.stack([array[encoded.offsets[row] : encoded.offsets[row + 1]] for row in rows])
+            for array in (encoded.ids, encoded.starts, encoded.ends)
+        )
+        block = self._block(sequences, ids.astype(np.int64))
+        generators = [self._generator(sequence, "masks") for sequence in sequences]
+        found = ESTIMATORS[self.config.estimator](block, self.config, generators)
+        return [
+            Attribution(
+                token_ids=ids[i, 1:-1],
+                starts=starts[i, 1:-1],
+                ends=ends[i, 1:-1],
+                phi=found.phi[i],
+                standard_error=found.error[i],
+                full=float(found.full[i]),
+                empty=float(found.empty[i]),
+                num_evals=int(found.num_evals[i]) * block.cost,
+            )
+            for i in range(len(rows))
+        ]
+
+    def _block(self, sequences: list[str], ids: NDArray[np.int64]) -> Block:
+        reference = self.config.reference
+        if reference == "deletion":
+            return Block.open(self.game, ids, None)
+        if reference == "mask":
+            return Block.open(self.game, ids, mask_references(ids, self.tokenizer.mask_id))
+        copies = []
+        for sequence in sequences:
+            rng = self._generator(sequence, "shuffles")
+            shuffled = [
+                dinucleotide_shuffle(sequence, rng) for _ in range(self.config.num_shuffles)
+            ]
+            tokens = self.tokenizer.encode(shuffled)
+            cuts = zip(tokens.offsets, tokens.offsets[1:], strict=False)
+            copies.append([tokens.ids[first + 1 : last - 1] for first, last in cuts])
+        return Block.open(self.game, ids, shuffled_references(ids, copies))
+
+    def _generator(self, sequence: str, purpose: str) -> np.random.Generator:
+        """Return the generator that belongs to a sequence, wherever and whenever it is explained."""
+        digest = hashlib.blake2b(f"{purpose}:{sequence}".encode(), digest_size=16).digest()
+        return np.random.default_rng([self.config.seed, *np.frombuffer(digest, np.uint32)])
+
+    def _check(self, counts: NDArray[np.int64]) -> None:
+        for wrong, reason, remedy in (
+            (counts > self.capacity, f"more tokens than the model's {self.capacity}",
+             "Shorten it with --crop, or use a model trained on longer ones."),
+            (counts <= 2, "no token to explain", "Leave it out."),
+        ):  # fmt: skip
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise InputError(f"the sequence has {reason}", row=row + 1, remedy=remedy)
+
+    def _settle_precision(self, place: torch.device) -> Precision:
+        """Return bf16 where it is wanted and holds the bound on sequences drawn for the purpose.
+
+        They depend on the model alone, so every worker of a job decides alike.
+        """
+        wanted = resolve_precision(self.config.precision, place)
+        if wanted == "fp32" or self.config.precision == "bf16":
+            return wanted
+        rng = np.random.default_rng(0)
+        probes = ["".join(rng.choice(list("ACGT"), 40)) for _ in range(16)]
+        ids = np.stack([self.tokenizer.encode([probe]).ids[:8] for probe in probes]).astype(
+            np.int64
+        )
+        block = Block.open(self.game, ids, mask_references(ids, self.tokenizer.mask_id))
+        masks = rng.random((256, block.num_players)) < rng.random((256, 1))
+        masks[:2] = [[False], [True]]
+        rows = np.arange(256) % 16
+        exact = block.values(rows, masks)
+        self.game.precision = "bf16"
+        rounded = Block.open(self.game, ids, block.references).values(rows, masks)
+        error = np.abs(rounded - exact).max() / np.ptp(exact)
+        return "bf16" if error <= self.config.precision_bound else "fp32"
+
+    def self_test(self, sequence: str) -> None:
+        """Make sure of class, sign and sum on one sequence.
+
+        The value of the whole sequence must be that of the model's own forward pass for the class
+        named; with the classes exchanged in the model's last layer, every attribution must be that
+        of the other class; and the attributions must sum to what the tokens change.
+
+        Raises
+        ------
+        InputError
+            When one of them does not hold: then the attributions could not be trusted.
+        """
+        from dnasweep.explain.selftest import check
+
+        check(self, sequence)

@@ -1,0 +1,212 @@
+"""The cooperative game behind an attribution: what the model says when only some tokens are there.
+
+A :class:`Block` holds sequences of the same number of tokens and answers for any of their
+coalitions, many at a time. Which sequences share a block, and how coalitions fall into batches,
+changes an answer by rounding alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import RobertaForSequenceClassification
+
+from dnasweep.explain.settings import Value
+from dnasweep.explain.values import class_value
+from dnasweep.explain.variants import VariantForward
+from dnasweep.model.forward import class_logits
+from dnasweep.model.mesh import Precision, autocast
+
+CPU_TOKENS = 3072
+"""Tokens a batch on the CPU: enough for full speed, small enough for the caches."""
+GPU_SHARE = 0.4
+"""Part of the free GPU memory that a batch may take."""
+
+
+class Game:
+    """A classifier, the class to explain, and how it is run.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode, on its device.
+    target, value
+        Class and output explained, see :func:`dnasweep.explain.values.class_value`.
+    precision
+        Arithmetic of the forward pass.
+    batch_rows
+        Most variants a forward pass; None finds it from the caches or the free GPU memory. Halved
+        for good whenever the GPU has too little memory.
+    """
+
+    def __init__(
+        self,
+        model: RobertaForSequenceClassification,
+        *,
+        target: int,
+        value: Value,
+        precision: Precision = "fp32",
+        batch_rows: int | None = None,
+    ) -> None:
+        self.model, self.target, self.value = model, target, value
+        self.precision = precision
+        self.variants = VariantForward(model)
+        self._batch_rows = batch_rows
+        self._share = 1.0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.device
+
+    def rows_a_batch(self, num_tokens: int) -> int:
+        """Return how many variants of `num_tokens` tokens a forward pass takes."""
+        if self._batch_rows is not None:
+            rows = float(self._batch_rows)
+        elif self.device.type == "cuda":
+            config = self.model.config
+            floats = 8 * config.hidden_size + 2 * config.intermediate_size
+            free = torch.cuda.mem_get_info(self.device)[0]
+            rows = min(8192.0, GPU_SHARE * free / (4 * floats * num_tokens))
+        else:
+            rows = CPU_TOKENS / num_tokens
+        return max(1, int(rows * self._share))
+
+    def answer(self, rows: int, num_tokens: int, logits: object) -> NDArray[np.float64]:
+        """Return the value of rows 0 to `rows`, `logits` computing those of a slice of them."""
+        values = np.empty(rows)
+        done = 0
+        while done < rows:
+            part = slice(done, min(rows, done + self.rows_a_batch(num_tokens)))
+            try:
+                with torch.inference_mode(), autocast(self.device, self.precision):
+                    found = logits(part)  # type: ignore[operator]
+                values[part] = class_value(found, self.target, self.value).cpu().numpy()
+            except torch.OutOfMemoryError:
+                if self.rows_a_batch(num_tokens) == 1:
+                    raise
+                self._share /= 2
+                torch.cuda.empty_cache()
+                continue
+            done = part.stop
+        return values
+
+
+class Block(NamedTuple):
+    """Sequences of one number of tokens, and what stands for tokens left out."""
+
+    game: Game
+    ids: NDArray[np.int64]
+    """Token ids with [CLS] and [SEP], (sequences, tokens + 2)."""
+    references: NDArray[np.int64] | None
+    """What replaces them, (sequences, copies, tokens + 2); None leaves them out altogether."""
+    tables: object
+    """First-layer tables of the game's model; None where tokens are left out altogether."""
+
+    @classmethod
+    def open(
+        cls, game: Game, ids: NDArray[np.int64], references: NDArray[np.int64] | None
+    ) -> Block:
+        """Return the block of `ids`, its tables computed."""
+        if references is None:
+            return cls(game, ids, None, None)
+        choices = np.concatenate([ids[:, None], references], axis=1)
+        with torch.inference_mode(), autocast(game.device, game.precision):
+            tables = game.variants.tables(torch.from_numpy(choices).to(game.device))
+        return cls(game, ids, references, tables)
+
+    @property
+    def num_sequences(self) -> int:
+        """Sequences in the block."""
+        return len(self.ids)
+
+    @property
+    def num_players(self) -> int:
+        """Tokens of each sequence without [CLS] and [SEP]."""
+        return self.ids.shape[1] - 2
+
+    @property
+    def cost(self) -> int:
+        """Passes of the model an evaluation takes: one a reference."""
+        return 1 if self.references is None else self.references.shape[1]
+
+    def values(
+        self, sequences: NDArray[np.int64], masks: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Return the value of coalitions, (rows,).
+
+        Parameters
+        ----------
+        sequences
+            Which sequence of the block each coalition is of, (rows,).
+        masks
+            Tokens kept, (rows, players).
+        """
+        if self.references is None:
+            return self._values_without(sequences, masks)
+        copies = self.references.shape[1]
+        tokens = self.ids.shape[1]
+        kept = np.ones((len(masks), tokens), bool)
+        kept[:, 1:-1] = masks
+        first = torch.from_numpy(sequences * ((1 + copies) * tokens)).to(self.game.device)
+        kept_there = torch.from_numpy(kept).to(self.game.device)
+        positions = torch.arange(tokens, device=self.game.device)
+
+        def logits(part: slice, copy: int) -> Tensor:
+            rows = torch.where(kept_there[part], 0, copy * tokens) + positions
+            return self.game.variants.logits(self.tables, rows + first[part, None])  # type: ignore[arg-type]
+
+        total = np.zeros(len(masks))
+        for copy in range(1, 1 + copies):
+            total += self.game.answer(len(masks), tokens, lambda part, c=copy: logits(part, c))
+        return total / copies
+
+    def _values_without(
+        self, sequences: NDArray[np.int64], masks: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        kept = np.ones((len(masks), self.ids.shape[1]), bool)
+        kept[:, 1:-1] = masks
+        counts = kept.sum(1)
+        values = np.empty(len(masks))
+        for count in np.unique(counts):
+            rows = np.flatnonzero(counts == count)
+            shorter = torch.from_numpy(self.ids[sequences[rows]][kept[rows]].reshape(-1, count))
+            there = shorter.to(self.game.device)
+            values[rows] = self.game.answer(
+                len(rows),
+                int(count),
+                lambda part, there=there: class_logits(self.game.model, there[part], None),
+            )
+        return values
+
+
+def mask_references(ids: NDArray[np.int64], mask_id: int) -> NDArray[np.int64]:
+    """Return mask tokens for every token but [CLS] and [SEP], (sequences, 1, tokens)."""
+    references = np.full((len(ids), 1, ids.shape[1]), mask_id, np.int64)
+    references[:, :, [0, -1]] = ids[:, None, [0, -1]]
+    return references
+
+
+def shuffled_references(
+    ids: NDArray[np.int64], copies: Sequence[Sequence[NDArray[np.int32]]]
+) -> NDArray[np.int64]:
+    """Return the tokens of shuffled copies at the positions of the sequence's own.
+
+    Parameters
+    ----------
+    ids
+        Token ids with [CLS] and [SEP], (sequences, tokens).
+    copies
+        For each sequence its shuffled copies' token ids without special tokens, of any number; a
+        copy of fewer tokens starts over.
+    """
+    references = np.repeat(ids[:, None], len(copies[0]), axis=1)
+    for row, tokens in enumerate(copies):
+        for copy, found in enumerate(tokens):
+            references[row, copy, 1:-1] = np.resize(found, ids.shape[1] - 2)
+    return references

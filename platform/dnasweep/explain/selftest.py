@@ -1,0 +1,84 @@
+"""A test of a model and its explainer before a job: class, sign and sum."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from dnasweep.errors import InputError
+from dnasweep.explain.attribution import Attribution
+from dnasweep.explain.settings import GRADIENT_ESTIMATORS
+from dnasweep.explain.values import class_value
+
+if TYPE_CHECKING:
+    from dnasweep.explain.engine import Explainer
+
+TOLERANCE = 1e-3
+"""Of the span of values seen, in fp32."""
+GRADIENT_GAP = 0.2
+"""Part of the span by which gradients along a path may miss it."""
+
+
+def check(explainer: Explainer, sequence: str) -> None:
+    """Raise `InputError` unless class, sign and sum hold on `sequence`."""
+    found = explainer.explain([sequence])[0]
+    scale = max(abs(found.full - found.empty), float(np.abs(found.phi).sum()), 1e-6)
+    loose = (
+        TOLERANCE if explainer.game.precision == "fp32" else 10 * explainer.config.precision_bound
+    )
+    plain = _plain_value(explainer, sequence)
+    if abs(plain - found.full) > loose * max(scale, abs(plain)):
+        raise _failed(
+            f"the value of class {explainer.target!r} is {plain:.6g} by the model's own forward "
+            f"pass and {found.full:.6g} by this one"
+        )
+    allowed = GRADIENT_GAP if explainer.config.estimator in GRADIENT_ESTIMATORS else loose
+    if found.gap > allowed * scale:
+        raise _failed(
+            f"the attributions sum to {found.phi.sum():.6g}, "
+            f"what the tokens change is {found.full - found.empty:.6g}"
+        )
+    sign, flipped = _explain_flipped(explainer, sequence)
+    if np.abs(sign * flipped.phi - found.phi).max() > loose * scale:
+        raise _failed("exchanging the classes in the model's last layer does not flip the values")
+
+
+def _plain_value(explainer: Explainer, sequence: str) -> float:
+    ids = explainer.tokenizer.encode([sequence]).ids
+    model = explainer.game.model
+    with torch.inference_mode():
+        logits = model(torch.from_numpy(ids[None].astype(np.int64)).to(model.device)).logits
+    index = {name: int(i) for name, i in (model.config.label2id or {}).items()}
+    return float(class_value(logits, index[explainer.target], explainer.config.value))
+
+
+def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribution]:
+    """Return the attribution by a model whose classes are in reverse order, and the sign to expect.
+
+    With two classes the same class's log odds and probability flip their sign; otherwise the class
+    that takes the target's place has the target's attribution.
+    """
+    from dnasweep.explain.engine import Explainer
+
+    model = copy.deepcopy(explainer.game.model)
+    last = model.classifier.out_proj
+    with torch.no_grad():
+        last.weight.copy_(last.weight.flip(0))
+        last.bias.copy_(last.bias.flip(0))
+    mirrors = len(explainer.names) == 2 and explainer.config.value != "logit"
+    names = explainer.names if mirrors else explainer.names[::-1]
+    target = names[explainer.names.index(explainer.target)]
+    config = replace(explainer.config, target=target, precision=explainer.game.precision)
+    other = Explainer(model, config, tokenizer=explainer.tokenizer, device=explainer.game.device)
+    return -1 if mirrors else 1, other.explain([sequence])[0]
+
+
+def _failed(reason: str) -> InputError:
+    return InputError(
+        f"the self-test of the model failed: {reason}",
+        remedy="Check the model's label names (id2label, label2id) and its weights.",
+    )

@@ -1,0 +1,72 @@
+"""What to explain and how: the settings of an attribution job, as JSON-able as they are checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Value = Literal["log_odds", "logit", "probability"]
+Reference = Literal["mask", "deletion", "shuffle"]
+Estimator = Literal[
+    "permutation",
+    "tree_permutation",
+    "partition",
+    "kernel",
+    "integrated_gradients",
+    "gradient_shap",
+]
+GRADIENT_ESTIMATORS = ("integrated_gradients", "gradient_shap")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainConfig:
+    """Attribution of a classifier's output to the tokens of a sequence."""
+
+    target: str | None = None
+    """Class explained, by its name in the model. Default: the second of two, the positive one."""
+    value: Value = "log_odds"
+    """Output explained: log odds of the class against all others (nats), its logit, or its
+    probability. Probabilities near 0 or 1 hide what the model saw; log odds do not."""
+    reference: Reference = "mask"
+    """What stands for a token left out: the mask token, nothing (the rest moves together), or
+    tokens of the sequence shuffled with its dinucleotides kept."""
+    estimator: Estimator = "permutation"
+    """Estimator of the Shapley (or, for partition, Owen) values."""
+    max_evals: int | None = None
+    """Model evaluations a sequence. Default: the estimator's own; for partition all there are."""
+    standard_error: float | None = None
+    """Go on sampling until the mean standard error of the tokens is this small, in units of the
+    value; for estimators that sample. `max_evals` then is the most to spend."""
+    num_shuffles: int = 4
+    """Shuffled copies a sequence, for the reference `shuffle`."""
+    shap_batch_size: int = 5
+    """For partition with `max_evals`: evaluations between two choices of what to split next. The
+    values depend on it; 5 is what the shap library does with text."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto` is bf16 on GPUs that have it, if it keeps the values within `precision_bound`."""
+    precision_bound: float = 0.02
+    """Largest error of bf16, as a share of the span between full and empty sequence."""
+    seed: int = 0
+    """Of sampled masks and shuffled copies; the draws belong to the sequence, not to its batch."""
+
+    def __post_init__(self) -> None:
+        if self.max_evals is not None and self.max_evals < 4:
+            raise ValueError(f"max_evals is {self.max_evals}, use at least 4")
+        if self.standard_error is not None:
+            if self.standard_error <= 0:
+                raise ValueError(f"standard_error is {self.standard_error}, use more than 0")
+            if self.estimator not in ("permutation", "tree_permutation"):
+                raise ValueError(
+                    f"standard_error needs an estimator that samples on and on, {self.estimator} "
+                    "does not: use permutation or tree_permutation"
+                )
+        for name in ("num_shuffles", "shap_batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, use at least 1")
+        if self.precision_bound <= 0:
+            raise ValueError(f"precision_bound is {self.precision_bound}, use more than 0")
+        if self.estimator in GRADIENT_ESTIMATORS and self.reference == "deletion":
+            raise ValueError(
+                f"{self.estimator} moves along embeddings and cannot leave tokens out: use the "
+                "reference mask or shuffle"
+            )

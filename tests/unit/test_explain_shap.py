@@ -1,0 +1,80 @@
+"""Owen values against the shap library, on the same trained model and masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from dnasweep.explain.engine import Explainer
+from dnasweep.explain.settings import ExplainConfig
+
+from tests.explain_toys import Learnt, TokenMasker, learnt
+
+shap = pytest.importorskip("shap")
+FULL = 10**6
+
+
+def _by_shap(toy: Learnt, sequence: str, max_evals: int) -> tuple[np.ndarray, int]:
+    """Return shap's values without those of the special tokens, and how many masks it asked for."""
+    asked = 0
+
+    def log_odds(ids: np.ndarray) -> np.ndarray:
+        nonlocal asked
+        asked += len(ids)
+        with torch.inference_mode():
+            logits = toy.model(torch.from_numpy(np.asarray(ids).astype(np.int64))).logits.double()
+        return (logits[:, 1] - logits[:, 0]).numpy()
+
+    explainer = shap.PartitionExplainer(log_odds, TokenMasker(toy.tokenizer))
+    ids = toy.tokenizer.encode([sequence]).ids
+    values = explainer(ids[None], max_evals=max_evals, batch_size=5, silent=True).values[0]
+    np.testing.assert_allclose(values[[0, -1]], 0, atol=1e-3 * np.abs(values).max())
+    return values[1:-1], asked
+
+
+@pytest.mark.parametrize("max_evals", [100, 500, FULL])
+@pytest.mark.parametrize("spec", ["kmer-3", "kmer-3-overlap", "bpe-64", "wordpiece-64", "char"])
+def test_agrees_with_shap(spec: str, max_evals: int) -> None:
+    toy = learnt(spec)
+    sequences = toy.sequences[:3]
+    config = ExplainConfig(
+        estimator="partition", max_evals=None if max_evals == FULL else max_evals
+    )
+    for sequence, found in zip(
+        sequences,
+        Explainer(toy.model, config, tokenizer=toy.tokenizer).explain(sequences),
+        strict=True,
+    ):
+        expected, asked = _by_shap(toy, sequence, max_evals)
+        np.testing.assert_allclose(found.phi, expected, atol=1e-4 * np.abs(expected).max())
+        assert found.num_evals < asked
+
+
+def test_a_budget_that_covers_everything_is_the_full_expansion() -> None:
+    toy = learnt("kmer-3")
+    whole, budget = (
+        Explainer(
+            toy.model,
+            ExplainConfig(estimator="partition", max_evals=max_evals),
+            tokenizer=toy.tokenizer,
+        ).explain(toy.sequences[:2])
+        for max_evals in (None, FULL)
+    )
+    for a, b in zip(whole, budget, strict=True):
+        np.testing.assert_allclose(a.phi, b.phi, atol=1e-6)
+        np.testing.assert_allclose(b.standard_error, 0)
+        assert a.num_evals == b.num_evals
+
+
+def test_the_error_of_a_budget_is_the_credit_it_did_not_split() -> None:
+    toy = learnt("kmer-3")
+    explain = {
+        evals: Explainer(
+            toy.model,
+            ExplainConfig(estimator="partition", max_evals=evals),
+            tokenizer=toy.tokenizer,
+        ).explain([toy.sequences[1]])[0]
+        for evals in (20, 100, 300)
+    }
+    sums = [explain[evals].standard_error.sum() for evals in (20, 100, 300)]
+    assert sums[0] > sums[1] > sums[2] > 0
