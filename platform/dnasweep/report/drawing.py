@@ -33,7 +33,18 @@ class Picture(NamedTuple):
 
 def picture(draw: Callable[[Axes], None], *, size: tuple[float, float]) -> Picture:
     """Draw on fresh axes once a theme; `size` in inches."""
+    return panels(lambda figure: draw(figure.add_subplot()), size=size)
+
+
+def panels(draw: Callable[[Figure], None], *, size: tuple[float, float]) -> Picture:
+    """Draw on a fresh figure once a theme; `size` in inches."""
     return Picture(*(_svg(draw, size, theme) for theme in ("light", "dark")))
+
+
+def png(draw: Callable[[Figure], None], *, size: tuple[float, float], dpi: int = 160) -> bytes:
+    """Return a figure of the light theme, on white, as a PNG file."""
+    # No version of the software in it, so that equal numbers are equal bytes.
+    return _bytes(draw, size, "light", dpi=dpi, facecolor="white", metadata={"Software": None})
 
 
 def two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -> None:
@@ -58,7 +69,14 @@ def two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -
         legend.set_alignment("left")
 
 
-def _svg(draw: Callable[[Axes], None], size: tuple[float, float], theme: str) -> str:
+def _svg(draw: Callable[[Figure], None], size: tuple[float, float], theme: str) -> str:
+    data = _bytes(draw, size, theme, format="svg", transparent=True, metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(data).decode()
+
+
+def _bytes(
+    draw: Callable[[Figure], None], size: tuple[float, float], theme: str, **save: Any
+) -> bytes:
     ink, faint = INK[theme], FAINT[theme]
     settings: dict[Any, Any] = {
         "svg.hashsalt": "dnasweep",
@@ -86,7 +104,7 @@ def _svg(draw: Callable[[Axes], None], size: tuple[float, float], theme: str) ->
     with matplotlib.rc_context(settings):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        draw(figure.add_subplot())
+        draw(figure)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+        figure.savefig(buffer, **save)
+    return buffer.getvalue()

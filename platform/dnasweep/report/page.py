@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
-from markupsafe import Markup, escape
 
 from dnasweep.report import figures
 from dnasweep.report.comparison import CellResult, Comparison
 from dnasweep.report.findings import ALPHA, metric_name
+from dnasweep.report.html import render, sortable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,16 +78,8 @@ _LABELS = {
 def render_page(page: PageInput) -> str:
     """Return the page as one HTML document."""
     comparison = page.comparison
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("dnasweep.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["unbroken"] = _unbroken
-    template = environment.get_template("page.html.j2")
-    return template.render(
+    return render(
+        "page.html.j2",
         page=page,
         comparison=comparison,
         metric=metric_name(comparison.metric),
@@ -211,38 +202,8 @@ def _by_species(comparison: Comparison) -> dict[str, Any] | None:
     return _table(wide.reindex(order).reset_index().rename_axis(columns=None))
 
 
-def _table(
-    table: pd.DataFrame | None,
-    *,
-    marks: list[str] | None = None,
-    numeric: Sequence[str] | None = None,
-) -> dict[str, Any] | None:
-    """Return a table as the template takes it: titles, and rows of (text, sort value)."""
-    if table is None or table.empty:
-        return None
-    titles = [_title(str(name)) for name in table.columns]
-    if numeric is None:
-        numeric = [n for n in table.columns if pd.api.types.is_numeric_dtype(table[n])]
-    rows = []
-    for values in table.itertuples(index=False, name=None):
-        pairs = zip(table.columns, values, strict=True)
-        rows.append([(_text(str(name), value), _sort_value(value)) for name, value in pairs])
-    return {
-        "titles": titles,
-        "numeric": [name in numeric for name in table.columns],
-        "rows": rows,
-        "marks": marks or [""] * len(rows),
-    }
-
-
-def _unbroken(sentence: str) -> Markup:
-    """Return a finding with its lead in bold and no line break within `p = 0.01` or `a ± b`."""
-    for sign in ("=", "<", "±"):
-        sentence = sentence.replace(f" {sign} ", f"\u00a0{sign}\u00a0")
-    lead, colon, rest = sentence.partition(": ")
-    if not colon or len(lead) > 60:
-        return escape(sentence)
-    return Markup("<strong>{}:</strong> {}").format(lead, rest)
+def _table(table: pd.DataFrame | None, **how: Any) -> dict[str, Any] | None:
+    return sortable(table, title=_title, text=_text, **how)
 
 
 def _title(name: str) -> str:
@@ -280,9 +241,3 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, int | np.integer):
         return f"{int(value):,}"
     return str(value)
-
-
-def _sort_value(value: object) -> str:
-    if isinstance(value, int | float | np.integer | np.floating) and not pd.isna(value):
-        return repr(float(value))
-    return "" if value is None or value is pd.NA or value != value else str(value)
