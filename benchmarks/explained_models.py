@@ -1,0 +1,120 @@
+"""Classifiers of simulated promoters, trained once and kept, for the benchmarks of explanations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig, TrainingConfig
+from dnasweep.genome.simulate import Simulation, simulate
+from dnasweep.language.corpus import Corpus
+from dnasweep.language.masking import make_masking
+from dnasweep.language.tokenizers import fit
+from dnasweep.model.architecture import build_classifier, build_masked_lm
+from dnasweep.model.checkpoint import export
+from dnasweep.model.metrics import classification_metrics
+from dnasweep.model.predict import predict_probabilities
+from dnasweep.model.tasks import Classification, MaskedLanguageModelling
+from dnasweep.model.training import train
+from dnasweep.storage import Storage
+from rich.console import Console
+
+WINDOW = 300
+SEED = 0
+
+
+class Trained(NamedTuple):
+    """A classifier and simulated sequences that it has not seen."""
+
+    directory: Path
+    table: pd.DataFrame
+    """Held-out sequences with labels."""
+    elements: pd.DataFrame
+    """Where the promoters' elements were planted."""
+
+
+def trained_classifier(
+    storage: str, preset: str, tokenizer: str, console: Console, *, per_species: int, epochs: int
+) -> Trained:
+    """Return a classifier pretrained and fine-tuned on simulated promoters of eight species.
+
+    Parameters
+    ----------
+    storage
+        Where it is kept; it is trained when it is not there.
+    preset, tokenizer
+        Size and tokenizer, by name.
+    console
+        For a line on how good it is.
+    per_species
+        Training sequences of each species.
+    epochs
+        Epochs of fine-tuning, and half as many of masked language modelling before it.
+    """
+    data = simulate(sequences_per_species=per_species + 60, window=WINDOW, seed=SEED)
+    # Orthologous rows stay together: the last families are held out.
+    held_out = data.families >= np.quantile(data.families, per_species / (per_species + 60))
+    key = f"{preset}-{tokenizer}-{per_species}-{epochs}"
+    directory = Storage(storage).obtain(
+        "benchmark-models",
+        key,
+        lambda folder: _train(folder, data, ~held_out, preset, tokenizer, epochs),
+    )
+    table = data.table[held_out].reset_index(drop=True)
+    probabilities = predict_probabilities(directory, None, table["sequence"].tolist())
+    metrics = classification_metrics(table["label"].to_numpy(), probabilities, 0.5)
+    console.print(
+        f"{preset} over {tokenizer}, {(~held_out).sum():,} simulated sequences of {WINDOW} bases, "
+        f"{epochs} epochs: held-out AUROC {metrics['auroc']:.3f}, MCC {metrics['mcc']:.3f}"
+    )
+    return Trained(directory, table, data.elements)
+
+
+def _train(
+    folder: Path,
+    data: Simulation,
+    training: np.ndarray,
+    preset: str,
+    spec: str,
+    epochs: int,
+) -> None:
+    table = data.table
+    sequences = table["sequence"].tolist()
+    tokenizer = fit(TokenizerConfig.parse(spec), table["sequence"][training].tolist())
+    corpus = Corpus.build(tokenizer, sequences)
+    config = ModelConfig.preset(preset)
+    num_tokens = int(corpus.num_tokens().max()) + 8
+    rows = np.flatnonzero(training)
+    fitted, watched = rows[: -len(rows) // 10], rows[-len(rows) // 10 :]
+
+    def budget(share: float) -> TrainingConfig:
+        bases = int(len(fitted) * WINDOW * epochs * share)
+        return TrainingConfig(bases=bases, batch_size=32, micro_batch_size=32, evaluations=epochs)
+
+    language = build_masked_lm(
+        config, tokenizer=tokenizer, num_tokens=num_tokens, dropout=0.0, seed=SEED
+    )
+    task = MaskedLanguageModelling(
+        corpus,
+        tokenizer,
+        make_masking(MaskingConfig(), tokenizer),
+        train_rows=fitted,
+        validation_rows=watched,
+        seed=SEED,
+    )
+    encoder = folder / "encoder"
+    export(train(task, language, budget(0.5)).model, tokenizer, encoder)
+    model = build_classifier(
+        config,
+        tokenizer=tokenizer,
+        num_tokens=num_tokens,
+        dropout=0.1,
+        seed=SEED,
+        encoder=encoder,
+        label_names=("background", "promoter"),
+    )
+    labels = table["label"].to_numpy()
+    classes = Classification(corpus, labels, train_rows=fitted, validation_rows=watched)
+    export(train(classes, model, budget(1.0)).model, tokenizer, folder)

@@ -1,0 +1,172 @@
+"""How close each estimator comes to the Shapley values at what cost; its winner is the default.
+
+python benchmarks/shap_fidelity.py
+
+A tiny classifier is trained on simulated promoters. The reference for each held-out promoter is
+the mean of 20,000 antithetic permutations (10,000 and their reversals) in log odds; it is kept in
+the storage, since it takes minutes a sequence. Each estimator is compared with it at several
+budgets: Pearson and Spearman correlation over tokens, whether it agrees on the largest token, and
+whether a token of a planted TATA box is among its three largest.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import tyro
+from dnasweep.explain.attribution import Attribution
+from dnasweep.explain.engine import Explainer
+from dnasweep.explain.settings import ExplainConfig
+from dnasweep.storage import Storage
+from explained_models import Trained, trained_classifier
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from scipy import stats
+
+BUDGETS: tuple[tuple[str, tuple[int | None, ...]], ...] = (
+    ("permutation", (100, 200, 300, 500, 1000, 2000)),
+    ("tree_permutation", (100, 200, 300, 500, 1000)),
+    ("partition", (100, 200, 500, 2000, None)),
+    ("kernel", (200, 500, 1000, 2000)),
+    ("integrated_gradients", (26, 50, 98)),
+    ("gradient_shap", (50, 194, 500)),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to measure."""
+
+    preset: str = "tiny"
+    """Model size."""
+    tokenizer: str = "kmer"
+    """Tokenizer; 6-mers that do not overlap make 50 tokens of 300 bases."""
+    sequences: int = 12
+    """Held-out promoters with a planted TATA box."""
+    permutations: int = 20_000
+    """Permutations of the reference, reversals counted."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Of the estimators that draw; their results are averaged."""
+    per_species: int = 300
+    """Simulated training sequences of each species."""
+    epochs: int = 4
+    """Epochs of fine-tuning."""
+    storage: str = "runs"
+    """Where the model and the reference are kept."""
+    out: str | None = None
+    """CSV to write the table to."""
+
+
+def chosen(trained: Trained, number: int) -> pd.DataFrame:
+    """Return held-out promoters with a TATA box that the model calls most surely."""
+    boxes = trained.elements[trained.elements["element"].str.contains("TATA")]
+    table = trained.table.merge(boxes[["id", "start", "end"]], on="id", suffixes=("", "_box"))
+    table = table.drop_duplicates("id")
+    full = [one.full for one in Explainer(trained.directory).explain(table["sequence"].tolist())]
+    return table.assign(full=full).nlargest(number, "full").reset_index(drop=True)
+
+
+def reference(options: Options, trained: Trained, sequences: list[str]) -> list[np.ndarray]:
+    """Return the mean of very many permutations for each sequence, (tokens,)."""
+    config = ExplainConfig(precision="fp32", seed=10**6)
+    explainer = Explainer(trained.directory, config)
+    storage = Storage(options.storage)
+    found = []
+    for sequence in track(sequences, "reference"):
+        players = len(explainer.tokenizer.encode([sequence]).ids) - 2
+        evals = options.permutations * (players - 1) + 2
+        settings = {
+            "model": trained.directory.name,
+            "sequence": sequence,
+            "permutations": options.permutations,
+        }
+
+        def build(folder: Path, sequence: str = sequence, evals: int = evals) -> None:
+            whole = ExplainConfig(precision="fp32", seed=10**6, max_evals=evals)
+            (one,) = Explainer(trained.directory, whole).explain([sequence])
+            frame = pd.DataFrame({"phi": one.phi, "standard_error": one.standard_error})
+            frame.to_parquet(folder / "reference.parquet")
+
+        from dnasweep.config import content_key
+
+        folder = storage.obtain("benchmark-references", content_key(settings), build)
+        found.append(pd.read_parquet(folder / "reference.parquet")["phi"].to_numpy())
+    return found
+
+
+def compare(one: Attribution, truth: np.ndarray, box: tuple[int, int]) -> dict[str, float]:
+    """Return how an attribution agrees with the reference and with what was planted."""
+    top = np.argsort(one.phi)[::-1]
+    on_box = (one.starts < box[1]) & (one.ends > box[0])
+    return {
+        "evaluations": one.num_evals,
+        "Pearson": float(np.corrcoef(one.phi, truth)[0, 1]),
+        "Spearman": float(stats.spearmanr(one.phi, truth).statistic),
+        "top-1": float(top[0] == np.argmax(truth)),
+        "TATA in top 3": float(on_box[top[:3]].any()),
+    }
+
+
+def main(options: Options) -> None:
+    """Print the table."""
+    console = Console(width=120)
+    trained = trained_classifier(
+        options.storage,
+        options.preset,
+        options.tokenizer,
+        console,
+        per_species=options.per_species,
+        epochs=options.epochs,
+    )
+    rows = chosen(trained, options.sequences)
+    sequences = rows["sequence"].tolist()
+    truth = reference(options, trained, sequences)
+    results: list[dict[str, Any]] = []
+    for estimator, budgets in BUDGETS:
+        for budget in budgets:
+            draws = estimator not in ("partition", "integrated_gradients")
+            parts = []
+            start = time.perf_counter()
+            for seed in options.seeds if draws else (0,):
+                config = ExplainConfig(
+                    estimator=estimator,  # type: ignore[arg-type]
+                    max_evals=budget,
+                    precision="fp32",
+                    seed=seed,
+                )
+                found = Explainer(trained.directory, config).explain(sequences)
+                boxes = zip(rows["start_box"], rows["end_box"], strict=True)
+                parts += [compare(*each) for each in zip(found, truth, boxes, strict=True)]
+            seconds = (time.perf_counter() - start) / len(parts)
+            mean = pd.DataFrame(parts).mean().to_dict()
+            spread = pd.DataFrame(parts)["Pearson"].min()
+            results.append(
+                {"estimator": estimator, "budget": budget or "all"}
+                | mean
+                | {"least Pearson": spread, "ms/sequence": 1000 * seconds}
+            )
+    table = Table(*results[0], title=f"{len(sequences)} promoters, {len(truth[0])} tokens")
+    for row in results:
+        table.add_row(*(v if isinstance(v, str) else f"{v:.4g}" for v in row.values()))
+    console.print(table)
+    good = [r for r in results if r["Pearson"] >= 0.99]
+    if good:
+        best = min(good, key=lambda row: row["evaluations"])
+        console.print(
+            f"fewest evaluations at a mean Pearson of .99: {best['estimator']}, "
+            f"{best['evaluations']:.0f} ({best['Pearson']:.4f})"
+        )
+    if options.out:
+        pd.DataFrame(results).to_csv(options.out, index=False)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(max(1, torch.get_num_threads()))
+    main(tyro.cli(Options, description=__doc__))
