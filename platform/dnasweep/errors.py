@@ -7,7 +7,11 @@ leaves with exit code 2; anything else is a defect of the program and keeps its 
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+
+_FULL = ("no space left on device", "disk quota exceeded", "database or disk is full")
 
 
 class InputError(ValueError):
@@ -53,3 +57,26 @@ class InputError(ValueError):
 
 def _rebuild(reason: str, file: str | None, row: int | None, remedy: str | None) -> InputError:
     return InputError(reason, file=file, row=row, remedy=remedy)
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Return whether an error, or what it came from, says that a disk is full.
+
+    Libraries in Rust (safetensors, tokenizers) and SQLite say so in words alone.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if any(words in str(error).lower() for words in _FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def full_disk(place: str | os.PathLike[str] | None) -> InputError:
+    """Return what to tell a person whose disk is full."""
+    return InputError(
+        "no space left on the device",
+        file=None if place is None else os.fspath(place),
+        remedy="Free space and run the same command again: finished stages are kept.",
+    )

@@ -7,13 +7,15 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dnasweep.cluster.preparation import Prepared
 from dnasweep.cluster.tracking import CHECKPOINT_TAG, DatasetInput, Tracker, package_versions
 from dnasweep.config import canonical
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec
+
+if TYPE_CHECKING:
+    from dnasweep.cluster.preparation import Prepared
 
 NOTE_TAG = "mlflow.note.content"
 """What MLflow shows as the description of a run, in Markdown."""

@@ -1,0 +1,63 @@
+"""Read the attributions of a job again: every sequence once, every shard whole, every sum right.
+
+Exit code 0 says that all holds; 1 that something does not, with a table of what.
+
+    python jobs/verify_shap.py --attributions runs/attributions/KEY
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dnasweep.cluster.command import run_command
+from rich.console import Console
+from rich.table import Table
+
+SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """Options of the verification."""
+
+    attributions: str
+    """Folder or URI of the job, as shap_batch.py has named it: --storage/attributions/KEY."""
+    max_gap: float | None = None
+    """Efficiency may be missed by this much, in units of the value. Default: 0.001."""
+    max_relative_gap: float | None = None
+    """Or by this part of |full - empty|, if that is more. Default: 0.001, and 0.2 for estimators
+    that follow gradients."""
+
+
+def main(options: VerifyOptions, console: Console) -> int:
+    from dnasweep.cluster.verification import bounds_of, find_job, verify
+
+    shards = find_job(options.attributions)
+    bounds = bounds_of(shards.inputs, absolute=options.max_gap, relative=options.max_relative_gap)
+    with console.status("reading") as status:
+        verdict = verify(
+            shards,
+            bounds,
+            progress=lambda done: status.update(f"read {done:,} of {len(shards):,} shards"),
+        )
+    console.print(
+        f"[bold]read[/] {verdict.num_read:,} of {shards.num_rows:,} sequences, "
+        f"{verdict.num_tokens:,} tokens; efficiency missed by {verdict.max_gap:.2g} at most",
+        soft_wrap=True,
+    )
+    if not verdict.problems:
+        console.print("[bold green]all holds[/]")
+        return 0
+    table = Table("where", "what is wrong", box=None)
+    for problem in verdict.problems[:SHOWN]:
+        table.add_row(problem.place, problem.what)
+    console.print(table)
+    more = len(verdict.problems) - SHOWN
+    console.print(
+        f"[bold red]{len(verdict.problems):,} problems[/]" + f", {more:,} not shown" * (more > 0)
+    )
+    return 1
+
+
+if __name__ == "__main__":
+    run_command(main, VerifyOptions, doc=__doc__)

@@ -1,0 +1,208 @@
+"""An attribution job as it was asked for: options, the sequences and the model, all checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from dnasweep.cluster.shards import choose_shard_size, key_of
+from dnasweep.cluster.tracking import find_model_directory, resolve_uri
+from dnasweep.errors import InputError
+from dnasweep.explain.settings import Estimator, ExplainConfig, Reference, Value
+from dnasweep.genome.cropping import crop_table
+from dnasweep.genome.faults import Fault, refuse
+from dnasweep.genome.reading import Reading, read_located
+from dnasweep.storage import Storage
+
+if TYPE_CHECKING:
+    from dnasweep.explain.checks import Unfit
+
+KIND = "attributions"
+ENGINE_FORMAT = 1
+"""Part of every key; raised when the same settings are to give other attributions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttributionOptions:
+    """Options of an attribution job."""
+
+    model: str
+    """MLflow run id, registered model (models:/NAME@ALIAS), or directory."""
+    data: tuple[str, ...]
+    """Sequences: CSV, TSV, FASTA or k-mer TSV, gzip or not; labels are not needed."""
+    storage: str = "runs"
+    """Storage root: a folder, or a URI such as s3://bucket/folder."""
+    tracking_uri: str | None = None
+    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
+    address: str | None = None
+    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
+    species: str | None = None
+    """Species of all rows, where the files do not name it."""
+    crop: int | None = None
+    """Cut every sequence to this many central bases, as in training; shorter ones are bad rows."""
+    skip_bad_rows: bool = False
+    """Leave out rows that cannot be read or explained, and write them beside the output, instead
+    of ending."""
+    limit: int | None = None
+    """Explain the first sequences only, this many."""
+    target: str | None = None
+    """Class to explain, by its name in the model. Default: the second of two, the positive one."""
+    value: Value = "log_odds"
+    """What of the class is explained: its log odds (nats), its logit, or its probability."""
+    reference: Reference = "mask"
+    """What stands for a token left out: the mask token, nothing, or shuffled copies."""
+    estimator: Estimator = "permutation"
+    """How Shapley (partition: Owen) values are estimated."""
+    max_evals: int | None = None
+    """Model evaluations a sequence. Default: the estimator's own."""
+    standard_error: float | None = None
+    """Go on sampling until the mean standard error of a sequence's tokens is this small."""
+    seed: int = 0
+    """Of sampled masks and shuffled copies."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic: auto is bf16 on GPUs that have it, where it is exact enough."""
+    shard_size: int | None = None
+    """Sequences a shard: what is published, and lost by a kill, at once. Default: up to 256, by
+    the length of the list. A job that was begun keeps the size it was begun with."""
+    num_actors: int | None = None
+    """Actors at once. Default: one a GPU, and without GPUs one a CPU, each with one thread."""
+    gpus_per_actor: float | None = None
+    """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one where there are any."""
+    batch_rows: int | None = None
+    """Model inputs a forward pass. Default: found from the memory; changes no value."""
+    report: bool = True
+    """Write the report of what the model looks at."""
+    tss_index: int | None = None
+    """0-based index of the first transcribed base, for the report. Default: by the length."""
+    dry_run: bool = False
+    """Read and check everything, print the plan, and start nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A job that can be started."""
+
+    options: AttributionOptions
+    """What was asked for."""
+    storage: Storage
+    """Where it goes."""
+    uri: str
+    """MLflow store."""
+    rows: pa.Table
+    """The work list."""
+    settings: dict[str, Any]
+    """Everything beside the rows that makes the result, JSON-able; written into every table."""
+    rejects: list[Fault]
+    """Bad rows that were left out."""
+    shard_size: int
+    """Sequences a shard, for a job that was not begun before."""
+
+    @property
+    def key(self) -> str:
+        """The job's identity: the same request finds what it computed before."""
+        return key_of(KIND, self.settings, self.rows)
+
+
+def prepare_request(options: AttributionOptions) -> Request:
+    """Read the sequences, find the model and check them against each other.
+
+    Raises
+    ------
+    InputError
+        For anything that can be known to be wrong before the first sequence is explained.
+    """
+    from dnasweep.explain.checks import check_model, count_tokens, find_unfit
+    from dnasweep.explain.tables import SCHEMA_VERSION, work_list
+    from dnasweep.stages.models import keep_model, model_digest
+
+    config = _config(options)
+    storage = Storage(options.storage)
+    storage.check_writable()
+    uri = resolve_uri(options.tracking_uri, storage.root)
+    with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
+        directory = find_model_directory(options.model, uri=uri, destination=Path(scratch))
+        model = check_model(directory, target=options.target, reference=options.reference)
+        digest = model_digest(directory) if options.dry_run else keep_model(storage, directory)
+    reading = _read(options)
+    counts = count_tokens(reading.table["sequence"].tolist(), model.tokenizer)
+    table = reading.table
+    unfit = find_unfit(table, counts, model.capacity)
+    rejects = [*reading.faults, *_faults(unfit, reading, options)]
+    if unfit:
+        fit = ~np.isin(np.arange(len(table)), [one.position for one in unfit])
+        table, counts = table[fit].reset_index(drop=True), counts[fit]
+    settings = {
+        **dataclasses.asdict(dataclasses.replace(config, target=model.target)),
+        "model": digest,
+        "classes": model.names,
+        "tokenizer": model.tokenizer.config.name,
+        "schema": SCHEMA_VERSION,
+        "engine": ENGINE_FORMAT,
+    }
+    return Request(
+        options=options,
+        storage=storage,
+        uri=uri,
+        rows=work_list(table, counts),
+        settings=settings,
+        rejects=rejects,
+        shard_size=options.shard_size or choose_shard_size(len(table), options.num_actors),
+    )
+
+
+def _config(options: AttributionOptions) -> ExplainConfig:
+    try:
+        return ExplainConfig(
+            target=options.target,
+            value=options.value,
+            reference=options.reference,
+            estimator=options.estimator,
+            max_evals=options.max_evals,
+            standard_error=options.standard_error,
+            precision=options.precision,
+            seed=options.seed,
+        )
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _read(options: AttributionOptions) -> Reading:
+    if options.limit is not None and options.limit < 1:
+        raise InputError(f"limit is {options.limit}", remedy="Use at least 1, or leave it out.")
+    table, places, faults = read_located(
+        options.data,
+        species=options.species,
+        require_labels=False,
+        skip_bad_rows=options.skip_bad_rows,
+        shortest=options.crop or 1,
+    )
+    if options.crop is not None:
+        table = crop_table(table, options.crop)
+    return Reading(table[: options.limit], places[: options.limit], faults)
+
+
+def _faults(unfit: Sequence[Unfit], reading: Reading, options: AttributionOptions) -> list[Fault]:
+    """Return where the sequences that cannot be explained stand, if they may be left out."""
+    rows = reading.places.iloc[[one.position for one in unfit]]
+    faults = [
+        Fault(file, row, one.reason, reading.table["sequence"].iloc[one.position], one.remedy)
+        for one, file, row in zip(unfit, rows["file"], rows["row"], strict=True)
+    ]
+    if faults and not options.skip_bad_rows:
+        raise refuse(faults)
+    if faults and len(faults) == len(reading.table):
+        raise InputError(
+            f"no sequence is left to explain; the first of {len(faults):,}: {faults[0].reason}",
+            file=faults[0].file,
+            row=faults[0].row,
+        )
+    return faults

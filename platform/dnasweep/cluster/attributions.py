@@ -1,0 +1,192 @@
+"""An attribution job from its request to its report.
+
+The order is always the same: sequences and model are read and checked, the missing shards are
+computed, the job is closed, the report is written. Every step looks first for what is there, so the
+same command again goes on where it was stopped and, when all is there, only reads.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from dnasweep.cluster.attribution_records import recorded
+from dnasweep.cluster.attribution_request import (
+    KIND,
+    AttributionOptions,
+    Request,
+    prepare_request,
+)
+from dnasweep.cluster.shard_progress import duration
+from dnasweep.cluster.shard_run import Means, run_shards
+from dnasweep.cluster.shard_worker import Order
+from dnasweep.cluster.shards import Shards
+from dnasweep.errors import InputError
+from dnasweep.genome.faults import write_rejects
+from dnasweep.stages import models
+
+WORKER = "dnasweep.explain.worker:AttributionWorker"
+REJECTS = "rejects.tsv"
+MOST_REPORTED = 20_000
+"""Sequences the report is made of at most; of a longer list whole shards, evenly spread."""
+
+
+def run_attributions(options: AttributionOptions, console: Console) -> Shards | None:
+    """Run an attribution job and return its shards; None after a dry run.
+
+    Raises
+    ------
+    InputError
+        For anything the user can mend, before the first sequence wherever it can be known by then.
+    """
+    with console.status("reading the sequences and the model"):
+        request = prepare_request(options)
+    _announce(request, console)
+    if options.dry_run:
+        return None
+    storage = request.storage
+    if request.rejects:
+        path = storage.folder(KIND, request.key) / REJECTS
+        write_rejects(request.rejects, path)
+        console.print(f"[yellow]{len(request.rejects):,} rows left out: see {path}[/]")
+    shards = Shards.begin(
+        storage,
+        kind=KIND,
+        inputs=request.settings,
+        rows=request.rows,
+        shard_size=request.shard_size,
+    )
+    order = Order(
+        storage=storage.root,
+        kind=KIND,
+        key=shards.key,
+        worker=WORKER,
+        arguments={
+            "storage": storage.root,
+            "kind": models.KIND,
+            "key": request.settings["model"],
+            "settings": request.settings,
+            "batch_rows": options.batch_rows,
+        },
+    )
+    means = Means(
+        address=options.address,
+        num_actors=options.num_actors,
+        gpus_per_actor=options.gpus_per_actor,
+    )
+    with recorded(request, shards, console) as records:
+        run = run_shards(shards, order, means, console, title="explaining", unit="sequences")
+        records.throughput(*run)
+        facts = _close(shards)
+        files = _report(request, shards, console) if options.report else []
+        records.finish(facts, _note(request, shards, facts), files)
+    _say_where(request, shards, facts, files, console)
+    return shards
+
+
+def _announce(request: Request, console: Console) -> None:
+    settings, rows, options = request.settings, request.rows, request.options
+    tokens = f"tokenizer {settings['tokenizer']}, classes {', '.join(settings['classes'])}"
+    console.print(
+        f"[bold]sequences[/] {len(rows):,}\n"
+        f"[bold]model[/] {escape(options.model)} ({settings['model']}): {tokens}\n"
+        f"[bold]explained[/] {settings['value'].replace('_', ' ')} of class "
+        f"{settings['target']!r}, estimator {settings['estimator']}, reference "
+        f"{settings['reference']}, "
+        f"{settings['max_evals'] or 'the usual'} evaluations a sequence",
+        soft_wrap=True,
+    )
+    if not options.dry_run:
+        return
+    try:
+        shards = Shards.open(request.storage, KIND, request.key)
+        number, done = len(shards), len(shards) - len(shards.missing())
+        size = shards.shard_size
+    except InputError:
+        size, done = request.shard_size, 0
+        number = -(-len(rows) // size)
+    console.print(
+        f"[bold]plan[/] {number:,} shards of {size} sequences ({done:,} there)\n"
+        f"[bold]place[/] {request.storage.root}/{KIND}/{request.key}\n"
+        "Nothing was started: leave --dry-run out to run it.",
+        soft_wrap=True,
+    )
+
+
+def _close(shards: Shards) -> dict[str, Any]:
+    """Sum up the shards, close the job once, and return the sums."""
+    if (manifest := shards.finished()) is not None:
+        return dict(manifest["facts"])
+    total: dict[str, float] = {}
+    for _, manifest in shards.manifests():
+        for name, value in manifest["facts"].items():
+            there = total.get(name, 0)
+            total[name] = max(there, value) if name.startswith("max_") else there + value
+    number = total["num_rows"]
+    known = total.pop("num_standard_errors")
+    errors, gaps = total.pop("sum_standard_error"), total.pop("sum_gap")
+    facts = {
+        "num_sequences": total.pop("num_rows"),
+        "actor_seconds": round(total.pop("seconds"), 3),
+        "mean_gap": gaps / number,
+        "mean_span": total.pop("sum_span") / number,
+        **({"mean_standard_error": errors / known} if known else {}),
+        **total,
+    }
+    shards.finish(facts)
+    return facts
+
+
+def _report(request: Request, shards: Shards, console: Console) -> list[Path]:
+    """Write the report unless it is there, and return its files."""
+    index, settings = request.options.tss_index, request.settings
+
+    def write(folder: Path) -> None:
+        from dnasweep.explain.tables import read_attributions
+        from dnasweep.report.attribution_page import write_report
+        from dnasweep.report.attribution_summary import ReportConfig
+
+        attributions = read_attributions(shards.fetch(MOST_REPORTED), most_sequences=MOST_REPORTED)
+        positive = settings["classes"].index(settings["target"])
+        write_report(
+            folder,
+            attributions,
+            tss_index=index,
+            settings=attributions.settings,
+            config=ReportConfig(positive_label=positive),
+        )
+
+    name = "report" if index is None else f"report-{index}"
+    with console.status("writing the report"):
+        folder = request.storage.obtain(f"{KIND}/{shards.key}", name, write, inputs=settings)
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+def _note(request: Request, shards: Shards, facts: dict[str, Any]) -> str:
+    return (
+        f"Attributions of {shards.num_rows:,} sequences to the class "
+        f"`{request.settings['target']}`, in `{shards.place}`: efficiency is missed by "
+        f"{facts['mean_gap']:.2g} on average and {facts['max_gap']:.2g} at most, the values span "
+        f"{facts['mean_span']:.3g}. The report is under *Artifacts*."
+    )
+
+
+def _say_where(
+    request: Request, shards: Shards, facts: dict[str, Any], files: list[Path], console: Console
+) -> None:
+    pages = [path for path in files if path.suffix == ".html"]
+    console.print(
+        f"[bold]attributions[/] {shards.place}\n"
+        f"  {shards.num_rows:,} sequences, {facts['num_tokens']:,.0f} tokens, "
+        f"{facts['num_evals']:,.0f} evaluations in {duration(facts['actor_seconds'])} of an actor\n"
+        f"  efficiency missed by {facts['max_gap']:.2g} at most, mean |full - empty| "
+        f"{facts['mean_span']:.3g}",
+        *(f"\n[bold]report[/] {path}" for path in pages),
+        f"\n[bold]verify[/] python jobs/verify_shap.py --attributions {shards.place}"
+        f"\n[bold]MLflow[/] mlflow ui --backend-store-uri {request.uri}",
+        soft_wrap=True,
+        sep="",
+    )

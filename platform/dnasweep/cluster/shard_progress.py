@@ -1,0 +1,146 @@
+"""Progress of a job of shards: rows done, rows a second and time left, also within a shard."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+DRAW_SECONDS = 1.0
+LINE_SECONDS = 60.0
+"""Between two lines where the output is a file and not a terminal."""
+
+
+class ShardProgress:
+    """What a job has done so far, drawn in a terminal or said in lines.
+
+    Parameters
+    ----------
+    title
+        What is done, such as `explaining`.
+    unit
+        What a row is, in the plural.
+    total, done
+        Rows of the job, and those of shards that were there before.
+    running
+        Returns the rows done of each shard that is being computed, and the seconds since the first
+        shard was begun.
+    clock
+        Seconds that go on.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        title: str,
+        *,
+        unit: str,
+        total: int,
+        done: int,
+        running: Callable[[], tuple[Mapping[int, int], float]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console, self._title, self._unit = console, title, unit
+        self._total, self._before, self._done = total, done, done
+        self._running, self._clock = running, clock
+        self._partial: dict[int, int] = {}
+        self._started: float | None = None
+        self._said = clock()
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            speed_estimate_period=300,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(title, total=total, completed=done, rate="starting actors")
+
+    @property
+    def rate(self) -> float:
+        """Rows a second since the first shard was begun; 0 before anything is known."""
+        return (self._rows() - self._before) / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the first shard was begun."""
+        return 0.0 if self._started is None else self._clock() - self._started
+
+    @property
+    def done(self) -> int:
+        """Rows of published shards."""
+        return self._done
+
+    def finish(self, shard: int, num_rows: int) -> None:
+        """Count a published shard."""
+        self._partial.pop(shard, None)
+        self._done += num_rows
+        self.look()
+
+    def look(self) -> None:
+        """See how far the running shards are, and draw or say it."""
+        # A ledger that is late costs a picture, never the job.
+        with contextlib.suppress(Exception):
+            running, seconds = self._running()
+            self._partial = dict(running)
+            if seconds:
+                self._started = self._clock() - seconds
+        rate = f"{self.rate:.3g} {self._unit}/s" if self.rate else "starting actors"
+        self._bar.update(self._task, completed=self._rows(), rate=rate)
+        if not self._console.is_terminal and self._clock() - self._said >= LINE_SECONDS:
+            self._said = self._clock()
+            self._console.print(f"  {self.line()}", highlight=False)
+
+    def line(self) -> str:
+        """Return the progress in words."""
+        text = f"{self._title}: {self._rows():,} of {self._total:,} {self._unit}"
+        if not self.rate:
+            return text
+        left = (self._total - self._rows()) / self.rate
+        return f"{text}, {self.rate:.3g} a second, {duration(left)} left"
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[ShardProgress]:
+        """Look once a second until the block ends."""
+        stop = threading.Event()
+
+        def watch() -> None:
+            while not stop.wait(DRAW_SECONDS):
+                self.look()
+
+        thread = threading.Thread(target=watch, daemon=True)
+        with self._bar:
+            thread.start()
+            try:
+                yield self
+            finally:
+                stop.set()
+                thread.join(timeout=5)
+
+    def _rows(self) -> int:
+        return min(self._total, self._done + sum(self._partial.values()))
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in words: `45 s`, `12 min`, `3 h 05 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,57 @@
+"""A model from anywhere as an artefact, so that every machine of a cluster finds it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from dnasweep.config import content_key
+from dnasweep.storage import Storage
+
+KIND = "models"
+_WEIGHTS, _TEXTS = ".safetensors", (".json", ".txt")
+# Who wrote the file, and from where it was read; results do not depend on them.
+_VOLATILE = ("transformers_version", "_name_or_path", "dtype", "torch_dtype")
+
+
+def model_digest(directory: Path) -> str:
+    """Return 16 hexadecimal digits that name what a model computes.
+
+    Weights, configuration, vocabulary and how DNA is cut count; formatting does not, so a model is
+    the same in its training folder and in a registry.
+    """
+    weights = []
+    for path in sorted(directory.glob(f"*{_WEIGHTS}")):
+        with path.open("rb") as file:
+            weights.append(hashlib.file_digest(file, "sha256").hexdigest())
+    config = {k: v for k, v in _json(directory / "config.json").items() if k not in _VOLATILE}
+    vocabulary = json.dumps(_json(directory / "tokenizer.json").get("model"), sort_keys=True)
+    return content_key(
+        weights,
+        config,
+        hashlib.sha256(vocabulary.encode()).hexdigest(),
+        _json(directory / "dnasweep_tokenizer.json"),
+    )
+
+
+def keep_model(storage: Storage, directory: Path) -> str:
+    """Copy a model directory into the storage, unless it is there, and return its key.
+
+    Only the safe formats are copied: weights as safetensors, JSON and text.
+    """
+    key = model_digest(directory)
+
+    def copy(folder: Path) -> None:
+        for path in sorted(directory.iterdir()):
+            if path.is_file() and path.suffix in (_WEIGHTS, *_TEXTS):
+                shutil.copyfile(path, folder / path.name)
+
+    storage.obtain(KIND, key, copy)
+    return key
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
