@@ -16,6 +16,7 @@ from tests.toys import MOTIF
 
 SPECS = ("kmer-3", "kmer-3-overlap", "bpe-64", "wordpiece-64", "char")
 CLASSES = ("background", "promoter")
+STEPS = 400
 
 
 class Learnt(NamedTuple):
@@ -72,7 +73,9 @@ def learnt(spec: str, *, window: int = 36, layers: int = 2) -> Learnt:
     for row, (first, last) in enumerate(zip(encoded.offsets, encoded.offsets[1:], strict=False)):
         ids[row, : last - first] = encoded.ids[first:last]
     model.train()
-    for _ in range(400):
+    for step in range(STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = 3e-3 * min(1.0, step / 30) * (1 - step / STEPS)
         rows = rng.integers(len(train), size=64)
         batch = ids[rows].copy()
         hidden = (rng.random(batch.shape) < rng.random((64, 1)) ** 3) & (batch > tokenizer.mask_id)

@@ -52,7 +52,7 @@ def test_the_motif_speaks_for_its_class_and_against_the_other(spec: str) -> None
         assert shares[-1] > 0.3
         assert _share_on_motif(toy, row, negative) == pytest.approx(-shares[-1])
         np.testing.assert_allclose(negative.phi, -positive.phi, atol=1e-9)
-    assert np.mean(shares) > 0.5
+    assert np.mean(shares) > 0.45
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
