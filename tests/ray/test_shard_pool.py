@@ -1,0 +1,131 @@
+"""The pool on a real cluster: retried, refused, never twice, and no CPU kept for nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import shard_toys
+from dnasweep.cluster.shard_pool import Pool, compute_shards, rehearse
+from dnasweep.cluster.shard_worker import MOST_STARTS, Order, make_ledger
+from dnasweep.cluster.shards import Shards
+from dnasweep.errors import InputError
+from dnasweep.storage import Storage
+
+NUM, SIZE = 40, 8
+
+
+@pytest.fixture(scope="module", autouse=True)
+def importable() -> Iterator[None]:
+    """Workers import the toys by name, as they import any class that computes shards."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(Path(shard_toys.__file__).parent)
+    yield
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before
+
+
+@pytest.fixture
+def job(importable: None, ray_cluster: None, tmp_path: Path) -> Shards:
+    (tmp_path / "marks").mkdir()
+    return Shards.begin(
+        Storage(tmp_path / "runs"),
+        kind="squares",
+        inputs={},
+        rows=shard_toys.numbers(NUM),
+        shard_size=SIZE,
+    )
+
+
+def order(job: Shards, **arguments: object) -> Order:
+    marks = str(job.storage.local.parent / "marks")
+    return Order(
+        storage=job.storage.root,
+        kind=job.kind,
+        key=job.key,
+        worker="shard_toys:Squares",
+        arguments={"marks": marks, **arguments},
+    )
+
+
+def starts(job: Shards) -> list[int]:
+    """First number of every shard that was begun, as often as it was."""
+    marks = (job.storage.local.parent / "marks").glob("*-*")
+    return sorted(int(path.name.split("-")[0]) for path in marks)
+
+
+def squares(job: Shards) -> list[int]:
+    import pyarrow.parquet as pq
+
+    found = []
+    for number, _ in job.manifests():
+        with job.storage.open(job.part_kind, f"{number:05d}", "squares.parquet") as file:
+            found += pq.read_table(file)["square"].to_pylist()
+    return found
+
+
+def test_every_shard_once_with_actors_on_every_cpu(job: Shards) -> None:
+    # Two actors hold both CPUs: a task that read the list would wait for ever.
+    ledger = make_ledger()
+    done = list(compute_shards(order(job), Pool(2, 0.0), job.missing(), ledger=ledger))
+    assert sorted(one.shard for one in done) == [0, 1, 2, 3, 4]
+    assert all(one.computed and one.num_rows == SIZE for one in done)
+    assert starts(job) == [0, 8, 16, 24, 32]
+    assert squares(job) == [n * n for n in range(NUM)]
+    threads = {manifest["facts"]["num_threads"] for _, manifest in job.manifests()}
+    assert threads == {1}, "an actor a core, a thread an actor"
+    again = list(compute_shards(order(job), Pool(2, 0.0), [0, 3], ledger=ledger))
+    assert not any(one.computed for one in again), "published by another driver meanwhile"
+    assert len(starts(job)) == 5
+
+
+def test_a_killed_actor_is_replaced_and_its_shard_computed_again(job: Shards) -> None:
+    how = order(job, die=20, seconds=0.05)
+    list(compute_shards(how, Pool(2, 0.0), job.missing(), ledger=make_ledger()))
+    assert job.missing() == []
+    assert squares(job) == [n * n for n in range(NUM)]
+    assert starts(job) == [0, 8, 16, 16, 24, 32]
+
+
+def test_what_kills_its_process_again_and_again_ends_the_job(job: Shards) -> None:
+    how = order(job, die=20, dies=99)
+    with pytest.raises(InputError, match=r"rows 16 to 23 has died 4 times.*--batch-rows"):
+        list(compute_shards(how, Pool(1, 0.0), job.missing(), ledger=make_ledger()))
+    assert starts(job).count(16) == MOST_STARTS
+    assert 2 in job.missing()
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"refuse": 20}, r"row 20: the row is bad\. Mend it\."),
+        ({"fill": 20}, r"no space left.*run the same command again"),
+    ],
+)
+def test_what_a_person_can_mend_arrives_as_such(job: Shards, how: dict, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        list(compute_shards(order(job, **how), Pool(1, 0.0), job.missing(), ledger=make_ledger()))
+    # The one that was being computed meanwhile may be there or not.
+    assert set(job.missing()) - {3} == {2, 4}, "what was done before stays"
+    list(compute_shards(order(job), Pool(1, 0.0), job.missing(), ledger=make_ledger()))
+    assert squares(job) == [n * n for n in range(NUM)]
+
+
+def test_a_rehearsal_comes_before_the_pool(job: Shards) -> None:
+    rehearse(order(job), Pool(1, 0.0))
+    assert [path.name for path in (job.storage.local.parent / "marks").iterdir()] == ["rehearsed"]
+    with pytest.raises(Exception, match="NoSuchWorker"):
+        rehearse(
+            Order(
+                storage=job.storage.root,
+                kind=job.kind,
+                key=job.key,
+                worker="shard_toys:NoSuchWorker",
+                arguments={},
+            ),
+            Pool(1, 0.0),
+        )
