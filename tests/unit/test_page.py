@@ -3,51 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import html.parser
 import re
 
 import pandas as pd
 import pytest
 from dnasweep.report.comparison import Comparison, compare
 from dnasweep.report.page import PageInput, render_page
+from html_outline import outline
 from sweep_toys import baseline, cell, sweep
-
-
-class Outline(html.parser.HTMLParser):
-    """Collects links, tables and whether every element is closed."""
-
-    VOID = frozenset({"meta", "link", "img", "source", "br"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.links: list[str] = []
-        self.tables: dict[str, list[list[str]]] = {}
-        self._id = ""
-        self._cell = False
-
-    def handle_starttag(self, tag: str, attrs) -> None:
-        known = dict(attrs)
-        self.links += [known[n] for n in ("src", "srcset", "href", "action") if known.get(n)]
-        if tag == "table":
-            self._id = known["id"]
-            self.tables[self._id] = []
-        if tag == "tr":
-            self.tables[self._id].append([])
-        if tag in ("td", "th"):
-            self.tables[self._id][-1].append("")
-            self._cell = True
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-        if tag in ("td", "th"):
-            self._cell = False
-
-    def handle_data(self, data: str) -> None:
-        if self._cell:
-            self.tables[self._id][-1][-1] += data.strip()
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +40,6 @@ def page(compared: Comparison) -> str:
             keys={"dataset": "0123456789abcdef"},
         )
     )
-
-
-def outline(text: str) -> Outline:
-    parser = Outline()
-    parser.feed(text)
-    parser.close()
-    assert parser.open == []
-    return parser
 
 
 def test_no_request_leaves_the_page(page: str) -> None:

@@ -365,15 +365,15 @@ def test_bases_that_are_not_known_are_no_hits() -> None:
 def test_core_promoter_sites_follow_the_simulator() -> None:
     sites = {(site.element, site.window): site for site in core_promoter_sites()}
     assert ("initiator", "-2") in sites
-    assert ("gc box", "-92..-55") in sites
-    assert ("dpe", "27") in sites
-    assert not any(name == "tata box" for name, _ in sites)
+    assert ("GC box", "-92..-55") in sites
+    assert ("DPE", "27") in sites
+    assert not any(name == "TATA box" for name, _ in sites)
     planted = planted_tables("kmer-6", per_species=120)
     hits = account(per_base(planted.tables), core_promoter_sites(), FAST).hits
     promoters = hits[hits["label"] == 1].groupby(["element", "species"]).size()
     # About 55 % of 60 human promoters have an initiator, 40 % of the flies' a DPE.
     assert 20 <= promoters[("initiator", "human")] <= 45
-    assert promoters[("dpe", "fruit_fly")] > 3 * promoters.get(("dpe", "human"), 1)
+    assert promoters[("DPE", "fruit_fly")] > 3 * promoters.get(("DPE", "human"), 1)
 
 
 def test_naive_account_by_hand() -> None:

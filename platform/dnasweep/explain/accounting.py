@@ -27,6 +27,14 @@ from dnasweep.explain.enrichment import (
 from dnasweep.explain.evidence import Evidence, Integers, Site, gather, hit_table
 from dnasweep.explain.positions import ALL, BaseAttributions, groups
 
+COLUMNS = (
+    *("element", "definition", "window", "species", "label", "num_sequences"),
+    *("num_hits", "num_positive", "num_top", "mean_phi"),
+    *("place_phi", "difference", "p_difference", "odds_ratio", "p_enrichment"),
+    *("num_elsewhere", "word_difference", "word_odds_ratio", "p_word"),
+)
+"""Columns of the tests, before the adjusted p-values."""
+
 ADJUSTED = ("p_difference", "p_enrichment", "p_word")
 """P-values that have an adjusted one beside them, `<name>_adjusted`."""
 
@@ -62,9 +70,10 @@ class Accounting(NamedTuple):
     Against the same places in sequences without a hit: place_phi (mean there, spread over places as
     the hits are), difference, p_difference (two-sided), odds_ratio of being top (Mantel-Haenszel
     over species and place), p_enrichment (one-sided). Against the same words elsewhere:
-    num_elsewhere, word_difference, word_odds_ratio, p_word (one-sided). P-values are by permutation;
-    each has one adjusted over the species and labels of its site (Benjamini-Hochberg). nan where
-    there is nothing to compare."""
+    num_elsewhere, word_difference, word_odds_ratio, p_word (one-sided). P-values are by permutation.
+    Beside each stands one that is adjusted over single species and their labels
+    (Benjamini-Hochberg); of all species together it is the same. nan where there is nothing to
+    compare."""
 
 
 def account(
@@ -109,10 +118,10 @@ def _tests(evidence: Evidence, config: AccountingConfig) -> pd.DataFrame:
             | _against_places([places for places, _ in chosen])
             | _against_words([words for _, words in chosen])
         )
-    tests = pd.DataFrame(table)
+    tests = pd.DataFrame(table, columns=list(COLUMNS))
+    single = (tests["species"] != ALL).to_numpy()
     for name in ADJUSTED:
-        if name in tests:
-            tests[f"{name}_adjusted"] = _adjusted(tests[name].to_numpy(float))
+        tests[f"{name}_adjusted"] = _adjusted(tests[name].to_numpy(float), single)
     return tests
 
 
@@ -187,9 +196,9 @@ def _against_words(strata: list[WordStratum]) -> dict[str, Any]:
     }
 
 
-def _adjusted(p_values: np.ndarray) -> np.ndarray:
-    known = ~np.isnan(p_values)
-    out = np.full(len(p_values), np.nan)
-    if known.any():
-        out[known] = multipletests(p_values[known], method="fdr_bh")[1]
+def _adjusted(p_values: np.ndarray, single: np.ndarray) -> np.ndarray:
+    out = p_values.copy()
+    family = single & ~np.isnan(p_values)
+    if family.any():
+        out[family] = multipletests(p_values[family], method="fdr_bh")[1]
     return out

@@ -164,9 +164,8 @@ def from_consensus(consensus: str, *, mismatches: int = 0, either_strand: bool =
     A hit disagrees in at most `mismatches`.
     """
     allowed = allowed_bases(consensus).astype(float)
-    extent = "no mismatch" if not mismatches else f"at most {mismatches} mismatch"
     return Motif(
-        name=f"{consensus}, {extent}{'es' * (mismatches > 1)}",
+        name=f"{consensus}, ≤{mismatches} mismatch" if mismatches else consensus,
         scores=tuple(tuple(row) for row in allowed.tolist()),
         threshold=len(consensus) - mismatches - 0.5,
         either_strand=either_strand,

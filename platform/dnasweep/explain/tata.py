@@ -29,6 +29,15 @@ _TBP = (
 """Counts of A, C, G and T in 389 TATA boxes of Bucher 1990 (J. Mol. Biol. 212:563), the profile
 MA0108.3 of JASPAR 2024 (Rauluseviciute et al., Nucleic Acids Res. 52:D174)."""
 
+_WRITTEN = {
+    "initiator": "initiator",
+    "gc_box": "GC box",
+    "ccaat_box": "CCAAT box",
+    "dpe": "DPE",
+    "dre": "DRE",
+    "t_block": "T-block",
+}
+
 WORD = "TATA"
 """What a token has to hold to count as TATA in the naive account."""
 
@@ -67,7 +76,7 @@ def core_promoter_sites() -> list[Site]:
             places.setdefault(key, []).extend((element.first, element.last))
     return [
         Site(
-            element=name.replace("_", " "),
+            element=_WRITTEN[name],
             motif=from_consensus(
                 consensus, mismatches=int(len(consensus) >= 8), either_strand=either
             ),

@@ -20,8 +20,8 @@ from matplotlib.lines import Line2D
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#999999")
 DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-INK = {"light": "#1f2530", "dark": "#e4e7ee"}
-FAINT = {"light": "#d5d9e2", "dark": "#3c4352"}
+INK = {"light": "#1f2530", "dark": "#e4e7ee", "both": "#757b87"}
+FAINT = {"light": "#d5d9e2", "dark": "#3c4352", "both": "#757b87"}
 
 
 class Picture(NamedTuple):
@@ -39,6 +39,12 @@ def picture(draw: Callable[[Axes], None], *, size: tuple[float, float]) -> Pictu
 def panels(draw: Callable[[Figure], None], *, size: tuple[float, float]) -> Picture:
     """Draw on a fresh figure once a theme; `size` in inches."""
     return Picture(*(_svg(draw, size, theme) for theme in ("light", "dark")))
+
+
+def plain(draw: Callable[[Figure], None], *, size: tuple[float, float]) -> Picture:
+    """Draw once, in ink that can be read in both themes: for figures that take long or much room."""
+    uri = _svg(draw, size, "both")
+    return Picture(uri, uri)
 
 
 def png(draw: Callable[[Figure], None], *, size: tuple[float, float], dpi: int = 160) -> bytes:

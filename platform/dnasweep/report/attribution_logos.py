@@ -1,0 +1,110 @@
+"""Sequences drawn as letters as high as their attributions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dnasweep.explain.elements import best_hits
+from dnasweep.report.attribution_figures import Drawing
+from dnasweep.report.attribution_summary import Summary
+from dnasweep.report.drawing import COLOURS
+
+LETTERS = {"A": COLOURS[2], "C": COLOURS[0], "G": COLOURS[4], "T": COLOURS[1]}
+"""Colours of the bases."""
+
+ROW = 100
+"""Bases on a line."""
+
+
+def sequence_logo(summary: Summary, row: int) -> Drawing:
+    """One sequence of `summary.bases`, 100 bases a line, TATA boxes in place shaded.
+
+    Of a sequence longer than `logo_bases` a part is shown: two thirds before the transcription start
+    and one behind, or the middle where the start is not known.
+    """
+    bases = summary.bases
+    there = np.flatnonzero(~np.isnan(bases.values[row]))
+    first, last = int(there[0]), int(there[-1]) + 1
+    room = summary.config.logo_bases
+    if last - first > room:
+        wanted = -bases.first - room * 2 // 3 if bases.tss.known else (first + last - room) // 2
+        first = int(np.clip(wanted, first, last - room))
+        last = first + room
+    columns = np.arange(first, last)
+    values = np.nan_to_num(bases.values[row, columns])
+    heights = pd.DataFrame(
+        (bases.codes[row, columns, None] == np.arange(4)) * values[:, None],
+        columns=list(LETTERS),
+    )
+    positions = bases.positions[columns]
+    num_lines = -(-len(columns) // ROW)
+    box = _box(summary, row)
+    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
+    margin = 0.06 * (high - low) or 1.0
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(num_lines, 1, sharey=True, squeeze=False)
+        for line, axes in enumerate(grid[:, 0]):
+            part = slice(line * ROW, (line + 1) * ROW)
+            _line(axes, heights[part], positions[part], box, known=bases.tss.known)
+            axes.set_ylim(low - margin, high + margin)
+        grid[-1, 0].set_xlabel(
+            "bases from the transcription start (0 is base +1)"
+            if bases.tss.known
+            else "base from the first one (0)"
+        )
+        figure.supylabel(f"attribution ({summary.unit})", fontsize=10)
+
+    return Drawing(draw, (8.2, 0.5 + 1.05 * num_lines), once=True)
+
+
+def _line(
+    axes: Axes,
+    heights: pd.DataFrame,
+    positions: np.ndarray,
+    box: tuple[int, int] | None,
+    *,
+    known: bool,
+) -> None:
+    # Brings pyplot with it, which nothing else here needs.
+    import logomaker
+
+    ink = axes.xaxis.label.get_color()
+    if heights.to_numpy().any():
+        logomaker.Logo(
+            heights.set_index(positions),
+            ax=axes,
+            color_scheme=LETTERS,
+            font_name="DejaVu Sans",
+            flip_below=True,
+            show_spines=False,
+            baseline_width=0,
+        )
+    axes.axhline(0, color=ink, linewidth=0.6)
+    first = int(positions[0])
+    axes.set_xlim(first - 0.5, first + ROW - 0.5)
+    axes.grid(False)
+    axes.tick_params(labelsize=8)
+    step = 10
+    ticks = np.arange(-(-first // step) * step, positions[-1] + 1, step)
+    axes.set_xticks(ticks)
+    if box and box[0] <= positions[-1] and box[1] >= first:
+        axes.axvspan(box[0] - 0.5, box[1] - 0.5, color=COLOURS[4], alpha=0.25, linewidth=0)
+    if known and first <= 0 <= positions[-1]:
+        axes.axvline(-0.5, color=ink, linewidth=0.8, linestyle=":")
+
+
+def _box(summary: Summary, row: int) -> tuple[int, int] | None:
+    """Return the first position of the sequence's TATA box in place, and the one past its last."""
+    bases, site = summary.bases, summary.site
+    if not bases.tss.known:
+        return None
+    starts = np.arange(site.first, site.last + 1) - bases.first
+    starts = starts[(starts >= 0) & (starts <= bases.codes.shape[1] - site.motif.width)]
+    found = int(best_hits(site.motif, bases.codes[row : row + 1], starts).start[0])
+    if found < 0:
+        return None
+    return found + bases.first, found + bases.first + site.motif.width

@@ -1,0 +1,181 @@
+"""Everything a report of attributions shows, computed from the tables of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnasweep.explain.accounting import Accounting, AccountingConfig, account
+from dnasweep.explain.around import Samples, around_hits, samples
+from dnasweep.explain.evidence import Site, gather
+from dnasweep.explain.positions import AttributionTables, BaseAttributions, per_base, profile
+from dnasweep.explain.tata import (
+    HIT_PROBABILITY,
+    core_promoter_sites,
+    naive_tata,
+    tata_sites,
+)
+from dnasweep.explain.token_ranking import token_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportConfig:
+    """What the report shows and how it tests."""
+
+    accounting: AccountingConfig = field(default_factory=AccountingConfig)
+    """How hits are judged and tested."""
+    hit_probability: float = HIT_PROBABILITY
+    """Share of all words of its width that the TATA matrix takes for a box."""
+    positive_label: int = 1
+    """Label of the sequences that belong to the class explained."""
+    threshold: float = 0.5
+    """Probability from which a sequence counts as called."""
+    num_tokens: int = 15
+    """Tokens at each end of a ranking."""
+    least_count: int = 20
+    """Occurrences a token needs to be ranked by its mean."""
+    num_true_positives: int = 3
+    """True positives of highest probability that have a logo."""
+    logo_bases: int = 300
+    """Most bases a logo shows."""
+    core_elements: bool = True
+    """Whether to account for the other core-promoter elements as well."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The contents of a report."""
+
+    bases: BaseAttributions
+    """A value a base."""
+    profile: pd.DataFrame
+    """Means by position; see :func:`dnasweep.explain.positions.profile`."""
+    tokens: pd.DataFrame
+    """Every token; see :func:`dnasweep.explain.token_ranking.token_table`."""
+    sequences: pd.DataFrame
+    """The table of sequences."""
+    num_tokens: int
+    """Rows of the table of tokens."""
+    tata: Accounting | None
+    """The account of the TATA box; None where transcription starts are not known."""
+    core: Accounting | None
+    """The account of the other elements."""
+    naive: pd.DataFrame
+    """The naive account of TATA; see :func:`dnasweep.explain.tata.naive_tata`."""
+    site: Site
+    """The site that figures and findings speak of."""
+    around: pd.DataFrame | None
+    """Means around its hits, positive label."""
+    samples: Mapping[int, Samples]
+    """Its hits and what they are compared with, by label."""
+    examples: tuple[tuple[str, int], ...]
+    """Sequences with a logo: what they are, and their row in `bases`."""
+    label: int
+    """Label of the sequences that findings speak of: the positive one, or where no sequence has it
+    the highest there is."""
+    target: str
+    """Name of the class explained."""
+    classes: tuple[str, ...]
+    """Names of the classes by label; empty where they are not known."""
+    unit: str
+    """Unit of the attributions."""
+    config: ReportConfig
+    """What was asked for."""
+
+    @property
+    def who(self) -> str:
+        """The sequences that findings speak of, in words."""
+        if self.label == self.config.positive_label:
+            return f"{self.target} sequences"
+        return (
+            "sequences of unknown label" if self.label < 0 else f"sequences of label {self.label}"
+        )
+
+
+CORE_PERMUTATIONS = 1_999
+"""Most shuffles a test of the other elements: there are several, and none is the first question."""
+
+UNITS = {"log_odds": "log odds", "logit": "logit", "probability": "probability"}
+
+
+def summarise(
+    tables: AttributionTables,
+    *,
+    tss_index: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    config: ReportConfig | None = None,
+) -> Summary:
+    """Compute what a report shows.
+
+    Raises
+    ------
+    InputError
+        For tables that do not fit each other, or a start outside of every sequence.
+    """
+    config, settings = config or ReportConfig(), settings or {}
+    bases = per_base(tables, tss_index=tss_index)
+    sites = tata_sites(config.hit_probability)
+    labels = sorted(set(bases.sequences["label"].tolist()), reverse=True)
+    focus = config.positive_label if config.positive_label in labels else labels[0]
+    tata = core = around = None
+    chosen: dict[int, Samples] = {}
+    if bases.tss.known:
+        tata = account(bases, sites, config.accounting)
+        if config.core_elements:
+            fewer = min(config.accounting.permutations, CORE_PERMUTATIONS)
+            several = replace(config.accounting, permutations=fewer)
+            core = account(bases, core_promoter_sites(), several)
+        evidence = gather(bases, sites[0], top=config.accounting.top)
+        around = around_hits(bases, evidence, focus)
+        chosen = {label: samples(evidence, label) for label in labels}
+        if not around["num_hits"].any():
+            around = None
+    return Summary(
+        bases=bases,
+        profile=profile(bases),
+        tokens=token_table(tables),
+        sequences=tables.sequences,
+        num_tokens=len(tables.tokens),
+        tata=tata,
+        core=core,
+        naive=naive_tata(tables, tss_index=tss_index),
+        site=sites[0],
+        around=around,
+        samples=chosen,
+        examples=_examples(bases, config),
+        label=focus,
+        target=str(settings.get("target") or "positive class"),
+        classes=tuple(map(str, settings.get("classes") or ())),
+        unit=UNITS.get(str(settings.get("value", "log_odds")), str(settings.get("value"))),
+        config=config,
+    )
+
+
+def _examples(bases: BaseAttributions, config: ReportConfig) -> tuple[tuple[str, int], ...]:
+    """Choose sequences to look at: the surest true positives, and the surest mistakes.
+
+    Where a probability is not known, as of logits, those of highest value.
+    """
+    sequences = bases.sequences
+    probability = sequences["probability"].to_numpy(float)
+    label = sequences["label"].to_numpy()
+    known = np.isfinite(probability)
+    belongs, num = label == config.positive_label, config.num_true_positives
+    called = known & (probability >= config.threshold)
+    drawable = ~np.isnan(bases.values).all(axis=1)
+    found = []
+    for name, members, order, most in (
+        ("true positive", called & belongs, -probability, num),
+        ("false positive", called & ~belongs & (label >= 0), -probability, 1),
+        ("false negative", known & ~called & belongs, probability, 1),
+        ("highest probability, label unknown", known & (label < 0), -probability, num),
+        ("highest value", ~known & (belongs | (label < 0)), -sequences["full"].to_numpy(), num),
+    ):
+        rows = np.flatnonzero(members & drawable)
+        rows = rows[np.argsort(order[rows], kind="stable")][:most]
+        found += [(name, int(row)) for row in rows]
+    return tuple(found)
