@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +14,7 @@ from dnasweep.explain import positions
 from dnasweep.explain.attribution import Attribution
 from dnasweep.explain.positions import per_base, profile
 from dnasweep.explain.tss import tss_places
+from dnasweep.genome.bases import encode
 
 TEN = "ACGTACGTAC"
 
@@ -81,7 +85,7 @@ def test_order_of_rows_changes_no_value_and_nothing_is_changed() -> None:
 
 def test_tss_by_length_of_window() -> None:
     places = tss_places(np.array([70, 300, 401, 600, 601]))
-    assert places.at.tolist() == [34, 249, 200, 300, 300]
+    assert places.at.tolist() == [33, 249, 200, 300, 300]
     assert "249 of 300 bases" in places.statement
     mixed = tss_places(np.array([300, 123, 300]))
     assert mixed.at.tolist() == [249, -1, 249]
@@ -94,6 +98,32 @@ def test_tss_by_length_of_window() -> None:
         tss_places(np.array([500, 90]), tss_index=500)
     with pytest.raises(InputError, match="-1"):
         tss_places(np.array([500]), tss_index=-1)
+
+
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [
+        ("gue/prom_core_all/test.csv.gz", 70),
+        ("gue/prom_300_all/test.csv.gz", 300),
+        ("epdnew/fasta401/celegans.fa.gz", 401),
+        ("seed_genomic_lm/test_tata_genome.csv.gz", 601),
+    ],
+)
+def test_the_initiator_of_real_promoters_stands_at_the_start(
+    real_data: Path, name: str, length: int
+) -> None:
+    if name.endswith(".fa.gz"):
+        records = gzip.decompress((real_data / name).read_bytes()).decode().split(">")[1:]
+        sequences = ["".join(record.split("\n")[1:]).upper() for record in records]
+    else:
+        table = pd.read_csv(real_data / name)
+        label = "label" if "label" in table else "True_Label"
+        sequences = table.loc[table[label] == 1].filter(regex="^seq").iloc[:, 0].tolist()
+    codes = np.stack([encode(s) for s in sequences if len(s) == length])
+    pyrimidine_then_a = ((codes[:, :-1] == 1) | (codes[:, :-1] == 3)) & (codes[:, 1:] == 0)
+    share = pyrimidine_then_a.mean(axis=0)
+    assert share.argmax() + 1 == tss_places(np.array([length])).at[0]
+    assert share.max() > 2 * np.median(share)
 
 
 def test_windows_of_several_lengths_meet_at_the_start() -> None:

@@ -347,7 +347,7 @@ def test_a_species_is_accounted_for_alike_alone_and_among_others() -> None:
 def test_windows_too_short_for_all_places() -> None:
     tables = planted_tables("char", per_species=60, window=70, species=("human",)).tables
     result = account(per_base(tables), tata_sites()[:1], FAST)
-    assert result.tests["window"].unique().tolist() == ["-34..-24"]
+    assert result.tests["window"].unique().tolist() == ["-33..-24"]
     downstream = account(per_base(tables, tss_index=0), tata_sites()[:1], FAST)
     assert downstream.hits.empty
     assert downstream.tests.empty

@@ -90,7 +90,7 @@ def gather(bases: BaseAttributions, site: Site, *, top: float) -> Evidence:
     sums = window_sums(bases.values, width)
     starts = np.arange(site.first, site.last + 1) - bases.first
     starts = starts[(starts >= 0) & (starts < sums.shape[1])]
-    # A window of 70 bases begins at -34: a place that no sequence has is none.
+    # A window of 70 bases begins at -33: a place that no sequence has is none.
     starts = starts[~np.isnan(sums[:, starts]).all(axis=0)]
     kept = np.flatnonzero(~np.isnan(sums[:, starts]).any(axis=1) & bool(len(starts)))
     sums, codes = sums[kept], bases.codes[kept]

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
 
-TSS_INDEX = {70: 34, 300: 249, 401: 200, 600: 300, 601: 300}
+TSS_INDEX = {70: 33, 300: 249, 401: 200, 600: 300, 601: 300}
 """Bases of a window: index of its base +1, counted from 0.
 
-70 and 300 bases are -34..+35 and -249..+50 of EPDnew as DNABERT and GUE cut them, 401 and 601 the
--200..+200 and -300..+300 of EPDnew's own files, 600 the latter with its last base cut off."""
+401 and 601 bases are -200..+200 and -300..+300 of EPDnew, 600 the latter without its last base, 300
+bases -249..+50 as DeePromoter and DNABERT cut them. In all of these the A of the initiator, which
+stands at +1, has its peak at this index. The 70 bases of the core promoters of GUE are called
+-34..+35 but begin 216 bases into its windows of 300: their +1 is at index 33, not 34."""
 
 
 class TssPlaces(NamedTuple):

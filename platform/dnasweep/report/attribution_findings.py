@@ -190,9 +190,10 @@ def _position(summary: Summary) -> str:
         return ""
     means = mine["mean"].to_numpy()
     high, low = mine.iloc[int(means.argmax())], mine.iloc[int(means.argmin())]
-    origin = "the transcription start" if summary.bases.tss.known else "the first base"
+    known = summary.bases.tss.known
+    origin = "the transcription start" if known else "the first base"
     said = [
-        f"{signed(row['position'], 0)} ({signed(row['mean'], 4)} a base, standard error "
+        f"{signed(row['position'], 0) if known else row['position']} ({signed(row['mean'], 4)} a base, standard error "
         f"{row['standard_error']:.4f})"
         for row in (high, low)
     ]
