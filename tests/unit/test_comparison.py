@@ -188,6 +188,16 @@ def test_findings_name_the_winner_and_what_pretraining_brings(compared: Comparis
     assert "kmer-6 / human predicts" not in text
 
 
+def test_findings_do_not_speak_of_several_species_where_the_data_name_none() -> None:
+    cells = [
+        dataclasses.replace(c, species=() if c.species_set == "none" else ("not named",))
+        for c in sweep()
+    ]
+    text = " ".join(compare(cells, num_resamples=20).findings)
+    assert "Pretraining against no pretraining" in text
+    assert "several species" not in text
+
+
 def test_findings_call_no_winner_where_tokenizers_are_level() -> None:
     cells = [dataclasses.replace(c, validation={"validation/mcc": 0.5}) for c in sweep()]
     text = " ".join(compare(cells, num_resamples=20).findings)

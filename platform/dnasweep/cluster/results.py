@@ -16,12 +16,20 @@ MAIN_AXES = ("tokenizer", "species_set", "learning_rate", "seed")
 
 
 def cell_result(
-    storage: Storage, cell: Cell, spec: ClassifierSpec, *, tested: bool, error: str | None = None
+    storage: Storage,
+    cell: Cell,
+    spec: ClassifierSpec,
+    *,
+    species: tuple[str, ...],
+    tested: bool,
+    error: str | None = None,
 ) -> CellResult:
     """Return what a trial came to.
 
     Parameters
     ----------
+    species
+        Those the data set names.
     tested
         Whether to read its test scores; only chosen trials have them.
     error
@@ -41,6 +49,7 @@ def cell_result(
         "learning_rate": cell.learning_rate,
         "seed": cell.seed,
         "axes": axes,
+        "species": _pretrained_on(spec.encoder, species),
     }
     if outcome is None:
         if error is None:
@@ -60,6 +69,15 @@ def cell_result(
         history=[flat(e) for e in outcome.history],
         pretraining=_pretraining(storage, spec.encoder),
     )
+
+
+def _pretrained_on(encoder: EncoderSpec | None, species: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the species an encoder saw, (`not named`,) where the data set names none."""
+    seen: dict[str, None] = {}
+    while encoder is not None:
+        seen |= dict.fromkeys(encoder.species or species or ("not named",))
+        encoder = encoder.parent
+    return tuple(seen)
 
 
 def baseline_result(scored: Scored) -> BaselineResult:

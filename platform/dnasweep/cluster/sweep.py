@@ -131,6 +131,7 @@ def _results(sweep: Sweep, plan: Plan, tested: frozenset[str]) -> list[CellResul
             sweep.storage,
             cell,
             spec,
+            species=sweep.recipe.species,
             tested=spec.key in tested,
             error=sweep.errors.get(spec.key),
         )

@@ -142,10 +142,11 @@ def _pretraining(comparison: Comparison, breadths: dict[str, int]) -> list[str]:
     def none(name: str) -> bool:
         return breadths.get(name) == 0
 
+    name = "Pretraining on one species" if any(map(several, breadths)) else "Pretraining"
     return [
         _contest(comparison, "Pretraining on several species", several, "on one species", one),
         _contest(comparison, "Pretraining on several species", several, "no pretraining", none),
-        _contest(comparison, "Pretraining on one species", one, "no pretraining", none),
+        _contest(comparison, name, one, "no pretraining", none),
     ]
 
 
