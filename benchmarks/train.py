@@ -6,7 +6,8 @@ python benchmarks/train.py --presets tiny small  # both
 Masked language modelling on random DNA. Both sides train the same model from the same weights on
 the same pre-tokenised rows on the same device, in turns, and the medians are compared:
 
-equal batch   the same batch size in fp32; the Trainer with its own collator and dynamic padding
+equal batch   the same batch size in fp32, a step in our usual micro-batches; the Trainer with its
+              own collator and dynamic padding
 defaults      our batch size and precision against the Trainer's (batch 8, fp32)
 same loss     the Trainer fed our masked batches, optimizer and schedule must give our loss curve
 """

@@ -84,12 +84,15 @@ class Bench:
             seed=self.options.seed,
         )
 
-    def config(self, batch_size: int, steps: int) -> TrainingConfig:
-        """Return a training of `steps` steps."""
+    def config(
+        self, batch_size: int, steps: int, micro_batch_size: int | None = None
+    ) -> TrainingConfig:
+        """Return a training of `steps` steps, in micro-batches of our default size or of another."""
+        micro = TrainingConfig().micro_batch_size if micro_batch_size is None else micro_batch_size
         return TrainingConfig(
             bases=steps * batch_size * self.options.window,
             batch_size=batch_size,
-            micro_batch_size=batch_size,
+            micro_batch_size=min(micro, batch_size),
             evaluations=1,
             seed=self.options.seed,
         )
@@ -177,7 +180,8 @@ def loss_curves(bench: Bench) -> tuple[list[float], list[float]]:
     from torch.utils.data import IterableDataset
     from transformers import Trainer, TrainingArguments
 
-    config = bench.config(bench.options.batch_size, CURVE_STEPS)
+    whole = bench.options.batch_size
+    config = bench.config(whole, CURVE_STEPS, micro_batch_size=whole)
     ours: list[float] = []
     train(
         bench.task(),
