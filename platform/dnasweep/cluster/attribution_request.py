@@ -153,7 +153,9 @@ def prepare_request(options: AttributionOptions) -> Request:
         rows=work_list(table, counts),
         settings=settings,
         rejects=rejects,
-        shard_size=options.shard_size or choose_shard_size(len(table), options.num_actors),
+        shard_size=choose_shard_size(len(table), options.num_actors)
+        if options.shard_size is None
+        else options.shard_size,
     )
 
 
@@ -176,8 +178,10 @@ def _config(options: AttributionOptions) -> ExplainConfig:
 
 
 def _read(options: AttributionOptions) -> Reading:
-    if options.limit is not None and options.limit < 1:
-        raise InputError(f"limit is {options.limit}", remedy="Use at least 1, or leave it out.")
+    for name in ("limit", "shard_size"):
+        number = getattr(options, name)
+        if number is not None and number < 1:
+            raise InputError(f"{name} is {number}", remedy="Use at least 1, or leave it out.")
     table, places, faults = read_located(
         options.data,
         species=options.species,

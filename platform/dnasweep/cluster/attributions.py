@@ -89,14 +89,14 @@ def run_attributions(options: AttributionOptions, console: Console) -> Shards | 
 
 def _announce(request: Request, console: Console) -> None:
     settings, rows, options = request.settings, request.rows, request.options
+    budget = f", {settings['max_evals']:,} evaluations a sequence" if settings["max_evals"] else ""
     tokens = f"tokenizer {settings['tokenizer']}, classes {', '.join(settings['classes'])}"
     console.print(
         f"[bold]sequences[/] {len(rows):,}\n"
         f"[bold]model[/] {escape(options.model)} ({settings['model']}): {tokens}\n"
         f"[bold]explained[/] {settings['value'].replace('_', ' ')} of class "
         f"{settings['target']!r}, estimator {settings['estimator']}, reference "
-        f"{settings['reference']}, "
-        f"{settings['max_evals'] or 'the usual'} evaluations a sequence",
+        f"{settings['reference']}{budget}",
         soft_wrap=True,
     )
     if not options.dry_run:

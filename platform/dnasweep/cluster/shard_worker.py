@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,8 +56,21 @@ class Order:
     """`cpu` or `cuda`."""
 
     def shards(self) -> Shards:
-        """Open the job."""
-        return Shards.open(Storage(self.storage), self.kind, self.key)
+        """Open the job.
+
+        Raises
+        ------
+        InputError
+            On a machine that does not see the storage.
+        """
+        try:
+            return Shards.open(Storage(self.storage), self.kind, self.key)
+        except InputError as error:
+            raise InputError(
+                f"the machine {platform.node()} does not see the job",
+                file=error.file,
+                remedy="Give a --storage that every machine shares: a bucket or a shared folder.",
+            ) from error
 
     def make_worker(self) -> Worker:
         """Make the worker in this process."""

@@ -1,0 +1,43 @@
+"""A small classifier on disk and sequences for it, for the tests of attribution jobs."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import torch
+from dnasweep.model.architecture import build_classifier
+from dnasweep.model.checkpoint import export
+from toys import TINY, toy_language, toy_sequences
+
+NAMES = ("background", "promoter")
+MAX_TOKENS = 24
+"""Room for 22 tokens of 3 bases, and the two special ones."""
+
+
+def write_model(folder: Path) -> Path:
+    """Write a classifier over 3-mers that is not trained, with weights that make it sure."""
+    language = toy_language(8)
+    model = build_classifier(
+        TINY,
+        tokenizer=language.tokenizer,
+        num_tokens=MAX_TOKENS,
+        dropout=0.0,
+        seed=0,
+        label_names=NAMES,
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(4)
+    return export(model, language.tokenizer, folder)
+
+
+def write_sequences(path: Path, num: int, *, seed: int = 5) -> list[str]:
+    """Write a CSV of sequences of 51 to 60 bases with labels and species, and return them."""
+    sequences = toy_sequences(num, ragged=9, seed=seed)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["id", "sequence", "label", "species"])
+        for i, sequence in enumerate(sequences):
+            rows.writerow([f"p{i}", sequence, i % 2, ("human", "mouse")[i // 2 % 2]])
+    return sequences
