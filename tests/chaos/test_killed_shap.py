@@ -31,6 +31,11 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return write_model(folder / "model"), folder / "toy.csv"
 
 
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to whatever it starts in the background, tests included."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(storage: Path, inputs: tuple[Path, Path]) -> subprocess.Popen[str]:
     model, data = inputs
     # A database is made once and not by a process that is to be killed.
@@ -48,6 +53,7 @@ def start(storage: Path, inputs: tuple[Path, Path]) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=hear_ctrl_c,
     )
 
 

@@ -22,6 +22,11 @@ SMALL = (
 ).split()
 
 
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to whatever it starts in the background, tests included."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(storage: Path, table: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
@@ -36,6 +41,7 @@ def start(storage: Path, table: Path) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=hear_ctrl_c,
     )
 
 

@@ -66,41 +66,44 @@ def run_shards(
         if not missing:
             return Run(0, 0.0, 0)
         left = sum(map(shards.size, missing))
-        with contextlib.ExitStack() as stack:
-            with console.status("starting Ray"):
-                resources = stack.enter_context(session(means.address))
-            pool = allot_pool(
-                resources,
-                num_shards=len(missing),
-                num_actors=means.num_actors,
-                gpus_per_actor=means.gpus_per_actor,
-            )
-            console.print(
-                f"[dim]Ray: {resources}; {pool}, {len(missing):,} of {len(shards):,} shards of "
-                f"{shards.shard_size} to compute[/]"
-            )
-            with console.status("trying the first of the " + unit):
-                rehearse(order, pool)
-            ledger = make_ledger()
-            progress = ShardProgress(
-                console,
-                title,
-                unit=unit,
-                total=shards.num_rows,
-                done=shards.num_rows - left,
-                running=lambda: ray.get(ledger.read.remote(), timeout=2),
-            )
-            started, computed = time.monotonic(), 0
-            try:
+        begun, started, computed = False, time.monotonic(), 0
+        try:
+            with contextlib.ExitStack() as stack:
+                with console.status("starting Ray"):
+                    resources = stack.enter_context(session(means.address))
+                pool = allot_pool(
+                    resources,
+                    num_shards=len(missing),
+                    num_actors=means.num_actors,
+                    gpus_per_actor=means.gpus_per_actor,
+                )
+                console.print(
+                    f"[dim]Ray: {resources}; {pool}, {len(missing):,} of {len(shards):,} shards "
+                    f"of {shards.shard_size} to compute[/]"
+                )
+                with console.status("trying the first of the " + unit):
+                    rehearse(order, pool)
+                ledger = make_ledger()
+                progress = ShardProgress(
+                    console,
+                    title,
+                    unit=unit,
+                    total=shards.num_rows,
+                    done=shards.num_rows - left,
+                    running=lambda: ray.get(ledger.read.remote(), timeout=2),
+                )
+                begun, started = True, time.monotonic()
                 stream = compute_shards(order, pool, missing, ledger=ledger)
                 with progress.running(), contextlib.closing(stream):
                     for done in stream:
                         progress.finish(done.shard, done.num_rows)
                         computed += done.num_rows * done.computed
-            except BaseException as error:
+                seconds = progress.seconds or time.monotonic() - started
+        except BaseException as error:
+            # Only now that the actors are gone is it certain which shards are there.
+            if begun:
                 _say_how_far(console, shards, unit, error)
-                raise
-            seconds = progress.seconds or time.monotonic() - started
+            raise
         console.print(
             f"[bold]{title}[/] {computed:,} {unit} in {duration(seconds)}, "
             f"{computed / seconds:.3g} a second"
