@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from dnasweep.report.cells import CellResult, bare
 from dnasweep.report.comparison import Comparison
 from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Picture, picture, two_legends
-from dnasweep.report.findings import metric_name, number
+from dnasweep.report.wording import metric_name, number
 
 
 def heat_map(comparison: Comparison) -> Picture | None:

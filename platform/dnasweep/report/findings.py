@@ -15,29 +15,10 @@ import pandas as pd
 from dnasweep.errors import InputError
 from dnasweep.genome.species import pretraining_stages
 from dnasweep.report.cells import CellResult, cell_label
+from dnasweep.report.wording import ALPHA, metric_name, number, p_text
 
 if TYPE_CHECKING:
     from dnasweep.report.comparison import Comparison
-
-ALPHA = 0.05
-NAMES = {"mcc": "MCC", "auroc": "AUROC", "auprc": "AUPRC", "macro_f1": "macro F1"}
-
-
-def metric_name(metric: str) -> str:
-    """Return a metric as written in text."""
-    return NAMES.get(metric, metric.replace("_", " "))
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Return a number for text; a dash where there is none."""
-    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
-
-
-def p_text(p_value: float) -> str:
-    """Return `p = 0.012` or `p < 0.001`."""
-    if pd.isna(p_value):
-        return "no p-value"
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 
 def findings(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:

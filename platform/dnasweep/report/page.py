@@ -11,8 +11,8 @@ import pandas as pd
 
 from dnasweep.report import figures
 from dnasweep.report.comparison import CellResult, Comparison
-from dnasweep.report.findings import ALPHA, metric_name
 from dnasweep.report.html import render, sortable
+from dnasweep.report.wording import ALPHA, metric_name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dnasweep.report.comparison import Comparison
-from dnasweep.report.findings import metric_name, number
+from dnasweep.report.wording import metric_name, number
 
 
 def comparison_tables(comparison: Comparison, *, max_rows: int = 20) -> RenderableType:
