@@ -28,7 +28,8 @@ from dnasweep.cluster.preparation import prepare_data
 from dnasweep.cluster.request import prepare_sweep
 from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.plan import Plan
-from dnasweep.stages.recipe import Cell, ClassifierSpec
+from dnasweep.stages.recipe import Cell
+from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import Storage
 from rich.console import Console
 from rich.table import Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from dnasweep.config import TrainingConfig
+from dnasweep.config import TrainingConfig, TuningConfig
 from dnasweep.errors import InputError
 from dnasweep.stages.plan import cells_of, make_plan
 from dnasweep.stages.recipe import Cell, Recipe
@@ -96,3 +96,60 @@ def test_unknown_names_are_input_errors() -> None:
         recipe().expand(Cell(tokenizer="kmer-9"))
     with pytest.raises(InputError):
         recipe().expand(Cell(species_set="martians"))
+
+
+def test_pretraining_on_another_data_set_keeps_its_tokenizer_for_both() -> None:
+    other = recipe(pretraining_dataset="p", pretraining_species=("human",))
+    spec = other.expand(Cell(tokenizer="bpe-64", species_set="human"))
+    assert spec.encoder is not None
+    assert spec.tokenizer.dataset == "d"
+    assert spec.encoder.tokenizer.dataset == "p"
+    assert spec.encoder.held_out == "d"
+    assert spec.tokenizer.key == spec.encoder.tokenizer.key
+    assert spec.tokenizer.corpus_key != spec.encoder.tokenizer.corpus_key
+    corpora = make_plan(other, [Cell(tokenizer="bpe-64", species_set="human")]).corpora
+    assert {c.dataset for c in corpora} == {"d", "p"}
+
+
+@pytest.mark.parametrize(
+    "axis",
+    [
+        {"target": "human"},
+        {"trained_on": "rodents"},
+        {"shots": 10},
+        {"shots": 10, "resample": 1},
+        {"tuning": "probe"},
+        {"tuning": "lora-4"},
+        {"tuning": "lora-4-a4"},
+    ],
+)
+def test_every_axis_of_fine_tuning_makes_another_trial(axis: dict) -> None:
+    plain, changed = recipe().expand(Cell()), recipe().expand(Cell(**axis))
+    assert plain.key != changed.key
+    assert plain.encoder is not None
+    assert changed.encoder is not None
+    assert plain.encoder.key == changed.encoder.key
+
+
+def test_resamples_without_shots_are_one_trial() -> None:
+    assert recipe().expand(Cell(resample=3)).key == recipe().expand(Cell()).key
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("full", "full"),
+        ("probe", "probe"),
+        ("lora-8", "lora-8-a16"),
+        ("lora-8-a8@value+query", "lora-8-a8@query+value"),
+    ],
+)
+def test_tunings_have_one_name(spec: str, name: str) -> None:
+    assert TuningConfig.parse(spec).name == name
+    assert TuningConfig.parse(name) == TuningConfig.parse(spec)
+
+
+@pytest.mark.parametrize("spec", ["lora", "lora-0", "probe-3", "lora-8@", "half"])
+def test_tunings_that_mean_nothing_are_refused(spec: str) -> None:
+    with pytest.raises(InputError):
+        TuningConfig.parse(spec)

@@ -15,7 +15,7 @@ from dnasweep.report.terminal import comparison_tables
 from dnasweep.stages.dataset import REJECTS
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import published
-from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 
 
 def announce_data(console: Console, data: Prepared, *, every_finding: bool = False) -> None:

@@ -77,6 +77,10 @@ class TrainingOptions:
     """Masking scheme: random, span, or auto (spans for overlapping k-mers)."""
     mask_rate: float = 0.15
     """Fraction of tokens to predict."""
+    pretrain_data: tuple[str, ...] = ()
+    """Files to pretrain and to fit tokenizers on. Default: the training rows of the data."""
+    pretrain_on: Literal["positives", "all"] = "positives"
+    """Pretrain on the training rows of the positive class, or on all of them."""
     pretrain_epochs: float = 6.0
     """Pretraining budget, in passes over the training positives of all species; the same number of
     bases for every species set."""
@@ -100,6 +104,17 @@ class TrainingOptions:
     """Dropout of fine-tuning; pretraining has none."""
     evaluations: int = 5
     """Evaluations on validation during fine-tuning; the best one is kept."""
+    tuning: str = "full"
+    """Weights that fine-tuning moves: full (all), probe (the head), lora-RANK,
+    lora-RANK-aALPHA, lora-RANK-aALPHA@LAYER+LAYER."""
+    augment_reverse_complement: bool = False
+    """Show each training row on a strand drawn anew each epoch."""
+    average_reverse_complement: bool = False
+    """Call by the mean log odds of both strands."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """Weight classes in the training loss in inverse proportion to their rows."""
+    label_smoothing: float = 0.0
+    """Probability mass that training targets give to all classes alike."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,13 +18,20 @@ from dnasweep.cluster.records import Records
 from dnasweep.cluster.request import Sweep
 from dnasweep.cluster.search import Study, asha
 from dnasweep.cluster.session import Resources
-from dnasweep.cluster.shared import build_corpora, build_encoders, check_tokens, open_tests
+from dnasweep.cluster.shared import (
+    build_corpora,
+    build_encoders,
+    check_encoders,
+    check_tokens,
+    open_tests,
+)
 from dnasweep.errors import InputError
 from dnasweep.model.metrics import direction, full_name
 from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
 from dnasweep.stages.plan import Plan, make_plan
-from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import find_scores
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.storage import is_full_disk
 
 
@@ -110,7 +117,7 @@ class Phases:
         sweep = self._sweep
         missing = [
             spec
-            for spec in plan.tokenizers
+            for spec in plan.corpora
             if sweep.storage.find(spec.corpus_kind, spec.corpus_key) is None
         ]
         if missing:
@@ -120,7 +127,8 @@ class Phases:
                     display.advance(f"tokenizer {tokenizer_name(spec)}")
 
                 build_corpora(missing, order, done=done)
-        check_tokens(sweep.storage, plan.tokenizers, sweep.recipe.model.max_tokens)
+        check_tokens(sweep.storage, plan.corpora, sweep.recipe.model.max_tokens)
+        check_encoders(sweep.storage, plan.classifiers)
 
     def _build_encoders(self, plan: Plan) -> None:
         specs = [spec for spec in plan.encoders if self._absent(spec)]

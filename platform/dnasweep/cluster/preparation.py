@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,12 @@ import pandas as pd
 
 from dnasweep.cluster.options import DataOptions, TrainingOptions
 from dnasweep.config import (
+    ClassificationConfig,
     MaskingConfig,
     ModelConfig,
     OptimizerConfig,
     TrainingConfig,
+    TuningConfig,
 )
 from dnasweep.errors import InputError
 from dnasweep.genome.audit import Audit
@@ -94,7 +97,31 @@ def dataset_config(options: DataOptions) -> DatasetConfig:
     )
 
 
-def make_recipe(data: Prepared, options: TrainingOptions, *, target: str = "all") -> Recipe:
+def prepare_pretraining(
+    storage: Storage, options: DataOptions, files: tuple[str, ...]
+) -> Prepared | None:
+    """Read the data set to pretrain on, where it is another than the one to fine-tune on.
+
+    Everything but the files is as the options say for the data.
+    """
+    if not files:
+        return None
+    other = dataclasses.replace(
+        options, data=files, positives=(), negatives=(), generate_negatives="none"
+    )
+    with _naming(files):
+        key, folder = obtain_dataset(storage, dataset_config(other))
+        dataset = load_dataset(storage, key)
+    return Prepared(key, folder, dataset.table, dataset.audit, files)
+
+
+def make_recipe(
+    data: Prepared,
+    options: TrainingOptions,
+    *,
+    target: str = "all",
+    pretraining: Prepared | None = None,
+) -> Recipe:
     """Turn options into what every cell shares; budgets become bases."""
     members = () if target == "all" or not data.species else species_set(target)
     judged = rows_of(data.table, members)
@@ -105,9 +132,11 @@ def make_recipe(data: Prepared, options: TrainingOptions, *, target: str = "all"
             remedy="Give a --target that the data has, or another --split.",
         )
     widths = data.table["sequence"].str.len().to_numpy()
-    positives = rows_of(data.table, (), positives_only=True)
-    pretraining = TrainingConfig(
-        bases=max(1, round(options.pretrain_epochs * float(widths[positives.train].sum()))),
+    source = (pretraining or data).table
+    read = rows_of(source, (), positives_only=options.pretrain_on == "positives").train
+    bases = float(source["sequence"].iloc[read].str.len().sum())
+    masked = TrainingConfig(
+        bases=max(1, round(options.pretrain_epochs * bases)),
         batch_size=options.pretrain_batch_size,
         micro_batch_size=_micro(options.pretrain_batch_size, options.pretrain_batch_size // 2),
         evaluations=options.evaluations,
@@ -131,8 +160,18 @@ def make_recipe(data: Prepared, options: TrainingOptions, *, target: str = "all"
         target=target,
         model=ModelConfig.preset(options.preset, max_tokens=options.max_tokens),
         masking=MaskingConfig(scheme=options.masking, rate=options.mask_rate),
-        pretraining=pretraining,
+        pretraining=masked,
         finetuning=finetuning,
+        pretraining_dataset=pretraining.key if pretraining else None,
+        pretraining_species=pretraining.species if pretraining else (),
+        pretrain_on_positives=options.pretrain_on == "positives",
+        classification=ClassificationConfig(
+            augment_reverse_complement=options.augment_reverse_complement,
+            average_reverse_complement=options.average_reverse_complement,
+            class_weights=options.class_weights,
+            label_smoothing=options.label_smoothing,
+        ),
+        tuning=TuningConfig.parse(options.tuning),
     )
 
 

@@ -17,7 +17,7 @@ from dnasweep.report.comparison import CellResult, Comparison, select
 from dnasweep.report.page import PageInput, render_page
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import Plan
-from dnasweep.stages.recipe import ClassifierSpec
+from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.stages.tokens import tokenizer_report
 
 ALIAS = "best"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from dnasweep.cluster.tracking import CHECKPOINT_TAG, DatasetInput, Tracker, package_versions
 from dnasweep.config import canonical
 from dnasweep.stages.outcome import StageOutcome
-from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec
+from dnasweep.stages.recipe import Cell
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 
 if TYPE_CHECKING:
     from dnasweep.cluster.preparation import Prepared

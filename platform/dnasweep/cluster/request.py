@@ -10,7 +10,13 @@ from typing import Any
 from rich.console import Console
 
 from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.preparation import Prepared, check_species_sets, make_recipe, prepare_data
+from dnasweep.cluster.preparation import (
+    Prepared,
+    check_species_sets,
+    make_recipe,
+    prepare_data,
+    prepare_pretraining,
+)
 from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError
 from dnasweep.model.metrics import METRICS
@@ -35,6 +41,8 @@ class Sweep:
     """Where artefacts live."""
     data: Prepared
     """The data set."""
+    pretraining: Prepared | None
+    """The data set to pretrain on, where it is another one."""
     recipe: Recipe
     """What every cell shares."""
     plan: Plan
@@ -88,14 +96,15 @@ def prepare_sweep(name: str, axes: Axes, options: SweepOptions, console: Console
     storage.check_writable()
     with console.status("reading and auditing the data"):
         data = prepare_data(storage, options)
+        pretraining = prepare_pretraining(storage, options, options.pretrain_data)
     if not axes["species_set"]:
-        axes = axes | {"species_set": _species_sets(data)}
+        axes = axes | {"species_set": _species_sets(pretraining or data)}
     for axis, values in axes.items():
         if not values:
             raise InputError(f"axis {axis} has no values", remedy="Name at least one.")
-    check_species_sets(data, [str(value) for value in axes["species_set"]])
+    check_species_sets(pretraining or data, [str(value) for value in axes["species_set"]])
     recipe = dataclasses.replace(
-        make_recipe(data, options, target=options.target),
+        make_recipe(data, options, target=options.target, pretraining=pretraining),
         pretrain_per_seed=options.pretrain_per_seed,
     )
     plan = make_plan(recipe, cells_of(axes))
@@ -105,6 +114,7 @@ def prepare_sweep(name: str, axes: Axes, options: SweepOptions, console: Console
         axes=axes,
         storage=storage,
         data=data,
+        pretraining=pretraining,
         recipe=recipe,
         plan=plan,
         console=console,

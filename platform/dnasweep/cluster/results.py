@@ -8,8 +8,9 @@ from typing import Any
 
 from dnasweep.report.comparison import BaselineResult, CellResult, TestScores
 from dnasweep.stages.outcome import StageOutcome, find_outcome
-from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec
+from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import Scored, find_scores
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 from dnasweep.storage import Storage
 
 MAIN_AXES = ("tokenizer", "species_set", "learning_rate", "seed")

@@ -11,7 +11,7 @@ from dnasweep.cluster.order import Order
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import load_dataset
 from dnasweep.stages.outcome import StageOutcome
-from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
 from dnasweep.storage import Storage
 
@@ -61,6 +61,21 @@ def check_tokens(storage: Storage, specs: Sequence[TokenizerSpec], max_tokens: i
                 f"tokenizer {spec.config.name} makes {longest} tokens of the longest sequence "
                 f"({name}), the model has {max_tokens} positions",
                 remedy=f"Use --max-tokens {longest} or more, or a tokenizer with longer tokens.",
+            )
+
+
+def check_encoders(storage: Storage, specs: Sequence[ClassifierSpec]) -> None:
+    """Refuse to pretrain an encoder on shorter sequences than it is to read afterwards."""
+    for spec in specs:
+        if spec.encoder is None or spec.model.max_tokens is not None:
+            continue
+        needed = int(tokenizer_report(storage, spec.tokenizer)["longest"])
+        held = int(tokenizer_report(storage, spec.encoder.tokenizer)["longest"])
+        if needed > held:
+            raise InputError(
+                f"sequences to pretrain on have up to {held} tokens of "
+                f"{spec.tokenizer.config.name}, those to fine-tune on {needed}",
+                remedy=f"Use --max-tokens {needed} or more.",
             )
 
 

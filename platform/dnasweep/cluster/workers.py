@@ -24,7 +24,7 @@ from dnasweep.model.mesh import Mesh
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.encoder import pretrain
 from dnasweep.stages.outcome import Listener, StageOutcome
-from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 from dnasweep.storage import Storage
 
 Spec = EncoderSpec | ClassifierSpec

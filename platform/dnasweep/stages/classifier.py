@@ -11,7 +11,7 @@ from dnasweep.model.training import TrainingResult
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.encoder import pretrain
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
-from dnasweep.stages.recipe import ClassifierSpec
+from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.stages.training import Ready, train_stage
 from dnasweep.storage import Storage

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from dnasweep.stages.recipe import Cell, ClassifierSpec, EncoderSpec, Recipe, TokenizerSpec
+from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.storage import Storage
 
 
@@ -33,6 +34,15 @@ class Plan:
     def tokenizers(self) -> tuple[TokenizerSpec, ...]:
         """Tokenizers to fit."""
         return tuple({spec.tokenizer.key: spec.tokenizer for spec in self.classifiers}.values())
+
+    @property
+    def corpora(self) -> tuple[TokenizerSpec, ...]:
+        """Data sets to tokenise: those of trials, and those of encoders where they are others."""
+        read = [
+            *(spec.tokenizer for spec in self.classifiers),
+            *(spec.tokenizer for spec in self.encoders),
+        ]
+        return tuple({spec.corpus_key: spec for spec in read}.values())
 
     def missing(self, storage: Storage) -> Plan:
         """Return the cells that have no published trial yet."""

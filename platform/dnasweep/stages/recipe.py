@@ -1,127 +1,26 @@
 """A cell of a sweep and what it stands for: which tokenizer, which pretraining, which fine-tuning.
 
 A :class:`Recipe` holds everything that a sweep keeps fixed, a :class:`Cell` the values of its axes.
-Together they expand into the specifications of the stages, each of which names its artefact by the
-content of all that goes into it. Cells that share a tokenizer or an encoder therefore share its key
-and build it once.
+Together they expand into the specifications of the stages.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from dnasweep.config import (
+    ClassificationConfig,
     MaskingConfig,
     ModelConfig,
     OptimizerConfig,
     TokenizerConfig,
     TrainingConfig,
-    content_key,
-    trial_key,
+    TuningConfig,
 )
 from dnasweep.genome.species import pretraining_stages, species_set
-
-FORMAT = 1
-"""Raised when a stage's code changes what it makes from the same specification."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TokenizerSpec:
-    """A tokenizer fitted on the training rows of some species of a data set."""
-
-    kind: ClassVar[str] = "tokenizers"
-    corpus_kind: ClassVar[str] = "corpora"
-
-    dataset: str
-    """Key of the data set."""
-    species: tuple[str, ...]
-    """Species whose training rows it is fitted on; empty: every training row."""
-    config: TokenizerConfig
-    """How DNA is cut."""
-
-    @cached_property
-    def key(self) -> str:
-        """Key of the tokenizer. Enumerated vocabularies do not depend on the data."""
-        fitted = self.config.kind in ("bpe", "wordpiece")
-        source = (self.dataset, sorted(self.species)) if fitted else ()
-        return content_key("tokenizer", FORMAT, self.config, source)
-
-    @cached_property
-    def corpus_key(self) -> str:
-        """Key of the whole data set as tokens of this tokenizer."""
-        return content_key("corpus", FORMAT, self.dataset, self.key)
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncoderSpec:
-    """An encoder pretrained by masked language modelling on the positives of a species set."""
-
-    kind: ClassVar[str] = "encoders"
-
-    tokenizer: TokenizerSpec
-    """Its tokenizer."""
-    species: tuple[str, ...]
-    """Species whose training positives it reads; empty: every training positive."""
-    model: ModelConfig
-    """Its size."""
-    masking: MaskingConfig
-    """What is hidden."""
-    training: TrainingConfig
-    """How long and how."""
-    parent: EncoderSpec | None = None
-    """The encoder it goes on from; None: random initialisation."""
-
-    @cached_property
-    def key(self) -> str:
-        """Key of the encoder."""
-        return content_key(
-            "encoder",
-            FORMAT,
-            self.tokenizer.corpus_key,
-            sorted(self.species),
-            self.model,
-            self.masking,
-            self.training,
-            self.parent.key if self.parent else None,
-        )
-
-    @property
-    def lineage(self) -> tuple[EncoderSpec, ...]:
-        """This encoder after all it goes on from, the first one first."""
-        return (*(self.parent.lineage if self.parent else ()), self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassifierSpec:
-    """A classifier fine-tuned from an encoder, or from random weights."""
-
-    kind: ClassVar[str] = "trials"
-
-    tokenizer: TokenizerSpec
-    """Its tokenizer."""
-    encoder: EncoderSpec | None
-    """The encoder it starts from; None: random initialisation."""
-    target: tuple[str, ...]
-    """Species it is trained and judged on; empty: every row."""
-    model: ModelConfig
-    """Its size."""
-    training: TrainingConfig
-    """How long and how."""
-
-    @cached_property
-    def key(self) -> str:
-        """The trial key."""
-        return trial_key(
-            FORMAT,
-            self.tokenizer.corpus_key,
-            self.encoder.key if self.encoder else None,
-            sorted(self.target),
-            self.model,
-            self.training,
-        )
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +45,18 @@ class Cell:
     """Weight decay of fine-tuning."""
     dropout: float | None = None
     """Dropout of fine-tuning."""
+    target: str | None = None
+    """Species set that the classifier is judged on."""
+    trained_on: str | None = None
+    """Species set that it is fine-tuned on; None: the target."""
+    shots: int | None = None
+    """Training rows of each class."""
+    resample: int | None = None
+    """Which draw of so many shots."""
+    checkpoint: str | None = None
+    """Model from elsewhere to start from, in place of pretraining: a directory or a hub name."""
+    tuning: str | None = None
+    """Which weights move: full, probe, lora-RANK..."""
 
     @property
     def label(self) -> str:
@@ -178,22 +89,44 @@ class Recipe:
     """Pretraining; its budget of bases is the same for every species set."""
     finetuning: TrainingConfig = field(default_factory=TrainingConfig)
     """Fine-tuning; learning rate and seed come from the cell."""
+    pretraining_dataset: str | None = None
+    """Key of the data set to pretrain and to fit tokenizers on; None: the same one."""
+    pretraining_species: tuple[str, ...] = ()
+    """Species that the data set to pretrain on names, where it is another one."""
+    pretrain_on_positives: bool = True
+    """Whether pretraining reads the positives alone, or every training row."""
+    classification: ClassificationConfig = field(default_factory=ClassificationConfig)
+    """How fine-tuning shows rows."""
+    tuning: TuningConfig = field(default_factory=TuningConfig)
+    """Which weights fine-tuning moves."""
+    checkpoints: tuple[tuple[str, str], ...] = ()
+    """Models from elsewhere: the name in the cell, and its key."""
     pretrain_per_seed: bool = False
     """Whether each seed pretrains its own encoder, or all seeds start from one."""
 
     def members(self, name: str) -> tuple[str, ...]:
         """Species of a set that this data set has; empty stands for every row."""
-        if name == "all" or not self.species:
-            return ()
-        return tuple(s for s in species_set(name) if s in self.species)
+        return _among(name, self.species)
+
+    def _read(self, name: str) -> tuple[str, ...]:
+        """Species of a set that the data set to pretrain on has."""
+        other = self.pretraining_dataset is not None
+        return _among(name, self.pretraining_species if other else self.species)
 
     def expand(self, cell: Cell) -> ClassifierSpec:
         """Return what `cell` stands for, down to its tokenizer."""
         stages = pretraining_stages(cell.species_set)
-        fitted_on = self._union(stages) if stages else self.members(self.target)
+        target = self.members(cell.target or self.target)
+        trained_on = self.members(cell.trained_on) if cell.trained_on else None
+        read = self._union(stages) if stages else target if trained_on is None else trained_on
+        source = self.pretraining_dataset
         tokenizer = TokenizerSpec(
-            dataset=self.dataset, species=fitted_on, config=TokenizerConfig.parse(cell.tokenizer)
+            dataset=self.dataset,
+            species=read,
+            config=TokenizerConfig.parse(cell.tokenizer),
+            fitted_on=source,
         )
+        text = tokenizer if source is None else dataclasses.replace(tokenizer, dataset=source)
         model = self.model
         if cell.preset:
             model = ModelConfig.preset(cell.preset, max_tokens=self.model.max_tokens)
@@ -207,19 +140,27 @@ class Recipe:
                 self.pretraining, bases=max(1, self.pretraining.bases // len(stages)), seed=seed
             )
             encoder = EncoderSpec(
-                tokenizer=tokenizer,
-                species=self.members(name),
+                tokenizer=text,
+                species=self._read(name),
                 model=model,
                 masking=masking,
                 training=training,
+                positives_only=self.pretrain_on_positives,
+                held_out=self.dataset if source else None,
                 parent=encoder,
             )
         return ClassifierSpec(
             tokenizer=tokenizer,
             encoder=encoder,
-            target=self.members(self.target),
+            target=target,
             model=model,
             training=self._finetuning(cell),
+            trained_on=trained_on,
+            shots=cell.shots,
+            resample=cell.resample or 0,
+            checkpoint=dict(self.checkpoints)[cell.checkpoint] if cell.checkpoint else None,
+            tuning=TuningConfig.parse(cell.tuning) if cell.tuning else self.tuning,
+            classification=self.classification,
         )
 
     def _finetuning(self, cell: Cell) -> TrainingConfig:
@@ -235,7 +176,14 @@ class Recipe:
         )
 
     def _union(self, stages: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[str, ...]:
-        sets = [self.members(name) for name, _ in stages]
+        sets = [self._read(name) for name, _ in stages]
         if not all(sets):
             return ()
         return tuple(dict.fromkeys(s for members in sets for s in members))
+
+
+def _among(name: str, species: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the members of a species set that are among some; empty stands for every row."""
+    if name == "all" or not species:
+        return ()
+    return tuple(s for s in species_set(name) if s in species)

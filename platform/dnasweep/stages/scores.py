@@ -13,7 +13,7 @@ from dnasweep.config import content_key
 from dnasweep.genome.baseline import kmer_baseline
 from dnasweep.model.metrics import best_threshold, classification_metrics
 from dnasweep.stages.dataset import load_dataset, rows_of
-from dnasweep.stages.recipe import FORMAT, ClassifierSpec
+from dnasweep.stages.specs import FORMAT, ClassifierSpec
 from dnasweep.storage import Storage
 
 KIND = "tests"

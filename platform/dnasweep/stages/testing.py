@@ -11,8 +11,8 @@ from dnasweep.model.checkpoint import load_classifier
 from dnasweep.model.predict import predict_probabilities
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.outcome import CHECKPOINT
-from dnasweep.stages.recipe import ClassifierSpec
 from dnasweep.stages.scores import KIND, Scored, read_scores, score_key, write_scores
+from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import Storage
 
 

@@ -11,7 +11,7 @@ from dnasweep.errors import InputError
 from dnasweep.language.corpus import Corpus
 from dnasweep.language.tokenizers import DnaTokenizer, fit
 from dnasweep.stages.dataset import load_dataset, rows_of
-from dnasweep.stages.recipe import TokenizerSpec
+from dnasweep.stages.specs import TokenizerSpec
 from dnasweep.storage import Storage
 
 CORPUS = "corpus.safetensors"
@@ -23,7 +23,7 @@ def obtain_tokenizer(storage: Storage, spec: TokenizerSpec) -> DnaTokenizer:
     """Return the tokenizer, fitted on the training rows of its species and on nothing else."""
 
     def build(folder: Path) -> None:
-        table = load_dataset(storage, spec.dataset).table
+        table = load_dataset(storage, spec.source).table
         rows = rows_of(table, spec.species).train
         if len(rows) == 0:
             raise InputError(

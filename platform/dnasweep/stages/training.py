@@ -20,7 +20,7 @@ from dnasweep.stages.outcome import (
     listen,
 )
 from dnasweep.stages.ranks import obtain_together
-from dnasweep.stages.recipe import ClassifierSpec, EncoderSpec
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 from dnasweep.storage import Storage
 
 

@@ -1,0 +1,45 @@
+"""Configurations as canonical JSON, and the keys made of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from dnasweep.errors import InputError
+
+
+def canonical(value: Any) -> Any:
+    """Return `value` as plain JSON types; dataclasses become dictionaries sorted by field name."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(k): canonical(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [canonical(v) for v in value]
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    raise TypeError(f"cannot key a {type(value).__name__}")
+
+
+def content_key(*parts: Any) -> str:
+    """Return 16 hexadecimal digits that name the content of `parts` (SHA-256 of canonical JSON)."""
+    text = json.dumps([canonical(p) for p in parts], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def trial_key(*parts: Any) -> str:
+    """Return the identity of a trial across restarts: the key of everything that makes its result."""
+    return content_key("trial", *parts)
+
+
+def require(condition: bool, name: str, value: Any, remedy: str) -> None:
+    """Raise :class:`InputError` naming the field and its value where a condition does not hold."""
+    if not condition:
+        raise InputError(f"{name} is {value!r}", remedy=remedy)
+
+
+def save_json(value: Any) -> str:
+    """Return `value` as readable canonical JSON."""
+    return json.dumps(canonical(value), indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,84 @@
+"""How DNA is cut into tokens."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from dnasweep.config.keys import require
+from dnasweep.errors import InputError
+
+TokenizerKind = Literal["kmer", "bpe", "wordpiece", "char"]
+
+
+_SPEC = re.compile(
+    r"(?P<kind>kmer|bpe|wordpiece|char)"
+    r"(?:-(?P<number>\d+))?(?:-(?P<overlap>overlap)|-stride-(?P<stride>\d+))?"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenizerConfig:
+    """How DNA is cut into tokens."""
+
+    kind: TokenizerKind = "kmer"
+    """`kmer` (enumerated words), `bpe`, `wordpiece` (both trained) or `char` (single bases)."""
+    k: int = 6
+    """Bases a k-mer, 3 to 6; only for `kmer`."""
+    stride: int = 6
+    """Bases from one k-mer to the next: k does not overlap, 1 overlaps fully; only for `kmer`."""
+    vocab_size: int = 4096
+    """Tokens to learn, special tokens counted; only for `bpe` and `wordpiece`."""
+
+    def __post_init__(self) -> None:
+        kinds = ("kmer", "bpe", "wordpiece", "char")
+        require(self.kind in kinds, "tokenizer kind", self.kind, f"Use one of {', '.join(kinds)}.")
+        if self.kind == "kmer":
+            require(3 <= self.k <= 6, "k", self.k, "Use a k from 3 to 6.")
+            require(1 <= self.stride <= self.k, "stride", self.stride, "Use a stride from 1 to k.")
+        if self.kind in ("bpe", "wordpiece"):
+            require(self.vocab_size >= 16, "vocab_size", self.vocab_size, "Use at least 16.")
+        # Settings that do not apply are 0, so that equal tokenizers have equal keys.
+        if self.kind != "kmer":
+            object.__setattr__(self, "k", 0)
+            object.__setattr__(self, "stride", 0)
+        if self.kind not in ("bpe", "wordpiece"):
+            object.__setattr__(self, "vocab_size", 0)
+
+    @classmethod
+    def parse(cls, spec: str) -> TokenizerConfig:
+        """Read a short name: `kmer`, `kmer-3`, `kmer-6-overlap`, `kmer-6-stride-2`, `bpe-1024`, `char`."""
+        match = _SPEC.fullmatch(spec.strip().lower())
+        if match is None:
+            raise InputError(
+                f"tokenizer {spec!r} is not known",
+                remedy="Use kmer, kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe[-SIZE], "
+                "wordpiece[-SIZE] or char.",
+            )
+        kind, number = match["kind"], match["number"]
+        if kind == "kmer":
+            k = int(number or 6)
+            stride = 1 if match["overlap"] else int(match["stride"] or k)
+            return cls(kind="kmer", k=k, stride=stride)
+        if match["overlap"] or match["stride"] or (kind == "char" and number):
+            raise InputError(
+                f"tokenizer {spec!r} mixes settings", remedy="Only kmer has a stride."
+            )
+        if kind == "char":
+            return cls(kind="char")
+        return cls(kind=kind, vocab_size=int(number or 4096))  # type: ignore[arg-type]
+
+    @property
+    def name(self) -> str:
+        """The short name; `parse(c.name) == c`."""
+        if self.kind == "kmer":
+            if self.stride == self.k:
+                return f"kmer-{self.k}"
+            return f"kmer-{self.k}-" + ("overlap" if self.stride == 1 else f"stride-{self.stride}")
+        return "char" if self.kind == "char" else f"{self.kind}-{self.vocab_size}"
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether neighbouring tokens share bases."""
+        return self.kind == "kmer" and self.stride < self.k

@@ -1,0 +1,68 @@
+"""How long, how fast and in which batches a model is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dnasweep.config.keys import require
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptimizerConfig:
+    """AdamW with linear warm-up and decay."""
+
+    learning_rate: float = 5e-4
+    """Peak learning rate."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay, on matrices only."""
+    beta1: float = 0.9
+    """Decay of the first moment."""
+    beta2: float = 0.98
+    """Decay of the second moment."""
+    epsilon: float = 1e-6
+    """Added to the root of the second moment."""
+    warmup: float = 0.06
+    """Fraction of all steps with a rising learning rate."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+
+    def __post_init__(self) -> None:
+        require(
+            0 < self.learning_rate < 1, "learning_rate", self.learning_rate, "Use 0 < rate < 1."
+        )
+        require(0 <= self.warmup < 1, "warmup", self.warmup, "Use a fraction from 0 to below 1.")
+        require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "Use 0 or more.")
+        require(self.clip > 0, "clip", self.clip, "Use a positive norm.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingConfig:
+    """How long, in which batches and how often evaluated; the same for pretraining and fine-tuning."""
+
+    bases: int = 1_000_000
+    """Budget in bases seen; training stops at the first step that reaches it."""
+    batch_size: int = 64
+    """Sequences an optimizer step, over all workers together."""
+    micro_batch_size: int = 64
+    """Sequences a forward pass; a step is cut into these whatever the number of workers, so
+    results do not depend on it. batch_size / micro_batch_size is the most workers that can share
+    a step."""
+    evaluations: int = 5
+    """Evaluations over the whole budget, the last one at its end."""
+    dropout: float = 0.0
+    """Dropout probability in the encoder and the head."""
+    seed: int = 0
+    """Seeds initialisation, data order, masking and dropout."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """The optimizer and its schedule."""
+
+    def __post_init__(self) -> None:
+        for name in ("bases", "batch_size", "micro_batch_size", "evaluations"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "Use at least 1.")
+        require(
+            self.batch_size % self.micro_batch_size == 0,
+            "micro_batch_size",
+            self.micro_batch_size,
+            f"It must divide the batch size {self.batch_size}.",
+        )
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "Use a probability below 1.")

@@ -1,0 +1,70 @@
+"""Which weights fine-tuning moves."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from dnasweep.config.keys import require
+from dnasweep.errors import InputError
+
+_SPEC = re.compile(r"lora-(?P<rank>\d+)(?:-a(?P<alpha>\d+))?(?:@(?P<targets>[\w.+]+))?")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TuningConfig:
+    """All weights, the head alone, or low-rank additions (LoRA, Hu et al. 2021)."""
+
+    method: Literal["full", "probe", "lora"] = "full"
+    """`full`: every weight. `probe`: the encoder is frozen. `lora`: the encoder is frozen but for
+    low-rank additions to some of its matrices, which are merged into them on export."""
+    rank: int = 0
+    """Rank of the additions; only for `lora`."""
+    alpha: int = 0
+    """Their scale is alpha / rank; only for `lora`."""
+    targets: tuple[str, ...] = ()
+    """Names of the linear layers added to; empty: the attention's query and value."""
+
+    def __post_init__(self) -> None:
+        known = ("full", "probe", "lora")
+        require(self.method in known, "tuning", self.method, f"Use one of {', '.join(known)}.")
+        if self.method == "lora":
+            require(self.rank >= 1, "LoRA rank", self.rank, "Use at least 1.")
+            require(self.alpha >= 1, "LoRA alpha", self.alpha, "Use at least 1.")
+        else:
+            object.__setattr__(self, "rank", 0)
+            object.__setattr__(self, "alpha", 0)
+            object.__setattr__(self, "targets", ())
+
+    @classmethod
+    def parse(cls, spec: str) -> TuningConfig:
+        """Read `full`, `probe`, `lora-RANK`, `lora-RANK-aALPHA`, `lora-RANK-aALPHA@query+value`.
+
+        Without alpha it is twice the rank.
+        """
+        text = spec.strip()
+        if text in ("full", "probe"):
+            return cls(method=text)  # type: ignore[arg-type]
+        match = _SPEC.fullmatch(text)
+        if match is None:
+            raise InputError(
+                f"tuning {spec!r} is not known",
+                remedy="Use full, probe, lora-RANK, lora-RANK-aALPHA or "
+                "lora-RANK-aALPHA@LAYER+LAYER.",
+            )
+        rank = int(match["rank"])
+        return cls(
+            method="lora",
+            rank=rank,
+            alpha=int(match["alpha"] or 2 * rank),
+            targets=tuple(sorted(filter(None, (match["targets"] or "").split("+")))),
+        )
+
+    @property
+    def name(self) -> str:
+        """The short name; `parse(c.name) == c`."""
+        if self.method != "lora":
+            return self.method
+        targets = f"@{'+'.join(self.targets)}" if self.targets else ""
+        return f"lora-{self.rank}-a{self.alpha}{targets}"
