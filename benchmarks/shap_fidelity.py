@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 import tyro
+from dnasweep.config import content_key
 from dnasweep.explain.attribution import Attribution
 from dnasweep.explain.engine import Explainer
 from dnasweep.explain.settings import ExplainConfig
@@ -94,8 +94,6 @@ def reference(options: Options, trained: Trained, sequences: list[str]) -> list[
             frame = pd.DataFrame({"phi": one.phi, "standard_error": one.standard_error})
             frame.to_parquet(folder / "reference.parquet")
 
-        from dnasweep.config import content_key
-
         folder = storage.obtain("benchmark-references", content_key(settings), build)
         found.append(pd.read_parquet(folder / "reference.parquet")["phi"].to_numpy())
     return found
@@ -168,5 +166,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(max(1, torch.get_num_threads()))
     main(tyro.cli(Options, description=__doc__))
