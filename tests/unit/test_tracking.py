@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -137,6 +138,32 @@ def test_what_is_not_finite_becomes_a_tag(uri: str, spool: Path) -> None:
     cell = runs_of(uri)["cell"]
     assert cell.data.metrics == {"mcc": 0.5}
     assert cell.data.tags["nonfinite/loss"] == "nan at step 7"
+
+
+def test_what_is_written_just_before_the_end_is_shipped(
+    uri: str, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, ends = SpoolFile.read, []
+
+    def read_and_be_overtaken(file: SpoolFile, *args: int) -> list:
+        found = read(file, *args)
+        if not found and not ends:
+            tracker.run("cell", name="a cell")
+            ends.append(threading.Thread(target=tracker.close))
+            ends[0].start()
+            while not tracker._courier._stopping:
+                time.sleep(0.01)
+        return found
+
+    opened = threading.Event()
+    monkeypatch.setattr(
+        SpoolFile, "read", lambda *args: opened.wait() and read_and_be_overtaken(*args)
+    )
+    tracker = Tracker(uri, "sweep", spool)
+    opened.set()
+    tracker._courier._thread.join(60)
+    assert tracker.pending == 0
+    assert "cell" in runs_of(uri)
 
 
 def test_long_odd_and_many_values_pass_the_limits_of_mlflow(uri: str, spool: Path) -> None:

@@ -89,9 +89,12 @@ class Courier:
         for file in self._files:
             shipper = self._shippers[str(file.header.get("experiment", self._experiment))]
             while True:
+                # Asked before reading: what was written between an empty read and the end would
+                # else stay behind.
+                last_look = self._stopping
                 window = file.read()[:_WINDOW_RECORDS]
                 if not window:
-                    if file is not self._own or self._stopping:
+                    if file is not self._own or last_look:
                         break
                     self._wait(_GATHER_SECONDS)
                     continue
