@@ -14,7 +14,7 @@ from dnasweep.language.masking import make_masking
 from dnasweep.language.tokenizers import fit
 from dnasweep.model.architecture import build_classifier, build_masked_lm
 from dnasweep.model.checkpoint import export
-from dnasweep.model.metrics import classification_metrics
+from dnasweep.model.metrics import VALIDATION_AUROC, VALIDATION_MCC, classification_metrics
 from dnasweep.model.predict import predict_probabilities
 from dnasweep.model.tasks import Classification, MaskedLanguageModelling
 from dnasweep.model.training import train
@@ -67,7 +67,7 @@ def trained_classifier(
     metrics = classification_metrics(table["label"].to_numpy(), probabilities, 0.5)
     console.print(
         f"{preset} over {tokenizer}, {(~held_out).sum():,} simulated sequences of {WINDOW} bases, "
-        f"{epochs} epochs: held-out AUROC {metrics['auroc']:.3f}, MCC {metrics['mcc']:.3f}"
+        f"{epochs} epochs: held-out AUROC {metrics[VALIDATION_AUROC]:.3f}, MCC {metrics[VALIDATION_MCC]:.3f}"
     )
     return Trained(directory, table, data.elements)
 

@@ -125,6 +125,18 @@ def test_saved_folder_opens_in_transformers_with_the_same_ids(
     assert (plain.cls_token_id, plain.sep_token_id, len(plain)) == (2, 3, tokenizer.vocab_size)
 
 
+@pytest.mark.parametrize("spec", ["kmer-6", "kmer-3-overlap", *SPECS[-3:]])
+def test_blanks_around_a_mask_are_no_bases(fitted, tmp_path, spec, training_text):
+    transformers = pytest.importorskip("transformers")
+    tokenizer = fitted.get(spec) or fit(TokenizerConfig.parse(spec), training_text)
+    tokenizer.save(tmp_path)
+    plain = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    tight = plain("ACGTAC[MASK][MASK]GGTTAA[MASK]")["input_ids"]
+    assert plain("ACGTAC [MASK] [MASK]GGTTAA [MASK]")["input_ids"] == tight
+    assert tight.count(plain.mask_token_id) == 3
+    assert plain.unk_token_id not in tight
+
+
 @pytest.mark.parametrize("spec", SPECS)
 def test_each_token_knows_its_bases_and_no_base_is_lost(fitted, spec):
     tokenizer, sequences = fitted[spec], sample()

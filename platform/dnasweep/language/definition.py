@@ -19,7 +19,16 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
 from tokenizers import trainers as training
 
 from dnasweep.config import TokenizerConfig
@@ -99,7 +108,10 @@ def _trained(config: TokenizerConfig, sequences: Sequence[str]) -> Tokenizer:
 
 
 def _framed(tokenizer: Tokenizer) -> Tokenizer:
-    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    # A mask takes the blanks around it with it, as RoBERTa's does, so that `ACGT [MASK] ACGT` is
+    # read by fill-mask pipelines and attribution libraries as it is meant.
+    mask = AddedToken("[MASK]", lstrip=True, rstrip=True, special=True, normalized=False)
+    tokenizer.add_special_tokens([*SPECIAL_TOKENS[:-1], mask])
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B [SEP]",
