@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig, TrainingConfig
+from dnasweep.config import (
+    MaskingConfig,
+    ModelConfig,
+    OptimizerConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
 from dnasweep.genome.simulate import Simulation, simulate
 from dnasweep.language.corpus import Corpus
 from dnasweep.language.masking import make_masking
@@ -23,6 +29,7 @@ from rich.console import Console
 
 WINDOW = 300
 SEED = 0
+LEARNING_RATES = {"tiny": 1e-3}
 
 
 class Trained(NamedTuple):
@@ -54,8 +61,9 @@ def trained_classifier(
         Epochs of fine-tuning, and half as many of masked language modelling before it.
     """
     data = simulate(sequences_per_species=per_species + 60, window=WINDOW, seed=SEED)
-    # Orthologous rows stay together: the last families are held out.
-    held_out = data.families >= np.quantile(data.families, per_species / (per_species + 60))
+    # Orthologous rows stay together: whole families are held out.
+    families = np.random.default_rng(SEED).permutation(np.unique(data.families))
+    held_out = np.isin(data.families, families[: len(families) * 60 // (per_species + 60)])
     key = f"{preset}-{tokenizer}-{per_species}-{epochs}"
     directory = Storage(storage).obtain(
         "benchmark-models",
@@ -86,12 +94,18 @@ def _train(
     corpus = Corpus.build(tokenizer, sequences)
     config = ModelConfig.preset(preset)
     num_tokens = int(corpus.num_tokens().max()) + 8
-    rows = np.flatnonzero(training)
+    rows = np.random.default_rng(SEED).permutation(np.flatnonzero(training))
     fitted, watched = rows[: -len(rows) // 10], rows[-len(rows) // 10 :]
 
     def budget(share: float) -> TrainingConfig:
         bases = int(len(fitted) * WINDOW * epochs * share)
-        return TrainingConfig(bases=bases, batch_size=32, micro_batch_size=32, evaluations=epochs)
+        return TrainingConfig(
+            bases=bases,
+            batch_size=32,
+            micro_batch_size=32,
+            evaluations=epochs,
+            optimizer=OptimizerConfig(learning_rate=LEARNING_RATES.get(preset, 3e-4), warmup=0.1),
+        )
 
     language = build_masked_lm(
         config, tokenizer=tokenizer, num_tokens=num_tokens, dropout=0.0, seed=SEED

@@ -56,7 +56,7 @@ class Options:
     """Of the estimators that draw; their results are averaged."""
     per_species: int = 300
     """Simulated training sequences of each species."""
-    epochs: int = 4
+    epochs: int = 6
     """Epochs of fine-tuning."""
     storage: str = "runs"
     """Where the model and the reference are kept."""

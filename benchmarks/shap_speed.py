@@ -55,7 +55,7 @@ class Options:
     """Where trained models are kept."""
     per_species: int = 300
     """Simulated training sequences of each species."""
-    epochs: int = 4
+    epochs: int = 6
     """Epochs of fine-tuning."""
 
 
