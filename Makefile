@@ -8,6 +8,8 @@ SHELL := bash
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
+# Two files of tests at once, and one thread each: torch's threads wait for one another by spinning.
+TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
 STAMP := $(VENV)/.installed
 BENCHMARKS := tokenizing train sweep shap_speed shap_fidelity
 
@@ -49,10 +51,10 @@ sweep: setup ## Run the main sweep on the built-in data (ARGS="--data my.csv ...
 	@$(RUN) sweeps/tokenizer_grid.py $(ARGS)
 
 test: setup ## Run every test but the slow ones (ARGS="tests/unit -k masking")
-	@$(RUN) -m pytest -m "not slow" $(ARGS)
+	@$(TEST) -m "not slow" $(ARGS)
 
 test-all: setup ## Run every test
-	@$(RUN) -m pytest $(ARGS)
+	@$(TEST) $(ARGS)
 
 lint: setup ## Check formatting and lint
 	@$(RUN) -m ruff check .

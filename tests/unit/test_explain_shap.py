@@ -50,6 +50,32 @@ def test_agrees_with_shap(spec: str, max_evals: int) -> None:
         assert found.num_evals < asked
 
 
+WINDOWS = {"kmer-6": 300, "kmer-3": 150, "bpe-64": 120, "wordpiece-64": 120, "char": 50}
+"""Bases of about 50 tokens."""
+MOST = {50: 1836}
+"""Evaluations of a full expansion, by tokens."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("max_evals", [100, 500, 2000, FULL])
+@pytest.mark.parametrize("spec", list(WINDOWS))
+def test_agrees_with_shap_on_sixteen_sequences_of_fifty_tokens(spec: str, max_evals: int) -> None:
+    toy = learnt(spec, window=WINDOWS[spec])
+    sequences = toy.sequences[:16]
+    config = ExplainConfig(
+        estimator="partition", max_evals=None if max_evals == FULL else max_evals
+    )
+    found = Explainer(toy.model, config, tokenizer=toy.tokenizer).explain(sequences)
+    worst = 0.0
+    for sequence, one in zip(sequences, found, strict=True):
+        expected, asked = _by_shap(toy, sequence, max_evals)
+        worst = max(worst, np.abs(one.phi - expected).max() / np.abs(expected).max())
+        assert one.num_evals < asked
+        assert one.num_evals <= MOST.get(len(one.phi), asked)
+    print(f"{spec}, {max_evals}: {len(found[0].phi)} tokens, largest difference {worst:.1e}")
+    assert worst <= 1e-4
+
+
 def test_a_budget_that_covers_everything_is_the_full_expansion() -> None:
     toy = learnt("kmer-3")
     whole, budget = (
