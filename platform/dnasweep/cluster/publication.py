@@ -41,7 +41,7 @@ def publish(
         cells=results,
         command=command(),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        data=_summary(sweep),
+        data=sweep_facts(sweep),
         audit_findings=[
             {"level": f.level, "code": f.code, "message": f.message}
             for f in sweep.data.audit.findings
@@ -54,8 +54,7 @@ def publish(
         places={"storage": sweep.storage.root},
     )
     (folder / "comparison.html").write_text(render_page(page))
-    for path in sorted(folder.iterdir()):
-        records.tracker.artifact(sweep.key, path, REPORT)
+    keep_report(sweep, records, folder)
     best = _best(sweep, results)
     if best is not None:
         _register(sweep, records, best)
@@ -85,7 +84,14 @@ def note(comparison: Comparison, audit: Sequence[Mapping[str, str]]) -> str:
     return "\n\n".join(parts)
 
 
-def _summary(sweep: Sweep) -> dict[str, object]:
+def keep_report(sweep: Sweep, records: Records, folder: Path) -> None:
+    """Log every file of a report to the parent run."""
+    for path in sorted(folder.iterdir()):
+        records.tracker.artifact(sweep.key, path, REPORT)
+
+
+def sweep_facts(sweep: Sweep) -> dict[str, object]:
+    """Return what a page says of the data, label to value."""
     table = sweep.data.table
     widths = table["sequence"].str.len()
     counts = table["split"].value_counts()

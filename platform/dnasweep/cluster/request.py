@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError
 from dnasweep.model.metrics import METRICS
 from dnasweep.stages.plan import Plan, cells_of, make_plan
-from dnasweep.stages.recipe import Recipe
+from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
 
 Axes = dict[str, Sequence[Any]]
@@ -79,10 +79,24 @@ class Sweep:
         }
 
 
-def prepare_sweep(name: str, axes: Axes, options: SweepOptions, console: Console) -> Sweep:
+def prepare_sweep(
+    name: str,
+    axes: Axes,
+    options: SweepOptions,
+    console: Console,
+    *,
+    cells: Callable[[Axes], Sequence[Cell]] = cells_of,
+) -> Sweep:
     """Read the data, check the request against it and plan its cells.
 
     An empty `species_set` axis becomes the sets that suit the data.
+
+    Parameters
+    ----------
+    name, axes, options, console
+        As for :func:`~dnasweep.cluster.sweep.run_sweep`.
+    cells
+        Makes the cells of the axes.
 
     Raises
     ------
@@ -97,17 +111,18 @@ def prepare_sweep(name: str, axes: Axes, options: SweepOptions, console: Console
     with console.status("reading and auditing the data"):
         data = prepare_data(storage, options)
         pretraining = prepare_pretraining(storage, options, options.pretrain_data)
-    if not axes["species_set"]:
+    if "species_set" in axes and not axes["species_set"]:
         axes = axes | {"species_set": _species_sets(pretraining or data)}
     for axis, values in axes.items():
         if not values:
             raise InputError(f"axis {axis} has no values", remedy="Name at least one.")
-    check_species_sets(pretraining or data, [str(value) for value in axes["species_set"]])
+    wanted = tuple(cells(axes))
+    check_species_sets(pretraining or data, list({cell.species_set: None for cell in wanted}))
     recipe = dataclasses.replace(
         make_recipe(data, options, target=options.target, pretraining=pretraining),
         pretrain_per_seed=options.pretrain_per_seed,
     )
-    plan = make_plan(recipe, cells_of(axes))
+    plan = make_plan(recipe, wanted)
     return Sweep(
         name=name,
         options=options,
