@@ -25,6 +25,7 @@ from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
 
 Axes = dict[str, Sequence[Any]]
+MakeCells = Callable[[Axes, Prepared], Sequence[Cell]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +80,18 @@ class Sweep:
         }
 
 
+def product(axes: Axes, data: Prepared) -> tuple[Cell, ...]:
+    """Return the product of the axes, whatever the data are."""
+    return cells_of(axes)
+
+
 def prepare_sweep(
     name: str,
     axes: Axes,
     options: SweepOptions,
     console: Console,
     *,
-    cells: Callable[[Axes], Sequence[Cell]] = cells_of,
+    cells: MakeCells = product,
 ) -> Sweep:
     """Read the data, check the request against it and plan its cells.
 
@@ -96,7 +102,7 @@ def prepare_sweep(
     name, axes, options, console
         As for :func:`~dnasweep.cluster.sweep.run_sweep`.
     cells
-        Makes the cells of the axes.
+        Makes the cells of the axes and the data.
 
     Raises
     ------
@@ -116,7 +122,7 @@ def prepare_sweep(
     for axis, values in axes.items():
         if not values:
             raise InputError(f"axis {axis} has no values", remedy="Name at least one.")
-    wanted = tuple(cells(axes))
+    wanted = tuple(cells(axes, data))
     check_species_sets(pretraining or data, list({cell.species_set: None for cell in wanted}))
     recipe = dataclasses.replace(
         make_recipe(data, options, target=options.target, pretraining=pretraining),

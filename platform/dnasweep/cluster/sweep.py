@@ -8,7 +8,7 @@ same command again goes on where it was stopped and, when all is there, only rea
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from rich.console import Console
@@ -25,14 +25,12 @@ from dnasweep.cluster.options import SweepOptions
 from dnasweep.cluster.phases import Phases
 from dnasweep.cluster.publication import publish
 from dnasweep.cluster.records import Records
-from dnasweep.cluster.request import Axes, Sweep, prepare_sweep
+from dnasweep.cluster.request import Axes, MakeCells, Sweep, prepare_sweep, product
 from dnasweep.cluster.results import baseline_result
 from dnasweep.cluster.session import session
 from dnasweep.cluster.tracking import Tracker, check_reachable, resolve_uri
 from dnasweep.model.metrics import full_name
 from dnasweep.report.comparison import Comparison, compare
-from dnasweep.stages.plan import cells_of
-from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import score_baseline
 
 Result = TypeVar("Result")
@@ -57,7 +55,7 @@ def run_sweep(
     options: SweepOptions,
     console: Console,
     *,
-    cells: Callable[[Axes], Sequence[Cell]] = cells_of,
+    cells: MakeCells = product,
     ending: Callable[[Sweep, Records, Phases], Result] = compare_cells,  # type: ignore[assignment]
 ) -> Result | None:
     """Run a sweep and return what its ending returns; None after a dry run.
@@ -70,8 +68,8 @@ def run_sweep(
         Name of a :class:`~dnasweep.stages.recipe.Cell` field to its values. The grid is their
         product; a search draws from the same values.
     cells
-        Makes the cells of the axes, where they are not their product; the axes may then have other
-        names.
+        Makes the cells of the axes and the data, where they are not the product of the axes, which
+        may then have other names.
     ending
         Trains, judges and reports. The default ranks the cells and returns their
         :class:`~dnasweep.report.comparison.Comparison`.
@@ -100,7 +98,7 @@ def _recorded(
     options: SweepOptions,
     console: Console,
     work: Callable[[Sweep, Records, Phases], Result],
-    cells: Callable[[Axes], Sequence[Cell]] = cells_of,
+    cells: MakeCells = product,
 ) -> Result | None:
     sweep = prepare_sweep(name, axes, options, console, cells=cells)
     announce_data(console, sweep.data)
