@@ -123,8 +123,8 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
 
     species_sets: tuple[str, ...] = ()
     """Species sets to pretrain on: a species, primates, rodents, mammals, amniotes, vertebrates,
-    invertebrates, all, close-SPECIES, A-then-B for two stages, none for random initialisation.
-    Default: none, human (or the largest species) and all."""
+    invertebrates, all, close-SPECIES, not-SPECIES, A-then-B for two stages, none for random
+    initialisation. Default: none, human (or the largest species) and all."""
     tokenizers: tuple[str, ...] = ("kmer", "bpe-512", "wordpiece-512")
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
     learning_rates: tuple[float, ...] = (3e-4, 1e-3)

@@ -101,7 +101,7 @@ def sweep_facts(sweep: Sweep) -> dict[str, object]:
         "bases each": " to ".join(f"{w:,}" for w in sorted({widths.min(), widths.max()})),
         "split": ", ".join(f"{counts.get(s, 0):,} {s}" for s in SPLITS),
         "species": ", ".join(sweep.data.species) or "not named",
-        "trained and judged on": sweep.recipe.target,
+        "trained and judged on": sweep.target,
     }
 
 

@@ -59,6 +59,11 @@ class Sweep:
         return content_key("sweep", self.name, self.axes, self.recipe, self.options.search)
 
     @property
+    def target(self) -> str:
+        """The species that classifiers are judged on, in words."""
+        return " ".join(map(str, self.axes.get("target", (self.recipe.target,))))
+
+    @property
     def parameters(self) -> dict[str, object]:
         """The request in flat parameters."""
         axes = {f"axis.{name}": " ".join(map(str, values)) for name, values in self.axes.items()}
@@ -67,7 +72,7 @@ class Sweep:
             "search": self.options.search,
             "metric": self.options.metric,
             "num_cells": len(self.plan.cells),
-            "target": self.recipe.target,
+            "target": self.target,
             "dataset": self.recipe.dataset,
             "rows": len(self.data.table),
             **{
@@ -125,7 +130,13 @@ def prepare_sweep(
     wanted = tuple(cells(axes, data))
     check_species_sets(pretraining or data, list({cell.species_set: None for cell in wanted}))
     recipe = dataclasses.replace(
-        make_recipe(data, options, target=options.target, pretraining=pretraining),
+        make_recipe(
+            data,
+            options,
+            target=options.target,
+            pretraining=pretraining,
+            targets=[str(name) for name in axes.get("target", ())],
+        ),
         pretrain_per_seed=options.pretrain_per_seed,
     )
     plan = make_plan(recipe, wanted)
