@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
 
 Axes = dict[str, Sequence[Any]]
+Asked = Mapping[str, Sequence[Any] | Callable[[Prepared], Sequence[Any]]]
+"""Axes of which some are functions of the data."""
 MakeCells = Callable[[Axes, Prepared], Sequence[Cell]]
 
 
@@ -92,7 +94,7 @@ def product(axes: Axes, data: Prepared) -> tuple[Cell, ...]:
 
 def prepare_sweep(
     name: str,
-    axes: Axes,
+    asked: Asked,
     options: SweepOptions,
     console: Console,
     *,
@@ -104,7 +106,7 @@ def prepare_sweep(
 
     Parameters
     ----------
-    name, axes, options, console
+    name, asked, options, console
         As for :func:`~dnasweep.cluster.sweep.run_sweep`.
     cells
         Makes the cells of the axes and the data.
@@ -122,6 +124,7 @@ def prepare_sweep(
     with console.status("reading and auditing the data"):
         data = prepare_data(storage, options)
         pretraining = prepare_pretraining(storage, options, options.pretrain_data)
+    axes: Axes = {axis: v(data) if callable(v) else v for axis, v in asked.items()}
     if "species_set" in axes and not axes["species_set"]:
         axes = axes | {"species_set": _species_sets(pretraining or data)}
     for axis, values in axes.items():

@@ -106,7 +106,9 @@ def _pretraining(storage: Storage, spec: EncoderSpec | None) -> dict[str, Any] |
     if outcome is None:
         return None
     name = "validation/bits_per_base"
+    stages = [find_outcome(storage, ancestor) for ancestor in spec.lineage]
     return {
+        "bases_seen": sum(stage.history[-1]["bases_seen"] for stage in stages if stage),
         "bits_per_base": outcome.best["metrics"].get(name),
         "markov_bits_per_base": outcome.facts.get("markov_bits_per_base"),
         "history": [

@@ -25,7 +25,7 @@ from dnasweep.cluster.options import SweepOptions
 from dnasweep.cluster.phases import Phases
 from dnasweep.cluster.publication import publish
 from dnasweep.cluster.records import Records
-from dnasweep.cluster.request import Axes, MakeCells, Sweep, prepare_sweep, product
+from dnasweep.cluster.request import Asked, MakeCells, Sweep, prepare_sweep, product
 from dnasweep.cluster.results import baseline_result
 from dnasweep.cluster.session import session
 from dnasweep.cluster.tracking import Tracker, check_reachable, resolve_uri
@@ -51,7 +51,7 @@ def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
 
 def run_sweep(
     name: str,
-    axes: Axes,
+    axes: Asked,
     options: SweepOptions,
     console: Console,
     *,
@@ -66,7 +66,8 @@ def run_sweep(
         Name of the sweep and, unless told otherwise, of the MLflow experiment.
     axes
         Name of a :class:`~dnasweep.stages.recipe.Cell` field to its values. The grid is their
-        product; a search draws from the same values.
+        product; a search draws from the same values. In place of values an axis may have a function
+        that finds them in the data.
     cells
         Makes the cells of the axes and the data, where they are not the product of the axes, which
         may then have other names.
@@ -82,19 +83,19 @@ def run_sweep(
     return _recorded(name, axes, options, console, ending, cells)
 
 
-def run_finetuning(name: str, axes: Axes, options: SweepOptions, console: Console) -> None:
+def run_finetuning(name: str, axes: Asked, options: SweepOptions, console: Console) -> None:
     """Train the cells of a sweep and say where they are; the test set stays closed."""
     _recorded(name, axes, options, console, _finetune)
 
 
-def run_pretraining(name: str, axes: Axes, options: SweepOptions, console: Console) -> None:
+def run_pretraining(name: str, axes: Asked, options: SweepOptions, console: Console) -> None:
     """Pretrain the encoders of a sweep's cells and say where they are."""
     _recorded(name, axes, options, console, _pretrain)
 
 
 def _recorded(
     name: str,
-    axes: Axes,
+    axes: Asked,
     options: SweepOptions,
     console: Console,
     work: Callable[[Sweep, Records, Phases], Result],
