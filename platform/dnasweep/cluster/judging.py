@@ -53,6 +53,7 @@ def read_results(sweep: Sweep, plan: Plan, tested: frozenset[str]) -> list[CellR
             species=sweep.recipe.species,
             tested=spec.key in tested,
             error=sweep.errors.get(spec.key),
+            last=sweep.last_seen.get(spec.key),
         )
         for cell, spec in zip(plan.cells, plan.classifiers, strict=True)
     ]

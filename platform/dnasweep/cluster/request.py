@@ -54,11 +54,14 @@ class Sweep:
     """Where it is told."""
     errors: dict[str, str] = field(default_factory=dict)
     """Why trials failed, by trial key; filled while it runs."""
+    last_seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The last evaluation of trials, by trial key; filled while it runs."""
 
     @property
     def key(self) -> str:
         """The sweep's identity: the same request finds its own records again."""
-        return content_key("sweep", self.name, self.axes, self.recipe, self.options.search)
+        search = f"{self.options.search}+asha" if self.options.asha else self.options.search
+        return content_key("sweep", self.name, self.axes, self.recipe, search)
 
     @property
     def target(self) -> str:
@@ -72,6 +75,7 @@ class Sweep:
         return {
             **axes,
             "search": self.options.search,
+            "asha": self.options.asha,
             "metric": self.options.metric,
             "num_cells": len(self.plan.cells),
             "target": self.target,

@@ -55,7 +55,9 @@ class TransferOptions(SweepOptions):
     pretrain_epochs: float = 10.0
     """Pretraining budget, in passes over the training positives of all species; the same number of
     bases for every strategy, half of it in each stage of all-then-close."""
-    finetune_epochs: float = 5.0
+    batch_size: int = 16
+    """Sequences a fine-tuning step, over all workers."""
+    finetune_epochs: float = 4.0
     """Fine-tuning budget, in passes over the training rows of the mean target; the same number of
     bases for every strategy and target."""
     # What the strategies decide, or what would compare them on unequal terms.

@@ -52,7 +52,8 @@ def _ranked(comparison: Comparison, max_rows: int) -> Table:
     rows = comparison.rows
     if rows.empty:
         return table
-    shown = rows[(rows["rank"].fillna(0) <= max_rows)]
+    # A search may stop most of its trials: they are no trouble to be told of one by one.
+    shown = rows[(rows["rank"].fillna(0) <= max_rows) & (rows["outcome"] != "stopped")]
     for _, row in shown.iterrows():
         finished = row["outcome"] == "finished"
         table.add_row(
