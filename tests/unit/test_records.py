@@ -134,7 +134,9 @@ def test_the_parent_is_described_by_its_findings(records: Records, heard: Heard)
         {"level": "warning", "code": "gc", "message": "G+C differs"},
         {"level": "info", "code": "rows", "message": "many rows"},
     ]
-    records.summary(note(comparison, audit), test={"test/mcc": 0.7}, baseline={"mcc": 0.5})
+    records.summary(
+        note(comparison.findings, audit), test={"test/mcc": 0.7}, baseline={"mcc": 0.5}
+    )
     parent = heard.runs["parent"]
     text = parent["tags"][NOTE_TAG]
     assert all(f"- {sentence}" in text for sentence in comparison.findings)

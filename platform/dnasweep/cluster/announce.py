@@ -49,6 +49,7 @@ def announce_plan(sweep: Sweep) -> None:
     there = published(sweep.storage, sweep.plan)
     parts = [f"{number} {kind} ({found} there)" for kind, (found, number) in there.items()]
     how = f"Optuna, {options.num_samples} trials" if options.search == "optuna" else "the grid"
+    how += ", poor trials stopped early" if options.asha else ""
     sweep.console.print(f"[bold]plan[/] {how}: {', '.join(parts)}")
     if not options.dry_run:
         return

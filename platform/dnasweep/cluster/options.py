@@ -123,8 +123,8 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
 
     species_sets: tuple[str, ...] = ()
     """Species sets to pretrain on: a species, primates, rodents, mammals, amniotes, vertebrates,
-    invertebrates, all, close-SPECIES, A-then-B for two stages, none for random initialisation.
-    Default: none, human (or the largest species) and all."""
+    invertebrates, all, close-SPECIES, not-SPECIES, A-then-B for two stages, none for random
+    initialisation. Default: none, human (or the largest species) and all."""
     tokenizers: tuple[str, ...] = ("kmer", "bpe-512", "wordpiece-512")
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
     learning_rates: tuple[float, ...] = (3e-4, 1e-3)
@@ -136,11 +136,12 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
     metric: str = "mcc"
     """Validation metric that selects and ranks: mcc, auroc, auprc, f1, accuracy or loss."""
     search: Literal["grid", "optuna"] = "grid"
-    """grid: every combination, exact and in order. optuna: TPE over the same space."""
+    """grid: every combination, exact and in order. optuna: TPE over the same combinations."""
     num_samples: int = 30
-    """Trials of an Optuna search."""
+    """Combinations that an Optuna search tries, each once."""
     asha: bool = False
-    """Stop poor trials of an Optuna search early, by bases seen."""
+    """Stop trials early that are worse than the best third after 1, 3, 9, ... of their evaluations,
+    of the grid or of an Optuna search."""
     pretrain_per_seed: bool = False
     """Pretrain one encoder a seed instead of one for all seeds."""
     name: str | None = None

@@ -13,10 +13,12 @@ from dnasweep.cluster import trials
 from dnasweep.cluster.allotment import allot
 from dnasweep.cluster.announce import encoder_name, tokenizer_name
 from dnasweep.cluster.board import Display, make_board
+from dnasweep.cluster.course import FILE, Course, Point
+from dnasweep.cluster.halving import Halving, Rungs
 from dnasweep.cluster.order import Order
 from dnasweep.cluster.records import Records
 from dnasweep.cluster.request import Sweep
-from dnasweep.cluster.search import Study, asha
+from dnasweep.cluster.search import Study
 from dnasweep.cluster.session import Resources
 from dnasweep.cluster.shared import (
     build_corpora,
@@ -52,11 +54,17 @@ class Phases:
         self._sweep, self._records, self._connect = sweep, records, connect
         self._resources: Resources | None = None
         self._recorded: set[str] = set()
+        self._course: Course
+        self._rungs: Rungs | None = None
         self.importance: dict[str, float] | None = None
 
     def train(self) -> Plan:
         """Train the grid, or search it, and return the cells that were tried."""
+        self._recall()
         plan = self._search() if self._sweep.options.search == "optuna" else self._grid()
+        for spec in plan.classifiers:
+            if evaluation := self._course.last(spec.key):
+                self._sweep.last_seen[spec.key] = evaluation
         for encoder in plan.encoders:
             self._record_encoder(encoder, find_outcome(self._sweep.storage, encoder))
         for cell, spec in zip(plan.cells, plan.classifiers, strict=True):
@@ -84,10 +92,17 @@ class Phases:
     def _grid(self) -> Plan:
         plan = self._sweep.plan
         missing = plan.missing(self._sweep.storage)
+        if self._rungs is not None:
+            # In no order that a rung would take for the order of merit.
+            missing = missing.without(self._rungs.stopped).shuffled()
         if missing.cells:
             self._build_corpora(missing)
             self._build_encoders(missing)
-            self._run_trials(trials.grid_space(missing.cells), len(missing.cells))
+            self._run_trials(
+                trials.grid_space(missing.cells),
+                len(missing.cells),
+                scheduler=self._scheduler,
+            )
         return plan
 
     def _search(self) -> Plan:
@@ -95,23 +110,44 @@ class Phases:
         study = Study(
             sweep.storage.folder() / "optuna.db",
             f"{sweep.name}-{sweep.key}",
-            sweep.axes,
+            sweep.plan.cells,
             mode=direction(self._metric),
         )
         sweep.console.print(f"[dim]Optuna study {study.name} in {study.url}[/]")
         remaining = study.remaining(options.num_samples)
         if remaining:
             self._build_corpora(sweep.plan)
-            training = sweep.recipe.finetuning
             self._run_trials(
-                study.space(),
+                {},
                 remaining,
-                searcher=study.searcher(),
-                scheduler=asha(training.bases, training.evaluations) if options.asha else None,
+                searcher=study.searcher(self._rungs.stopped if self._rungs else ()),
+                scheduler=self._scheduler,
+                num_samples=remaining,
             )
         self.importance = study.importance()
-        tried = dict.fromkeys(study.completed())
+        tried = set(study.tried())
         return make_plan(sweep.recipe, [cell for cell in sweep.plan.cells if cell in tried])
+
+    def _recall(self) -> None:
+        """Take up the course of the sweep, and with it who was stopped."""
+        sweep, metric = self._sweep, self._metric
+        self._course = Course(sweep.storage.folder("sweeps", sweep.key) / FILE)
+        if not sweep.options.asha:
+            return
+        mode = direction(metric)
+        evaluations = max(spec.training.evaluations for spec in sweep.plan.classifiers)
+        self._rungs = Rungs(evaluations, mode=mode)
+        known = {point.key for point in self._course.points}
+        for spec in sweep.plan.classifiers:
+            outcome = None if spec.key in known else find_outcome(sweep.storage, spec)
+            values = [e["metrics"][metric] for e in outcome.history] if outcome else []
+            for value, evaluation in zip(values, outcome.history if outcome else [], strict=True):
+                self._rungs.tell(Point.of(spec, value, evaluation))
+        self._rungs.recall(self._course.points)
+
+    @property
+    def _scheduler(self) -> Halving | None:
+        return None if self._rungs is None else Halving(self._rungs)
 
     def _build_corpora(self, plan: Plan) -> None:
         sweep = self._sweep
@@ -156,8 +192,8 @@ class Phases:
             def hear(heard: trials.Heard) -> None:
                 spec = sweep.recipe.expand(heard.cell)
                 self._records.start(heard.cell, spec)
-                if heard.evaluation is not None:
-                    self._records.evaluation(spec, heard.evaluation)
+                if heard.point is not None and self._course.add(heard.point):
+                    self._records.evaluation(spec, heard.point.evaluation)
                 if heard.failed:
                     display.advance(f"{heard.cell.label}: [red]failed[/]")
                 if heard.finished:
@@ -170,7 +206,6 @@ class Phases:
                 metric=self._metric,
                 hear=hear,
                 name=sweep.key,
-                num_samples=number if "searcher" in how else 1,
                 **how,
             )
         for cell, error in trials.failures(results).items():

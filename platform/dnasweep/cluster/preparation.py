@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from dnasweep.cluster.options import DataOptions, TrainingOptions
@@ -24,7 +25,7 @@ from dnasweep.genome.audit import Audit
 from dnasweep.genome.checks import check_classes, check_species
 from dnasweep.genome.datasets import DatasetConfig
 from dnasweep.genome.species import pretraining_stages, species_set
-from dnasweep.stages.dataset import load_dataset, obtain_dataset, rows_of
+from dnasweep.stages.dataset import Rows, load_dataset, obtain_dataset, rows_of
 from dnasweep.stages.recipe import Recipe
 from dnasweep.storage import Storage
 
@@ -121,17 +122,17 @@ def make_recipe(
     *,
     target: str = "all",
     pretraining: Prepared | None = None,
+    targets: Sequence[str] = (),
 ) -> Recipe:
-    """Turn options into what every cell shares; budgets become bases."""
-    members = () if target == "all" or not data.species else species_set(target)
-    judged = rows_of(data.table, members)
-    if not len(judged.train) or not len(judged.validation) or not len(judged.test):
-        raise InputError(
-            f"target {target!r} has {len(judged.train)} training, {len(judged.validation)} "
-            f"validation and {len(judged.test)} test rows",
-            remedy="Give a --target that the data has, or another --split.",
-        )
+    """Turn options into what every cell shares; budgets become bases.
+
+    Where `targets` are an axis, an epoch of fine-tuning is one pass over the mean target, so that
+    every model reads the same number of bases whichever species it learns from.
+    """
     widths = data.table["sequence"].str.len().to_numpy()
+    epoch = float(
+        np.mean([widths[_judged(data, name).train].sum() for name in targets or (target,)])
+    )
     source = (pretraining or data).table
     read = rows_of(source, (), positives_only=options.pretrain_on == "positives").train
     bases = float(source["sequence"].iloc[read].str.len().sum())
@@ -145,7 +146,7 @@ def make_recipe(
         optimizer=OptimizerConfig(learning_rate=options.pretrain_learning_rate, warmup=0.06),
     )
     finetuning = TrainingConfig(
-        bases=max(1, round(options.finetune_epochs * float(widths[judged.train].sum()))),
+        bases=max(1, round(options.finetune_epochs * epoch)),
         batch_size=options.batch_size,
         micro_batch_size=_micro(options.batch_size, options.micro_batch_size),
         evaluations=options.evaluations,
@@ -173,6 +174,18 @@ def make_recipe(
         ),
         tuning=TuningConfig.parse(options.tuning),
     )
+
+
+def _judged(data: Prepared, target: str) -> Rows:
+    members = () if target == "all" or not data.species else species_set(target)
+    judged = rows_of(data.table, members)
+    if not len(judged.train) or not len(judged.validation) or not len(judged.test):
+        raise InputError(
+            f"target {target!r} has {len(judged.train)} training, {len(judged.validation)} "
+            f"validation and {len(judged.test)} test rows",
+            remedy="Give a --target that the data has, or another --split.",
+        )
+    return judged
 
 
 def _micro(batch: int, micro: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -22,6 +23,7 @@ from dnasweep.stages.tokens import tokenizer_report
 
 ALIAS = "best"
 REPORT = "report"
+METRICS_HERE = "`best/` validation and `test/` of the registered model, `baseline/` test of the k-mer baseline"
 
 
 def publish(
@@ -36,31 +38,19 @@ def publish(
     folder = sweep.storage.folder("sweeps", sweep.key, "report")
     comparison.to_csv(folder / "comparison.csv")
     page = PageInput(
-        title=sweep.name,
+        **page_frame(sweep),
         comparison=comparison,
         cells=results,
-        command=command(),
-        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        data=_summary(sweep),
-        audit_findings=[
-            {"level": f.level, "code": f.code, "message": f.message}
-            for f in sweep.data.audit.findings
-        ],
-        audit_table=sweep.data.audit.table,
         tokenizers=_tokenizers(sweep, plan),
         importance=importance,
-        versions=package_versions(),
-        keys={"sweep": sweep.key, "data set": sweep.recipe.dataset},
-        places={"storage": sweep.storage.root},
     )
     (folder / "comparison.html").write_text(render_page(page))
-    for path in sorted(folder.iterdir()):
-        records.tracker.artifact(sweep.key, path, REPORT)
+    keep_report(sweep, records, folder)
     best = _best(sweep, results)
     if best is not None:
         _register(sweep, records, best)
     records.summary(
-        note(comparison, page.audit_findings),
+        note(comparison.findings, page.audit_findings),
         best=best.validation if best else {},
         test=(best.test if best else None) or {},
         baseline=_baseline(comparison),
@@ -68,24 +58,54 @@ def publish(
     return folder
 
 
-def note(comparison: Comparison, audit: Sequence[Mapping[str, str]]) -> str:
+def note(
+    findings: Sequence[str],
+    audit: Sequence[Mapping[str, str]],
+    *,
+    page: str = "comparison.html",
+    metrics: str = METRICS_HERE,
+) -> str:
     """Return the findings as the description of the parent run, in Markdown."""
     warnings = [finding["message"] for finding in audit if finding["level"] == "warning"]
-    parts = ["\n".join(f"- {sentence}" for sentence in comparison.findings)]
+    parts = ["\n".join(f"- {sentence}" for sentence in findings)]
     if warnings:
         heading = "### Warnings of the data audit"
         parts.append("\n".join([heading, "", *(f"- {message}" for message in warnings)]))
     parts += [
         "### Where to look",
-        f"The whole comparison, with figures: `{REPORT}/comparison.html` under *Artifacts*. "
+        f"The whole comparison, with figures: `{REPORT}/{page}` under *Artifacts*. "
         "To compare the trials alone, filter the runs by `tags.stage = 'trial'`.",
-        "Metrics here: `best/` validation and `test/` of the registered model, `baseline/` test "
-        "of the k-mer baseline.",
+        f"Metrics here: {metrics}.",
     ]
     return "\n\n".join(parts)
 
 
-def _summary(sweep: Sweep) -> dict[str, object]:
+def page_frame(sweep: Sweep) -> dict[str, Any]:
+    """Return the fields of a :class:`~dnasweep.report.page.PageFrame`."""
+    return {
+        "title": sweep.name,
+        "command": command(),
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "data": sweep_facts(sweep),
+        "audit_findings": [
+            {"level": f.level, "code": f.code, "message": f.message}
+            for f in sweep.data.audit.findings
+        ],
+        "audit_table": sweep.data.audit.table,
+        "versions": package_versions(),
+        "keys": {"sweep": sweep.key, "data set": sweep.recipe.dataset},
+        "places": {"storage": sweep.storage.root},
+    }
+
+
+def keep_report(sweep: Sweep, records: Records, folder: Path) -> None:
+    """Log every file of a report to the parent run."""
+    for path in sorted(folder.iterdir()):
+        records.tracker.artifact(sweep.key, path, REPORT)
+
+
+def sweep_facts(sweep: Sweep) -> dict[str, object]:
+    """Return what a page says of the data, label to value."""
     table = sweep.data.table
     widths = table["sequence"].str.len()
     counts = table["split"].value_counts()
@@ -95,7 +115,7 @@ def _summary(sweep: Sweep) -> dict[str, object]:
         "bases each": " to ".join(f"{w:,}" for w in sorted({widths.min(), widths.max()})),
         "split": ", ".join(f"{counts.get(s, 0):,} {s}" for s in SPLITS),
         "species": ", ".join(sweep.data.species) or "not named",
-        "trained and judged on": sweep.recipe.target,
+        "trained and judged on": sweep.target,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +21,13 @@ from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError
 from dnasweep.model.metrics import METRICS
 from dnasweep.stages.plan import Plan, cells_of, make_plan
-from dnasweep.stages.recipe import Recipe
+from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
 
 Axes = dict[str, Sequence[Any]]
+Asked = Mapping[str, Sequence[Any] | Callable[[Prepared], Sequence[Any]]]
+"""Axes of which some are functions of the data."""
+MakeCells = Callable[[Axes, Prepared], Sequence[Cell]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +54,19 @@ class Sweep:
     """Where it is told."""
     errors: dict[str, str] = field(default_factory=dict)
     """Why trials failed, by trial key; filled while it runs."""
+    last_seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The last evaluation of trials, by trial key; filled while it runs."""
 
     @property
     def key(self) -> str:
         """The sweep's identity: the same request finds its own records again."""
-        return content_key("sweep", self.name, self.axes, self.recipe, self.options.search)
+        search = f"{self.options.search}+asha" if self.options.asha else self.options.search
+        return content_key("sweep", self.name, self.axes, self.recipe, search)
+
+    @property
+    def target(self) -> str:
+        """The species that classifiers are judged on, in words."""
+        return " ".join(map(str, self.axes.get("target", (self.recipe.target,))))
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -64,9 +75,10 @@ class Sweep:
         return {
             **axes,
             "search": self.options.search,
+            "asha": self.options.asha,
             "metric": self.options.metric,
             "num_cells": len(self.plan.cells),
-            "target": self.recipe.target,
+            "target": self.target,
             "dataset": self.recipe.dataset,
             "rows": len(self.data.table),
             **{
@@ -79,10 +91,29 @@ class Sweep:
         }
 
 
-def prepare_sweep(name: str, axes: Axes, options: SweepOptions, console: Console) -> Sweep:
+def product(axes: Axes, data: Prepared) -> tuple[Cell, ...]:
+    """Return the product of the axes, whatever the data are."""
+    return cells_of(axes)
+
+
+def prepare_sweep(
+    name: str,
+    asked: Asked,
+    options: SweepOptions,
+    console: Console,
+    *,
+    cells: MakeCells = product,
+) -> Sweep:
     """Read the data, check the request against it and plan its cells.
 
     An empty `species_set` axis becomes the sets that suit the data.
+
+    Parameters
+    ----------
+    name, asked, options, console
+        As for :func:`~dnasweep.cluster.sweep.run_sweep`.
+    cells
+        Makes the cells of the axes and the data.
 
     Raises
     ------
@@ -97,17 +128,25 @@ def prepare_sweep(name: str, axes: Axes, options: SweepOptions, console: Console
     with console.status("reading and auditing the data"):
         data = prepare_data(storage, options)
         pretraining = prepare_pretraining(storage, options, options.pretrain_data)
-    if not axes["species_set"]:
+    axes: Axes = {axis: v(data) if callable(v) else v for axis, v in asked.items()}
+    if "species_set" in axes and not axes["species_set"]:
         axes = axes | {"species_set": _species_sets(pretraining or data)}
     for axis, values in axes.items():
         if not values:
             raise InputError(f"axis {axis} has no values", remedy="Name at least one.")
-    check_species_sets(pretraining or data, [str(value) for value in axes["species_set"]])
+    wanted = tuple(cells(axes, data))
+    check_species_sets(pretraining or data, list({cell.species_set: None for cell in wanted}))
     recipe = dataclasses.replace(
-        make_recipe(data, options, target=options.target, pretraining=pretraining),
+        make_recipe(
+            data,
+            options,
+            target=options.target,
+            pretraining=pretraining,
+            targets=[str(name) for name in axes.get("target", ())],
+        ),
         pretrain_per_seed=options.pretrain_per_seed,
     )
-    plan = make_plan(recipe, cells_of(axes))
+    plan = make_plan(recipe, wanted)
     return Sweep(
         name=name,
         options=options,

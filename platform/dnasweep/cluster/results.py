@@ -24,6 +24,7 @@ def cell_result(
     species: tuple[str, ...],
     tested: bool,
     error: str | None = None,
+    last: Mapping[str, Any] | None = None,
 ) -> CellResult:
     """Return what a trial came to.
 
@@ -35,6 +36,8 @@ def cell_result(
         Whether to read its test scores; only chosen trials have them.
     error
         Why it failed, where it left nothing.
+    last
+        Its last evaluation, where it was stopped early.
     """
     outcome = find_outcome(storage, spec)
     scored = find_scores(storage, spec) if tested else None
@@ -54,7 +57,13 @@ def cell_result(
     }
     if outcome is None:
         if error is None:
-            return CellResult(**common, outcome="stopped", reason="stopped early by the search")
+            return CellResult(
+                **common,
+                outcome="stopped",
+                reason="stopped early by the search",
+                validation=last["metrics"] if last else {},
+                device_seconds=last["device_seconds"] if last else None,
+            )
         return CellResult(**common, outcome="failed", reason=error)
     finished = {"completed": "finished", "stopped": "finished"}
     return CellResult(
@@ -106,7 +115,9 @@ def _pretraining(storage: Storage, spec: EncoderSpec | None) -> dict[str, Any] |
     if outcome is None:
         return None
     name = "validation/bits_per_base"
+    stages = [find_outcome(storage, ancestor) for ancestor in spec.lineage]
     return {
+        "bases_seen": sum(stage.history[-1]["bases_seen"] for stage in stages if stage),
         "bits_per_base": outcome.best["metrics"].get(name),
         "markov_bits_per_base": outcome.facts.get("markov_bits_per_base"),
         "history": [

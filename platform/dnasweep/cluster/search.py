@@ -1,26 +1,30 @@
-"""Optuna over the same space as the grid, with a study that outlives the sweep."""
+"""Optuna over the cells of the grid, with a study that outlives the sweep."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.trial import TrialState
-from ray import tune
-from ray.tune.schedulers import ASHAScheduler
-from ray.tune.search.optuna import OptunaSearch
+from ray.tune.search import Searcher
 
-from dnasweep.cluster.trials import BASES_SEEN
+from dnasweep.cluster.course import POINT, Point
 from dnasweep.stages.recipe import Cell
 
-REDUCTION_FACTOR = 3
+ASKED = 5
+"""Times the sampler is asked for a cell that has not been tried, before one is drawn at random."""
+TRIED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Study:
     """A persistent Optuna study in the storage root; `optuna-dashboard` opens its file.
+
+    Its trials are cells of the grid and no others, each tried once: what the sampler proposes is
+    taken only if it is a cell that is still to be tried.
 
     Parameters
     ----------
@@ -28,8 +32,8 @@ class Study:
         SQLite file of all studies of a storage root.
     name
         The sweep's key: the same command finds the same study.
-    axes
-        Axis name to its values.
+    cells
+        The grid.
     mode
         `max` or `min`.
     seed
@@ -37,68 +41,132 @@ class Study:
     """
 
     def __init__(
-        self, file: Path, name: str, axes: dict[str, Sequence[Any]], *, mode: str, seed: int = 0
+        self, file: Path, name: str, cells: Sequence[Cell], *, mode: str, seed: int = 0
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        logging.getLogger("ray.tune.search.optuna").setLevel(logging.ERROR)
-        self.axes, self.name, self.mode = axes, name, mode
+        self.name, self._cells, self._seed = name, dict.fromkeys(cells), seed
         self.url = f"sqlite:///{file}"
-        self._storage = optuna.storages.RDBStorage(self.url)
-        self._sampler = optuna.samplers.TPESampler(seed=seed)
+        values = {
+            field.name: list(dict.fromkeys(getattr(cell, field.name) for cell in cells))
+            for field in dataclasses.fields(Cell)
+        }
+        self._fixed = {name: found[0] for name, found in values.items() if len(found) == 1}
+        self._axes: dict[str, Any] = {
+            name: optuna.distributions.CategoricalDistribution(found)
+            for name, found in values.items()
+            if len(found) > 1
+        }
         self.study = optuna.create_study(
             study_name=name,
-            storage=self._storage,
+            storage=optuna.storages.RDBStorage(self.url),
+            sampler=optuna.samplers.TPESampler(seed=seed),
             direction="maximize" if mode == "max" else "minimize",
             load_if_exists=True,
         )
+        self._taken = set(self.tried())
 
     def remaining(self, num_samples: int) -> int:
-        """Return how many of `num_samples` are still to be tried.
+        """Return how many of `num_samples` cells are still to be tried.
 
-        Trials that a killed driver left running count as never tried.
+        Trials that a killed driver left running go first: they are enqueued again.
         """
         for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
             self.study.tell(trial.number, state=TrialState.FAIL)
-        return max(0, num_samples - len(self.completed()))
+            if self._cell(trial.params) not in self._taken:
+                self.study.enqueue_trial(trial.params, skip_if_exists=False)
+        return max(0, min(num_samples, len(self._cells)) - len(self.tried()))
 
-    def completed(self) -> list[Cell]:
-        """Return the cells that have been tried, in order."""
-        done = self.study.get_trials(states=(TrialState.COMPLETE,))
-        return [Cell(**self._fixed(), **trial.params) for trial in done]
+    def tried(self) -> list[Cell]:
+        """Return the cells that came to an end, their own or an early one, in order."""
+        found = [self._cell(trial.params) for trial in self.study.get_trials(states=TRIED)]
+        return list(dict.fromkeys(cell for cell in found if cell in self._cells))
 
-    def _fixed(self) -> dict[str, Any]:
-        return {name: values[0] for name, values in self.axes.items() if len(values) == 1}
+    def ask(self) -> tuple[optuna.Trial, Cell] | None:
+        """Return a cell that has not been tried, with its trial; None when all have been."""
+        for _ in range(ASKED):
+            trial = self.study.ask(self._axes)
+            if (cell := self._cell(trial.params)) in self._cells and cell not in self._taken:
+                self._taken.add(cell)
+                return trial, cell
+            # Nothing is learned from it: failed trials are no part of the sampler's model.
+            self.study.tell(trial, state=TrialState.FAIL)
+        free = [cell for cell in self._cells if cell not in self._taken]
+        if not free:
+            return None
+        cell = free[int(np.random.default_rng([self._seed, len(free)]).integers(len(free)))]
+        self.study.enqueue_trial({name: getattr(cell, name) for name in self._axes})
+        self._taken.add(cell)
+        return self.study.ask(self._axes), cell
 
-    def space(self) -> dict[str, Any]:
-        """Return the axes as Tune domains; an axis of one value is not searched."""
-        return {
-            name: values[0] if len(values) == 1 else tune.choice(list(values))
-            for name, values in self.axes.items()
-        }
-
-    def searcher(self) -> OptunaSearch:
-        """Return the searcher for Tune."""
-        return OptunaSearch(study_name=self.name, storage=self._storage, sampler=self._sampler)
+    def searcher(self, stopped: Container[str]) -> CellSearch:
+        """Return the searcher for Tune; `stopped` holds the keys of trials that end early."""
+        return CellSearch(self, stopped)
 
     def importance(self) -> dict[str, float] | None:
-        """Return the importance of each axis, or None while there are too few trials."""
-        searched = [name for name, values in self.axes.items() if len(values) > 1]
-        if len(self.completed()) < 4 or len(searched) < 2:
+        """Return the importance of each axis, or None while there are too few whole trials."""
+        whole = self.study.get_trials(states=(TrialState.COMPLETE,))
+        if len(whole) < 4 or len(self._axes) < 2:
             return None
         try:
             return dict(optuna.importance.get_param_importances(self.study))
         except (RuntimeError, ValueError):
             return None
 
+    def _cell(self, params: dict[str, Any]) -> Cell:
+        return Cell(**self._fixed, **params)
 
-def asha(bases: int, evaluations: int) -> ASHAScheduler:
-    """Return successive halving on bases seen, which mean the same for every tokenizer.
 
-    Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning.
+class CellSearch(Searcher):
+    """A study as a searcher of Tune.
+
+    Ray's own for Optuna tries cells twice and tells a trial that was stopped early as if it had
+    been trained to its end; here it is pruned, which the sampler knows to rank below.
     """
-    return ASHAScheduler(
-        time_attr=BASES_SEEN,
-        max_t=bases,
-        grace_period=max(1, bases // max(1, evaluations)),
-        reduction_factor=REDUCTION_FACTOR,
-    )
+
+    def __init__(self, study: Study, stopped: Container[str]) -> None:
+        super().__init__()
+        self._study, self._stopped = study, stopped
+        self._trials: dict[str, optuna.Trial] = {}
+        self._values: dict[str, dict[int, float]] = {}
+
+    def set_search_properties(
+        self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
+    ) -> bool:
+        return True
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
+        asked = self._study.ask()
+        if asked is None:
+            return Searcher.FINISHED
+        self._trials[trial_id], cell = asked
+        return {"cell": dataclasses.asdict(cell)}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        if POINT in result and trial_id in self._trials:
+            point = Point(**result[POINT])
+            known = self._values.setdefault(trial_id, {})
+            if point.number not in known:
+                self._trials[trial_id].report(point.best, point.number)
+            known[point.number] = point.best
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        if trial_id not in self._trials:
+            return
+        if result:
+            # Of a trial that is stopped, Tune tells the last evaluation here alone.
+            self.on_trial_result(trial_id, result)
+        trial, values = self._trials.pop(trial_id), self._values.pop(trial_id, {})
+        if error or not values:
+            self._study.study.tell(trial, state=TrialState.FAIL)
+        elif result and result.get("trial_key") in self._stopped:
+            self._study.study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self._study.study.tell(trial, values[max(values)])
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing beside the study: the same command finds it again."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing, see `save`."""

@@ -20,24 +20,45 @@ from dnasweep.cluster.announce import (
     announce_plan,
     encoder_name,
 )
+from dnasweep.cluster.judging import judge
 from dnasweep.cluster.options import SweepOptions
 from dnasweep.cluster.phases import Phases
 from dnasweep.cluster.publication import publish
 from dnasweep.cluster.records import Records
-from dnasweep.cluster.request import Axes, Sweep, prepare_sweep
-from dnasweep.cluster.results import baseline_result, cell_result
+from dnasweep.cluster.request import Asked, MakeCells, Sweep, prepare_sweep, product
+from dnasweep.cluster.results import baseline_result
 from dnasweep.cluster.session import session
 from dnasweep.cluster.tracking import Tracker, check_reachable, resolve_uri
 from dnasweep.model.metrics import full_name
-from dnasweep.report.comparison import CellResult, Comparison, compare, select
-from dnasweep.stages.plan import Plan
-from dnasweep.stages.scores import find_scores, score_baseline
+from dnasweep.report.comparison import Comparison, compare
+from dnasweep.stages.scores import score_baseline
 
 Result = TypeVar("Result")
 
 
-def run_sweep(name: str, axes: Axes, options: SweepOptions, console: Console) -> Comparison | None:
-    """Run a sweep and return its comparison; None after a dry run.
+def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
+    """End a sweep with the ranking of its cells and tests between the best ones."""
+    plan = phases.train()
+    results = judge(sweep, records, phases, plan)
+    baseline = score_baseline(sweep.storage, sweep.recipe.dataset, plan.classifiers[0].target)
+    comparison = compare(
+        results, baselines=[baseline_result(baseline)], metric=sweep.options.metric
+    )
+    report = publish(sweep, plan, records, results, comparison, phases.importance)
+    announce_comparison(sweep.console, comparison, report)
+    return comparison
+
+
+def run_sweep(
+    name: str,
+    axes: Asked,
+    options: SweepOptions,
+    console: Console,
+    *,
+    cells: MakeCells = product,
+    ending: Callable[[Sweep, Records, Phases], Result] = compare_cells,  # type: ignore[assignment]
+) -> Result | None:
+    """Run a sweep and return what its ending returns; None after a dry run.
 
     Parameters
     ----------
@@ -45,34 +66,42 @@ def run_sweep(name: str, axes: Axes, options: SweepOptions, console: Console) ->
         Name of the sweep and, unless told otherwise, of the MLflow experiment.
     axes
         Name of a :class:`~dnasweep.stages.recipe.Cell` field to its values. The grid is their
-        product; a search draws from the same values.
+        product; a search draws from the same values. In place of values an axis may have a function
+        that finds them in the data.
+    cells
+        Makes the cells of the axes and the data, where they are not the product of the axes, which
+        may then have other names.
+    ending
+        Trains, judges and reports. The default ranks the cells and returns their
+        :class:`~dnasweep.report.comparison.Comparison`.
 
     Raises
     ------
     InputError
         For anything the user can mend, before training wherever it can be known by then.
     """
-    return _recorded(name, axes, options, console, _compare)
+    return _recorded(name, axes, options, console, ending, cells)
 
 
-def run_finetuning(name: str, axes: Axes, options: SweepOptions, console: Console) -> None:
+def run_finetuning(name: str, axes: Asked, options: SweepOptions, console: Console) -> None:
     """Train the cells of a sweep and say where they are; the test set stays closed."""
     _recorded(name, axes, options, console, _finetune)
 
 
-def run_pretraining(name: str, axes: Axes, options: SweepOptions, console: Console) -> None:
+def run_pretraining(name: str, axes: Asked, options: SweepOptions, console: Console) -> None:
     """Pretrain the encoders of a sweep's cells and say where they are."""
     _recorded(name, axes, options, console, _pretrain)
 
 
 def _recorded(
     name: str,
-    axes: Axes,
+    axes: Asked,
     options: SweepOptions,
     console: Console,
     work: Callable[[Sweep, Records, Phases], Result],
+    cells: MakeCells = product,
 ) -> Result | None:
-    sweep = prepare_sweep(name, axes, options, console)
+    sweep = prepare_sweep(name, axes, options, console, cells=cells)
     announce_data(console, sweep.data)
     announce_plan(sweep)
     if options.dry_run:
@@ -96,24 +125,6 @@ def _recorded(
     return result
 
 
-def _compare(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
-    metric = sweep.options.metric
-    plan = phases.train()
-    # Chosen on validation alone; only then is the test set opened, for these and no others.
-    results = _results(sweep, plan, frozenset())
-    chosen = frozenset(cell.trial_key for cell in select(results, metric=metric))
-    phases.open_tests([spec for spec in plan.classifiers if spec.key in chosen])
-    results = _results(sweep, plan, chosen)
-    for spec in plan.classifiers:
-        if spec.key in chosen and (scored := find_scores(sweep.storage, spec)):
-            records.tested(spec, scored.metrics)
-    baseline = score_baseline(sweep.storage, sweep.recipe.dataset, plan.classifiers[0].target)
-    comparison = compare(results, baselines=[baseline_result(baseline)], metric=metric)
-    report = publish(sweep, plan, records, results, comparison, phases.importance)
-    announce_comparison(sweep.console, comparison, report)
-    return comparison
-
-
 def _finetune(sweep: Sweep, records: Records, phases: Phases) -> None:
     plan = phases.train()
     for cell, spec in zip(plan.cells, plan.classifiers, strict=True):
@@ -123,17 +134,3 @@ def _finetune(sweep: Sweep, records: Records, phases: Phases) -> None:
 def _pretrain(sweep: Sweep, records: Records, phases: Phases) -> None:
     for spec in phases.pretrain():
         announce_checkpoint(sweep, encoder_name(sweep, spec), spec)
-
-
-def _results(sweep: Sweep, plan: Plan, tested: frozenset[str]) -> list[CellResult]:
-    return [
-        cell_result(
-            sweep.storage,
-            cell,
-            spec,
-            species=sweep.recipe.species,
-            tested=spec.key in tested,
-            error=sweep.errors.get(spec.key),
-        )
-        for cell, spec in zip(plan.cells, plan.classifiers, strict=True)
-    ]

@@ -1,4 +1,4 @@
-"""Trials under Ray Tune: the grid of record, or an Optuna search of the same space.
+"""Trials under Ray Tune: the grid of record, or an Optuna search of the same cells.
 
 A trial's identity is the content of what it trains, so a trial that was finished before (by this
 sweep, by another, by a run that was killed) is found instead of trained, and one that was killed
@@ -15,12 +15,12 @@ from typing import Any
 from ray import tune
 from ray.tune import Callback, ResultGrid, RunConfig, TuneConfig, Tuner
 
+from dnasweep.cluster.course import POINT, Point
 from dnasweep.cluster.order import Order
 from dnasweep.model.metrics import direction
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
 
-BASES_SEEN = "bases_seen"
 BEST = "best"
 
 
@@ -32,7 +32,7 @@ class Heard:
     """The combination."""
     key: str
     """Its trial key."""
-    evaluation: dict[str, Any] | None = None
+    point: Point | None = None
     """One evaluation, while it runs."""
     finished: bool = False
     """Whether it has come to its end."""
@@ -52,18 +52,12 @@ def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: s
 
     def report(evaluation: dict[str, Any]) -> None:
         best.append(max([sign * evaluation["metrics"][metric], *best[-1:]]))
-        tune.report(
-            {
-                "trial_key": spec.key,
-                BEST: sign * best[-1],
-                BASES_SEEN: evaluation["bases_seen"],
-                "evaluation": evaluation,
-            }
-        )
+        point = Point.of(spec, sign * best[-1], evaluation)
+        tune.report({"trial_key": spec.key, BEST: point.best, POINT: point._asdict()})
 
     outcome = run_stage(spec, order, text=cell.label, on_evaluation=report)
-    if not best:
-        # Published before this run: tell the searcher what it was worth.
+    if len(best) < len(outcome.history):
+        # Published before, or begun by a driver that was killed: tell what the whole was worth.
         for evaluation in outcome.history:
             report(evaluation)
 
@@ -90,9 +84,9 @@ class Messenger(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        if "evaluation" in result:
+        if POINT in result:
             cell, key = self._of(trial)
-            self._hear(Heard(cell=cell, key=key, evaluation=result["evaluation"]))
+            self._hear(Heard(cell=cell, key=key, point=Point(**result[POINT])))
 
     def on_trial_complete(
         self, iteration: int, trials: list[Any], trial: Any, **info: Any
@@ -122,7 +116,7 @@ def run_trials(
     Parameters
     ----------
     space
-        Axis name to a Tune domain: `tune.grid_search` for the grid, `tune.choice` for a search.
+        From `grid_space`; empty for a search, whose searcher knows the cells.
     hear
         Told of every start, evaluation and end, in the driver's thread.
     """
@@ -144,8 +138,9 @@ def run_trials(
             scheduler=scheduler,
             num_samples=num_samples,
             max_concurrent_trials=allotment.concurrent,
-            # Importing torch and transformers once an actor, not once a trial.
-            reuse_actors=True,
+            # Importing torch and transformers once an actor, not once a trial. The workers of a
+            # group that is stopped early end with their actor only.
+            reuse_actors=allotment.workers == 1 or scheduler is None,
         ),
         run_config=RunConfig(
             name=name,

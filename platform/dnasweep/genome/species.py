@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dnasweep.errors import InputError
@@ -193,11 +194,21 @@ def distance(a: str, b: str) -> float:
     return next(age for age, clade in _CLADES if pair <= clade)
 
 
-def _close(key: str) -> tuple[str, ...]:
-    others = sorted((s for s in SPECIES if s != key), key=lambda s: distance(key, s))
+def close_relatives(name: str, among: Iterable[str] = SPECIES) -> tuple[str, ...]:
+    """Return a species and its relatives within `CLOSE` million years, nearest first.
+
+    Parameters
+    ----------
+    name
+        A species.
+    among
+        Where to look for relatives. Where none of these is close, all of the nearest ones are
+        taken; where there is no other, the species stands alone.
+    """
+    key = resolve(name)
+    others = sorted((s for s in among if s != key), key=lambda s: distance(key, s))
     near = [s for s in others if distance(key, s) <= CLOSE]
-    nearest = distance(key, others[0])
-    return (key, *(near or [s for s in others if distance(key, s) == nearest]))
+    return (key, *(near or [s for s in others if distance(key, s) == distance(key, others[0])]))
 
 
 SPECIES_SETS: dict[str, tuple[str, ...]] = {
@@ -209,10 +220,14 @@ SPECIES_SETS: dict[str, tuple[str, ...]] = {
     "vertebrates": ("human", "mouse", "rat", "macaque", "zebrafish", "chicken"),
     "invertebrates": ("fruit_fly", "worm"),
     "all": tuple(SPECIES),
-    **{f"close-{key}": _close(key) for key in SPECIES},
+    **{f"close-{key}": close_relatives(key) for key in SPECIES},
+    **{f"not-{key}": tuple(other for other in SPECIES if other != key) for key in SPECIES},
 }
 """Species by set name, ordered. `close-X` is X, then its relatives within `CLOSE` million years,
-nearest first; where X has none (zebrafish, fruit fly, chicken, worm), X and all of its nearest."""
+nearest first; where X has none (zebrafish, fruit fly, chicken, worm), X and all of its nearest.
+`not-X` is every species but X."""
+
+_RELATIVE = ("close-", "not-")
 
 
 def _set_name(name: str) -> str:
@@ -222,14 +237,15 @@ def _set_name(name: str) -> str:
         if candidate in SPECIES_SETS:
             return candidate
     try:
-        if plain.startswith("close-"):
-            return f"close-{resolve(plain.removeprefix('close-'))}"
+        for prefix in _RELATIVE:
+            if plain.startswith(prefix):
+                return prefix + resolve(plain.removeprefix(prefix))
         return resolve(name)
     except InputError as error:
-        sets = ", ".join(s for s in SPECIES_SETS if not s.startswith("close-"))
+        sets = ", ".join(s for s in SPECIES_SETS if not s.startswith(_RELATIVE))
         raise InputError(
             f"species set {name!r} is not known",
-            remedy=f"Use {sets}, close-SPECIES, or several joined by +.",
+            remedy=f"Use {sets}, close-SPECIES, not-SPECIES, or several joined by +.",
         ) from error
 
 

@@ -6,7 +6,7 @@ cells alone, so the test set can be opened once, after :func:`select` has named 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +40,7 @@ __all__ = [
     "Outcome",
     "TestScores",
     "compare",
+    "contest",
     "select",
 ]
 
@@ -78,16 +79,35 @@ class Comparison:
         return path
 
 
-def select(cells: Sequence[CellResult], *, metric: str = "mcc") -> list[CellResult]:
+def contest(cell: CellResult) -> Hashable:
+    """Return which cells are chosen among: those of one tokenizer and species set."""
+    return (cell.tokenizer, cell.species_set)
+
+
+def select(
+    cells: Sequence[CellResult],
+    *,
+    metric: str = "mcc",
+    by: Callable[[CellResult], Hashable] = contest,
+) -> list[CellResult]:
     """Return the trials to open the test set for.
 
-    These are all healthy seeds of the best combination of each tokenizer x species set by the mean
-    validation metric. A combination of which some seed did not finish healthy is taken only where
-    the tokenizer x species set has no other.
+    These are all healthy seeds of the best combination of each contest by the mean validation
+    metric. A combination of which some seed did not finish healthy is taken only where the contest
+    has no other.
+
+    Parameters
+    ----------
+    cells
+        All trials.
+    metric
+        Validation metric, its direction known.
+    by
+        The contest a cell takes part in; default: tokenizer x species set.
     """
     name = _bare_name(metric)
     chosen: list[CellResult] = []
-    for group in grouped(cells, lambda cell: (cell.tokenizer, cell.species_set)):
+    for group in grouped(cells, by):
         best = _best_combination(group, name)
         chosen += [cell for cell in best if cell.healthy(name)]
     return chosen

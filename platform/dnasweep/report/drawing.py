@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -51,6 +52,35 @@ def png(draw: Callable[[Figure], None], *, size: tuple[float, float], dpi: int =
     """Return a figure of the light theme, on white, as a PNG file."""
     # No version of the software in it, so that equal numbers are equal bytes.
     return _bytes(draw, size, "light", dpi=dpi, facecolor="white", metadata={"Software": None})
+
+
+def draw_matrix(
+    axes: Axes,
+    values: np.ndarray,
+    texts: Mapping[tuple[int, int], str],
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+) -> None:
+    """Draw a matrix (rows, columns) as shades with a text in each cell; nan stays empty."""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    margin = 0.05 * (high - low) or 0.01
+    low, high = low - margin, high + margin
+    colours = matplotlib.colormaps["cividis"]
+    image = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.tick_params(length=0)
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    for (i, j), text in texts.items():
+        shade = colours((values[i, j] - low) / (high - low))
+        ink = "black" if np.dot(shade[:3], (0.3, 0.59, 0.11)) > 0.5 else "white"
+        axes.text(j, i, text, ha="center", va="center", color=ink, linespacing=1.35)
+    figure = axes.get_figure()
+    assert figure is not None
+    bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
+    bar.outline.set_visible(False)  # type: ignore[operator]
 
 
 def two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,7 +12,15 @@ from matplotlib.lines import Line2D
 
 from dnasweep.report.cells import CellResult, bare
 from dnasweep.report.comparison import Comparison
-from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Picture, picture, two_legends
+from dnasweep.report.drawing import (
+    COLOURS,
+    DASHES,
+    MARKERS,
+    Picture,
+    draw_matrix,
+    picture,
+    two_legends,
+)
 from dnasweep.report.wording import metric_name, number
 
 
@@ -46,24 +53,9 @@ def heat_map(comparison: Comparison) -> Picture | None:
         title += f"   (baseline: {', '.join(baselines)})"
 
     def draw(axes: Axes) -> None:
-        low, high = _limits(values)
-        colours = matplotlib.colormaps["cividis"]
-        image = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
-        axes.set_xticks(range(len(sets)), sets)
-        axes.set_yticks(range(len(names)), names)
+        draw_matrix(axes, values, texts, rows=names, columns=sets)
         axes.set_xlabel("pretrained on")
-        axes.tick_params(length=0)
         axes.set_title(title)
-        axes.grid(False)
-        axes.spines[:].set_visible(False)
-        for (i, j), text in texts.items():
-            shade = colours((values[i, j] - low) / (high - low))
-            ink = "black" if np.dot(shade[:3], (0.3, 0.59, 0.11)) > 0.5 else "white"
-            axes.text(j, i, text, ha="center", va="center", color=ink, linespacing=1.35)
-        figure = axes.get_figure()
-        assert figure is not None
-        bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
-        bar.outline.set_visible(False)  # type: ignore[operator]
 
     return picture(draw, size=(2.6 + 1.45 * len(sets), 1.2 + 0.72 * len(names)))
 
@@ -222,9 +214,3 @@ def _scale(cells: Sequence[CellResult]) -> tuple[list[str], list[str]]:
 
 def _ordered(values: object) -> list[str]:
     return list(dict.fromkeys(str(value) for value in values))  # type: ignore[attr-defined]
-
-
-def _limits(values: np.ndarray) -> tuple[float, float]:
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    margin = 0.05 * (high - low) or 0.01
-    return low - margin, high + margin

@@ -16,15 +16,11 @@ from dnasweep.report.wording import ALPHA, metric_name
 
 
 @dataclass(frozen=True, kw_only=True)
-class PageInput:
-    """Everything the page shows; only the first three are needed."""
+class PageFrame:
+    """What every page of a sweep says beside its comparison; only the title is needed."""
 
     title: str
     """Heading, usually the name of the sweep."""
-    comparison: Comparison
-    """The compared sweep."""
-    cells: Sequence[CellResult]
-    """All trials, for curves and costs."""
     command: str = ""
     """Command line that makes this page again."""
     created: str = ""
@@ -35,16 +31,26 @@ class PageInput:
     """Findings of the leak audit: level (`info` or `warning`), code, message."""
     audit_table: pd.DataFrame | None = None
     """Statistics by split and class."""
-    tokenizers: pd.DataFrame | None = None
-    """One row a tokenizer: name, bases per token, vocabulary used, unknown rate."""
-    importance: Mapping[str, float] | None = None
-    """Parameter importance by axis, where a search estimated it."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Package versions."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Artefact keys, name to key."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Where things are: storage root, tracking URI, experiment, run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageInput(PageFrame):
+    """Everything the page of a comparison shows."""
+
+    comparison: Comparison
+    """The compared sweep."""
+    cells: Sequence[CellResult]
+    """All trials, for curves and costs."""
+    tokenizers: pd.DataFrame | None = None
+    """One row a tokenizer: name, bases per token, vocabulary used, unknown rate."""
+    importance: Mapping[str, float] | None = None
+    """Parameter importance by axis, where a search estimated it."""
 
 
 _LABELS = {
@@ -203,10 +209,11 @@ def _by_species(comparison: Comparison) -> dict[str, Any] | None:
 
 
 def _table(table: pd.DataFrame | None, **how: Any) -> dict[str, Any] | None:
-    return sortable(table, title=_title, text=_text, **how)
+    return sortable(table, title=column_title, text=column_text, **how)
 
 
-def _title(name: str) -> str:
+def column_title(name: str) -> str:
+    """Return the heading of a column, from its name."""
     if name in _LABELS:
         return _LABELS[name]
     for split in ("validation", "test"):
@@ -218,7 +225,8 @@ def _title(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _text(name: str, value: object) -> str:
+def column_text(name: str, value: object) -> str:
+    """Return what stands in a cell, from the name of its column and the value."""
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return "–"
     if name == "peak_memory_bytes":

@@ -66,7 +66,7 @@ def pairwise_tests(
         and (baseline.species_set is None or cell[0].endswith(f" / {baseline.species_set}"))
     ]
     records = [
-        {"a": a, "b": b, **_test(first, second, num_resamples, seed)}
+        {"a": a, "b": b, **paired_test(first, second, num_resamples=num_resamples, seed=seed)}
         for (a, first), (b, second) in pairs
     ]
     table = pd.DataFrame.from_records(records, columns=list(COLUMNS))
@@ -75,7 +75,17 @@ def pairwise_tests(
     return table
 
 
-def _test(a: TestScores, b: TestScores, num_resamples: int, seed: int) -> dict[str, Any]:
+def paired_test(
+    a: TestScores, b: TestScores, *, num_resamples: int = 2000, seed: int = 0
+) -> dict[str, Any]:
+    """Test two models on the test rows they share: DeLong and the bootstrap, p not yet adjusted.
+
+    Returns
+    -------
+    dict
+        The columns from `num_rows` on; `num_rows` alone where there are fewer than two rows of a
+        class.
+    """
     ids = np.intersect1d(a.ids, b.ids)
     rows_a, rows_b = rows_of(a, ids), rows_of(b, ids)
     labels = a.labels[rows_a]

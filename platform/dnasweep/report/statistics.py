@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -188,19 +189,46 @@ def bootstrap_mcc(
     A row falls in one of eight kinds (label x call of a x call of b), so a resample of rows is one
     multinomial draw of eight counts: the percentile bootstrap exactly, without an index array.
     """
-    actual, a, b = (_binary(values) for values in (labels, predictions_a, predictions_b))
-    if not len(actual) == len(a) == len(b):
-        raise ValueError("labels and both predictions must have one entry a row")
-    num = len(actual)
-    kinds = 4 * actual.astype(int) + 2 * a.astype(int) + b.astype(int)
-    observed = np.bincount(kinds, minlength=8)
-    draws = np.random.default_rng(seed).multinomial(num, observed / num, size=num_resamples)
-    mcc_a, mcc_b = (float(values[0]) for values in _mccs(observed[None, :], num))
-    resampled_a, resampled_b = _mccs(draws, num)
-    differences = resampled_a - resampled_b
+    return bootstrap_mean_mcc(
+        [(labels, predictions_a, predictions_b)], num_resamples=num_resamples, seed=seed
+    )
+
+
+def bootstrap_mean_mcc(
+    strata: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    *,
+    num_resamples: int = 2000,
+    seed: int = 0,
+) -> BootstrapResult:
+    """Test whether two ways have the same MCC in the mean over strata, such as species.
+
+    Parameters
+    ----------
+    strata
+        Labels, calls of the one way and calls of the other for each stratum. Rows are resampled
+        within their stratum and strata count alike, however many rows they have.
+    num_resamples, seed
+        As for :func:`bootstrap_mcc`, which this is for a single stratum.
+    """
+    generator = np.random.default_rng(seed)
+    observed, resampled = np.zeros(2), np.zeros((2, num_resamples))
+    for labels, predictions_a, predictions_b in strata:
+        actual, a, b = (_binary(values) for values in (labels, predictions_a, predictions_b))
+        if not len(actual) == len(a) == len(b):
+            raise ValueError("labels and both predictions must have one entry a row")
+        num = len(actual)
+        kinds = 4 * actual.astype(int) + 2 * a.astype(int) + b.astype(int)
+        counts = np.bincount(kinds, minlength=8)
+        draws = generator.multinomial(num, counts / num, size=num_resamples)
+        observed += np.concatenate(_mccs(counts[None, :], num)) / len(strata)
+        resampled += np.stack(_mccs(draws, num)) / len(strata)
+    differences = resampled[0] - resampled[1]
+    # Sums of equal numbers may differ in their last digits.
+    differences[np.abs(differences) < 1e-12] = 0.0
     low, high = np.quantile(differences, [0.025, 0.975])
     tails = [(np.sum(differences <= 0) + 1), (np.sum(differences >= 0) + 1)]
     p_value = min(1.0, 2 * min(tails) / (num_resamples + 1))
+    mcc_a, mcc_b = map(float, observed)
     return BootstrapResult(mcc_a, mcc_b, mcc_a - mcc_b, float(low), float(high), float(p_value))
 
 

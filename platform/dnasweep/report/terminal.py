@@ -26,15 +26,20 @@ def comparison_tables(comparison: Comparison, *, max_rows: int = 20) -> Renderab
     if not comparison.selected.empty:
         parts.append(_selected(comparison))
     parts.append(Text("Findings", style="bold"))
-    bullets = Table.grid(padding=(0, 1))
-    for sentence in comparison.findings:
-        bullets.add_row("•", Text(sentence))
-    return Group(*parts, bullets)
+    return Group(*parts, bullets(comparison.findings))
+
+
+def bullets(sentences: list[str]) -> Table:
+    """Return sentences as a list."""
+    grid = Table.grid(padding=(0, 1))
+    for sentence in sentences:
+        grid.add_row("•", Text(sentence))
+    return grid
 
 
 def _ranked(comparison: Comparison, max_rows: int) -> Table:
     name, column = metric_name(comparison.metric), f"validation_{comparison.metric}"
-    table = _table(f"All combinations, ranked by validation {name}")
+    table = new_table(f"All combinations, ranked by validation {name}")
     table.add_column("#", justify="right")
     for title in ("tokenizer", "species set"):
         table.add_column(title, overflow="fold")
@@ -47,7 +52,8 @@ def _ranked(comparison: Comparison, max_rows: int) -> Table:
     rows = comparison.rows
     if rows.empty:
         return table
-    shown = rows[(rows["rank"].fillna(0) <= max_rows)]
+    # A search may stop most of its trials: they are no trouble to be told of one by one.
+    shown = rows[(rows["rank"].fillna(0) <= max_rows) & (rows["outcome"] != "stopped")]
     for _, row in shown.iterrows():
         finished = row["outcome"] == "finished"
         table.add_row(
@@ -56,7 +62,7 @@ def _ranked(comparison: Comparison, max_rows: int) -> Table:
             str(row["species_set"]),
             f"{row['learning_rate']:g}",
             *(str(row[axis]) for axis in comparison.axes),
-            _with_sd(row[column], row[f"{column}_sd"]),
+            with_sd(row[column], row[f"{column}_sd"]),
             str(row["num_seeds"]),
             number(row["device_seconds"], 1),
             "selected" if row["selected"] and finished else "" if finished else row["outcome"],
@@ -69,7 +75,7 @@ def _ranked(comparison: Comparison, max_rows: int) -> Table:
 
 def _selected(comparison: Comparison) -> Table:
     name, metric = metric_name(comparison.metric), comparison.metric
-    table = _table("Selected cells on the test rows")
+    table = new_table("Selected cells on the test rows")
     table.add_column("tokenizer / species set", overflow="fold")
     others = [m for m in ("mcc", "auroc", "accuracy") if m != metric]
     columns = [metric, *(m for m in others if f"test_{m}" in comparison.selected)]
@@ -82,7 +88,7 @@ def _selected(comparison: Comparison) -> Table:
         loses = over is not None and not pd.isna(over) and sign * over <= 0
         table.add_row(
             row["cell"],
-            *(_with_sd(row.get(f"test_{m}"), row.get(f"test_{m}_sd")) for m in columns),
+            *(with_sd(row.get(f"test_{m}"), row.get(f"test_{m}_sd")) for m in columns),
             "" if over is None or pd.isna(over) else f"{over:+.3f}",
             style="yellow" if loses else None,
         )
@@ -92,11 +98,13 @@ def _selected(comparison: Comparison) -> Table:
     return table
 
 
-def _table(title: str) -> Table:
+def new_table(title: str) -> Table:
+    """Return an empty table as all tables of the terminal look."""
     return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
 
-def _with_sd(mean: float | None, sd: float | None) -> str:
+def with_sd(mean: float | None, sd: float | None) -> str:
+    """Return `mean ± sd`; a dash where there is no mean."""
     if mean is None or pd.isna(mean):
         return "–"
     return number(mean) if sd is None or pd.isna(sd) else f"{number(mean)} ± {number(sd)}"

@@ -32,7 +32,7 @@ def finetune(
     Raises
     ------
     InputError
-        When the training or validation rows of the target have one class.
+        When the training or validation rows of the species it learns from have one class.
     """
     mesh = mesh or Mesh.current()
     if spec.encoder is not None:
@@ -50,14 +50,14 @@ def finetune(
 def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
     table = load_dataset(storage, spec.tokenizer.dataset).table
     tokenizer, corpus = obtain_corpus(storage, spec.tokenizer)
-    rows = rows_of(table, spec.target)
+    rows = rows_of(table, spec.learned_from)
     labels = table["label"].to_numpy()
     num_labels = int(labels.max()) + 1
     for name, part in zip(("training", "validation"), rows[:2], strict=True):
         if len(set(labels[part].tolist())) < 2:
             raise InputError(
-                f"the {name} rows of {', '.join(spec.target) or 'all species'} have one class",
-                remedy="Give rows of both classes, or another target species set.",
+                f"the {name} rows of {', '.join(spec.learned_from) or 'all species'} have one class",
+                remedy="Give rows of both classes, or another species set to train on.",
             )
     task = Classification(
         corpus,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -46,12 +46,23 @@ class Plan:
 
     def missing(self, storage: Storage) -> Plan:
         """Return the cells that have no published trial yet."""
-        kept = [
-            (cell, spec)
-            for cell, spec in zip(self.cells, self.classifiers, strict=True)
-            if storage.find(spec.kind, spec.key) is None
-        ]
-        return Plan(tuple(c for c, _ in kept), tuple(s for _, s in kept))
+        return self._only(
+            [i for i, s in enumerate(self.classifiers) if storage.find(s.kind, s.key) is None]
+        )
+
+    def without(self, keys: Collection[str]) -> Plan:
+        """Return the cells whose trial key is not among `keys`."""
+        return self._only([i for i, s in enumerate(self.classifiers) if s.key not in keys])
+
+    def shuffled(self) -> Plan:
+        """Return the cells in the order of their trial keys, which is no order of their axes."""
+        order = range(len(self.cells))
+        return self._only(sorted(order, key=lambda i: self.classifiers[i].key))
+
+    def _only(self, places: Sequence[int]) -> Plan:
+        return Plan(
+            tuple(self.cells[i] for i in places), tuple(self.classifiers[i] for i in places)
+        )
 
 
 def cells_of(axes: dict[str, Sequence[object]]) -> tuple[Cell, ...]:

@@ -134,6 +134,12 @@ class ClassifierSpec:
     classification: ClassificationConfig = field(default_factory=ClassificationConfig)
     """How rows are shown and what counts as right."""
 
+    @property
+    def learned_from(self) -> tuple[str, ...]:
+        """Species whose training rows it learns from and whose validation rows choose its weights
+        and its threshold; empty: every row."""
+        return self.target if self.trained_on is None else self.trained_on
+
     @cached_property
     def key(self) -> str:
         """The trial key."""

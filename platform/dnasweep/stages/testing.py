@@ -17,22 +17,25 @@ from dnasweep.storage import Storage
 
 
 def open_test(storage: Storage, spec: ClassifierSpec) -> Scored:
-    """Score a finished trial on its test rows, with the threshold it chooses on validation."""
+    """Score a finished trial on the test rows of its target.
+
+    The threshold is chosen on the validation rows of the species it has learned from: of a target
+    it never saw, nothing is known before the test.
+    """
 
     def build(folder: Path) -> None:
         trial = storage.find(spec.kind, spec.key)
         assert trial is not None, "a trial is tested after it has been trained"
         checkpoint = trial / CHECKPOINT
         table = load_dataset(storage, spec.tokenizer.dataset).table
-        rows = rows_of(table, spec.target)
+        validation = rows_of(table, spec.learned_from).validation
+        test = rows_of(table, spec.target).test
         model, tokenizer = load_classifier(checkpoint), DnaTokenizer.load(checkpoint)
 
         def score(part: np.ndarray) -> np.ndarray:
             sequences = table["sequence"].iloc[part].tolist()
             return predict_probabilities(model, tokenizer, sequences)[:, 1]
 
-        write_scores(
-            folder, table, rows.validation, score(rows.validation), rows.test, score(rows.test)
-        )
+        write_scores(folder, table, validation, score(validation), test, score(test))
 
     return read_scores(storage.obtain(KIND, score_key(spec), build, inputs=spec))

@@ -1,0 +1,85 @@
+"""The course of a sweep: every evaluation of its trials, in the order the driver heard of them.
+
+One line of JSON each, written at once. It outlives the driver, so that a killed sweep knows which
+trials it had stopped; and it tells what had been spent when a value was reached.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dnasweep.stages.specs import ClassifierSpec
+
+FILE = "course.jsonl"
+
+
+POINT = "point"
+"""Under which name a trial reports it to Tune."""
+
+
+class Point(NamedTuple):
+    """One evaluation of one trial."""
+
+    key: str
+    """Trial key."""
+    number: int
+    """Which evaluation of its trial it is, from 1; by bases seen, whatever was announced before."""
+    best: float
+    """The best value of the metric so far in this trial."""
+    evaluation: dict[str, Any]
+    """The evaluation: step, bases_seen, device_seconds, metrics and more."""
+
+    @classmethod
+    def of(cls, spec: ClassifierSpec, best: float, evaluation: dict[str, Any]) -> Point:
+        """Make the point of an evaluation of `spec`."""
+        share = evaluation["bases_seen"] / spec.training.bases
+        number = max(1, round(spec.training.evaluations * share))
+        return cls(spec.key, number, float(best), evaluation)
+
+
+class Course:
+    """The points of a sweep, kept in a file.
+
+    Parameters
+    ----------
+    path
+        The file; made with the first point.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.points = read_course(path)
+        self._known = {(point.key, point.number) for point in self.points}
+        self._whole = not path.is_file() or path.read_bytes()[-1:] in (b"\n", b"")
+
+    def add(self, point: Point) -> bool:
+        """Keep a point and return True, unless that evaluation of its trial is known already."""
+        if (point.key, point.number) in self._known:
+            return False
+        self._known.add((point.key, point.number))
+        self.points.append(point)
+        with self._path.open("a", encoding="utf-8") as file:
+            # A driver killed while writing leaves half a line.
+            file.write(("" if self._whole else "\n") + json.dumps(point._asdict()) + "\n")
+        self._whole = True
+        return True
+
+    def last(self, key: str) -> dict[str, Any] | None:
+        """Return the last evaluation of a trial, or None."""
+        mine = [point.evaluation for point in self.points if point.key == key]
+        return mine[-1] if mine else None
+
+
+def read_course(path: Path) -> list[Point]:
+    """Return the points of a file, without lines that a kill has cut short."""
+    points: list[Point] = []
+    if not path.is_file():
+        return points
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            points.append(Point(**json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return points

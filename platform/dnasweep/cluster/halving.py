@@ -1,0 +1,89 @@
+"""Asynchronous successive halving (ASHA): poor trials end early, for the grid as for a search.
+
+Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning, in the variant that stops
+trials rather than pausing them. Rungs stand at 1, 3, 9, ... of the evaluations of a trial, which are
+equally far apart in bases seen and so mean the same for every tokenizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from dnasweep.cluster.course import POINT, Point
+
+REDUCTION_FACTOR = 3
+
+
+class Rungs:
+    """What trials have shown at each rung, and who was stopped there.
+
+    The same points in the same order give the same decisions, so a killed sweep that tells the
+    points it has kept stands where it stood.
+
+    Parameters
+    ----------
+    evaluations
+        Evaluations of a whole trial. There is no rung at the last one: who has come so far is kept.
+    mode
+        `max` or `min`.
+    """
+
+    def __init__(self, evaluations: int, *, mode: str = "max") -> None:
+        self._sign = 1.0 if mode == "max" else -1.0
+        self._rungs: dict[int, dict[str, float]] = {}
+        place = 1
+        while place < evaluations:
+            self._rungs[place] = {}
+            place *= REDUCTION_FACTOR
+        self._best: dict[str, float] = {}
+        self.stopped: set[str] = set()
+
+    def tell(self, point: Point) -> bool:
+        """Take a point and return whether its trial is to be stopped there.
+
+        A trial stops where it is worse than the best third of those that came to its rung before.
+        """
+        # A trial that goes on after a kill has forgotten its best before.
+        before = self._best.get(point.key, -np.inf)
+        self._best[point.key] = max(self._sign * point.best, before)
+        reached = [place for place in self._rungs if point.number >= place]
+        if not reached or point.key in self.stopped:
+            return point.key in self.stopped
+        rung = self._rungs[max(reached)]
+        if point.key in rung:
+            return False
+        value = self._best[point.key]
+        share = 100 * (1 - 1 / REDUCTION_FACTOR)
+        worse = bool(rung) and value < float(np.percentile(list(rung.values()), share))
+        rung[point.key] = value
+        if worse:
+            self.stopped.add(point.key)
+        return worse
+
+    def recall(self, points: Iterable[Point]) -> None:
+        """Take points of an earlier run, in their order."""
+        for point in points:
+            self.tell(point)
+
+
+class Halving(FIFOScheduler):
+    """Rungs as a scheduler of Tune.
+
+    Ray's own keeps its rungs in memory alone, so that a sweep that is run again after a kill would
+    begin them anew. It also stops trials at their very end, before they are published.
+    """
+
+    def __init__(self, rungs: Rungs) -> None:
+        super().__init__()
+        self._rungs = rungs
+
+    def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
+        return True
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        worse = POINT in result and self._rungs.tell(Point(**result[POINT]))
+        return TrialScheduler.STOP if worse else TrialScheduler.CONTINUE

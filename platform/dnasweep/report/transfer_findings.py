@@ -1,0 +1,189 @@
+"""What a species transfer says, in sentences computed from its tables.
+
+A difference is called significant where its adjusted p-value is below 0.05: the bootstrap's where
+the metric is MCC, DeLong's otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from dnasweep.genome.transfer import STRATEGIES
+from dnasweep.report.transfer_tests import EVERY, rank_correlation
+from dnasweep.report.wording import ALPHA, metric_name, number, p_text
+
+if TYPE_CHECKING:
+    from dnasweep.report.transfer import Transfer
+
+QUESTIONS: tuple[tuple[str, str, str], ...] = (
+    ("target", "random", "Does pretraining on the target alone help"),
+    ("all", "random", "Does pretraining on all species help"),
+    ("all", "target", "Are other species worth reading in place of more of the target"),
+    ("all-then-close", "all", "Does it help to end with close relatives"),
+    ("zero-shot", "random", "Can the rows of other species stand in for those of the target"),
+    ("zero-shot", "all", "What do the target's own rows add"),
+)
+"""Pairs of strategies, and what their difference answers."""
+
+
+def findings(transfer: Transfer, num_cells: int) -> list[str]:
+    """Return the sentences, most important first."""
+    if transfer.matrix.empty:
+        return ["No cell finished with a validation metric; there is nothing to compare."]
+    sentences: list[str] = []
+    for tokenizer in dict.fromkeys(transfer.matrix["tokenizer"]):
+        several = transfer.matrix["tokenizer"].nunique() > 1
+        lead = f"{tokenizer}, " if several else ""
+        sentences += _order(transfer, tokenizer, lead)
+        sentences += [_answer(transfer, tokenizer, lead, *question) for question in QUESTIONS]
+        sentences += _distance(transfer, tokenizer, lead)
+        sentences += _against_baseline(transfer, tokenizer, lead)
+    sentences += [_budgets(transfer), *_cautions(transfer), *transfer.left_out]
+    if len(transfer.unhealthy):
+        sentences.append(
+            f"{len(transfer.unhealthy)} of {num_cells} trials did not finish healthy."
+        )
+    return [sentence for sentence in sentences if sentence]
+
+
+def judged(metric: str) -> str:
+    """Return the prefix of the test columns that a metric is judged by: `mcc` or `auroc`."""
+    return "mcc" if metric == "mcc" else "auroc"
+
+
+def p_column(metric: str) -> str:
+    """Return the column of the adjusted p-value that a metric is judged by."""
+    return "mcc_p_adjusted" if metric == "mcc" else "delong_p_adjusted"
+
+
+def _order(transfer: Transfer, tokenizer: str, lead: str) -> list[str]:
+    means = transfer.means
+    if means.empty or transfer.means["num_targets"].max() < 1:
+        return []
+    part = means[means["tokenizer"] == tokenizer]
+    column = f"test_{transfer.metric}"
+    part = part.sort_values(column, ascending=not transfer.higher_is_better)
+    listed = ", ".join(f"{r['strategy']} {number(r[column])}" for _, r in part.iterrows())
+    num = int(part["num_targets"].iloc[0])
+    where = f"mean of {num} targets" if num > 1 else "one target"
+    return [f"{lead or 'On the '}test rows, {metric_name(transfer.metric)}, {where}: {listed}."]
+
+
+def _answer(transfer: Transfer, tokenizer: str, lead: str, a: str, b: str, question: str) -> str:
+    tests = transfer.tests
+    if tests.empty:
+        return ""
+    mine = tests[(tests["tokenizer"] == tokenizer) & (tests["a"] == a) & (tests["b"] == b)]
+    single = mine[mine["target"] != EVERY]
+    name = judged(transfer.metric)
+    difference, p_name = f"{name}_difference", p_column(transfer.metric)
+    single = single[single[difference].notna()]
+    if single.empty:
+        return ""
+    mean = single[difference].mean()
+    better = single[single[difference] > 0]
+    text = (
+        f"{lead}{question}? {a} against {b}: {metric_name(name)} {_signed(mean)} in the mean, "
+        f"better on {len(better)} of {len(single)} targets"
+    )
+    whole = mine[mine["target"] == EVERY]
+    if len(whole):
+        row = whole.iloc[0]
+        interval = (
+            f"95 % interval {_signed(row['mcc_low'])} to {_signed(row['mcc_high'])}, "
+            if name == "mcc"
+            else ""
+        )
+        text += (
+            f" ({interval}{p_text(row[p_name])} over rows, "
+            f"{p_text(row['targets_p_adjusted'])} over targets)"
+        )
+    clear = single[single[p_name] < ALPHA]
+    if clear.empty:
+        return f"{text}; on no target is the difference significant by itself."
+    listed = ", ".join(f"{r['target']} ({_signed(r[difference])})" for _, r in clear.iterrows())
+    return f"{text}; significant on {listed}."
+
+
+def _distance(transfer: Transfer, tokenizer: str, lead: str) -> list[str]:
+    matrix = transfer.matrix
+    sentences = []
+    for strategy in STRATEGIES:
+        part = matrix[(matrix["tokenizer"] == tokenizer) & (matrix["strategy"] == strategy)]
+        part = part[part["gain"].notna() & part["million_years"].notna()]
+        sign = 1 if transfer.higher_is_better else -1
+        rho, p_value = rank_correlation(
+            part["million_years"].to_numpy(dtype=float), sign * part["gain"].to_numpy(dtype=float)
+        )
+        if pd.isna(rho):
+            continue
+        way = "falls" if rho < 0 else "rises"
+        verdict = (
+            f"{way} with the distance to the nearest relative"
+            if p_value < ALPHA
+            else "does not clearly depend on the distance to the nearest relative"
+        )
+        sentences.append(
+            f"{lead}distance: the gain of {strategy} over random {verdict} (Spearman "
+            f"{_signed(rho)} over {len(part)} targets, {p_text(p_value)})."
+        )
+    return sentences
+
+
+def _against_baseline(transfer: Transfer, tokenizer: str, lead: str) -> list[str]:
+    matrix = transfer.matrix[transfer.matrix["tokenizer"] == tokenizer]
+    matrix = matrix[matrix["over_baseline"].notna()]
+    if matrix.empty:
+        return []
+    sign = 1 if transfer.higher_is_better else -1
+    losers = matrix[sign * matrix["over_baseline"].astype(float) <= 0]
+    name = transfer.baseline.iloc[0]["name"]
+    if losers.empty:
+        return [f"{lead}baseline: every strategy beats the {name} on every target."]
+    parts = [
+        f"{strategy} on {len(part)} ({', '.join(part['target'])})"
+        for strategy, part in losers.groupby("strategy", sort=False)
+    ]
+    num = matrix["target"].nunique()
+    return [
+        f"{lead}baseline: the {name}, trained on the target's own rows, is not beaten by "
+        f"{'; '.join(parts)} of {num} targets."
+    ]
+
+
+def _budgets(transfer: Transfer) -> str:
+    matrix = transfer.matrix
+    read = matrix.loc[matrix["strategy"] != "random", "pretrain_bases"]
+    text = f"Budgets: {_span(matrix['finetune_bases'])} in fine-tuning for every model"
+    if len(read):
+        text = f"{text}, {_span(read)} in pretraining for every strategy but random"
+    return text + "; strategies differ only in which species they read, and in what order."
+
+
+def _span(bases: pd.Series) -> str:
+    low, high = bases.min() / 1e6, bases.max() / 1e6
+    return f"{low:.2f} Mb" if high - low < 0.005 else f"{low:.2f} to {high:.2f} Mb"
+
+
+def _cautions(transfer: Transfer) -> list[str]:
+    matrix, sentences = transfer.matrix, []
+    if (matrix["num_seeds"] < 2).all():
+        sentences.append(
+            "Every cell was trained with one seed: how far another would move it is not known."
+        )
+    few = matrix.dropna(subset=["num_test_rows"]).drop_duplicates("target")
+    few = few[few["num_test_rows"].astype(float) < 100]
+    if len(few):
+        listed = ", ".join(f"{r['target']} {r['num_test_rows']}" for _, r in few.iterrows())
+        sentences.append(f"Few test rows, so that single differences there mean little: {listed}.")
+    partial = matrix[matrix["outcome"] != "finished"]
+    if len(partial):
+        listed = ", ".join(f"{r['strategy']} on {r['target']}" for _, r in partial.iterrows())
+        sentences.append(f"Chosen although not all of their seeds finished healthy: {listed}.")
+    return sentences
+
+
+def _signed(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:+.3f}".replace("-", "−")
