@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dnasweep.cluster.command import run_command
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 SHOWN = 20
@@ -50,11 +51,16 @@ def main(options: VerifyOptions, console: Console) -> int:
         return 0
     table = Table("where", "what is wrong", box=None)
     for problem in verdict.problems[:SHOWN]:
-        table.add_row(problem.place, problem.what)
+        table.add_row(escape(problem.place), escape(problem.what))
     console.print(table)
     more = len(verdict.problems) - SHOWN
     console.print(
-        f"[bold red]{len(verdict.problems):,} problems[/]" + f", {more:,} not shown" * (more > 0)
+        f"[bold red]{len(verdict.problems):,} problems[/]"
+        + f", {more:,} not shown" * (more > 0)
+        + "\nTo mend them, delete the folders of these shards, manifest.json and any report in "
+        f"{escape(verdict.shards.place)}, and run the same shap_batch.py command again: only what "
+        "is missing is computed.",
+        soft_wrap=True,
     )
     return 1
 

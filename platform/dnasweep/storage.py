@@ -283,7 +283,13 @@ def _rename(aside: Path, folder: Path) -> bool:
         aside.rename(folder)
     except OSError:
         # Another host without a shared lock was first; its content is the same by its key.
-        if not (folder / MANIFEST).is_file():
+        if (folder / MANIFEST).is_file():
+            return False
+        if not folder.is_dir():
             raise
-        return False
+        # What a person has half deleted, or copied without its manifest, counts as not there.
+        rest = aside.with_name(f"{aside.name}-rest")
+        folder.rename(rest)
+        shutil.rmtree(rest, ignore_errors=True)
+        aside.rename(folder)
     return True

@@ -57,7 +57,7 @@ def test_only_what_makes_the_result_makes_the_key(
         {"shard_size": 3, "num_actors": 7, "batch_rows": 5},
         {"storage": str(tmp_path / "elsewhere")},
         {"limit": NUM},
-        {"report": False, "dry_run": True, "gpus_per_actor": 0.5},
+        {"report": False, "dry_run": True, "gpus_per_actor": 0.5, "tss_index": 20},
     ]
     assert {prepare(options, **changes).key for changes in same} == {key}
     other: list[dict] = [
@@ -131,6 +131,12 @@ def test_nothing_left_is_an_error(options: AttributionOptions, tmp_path: Path) -
         ({"max_evals": 2}, "max_evals is 2"),
         ({"limit": 0}, "limit is 0"),
         ({"shard_size": 0}, "shard_size is 0"),
+        ({"num_actors": 0}, "num_actors is 0"),
+        ({"batch_rows": -1}, "batch_rows is -1"),
+        ({"gpus_per_actor": -0.5}, "gpus_per_actor is -0.5"),
+        ({"tss_index": 59}, "tss_index is 59, and the longest sequence has 59"),
+        ({"crop": 31, "tss_index": 31}, "tss_index is 31, and the longest sequence has 31"),
+        ({"max_evals": 38}, r"less than one pair of permutations of 21 tokens.*--max-evals 42"),
         ({"crop": 500}, r"row 2: .*bases"),
         ({"model": "nowhere"}, "no model is found for 'nowhere'|cannot be looked up"),
         ({"estimator": "gradient_shap", "reference": "deletion"}, "cannot leave tokens out"),

@@ -15,7 +15,8 @@ import pytest
 from dnasweep.cluster.session import Resources
 from dnasweep.cluster.shard_pool import allot_pool
 from dnasweep.cluster.shard_progress import LINE_SECONDS, ShardProgress, duration
-from dnasweep.cluster.shards import Shards, choose_shard_size, digest_of, key_of, spread
+from dnasweep.cluster.shards import Shards
+from dnasweep.cluster.work_list import choose_shard_size, digest_of, key_of, spread
 from dnasweep.errors import InputError
 from dnasweep.storage import MANIFEST, Storage
 from pyarrow import fs

@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from dnasweep.cluster.shards import choose_shard_size, key_of
 from dnasweep.cluster.tracking import find_model_directory, resolve_uri
+from dnasweep.cluster.work_list import choose_shard_size, key_of
 from dnasweep.errors import InputError
-from dnasweep.explain.settings import Estimator, ExplainConfig, Reference, Value
+from dnasweep.explain.sampling import pairs_within
+from dnasweep.explain.settings import (
+    SAMPLING_ESTIMATORS,
+    Estimator,
+    ExplainConfig,
+    Reference,
+    Value,
+)
+from dnasweep.explain.tss import tss_places
 from dnasweep.genome.cropping import crop_table
 from dnasweep.genome.faults import Fault, refuse
 from dnasweep.genome.reading import Reading, read_located
@@ -25,6 +33,8 @@ if TYPE_CHECKING:
     from dnasweep.explain.checks import Unfit
 
 KIND = "attributions"
+NUM_SPECIAL = 2
+"""Tokens of every sequence that are not explained: [CLS] and [SEP]."""
 ENGINE_FORMAT = 1
 """Part of every key; raised when the same settings are to give other attributions."""
 
@@ -122,6 +132,7 @@ def prepare_request(options: AttributionOptions) -> Request:
     from dnasweep.explain.tables import SCHEMA_VERSION, work_list
     from dnasweep.stages.models import keep_model, model_digest
 
+    _check_numbers(options)
     config = _config(options)
     storage = Storage(options.storage)
     storage.check_writable()
@@ -138,6 +149,10 @@ def prepare_request(options: AttributionOptions) -> Request:
     if unfit:
         fit = ~np.isin(np.arange(len(table)), [one.position for one in unfit])
         table, counts = table[fit].reset_index(drop=True), counts[fit]
+    if config.max_evals is not None and config.estimator in SAMPLING_ESTIMATORS:
+        pairs_within(int(counts.max()) - NUM_SPECIAL, config.max_evals)
+    if options.tss_index is not None:
+        tss_places(np.asarray(table["sequence"].str.len(), np.int64), options.tss_index)
     settings = {
         **dataclasses.asdict(dataclasses.replace(config, target=model.target)),
         "model": digest,
@@ -177,11 +192,17 @@ def _config(options: AttributionOptions) -> ExplainConfig:
         raise InputError(str(error)) from error
 
 
-def _read(options: AttributionOptions) -> Reading:
-    for name in ("limit", "shard_size"):
+def _check_numbers(options: AttributionOptions) -> None:
+    lowest = {"limit": 1, "shard_size": 1, "num_actors": 1, "batch_rows": 1, "gpus_per_actor": 0}
+    for name, least in lowest.items():
         number = getattr(options, name)
-        if number is not None and number < 1:
-            raise InputError(f"{name} is {number}", remedy="Use at least 1, or leave it out.")
+        if number is not None and not number >= least:
+            raise InputError(
+                f"{name} is {number}", remedy=f"Use at least {least}, or leave it out."
+            )
+
+
+def _read(options: AttributionOptions) -> Reading:
     table, places, faults = read_located(
         options.data,
         species=options.species,

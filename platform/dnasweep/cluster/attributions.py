@@ -51,7 +51,9 @@ def run_attributions(options: AttributionOptions, console: Console) -> Shards | 
     if request.rejects:
         path = storage.folder(KIND, request.key) / REJECTS
         write_rejects(request.rejects, path)
-        console.print(f"[yellow]{len(request.rejects):,} rows left out: see {path}[/]")
+        console.print(
+            f"[yellow]{len(request.rejects):,} rows left out: see {escape(str(path))}[/]"
+        )
     shards = Shards.begin(
         storage,
         kind=KIND,
@@ -90,12 +92,12 @@ def run_attributions(options: AttributionOptions, console: Console) -> Shards | 
 def _announce(request: Request, console: Console) -> None:
     settings, rows, options = request.settings, request.rows, request.options
     budget = f", {settings['max_evals']:,} evaluations a sequence" if settings["max_evals"] else ""
-    tokens = f"tokenizer {settings['tokenizer']}, classes {', '.join(settings['classes'])}"
+    tokens = f"tokenizer {settings['tokenizer']}, classes {escape(', '.join(settings['classes']))}"
     console.print(
         f"[bold]sequences[/] {len(rows):,}\n"
         f"[bold]model[/] {escape(options.model)} ({settings['model']}): {tokens}\n"
         f"[bold]explained[/] {settings['value'].replace('_', ' ')} of class "
-        f"{settings['target']!r}, estimator {settings['estimator']}, reference "
+        f"{escape(repr(settings['target']))}, estimator {settings['estimator']}, reference "
         f"{settings['reference']}{budget}",
         soft_wrap=True,
     )
@@ -110,7 +112,7 @@ def _announce(request: Request, console: Console) -> None:
         number = -(-len(rows) // size)
     console.print(
         f"[bold]plan[/] {number:,} shards of {size} sequences ({done:,} there)\n"
-        f"[bold]place[/] {request.storage.root}/{KIND}/{request.key}\n"
+        f"[bold]place[/] {escape(request.storage.root)}/{KIND}/{request.key}\n"
         "Nothing was started: leave --dry-run out to run it.",
         soft_wrap=True,
     )
@@ -177,16 +179,17 @@ def _note(request: Request, shards: Shards, facts: dict[str, Any]) -> str:
 def _say_where(
     request: Request, shards: Shards, facts: dict[str, Any], files: list[Path], console: Console
 ) -> None:
-    pages = [path for path in files if path.suffix == ".html"]
+    pages = [escape(str(path)) for path in files if path.suffix == ".html"]
+    place = escape(shards.place)
     console.print(
-        f"[bold]attributions[/] {shards.place}\n"
+        f"[bold]attributions[/] {place}\n"
         f"  {shards.num_rows:,} sequences, {facts['num_tokens']:,.0f} tokens, "
         f"{facts['num_evals']:,.0f} evaluations in {duration(facts['actor_seconds'])} of an actor\n"
         f"  efficiency missed by {facts['max_gap']:.2g} at most, mean |full - empty| "
         f"{facts['mean_span']:.3g}",
         *(f"\n[bold]report[/] {path}" for path in pages),
-        f"\n[bold]verify[/] python jobs/verify_shap.py --attributions {shards.place}"
-        f"\n[bold]MLflow[/] mlflow ui --backend-store-uri {request.uri}",
+        f"\n[bold]verify[/] python jobs/verify_shap.py --attributions {place}"
+        f"\n[bold]MLflow[/] mlflow ui --backend-store-uri {escape(request.uri)}",
         soft_wrap=True,
         sep="",
     )

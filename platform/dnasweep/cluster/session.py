@@ -25,6 +25,8 @@ WORKER_ENVIRONMENT = {
 DRIVER_RESOURCE = "train_driver"
 """Custom resource of nodes that hold the drivers of worker groups; see `cluster.yaml`."""
 LOCAL_DRIVERS = 64
+_LATE = "timed out during startup"
+"""Ray says this by a bare Exception."""
 
 DRIVER_ENVIRONMENT = {
     # Trials report to our own tracker; Tune's files would only slow the controller.
@@ -70,7 +72,7 @@ def session(address: str | None) -> Iterator[Resources]:
     Raises
     ------
     InputError
-        When there is no cluster at the address.
+        When there is no cluster at the address, or this machine is too busy to start one.
     """
     for name, value in DRIVER_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -86,7 +88,14 @@ def session(address: str | None) -> Iterator[Resources]:
             runtime_env={"env_vars": WORKER_ENVIRONMENT},
             **local,
         )
-    except (ConnectionError, TimeoutError, ValueError) as error:
+    except Exception as error:
+        if _LATE in str(error):
+            raise InputError(
+                "Ray did not start within its time on this machine",
+                remedy="It may be busy with other work: run the same command again.",
+            ) from error
+        if not isinstance(error, (ConnectionError, TimeoutError, ValueError)):
+            raise
         raise InputError(
             f"no Ray cluster answers at {where!r}: {str(error).splitlines()[0]}",
             remedy="Start one with `ray start --head` or `ray up`, or leave --address out.",

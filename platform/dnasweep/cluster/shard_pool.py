@@ -23,8 +23,12 @@ from dnasweep.cluster.session import Resources
 from dnasweep.cluster.shard_worker import Order, ShardActor
 from dnasweep.errors import InputError
 
-_HARMLESS = b"has constructor arguments in the object store"
-"""Their owner is the driver, which the actors do not outlive anyway."""
+_HARMLESS = (
+    # Their owner is the driver, which the actors do not outlive anyway.
+    b"has constructor arguments in the object store",
+    # By us, when the work is stopped.
+    b"because it was killed by `ray.kill`",
+)
 
 
 class Pool(NamedTuple):
@@ -140,17 +144,14 @@ def compute_shards(
     batches: Any = iter(
         dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
     )
-    try:
-        with _without_lines(_HARMLESS):
-            for batch in batches:
-                for row in batch.to_pylist():
-                    if row["error"]:
-                        reason, file, at, remedy = json.loads(row["error"])
-                        raise InputError(reason, file=file, row=at, remedy=remedy)
-                    yield Done(row["shard"], shards.size(row["shard"]), row["computed"])
-    finally:
-        # Left to the garbage collector it would end after Ray itself, and start Ray once more.
-        batches.close()
+    # Left to the garbage collector it would end after Ray itself, and start Ray once more.
+    with _without_lines(_HARMLESS), contextlib.closing(batches):
+        for batch in batches:
+            for row in batch.to_pylist():
+                if row["error"]:
+                    reason, file, at, remedy = json.loads(row["error"])
+                    raise InputError(reason, file=file, row=at, remedy=remedy)
+                yield Done(row["shard"], shards.size(row["shard"]), row["computed"])
 
 
 def _placed(order: Order, pool: Pool) -> Order:
@@ -158,14 +159,14 @@ def _placed(order: Order, pool: Pool) -> Order:
 
 
 @contextlib.contextmanager
-def _without_lines(text: bytes) -> Iterator[None]:
-    """Keep lines of Ray's C++ log with `text`, which no setting silences, out of the terminal."""
+def _without_lines(texts: Sequence[bytes]) -> Iterator[None]:
+    """Keep lines of Ray's with one of `texts`, which no setting silences, out of the terminal."""
     terminal, (end, begin) = os.dup(2), os.pipe()
 
     def pass_on() -> None:
         with os.fdopen(end, "rb") as lines:
             for line in lines:
-                if text not in line:
+                if not any(text in line for text in texts):
                     os.write(terminal, line)
 
     thread = threading.Thread(target=pass_on, daemon=True)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import ray
 from filelock import Timeout
 from rich.console import Console
+from rich.markup import escape
 
 from dnasweep.cluster.session import session
 from dnasweep.cluster.shard_pool import allot_pool, compute_shards, rehearse
@@ -134,6 +135,6 @@ def _say_how_far(console: Console, shards: Shards, unit: str, error: BaseExcepti
     done = shards.num_rows - sum(map(shards.size, shards.missing()))
     console.print(
         f"[yellow]{what} with {done:,} of {shards.num_rows:,} {unit} done; they are kept in "
-        f"{shards.place}, and the same command goes on from there.[/]",
+        f"{escape(shards.place)}, and the same command goes on from there.[/]",
         soft_wrap=True,
     )

@@ -14,7 +14,6 @@ Nothing here knows of Ray; :mod:`dnasweep.cluster.shard_pool` computes on a clus
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,23 +21,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dnasweep.config import canonical, content_key
+from dnasweep.cluster.work_list import FORMAT, digest_of, key_of, spread
+from dnasweep.config import canonical
 from dnasweep.errors import InputError
 from dnasweep.storage import MANIFEST, Storage
 
-FORMAT = 1
-"""Part of every key; raised when the same inputs are to give another result."""
 WORK, WORK_FILE, SHARDS = "work", "work.parquet", "shards"
-LARGEST_SHARD, SMALLEST_SHARD = 256, 8
-MOST_SHARDS = 20_000
-USUAL_ACTORS, SHARDS_PER_ACTOR = 16, 6
-"""Where there are enough rows each actor gets some shards, so that all end at about one time."""
 _LISTING_THREADS = 16
+_WRITE_AGAIN = (
+    "Delete its folder and run the job again, with the --shard-size it was begun with if one was "
+    "given: the work list is written anew, and shards that are there stay."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +109,7 @@ class Shards:
             Where there is none.
         """
         try:
-            said = _read_json(storage, f"{kind}/{key}", WORK)["inputs"]
+            said = _read_work(storage, kind, key)
         except FileNotFoundError:
             raise InputError(
                 "there is no job with this name", file=f"{storage.root}/{kind}/{key}"
@@ -142,8 +138,7 @@ class Shards:
     @property
     def inputs(self) -> dict[str, Any]:
         """What the job was begun with."""
-        said = _read_json(self.storage, f"{self.kind}/{self.key}", WORK)
-        return dict(said["inputs"]["job"])
+        return dict(_read_work(self.storage, self.kind, self.key)["job"])
 
     def size(self, shard: int) -> int:
         """Return the rows of a shard."""
@@ -151,13 +146,26 @@ class Shards:
 
     def missing(self) -> list[int]:
         """Return the numbers of the shards that are not published, in order."""
-        there = self.storage.published(self.part_kind)
+        there = self.published()
         return [shard for shard in range(len(self)) if name(shard) not in there]
 
     def rows(self, shard: int) -> pa.Table:
-        """Read the rows of a shard from the work list, and no others."""
-        with self.storage.open(f"{self.kind}/{self.key}", WORK, WORK_FILE) as source:
-            return pq.ParquetFile(source).read_row_group(shard)
+        """Read the rows of a shard from the work list, and no others.
+
+        Raises
+        ------
+        InputError
+            When the work list is damaged.
+        """
+        try:
+            with self.storage.open(f"{self.kind}/{self.key}", WORK, WORK_FILE) as source:
+                return pq.ParquetFile(source).read_row_group(shard)
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(
+                f"the work list cannot be read: {str(error).splitlines()[0]}",
+                file=f"{self.place}/{WORK}/{WORK_FILE}",
+                remedy=_WRITE_AGAIN,
+            ) from error
 
     def is_published(self, shard: int) -> bool:
         """Return whether a shard is there now."""
@@ -201,11 +209,32 @@ class Shards:
         return folder
 
     def manifests(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the number and the manifest of every published shard, in order."""
-        there = sorted(self.storage.published(self.part_kind), key=int)
+        """Yield the number and the manifest of every published shard, in order.
+
+        Raises
+        ------
+        InputError
+            For a manifest that is damaged.
+        """
+        there = sorted(int(key) for key in self.published())
         with ThreadPoolExecutor(_LISTING_THREADS) as pool:
-            read = pool.map(lambda key: _read_json(self.storage, self.part_kind, key), there)
-            yield from zip(map(int, there), read, strict=True)
+            yield from zip(there, pool.map(self.manifest, there), strict=True)
+
+    def manifest(self, shard: int) -> dict[str, Any]:
+        """Read the manifest of a published shard.
+
+        Raises
+        ------
+        InputError
+            For one that is damaged.
+        """
+        remedy = "Delete its folder and run the job again: this shard alone is computed anew."
+        return _read_json(self.storage, self.part_kind, name(shard), remedy=remedy)
+
+    def published(self) -> set[str]:
+        """Return the names of the shards that are there; folders of other names do not count."""
+        there = self.storage.published(self.part_kind)
+        return {key for key in there if key.isdecimal() and key == name(int(key))}
 
     def finish(self, facts: Mapping[str, Any]) -> None:
         """Declare the job complete: write its manifest, once every shard is there."""
@@ -226,32 +255,10 @@ class Shards:
     def finished(self) -> dict[str, Any] | None:
         """Return the manifest of a complete job, or None."""
         try:
-            return _read_json(self.storage, self.kind, self.key)
+            remedy = "Delete this file and run the job again."
+            return _read_json(self.storage, self.kind, self.key, remedy=remedy)
         except FileNotFoundError:
             return None
-
-
-def key_of(kind: str, inputs: Mapping[str, Any], rows: pa.Table) -> str:
-    """Return the content key of a job."""
-    return content_key(kind, FORMAT, inputs, digest_of(rows))
-
-
-def choose_shard_size(num_rows: int, num_actors: int | None = None) -> int:
-    """Return rows a shard: `LARGEST_SHARD`, and less where actors would get only a few shards.
-
-    More only for lists so long that there would be more than `MOST_SHARDS`. It follows from the
-    list, and not from the machine, unless there are to be more actors than `USUAL_ACTORS`.
-    """
-    fair = num_rows // (SHARDS_PER_ACTOR * max(USUAL_ACTORS, num_actors or 0))
-    least = max(SMALLEST_SHARD, -(-num_rows // MOST_SHARDS))
-    return max(least, min(LARGEST_SHARD, fair))
-
-
-def spread(number: int, most: int) -> list[int]:
-    """Return at least one and at most `most` of the numbers below `number`, evenly spread."""
-    if most >= number:
-        return list(range(number))
-    return sorted(set(np.linspace(0, number - 1, max(1, most)).round().astype(int).tolist()))
 
 
 def name(shard: int) -> str:
@@ -259,33 +266,19 @@ def name(shard: int) -> str:
     return f"{shard:05d}"
 
 
-def digest_of(table: pa.Table) -> str:
-    """Return 64 hexadecimal digits that name the content of a table, however it is chunked.
-
-    SHA-256 over the columns: their names and types, the lengths of texts and the texts, numbers as
-    bytes. No Python is run a row.
-    """
-    digest = hashlib.sha256()
-    for field in table.schema:
-        column = table.column(field.name)
-        if column.null_count:
-            raise ValueError(f"column {field.name!r} of a work list has missing values")
-        text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-        digest.update(f"{field.name}:{'text' if text else field.type}:{len(column)};".encode())
-        chunks = column.chunks
-        if not text:
-            for chunk in chunks:
-                digest.update(chunk.to_numpy(zero_copy_only=False).tobytes())
-            continue
-        chunks = [chunk.cast(pa.large_binary()) for chunk in chunks]
-        for chunk in chunks:
-            digest.update(pc.binary_length(chunk).to_numpy())
-        for chunk in chunks:
-            ends = np.frombuffer(chunk.buffers()[1], np.int64)[chunk.offset :][: len(chunk) + 1]
-            digest.update(memoryview(chunk.buffers()[2] or b"")[ends[0] : ends[-1]])
-    return digest.hexdigest()
+def _read_work(storage: Storage, kind: str, key: str) -> dict[str, Any]:
+    said = _read_json(storage, f"{kind}/{key}", WORK, remedy=_WRITE_AGAIN)
+    return dict(said["inputs"])
 
 
-def _read_json(storage: Storage, kind: str, key: str) -> dict[str, Any]:
+def _read_json(storage: Storage, kind: str, key: str, *, remedy: str) -> dict[str, Any]:
     with storage.open(kind, key, MANIFEST) as stream:
-        return dict(json.loads(stream.read()))
+        text = stream.read()
+    try:
+        return dict(json.loads(text))
+    except ValueError as error:
+        raise InputError(
+            f"the manifest is damaged: {error}",
+            file=f"{storage.root}/{kind}/{key}/{MANIFEST}",
+            remedy=remedy,
+        ) from error

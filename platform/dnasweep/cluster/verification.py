@@ -78,22 +78,27 @@ def verify(
     ----------
     progress
         Takes the number of shards read.
+
+    Raises
+    ------
+    InputError
+        When the work list, which everything is compared with, is damaged itself.
     """
     overlapping = TokenizerConfig.parse(shards.inputs["tokenizer"]).overlapping
-    manifests = dict(shards.manifests())
+    there = sorted(int(key) for key in shards.published())
     problems = [
         Problem(f"shard {name(number)}", "it is not one of the job's")
-        for number in manifests
+        for number in there
         if number >= len(shards)
     ]
-    missing = [number for number in range(len(shards)) if number not in manifests]
+    missing = sorted(set(range(len(shards))) - set(there))
     problems += [Problem(f"shard {name(number)}", "it is missing") for number in missing]
     if not missing and shards.finished() is None:
         problems.append(Problem("the job", f"it has not been closed: there is no {MANIFEST}"))
     num_read = num_tokens = 0
     max_gap = 0.0
-    for done, number in enumerate(n for n in manifests if n < len(shards)):
-        tables, faults = _read(shards, number, manifests[number])
+    for done, number in enumerate(n for n in there if n < len(shards)):
+        tables, faults = _read(shards, number)
         if not faults:
             found = check_shard(
                 shards.rows(number), tables, bounds=bounds, overlapping=overlapping
@@ -112,15 +117,18 @@ def _prefixed(number: int, problems: Iterator[Problem]) -> Iterator[Problem]:
         yield Problem(f"shard {name(number)}, {problem.place}", problem.what)
 
 
-def _read(
-    shards: Shards, number: int, manifest: dict[str, Any]
-) -> tuple[dict[str, pa.Table], Sequence[str]]:
-    tables, faults = {}, []
+def _read(shards: Shards, number: int) -> tuple[dict[str, pa.Table], Sequence[str]]:
+    tables: dict[str, pa.Table] = {}
+    faults: list[str] = []
+    try:
+        sizes = dict(shards.manifest(number)["files"])
+    except (OSError, InputError, KeyError, TypeError):
+        return tables, [f"its {MANIFEST} is damaged"]
     for table in SCHEMAS:
         file = f"{table}.parquet"
         try:
             with shards.storage.open(shards.part_kind, name(number), file) as source:
-                if source.size() != manifest["files"].get(file):
+                if source.size() != sizes.get(file):
                     faults.append(f"{file} has {source.size()} bytes, not those of the manifest")
                     continue
                 tables[table] = pq.read_table(source, page_checksum_verification=True)

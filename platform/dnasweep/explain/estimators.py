@@ -19,7 +19,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.errors import InputError
 from dnasweep.explain.adaptive import expand
 from dnasweep.explain.game import Block
 from dnasweep.explain.gradients import EVALS_A_NODE, expected_gradients, integrated_gradients
@@ -105,14 +104,7 @@ def _pairs(block: Block, config: ExplainConfig) -> int:
     """Return the antithetic pairs to draw at most."""
     if config.max_evals is None:
         return DEFAULT_PAIRS if config.standard_error is None else 10_000
-    pairs = pairs_within(block.num_players, config.max_evals)
-    if pairs < 1:
-        raise InputError(
-            f"{config.max_evals} evaluations are less than one pair of permutations of "
-            f"{block.num_players} tokens needs",
-            remedy=f"Give --max-evals {2 * block.num_players} or more, or another --estimator.",
-        )
-    return pairs
+    return pairs_within(block.num_players, config.max_evals)
 
 
 def _permutation(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:

@@ -11,13 +11,27 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dnasweep.errors import InputError
 from dnasweep.explain.hierarchy import Hierarchy, hierarchy
 from dnasweep.explain.plans import Plan, plan_of_steps
 
 
 def pairs_within(num_tokens: int, max_evals: int) -> int:
-    """Return how many antithetic pairs `max_evals` evaluations pay for; may be 0."""
-    return (max_evals - 2) // max(1, 2 * (num_tokens - 1))
+    """Return how many antithetic pairs `max_evals` evaluations pay for.
+
+    Raises
+    ------
+    InputError
+        When they do not pay for one.
+    """
+    pairs = (max_evals - 2) // max(1, 2 * (num_tokens - 1))
+    if pairs < 1:
+        raise InputError(
+            f"{max_evals} evaluations are less than one pair of permutations of {num_tokens} "
+            "tokens needs",
+            remedy=f"Give --max-evals {2 * num_tokens} or more, or another --estimator.",
+        )
+    return pairs
 
 
 def permutation_plan(

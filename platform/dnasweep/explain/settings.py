@@ -15,6 +15,7 @@ Estimator = Literal[
     "integrated_gradients",
     "gradient_shap",
 ]
+SAMPLING_ESTIMATORS = ("permutation", "tree_permutation")
 GRADIENT_ESTIMATORS = ("integrated_gradients", "gradient_shap")
 
 
@@ -55,7 +56,7 @@ class ExplainConfig:
         if self.standard_error is not None:
             if self.standard_error <= 0:
                 raise ValueError(f"standard_error is {self.standard_error}, use more than 0")
-            if self.estimator not in ("permutation", "tree_permutation"):
+            if self.estimator not in SAMPLING_ESTIMATORS:
                 raise ValueError(
                     f"standard_error needs an estimator that samples on and on, {self.estimator} "
                     "does not: use permutation or tree_permutation"

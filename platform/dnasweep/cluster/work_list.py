@@ -1,0 +1,70 @@
+"""The work list of a job of shards: the key that follows from it, and how it is cut."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dnasweep.config import content_key
+
+FORMAT = 1
+"""Part of every key; raised when the same inputs are to give another result."""
+LARGEST_SHARD, SMALLEST_SHARD = 256, 8
+MOST_SHARDS = 20_000
+USUAL_ACTORS, SHARDS_PER_ACTOR = 16, 6
+"""Where there are enough rows each actor gets some shards, so that all end at about one time."""
+
+
+def key_of(kind: str, inputs: Mapping[str, Any], rows: pa.Table) -> str:
+    """Return the content key of a job."""
+    return content_key(kind, FORMAT, inputs, digest_of(rows))
+
+
+def choose_shard_size(num_rows: int, num_actors: int | None = None) -> int:
+    """Return rows a shard: `LARGEST_SHARD`, and less where actors would get only a few shards.
+
+    More only for lists so long that there would be more than `MOST_SHARDS`. It follows from the
+    list, and not from the machine, unless there are to be more actors than `USUAL_ACTORS`.
+    """
+    fair = num_rows // (SHARDS_PER_ACTOR * max(USUAL_ACTORS, num_actors or 0))
+    least = max(SMALLEST_SHARD, -(-num_rows // MOST_SHARDS))
+    return max(least, min(LARGEST_SHARD, fair))
+
+
+def spread(number: int, most: int) -> list[int]:
+    """Return at least one and at most `most` of the numbers below `number`, evenly spread."""
+    if most >= number:
+        return list(range(number))
+    return sorted(set(np.linspace(0, number - 1, max(1, most)).round().astype(int).tolist()))
+
+
+def digest_of(table: pa.Table) -> str:
+    """Return 64 hexadecimal digits that name the content of a table, however it is chunked.
+
+    SHA-256 over the columns: their names and types, the lengths of texts and the texts, numbers as
+    bytes. No Python is run a row.
+    """
+    digest = hashlib.sha256()
+    for field in table.schema:
+        column = table.column(field.name)
+        if column.null_count:
+            raise ValueError(f"column {field.name!r} of a work list has missing values")
+        text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        digest.update(f"{field.name}:{'text' if text else field.type}:{len(column)};".encode())
+        chunks = column.chunks
+        if not text:
+            for chunk in chunks:
+                digest.update(chunk.to_numpy(zero_copy_only=False).tobytes())
+            continue
+        chunks = [chunk.cast(pa.large_binary()) for chunk in chunks]
+        for chunk in chunks:
+            digest.update(pc.binary_length(chunk).to_numpy())
+        for chunk in chunks:
+            ends = np.frombuffer(chunk.buffers()[1], np.int64)[chunk.offset :][: len(chunk) + 1]
+            digest.update(memoryview(chunk.buffers()[2] or b"")[ends[0] : ends[-1]])
+    return digest.hexdigest()
