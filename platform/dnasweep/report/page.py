@@ -203,10 +203,11 @@ def _by_species(comparison: Comparison) -> dict[str, Any] | None:
 
 
 def _table(table: pd.DataFrame | None, **how: Any) -> dict[str, Any] | None:
-    return sortable(table, title=_title, text=_text, **how)
+    return sortable(table, title=column_title, text=cell_text, **how)
 
 
-def _title(name: str) -> str:
+def column_title(name: str) -> str:
+    """Return the heading of a column, from its name."""
     if name in _LABELS:
         return _LABELS[name]
     for split in ("validation", "test"):
@@ -218,7 +219,8 @@ def _title(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _text(name: str, value: object) -> str:
+def cell_text(name: str, value: object) -> str:
+    """Return what stands in a cell of a column of this name."""
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return "–"
     if name == "peak_memory_bytes":

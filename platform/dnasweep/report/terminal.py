@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from rich import box
 from rich.console import Group, RenderableType
@@ -26,15 +28,20 @@ def comparison_tables(comparison: Comparison, *, max_rows: int = 20) -> Renderab
     if not comparison.selected.empty:
         parts.append(_selected(comparison))
     parts.append(Text("Findings", style="bold"))
-    bullets = Table.grid(padding=(0, 1))
-    for sentence in comparison.findings:
-        bullets.add_row("•", Text(sentence))
-    return Group(*parts, bullets)
+    return Group(*parts, bullets(comparison.findings))
+
+
+def bullets(sentences: Sequence[str]) -> RenderableType:
+    """Return sentences as a list."""
+    table = Table.grid(padding=(0, 1))
+    for sentence in sentences:
+        table.add_row("•", Text(sentence))
+    return table
 
 
 def _ranked(comparison: Comparison, max_rows: int) -> Table:
     name, column = metric_name(comparison.metric), f"validation_{comparison.metric}"
-    table = _table(f"All combinations, ranked by validation {name}")
+    table = plain_table(f"All combinations, ranked by validation {name}")
     table.add_column("#", justify="right")
     for title in ("tokenizer", "species set"):
         table.add_column(title, overflow="fold")
@@ -69,7 +76,7 @@ def _ranked(comparison: Comparison, max_rows: int) -> Table:
 
 def _selected(comparison: Comparison) -> Table:
     name, metric = metric_name(comparison.metric), comparison.metric
-    table = _table("Selected cells on the test rows")
+    table = plain_table("Selected cells on the test rows")
     table.add_column("tokenizer / species set", overflow="fold")
     others = [m for m in ("mcc", "auroc", "accuracy") if m != metric]
     columns = [metric, *(m for m in others if f"test_{m}" in comparison.selected)]
@@ -92,7 +99,8 @@ def _selected(comparison: Comparison) -> Table:
     return table
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """Return an empty table with a title, as all of them look."""
     return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
 
