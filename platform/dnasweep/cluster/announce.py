@@ -41,7 +41,7 @@ def announce_data(console: Console, data: Prepared, *, every_finding: bool = Fal
 
 def announce_plan(sweep: Sweep) -> None:
     """Say what will be built, what is there already and what it will cost."""
-    options, recipe = sweep.options, sweep.recipe
+    options = sweep.options
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for axis, values in sweep.axes.items():
         grid.add_row(f"[bold]{axis.replace('_', ' ')}[/]", " ".join(str(v) for v in values))
@@ -62,7 +62,9 @@ def announce_plan(sweep: Sweep) -> None:
         for spec in sweep.plan.encoders
         if sweep.storage.find(spec.kind, spec.key) is None
     )
-    finetune = trials * recipe.finetuning.bases
+    missing = sweep.plan.missing(sweep.storage).classifiers
+    each = {spec.key: spec.training.bases for spec in missing}
+    finetune = trials * sum(each.values()) / max(1, len(each))
     sweep.console.print(
         f"[bold]resources[/] {options.workers_per_trial} worker(s) a trial, "
         f"{options.cpus_per_worker or 'automatic'} CPU and "
@@ -91,7 +93,9 @@ def encoder_name(sweep: Sweep, spec: EncoderSpec) -> str:
     """Return an encoder in words: its tokenizer and the species sets it has read, in order."""
 
     path = " then ".join(_species(ancestor.species) for ancestor in spec.lineage)
-    return f"{spec.tokenizer.config.name} {path}"
+    scheme = spec.masking.scheme
+    masking = "" if scheme == sweep.recipe.masking.scheme else f" {scheme}"
+    return f"{spec.tokenizer.config.name} {path}{masking}"
 
 
 def tokenizer_name(spec: TokenizerSpec) -> str:

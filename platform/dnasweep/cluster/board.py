@@ -113,12 +113,16 @@ class Display:
 
     def advance(self, text: str) -> None:
         """Count one finished stage and say what it was."""
-        self._done += 1
-        self._progress.advance(self._phase)
+        self.count()
         width = len(str(self._total))
         self._console.print(
             f"  [dim]{self._done:>{width}}/{self._total}[/] {text}", highlight=False
         )
+
+    def count(self) -> None:
+        """Count one finished stage."""
+        self._done += 1
+        self._progress.advance(self._phase)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Display]:

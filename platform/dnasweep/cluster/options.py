@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+import tyro
 
 from dnasweep.genome.negatives import NegativeKind
 from dnasweep.genome.screening import LeakPolicy
@@ -146,3 +148,42 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
     """Pretrain one encoder a seed instead of one for all seeds."""
     name: str | None = None
     """MLflow experiment. Default: the name of the sweep."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewShotOptions(SweepOptions):
+    """Options of a few-shot sweep, which chooses nothing on validation and so searches nothing."""
+
+    shots: tuple[int, ...] = ()
+    """Training rows of each class. Default: 10, 50, 100, 500 and 1000, as far as there are rows."""
+    resamples: int = 3
+    """Draws of each number of shots, smaller ones within larger ones. Where the data have a
+    few-shot set of that size, the first draw is that set."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds of fine-tuning, for every draw."""
+    tokenizers: tuple[str, ...] = ("kmer-6-overlap",)
+    """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
+    maskings: tuple[str, ...] = ("random",)
+    """Masking schemes to pretrain with, each an initialisation of its own; see --masking of other
+    sweeps."""
+    checkpoints: tuple[str, ...] = ()
+    """Models from elsewhere to start from, each an initialisation of its own."""
+    pretrain_on: Literal["positives", "all"] = "all"
+    """Pretrain on all training rows, or on the positives, whose labels few shots would not tell."""
+    learning_rates: tuple[float, ...] = ()
+    """Peak learning rates of fine-tuning. Default, as published: 1e-4 up to 100 shots, then 5e-5."""
+    # None stands for what is published, which depends on the number of shots.
+    finetune_epochs: float | None = None  # type: ignore[assignment]
+    """Passes over the shots. Default, as published: 20 up to 100 shots, then 5."""
+    batch_size: int | None = None  # type: ignore[assignment]
+    """Sequences a fine-tuning step. Default, as published: 5 up to 100 shots, then 15."""
+    micro_batch_size: int = 16
+    """Most sequences a forward pass: of these, as many as divide the batch."""
+    evaluations: int = 5
+    """Evaluations on validation during pretraining; fine-tuning has none."""
+    metric: str = "mcc"
+    """Test metric to compare by: mcc, auroc, auprc, macro_f1, accuracy or loss; calls are made at 0.5."""
+    search: Annotated[Literal["grid"], tyro.conf.Suppress] = "grid"
+    num_samples: Annotated[int, tyro.conf.Suppress] = 0
+    asha: Annotated[bool, tyro.conf.Suppress] = False
+    masking: Annotated[str, tyro.conf.Suppress] = "auto"

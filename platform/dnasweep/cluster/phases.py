@@ -33,6 +33,7 @@ from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
 from dnasweep.stages.plan import Plan, make_plan
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import find_scores
+from dnasweep.stages.shots import SHOTS
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.storage import is_full_disk
 
@@ -86,8 +87,8 @@ class Phases:
         """Open the test set for chosen trials that have not been tested yet."""
         missing = [spec for spec in specs if find_scores(self._sweep.storage, spec) is None]
         if missing:
-            with self._showing("opening the test set", len(missing)) as (order, _):
-                open_tests(missing, order)
+            with self._showing("opening the test set", len(missing)) as (order, display):
+                open_tests(missing, order, done=display.count)
 
     def _grid(self) -> Plan:
         plan = self._sweep.plan
@@ -234,12 +235,16 @@ class Phases:
             self._recorded.add(spec.key)
             checkpoint = folder / CHECKPOINT if folder else None
             self._records.finish(cell, spec, outcome, checkpoint=checkpoint, error=error)
+            if folder is not None and (folder / SHOTS).is_file():
+                self._records.tracker.artifact(spec.key, folder / SHOTS)
         if outcome is None:
             return f"{cell.label}: [yellow]stopped early[/]"
         if outcome.outcome not in ("completed", "stopped"):
             return f"{cell.label}: [yellow]{outcome.outcome}[/] ({escape(outcome.reason)})"
-        value = outcome.best["metrics"][self._metric]
-        return f"{cell.label}: {self._metric} {value:.3f}, {outcome.device_seconds:.0f} s"
+        value, name = outcome.best["metrics"].get(self._metric), self._metric
+        if value is None:
+            value, name = outcome.best["train_loss"], "training loss"
+        return f"{cell.label}: {name} {value:.3f}, {outcome.device_seconds:.0f} s"
 
     @property
     def _metric(self) -> str:
@@ -255,7 +260,8 @@ class Phases:
 
     def _order(self, number: int) -> Order:
         sweep = self._sweep
-        options, training = sweep.options, sweep.recipe.finetuning
+        options = sweep.options
+        trainings = [spec.training for spec in sweep.plan.classifiers]
         if self._resources is None:
             with sweep.console.status("starting Ray"):
                 self._resources = self._connect()
@@ -266,6 +272,6 @@ class Phases:
             workers=options.workers_per_trial,
             cpus_per_worker=options.cpus_per_worker,
             gpus_per_worker=options.gpus_per_worker,
-            batch_parts=training.batch_size // training.micro_batch_size,
+            batch_parts=min(t.batch_size // t.micro_batch_size for t in trainings),
         )
         return Order(storage=sweep.storage.root, allotment=allotment, precision=options.precision)

@@ -29,6 +29,9 @@ from dnasweep.stages.dataset import Rows, load_dataset, obtain_dataset, rows_of
 from dnasweep.stages.recipe import Recipe
 from dnasweep.storage import Storage
 
+EPOCHS, BATCH = TrainingOptions.finetune_epochs, TrainingOptions.batch_size
+"""Where the options leave these to the number of shots, and a cell has none."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -123,15 +126,19 @@ def make_recipe(
     target: str = "all",
     pretraining: Prepared | None = None,
     targets: Sequence[str] = (),
+    validated: bool = True,
 ) -> Recipe:
     """Turn options into what every cell shares; budgets become bases.
 
     Where `targets` are an axis, an epoch of fine-tuning is one pass over the mean target, so that
-    every model reads the same number of bases whichever species it learns from.
+    every model reads the same number of bases whichever species it learns from. Designs that
+    choose nothing on validation are not `validated`, and need no rows for it.
     """
     widths = data.table["sequence"].str.len().to_numpy()
     epoch = float(
-        np.mean([widths[_judged(data, name).train].sum() for name in targets or (target,)])
+        np.mean(
+            [widths[_judged(data, name, validated).train].sum() for name in targets or (target,)]
+        )
     )
     source = (pretraining or data).table
     read = rows_of(source, (), positives_only=options.pretrain_on == "positives").train
@@ -146,9 +153,9 @@ def make_recipe(
         optimizer=OptimizerConfig(learning_rate=options.pretrain_learning_rate, warmup=0.06),
     )
     finetuning = TrainingConfig(
-        bases=max(1, round(options.finetune_epochs * epoch)),
-        batch_size=options.batch_size,
-        micro_batch_size=_micro(options.batch_size, options.micro_batch_size),
+        bases=max(1, round((options.finetune_epochs or EPOCHS) * epoch)),
+        batch_size=options.batch_size or BATCH,
+        micro_batch_size=_micro(options.batch_size or BATCH, options.micro_batch_size),
         evaluations=options.evaluations,
         dropout=options.dropout,
         optimizer=OptimizerConfig(
@@ -176,10 +183,10 @@ def make_recipe(
     )
 
 
-def _judged(data: Prepared, target: str) -> Rows:
+def _judged(data: Prepared, target: str, validated: bool) -> Rows:
     members = () if target == "all" or not data.species else species_set(target)
     judged = rows_of(data.table, members)
-    if not len(judged.train) or not len(judged.validation) or not len(judged.test):
+    if not all(map(len, judged if validated else (judged.train, judged.test))):
         raise InputError(
             f"target {target!r} has {len(judged.train)} training, {len(judged.validation)} "
             f"validation and {len(judged.test)} test rows",

@@ -41,7 +41,7 @@ def publish(
         **page_frame(sweep),
         comparison=comparison,
         cells=results,
-        tokenizers=_tokenizers(sweep, plan),
+        tokenizers=tokenizer_table(sweep, plan),
         importance=importance,
     )
     (folder / "comparison.html").write_text(render_page(page))
@@ -119,7 +119,8 @@ def sweep_facts(sweep: Sweep) -> dict[str, object]:
     }
 
 
-def _tokenizers(sweep: Sweep, plan: Plan) -> pd.DataFrame:
+def tokenizer_table(sweep: Sweep, plan: Plan) -> pd.DataFrame:
+    """Return what the tokenizers made of the data, a row each."""
     table = pd.DataFrame([tokenizer_report(sweep.storage, spec) for spec in plan.tokenizers])
     # `longest` counts every row of the data set, `longest_tokens` those of the training split.
     table = table.rename(columns={"longest": "most_tokens"})

@@ -115,10 +115,13 @@ class Records:
             self.tracker.tags(spec.key, {CHECKPOINT_TAG: checkpoint})
         self._close(spec.key, outcome)
 
-    def tested(self, spec: ClassifierSpec, metrics: Mapping[str, float]) -> None:
-        """Record the test metrics of a chosen trial."""
+    def tested(
+        self, spec: ClassifierSpec, metrics: Mapping[str, float], *, selected: bool = True
+    ) -> None:
+        """Record the test metrics of a trial, and that it was chosen where it was."""
         self.tracker.metrics(spec.key, named("test", metrics), step=0)
-        self.tracker.tags(spec.key, {"selected": "true"})
+        if selected:
+            self.tracker.tags(spec.key, {"selected": "true"})
 
     def summary(self, note: str, **groups: Mapping[str, float]) -> None:
         """Describe the parent run in Markdown, with groups of metrics such as `test`."""

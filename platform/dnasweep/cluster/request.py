@@ -9,7 +9,13 @@ from typing import Any
 
 from rich.console import Console
 
-from dnasweep.cluster.options import SweepOptions
+from dnasweep.cluster.few_shot import (
+    check_pretraining,
+    check_shots,
+    train_on_shots,
+    usual_shots,
+)
+from dnasweep.cluster.options import FewShotOptions, SweepOptions
 from dnasweep.cluster.preparation import (
     Prepared,
     check_species_sets,
@@ -72,6 +78,7 @@ class Sweep:
     def parameters(self) -> dict[str, object]:
         """The request in flat parameters."""
         axes = {f"axis.{name}": " ".join(map(str, values)) for name, values in self.axes.items()}
+        budgets = {f"finetune_bases.{n}": t.bases for n, t in self.recipe.shot_training}
         return {
             **axes,
             "search": self.options.search,
@@ -87,7 +94,7 @@ class Sweep:
                 if value is not None
             },
             "pretrain_bases": self.recipe.pretraining.bases,
-            "finetune_bases": self.recipe.finetuning.bases,
+            **(budgets or {"finetune_bases": self.recipe.finetuning.bases}),
         }
 
 
@@ -129,6 +136,9 @@ def prepare_sweep(
         data = prepare_data(storage, options)
         pretraining = prepare_pretraining(storage, options, options.pretrain_data)
     axes: Axes = {axis: v(data) if callable(v) else v for axis, v in asked.items()}
+    few = isinstance(options, FewShotOptions)
+    if "shots" in axes and not axes["shots"]:
+        axes = axes | {"shots": usual_shots(data, options.target)}
     if "species_set" in axes and not axes["species_set"]:
         axes = axes | {"species_set": _species_sets(pretraining or data)}
     for axis, values in axes.items():
@@ -143,10 +153,15 @@ def prepare_sweep(
             target=options.target,
             pretraining=pretraining,
             targets=[str(name) for name in axes.get("target", ())],
+            validated=not few,
         ),
         pretrain_per_seed=options.pretrain_per_seed,
     )
+    if isinstance(options, FewShotOptions):
+        recipe = train_on_shots(recipe, data, options, axes["shots"])
+        check_pretraining(data, pretraining, wanted)
     plan = make_plan(recipe, wanted)
+    check_shots(data, plan)
     return Sweep(
         name=name,
         options=options,

@@ -108,7 +108,7 @@ def build_encoders(
             done(spec, _get(reference))
 
 
-def open_tests(specs: Sequence[ClassifierSpec], order: Order) -> None:
+def open_tests(specs: Sequence[ClassifierSpec], order: Order, *, done: Callable[[], None]) -> None:
     """Score chosen trials on their test rows, in parallel."""
     allotment = order.allotment
     remote = ray.remote(_open_test).options(
@@ -116,6 +116,7 @@ def open_tests(specs: Sequence[ClassifierSpec], order: Order) -> None:
     )
     for reference in [remote.remote(spec, order.storage) for spec in specs]:
         _get(reference)
+        done()
 
 
 def _get(reference: Any) -> Any:

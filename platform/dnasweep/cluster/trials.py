@@ -51,7 +51,8 @@ def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: s
     best: list[float] = []
 
     def report(evaluation: dict[str, Any]) -> None:
-        best.append(max([sign * evaluation["metrics"][metric], *best[-1:]]))
+        # Without validation there is nothing to choose by, and all trials are worth the same.
+        best.append(max([sign * evaluation["metrics"].get(metric, 0.0), *best[-1:]]))
         point = Point.of(spec, sign * best[-1], evaluation)
         tune.report({"trial_key": spec.key, BEST: point.best, POINT: point._asdict()})
 

@@ -9,6 +9,7 @@ from dnasweep.config.classification import ClassificationConfig
 from dnasweep.config.keys import canonical, content_key, save_json, trial_key
 from dnasweep.config.masking import MaskingConfig
 from dnasweep.config.model import PRESETS, ModelConfig
+from dnasweep.config.shots import ShotTraining, published_training
 from dnasweep.config.tokenizer import TokenizerConfig, TokenizerKind
 from dnasweep.config.training import OptimizerConfig, TrainingConfig
 from dnasweep.config.tuning import TuningConfig
@@ -19,12 +20,14 @@ __all__ = [
     "MaskingConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "ShotTraining",
     "TokenizerConfig",
     "TokenizerKind",
     "TrainingConfig",
     "TuningConfig",
     "canonical",
     "content_key",
+    "published_training",
     "save_json",
     "trial_key",
 ]

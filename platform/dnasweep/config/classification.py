@@ -21,8 +21,8 @@ class ClassificationConfig:
     label_smoothing: float = 0.0
     """Probability mass that the training target gives to all classes alike."""
     keep: Literal["best", "last"] = "best"
-    """The weights kept: of the best evaluation on validation, or of the last step, without a
-    look at validation (few-shot designs have none)."""
+    """The weights kept: of the best evaluation on validation, called at the threshold best there;
+    or of the last step, called at 0.5, without a look at validation (few-shot designs have none)."""
 
     def __post_init__(self) -> None:
         require(

@@ -11,7 +11,10 @@ from dnasweep.genome.table import SPLITS
 
 
 def check_classes(table: pd.DataFrame) -> None:
-    """Raise `InputError` unless every split holds two classes or more, all labelled 0, 1, ..."""
+    """Raise `InputError` unless every split holds two classes or more, all labelled 0, 1, ...
+
+    Few-shot sets may come without a validation split.
+    """
     if (table["label"] < 0).any():
         first = table["id"][table["label"] < 0].iloc[0]
         raise InputError(
@@ -27,7 +30,10 @@ def check_classes(table: pd.DataFrame) -> None:
         raise InputError(
             f"the labels are {', '.join(map(str, classes))}", remedy="Number the classes 0, 1, ..."
         )
+    few_shot = bool(table["shots"].notna().any())
     for split in SPLITS:
+        if split == "validation" and few_shot and not (table["split"] == split).any():
+            continue
         labels = table["label"][table["split"] == split]
         if labels.nunique() < 2:
             raise InputError(

@@ -12,7 +12,7 @@ import pandas as pd
 from dnasweep.config import content_key
 from dnasweep.errors import InputError
 from dnasweep.genome.datasets import DatasetConfig
-from dnasweep.genome.sources import find_sources
+from dnasweep.genome.sources import Source, find_sources
 from dnasweep.genome.species import resolve
 from dnasweep.genome.table import COLUMNS
 
@@ -36,12 +36,16 @@ def dataset_key(config: DatasetConfig) -> str:
         paths = [Path(p).expanduser() for p in settings.pop(name)]
         common = resolve(config.species) if config.species else ""
         files[name] = [
-            [s.name, s.label, s.split, s.species, _sha256(s.path)]
+            [s.name, s.label, s.split, s.species, *_shots(s), _sha256(s.path)]
             for s in find_sources(paths, label=label, species=common)
         ]
     genome = settings.pop("genome")
     files["genome"] = None if genome is None else _sha256(Path(genome).expanduser())
     return content_key("dataset", RECIPE, settings, files)
+
+
+def _shots(source: Source) -> list[int]:
+    return [] if source.shots is None else [source.shots]
 
 
 def digest(table: pd.DataFrame) -> str:

@@ -148,6 +148,8 @@ def read_located(
         raw, bad, source = _read(source, reference, window, require_labels)
         frame, rest = clean(raw, source, require_labels=require_labels, shortest=shortest)
         frames.append(frame)
+        if source.shots is not None and not (bad or rest):
+            _check_shots(frame, source)
         faults += sorted([*bad, *rest], key=lambda fault: fault.row)
         if frame.empty and not (bad or rest):
             raise InputError(
@@ -162,6 +164,18 @@ def read_located(
             row=faults[0].row,
         )
     return _joined(frames, sources, faults)
+
+
+def _check_shots(frame: pd.DataFrame, source: Source) -> None:
+    """Refuse a few-shot set that has not as many rows of each class as its folder says."""
+    counts = frame["label"].value_counts().sort_index()
+    if (counts != source.shots).any():
+        listed = ", ".join(f"{n:,} of class {label}" for label, n in counts.items())
+        raise InputError(
+            f"holds {listed}, where its folder says {source.shots} of each",
+            file=source.path,
+            remedy="Name the folder after the rows of each class.",
+        )
 
 
 def _listed(paths: Paths) -> list[Path]:

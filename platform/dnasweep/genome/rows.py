@@ -66,6 +66,7 @@ def clean(
         **_interval(raw, found),
         "strand": _coded(raw, "strand", _STRANDS, "", found),
         "split": _coded(raw, "split", {**SPLIT_NAMES, "": ""}, source.split, found),
+        "shots": pd.Series(source.shots, index=raw.index, dtype="Int64"),
     }
     good = found.reason == ""
     columns["id"] = _ids(columns["id"], raw["row"], source, good, found)

@@ -38,6 +38,16 @@ class Source(NamedTuple):
     """Split of its rows."""
     species: str = ""
     """Species of its rows."""
+    shots: int | None = None
+    """Rows of each class in it, where it is one of several training sets given by their size."""
+
+
+class _Found(NamedTuple):
+    """A file of a folder, and what its place there says of it."""
+
+    path: Path
+    split: str = ""
+    shots: int | None = None
 
 
 def find_sources(
@@ -47,21 +57,24 @@ def find_sources(
 
     A folder stands for its files named train, dev (validation, valid, val) and test, in any case
     and format; or for its files named positive and negative; or for folders of these names of
-    splits that hold such files (genomic_benchmarks). Files given one by one take their split from
-    their names only where these name two splits or more. A file named after a species
-    (`celegans.fa`) or an EPDnew collection is of that species, unless `species` says otherwise.
+    splits that hold such files (genomic_benchmarks); or for folders named after a number of rows
+    that hold a train file with so many of each class, with the test file beside them (few-shot
+    sets, as GeneMask publishes them). Files given one by one take their split from their names
+    only where these, and the folders beside them, name two splits or more. A file named after a
+    species (`celegans.fa`) or an EPDnew collection is of that species, unless `species` says
+    otherwise.
 
     Raises
     ------
     InputError
         For a path that does not exist, or a folder without such files.
     """
-    files: list[tuple[Path, str]] = []
+    files: list[_Found] = []
     for path in paths:
-        files += _in_folder(path) if path.is_dir() else [(path, "")]
-    given = [SPLIT_NAMES.get(stem(f).lower(), "") for f, split in files if not split]
+        files += _in_folder(path) if path.is_dir() else [_Found(path)]
+    given = [f.split or SPLIT_NAMES.get(stem(f.path).lower(), "") for f in files]
     use_names = len(set(filter(None, given))) > 1
-    names = _names([f for f, _ in files])
+    names = _names([f.path for f in files])
     return [
         Source(
             path=file,
@@ -69,35 +82,38 @@ def find_sources(
             label=_LABEL_NAMES.get(stem(file).lower()) if label is None else label,
             split=split or (SPLIT_NAMES.get(stem(file).lower(), "") if use_names else ""),
             species=species or _species(file),
+            shots=shots,
         )
-        for (file, split), name in zip(files, names, strict=True)
+        for (file, split, shots), name in zip(files, names, strict=True)
     ]
 
 
-def _in_folder(folder: Path) -> list[tuple[Path, str]]:
+def _in_folder(folder: Path) -> list[_Found]:
     entries = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     files = [p for p in entries if p.is_file() and ending(p) in _KNOWN]
-    by_split = [(f, SPLIT_NAMES[stem(f).lower()]) for f in files if stem(f).lower() in SPLIT_NAMES]
+    by_split = _by_split(files)
     if by_split:
-        split, count = Counter(split for _, split in by_split).most_common(1)[0]
+        split, count = Counter(f.split for f in by_split).most_common(1)[0]
         if count > 1:
-            twice = ", ".join(f.name for f, s in by_split if s == split)
+            twice = ", ".join(f.path.name for f in by_split if f.split == split)
             raise InputError(
                 f"holds {count} files for the {split} split: {twice}",
                 file=folder,
                 remedy="Keep one, or give files one by one.",
             )
-        return sorted(by_split, key=lambda pair: SPLITS.index(pair[1]))
+    few_shot = [] if any(f.split == "train" for f in by_split) else _few_shot(entries)
+    if by_split or few_shot:
+        return sorted(few_shot + by_split, key=lambda found: SPLITS.index(found.split))
     nested = [
-        (file, SPLIT_NAMES[sub.name.lower()])
+        _Found(file, SPLIT_NAMES[sub.name.lower()])
         for sub in entries
         if sub.is_dir() and sub.name.lower() in SPLIT_NAMES
         for file in sorted(sub.iterdir())
         if file.is_file() and stem(file).lower() in _LABEL_NAMES
     ]
-    labelled = [(f, "") for f in files if stem(f).lower() in _LABEL_NAMES]
+    labelled = [_Found(f) for f in files if stem(f).lower() in _LABEL_NAMES]
     if nested or labelled:
-        return sorted(nested, key=lambda pair: SPLITS.index(pair[1])) or labelled
+        return sorted(nested, key=lambda found: SPLITS.index(found.split)) or labelled
     shown = ", ".join(p.name for p in entries[:8]) + (", ..." if len(entries) > 8 else "")
     raise InputError(
         f"the folder has no train, dev or test file; it holds {shown or 'nothing'}",
@@ -105,6 +121,22 @@ def _in_folder(folder: Path) -> list[tuple[Path, str]]:
         remedy="Name its files train, dev and test (.csv, .tsv or FASTA, also .gz), "
         "or give the files themselves.",
     )
+
+
+def _by_split(files: Sequence[Path]) -> list[_Found]:
+    names = [(f, stem(f).lower()) for f in files]
+    return [_Found(f, SPLIT_NAMES[name]) for f, name in names if name in SPLIT_NAMES]
+
+
+def _few_shot(entries: Sequence[Path]) -> list[_Found]:
+    """Return the train files of folders that are named after their rows of each class."""
+    folders = [p for p in entries if p.is_dir() and p.name.isdecimal() and int(p.name) > 0]
+    return [
+        found._replace(shots=int(sub.name))
+        for sub in sorted(folders, key=lambda p: int(p.name))
+        for found in _by_split(sorted(f for f in sub.iterdir() if ending(f) in _KNOWN))
+        if found.split == "train"
+    ]
 
 
 def _names(files: Sequence[Path]) -> list[str]:

@@ -57,7 +57,8 @@ def split_table(
         `cluster`: sequences that are alike at `identity`, directly or through others, stay
         together. `random`: only equal sequences do. Both are stratified by label and species.
         `chromosome`: whole chromosomes of a species stay together. `given`: the splits the rows
-        name; where validation or test is missing it is cut out of train by `cluster`.
+        name; where validation or test is missing it is cut out of train by `cluster`. Given
+        few-shot sets are left whole: they need a test split, and do without validation.
         `auto`: `given` if any row names a split, otherwise `cluster`.
     fractions
         Fractions of rows for train, validation and test; their sum is 1. They are kept as nearly
@@ -93,8 +94,12 @@ def split_table(
     return _finished(table, np.array(SPLITS, dtype=object)[_assign(table, units, shares, rng)])
 
 
-def _finished(table: pd.DataFrame, splits: NDArray[np.object_]) -> pd.DataFrame:
-    counts = {name: int((splits == name).sum()) for name in SPLITS}
+def _finished(
+    table: pd.DataFrame,
+    splits: NDArray[np.object_],
+    needed: Sequence[str] = SPLITS,
+) -> pd.DataFrame:
+    counts = {name: int((splits == name).sum()) for name in needed}
     missing = [name for name, count in counts.items() if count == 0]
     if missing:
         raise InputError(
@@ -123,6 +128,13 @@ def _given(
             "the given splits have no training rows",
             remedy="Add a train file, or split anew with the split method cluster.",
         )
+    if table["shots"].notna().any():
+        if not (splits == "test").any():
+            raise InputError(
+                "few-shot sets are given without a test set",
+                remedy="Put a test file beside their folders, or give one as well.",
+            )
+        return _finished(table, splits, ("train", "test"))
     needed = np.array([name == "train" or not (splits == name).any() for name in SPLITS])
     if needed[1:].any():
         rows = np.flatnonzero(splits == "train")

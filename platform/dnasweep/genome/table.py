@@ -27,9 +27,11 @@ DTYPES: dict[str, str] = {
     "end": "Int64",
     "strand": "str",
     "split": "str",
+    "shots": "Int64",
 }
 """Column types. `label` is -1 where unknown; text is empty where unknown; `start` and `end` are
-0-based, half-open and missing where unknown."""
+0-based, half-open and missing where unknown; `shots` is the number of rows of each class in the
+given few-shot set that a training row belongs to, missing where it belongs to none."""
 
 COLUMNS = tuple(DTYPES)
 """The columns, in order."""

@@ -181,14 +181,19 @@ class Loop:
         progress.nats = progress.weight = 0.0
         return evaluation
 
-    def keep_if_best(self) -> None:
-        """Keep the weights of the last evaluation where it is better than all before."""
+    def _better(self, now: Evaluation, before: Evaluation) -> bool:
+        if self.task.selection is None:
+            return True
         name, way = self.task.selection
-        progress = self.progress
         sign = 1 if way == "max" else -1
-        now = progress.evaluations[-1].metrics[name] * sign
+        return now.metrics[name] * sign > before.metrics[name] * sign
+
+    def keep_if_best(self) -> None:
+        """Keep the weights of the last evaluation where it is better than all before, or where
+        the last ones are to be kept."""
+        progress = self.progress
         before = None if progress.best is None else progress.evaluations[progress.best]
-        if before is not None and now <= before.metrics[name] * sign:
+        if before is not None and not self._better(progress.evaluations[-1], before):
             return
         progress.best = len(progress.evaluations) - 1
         self.best = self._weights()

@@ -17,6 +17,10 @@ EVALUATION_ROWS = {"cpu": 64, "cuda": 512}
 """Rows of an evaluation batch, by device; it changes speed only."""
 
 
+Selection = tuple[str, Literal["max", "min"]]
+"""A validation metric and its direction."""
+
+
 class Batch(NamedTuple):
     """Tensors of some rows; padding at the right end only."""
 
@@ -53,8 +57,9 @@ class Task(Protocol):
     """Tokens of each training row, (n,)."""
     bases: np.ndarray
     """Bases of each training row, (n,)."""
-    selection: tuple[str, Literal["max", "min"]]
-    """The validation metric that decides which weights are best, and its direction."""
+    selection: Selection | None
+    """The validation metric that decides which weights are best, and its direction; None: the last
+    weights are kept."""
     uniform_loss: float
     """Loss of guessing uniformly, in nats."""
     probabilities: np.ndarray | None
@@ -84,6 +89,8 @@ class Task(Protocol):
 class TaskRows:
     """What both tasks share: the rows of a corpus they train and are judged on."""
 
+    selection: Selection | None
+
     def __init__(
         self, corpus: Corpus, *, train_rows: np.ndarray, validation_rows: np.ndarray
     ) -> None:
@@ -91,7 +98,7 @@ class TaskRows:
         self.train_rows = np.asarray(train_rows, dtype=np.int64)
         self.validation_rows = np.asarray(validation_rows, dtype=np.int64)
         for name, rows in (("training", self.train_rows), ("validation", self.validation_rows)):
-            if len(rows) == 0:
+            if len(rows) == 0 and (name == "training" or self.selection is not None):
                 raise InputError(
                     f"there is no {name} row",
                     remedy="Check the splits, the labels and the species set.",

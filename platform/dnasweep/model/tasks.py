@@ -25,7 +25,7 @@ from dnasweep.model.forward import class_logits, masked_logits
 from dnasweep.model.guard import is_collapsed
 from dnasweep.model.mesh import Mesh, Precision
 from dnasweep.model.metrics import best_threshold, classification_metrics, full_name
-from dnasweep.model.rows import Batch, TaskRows, attention_mask, evaluate_rows
+from dnasweep.model.rows import Batch, Selection, TaskRows, attention_mask, evaluate_rows
 
 EVALUATION_EPOCH = -1
 EVALUATION_SEED = 0
@@ -50,7 +50,7 @@ class MaskedLanguageModelling(TaskRows):
     """
 
     name = "pretrain"
-    selection: tuple[str, Literal["max", "min"]] = (names.VALIDATION_BITS_PER_BASE, "min")
+    selection: Selection | None = (names.VALIDATION_BITS_PER_BASE, "min")
 
     def __init__(
         self,
@@ -174,10 +174,13 @@ class Classification(TaskRows):
     class_weights
         Weight of each class in the training loss, (classes,); None: all alike. Validation
         metrics are never weighted.
+    keep
+        Which weights are kept: those `best` on validation, or the `last` ones. Then validation is
+        not looked at, and there may be no rows of it.
     """
 
     name = "finetune"
-    selection: tuple[str, Literal["max", "min"]] = (names.VALIDATION_MCC, "max")
+    selection: Selection | None = (names.VALIDATION_MCC, "max")
 
     def __init__(
         self,
@@ -189,7 +192,11 @@ class Classification(TaskRows):
         num_labels: int = 2,
         class_weights: np.ndarray | None = None,
         pad_id: int = 0,
+        keep: Literal["best", "last"] = "best",
     ) -> None:
+        if keep == "last":
+            self.selection = None
+            validation_rows = np.zeros(0, dtype=np.int64)
         super().__init__(corpus, train_rows=train_rows, validation_rows=validation_rows)
         self.labels = np.asarray(labels, dtype=np.int64)
         used = self.labels[np.concatenate([self.train_rows, self.validation_rows])]
@@ -233,8 +240,10 @@ class Classification(TaskRows):
     def evaluate(self, model: Any, mesh: Mesh, precision: Precision = "auto") -> dict[str, float]:
         """Return the classification metrics on validation, at the threshold best there.
 
-        The probabilities are kept in :attr:`probabilities`.
+        The probabilities are kept in :attr:`probabilities`. Without validation there are no metrics.
         """
+        if self.selection is None:
+            return {}
 
         def measure(part: np.ndarray) -> tuple[Tensor, None]:
             batch = self.batch(self.validation_rows[part], EVALUATION_EPOCH).to(mesh.device)
@@ -251,12 +260,16 @@ class Classification(TaskRows):
 
     def collapsed(self, metrics: dict[str, float]) -> bool:
         """Return whether the last evaluation called one class only, at the loss of guessing."""
+        if self.selection is None:
+            return False
         assert self.probabilities is not None
         labels = self.labels[self.validation_rows]
         return is_collapsed(labels, self.probabilities, metrics[names.VALIDATION_LOSS])
 
     def worst(self) -> dict[str, float]:
         """Return the metrics of one and the same probability for every row and class."""
+        if self.selection is None:
+            return {}
         shape = (len(self.validation_rows), self.num_labels)
         labels = self.labels[self.validation_rows]
         even = np.full(shape, 1 / self.num_labels)

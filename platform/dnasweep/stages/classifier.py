@@ -11,6 +11,7 @@ from dnasweep.model.training import TrainingResult
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.encoder import pretrain
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
+from dnasweep.stages.shots import SHOTS, draw_shots, shots_text
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.stages.training import Ready, train_stage
@@ -32,7 +33,8 @@ def finetune(
     Raises
     ------
     InputError
-        When the training or validation rows of the species it learns from have one class.
+        When the training or validation rows of the species it learns from have one class, or
+        fewer rows of one than there are to be shots.
     """
     mesh = mesh or Mesh.current()
     if spec.encoder is not None:
@@ -51,9 +53,14 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
     table = load_dataset(storage, spec.tokenizer.dataset).table
     tokenizer, corpus = obtain_corpus(storage, spec.tokenizer)
     rows = rows_of(table, spec.learned_from)
+    notes: dict[str, str] = {}
+    if spec.shots is not None:
+        drawn = draw_shots(table, rows.train, spec.shots, spec.resample)
+        rows, notes = rows._replace(train=drawn), {SHOTS: shots_text(table, drawn)}
     labels = table["label"].to_numpy()
     num_labels = int(labels.max()) + 1
-    for name, part in zip(("training", "validation"), rows[:2], strict=True):
+    last = spec.classification.keep == "last"
+    for name, part in zip(("training", "validation"), rows[: 1 if last else 2], strict=False):
         if len(set(labels[part].tolist())) < 2:
             raise InputError(
                 f"the {name} rows of {', '.join(spec.learned_from) or 'all species'} have one class",
@@ -65,6 +72,7 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
         train_rows=rows.train,
         validation_rows=rows.validation,
         num_labels=num_labels,
+        keep=spec.classification.keep,
     )
     start = None
     if spec.encoder is not None:
@@ -81,7 +89,7 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
         encoder=start,
         label_names=BINARY if num_labels == 2 else None,
     )
-    return Ready(task, model, tokenizer, _keep_threshold)
+    return Ready(task, model, tokenizer, _keep_threshold, notes)
 
 
 def _keep_threshold(result: TrainingResult) -> dict[str, float]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from dnasweep.errors import InputError
-from dnasweep.genome.bases import reverse_complement
 from dnasweep.language.markov import markov_bits_per_base
 from dnasweep.language.masking import make_masking
 from dnasweep.model.architecture import build_masked_lm
@@ -13,6 +10,7 @@ from dnasweep.model.checkpoint import load_masked_lm
 from dnasweep.model.mesh import Mesh, Precision
 from dnasweep.model.tasks import MaskedLanguageModelling
 from dnasweep.stages.dataset import Rows, load_dataset, rows_of
+from dnasweep.stages.held_out import held_out_rows
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
 from dnasweep.stages.specs import EncoderSpec
 from dnasweep.stages.tokens import obtain_corpus
@@ -55,8 +53,11 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
     table = load_dataset(storage, spec.tokenizer.dataset).table
     tokenizer, corpus = obtain_corpus(storage, spec.tokenizer)
     rows = rows_of(table, spec.species, positives_only=spec.positives_only)
+    left_out = {}
     if spec.held_out is not None:
-        rows = _without_held_out(storage, spec.held_out, table, rows)
+        known = held_out_rows(storage, spec.tokenizer.dataset, spec.held_out)
+        left_out = {"held_out_rows": float(sum(known[part].sum() for part in rows[:2]))}
+        rows = Rows(*(part[~known[part]] for part in rows))
     if len(rows.train) == 0 or len(rows.validation) == 0:
         raise InputError(
             f"species {', '.join(spec.species) or 'all'} have {len(rows.train)} training and "
@@ -86,16 +87,7 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
     sequences = table["sequence"]
     train = sequences.iloc[rows.train].tolist()
     validation = sequences.iloc[rows.validation].tolist()
-    return Ready(task, model, tokenizer, lambda result: _baselines(train, validation))
-
-
-def _without_held_out(storage: Storage, key: str, table: pd.DataFrame, rows: Rows) -> Rows:
-    """Leave out rows whose sequence, on either strand, another data set judges by."""
-    other = load_dataset(storage, key).table
-    sequences = other["sequence"][other["split"] != "train"].tolist()
-    judged = {*sequences, *map(reverse_complement, sequences)}
-    known = table["sequence"].isin(judged).to_numpy()
-    return Rows(*(part[~known[part]] for part in rows))
+    return Ready(task, model, tokenizer, lambda result: _baselines(train, validation) | left_out)
 
 
 def _baselines(train: list[str], validation: list[str]) -> dict[str, float]:

@@ -89,6 +89,8 @@ class Recipe:
     """Pretraining; its budget of bases is the same for every species set."""
     finetuning: TrainingConfig = field(default_factory=TrainingConfig)
     """Fine-tuning; learning rate and seed come from the cell."""
+    shot_training: tuple[tuple[int, TrainingConfig], ...] = ()
+    """Number of shots, and the fine-tuning on so many in place of `finetuning`."""
     pretraining_dataset: str | None = None
     """Key of the data set to pretrain and to fit tokenizers on; None: the same one."""
     pretraining_species: tuple[str, ...] = ()
@@ -169,11 +171,12 @@ class Recipe:
             changes["warmup"] = cell.warmup
         if cell.weight_decay is not None:
             changes["weight_decay"] = cell.weight_decay
-        optimizer: OptimizerConfig = dataclasses.replace(self.finetuning.optimizer, **changes)
-        dropout = self.finetuning.dropout if cell.dropout is None else cell.dropout
-        return dataclasses.replace(
-            self.finetuning, optimizer=optimizer, seed=cell.seed, dropout=dropout
-        )
+        base = self.finetuning
+        if cell.shots is not None:
+            base = dict(self.shot_training).get(cell.shots, base)
+        optimizer: OptimizerConfig = dataclasses.replace(base.optimizer, **changes)
+        dropout = base.dropout if cell.dropout is None else cell.dropout
+        return dataclasses.replace(base, optimizer=optimizer, seed=cell.seed, dropout=dropout)
 
     def _union(self, stages: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[str, ...]:
         sets = [self._read(name) for name, _ in stages]

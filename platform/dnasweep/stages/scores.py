@@ -13,6 +13,7 @@ from dnasweep.config import content_key
 from dnasweep.genome.baseline import kmer_baseline
 from dnasweep.model.metrics import best_threshold, classification_metrics
 from dnasweep.stages.dataset import load_dataset, rows_of
+from dnasweep.stages.shots import draw_shots
 from dnasweep.stages.specs import FORMAT, ClassifierSpec
 from dnasweep.storage import Storage
 
@@ -31,7 +32,7 @@ class Scored(NamedTuple):
     scores: np.ndarray
     """Probability of class 1 (n,)."""
     threshold: float
-    """Decision threshold, chosen on validation."""
+    """Decision threshold, chosen on validation; 0.5 where that is not looked at."""
     metrics: dict[str, float]
     """Metrics on all rows."""
     per_species: dict[str, dict[str, float]]
@@ -49,12 +50,25 @@ def find_scores(storage: Storage, spec: ClassifierSpec) -> Scored | None:
     return None if folder is None else read_scores(folder)
 
 
-def score_baseline(storage: Storage, dataset: str, target: tuple[str, ...]) -> Scored:
-    """Score k-mer logistic regression, trained on the same rows as the trials are."""
+def score_baseline(
+    storage: Storage,
+    dataset: str,
+    target: tuple[str, ...],
+    *,
+    shots: int | None = None,
+    resample: int = 0,
+) -> Scored:
+    """Score k-mer logistic regression, trained on the same rows as the trials are.
+
+    Where these are shots, validation is not looked at, and the threshold is 0.5.
+    """
 
     def build(folder: Path) -> None:
         table = load_dataset(storage, dataset).table
         rows = rows_of(table, target)
+        if shots is not None:
+            drawn = draw_shots(table, rows.train, shots, resample)
+            rows = rows._replace(train=drawn, validation=rows.validation[:0])
         sequences, labels = table["sequence"].to_numpy(), table["label"].to_numpy()
         judged = np.concatenate([rows.validation, rows.test])
         scores = kmer_baseline(
@@ -63,10 +77,11 @@ def score_baseline(storage: Storage, dataset: str, target: tuple[str, ...]) -> S
         cut = len(rows.validation)
         write_scores(folder, table, rows.validation, scores[:cut], rows.test, scores[cut:])
 
-    key = content_key("baseline", FORMAT, dataset, sorted(target))
-    return read_scores(
-        storage.obtain(KIND, key, build, inputs={"dataset": dataset, "target": target})
-    )
+    inputs: dict[str, Any] = {"dataset": dataset, "target": sorted(target)}
+    if shots is not None:
+        inputs |= {"shots": shots, "resample": resample}
+    key = content_key("baseline", FORMAT, *inputs.values())
+    return read_scores(storage.obtain(KIND, key, build, inputs=inputs))
 
 
 def write_scores(
@@ -77,7 +92,8 @@ def write_scores(
     test: np.ndarray,
     test_scores: np.ndarray,
 ) -> None:
-    """Choose the threshold on validation, and write scores and metrics of the test rows."""
+    """Choose the threshold on validation (0.5 without), and write scores and metrics of the test
+    rows."""
     labels = table["label"].to_numpy()
     threshold = best_threshold(labels[validation], validation_scores)
     frame = table.iloc[test][["id", "label", "species"]].assign(score=test_scores)

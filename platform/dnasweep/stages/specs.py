@@ -78,7 +78,7 @@ class EncoderSpec:
     positives_only: bool = True
     """Whether it reads the positives alone, or every training row."""
     held_out: str | None = None
-    """Key of the data set it will be judged on, where that is another one: rows that equal its
+    """Key of the data set it will be judged on, where that is another one: rows that are like its
     validation or test rows are left out."""
     parent: EncoderSpec | None = None
     """The encoder it goes on from; None: random initialisation."""

@@ -20,7 +20,8 @@ def open_test(storage: Storage, spec: ClassifierSpec) -> Scored:
     """Score a finished trial on the test rows of its target.
 
     The threshold is chosen on the validation rows of the species it has learned from: of a target
-    it never saw, nothing is known before the test.
+    it never saw, nothing is known before the test. A trial that kept its last weights is called at
+    0.5, and its validation rows are not read.
     """
 
     def build(folder: Path) -> None:
@@ -29,6 +30,8 @@ def open_test(storage: Storage, spec: ClassifierSpec) -> Scored:
         checkpoint = trial / CHECKPOINT
         table = load_dataset(storage, spec.tokenizer.dataset).table
         validation = rows_of(table, spec.learned_from).validation
+        if spec.classification.keep == "last":
+            validation = validation[:0]
         test = rows_of(table, spec.target).test
         model, tokenizer = load_classifier(checkpoint), DnaTokenizer.load(checkpoint)
 

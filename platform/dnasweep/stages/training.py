@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from dnasweep.language.tokenizers import DnaTokenizer
@@ -35,6 +36,8 @@ class Ready(NamedTuple):
     """Saved beside the weights."""
     facts: Callable[[TrainingResult], dict[str, float]]
     """Called on worker 0 before the model is saved; returns numbers to keep with the outcome."""
+    notes: Mapping[str, str] = MappingProxyType({})
+    """Texts to keep beside the outcome, by file name."""
 
 
 def train_stage(
@@ -66,6 +69,8 @@ def train_stage(
             facts = ready.facts(result)
             export(result.model, ready.tokenizer, folder / CHECKPOINT)
             StageOutcome.of(result, facts=facts).write(folder / OUTCOME)
+            for name, text in ready.notes.items():
+                (folder / name).write_text(text)
 
     # Workers look at different moments: in a group only the leader's look may decide.
     if mesh.world_size > 1 or find_outcome(storage, spec) is None:

@@ -1,0 +1,44 @@
+"""Compare initialisations by what they learn from few labelled sequences.
+
+Fine-tunes from random weights, from encoders pretrained with each masking scheme and from models
+from elsewhere, on 10, 50, ... rows of each class, several draws of rows and several seeds; the k-mer
+baseline learns from the same rows. Epochs, batches and learning rates are those published for
+GeneMask unless they are given. There is no development set: nothing is chosen, and every trial is
+evaluated once, on all test rows, at the threshold 0.5. Folders named after their shots (10/train.tsv,
+..., test.tsv) are given draws. Run the same command again to go on after an interruption.
+
+    python sweeps/fewshot_grid.py
+    python sweeps/fewshot_grid.py --data promoters.csv --shots 10 50 100 --resamples 5
+    python sweeps/fewshot_grid.py --data Prom-core --pretrain-data genome_windows.csv --species-sets none all
+"""
+
+from dnasweep.cluster.command import run_command
+from dnasweep.cluster.few_shot import few_shot_cells
+from dnasweep.cluster.few_shot_ending import compare_few_shots
+from dnasweep.cluster.options import FewShotOptions
+from dnasweep.cluster.request import Axes
+from dnasweep.cluster.sweep import run_sweep
+from rich.console import Console
+
+
+def main(options: FewShotOptions, console: Console) -> None:
+    axes: Axes = {
+        "tokenizer": options.tokenizers,
+        "species_set": options.species_sets,
+        "masking": options.maskings,
+        "shots": options.shots,
+        "resample": tuple(range(options.resamples)),
+        "seed": options.seeds,
+    }
+    # Without learning rates each number of shots has the published one.
+    if options.learning_rates:
+        axes["learning_rate"] = options.learning_rates
+    if options.checkpoints:
+        axes["checkpoint"] = options.checkpoints
+    run_sweep(
+        "fewshot-grid", axes, options, console, cells=few_shot_cells, ending=compare_few_shots
+    )
+
+
+if __name__ == "__main__":
+    run_command(main, FewShotOptions, doc=__doc__)
