@@ -48,7 +48,7 @@ class Options:
     """Model size."""
     tokenizer: str = "kmer"
     """Tokenizer; 6-mers that do not overlap make 50 tokens of 300 bases."""
-    sequences: int = 12
+    sequences: int = 6
     """Held-out promoters with a planted TATA box."""
     permutations: int = 20_000
     """Permutations of the reference, reversals counted."""
@@ -66,7 +66,7 @@ class Options:
 
 def chosen(trained: Trained, number: int) -> pd.DataFrame:
     """Return held-out promoters with a TATA box that the model calls most surely."""
-    boxes = trained.elements[trained.elements["element"].str.contains("TATA")]
+    boxes = trained.elements[trained.elements["element"] == "tata_box"]
     table = trained.table.merge(boxes[["id", "start", "end"]], on="id", suffixes=("", "_box"))
     table = table.drop_duplicates("id")
     full = [one.full for one in Explainer(trained.directory).explain(table["sequence"].tolist())]
