@@ -9,7 +9,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
 STAMP := $(VENV)/.installed
-BENCHMARKS := tokenizing train sweep shap_speed shap_fidelity
+BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity
 
 .PHONY: help setup sweep test test-all lint types format bench clean
 
