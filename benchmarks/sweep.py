@@ -62,10 +62,10 @@ class Side(NamedTuple):
     """Why it ended before its budget, where it did."""
 
 
-def as_flags(options: SweepOptions) -> list[str]:
-    """Return the command line that says what differs from the defaults."""
+def as_flags(options: SweepOptions, kind: type[SweepOptions] = SweepOptions) -> list[str]:
+    """Return the command line that says what differs from the defaults of `kind`."""
     flags: list[str] = []
-    for field in dataclasses.fields(SweepOptions):
+    for field in dataclasses.fields(kind):
         value = getattr(options, field.name)
         if value == field.default:
             continue

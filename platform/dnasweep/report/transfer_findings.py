@@ -26,6 +26,8 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
     ("zero-shot", "all", "What do the target's own rows add"),
 )
 """Pairs of strategies, and what their difference answers."""
+LEAST_TARGETS = 5
+"""Of fewer the signs can tell nothing: p is 0.125 at least."""
 
 
 def findings(transfer: Transfer, num_cells: int) -> list[str]:
@@ -96,10 +98,10 @@ def _answer(transfer: Transfer, tokenizer: str, lead: str, a: str, b: str, quest
             if name == "mcc"
             else ""
         )
-        text += (
-            f" ({interval}{p_text(row[p_name])} over rows, "
-            f"{p_text(row['targets_p_adjusted'])} over targets)"
-        )
+        text += f" ({interval}{p_text(row[p_name])} over rows"
+        if row["num_targets"] >= LEAST_TARGETS:
+            text += f", {p_text(row['targets_p_adjusted'])} over targets"
+        text += ")"
     clear = single[single[p_name] < ALPHA]
     if clear.empty:
         return f"{text}; on no target is the difference significant by itself."
