@@ -154,6 +154,22 @@ def test_folders_of_folders_with_positive_and_negative_files(tmp_path: Path) -> 
     assert table["id"].tolist()[0] == "train/negative/1"
 
 
+def test_folders_named_by_their_shots(tmp_path: Path) -> None:
+    for name, num in (("2", 2), ("11", 11)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, "train.csv", "sequence,label\n" + "ACGT,0\nACGA,1\n" * num)
+    write(tmp_path, "test.csv", "sequence,label\nACGT,0\n")
+    table = read_sequences(tmp_path)
+    assert table["split"].tolist() == ["train"] * 26 + ["test"]
+    assert table["shots"].value_counts().to_dict() == {11: 22, 2: 4}
+    assert table["id"].tolist()[:2] == ["2/train:2", "2/train:3"]
+    write(tmp_path / "2", "train.csv", "sequence,label\nACGT,0\nACGA,1\n")
+    with pytest.raises(InputError, match="holds 1 of class 0, 1 of class 1"):
+        read_sequences(tmp_path)
+    write(tmp_path, "train.csv", "sequence,label\nACGT,0\n")
+    assert read_sequences(tmp_path)["shots"].isna().all()
+
+
 def test_files_of_one_name_get_different_ids(tmp_path: Path) -> None:
     files = [write(tmp_path, f"{folder}/x.csv", PLAIN) for folder in "ab"]
     assert read_sequences(files)["id"].tolist() == ["a/x:2", "a/x:3", "b/x:2", "b/x:3"]

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from dnasweep.cluster.options import FewShotOptions
-from dnasweep.cluster.preparation import Prepared
+from dnasweep.cluster.preparation import Prepared, micro_batch
 from dnasweep.config import TrainingConfig, published_training
 from dnasweep.config.shots import SHOTS
 from dnasweep.errors import InputError
@@ -80,7 +80,7 @@ def train_on_shots(
             recipe.finetuning,
             bases=max(1, round(epochs * NUM_CLASSES * number * width)),
             batch_size=batch,
-            micro_batch_size=_largest_part(batch, options.micro_batch_size),
+            micro_batch_size=micro_batch(batch, options.micro_batch_size),
             evaluations=1,
         )
         trainings.append((number, training))
@@ -89,11 +89,6 @@ def train_on_shots(
         shot_training=tuple(trainings),
         classification=dataclasses.replace(recipe.classification, keep="last"),
     )
-
-
-def _largest_part(batch: int, most: int) -> int:
-    """Return the largest divisor of a batch that is at most `most`."""
-    return max(part for part in range(1, batch + 1) if batch % part == 0 and part <= max(1, most))
 
 
 def usual_shots(data: Prepared, target: str) -> tuple[int, ...]:

@@ -97,7 +97,8 @@ class TrainingOptions:
     batch_size: int = 32
     """Sequences a fine-tuning step, over all workers."""
     micro_batch_size: int = 16
-    """Sequences a forward pass; part of the result when dropout is on, unlike the worker count."""
+    """Most sequences a forward pass: as many of these as divide the batch; part of the result when
+    dropout is on, unlike the worker count."""
     warmup: float = 0.1
     """Fraction of fine-tuning steps with a rising learning rate."""
     weight_decay: float = 0.01
@@ -177,8 +178,6 @@ class FewShotOptions(SweepOptions):
     """Passes over the shots. Default, as published: 20 up to 100 shots, then 5."""
     batch_size: int | None = None  # type: ignore[assignment]
     """Sequences a fine-tuning step. Default, as published: 5 up to 100 shots, then 15."""
-    micro_batch_size: int = 16
-    """Most sequences a forward pass: of these, as many as divide the batch."""
     evaluations: int = 5
     """Evaluations on validation during pretraining; fine-tuning has none."""
     metric: str = "mcc"

@@ -146,7 +146,9 @@ def make_recipe(
     masked = TrainingConfig(
         bases=max(1, round(options.pretrain_epochs * bases)),
         batch_size=options.pretrain_batch_size,
-        micro_batch_size=_micro(options.pretrain_batch_size, options.pretrain_batch_size // 2),
+        micro_batch_size=micro_batch(
+            options.pretrain_batch_size, options.pretrain_batch_size // 2
+        ),
         evaluations=options.evaluations,
         dropout=0.0,
         seed=options.pretrain_seed,
@@ -155,7 +157,7 @@ def make_recipe(
     finetuning = TrainingConfig(
         bases=max(1, round((options.finetune_epochs or EPOCHS) * epoch)),
         batch_size=options.batch_size or BATCH,
-        micro_batch_size=_micro(options.batch_size or BATCH, options.micro_batch_size),
+        micro_batch_size=micro_batch(options.batch_size or BATCH, options.micro_batch_size),
         evaluations=options.evaluations,
         dropout=options.dropout,
         optimizer=OptimizerConfig(
@@ -195,8 +197,9 @@ def _judged(data: Prepared, target: str, validated: bool) -> Rows:
     return judged
 
 
-def _micro(batch: int, micro: int) -> int:
-    return min(batch, micro) if batch >= 2 else batch
+def micro_batch(batch: int, most: int) -> int:
+    """Return the largest number of sequences, at most `most`, that a batch can be cut into."""
+    return max((n for n in range(1, batch + 1) if n <= most and batch % n == 0), default=1)
 
 
 def check_species_sets(data: Prepared, names: Sequence[str]) -> None:

@@ -83,6 +83,8 @@ def split_table(
     shares = np.asarray(fractions, dtype=np.float64)
     if method == "given":
         return _given(table, shares, identity, rng, pairs)
+    # Split anew, few-shot sets are no sets any more.
+    table = table.assign(shots=pd.Series(pd.NA, index=table.index, dtype="Int64"))
     if method == "chromosome":
         units = _chromosomes(table, groups)
     else:

@@ -1,0 +1,171 @@
+"""The few-shot comparison on made-up trials: means, tests, sentences and page."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import shot_toys
+from dnasweep.report.shots import ShotComparison, compare_shots, initialisations
+from dnasweep.report.shots_page import ShotPage, means_by_shots, render_shot_page
+from dnasweep.report.shots_terminal import shot_tables
+from dnasweep.report.shots_tests import BASELINE, RANDOM
+from rich.console import Console
+
+
+@pytest.fixture(scope="module")
+def comparison() -> ShotComparison:
+    return compare_shots(
+        shot_toys.sweep(), baselines=shot_toys.baselines(), overlap={10: 0.0, 1000: 0.6}
+    )
+
+
+def test_means_are_over_draws_and_seeds(comparison: ShotComparison) -> None:
+    assert len(comparison.rows) == 9
+    cells = [c for c in shot_toys.sweep(("random",)) if c.axes["shots"] == 100]
+    values = [c.test["test/mcc"] for c in cells]
+    row = comparison.rows.query("initialisation == 'MLM random' and shots == 100").iloc[0]
+    assert row["test_mcc"] == pytest.approx(np.mean(values))
+    assert row["test_mcc_sd"] == pytest.approx(np.std(values, ddof=1))
+    assert (row["draws"], row["runs"]) == (3, 6)
+    reference = comparison.baseline.set_index("shots")["test_mcc"][100]
+    assert row["over_baseline"] == pytest.approx(row["test_mcc"] - reference)
+
+
+def pair(comparison: ShotComparison, a: str, b: str) -> pd.DataFrame:
+    table = comparison.pairwise
+    return table[(table["a"] == a) & (table["b"] == b)].set_index("shots")
+
+
+def test_what_is_there_is_found_and_what_is_not_is_not(comparison: ShotComparison) -> None:
+    gain = pair(comparison, "MLM random", RANDOM)
+    assert (gain["mcc_p_adjusted"] < 0.05).all()
+    assert (gain["auroc_p_adjusted"] < 0.05).all()
+    assert (gain["pairs_for_a"] == 6).all()
+    assert (gain["mcc_low"] < gain["mcc_difference"]).all()
+    same = pair(comparison, "MLM genemask", "MLM random")
+    assert (same["mcc_p_adjusted"] > 0.05).all()
+    assert (pair(comparison, RANDOM, BASELINE)["mcc_difference"] < 0).all()
+    adjusted = comparison.pairwise["mcc_p_adjusted"] >= comparison.pairwise["mcc_p"]
+    assert adjusted.all()
+    assert len(comparison.pairwise) == 3 * (3 + 3)
+
+
+def test_the_order_of_trials_changes_no_number() -> None:
+    forth = compare_shots(shot_toys.sweep(), baselines=shot_toys.baselines(), num_resamples=200)
+    cells = shot_toys.sweep()
+    mixed = [cells[i] for i in np.random.default_rng(1).permutation(len(cells))]
+    back = compare_shots(mixed, baselines=shot_toys.baselines(), num_resamples=200)
+    a, b = (x.pairwise.set_index(["shots", "a", "b"])["mcc_p"] for x in (forth, back))
+    for key, value in a.items():
+        other = b.get(key, b.get((key[0], key[2], key[1])))
+        assert other == pytest.approx(value)
+
+
+def test_sentences_say_what_the_tables_say(comparison: ShotComparison) -> None:
+    text = "\n".join(comparison.findings)
+    assert "MLM random against no pretraining: significantly better at 10, 100 and 1,000" in text
+    assert "MLM genemask against MLM random: no significant difference at any number" in text
+    assert "No pretraining against the k-mer logistic regression: significantly worse" in text
+    assert "What it is worth to pretrain" in text
+    assert "60% at 1,000" in text
+    assert "0% at 10" not in text
+
+
+def test_one_draw_is_said_to_be_one(comparison: ShotComparison) -> None:
+    one = compare_shots(shot_toys.sweep(draws=1), num_resamples=200, shared_encoders=True)
+    text = "\n".join(one.findings)
+    assert "Only one draw" in text
+    assert "--pretrain-per-seed" in text
+    assert "--pretrain-per-seed" not in "\n".join(comparison.findings)
+
+
+def test_a_lost_trial_is_told_and_leaves_its_pair() -> None:
+    cells = shot_toys.sweep(("none", "random"))
+    lost = dataclasses.replace(
+        cells[0], outcome="diverged", reason="loss was nan", test=None, test_scores=None
+    )
+    found = compare_shots([lost, *cells[1:]], num_resamples=200)
+    assert found.unhealthy["reason"].tolist() == ["loss was nan"]
+    assert found.rows.query("shots == 10")["runs"].tolist() == [5, 6]
+    assert pair(found, "MLM random", RANDOM)["pairs"].tolist() == [5, 6, 6]
+    assert any("1 of 36 trials did not finish healthy" in s for s in found.findings)
+
+
+def test_a_sweep_in_which_nothing_finished_is_reported() -> None:
+    cells = [
+        dataclasses.replace(c, outcome="failed", reason="x", test=None, test_scores=None)
+        for c in shot_toys.sweep(("none",))
+    ]
+    found = compare_shots(cells)
+    assert found.findings == ["No trial finished with test scores; there is nothing to compare."]
+    assert "nothing to compare" in render_shot_page(ShotPage(title="x", comparison=found))
+    Console(file=open("/dev/null", "w")).print(shot_tables(found))  # noqa: SIM115
+
+
+def test_tokenizers_and_learning_rates_are_compared_apart() -> None:
+    cells = shot_toys.sweep(("none", "random"))
+    other = [
+        dataclasses.replace(c, tokenizer="bpe-512", trial_key=f"b{c.trial_key}") for c in cells
+    ]
+    found = compare_shots([*cells, *other], num_resamples=200)
+    assert len(found.pairwise) == 2 * 3
+    assert len(means_by_shots(found)) == 4
+    assert any("bpe-512" in sentence for sentence in found.findings)
+    rated = compare_shots(cells, rates_follow_shots=False, num_resamples=200)
+    assert set(rated.rows["learning_rate"]) == {1e-4, 5e-5}
+
+
+def test_initialisations_have_names_that_tell_them_apart() -> None:
+    cells = [
+        shot_toys.cell("random", 10, 0, 0),
+        dataclasses.replace(
+            shot_toys.cell("random", 10, 0, 0), species_set="human", trial_key="human"
+        ),
+        dataclasses.replace(
+            shot_toys.cell("none", 10, 0, 0),
+            axes={"shots": 10, "resample": 0, "checkpoint": "/models/dnabert/"},
+            trial_key="away",
+        ),
+    ]
+    assert list(initialisations(cells).values()) == [
+        "MLM random on all",
+        "MLM random on human",
+        "checkpoint dnabert",
+    ]
+
+
+def test_the_page_is_whole_and_asks_nobody(comparison: ShotComparison, tmp_path: Path) -> None:
+    page = render_shot_page(
+        ShotPage(
+            title="few-shot",
+            comparison=comparison,
+            command="python sweeps/fewshot_grid.py",
+            data={"source": "<b>x</b>"},
+            audit_findings=[{"level": "warning", "code": "x", "message": "look out"}],
+        )
+    )
+    assert not re.search(r"""(src|href)=["']https?://""", page)
+    assert "<b>x</b>" not in page
+    assert page.count("<figure>") == 1
+    assert "look out" in page
+    assert len(re.findall(r'<tr class="reference">', page)) == 1
+    assert "UNDEFINED" not in page.upper()
+    path = comparison.to_csv(tmp_path / "comparison.csv")
+    again = pd.read_csv(path)
+    assert again["test_mcc"].tolist() == pytest.approx(comparison.rows["test_mcc"].tolist())
+    assert len(pd.read_csv(tmp_path / "comparison_runs.csv")) == 54
+
+
+def test_the_terminal_shows_means_and_findings(comparison: ShotComparison) -> None:
+    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(shot_tables(comparison))
+    text = console.export_text()
+    assert "MLM genemask" in text
+    assert BASELINE in text
+    assert "1,000" in text
+    assert max(map(len, text.splitlines())) <= 100
