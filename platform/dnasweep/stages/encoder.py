@@ -6,8 +6,10 @@ import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.genome.bases import reverse_complement
+from dnasweep.language.corpus import Corpus
 from dnasweep.language.markov import markov_bits_per_base
 from dnasweep.language.masking import make_masking
+from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.architecture import build_masked_lm
 from dnasweep.model.checkpoint import load_masked_lm
 from dnasweep.model.mesh import Mesh, Precision
@@ -15,7 +17,7 @@ from dnasweep.model.tasks import MaskedLanguageModelling
 from dnasweep.stages.dataset import Rows, load_dataset, rows_of
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
 from dnasweep.stages.specs import EncoderSpec
-from dnasweep.stages.tokens import obtain_corpus
+from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
 from dnasweep.stages.training import Ready, train_stage
 from dnasweep.storage import Storage
 
@@ -75,7 +77,7 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
         model = build_masked_lm(
             spec.model,
             tokenizer=tokenizer,
-            num_tokens=int(corpus.num_tokens().max()),
+            num_tokens=_longest(storage, spec, tokenizer, corpus),
             dropout=spec.training.dropout,
             seed=spec.training.seed,
         )
@@ -87,6 +89,14 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
     train = sequences.iloc[rows.train].tolist()
     validation = sequences.iloc[rows.validation].tolist()
     return Ready(task, model, tokenizer, lambda result: _baselines(train, validation))
+
+
+def _longest(storage: Storage, spec: EncoderSpec, tokenizer: DnaTokenizer, corpus: Corpus) -> int:
+    longest = int(corpus.num_tokens().max())
+    if not spec.both_strands:
+        return longest
+    reverse = obtain_reverse_corpus(storage, spec.tokenizer, tokenizer)
+    return max(longest, int(reverse.num_tokens().max()))
 
 
 def _without_held_out(storage: Storage, key: str, table: pd.DataFrame, rows: Rows) -> Rows:
