@@ -2,7 +2,8 @@
 
 The model is an MLflow run id, a registered model (models:/NAME@ALIAS or models:/NAME/VERSION) or a
 directory. Writes one row a sequence: id, species, a probability for each class, and the call at the
-threshold chosen on validation.
+threshold chosen on validation. A model trained with --average-reverse-complement is called by the
+mean log odds of both strands.
 
     python jobs/predict.py --model models:/tokenizer-grid@best --data new.fa --out predictions.csv
 """

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig, TrainingConfig
+from dnasweep.language.alphabet import other_strand
 from dnasweep.language.corpus import Corpus
 from dnasweep.language.masking import make_masking
 from dnasweep.language.tokenizers import DnaTokenizer, fit
 from dnasweep.model.architecture import build_classifier, build_masked_lm
+from dnasweep.model.class_loss import ClassLoss
 from dnasweep.model.mesh import Mesh
+from dnasweep.model.strands import Strands
 from dnasweep.model.tasks import Classification, MaskedLanguageModelling
 from dnasweep.model.training import train
 
@@ -73,14 +76,34 @@ def masked_task(
     )
 
 
-def class_task(toy: ToyLanguage) -> Classification:
+def class_task(toy: ToyLanguage, **how: Any) -> Classification:
     """Return the classification task on a toy."""
     return Classification(
         toy.corpus,
         toy.labels,
         train_rows=toy.train_rows,
         validation_rows=toy.validation_rows,
+        **how,
     )
+
+
+def reverse_of(toy: ToyLanguage) -> Corpus:
+    """Return the reverse complements of a toy's sequences, tokenised."""
+    return Corpus.build(toy.tokenizer, [other_strand(s) for s in toy.sequences])
+
+
+def regular_task(toy: ToyLanguage) -> Classification:
+    """Return the classification task with everything there is: strands, weights and smoothing."""
+    return class_task(
+        toy,
+        strands=Strands(toy.corpus, reverse_of(toy), augment=True, average=True, seed=1),
+        objective=ClassLoss(np.array([0.7, 1.6]), 0.1),
+    )
+
+
+def toy_task(toy: ToyLanguage, name: str) -> MaskedLanguageModelling | Classification:
+    """Return the task of a name: `pretrain`, `finetune`, or `regular`."""
+    return {"pretrain": masked_task, "finetune": class_task, "regular": regular_task}[name](toy)
 
 
 def gloo_worker(rank: int, world_size: int, rendezvous: str, job: Callable[[int], None]) -> None:
@@ -107,7 +130,7 @@ def train_toys_on_this_worker(rank: int, *, runs: dict[str, TrainingConfig], out
         )
         losses: list[float] = []
         result = train(
-            masked_task(toy) if task == "pretrain" else class_task(toy),
+            toy_task(toy, task),
             model,
             config,
             mesh=Mesh.current("cpu"),

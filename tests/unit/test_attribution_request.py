@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -154,3 +156,15 @@ def test_a_dry_run_keeps_no_model(options: AttributionOptions) -> None:
     request = prepare(options, dry_run=True)
     assert request.storage.find("models", request.settings["model"]) is None
     assert not (request.storage.local / "attributions").exists()
+
+
+def test_a_model_that_calls_by_both_strands_is_known_as_such(
+    options: AttributionOptions, model: Path, tmp_path: Path
+) -> None:
+    assert not prepare(options).averaged
+    both = shutil.copytree(model, tmp_path / "both")
+    config = json.loads((both / "config.json").read_text()) | {"average_reverse_complement": True}
+    (both / "config.json").write_text(json.dumps(config))
+    found = prepare(options, model=str(both))
+    assert found.averaged
+    assert found.key != prepare(options).key

@@ -12,6 +12,7 @@ from dnasweep.errors import InputError
 from dnasweep.language.masking import IGNORED
 from dnasweep.model import rows as rows_module
 from dnasweep.model.architecture import build_classifier, build_masked_lm
+from dnasweep.model.class_loss import ClassLoss
 from dnasweep.model.mesh import Mesh
 from dnasweep.model.tasks import Classification
 from toys import TINY, class_task, masked_task, toy_language
@@ -127,9 +128,8 @@ def test_class_weights_weigh_the_training_loss_only():
     model = build_classifier(
         TINY, tokenizer=toy.tokenizer, num_tokens=longest, dropout=0.0, seed=0
     )
-    common = {"train_rows": toy.train_rows, "validation_rows": toy.validation_rows}
-    plain = Classification(toy.corpus, toy.labels, **common)
-    weighted = Classification(toy.corpus, toy.labels, class_weights=np.array([1.0, 3.0]), **common)
+    plain = class_task(toy)
+    weighted = class_task(toy, objective=ClassLoss(np.array([1.0, 3.0]), 0.0))
     batch = plain.batch(toy.train_rows[:7], 0)
     with torch.no_grad():
         logits = model(input_ids=batch.ids).logits

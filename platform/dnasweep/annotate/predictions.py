@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.checkpoint import load_classifier, read_config
 from dnasweep.model.mesh import Precision
 from dnasweep.model.predict import predict_probabilities
+from dnasweep.model.strands import strands_of
 from dnasweep.storage import LEAST_BYTES
 
 ROWS = 4096
@@ -31,7 +33,8 @@ def predict_table(
     """Return one row a sequence: id, species, a probability for each class, and the call.
 
     A two-class model calls its second class at the threshold its trial chose on validation, kept
-    in its configuration as `decision_threshold`, or at 0.5; others call the likeliest class.
+    in its configuration as `decision_threshold`, or at 0.5; others call the likeliest class. A
+    model that was trained to call by both strands is called by both.
 
     Parameters
     ----------
@@ -53,7 +56,8 @@ def predict_table(
     settings = read_config(model_directory)
     names = [settings["id2label"][str(i)] for i in range(len(settings["id2label"]))]
     sequences = table["sequence"].tolist()
-    _check_lengths(tokenizer, table, int(settings["max_position_embeddings"]))
+    average = bool(settings.get(AVERAGED, False))
+    _check_lengths(tokenizer, table, int(settings["max_position_embeddings"]), average)
     parts = []
     for start in range(0, len(sequences), ROWS):
         part = sequences[start : start + ROWS]
@@ -70,11 +74,14 @@ def predict_table(
     return frame
 
 
-def _check_lengths(tokenizer: DnaTokenizer, table: pd.DataFrame, positions: int) -> None:
+def _check_lengths(
+    tokenizer: DnaTokenizer, table: pd.DataFrame, positions: int, average: bool
+) -> None:
     capacity = positions - tokenizer.pad_id - 1
     for start in range(0, len(table), ROWS):
         part = table.iloc[start : start + ROWS]
-        tokens = np.diff(tokenizer.encode(part["sequence"].tolist()).offsets)
+        strands = strands_of(part["sequence"].tolist(), average=average)
+        tokens = np.max([np.diff(tokenizer.encode(strand).offsets) for strand in strands], axis=0)
         if tokens.max() > capacity:
             row = part.iloc[int(np.argmax(tokens > capacity))]
             raise InputError(

@@ -113,6 +113,8 @@ class Request:
     """Bad rows that were left out."""
     shard_size: int
     """Sequences a shard, for a job that was not begun before."""
+    averaged: bool = False
+    """Whether the model calls by both strands."""
 
     @property
     def key(self) -> str:
@@ -171,6 +173,7 @@ def prepare_request(options: AttributionOptions) -> Request:
         shard_size=choose_shard_size(len(table), options.num_actors)
         if options.shard_size is None
         else options.shard_size,
+        averaged=model.averaged,
     )
 
 

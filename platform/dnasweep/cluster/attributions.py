@@ -101,6 +101,12 @@ def _announce(request: Request, console: Console) -> None:
         f"{settings['reference']}{budget}",
         soft_wrap=True,
     )
+    if request.averaged:
+        console.print(
+            "[yellow]The model calls by the mean of both strands; what is explained is the strand "
+            "given.[/]",
+            soft_wrap=True,
+        )
     if not options.dry_run:
         return
     try:

@@ -113,7 +113,8 @@ class TrainingOptions:
     augment_reverse_complement: bool = False
     """Show each training row on a strand drawn anew each epoch."""
     average_reverse_complement: bool = False
-    """Call by the mean log odds of both strands."""
+    """Call by the mean log odds of both strands, at validation and test and in prediction; the
+    model keeps it in its configuration."""
     class_weights: Literal["none", "balanced"] = "none"
     """Weight classes in the training loss in inverse proportion to their rows."""
     label_smoothing: float = 0.0

@@ -77,7 +77,11 @@ class Records:
             return
         self._told.add(spec.key)
         axes = {k: v for k, v in dataclasses.asdict(cell).items() if v is not None}
-        fixed = settings(spec.training, "finetune.") | settings(spec.model, "model.")
+        fixed = {
+            **settings(spec.training, "finetune."),
+            **settings(spec.classification, "finetune."),
+            **settings(spec.model, "model."),
+        }
         params = {
             **axes,
             "target": " ".join(spec.target) or "all",

@@ -5,7 +5,7 @@ canonical JSON, so :func:`content_key` of a configuration names the artefact it 
 only change where or how fast something runs (workers, devices, storage) are never in here.
 """
 
-from dnasweep.config.classification import ClassificationConfig
+from dnasweep.config.classification import AVERAGED, ClassificationConfig
 from dnasweep.config.keys import canonical, content_key, save_json, trial_key
 from dnasweep.config.masking import MaskingConfig
 from dnasweep.config.model import PRESETS, ModelConfig
@@ -15,6 +15,7 @@ from dnasweep.config.training import OptimizerConfig, TrainingConfig
 from dnasweep.config.tuning import TuningConfig
 
 __all__ = [
+    "AVERAGED",
     "PRESETS",
     "ClassificationConfig",
     "MaskingConfig",

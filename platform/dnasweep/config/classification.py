@@ -7,6 +7,9 @@ from typing import Literal
 
 from dnasweep.config.keys import require
 
+AVERAGED = "average_reverse_complement"
+"""Name in the `config.json` of a classifier that calls by both strands."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassificationConfig:
@@ -23,6 +26,11 @@ class ClassificationConfig:
     keep: Literal["best", "last"] = "best"
     """The weights kept: of the best evaluation on validation, called at the threshold best there;
     or of the last step, called at 0.5, without a look at validation (few-shot designs have none)."""
+
+    @property
+    def both_strands(self) -> bool:
+        """Whether reverse complements are read at all."""
+        return self.augment_reverse_complement or self.average_reverse_complement
 
     def __post_init__(self) -> None:
         require(

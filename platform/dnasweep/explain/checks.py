@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.explain.settings import Reference
 from dnasweep.language.definition import SPECIAL_TOKENS
@@ -32,6 +33,8 @@ class Explainable(NamedTuple):
     """Most tokens of a sequence, special tokens counted."""
     tokenizer: DnaTokenizer
     """Its tokenizer."""
+    averaged: bool = False
+    """Whether it calls by both strands; what is explained is the strand given all the same."""
 
 
 class Unfit(NamedTuple):
@@ -95,6 +98,7 @@ def check_model(
         _target(names, target),
         int(config["max_position_embeddings"]) - tokenizer.pad_id - 1,
         tokenizer,
+        bool(config.get(AVERAGED, False)),
     )
 
 

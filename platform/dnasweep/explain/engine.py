@@ -30,6 +30,9 @@ SEQUENCES_AT_ONCE = 64
 class Explainer:
     """Attributions of a classifier's output to the tokens of sequences.
 
+    What is explained is the output for the strand given, also where the model calls by the mean of
+    both strands: tokens of the other strand are others, and have attributions of their own.
+
     Parameters
     ----------
     model

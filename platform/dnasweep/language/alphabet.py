@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dnasweep.genome.bases import reverse_complement
+
 BASES = "ATCG"
 """The four bases; a base's digit is its place in this string."""
 
@@ -26,6 +28,11 @@ _DIGITS = bytes(BASES.index(chr(b)) if chr(b) in BASES else 4 for b in _LETTERS)
 def normalise(text: str) -> str:
     """Return `text` in its normal form over A, C, G, T and N; the length is unchanged."""
     return text.encode("ascii", "replace").translate(_LETTERS).decode("ascii")
+
+
+def other_strand(text: str) -> str:
+    """Return the reverse complement of `text` in its normal form."""
+    return reverse_complement(normalise(text))
 
 
 def digits(text: str) -> NDArray[np.uint8]:

@@ -10,11 +10,13 @@ import torch
 from torch import nn
 from transformers import RobertaForSequenceClassification
 
+from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.checkpoint import load_classifier
 from dnasweep.model.forward import class_logits
 from dnasweep.model.mesh import Precision, autocast, best_device
+from dnasweep.model.strands import mean_logits, strands_of
 
 
 def predict_probabilities(
@@ -27,6 +29,9 @@ def predict_probabilities(
     dtype: Precision = "auto",
 ) -> np.ndarray:
     """Return softmax probabilities, (sequences, classes), float64.
+
+    A model that was trained to call by both strands (`average_reverse_complement` in its
+    configuration) is called by the mean of their logits.
 
     Sequences are sorted by token count, so that hardly anything is padded, and put back. The
     result depends on the batch size and on the other sequences by rounding alone (about 1e-6 in
@@ -62,9 +67,29 @@ def predict_probabilities(
         raise ValueError(f"batch_size is {batch_size}, use at least 1")
     place = best_device() if device is None else torch.device(device)
     home, training = model.device, model.training
-    probabilities = np.zeros((len(sequences), int(model.config.num_labels or 2)))
+    average = bool(getattr(model.config, AVERAGED, False))
+    nn.Module.to(model, place).eval()
+    try:
+        logits = [
+            _logits(model, tokenizer, strand, batch_size, place, dtype)
+            for strand in strands_of(sequences, average=average)
+        ]
+    finally:
+        nn.Module.to(model, home).train(training)
+    return mean_logits(logits).softmax(-1).numpy()
+
+
+def _logits(
+    model: RobertaForSequenceClassification,
+    tokenizer: DnaTokenizer,
+    sequences: Sequence[str],
+    batch_size: int,
+    place: torch.device,
+    dtype: Precision,
+) -> torch.Tensor:
+    found = torch.zeros(len(sequences), int(model.config.num_labels or 2), dtype=torch.float64)
     if len(sequences) == 0:
-        return probabilities
+        return found
     encoded = tokenizer.encode(list(sequences))
     lengths = np.diff(encoded.offsets)
     capacity = int(model.config.max_position_embeddings) - tokenizer.pad_id - 1
@@ -75,22 +100,16 @@ def predict_probabilities(
             row=row + 1,
             remedy="Shorten the sequence, or use a model trained on longer ones.",
         )
-    nn.Module.to(model, place).eval()
     order = np.argsort(lengths, kind="stable")
-    try:
-        with torch.inference_mode(), autocast(place, dtype):
-            for i in range(0, len(order), batch_size):
-                rows = order[i : i + batch_size]
-                ids, attention = _pad(
-                    encoded.ids, encoded.offsets, lengths, rows, tokenizer.pad_id
-                )
-                logits = class_logits(
-                    model, ids.to(place), None if attention is None else attention.to(place)
-                )
-                probabilities[rows] = logits.double().softmax(-1).cpu().numpy()
-    finally:
-        nn.Module.to(model, home).train(training)
-    return probabilities
+    with torch.inference_mode(), autocast(place, dtype):
+        for i in range(0, len(order), batch_size):
+            rows = order[i : i + batch_size]
+            ids, attention = _pad(encoded.ids, encoded.offsets, lengths, rows, tokenizer.pad_id)
+            logits = class_logits(
+                model, ids.to(place), None if attention is None else attention.to(place)
+            )
+            found[torch.from_numpy(rows)] = logits.double().cpu()
+    return found
 
 
 def _pad(

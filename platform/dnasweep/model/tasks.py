@@ -21,11 +21,13 @@ from dnasweep.language.corpus import Corpus
 from dnasweep.language.masking import IGNORED, Masked, MaskingScheme
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model import metrics as names
+from dnasweep.model.class_loss import ClassLoss
 from dnasweep.model.forward import class_logits, masked_logits
 from dnasweep.model.guard import is_collapsed
 from dnasweep.model.mesh import Mesh, Precision
 from dnasweep.model.metrics import best_threshold, classification_metrics, full_name
 from dnasweep.model.rows import Batch, Selection, TaskRows, attention_mask, evaluate_rows
+from dnasweep.model.strands import Strands, mean_logits
 
 EVALUATION_EPOCH = -1
 EVALUATION_SEED = 0
@@ -171,12 +173,13 @@ class Classification(TaskRows):
         Classes.
     pad_id
         The tokenizer's padding token.
-    class_weights
-        Weight of each class in the training loss, (classes,); None: all alike. Validation
-        metrics are never weighted.
     keep
         Which weights are kept: those `best` on validation, or the `last` ones. Then validation is
         not looked at, and there may be no rows of it.
+    strands
+        On which strands rows are shown and called; None: as they are.
+    objective
+        The training loss. Validation metrics are those of plain cross-entropy.
     """
 
     name = "finetune"
@@ -190,9 +193,10 @@ class Classification(TaskRows):
         train_rows: np.ndarray,
         validation_rows: np.ndarray,
         num_labels: int = 2,
-        class_weights: np.ndarray | None = None,
         pad_id: int = 0,
         keep: Literal["best", "last"] = "best",
+        strands: Strands | None = None,
+        objective: ClassLoss | None = None,
     ) -> None:
         if keep == "last":
             self.selection = None
@@ -214,13 +218,15 @@ class Classification(TaskRows):
         self.num_labels = num_labels
         self.pad_id = pad_id
         self.uniform_loss = math.log(num_labels)
-        self._weights = (
-            None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
-        )
+        self.strands = Strands(corpus) if strands is None else strands
+        self.objective = ClassLoss() if objective is None else objective
 
     def batch(self, rows: np.ndarray, epoch: int) -> Batch:
-        """Return the batch of corpus rows `rows`; the epoch changes nothing."""
-        plain = collate(self.corpus, rows, self.pad_id)
+        """Return the batch of corpus rows `rows`, on the strands that the epoch shows them on."""
+        return self._batch(rows, self.strands.shown(rows, epoch))
+
+    def _batch(self, rows: np.ndarray, shown: np.ndarray) -> Batch:
+        plain = collate(self.strands.corpus, shown, self.pad_id)
         return Batch(
             ids=torch.from_numpy(plain.ids),
             attention=attention_mask(plain.lengths, plain.ids.shape[1]),
@@ -229,13 +235,8 @@ class Classification(TaskRows):
 
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the weighted sum of nats over the sequences, and the sum of weights."""
-        logits = class_logits(model, batch.ids, batch.attention).float()
-        if self._weights is None:
-            nats = F.cross_entropy(logits, batch.targets, reduction="sum")
-            return nats, torch.tensor(float(len(batch.targets)), device=nats.device)
-        weights = self._weights.to(logits.device)
-        nats = F.cross_entropy(logits, batch.targets, weight=weights, reduction="sum")
-        return nats, weights[batch.targets].sum()
+        logits = class_logits(model, batch.ids, batch.attention)
+        return self.objective(logits.float(), batch.targets)
 
     def evaluate(self, model: Any, mesh: Mesh, precision: Precision = "auto") -> dict[str, float]:
         """Return the classification metrics on validation, at the threshold best there.
@@ -246,9 +247,12 @@ class Classification(TaskRows):
             return {}
 
         def measure(part: np.ndarray) -> tuple[Tensor, None]:
-            batch = self.batch(self.validation_rows[part], EVALUATION_EPOCH).to(mesh.device)
-            logits = class_logits(model, batch.ids, batch.attention)
-            return logits.double().softmax(-1), None
+            rows = self.validation_rows[part]
+            logits = []
+            for shown in self.strands.called_by(rows):
+                batch = self._batch(rows, shown).to(mesh.device)
+                logits.append(class_logits(model, batch.ids, batch.attention).double())
+            return mean_logits(logits).softmax(-1), None
 
         self.probabilities = evaluate_rows(self, model, mesh, precision, self.num_labels, measure)
         labels = self.labels[self.validation_rows]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.model.architecture import build_classifier
+from dnasweep.model.class_loss import ClassLoss, balanced_weights
 from dnasweep.model.mesh import Mesh, Precision
 from dnasweep.model.metrics import VALIDATION_THRESHOLD
+from dnasweep.model.strands import Strands
 from dnasweep.model.tasks import Classification
 from dnasweep.model.training import TrainingResult
 from dnasweep.stages.dataset import load_dataset, rows_of
@@ -13,7 +16,7 @@ from dnasweep.stages.encoder import pretrain
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
 from dnasweep.stages.shots import SHOTS, draw_shots, shots_text
 from dnasweep.stages.specs import ClassifierSpec
-from dnasweep.stages.tokens import obtain_corpus
+from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
 from dnasweep.stages.training import Ready, train_stage
 from dnasweep.storage import Storage
 
@@ -66,6 +69,17 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
                 f"the {name} rows of {', '.join(spec.learned_from) or 'all species'} have one class",
                 remedy="Give rows of both classes, or another species set to train on.",
             )
+    settings = spec.classification
+    strands = Strands(
+        corpus,
+        obtain_reverse_corpus(storage, spec.tokenizer, tokenizer)
+        if settings.both_strands
+        else None,
+        augment=settings.augment_reverse_complement,
+        average=settings.average_reverse_complement,
+        seed=spec.training.seed,
+    )
+    balanced = settings.class_weights == "balanced"
     task = Classification(
         corpus,
         labels,
@@ -73,6 +87,11 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
         validation_rows=rows.validation,
         num_labels=num_labels,
         keep=spec.classification.keep,
+        strands=strands,
+        objective=ClassLoss(
+            balanced_weights(labels[rows.train], num_labels) if balanced else None,
+            settings.label_smoothing,
+        ),
     )
     start = None
     if spec.encoder is not None:
@@ -82,13 +101,16 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
     model = build_classifier(
         spec.model,
         tokenizer=tokenizer,
-        num_tokens=int(corpus.num_tokens().max()),
+        num_tokens=int(strands.corpus.num_tokens().max()),
         num_labels=num_labels,
         dropout=spec.training.dropout,
         seed=spec.training.seed,
         encoder=start,
         label_names=BINARY if num_labels == 2 else None,
     )
+    if strands.average:
+        # Whoever loads the weights calls as the trial did.
+        setattr(model.config, AVERAGED, True)
     return Ready(task, model, tokenizer, _keep_threshold, notes)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dnasweep.errors import InputError
+from dnasweep.language.corpus import Corpus
 from dnasweep.language.markov import markov_bits_per_base
 from dnasweep.language.masking import make_masking
+from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.architecture import build_masked_lm
 from dnasweep.model.checkpoint import load_masked_lm
 from dnasweep.model.mesh import Mesh, Precision
@@ -13,7 +15,7 @@ from dnasweep.stages.dataset import Rows, load_dataset, rows_of
 from dnasweep.stages.held_out import held_out_rows
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
 from dnasweep.stages.specs import EncoderSpec
-from dnasweep.stages.tokens import obtain_corpus
+from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
 from dnasweep.stages.training import Ready, train_stage
 from dnasweep.storage import Storage
 
@@ -76,7 +78,7 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
         model = build_masked_lm(
             spec.model,
             tokenizer=tokenizer,
-            num_tokens=int(corpus.num_tokens().max()),
+            num_tokens=_longest(storage, spec, tokenizer, corpus),
             dropout=spec.training.dropout,
             seed=spec.training.seed,
         )
@@ -88,6 +90,14 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
     train = sequences.iloc[rows.train].tolist()
     validation = sequences.iloc[rows.validation].tolist()
     return Ready(task, model, tokenizer, lambda result: _baselines(train, validation) | left_out)
+
+
+def _longest(storage: Storage, spec: EncoderSpec, tokenizer: DnaTokenizer, corpus: Corpus) -> int:
+    longest = int(corpus.num_tokens().max())
+    if not spec.both_strands:
+        return longest
+    reverse = obtain_reverse_corpus(storage, spec.tokenizer, tokenizer)
+    return max(longest, int(reverse.num_tokens().max()))
 
 
 def _baselines(train: list[str], validation: list[str]) -> dict[str, float]:

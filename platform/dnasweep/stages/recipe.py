@@ -135,6 +135,8 @@ class Recipe:
         masking = self.masking
         if cell.masking:
             masking = dataclasses.replace(masking, scheme=cell.masking)
+        # K-mers and bases cut both strands into as many tokens; other vocabularies do not.
+        fitted = tokenizer.config.kind not in ("kmer", "char")
         encoder: EncoderSpec | None = None
         seed = cell.seed if self.pretrain_per_seed else self.pretraining.seed
         for name, _ in stages:
@@ -150,6 +152,7 @@ class Recipe:
                 positives_only=self.pretrain_on_positives,
                 held_out=self.dataset if source else None,
                 parent=encoder,
+                both_strands=fitted and self.classification.both_strands,
             )
         return ClassifierSpec(
             tokenizer=tokenizer,

@@ -58,6 +58,11 @@ class TokenizerSpec:
         """Key of the whole data set as tokens of this tokenizer."""
         return content_key("corpus", FORMAT, self.dataset, self.key)
 
+    @cached_property
+    def reverse_corpus_key(self) -> str:
+        """Key of the reverse complements of the whole data set as tokens of this tokenizer."""
+        return content_key("reverse corpus", FORMAT, self.dataset, self.key)
+
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderSpec:
@@ -82,6 +87,8 @@ class EncoderSpec:
     validation or test rows are left out."""
     parent: EncoderSpec | None = None
     """The encoder it goes on from; None: random initialisation."""
+    both_strands: bool = False
+    """Whether it has room for the reverse complements too, where these may have more tokens."""
 
     @cached_property
     def key(self) -> str:
@@ -97,6 +104,7 @@ class EncoderSpec:
             self.positives_only,
             self.held_out,
             self.parent.key if self.parent else None,
+            self.both_strands,
         )
 
     @property

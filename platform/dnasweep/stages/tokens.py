@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dnasweep.errors import InputError
+from dnasweep.language.alphabet import other_strand
 from dnasweep.language.corpus import Corpus
 from dnasweep.language.tokenizers import DnaTokenizer, fit
 from dnasweep.stages.dataset import load_dataset, rows_of
@@ -51,6 +52,19 @@ def obtain_corpus(storage: Storage, spec: TokenizerSpec) -> tuple[DnaTokenizer, 
 
     folder = storage.obtain(spec.corpus_kind, spec.corpus_key, build, inputs=spec)
     return tokenizer, Corpus.load(folder / CORPUS)
+
+
+def obtain_reverse_corpus(
+    storage: Storage, spec: TokenizerSpec, tokenizer: DnaTokenizer
+) -> Corpus:
+    """Return the reverse complements of the whole data set in tokens, rows in table order."""
+
+    def build(folder: Path) -> None:
+        sequences = load_dataset(storage, spec.dataset).table["sequence"]
+        Corpus.build(tokenizer, sequences.map(other_strand).tolist()).save(folder / CORPUS)
+
+    folder = storage.obtain(spec.corpus_kind, spec.reverse_corpus_key, build, inputs=spec)
+    return Corpus.load(folder / CORPUS)
 
 
 def tokenizer_report(storage: Storage, spec: TokenizerSpec) -> dict[str, float]:
