@@ -10,13 +10,22 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.distributed as dist
-from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig, TrainingConfig
+from dnasweep.config import (
+    MaskingConfig,
+    ModelConfig,
+    PmiConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
 from dnasweep.language.corpus import Corpus
-from dnasweep.language.masking import make_masking
+from dnasweep.language.ngrams import count_sequences
+from dnasweep.language.pmi import score_words
+from dnasweep.language.schemes import make_masking
 from dnasweep.language.tokenizers import DnaTokenizer, fit
 from dnasweep.model.architecture import build_classifier, build_masked_lm
 from dnasweep.model.mesh import Mesh
-from dnasweep.model.tasks import Classification, MaskedLanguageModelling
+from dnasweep.model.pretraining import MaskedLanguageModelling
+from dnasweep.model.tasks import Classification
 from dnasweep.model.training import train
 
 TINY = ModelConfig(layers=2, hidden=32, heads=2, intermediate=64)
@@ -60,13 +69,18 @@ def toy_language(
 
 
 def masked_task(
-    toy: ToyLanguage, *, seed: int = 0, scheme: str = "auto"
+    toy: ToyLanguage, *, seed: int = 0, scheme: str = "auto", threshold: float = 1.0
 ) -> MaskedLanguageModelling:
-    """Return the masked-language-modelling task on a toy."""
+    """Return the masked-language-modelling task on a toy; words are scored on the toy itself."""
+    config = MaskingConfig(scheme=scheme, threshold=threshold)
+    words = None
+    if scheme in ("genemask", "global_pmi", "cm_step", "cm_gems"):
+        counts = count_sequences(toy.sequences, toy.tokenizer.config.k)
+        words = score_words(counts, PmiConfig(min_count=1))
     return MaskedLanguageModelling(
         toy.corpus,
         toy.tokenizer,
-        make_masking(MaskingConfig(scheme=scheme), toy.tokenizer),
+        make_masking(config, toy.tokenizer, words),
         train_rows=toy.train_rows,
         validation_rows=toy.validation_rows,
         seed=seed,

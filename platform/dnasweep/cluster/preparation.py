@@ -16,6 +16,7 @@ from dnasweep.config import (
     MaskingConfig,
     ModelConfig,
     OptimizerConfig,
+    PmiConfig,
     TrainingConfig,
     TuningConfig,
 )
@@ -121,6 +122,7 @@ def make_recipe(
     *,
     target: str = "all",
     pretraining: Prepared | None = None,
+    pmi_table: tuple[str, int] | None = None,
 ) -> Recipe:
     """Turn options into what every cell shares; budgets become bases."""
     members = () if target == "all" or not data.species else species_set(target)
@@ -159,7 +161,11 @@ def make_recipe(
         species=data.species,
         target=target,
         model=ModelConfig.preset(options.preset, max_tokens=options.max_tokens),
-        masking=MaskingConfig(scheme=options.masking, rate=options.mask_rate),
+        masking=MaskingConfig(
+            scheme=options.masking, rate=options.mask_rate, threshold=options.stall_threshold
+        ),
+        pmi=PmiConfig(variant=options.pmi, min_count=options.pmi_min_count),
+        pmi_table=pmi_table,
         pretraining=masked,
         finetuning=finetuning,
         pretraining_dataset=pretraining.key if pretraining else None,

@@ -21,6 +21,7 @@ from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError
 from dnasweep.model.metrics import METRICS
 from dnasweep.stages.plan import Plan, cells_of, make_plan
+from dnasweep.stages.pmi import keep_table
 from dnasweep.stages.recipe import Recipe
 from dnasweep.storage import Storage
 
@@ -104,7 +105,13 @@ def prepare_sweep(name: str, axes: Axes, options: SweepOptions, console: Console
             raise InputError(f"axis {axis} has no values", remedy="Name at least one.")
     check_species_sets(pretraining or data, [str(value) for value in axes["species_set"]])
     recipe = dataclasses.replace(
-        make_recipe(data, options, target=options.target, pretraining=pretraining),
+        make_recipe(
+            data,
+            options,
+            target=options.target,
+            pretraining=pretraining,
+            pmi_table=keep_table(storage, options.pmi_table) if options.pmi_table else None,
+        ),
         pretrain_per_seed=options.pretrain_per_seed,
     )
     plan = make_plan(recipe, cells_of(axes))

@@ -9,16 +9,20 @@ from dnasweep.config.classification import ClassificationConfig
 from dnasweep.config.keys import canonical, content_key, save_json, trial_key
 from dnasweep.config.masking import MaskingConfig
 from dnasweep.config.model import PRESETS, ModelConfig
+from dnasweep.config.pmi import PMI_VARIANTS, PmiConfig, PmiVariant
 from dnasweep.config.tokenizer import TokenizerConfig, TokenizerKind
 from dnasweep.config.training import OptimizerConfig, TrainingConfig
 from dnasweep.config.tuning import TuningConfig
 
 __all__ = [
+    "PMI_VARIANTS",
     "PRESETS",
     "ClassificationConfig",
     "MaskingConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "PmiConfig",
+    "PmiVariant",
     "TokenizerConfig",
     "TokenizerKind",
     "TrainingConfig",

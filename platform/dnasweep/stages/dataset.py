@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dnasweep.genome.bases import reverse_complement
 from dnasweep.genome.datasets import Dataset, DatasetConfig, build_dataset
 from dnasweep.genome.keys import dataset_key
 from dnasweep.storage import Storage
@@ -66,3 +67,26 @@ def rows_of(
     return Rows(
         *(np.flatnonzero(chosen & (split == name)) for name in ("train", "validation", "test"))
     )
+
+
+def pretraining_rows(
+    storage: Storage,
+    key: str,
+    species: tuple[str, ...],
+    *,
+    positives_only: bool,
+    held_out: str | None = None,
+) -> tuple[pd.DataFrame, Rows]:
+    """Return the table of a data set and the rows of it that an encoder reads.
+
+    Rows whose sequence, on either strand, `held_out`, another data set, judges by are left out.
+    """
+    table = load_dataset(storage, key).table
+    rows = rows_of(table, species, positives_only=positives_only)
+    if held_out is None:
+        return table, rows
+    other = load_dataset(storage, held_out).table
+    sequences = other["sequence"][other["split"] != "train"].tolist()
+    judged = {*sequences, *map(reverse_complement, sequences)}
+    known = table["sequence"].isin(judged).to_numpy()
+    return table, Rows(*(part[~known[part]] for part in rows))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from dnasweep.errors import InputError
-from dnasweep.genome.bases import reverse_complement
 from dnasweep.language.markov import markov_bits_per_base
-from dnasweep.language.masking import make_masking
+from dnasweep.language.schemes import make_masking
 from dnasweep.model.architecture import build_masked_lm
 from dnasweep.model.checkpoint import load_masked_lm
 from dnasweep.model.mesh import Mesh, Precision
-from dnasweep.model.tasks import MaskedLanguageModelling
-from dnasweep.stages.dataset import Rows, load_dataset, rows_of
+from dnasweep.model.pretraining import MaskedLanguageModelling
+from dnasweep.stages.dataset import pretraining_rows
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
+from dnasweep.stages.pmi import obtain_table
 from dnasweep.stages.specs import EncoderSpec
 from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.stages.training import Ready, train_stage
@@ -52,21 +50,25 @@ def pretrain(
 
 
 def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
-    table = load_dataset(storage, spec.tokenizer.dataset).table
     tokenizer, corpus = obtain_corpus(storage, spec.tokenizer)
-    rows = rows_of(table, spec.species, positives_only=spec.positives_only)
-    if spec.held_out is not None:
-        rows = _without_held_out(storage, spec.held_out, table, rows)
+    table, rows = pretraining_rows(
+        storage,
+        spec.tokenizer.dataset,
+        spec.species,
+        positives_only=spec.positives_only,
+        held_out=spec.held_out,
+    )
     if len(rows.train) == 0 or len(rows.validation) == 0:
         raise InputError(
             f"species {', '.join(spec.species) or 'all'} have {len(rows.train)} training and "
             f"{len(rows.validation)} validation {'positives' if spec.positives_only else 'rows'}",
             remedy="Pretraining needs some of both: name another species set or give more data.",
         )
+    words = None if spec.pmi is None else obtain_table(storage, spec.pmi)
     task = MaskedLanguageModelling(
         corpus,
         tokenizer,
-        make_masking(spec.masking, tokenizer),
+        make_masking(spec.masking, tokenizer, words),
         train_rows=rows.train,
         validation_rows=rows.validation,
         seed=spec.training.seed,
@@ -87,15 +89,6 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
     train = sequences.iloc[rows.train].tolist()
     validation = sequences.iloc[rows.validation].tolist()
     return Ready(task, model, tokenizer, lambda result: _baselines(train, validation))
-
-
-def _without_held_out(storage: Storage, key: str, table: pd.DataFrame, rows: Rows) -> Rows:
-    """Leave out rows whose sequence, on either strand, another data set judges by."""
-    other = load_dataset(storage, key).table
-    sequences = other["sequence"][other["split"] != "train"].tolist()
-    judged = {*sequences, *map(reverse_complement, sequences)}
-    known = table["sequence"].isin(judged).to_numpy()
-    return Rows(*(part[~known[part]] for part in rows))
 
 
 def _baselines(train: list[str], validation: list[str]) -> dict[str, float]:

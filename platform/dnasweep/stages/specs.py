@@ -20,6 +20,7 @@ from dnasweep.config import (
     content_key,
     trial_key,
 )
+from dnasweep.stages.pmi_specs import PmiSpec
 
 FORMAT = 2
 """Raised when a stage's code changes what it makes from the same specification."""
@@ -73,6 +74,8 @@ class EncoderSpec:
     """Its size."""
     masking: MaskingConfig
     """What is hidden."""
+    pmi: PmiSpec | None = None
+    """The table of words that the masking scheme chooses by, where it uses one."""
     training: TrainingConfig
     """How long and how."""
     positives_only: bool = True
@@ -93,6 +96,7 @@ class EncoderSpec:
             sorted(self.species),
             self.model,
             self.masking,
+            self.pmi.key if self.pmi else None,
             self.training,
             self.positives_only,
             self.held_out,
