@@ -110,18 +110,25 @@ def gloo_worker(rank: int, world_size: int, rendezvous: str, job: Callable[[int]
 
 
 def train_toys_on_this_worker(rank: int, *, runs: dict[str, TrainingConfig], out: str) -> None:
-    """Train each toy task on this worker; rank 0 writes losses and metrics by task to `out`."""
-    toy = toy_language(90, ragged=9)
-    num_tokens = int(toy.corpus.num_tokens().max())
+    """Train each toy task on this worker; rank 0 writes losses and metrics by task to `out`.
+
+    A task is `pretrain`, `finetune` or the name of a masking scheme to pretrain with.
+    """
     record = {}
     for task, config in runs.items():
-        build = build_masked_lm if task == "pretrain" else build_classifier
+        scheme = "auto" if task == "pretrain" else task
+        spec = "kmer-3" if task in ("pretrain", "finetune") else "kmer-3-overlap"
+        toy = toy_language(90, spec=spec, ragged=9)
+        num_tokens = int(toy.corpus.num_tokens().max())
+        build = build_classifier if task == "finetune" else build_masked_lm
         model = build(
             TINY, tokenizer=toy.tokenizer, num_tokens=num_tokens, dropout=config.dropout, seed=0
         )
         losses: list[float] = []
         result = train(
-            masked_task(toy) if task == "pretrain" else class_task(toy),
+            class_task(toy)
+            if task == "finetune"
+            else masked_task(toy, scheme=scheme, threshold=2),
             model,
             config,
             mesh=Mesh.current("cpu"),

@@ -101,7 +101,7 @@ class MaskingScheme(ABC):
         It depends on `seed` and on `moment` alone: workers and micro-batches of a step agree.
         """
         parts = self.mixture(moment)
-        drawn = float(uniform(seed, 0, _PART, 0, moment.step)[0])
+        drawn = float(uniform(seed, 0, _PART, [0], [moment.step])[0])
         below = np.cumsum([probability for probability, _ in parts])
         return parts[min(int(np.searchsorted(below, drawn, "right")), len(parts) - 1)][1]
 

@@ -10,12 +10,12 @@ throughout. With f(w) the count of a word and p its probability:
     more pieces: PMI-Masking's definition (Levine et al., PMI-Masking: Principled masking of
     correlated spans, ICLR 2021, arXiv:2010.01825). Each word length has its own denominator.
 ``bouma``
-    naive / (-(k - 1) ln p(w)): at most 1, which a word reaches whose bases occur nowhere else
-    (Bouma, Normalized (pointwise) mutual information in collocation extraction, GSCL 2009; for
-    more than two parts by Van de Cruys, DiSCo 2011).
+    naive / (-(k - 1) ln p(w)): 1 for a word whose bases occur nowhere else, and no more (Bouma,
+    Normalized (pointwise) mutual information in collocation extraction, GSCL 2009; for more than
+    two parts by Van de Cruys, DiSCo 2011).
 ``published``
-    What ranks 6-mers in GeneMask's own table (Roy et al., GeneMask: Fast pretraining of gene
-    sequences to enable few-shot learning, ECAI 2023, arXiv:2307.15933); it reproduces it to the printed digits:
+    What ranks 6-mers in the table that was published with GeneMask (Roy et al., GeneMask: Fast
+    pretraining of gene sequences to enable few-shot learning, ECAI 2023, arXiv:2307.15933):
     the least over cuts into pieces of one or two bases only, with p(w) = f(w) / 2N for every
     length, N being the number of bases, times ln f / (ln f + ln C) with C = 101. The factor 2 adds
     ln 2 a cut; it is kept because the ranking depends on it.
