@@ -104,6 +104,12 @@ class EncoderSpec:
         )
 
     @property
+    def masking_name(self) -> str:
+        """The masking scheme, with the variant of PMI where it counts words itself."""
+        variant = self.pmi.config.variant if self.pmi and self.pmi.config else ""
+        return self.masking.scheme + f"@{variant}" * bool(variant)
+
+    @property
     def lineage(self) -> tuple[EncoderSpec, ...]:
         """This encoder after all it goes on from, the first one first."""
         return (*(self.parent.lineage if self.parent else ()), self)
