@@ -16,13 +16,14 @@ from dnasweep.config import (
 )
 from dnasweep.genome.simulate import Simulation, simulate
 from dnasweep.language.corpus import Corpus
-from dnasweep.language.masking import make_masking
+from dnasweep.language.schemes import make_masking
 from dnasweep.language.tokenizers import fit
 from dnasweep.model.architecture import build_classifier, build_masked_lm
 from dnasweep.model.checkpoint import export
 from dnasweep.model.metrics import VALIDATION_AUROC, VALIDATION_MCC, classification_metrics
 from dnasweep.model.predict import predict_probabilities
-from dnasweep.model.tasks import Classification, MaskedLanguageModelling
+from dnasweep.model.pretraining import MaskedLanguageModelling
+from dnasweep.model.tasks import Classification
 from dnasweep.model.training import train
 from dnasweep.storage import Storage
 from rich.console import Console

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig, TrainingConfig
 from dnasweep.language.corpus import Corpus
-from dnasweep.language.masking import IGNORED, make_masking
+from dnasweep.language.masking import IGNORED
+from dnasweep.language.schemes import make_masking
 from dnasweep.language.tokenizers import DnaTokenizer, fit
 from dnasweep.model.architecture import build_masked_lm
 from dnasweep.model.loop import make_optimizer
 from dnasweep.model.mesh import Mesh, Precision, best_device
+from dnasweep.model.pretraining import MaskedLanguageModelling
 from dnasweep.model.schedule import Schedule
-from dnasweep.model.tasks import MaskedLanguageModelling
 from dnasweep.model.training import train
 
 WARM_UP = 3

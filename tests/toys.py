@@ -10,16 +10,25 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import torch.distributed as dist
-from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig, TrainingConfig
+from dnasweep.config import (
+    MaskingConfig,
+    ModelConfig,
+    PmiConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
 from dnasweep.language.alphabet import other_strand
 from dnasweep.language.corpus import Corpus
-from dnasweep.language.masking import make_masking
+from dnasweep.language.ngrams import count_sequences
+from dnasweep.language.pmi import score_words
+from dnasweep.language.schemes import make_masking
 from dnasweep.language.tokenizers import DnaTokenizer, fit
 from dnasweep.model.architecture import build_classifier, build_masked_lm
 from dnasweep.model.class_loss import ClassLoss
 from dnasweep.model.mesh import Mesh
+from dnasweep.model.pretraining import MaskedLanguageModelling
 from dnasweep.model.strands import Strands
-from dnasweep.model.tasks import Classification, MaskedLanguageModelling
+from dnasweep.model.tasks import Classification
 from dnasweep.model.training import train
 
 TINY = ModelConfig(layers=2, hidden=32, heads=2, intermediate=64)
@@ -63,13 +72,18 @@ def toy_language(
 
 
 def masked_task(
-    toy: ToyLanguage, *, seed: int = 0, scheme: str = "auto"
+    toy: ToyLanguage, *, seed: int = 0, scheme: str = "auto", threshold: float = 1.0
 ) -> MaskedLanguageModelling:
-    """Return the masked-language-modelling task on a toy."""
+    """Return the masked-language-modelling task on a toy; words are scored on the toy itself."""
+    config = MaskingConfig(scheme=scheme, threshold=threshold)
+    words = None
+    if scheme in ("genemask", "global_pmi", "cm_step", "cm_gems"):
+        counts = count_sequences(toy.sequences, toy.tokenizer.config.k)
+        words = score_words(counts, PmiConfig(min_count=1))
     return MaskedLanguageModelling(
         toy.corpus,
         toy.tokenizer,
-        make_masking(MaskingConfig(scheme=scheme), toy.tokenizer),
+        make_masking(config, toy.tokenizer, words),
         train_rows=toy.train_rows,
         validation_rows=toy.validation_rows,
         seed=seed,
@@ -102,8 +116,9 @@ def regular_task(toy: ToyLanguage) -> Classification:
 
 
 def toy_task(toy: ToyLanguage, name: str) -> MaskedLanguageModelling | Classification:
-    """Return the task of a name: `pretrain`, `finetune`, or `regular`."""
-    return {"pretrain": masked_task, "finetune": class_task, "regular": regular_task}[name](toy)
+    """Return the task of a name: `pretrain`, `finetune`, `regular` or a masking scheme."""
+    named = {"pretrain": masked_task, "finetune": class_task, "regular": regular_task}
+    return named[name](toy) if name in named else masked_task(toy, scheme=name, threshold=2)
 
 
 def gloo_worker(rank: int, world_size: int, rendezvous: str, job: Callable[[int], None]) -> None:
@@ -119,12 +134,16 @@ def gloo_worker(rank: int, world_size: int, rendezvous: str, job: Callable[[int]
 
 
 def train_toys_on_this_worker(rank: int, *, runs: dict[str, TrainingConfig], out: str) -> None:
-    """Train each toy task on this worker; rank 0 writes losses and metrics by task to `out`."""
-    toy = toy_language(90, ragged=9)
-    num_tokens = int(toy.corpus.num_tokens().max())
+    """Train each toy task on this worker; rank 0 writes losses and metrics by task to `out`.
+
+    A task is `pretrain`, `finetune`, `regular` or the name of a masking scheme to pretrain with.
+    """
     record = {}
     for task, config in runs.items():
-        build = build_masked_lm if task == "pretrain" else build_classifier
+        spec = "kmer-3" if task in ("pretrain", "finetune", "regular") else "kmer-3-overlap"
+        toy = toy_language(90, spec=spec, ragged=9)
+        num_tokens = int(toy.corpus.num_tokens().max())
+        build = build_classifier if task in ("finetune", "regular") else build_masked_lm
         model = build(
             TINY, tokenizer=toy.tokenizer, num_tokens=num_tokens, dropout=config.dropout, seed=0
         )

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from dnasweep.config import MaskingConfig, TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.language import masking
+from dnasweep.language import masking, schemes
 from dnasweep.language.batches import Batch, collate
 from dnasweep.language.corpus import Corpus
-from dnasweep.language.masking import IGNORED, Masked, MaskingScheme, make_masking, register
+from dnasweep.language.masking import IGNORED, Masked, MaskingScheme, register
+from dnasweep.language.masking_plain import SpanMasking
 from dnasweep.language.randomness import uniform
+from dnasweep.language.schemes import make_masking, make_reference
 from dnasweep.language.tokenizers import DnaTokenizer, fit
 from scipy import stats
 
@@ -153,9 +155,11 @@ def test_tokens_of_one_span_share_a_fate():
     assert is_mask[chosen].mean() == pytest.approx(0.8, abs=0.03)
 
 
-def test_all_masked_hides_every_answer_and_chooses_the_same_tokens():
-    tokenizer, batch, scheme = prepare("kmer-6-overlap", mixed(60))
-    masked, usual = hide(scheme.all_masked(), batch), hide(scheme, batch)
+@pytest.mark.parametrize("spec", ["kmer-6-overlap", "char"])
+def test_the_reference_hides_every_answer_and_chooses_as_auto_does(spec):
+    tokenizer, batch, scheme = prepare(spec, mixed(60), scheme="random")
+    reference = make_reference(scheme.config, tokenizer)
+    masked, usual = hide(reference, batch), hide(make_masking(MaskingConfig(), tokenizer), batch)
     chosen = masked.labels != IGNORED
     assert (masked.input_ids[chosen] == tokenizer.mask_id).all()
     assert np.array_equal(masked.labels, usual.labels)
@@ -211,16 +215,18 @@ def test_draws_are_uniform_and_independent_along_every_axis():
 
 
 def test_schemes_are_found_by_name(monkeypatch):
-    monkeypatch.setattr(masking, "SCHEMES", dict(masking.SCHEMES))
+    known = dict(masking.SCHEMES)
+    monkeypatch.setattr(masking, "SCHEMES", known)
+    monkeypatch.setattr(schemes, "SCHEMES", known)
     overlapping = fit(TokenizerConfig.parse("kmer-3-overlap"), [])
     single = fit(TokenizerConfig.parse("char"), [])
     assert make_masking(MaskingConfig(), overlapping).name == "span"
     assert make_masking(MaskingConfig(), single).name == "random"
     assert make_masking(MaskingConfig(scheme="random"), overlapping).name == "random"
-    with pytest.raises(InputError, match=r"'spam'.*random, span"):
+    with pytest.raises(InputError, match=r"'spam'.*random.*span"):
         make_masking(MaskingConfig(scheme="spam"), single)
     with pytest.raises(ValueError, match="already"):
-        register("span")(masking.SpanMasking)
+        register("span")(SpanMasking)
 
     @register("first")
     class First(MaskingScheme):

@@ -72,7 +72,7 @@ def test_two_stages_see_as_many_bases_as_one() -> None:
         {"species_set": "human"},
         {"learning_rate": 1e-4},
         {"seed": 1},
-        {"masking": "span"},
+        {"masking": "global_pmi"},
         {"preset": "small"},
         {"warmup": 0.2},
         {"weight_decay": 0.1},

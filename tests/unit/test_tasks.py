@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from dnasweep.errors import InputError
-from dnasweep.language.masking import IGNORED
+from dnasweep.language.masking import IGNORED, Moment
 from dnasweep.model import rows as rows_module
 from dnasweep.model.architecture import build_classifier, build_masked_lm
 from dnasweep.model.class_loss import ClassLoss
@@ -54,7 +54,7 @@ def test_masked_metrics_are_their_definitions(spec):
     found = task.evaluate(model, CPU)
     nats = bases = hidden = right = 0.0
     for row in toy.validation_rows:
-        batch, masked, _ = task._hide_for_evaluation(np.array([row]))
+        batch, masked = task._hide_for_evaluation(np.array([row]))
         with torch.no_grad():
             logits = model(input_ids=batch.ids).logits[0]
         labels = torch.from_numpy(masked.labels[0])
@@ -65,17 +65,44 @@ def test_masked_metrics_are_their_definitions(spec):
         right += int((logits[at].argmax(-1) == labels[at]).sum())
         hidden += int(at.sum())
         bases += masked.hidden_bases.sum()
-    tokens = toy.corpus.num_tokens(toy.validation_rows).sum() - 2 * len(toy.validation_rows)
     assert found == pytest.approx(
         {
             "validation/loss": nats / hidden,
             "validation/bits_per_base": nats / bases / math.log(2),
             "validation/perplexity": math.exp(nats / hidden),
             "validation/masked_accuracy": right / hidden,
-            "validation/mask_rate": hidden / tokens,
         },
         rel=1e-5,
     )
+
+
+@pytest.mark.parametrize("spec", ["kmer-3", "kmer-3-overlap"])
+def test_mask_rates_are_their_definitions(spec):
+    toy = toy_language(48, spec=spec, ragged=9)
+    hidden = tokens = bases = all_bases = 0
+    for row in toy.validation_rows:
+        masked = masked_task(toy)._hide_for_evaluation(np.array([row]))[1]
+        chosen = np.flatnonzero(masked.labels[0] != IGNORED)
+        first = toy.corpus.offsets[row]
+        spans = [range(s, e) for s, e in zip(toy.corpus.starts, toy.corpus.ends, strict=True)]
+        spans = spans[first + 1 : toy.corpus.offsets[row + 1] - 1]
+        shown = {b for i, span in enumerate(spans, 1) if i not in chosen for b in span}
+        bases += len({b for i in chosen for b in spans[i - 1]} - shown)
+        all_bases += len(toy.sequences[row])
+        hidden, tokens = hidden + len(chosen), tokens + len(spans)
+    found = masked_task(toy).describe(Moment())
+    assert found == pytest.approx(
+        {"validation/mask_rate": hidden / tokens, "validation/masked_bases": bases / all_bases}
+    )
+
+
+def test_random_masks_of_overlapping_tokens_hide_next_to_no_base_and_are_judged_by_spans():
+    toy = toy_language(80, spec="kmer-3-overlap")
+    model = masked_lm(toy)
+    leaky, fair = masked_task(toy, scheme="random"), masked_task(toy, scheme="span")
+    assert leaky.describe(Moment())["validation/masked_bases"] < 0.01
+    assert fair.describe(Moment())["validation/masked_bases"] > 0.03
+    assert leaky.evaluate(model, CPU) == fair.evaluate(model, CPU)
 
 
 def test_evaluation_masks_are_the_same_for_every_seed_and_batch_size(monkeypatch):

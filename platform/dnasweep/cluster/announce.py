@@ -90,12 +90,11 @@ def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierS
 
 
 def encoder_name(sweep: Sweep, spec: EncoderSpec) -> str:
-    """Return an encoder in words: its tokenizer and the species sets it has read, in order."""
-
+    """Return an encoder in words: its tokenizer, the species sets it has read, in order, and its
+    masking scheme where the sweep has several."""
     path = " then ".join(_species(ancestor.species) for ancestor in spec.lineage)
-    scheme = spec.masking.scheme
-    masking = "" if scheme == sweep.recipe.masking.scheme else f" {scheme}"
-    return f"{spec.tokenizer.config.name} {path}{masking}"
+    several = len({encoder.masking_name for encoder in sweep.plan.encoders}) > 1
+    return f"{spec.tokenizer.config.name} {path}" + f" {spec.masking_name}" * several
 
 
 def tokenizer_name(spec: TokenizerSpec) -> str:

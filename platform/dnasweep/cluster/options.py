@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from dnasweep.config import PmiVariant
 from dnasweep.genome.negatives import NegativeKind
 from dnasweep.genome.screening import LeakPolicy
 from dnasweep.genome.splits import SplitMethod
@@ -76,9 +77,20 @@ class TrainingOptions:
     max_tokens: int | None = None
     """Positions of the model, in tokens. Default: what the longest sequence needs."""
     masking: str = "auto"
-    """Masking scheme: random, span, or auto (spans for overlapping k-mers)."""
+    """Masking scheme: random, span, genemask, global_pmi, cm_step, cm_gems, or auto (spans for
+    overlapping k-mers, random for others)."""
     mask_rate: float = 0.15
     """Fraction of tokens to predict."""
+    pmi: PmiVariant = "published"
+    """How schemes score words: GeneMask's published ranking, pmi_n (least over all cuts), bouma or
+    naive."""
+    pmi_min_count: int = 10
+    """Words seen fewer times have no score."""
+    pmi_table: str | None = None
+    """Table of words to use: a key or a file that jobs/pmi.py has printed. Default: counted in the
+    rows that are pretrained on."""
+    stall_threshold: float = 1.0
+    """cm_gems: the difference in perplexity between two evaluations below which masks grow harder."""
     pretrain_data: tuple[str, ...] = ()
     """Files to pretrain and to fit tokenizers on. Default: the training rows of the data."""
     pretrain_on: Literal["positives", "all"] = "positives"

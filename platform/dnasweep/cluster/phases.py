@@ -23,6 +23,7 @@ from dnasweep.cluster.session import Resources
 from dnasweep.cluster.shared import (
     build_corpora,
     build_encoders,
+    build_tables,
     check_encoders,
     check_tokens,
     open_tests,
@@ -31,6 +32,7 @@ from dnasweep.errors import InputError
 from dnasweep.model.metrics import direction, full_name
 from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
 from dnasweep.stages.plan import Plan, make_plan
+from dnasweep.stages.pmi_specs import PmiSpec
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import find_scores
 from dnasweep.stages.shots import SHOTS
@@ -167,10 +169,22 @@ class Phases:
         check_tokens(sweep.storage, plan.corpora, sweep.recipe.model.max_tokens)
         check_encoders(sweep.storage, plan.classifiers)
 
+    def _build_tables(self, plan: Plan) -> None:
+        storage = self._sweep.storage
+        missing = [spec for spec in plan.tables if storage.find(spec.kind, spec.key) is None]
+        if missing:
+            with self._showing("counting words", len(missing)) as (order, display):
+
+                def done(spec: PmiSpec) -> None:
+                    display.advance(f"PMI table {spec.key}")
+
+                build_tables(missing, order, done=done)
+
     def _build_encoders(self, plan: Plan) -> None:
         specs = [spec for spec in plan.encoders if self._absent(spec)]
         if not specs:
             return
+        self._build_tables(plan)
         with self._showing("pretraining", len(specs)) as (order, display):
 
             def done(spec: EncoderSpec, outcome: StageOutcome) -> None:

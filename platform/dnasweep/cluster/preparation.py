@@ -17,6 +17,7 @@ from dnasweep.config import (
     MaskingConfig,
     ModelConfig,
     OptimizerConfig,
+    PmiConfig,
     TrainingConfig,
     TuningConfig,
 )
@@ -127,6 +128,7 @@ def make_recipe(
     pretraining: Prepared | None = None,
     targets: Sequence[str] = (),
     validated: bool = True,
+    pmi_table: tuple[str, int] | None = None,
 ) -> Recipe:
     """Turn options into what every cell shares; budgets become bases.
 
@@ -169,7 +171,11 @@ def make_recipe(
         species=data.species,
         target=target,
         model=ModelConfig.preset(options.preset, max_tokens=options.max_tokens),
-        masking=MaskingConfig(scheme=options.masking, rate=options.mask_rate),
+        masking=MaskingConfig(
+            scheme=options.masking, rate=options.mask_rate, threshold=options.stall_threshold
+        ),
+        pmi=PmiConfig(variant=options.pmi, min_count=options.pmi_min_count),
+        pmi_table=pmi_table,
         pretraining=masked,
         finetuning=finetuning,
         pretraining_dataset=pretraining.key if pretraining else None,

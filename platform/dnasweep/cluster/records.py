@@ -65,6 +65,9 @@ class Records:
             **settings(spec.model, "model."),
             **settings(spec.masking, "masking."),
         }
+        if spec.pmi is not None:
+            params["pmi.table"] = spec.pmi.key
+            params |= settings(spec.pmi.config, "pmi.") if spec.pmi.config else {}
         tags = {"encoder_key": spec.parent.key} if spec.parent else {}
         self._open(key, f"encoder {name}", params, "encoder", spec, tags)
         for evaluation in outcome.history:

@@ -27,6 +27,7 @@ from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError
 from dnasweep.model.metrics import METRICS
 from dnasweep.stages.plan import Plan, cells_of, make_plan
+from dnasweep.stages.pmi import keep_table
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
 
@@ -154,6 +155,7 @@ def prepare_sweep(
             pretraining=pretraining,
             targets=[str(name) for name in axes.get("target", ())],
             validated=not few,
+            pmi_table=keep_table(storage, options.pmi_table) if options.pmi_table else None,
         ),
         pretrain_per_seed=options.pretrain_per_seed,
     )

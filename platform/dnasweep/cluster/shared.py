@@ -11,6 +11,8 @@ from dnasweep.cluster.order import Order
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import load_dataset
 from dnasweep.stages.outcome import StageOutcome
+from dnasweep.stages.pmi import obtain_table
+from dnasweep.stages.pmi_specs import PmiSpec
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
 from dnasweep.storage import Storage
@@ -18,6 +20,10 @@ from dnasweep.storage import Storage
 
 def _tokenise(spec: TokenizerSpec, storage: str) -> None:
     obtain_corpus(Storage(storage), spec)
+
+
+def _tabulate(spec: PmiSpec, storage: str) -> None:
+    obtain_table(Storage(storage), spec)
 
 
 def _pretrain(spec: EncoderSpec, order: Order, text: str) -> StageOutcome:
@@ -38,6 +44,19 @@ def build_corpora(
 ) -> None:
     """Fit tokenizers and tokenise the data set, in parallel."""
     remote = ray.remote(_tokenise).options(num_cpus=1)
+    running = {remote.remote(spec, order.storage): spec for spec in specs}
+    while running:
+        for reference in ray.wait(list(running), num_returns=1)[0]:
+            spec = running.pop(reference)
+            _get(reference)
+            done(spec)
+
+
+def build_tables(
+    specs: Sequence[PmiSpec], order: Order, *, done: Callable[[PmiSpec], None]
+) -> None:
+    """Count and score the words that encoders are masked by, in parallel."""
+    remote = ray.remote(_tabulate).options(num_cpus=1)
     running = {remote.remote(spec, order.storage): spec for spec in specs}
     while running:
         for reference in ray.wait(list(running), num_returns=1)[0]:

@@ -9,6 +9,7 @@ from dnasweep.config.classification import AVERAGED, ClassificationConfig
 from dnasweep.config.keys import canonical, content_key, save_json, trial_key
 from dnasweep.config.masking import MaskingConfig
 from dnasweep.config.model import PRESETS, ModelConfig
+from dnasweep.config.pmi import PMI_VARIANTS, PmiConfig, PmiVariant
 from dnasweep.config.shots import ShotTraining, published_training
 from dnasweep.config.tokenizer import TokenizerConfig, TokenizerKind
 from dnasweep.config.training import OptimizerConfig, TrainingConfig
@@ -16,11 +17,14 @@ from dnasweep.config.tuning import TuningConfig
 
 __all__ = [
     "AVERAGED",
+    "PMI_VARIANTS",
     "PRESETS",
     "ClassificationConfig",
     "MaskingConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "PmiConfig",
+    "PmiVariant",
     "ShotTraining",
     "TokenizerConfig",
     "TokenizerKind",

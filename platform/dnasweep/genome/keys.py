@@ -36,11 +36,11 @@ def dataset_key(config: DatasetConfig) -> str:
         paths = [Path(p).expanduser() for p in settings.pop(name)]
         common = resolve(config.species) if config.species else ""
         files[name] = [
-            [s.name, s.label, s.split, s.species, *_shots(s), _sha256(s.path)]
+            [s.name, s.label, s.split, s.species, *_shots(s), file_digest(s.path)]
             for s in find_sources(paths, label=label, species=common)
         ]
     genome = settings.pop("genome")
-    files["genome"] = None if genome is None else _sha256(Path(genome).expanduser())
+    files["genome"] = None if genome is None else file_digest(Path(genome).expanduser())
     return content_key("dataset", RECIPE, settings, files)
 
 
@@ -57,7 +57,14 @@ def digest(table: pd.DataFrame) -> str:
     return state.hexdigest()[:16]
 
 
-def _sha256(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read.
+    """
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""What masked language modelling hides: schemes chosen by name.
+"""What masked language modelling hides: what a masking scheme is, and how chosen tokens are hidden.
 
 A scheme chooses the tokens to predict; what replaces them is the same for all: 80 % [MASK], 10 % a
 random real token, 10 % left as they are (fractions of :class:`dnasweep.config.MaskingConfig`). A
@@ -7,28 +7,30 @@ new scheme is a subclass of :class:`MaskingScheme` under a name of its own::
     @register("mine")
     class Mine(MaskingScheme):
         def choose(self, ids, starts, ends, maskable, draw): ...
+
+The schemes there are stand in `masking_plain`, `masking_pmi` and `masking_curricula`;
+:func:`dnasweep.language.schemes.make_masking` makes one by its name.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dnasweep.config import MaskingConfig
-from dnasweep.errors import InputError
+from dnasweep.config import MaskingConfig, TokenizerConfig
+from dnasweep.language.pmi import PmiTable
 from dnasweep.language.randomness import uniform
 from dnasweep.language.tokenizers import DnaTokenizer
 
 IGNORED = -100
 """The label of a token that is not to be predicted."""
 
-_CHOICE, _FATE, _REPLACEMENT, _BASE = range(4)
+CHOICE, _FATE, _REPLACEMENT, BASE, TIE, _PART = range(6)
 
 
 class Masked(NamedTuple):
@@ -39,7 +41,19 @@ class Masked(NamedTuple):
     labels: NDArray[np.int64]
     """Ids to predict where chosen, -100 elsewhere."""
     hidden_bases: NDArray[np.float64]
-    """Bases of a chosen token that no token left visible shows; 0 elsewhere."""
+    """Bases of a chosen token that no token left visible shows; 0 elsewhere. A base counts in every
+    chosen token that has it."""
+
+
+class Moment(NamedTuple):
+    """How far a training has come, as far as masks may depend on it."""
+
+    step: int = 0
+    """The optimizer step, from 0."""
+    total_steps: int = 1
+    """Steps in all."""
+    perplexities: tuple[float, ...] = ()
+    """Validation perplexity at every evaluation before the step, in order."""
 
 
 class Draw(Protocol):
@@ -58,13 +72,38 @@ class MaskingScheme(ABC):
         Rate and fractions.
     tokenizer
         The tokenizer whose ids are masked.
+    table
+        Scores of words, for schemes that :attr:`need_pmi`.
     """
 
     name: str
+    need_pmi: ClassVar[bool] = False
+    """Whether the scheme chooses by a table of pointwise mutual information."""
 
-    def __init__(self, config: MaskingConfig, tokenizer: DnaTokenizer) -> None:
+    def __init__(
+        self, config: MaskingConfig, tokenizer: DnaTokenizer, table: PmiTable | None = None
+    ) -> None:
         self.config = config
         self.tokenizer = tokenizer
+
+    @classmethod
+    def refusal(cls, tokenizer: TokenizerConfig) -> str:
+        """Return why the scheme makes no sense for a tokenizer; empty where it does."""
+        return ""
+
+    def mixture(self, moment: Moment) -> tuple[tuple[float, MaskingScheme], ...]:
+        """Return the schemes a training step at `moment` is masked by, with their probabilities."""
+        return ((1.0, self),)
+
+    def at(self, moment: Moment, *, seed: int) -> MaskingScheme:
+        """Return the one scheme that masks the whole of a training step.
+
+        It depends on `seed` and on `moment` alone: workers and micro-batches of a step agree.
+        """
+        parts = self.mixture(moment)
+        drawn = float(uniform(seed, 0, _PART, [0], [moment.step])[0])
+        below = np.cumsum([probability for probability, _ in parts])
+        return parts[min(int(np.searchsorted(below, drawn, "right")), len(parts) - 1)][1]
 
     @abstractmethod
     def choose(
@@ -77,8 +116,7 @@ class MaskingScheme(ABC):
     ) -> NDArray[np.bool_]:
         """Return the tokens to predict, shape ``(B, T)``.
 
-        A token that is not `maskable` is never predicted even if chosen. Every row with a maskable
-        token should have one chosen.
+        A token that is not `maskable` is never predicted even if chosen. A row may be left without.
         """
 
     def mask(
@@ -132,15 +170,6 @@ class MaskingScheme(ABC):
             hidden = np.where(chosen, ends - starts, 0).astype(np.float64)
         return Masked(input_ids, np.where(chosen, ids, IGNORED), hidden)
 
-    def all_masked(self) -> MaskingScheme:
-        """Return the same scheme with [MASK] for every chosen token.
-
-        Bits per base measured so say what the rest of the sequence tells of a base; with some
-        tokens left as they are, the answer is in the input.
-        """
-        config = dataclasses.replace(self.config, mask_fraction=1.0, random_fraction=0.0)
-        return type(self)(config, self.tokenizer)
-
 
 SCHEMES: dict[str, type[MaskingScheme]] = {}
 """Masking schemes by name."""
@@ -159,81 +188,6 @@ def register(name: str) -> Callable[[type[MaskingScheme]], type[MaskingScheme]]:
     return add
 
 
-def make_masking(config: MaskingConfig, tokenizer: DnaTokenizer) -> MaskingScheme:
-    """Return the scheme that `config` names; `auto` is `span` where tokens overlap, else `random`.
-
-    Raises
-    ------
-    InputError
-        If no scheme has that name.
-    """
-    name = config.scheme
-    if name == "auto":
-        name = "span" if tokenizer.config.overlapping else "random"
-    if name not in SCHEMES:
-        known = ", ".join(["auto", *sorted(SCHEMES)])
-        raise InputError(f"masking scheme {name!r} is not known", remedy=f"Use one of {known}.")
-    return SCHEMES[name](config, tokenizer)
-
-
-@register("random")
-class RandomMasking(MaskingScheme):
-    """Each token by itself, with probability `rate`."""
-
-    def choose(self, ids: Any, starts: Any, ends: Any, maskable: Any, draw: Draw) -> Any:
-        """Choose tokens independently."""
-        return _at_rate(draw(_CHOICE), maskable, self.config.rate)
-
-
-@register("span")
-class SpanMasking(MaskingScheme):
-    """All tokens that contain one base of a centre, as DNABERT masks overlapping k-mers.
-
-    Centres are drawn independently. Each hides one base: the tokens that contain it are predicted,
-    so no visible neighbour shows it. With stride 1 it is base k // 2 of the centre, and the tokens
-    are c-2 ... c+3 for k = 6, DNABERT's own offsets. With stride s it is drawn from the s bases
-    around that place, so that every base of a sequence is as likely to be drawn as any other. A
-    centre whose base no other token contains is masked alone, so where tokens never overlap this
-    is `random`.
-
-    On average k / s tokens contain a base, so centres are drawn with probability rate * s / k
-    (DNABERT: 0.15 / k). Spans that run into each other bring the fraction of tokens predicted
-    somewhat below `rate`: 13.9 % for k = 6 at 15 %.
-
-    Tokens of one run are all masked, all replaced at random or all left: were that drawn for each
-    token, a token left as it is would show the base that its neighbours are to predict.
-    """
-
-    def choose(self, ids: Any, starts: Any, ends: Any, maskable: Any, draw: Draw) -> Any:
-        """Choose centres, and with each all tokens that contain its base."""
-        config = self.tokenizer.config
-        k, stride = (config.k, config.stride) if config.overlapping else (1, 1)
-        centres = _at_rate(draw(_CHOICE), maskable, self.config.rate * stride / k)
-        row, column = np.nonzero(centres)
-        offset = np.full(row.size, k // 2 - stride // 2)
-        if stride > 1:
-            offset += (draw(_BASE)[row, column] * stride).astype(np.int64)
-        # A token of the tail has one base.
-        base = np.minimum(starts[row, column] + offset, ends[row, column] - 1)
-        chosen = centres.copy()
-        reach = (k - 1) // stride
-        for shift in (*range(-reach, 0), *range(1, reach + 1)):
-            near = np.clip(column + shift, 0, ids.shape[1] - 1)
-            shares = (starts[row, near] <= base) & (base < ends[row, near])
-            chosen[row[shares], near[shares]] = True
-        return chosen
-
-
-def _at_rate(
-    draws: NDArray[np.float64], maskable: NDArray[np.bool_], rate: float
-) -> NDArray[np.bool_]:
-    """Choose maskable tokens with draws below `rate`, and in each row at least the lowest one."""
-    draws = np.where(maskable, draws, 2.0)
-    if draws.shape[1] == 0:
-        return maskable.copy()
-    return (draws < rate) | (maskable & (draws == draws.min(axis=1, keepdims=True)))
-
-
 def _run_starts(row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the first column of the run of neighbours that each of the sorted places is in."""
     begins = np.ones(row.size, bool)
@@ -249,15 +203,33 @@ def hidden_bases(
 ) -> NDArray[np.float64]:
     """Count the bases of each chosen token that no visible token of its row contains."""
     result = np.zeros(chosen.shape)
-    width = int(ends.max(initial=0)) + 1
-    row, column = np.nonzero(visible)
-    size = chosen.shape[0] * width
-    begins = np.bincount(row * width + starts[row, column], minlength=size)
-    stops = np.bincount(row * width + ends[row, column], minlength=size)
-    shown = np.cumsum((begins - stops).reshape(-1, width), axis=1) > 0
-    hidden_before = np.zeros((chosen.shape[0], width + 1), np.int64)
+    shown = _covered(starts, ends, visible)
+    hidden_before = np.zeros((chosen.shape[0], shown.shape[1] + 1), np.int64)
     np.cumsum(~shown, axis=1, out=hidden_before[:, 1:])
     row, column = np.nonzero(chosen)
     first, last = starts[row, column], ends[row, column]
     result[row, column] = hidden_before[row, last] - hidden_before[row, first]
     return result
+
+
+def masked_bases(
+    starts: NDArray[np.int32],
+    ends: NDArray[np.int32],
+    chosen: NDArray[np.bool_],
+    visible: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Count the bases of each row that chosen tokens contain and no visible one, each once."""
+    hidden = _covered(starts, ends, chosen) & ~_covered(starts, ends, visible)
+    return hidden.sum(axis=1)
+
+
+def _covered(
+    starts: NDArray[np.int32], ends: NDArray[np.int32], which: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return the bases that some of the tokens contain, by row and base."""
+    width = int(ends.max(initial=0)) + 1
+    row, column = np.nonzero(which)
+    size = which.shape[0] * width
+    begins = np.bincount(row * width + starts[row, column], minlength=size)
+    stops = np.bincount(row * width + ends[row, column], minlength=size)
+    return np.cumsum((begins - stops).reshape(-1, width), axis=1) > 0

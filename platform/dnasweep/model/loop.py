@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from dnasweep.config import TrainingConfig, content_key
+from dnasweep.language.masking import Moment
 from dnasweep.model.guard import Guard
 from dnasweep.model.mesh import Mesh, Precision, autocast
+from dnasweep.model.metrics import VALIDATION_PERPLEXITY
 from dnasweep.model.rows import Batch, Task
 from dnasweep.model.schedule import Schedule
 from dnasweep.model.state import Evaluation, Progress, load_state, pack, save_state, unpack
@@ -84,7 +86,7 @@ class Loop:
             self.objective = DistributedDataParallel(self.objective, forward_sync_buffers=False)
         self._pending: list[tuple[Tensor, Tensor]] = []
         self._pool = ThreadPoolExecutor(max_workers=1)
-        self._next: tuple[int, Future[list[Batch]]] | None = None
+        self._next: tuple[Moment, Future[list[Batch]]] | None = None
 
     def _fingerprint(self) -> str:
         shape = {name: list(p.shape) for name, p in self.model.named_parameters()}
@@ -94,24 +96,33 @@ class Loop:
     def _weights(self) -> dict[str, Tensor]:
         return {name: p.detach().clone() for name, p in self.model.named_parameters()}
 
-    def _batches(self, step: int) -> list[Batch]:
+    def moment(self, step: int) -> Moment:
+        """Return how far the training has come by `step`, given the evaluations so far."""
+        metrics = [evaluation.metrics for evaluation in self.progress.evaluations]
+        perplexities = (m[VALIDATION_PERPLEXITY] for m in metrics if VALIDATION_PERPLEXITY in m)
+        return Moment(step, self.schedule.total_steps, tuple(perplexities))
+
+    def _batches(self, moment: Moment) -> list[Batch]:
         """Make this worker's micro-batches of a step; a worker left without one takes a row."""
-        epoch = self.schedule.epoch(step)
-        parts = self.schedule.micro_batches(step)
+        epoch = self.schedule.epoch(moment.step)
+        parts = self.schedule.micro_batches(moment.step)
         mine = parts[self.mesh.rank :: self.mesh.world_size] or [parts[0][:1]]
         return [
-            self.task.batch(self.task.train_rows[part], epoch).to(self.mesh.device)
+            self.task.batch_at(self.task.train_rows[part], epoch, moment).to(self.mesh.device)
             for part in mine
         ]
 
     def _take(self, step: int) -> list[Batch]:
         """Return the batches of `step` and have those of the next one made meanwhile."""
-        if self._next is not None and self._next[0] == step:
+        moment = self.moment(step)
+        if self._next is not None and self._next[0] == moment:
             batches = self._next[1].result()
         else:
-            batches = self._batches(step)
+            # An evaluation since may have changed what the batches of this step are.
+            batches = self._batches(moment)
         if self.mesh.device.type in PREFETCH and step + 1 < self.schedule.total_steps:
-            self._next = (step + 1, self._pool.submit(self._batches, step + 1))
+            upcoming = self.moment(step + 1)
+            self._next = (upcoming, self._pool.submit(self._batches, upcoming))
         return batches
 
     def train_step(self) -> None:

@@ -35,6 +35,7 @@ BITS_PER_BASE = "bits_per_base"
 PERPLEXITY = "perplexity"
 MASKED_ACCURACY = "masked_accuracy"
 MASK_RATE = "mask_rate"
+MASKED_BASES = "masked_bases"
 
 METRICS: dict[str, Metric] = {
     LOSS: Metric("nats", "min", "mean cross-entropy of a sequence, or of a hidden token"),
@@ -49,7 +50,10 @@ METRICS: dict[str, Metric] = {
     BITS_PER_BASE: Metric("bits", "min", "nats over hidden tokens / hidden bases / ln 2"),
     PERPLEXITY: Metric("", "min", "exp of the mean loss of a hidden token"),
     MASKED_ACCURACY: Metric("", "max", "fraction of hidden tokens guessed right"),
-    MASK_RATE: Metric("", "", "fraction of tokens hidden, special tokens not counted"),
+    MASK_RATE: Metric("", "", "fraction of tokens that training hides, special ones not counted"),
+    MASKED_BASES: Metric(
+        "", "", "fraction of bases that training hides: no visible token has them"
+    ),
 }
 """Every metric by its bare name."""
 
@@ -64,6 +68,7 @@ def full_name(metric: str, split: str = "validation") -> str:
 VALIDATION_LOSS = full_name(LOSS)
 VALIDATION_MCC = full_name(MCC)
 VALIDATION_AUROC = full_name(AUROC)
+VALIDATION_PERPLEXITY = full_name(PERPLEXITY)
 VALIDATION_BITS_PER_BASE = full_name(BITS_PER_BASE)
 VALIDATION_THRESHOLD = full_name(THRESHOLD)
 

@@ -11,10 +11,13 @@ from torch import Tensor, nn
 
 from dnasweep.errors import InputError
 from dnasweep.language.corpus import Corpus
+from dnasweep.language.masking import Moment
 from dnasweep.model.mesh import Mesh, Precision, autocast
 
 EVALUATION_ROWS = {"cpu": 64, "cuda": 512}
 """Rows of an evaluation batch, by device; it changes speed only."""
+EVALUATION_EPOCH = -1
+"""The epoch that evaluation batches are made for."""
 
 
 Selection = tuple[str, Literal["max", "min"]]
@@ -65,8 +68,11 @@ class Task(Protocol):
     probabilities: np.ndarray | None
     """Class probabilities of the validation rows at the last evaluation, (n, classes)."""
 
-    def batch(self, rows: np.ndarray, epoch: int) -> Batch:
-        """Return the batch of corpus rows `rows` in `epoch`, on the CPU."""
+    def batch_at(self, rows: np.ndarray, epoch: int, moment: Moment) -> Batch:
+        """Return the batch of corpus rows `rows` in `epoch`, on the CPU.
+
+        It may depend on how far the training has come, and is the same for whoever asks.
+        """
         ...
 
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -75,6 +81,10 @@ class Task(Protocol):
 
     def evaluate(self, model: Any, mesh: Mesh, precision: Precision = "auto") -> dict[str, float]:
         """Return the validation metrics by full name, the same on every worker."""
+        ...
+
+    def describe(self, moment: Moment) -> dict[str, float]:
+        """Return further metrics, of how the training goes on from `moment`, by full name."""
         ...
 
     def collapsed(self, metrics: dict[str, float]) -> bool:
@@ -106,6 +116,18 @@ class TaskRows:
         self.lengths = corpus.num_tokens(self.train_rows)
         self.bases = corpus.num_bases(self.train_rows)
         self.probabilities: np.ndarray | None = None
+
+    def batch(self, rows: np.ndarray, epoch: int) -> Batch:
+        """Return the batch of corpus rows `rows` in `epoch`, on the CPU."""
+        raise NotImplementedError
+
+    def batch_at(self, rows: np.ndarray, epoch: int, moment: Moment) -> Batch:
+        """Return the batch in `epoch`, which the rest of `moment` does not change."""
+        return self.batch(rows, epoch)
+
+    def describe(self, moment: Moment) -> dict[str, float]:
+        """Return nothing more."""
+        return {}
 
     def evaluation_batches(self, mesh: Mesh) -> Iterator[np.ndarray]:
         """Yield this worker's share of the validation rows, as indices, alike lengths together."""

@@ -1,8 +1,8 @@
-"""What a model is trained to do: guess hidden tokens, or call a class.
+"""What a model is fine-tuned to do: call a class.
 
 A task knows its rows, turns some of them into a batch, gives the summed loss of a batch, and
-evaluates on its validation rows. The loop in `training.py` knows nothing else about it. Batches
-are made on the CPU by numpy; a row's mask depends on the row, the seed and the epoch only.
+evaluates on its validation rows. The loop in `training.py` knows nothing else about it. The task of
+pretraining stands in `pretraining.py`.
 """
 
 from __future__ import annotations
@@ -12,150 +12,25 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from dnasweep.errors import InputError
 from dnasweep.language.batches import collate
 from dnasweep.language.corpus import Corpus
-from dnasweep.language.masking import IGNORED, Masked, MaskingScheme
-from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model import metrics as names
 from dnasweep.model.class_loss import ClassLoss
-from dnasweep.model.forward import class_logits, masked_logits
+from dnasweep.model.forward import class_logits
 from dnasweep.model.guard import is_collapsed
 from dnasweep.model.mesh import Mesh, Precision
-from dnasweep.model.metrics import best_threshold, classification_metrics, full_name
-from dnasweep.model.rows import Batch, Selection, TaskRows, attention_mask, evaluate_rows
+from dnasweep.model.metrics import best_threshold, classification_metrics
+from dnasweep.model.rows import (
+    Batch,
+    Selection,
+    TaskRows,
+    attention_mask,
+    evaluate_rows,
+)
 from dnasweep.model.strands import Strands, mean_logits
-
-EVALUATION_EPOCH = -1
-EVALUATION_SEED = 0
-"""Evaluation masks are the same for every seed, so that their losses can be compared."""
-
-
-class MaskedLanguageModelling(TaskRows):
-    """Guess hidden tokens from the rest of the sequence.
-
-    Parameters
-    ----------
-    corpus
-        Tokenised rows of a table.
-    tokenizer
-        The tokenizer the corpus was made with.
-    scheme
-        What is hidden.
-    train_rows, validation_rows
-        Row numbers.
-    seed
-        Of the training masks; evaluation masks are fixed.
-    """
-
-    name = "pretrain"
-    selection: Selection | None = (names.VALIDATION_BITS_PER_BASE, "min")
-
-    def __init__(
-        self,
-        corpus: Corpus,
-        tokenizer: DnaTokenizer,
-        scheme: MaskingScheme,
-        *,
-        train_rows: np.ndarray,
-        validation_rows: np.ndarray,
-        seed: int,
-    ) -> None:
-        super().__init__(corpus, train_rows=train_rows, validation_rows=validation_rows)
-        self.scheme = scheme
-        # A token left as it is shows its answer: evaluation puts [MASK] for every chosen one.
-        self._evaluation_scheme = scheme.all_masked()
-        self.seed = seed
-        self.pad_id = tokenizer.pad_id
-        self.uniform_loss = math.log(tokenizer.vocab_size)
-
-    def _hide(
-        self, scheme: MaskingScheme, rows: np.ndarray, seed: int, epoch: int
-    ) -> tuple[Batch, Masked, np.ndarray]:
-        plain = collate(self.corpus, rows, self.pad_id)
-        masked = scheme.mask(
-            plain.ids,
-            plain.starts,
-            plain.ends,
-            plain.lengths,
-            rows=rows,
-            seed=seed,
-            epoch=epoch,
-        )
-        flat = masked.labels.ravel()
-        positions = np.flatnonzero(flat != IGNORED)
-        batch = Batch(
-            ids=torch.from_numpy(np.ascontiguousarray(masked.input_ids, dtype=np.int64)),
-            attention=attention_mask(plain.lengths, plain.ids.shape[1]),
-            targets=torch.from_numpy(flat[positions].astype(np.int64)),
-            positions=torch.from_numpy(positions),
-        )
-        return batch, masked, plain.lengths
-
-    def _hide_for_evaluation(self, rows: np.ndarray) -> tuple[Batch, Masked, np.ndarray]:
-        return self._hide(self._evaluation_scheme, rows, EVALUATION_SEED, EVALUATION_EPOCH)
-
-    def batch(self, rows: np.ndarray, epoch: int) -> Batch:
-        """Return the batch of corpus rows `rows`, hidden as in `epoch`."""
-        return self._hide(self.scheme, rows, self.seed, epoch)[0]
-
-    def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the sum of nats over the hidden tokens, and their number."""
-        assert batch.positions is not None
-        logits = masked_logits(model, batch.ids, batch.attention, batch.positions)
-        nats = F.cross_entropy(logits.float(), batch.targets, reduction="sum")
-        return nats, torch.tensor(float(len(batch.targets)), device=nats.device)
-
-    def evaluate(self, model: Any, mesh: Mesh, precision: Precision = "auto") -> dict[str, float]:
-        """Return loss, bits per base, perplexity, masked accuracy and mask rate on validation."""
-
-        def measure(part: np.ndarray) -> tuple[Tensor, np.ndarray]:
-            rows = self.validation_rows[part]
-            batch, masked, lengths = self._hide_for_evaluation(rows)
-            batch = batch.to(mesh.device)
-            assert batch.positions is not None
-            logits = masked_logits(model, batch.ids, batch.attention, batch.positions).float()
-            nats = F.cross_entropy(logits, batch.targets, reduction="none").double()
-            right = (logits.argmax(-1) == batch.targets).double()
-            row = batch.positions // batch.ids.shape[1]
-            sums = torch.zeros(len(rows), 2, dtype=torch.float64, device=mesh.device)
-            sums.index_add_(0, row, torch.stack([nats, right], dim=1))
-            return sums, _mask_counts(masked, lengths)
-
-        sums = evaluate_rows(self, model, mesh, precision, 5, measure).sum(0)
-        return self._metrics(*sums)
-
-    def _metrics(
-        self, nats: float, right: float, hidden: float, hidden_bases: float, tokens: float
-    ) -> dict[str, float]:
-        loss = nats / max(hidden, 1)
-        values = {
-            names.LOSS: loss,
-            names.BITS_PER_BASE: nats / math.log(2) / max(hidden_bases, 1),
-            names.PERPLEXITY: math.exp(min(loss, 700)) if math.isfinite(loss) else math.inf,
-            names.MASKED_ACCURACY: right / max(hidden, 1),
-            names.MASK_RATE: hidden / max(tokens, 1),
-        }
-        return {full_name(name): float(value) for name, value in values.items()}
-
-    def collapsed(self, metrics: dict[str, float]) -> bool:
-        """Return False: there is no one class to collapse to."""
-        return False
-
-    def worst(self) -> dict[str, float]:
-        """Return the metrics of guessing uniformly over the vocabulary, none right."""
-        _, masked, lengths = self._hide_for_evaluation(self.validation_rows)
-        hidden, hidden_bases, tokens = _mask_counts(masked, lengths).sum(0)
-        return self._metrics(hidden * self.uniform_loss, 0, hidden, hidden_bases, tokens)
-
-
-def _mask_counts(masked: Masked, lengths: np.ndarray) -> np.ndarray:
-    """Return hidden tokens, hidden bases and tokens without the special ones, (rows, 3)."""
-    hidden = (masked.labels != IGNORED).sum(1)
-    return np.stack([hidden, masked.hidden_bases.sum(1), lengths - 2], axis=1).astype(np.float64)
 
 
 class Classification(TaskRows):

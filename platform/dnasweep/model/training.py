@@ -204,13 +204,14 @@ def _evaluate(loop: Loop, clock: _Clock, trouble: str | None) -> Evaluation:
     """Evaluate and decide what follows; the outcome is set in the progress where the end is near."""
     task, progress = loop.task, loop.progress
     metrics: dict[str, float] = {}
+    described = task.describe(loop.moment(progress.step))
     if trouble is None:
-        metrics = task.evaluate(loop.model, loop.mesh, loop.precision)
+        metrics = task.evaluate(loop.model, loop.mesh, loop.precision) | described
         bad = [name for name, value in metrics.items() if not math.isfinite(value)]
         if bad:
             trouble = f"{bad[0]} became {metrics[bad[0]]}"
     if trouble is not None:
-        evaluation = loop.record(task.worst(), clock.read())
+        evaluation = loop.record(task.worst() | described, clock.read())
         progress.best = len(progress.evaluations) - 1
         progress.outcome, progress.reason = "diverged", f"{trouble} at step {progress.step}"
         loop.probabilities = None

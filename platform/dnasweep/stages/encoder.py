@@ -5,15 +5,15 @@ from __future__ import annotations
 from dnasweep.errors import InputError
 from dnasweep.language.corpus import Corpus
 from dnasweep.language.markov import markov_bits_per_base
-from dnasweep.language.masking import make_masking
+from dnasweep.language.schemes import make_masking
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.architecture import build_masked_lm
 from dnasweep.model.checkpoint import load_masked_lm
 from dnasweep.model.mesh import Mesh, Precision
-from dnasweep.model.tasks import MaskedLanguageModelling
-from dnasweep.stages.dataset import Rows, load_dataset, rows_of
-from dnasweep.stages.held_out import held_out_rows
+from dnasweep.model.pretraining import MaskedLanguageModelling
+from dnasweep.stages.held_out import pretraining_rows
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
+from dnasweep.stages.pmi import obtain_table
 from dnasweep.stages.specs import EncoderSpec
 from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
 from dnasweep.stages.training import Ready, train_stage
@@ -52,24 +52,25 @@ def pretrain(
 
 
 def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
-    table = load_dataset(storage, spec.tokenizer.dataset).table
     tokenizer, corpus = obtain_corpus(storage, spec.tokenizer)
-    rows = rows_of(table, spec.species, positives_only=spec.positives_only)
-    left_out = {}
-    if spec.held_out is not None:
-        known = held_out_rows(storage, spec.tokenizer.dataset, spec.held_out)
-        left_out = {"held_out_rows": float(sum(known[part].sum() for part in rows[:2]))}
-        rows = Rows(*(part[~known[part]] for part in rows))
+    table, rows, num_left_out = pretraining_rows(
+        storage,
+        spec.tokenizer.dataset,
+        spec.species,
+        positives_only=spec.positives_only,
+        held_out=spec.held_out,
+    )
     if len(rows.train) == 0 or len(rows.validation) == 0:
         raise InputError(
             f"species {', '.join(spec.species) or 'all'} have {len(rows.train)} training and "
             f"{len(rows.validation)} validation {'positives' if spec.positives_only else 'rows'}",
             remedy="Pretraining needs some of both: name another species set or give more data.",
         )
+    words = None if spec.pmi is None else obtain_table(storage, spec.pmi)
     task = MaskedLanguageModelling(
         corpus,
         tokenizer,
-        make_masking(spec.masking, tokenizer),
+        make_masking(spec.masking, tokenizer, words),
         train_rows=rows.train,
         validation_rows=rows.validation,
         seed=spec.training.seed,
@@ -86,6 +87,7 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
         parent = storage.find(spec.kind, spec.parent.key)
         assert parent is not None, "a parent is pretrained first"
         model = load_masked_lm(parent / CHECKPOINT)
+    left_out = {} if spec.held_out is None else {"held_out_rows": float(num_left_out)}
     sequences = table["sequence"]
     train = sequences.iloc[rows.train].tolist()
     validation = sequences.iloc[rows.validation].tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,54 @@ import pandas as pd
 from dnasweep.config import content_key
 from dnasweep.genome.bases import reverse_complement
 from dnasweep.genome.clustering import similar_pairs
-from dnasweep.stages.dataset import load_dataset
+from dnasweep.stages.dataset import Rows, load_dataset, rows_of
 from dnasweep.storage import Storage
 
 KIND = "held_out"
 ROWS = "rows.parquet"
 IDENTITY = 0.8
 """Sequences at least so much the same, on either strand, are not read; the same as for splits."""
+
+
+class Reading(NamedTuple):
+    """What an encoder reads of a data set."""
+
+    table: pd.DataFrame
+    """The data set."""
+    rows: Rows
+    """The rows that are read, by split."""
+    num_left_out: int
+    """Training and validation rows that are like rows it will be judged by."""
+
+
+def pretraining_rows(
+    storage: Storage,
+    key: str,
+    species: tuple[str, ...],
+    *,
+    positives_only: bool,
+    held_out: str | None = None,
+) -> Reading:
+    """Return the rows of a data set that an encoder reads.
+
+    Parameters
+    ----------
+    key
+        Key of the data set.
+    species
+        Species read; empty: all.
+    positives_only
+        Whether only positives are.
+    held_out
+        Key of another data set; rows like those it judges by are left out.
+    """
+    table = load_dataset(storage, key).table
+    rows = rows_of(table, species, positives_only=positives_only)
+    if held_out is None:
+        return Reading(table, rows, 0)
+    known = held_out_rows(storage, key, held_out)
+    num = int(sum(known[part].sum() for part in rows[:2]))
+    return Reading(table, Rows(*(part[~known[part]] for part in rows)), num)
 
 
 def held_out_rows(storage: Storage, dataset: str, judged: str) -> np.ndarray:

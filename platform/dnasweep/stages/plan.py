@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from dnasweep.stages.pmi_specs import PmiSpec
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.storage import Storage
@@ -43,6 +44,12 @@ class Plan:
             *(spec.tokenizer for spec in self.encoders),
         ]
         return tuple({spec.corpus_key: spec for spec in read}.values())
+
+    @property
+    def tables(self) -> tuple[PmiSpec, ...]:
+        """Tables of words that encoders are masked by."""
+        specs = (spec.pmi for spec in self.encoders)
+        return tuple({spec.key: spec for spec in specs if spec is not None}.values())
 
     def missing(self, storage: Storage) -> Plan:
         """Return the cells that have no published trial yet."""

@@ -15,11 +15,15 @@ from dnasweep.config import (
     MaskingConfig,
     ModelConfig,
     OptimizerConfig,
+    PmiConfig,
     TokenizerConfig,
     TrainingConfig,
     TuningConfig,
 )
 from dnasweep.genome.species import pretraining_stages, species_set
+from dnasweep.language.masking_pmi import check_table
+from dnasweep.language.schemes import resolve
+from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 
 
@@ -36,7 +40,7 @@ class Cell:
     seed: int = 0
     """Seed of fine-tuning."""
     masking: str | None = None
-    """Masking scheme of pretraining."""
+    """Masking scheme of pretraining; `genemask@pmi_n` names the variant of PMI as well."""
     preset: str | None = None
     """Model size."""
     warmup: float | None = None
@@ -85,6 +89,11 @@ class Recipe:
     """Model size."""
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     """What pretraining hides."""
+    pmi: PmiConfig = field(default_factory=PmiConfig)
+    """How words are scored for masking schemes that choose by it."""
+    pmi_table: tuple[str, int] | None = None
+    """Key and word length of a table of words that is given; None: counted in the rows that each
+    encoder reads."""
     pretraining: TrainingConfig = field(default_factory=TrainingConfig)
     """Pretraining; its budget of bases is the same for every species set."""
     finetuning: TrainingConfig = field(default_factory=TrainingConfig)
@@ -137,6 +146,9 @@ class Recipe:
             masking = dataclasses.replace(masking, scheme=cell.masking)
         # K-mers and bases cut both strands into as many tokens; other vocabularies do not.
         fitted = tokenizer.config.kind not in ("kmer", "char")
+        pmi: PmiConfig | None = None
+        if stages:
+            masking, pmi = resolve(masking, tokenizer.config, self.pmi)
         encoder: EncoderSpec | None = None
         seed = cell.seed if self.pretrain_per_seed else self.pretraining.seed
         for name, _ in stages:
@@ -148,6 +160,7 @@ class Recipe:
                 species=self._read(name),
                 model=model,
                 masking=masking,
+                pmi=None if pmi is None else self._words(name, text, pmi),
                 training=training,
                 positives_only=self.pretrain_on_positives,
                 held_out=self.dataset if source else None,
@@ -167,6 +180,21 @@ class Recipe:
             tuning=TuningConfig.parse(cell.tuning) if cell.tuning else self.tuning,
             classification=self.classification,
         )
+
+    def _words(self, name: str, text: TokenizerSpec, pmi: PmiConfig) -> PmiSpec:
+        """Return the table of words for an encoder of species set `name`."""
+        if self.pmi_table is not None:
+            key, k = self.pmi_table
+            check_table(k, text.config)
+            return PmiSpec(table=key)
+        counts = CountsSpec(
+            k=text.config.k,
+            dataset=text.dataset,
+            species=self._read(name),
+            positives_only=self.pretrain_on_positives,
+            held_out=self.dataset if self.pretraining_dataset else None,
+        )
+        return PmiSpec(counts=counts, config=pmi)
 
     def _finetuning(self, cell: Cell) -> TrainingConfig:
         changes: dict[str, Any] = {"learning_rate": cell.learning_rate}

@@ -20,6 +20,7 @@ from dnasweep.config import (
     content_key,
     trial_key,
 )
+from dnasweep.stages.pmi_specs import PmiSpec
 
 FORMAT = 2
 """Raised when a stage's code changes what it makes from the same specification."""
@@ -78,6 +79,8 @@ class EncoderSpec:
     """Its size."""
     masking: MaskingConfig
     """What is hidden."""
+    pmi: PmiSpec | None = None
+    """The table of words that the masking scheme chooses by, where it uses one."""
     training: TrainingConfig
     """How long and how."""
     positives_only: bool = True
@@ -100,12 +103,19 @@ class EncoderSpec:
             sorted(self.species),
             self.model,
             self.masking,
+            self.pmi.key if self.pmi else None,
             self.training,
             self.positives_only,
             self.held_out,
             self.parent.key if self.parent else None,
             self.both_strands,
         )
+
+    @property
+    def masking_name(self) -> str:
+        """The masking scheme, with the variant of PMI where it counts words itself."""
+        variant = self.pmi.config.variant if self.pmi and self.pmi.config else ""
+        return self.masking.scheme + f"@{variant}" * bool(variant)
 
     @property
     def lineage(self) -> tuple[EncoderSpec, ...]:

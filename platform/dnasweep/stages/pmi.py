@@ -1,0 +1,122 @@
+"""Word counts and tables of scored words as artefacts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from dnasweep.config import content_key
+from dnasweep.errors import InputError
+from dnasweep.language.ngrams import NGramCounts, count_sequences
+from dnasweep.language.pmi import PmiTable, score_words
+from dnasweep.language.pmi_files import read_table, write_table
+from dnasweep.stages.held_out import pretraining_rows
+from dnasweep.stages.pmi_specs import FORMAT, CountsSpec, PmiSpec
+from dnasweep.storage import Storage
+
+COUNTS = "counts.safetensors"
+TABLE = "words.parquet"
+
+_KEY = re.compile(r"[0-9a-f]{16}")
+
+Counter = Callable[[CountsSpec], NGramCounts]
+
+
+def sequences_to_count(storage: Storage, spec: CountsSpec) -> list[str]:
+    """Return the training rows that a specification names, or refuse that there are none."""
+    assert spec.dataset is not None, "a genome is counted where its file is"
+    table, rows, _ = pretraining_rows(
+        storage,
+        spec.dataset,
+        spec.species,
+        positives_only=spec.positives_only,
+        held_out=spec.held_out,
+    )
+    if not len(rows.train):
+        raise InputError(
+            f"no training rows of {', '.join(spec.species) or 'any species'} to count words in",
+            remedy="Name a species set that the data has.",
+        )
+    return table["sequence"].iloc[rows.train].tolist()
+
+
+def obtain_counts(storage: Storage, spec: CountsSpec, count: Counter | None = None) -> NGramCounts:
+    """Return the counts, counted here unless `count` does it, or found published."""
+
+    def build(folder: Path) -> None:
+        if count is not None:
+            counts = count(spec)
+        else:
+            counts = count_sequences(sequences_to_count(storage, spec), spec.k)
+        counts.save(folder / COUNTS)
+
+    return NGramCounts.load(storage.obtain(spec.kind, spec.key, build, inputs=spec) / COUNTS)
+
+
+def obtain_table(storage: Storage, spec: PmiSpec, count: Counter | None = None) -> PmiTable:
+    """Return a table of scored words, made from counts where it is not there.
+
+    Raises
+    ------
+    InputError
+        When the table is given and not in the storage, or no word occurs often enough.
+    """
+    if spec.counts is None or spec.config is None:
+        folder = storage.find(spec.kind, spec.key)
+        if folder is None:
+            raise _unknown(storage, spec.key)
+        return read_table(folder / TABLE)
+    counts_spec, config = spec.counts, spec.config
+
+    def build(folder: Path) -> None:
+        counts = obtain_counts(storage, counts_spec, count)
+        table = score_words(counts, config)
+        shown = counts.both_strands() if config.both_strands else counts
+        write_table(table.frame(shown), folder / TABLE)
+
+    return read_table(storage.obtain(spec.kind, spec.key, build, inputs=spec) / TABLE)
+
+
+def keep_table(storage: Storage, given: str) -> tuple[str, int]:
+    """Return the key and the word length of a table that a person names.
+
+    Parameters
+    ----------
+    given
+        The key of a table in the storage, its folder, or a file that
+        :func:`~dnasweep.language.pmi_files.read_table` reads. It is copied under a key of its
+        content, so that an encoder does not depend on how its table was named.
+
+    Raises
+    ------
+    InputError
+        When it is none of these.
+    """
+    path = Path(given).expanduser()
+    if path.is_dir():
+        path /= TABLE
+    if not path.is_file():
+        # A key has no slash in it.
+        folder = storage.find(PmiSpec.kind, given) if _KEY.fullmatch(given) else None
+        if folder is None:
+            raise _unknown(storage, given)
+        path = folder / TABLE
+    table = read_table(path)
+    scores = [None if score != score else score for score in table.scores.tolist()]
+    key = content_key("pmi table", FORMAT, table.k, scores)
+    storage.obtain(
+        PmiSpec.kind,
+        key,
+        lambda folder: write_table(table.frame(), folder / TABLE),
+        inputs={"file": path.name},
+    )
+    return key, table.k
+
+
+def _unknown(storage: Storage, given: str) -> InputError:
+    return InputError(
+        f"there is no PMI table {given!r}, neither as a file nor in {storage.root}",
+        remedy="Give the key or the file that jobs/pmi.py has printed, or leave it out to have "
+        "words counted in the rows that are pretrained on.",
+    )

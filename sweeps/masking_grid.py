@@ -1,0 +1,43 @@
+"""Compare masking schemes of pretraining.
+
+Pretrains one encoder for every masking scheme, tokenizer and species set, fine-tunes it for every
+learning rate and seed, and ends as tokenizer_grid.py does. A scheme that makes no sense for a
+tokenizer ends the command before anything is trained.
+
+    python sweeps/masking_grid.py --tokenizers kmer-6-overlap
+    python sweeps/masking_grid.py --tokenizers kmer-6-overlap --maskings genemask@published genemask@pmi_n
+"""
+
+from dataclasses import dataclass
+
+from dnasweep.cluster.command import run_command
+from dnasweep.cluster.options import SweepOptions
+from dnasweep.cluster.sweep import run_sweep
+from rich.console import Console
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskingOptions(SweepOptions):
+    """Options of the comparison of masking schemes."""
+
+    tokenizers: tuple[str, ...] = ("kmer-6-overlap",)
+    """kmer-K, kmer-K-overlap, kmer-K-stride-S; bpe-SIZE, wordpiece-SIZE, char for random alone."""
+    species_sets: tuple[str, ...] = ("all",)
+    """Species sets to pretrain on."""
+    maskings: tuple[str, ...] = ("span", "genemask", "global_pmi", "cm_step", "cm_gems")
+    """random, span, genemask, global_pmi, cm_step, cm_gems; genemask@pmi_n names the PMI as well."""
+
+
+def main(options: MaskingOptions, console: Console) -> None:
+    axes = {
+        "tokenizer": options.tokenizers,
+        "species_set": options.species_sets,
+        "masking": options.maskings,
+        "learning_rate": options.learning_rates,
+        "seed": options.seeds,
+    }
+    run_sweep("masking-grid", axes, options, console)
+
+
+if __name__ == "__main__":
+    run_command(main, MaskingOptions, doc=__doc__)
