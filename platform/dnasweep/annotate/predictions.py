@@ -11,6 +11,7 @@ import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.capacity import capacity
 from dnasweep.model.checkpoint import load_classifier, read_config
 from dnasweep.model.mesh import Precision
 from dnasweep.model.predict import predict_probabilities
@@ -53,7 +54,7 @@ def predict_table(
     settings = read_config(model_directory)
     names = [settings["id2label"][str(i)] for i in range(len(settings["id2label"]))]
     sequences = table["sequence"].tolist()
-    _check_lengths(tokenizer, table, int(settings["max_position_embeddings"]))
+    _check_lengths(tokenizer, table, capacity(settings))
     parts = []
     for start in range(0, len(sequences), ROWS):
         part = sequences[start : start + ROWS]
@@ -70,16 +71,15 @@ def predict_table(
     return frame
 
 
-def _check_lengths(tokenizer: DnaTokenizer, table: pd.DataFrame, positions: int) -> None:
-    capacity = positions - tokenizer.pad_id - 1
+def _check_lengths(tokenizer: DnaTokenizer, table: pd.DataFrame, held: int) -> None:
     for start in range(0, len(table), ROWS):
         part = table.iloc[start : start + ROWS]
         tokens = np.diff(tokenizer.encode(part["sequence"].tolist()).offsets)
-        if tokens.max() > capacity:
-            row = part.iloc[int(np.argmax(tokens > capacity))]
+        if tokens.max() > held:
+            row = part.iloc[int(np.argmax(tokens > held))]
             raise InputError(
                 f"sequence {row['id']!r} of {len(row['sequence'])} bases has {tokens.max()} "
-                f"tokens, the model holds {capacity}",
+                f"tokens, the model holds {held}",
                 remedy="Cut it into windows of the length the model was trained on.",
             )
 
