@@ -21,6 +21,7 @@ from dnasweep.cluster.session import Resources
 from dnasweep.cluster.shared import (
     build_corpora,
     build_encoders,
+    check_backbones,
     check_encoders,
     check_tokens,
     open_tests,
@@ -110,7 +111,7 @@ class Phases:
                 scheduler=asha(training.bases, training.evaluations) if options.asha else None,
             )
         self.importance = study.importance()
-        tried = dict.fromkeys(study.completed())
+        tried = dict.fromkeys(map(sweep.recipe.settled, study.completed()))
         return make_plan(sweep.recipe, [cell for cell in sweep.plan.cells if cell in tried])
 
     def _build_corpora(self, plan: Plan) -> None:
@@ -127,8 +128,10 @@ class Phases:
                     display.advance(f"tokenizer {tokenizer_name(spec)}")
 
                 build_corpora(missing, order, done=done)
-        check_tokens(sweep.storage, plan.corpora, sweep.recipe.model.max_tokens)
-        check_encoders(sweep.storage, plan.classifiers)
+        if sweep.recipe.model.windows == "none":
+            check_tokens(sweep.storage, plan.corpora, sweep.recipe.model.max_tokens)
+            check_encoders(sweep.storage, plan.classifiers)
+            check_backbones(sweep.storage, plan.classifiers)
 
     def _build_encoders(self, plan: Plan) -> None:
         specs = [spec for spec in plan.encoders if self._absent(spec)]

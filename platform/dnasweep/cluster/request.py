@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from dnasweep.cluster.checkpoints import check_tokenizers, check_tunings, prepare_backbones
 from dnasweep.cluster.options import SweepOptions
 from dnasweep.cluster.preparation import (
     Prepared,
@@ -17,7 +18,7 @@ from dnasweep.cluster.preparation import (
     prepare_data,
     prepare_pretraining,
 )
-from dnasweep.config import canonical, content_key
+from dnasweep.config import TuningConfig, canonical, content_key
 from dnasweep.errors import InputError
 from dnasweep.model.metrics import METRICS
 from dnasweep.stages.plan import Plan, cells_of, make_plan
@@ -122,6 +123,8 @@ def prepare_sweep(
     with console.status("reading and auditing the data"):
         data = prepare_data(storage, options)
         pretraining = prepare_pretraining(storage, options, options.pretrain_data)
+    if options.checkpoints and "checkpoint" not in axes:
+        axes = axes | {"checkpoint": options.checkpoints}
     if "species_set" in axes and not axes["species_set"]:
         axes = axes | {"species_set": _species_sets(pretraining or data)}
     for axis, values in axes.items():
@@ -139,6 +142,7 @@ def prepare_sweep(
         ),
         pretrain_per_seed=options.pretrain_per_seed,
     )
+    recipe, wanted = _start_elsewhere(recipe, wanted, axes, options, storage)
     plan = make_plan(recipe, wanted)
     return Sweep(
         name=name,
@@ -151,6 +155,34 @@ def prepare_sweep(
         plan=plan,
         console=console,
     )
+
+
+def _start_elsewhere(
+    recipe: Recipe,
+    cells: tuple[Cell, ...],
+    axes: Axes,
+    options: SweepOptions,
+    storage: Storage,
+) -> tuple[Recipe, tuple[Cell, ...]]:
+    """Return the recipe with the models that cells start from, and the cells settled, each once."""
+    names = [cell.checkpoint for cell in cells if cell.checkpoint]
+    if names:
+        tunings = [TuningConfig.parse(cell.tuning) for cell in cells if cell.tuning]
+        backbones = prepare_backbones(
+            storage,
+            names,
+            model=recipe.model,
+            tunings=[recipe.tuning, *tunings],
+            tracking_uri=options.tracking_uri,
+            keep=not options.dry_run,
+        )
+        recipe = dataclasses.replace(recipe, checkpoints=backbones)
+        # Tokenizers that nobody named give way to those of the models.
+        if tuple(axes.get("tokenizer", ())) != SweepOptions.tokenizers:
+            check_tokenizers(recipe, cells)
+    settled = tuple(dict.fromkeys(map(recipe.settled, cells)))
+    check_tunings(recipe, settled)
+    return recipe, settled
 
 
 def _species_sets(data: Prepared) -> tuple[str, ...]:
