@@ -103,7 +103,7 @@ def _judge(
 ) -> tuple[ModelConfig, tuple[TokenizerConfig, ...]]:
     """Return size and tokenizers of a model, once a classifier has been built on it."""
     # Imported here: a sweep without such models does without torch.
-    from dnasweep.language.foreign import read_foreign, readings
+    from dnasweep.language.recognition import read_foreign, readings
     from dnasweep.language.tokenizers import CONFIG_FILE, DnaTokenizer
     from dnasweep.model.backbone import build_on_checkpoint, describe
     from dnasweep.model.tuning import lora_targets

@@ -212,8 +212,9 @@ class DnaTokenizer:
         InputError
             If a file is missing or damaged, or a tokenizer from elsewhere is none for DNA.
         """
-        # Below this class, which it extends.
-        from dnasweep.language.foreign import read_foreign, reopen
+        # These extend this class.
+        from dnasweep.language.foreign import reopen
+        from dnasweep.language.recognition import read_foreign
 
         directory = Path(directory)
         file = directory / CONFIG_FILE

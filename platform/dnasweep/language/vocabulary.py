@@ -83,7 +83,9 @@ def _read_ids(directory: Path) -> tuple[dict[str, int], Tokenizer | None]:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"the vocabulary cannot be read ({error})", file=path) from error
+            raise InputError(
+                f"the vocabulary cannot be read ({error})", file=path, remedy="Write it as UTF-8."
+            ) from error
         while lines and not lines[-1].strip():
             lines.pop()
         ids: dict[str, int] = {}
@@ -109,7 +111,9 @@ def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
             try:
                 said |= json.loads(path.read_text(encoding="utf-8"))
             except ValueError as error:
-                raise InputError(f"it is no JSON ({error})", file=path) from error
+                raise InputError(
+                    f"it is no JSON ({error})", file=path, remedy="Save the tokenizer again."
+                ) from error
     roles = {}
     for role in ROLES:
         token = _said(said, role)

@@ -10,7 +10,7 @@ import numpy as np
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.language.corpus import Corpus
-from dnasweep.language.foreign import read_foreign
+from dnasweep.language.recognition import read_foreign
 from dnasweep.language.tokenizers import CONFIG_FILE, DnaTokenizer, fit
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.models import kept_model
