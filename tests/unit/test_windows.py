@@ -150,4 +150,6 @@ def test_without_windows_nothing_changes_and_long_rows_are_refused():
     other = build_classifier(windowed, **common).eval()
     ids, attention = batch_of(some_rows([10, 6]))
     with torch.no_grad():
-        assert torch.equal(class_logits(plain, ids, attention), class_logits(other, ids, attention))
+        assert torch.equal(
+            class_logits(plain, ids, attention), class_logits(other, ids, attention)
+        )
