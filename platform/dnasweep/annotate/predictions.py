@@ -52,7 +52,8 @@ def predict_table(
         raise InputError("there are no sequences to predict")
     model, tokenizer = load_classifier(model_directory), DnaTokenizer.load(model_directory)
     settings = read_config(model_directory)
-    names = [settings["id2label"][str(i)] for i in range(len(settings["id2label"]))]
+    labels = {int(i): str(name) for i, name in (model.config.id2label or {}).items()}
+    names = [labels[i] for i in range(len(labels))]
     sequences = table["sequence"].tolist()
     _check_lengths(tokenizer, table, capacity(settings))
     parts = []

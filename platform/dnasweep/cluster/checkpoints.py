@@ -155,9 +155,12 @@ def check_tokenizers(recipe: Recipe, cells: Sequence[Cell]) -> None:
 
 def check_tunings(recipe: Recipe, cells: Sequence[Cell]) -> None:
     """Refuse LoRA targets that are no layers of the models of our own that cells train."""
+    judged = set()
     for cell in cells:
         spec = recipe.expand(cell)
-        if spec.checkpoint is None and spec.tuning.targets:
+        kind = (spec.model.family, spec.tuning.targets)
+        if spec.checkpoint is None and spec.tuning.targets and kind not in judged:
+            judged.add(kind)
             # Imported here: a sweep without such targets does without torch.
             from dnasweep.language.tokenizers import fit
             from dnasweep.model.architecture import build_classifier

@@ -29,7 +29,16 @@ from dnasweep.model.architectures import load_model
 from dnasweep.model.capacity import ALIBI, UNBOUNDED, WINDOWS, tokens_at_once
 from dnasweep.model.checkpoint import read_config
 
-_DROPOUT = ("hidden_dropout_prob", "classifier_dropout", "classifier_dropout_prob")
+_DROPOUT = (
+    "hidden_dropout_prob",
+    "classifier_dropout",
+    "classifier_dropout_prob",
+    "dropout",
+    "seq_classif_dropout",
+    "embedding_dropout",
+    "mlp_dropout",
+)
+_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 
 
 def describe(directory: Path) -> ModelConfig:
@@ -97,10 +106,10 @@ def build_on_checkpoint(
             check_fits(config.max_tokens, num_tokens)
         set_windows(settings, config, config.max_tokens)
     settings.pad_token_id = tokenizer.pad_id
-    settings.attention_probs_dropout_prob = 0.0
-    for name in _DROPOUT:
-        if hasattr(settings, name):
-            setattr(settings, name, dropout)
+    for names, value in ((_DROPOUT, dropout), (_ATTENTION_DROPOUT, 0.0)):
+        for name in names:
+            if hasattr(settings, name):
+                setattr(settings, name, value)
     name_classes(settings, num_labels, label_names)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -11,6 +11,7 @@ Where a model's configuration says so, sequences longer than it holds are read i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -22,7 +23,7 @@ from transformers.models.roberta.modeling_roberta import RobertaLayer
 from dnasweep.errors import InputError
 from dnasweep.model.bias import attention_bias
 from dnasweep.model.capacity import ALIBI, WINDOWS
-from dnasweep.model.windows import cut, mean_over_windows, nearest
+from dnasweep.model.windows import Cut, cut, mean_over_windows, nearest
 
 _VOCABULARY_HEADS = {"bert": "cls", "albert": "predictions", "esm": "lm_head"}
 _FIRST_TOKEN_HEADS = ("esm", "electra", "xlm-roberta", "camembert")
@@ -170,10 +171,26 @@ def class_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
         return _whole_logits(model, ids, attention)
     windows = cut(ids, attention, tokens, _pad(model))
     if pool_of(model) == "hidden":
-        hidden = _summary(model, windows.ids, windows.attention)
+        hidden = _of_windows(_summary, model, windows, len(ids))
         return _class_head(model, mean_over_windows(hidden, windows))
     # Differences of mean logits are mean differences of logits: of two classes, the mean log odds.
-    return mean_over_windows(_whole_logits(model, windows.ids, windows.attention), windows)
+    return mean_over_windows(_of_windows(_whole_logits, model, windows, len(ids)), windows)
+
+
+def _of_windows(
+    compute: Callable[[Any, Tensor, Tensor | None], Tensor], model: Any, windows: Cut, rows: int
+) -> Tensor:
+    """Return what `compute` gives for each window, (windows, columns).
+
+    Without gradients, as many windows go together as the batch had rows, so that evaluation and
+    prediction need no more memory for long sequences than for others.
+    """
+    if torch.is_grad_enabled():
+        return compute(model, windows.ids, windows.attention)
+    ids = windows.ids.split(rows)
+    nothing = [None] * len(ids)
+    real = nothing if windows.attention is None else windows.attention.split(rows)
+    return torch.cat([compute(model, *part) for part in zip(ids, real, strict=True)])
 
 
 def pool_of(model: Any) -> str | None:

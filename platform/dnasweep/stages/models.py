@@ -42,6 +42,7 @@ def model_digest(directory: Path) -> str:
         files = [directory / name for name in _VOCABULARY]
         there = {path.name: path.read_bytes() for path in files if path.is_file()}
         parts.append({name: hashlib.sha256(text).hexdigest() for name, text in there.items()})
+        parts.append(_json(directory / "tokenizer.json"))
     return content_key(*parts)
 
 

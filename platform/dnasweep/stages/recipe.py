@@ -19,6 +19,7 @@ from dnasweep.config import (
     TrainingConfig,
     TuningConfig,
 )
+from dnasweep.errors import InputError
 from dnasweep.genome.species import pretraining_stages, species_set
 from dnasweep.stages.specs import Backbone, ClassifierSpec, EncoderSpec, TokenizerSpec
 
@@ -135,7 +136,10 @@ class Recipe:
     def _backbone(self, cell: Cell) -> Backbone | None:
         if cell.checkpoint in (None, "none"):
             return None
-        return next(one for one in self.checkpoints if one.name == cell.checkpoint)
+        for one in self.checkpoints:
+            if one.name == cell.checkpoint:
+                return one
+        raise InputError(f"the sweep has not prepared the model {cell.checkpoint!r}")
 
     def _backbone_model(self, found: Backbone) -> ModelConfig:
         """Return the model's size, holding no more tokens than are asked for."""
