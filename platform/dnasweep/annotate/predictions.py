@@ -12,6 +12,7 @@ import pandas as pd
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.capacity import capacity
 from dnasweep.model.checkpoint import load_classifier, read_config
 from dnasweep.model.mesh import Precision
 from dnasweep.model.predict import predict_probabilities
@@ -54,10 +55,11 @@ def predict_table(
         raise InputError("there are no sequences to predict")
     model, tokenizer = load_classifier(model_directory), DnaTokenizer.load(model_directory)
     settings = read_config(model_directory)
-    names = [settings["id2label"][str(i)] for i in range(len(settings["id2label"]))]
+    labels = {int(i): str(name) for i, name in (model.config.id2label or {}).items()}
+    names = [labels[i] for i in range(len(labels))]
     sequences = table["sequence"].tolist()
     average = bool(settings.get(AVERAGED, False))
-    _check_lengths(tokenizer, table, int(settings["max_position_embeddings"]), average)
+    _check_lengths(tokenizer, table, capacity(settings), average)
     parts = []
     for start in range(0, len(sequences), ROWS):
         part = sequences[start : start + ROWS]
@@ -74,19 +76,16 @@ def predict_table(
     return frame
 
 
-def _check_lengths(
-    tokenizer: DnaTokenizer, table: pd.DataFrame, positions: int, average: bool
-) -> None:
-    capacity = positions - tokenizer.pad_id - 1
+def _check_lengths(tokenizer: DnaTokenizer, table: pd.DataFrame, held: int, average: bool) -> None:
     for start in range(0, len(table), ROWS):
         part = table.iloc[start : start + ROWS]
         strands = strands_of(part["sequence"].tolist(), average=average)
         tokens = np.max([np.diff(tokenizer.encode(strand).offsets) for strand in strands], axis=0)
-        if tokens.max() > capacity:
-            row = part.iloc[int(np.argmax(tokens > capacity))]
+        if tokens.max() > held:
+            row = part.iloc[int(np.argmax(tokens > held))]
             raise InputError(
                 f"sequence {row['id']!r} of {len(row['sequence'])} bases has {tokens.max()} "
-                f"tokens, the model holds {capacity}",
+                f"tokens, the model holds {held}",
                 remedy="Cut it into windows of the length the model was trained on.",
             )
 

@@ -73,9 +73,13 @@ class TrainingOptions:
     """Size of the model and length of its training."""
 
     preset: str = "tiny"
-    """Model size: tiny, small, base, or LAYERSxHIDDEN such as 4x192."""
+    """Model size: tiny, small, base, or LAYERSxHIDDEN such as 4x192, with -alibi after it for
+    attention biased by distance in place of learned positions; logo for LOGO's ALBERT (2x256)."""
     max_tokens: int | None = None
     """Positions of the model, in tokens. Default: what the longest sequence needs."""
+    windows: Literal["none", "log-odds", "hidden"] = "none"
+    """Sequences longer than the model: refused (none), or read in windows that overlap by half,
+    averaging their log odds or their hidden states, in training and prediction alike."""
     masking: str = "auto"
     """Masking scheme: random, span, genemask, global_pmi, cm_step, cm_gems, or auto (spans for
     overlapping k-mers, random for others)."""
@@ -143,6 +147,10 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
     initialisation. Default: none, human (or the largest species) and all."""
     tokenizers: tuple[str, ...] = ("kmer", "bpe-512", "wordpiece-512")
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
+    checkpoints: tuple[str, ...] = ()
+    """Models from elsewhere to start from in place of pretraining, each with its own tokenizer and
+    size: a directory, a hub name OWNER/MODEL, a run id or models:/NAME@ALIAS; none beside them keeps
+    the cells without."""
     learning_rates: tuple[float, ...] = (3e-4, 1e-3)
     """Peak learning rates of fine-tuning."""
     seeds: tuple[int, ...] = (0, 1)

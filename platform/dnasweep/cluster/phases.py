@@ -24,6 +24,7 @@ from dnasweep.cluster.shared import (
     build_corpora,
     build_encoders,
     build_tables,
+    check_backbones,
     check_encoders,
     check_tokens,
     open_tests,
@@ -128,7 +129,7 @@ class Phases:
                 num_samples=remaining,
             )
         self.importance = study.importance()
-        tried = set(study.tried())
+        tried = set(map(sweep.recipe.settled, study.tried()))
         return make_plan(sweep.recipe, [cell for cell in sweep.plan.cells if cell in tried])
 
     def _recall(self) -> None:
@@ -166,8 +167,10 @@ class Phases:
                     display.advance(f"tokenizer {tokenizer_name(spec)}")
 
                 build_corpora(missing, order, done=done)
-        check_tokens(sweep.storage, plan.corpora, sweep.recipe.model.max_tokens)
-        check_encoders(sweep.storage, plan.classifiers)
+        if sweep.recipe.model.windows == "none":
+            check_tokens(sweep.storage, plan.corpora, sweep.recipe.model.max_tokens)
+            check_encoders(sweep.storage, plan.classifiers)
+            check_backbones(sweep.storage, plan.classifiers)
 
     def _build_tables(self, plan: Plan) -> None:
         storage = self._sweep.storage

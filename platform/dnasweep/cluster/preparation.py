@@ -170,7 +170,9 @@ def make_recipe(
         dataset=data.key,
         species=data.species,
         target=target,
-        model=ModelConfig.preset(options.preset, max_tokens=options.max_tokens),
+        model=ModelConfig.preset(
+            options.preset, max_tokens=options.max_tokens, windows=options.windows
+        ),
         masking=MaskingConfig(
             scheme=options.masking, rate=options.mask_rate, threshold=options.stall_threshold
         ),

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from dnasweep.cluster.checkpoints import check_tokenizers, check_tunings, prepare_backbones
 from dnasweep.cluster.few_shot import (
     check_pretraining,
     check_shots,
@@ -23,7 +24,7 @@ from dnasweep.cluster.preparation import (
     prepare_data,
     prepare_pretraining,
 )
-from dnasweep.config import canonical, content_key
+from dnasweep.config import TuningConfig, canonical, content_key
 from dnasweep.errors import InputError
 from dnasweep.model.metrics import METRICS
 from dnasweep.stages.plan import Plan, cells_of, make_plan
@@ -140,6 +141,8 @@ def prepare_sweep(
     few = isinstance(options, FewShotOptions)
     if "shots" in axes and not axes["shots"]:
         axes = axes | {"shots": usual_shots(data, options.target)}
+    if options.checkpoints and "checkpoint" not in axes:
+        axes = axes | {"checkpoint": options.checkpoints}
     if "species_set" in axes and not axes["species_set"]:
         axes = axes | {"species_set": _species_sets(pretraining or data)}
     for axis, values in axes.items():
@@ -162,6 +165,7 @@ def prepare_sweep(
     if isinstance(options, FewShotOptions):
         recipe = train_on_shots(recipe, data, options, axes["shots"])
         check_pretraining(data, pretraining, wanted)
+    recipe, wanted = _start_elsewhere(recipe, wanted, axes, options, storage)
     plan = make_plan(recipe, wanted)
     check_shots(data, plan)
     return Sweep(
@@ -175,6 +179,34 @@ def prepare_sweep(
         plan=plan,
         console=console,
     )
+
+
+def _start_elsewhere(
+    recipe: Recipe,
+    cells: tuple[Cell, ...],
+    axes: Axes,
+    options: SweepOptions,
+    storage: Storage,
+) -> tuple[Recipe, tuple[Cell, ...]]:
+    """Return the recipe with the models that cells start from, and the cells settled, each once."""
+    names = [cell.checkpoint for cell in cells if cell.checkpoint]
+    if names:
+        tunings = [TuningConfig.parse(cell.tuning) for cell in cells if cell.tuning]
+        backbones = prepare_backbones(
+            storage,
+            names,
+            model=recipe.model,
+            tunings=[recipe.tuning, *tunings],
+            tracking_uri=options.tracking_uri,
+            keep=not options.dry_run,
+        )
+        recipe = dataclasses.replace(recipe, checkpoints=backbones)
+        # Tokenizers that nobody named give way to those of the models.
+        if tuple(axes.get("tokenizer", ())) != SweepOptions.tokenizers:
+            check_tokenizers(recipe, cells)
+    settled = tuple(dict.fromkeys(map(recipe.settled, cells)))
+    check_tunings(recipe, settled)
+    return recipe, settled
 
 
 def _species_sets(data: Prepared) -> tuple[str, ...]:

@@ -44,16 +44,17 @@ def cell_result(
     axes = {
         name: value
         for name, value in dataclasses.asdict(cell).items()
-        if name not in MAIN_AXES and value is not None
+        if name not in (*MAIN_AXES, "checkpoint") and value is not None
     }
     common: dict[str, Any] = {
         "trial_key": spec.key,
         "tokenizer": cell.tokenizer,
-        "species_set": cell.species_set,
+        # A model from elsewhere stands where the species pretrained on would: it takes their place.
+        "species_set": cell.checkpoint or cell.species_set,
         "learning_rate": cell.learning_rate,
         "seed": cell.seed,
         "axes": axes,
-        "species": _pretrained_on(spec.encoder, species),
+        "species": None if cell.checkpoint else _pretrained_on(spec.encoder, species),
     }
     if outcome is None:
         if error is None:

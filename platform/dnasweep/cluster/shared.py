@@ -88,6 +88,8 @@ def check_encoders(storage: Storage, specs: Sequence[ClassifierSpec]) -> None:
     for spec in specs:
         if spec.encoder is None or spec.model.max_tokens is not None:
             continue
+        if spec.model.positions == "alibi":
+            continue
         needed = int(tokenizer_report(storage, spec.tokenizer)["longest"])
         held = int(tokenizer_report(storage, spec.encoder.tokenizer)["longest"])
         if needed > held:
@@ -95,6 +97,20 @@ def check_encoders(storage: Storage, specs: Sequence[ClassifierSpec]) -> None:
                 f"sequences to pretrain on have up to {held} tokens of "
                 f"{spec.tokenizer.config.name}, those to fine-tune on {needed}",
                 remedy=f"Use --max-tokens {needed} or more.",
+            )
+
+
+def check_backbones(storage: Storage, specs: Sequence[ClassifierSpec]) -> None:
+    """Refuse sequences longer than the model from elsewhere that is to read them."""
+    for spec in specs:
+        if spec.checkpoint is None or spec.model.max_tokens is None:
+            continue
+        longest = int(tokenizer_report(storage, spec.tokenizer)["longest"])
+        if longest > spec.model.max_tokens:
+            raise InputError(
+                f"the longest sequence has {longest} tokens of {spec.tokenizer.config.name}, and "
+                f"the model to start from holds {spec.model.max_tokens}",
+                remedy="Use --windows log-odds to read it in parts, or --crop.",
             )
 
 

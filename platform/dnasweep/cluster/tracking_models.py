@@ -123,6 +123,10 @@ def _save(
     import transformers
     from mlflow.models import Model
 
+    from dnasweep.model.alibi import register
+
+    register()
+
     build = {
         "text-classification": transformers.AutoModelForSequenceClassification,
         "fill-mask": transformers.AutoModelForMaskedLM,

@@ -1,9 +1,10 @@
-"""The size of an encoder."""
+"""The size and kind of an encoder."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from dnasweep.config.keys import require
 from dnasweep.errors import InputError
@@ -12,13 +13,24 @@ PRESETS: dict[str, tuple[int, int, int]] = {
     "tiny": (2, 128, 2),
     "small": (6, 384, 6),
     "base": (12, 768, 12),
+    "logo": (2, 256, 8),
 }
 """Model sizes by name: layers, hidden width, attention heads."""
+
+LOGO_EMBEDDING = 128
+"""Width of the factorised token embeddings of LOGO (Yang et al. 2022)."""
+
+_SPEC = re.compile(
+    r"(?:(?P<name>[a-z]+)|(?P<layers>\d+)x(?P<hidden>\d+)(?:x(?P<heads>\d+))?)(?P<alibi>-alibi)?"
+)
+
+Positions = Literal["learned", "alibi"]
+Windows = Literal["none", "log-odds", "hidden"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelConfig:
-    """A RoBERTa-style encoder."""
+    """An encoder."""
 
     layers: int = 2
     """Transformer layers."""
@@ -30,6 +42,18 @@ class ModelConfig:
     """Width of the feed-forward layer."""
     max_tokens: int | None = None
     """Longest sequence length in tokens, special tokens counted; None: what the data needs."""
+    family: str = "roberta"
+    """`roberta`; `albert`, whose layers share one set of weights and whose token embeddings are
+    factorised; or for a model from elsewhere what transformers calls its kind."""
+    embedding: int = 0
+    """Width of the token embeddings of `albert`; 0 for all others."""
+    positions: Positions = "learned"
+    """How a token's place is told: by learned embeddings, or by an attention bias that grows with
+    the distance (ALiBi, Press et al. 2022, to both sides), which also serves longer sequences than
+    were trained on."""
+    windows: Windows = "none"
+    """Sequences of more than `max_tokens`: refused, or read in windows that overlap by half, of
+    which the log odds or the hidden states are averaged."""
 
     def __post_init__(self) -> None:
         for name in ("layers", "hidden", "heads", "intermediate"):
@@ -40,24 +64,57 @@ class ModelConfig:
             self.heads,
             f"The hidden width {self.hidden} must be a multiple of it.",
         )
+        require(
+            self.max_tokens is None or self.max_tokens >= 4,
+            "max_tokens",
+            self.max_tokens,
+            "Use at least 4.",
+        )
+        if self.family == "albert":
+            require(self.embedding >= 1, "embedding", self.embedding, "Use at least 1.")
+        else:
+            object.__setattr__(self, "embedding", 0)
+        known = ("learned", "alibi")
+        require(self.positions in known, "positions", self.positions, f"Use one of {known}.")
+        require(
+            self.positions == "learned" or self.family == "roberta",
+            "positions",
+            self.positions,
+            f"A {self.family} model has positions of its own.",
+        )
+        ways = ("none", "log-odds", "hidden")
+        require(self.windows in ways, "windows", self.windows, f"Use one of {', '.join(ways)}.")
 
     @classmethod
-    def preset(cls, name: str, *, max_tokens: int | None = None) -> ModelConfig:
-        """Return `tiny` (2 x 128), `small` (6 x 384), `base` (12 x 768), or any `LAYERSxHIDDEN[xHEADS]`."""
-        if name in PRESETS:
-            layers, hidden, heads = PRESETS[name]
-        elif match := re.fullmatch(r"(\d+)x(\d+)(?:x(\d+))?", name):
-            layers, hidden = int(match[1]), int(match[2])
-            heads = int(match[3] or max(1, hidden // 64))
-        else:
+    def preset(
+        cls, name: str, *, max_tokens: int | None = None, windows: Windows = "none"
+    ) -> ModelConfig:
+        """Return a size by its name.
+
+        `tiny` (2 x 128), `small` (6 x 384), `base` (12 x 768) or any `LAYERSxHIDDEN[xHEADS]`, each
+        with `-alibi` after it for that attention bias; or `logo`, LOGO's ALBERT (2 x 256).
+        """
+        match = _SPEC.fullmatch(name)
+        if match is None or (match["name"] and match["name"] not in PRESETS):
             raise InputError(
                 f"preset {name!r} is not known",
-                remedy=f"Use {', '.join(PRESETS)} or LAYERSxHIDDEN, for example 4x192.",
+                remedy=f"Use {', '.join(PRESETS)} or LAYERSxHIDDEN, for example 4x192; with -alibi "
+                "after it for attention biased by distance.",
             )
+        if match["name"]:
+            layers, hidden, heads = PRESETS[match["name"]]
+        else:
+            layers, hidden = int(match["layers"]), int(match["hidden"])
+            heads = int(match["heads"] or max(1, hidden // 64))
+        logo = match["name"] == "logo"
         return cls(
             layers=layers,
             hidden=hidden,
             heads=heads,
             intermediate=4 * hidden,
             max_tokens=max_tokens,
+            family="albert" if logo else "roberta",
+            embedding=LOGO_EMBEDDING if logo else 0,
+            positions="alibi" if match["alibi"] else "learned",
+            windows=windows,
         )

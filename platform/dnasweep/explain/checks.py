@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.explain.settings import Reference
-from dnasweep.language.definition import SPECIAL_TOKENS
 from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.capacity import capacity
 
-CLASSIFIER = "RobertaForSequenceClassification"
+CLASSIFIER = "ForSequenceClassification"
+MASK = "[MASK]"
 _ROWS_AT_ONCE = 1 << 14
 
 
@@ -71,11 +72,11 @@ def check_model(
     """
     config = _read_config(directory)
     found = list(config.get("architectures") or ["a model of unknown kind"])
-    if CLASSIFIER not in found:
+    if not any(name.endswith(CLASSIFIER) for name in found):
         raise InputError(
             f"the directory holds {found[0]}, which has no classification head",
             file=directory,
-            remedy=f"Give a fine-tuned {CLASSIFIER}, such as a trial of a sweep.",
+            remedy=f"Give a fine-tuned ...{CLASSIFIER}, such as a trial of a sweep.",
         )
     names = _class_names(config, directory)
     tokenizer = DnaTokenizer.load(directory)
@@ -86,17 +87,16 @@ def check_model(
             file=directory,
             remedy="Give a model with the tokenizer it was trained with.",
         )
-    if reference == "mask" and not _has_mask(tokenizer):
+    if reference == "mask" and not tokenizer.has_mask:
         raise InputError(
-            f"the tokenizer has no {SPECIAL_TOKENS[tokenizer.mask_id]} token to stand for tokens "
-            "that are left out",
+            f"the tokenizer has no {MASK} token to stand for tokens that are left out",
             file=directory,
             remedy="Use --reference deletion or --reference shuffle.",
         )
     return Explainable(
         names,
         _target(names, target),
-        int(config["max_position_embeddings"]) - tokenizer.pad_id - 1,
+        capacity(config),
         tokenizer,
         bool(config.get(AVERAGED, False)),
     )
@@ -132,11 +132,6 @@ def _class_names(config: Mapping[str, Any], directory: Path) -> list[str]:
             remedy="Give a classifier of two classes or more.",
         )
     return [labels[i] for i in range(len(labels))]
-
-
-def _has_mask(tokenizer: DnaTokenizer) -> bool:
-    wanted = SPECIAL_TOKENS[tokenizer.mask_id]
-    return tokenizer.tokens[tokenizer.mask_id : tokenizer.mask_id + 1] == (wanted,)
 
 
 def count_tokens(sequences: Sequence[str], tokenizer: DnaTokenizer) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import RobertaForSequenceClassification
+from transformers import PreTrainedModel
 
 from dnasweep.errors import InputError
 from dnasweep.explain.attribution import Attribution
@@ -20,6 +20,7 @@ from dnasweep.explain.values import class_names, target_index
 from dnasweep.genome.negatives import dinucleotide_shuffle
 from dnasweep.language.encoded import Encoded
 from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.capacity import capacity
 from dnasweep.model.checkpoint import load_classifier
 from dnasweep.model.mesh import Precision, best_device, resolve_precision
 
@@ -36,7 +37,7 @@ class Explainer:
     Parameters
     ----------
     model
-        Directory of a RoBERTa classifier with its tokenizer, or the classifier itself (on the CPU
+        Directory of a classifier with its tokenizer, or the classifier itself (on the CPU
         or a GPU; used in evaluation mode), together with `tokenizer`.
     config
         What to explain and how.
@@ -56,7 +57,7 @@ class Explainer:
 
     def __init__(
         self,
-        model: RobertaForSequenceClassification | str | Path,
+        model: PreTrainedModel | str | Path,
         config: ExplainConfig | None = None,
         *,
         tokenizer: DnaTokenizer | None = None,
@@ -64,7 +65,7 @@ class Explainer:
         device: torch.device | str | None = None,
     ) -> None:
         self.config = ExplainConfig() if config is None else config
-        if not isinstance(model, RobertaForSequenceClassification):
+        if not isinstance(model, PreTrainedModel):
             tokenizer = DnaTokenizer.load(Path(model)) if tokenizer is None else tokenizer
             model = load_classifier(model)
         if tokenizer is None:
@@ -73,7 +74,7 @@ class Explainer:
         self.names = class_names(model.config)
         target = target_index(self.names, self.config.target)
         self.target = self.names[target]
-        self.capacity = int(model.config.max_position_embeddings) - tokenizer.pad_id - 1
+        self.capacity = capacity(model.config.to_dict())
         place = best_device() if device is None else torch.device(device)
         torch.nn.Module.to(model, place).eval().requires_grad_(False)
         self.game = Game(model, target=target, value=self.config.value, batch_rows=batch_rows)

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import RobertaForSequenceClassification
+from transformers import PreTrainedModel
 
 from dnasweep.explain.settings import Value
 from dnasweep.explain.values import class_value
-from dnasweep.explain.variants import VariantForward
+from dnasweep.explain.variants import variants_of
 from dnasweep.model.forward import class_logits
 from dnasweep.model.mesh import Precision, autocast
 
@@ -46,7 +46,7 @@ class Game:
 
     def __init__(
         self,
-        model: RobertaForSequenceClassification,
+        model: PreTrainedModel,
         *,
         target: int,
         value: Value,
@@ -55,7 +55,7 @@ class Game:
     ) -> None:
         self.model, self.target, self.value = model, target, value
         self.precision = precision
-        self.variants = VariantForward(model)
+        self.variants = variants_of(model)
         self._batch_rows = batch_rows
         self._share = 1.0
 
@@ -70,7 +70,8 @@ class Game:
             rows = float(self._batch_rows)
         elif self.device.type == "cuda":
             config = self.model.config
-            floats = 8 * config.hidden_size + 2 * config.intermediate_size
+            wide = getattr(config, "intermediate_size", 4 * config.hidden_size)
+            floats = 8 * config.hidden_size + 2 * wide
             free = torch.cuda.mem_get_info(self.device)[0]
             rows = min(8192.0, GPU_SHARE * free / (4 * floats * num_tokens))
         else:

@@ -7,8 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dnasweep.errors import InputError
 from dnasweep.explain.game import Block
 from dnasweep.explain.values import class_value
+from dnasweep.model.capacity import tokens_at_once
 from dnasweep.model.mesh import autocast
 
 EVALS_A_NODE = 3
@@ -81,7 +83,12 @@ def _gradient_dots(
     points: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     game, model = block.game, block.game.model
-    words = model.roberta.embeddings.word_embeddings
+    if ids.shape[1] > tokens_at_once(model.config.to_dict()):
+        raise InputError(
+            "gradients along a path do not go through windows of a sequence longer than the model",
+            remedy="Use the estimator permutation, or shorter sequences.",
+        )
+    words = model.get_input_embeddings()
 
     def look_up(tokens: NDArray[np.int64]) -> Tensor:
         return words(torch.from_numpy(tokens).to(game.device)).detach()

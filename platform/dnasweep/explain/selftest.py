@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from dnasweep.errors import InputError
 from dnasweep.explain.attribution import Attribution
 from dnasweep.explain.settings import GRADIENT_ESTIMATORS
 from dnasweep.explain.values import class_value
+from dnasweep.model.forward import class_logits, pool_of
 
 if TYPE_CHECKING:
     from dnasweep.explain.engine import Explainer
@@ -51,7 +53,10 @@ def _plain_value(explainer: Explainer, sequence: str) -> float:
     ids = explainer.tokenizer.encode([sequence]).ids
     model = explainer.game.model
     with torch.inference_mode():
-        logits = model(torch.from_numpy(ids[None].astype(np.int64)).to(model.device)).logits
+        there = torch.from_numpy(ids[None].astype(np.int64)).to(model.device)
+        # A model that reads windows has no forward pass of its own for a sequence this long.
+        windowed = pool_of(model) is not None
+        logits = class_logits(model, there, None) if windowed else model(there).logits
     index = {name: int(i) for name, i in (model.config.label2id or {}).items()}
     return float(class_value(logits, index[explainer.target], explainer.config.value))
 
@@ -65,16 +70,30 @@ def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribut
     from dnasweep.explain.engine import Explainer
 
     model = copy.deepcopy(explainer.game.model)
-    last = model.classifier.out_proj
+    last = _last_layer(model, len(explainer.names))
     with torch.no_grad():
         last.weight.copy_(last.weight.flip(0))
-        last.bias.copy_(last.bias.flip(0))
+        if last.bias is not None:
+            last.bias.copy_(last.bias.flip(0))
     mirrors = len(explainer.names) == 2 and explainer.config.value != "logit"
     names = explainer.names if mirrors else explainer.names[::-1]
     target = names[explainer.names.index(explainer.target)]
     config = replace(explainer.config, target=target, precision=explainer.game.precision)
     other = Explainer(model, config, tokenizer=explainer.tokenizer, device=explainer.game.device)
     return -1 if mirrors else 1, other.explain([sequence])[0]
+
+
+def _last_layer(model: Any, num_classes: int) -> nn.Linear:
+    """Return the layer that gives the logits."""
+    inside = set(model.base_model.modules())
+    layers = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.Linear)
+        and module not in inside
+        and module.out_features == num_classes
+    ]
+    return layers[-1]
 
 
 def _failed(reason: str) -> InputError:

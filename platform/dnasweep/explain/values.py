@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import RobertaConfig
+from transformers import PreTrainedConfig
 
 from dnasweep.errors import InputError
 from dnasweep.explain.settings import Value
 
 
-def class_names(config: RobertaConfig) -> list[str]:
+def class_names(config: PreTrainedConfig) -> list[str]:
     """Return the names of a model's classes in the order of its logits."""
     names = {int(i): str(name) for i, name in (config.id2label or {}).items()}
     return [names[i] for i in range(len(names))]

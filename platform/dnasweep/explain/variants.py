@@ -1,6 +1,7 @@
 """The forward pass of a classifier over many masked variants of the same sequences.
 
-The logits are those of the model's own forward. What is saved is work that variants share and work
+The logits are those of the model's own forward, which any model but a RoBERTa runs as it is. Of a
+RoBERTa, what is saved is work that variants share and work
 nobody reads:
 
 - a position of the input has few possible tokens (its own, or a reference's), so the first layer's
@@ -18,10 +19,31 @@ from typing import NamedTuple, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import RobertaForSequenceClassification
+from transformers import PreTrainedModel, RobertaForSequenceClassification
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
-from dnasweep.model.forward import embed
+from dnasweep.model.forward import class_logits, embed, pool_of
+
+
+def variants_of(model: PreTrainedModel) -> VariantForward | PlainVariants:
+    """Return the fastest way to run a classifier over masked variants."""
+    plain = type(model) is RobertaForSequenceClassification and pool_of(model) is None
+    return VariantForward(model) if plain else PlainVariants(model)  # type: ignore[arg-type]
+
+
+class PlainVariants:
+    """Any classifier, each variant run through its own forward pass."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model = model
+
+    def tables(self, ids: Tensor) -> Tensor:
+        """Return the token at every row of the tables, as :meth:`VariantForward.tables` has them."""
+        return ids.flatten()
+
+    def logits(self, tables: Tensor, rows: Tensor) -> Tensor:
+        """Return class logits, (variants, classes), as :meth:`VariantForward.logits`."""
+        return class_logits(self.model, tables[rows], None)
 
 
 class Tables(NamedTuple):

@@ -15,7 +15,7 @@ The rules, the same for every kind:
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -36,6 +36,7 @@ from dnasweep.errors import InputError
 from dnasweep.language.alphabet import BASES
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+MASKS = ("[MASK]", "<mask>")
 """Special tokens; a token's place is its id."""
 
 _LONGEST_WORD = 2**31 - 1
@@ -57,12 +58,23 @@ def define(config: TokenizerConfig, sequences: Sequence[str]) -> Tokenizer:
 
 
 def _enumerated(config: TokenizerConfig) -> Tokenizer:
+    vocabulary = {word: i for i, word in enumerate([*SPECIAL_TOKENS, *enumerated_words(config)])}
+    return framed(enumerate_with(config, vocabulary, unknown="[UNK]"))
+
+
+def enumerated_words(config: TokenizerConfig) -> list[str]:
+    """Return the words of an enumerated tokenizer in our own order, special tokens left out."""
     k = config.k if config.kind == "kmer" else 1
     words = ["".join(word) for word in product(BASES, repeat=k)]
-    if k > 1:
-        words += list(BASES)
-    vocabulary = {word: i for i, word in enumerate([*SPECIAL_TOKENS, *words])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    return words + list(BASES) if k > 1 else words
+
+
+def enumerate_with(
+    config: TokenizerConfig, vocabulary: dict[str, int], *, unknown: str
+) -> Tokenizer:
+    """Return the tokenizer that cuts as `config` says and numbers words as `vocabulary` does."""
+    k = config.k if config.kind == "kmer" else 1
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
     steps = _letter_steps()
     if config.overlapping:
         steps += _overlap_steps(config.k, config.stride)
@@ -71,7 +83,7 @@ def _enumerated(config: TokenizerConfig) -> Tokenizer:
     tokenizer.normalizer = normalizers.Sequence(steps)
     pattern = f"[ACGTN]{{{k}}}|[ACGTN]" if k > 1 else "[ACGTN]"
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "isolated")
-    return _framed(tokenizer)
+    return tokenizer
 
 
 def _trained(config: TokenizerConfig, sequences: Sequence[str]) -> Tokenizer:
@@ -104,18 +116,31 @@ def _trained(config: TokenizerConfig, sequences: Sequence[str]) -> Tokenizer:
             max_input_chars_per_word=_LONGEST_WORD,
             continuing_subword_prefix="",
         )
-    return _framed(tokenizer)
+    return framed(tokenizer)
 
 
-def _framed(tokenizer: Tokenizer) -> Tokenizer:
+def framed(
+    tokenizer: Tokenizer,
+    special_tokens: Sequence[str] = SPECIAL_TOKENS,
+    *,
+    cls: str = "[CLS]",
+    sep: str = "[SEP]",
+) -> Tokenizer:
+    """Put `cls` and `sep` around rows; special tokens written in a sequence are not cut."""
     # A mask takes the blanks around it with it, as RoBERTa's does, so that `ACGT [MASK] ACGT` is
     # read by fill-mask pipelines and attribution libraries as it is meant.
-    mask = AddedToken("[MASK]", lstrip=True, rstrip=True, special=True, normalized=False)
-    tokenizer.add_special_tokens([*SPECIAL_TOKENS[:-1], mask])
+    tokenizer.add_special_tokens(
+        [
+            AddedToken(token, lstrip=True, rstrip=True, special=True, normalized=False)
+            if token in MASKS
+            else token
+            for token in special_tokens
+        ]
+    )
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B [SEP]",
-        special_tokens=[(t, SPECIAL_TOKENS.index(t)) for t in ("[CLS]", "[SEP]")],
+        single=f"{cls} $A {sep}",
+        pair=f"{cls} $A {sep} $B {sep}",
+        special_tokens=[(t, tokenizer.token_to_id(t)) for t in (cls, sep)],
     )
     return tokenizer
 
@@ -154,9 +179,22 @@ def _overlap_steps(k: int, stride: int) -> list[normalizers.Normalizer]:
     return [normalizers.Replace(Regex(old), new) for old, new in steps]
 
 
-def files(tokenizer: Tokenizer) -> dict[str, str]:
-    """Return the files that `transformers.AutoTokenizer` reads, by name."""
-    names = {f"{t[1:-1].lower()}_token": t for t in SPECIAL_TOKENS}
+ROLES = tuple(token[1:-1].lower() for token in SPECIAL_TOKENS)
+"""What special tokens are for: pad, unk, cls, sep, mask."""
+
+
+def files(tokenizer: Tokenizer, special_tokens: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the files that `transformers.AutoTokenizer` reads, by name.
+
+    Parameters
+    ----------
+    special_tokens
+        Role to token; None: our own.
+    """
+    roles = (
+        dict(zip(ROLES, SPECIAL_TOKENS, strict=True)) if special_tokens is None else special_tokens
+    )
+    names = {f"{role}_token": token for role, token in roles.items()}
     settings = {
         **names,
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -25,9 +25,13 @@ from dnasweep.language.definition import SPECIAL_TOKENS, define, files
 from dnasweep.language.encoded import Encoded, concatenate, with_special_tokens
 from dnasweep.language.kmers import encode_kmers
 from dnasweep.language.longest_match import LongestMatch
+from dnasweep.language.vocabulary import ROLES_FILE
 
 CONFIG_FILE = "dnasweep_tokenizer.json"
 """The file beside `tokenizer.json` that holds the :class:`~dnasweep.config.TokenizerConfig`."""
+
+VOCABULARY_FILES = ("tokenizer.json", "vocab.txt")
+"""Where the vocabulary of a model from elsewhere stands, in the order they are looked for."""
 
 # Bases given to the BPE model at once: its result objects take some ten bytes a base.
 _BPE_CHUNK = 1 << 20
@@ -88,6 +92,12 @@ class DnaTokenizer:
     def vocab_size(self) -> int:
         """Tokens in the vocabulary, special tokens counted."""
         return len(self.tokens)
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether there is a token that stands for a hidden one."""
+        wanted = SPECIAL_TOKENS[self.mask_id]
+        return self.tokens[self.mask_id : self.mask_id + 1] == (wanted,)
 
     @cached_property
     def real_ids(self) -> NDArray[np.int64]:
@@ -195,15 +205,21 @@ class DnaTokenizer:
 
     @classmethod
     def load(cls, directory: str | Path) -> DnaTokenizer:
-        """Read a tokenizer written by :meth:`save`.
+        """Read a tokenizer written by :meth:`save`, or that of a model from elsewhere.
 
         Raises
         ------
         InputError
-            If a file is missing or damaged.
+            If a file is missing or damaged, or a tokenizer from elsewhere is none for DNA.
         """
+        # These extend this class.
+        from dnasweep.language.foreign import reopen
+        from dnasweep.language.recognition import read_foreign
+
         directory = Path(directory)
         file = directory / CONFIG_FILE
+        if not file.is_file() and any((directory / name).is_file() for name in VOCABULARY_FILES):
+            return read_foreign(directory)
         try:
             config = TokenizerConfig(**json.loads(file.read_text(encoding="utf-8")))
             file = directory / "tokenizer.json"
@@ -217,6 +233,8 @@ class DnaTokenizer:
                 file=file,
                 remedy="Give a folder written by this platform.",
             ) from error
+        if (directory / ROLES_FILE).is_file():
+            return reopen(directory, config, tokenizer)
         return cls(config, tokenizer)
 
 

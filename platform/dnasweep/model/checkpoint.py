@@ -11,24 +11,25 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import (
-    PreTrainedModel,
-    RobertaForMaskedLM,
-    RobertaForSequenceClassification,
-)
-from transformers.utils.logging import disable_progress_bar
+from transformers import PreTrainedModel
 
 from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.architectures import class_named, load_model
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+CONVERT = (
+    "Where you trust it, convert it once and copy its vocabulary files too: python -c "
+    '"from transformers import AutoModelForMaskedLM as M; '
+    "M.from_pretrained('{directory}').save_pretrained('NEW_DIRECTORY')\"."
+)
+"""How to make safetensors of pickled weights, in the hands of whoever trusts them."""
 
 
 def export(model: PreTrainedModel, tokenizer: DnaTokenizer | None, directory: str | Path) -> Path:
@@ -80,7 +81,9 @@ def read_config(directory: str | Path) -> dict[str, Any]:
         raise InputError(
             f"{reason}, only {WEIGHTS_FILE} is read",
             file=directory,
-            remedy="Save the model again with safetensors.",
+            remedy=CONVERT.format(directory=directory)
+            if pickled
+            else "Give a directory written by save_pretrained.",
         )
     return dict(config)
 
@@ -110,40 +113,39 @@ def read_weights(directory: str | Path) -> dict[str, Tensor]:
     return weights
 
 
-def load_classifier(directory: str | Path) -> RobertaForSequenceClassification:
+def load_classifier(directory: str | Path) -> PreTrainedModel:
     """Return the classifier in `directory`, in fp32, in evaluation mode, on the CPU.
 
     Raises
     ------
     InputError
-        When the directory is no checkpoint of a RoBERTa classifier.
+        When the directory is no checkpoint of a classifier that transformers itself can run.
     """
-    return _load(RobertaForSequenceClassification, Path(directory), "a classifier")
+    return _load(Path(directory), "ForSequenceClassification", "a classifier")
 
 
-def load_masked_lm(directory: str | Path) -> RobertaForMaskedLM:
+def load_masked_lm(directory: str | Path) -> PreTrainedModel:
     """Return the masked language model in `directory`; as :func:`load_classifier`."""
-    return _load(RobertaForMaskedLM, Path(directory), "a masked language model")
+    return _load(Path(directory), "ForMaskedLM", "a masked language model")
 
 
-def _load(kind: Any, directory: Path, wanted: str) -> Any:
+def _load(directory: Path, ending: str, wanted: str) -> PreTrainedModel:
     config = read_config(directory)
     found = list(config.get("architectures") or [])
-    if config.get("model_type") != "roberta" or kind.__name__ not in found:
+    name = next((name for name in found if name.endswith(ending)), None)
+    if name is None:
         raise InputError(
             f"the directory holds {found[0] if found else 'an unknown model'}, not {wanted} "
-            f"({kind.__name__})",
+            f"(...{ending})",
             file=directory,
         )
+    kind = class_named(name, str(config.get("model_type")), directory)
     read_weights(directory)
-    # A bar for a load of milliseconds would only break the caller's own progress.
-    disable_progress_bar()
-    model = kind.from_pretrained(
-        directory,
-        local_files_only=True,
-        use_safetensors=True,
-        trust_remote_code=False,
-        dtype=torch.float32,
-        attn_implementation="sdpa",
-    )
+    model, missing = load_model(kind, directory)
+    if missing:
+        raise InputError(
+            f"weights of {name} are missing or have another shape ({', '.join(missing[:3])})",
+            file=directory,
+            remedy="Export it again.",
+        )
     return model.eval()

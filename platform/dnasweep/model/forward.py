@@ -1,36 +1,67 @@
-"""The forward pass through a HuggingFace RoBERTa, computing only what a loss or a call reads.
+"""The forward pass of any encoder, computing only what a loss or a call reads.
 
-The result is that of the model's own `forward` at the positions asked for. What is left out: the
-last layer's output at all other positions, the vocabulary projection there, the attention mask of
-batches without padding, and the position bookkeeping. Every weight stays where transformers put
-it, so the model can be saved, loaded and run by transformers alone.
+A RoBERTa is run here, layer by layer: the result is that of the model's own `forward` at the
+positions asked for. What is left out: the last layer's output at all other positions, the
+vocabulary projection there, the attention mask of batches without padding, and the position
+bookkeeping. Every weight stays where transformers put it, so the model can be saved, loaded and run
+by transformers alone. Every other model runs its own `forward`.
+
+Where a model's configuration says so, sequences longer than it holds are read in windows.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
+import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import RobertaForMaskedLM, RobertaForSequenceClassification, RobertaModel
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
+from dnasweep.errors import InputError
+from dnasweep.model.bias import attention_bias
+from dnasweep.model.capacity import ALIBI, WINDOWS
+from dnasweep.model.windows import Cut, cut, mean_over_windows, nearest
 
-def embed(roberta: RobertaModel, ids: Tensor) -> Tensor:
-    """Return the input embeddings, (rows, tokens, hidden); padding only at the right end."""
+_VOCABULARY_HEADS = {"bert": "cls", "albert": "predictions", "esm": "lm_head"}
+_FIRST_TOKEN_HEADS = ("esm", "electra", "xlm-roberta", "camembert")
+_POOLED_HEADS = ("bert", "albert")
+
+
+def is_lean(model: Any) -> bool:
+    """Return whether the model is a RoBERTa, run layer by layer here."""
+    return isinstance(model, RobertaForMaskedLM | RobertaForSequenceClassification)
+
+
+def embed(roberta: RobertaModel, ids: Tensor | None, words: Tensor | None = None) -> Tensor:
+    """Return the input embeddings, (rows, tokens, hidden); padding only at the right end.
+
+    Parameters
+    ----------
+    words
+        Word embeddings in place of `ids`, (rows, tokens, hidden).
+    """
     part = roberta.embeddings
-    first = part.padding_idx + 1
-    positions = part.position_embeddings.weight[first : first + ids.shape[1]]
-    x = part.word_embeddings(ids) + (positions + part.token_type_embeddings.weight[0])
-    return part.dropout(part.LayerNorm(x))
+    x = part.word_embeddings(ids) if words is None else words
+    place = part.token_type_embeddings.weight[0]
+    # A model whose attention is biased by distance has no embeddings of positions.
+    if part.position_embeddings is not None:
+        first = part.padding_idx + 1
+        place = part.position_embeddings.weight[first : first + x.shape[1]] + place
+    return part.dropout(part.LayerNorm(x + place))
 
 
 def _attend(layer: RobertaLayer, x: Tensor, queries: Tensor, mask: Tensor | None) -> Tensor:
     """Attend from `queries` (rows, m, hidden) to `x` (rows, tokens, hidden)."""
     part = layer.attention.self
     heads = (-1, part.num_attention_heads, part.attention_head_size)
+    query = part.query(queries).unflatten(-1, heads[1:]).transpose(1, 2)
+    if mask is not None and mask.is_floating_point():
+        mask = mask[:, :, : queries.shape[1]].to(query.dtype)
     context = F.scaled_dot_product_attention(
-        part.query(queries).unflatten(-1, heads[1:]).transpose(1, 2),
+        query,
         part.key(x).unflatten(-1, heads[1:]).transpose(1, 2),
         part.value(x).unflatten(-1, heads[1:]).transpose(1, 2),
         attn_mask=mask,
@@ -45,10 +76,13 @@ def _finish(layer: RobertaLayer, context: Tensor, residual: Tensor) -> Tensor:
 
 
 def _lower_layers(
-    roberta: RobertaModel, ids: Tensor, attention: Tensor | None
+    roberta: RobertaModel, ids: Tensor | None, attention: Tensor | None, words: Tensor | None
 ) -> tuple[Tensor, Tensor | None, RobertaLayer]:
+    x = embed(roberta, ids, words)
     mask = None if attention is None else attention[:, None, None, :]
-    x = embed(roberta, ids)
+    if roberta.embeddings.position_embeddings is None:
+        bias = attention_bias(roberta, x.shape[1])
+        mask = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
     layers = cast(list[RobertaLayer], list(roberta.encoder.layer))
     *lower, last = layers
     for layer in lower:
@@ -77,27 +111,139 @@ def hidden_at(
     torch.Tensor
         Shape (m, hidden).
     """
-    x, mask, last = _lower_layers(roberta, ids, attention)
+    x, mask, last = _lower_layers(roberta, ids, attention, None)
     context = _attend(last, x, x, mask).flatten(0, 1)[positions]
     return _finish(last, context, x.flatten(0, 1)[positions])
 
 
-def hidden_first(roberta: RobertaModel, ids: Tensor, attention: Tensor | None) -> Tensor:
+def hidden_first(
+    roberta: RobertaModel,
+    ids: Tensor | None,
+    attention: Tensor | None,
+    words: Tensor | None = None,
+) -> Tensor:
     """Return the last hidden state of the first token, (rows, hidden)."""
-    x, mask, last = _lower_layers(roberta, ids, attention)
+    x, mask, last = _lower_layers(roberta, ids, attention, words)
     first = x[:, :1]
     return _finish(last, _attend(last, x, first, mask), first).squeeze(1)
 
 
-def masked_logits(
-    model: RobertaForMaskedLM, ids: Tensor, attention: Tensor | None, positions: Tensor
-) -> Tensor:
-    """Return the vocabulary logits at flat `positions`, (m, vocabulary)."""
-    return model.lm_head(hidden_at(model.roberta, ids, attention, positions))
+def masked_logits(model: Any, ids: Tensor, attention: Tensor | None, positions: Tensor) -> Tensor:
+    """Return the vocabulary logits at flat `positions`, (m, vocabulary).
+
+    Parameters
+    ----------
+    model
+        A masked language model of transformers.
+    ids, attention, positions
+        As for :func:`hidden_at`. In a row read in windows, each position is judged in the window
+        whose middle is nearest.
+    """
+    tokens = _window_tokens(model, ids)
+    if tokens is not None:
+        windows = cut(ids, attention, tokens, _pad(model))
+        positions = nearest(windows, positions, ids.shape[1])
+        ids, attention = windows.ids, windows.attention
+    if is_lean(model):
+        return model.lm_head(hidden_at(model.roberta, ids, attention, positions))
+    head = _VOCABULARY_HEADS.get(model.config.model_type)
+    if head is None:
+        return _run(model, ids, attention).logits.flatten(0, 1)[positions]
+    hidden = _run(model.base_model, ids, attention).last_hidden_state
+    return getattr(model, head)(hidden.flatten(0, 1)[positions])
 
 
-def class_logits(
-    model: RobertaForSequenceClassification, ids: Tensor, attention: Tensor | None
+def class_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+    """Return the class logits, (rows, classes).
+
+    Parameters
+    ----------
+    model
+        A classifier of transformers.
+    ids
+        Token ids, (rows, tokens).
+    attention
+        True at real tokens, (rows, tokens); None when nothing is padded. Padding is at the right
+        end only.
+    """
+    tokens = _window_tokens(model, ids)
+    if tokens is None:
+        return _whole_logits(model, ids, attention)
+    windows = cut(ids, attention, tokens, _pad(model))
+    if pool_of(model) == "hidden":
+        hidden = _of_windows(_summary, model, windows, len(ids))
+        return _class_head(model, mean_over_windows(hidden, windows))
+    # Differences of mean logits are mean differences of logits: of two classes, the mean log odds.
+    return mean_over_windows(_of_windows(_whole_logits, model, windows, len(ids)), windows)
+
+
+def _of_windows(
+    compute: Callable[[Any, Tensor, Tensor | None], Tensor], model: Any, windows: Cut, rows: int
 ) -> Tensor:
-    """Return the class logits, (rows, classes)."""
-    return model.classifier(hidden_first(model.roberta, ids, attention).unsqueeze(1))
+    """Return what `compute` gives for each window, (windows, columns).
+
+    Without gradients, as many windows go together as the batch had rows, so that evaluation and
+    prediction need no more memory for long sequences than for others.
+    """
+    if torch.is_grad_enabled():
+        return compute(model, windows.ids, windows.attention)
+    ids = windows.ids.split(rows)
+    nothing = [None] * len(ids)
+    real = nothing if windows.attention is None else windows.attention.split(rows)
+    return torch.cat([compute(model, *part) for part in zip(ids, real, strict=True)])
+
+
+def pool_of(model: Any) -> str | None:
+    """Return what is averaged over the windows of a long sequence; None where there are none."""
+    settings = getattr(model.config, WINDOWS, None)
+    return None if settings is None else str(settings["pool"])
+
+
+def check_pooling(model_type: str, pool: str) -> None:
+    """Raise :class:`InputError` where hidden states of a kind of model cannot be averaged."""
+    known = ("roberta", ALIBI, *_FIRST_TOKEN_HEADS, *_POOLED_HEADS)
+    if pool == "hidden" and model_type not in known:
+        raise InputError(
+            f"what the head of a {model_type} model reads is not known here, so it cannot be "
+            "averaged over windows",
+            remedy="Use --windows log-odds.",
+        )
+
+
+def _window_tokens(model: Any, ids: Tensor) -> int | None:
+    """Return the tokens a window, where a batch needs windows."""
+    settings = getattr(model.config, WINDOWS, None)
+    if settings is None or ids.shape[1] <= settings["tokens"]:
+        return None
+    return int(settings["tokens"])
+
+
+def _pad(model: Any) -> int:
+    return int(model.config.pad_token_id or 0)
+
+
+def _run(model: nn.Module, ids: Tensor, attention: Tensor | None) -> Any:
+    mask = None if attention is None else attention.long()
+    return model(input_ids=ids, attention_mask=mask)
+
+
+def _whole_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+    if is_lean(model):
+        return _class_head(model, hidden_first(model.roberta, ids, attention))
+    return _run(model, ids, attention).logits
+
+
+def _summary(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+    """Return what the classification head reads of each row, (rows, hidden)."""
+    if is_lean(model):
+        return hidden_first(model.roberta, ids, attention)
+    found = _run(model.base_model, ids, attention)
+    if model.config.model_type in _POOLED_HEADS:
+        return found.pooler_output
+    return found.last_hidden_state[:, 0]
+
+
+def _class_head(model: Any, summary: Tensor) -> Tensor:
+    if model.config.model_type in _POOLED_HEADS:
+        return model.classifier(model.dropout(summary))
+    return model.classifier(summary.unsqueeze(1))

@@ -18,12 +18,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from dnasweep.config import TrainingConfig, content_key
 from dnasweep.language.masking import Moment
+from dnasweep.model.forward import is_lean
 from dnasweep.model.guard import Guard
 from dnasweep.model.mesh import Mesh, Precision, autocast
 from dnasweep.model.metrics import VALIDATION_PERPLEXITY
 from dnasweep.model.rows import Batch, Task
 from dnasweep.model.schedule import Schedule
-from dnasweep.model.state import Evaluation, Progress, load_state, pack, save_state, unpack
+from dnasweep.model.state import Evaluation, Progress, load_state, moving, pack, save_state, unpack
 
 PREFETCH = frozenset({"cuda"})
 """Devices that compute while the CPU makes the next batches; on a CPU there is nothing to gain."""
@@ -83,18 +84,23 @@ class Loop:
         self.probabilities: Tensor | None = None
         self.objective: nn.Module = _Objective(task, model)
         if mesh.world_size > 1:
-            self.objective = DistributedDataParallel(self.objective, forward_sync_buffers=False)
+            self.objective = DistributedDataParallel(
+                self.objective,
+                forward_sync_buffers=False,
+                # Models from elsewhere have weights that no loss reads.
+                find_unused_parameters=not is_lean(model),
+            )
         self._pending: list[tuple[Tensor, Tensor]] = []
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._next: tuple[Moment, Future[list[Batch]]] | None = None
 
     def _fingerprint(self) -> str:
-        shape = {name: list(p.shape) for name, p in self.model.named_parameters()}
+        shape = {name: [p.requires_grad, *p.shape] for name, p in self.model.named_parameters()}
         rows = [int(self.task.bases.sum()), len(self.task.train_rows)]
         return content_key(self.task.name, self.config, shape, rows)
 
     def _weights(self) -> dict[str, Tensor]:
-        return {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        return {name: p.detach().clone() for name, p in moving(self.model)}
 
     def moment(self, step: int) -> Moment:
         """Return how far the training has come by `step`, given the evaluations so far."""
@@ -234,7 +240,7 @@ class Loop:
     def restore_best(self) -> None:
         """Put the best weights into the model, and leave it in evaluation mode."""
         with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
+            for name, parameter in moving(self.model):
                 parameter.copy_(self.best[name])
         self.optimizer.zero_grad(set_to_none=True)
         self.model.eval()

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from transformers import RobertaForSequenceClassification
+from transformers import PreTrainedModel
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.capacity import capacity
 from dnasweep.model.checkpoint import load_classifier
 from dnasweep.model.forward import class_logits
 from dnasweep.model.mesh import Precision, autocast, best_device
@@ -20,7 +21,7 @@ from dnasweep.model.strands import mean_logits, strands_of
 
 
 def predict_probabilities(
-    model: RobertaForSequenceClassification | str | Path,
+    model: PreTrainedModel | str | Path,
     tokenizer: DnaTokenizer | None,
     sequences: Sequence[str],
     *,
@@ -58,7 +59,7 @@ def predict_probabilities(
         When a sequence has more tokens than the model has positions (row counted from 1), or the
         directory is no checkpoint.
     """
-    if not isinstance(model, RobertaForSequenceClassification):
+    if not isinstance(model, PreTrainedModel):
         tokenizer = DnaTokenizer.load(Path(model)) if tokenizer is None else tokenizer
         model = load_classifier(model)
     if tokenizer is None:
@@ -80,7 +81,7 @@ def predict_probabilities(
 
 
 def _logits(
-    model: RobertaForSequenceClassification,
+    model: PreTrainedModel,
     tokenizer: DnaTokenizer,
     sequences: Sequence[str],
     batch_size: int,
@@ -92,11 +93,11 @@ def _logits(
         return found
     encoded = tokenizer.encode(list(sequences))
     lengths = np.diff(encoded.offsets)
-    capacity = int(model.config.max_position_embeddings) - tokenizer.pad_id - 1
-    if lengths.max() > capacity:
-        row = int(np.argmax(lengths > capacity))
+    held = capacity(model.config.to_dict())
+    if lengths.max() > held:
+        row = int(np.argmax(lengths > held))
         raise InputError(
-            f"the sequence has {lengths[row]} tokens and the model holds {capacity}",
+            f"the sequence has {lengths[row]} tokens and the model holds {held}",
             row=row + 1,
             remedy="Shorten the sequence, or use a model trained on longer ones.",
         )

@@ -140,6 +140,11 @@ def load_state(directory: Path, fingerprint: str) -> tuple[Progress, dict[str, T
     return Progress(**fields), load_file(newest / TENSORS_FILE)
 
 
+def moving(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """Return the weights that training changes, by name; what is frozen is not kept twice."""
+    return [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+
+
 def pack(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -147,8 +152,8 @@ def pack(
     probabilities: Tensor | None,
 ) -> dict[str, Tensor]:
     """Return every tensor of a state under a flat name."""
-    tensors: dict[str, Tensor] = {f"model.{n}": p for n, p in model.named_parameters()}
-    names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
+    tensors: dict[str, Tensor] = {f"model.{n}": p for n, p in moving(model)}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in moving(model)}
     for parameter, moments in optimizer.state.items():
         for key, value in moments.items():
             tensors[f"optimizer.{key}.{names[parameter]}"] = value
@@ -163,7 +168,7 @@ def unpack(
 ) -> tuple[dict[str, Tensor], Tensor | None]:
     """Put a state's tensors back in place; return the best weights and probabilities."""
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for name, parameter in moving(model):
             parameter.copy_(tensors[f"model.{name}"])
             moments: dict[str, Tensor] = {}
             for key in ("step", "exp_avg", "exp_avg_sq"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
-from dnasweep.model.architecture import build_classifier
 from dnasweep.model.class_loss import ClassLoss, balanced_weights
 from dnasweep.model.mesh import Mesh, Precision
 from dnasweep.model.metrics import VALIDATION_THRESHOLD
@@ -13,9 +12,10 @@ from dnasweep.model.tasks import Classification
 from dnasweep.model.training import TrainingResult
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.encoder import pretrain
-from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
+from dnasweep.stages.outcome import Listener, StageOutcome
 from dnasweep.stages.shots import SHOTS, draw_shots, shots_text
 from dnasweep.stages.specs import ClassifierSpec
+from dnasweep.stages.starts import finish_tuning, start_model
 from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
 from dnasweep.stages.training import Ready, train_stage
 from dnasweep.storage import Storage
@@ -92,26 +92,24 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
             balanced_weights(labels[rows.train], num_labels) if balanced else None,
             settings.label_smoothing,
         ),
+        pad_id=tokenizer.pad_id,
     )
-    start = None
-    if spec.encoder is not None:
-        found = storage.find(spec.encoder.kind, spec.encoder.key)
-        assert found is not None, "an encoder is pretrained first"
-        start = found / CHECKPOINT
-    model = build_classifier(
-        spec.model,
+    model = start_model(
+        storage,
+        spec,
         tokenizer=tokenizer,
         num_tokens=int(strands.corpus.num_tokens().max()),
         num_labels=num_labels,
-        dropout=spec.training.dropout,
-        seed=spec.training.seed,
-        encoder=start,
         label_names=BINARY if num_labels == 2 else None,
     )
     if strands.average:
         # Whoever loads the weights calls as the trial did.
         setattr(model.config, AVERAGED, True)
-    return Ready(task, model, tokenizer, _keep_threshold, notes)
+
+    def finish(result: TrainingResult) -> dict[str, float]:
+        return _keep_threshold(result) | finish_tuning(result.model, spec.tuning)
+
+    return Ready(task, model, tokenizer, finish, notes)
 
 
 def _keep_threshold(result: TrainingResult) -> dict[str, float]:

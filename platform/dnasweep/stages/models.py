@@ -15,6 +15,8 @@ KIND = "models"
 _WEIGHTS, _TEXTS = ".safetensors", (".json", ".txt")
 # Who wrote the file, and from where it was read; results do not depend on them.
 _VOLATILE = ("transformers_version", "_name_or_path", "dtype", "torch_dtype")
+# Where the files of others say which tokens there are and what the special ones are for.
+_VOCABULARY = ("vocab.txt", "special_tokens_map.json", "tokenizer_config.json")
 
 
 def model_digest(directory: Path) -> str:
@@ -29,12 +31,19 @@ def model_digest(directory: Path) -> str:
             weights.append(hashlib.file_digest(file, "sha256").hexdigest())
     config = {k: v for k, v in _json(directory / "config.json").items() if k not in _VOLATILE}
     vocabulary = json.dumps(_json(directory / "tokenizer.json").get("model"), sort_keys=True)
-    return content_key(
+    parts = [
         weights,
         config,
         hashlib.sha256(vocabulary.encode()).hexdigest(),
         _json(directory / "dnasweep_tokenizer.json"),
-    )
+    ]
+    if not parts[-1]:
+        # Not our own: how its sequences are cut stands in other files.
+        files = [directory / name for name in _VOCABULARY]
+        there = {path.name: path.read_bytes() for path in files if path.is_file()}
+        parts.append({name: hashlib.sha256(text).hexdigest() for name, text in there.items()})
+        parts.append(_json(directory / "tokenizer.json"))
+    return content_key(*parts)
 
 
 def keep_model(storage: Storage, directory: Path) -> str:
@@ -51,6 +60,14 @@ def keep_model(storage: Storage, directory: Path) -> str:
 
     storage.obtain(KIND, key, copy)
     return key
+
+
+def kept_model(storage: Storage, key: str) -> Path:
+    """Return the folder of a model that :func:`keep_model` has copied."""
+    folder = storage.find(KIND, key)
+    if folder is None:
+        raise FileNotFoundError(f"model {key} is not in {storage.root}")
+    return folder
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -20,11 +20,12 @@ from dnasweep.config import (
     TrainingConfig,
     TuningConfig,
 )
+from dnasweep.errors import InputError
 from dnasweep.genome.species import pretraining_stages, species_set
 from dnasweep.language.masking_pmi import check_table
 from dnasweep.language.schemes import resolve
 from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
-from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.specs import Backbone, ClassifierSpec, EncoderSpec, TokenizerSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +59,8 @@ class Cell:
     resample: int | None = None
     """Which draw of so many shots."""
     checkpoint: str | None = None
-    """Model from elsewhere to start from, in place of pretraining: a directory or a hub name."""
+    """Model from elsewhere to start from, in place of pretraining: the name of one of the
+    recipe's; `none` is no model."""
     tuning: str | None = None
     """Which weights move: full, probe, lora-RANK..."""
 
@@ -110,8 +112,8 @@ class Recipe:
     """How fine-tuning shows rows."""
     tuning: TuningConfig = field(default_factory=TuningConfig)
     """Which weights fine-tuning moves."""
-    checkpoints: tuple[tuple[str, str], ...] = ()
-    """Models from elsewhere: the name in the cell, and its key."""
+    checkpoints: tuple[Backbone, ...] = ()
+    """Models from elsewhere that cells may name."""
     pretrain_per_seed: bool = False
     """Whether each seed pretrains its own encoder, or all seeds start from one."""
 
@@ -124,8 +126,43 @@ class Recipe:
         other = self.pretraining_dataset is not None
         return _among(name, self.pretraining_species if other else self.species)
 
+    def settled(self, cell: Cell) -> Cell:
+        """Return the cell without what does not count in it.
+
+        One that starts from a model from elsewhere has that model's tokenizer and size, and no
+        pretraining.
+        """
+        found = self._backbone(cell)
+        if found is None:
+            return dataclasses.replace(cell, checkpoint=None) if cell.checkpoint else cell
+        named = TokenizerConfig.parse(cell.tokenizer).name
+        return dataclasses.replace(
+            cell,
+            tokenizer=named if named in found.tokenizers else found.tokenizers[0],
+            species_set="none",
+            masking=None,
+            preset=None,
+        )
+
+    def _backbone(self, cell: Cell) -> Backbone | None:
+        if cell.checkpoint in (None, "none"):
+            return None
+        for one in self.checkpoints:
+            if one.name == cell.checkpoint:
+                return one
+        raise InputError(f"the sweep has not prepared the model {cell.checkpoint!r}")
+
+    def _backbone_model(self, found: Backbone) -> ModelConfig:
+        """Return the model's size, holding no more tokens than are asked for."""
+        limits = [n for n in (found.model.max_tokens, self.model.max_tokens) if n is not None]
+        return dataclasses.replace(
+            found.model, max_tokens=min(limits, default=None), windows=self.model.windows
+        )
+
     def expand(self, cell: Cell) -> ClassifierSpec:
         """Return what `cell` stands for, down to its tokenizer."""
+        cell = self.settled(cell)
+        backbone = self._backbone(cell)
         stages = pretraining_stages(cell.species_set)
         target = self.members(cell.target or self.target)
         trained_on = self.members(cell.trained_on) if cell.trained_on else None
@@ -140,7 +177,14 @@ class Recipe:
         text = tokenizer if source is None else dataclasses.replace(tokenizer, dataset=source)
         model = self.model
         if cell.preset:
-            model = ModelConfig.preset(cell.preset, max_tokens=self.model.max_tokens)
+            model = ModelConfig.preset(
+                cell.preset, max_tokens=self.model.max_tokens, windows=self.model.windows
+            )
+        if backbone is not None:
+            tokenizer = dataclasses.replace(
+                tokenizer, species=(), fitted_on=None, model=backbone.key
+            )
+            model = self._backbone_model(backbone)
         masking = self.masking
         if cell.masking:
             masking = dataclasses.replace(masking, scheme=cell.masking)
@@ -176,7 +220,7 @@ class Recipe:
             trained_on=trained_on,
             shots=cell.shots,
             resample=cell.resample or 0,
-            checkpoint=dict(self.checkpoints)[cell.checkpoint] if cell.checkpoint else None,
+            checkpoint=backbone.key if backbone else None,
             tuning=TuningConfig.parse(cell.tuning) if cell.tuning else self.tuning,
             classification=self.classification,
         )

@@ -41,6 +41,8 @@ class TokenizerSpec:
     """How DNA is cut."""
     fitted_on: str | None = None
     """Key of the data set it is fitted on; None: the one in its tokens."""
+    model: str | None = None
+    """Key of the model from elsewhere whose tokenizer it is, in place of a fitted one."""
 
     @property
     def source(self) -> str:
@@ -50,6 +52,8 @@ class TokenizerSpec:
     @cached_property
     def key(self) -> str:
         """Key of the tokenizer. Enumerated vocabularies do not depend on the data."""
+        if self.model is not None:
+            return content_key("tokenizer", FORMAT, self.config, "model", self.model)
         fitted = self.config.kind in ("bpe", "wordpiece")
         source = (self.source, sorted(self.species)) if fitted else ()
         return content_key("tokenizer", FORMAT, self.config, source)
@@ -121,6 +125,20 @@ class EncoderSpec:
     def lineage(self) -> tuple[EncoderSpec, ...]:
         """This encoder after all it goes on from, the first one first."""
         return (*(self.parent.lineage if self.parent else ()), self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A model from elsewhere that classifiers may start from, in place of pretraining."""
+
+    name: str
+    """What it is called in a cell: a directory, a hub name, or a name in MLflow."""
+    key: str
+    """Key of its copy in the storage."""
+    tokenizers: tuple[str, ...]
+    """Short names of the tokenizers its vocabulary can serve, the likeliest first."""
+    model: ModelConfig
+    """Its size and kind."""
 
 
 @dataclass(frozen=True, kw_only=True)

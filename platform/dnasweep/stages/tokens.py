@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.language.alphabet import other_strand
 from dnasweep.language.corpus import Corpus
-from dnasweep.language.tokenizers import DnaTokenizer, fit
+from dnasweep.language.recognition import read_foreign
+from dnasweep.language.tokenizers import CONFIG_FILE, DnaTokenizer, fit
 from dnasweep.stages.dataset import load_dataset, rows_of
+from dnasweep.stages.models import kept_model
 from dnasweep.stages.specs import TokenizerSpec
 from dnasweep.storage import Storage
 
@@ -21,9 +24,13 @@ REPORT_ROWS = 2000
 
 
 def obtain_tokenizer(storage: Storage, spec: TokenizerSpec) -> DnaTokenizer:
-    """Return the tokenizer, fitted on the training rows of its species and on nothing else."""
+    """Return the tokenizer, fitted on the training rows of its species and on nothing else; or
+    that of a model from elsewhere."""
 
     def build(folder: Path) -> None:
+        if spec.model is not None:
+            _tokenizer_of(kept_model(storage, spec.model), spec.config).save(folder)
+            return
         table = load_dataset(storage, spec.source).table
         rows = rows_of(table, spec.species).train
         if len(rows) == 0:
@@ -34,6 +41,12 @@ def obtain_tokenizer(storage: Storage, spec: TokenizerSpec) -> DnaTokenizer:
         fit(spec.config, table["sequence"].iloc[rows].tolist()).save(folder)
 
     return DnaTokenizer.load(storage.obtain(spec.kind, spec.key, build, inputs=spec))
+
+
+def _tokenizer_of(model: Path, config: TokenizerConfig) -> DnaTokenizer:
+    if (model / CONFIG_FILE).is_file():
+        return DnaTokenizer.load(model)
+    return read_foreign(model, config)
 
 
 def obtain_corpus(storage: Storage, spec: TokenizerSpec) -> tuple[DnaTokenizer, Corpus]:

@@ -1,0 +1,69 @@
+"""Where fine-tuning starts: at random weights, at a pretrained encoder, or at a model from
+elsewhere; and which weights it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dnasweep.config import TuningConfig
+from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.architecture import build_classifier
+from dnasweep.model.backbone import build_on_checkpoint
+from dnasweep.model.tuning import merge, num_moving, tune
+from dnasweep.stages.models import kept_model
+from dnasweep.stages.outcome import CHECKPOINT
+from dnasweep.stages.specs import ClassifierSpec
+from dnasweep.storage import Storage
+
+
+def start_model(
+    storage: Storage,
+    spec: ClassifierSpec,
+    *,
+    tokenizer: DnaTokenizer,
+    num_tokens: int,
+    num_labels: int,
+    label_names: Sequence[str] | None,
+) -> Any:
+    """Return the classifier that a specification begins with, ready to be trained.
+
+    Raises
+    ------
+    InputError
+        When what it starts from does not fit, or a target of LoRA is no layer of it.
+    """
+    common: dict[str, Any] = {
+        "tokenizer": tokenizer,
+        "num_tokens": num_tokens,
+        "num_labels": num_labels,
+        "dropout": spec.training.dropout,
+        "seed": spec.training.seed,
+        "label_names": label_names,
+    }
+    if spec.checkpoint is not None:
+        directory = kept_model(storage, spec.checkpoint)
+        model: Any = build_on_checkpoint(directory, spec.model, **common)
+    else:
+        model = build_classifier(spec.model, **common, encoder=_encoder(storage, spec))
+    tune(model, spec.tuning, seed=spec.training.seed)
+    return model
+
+
+def _encoder(storage: Storage, spec: ClassifierSpec) -> Path | None:
+    if spec.encoder is None:
+        return None
+    found = storage.find(spec.encoder.kind, spec.encoder.key)
+    assert found is not None, "an encoder is pretrained first"
+    return found / CHECKPOINT
+
+
+def finish_tuning(model: Any, tuning: TuningConfig) -> dict[str, float]:
+    """Make a trained model a plain one, and return how many of its weights have moved."""
+    if tuning.method == "full":
+        return {}
+    moved, total = num_moving(model)
+    if tuning.method == "lora":
+        merge(model)
+    return {"moving_parameters": float(moved), "parameters": float(total)}

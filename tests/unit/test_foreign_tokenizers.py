@@ -1,0 +1,179 @@
+"""Tokenizers of models from elsewhere: their own ids, with the bases of every token, or a reason."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from backbone_toys import DNABERT_SPECIAL, dnabert_words
+from dnasweep.config import TokenizerConfig
+from dnasweep.errors import InputError
+from dnasweep.language.recognition import read_foreign, readings
+from dnasweep.language.tokenizers import CONFIG_FILE, DnaTokenizer, fit
+from tokenizers import Tokenizer, models, pre_tokenizers
+from toys import toy_sequences
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+SEQUENCES = [*toy_sequences(6, window=50, ragged=20), "ACGTNNNACGTACGN", "acgu", "AC", "N", ""]
+
+
+def rows_of(encoded):
+    return [encoded.ids[a:b].tolist() for a, b in itertools.pairwise(encoded.offsets)]
+
+
+def dnabert_ids(sequence: str, k: int) -> list[int]:
+    """Return what DNABERT's own files make of a sequence: its words looked up, one after another."""
+    words = dnabert_words(k)
+    place = {word: i for i, word in enumerate(words)}
+    cut = [sequence[i : i + k] for i in range(len(sequence) - k + 1)]
+    return [place["[CLS]"], *(place.get(word, 1) for word in cut), place["[SEP]"]]
+
+
+@pytest.mark.parametrize("k", [3, 6])
+def test_dnabert_numbers_words_as_its_vocabulary_does(tmp_path, k):
+    words = dnabert_words(k)
+    assert len(words) == 4**k + 5
+    assert words[5:8] == ["A" * k, "A" * (k - 1) + "T", "A" * (k - 1) + "C"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n")
+    tokenizer = DnaTokenizer.load(tmp_path)
+    assert tokenizer.config.name == f"kmer-{k}-overlap"
+    assert tokenizer.vocab_size == len(words)
+    whole = [s for s in SEQUENCES if len(s) >= k and s.isupper()]
+    encoded = tokenizer.encode(whole)
+    assert rows_of(encoded) == [dnabert_ids(s, k) for s in whole]
+    inner = encoded.ends > 0
+    assert (encoded.ends - encoded.starts)[inner].tolist() == [k] * int(inner.sum())
+    # Where there is no whole word, there is no token for a base either.
+    assert rows_of(tokenizer.encode(["AC", ""])) == [[2, 1, 1, 3], [2, 3]]
+
+
+@pytest.mark.parametrize(
+    "special",
+    [DNABERT_SPECIAL, ("<cls>", "<pad>", "<eos>", "<unk>", "<mask>")],
+    ids=["bert", "esm"],
+)
+@pytest.mark.parametrize("spec", ["kmer-3", "kmer-3-overlap", "char"])
+def test_our_own_numbers_are_translated_whatever_the_order(tmp_path, spec, special):
+    ours = fit(TokenizerConfig.parse(spec), [])
+    own = list(ours.tokens[5:])
+    words = [special[0], *own[::-1], *special[1:]]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    theirs = read_foreign(tmp_path, TokenizerConfig.parse(spec))
+    expected, found = ours.encode(SEQUENCES), theirs.encode(SEQUENCES)
+    for name in ("starts", "ends", "offsets"):
+        assert np.array_equal(getattr(expected, name), getattr(found, name))
+    roles = {"[CLS]": "cls", "[SEP]": "sep", "[UNK]": "unk"}
+    esm = {"cls": "<cls>", "sep": "<eos>", "unk": "<unk>"}
+    named = esm if special[0] == "<cls>" else {v: k for k, v in roles.items()}
+    names = [ours.tokens[i] for i in expected.ids]
+    names = [named[roles[n]] if n in roles else n for n in names]
+    assert [words[i] for i in found.ids] == names
+    assert theirs.pad_id == words.index(special[1] if special[0] == "<cls>" else special[0])
+    assert set(theirs.real_ids) == {words.index(ours.tokens[i]) for i in ours.real_ids}
+
+
+@pytest.mark.parametrize("spec", ["kmer-3", "kmer-3-overlap", "bpe-64", "wordpiece-64", "char"])
+def test_a_tokenizer_file_alone_gives_what_it_gave_with_its_settings(tmp_path, spec):
+    ours = fit(TokenizerConfig.parse(spec), SEQUENCES)
+    ours.save(tmp_path)
+    (tmp_path / CONFIG_FILE).unlink()
+    assert len(readings(tmp_path)) == 1, "the file says whether words overlap"
+    theirs = DnaTokenizer.load(tmp_path)
+    assert theirs.config.kind == ours.config.kind
+    for one, other in zip(ours.encode(SEQUENCES), theirs.encode(SEQUENCES), strict=True):
+        assert np.array_equal(one, other)
+    assert theirs.report(SEQUENCES).bases_per_token == ours.report(SEQUENCES).bases_per_token
+
+
+@pytest.mark.parametrize("kind", ["vocabulary", "file"])
+def test_what_is_saved_opens_here_and_in_transformers_alike(tmp_path, kind):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    if kind == "vocabulary":
+        (source / "vocab.txt").write_text("\n".join(dnabert_words()))
+    else:
+        fit(TokenizerConfig.parse("bpe-64"), SEQUENCES).save(source)
+        (source / CONFIG_FILE).unlink()
+    first = DnaTokenizer.load(source)
+    first.save(target)
+    again = DnaTokenizer.load(target)
+    assert (again.tokens, again.config, again.pad_id) == (first.tokens, first.config, first.pad_id)
+    rows = rows_of(first.encode(SEQUENCES))
+    assert rows_of(again.encode(SEQUENCES)) == rows
+    plain = AutoTokenizer.from_pretrained(target)
+    assert [plain(s)["input_ids"] for s in SEQUENCES] == rows
+    assert (plain.pad_token_id, plain.mask_token_id) == (first.pad_id, first.mask_id)
+
+
+def test_a_bert_tokenizer_that_wants_words_already_cut_is_given_them_whole(tmp_path):
+    # What transformers' own BertTokenizer saves of DNABERT: of raw DNA it makes one unknown word.
+    words = {word: i for i, word in enumerate(dnabert_words())}
+    file = Tokenizer(models.WordPiece(words, unk_token="[UNK]"))
+    file.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    PreTrainedTokenizerFast(
+        tokenizer_object=file, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
+        sep_token="[SEP]", mask_token="[MASK]",
+    ).save_pretrained(tmp_path)  # fmt: skip
+    assert [way.name for way in readings(tmp_path)] == ["kmer-3-overlap", "kmer-3"]
+    tokenizer = DnaTokenizer.load(tmp_path)
+    assert rows_of(tokenizer.encode(["ACGTA"])) == [dnabert_ids("ACGTA", 3)]
+
+
+def test_an_n_of_its_own_is_used(tmp_path):
+    words = ["<pad>", "<cls>", "<eos>", "<mask>", "A", "C", "G", "T", "N"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    tokenizer = DnaTokenizer.load(tmp_path)
+    assert [words[i] for i in tokenizer.encode(["ACNRT"]).ids[1:-1]] == ["A", "C", "N", "N", "T"]
+    assert tokenizer.has_mask
+
+
+def refused(folder, reason):
+    with pytest.raises(InputError, match=reason) as caught:
+        DnaTokenizer.load(folder)
+    assert caught.value.remedy
+
+
+def write(folder, words, **settings):
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+def test_what_cannot_be_is_refused_with_the_reason(tmp_path):
+    words = dnabert_words()
+    protein = write(tmp_path / "protein", [*DNABERT_SPECIAL, *"LAGVSERTIDPKQNFYMHWC"])
+    refused(protein, "not one of DNA: it has 'L'")
+    pieces = write(tmp_path / "pieces", [*DNABERT_SPECIAL, "A", "##C", "##G", "T", "GATTA"])
+    refused(pieces, "vocab.txt does not say how DNA is cut")
+    twice = write(tmp_path / "twice", [*words, "AAA"])
+    refused(twice, "row 70: 'AAA' stands there twice")
+    (tmp_path / "nothing").mkdir()
+    refused(tmp_path / "nothing", "is missing")
+    # As the first Nucleotide Transformers have it: nothing ends a row.
+    endless = write(
+        tmp_path / "endless",
+        ["<unk>", "<pad>", "<mask>", "<cls>", "<eos>", *words[5:]],
+        eos_token=None,
+    )
+    refused(endless, "no token that ends a row")
+    broken = write(tmp_path / "broken", words)
+    (broken / "tokenizer_config.json").write_text("{")
+    refused(broken, "no JSON")
+
+
+def test_a_file_whose_tokens_do_not_show_every_base_is_refused(tmp_path):
+    ours = fit(TokenizerConfig.parse("bpe-64"), SEQUENCES)
+    ours.save(tmp_path)
+    (tmp_path / CONFIG_FILE).unlink()
+    file = json.loads((tmp_path / "tokenizer.json").read_text())
+    file["pre_tokenizer"] = {
+        "type": "Split", "pattern": {"String": "G"}, "behavior": "Removed", "invert": False,
+    }  # fmt: skip
+    (tmp_path / "tokenizer.json").write_text(json.dumps(file))
+    refused(tmp_path, "do not show every base once")
+    file["pre_tokenizer"], file["post_processor"] = None, None
+    (tmp_path / "tokenizer.json").write_text(json.dumps(file))
+    refused(tmp_path, "does not begin and end with its special tokens")
