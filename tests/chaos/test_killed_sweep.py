@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -27,13 +28,15 @@ def hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start(storage: Path, table: Path) -> subprocess.Popen[str]:
+def start(
+    storage: Path,
+    table: Path,
+    *,
+    script: str = "sweeps/tokenizer_grid.py",
+    flags: Sequence[str] = SMALL,
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [
-            *(sys.executable, "sweeps/tokenizer_grid.py"),
-            *("--storage", str(storage), "--data", str(table)),
-            *SMALL,
-        ],
+        [sys.executable, script, "--storage", str(storage), "--data", str(table), *flags],
         stdin=subprocess.DEVNULL,
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "150"},
