@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import combinations
@@ -126,7 +127,7 @@ def _record_curves(sweep: Sweep, records: Records, comparison: ShotComparison) -
     for (tokenizer, rate, name), rows in comparison.rows.groupby(
         ["tokenizer", "learning_rate", "initialisation"], sort=False, dropna=False
     ):
-        rest = "" if pd.isna(rate) else f" {rate:g}"
+        rest = f" {rate:g}" if isinstance(rate, float) and math.isfinite(rate) else ""
         curves.append((rows, f"{tokenizer}{rest} {name}"))
     for rows, name in curves:
         for _, row in rows.iterrows():

@@ -173,7 +173,7 @@ def _runs(cells: Sequence[CellResult], metric: str, rates_follow_shots: bool) ->
 
 def _means(runs: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Return the means of test metrics over draws and seeds, groups in order of appearance."""
-    metrics = [n for n in runs if n.startswith("test_") and n != "test_threshold"]
+    metrics = [n for n in map(str, runs) if n.startswith("test_") and n != "test_threshold"]
     records = []
     for key, group in runs.groupby(by, sort=False, dropna=False):
         record: dict[str, Any] = dict(zip(by, key, strict=True))  # type: ignore[call-overload]

@@ -82,7 +82,7 @@ def _contests(comparison: ShotComparison) -> list[str]:
                 for _, row in rows.sort_values("shots").iterrows()
             ]
             sure = rows[rows[f"{metric}_p_adjusted"] < ALPHA].sort_values("shots")
-            lead = f"{_capital(a)} against {'the ' + b if b == BASELINE else b}"
+            lead = f"{_capital(str(a))} against {'the ' + b if b == BASELINE else b}"
             if words:
                 lead += f", {words}"
             sentences.append(

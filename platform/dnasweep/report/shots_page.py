@@ -82,7 +82,7 @@ def means_by_shots(comparison: ShotComparison) -> pd.DataFrame:
     baseline comes last."""
     column = f"test_{comparison.metric}"
     shots = sorted(set(comparison.rows["shots"])) if len(comparison.rows) else []
-    records = []
+    records: list[dict[str, Any]] = []
     for words, group in settings(comparison.rows) if shots else []:
         for name, arm in group.groupby("initialisation", sort=False):
             records.append({"setting": words, "initialisation": name} | _across(arm, column))
@@ -114,7 +114,7 @@ def _others(comparison: ShotComparison) -> dict[str, Any] | None:
     rows = _known(comparison.rows)
     if rows.empty:
         return None
-    hidden = [n for n in rows if n.endswith("_sd")]
+    hidden = [name for name in map(str, rows) if name.endswith("_sd")]
     return _table(rows.drop(columns=hidden))
 
 

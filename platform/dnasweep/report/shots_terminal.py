@@ -21,7 +21,7 @@ def shot_tables(comparison: ShotComparison) -> RenderableType:
 def _means(comparison: ShotComparison) -> Table:
     means = means_by_shots(comparison)
     table = new_table(f"Test {metric_name(comparison.metric)} by shots of each class")
-    for name in means:
+    for name in map(str, means):
         left = name in ("setting", "initialisation")
         title = {"setting": "with"}.get(name, f"{int(name):,}" if name.isdecimal() else name)
         table.add_column(title, justify="left" if left else "right", overflow="fold")
