@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from dnasweep.cluster.course import FILE, Point, read_course
 from dnasweep.cluster.halving import Rungs
-from test_killed_sweep import kill_all
-from test_killed_sweep import start as start_sweep
+from sweep_processes import kill_all
+from sweep_processes import start as start_sweep
 from toy_data import write_toy_table
 
 EVALUATIONS = 9

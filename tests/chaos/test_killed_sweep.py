@@ -3,60 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 from mlflow import MlflowClient
+from sweep_processes import kill_all, start
 from toy_data import write_toy_table
-
-ROOT = Path(__file__).resolve().parents[2]
-SMALL = (
-    "--split random --tokenizers kmer-3 --species-sets none all --learning-rates 1e-2 3e-3 "
-    "--seeds 0 --preset 2x64x2 --pretrain-epochs 30 --finetune-epochs 30 --evaluations 6"
-).split()
-
-
-def hear_ctrl_c() -> None:
-    """Undo what a shell does to whatever it starts in the background, tests included."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def start(
-    storage: Path,
-    table: Path,
-    *,
-    script: str = "sweeps/tokenizer_grid.py",
-    flags: Sequence[str] = SMALL,
-) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, script, "--storage", str(storage), "--data", str(table), *flags],
-        stdin=subprocess.DEVNULL,
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "150"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        preexec_fn=hear_ctrl_c,
-    )
-
-
-def kill_all(process: subprocess.Popen[str]) -> None:
-    """Kill the driver and everything it started, at once and without a chance to clean up."""
-    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    for member in family:
-        try:
-            member.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
-            continue
-    process.wait(timeout=30)
 
 
 def outcomes(storage: Path, kind: str) -> dict[str, list]:

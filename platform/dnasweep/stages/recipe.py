@@ -264,4 +264,10 @@ def _among(name: str, species: tuple[str, ...]) -> tuple[str, ...]:
     """Return the members of a species set that are among some; empty stands for every row."""
     if name == "all" or not species:
         return ()
-    return tuple(s for s in species_set(name) if s in species)
+    members = tuple(s for s in species_set(name) if s in species)
+    if not members:
+        raise InputError(
+            f"species set {name!r} has none of the species of the data",
+            remedy=f"Name some of {', '.join(species)}.",
+        )
+    return members
