@@ -57,9 +57,9 @@ def main(options: VerifyOptions, console: Console) -> int:
     console.print(
         f"[bold red]{len(verdict.problems):,} problems[/]"
         + f", {more:,} not shown" * (more > 0)
-        + "\nTo mend them, delete the folders of these shards, manifest.json and any report in "
-        f"{escape(verdict.shards.place)}, and run the same shap_batch.py command again: only what "
-        "is missing is computed.",
+        + "\nWhat is damaged or missing can be computed again: delete the folders of those shards, "
+        f"manifest.json and the report in {escape(verdict.shards.place)}, and run the same "
+        "shap_batch.py command.",
         soft_wrap=True,
     )
     return 1
