@@ -121,6 +121,12 @@ class Phases:
         remaining = study.remaining(options.num_samples)
         if remaining:
             self._build_corpora(sweep.plan)
+            if (
+                len({spec.encoder.key if spec.encoder else "" for spec in sweep.plan.classifiers})
+                == 1
+            ):
+                # Whatever is tried needs it; of several, a search may never ask for some.
+                self._build_encoders(sweep.plan)
             self._run_trials(
                 {},
                 remaining,
@@ -144,9 +150,10 @@ class Phases:
         known = {point.key for point in self._course.points}
         for spec in sweep.plan.classifiers:
             outcome = None if spec.key in known else find_outcome(sweep.storage, spec)
-            values = [e["metrics"][metric] for e in outcome.history] if outcome else []
-            for value, evaluation in zip(values, outcome.history if outcome else [], strict=True):
-                self._rungs.tell(Point.of(spec, value, evaluation))
+            for evaluation in outcome.history if outcome else ():
+                self._rungs.tell(Point.of(spec, evaluation["metrics"][metric], evaluation))
+                # Trained by another sweep: others are measured by it, but it is whole.
+                self._rungs.stopped.discard(spec.key)
         self._rungs.recall(self._course.points)
 
     @property
