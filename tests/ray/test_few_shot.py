@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from test_sweep import published, run
+from script_toys import published, run
 from toy_data import write_toy_table
 
 SMALL = (

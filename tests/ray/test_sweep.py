@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,40 +11,13 @@ import mlflow
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from script_toys import published, run
 from toy_data import write_toy_table
 
-ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     "--split random --tokenizers kmer-3 bpe-64 --species-sets none all --learning-rates 1e-2 "
     "--seeds 0 --preset 1x32x2 --pretrain-epochs 2 --finetune-epochs 8 --evaluations 2"
 ).split()
-
-
-def start(script: str, storage: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, script, "--storage", str(storage), *arguments],
-        # Ray is slow to say goodbye to a terminal that is not there.
-        stdin=subprocess.DEVNULL,
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "150"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def run(script: str, storage: Path, *arguments: str, expect: int = 0) -> str:
-    process = start(script, storage, *arguments)
-    output, _ = process.communicate(timeout=280)
-    assert process.returncode == expect, output
-    assert "Traceback" not in output, output
-    return output
-
-
-def published(storage: Path, kind: str) -> dict[str, float]:
-    """Keys of an artefact kind and when each was published."""
-    folder = storage / kind
-    return {p.name: p.stat().st_mtime for p in folder.iterdir()} if folder.is_dir() else {}
 
 
 def outcomes(storage: Path) -> dict[str, dict]:

@@ -43,8 +43,9 @@ class Command(NamedTuple):
 
 def blocks(document: str, language: str) -> Iterator[str]:
     text = (ROOT / document).read_text()
-    for indent, body in re.findall(rf"(?ms)^( *)```{language}\n(.*?)^ *```$", text):
-        yield re.sub(rf"(?m)^{indent}", "", body)
+    for indent, found, body in re.findall(r"(?ms)^( *)```(\w*)\n(.*?)^ *```$", text):
+        if found == language:
+            yield re.sub(rf"(?m)^{indent}", "", body)
 
 
 def split(document: str, line: str) -> Iterator[Command]:

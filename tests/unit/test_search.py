@@ -23,7 +23,7 @@ GRID = cells_of(
 
 
 def result(key: str, number: int, best: float) -> dict:
-    return {"trial_key": key, POINT: Point(key, number, best, {})._asdict()}
+    return {"trial_key": key, POINT: Point(key, number, best, {}).text}
 
 
 @pytest.fixture

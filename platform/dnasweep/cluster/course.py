@@ -7,6 +7,7 @@ trials it had stopped; and it tells what had been spent when a value was reached
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +38,16 @@ class Point(NamedTuple):
         share = evaluation["bases_seen"] / spec.training.bases
         number = max(1, round(spec.training.evaluations * share))
         return cls(spec.key, number, float(best), evaluation)
+
+    @property
+    def text(self) -> str:
+        """The point as one value: Tune takes nested ones apart for schedulers and searchers."""
+        return json.dumps(self._asdict())
+
+    @classmethod
+    def told(cls, result: Mapping[str, Any]) -> Point | None:
+        """Return the point that a result of Tune carries, or None."""
+        return cls(**json.loads(result[POINT])) if POINT in result else None
 
 
 class Course:

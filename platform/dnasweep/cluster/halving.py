@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from dnasweep.cluster.course import POINT, Point
+from dnasweep.cluster.course import Point
 
 REDUCTION_FACTOR = 3
 
@@ -85,5 +85,6 @@ class Halving(FIFOScheduler):
         return True
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        worse = POINT in result and self._rungs.tell(Point(**result[POINT]))
+        point = Point.told(result)
+        worse = point is not None and self._rungs.tell(point)
         return TrialScheduler.STOP if worse else TrialScheduler.CONTINUE

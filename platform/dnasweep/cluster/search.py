@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from dnasweep.cluster.course import POINT, Point
+from dnasweep.cluster.course import Point
 from dnasweep.stages.recipe import Cell
 
 ASKED = 5
@@ -142,8 +142,8 @@ class CellSearch(Searcher):
         return {"cell": dataclasses.asdict(cell)}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        if POINT in result and trial_id in self._trials:
-            point = Point(**result[POINT])
+        point = Point.told(result)
+        if point is not None and trial_id in self._trials:
             known = self._values.setdefault(trial_id, {})
             if point.number not in known:
                 self._trials[trial_id].report(point.best, point.number)

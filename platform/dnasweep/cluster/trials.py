@@ -54,7 +54,7 @@ def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: s
         # Without validation there is nothing to choose by, and all trials are worth the same.
         best.append(max([sign * evaluation["metrics"].get(metric, 0.0), *best[-1:]]))
         point = Point.of(spec, sign * best[-1], evaluation)
-        tune.report({"trial_key": spec.key, BEST: point.best, POINT: point._asdict()})
+        tune.report({"trial_key": spec.key, BEST: point.best, POINT: point.text})
 
     outcome = run_stage(spec, order, text=cell.label, on_evaluation=report)
     if len(best) < len(outcome.history):
@@ -85,9 +85,9 @@ class Messenger(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        if POINT in result:
+        if (point := Point.told(result)) is not None:
             cell, key = self._of(trial)
-            self._hear(Heard(cell=cell, key=key, point=Point(**result[POINT])))
+            self._hear(Heard(cell=cell, key=key, point=point))
 
     def on_trial_complete(
         self, iteration: int, trials: list[Any], trial: Any, **info: Any
