@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -107,4 +108,6 @@ def session(address: str | None) -> Iterator[Resources]:
             total.get("CPU", 0.0), total.get("GPU", 0.0), alive, total.get(DRIVER_RESOURCE, 0.0)
         )
     finally:
+        # A handle that is collected afterwards, in whatever thread, ends the process.
+        gc.collect()
         ray.shutdown()
