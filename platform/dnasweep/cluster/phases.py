@@ -121,10 +121,7 @@ class Phases:
         remaining = study.remaining(options.num_samples)
         if remaining:
             self._build_corpora(sweep.plan)
-            if (
-                len({spec.encoder.key if spec.encoder else "" for spec in sweep.plan.classifiers})
-                == 1
-            ):
+            if sweep.plan.starts_alike:
                 # Whatever is tried needs it; of several, a search may never ask for some.
                 self._build_encoders(sweep.plan)
             self._run_trials(

@@ -51,6 +51,11 @@ class Plan:
         specs = (spec.pmi for spec in self.encoders)
         return tuple({spec.key: spec for spec in specs if spec is not None}.values())
 
+    @property
+    def starts_alike(self) -> bool:
+        """Whether all cells start from one encoder, or all from none."""
+        return len({spec.encoder and spec.encoder.key for spec in self.classifiers}) == 1
+
     def missing(self, storage: Storage) -> Plan:
         """Return the cells that have no published trial yet."""
         return self._only(
