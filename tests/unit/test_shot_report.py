@@ -137,6 +137,13 @@ def test_initialisations_have_names_that_tell_them_apart() -> None:
         "MLM random on human",
         "checkpoint dnabert",
     ]
+    other = dataclasses.replace(
+        cells[2], axes={**cells[2].axes, "checkpoint": "/tuned/dnabert"}, trial_key="other"
+    )
+    assert list(initialisations([cells[2], other]).values()) == [
+        "checkpoint /models/dnabert/",
+        "checkpoint /tuned/dnabert",
+    ]
 
 
 def test_the_page_is_whole_and_asks_nobody(comparison: ShotComparison, tmp_path: Path) -> None:

@@ -202,6 +202,11 @@ def test_random_weights_are_one_initialisation_whatever_the_maskings(tmp_path: P
     assert not any(spec.positives_only for spec in sweep.plan.encoders)
 
 
+def test_what_is_named_twice_is_trained_once(tmp_path: Path) -> None:
+    sweep = asked(tmp_path, shots=(10, 10), seeds=(0, 0), species_sets=("none", "none"))
+    assert len(sweep.plan.cells) == 3
+
+
 def test_what_is_given_goes_before_what_is_published(tmp_path: Path) -> None:
     sweep = asked(
         tmp_path, shots=(10,), finetune_epochs=3, batch_size=8, learning_rates=(1e-3, 1e-2)

@@ -44,7 +44,7 @@ def few_shot_cells(axes: dict[str, Sequence[Any]], data: Prepared) -> tuple[Cell
             )
             for rate, seed in product(rates, axes["seed"])
         ]
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def _initialisations(axes: dict[str, Sequence[Any]]) -> list[dict[str, Any]]:

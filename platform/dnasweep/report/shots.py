@@ -130,12 +130,16 @@ def compare_shots(
 def initialisations(cells: Sequence[CellResult]) -> dict[str, str]:
     """Return where each trial starts, in words, by trial key."""
     sets = {c.species_set for c in cells if c.species_set != "none"}
+    models = {str(c.axes["checkpoint"]) for c in cells if c.axes.get("checkpoint")}
+    short = {name: PurePath(name).name or name for name in models}
+    # Folders of one name in two places are told apart by all of their path.
+    shown = short if len(set(short.values())) == len(models) else {name: name for name in models}
     found = {}
     for cell in cells:
         masking, checkpoint = cell.axes.get("masking"), cell.axes.get("checkpoint")
         text = RANDOM
         if checkpoint:
-            text = f"checkpoint {PurePath(str(checkpoint)).name or checkpoint}"
+            text = f"checkpoint {shown[str(checkpoint)]}"
         elif cell.species_set != "none":
             text = f"MLM {masking or ''}".strip()
             if len(sets) > 1 or not masking:

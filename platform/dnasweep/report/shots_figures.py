@@ -13,7 +13,7 @@ from dnasweep.report.shots_findings import settings
 from dnasweep.report.shots_tests import BASELINE
 from dnasweep.report.wording import metric_name
 
-APART = 0.05
+APART = 0.06
 """Factor between the places of two initialisations at one number of shots, of 1."""
 
 
@@ -50,13 +50,13 @@ def _draw(
         axes.set_ylabel(f"test {metric_name(comparison.metric)}")
         axes.set_title(words)
     every[-1].set_xlabel("shots: training rows of each class")
-    handles, labels = every[0].get_legend_handles_labels()
-    for axes in every[1:]:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            if label not in labels:
-                handles.append(handle)
-                labels.append(label)
-    figure.legend(handles, labels, loc="outside upper left", ncols=3)
+    known = {
+        label: handle
+        for axes in every
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    order = [name for name in (*names, BASELINE) if name in known]
+    figure.legend([known[name] for name in order], order, loc="outside upper left", ncols=3)
 
 
 def _draw_arm(
@@ -74,7 +74,12 @@ def _draw_arm(
     runs = comparison.runs[chosen]
     if column in runs:
         axes.plot(
-            runs["shots"] * beside, runs[column], ".", color=colour, alpha=0.3, markersize=4.5
+            runs["shots"] * beside * (1 + APART / 2),
+            runs[column],
+            ".",
+            color=colour,
+            alpha=0.45,
+            markersize=4.5,
         )
     axes.errorbar(
         arm["shots"] * beside,
