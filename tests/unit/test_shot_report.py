@@ -120,6 +120,24 @@ def test_tokenizers_and_learning_rates_are_compared_apart() -> None:
     assert set(rated.rows["learning_rate"]) == {1e-4, 5e-5}
 
 
+def test_a_model_with_its_own_tokenizer_is_compared_with_the_others() -> None:
+    cells = shot_toys.sweep(("none", "random"))
+    away = [
+        dataclasses.replace(
+            c,
+            tokenizer="bpe-4096",
+            species_set="none",
+            axes={n: c.axes[n] for n in ("shots", "resample")} | {"checkpoint": "m/dnabert2"},
+            trial_key=f"away{c.trial_key}",
+        )
+        for c in shot_toys.sweep(("random",))
+    ]
+    found = compare_shots([*cells, *away], num_resamples=200)
+    name = "checkpoint dnabert2 (bpe-4096)"
+    assert (pair(found, name, RANDOM)["mcc_difference"] > 0).all()
+    assert (pair(found, name, "MLM random")["mcc_difference"] == 0).all()
+
+
 def test_initialisations_have_names_that_tell_them_apart() -> None:
     cells = [
         shot_toys.cell("random", 10, 0, 0),
