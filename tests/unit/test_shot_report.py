@@ -36,6 +36,15 @@ def test_means_are_over_draws_and_seeds(comparison: ShotComparison) -> None:
     assert row["over_baseline"] == pytest.approx(row["test_mcc"] - reference)
 
 
+def test_the_table_of_means_has_every_number(comparison: ShotComparison) -> None:
+    table = means_by_shots(comparison).set_index("initialisation")
+    assert table.columns.tolist() == ["10", "100", "1000"]
+    reference = comparison.baseline.set_index("shots").loc[100]
+    expected = f"{reference['test_mcc']:.3f} ± {reference['test_mcc_sd']:.3f}"
+    assert table.loc[BASELINE, "100"] == expected
+    assert table.notna().all(axis=None)
+
+
 def pair(comparison: ShotComparison, a: str, b: str) -> pd.DataFrame:
     table = comparison.pairwise
     return table[(table["a"] == a) & (table["b"] == b)].set_index("shots")

@@ -56,7 +56,7 @@ def _draw(
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     order = [name for name in (*names, BASELINE) if name in known]
-    figure.legend([known[name] for name in order], order, loc="outside upper left", ncols=3)
+    figure.legend([known[name] for name in order], order, loc="outside upper left", ncols=4)
 
 
 def _draw_arm(
