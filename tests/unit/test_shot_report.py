@@ -116,6 +116,14 @@ def test_a_sweep_in_which_nothing_finished_is_reported() -> None:
     Console(file=open("/dev/null", "w")).print(shot_tables(found))  # noqa: SIM115
 
 
+def test_trials_that_call_one_class_are_told() -> None:
+    cells = shot_toys.sweep(("none",))
+    scores = dataclasses.replace(cells[0].test_scores, threshold=2.0)
+    found = compare_shots([dataclasses.replace(cells[0], test_scores=scores), *cells[1:]])
+    assert any("1 of 6 with 10 shots call every test row alike" in s for s in found.findings)
+    assert not any("call every" in s for s in compare_shots(cells).findings)
+
+
 def test_tokenizers_and_learning_rates_are_compared_apart() -> None:
     cells = shot_toys.sweep(("none", "random"))
     other = [

@@ -173,12 +173,17 @@ def _runs(cells: Sequence[CellResult], metric: str, rates_follow_shots: bool) ->
                     for n in [metric, *sorted(set(test) - {metric})]
                     if n in test
                 },
+                "one_class": _calls_one_class(cell.test_scores),
                 "device_seconds": cell.device_seconds,
                 "outcome": cell.outcome,
                 "trial_key": cell.trial_key,
             }
         )
     return pd.DataFrame.from_records(records)
+
+
+def _calls_one_class(scores: TestScores | None) -> bool:
+    return scores is not None and len(set((scores.scores >= scores.threshold).tolist())) == 1
 
 
 def _means(runs: pd.DataFrame, by: list[str]) -> pd.DataFrame:
