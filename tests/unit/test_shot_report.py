@@ -36,6 +36,15 @@ def test_means_are_over_draws_and_seeds(comparison: ShotComparison) -> None:
     assert row["over_baseline"] == pytest.approx(row["test_mcc"] - reference)
 
 
+def test_the_table_of_means_has_every_number(comparison: ShotComparison) -> None:
+    table = means_by_shots(comparison).set_index("initialisation")
+    assert table.columns.tolist() == ["10", "100", "1000"]
+    reference = comparison.baseline.set_index("shots").loc[100]
+    expected = f"{reference['test_mcc']:.3f} ± {reference['test_mcc_sd']:.3f}"
+    assert table.loc[BASELINE, "100"] == expected
+    assert table.notna().all(axis=None)
+
+
 def pair(comparison: ShotComparison, a: str, b: str) -> pd.DataFrame:
     table = comparison.pairwise
     return table[(table["a"] == a) & (table["b"] == b)].set_index("shots")
@@ -107,6 +116,14 @@ def test_a_sweep_in_which_nothing_finished_is_reported() -> None:
     Console(file=open("/dev/null", "w")).print(shot_tables(found))  # noqa: SIM115
 
 
+def test_trials_that_call_one_class_are_told() -> None:
+    cells = shot_toys.sweep(("none",))
+    scores = dataclasses.replace(cells[0].test_scores, threshold=2.0)
+    found = compare_shots([dataclasses.replace(cells[0], test_scores=scores), *cells[1:]])
+    assert any("1 of 6 with 10 shots call every test row alike" in s for s in found.findings)
+    assert not any("call every" in s for s in compare_shots(cells).findings)
+
+
 def test_tokenizers_and_learning_rates_are_compared_apart() -> None:
     cells = shot_toys.sweep(("none", "random"))
     other = [
@@ -118,6 +135,24 @@ def test_tokenizers_and_learning_rates_are_compared_apart() -> None:
     assert any("bpe-512" in sentence for sentence in found.findings)
     rated = compare_shots(cells, rates_follow_shots=False, num_resamples=200)
     assert set(rated.rows["learning_rate"]) == {1e-4, 5e-5}
+
+
+def test_a_model_with_its_own_tokenizer_is_compared_with_the_others() -> None:
+    cells = shot_toys.sweep(("none", "random"))
+    away = [
+        dataclasses.replace(
+            c,
+            tokenizer="bpe-4096",
+            species_set="none",
+            axes={n: c.axes[n] for n in ("shots", "resample")} | {"checkpoint": "m/dnabert2"},
+            trial_key=f"away{c.trial_key}",
+        )
+        for c in shot_toys.sweep(("random",))
+    ]
+    found = compare_shots([*cells, *away], num_resamples=200)
+    name = "checkpoint dnabert2 (bpe-4096)"
+    assert (pair(found, name, RANDOM)["mcc_difference"] > 0).all()
+    assert (pair(found, name, "MLM random")["mcc_difference"] == 0).all()
 
 
 def test_initialisations_have_names_that_tell_them_apart() -> None:

@@ -202,7 +202,7 @@ def _start_elsewhere(
         )
         recipe = dataclasses.replace(recipe, checkpoints=backbones)
         # Tokenizers that nobody named give way to those of the models.
-        if tuple(axes.get("tokenizer", ())) != SweepOptions.tokenizers:
+        if tuple(axes.get("tokenizer", ())) != type(options).tokenizers:
             check_tokenizers(recipe, cells)
     settled = tuple(dict.fromkeys(map(recipe.settled, cells)))
     check_tunings(recipe, settled)

@@ -20,7 +20,8 @@ from dnasweep.report.tables import higher_is_better
 
 ARM = ["tokenizer", "learning_rate", "initialisation"]
 """What trials share that differ in shots, draw and seed alone; `learning_rate` is missing where it
-follows from the number of shots."""
+follows from the number of shots. A model from elsewhere that has a tokenizer of its own stands
+with the one tokenizer of all other trials, to be compared with them, and is named with its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,7 @@ def compare_shots(
 
 def initialisations(cells: Sequence[CellResult]) -> dict[str, str]:
     """Return where each trial starts, in words, by trial key."""
+    ours = {c.tokenizer for c in cells if not c.axes.get("checkpoint")}
     sets = {c.species_set for c in cells if c.species_set != "none"}
     models = {str(c.axes["checkpoint"]) for c in cells if c.axes.get("checkpoint")}
     short = {name: PurePath(name).name or name for name in models}
@@ -140,6 +142,8 @@ def initialisations(cells: Sequence[CellResult]) -> dict[str, str]:
         text = RANDOM
         if checkpoint:
             text = f"checkpoint {shown[str(checkpoint)]}"
+            if ours and cell.tokenizer not in ours:
+                text += f" ({cell.tokenizer})"
         elif cell.species_set != "none":
             text = f"MLM {masking or ''}".strip()
             if len(sets) > 1 or not masking:
@@ -150,12 +154,14 @@ def initialisations(cells: Sequence[CellResult]) -> dict[str, str]:
 
 def _runs(cells: Sequence[CellResult], metric: str, rates_follow_shots: bool) -> pd.DataFrame:
     names = initialisations(cells)
+    ours = {c.tokenizer for c in cells if not c.axes.get("checkpoint")}
+    other = next(iter(ours)) if len(ours) == 1 else None
     records: list[dict[str, Any]] = []
     for cell in cells:
         test = bare(cell.test)
         records.append(
             {
-                "tokenizer": cell.tokenizer,
+                "tokenizer": cell.tokenizer if cell.tokenizer in ours else other or cell.tokenizer,
                 "learning_rate": pd.NA if rates_follow_shots else cell.learning_rate,
                 "initialisation": names[cell.trial_key],
                 "shots": int(cell.axes["shots"]),
@@ -167,12 +173,17 @@ def _runs(cells: Sequence[CellResult], metric: str, rates_follow_shots: bool) ->
                     for n in [metric, *sorted(set(test) - {metric})]
                     if n in test
                 },
+                "one_class": _calls_one_class(cell.test_scores),
                 "device_seconds": cell.device_seconds,
                 "outcome": cell.outcome,
                 "trial_key": cell.trial_key,
             }
         )
     return pd.DataFrame.from_records(records)
+
+
+def _calls_one_class(scores: TestScores | None) -> bool:
+    return scores is not None and len(set((scores.scores >= scores.threshold).tolist())) == 1
 
 
 def _means(runs: pd.DataFrame, by: list[str]) -> pd.DataFrame:

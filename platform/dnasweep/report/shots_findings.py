@@ -55,7 +55,9 @@ def _best(comparison: ShotComparison) -> list[str]:
         for shots, rows in group.groupby("shots"):
             ranked = rows.sort_values(column, ascending=not higher_is_better(comparison.metric))
             top = ranked.iloc[0]
-            text = f"{shots:,} shots {top['initialisation']} {_mean(top, column)}"
+            level = ranked[(ranked[column] - top[column]).abs() < 1e-9]
+            names = " and ".join(level["initialisation"])
+            text = f"{shots:,} shots {names} {_mean(top, column)}"
             if not pd.isna(top["over_baseline"]) and top["over_baseline"] <= 0:
                 text += " (not above the k-mer baseline)"
             parts.append(text)
@@ -130,6 +132,8 @@ def _worth(comparison: ShotComparison) -> list[str]:
         if len(random) < 2:
             continue
         top = random.iloc[-1]
+        if sign * (top[column] - random.iloc[0][column]) <= 0:
+            continue
         parts = []
         for name, rows in group.groupby("initialisation", sort=False):
             level = rows[sign * rows[column] >= sign * top[column]].sort_values("shots")
@@ -148,6 +152,8 @@ def _cautions(
     comparison: ShotComparison, overlap: Mapping[int, float], shared_encoders: bool
 ) -> list[str]:
     sentences = []
+    if one := _of_one_class(comparison.runs):
+        sentences.append(one)
     draws = int(comparison.rows["draws"].min())
     if draws < 3:
         many = "one draw" if draws == 1 else f"{draws} draws"
@@ -168,6 +174,22 @@ def _cautions(
             "would move it is not known (--pretrain-per-seed)."
         )
     return sentences
+
+
+def _of_one_class(runs: pd.DataFrame) -> str:
+    """Say where trials call all test rows alike, so that MCC says nothing of them."""
+    parts = [
+        f"{group['one_class'].sum()} of {len(group)} with {shots:,} shots"
+        for shots, group in runs.groupby("shots")
+        if group["one_class"].any()
+    ]
+    if not parts:
+        return ""
+    return (
+        f"Calls of one class: {', '.join(parts)} call every test row alike at 0.5, which makes "
+        "their MCC 0; AUROC does not depend on it. Longer or faster training may part the classes "
+        "(--finetune-epochs, --learning-rates)."
+    )
 
 
 def _troubles(comparison: ShotComparison) -> list[str]:

@@ -99,7 +99,7 @@ def _across(rows: pd.DataFrame, column: str) -> dict[str, str]:
     for _, row in rows.iterrows():
         sd = row.get(f"{column}_sd")
         text = number(row[column])
-        found[str(row["shots"])] = text if pd.isna(sd) else f"{text} ± {number(sd)}"
+        found[str(int(row["shots"]))] = text if pd.isna(sd) else f"{text} ± {number(sd)}"
     return found
 
 
@@ -124,8 +124,10 @@ def _pairwise(comparison: ShotComparison) -> dict[str, Any] | None:
         return None
     shown = table[[n for n in ("tokenizer", "learning_rate", "shots", "a", "b") if n in table]]
     shown = shown.assign(
-        pairs=table["pairs"],
-        pairs_for_a=table["pairs_for_a"],
+        ahead=[
+            f"{won} of {num}"
+            for won, num in zip(table["pairs_for_a"], table["pairs"], strict=True)
+        ],
         **{
             f"{metric}_{name}": values
             for metric in ("mcc", "auroc")
@@ -159,7 +161,7 @@ _LABELS = {
     "auroc_interval": "95 % interval",
     "mcc_p_adjusted": "p",
     "auroc_p_adjusted": "p",
-    "pairs_for_a": "a has more MCC",
+    "ahead": "a ahead",
     "setting": "with",
 }
 
@@ -167,7 +169,13 @@ _LABELS = {
 def _table(table: pd.DataFrame | None, **how: Any) -> dict[str, Any] | None:
     return sortable(
         table,
-        title=lambda name: _LABELS.get(name) or column_title(name),
+        title=_title,
         text=column_text,
         **how,
     )
+
+
+def _title(name: str) -> str:
+    if name.isdecimal():
+        return f"{int(name):,} shots"
+    return _LABELS.get(name) or column_title(name)
