@@ -68,7 +68,7 @@ class AttributionOptions:
     """What of the class is explained: its log odds (nats), its logit, or its probability."""
     reference: Reference = "mask"
     """What stands for a token left out: the mask token, nothing, or shuffled copies."""
-    estimator: Estimator = "permutation"
+    estimator: Estimator = "adjusted_kernel"
     """How Shapley (partition: Owen) values are estimated."""
     max_evals: int | None = None
     """Model evaluations a sequence. Default: the estimator's own."""

@@ -2,6 +2,7 @@
 
 | name | estimates | cost in evaluations | error estimate |
 |---|---|---|---|
+| adjusted_kernel | Shapley values | max_evals, 5 a token | of the least squares fit |
 | permutation | Shapley values | 2 (tokens - 1) a pair, 2 pairs | spread over pairs |
 | tree_permutation | Owen values | the same | spread over pairs |
 | partition | Owen values | all, about 0.7 tokens^2 | none: exact |
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.explain.adaptive import expand
+from dnasweep.explain.adjusted import adjusted_values, joined
 from dnasweep.explain.game import Block
 from dnasweep.explain.gradients import EVALS_A_NODE, expected_gradients, integrated_gradients
 from dnasweep.explain.kernel import KernelPlan, kernel_plan
@@ -27,6 +29,10 @@ from dnasweep.explain.plans import EMPTY, FULL, Plan, partition_plan
 from dnasweep.explain.sampling import pairs_within, permutation_plan
 from dnasweep.explain.settings import ExplainConfig
 
+EVALS_A_TOKEN = 5
+FEWEST_EVALS = 4
+MOST_EVALS = 200_000
+MOST_PAIRS = 10_000
 DEFAULT_PAIRS = 2
 DEFAULT_COALITIONS = 500
 DEFAULT_NODES = 16
@@ -103,7 +109,7 @@ def _partition(block: Block, config: ExplainConfig, generators: Generators) -> E
 def _pairs(block: Block, config: ExplainConfig) -> int:
     """Return the antithetic pairs to draw at most."""
     if config.max_evals is None:
-        return DEFAULT_PAIRS if config.standard_error is None else 10_000
+        return DEFAULT_PAIRS if config.standard_error is None else MOST_PAIRS
     return pairs_within(block.num_players, config.max_evals)
 
 
@@ -156,6 +162,31 @@ def _spread(
         return np.where(n > 1, np.sqrt(variance / n), np.nan)
 
 
+def _adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
+    """Draw until each sequence has its number of evaluations, or its standard error."""
+    usual = EVALS_A_TOKEN * block.num_players
+    most = config.max_evals or (usual if config.standard_error is None else MOST_EVALS)
+    open_ = np.arange(block.num_sequences)
+    first = most if config.standard_error is None else min(most, usual)
+    plans = [kernel_plan(block.num_players, first, rng) for rng in generators]
+    outputs = _ask(block, open_, plans)
+    phi, error = adjusted_values(plans, outputs)
+    while config.standard_error is not None:
+        open_ = open_[~(error[open_].mean(1) <= config.standard_error)]
+        drawn = 2 * len(plans[int(open_[0])].rows) + 2 if len(open_) else most
+        budget = min(drawn, most - drawn)
+        if budget < FEWEST_EVALS:
+            break
+        more = [kernel_plan(block.num_players, budget, generators[int(i)]) for i in open_]
+        for i, plan, values in zip(open_, more, _ask(block, open_, more), strict=True):
+            plans[i], outputs[i] = joined(plans[i], outputs[i], plan, values)
+        phi[open_], error[open_] = adjusted_values(
+            [plans[i] for i in open_], [outputs[i] for i in open_]
+        )
+    full, empty = (np.array([values[end] for values in outputs]) for end in (FULL, EMPTY))
+    return Estimates(phi, error, full, empty, np.array([len(values) for values in outputs]))
+
+
 def _kernel(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
     budget = config.max_evals or DEFAULT_COALITIONS
     plans = [kernel_plan(block.num_players, budget, rng) for rng in generators]
@@ -198,6 +229,7 @@ def _with_ends(
 
 
 ESTIMATORS: dict[str, Callable[[Block, ExplainConfig, Generators], Estimates]] = {
+    "adjusted_kernel": _adjusted_kernel,
     "permutation": _permutation,
     "tree_permutation": _permutation,
     "partition": _partition,

@@ -19,17 +19,21 @@ class KernelPlan(NamedTuple):
     """Mask of each draw, (pairs, 2): coalition and complement."""
 
     def solve(
-        self, outputs: NDArray[np.float64]
+        self, outputs: NDArray[np.float64], *, ridge: float = 0.0, parameters: int = 0
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return values and standard errors, each (tokens,).
 
         The fit is constrained to sum to full - empty. Standard errors are those of least squares
-        with residuals of any variance that depend on each other within a pair.
+        with residuals of any variance (HC3, MacKinnon & White 1985), one a pair.
 
         Parameters
         ----------
         outputs
             The model's value on each mask, (masks,).
+        ridge
+            Penalty on squared deviations from equal values; it counts as so many pairs.
+        parameters
+            What has been fitted to the outputs before, so that they deviate less than others would.
         """
         span = outputs[FULL] - outputs[EMPTY]
         # The paired half-difference is linear in a coalition's signs: the constant drops out.
@@ -41,31 +45,48 @@ class KernelPlan(NamedTuple):
         basis = basis[:, 1:]
         design = signs @ basis
         residual_target = target - signs @ np.full(tokens, span / tokens)
-        inverse = np.linalg.pinv(design.T @ design, rcond=1e-10, hermitian=True)
+        square = design.T @ design + ridge * np.eye(tokens - 1)
+        inverse = np.linalg.pinv(square, rcond=1e-10, hermitian=True)
         free = inverse @ (design.T @ residual_target)
-        residual = residual_target - design @ free
-        left = max(1, len(design) - np.linalg.matrix_rank(design))
-        meat = (design * residual[:, None] ** 2).T @ design * (len(design) / left)
+        leverage = ((design @ inverse) * design).sum(1)
+        residual = (residual_target - design @ free) / np.clip(1 - leverage, 0.05, 1)
+        meat = (design * residual[:, None] ** 2).T @ design
         spread = basis @ inverse @ meat @ inverse @ basis.T
+        seen = 2 * len(self.rows)
+        inflation = np.sqrt(seen / max(1, seen - parameters))
         phi = span / tokens + basis @ free
-        return phi, np.sqrt(np.clip(np.diag(spread), 0, None))
+        return phi, inflation * np.sqrt(np.clip(np.diag(spread), 0, None))
 
 
 def kernel_plan(num_tokens: int, max_evals: int, rng: np.random.Generator) -> KernelPlan:
     """Return paired draws from the Shapley kernel (Covert & Lee 2021).
 
-    A coalition's size k is drawn with probability proportional to 1 / (k (tokens - k)), its members
-    at random, and its complement is always drawn with it. `max_evals` counts the two ends.
+    A coalition's size k is drawn with probability proportional to 1 / (k (tokens - k)), and its
+    complement is always drawn with it. Sizes are drawn systematically, and the members of those of
+    one size without replacement as long as there are tokens, which leaves less to chance (Musco &
+    Witter 2025). `max_evals` counts the two ends.
     """
     if num_tokens < 2:
         masks = np.array([[False] * num_tokens, [True] * num_tokens])
         return KernelPlan(masks, np.array([[FULL, EMPTY]]))
-    sizes = np.arange(1, num_tokens)
-    odds = 1 / (sizes * (num_tokens - sizes))
     pairs = max(1, (max_evals - 2) // 2)
-    size = rng.choice(sizes, size=pairs, p=odds / odds.sum())
-    ranks = np.argsort(np.argsort(rng.random((pairs, num_tokens)), axis=1), axis=1)
-    coalition = ranks < size[:, None]
+    coalition = np.zeros((pairs, num_tokens), bool)
+    drawn = _sizes(num_tokens, pairs, rng)
+    for size in np.unique(drawn):
+        rows = np.flatnonzero(drawn == size)
+        a_deck = num_tokens // size
+        decks = rng.random((-(-len(rows) // a_deck), num_tokens)).argsort(1)
+        members = decks[:, : a_deck * size].reshape(-1, size)[: len(rows)]
+        coalition[rows[:, None], members] = True
     ends = np.array([np.zeros(num_tokens, bool), np.ones(num_tokens, bool)])
     masks, rows = distinct_rows(np.concatenate([ends, coalition, ~coalition]))
     return KernelPlan(masks, rows[2:].reshape(2, pairs).T)
+
+
+def _sizes(num_tokens: int, pairs: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the size of the smaller half of each pair, (pairs,)."""
+    sizes = np.arange(1, num_tokens // 2 + 1)
+    # Both halves of a pair of the middle size are of it.
+    odds = np.where(2 * sizes == num_tokens, 0.5, 1.0) / (sizes * (num_tokens - sizes))
+    steps = (np.arange(pairs) + rng.random()) / pairs
+    return sizes[np.searchsorted(np.cumsum(odds / odds.sum())[:-1], steps)]

@@ -8,6 +8,7 @@ from typing import Literal
 Value = Literal["log_odds", "logit", "probability"]
 Reference = Literal["mask", "deletion", "shuffle"]
 Estimator = Literal[
+    "adjusted_kernel",
     "permutation",
     "tree_permutation",
     "partition",
@@ -15,7 +16,7 @@ Estimator = Literal[
     "integrated_gradients",
     "gradient_shap",
 ]
-SAMPLING_ESTIMATORS = ("permutation", "tree_permutation")
+SAMPLING_ESTIMATORS = ("adjusted_kernel", "permutation", "tree_permutation")
 GRADIENT_ESTIMATORS = ("integrated_gradients", "gradient_shap")
 
 
@@ -31,7 +32,7 @@ class ExplainConfig:
     reference: Reference = "mask"
     """What stands for a token left out: the mask token, nothing (the rest moves together), or
     tokens of the sequence shuffled with its dinucleotides kept."""
-    estimator: Estimator = "permutation"
+    estimator: Estimator = "adjusted_kernel"
     """Estimator of the Shapley (or, for partition, Owen) values."""
     max_evals: int | None = None
     """Model evaluations a sequence. Default: the estimator's own; for partition all there are."""
@@ -59,7 +60,7 @@ class ExplainConfig:
             if self.estimator not in SAMPLING_ESTIMATORS:
                 raise ValueError(
                     f"standard_error needs an estimator that samples on and on, {self.estimator} "
-                    "does not: use permutation or tree_permutation"
+                    f"does not: use {' or '.join(SAMPLING_ESTIMATORS)}"
                 )
         for name in ("num_shuffles", "shap_batch_size"):
             if getattr(self, name) < 1:

@@ -1,0 +1,170 @@
+"""A saturating additive model of a game, cheap enough to know its Shapley values.
+
+A classifier's log odds are bounded: once the tokens kept say enough, more of them change nothing.
+offset + height tanh(bias + sum of the weights of the tokens kept) has that form, and with a great
+height it is the additive model that KernelSHAP fits. What it explains of the values need not be
+estimated from samples; what it leaves, does (Witter, Liu & Musco 2025).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+SHRINKAGE = 1e-4
+"""Penalty on squared weights, an output and in units of the squared span of the outputs / 4."""
+ANCHOR = 1e-4
+"""The same on the deviation of the height from the one that the outputs' range suggests."""
+NUM_PARAMETERS_BESIDE_WEIGHTS = 3
+MOST_STEPS = 60
+CONVERGED = 1e-6
+"""Relative change of the penalised error at which the fit ends."""
+MOST_DAMPING = 1e8
+MOST_NODES = 64
+HIGHEST_FREQUENCY = 10.0
+"""Of the waves that make up tanh: 3e-7 of the weight lies beyond."""
+ALIASING = 30.0
+"""How far outside its reach a model is taken to repeat itself."""
+
+
+class Saturating(NamedTuple):
+    """Fitted models, one a sequence."""
+
+    offset: Floats
+    """(sequences,)."""
+    height: Floats
+    """(sequences,)."""
+    bias: Floats
+    """(sequences,)."""
+    weights: Floats
+    """(sequences, tokens)."""
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters of each model."""
+        return self.weights.shape[1] + NUM_PARAMETERS_BESIDE_WEIGHTS
+
+    def values(self, index: int, masks: NDArray[np.bool_]) -> Floats:
+        """Return what the model of sequence `index` says of coalitions (rows, tokens), (rows,)."""
+        inside = self.bias[index] + masks @ self.weights[index]
+        return self.offset[index] + self.height[index] * np.tanh(inside)
+
+    def shapley(self) -> Floats:
+        """Return the Shapley values of each model, (sequences, tokens).
+
+        They are exact but for rounding, and sum to full - empty of the model. A token's value is its
+        mean effect when all others are kept with probability q, over all q (Owen 1972). tanh is a
+        mean of waves, exp(itx) weighted by -i pi / sinh(pi t / 2), and the mean of a wave over
+        independent tokens is a product over them.
+        """
+        found = np.empty_like(self.weights)
+        # Half as many nodes as tokens are exact; none of an even number lies at 1/2, where a
+        # token's factor could vanish.
+        tokens = self.weights.shape[1]
+        nodes, shares = np.polynomial.legendre.leggauss(min(2 * (tokens // 4 + 1), MOST_NODES))
+        q, shares = (nodes + 1) / 2, shares / 2
+        for index, weights in enumerate(self.weights):
+            reach = abs(self.bias[index]) + np.abs(weights).sum()
+            step = 2 * np.pi / (2 * reach + ALIASING)
+            t = np.arange(step / 2, HIGHEST_FREQUENCY, step)
+            wave = np.expm1(1j * t[:, None] * weights)
+            factors = 1 + q[:, None] * wave[:, None]
+            product = factors.prod(2) * shares
+            # Of all other tokens: the product without a token's own factor.
+            others = (product[:, :, None] / factors).sum(1)
+            density = -1j / np.sinh(np.pi * t / 2) * np.exp(1j * t * self.bias[index])
+            mean = (density @ (wave * others)).real * step
+            ends = np.tanh(self.bias[index] + np.array([0.0, weights.sum()]))
+            found[index] = self.height[index] * (mean + (ends[1] - ends[0] - mean.sum()) / tokens)
+        return found
+
+
+def fit_saturating(masks: NDArray[np.bool_], outputs: Floats) -> Saturating:
+    """Return the models that fit outputs best, by Levenberg's and Marquardt's least squares.
+
+    Each sequence is fitted by itself, whatever stands beside it.
+
+    Parameters
+    ----------
+    masks
+        Tokens kept, (sequences, rows, tokens).
+    outputs
+        The value of each, (sequences, rows).
+    """
+    kept = masks.astype(float)
+    _, rows, tokens = kept.shape
+    low, high = outputs.min(1), outputs.max(1)
+    span = np.where(high > low, high - low, 1.0)
+    target = outputs / span[:, None]
+    theta = _start(kept, target)
+    penalty = np.full(tokens + NUM_PARAMETERS_BESIDE_WEIGHTS, SHRINKAGE * rows / 4)
+    penalty[:3] = 0, ANCHOR * rows / 4, ANCHOR * rows / 4
+    prior = np.zeros_like(theta)
+    prior[:, 1] = theta[:, 1]
+    damping = np.full(len(theta), 1e-2)
+    error = _error(kept, target, theta, penalty, prior)
+    open_ = np.arange(len(theta))
+    for _ in range(MOST_STEPS):
+        here, wanted = kept[open_], target[open_]
+        slopes, left = _slopes(here, wanted, theta[open_])
+        square = np.matmul(slopes.transpose(0, 2, 1), slopes) + np.diag(penalty)
+        gradient = np.matmul(slopes.transpose(0, 2, 1), left[:, :, None])[:, :, 0]
+        gradient += penalty * (theta[open_] - prior[open_])
+        diagonal = np.einsum("sii->si", square)
+        diagonal += damping[open_, None] * (diagonal + 1e-6)
+        moved = theta[open_] - np.linalg.solve(square, gradient[:, :, None])[:, :, 0]
+        found = _error(here, wanted, moved, penalty, prior[open_])
+        better = found < error[open_]
+        gain = error[open_] - found
+        converged = better & (gain < CONVERGED * error[open_])
+        theta[open_[better]] = moved[better]
+        error[open_[better]] = found[better]
+        damping[open_] = np.where(better, damping[open_] / 3, damping[open_] * 4).clip(1e-9)
+        open_ = open_[~converged & (damping[open_] < MOST_DAMPING)]
+        if not len(open_):
+            break
+    return Saturating(theta[:, 0] * span, theta[:, 1] * span, theta[:, 2], theta[:, 3:])
+
+
+def _start(kept: Floats, target: Floats) -> Floats:
+    """Return where to start: a ridge regression on outputs taken back through the tanh."""
+    _, rows, tokens = kept.shape
+    low, high = target.min(1, keepdims=True), target.max(1, keepdims=True)
+    offset, height = (low + high) / 2, np.maximum(high - low, 1e-9) / 2 * 1.05
+    inside = np.arctanh(np.clip((target - offset) / height, -0.97, 0.97))
+    mean, centre = inside.mean(1), kept.mean(1)
+    away = kept - centre[:, None]
+    square = np.matmul(away.transpose(0, 2, 1), away) + 0.0125 * rows * np.eye(tokens)
+    moment = np.matmul(away.transpose(0, 2, 1), (inside - mean[:, None])[:, :, None])
+    weights = np.linalg.solve(square, moment)[:, :, 0]
+    bias = mean - (centre * weights).sum(1)
+    return np.concatenate([offset, height, bias[:, None], weights], axis=1)
+
+
+def _inside(kept: Floats, theta: Floats) -> Floats:
+    return np.tanh(theta[:, 2, None] + np.matmul(kept, theta[:, 3:, None])[:, :, 0])
+
+
+def _error(kept: Floats, target: Floats, theta: Floats, penalty: Floats, prior: Floats) -> Floats:
+    left = theta[:, 0, None] + theta[:, 1, None] * _inside(kept, theta) - target
+    error: Floats = (left**2).sum(1) + (penalty * (theta - prior) ** 2).sum(1)
+    return error
+
+
+def _slopes(kept: Floats, target: Floats, theta: Floats) -> tuple[Floats, Floats]:
+    """Return how the outputs change with the parameters, and how far they are from the target."""
+    tanh = _inside(kept, theta)
+    slope = theta[:, 1, None] * (1 - tanh**2)
+    slopes = np.concatenate(
+        [
+            np.ones_like(tanh)[:, :, None],
+            tanh[:, :, None],
+            slope[:, :, None],
+            slope[:, :, None] * kept,
+        ],
+        axis=2,
+    )
+    return slopes, theta[:, 0, None] + theta[:, 1, None] * tanh - target
