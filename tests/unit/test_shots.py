@@ -92,6 +92,14 @@ def test_a_given_set_is_the_first_draw_whole_and_others_are_drawn_from_all() -> 
     assert len(draw_shots(table, POOL, 20, 0)) == 40
 
 
+def test_a_given_set_larger_than_its_sequences_is_a_first_draw_and_no_other() -> None:
+    """As one is once leaks have been left out of it."""
+    table = toy_table(shots=pd.Series([200] * 300, dtype="Int64"))
+    assert draw_shots(table, POOL, 200, 0).tolist() == POOL.tolist()
+    with pytest.raises(InputError, match="--resamples 1"):
+        draw_shots(table, POOL, 200, 1)
+
+
 def write_folder(root: Path, sizes: tuple[int, ...] = (4, 8), *, test: bool = True) -> Path:
     """Write few-shot sets as they are published: quoted k-mers in folders named by their size."""
     rows = iter(toy_sequences(2 * sum(sizes) + 40))
