@@ -130,11 +130,12 @@ class Recipe:
         """Return the cell without what does not count in it.
 
         One that starts from a model from elsewhere has that model's tokenizer and size, and no
-        pretraining.
+        pretraining; without pretraining nothing is hidden.
         """
         found = self._backbone(cell)
         if found is None:
-            return dataclasses.replace(cell, checkpoint=None) if cell.checkpoint else cell
+            masking = cell.masking if pretraining_stages(cell.species_set) else None
+            return dataclasses.replace(cell, checkpoint=None, masking=masking)
         named = TokenizerConfig.parse(cell.tokenizer).name
         return dataclasses.replace(
             cell,
@@ -192,6 +193,12 @@ class Recipe:
         fitted = tokenizer.config.kind not in ("kmer", "char")
         pmi: PmiConfig | None = None
         if stages:
+            if self.pmi_table is not None and "@" in masking.scheme:
+                raise InputError(
+                    f"masking scheme {masking.scheme!r} names a PMI variant, and the table of words "
+                    "is given",
+                    remedy=f"Use {masking.scheme.partition('@')[0]}, or leave --pmi-table out.",
+                )
             masking, pmi = resolve(masking, tokenizer.config, self.pmi)
         encoder: EncoderSpec | None = None
         seed = cell.seed if self.pretrain_per_seed else self.pretraining.seed
