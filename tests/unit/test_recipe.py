@@ -122,11 +122,19 @@ def test_pretraining_on_another_data_set_keeps_its_tokenizer_for_both() -> None:
     assert spec.encoder is not None
     assert spec.tokenizer.dataset == "d"
     assert spec.encoder.tokenizer.dataset == "p"
-    assert spec.encoder.held_out == "d"
+    assert spec.encoder.held_out == spec.tokenizer.held_out == "d"
     assert spec.tokenizer.key == spec.encoder.tokenizer.key
     assert spec.tokenizer.corpus_key != spec.encoder.tokenizer.corpus_key
     corpora = make_plan(other, [Cell(tokenizer="bpe-64", species_set="human")]).corpora
     assert {c.dataset for c in corpora} == {"d", "p"}
+
+
+def test_without_pretraining_a_tokenizer_is_fitted_on_species_that_the_other_data_have() -> None:
+    for named, fitted in (((), ()), (("mouse",), ()), (("human", "mouse"), ("human",))):
+        other = recipe(target="human", pretraining_dataset="p", pretraining_species=named)
+        spec = other.expand(Cell(tokenizer="bpe-64", species_set="none"))
+        assert spec.tokenizer.species == fitted
+        assert spec.target == ("human",)
 
 
 @pytest.mark.parametrize(

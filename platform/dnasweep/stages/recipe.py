@@ -167,13 +167,17 @@ class Recipe:
         stages = pretraining_stages(cell.species_set)
         target = self.members(cell.target or self.target)
         trained_on = self.members(cell.trained_on) if cell.trained_on else None
-        read = self._union(stages) if stages else target if trained_on is None else trained_on
         source = self.pretraining_dataset
+        read = self._union(stages) if stages else target if trained_on is None else trained_on
+        if source is not None:
+            # Without pretraining too it is fitted there, on those of the target's species it has.
+            read = tuple(name for name in read if name in self.pretraining_species)
         tokenizer = TokenizerSpec(
             dataset=self.dataset,
             species=read,
             config=TokenizerConfig.parse(cell.tokenizer),
             fitted_on=source,
+            held_out=self.dataset if source else None,
         )
         text = tokenizer if source is None else dataclasses.replace(tokenizer, dataset=source)
         model = self.model
@@ -183,14 +187,12 @@ class Recipe:
             )
         if backbone is not None:
             tokenizer = dataclasses.replace(
-                tokenizer, species=(), fitted_on=None, model=backbone.key
+                tokenizer, species=(), fitted_on=None, held_out=None, model=backbone.key
             )
             model = self._backbone_model(backbone)
         masking = self.masking
         if cell.masking:
             masking = dataclasses.replace(masking, scheme=cell.masking)
-        # K-mers and bases cut both strands into as many tokens; other vocabularies do not.
-        fitted = tokenizer.config.kind not in ("kmer", "char")
         pmi: PmiConfig | None = None
         if stages:
             if self.pmi_table is not None and "@" in masking.scheme:
@@ -216,7 +218,8 @@ class Recipe:
                 positives_only=self.pretrain_on_positives,
                 held_out=self.dataset if source else None,
                 parent=encoder,
-                both_strands=fitted and self.classification.both_strands,
+                # K-mers and bases cut both strands into as many tokens; other vocabularies do not.
+                both_strands=tokenizer.config.fitted and self.classification.both_strands,
             )
         return ClassifierSpec(
             tokenizer=tokenizer,
