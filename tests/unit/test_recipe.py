@@ -83,6 +83,19 @@ def test_two_stages_see_as_many_bases_as_one() -> None:
     assert sum(e.training.bases for e in two.lineage) == one.training.bases
 
 
+def test_a_second_stage_hides_other_tokens_than_the_first() -> None:
+    def seeds(species_set: str, **changes) -> list[int]:
+        encoder = recipe(**changes).expand(Cell(species_set=species_set, seed=2)).encoder
+        assert encoder is not None
+        return [stage.training.seed for stage in encoder.lineage]
+
+    assert seeds("all") == [0]
+    assert seeds("all-then-human", pretrain_per_seed=True)[0] == 2
+    for changes in ({}, {"pretrain_per_seed": True}):
+        first, second = seeds("all-then-human", **changes)
+        assert first != second
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -28,6 +28,11 @@ from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.stages.specs import Backbone, ClassifierSpec, EncoderSpec, TokenizerSpec
 
 
+NEXT_STAGE = 1000
+"""Added to the seed for each stage of pretraining after the first, which would otherwise hide the same
+tokens of the same rows, epoch by epoch, as the one before it."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
     """One combination of a sweep. An axis that is None keeps the recipe's value."""
@@ -204,9 +209,11 @@ class Recipe:
             masking, pmi = resolve(masking, tokenizer.config, self.pmi)
         encoder: EncoderSpec | None = None
         seed = cell.seed if self.pretrain_per_seed else self.pretraining.seed
-        for name, _ in stages:
+        for place, (name, _) in enumerate(stages):
             training = dataclasses.replace(
-                self.pretraining, bases=max(1, self.pretraining.bases // len(stages)), seed=seed
+                self.pretraining,
+                bases=max(1, self.pretraining.bases // len(stages)),
+                seed=seed + place * NEXT_STAGE,
             )
             encoder = EncoderSpec(
                 tokenizer=text,
