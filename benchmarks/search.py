@@ -140,6 +140,7 @@ def main(options: Race) -> None:
         mine = EnhancerOptions(
             **fields
             | {"data": (str(folder / "table.csv"),), "split": "given", "leaks": "keep"}
+            | {"positives": (), "negatives": (), "generate_negatives": "none"}
             | {"storage": str(folder / "shared"), "search": "grid", "asha": False}
         )
         sweep = prepared(mine)
@@ -172,15 +173,16 @@ def tell(options: Race, ways: list[Way], cells: int, share: float, console: Cons
     best = sign * max(sign * way.best(sign) for way in known)
     level, cost = best - sign * options.within, grid.spent / share
     rows = Table("way", "trials", "whole", "device s", "best", "until near", "of the grid's cost")
-    numbers: dict[str, dict[str, float]] = {}
+    numbers: dict[str, dict[str, float | None]] = {}
     for way in ways:
         until = way.until(level, sign)
+        reached = bool(np.isfinite(until))
         numbers[way.name] = {
             "wall_seconds": way.seconds,
             "device_seconds": way.spent,
             "best": way.best(sign),
-            "until": until,
-            "share": until / cost,
+            "until": until if reached else None,
+            "share": until / cost if reached else None,
             "begun": way.begun,
             "whole": way.whole,
         }
@@ -190,8 +192,8 @@ def tell(options: Race, ways: list[Way], cells: int, share: float, console: Cons
             str(way.whole),
             f"{way.spent:.0f}",
             f"{way.best(sign):.3f}",
-            f"{until:.0f} s" if np.isfinite(until) else "not reached",
-            f"{until / cost:.2f}" if np.isfinite(until) else "–",
+            f"{until:.0f} s" if reached else "not reached",
+            f"{until / cost:.2f}" if reached else "–",
         )
     console.print(rows)
     how = "all timed"
@@ -206,8 +208,9 @@ def tell(options: Race, ways: list[Way], cells: int, share: float, console: Cons
         f"{level:.3f}; the grid in its own order comes there too, but only its end tells"
     )
     for way in ways[1:]:
-        ratio = cost / numbers[way.name]["until"]
-        console.print(f"[bold]{way.name}: ratio {ratio:.2f}[/bold]")
+        until = way.until(level, sign)
+        ratio = f"ratio {cost / until:.2f}" if np.isfinite(until) else "did not come near"
+        console.print(f"[bold]{way.name}: {ratio}[/bold]")
     if options.report is not None:
         facts = {"cells": cells, "share_timed": share, "grid_device_seconds": cost, "near": level}
         options.report.write_text(json.dumps(facts | {"ways": numbers}, indent=2) + "\n")

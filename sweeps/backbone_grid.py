@@ -5,23 +5,35 @@ Starts from every model named: all of its weights move, its head alone (probe), 
 `--preset` with `--tokenizers`.
 
     python sweeps/backbone_grid.py --data promoters.csv --checkpoints models/dnabert-6 none
-    python sweeps/backbone_grid.py --data promoters.csv --checkpoints OWNER/MODEL --learning-rates 1e-4 1e-3
+    python sweeps/backbone_grid.py --data promoters.csv --checkpoints OWNER/MODEL --tunings lora-4 lora-16
 """
+
+from dataclasses import dataclass
 
 from dnasweep.cluster.command import run_command
 from dnasweep.cluster.options import SweepOptions
 from dnasweep.cluster.sweep import run_sweep
 from rich.console import Console
+from tyro.conf import Suppress
 
-TUNINGS = ("full", "probe", "lora-8")
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneOptions(SweepOptions):
+    """Options of the comparison of models from elsewhere."""
+
+    tunings: tuple[str, ...] = ("full", "probe", "lora-8")
+    """Weights that fine-tuning moves: full (all), probe (the head), lora-RANK, lora-RANK-aALPHA,
+    lora-RANK-aALPHA@LAYER+LAYER."""
+    # An axis here.
+    tuning: Suppress[str] = "full"
 
 
-def main(options: SweepOptions, console: Console) -> None:
+def main(options: BackboneOptions, console: Console) -> None:
     axes = {
         "tokenizer": options.tokenizers,
         "species_set": options.species_sets or ("none",),
         "checkpoint": options.checkpoints,
-        "tuning": TUNINGS if options.tuning == SweepOptions.tuning else (options.tuning,),
+        "tuning": options.tunings,
         "learning_rate": options.learning_rates,
         "seed": options.seeds,
     }
@@ -29,4 +41,4 @@ def main(options: SweepOptions, console: Console) -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, SweepOptions, doc=__doc__)
+    run_command(main, BackboneOptions, doc=__doc__)

@@ -14,6 +14,7 @@ from dnasweep.cluster.command import run_command
 from dnasweep.cluster.options import SweepOptions
 from dnasweep.cluster.sweep import run_sweep
 from rich.console import Console
+from tyro.conf import Suppress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,8 @@ class MaskingOptions(SweepOptions):
     """Species sets to pretrain on."""
     maskings: tuple[str, ...] = ("span", "genemask", "global_pmi", "cm_step", "cm_gems")
     """random, span, genemask, global_pmi, cm_step, cm_gems; genemask@pmi_n names the PMI as well."""
+    # An axis here.
+    masking: Suppress[str] = "auto"
 
 
 def main(options: MaskingOptions, console: Console) -> None:

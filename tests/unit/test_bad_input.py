@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from dnasweep.cluster.options import DataOptions, SweepOptions
 from dnasweep.cluster.preparation import prepare_data
+from dnasweep.cluster.publication import sweep_facts
 from dnasweep.cluster.request import Sweep, prepare_sweep
 from dnasweep.cluster.shared import check_tokens
 from dnasweep.cluster.sweep import run_sweep
@@ -100,6 +101,36 @@ def test_good_rows_are_taken(tmp_path: Path) -> None:
     made = sweep(tmp_path / "runs", write(tmp_path / "good.csv", rows()))
     assert len(made.data.table) == 60
     assert not (made.data.folder / REJECTS).exists()
+
+
+def test_a_target_of_rows_that_name_no_species(tmp_path: Path) -> None:
+    path = write(tmp_path / "unnamed.csv", rows().drop(columns="species"))
+    with pytest.raises(InputError, match=r"target 'mouse' has 0 training"):
+        sweep(tmp_path / "runs", path, target="mouse")
+    assert sweep(tmp_path / "runs", path).recipe.target == "all"
+
+
+def test_searches_by_two_metrics_are_two_searches(tmp_path: Path) -> None:
+    """Whom a search has stopped by MCC is not to stay stopped in one by the loss."""
+    path = write(tmp_path / "good.csv", rows())
+
+    def key(metric: str, **options: object) -> str:
+        return sweep(tmp_path / "runs", path, metric=metric, **options).key
+
+    for options in ({"asha": True}, {"search": "optuna"}):
+        assert len({key(metric, **options) for metric in ("mcc", "auroc", "loss")}) == 3
+    assert key("mcc") == key("auroc"), "a grid trains the same trials and ranks them anew"
+
+
+def test_pages_name_the_files_of_both_classes(tmp_path: Path) -> None:
+    files = []
+    for name, label in (("pos", 1), ("neg", 0)):
+        frame = rows()[rows()["label"] == label]
+        text = "".join(f">{name}{i}\n{s}\n" for i, s in enumerate(frame["sequence"]))
+        files.append(tmp_path / f"{name}.fa")
+        files[-1].write_text(text)
+    made = sweep(tmp_path / "runs", None, positives=(str(files[0]),), negatives=(str(files[1]),))
+    assert sweep_facts(made)["source"] == f"{files[0]} {files[1]}"
 
 
 def test_missing_file(tmp_path: Path) -> None:

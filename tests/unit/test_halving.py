@@ -95,6 +95,15 @@ def test_a_trial_that_goes_on_keeps_its_best_before_the_kill() -> None:
     assert not rungs.tell(point("c", 3, 0.2)), "0.7 is its best, whatever this start has seen"
 
 
+def test_a_rung_looks_at_no_evaluation_that_comes_after_it() -> None:
+    """A trial that another sweep had begun is heard of from where it goes on, and then from its start."""
+    rungs = Rungs(EVALUATIONS)
+    rungs.tell(point("a", 4, 0.9))
+    rungs.tell(point("a", 1, 0.1))
+    assert not rungs.tell(point("b", 1, 0.5)), "0.1 is what the other had come to there"
+    assert rungs.tell(point("b", 3, 0.5))
+
+
 def test_the_course_outlives_a_line_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "course.jsonl"
     course = Course(path)

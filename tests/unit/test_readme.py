@@ -119,6 +119,22 @@ def test_a_command_can_be_typed(
         assert program in OUTSIDE, "teach this test the command"
 
 
+@pytest.mark.parametrize(
+    ("sweep", "axis", "hidden"),
+    [
+        ("masking_grid", "--maskings", "--masking"),
+        ("backbone_grid", "--tunings", "--tuning"),
+        ("species_transfer", "--strategies", "--checkpoints"),
+    ],
+)
+def test_what_an_axis_decides_is_no_option_beside_it(
+    sweep: str, axis: str, hidden: str, script_flags: Callable[[str], set[str]]
+) -> None:
+    flags = script_flags(f"sweeps/{sweep}.py")
+    assert axis in flags
+    assert hidden not in flags
+
+
 @pytest.mark.parametrize("job", JOBS)
 def test_every_job_explains_itself(job: str, script_help: Callable[[str], str]) -> None:
     help_text = script_help(f"jobs/{job}.py")

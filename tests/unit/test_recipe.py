@@ -56,6 +56,24 @@ def test_random_initialisation_has_no_encoder_and_reads_the_target() -> None:
     assert spec.tokenizer.species == ("human",)
 
 
+def test_without_pretraining_one_masking_is_as_good_as_another() -> None:
+    """Else a sweep over maskings would train the same trial once for each of them, side by side."""
+    cells = [Cell(species_set="none", masking=name) for name in ("span", "genemask", None)]
+    assert len(set(map(recipe().settled, cells))) == 1
+    assert len({recipe().expand(cell).key for cell in cells}) == 1
+    kept = Cell(species_set="all", masking="span")
+    assert recipe().settled(kept) == kept
+
+
+def test_a_table_that_is_given_has_no_variant() -> None:
+    given = recipe(pmi_table=("0123456789abcdef", 6))
+    named = Cell(tokenizer="kmer-6-overlap", masking="genemask@pmi_n")
+    with pytest.raises(InputError, match=r"genemask@pmi_n.*table of words is given. Use genemask"):
+        given.expand(named)
+    assert given.expand(dataclasses.replace(named, masking="genemask")).encoder is not None
+    assert given.expand(dataclasses.replace(named, species_set="none")).encoder is None
+
+
 def test_two_stages_see_as_many_bases_as_one() -> None:
     one = recipe().expand(Cell(species_set="all")).encoder
     two = recipe().expand(Cell(species_set="all-then-primates")).encoder
@@ -63,6 +81,19 @@ def test_two_stages_see_as_many_bases_as_one() -> None:
     assert two is not None
     assert [set(e.species) for e in two.lineage] == [set(), {"human", "macaque"}]
     assert sum(e.training.bases for e in two.lineage) == one.training.bases
+
+
+def test_a_second_stage_hides_other_tokens_than_the_first() -> None:
+    def seeds(species_set: str, **changes) -> list[int]:
+        encoder = recipe(**changes).expand(Cell(species_set=species_set, seed=2)).encoder
+        assert encoder is not None
+        return [stage.training.seed for stage in encoder.lineage]
+
+    assert seeds("all") == [0]
+    assert seeds("all-then-human", pretrain_per_seed=True)[0] == 2
+    for changes in ({}, {"pretrain_per_seed": True}):
+        first, second = seeds("all-then-human", **changes)
+        assert first != second
 
 
 @pytest.mark.parametrize(
@@ -104,11 +135,19 @@ def test_pretraining_on_another_data_set_keeps_its_tokenizer_for_both() -> None:
     assert spec.encoder is not None
     assert spec.tokenizer.dataset == "d"
     assert spec.encoder.tokenizer.dataset == "p"
-    assert spec.encoder.held_out == "d"
+    assert spec.encoder.held_out == spec.tokenizer.held_out == "d"
     assert spec.tokenizer.key == spec.encoder.tokenizer.key
     assert spec.tokenizer.corpus_key != spec.encoder.tokenizer.corpus_key
     corpora = make_plan(other, [Cell(tokenizer="bpe-64", species_set="human")]).corpora
     assert {c.dataset for c in corpora} == {"d", "p"}
+
+
+def test_without_pretraining_a_tokenizer_is_fitted_on_species_that_the_other_data_have() -> None:
+    for named, fitted in (((), ()), (("mouse",), ()), (("human", "mouse"), ("human",))):
+        other = recipe(target="human", pretraining_dataset="p", pretraining_species=named)
+        spec = other.expand(Cell(tokenizer="bpe-64", species_set="none"))
+        assert spec.tokenizer.species == fitted
+        assert spec.target == ("human",)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import shot_toys
+from dnasweep.cluster.results import cell_result
+from dnasweep.config import ModelConfig
 from dnasweep.report.shots import ShotComparison, compare_shots, initialisations
 from dnasweep.report.shots_page import ShotPage, means_by_shots, render_shot_page
 from dnasweep.report.shots_terminal import shot_tables
 from dnasweep.report.shots_tests import BASELINE, RANDOM
+from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.stages.specs import Backbone
+from dnasweep.storage import Storage
 from rich.console import Console
 
 
@@ -143,8 +148,9 @@ def test_a_model_with_its_own_tokenizer_is_compared_with_the_others() -> None:
         dataclasses.replace(
             c,
             tokenizer="bpe-4096",
-            species_set="none",
-            axes={n: c.axes[n] for n in ("shots", "resample")} | {"checkpoint": "m/dnabert2"},
+            species_set="m/dnabert2",
+            checkpoint="m/dnabert2",
+            axes={n: c.axes[n] for n in ("shots", "resample")},
             trial_key=f"away{c.trial_key}",
         )
         for c in shot_toys.sweep(("random",))
@@ -155,6 +161,20 @@ def test_a_model_with_its_own_tokenizer_is_compared_with_the_others() -> None:
     assert (pair(found, name, "MLM random")["mcc_difference"] == 0).all()
 
 
+def test_models_from_elsewhere_are_known_by_what_trials_come_to(tmp_path: Path) -> None:
+    model = Backbone(name="m/dnabert2", key="k", tokenizers=("bpe-4096",), model=ModelConfig())
+    recipe = Recipe(dataset="d", species=(), checkpoints=(model,))
+    ours = Cell(tokenizer="kmer-6-overlap", species_set="none", shots=10, resample=0)
+    cells = [ours, recipe.settled(dataclasses.replace(ours, checkpoint="m/dnabert2"))]
+    storage = Storage(tmp_path)
+    found = [
+        cell_result(storage, c, recipe.expand(c), species=(), tested=False, error="x")
+        for c in cells
+    ]
+    names = list(initialisations(found).values())
+    assert names == [RANDOM, "checkpoint dnabert2 (bpe-4096)"]
+
+
 def test_initialisations_have_names_that_tell_them_apart() -> None:
     cells = [
         shot_toys.cell("random", 10, 0, 0),
@@ -163,7 +183,8 @@ def test_initialisations_have_names_that_tell_them_apart() -> None:
         ),
         dataclasses.replace(
             shot_toys.cell("none", 10, 0, 0),
-            axes={"shots": 10, "resample": 0, "checkpoint": "/models/dnabert/"},
+            species_set="/models/dnabert/",
+            checkpoint="/models/dnabert/",
             trial_key="away",
         ),
     ]
@@ -173,7 +194,7 @@ def test_initialisations_have_names_that_tell_them_apart() -> None:
         "checkpoint dnabert",
     ]
     other = dataclasses.replace(
-        cells[2], axes={**cells[2].axes, "checkpoint": "/tuned/dnabert"}, trial_key="other"
+        cells[2], species_set="/tuned/dnabert", checkpoint="/tuned/dnabert", trial_key="other"
     )
     assert list(initialisations([cells[2], other]).values()) == [
         "checkpoint /models/dnabert/",

@@ -22,6 +22,7 @@ from dnasweep.config import (
 from dnasweep.errors import InputError
 from dnasweep.genome.datasets import DatasetConfig
 from dnasweep.genome.table import make_table
+from dnasweep.language.tokenizers import fit
 from dnasweep.model.metrics import classification_metrics
 from dnasweep.model.schedule import Schedule
 from dnasweep.stages.classifier import finetune
@@ -32,6 +33,7 @@ from dnasweep.stages.scores import score_baseline
 from dnasweep.stages.shots import SHOTS, draw_shots
 from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
 from dnasweep.stages.testing import open_test
+from dnasweep.stages.tokens import obtain_tokenizer
 from dnasweep.storage import Storage
 from rich.console import Console
 from safetensors.torch import load_file
@@ -90,6 +92,14 @@ def test_a_given_set_is_the_first_draw_whole_and_others_are_drawn_from_all() -> 
     assert draw_shots(table, POOL, 10, 0).tolist() == given
     assert set(draw_shots(table, POOL, 10, 1)) - set(given)
     assert len(draw_shots(table, POOL, 20, 0)) == 40
+
+
+def test_a_given_set_larger_than_its_sequences_is_a_first_draw_and_no_other() -> None:
+    """As one is once leaks have been left out of it."""
+    table = toy_table(shots=pd.Series([200] * 300, dtype="Int64"))
+    assert draw_shots(table, POOL, 200, 0).tolist() == POOL.tolist()
+    with pytest.raises(InputError, match="--resamples 1"):
+        draw_shots(table, POOL, 200, 1)
 
 
 def write_folder(root: Path, sizes: tuple[int, ...] = (4, 8), *, test: bool = True) -> Path:
@@ -361,3 +371,27 @@ def test_rows_like_a_test_row_are_held_out_of_pretraining(tmp_path: Path) -> Non
     dataset, _ = obtain_dataset(storage, DatasetConfig(data=(str(path),), leaks="keep"))
     known = held_out_rows(storage, dataset, judged)
     assert known.tolist() == [True] * len(like) + [False] * (len(rows) - len(like))
+
+
+def test_tokenizers_are_fitted_without_rows_like_a_test_row(tmp_path: Path) -> None:
+    storage = Storage(tmp_path / "runs")
+    judged = stored(storage, tmp_path, "judged")
+    table = load_dataset(storage, judged).table
+    tested = table["sequence"][table["split"] == "test"].tolist()
+    others = toy_sequences(60, seed=9)
+    rows = pd.DataFrame({"sequence": [*tested, *others], "label": [0, 1] * 50})
+    rows["split"] = ["train"] * 80 + ["validation", "test"] * 10
+    rows.to_csv(tmp_path / "pretraining.csv", index=False)
+    path = str(tmp_path / "pretraining.csv")
+    dataset, _ = obtain_dataset(storage, DatasetConfig(data=(path,), leaks="keep"))
+    config = TokenizerConfig.parse("bpe-64")
+    spec = TokenizerSpec(
+        dataset=judged, species=(), config=config, fitted_on=dataset, held_out=judged
+    )
+    found = obtain_tokenizer(storage, spec)
+    assert found.tokens == fit(config, others[:40]).tokens
+    assert found.tokens != fit(config, [*tested, *others[:40]]).tokens
+    # An enumerated vocabulary is the same for species that the data do not name.
+    words = TokenizerConfig.parse("kmer-3")
+    absent = TokenizerSpec(dataset=judged, species=("worm",), config=words, fitted_on=dataset)
+    assert obtain_tokenizer(storage, absent).config == words

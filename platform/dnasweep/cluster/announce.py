@@ -99,8 +99,7 @@ def encoder_name(sweep: Sweep, spec: EncoderSpec) -> str:
 
 def tokenizer_name(spec: TokenizerSpec) -> str:
     """Return a tokenizer in words, with the species it is fitted on where it is fitted."""
-    fitted = spec.config.kind in ("bpe", "wordpiece")
-    return spec.config.name + (f" of {_species(spec.species)}" if fitted else "")
+    return spec.config.name + (f" of {_species(spec.species)}" if spec.config.fitted else "")
 
 
 def _species(species: tuple[str, ...]) -> str:

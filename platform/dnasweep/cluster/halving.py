@@ -39,7 +39,7 @@ class Rungs:
         while place < evaluations:
             self._rungs[place] = {}
             place *= REDUCTION_FACTOR
-        self._best: dict[str, float] = {}
+        self._seen: dict[str, dict[int, float]] = {}
         self.stopped: set[str] = set()
 
     def tell(self, point: Point) -> bool:
@@ -47,16 +47,17 @@ class Rungs:
 
         A trial stops where it is worse than the best third of those that came to its rung before.
         """
-        # A trial that goes on after a kill has forgotten its best before.
-        before = self._best.get(point.key, -np.inf)
-        self._best[point.key] = max(self._sign * point.best, before)
+        seen = self._seen.setdefault(point.key, {})
+        seen.setdefault(point.number, self._sign * point.best)
         reached = [place for place in self._rungs if point.number >= place]
         if not reached or point.key in self.stopped:
             return point.key in self.stopped
         rung = self._rungs[max(reached)]
         if point.key in rung:
             return False
-        value = self._best[point.key]
+        # A trial that goes on after a kill has forgotten its best before; one that was published tells
+        # its evaluations again, and a rung looks at none that come after it.
+        value = max(best for number, best in seen.items() if number <= point.number)
         share = 100 * (1 - 1 / REDUCTION_FACTOR)
         worse = bool(rung) and value < float(np.percentile(list(rung.values()), share))
         rung[point.key] = value

@@ -194,7 +194,7 @@ def make_recipe(
 
 
 def _judged(data: Prepared, target: str, validated: bool) -> Rows:
-    members = () if target == "all" or not data.species else species_set(target)
+    members = () if target == "all" else species_set(target)
     judged = rows_of(data.table, members)
     if not all(map(len, judged if validated else (judged.train, judged.test))):
         raise InputError(

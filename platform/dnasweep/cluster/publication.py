@@ -110,7 +110,7 @@ def sweep_facts(sweep: Sweep) -> dict[str, object]:
     widths = table["sequence"].str.len()
     counts = table["split"].value_counts()
     return {
-        "source": " ".join(sweep.options.data) or "built-in simulated promoters",
+        "source": " ".join(sweep.data.files) or "built-in simulated promoters",
         "sequences": f"{len(table):,}",
         "bases each": " to ".join(f"{w:,}" for w in sorted({widths.min(), widths.max()})),
         "split": ", ".join(f"{counts.get(s, 0):,} {s}" for s in SPLITS),

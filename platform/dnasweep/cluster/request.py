@@ -68,7 +68,11 @@ class Sweep:
     @property
     def key(self) -> str:
         """The sweep's identity: the same request finds its own records again."""
-        search = f"{self.options.search}+asha" if self.options.asha else self.options.search
+        options = self.options
+        search = f"{options.search}+asha" if options.asha else options.search
+        # Whom it stops and what it tries next hang on the metric; a grid is only ranked by it.
+        if search != "grid" and options.metric != SweepOptions.metric:
+            search += f" by {options.metric}"
         return content_key("sweep", self.name, self.axes, self.recipe, search)
 
     @property

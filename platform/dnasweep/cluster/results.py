@@ -54,6 +54,7 @@ def cell_result(
         "learning_rate": cell.learning_rate,
         "seed": cell.seed,
         "axes": axes,
+        "checkpoint": cell.checkpoint,
         "species": None if cell.checkpoint else _pretrained_on(spec.encoder, species),
     }
     if outcome is None:

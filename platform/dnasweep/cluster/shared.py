@@ -43,20 +43,23 @@ def build_corpora(
     specs: Sequence[TokenizerSpec], order: Order, *, done: Callable[[TokenizerSpec], None]
 ) -> None:
     """Fit tokenizers and tokenise the data set, in parallel."""
-    remote = ray.remote(_tokenise).options(num_cpus=1)
-    running = {remote.remote(spec, order.storage): spec for spec in specs}
-    while running:
-        for reference in ray.wait(list(running), num_returns=1)[0]:
-            spec = running.pop(reference)
-            _get(reference)
-            done(spec)
+    _build(_tokenise, specs, order, done)
 
 
 def build_tables(
     specs: Sequence[PmiSpec], order: Order, *, done: Callable[[PmiSpec], None]
 ) -> None:
     """Count and score the words that encoders are masked by, in parallel."""
-    remote = ray.remote(_tabulate).options(num_cpus=1)
+    _build(_tabulate, specs, order, done)
+
+
+def _build(
+    build: Callable[[Any, str], None],
+    specs: Sequence[Any],
+    order: Order,
+    done: Callable[[Any], None],
+) -> None:
+    remote = ray.remote(build).options(num_cpus=1)
     running = {remote.remote(spec, order.storage): spec for spec in specs}
     while running:
         for reference in ray.wait(list(running), num_returns=1)[0]:

@@ -62,6 +62,7 @@ class TransferOptions(SweepOptions):
     bases for every strategy and target."""
     # What the strategies decide, or what would compare them on unequal terms.
     species_sets: Suppress[tuple[str, ...]] = ()
+    checkpoints: Suppress[tuple[str, ...]] = ()
     target: Suppress[str] = "all"
     search: Suppress[Literal["grid", "optuna"]] = "grid"
     num_samples: Suppress[int] = 0

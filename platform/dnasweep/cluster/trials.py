@@ -59,6 +59,7 @@ def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: s
     outcome = run_stage(spec, order, text=cell.label, on_evaluation=report)
     if len(best) < len(outcome.history):
         # Published before, or begun by a driver that was killed: tell what the whole was worth.
+        best.clear()
         for evaluation in outcome.history:
             report(evaluation)
 

@@ -37,13 +37,13 @@ class TokenizerConfig:
         if self.kind == "kmer":
             require(3 <= self.k <= 6, "k", self.k, "Use a k from 3 to 6.")
             require(1 <= self.stride <= self.k, "stride", self.stride, "Use a stride from 1 to k.")
-        if self.kind in ("bpe", "wordpiece"):
+        if self.fitted:
             require(self.vocab_size >= 16, "vocab_size", self.vocab_size, "Use at least 16.")
         # Settings that do not apply are 0, so that equal tokenizers have equal keys.
         if self.kind != "kmer":
             object.__setattr__(self, "k", 0)
             object.__setattr__(self, "stride", 0)
-        if self.kind not in ("bpe", "wordpiece"):
+        if not self.fitted:
             object.__setattr__(self, "vocab_size", 0)
 
     @classmethod
@@ -77,6 +77,11 @@ class TokenizerConfig:
                 return f"kmer-{self.k}"
             return f"kmer-{self.k}-" + ("overlap" if self.stride == 1 else f"stride-{self.stride}")
         return "char" if self.kind == "char" else f"{self.kind}-{self.vocab_size}"
+
+    @property
+    def fitted(self) -> bool:
+        """Whether its vocabulary is learned from sequences, rather than enumerated."""
+        return self.kind in ("bpe", "wordpiece")
 
     @property
     def overlapping(self) -> bool:

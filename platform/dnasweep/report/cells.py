@@ -43,6 +43,9 @@ class CellResult:
     """Seed of the trial."""
     axes: Mapping[str, Any] = field(default_factory=dict)
     """Any further axes, name to value."""
+    checkpoint: str | None = None
+    """Name of the model from elsewhere that it starts from, which then stands in place of the
+    species set too."""
     species: tuple[str, ...] | None = None
     """Species pretrained on, () for none; None: read from the name of the species set."""
     validation: Mapping[str, float] = field(default_factory=dict)

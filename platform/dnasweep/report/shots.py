@@ -130,18 +130,18 @@ def compare_shots(
 
 def initialisations(cells: Sequence[CellResult]) -> dict[str, str]:
     """Return where each trial starts, in words, by trial key."""
-    ours = {c.tokenizer for c in cells if not c.axes.get("checkpoint")}
-    sets = {c.species_set for c in cells if c.species_set != "none"}
-    models = {str(c.axes["checkpoint"]) for c in cells if c.axes.get("checkpoint")}
+    ours = {c.tokenizer for c in cells if not c.checkpoint}
+    sets = {c.species_set for c in cells if not c.checkpoint and c.species_set != "none"}
+    models = {c.checkpoint for c in cells if c.checkpoint}
     short = {name: PurePath(name).name or name for name in models}
     # Folders of one name in two places are told apart by all of their path.
     shown = short if len(set(short.values())) == len(models) else {name: name for name in models}
     found = {}
     for cell in cells:
-        masking, checkpoint = cell.axes.get("masking"), cell.axes.get("checkpoint")
+        masking = cell.axes.get("masking")
         text = RANDOM
-        if checkpoint:
-            text = f"checkpoint {shown[str(checkpoint)]}"
+        if cell.checkpoint:
+            text = f"checkpoint {shown[cell.checkpoint]}"
             if ours and cell.tokenizer not in ours:
                 text += f" ({cell.tokenizer})"
         elif cell.species_set != "none":
@@ -154,7 +154,7 @@ def initialisations(cells: Sequence[CellResult]) -> dict[str, str]:
 
 def _runs(cells: Sequence[CellResult], metric: str, rates_follow_shots: bool) -> pd.DataFrame:
     names = initialisations(cells)
-    ours = {c.tokenizer for c in cells if not c.axes.get("checkpoint")}
+    ours = {c.tokenizer for c in cells if not c.checkpoint}
     other = next(iter(ours)) if len(ours) == 1 else None
     records: list[dict[str, Any]] = []
     for cell in cells:

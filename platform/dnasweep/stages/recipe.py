@@ -28,6 +28,11 @@ from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.stages.specs import Backbone, ClassifierSpec, EncoderSpec, TokenizerSpec
 
 
+NEXT_STAGE = 1000
+"""Added to the seed for each stage of pretraining after the first, which would otherwise hide the same
+tokens of the same rows, epoch by epoch, as the one before it."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
     """One combination of a sweep. An axis that is None keeps the recipe's value."""
@@ -130,11 +135,12 @@ class Recipe:
         """Return the cell without what does not count in it.
 
         One that starts from a model from elsewhere has that model's tokenizer and size, and no
-        pretraining.
+        pretraining; without pretraining nothing is hidden.
         """
         found = self._backbone(cell)
         if found is None:
-            return dataclasses.replace(cell, checkpoint=None) if cell.checkpoint else cell
+            masking = cell.masking if pretraining_stages(cell.species_set) else None
+            return dataclasses.replace(cell, checkpoint=None, masking=masking)
         named = TokenizerConfig.parse(cell.tokenizer).name
         return dataclasses.replace(
             cell,
@@ -166,13 +172,17 @@ class Recipe:
         stages = pretraining_stages(cell.species_set)
         target = self.members(cell.target or self.target)
         trained_on = self.members(cell.trained_on) if cell.trained_on else None
-        read = self._union(stages) if stages else target if trained_on is None else trained_on
         source = self.pretraining_dataset
+        read = self._union(stages) if stages else target if trained_on is None else trained_on
+        if source is not None:
+            # Without pretraining too it is fitted there, on those of the target's species it has.
+            read = tuple(name for name in read if name in self.pretraining_species)
         tokenizer = TokenizerSpec(
             dataset=self.dataset,
             species=read,
             config=TokenizerConfig.parse(cell.tokenizer),
             fitted_on=source,
+            held_out=self.dataset if source else None,
         )
         text = tokenizer if source is None else dataclasses.replace(tokenizer, dataset=source)
         model = self.model
@@ -182,22 +192,28 @@ class Recipe:
             )
         if backbone is not None:
             tokenizer = dataclasses.replace(
-                tokenizer, species=(), fitted_on=None, model=backbone.key
+                tokenizer, species=(), fitted_on=None, held_out=None, model=backbone.key
             )
             model = self._backbone_model(backbone)
         masking = self.masking
         if cell.masking:
             masking = dataclasses.replace(masking, scheme=cell.masking)
-        # K-mers and bases cut both strands into as many tokens; other vocabularies do not.
-        fitted = tokenizer.config.kind not in ("kmer", "char")
         pmi: PmiConfig | None = None
         if stages:
+            if self.pmi_table is not None and "@" in masking.scheme:
+                raise InputError(
+                    f"masking scheme {masking.scheme!r} names a PMI variant, and the table of words "
+                    "is given",
+                    remedy=f"Use {masking.scheme.partition('@')[0]}, or leave --pmi-table out.",
+                )
             masking, pmi = resolve(masking, tokenizer.config, self.pmi)
         encoder: EncoderSpec | None = None
         seed = cell.seed if self.pretrain_per_seed else self.pretraining.seed
-        for name, _ in stages:
+        for place, (name, _) in enumerate(stages):
             training = dataclasses.replace(
-                self.pretraining, bases=max(1, self.pretraining.bases // len(stages)), seed=seed
+                self.pretraining,
+                bases=max(1, self.pretraining.bases // len(stages)),
+                seed=seed + place * NEXT_STAGE,
             )
             encoder = EncoderSpec(
                 tokenizer=text,
@@ -209,7 +225,8 @@ class Recipe:
                 positives_only=self.pretrain_on_positives,
                 held_out=self.dataset if source else None,
                 parent=encoder,
-                both_strands=fitted and self.classification.both_strands,
+                # K-mers and bases cut both strands into as many tokens; other vocabularies do not.
+                both_strands=tokenizer.config.fitted and self.classification.both_strands,
             )
         return ClassifierSpec(
             tokenizer=tokenizer,

@@ -49,10 +49,13 @@ def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int)
     for label in np.unique(labels):
         members = distinct[labels == label]
         if shots > len(members):
+            remedy = f"Use at most --shots {_smallest(labels)}."
+            if len(given):
+                remedy = f"{remedy} The set as it is given is used alone with --resamples 1."
             raise InputError(
                 f"{shots} shots of each class are asked for, and class {label} has "
                 f"{len(members):,} training sequences",
-                remedy=f"Use at most --shots {_smallest(labels)}.",
+                remedy=remedy,
             )
         order = np.random.default_rng([resample, int(label)]).permutation(len(members))
         drawn.append(members[order[:shots]])

@@ -41,6 +41,9 @@ class TokenizerSpec:
     """How DNA is cut."""
     fitted_on: str | None = None
     """Key of the data set it is fitted on; None: the one in its tokens."""
+    held_out: str | None = None
+    """Key of the data set that models are judged on, where it is fitted on another one: rows that are
+    like its validation or test rows are left out."""
     model: str | None = None
     """Key of the model from elsewhere whose tokenizer it is, in place of a fitted one."""
 
@@ -54,8 +57,10 @@ class TokenizerSpec:
         """Key of the tokenizer. Enumerated vocabularies do not depend on the data."""
         if self.model is not None:
             return content_key("tokenizer", FORMAT, self.config, "model", self.model)
-        fitted = self.config.kind in ("bpe", "wordpiece")
-        source = (self.source, sorted(self.species)) if fitted else ()
+        source: tuple[object, ...] = ()
+        if self.config.fitted:
+            held_out = () if self.held_out is None else (self.held_out,)
+            source = (self.source, sorted(self.species), *held_out)
         return content_key("tokenizer", FORMAT, self.config, source)
 
     @cached_property

@@ -14,6 +14,7 @@ from dnasweep.language.corpus import Corpus
 from dnasweep.language.recognition import read_foreign
 from dnasweep.language.tokenizers import CONFIG_FILE, DnaTokenizer, fit
 from dnasweep.stages.dataset import load_dataset, rows_of
+from dnasweep.stages.held_out import pretraining_rows
 from dnasweep.stages.models import kept_model
 from dnasweep.stages.specs import TokenizerSpec
 from dnasweep.storage import Storage
@@ -25,22 +26,27 @@ REPORT_ROWS = 2000
 
 def obtain_tokenizer(storage: Storage, spec: TokenizerSpec) -> DnaTokenizer:
     """Return the tokenizer, fitted on the training rows of its species and on nothing else; or
-    that of a model from elsewhere."""
+    enumerated; or that of a model from elsewhere."""
 
     def build(folder: Path) -> None:
         if spec.model is not None:
             _tokenizer_of(kept_model(storage, spec.model), spec.config).save(folder)
             return
-        table = load_dataset(storage, spec.source).table
-        rows = rows_of(table, spec.species).train
-        if len(rows) == 0:
-            raise InputError(
-                f"no training rows of {', '.join(spec.species) or 'any species'}",
-                remedy="Name a species set that the data has.",
-            )
-        fit(spec.config, table["sequence"].iloc[rows].tolist()).save(folder)
+        fit(spec.config, _fitted_on(storage, spec) if spec.config.fitted else []).save(folder)
 
     return DnaTokenizer.load(storage.obtain(spec.kind, spec.key, build, inputs=spec))
+
+
+def _fitted_on(storage: Storage, spec: TokenizerSpec) -> list[str]:
+    table, rows, _ = pretraining_rows(
+        storage, spec.source, spec.species, positives_only=False, held_out=spec.held_out
+    )
+    if len(rows.train) == 0:
+        raise InputError(
+            f"no training rows of {', '.join(spec.species) or 'any species'}",
+            remedy="Name a species set that the data has.",
+        )
+    return table["sequence"].iloc[rows.train].tolist()
 
 
 def _tokenizer_of(model: Path, config: TokenizerConfig) -> DnaTokenizer:
