@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 SHRINKAGE = 1e-4
 """Penalty on squared weights, an output and in units of the squared span of the outputs / 4."""
+LEAST_RELEVANCE = 1e-4
+"""Squared weight that no token is taken to have less than."""
 ANCHOR = 1e-4
 """The same on the deviation of the height from the one that the outputs' range suggests."""
 NUM_PARAMETERS_BESIDE_WEIGHTS = 3
@@ -83,9 +85,11 @@ class Saturating(NamedTuple):
 
 
 def fit_saturating(masks: NDArray[np.bool_], outputs: Floats) -> Saturating:
-    """Return the models that fit outputs best, by Levenberg's and Marquardt's least squares.
+    """Return the models that fit outputs best, few of whose weights are far from nought.
 
-    Each sequence is fitted by itself, whatever stands beside it.
+    After a first fit each weight is penalised by how little it matters, as in automatic relevance
+    determination (MacKay 1992; Tipping 2001), since most tokens of a sequence hardly count. Each
+    sequence is fitted by itself, whatever stands beside it.
 
     Parameters
     ----------
@@ -95,38 +99,59 @@ def fit_saturating(masks: NDArray[np.bool_], outputs: Floats) -> Saturating:
         The value of each, (sequences, rows).
     """
     kept = masks.astype(float)
-    _, rows, tokens = kept.shape
+    num, rows, tokens = kept.shape
     low, high = outputs.min(1), outputs.max(1)
     span = np.where(high > low, high - low, 1.0)
     target = outputs / span[:, None]
     theta = _start(kept, target)
-    penalty = np.full(tokens + NUM_PARAMETERS_BESIDE_WEIGHTS, SHRINKAGE * rows / 4)
-    penalty[:3] = 0, ANCHOR * rows / 4, ANCHOR * rows / 4
     prior = np.zeros_like(theta)
     prior[:, 1] = theta[:, 1]
+    penalty = np.full((num, tokens + NUM_PARAMETERS_BESIDE_WEIGHTS), SHRINKAGE * rows / 4)
+    penalty[:, :3] = 0, ANCHOR * rows / 4, ANCHOR * rows / 4
+    theta = _settle(kept, target, theta, penalty, prior)
+    slopes, left = _slopes(kept, target, theta)
+    error = (left**2).sum(1)[:, None]
+    inverse = np.linalg.inv(_square(slopes, penalty))
+    uncertainty = np.einsum("sii->si", inverse)[:, 3:] * error / max(1, rows - tokens)
+    relevance = theta[:, 3:] ** 2 + uncertainty + LEAST_RELEVANCE
+    # Half of the weights are taken to be free.
+    penalty[:, 3:] = np.maximum(error / max(1.0, rows - tokens / 2), 1e-12) / relevance
+    theta = _settle(kept, target, theta, penalty, prior)
+    return Saturating(theta[:, 0] * span, theta[:, 1] * span, theta[:, 2], theta[:, 3:])
+
+
+def _settle(kept: Floats, target: Floats, theta: Floats, penalty: Floats, prior: Floats) -> Floats:
+    """Return the parameters of least penalised error, by Levenberg's and Marquardt's method."""
+    theta = theta.copy()
     damping = np.full(len(theta), 1e-2)
     error = _error(kept, target, theta, penalty, prior)
     open_ = np.arange(len(theta))
     for _ in range(MOST_STEPS):
-        here, wanted = kept[open_], target[open_]
+        here, wanted, held = kept[open_], target[open_], penalty[open_]
         slopes, left = _slopes(here, wanted, theta[open_])
-        square = np.matmul(slopes.transpose(0, 2, 1), slopes) + np.diag(penalty)
+        square = _square(slopes, held)
         gradient = np.matmul(slopes.transpose(0, 2, 1), left[:, :, None])[:, :, 0]
-        gradient += penalty * (theta[open_] - prior[open_])
+        gradient += held * (theta[open_] - prior[open_])
         diagonal = np.einsum("sii->si", square)
         diagonal += damping[open_, None] * (diagonal + 1e-6)
         moved = theta[open_] - np.linalg.solve(square, gradient[:, :, None])[:, :, 0]
-        found = _error(here, wanted, moved, penalty, prior[open_])
+        found = _error(here, wanted, moved, held, prior[open_])
         better = found < error[open_]
-        gain = error[open_] - found
-        converged = better & (gain < CONVERGED * error[open_])
+        converged = better & (error[open_] - found < CONVERGED * error[open_])
         theta[open_[better]] = moved[better]
         error[open_[better]] = found[better]
         damping[open_] = np.where(better, damping[open_] / 3, damping[open_] * 4).clip(1e-9)
         open_ = open_[~converged & (damping[open_] < MOST_DAMPING)]
         if not len(open_):
             break
-    return Saturating(theta[:, 0] * span, theta[:, 1] * span, theta[:, 2], theta[:, 3:])
+    return theta
+
+
+def _square(slopes: Floats, penalty: Floats) -> Floats:
+    """Return the curvature of the penalised error / 2, (sequences, parameters, parameters)."""
+    square: Floats = np.matmul(slopes.transpose(0, 2, 1), slopes)
+    np.einsum("sii->si", square)[...] += penalty
+    return square
 
 
 def _start(kept: Floats, target: Floats) -> Floats:

@@ -27,7 +27,6 @@ from dnasweep.language.schemes import resolve
 from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.stages.specs import Backbone, ClassifierSpec, EncoderSpec, TokenizerSpec
 
-
 NEXT_STAGE = 1000
 """Added to the seed for each stage of pretraining after the first, which would otherwise hide the same
 tokens of the same rows, epoch by epoch, as the one before it."""
