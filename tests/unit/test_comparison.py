@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from dnasweep.report.cells import joined_scores
 from dnasweep.report.comparison import BaselineResult, CellResult, Comparison, compare, select
+from dnasweep.report.figures import heat_map
 from dnasweep.report.pairs import pairwise_tests
 from dnasweep.report.terminal import comparison_tables
 from rich.console import Console
@@ -233,15 +234,39 @@ def test_findings_warn_at_the_edge_of_the_learning_rates() -> None:
     assert not any("learning rate tried" in f for f in compare(cells).findings)
 
 
-def test_further_axes_are_selected_over() -> None:
+def test_settings_are_selected_over_and_named() -> None:
     cells = [
-        cell("kmer-6", "human", 1e-3, 0, axes={"masking": scheme}, validation={"mcc": value})
-        for scheme, value in (("random", 0.5), ("span", 0.6))
+        cell("kmer-6", "human", 1e-3, 0, axes={"warmup": warmup}, validation={"mcc": value})
+        for warmup, value in ((0.1, 0.5), (0.2, 0.6))
     ]
     result = compare(cells)
-    assert result.axes == ("masking",)
-    assert result.selected["masking"].tolist() == ["span"]
-    assert len(result.rows) == 2
+    assert result.axes == ("warmup",)
+    assert result.selected["warmup"].tolist() == [0.2]
+    assert "kmer-6 / human at learning rate 0.001, warmup 0.2, validation" in result.findings[0]
+
+
+def test_maskings_are_compared_as_tokenizers_are() -> None:
+    cells = [
+        dataclasses.replace(
+            one,
+            axes={"masking": scheme},
+            trial_key=f"{scheme}-{one.trial_key}",
+            validation={"mcc": value + 0.01 * one.seed},
+        )
+        for scheme, value in (("random", 0.5), ("span", 0.6))
+        for one in sweep()
+        if (one.tokenizer, one.species_set) == ("kmer-6", "human") and one.outcome == "finished"
+    ]
+    result = compare(cells, num_resamples=200)
+    assert result.selected["cell"].tolist() == ["kmer-6 / human / span", "kmer-6 / human / random"]
+    assert result.selected["arm"].tolist() == ["kmer-6 / span", "kmer-6 / random"]
+    assert len(result.pairwise) == 1
+    told = next(text for text in result.findings if text.startswith("Maskings: span wins"))
+    assert "kmer-6 / human / random (MCC" in told
+    assert heat_map(result) is not None
+    out = io.StringIO()
+    Console(file=out, width=160).print(comparison_tables(result))
+    assert "tokenizer / species set / masking" in out.getvalue()
 
 
 def test_no_cell_at_all_is_said_and_nothing_breaks(tmp_path) -> None:

@@ -31,7 +31,7 @@ def judge(
     plan
         What was trained.
     by
-        The contest a cell takes part in; default: tokenizer x species set.
+        The contest a cell takes part in; default: all that is compared.
     """
     results = read_results(sweep, plan, frozenset())
     best = select(results, metric=sweep.options.metric, by=by)

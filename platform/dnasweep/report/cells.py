@@ -10,6 +10,10 @@ import numpy as np
 
 Outcome = Literal["finished", "stopped", "diverged", "collapsed", "failed"]
 
+COMPARED_AXES = ("masking", "tuning")
+"""Further axes whose values are compared on the test rows, as tokenizers and species sets are. Of
+all other axes, which are settings, the best value is chosen on validation."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TestScores:
@@ -76,6 +80,22 @@ class CellResult:
         axes = tuple(sorted((name, str(value)) for name, value in self.axes.items()))
         return (self.tokenizer, self.species_set, self.learning_rate, axes)
 
+    @property
+    def arm(self) -> str:
+        """What is compared beside the species set: its tokenizer and its compared axes."""
+        return " / ".join([self.tokenizer, *compared(self.axes)])
+
+    @property
+    def label(self) -> str:
+        """How what is chosen of its contest is named in tables and sentences."""
+        return " / ".join([self.tokenizer, self.species_set, *compared(self.axes)])
+
+    @property
+    def encoder(self) -> str:
+        """How its encoder is named: all that pretraining differs by."""
+        parts = self.tokenizer, self.species_set, self.axes.get("masking")
+        return " / ".join(str(part) for part in parts if part is not None)
+
     def validation_metric(self, metric: str) -> float:
         """Return a validation metric by its bare name; nan where there is none."""
         return float(bare(self.validation).get(metric, np.nan))
@@ -126,6 +146,6 @@ def rows_of(scores: TestScores, ids: np.ndarray) -> np.ndarray:
     return np.asarray(order[np.searchsorted(scores.ids, ids, sorter=order)])
 
 
-def cell_label(tokenizer: str, species_set: str) -> str:
-    """Return how a selected combination is named in tables and sentences."""
-    return f"{tokenizer} / {species_set}"
+def compared(axes: Mapping[str, Any]) -> list[str]:
+    """Return the values of the axes that are compared, where there are such."""
+    return [str(axes[name]) for name in COMPARED_AXES if axes.get(name) is not None]

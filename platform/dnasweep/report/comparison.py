@@ -18,7 +18,6 @@ from dnasweep.report.cells import (
     CellResult,
     Outcome,
     TestScores,
-    cell_label,
     joined_scores,
 )
 from dnasweep.report.findings import findings
@@ -58,7 +57,7 @@ class Comparison:
     rows: pd.DataFrame
     """One row a combination, seeds joined, ranked by the mean validation metric."""
     selected: pd.DataFrame
-    """The best combination of each tokenizer x species set, with test means and spread."""
+    """The best combination of each contest, with test means and spread."""
     baseline: pd.DataFrame
     """One row a baseline."""
     pairwise: pd.DataFrame
@@ -80,8 +79,8 @@ class Comparison:
 
 
 def contest(cell: CellResult) -> Hashable:
-    """Return which cells are chosen among: those of one tokenizer and species set."""
-    return (cell.tokenizer, cell.species_set)
+    """Return which cells are chosen among: those of one tokenizer, species set, masking, tuning."""
+    return cell.label
 
 
 def select(
@@ -103,7 +102,7 @@ def select(
     metric
         Validation metric, its direction known.
     by
-        The contest a cell takes part in; default: tokenizer x species set.
+        The contest a cell takes part in; default: all that is compared, see :func:`contest`.
     """
     name = _bare_name(metric)
     chosen: list[CellResult] = []
@@ -182,6 +181,6 @@ def _joined(chosen: list[CellResult], selected: pd.DataFrame) -> dict[str, TestS
     for group in grouped(chosen, lambda cell: cell.combination):
         scores = joined_scores([c.test_scores for c in group if c.test_scores is not None])
         if scores is not None:
-            joined[cell_label(group[0].tokenizer, group[0].species_set)] = scores
+            joined[group[0].label] = scores
     order: list[str] = [] if selected.empty else selected["cell"].to_list()
     return {label: joined[label] for label in order if label in joined}

@@ -99,7 +99,11 @@ def two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -
     figure = axes.get_figure()
     assert isinstance(figure, Figure)
     # Legends of the figure: the layout makes room for these, and for one of the axes only.
-    upper = figure.legend(handles=first, title="tokenizer", loc="outside right upper")
+    upper = figure.legend(
+        handles=first,
+        title="tokenizer" if all(" / " not in n for n in names) else "trained as",
+        loc="outside right upper",
+    )
     lower = figure.legend(handles=second, title="pretrained on", loc="outside right lower")
     for legend in (upper, lower):
         legend.set_alignment("left")

@@ -25,17 +25,17 @@ from dnasweep.report.wording import metric_name, number
 
 
 def heat_map(comparison: Comparison) -> Picture | None:
-    """Tokenizer x species set of the selected cells: test metric, else validation, with spread."""
+    """Arm (tokenizer, masking, tuning) x species set of the selected cells: test metric, else validation, with spread."""
     selected, metric = comparison.selected, comparison.metric
     if selected.empty:
         return None
     split = "test" if f"test_{metric}" in selected else "validation"
     column = f"{split}_{metric}"
-    names, sets = _ordered(selected["tokenizer"]), _ordered(selected["species_set"])
+    names, sets = _ordered(selected["arm"]), _ordered(selected["species_set"])
     values = np.full((len(names), len(sets)), np.nan)
     texts = {}
     for _, row in selected.iterrows():
-        at = names.index(row["tokenizer"]), sets.index(row["species_set"])
+        at = names.index(row["arm"]), sets.index(row["species_set"])
         values[at] = row[column]
         text = number(row[column])
         if not pd.isna(row.get(f"{column}_sd")):
@@ -98,30 +98,31 @@ def learning_curves(comparison: Comparison, cells: Sequence[CellResult]) -> Pict
 
 def bits_per_base(cells: Sequence[CellResult]) -> Picture | None:
     """Bits per base of every pretrained encoder, against uniform guessing and a Markov chain."""
-    best: dict[tuple[str, str], tuple[float, float]] = {}
+    best: dict[str, tuple[float, float, str]] = {}
     for cell in cells:
         known = cell.pretraining or {}
         bits = known.get("bits_per_base")
         if bits is None or not np.isfinite(bits):
             continue
-        key = (cell.tokenizer, cell.species_set)
-        if key not in best or bits < best[key][0]:
-            best[key] = (float(bits), float(known.get("markov_bits_per_base") or np.nan))
+        name = cell.encoder
+        if name not in best or bits < best[name][0]:
+            markov = float(known.get("markov_bits_per_base") or np.nan)
+            best[name] = (float(bits), markov, cell.tokenizer)
     if not best:
         return None
-    order = sorted(best, key=lambda key: -best[key][0])
-    names, _ = _scale(cells)
+    order = sorted(best, key=lambda name: -best[name][0])
+    names = _ordered(cell.tokenizer for cell in cells)
 
     def draw(axes: Axes) -> None:
-        for place, key in enumerate(order):
-            bits, markov = best[key]
-            colour = COLOURS[names.index(key[0]) % len(COLOURS)]
+        for place, name in enumerate(order):
+            bits, markov, tokenizer = best[name]
+            colour = COLOURS[names.index(tokenizer) % len(COLOURS)]
             axes.plot([bits, 2.0], [place, place], color=colour, alpha=0.35, linewidth=2)
             axes.plot(bits, place, "o", color=colour, markersize=8)
             if np.isfinite(markov):
                 axes.plot(markov, place, "|", color=axes.xaxis.label.get_color(), markersize=15)
         axes.axvline(2.0, color=axes.xaxis.label.get_color(), linewidth=1)
-        axes.set_yticks(range(len(order)), [f"{name} / {where}" for name, where in order])
+        axes.set_yticks(range(len(order)), order)
         axes.set_ylim(-0.6, len(order) - 0.4)
         axes.set_xlabel("bits per base on hidden bases (lower is better)")
         axes.grid(False, axis="y")
@@ -150,7 +151,7 @@ def cost(comparison: Comparison, cells: Sequence[CellResult]) -> Picture | None:
 
     def draw(axes: Axes) -> None:
         for _, row in rows.iterrows():
-            colour = COLOURS[names.index(row["tokenizer"]) % len(COLOURS)]
+            colour = COLOURS[names.index(row["arm"]) % len(COLOURS)]
             axes.plot(
                 row["device_seconds"],
                 row[column],
@@ -203,13 +204,13 @@ def _curves(
         }
         if points:
             curve = pd.Series(points).sort_index()
-            curves.setdefault((cell.tokenizer, cell.species_set), []).append(curve)
+            curves.setdefault((cell.arm, cell.species_set), []).append(curve)
     return curves
 
 
 def _scale(cells: Sequence[CellResult]) -> tuple[list[str], list[str]]:
-    """Return tokenizers and species sets in the order that fixes their colours in every figure."""
-    return _ordered(c.tokenizer for c in cells), _ordered(c.species_set for c in cells)
+    """Return arms and species sets in the order that fixes their colours in every figure."""
+    return _ordered(c.arm for c in cells), _ordered(c.species_set for c in cells)
 
 
 def _ordered(values: object) -> list[str]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.genome.species import pretraining_stages
-from dnasweep.report.cells import CellResult, cell_label
+from dnasweep.report.cells import COMPARED_AXES, CellResult
 from dnasweep.report.wording import ALPHA, metric_name, number, p_text
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def findings(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
     """Return the sentences, most important first."""
     sentences = [_best(comparison)]
     if not comparison.selected.empty:
-        sentences += _tokenizers(comparison)
+        sentences += _winners(comparison, "tokenizer")
+        for axis in COMPARED_AXES:
+            sentences += _winners(comparison, axis)
         sentences += _pretraining(comparison, _breadths(cells))
         sentences += _against_baseline(comparison)
         sentences += _edges(comparison)
@@ -46,12 +48,21 @@ def _best(comparison: Comparison) -> str:
     metric, top = comparison.metric, comparison.selected.iloc[0]
     name = metric_name(metric)
     text = (
-        f"Best on validation: {top['cell']} at learning rate {top['learning_rate']:g}, "
+        f"Best on validation: {top['cell']} at {_settings(comparison, top)}, "
         f"validation {name} {_with_spread(top, f'validation_{metric}')}"
     )
     if f"test_{metric}" in top.index and not pd.isna(top[f"test_{metric}"]):
         text += f", test {name} {_with_spread(top, f'test_{metric}')}"
     return f"{text} ({top['num_seeds']:.0f} seed{'s' if top['num_seeds'] > 1 else ''})."
+
+
+def _settings(comparison: Comparison, row: pd.Series) -> str:
+    """Return the values of the axes that are chosen on validation, in words."""
+    parts = [f"learning rate {row['learning_rate']:g}"]
+    for axis in comparison.axes:
+        if axis not in COMPARED_AXES and not pd.isna(row[axis]):
+            parts.append(f"{axis.replace('_', ' ')} {row[axis]}")
+    return ", ".join(parts)
 
 
 def _pair(comparison: Comparison, a: str, b: str) -> dict[str, float] | None:
@@ -81,8 +92,11 @@ def _pair_text(pair: dict[str, float]) -> str:
     ).replace("-", "−")
 
 
-def _tokenizers(comparison: Comparison) -> list[str]:
-    best = comparison.selected.drop_duplicates("tokenizer")
+def _winners(comparison: Comparison, axis: str) -> list[str]:
+    """Say which value of a compared axis is best, each by its best cell."""
+    if axis not in comparison.selected:
+        return []
+    best = comparison.selected.dropna(subset=[axis]).drop_duplicates(axis)
     if len(best) < 2:
         return []
     first, parts = best.iloc[0], []
@@ -90,11 +104,11 @@ def _tokenizers(comparison: Comparison) -> list[str]:
         pair = _pair(comparison, first["cell"], other)
         parts.append(f"{other} ({_pair_text(pair) if pair else 'not tested'})")
     score = f"validation_{comparison.metric}"
-    level = best.loc[(best[score] - first[score]).abs() < 1e-9, "tokenizer"]
-    verdict = f"{first['tokenizer']} wins" if len(level) == 1 else f"{' and '.join(level)} tie"
+    level = best.loc[(best[score] - first[score]).abs() < 1e-9, axis]
+    verdict = f"{first[axis]} wins" if len(level) == 1 else f"{' and '.join(level)} tie"
     return [
-        f"Tokenizers: {verdict} on validation. The best cell, {first['cell']}, on the test rows "
-        f"against the best of each other tokenizer: {'; '.join(parts)}."
+        f"{axis.capitalize()}s: {verdict} on validation. The best cell, {first['cell']}, on the test "
+        f"rows against the best of each other {axis}: {'; '.join(parts)}."
     ]
 
 
@@ -244,7 +258,7 @@ def _bits(cells: Sequence[CellResult]) -> list[str]:
     for cell in cells:
         bits = (cell.pretraining or {}).get("bits_per_base")
         if bits is not None and math.isfinite(bits):
-            label = cell_label(cell.tokenizer, cell.species_set)
+            label = cell.encoder
             if label not in best or bits < best[label]["bits_per_base"]:
                 best[label] = dict(cell.pretraining or {})
     if not best:
@@ -272,11 +286,8 @@ def _troubles(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
     kinds = unhealthy["outcome"].value_counts()
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     sentence = f"{len(unhealthy)} of {len(cells)} trials did not finish healthy ({listed})."
-    if not comparison.rows.empty:
-        groups = comparison.rows.groupby(["tokenizer", "species_set"], sort=False)[
-            "selected"
-        ].any()
-        lost = [cell_label(*key) for key, there in groups.items() if not there]  # type: ignore[misc]
-        if lost:
-            sentence += f" Without any healthy trial: {', '.join(lost)}."
+    chosen = set() if comparison.selected.empty else set(comparison.selected["cell"])
+    lost = [name for name in dict.fromkeys(cell.label for cell in cells) if name not in chosen]
+    if lost:
+        sentence += f" Without any healthy trial: {', '.join(lost)}."
     return [sentence]

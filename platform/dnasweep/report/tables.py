@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.model.metrics import direction
-from dnasweep.report.cells import BaselineResult, CellResult, bare, cell_label
+from dnasweep.report.cells import BaselineResult, CellResult, bare
 from dnasweep.report.statistics import spread
 
 
@@ -57,6 +57,7 @@ def ranked(
             "peak_memory_bytes": max((cell.peak_memory_bytes or 0 for cell in group), default=0),
             "outcome": _outcome(group, metric),
             "selected": first.combination in chosen,
+            "arm": first.arm,
             "trial_keys": " ".join(cell.trial_key for cell in group),
         }
         records.append(record)
@@ -114,7 +115,7 @@ def selected_table(
             record["over_baseline"] = record[f"test_{metric}"] - top
         scores = [cell.test_scores for cell in seeds if cell.test_scores is not None]
         record["num_test_rows"] = len(scores[0].ids) if scores else pd.NA
-        record["cell"] = cell_label(record["tokenizer"], record["species_set"])
+        record["cell"] = seeds[0].label
         records.append(record)
     table = pd.DataFrame.from_records(records).drop(columns=["selected"])
     table.insert(0, "cell", table.pop("cell"))
@@ -146,7 +147,7 @@ def species_table(chosen: list[CellResult], metric: str) -> pd.DataFrame:
             over_seeds = spread(np.array(values))
             records.append(
                 {
-                    "cell": cell_label(group[0].tokenizer, group[0].species_set),
+                    "cell": group[0].label,
                     "tokenizer": group[0].tokenizer,
                     "species_set": group[0].species_set,
                     "test_species": species,

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dnasweep.report.cells import COMPARED_AXES
 from dnasweep.report.comparison import Comparison
 from dnasweep.report.wording import metric_name, number
 
@@ -76,7 +77,8 @@ def _ranked(comparison: Comparison, max_rows: int) -> Table:
 def _selected(comparison: Comparison) -> Table:
     name, metric = metric_name(comparison.metric), comparison.metric
     table = new_table("Selected cells on the test rows")
-    table.add_column("tokenizer / species set", overflow="fold")
+    compared = [axis for axis in comparison.axes if axis in COMPARED_AXES]
+    table.add_column(" / ".join(["tokenizer", "species set", *compared]), overflow="fold")
     others = [m for m in ("mcc", "auroc", "accuracy") if m != metric]
     columns = [metric, *(m for m in others if f"test_{m}" in comparison.selected)]
     for column in columns:
