@@ -222,8 +222,12 @@ def test_wrong_wishes_say_what_is_wrong() -> None:
         explain([toy.sequences[0], "ACGT" * 100])
     with pytest.raises(InputError, match="no token to explain"):
         explain(["ACGTACGT", ""])
-    with pytest.raises(InputError, match="less than one pair"):
-        explain(toy.sequences[:1], max_evals=10)
+    for estimator, word in (
+        ("permutation", "less than one pair"),
+        ("kernel", "a fit to 12 tokens"),
+    ):
+        with pytest.raises(InputError, match=word):
+            explain(toy.sequences[:1], max_evals=10, estimator=estimator)
     for wrong, word in (
         ({"max_evals": 1}, "max_evals"),
         ({"standard_error": 0.0}, "standard_error"),

@@ -7,7 +7,7 @@
 | tree_permutation | Owen values | the same | spread over pairs |
 | partition | Owen values | all, about 0.7 tokens^2 | none: exact |
 | partition, max_evals | Owen values | at most max_evals | credit not split to the token |
-| kernel | Shapley values | max_evals, 500 | of the least squares fit |
+| kernel | Shapley values | max_evals, 500 or 5 a token | of the least squares fit |
 | integrated_gradients | path integral | 3 a node, 16 nodes | of the quadrature |
 | gradient_shap | path integral | 3 a draw, 64 draws | spread over draws |
 """
@@ -30,7 +30,6 @@ from dnasweep.explain.sampling import pairs_within, permutation_plan
 from dnasweep.explain.settings import ExplainConfig
 
 EVALS_A_TOKEN = 5
-FEWEST_EVALS = 4
 MOST_EVALS = 200_000
 MOST_PAIRS = 10_000
 DEFAULT_PAIRS = 2
@@ -175,7 +174,7 @@ def _adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators
         open_ = open_[~(error[open_].mean(1) <= config.standard_error)]
         drawn = 2 * len(plans[int(open_[0])].rows) + 2 if len(open_) else most
         budget = min(drawn, most - drawn)
-        if budget < FEWEST_EVALS:
+        if budget < 2 * block.num_players:
             break
         more = [kernel_plan(block.num_players, budget, generators[int(i)]) for i in open_]
         for i, plan, values in zip(open_, more, _ask(block, open_, more), strict=True):
@@ -188,7 +187,7 @@ def _adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators
 
 
 def _kernel(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
-    budget = config.max_evals or DEFAULT_COALITIONS
+    budget = config.max_evals or max(DEFAULT_COALITIONS, EVALS_A_TOKEN * block.num_players)
     plans = [kernel_plan(block.num_players, budget, rng) for rng in generators]
     outputs = _ask(block, np.arange(len(plans)), plans)
     solved = [plan.solve(part) for plan, part in zip(plans, outputs, strict=True)]

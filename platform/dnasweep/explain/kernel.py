@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dnasweep.errors import InputError
 from dnasweep.explain.plans import EMPTY, FULL, distinct_rows
 
 
@@ -65,11 +66,21 @@ def kernel_plan(num_tokens: int, max_evals: int, rng: np.random.Generator) -> Ke
     complement is always drawn with it. Sizes are drawn systematically, and the members of those of
     one size without replacement as long as there are tokens, which leaves less to chance (Musco &
     Witter 2025). `max_evals` counts the two ends.
+
+    Raises
+    ------
+    InputError
+        When there are fewer evaluations than two a token, which no fit could tell apart.
     """
     if num_tokens < 2:
         masks = np.array([[False] * num_tokens, [True] * num_tokens])
         return KernelPlan(masks, np.array([[FULL, EMPTY]]))
-    pairs = max(1, (max_evals - 2) // 2)
+    pairs = (max_evals - 2) // 2
+    if pairs < num_tokens - 1:
+        raise InputError(
+            f"{max_evals} evaluations are less than a fit to {num_tokens} tokens needs",
+            remedy=f"Give --max-evals {2 * num_tokens} or, better, {5 * num_tokens}.",
+        )
     coalition = np.zeros((pairs, num_tokens), bool)
     drawn = _sizes(num_tokens, pairs, rng)
     for size in np.unique(drawn):
