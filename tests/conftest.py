@@ -36,7 +36,11 @@ MARKS_BY_FOLDER = {"ray": ("ray",), "chaos": ("ray", "chaos")}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the folder they stand in."""
+    """Mark tests by the folder they stand in; those that start Ray, the longest files, go first.
+
+    So no worker is left with one of them when all others have ended.
+    """
+    items.sort(key=lambda item: not MARKS_BY_FOLDER.get(item.path.parent.name))
     for item in items:
         for mark in MARKS_BY_FOLDER.get(item.path.parent.name, ()):
             item.add_marker(mark)
