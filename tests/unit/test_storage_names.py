@@ -1,0 +1,113 @@
+"""No name of an artefact, and none that stands in a bucket, leads out of the storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dnasweep.storage import Storage
+
+HOSTILE = ("../x", "..", "../../etc", "a/../../x", "/etc", "a\\..\\x", "a/b", ".", "", "a\0b")
+HOSTILE_KINDS = ("../x", "..", "a/../..", "/etc", "a//b", "a/./b", "", "a\\..\\x", "a\0b")
+BY_KEY: dict[str, Callable[[Storage, str], Any]] = {
+    "obtain": lambda s, key: s.obtain("kind", key, lambda folder: None),
+    "publish": lambda s, key: s.publish("kind", key, lambda folder: None),
+    "find": lambda s, key: s.find("kind", key),
+    "exists": lambda s, key: s.exists("kind", key),
+    "manifest": lambda s, key: s.manifest("kind", key),
+    "work": lambda s, key: s.work("kind", key),
+    "lock": lambda s, key: s.lock("kind", key),
+    "folder": lambda s, key: s.folder("sweeps", key),
+    "open": lambda s, key: s.open("kind", key, "file"),
+    "open, the file": lambda s, key: s.open("kind", "key", key),
+    "put": lambda s, key: s.put("kind", key, "file", "text"),
+    "put, the file": lambda s, key: s.put("kind", "key", key, "text"),
+}
+BY_KIND: dict[str, Callable[[Storage, str], Any]] = {
+    "obtain": lambda s, kind: s.obtain(kind, "key", lambda folder: None),
+    "publish": lambda s, kind: s.publish(kind, "key", lambda folder: None),
+    "find": lambda s, kind: s.find(kind, "key"),
+    "exists": lambda s, kind: s.exists(kind, "key"),
+    "published": lambda s, kind: s.published(kind),
+    "work": lambda s, kind: s.work(kind, "key"),
+    "lock": lambda s, kind: s.lock(kind, "key"),
+    "open": lambda s, kind: s.open(kind, "key", "file"),
+    "put": lambda s, kind: s.put(kind, "key", "file", "text"),
+}
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage(tmp_path / "a" / "b" / "root")
+
+
+def around(storage: Storage) -> set[Path]:
+    """Return what lies beside the storage, and not in it."""
+    top = storage.local.parents[2]
+    return {path for path in top.rglob("*") if storage.local not in (path, *path.parents)} - set(
+        storage.local.parents
+    )
+
+
+@pytest.mark.parametrize("call", BY_KEY)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_key_leads_out(storage: Storage, call: str, name: str) -> None:
+    with pytest.raises(ValueError, match="cannot name"):
+        BY_KEY[call](storage, name)
+    assert not around(storage)
+
+
+@pytest.mark.parametrize("call", BY_KIND)
+@pytest.mark.parametrize("name", HOSTILE_KINDS)
+def test_no_kind_leads_out(storage: Storage, call: str, name: str) -> None:
+    with pytest.raises(ValueError, match="cannot name"):
+        BY_KIND[call](storage, name)
+    assert not around(storage)
+
+
+def test_every_call_that_takes_a_name_is_held_here() -> None:
+    import inspect
+
+    named = {"kind", "key", "name", "parts"}
+    takes = {
+        name
+        for name, member in inspect.getmembers(Storage, inspect.isfunction)
+        if not name.startswith("_") and named & set(inspect.signature(member).parameters)
+    }
+    held = {call.split(",")[0] for call in (*BY_KEY, *BY_KIND)}
+    # Removes what only the holder of a lock, which has looked at the names, has left.
+    assert takes - held <= {"clear_abandoned"}
+
+
+def test_what_another_tenant_puts_into_the_bucket_does_not_leave_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import boto3
+    from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    server = ThreadedMotoServer("127.0.0.1", port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        s3 = boto3.client("s3", "us-east-1", endpoint_url=f"http://{host}:{port}")
+        s3.create_bucket(Bucket="shared")
+        for name in ("a.txt", "manifest.json", "../../../../../../escaped.txt"):
+            s3.put_object(Bucket="shared", Key=f"runs/encoders/key/{name}", Body=b"{}")
+        options = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1"
+        storage = Storage(f"s3://shared/runs?{options}")
+        try:
+            storage.find("encoders", "key")
+        except Exception as error:
+            # Refusing the whole artefact is as good as leaving the name out.
+            assert "escaped" in str(error) or ".." in str(error), error
+    finally:
+        server.stop()
+    found = [path for path in tmp_path.rglob("escaped.txt") if storage.local not in path.parents]
+    assert not found
+    assert not list(Path("/").glob("escaped.txt"))
