@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Start the MLflow server of a cluster's head, and leave it alone where it already answers.
 #
-#   clusters/mlflow_server.sh FOLDER ARTIFACTS [PORT]
+#   clusters/mlflow_server.sh FOLDER ARTIFACTS [ADDRESS [PORT]]
 #   clusters/mlflow_server.sh --stop FOLDER
 #
 # FOLDER is on a disk of this machine (never NFS): it gets the log, and runs.db unless
@@ -9,8 +9,9 @@
 # postgresql://USER:PASSWORD@HOST/mlflow. ARTIFACTS is a folder or URI that outlives this machine.
 #
 # MLflow asks nobody for a password, so it listens at two places only: on loopback, which
-# `ray attach -p` reaches, and on the address that the other machines know this one by. Requests
-# under any other name are refused, or a web page could talk to it through the reader's browser.
+# `ray attach -p` reaches, and on ADDRESS, by which the other machines know this one; Ray knows it
+# where there is one network. Requests under any other name are refused, or a web page could talk to
+# MLflow through the reader's browser.
 set -euo pipefail
 
 if [ "$1" = --stop ]; then
@@ -22,7 +23,7 @@ if [ "$1" = --stop ]; then
   exit
 fi
 
-folder=$1 artifacts=$2 port=${3:-5000}
+folder=$1 artifacts=$2 address=${3:-} port=${4:-5000}
 umask 077
 mkdir -p "$folder"
 
@@ -60,7 +61,9 @@ open_door() { # ADDRESS NAMES
   return 1
 }
 
-address=$(python -c 'from ray.util import get_node_ip_address; print(get_node_ip_address())')
+if [ -z "$address" ]; then
+  address=$(python -c 'from ray.util import get_node_ip_address; print(get_node_ip_address())')
+fi
 # One after the other, for the first one makes the tables.
 open_door 127.0.0.1 "127.0.0.1:$port,localhost:$port"
 [ "$address" = 127.0.0.1 ] || open_door "$address" "$address:$port"

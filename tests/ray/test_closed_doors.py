@@ -197,7 +197,7 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
     # Any URI will do for the place where a password would stand.
     store.write_text(f"sqlite:///{home}/a-secret-name.db\n")
     store.chmod(0o644)
-    command = ["bash", str(SCRIPT), str(folder), str(home / "artifacts"), str(port)]
+    command = ["bash", str(SCRIPT), str(folder), str(home / "artifacts"), "", str(port)]
     try:
         done = subprocess.run(
             command, env=environment(home), capture_output=True, text=True, timeout=2 * MINUTES
@@ -252,7 +252,7 @@ def test_the_store_of_the_records_is_nobody_elses_to_read(mlflow: Mlflow) -> Non
 @pytest.mark.timeout(3 * MINUTES)
 def test_starting_it_again_leaves_it_alone_and_it_can_be_stopped(mlflow: Mlflow) -> None:
     before = sorted(file.read_text() for file in mlflow.folder.glob("*.pid"))
-    command = ["bash", str(SCRIPT), str(mlflow.folder), str(mlflow.home), str(mlflow.port)]
+    command = ["bash", str(SCRIPT), str(mlflow.folder), str(mlflow.home), "", str(mlflow.port)]
     subprocess.run(command, env=environment(mlflow.home), check=True, timeout=MINUTES)
     assert sorted(file.read_text() for file in mlflow.folder.glob("*.pid")) == before
     assert all(process.is_running() for process in mlflow.processes)

@@ -46,4 +46,5 @@ def test_the_stack_is_one_that_aws_understands() -> None:
     from cfnlint.api import lint_all
 
     found = lint_all((ROOT / "clusters" / "aws-account.yaml").read_text())
-    assert not [str(match) for match in found]
+    # Remarks on taste begin with an I.
+    assert not [str(match) for match in found if not match.rule.id.startswith("I")]

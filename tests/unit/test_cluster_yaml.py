@@ -35,7 +35,8 @@ def prepared(cluster: dict[str, Any]) -> dict[str, Any]:
 
 
 def pin(package: str) -> str:
-    found = re.search(rf"(?m)^{package}==(\S+)$", (ROOT / "constraints.txt").read_text())
+    name = re.sub("[-_]", "[-_]", package)
+    found = re.search(rf"(?mi)^{name}==(\S+)$", (ROOT / "constraints.txt").read_text())
     assert found, f"{package} is not pinned"
     return found[1]
 

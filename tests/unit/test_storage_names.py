@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dnasweep.errors import InputError
 from dnasweep.storage import Storage
 
 HOSTILE = ("../x", "..", "../../etc", "a/../../x", "/etc", "a\\..\\x", "a/b", ".", "", "a\0b")
@@ -101,11 +103,9 @@ def test_what_another_tenant_puts_into_the_bucket_does_not_leave_its_folder(
             s3.put_object(Bucket="shared", Key=f"runs/encoders/key/{name}", Body=b"{}")
         options = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1"
         storage = Storage(f"s3://shared/runs?{options}")
-        try:
+        # Refusing the whole artefact is as good as leaving the name out.
+        with contextlib.suppress(InputError, OSError):
             storage.find("encoders", "key")
-        except Exception as error:
-            # Refusing the whole artefact is as good as leaving the name out.
-            assert "escaped" in str(error) or ".." in str(error), error
     finally:
         server.stop()
     found = [path for path in tmp_path.rglob("escaped.txt") if storage.local not in path.parents]
