@@ -30,7 +30,7 @@ def test_every_process_in_the_container_shows_the_token(name: str) -> None:
 
 def test_every_command_on_our_own_machines_shows_the_token() -> None:
     cluster = load(FILES[2])
-    environment = "/var/tmp/dnasweep/environment"
+    environment = "/opt/dnasweep/environment"
     written = next(c for c in cluster["setup_commands"] if c.startswith("printf"))
     assert "export RAY_AUTH_MODE=token" in written
     assert written.endswith(f"> {environment}")
@@ -38,7 +38,7 @@ def test_every_command_on_our_own_machines_shows_the_token() -> None:
         assert command.startswith(f". {environment};")
     # `ray exec` and `ray down` come by a login shell.
     assert any(
-        environment.removeprefix("/var/tmp/") in c and "~/.bashrc" in c
+        environment.removeprefix("/opt/") in c and "~/.bashrc" in c
         for c in cluster["setup_commands"]
     )
 

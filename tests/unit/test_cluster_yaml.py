@@ -186,7 +186,7 @@ def test_our_own_machines_find_each_other_without_a_gpu(tmp_path: Path) -> None:
         (tools / "ip").write_text(f"#!/bin/sh\necho '{route}'\n")
         (tools / "ip").chmod(0o755)
         target = tmp_path / "environment"
-        script = command.replace("/var/tmp/dnasweep/environment", str(target))
+        script = command.replace("/opt/dnasweep/environment", str(target))
         path = f"{tools}:/usr/bin:/bin"
         subprocess.run(["bash", "-c", script], env={"PATH": path}, check=True)
         done = subprocess.run(
@@ -201,4 +201,4 @@ def test_our_own_machines_find_each_other_without_a_gpu(tmp_path: Path) -> None:
             check=True,
         )
         found = done.stdout.strip().split("|")
-        assert found == [f"/var/tmp/dnasweep/venv/bin:{path}", "token", expected or "none"]
+        assert found == [f"/opt/dnasweep/venv/bin:{path}", "token", expected or "none"]
