@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import copy
-import json
 import re
 import stat
 from collections.abc import Iterator
@@ -247,7 +246,7 @@ def test_roles_reach_one_bucket_and_the_head_its_workers(cloud: Cloud) -> None:
 
 def statements_of(document: dict[str, Any] | str) -> list[dict[str, Any]]:
     """Return the statements of a policy, which the mock does not always decode."""
-    return (json.loads(document) if isinstance(document, str) else document)["Statement"]
+    return (yaml.safe_load(document) if isinstance(document, str) else document)["Statement"]
 
 
 def rules(group: str) -> list[tuple[str, int | None, list[str], list[str]]]:

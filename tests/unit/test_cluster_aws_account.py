@@ -42,6 +42,7 @@ def test_the_stack_is_never_open_to_everybody(address: str, allowed: bool) -> No
     assert bool(re.fullmatch(pattern, address)) == allowed
 
 
+@pytest.mark.slow
 def test_the_stack_is_one_that_aws_understands() -> None:
     from cfnlint.api import lint_all
 
