@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dnasweep.cluster.placement import DRIVER_CPU
 from dnasweep.cluster.session import DRIVER_RESOURCE, Resources
 from dnasweep.errors import InputError
-
-DRIVER_CPU = 0.01
-"""What the driver of a worker group takes where no node has a place for drivers; Tune refuses
-none at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
