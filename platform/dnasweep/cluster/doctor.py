@@ -54,8 +54,13 @@ class DoctorOptions:
         require(gpus is None or gpus >= 0, "gpus_per_worker", gpus, "Use no negative number.")
         require(self.timeout_s > 0, "timeout_s", self.timeout_s, "Use a positive number.")
         if self.json is not None:
-            parent = Path(self.json).expanduser().resolve().parent
-            require(parent.is_dir(), "json", self.json, f"Make the folder {parent} first.")
+            path = Path(self.json).expanduser().resolve()
+            require(
+                path.parent.is_dir() and not path.is_dir(),
+                "json",
+                self.json,
+                f"Name a file, and make the folder {path.parent} first.",
+            )
 
 
 def run_doctor(options: DoctorOptions, console: Console) -> int:
@@ -116,7 +121,14 @@ def _write(path: Path, resources: Resources, checks: list[Check], survey: Survey
         "survey": _plain(dataclasses.asdict(survey))
         | {"uri": without_password(survey.uri or ""), "storage": without_password(survey.storage)},
     }
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    try:
+        path.write_text(json.dumps(content, indent=2) + "\n")
+    except OSError as error:
+        raise InputError(
+            f"the checks cannot be written: {error.strerror}",
+            file=path,
+            remedy="Name another file.",
+        ) from error
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,9 @@ without MLflow itself, whose import takes seconds on every node.
 
 from __future__ import annotations
 
+import http.client
 import os
+import re
 import ssl
 import urllib.error
 import urllib.request
@@ -55,14 +57,17 @@ def is_loopback(uri: str) -> bool:
 def ask_server(uri: str, *, timeout_s: float = 4.0) -> Answer:
     """Ask a server for an experiment, and say how it answers."""
     try:
-        with urllib.request.urlopen(uri + _QUESTION, timeout=timeout_s, context=_tls(uri)) as said:
+        # A password in the address is for MLflow's own client; here it would be part of the host.
+        address = re.sub(r"//[^/@]*@", "//", uri) + _QUESTION
+        with urllib.request.urlopen(address, timeout=timeout_s, context=_tls(uri)) as said:
             return Answer(said.status, "")
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error.code, error.read(_MOST_BYTES).decode(errors="replace").strip())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
-        return Answer(None, getattr(reason, "strerror", None) or str(reason))
+        said = getattr(reason, "strerror", None) or str(reason)
+        return Answer(None, said or type(reason).__name__)
 
 
 def _tls(uri: str) -> ssl.SSLContext | None:
