@@ -37,7 +37,10 @@ class Pair(NamedTuple):
 def nodes() -> Iterator[Pair]:
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0})
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "num_gpus": 0, "include_dashboard": False},
+    )
     second = cluster.add_node(num_cpus=1, num_gpus=1)
     raylet = second.all_processes["raylet"][0].process.pid
     yield Pair(cluster.address, second.node_id, raylet)

@@ -15,6 +15,7 @@ from typing import Any
 
 import dnasweep
 import pytest
+import ray
 from dnasweep.cluster import doctor, node_report, preflight, roll_call
 from dnasweep.cluster.node_report import (
     observe,
@@ -162,6 +163,38 @@ def test_who_cannot_report_is_named_with_the_reason() -> None:
         "node-3": "reports in the form of another version of dnasweep",
         "node-4": "did not answer within 60 s",
     }
+
+
+@pytest.mark.parametrize("at", ["first", "second"])
+def test_a_machine_that_dies_meanwhile_is_not_held_against_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    both = {"1": Node("node-1", 2), "2": Node("node-2", 2)}
+    lists = [both, {"1": both["1"]}]
+    monkeypatch.setattr(roll_call, "living_nodes", lambda: lists.pop(0) if lists[1:] else lists[0])
+    monkeypatch.setattr(roll_call, "node_groups", lambda: ())
+    monkeypatch.setattr(roll_call, "_send", lambda task, asked: (task, asked))
+
+    def collect(sent: Any, timeout_s: float) -> dict[str, Any]:
+        (task, questions), replies = sent, {}
+        for node, question in questions.items():
+            first = task is not read_probe
+            if node == "2" and (at == "first") == first:
+                died = ray.exceptions.NodeDiedError("it is gone")
+                replies[node] = roll_call._Reply(died, 0.0, 1.0)
+            else:
+                value = observe(question) if first else read_probe(question)
+                replies[node] = roll_call._Reply(value, value.get("begun", 0.0), time.time())
+        return replies
+
+    monkeypatch.setattr(roll_call, "_collect", collect)
+    found = roll_call.take_survey(Storage(tmp_path), None, Demand())
+    assert (found.left, found.silent) == (("node-2",), {})
+    assert [node.name for node in found.nodes] == ["node-1"]
+    assert [found_report.name for found_report in found.reports] == ["node-1"]
+    assert not any(reading.fault for reading in found.readings)
+    assert {"node-1"} <= {reading.reader for reading in found.readings}
+    assert not list(tmp_path.glob("preflight/*"))
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,12 @@ def test_nodes_that_stay_silent_are_named_and_the_others_checked() -> None:
     assert "gpu-3 did not answer" in check_nodes(found).message
 
 
+def test_a_node_that_has_left_meanwhile_is_no_reason_to_stop() -> None:
+    found = survey(left=("gpu-3",))
+    assert problems(run_checks(found)) == {"nodes": "warn"}
+    assert "gpu-3 left the cluster" in check_nodes(found).message
+
+
 def test_where_nobody_answers_nothing_is_said_to_be_right() -> None:
     checks = run_checks(survey(reports=(), silent={"head": "did not answer within 60 s"}))
     assert [check.name for check in checks] == ["nodes", "request"]

@@ -55,6 +55,9 @@ def check_nodes(survey: Survey) -> Check:
         )
     number = len(survey.reports)
     text = f"{number} node{'s' * (number != 1)} answered within {survey.seconds:.1f} s"
+    if survey.left:
+        gone = f"{text}; {_each(survey.left)} left the cluster meanwhile"
+        return Check("nodes", "warn", gone, "Look at why the machine went; work goes on without.")
     return Check("nodes", "pass", text)
 
 

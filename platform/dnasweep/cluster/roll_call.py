@@ -71,12 +71,16 @@ def take_survey(
         readings = _readings(probes, here, reports)
     finally:
         remove_probes(storage, probes["key"])
+    # The cluster goes on without a machine that it has given up by now, and so does the work.
+    alive = living_nodes()
+    left = {node.name for number, node in nodes.items() if number not in alive}
     return Survey(
         here=here,
-        reports=tuple(reports.values()),
-        silent=silent,
-        readings=tuple(readings),
-        nodes=tuple(nodes.values()),
+        reports=tuple(report for number, report in reports.items() if number in alive),
+        silent={name: why for name, why in silent.items() if name not in left},
+        left=tuple(sorted(left)),
+        readings=tuple(r for r in readings if not left & {r.reader, r.writer}),
+        nodes=tuple(node for number, node in nodes.items() if number in alive),
         groups=node_groups(),
         demand=demand,
         storage=storage.root,

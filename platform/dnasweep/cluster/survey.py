@@ -35,6 +35,8 @@ class Survey:
     """What the nodes report that answered."""
     silent: Mapping[str, str]
     """Node without a report to why."""
+    left: tuple[str, ...] = ()
+    """Nodes that have left the cluster while they were asked, as machines that die do."""
     readings: tuple[Reading, ...]
     """Who reads whose probe, and the clocks."""
     nodes: tuple[Node, ...]
