@@ -178,6 +178,10 @@ def test_the_fullest_disk_is_named() -> None:
     assert "3.0 GiB free for storage at /mnt/runs on gpu-2" in line.message
 
 
+def test_disks_that_nobody_could_measure() -> None:
+    assert check_disks(survey(reports=(report("head", disks=()),))).level == "warn"
+
+
 def test_versions_say_who_has_what() -> None:
     line = check_versions(survey("gpu-1", {"versions": VERSIONS | {"ray": "2.59.0"}}))
     assert "gpu-1 has ray 2.59.0, here it is 2.60.0" in line.message

@@ -116,6 +116,8 @@ def check_storage(survey: Survey) -> Check:
 def check_disks(survey: Survey) -> Check:
     """There is room for temporary files, Ray and the storage."""
     disks = [(disk, node.name) for node in survey.reports for disk in node.disks]
+    if not disks:
+        return Check("disk", "warn", "no node could tell how much is free")
     (least, name) = min(disks, key=lambda pair: pair[0].free)
     text = f"{least.free / _GIB:.1f} GiB free for {least.use} at {least.path} on {name}"
     remedy = "Free space there, or point TMPDIR, `ray start --temp-dir` or --storage elsewhere."

@@ -5,6 +5,7 @@ Runs on the node. Nothing in here raises for what is wrong there: that is what i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import os
@@ -115,7 +116,7 @@ def observe(asked: Mapping[str, Any]) -> dict[str, Any]:
         "versions": {"dnasweep": dnasweep.__version__, **_versions()},
         "code": _code(),
         "storage_fault": fault,
-        "disks": [_disk(use, path) for use, path in places.items()],
+        "disks": _disks(places),
         "mlflow_status": answer.status if answer else None,
         "mlflow_text": answer.text if answer else "",
         "auth_mode": os.environ.get("RAY_AUTH_MODE", "").lower(),
@@ -126,7 +127,7 @@ def observe(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_report(fields: Mapping[str, Any]) -> NodeReport:
-    """Return the report of these fields; `TypeError` where another version has made them."""
+    """Return the report of these fields; `TypeError` or `KeyError` where another version made them."""
     return NodeReport(**{**fields, "disks": tuple(Disk(*disk) for disk in fields["disks"])})
 
 
@@ -220,12 +221,16 @@ def _code() -> str:
     return digest.hexdigest()[:12]
 
 
-def _disk(use: str, path: str) -> Disk:
-    place = Path(path)
-    while not place.exists():
-        place = place.parent
-    room = shutil.disk_usage(place)
-    return Disk(use, path, room.free, room.total)
+def _disks(places: Mapping[str, str]) -> list[Disk]:
+    found = []
+    for use, path in places.items():
+        with contextlib.suppress(OSError):
+            place = Path(path)
+            while not place.exists():
+                place = place.parent
+            room = shutil.disk_usage(place)
+            found.append(Disk(use, path, room.free, room.total))
+    return found
 
 
 def _permissions(path: str) -> int | None:

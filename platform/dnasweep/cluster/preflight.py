@@ -91,7 +91,7 @@ def _require(terms: Terms, resources: Resources, console: Console) -> None:
         )
     rest = f", {len(notable)} with a warning" if notable else ""
     console.print(
-        f"[dim]preflight: {len(checks)} checks passed on {resources.nodes} nodes{rest} "
+        f"[dim]preflight: {len(checks)} checks passed on {len(survey.reports)} nodes{rest} "
         f"({survey.seconds:.1f} s)[/]"
     )
 

@@ -107,7 +107,7 @@ def _reports(
         else:
             try:
                 reports[node] = read_report(value)
-            except TypeError:
+            except (TypeError, KeyError):
                 silent[named.name] = "reports in the form of another version of dnasweep"
     return reports, silent
 
