@@ -69,8 +69,9 @@ def as_flags(options: SweepOptions, kind: type[SweepOptions] = SweepOptions) -> 
         value = getattr(options, field.name)
         if value == field.default:
             continue
-        flags.append("--" + field.name.replace("_", "-"))
-        if value is not True:
+        name = field.name.replace("_", "-")
+        flags.append(f"--no-{name}" if value is False else f"--{name}")
+        if not isinstance(value, bool):
             flags += [str(v) for v in value] if isinstance(value, tuple) else [str(value)]
     return flags
 

@@ -73,7 +73,7 @@ class Storage:
                 file.write(bytes(LEAST_BYTES))
                 file.flush()
             if self.is_remote:
-                probe = f"{self._base}/.write-test"
+                probe = f"{self._base}/.write-test-{os.getpid()}-{time.time_ns()}"
                 with self._remote.open_output_stream(probe) as stream:
                     stream.write(b"ok")
                 self._remote.delete_file(probe)

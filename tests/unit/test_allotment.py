@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from dnasweep.cluster.allotment import allot
+from dnasweep.cluster.placement import Node
 from dnasweep.cluster.session import Resources
 from dnasweep.errors import InputError
 
@@ -38,6 +39,34 @@ def test_a_driver_without_a_place_of_its_own_is_counted() -> None:
     # Two workers and a sliver do not fit two CPUs: they would wait for ever.
     with pytest.raises(InputError, match="could never start"):
         allot(Resources(2, 0, 1), num_trials=12, workers=2, batch_parts=2)
+
+
+def cluster(*nodes: Node) -> Resources:
+    cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
+    return Resources(cpus, gpus, len(nodes), each=nodes)
+
+
+def test_a_worker_asks_for_no_more_than_one_node_has() -> None:
+    small = Node("a", 3), Node("b", 3)
+    assert allot(cluster(*small), num_trials=1).cpus_per_worker == 3
+    given = allot(cluster(*small), num_trials=1, workers=2, batch_parts=2)
+    assert (given.cpus_per_worker, given.concurrent) == (2, 1)
+    # A large head without a GPU makes no worker with a GPU larger.
+    given = allot(cluster(Node("head", 8), Node("a", 4, 1), Node("b", 4, 1)), num_trials=2)
+    assert (given.cpus_per_worker, given.concurrent) == (4, 2)
+
+
+def test_on_one_node_each_is_all() -> None:
+    for trials in (1, 2, 5, 12):
+        for node in (Node("a", 8), Node("a", 16, 1), Node("a", 16, 4)):
+            alone = Resources(node.cpus, node.gpus, 1)
+            assert allot(cluster(node), num_trials=trials) == allot(alone, num_trials=trials)
+
+
+@pytest.mark.parametrize("cpus", [4, 6])
+def test_what_fits_no_node_could_never_start(cpus: int) -> None:
+    with pytest.raises(InputError, match="could never start"):
+        allot(cluster(Node("a", 3), Node("b", 3)), num_trials=1, cpus_per_worker=cpus)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dnasweep.cluster.placement import DRIVER_CPU, places
 from dnasweep.cluster.session import DRIVER_RESOURCE, Resources
 from dnasweep.errors import InputError
-
-DRIVER_CPU = 0.01
-"""What the driver of a worker group takes where no node has a place for drivers; Tune refuses
-none at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +42,7 @@ def allot(
     """Compute the allotment of `num_trials` trials.
 
     GPUs are used wherever there are any. Left to itself, a worker gets one CPU, and more when
-    there are fewer trials than CPUs.
+    there are fewer trials than CPUs, as far as its node has them.
 
     Parameters
     ----------
@@ -66,15 +63,22 @@ def allot(
         )
     gpus = (1.0 if resources.gpus else 0.0) if gpus_per_worker is None else gpus_per_worker
     slots = max(1, min(num_trials, int(resources.cpus // workers)))
-    cpus = cpus_per_worker or max(1, int(resources.cpus // (slots * workers)))
     driver = (DRIVER_RESOURCE, 1.0) if resources.drivers else ("CPU", DRIVER_CPU)
     beside = DRIVER_CPU if workers > 1 and driver[0] == "CPU" else 0.0
+    cpus = cpus_per_worker or max(1, int((resources.cpus / slots - beside) // workers))
+    if resources.each and cpus_per_worker is None:
+        wanted = min(slots * workers, places(resources.each, cpus=1, gpus=gpus))
+        while cpus > 1 and places(resources.each, cpus=cpus, gpus=gpus) < wanted:
+            cpus -= 1
     # A driver that takes a sliver of the last CPU would keep its own workers waiting for ever.
     fitting = int(resources.cpus / (cpus * workers + beside) + 1e-9)
     if resources.drivers and workers > 1:
         fitting = min(fitting, int(resources.drivers))
     if gpus:
         fitting = min(fitting, int(resources.gpus / (gpus * workers) + 1e-9))
+    if resources.each:
+        # A worker is never spread over two machines, whatever they have together.
+        fitting = min(fitting, places(resources.each, cpus=cpus, gpus=gpus) // workers)
     if fitting < 1:
         raise InputError(
             f"a trial asks for {workers} x {cpus} CPU and {workers} x {gpus:g} GPU, the cluster "

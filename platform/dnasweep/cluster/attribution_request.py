@@ -85,6 +85,9 @@ class AttributionOptions:
     """Actors at once. Default: one a GPU, and without GPUs one a CPU, each with one thread."""
     gpus_per_actor: float | None = None
     """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one where there are any."""
+    preflight: bool = True
+    """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
+    ready."""
     batch_rows: int | None = None
     """Model inputs a forward pass. Default: found from the memory; changes no value."""
     report: bool = True

@@ -78,6 +78,7 @@ def run_attributions(options: AttributionOptions, console: Console) -> Shards | 
         address=options.address,
         num_actors=options.num_actors,
         gpus_per_actor=options.gpus_per_actor,
+        preflight=options.preflight,
     )
     with recorded(request, shards, console) as records:
         run = run_shards(shards, order, means, console, title="explaining", unit="sequences")

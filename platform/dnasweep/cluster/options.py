@@ -62,6 +62,9 @@ class PlaceOptions:
     """CPUs of a worker. Default: one, and more when there are fewer trials than CPUs."""
     gpus_per_worker: float | None = None
     """GPUs of a worker, fractions allowed. Default: one where there are any."""
+    preflight: bool = True
+    """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
+    ready."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic of training: auto is bf16 on GPUs that have it and fp32 elsewhere."""
     dry_run: bool = False

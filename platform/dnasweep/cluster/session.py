@@ -6,11 +6,14 @@ import contextlib
 import gc
 import logging
 import os
-from collections.abc import Iterator
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import ray
 
+from dnasweep.cluster.placement import Node, NodeGroup
 from dnasweep.errors import InputError
 
 WORKER_ENVIRONMENT = {
@@ -54,6 +57,8 @@ class Resources(NamedTuple):
     """Living nodes."""
     drivers: float = 0.0
     """Places for the drivers of worker groups, so that they never take a CPU from workers."""
+    each: tuple[Node, ...] = ()
+    """What every node has of it."""
 
     def __str__(self) -> str:
         gpus = f", {self.gpus:g} GPU" if self.gpus else ", no GPU"
@@ -102,12 +107,51 @@ def session(address: str | None) -> Iterator[Resources]:
             remedy="Start one with `ray start --head` or `ray up`, or leave --address out.",
         ) from error
     try:
-        total = ray.cluster_resources()
-        alive = sum(bool(node["Alive"]) for node in ray.nodes())
+        total, nodes = ray.cluster_resources(), tuple(living_nodes().values())
         yield Resources(
-            total.get("CPU", 0.0), total.get("GPU", 0.0), alive, total.get(DRIVER_RESOURCE, 0.0)
+            total.get("CPU", 0.0),
+            total.get("GPU", 0.0),
+            len(nodes),
+            total.get(DRIVER_RESOURCE, 0.0),
+            nodes,
         )
     finally:
         # A handle that is collected afterwards, in whatever thread, ends the process.
         gc.collect()
         ray.shutdown()
+
+
+def living_nodes() -> dict[str, Node]:
+    """Return the living nodes of the session that is open, by NodeID; no two names are alike."""
+    nodes = sorted((node for node in ray.nodes() if node["Alive"]), key=lambda n: n["NodeID"])
+    hosts = Counter(node["NodeManagerHostname"] for node in nodes)
+    addresses = Counter(node["NodeManagerAddress"] for node in nodes)
+    found = {}
+    for node in nodes:
+        number, address = node["NodeID"], node["NodeManagerAddress"]
+        if hosts[name := node["NodeManagerHostname"]] > 1:
+            name = address if addresses[address] == 1 else f"{name}#{number[:6]}"
+        found[number] = _node(name, node["Resources"])
+    return found
+
+
+def node_groups() -> tuple[NodeGroup, ...]:
+    """Return the machines that an autoscaler may start; none where there is no autoscaler."""
+    try:
+        # There is no public way to ask. Ray Data and Ray Train ask like this.
+        from ray._private.state import state
+
+        config = state.get_cluster_config()
+    except Exception:
+        return ()
+    return tuple(
+        NodeGroup(
+            _node(group.name, dict(group.resources)),
+            sys.maxsize if group.max_count < 0 else group.max_count,
+        )
+        for group in (config.node_group_configs if config else ())
+    )
+
+
+def _node(name: str, has: Mapping[str, float]) -> Node:
+    return Node(name, has.get("CPU", 0.0), has.get("GPU", 0.0), has.get(DRIVER_RESOURCE, 0.0))

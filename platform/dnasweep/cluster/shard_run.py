@@ -13,11 +13,12 @@ from filelock import Timeout
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.cluster.session import session
+from dnasweep.cluster.preflight import Terms, checked_session
 from dnasweep.cluster.shard_pool import allot_pool, compute_shards, rehearse
 from dnasweep.cluster.shard_progress import ShardProgress, duration
 from dnasweep.cluster.shard_worker import Order, make_ledger
 from dnasweep.cluster.shards import Shards
+from dnasweep.storage import Storage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,19 @@ class Means:
     """Actors at once; None: as many as fit."""
     gpus_per_actor: float | None = None
     """GPUs of an actor; None: one where there are any."""
+    preflight: bool = True
+    """Whether to look at every node of a cluster first."""
+
+    def terms(self, storage: Storage) -> Terms | None:
+        """Return what is needed of the nodes; records for MLflow wait where it does not answer."""
+        if not self.preflight:
+            return None
+        return Terms(
+            storage=storage,
+            workers=self.num_actors or 1,
+            gpus_per_worker=self.gpus_per_actor,
+            grouped=False,
+        )
 
 
 class Run(NamedTuple):
@@ -71,7 +85,8 @@ def run_shards(
         try:
             with contextlib.ExitStack() as stack:
                 with console.status("starting Ray"):
-                    resources = stack.enter_context(session(means.address))
+                    terms = means.terms(shards.storage)
+                    resources = stack.enter_context(checked_session(means.address, terms, console))
                 pool = allot_pool(
                     resources,
                     num_shards=len(missing),

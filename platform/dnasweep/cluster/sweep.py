@@ -23,11 +23,11 @@ from dnasweep.cluster.announce import (
 from dnasweep.cluster.judging import judge
 from dnasweep.cluster.options import SweepOptions
 from dnasweep.cluster.phases import Phases
+from dnasweep.cluster.preflight import Terms, checked_session
 from dnasweep.cluster.publication import publish
 from dnasweep.cluster.records import Records
 from dnasweep.cluster.request import Asked, MakeCells, Sweep, prepare_sweep, product
 from dnasweep.cluster.results import baseline_result
-from dnasweep.cluster.session import session
 from dnasweep.cluster.tracking import Tracker, check_reachable, resolve_uri
 from dnasweep.model.metrics import full_name
 from dnasweep.report.comparison import Comparison, compare
@@ -112,7 +112,13 @@ def _recorded(
     with Tracker(uri, options.name or name, spool) as tracker, contextlib.ExitStack() as stack:
         records = Records(tracker, sweep.key, sweep.data, full_name(options.metric))
         records.open(f"{name} {sweep.key[:6]}", sweep.parameters)
-        phases = Phases(sweep, records, lambda: stack.enter_context(session(options.address)))
+        phases = Phases(
+            sweep,
+            records,
+            lambda: stack.enter_context(
+                checked_session(options.address, _terms(sweep, uri), console)
+            ),
+        )
         try:
             result = work(sweep, records, phases)
         except BaseException as error:
@@ -123,6 +129,19 @@ def _recorded(
     # It opens among traces of language models, where no run is to be seen.
     console.print("       and there choose Model training, top left")
     return result
+
+
+def _terms(sweep: Sweep, uri: str) -> Terms | None:
+    options = sweep.options
+    if not options.preflight:
+        return None
+    return Terms(
+        storage=sweep.storage,
+        uri=uri,
+        workers=options.workers_per_trial,
+        cpus_per_worker=options.cpus_per_worker,
+        gpus_per_worker=options.gpus_per_worker,
+    )
 
 
 def _finetune(sweep: Sweep, records: Records, phases: Phases) -> None:

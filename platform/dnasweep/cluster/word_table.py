@@ -19,8 +19,8 @@ from rich.progress import (
 from rich.table import Table
 
 from dnasweep.cluster.options import DataOptions
+from dnasweep.cluster.preflight import Terms, checked_session
 from dnasweep.cluster.preparation import check_species_sets, prepare_data
-from dnasweep.cluster.session import session
 from dnasweep.cluster.word_counts import count_genome, count_rows
 from dnasweep.config import PmiConfig, PmiVariant
 from dnasweep.config.keys import require
@@ -64,6 +64,9 @@ class WordOptions(DataOptions):
     """Storage root."""
     address: str | None = None
     """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
+    preflight: bool = True
+    """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
+    ready."""
     dry_run: bool = False
     """Say what would be counted and count nothing."""
 
@@ -112,7 +115,8 @@ def run_words(options: WordOptions, console: Console) -> None:
         return
 
     def count(_: CountsSpec) -> NGramCounts:
-        with session(options.address), _progress(console) as bar:
+        terms = Terms(storage=storage, gpus_per_worker=0) if options.preflight else None
+        with checked_session(options.address, terms, console), _progress(console) as bar:
             task = bar.add_task("counting", total=work.total)
             return work.count(lambda done: bar.advance(task, done))
 
