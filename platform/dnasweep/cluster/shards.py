@@ -203,7 +203,7 @@ class Shards:
             On an object store fetch shards of about as many rows at most.
         """
         folder = self.storage.local / self.kind / self.key
-        if self.storage.is_remote:
+        if self.storage.bucket is not None:
             for shard in spread(len(self), (most_rows or self.num_rows) // self.shard_size):
                 self.storage.find(self.part_kind, name(shard))
         return folder
