@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from moto.server import DomainDispatcherApplication, create_backend_app
-from pyarrow import fs
 from werkzeug.serving import make_server
 
 KEY, SECRET = "testing-key", "testing-secret"
@@ -93,14 +93,10 @@ class ObjectStore:
     def new_root(self, folder: str = "runs") -> str:
         """Return the URI of a folder in a new bucket."""
         bucket = f"bucket-{secrets.token_hex(6)}"
-        maker = fs.S3FileSystem(
-            access_key=KEY,
-            secret_key=SECRET,
-            scheme="http",
-            endpoint_override=f"127.0.0.1:{self._server.server_port}",
-            allow_bucket_creation=True,
+        make = urllib.request.Request(
+            f"http://127.0.0.1:{self._server.server_port}/{bucket}", method="PUT"
         )
-        maker.create_dir(bucket)
+        urllib.request.urlopen(make, timeout=60).close()
         return f"s3://{bucket}/{folder}?{self.options}"
 
     def close(self) -> None:

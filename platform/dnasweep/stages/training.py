@@ -51,7 +51,8 @@ def train_stage(
 ) -> StageOutcome:
     """Train a stage and publish its checkpoint and outcome, or find them published.
 
-    Run it on every worker of a group, or alone. A killed run goes on from its last state.
+    Run it on every worker of a group, or alone. A killed run goes on from its last state,
+    on whatever machine.
     """
 
     def build(folder: Path | None) -> None:
@@ -61,7 +62,7 @@ def train_stage(
             ready.model,
             spec.training,
             mesh=mesh,
-            state_dir=storage.work(spec.kind, spec.key),
+            state_dir=storage.states(spec.kind, spec.key),
             precision=precision,
             **listen(listener),
         )

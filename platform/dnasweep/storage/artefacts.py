@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from filelock import FileLock
@@ -34,6 +34,8 @@ from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.building import MANIFEST, building, building_folder, settle
 from dnasweep.storage.names import flat, safe, safe_kind
 from dnasweep.storage.shelf import Shelf
+
+Result = TypeVar("Result")
 
 LEAST_BYTES = 1 << 16
 """Room without which a storage counts as full."""
@@ -177,6 +179,10 @@ class Storage:
         if self.bucket is not None:
             return self.bucket.open(where)
         return fs.LocalFileSystem().open_input_file(str(self.local / where))
+
+    def patiently(self, read: Callable[[], Result]) -> Result:
+        """Read from an open file, again where a bucket does not answer."""
+        return read() if self.bucket is None else self.bucket.patiently(read)
 
     def put(self, kind: str, key: str, name: str, text: str) -> None:
         """Write or replace a small file of an artefact that grows, in one step."""

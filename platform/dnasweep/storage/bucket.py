@@ -17,7 +17,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from dnasweep.errors import InputError
-from dnasweep.storage.patience import patiently
+from dnasweep.storage import patience
 
 PROBE_SECONDS = 30.0
 """Patience for a look before anything is begun."""
@@ -37,8 +37,8 @@ class Bucket:
     uri
         Such as `s3://bucket/folder`, with options of pyarrow behind a question mark:
         `s3://bucket/folder?endpoint_override=http://host:9000&scheme=http`.
-    patience
-        Seconds to ask again where it does not answer; None: some minutes.
+    seconds
+        Patience: how long to ask again where it does not answer; None: some minutes.
 
     Raises
     ------
@@ -46,10 +46,10 @@ class Bucket:
         For a URI that cannot be opened, or that holds credentials.
     """
 
-    def __init__(self, uri: str, *, patience: float | None = None) -> None:
+    def __init__(self, uri: str, *, seconds: float | None = None) -> None:
         _refuse_credentials(uri)
         head, mark, query = uri.partition("?")
-        self._head, self._query, self._patience = head.rstrip("/"), mark + query, patience
+        self._head, self._query, self._patience = head.rstrip("/"), mark + query, seconds
         self.uri = self._head + self._query
         try:
             self._store, base = fs.FileSystem.from_uri(_with_small_files_at_once(self.uri))
@@ -77,7 +77,7 @@ class Bucket:
         """Return the bytes of all files below a folder, by their path relative to it."""
         start = self._full(folder)
         selector = fs.FileSelector(start, recursive=True, allow_not_found=True)
-        found = self._patiently(lambda: self._store.get_file_info(selector))
+        found = self.patiently(lambda: self._store.get_file_info(selector))
         return {
             info.path[len(start) + 1 :]: info.size
             for info in found
@@ -86,7 +86,7 @@ class Bucket:
 
     def open(self, path: str) -> pa.NativeFile:
         """Open a file to read parts of it."""
-        return self._patiently(lambda: self._store.open_input_file(self._full(path)))
+        return self.patiently(lambda: self._store.open_input_file(self._full(path)))
 
     def read(self, path: str) -> bytes:
         """Return a whole file.
@@ -101,7 +101,7 @@ class Bucket:
             with self._store.open_input_file(self._full(path)) as stream:
                 return bytes(stream.read())
 
-        return self._patiently(once)
+        return self.patiently(once)
 
     def write(self, path: str, data: bytes) -> None:
         """Write or replace a file in one step."""
@@ -144,7 +144,7 @@ class Bucket:
                 raise InputError("a file of this name is not copied", file=self.place(name))
             local = target / name if name else target
             local.parent.mkdir(parents=True, exist_ok=True)
-            self._patiently(lambda n=name, to=local: self._copy(f"{path}/{n}".rstrip("/"), to))
+            self.patiently(lambda n=name, to=local: self._copy(f"{path}/{n}".strip("/"), to))
             if local.stat().st_size != expected:
                 raise OSError(f"{self.place(path)}/{name} was changed while it was read")
 
@@ -157,12 +157,12 @@ class Bucket:
             except FileNotFoundError:
                 return
 
-        self._patiently(once)
+        self.patiently(once)
 
     def clear(self, folder: str) -> None:
         """Remove a folder with everything in it, if it is there."""
         if self.files(folder):
-            self._patiently(lambda: self._store.delete_dir(self._full(folder)))
+            self.patiently(lambda: self._store.delete_dir(self._full(folder)))
 
     def probe(self) -> None:
         """Write a file and remove it.
@@ -184,7 +184,7 @@ class Bucket:
         return f"{self._base}/{path}".rstrip("/")
 
     def _stat(self, path: str) -> tuple[int | None, int]:
-        info = self._patiently(lambda: self._store.get_file_info(self._full(path)))
+        info = self.patiently(lambda: self._store.get_file_info(self._full(path)))
         return (info.size, info.mtime_ns or 0) if info.type == fs.FileType.File else (None, 0)
 
     def _copy(self, path: str, target: Path) -> None:
@@ -193,12 +193,13 @@ class Bucket:
                 file.write(chunk)
 
     def _written(self, path: str, write: Callable[[], None], size: int) -> None:
-        self._patiently(write)
+        self.patiently(write)
         if (there := self.size(path)) != size:
             raise OSError(f"{self.place(path)} has {there} bytes after {size} were written")
 
-    def _patiently(self, call: Callable[[], Result]) -> Result:
-        return patiently(call, where=self.uri, seconds=self._patience)
+    def patiently(self, call: Callable[[], Result]) -> Result:
+        """Read something, again where the store does not answer; see :mod:`.patience`."""
+        return patience.patiently(call, where=self.uri, seconds=self._patience)
 
 
 def _with_small_files_at_once(uri: str) -> str:
