@@ -17,6 +17,11 @@ from state_toys import CONFIG, KIND, TRIAL, numbers, toy_ranks, toy_stage, train
 from toys import gloo_worker
 
 
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "observer"))
+
+
 @pytest.fixture
 def shelf(object_store: ObjectStore) -> Shelf:
     return Storage(object_store.new_root()).states(KIND, TRIAL)

@@ -10,7 +10,7 @@ key of the whole: `attributions/<key>/shards`.
 
 The root is a path or a URI that pyarrow understands, such as `s3://bucket/folder`. In a bucket lies
 everything that another machine may need; each machine keeps copies in a folder of its own, which may
-be deleted at any time.
+be deleted when nothing runs there.
 """
 
 from __future__ import annotations
