@@ -76,6 +76,9 @@ def train_stage(
     # Workers look at different moments: in a group only the leader's look may decide.
     if mesh.world_size > 1 or find_outcome(storage, spec) is None:
         obtain_together(storage, spec.kind, spec.key, build, mesh=mesh, inputs=spec)
+    else:
+        # Killed after it was published, a builder leaves its state.
+        storage.forget(spec.kind, spec.key)
     outcome = find_outcome(storage, spec)
     assert outcome is not None
     return outcome

@@ -16,6 +16,7 @@ be deleted when nothing runs there.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -33,8 +34,10 @@ from dnasweep.errors import InputError, full_disk, is_full_disk
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.building import MANIFEST, building, building_folder, settle
 from dnasweep.storage.names import flat, safe, safe_kind
+from dnasweep.storage.patience import Unavailable
 from dnasweep.storage.shelf import Shelf
 
+log = logging.getLogger("dnasweep.storage")
 Result = TypeVar("Result")
 
 LEAST_BYTES = 1 << 16
@@ -95,7 +98,8 @@ class Storage:
             # A copy that is left here is of no use: others would look for it in vain.
             return None
         if not (folder / MANIFEST).is_file():
-            with building(self.local, kind, key) as aside:
+            # Under another name than what is built here, which its builders clear away.
+            with building(self.local, f"copies/{kind}", key) as aside:
                 self.bucket.download(f"{kind}/{key}", aside)
                 settle(aside, folder)
         return folder
@@ -107,9 +111,9 @@ class Storage:
             return None
         if self.bucket is not None and not path.is_file():
             path = self.folder("work", "files", flat(kind), key) / name
-            with building(self.local, kind, key) as aside:
+            with building(self.local, f"copies/{kind}", key) as aside:
                 try:
-                    self.bucket.download(f"{kind}/{key}/{name}", aside / name)
+                    (aside / name).write_bytes(self.bucket.read(f"{kind}/{key}/{name}"))
                 except FileNotFoundError:
                     return None
                 (aside / name).replace(path)
@@ -176,9 +180,9 @@ class Storage:
     def open(self, kind: str, key: str, name: str) -> pa.NativeFile:
         """Open a file of an artefact where it lies, to read parts of it."""
         where = f"{safe_kind(kind)}/{safe(key)}/{safe(name)}"
-        if self.bucket is not None:
-            return self.bucket.open(where)
-        return fs.LocalFileSystem().open_input_file(str(self.local / where))
+        if self.bucket is None:
+            return fs.LocalFileSystem().open_input_file(str(self.local / where))
+        return self.bucket.open(where)
 
     def patiently(self, read: Callable[[], Result]) -> Result:
         """Read from an open file, again where a bucket does not answer."""
@@ -194,11 +198,6 @@ class Storage:
             (aside / name).write_text(text)
             (aside / name).replace(self.local / where)
 
-    def manifest(self, kind: str, key: str) -> dict[str, Any] | None:
-        """Return the manifest of a published artefact, or None."""
-        folder = self.find(kind, key)
-        return None if folder is None else json.loads((folder / MANIFEST).read_text())
-
     def work(self, kind: str, key: str) -> Path:
         """Return the folder of this machine where a builder keeps what it needs between attempts."""
         return self.local / "work" / safe_kind(kind) / safe(key)
@@ -212,8 +211,12 @@ class Storage:
     def forget(self, kind: str, key: str) -> None:
         """Remove the state of a builder whose artefact is published."""
         shutil.rmtree(self.work(kind, key), ignore_errors=True)
-        if self.bucket is not None:
-            self.bucket.clear(f"work/{safe_kind(kind)}/{safe(key)}")
+        try:
+            if self.bucket is not None:
+                self.bucket.clear(f"work/{safe_kind(kind)}/{safe(key)}")
+        except Unavailable as error:
+            # What is published is published; whoever asks for it next clears up.
+            log.warning("the state of %s/%s stays for now: %s", kind, key, error)
 
     def place(self, *parts: str) -> str:
         """Return the path or URI of something below the root."""

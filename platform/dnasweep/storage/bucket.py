@@ -161,8 +161,15 @@ class Bucket:
 
     def clear(self, folder: str) -> None:
         """Remove a folder with everything in it, if it is there."""
+
+        def once() -> None:
+            try:
+                self._store.delete_dir(self._full(folder))
+            except FileNotFoundError:
+                return
+
         if self.files(folder):
-            self.patiently(lambda: self._store.delete_dir(self._full(folder)))
+            self.patiently(once)
 
     def probe(self) -> None:
         """Write a file and remove it.
@@ -193,9 +200,13 @@ class Bucket:
                 file.write(chunk)
 
     def _written(self, path: str, write: Callable[[], None], size: int) -> None:
-        self.patiently(write)
-        if (there := self.size(path)) != size:
-            raise OSError(f"{self.place(path)} has {there} bytes after {size} were written")
+        there = None
+        # Twice: another machine may publish the same in this moment.
+        for _ in range(2):
+            self.patiently(write)
+            if (there := self.size(path)) == size:
+                return
+        raise OSError(f"{self.place(path)} has {there} bytes after {size} were written")
 
     def patiently(self, call: Callable[[], Result]) -> Result:
         """Read something, again where the store does not answer; see :mod:`.patience`."""
