@@ -55,7 +55,7 @@ class Storage:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         text = os.fspath(root)
-        self.bucket = None
+        self.bucket: Bucket | None = None
         if "://" in text and not text.startswith("file://"):
             self.bucket = Bucket(text)
             self.root = self.bucket.uri
