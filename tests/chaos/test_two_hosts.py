@@ -72,7 +72,7 @@ def test_a_sweep_goes_on_from_the_bucket_on_another_host(
     root = object_store.new_root()
     storage = Storage(root)
     assert storage.bucket is not None
-    published: dict[str, tuple[int, int] | None] = {}
+    published: dict[str, str | None] = {}
     for kind, host in zip(KINDS, ("a", "b"), strict=True):
         process = begin(root, host)
         deadline = time.monotonic() + 600

@@ -7,7 +7,6 @@ the sweep runs, and taken from there by a machine that has not written them itse
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import sqlite3
 import tempfile
@@ -119,14 +118,13 @@ def _marker(path: Path) -> Path:
     return path.with_name(f"{path.name}.seen")
 
 
-def _mark(path: Path, version: tuple[int, int]) -> None:
+def _mark(path: Path, version: str) -> None:
     """Remember which version in the bucket this machine has."""
-    _marker(path).write_text(json.dumps(version))
+    _marker(path).write_text(version)
 
 
-def _seen(path: Path) -> tuple[int, int] | None:
+def _seen(path: Path) -> str | None:
     try:
-        size, time_ns = json.loads(_marker(path).read_text())
-    except (OSError, ValueError):
+        return _marker(path).read_text()
+    except OSError:
         return None
-    return int(size), int(time_ns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -66,12 +67,19 @@ class Bucket:
 
     def size(self, path: str) -> int | None:
         """Return the bytes of a file, or None where there is none."""
-        return self._stat(path)[0]
+        info = self.patiently(lambda: self._store.get_file_info(self._full(path)))
+        return info.size if info.type == fs.FileType.File else None
 
-    def version(self, path: str) -> tuple[int, int] | None:
-        """Return what changes when a file is written anew, or None where there is none."""
-        size, time_ns = self._stat(path)
-        return None if size is None else (size, time_ns)
+    def version(self, path: str) -> str | None:
+        """Return what changes with the content of a file, or None where there is none."""
+        try:
+            with self.open(path) as stream:
+                told = stream.metadata() or {}
+        except FileNotFoundError:
+            return None
+        # Times are whole seconds, in which a file may be written twice.
+        known = {str(name).lower(): value for name, value in told.items()}
+        return repr(known.get("etag") or known.get("last-modified") or sorted(known.items()))
 
     def files(self, folder: str = "") -> dict[str, int]:
         """Return the bytes of all files below a folder, by their path relative to it."""
@@ -144,7 +152,7 @@ class Bucket:
                 raise InputError("a file of this name is not copied", file=self.place(name))
             local = target / name if name else target
             local.parent.mkdir(parents=True, exist_ok=True)
-            self.patiently(lambda n=name, to=local: self._copy(f"{path}/{n}".strip("/"), to))
+            self.patiently(partial(self._copy, f"{path}/{name}".strip("/"), local))
             if local.stat().st_size != expected:
                 raise OSError(f"{self.place(path)}/{name} was changed while it was read")
 
@@ -189,10 +197,6 @@ class Bucket:
 
     def _full(self, path: str) -> str:
         return f"{self._base}/{path}".rstrip("/")
-
-    def _stat(self, path: str) -> tuple[int | None, int]:
-        info = self.patiently(lambda: self._store.get_file_info(self._full(path)))
-        return (info.size, info.mtime_ns or 0) if info.type == fs.FileType.File else (None, 0)
 
     def _copy(self, path: str, target: Path) -> None:
         with self._store.open_input_stream(self._full(path)) as data, target.open("wb") as file:
