@@ -10,6 +10,7 @@ import pytest
 from dnasweep.cluster import handover
 from dnasweep.cluster.course import Course, Point, read_course
 from dnasweep.cluster.handover import Handover
+from dnasweep.cluster.tracking import find_model_directory
 from dnasweep.cluster.verification import find_job
 from dnasweep.errors import InputError
 from dnasweep.storage import MANIFEST, Bucket, Storage, Unavailable, patience
@@ -124,6 +125,21 @@ def test_what_one_host_publishes_another_finds(hosts) -> None:
     assert other.file("tokenizers", "other", "a.txt") is None
 
 
+def test_a_model_in_a_bucket_is_opened_by_its_uri(hosts) -> None:
+    storage = hosts("a")
+
+    def build(folder: Path) -> None:
+        (folder / "checkpoint").mkdir()
+        for name in ("config.json", "tokenizer.json"):
+            (folder / "checkpoint" / name).write_text("{}")
+
+    storage.obtain("trials", "k", build)
+    found = find_model_directory(storage.place("trials", "k", "checkpoint"))
+    assert sorted(path.name for path in found.iterdir()) == ["config.json", "tokenizer.json"]
+    with pytest.raises(InputError, match="no such folder"):
+        find_model_directory(storage.place("trials", "other", "checkpoint"))
+
+
 def test_a_copy_left_on_a_host_does_not_count_and_is_replaced(hosts) -> None:
     storage = hosts("a")
     storage.obtain("tokenizers", "k", writing("old"))
@@ -132,7 +148,7 @@ def test_a_copy_left_on_a_host_does_not_count_and_is_replaced(hosts) -> None:
     assert storage.find("tokenizers", "k") is None
     assert storage.file("tokenizers", "k", "a.txt") is None
     hosts("b").obtain("tokenizers", "k", writing("new"))
-    # The old copy is found as if it were the new one: by its key it has the same content.
+    # What has a key has one content: the old copy serves again.
     assert storage.find("tokenizers", "k") is not None
     storage.bucket.clear("tokenizers")
     folder = storage.obtain("tokenizers", "k", writing("newest"))
