@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -24,17 +25,18 @@ def hear_ctrl_c() -> None:
 
 
 def start(
-    storage: Path,
+    storage: Path | str,
     table: Path,
     *,
     script: str = "sweeps/tokenizer_grid.py",
     flags: Sequence[str] = SMALL,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, script, "--storage", str(storage), "--data", str(table), *flags],
         stdin=subprocess.DEVNULL,
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": "150"},
+        env={**os.environ, "COLUMNS": "150", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -6,9 +6,7 @@ import errno
 import io
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
-import dnasweep.storage
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +17,7 @@ from dnasweep.cluster.shards import Shards
 from dnasweep.cluster.work_list import choose_shard_size, digest_of, key_of, spread
 from dnasweep.errors import InputError
 from dnasweep.storage import MANIFEST, Storage
-from pyarrow import fs
+from object_store import ObjectStore
 from rich.console import Console
 from shard_toys import numbers
 
@@ -28,23 +26,19 @@ from shard_toys import numbers
 def storage(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Storage:
-    """A folder; and an object store, as far as one can be had without a network."""
+    """A folder; and an object store."""
     if request.param == "folder":
         return Storage(tmp_path / "runs")
-    (tmp_path / "bucket").mkdir()
-    remote = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem(use_mmap=False))
-    bucket = SimpleNamespace(from_uri=lambda uri: (remote, "bucket"))
-
-    def copy_files(source: str, target: str, **how: object) -> None:
-        # A bucket has no folders to be made first.
-        if "destination_filesystem" in how:
-            (tmp_path / target).parent.mkdir(parents=True, exist_ok=True)
-        fs.copy_files(source, target, **how)
-
-    fake = {**vars(fs), "FileSystem": bucket, "copy_files": copy_files}
-    monkeypatch.setattr("dnasweep.storage.fs", SimpleNamespace(**fake))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    return Storage("s3://b")
+    return Storage(request.getfixturevalue("object_store").new_root())
+
+
+def remove(storage: Storage, path: str) -> None:
+    """Remove a file of a storage as somebody would by hand."""
+    if storage.bucket is None:
+        (storage.local / path).unlink()
+    else:
+        storage.bucket.delete(path)
 
 
 def begin(
@@ -101,36 +95,26 @@ def test_two_that_build_the_same_shard_at_once_publish_it_once(tmp_path: Path) -
     assert list((tmp_path / "work" / "building").iterdir()) == []
 
 
-def test_a_bucket_keeps_nothing_of_a_shard_here(tmp_path: Path, storage: Storage) -> None:
+def test_a_bucket_keeps_nothing_of_a_shard_here(storage: Storage) -> None:
     shards = begin(storage)
     shards.publish(0, table(1), {})
     here = list(storage.local.rglob("shards/*"))
     assert bool(here) == (not storage.is_remote)
-    assert len(list(tmp_path.rglob("00000/squares.parquet"))) == 1
+    assert storage.exists(shards.part_kind, "00000")
 
 
-def test_a_shard_without_its_manifest_does_not_count(tmp_path: Path, storage: Storage) -> None:
+def test_a_shard_without_its_manifest_does_not_count(storage: Storage) -> None:
     shards = begin(storage)
     shards.publish(0, table(1), {})
-    next(tmp_path.rglob(f"00000/{MANIFEST}")).unlink()
+    remove(storage, f"{shards.part_kind}/00000/{MANIFEST}")
     assert shards.missing() == [0, 1, 2]
 
 
-def test_the_manifest_of_a_shard_is_written_last(
-    tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not storage.is_remote:
-        pytest.skip("a folder appears whole")
-    written: list[str] = []
-    copy = dnasweep.storage.fs.copy_files
-
-    def listen(source: str, target: str, **how: object) -> None:
-        written.append(Path(target).name)
-        copy(source, target, **how)
-
-    shards = begin(storage)
-    monkeypatch.setattr("dnasweep.storage.fs.copy_files", listen)
+def test_the_manifest_of_a_shard_is_written_last(object_store: ObjectStore) -> None:
+    shards = begin(Storage(object_store.new_root()))
+    object_store.requests.clear()
     shards.publish(0, {**table(1), "zeros": pa.table({"zero": [0]})}, {})
+    written = [Path(path).name for method, path in object_store.requests if method == "PUT"]
     assert written == ["squares.parquet", "zeros.parquet", MANIFEST]
 
 

@@ -60,7 +60,7 @@ def announce_plan(sweep: Sweep) -> None:
     pretrain = sum(
         spec.training.bases
         for spec in sweep.plan.encoders
-        if sweep.storage.find(spec.kind, spec.key) is None
+        if not sweep.storage.exists(spec.kind, spec.key)
     )
     missing = sweep.plan.missing(sweep.storage).classifiers
     each = {spec.key: spec.training.bases for spec in missing}
@@ -84,8 +84,9 @@ def announce_comparison(console: Console, comparison: Comparison, report: Path) 
 
 def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierSpec) -> None:
     """Say where a model is, and that it failed where there is none."""
-    folder = sweep.storage.find(spec.kind, spec.key)
-    where = folder / CHECKPOINT if folder else f"[yellow]{sweep.errors.get(spec.key, 'none')}[/]"
+    where = f"[yellow]{sweep.errors.get(spec.key, 'none')}[/]"
+    if sweep.storage.exists(spec.kind, spec.key):
+        where = sweep.storage.place(spec.kind, spec.key, CHECKPOINT)
     sweep.console.print(f"[bold]{name}[/] {where}", soft_wrap=True)
 
 

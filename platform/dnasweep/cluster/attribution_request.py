@@ -48,7 +48,7 @@ class AttributionOptions:
     data: tuple[str, ...]
     """Sequences: CSV, TSV, FASTA or k-mer TSV, gzip or not; labels are not needed."""
     storage: str = "runs"
-    """Storage root: a folder, or a URI such as s3://bucket/folder."""
+    """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
     tracking_uri: str | None = None
     """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
     address: str | None = None

@@ -51,6 +51,7 @@ def run_attributions(options: AttributionOptions, console: Console) -> Shards | 
     if request.rejects:
         path = storage.folder(KIND, request.key) / REJECTS
         write_rejects(request.rejects, path)
+        storage.share(path)
         console.print(
             f"[yellow]{len(request.rejects):,} rows left out: see {escape(str(path))}[/]"
         )
@@ -119,7 +120,7 @@ def _announce(request: Request, console: Console) -> None:
         number = -(-len(rows) // size)
     console.print(
         f"[bold]plan[/] {number:,} shards of {size} sequences ({done:,} there)\n"
-        f"[bold]place[/] {escape(request.storage.root)}/{KIND}/{request.key}\n"
+        f"[bold]place[/] {escape(request.storage.place(KIND, request.key))}\n"
         "Nothing was started: leave --dry-run out to run it.",
         soft_wrap=True,
     )

@@ -69,15 +69,15 @@ def _find(name: str, storage: Storage, tracking_uri: str | None, scratch: Path) 
     path = Path(name).expanduser()
     if path.is_dir():
         return path
-    if _TRACKED.fullmatch(name):
+    if _TRACKED.fullmatch(name) or "://" in name:
         uri = resolve_uri(tracking_uri, storage.root)
         return find_model_directory(name, uri=uri, destination=scratch)
     if not _HUB.fullmatch(name):
         raise InputError(
             "there is no such model directory",
             file=name,
-            remedy="Give a directory written by save_pretrained, a hub name OWNER/MODEL, a run id "
-            "or models:/NAME@ALIAS.",
+            remedy="Give a directory written by save_pretrained, its URI in a bucket, a hub name "
+            "OWNER/MODEL, a run id or models:/NAME@ALIAS.",
         )
     return _download(name)
 

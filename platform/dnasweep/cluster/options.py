@@ -51,7 +51,7 @@ class PlaceOptions:
     """Where results go and where work is done."""
 
     storage: str = "runs"
-    """Storage root: a folder, or a URI such as s3://bucket/folder."""
+    """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
     tracking_uri: str | None = None
     """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
     address: str | None = None

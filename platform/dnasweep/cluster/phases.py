@@ -13,12 +13,11 @@ from dnasweep.cluster import trials
 from dnasweep.cluster.allotment import allot
 from dnasweep.cluster.announce import encoder_name, tokenizer_name
 from dnasweep.cluster.board import Display, make_board
-from dnasweep.cluster.course import FILE, Course, Point
-from dnasweep.cluster.halving import Halving, Rungs
+from dnasweep.cluster.halving import Halving
+from dnasweep.cluster.memory import Memory
 from dnasweep.cluster.order import Order
 from dnasweep.cluster.records import Records
 from dnasweep.cluster.request import Sweep
-from dnasweep.cluster.search import Study
 from dnasweep.cluster.session import Resources
 from dnasweep.cluster.shared import (
     build_corpora,
@@ -30,7 +29,7 @@ from dnasweep.cluster.shared import (
     open_tests,
 )
 from dnasweep.errors import InputError
-from dnasweep.model.metrics import direction, full_name
+from dnasweep.model.metrics import full_name
 from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
 from dnasweep.stages.plan import Plan, make_plan
 from dnasweep.stages.pmi_specs import PmiSpec
@@ -58,16 +57,15 @@ class Phases:
         self._sweep, self._records, self._connect = sweep, records, connect
         self._resources: Resources | None = None
         self._recorded: set[str] = set()
-        self._course: Course
-        self._rungs: Rungs | None = None
+        self._memory: Memory
         self.importance: dict[str, float] | None = None
 
     def train(self) -> Plan:
         """Train the grid, or search it, and return the cells that were tried."""
-        self._recall()
+        self._memory = Memory(self._sweep)
         plan = self._search() if self._sweep.options.search == "optuna" else self._grid()
         for spec in plan.classifiers:
-            if evaluation := self._course.last(spec.key):
+            if evaluation := self._memory.course.last(spec.key):
                 self._sweep.last_seen[spec.key] = evaluation
         for encoder in plan.encoders:
             self._record_encoder(encoder, find_outcome(self._sweep.storage, encoder))
@@ -96,9 +94,9 @@ class Phases:
     def _grid(self) -> Plan:
         plan = self._sweep.plan
         missing = plan.missing(self._sweep.storage)
-        if self._rungs is not None:
+        if (rungs := self._memory.rungs) is not None:
             # In no order that a rung would take for the order of merit.
-            missing = missing.without(self._rungs.stopped).shuffled()
+            missing = missing.without(rungs.stopped).shuffled()
         if missing.cells:
             self._build_corpora(missing)
             self._build_encoders(missing)
@@ -111,12 +109,7 @@ class Phases:
 
     def _search(self) -> Plan:
         sweep, options = self._sweep, self._sweep.options
-        study = Study(
-            sweep.storage.folder() / "optuna.db",
-            f"{sweep.name}-{sweep.key}",
-            sweep.plan.cells,
-            mode=direction(self._metric),
-        )
+        study, rungs = self._memory.study(), self._memory.rungs
         sweep.console.print(f"[dim]Optuna study {study.name} in {study.url}[/]")
         remaining = study.remaining(options.num_samples)
         if remaining:
@@ -127,7 +120,7 @@ class Phases:
             self._run_trials(
                 {},
                 remaining,
-                searcher=study.searcher(self._rungs.stopped if self._rungs else ()),
+                searcher=study.searcher(rungs.stopped if rungs else ()),
                 scheduler=self._scheduler,
                 num_samples=remaining,
             )
@@ -135,34 +128,16 @@ class Phases:
         tried = set(map(sweep.recipe.settled, study.tried()))
         return make_plan(sweep.recipe, [cell for cell in sweep.plan.cells if cell in tried])
 
-    def _recall(self) -> None:
-        """Take up the course of the sweep, and with it who was stopped."""
-        sweep, metric = self._sweep, self._metric
-        self._course = Course(sweep.storage.folder("sweeps", sweep.key) / FILE)
-        if not sweep.options.asha:
-            return
-        mode = direction(metric)
-        evaluations = max(spec.training.evaluations for spec in sweep.plan.classifiers)
-        self._rungs = Rungs(evaluations, mode=mode)
-        known = {point.key for point in self._course.points}
-        for spec in sweep.plan.classifiers:
-            outcome = None if spec.key in known else find_outcome(sweep.storage, spec)
-            for evaluation in outcome.history if outcome else ():
-                self._rungs.tell(Point.of(spec, evaluation["metrics"][metric], evaluation))
-                # Trained by another sweep: others are measured by it, but it is whole.
-                self._rungs.stopped.discard(spec.key)
-        self._rungs.recall(self._course.points)
-
     @property
     def _scheduler(self) -> Halving | None:
-        return None if self._rungs is None else Halving(self._rungs)
+        return None if self._memory.rungs is None else Halving(self._memory.rungs)
 
     def _build_corpora(self, plan: Plan) -> None:
         sweep = self._sweep
         missing = [
             spec
             for spec in plan.corpora
-            if sweep.storage.find(spec.corpus_kind, spec.corpus_key) is None
+            if not sweep.storage.exists(spec.corpus_kind, spec.corpus_key)
         ]
         if missing:
             with self._showing("tokenizing", len(missing)) as (order, display):
@@ -178,7 +153,7 @@ class Phases:
 
     def _build_tables(self, plan: Plan) -> None:
         storage = self._sweep.storage
-        missing = [spec for spec in plan.tables if storage.find(spec.kind, spec.key) is None]
+        missing = [spec for spec in plan.tables if not storage.exists(spec.kind, spec.key)]
         if missing:
             with self._showing("counting words", len(missing)) as (order, display):
 
@@ -214,22 +189,23 @@ class Phases:
             def hear(heard: trials.Heard) -> None:
                 spec = sweep.recipe.expand(heard.cell)
                 self._records.start(heard.cell, spec)
-                if heard.point is not None and self._course.add(heard.point):
+                if heard.point is not None and self._memory.course.add(heard.point):
                     self._records.evaluation(spec, heard.point.evaluation)
                 if heard.failed:
                     display.advance(f"{heard.cell.label}: [red]failed[/]")
                 if heard.finished:
                     display.advance(self._record_trial(heard.cell, spec))
 
-            results = trials.run_trials(
-                space=space,
-                recipe=sweep.recipe,
-                order=order,
-                metric=self._metric,
-                hear=hear,
-                name=sweep.key,
-                **how,
-            )
+            with self._memory.kept():
+                results = trials.run_trials(
+                    space=space,
+                    recipe=sweep.recipe,
+                    order=order,
+                    metric=self._metric,
+                    hear=hear,
+                    name=sweep.key,
+                    **how,
+                )
         for cell, error in trials.failures(results).items():
             spec = sweep.recipe.expand(cell)
             sweep.errors[spec.key] = f"{type(error).__name__}: {error}"
@@ -240,7 +216,7 @@ class Phases:
                 raise error
 
     def _absent(self, spec: EncoderSpec) -> bool:
-        return self._sweep.storage.find(spec.kind, spec.key) is None
+        return not self._sweep.storage.exists(spec.kind, spec.key)
 
     def _record_encoder(self, spec: EncoderSpec, outcome: StageOutcome | None) -> None:
         if outcome is not None and spec.key not in self._recorded:
@@ -250,14 +226,16 @@ class Phases:
     def _record_trial(self, cell: Cell, spec: ClassifierSpec) -> str:
         """Record the end of a trial once, and return it in words."""
         storage = self._sweep.storage
-        outcome, folder = find_outcome(storage, spec), storage.find(spec.kind, spec.key)
-        error = self._sweep.errors.get(spec.key)
+        outcome, error = find_outcome(storage, spec), self._sweep.errors.get(spec.key)
         if spec.key not in self._recorded:
             self._recorded.add(spec.key)
-            checkpoint = folder / CHECKPOINT if folder else None
+            self._records.start(cell, spec)
+            for point in self._memory.inherited.get(spec.key, ()):
+                self._records.evaluation(spec, point.evaluation)
+            checkpoint = storage.place(spec.kind, spec.key, CHECKPOINT) if outcome else None
             self._records.finish(cell, spec, outcome, checkpoint=checkpoint, error=error)
-            if folder is not None and (folder / SHOTS).is_file():
-                self._records.tracker.artifact(spec.key, folder / SHOTS)
+            if spec.shots is not None and (shots := storage.file(spec.kind, spec.key, SHOTS)):
+                self._records.tracker.artifact(spec.key, shots)
         if outcome is None:
             return f"{cell.label}: [yellow]stopped early[/]"
         if outcome.outcome not in ("completed", "stopped"):

@@ -99,7 +99,8 @@ def page_frame(sweep: Sweep) -> dict[str, Any]:
 
 
 def keep_report(sweep: Sweep, records: Records, folder: Path) -> None:
-    """Log every file of a report to the parent run."""
+    """Log every file of a report to the parent run, and put it where other machines find it."""
+    sweep.storage.share(folder)
     for path in sorted(folder.iterdir()):
         records.tracker.artifact(sweep.key, path, REPORT)
 

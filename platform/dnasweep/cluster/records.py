@@ -6,7 +6,6 @@ import dataclasses
 import shlex
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnasweep.cluster.tracking import CHECKPOINT_TAG, DatasetInput, Tracker, package_versions
@@ -108,7 +107,7 @@ class Records:
         spec: ClassifierSpec,
         outcome: StageOutcome | None,
         *,
-        checkpoint: Path | None = None,
+        checkpoint: str | None = None,
         error: str | None = None,
     ) -> None:
         """Close the run of a trial: its best evaluation, its cost, and where its weights are."""

@@ -20,7 +20,7 @@ import ray
 
 from dnasweep.cluster.shards import Shards
 from dnasweep.errors import InputError, full_disk, is_full_disk
-from dnasweep.storage import Storage
+from dnasweep.storage import Storage, Unavailable
 
 MOST_STARTS = 4
 """Starts of one shard, each of them killed, after which the job ends."""
@@ -65,6 +65,8 @@ class Order:
         """
         try:
             return Shards.open(Storage(self.storage), self.kind, self.key)
+        except Unavailable:
+            raise
         except InputError as error:
             raise InputError(
                 f"the machine {platform.node()} does not see the job",

@@ -112,7 +112,7 @@ class Shards:
             said = _read_work(storage, kind, key)
         except FileNotFoundError:
             raise InputError(
-                "there is no job with this name", file=f"{storage.root}/{kind}/{key}"
+                "there is no job with this name", file=storage.place(kind, key)
             ) from None
         return cls(
             storage=storage,
@@ -133,7 +133,7 @@ class Shards:
     @property
     def place(self) -> str:
         """Folder or URI of the job."""
-        return f"{self.storage.root}/{self.kind}/{self.key}"
+        return self.storage.place(self.kind, self.key)
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -157,13 +157,17 @@ class Shards:
         InputError
             When the work list is damaged.
         """
-        try:
+
+        def read() -> pa.Table:
             with self.storage.open(f"{self.kind}/{self.key}", WORK, WORK_FILE) as source:
                 return pq.ParquetFile(source).read_row_group(shard)
+
+        try:
+            return self.storage.patiently(read)
         except (OSError, pa.ArrowException) as error:
             raise InputError(
                 f"the work list cannot be read: {str(error).splitlines()[0]}",
-                file=f"{self.place}/{WORK}/{WORK_FILE}",
+                file=self.storage.place(self.kind, self.key, WORK, WORK_FILE),
                 remedy=_WRITE_AGAIN,
             ) from error
 
@@ -203,7 +207,7 @@ class Shards:
             On an object store fetch shards of about as many rows at most.
         """
         folder = self.storage.local / self.kind / self.key
-        if self.storage.is_remote:
+        if self.storage.bucket is not None:
             for shard in spread(len(self), (most_rows or self.num_rows) // self.shard_size):
                 self.storage.find(self.part_kind, name(shard))
         return folder
@@ -272,13 +276,16 @@ def _read_work(storage: Storage, kind: str, key: str) -> dict[str, Any]:
 
 
 def _read_json(storage: Storage, kind: str, key: str, *, remedy: str) -> dict[str, Any]:
-    with storage.open(kind, key, MANIFEST) as stream:
-        text = stream.read()
+    def read() -> bytes:
+        with storage.open(kind, key, MANIFEST) as stream:
+            return bytes(stream.read())
+
+    text = storage.patiently(read)
     try:
         return dict(json.loads(text))
     except ValueError as error:
         raise InputError(
             f"the manifest is damaged: {error}",
-            file=f"{storage.root}/{kind}/{key}/{MANIFEST}",
+            file=storage.place(kind, key, MANIFEST),
             remedy=remedy,
         ) from error

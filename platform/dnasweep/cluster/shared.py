@@ -137,7 +137,7 @@ def build_encoders(
     running: dict[Any, EncoderSpec] = {}
     while waiting or running:
         for spec in list(waiting):
-            ready = spec.parent is None or storage.find(spec.kind, spec.parent.key) is not None
+            ready = spec.parent is None or storage.exists(spec.kind, spec.parent.key)
             if ready and len(running) < allotment.concurrent:
                 waiting.remove(spec)
                 running[remote.remote(spec, order, name(spec))] = spec

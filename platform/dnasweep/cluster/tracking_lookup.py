@@ -17,6 +17,7 @@ from dnasweep.cluster.tracking_client import (
 )
 from dnasweep.cluster.tracking_models import EXTRA_FOLDER
 from dnasweep.errors import InputError
+from dnasweep.storage import Bucket
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,7 +38,7 @@ def find_model_directory(
     Parameters
     ----------
     source
-        A directory, an MLflow run id (32 hexadecimal digits), `models:/NAME@ALIAS`,
+        A directory, the URI of one in a bucket, an MLflow run id (32 hexadecimal digits), `models:/NAME@ALIAS`,
         `models:/NAME/VERSION`, `models:/m-ID` or `NAME@ALIAS`.
     uri
         Tracking URI; None: MLFLOW_TRACKING_URI, or the database in `runs/`.
@@ -52,6 +53,8 @@ def find_model_directory(
     path = Path(source).expanduser()
     if path.is_dir():
         return _checked(path, source)
+    if "://" in source:
+        return _fetched(source, destination)
     match = re.fullmatch(
         r"(?:models:/)?(?P<name>[^/@]+)(?:@(?P<alias>.+)|/(?P<version>\d+))", source
     )
@@ -116,6 +119,8 @@ def _of_run(client: MlflowClient, run_id: str, destination: Path | None) -> Path
     kept = run.data.tags.get(CHECKPOINT_TAG, "")
     if kept and Path(kept).is_dir():
         return _checked(Path(kept), run_id)
+    if "://" in kept:
+        return _fetched(kept, destination)
     artifacts = [entry.path for entry in client.list_artifacts(run_id)]
     if CHECKPOINT_FOLDER in artifacts:
         target = _target(destination)
@@ -148,6 +153,16 @@ def _of_model(client: MlflowClient, model_id: str, source: str, destination: Pat
             for path in part.glob("*") if part.is_dir() else ():
                 shutil.copy(path, target / path.name)
     return _checked(target, source)
+
+
+def _fetched(place: str, destination: Path | None) -> Path:
+    """Copy a directory out of a bucket."""
+    target = _target(destination)
+    try:
+        Bucket(place).download("", target)
+    except FileNotFoundError:
+        raise InputError("there is no such folder", file=place) from None
+    return _checked(target, place)
 
 
 def _target(destination: Path | None) -> Path:

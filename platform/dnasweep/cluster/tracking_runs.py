@@ -66,10 +66,10 @@ def find_model_run(source: str, *, uri: str) -> ModelRun | None:
 
 
 def _find(client: MlflowClient, source: str) -> Run | None:
-    path = Path(source).expanduser()
-    if path.is_dir():
+    path, remote = Path(source).expanduser(), "://" in source
+    if path.is_dir() or remote:
         experiments = [one.experiment_id for one in client.search_experiments()]
-        place = str(path.resolve()).replace("'", "")
+        place = (source.rstrip("/") if remote else str(path.resolve())).replace("'", "")
         found = client.search_runs(
             experiments,
             f"tags.{CHECKPOINT_TAG} = '{place}'",

@@ -146,6 +146,7 @@ def run_trials(
         ),
         run_config=RunConfig(
             name=name,
+            # Of this machine alone, whatever the storage: pickles, which are never read again.
             storage_path=str(Storage(order.storage).folder("work", "tune")),
             verbose=0,
             callbacks=[Messenger(hear, recipe)],

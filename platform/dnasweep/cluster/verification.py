@@ -15,7 +15,7 @@ from dnasweep.errors import InputError
 from dnasweep.explain.settings import GRADIENT_ESTIMATORS
 from dnasweep.explain.tables import SCHEMAS, read_settings
 from dnasweep.explain.verification import Bounds, Problem, check_shard
-from dnasweep.storage import MANIFEST, Storage
+from dnasweep.storage import MANIFEST, Storage, Unavailable
 
 KIND = "attributions"
 GRADIENT_GAP = 0.2
@@ -45,10 +45,14 @@ def find_job(place: str) -> Shards:
     InputError
         Where there is none.
     """
-    scheme, _, rest = place.rpartition("://")
-    path = PurePosixPath(rest if scheme else str(Storage(place).local))
-    root = str(path.parent.parent)
-    storage = Storage(f"{scheme}://{root}" if scheme else root)
+    if "://" in place:
+        head, mark, query = place.partition("?")
+        scheme, _, rest = head.partition("://")
+        path = PurePosixPath(rest)
+        storage = Storage(f"{scheme}://{path.parent.parent}{mark}{query}")
+    else:
+        path = PurePosixPath(str(Storage(place).local))
+        storage = Storage(str(path.parent.parent))
     if path.parent.name != KIND:
         raise InputError(
             f"this is no folder of a job, which lies below {KIND}/",
@@ -122,18 +126,30 @@ def _read(shards: Shards, number: int) -> tuple[dict[str, pa.Table], Sequence[st
     faults: list[str] = []
     try:
         sizes = dict(shards.manifest(number)["files"])
+    except Unavailable:
+        raise
     except (OSError, InputError, KeyError, TypeError):
         return tables, [f"its {MANIFEST} is damaged"]
     for table in SCHEMAS:
         file = f"{table}.parquet"
-        try:
+
+        def read(file: str = file) -> tuple[int, pa.Table | None]:
             with shards.storage.open(shards.part_kind, name(number), file) as source:
-                if source.size() != sizes.get(file):
-                    faults.append(f"{file} has {source.size()} bytes, not those of the manifest")
-                    continue
-                tables[table] = pq.read_table(source, page_checksum_verification=True)
+                whole = source.size() == sizes.get(file)
+                return source.size(), (
+                    pq.read_table(source, page_checksum_verification=True) if whole else None
+                )
+
+        try:
+            size, found = shards.storage.patiently(read)
+            if found is None:
+                faults.append(f"{file} has {size} bytes, not those of the manifest")
+                continue
+            tables[table] = found
             if read_settings(tables[table].schema) != shards.inputs:
                 faults.append(f"{file} was computed with other settings")
+        except Unavailable:
+            raise
         except (OSError, pa.ArrowException, InputError, ValueError) as error:
             faults.append(f"{file} cannot be read: {error}".splitlines()[0])
     return tables, faults

@@ -33,7 +33,7 @@ def count_genome(file: Path, k: int, *, soft_masked: bool, progress: Progress) -
     Parameters
     ----------
     file
-        A path that every machine sees.
+        A path on this machine.
     k
         Bases of the longest words.
     soft_masked
@@ -47,6 +47,7 @@ def count_genome(file: Path, k: int, *, soft_masked: bool, progress: Progress) -
         For a file that cannot be read.
     """
     import ray.data
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     _set_up()
     pieces = ray.data.from_items([{"file": str(file)}]).map_batches(
@@ -56,6 +57,10 @@ def count_genome(file: Path, k: int, *, soft_masked: bool, progress: Progress) -
         fn_kwargs={"k": k},
         # It waits for the counters, and so must not hold a CPU that these need.
         num_cpus=0,
+        # The machine that was given the path is the one that has the file.
+        scheduling_strategy=NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False
+        ),
     )
     return _reduce(pieces, k, soft_masked, progress)
 

@@ -95,6 +95,8 @@ def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations |
         ),
         run_config=RunConfig(
             name=spec.key,
+            # Of this machine alone, whatever the storage: Ray's own notes, from which nothing is
+            # restored. The state of a training is ours, see `Storage.states`.
             storage_path=str(Storage(order.storage).folder("work", "train")),
             failure_config=FailureConfig(
                 max_failures=MAX_FAILURES,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,8 @@ from dnasweep.model.mesh import Mesh, Precision, autocast
 from dnasweep.model.metrics import VALIDATION_PERPLEXITY
 from dnasweep.model.rows import Batch, Task
 from dnasweep.model.schedule import Schedule
-from dnasweep.model.state import Evaluation, Progress, load_state, moving, pack, save_state, unpack
+from dnasweep.model.state import Evaluation, Progress, moving, pack, unpack
+from dnasweep.model.state_places import StatePlace
 
 PREFETCH = frozenset({"cuda"})
 """Devices that compute while the CPU makes the next batches; on a CPU there is nothing to gain."""
@@ -217,25 +217,20 @@ class Loop:
         if self.task.probabilities is not None:
             self.probabilities = torch.from_numpy(self.task.probabilities)
 
-    def save(self, directory: Path) -> None:
-        """Write the state; rank 0 does."""
+    def save(self, place: StatePlace) -> None:
+        """Keep the state; rank 0 does."""
         if self.mesh.rank == 0:
             self.progress.guard = self.guard.memory()
-            save_state(
-                directory,
-                self.progress,
-                pack(self.model, self.optimizer, self.best, self.probabilities),
-            )
+            tensors = pack(self.model, self.optimizer, self.best, self.probabilities)
+            place.save(self.progress, tensors)
 
-    def resume(self, directory: Path) -> None:
-        """Go on from the newest state in `directory`, where there is one."""
-        found = load_state(directory, self.progress.fingerprint)
+    def resume(self, place: StatePlace) -> None:
+        """Go on from the newest state in a place, where there is one."""
+        found = place.load(self.progress.fingerprint, self.mesh)
         if found is not None:
             self.progress, tensors = found
             self.best, self.probabilities = unpack(tensors, self.model, self.optimizer)
             self.guard.recall(self.progress.guard)
-        # Nobody writes before everybody has read.
-        self.mesh.barrier()
 
     def restore_best(self) -> None:
         """Put the best weights into the model, and leave it in evaluation mode."""

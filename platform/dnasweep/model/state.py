@@ -1,6 +1,6 @@
-"""The state of a training in progress, on disk: everything the next step depends on.
+"""The state of a training in progress: everything the next step depends on.
 
-One directory a state, `step-00000123/`, with `tensors.safetensors` and `state.json`. It is written
+On disk one directory a state, `step-00000123/`, with `tensors.safetensors` and `state.json`. It is written
 under another name and renamed, so that a state is there whole or not at all; older ones are then
 removed. Data order, masks and dropout are functions of the seed and the step, so the step is all
 that has to be kept of them.
@@ -70,6 +70,28 @@ class Progress:
     guard: dict[str, Any] = field(default_factory=dict)
     evaluations: list[Evaluation] = field(default_factory=list)
 
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return {**asdict(self), "evaluations": [e._asdict() for e in self.evaluations]}
+
+    @classmethod
+    def of(cls, fields: dict[str, Any], fingerprint: str, place: str | Path) -> Progress:
+        """Take back what :meth:`plain` gave.
+
+        Raises
+        ------
+        InputError
+            When it is of another training than `fingerprint` names.
+        """
+        if fields["fingerprint"] != fingerprint:
+            raise InputError(
+                "the saved state belongs to another training",
+                file=place,
+                remedy="Use another state directory, or remove this one to start afresh.",
+            )
+        evaluations = [Evaluation(**e) for e in fields["evaluations"]]
+        return cls(**{**fields, "evaluations": evaluations})
+
 
 def save_state(directory: Path, progress: Progress, tensors: dict[str, Tensor]) -> None:
     """Write the state of `progress.step` and remove older ones.
@@ -107,9 +129,7 @@ def save_state(directory: Path, progress: Progress, tensors: dict[str, Tensor]) 
 def _write(folder: Path, progress: Progress, tensors: dict[str, Tensor]) -> None:
     plain = {key: value.detach().contiguous() for key, value in tensors.items()}
     save_file(plain, folder / TENSORS_FILE)
-    fields = asdict(progress)
-    fields["evaluations"] = [e._asdict() for e in progress.evaluations]
-    (folder / STATE_FILE).write_text(json.dumps(fields), encoding="utf-8")
+    (folder / STATE_FILE).write_text(json.dumps(progress.plain()), encoding="utf-8")
     for file in folder.iterdir():
         with file.open("rb") as handle:
             os.fsync(handle.fileno())
@@ -130,14 +150,7 @@ def load_state(directory: Path, fingerprint: str) -> tuple[Progress, dict[str, T
         return None
     newest = states[-1]
     fields = json.loads((newest / STATE_FILE).read_text(encoding="utf-8"))
-    if fields["fingerprint"] != fingerprint:
-        raise InputError(
-            "the saved state belongs to another training",
-            file=newest,
-            remedy="Use another state directory, or remove this one to start afresh.",
-        )
-    fields["evaluations"] = [Evaluation(**e) for e in fields["evaluations"]]
-    return Progress(**fields), load_file(newest / TENSORS_FILE)
+    return Progress.of(fields, fingerprint, newest), load_file(newest / TENSORS_FILE)
 
 
 def moving(model: nn.Module) -> list[tuple[str, nn.Parameter]]:

@@ -22,6 +22,8 @@ from dnasweep.model.loop import Loop
 from dnasweep.model.mesh import Mesh, Precision
 from dnasweep.model.rows import Task
 from dnasweep.model.state import Evaluation
+from dnasweep.model.state_places import StatePlace, open_place
+from dnasweep.storage import Shelf
 
 __all__ = ["Evaluation", "TrainingResult", "train"]
 
@@ -81,7 +83,7 @@ def train(
     config: TrainingConfig,
     *,
     mesh: Mesh | None = None,
-    state_dir: Path | None = None,
+    state_dir: Path | Shelf | None = None,
     on_evaluation: OnEvaluation | None = None,
     on_step: OnStep | None = None,
     precision: Precision = "auto",
@@ -103,13 +105,13 @@ def train(
         The workers; default: the process group that is initialised, or this process alone. Every
         worker calls this function with the same arguments.
     state_dir
-        Where to keep the state. With a state of the same training in it, the training goes on from
+        Where to keep the state: a directory, or a folder of a bucket. With a state of the same training in it, the training goes on from
         there; a finished one returns at once. A state of another training is an
         :class:`~dnasweep.errors.InputError`.
     on_evaluation
         Called after each evaluation on the workers that give it; if it returns True on any, the
         training stops there with outcome `stopped`. Evaluations of an earlier attempt are not announced again,
-        but for the last one where the attempt was killed before it was saved.
+        but for the last ones where the attempt was killed before they were saved.
     on_step
         Called on worker 0 after each step with the steps done, the steps in all, the bases seen
         and the training loss last looked at (on a GPU up to 16 steps old).
@@ -125,17 +127,20 @@ def train(
     """
     mesh = mesh or Mesh.current()
     loop = Loop(task, model, config, mesh, precision)
-    if state_dir is not None:
-        loop.resume(Path(state_dir))
+    place = None if state_dir is None else open_place(state_dir)
+    if place is not None:
+        loop.resume(place)
     if mesh.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(mesh.device)
     clock = _Clock(loop.progress.device_seconds, mesh.world_size)
     stopped = False
     try:
         with torch.random.fork_rng(devices=_cuda_index(mesh)):
-            stopped = _run(loop, clock, state_dir, on_evaluation, on_step, checkpoint_seconds)
+            stopped = _run(loop, clock, place, on_evaluation, on_step, checkpoint_seconds)
     finally:
         loop.close()
+        if place is not None:
+            place.close()
     loop.restore_best()
     progress = loop.progress
     assert progress.best is not None
@@ -161,7 +166,7 @@ def _cuda_index(mesh: Mesh) -> list[int]:
 def _run(
     loop: Loop,
     clock: _Clock,
-    state_dir: Path | None,
+    place: StatePlace | None,
     on_evaluation: OnEvaluation | None,
     on_step: OnStep | None,
     checkpoint_seconds: float,
@@ -191,9 +196,9 @@ def _run(
         overdue = looking and time.monotonic() - saved_at >= checkpoint_seconds
         if evaluating or trouble or overdue:
             loop.progress.device_seconds = clock.read()
-            if state_dir is not None:
+            if place is not None:
                 with clock.paused():
-                    loop.save(Path(state_dir))
+                    loop.save(place)
             saved_at = time.monotonic()
         if stop and not loop.progress.outcome:
             return True

@@ -67,8 +67,8 @@ class StageOutcome:
 
 def find_outcome(storage: Storage, spec: EncoderSpec | ClassifierSpec) -> StageOutcome | None:
     """Return how the training of a published stage went, or None."""
-    folder = storage.find(spec.kind, spec.key)
-    return None if folder is None else StageOutcome.read(folder / OUTCOME)
+    path = storage.file(spec.kind, spec.key, OUTCOME)
+    return None if path is None else StageOutcome.read(path)
 
 
 def plain(evaluation: Evaluation) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Plan:
     def missing(self, storage: Storage) -> Plan:
         """Return the cells that have no published trial yet."""
         return self._only(
-            [i for i, s in enumerate(self.classifiers) if storage.find(s.kind, s.key) is None]
+            [i for i, s in enumerate(self.classifiers) if not storage.exists(s.kind, s.key)]
         )
 
     def without(self, keys: Collection[str]) -> Plan:
@@ -95,7 +95,7 @@ def published(storage: Storage, plan: Plan) -> dict[str, tuple[int, int]]:
 
     def count(specs: Sequence[TokenizerSpec | EncoderSpec | ClassifierSpec]) -> tuple[int, int]:
         kinds = {spec.key: spec.kind for spec in specs}
-        there = sum(storage.find(kind, key) is not None for key, kind in kinds.items())
+        there = sum(storage.exists(kind, key) for key, kind in kinds.items())
         return there, len(kinds)
 
     return {

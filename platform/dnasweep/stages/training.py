@@ -51,7 +51,8 @@ def train_stage(
 ) -> StageOutcome:
     """Train a stage and publish its checkpoint and outcome, or find them published.
 
-    Run it on every worker of a group, or alone. A killed run goes on from its last state.
+    Run it on every worker of a group, or alone. A killed run goes on from its last state,
+    on whatever machine.
     """
 
     def build(folder: Path | None) -> None:
@@ -61,7 +62,7 @@ def train_stage(
             ready.model,
             spec.training,
             mesh=mesh,
-            state_dir=storage.work(spec.kind, spec.key),
+            state_dir=storage.states(spec.kind, spec.key),
             precision=precision,
             **listen(listener),
         )
@@ -75,6 +76,9 @@ def train_stage(
     # Workers look at different moments: in a group only the leader's look may decide.
     if mesh.world_size > 1 or find_outcome(storage, spec) is None:
         obtain_together(storage, spec.kind, spec.key, build, mesh=mesh, inputs=spec)
+    else:
+        # Killed after it was published, a builder leaves its state.
+        storage.forget(spec.kind, spec.key)
     outcome = find_outcome(storage, spec)
     assert outcome is not None
     return outcome

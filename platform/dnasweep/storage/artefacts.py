@@ -8,20 +8,22 @@ file system wait for each other; the second finds the first one's work.
 An artefact made of many parts, such as the shards of a job, is a kind of its own below the kind and
 key of the whole: `attributions/<key>/shards`.
 
-The root is a path or a URI that pyarrow understands, such as `s3://bucket/folder`.
+The root is a path or a URI that pyarrow understands, such as `s3://bucket/folder`. In a bucket lies
+everything that another machine may need; each machine keeps copies in a folder of its own, which may
+be deleted when nothing runs there.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
+import logging
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from filelock import FileLock
@@ -29,8 +31,15 @@ from pyarrow import fs
 
 from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError, full_disk, is_full_disk
+from dnasweep.storage.bucket import Bucket
+from dnasweep.storage.building import MANIFEST, building, building_folder, settle
+from dnasweep.storage.names import flat, safe, safe_kind
+from dnasweep.storage.patience import Unavailable
+from dnasweep.storage.shelf import Shelf
 
-MANIFEST = "manifest.json"
+log = logging.getLogger("dnasweep.storage")
+Result = TypeVar("Result")
+
 LEAST_BYTES = 1 << 16
 """Room without which a storage counts as full."""
 
@@ -46,16 +55,10 @@ class Storage:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         text = os.fspath(root)
-        self.is_remote = "://" in text and not text.startswith("file://")
-        if self.is_remote:
-            self.root = text.rstrip("/")
-            try:
-                self._remote, self._base = fs.FileSystem.from_uri(self.root)
-            except (OSError, ValueError) as error:
-                raise InputError(
-                    f"storage {text!r} cannot be opened: {error}",
-                    remedy="Give a folder or a URI such as s3://bucket/folder.",
-                ) from error
+        self.bucket: Bucket | None = None
+        if "://" in text and not text.startswith("file://"):
+            self.bucket = Bucket(text)
+            self.root = self.bucket.uri
             self.local = Path.home() / ".cache" / "dnasweep" / content_key(self.root)
         else:
             self.local = Path(text.removeprefix("file://")).expanduser().resolve()
@@ -63,6 +66,11 @@ class Storage:
 
     def __repr__(self) -> str:
         return f"Storage({self.root!r})"
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is a bucket."""
+        return self.bucket is not None
 
     def check_writable(self) -> None:
         """Raise `InputError` unless the root can be written to now."""
@@ -72,11 +80,8 @@ class Storage:
                 # A full disk still takes an empty file.
                 file.write(bytes(LEAST_BYTES))
                 file.flush()
-            if self.is_remote:
-                probe = f"{self._base}/.write-test-{os.getpid()}-{time.time_ns()}"
-                with self._remote.open_output_stream(probe) as stream:
-                    stream.write(b"ok")
-                self._remote.delete_file(probe)
+            if self.bucket is not None:
+                self.bucket.probe()
         except OSError as error:
             raise InputError(
                 f"storage cannot be written to: {error.strerror or error}",
@@ -87,14 +92,32 @@ class Storage:
     def find(self, kind: str, key: str) -> Path | None:
         """Return the local folder of a published artefact, fetched if need be, or None."""
         folder = self._folder(kind, key)
-        if (folder / MANIFEST).is_file():
-            return folder
-        if not self.is_remote or not self.exists(kind, key):
+        if self.bucket is None:
+            return folder if (folder / MANIFEST).is_file() else None
+        if not self.exists(kind, key):
+            # A copy that is left here is of no use: others would look for it in vain.
             return None
-        with self._aside(kind, key) as aside:
-            fs.copy_files(f"{self._base}/{kind}/{key}", str(aside), source_filesystem=self._remote)
-            _rename(aside, folder)
+        if not (folder / MANIFEST).is_file():
+            # Under another name than what is built here, which its builders clear away.
+            with building(self.local, f"copies/{kind}", key) as aside:
+                self.bucket.download(f"{kind}/{key}", aside)
+                settle(aside, folder)
         return folder
+
+    def file(self, kind: str, key: str, name: str) -> Path | None:
+        """Return one file of a published artefact, fetched alone if need be, or None."""
+        path = self._folder(kind, key) / safe(name)
+        if not self.exists(kind, key):
+            return None
+        if self.bucket is not None and not path.is_file():
+            path = self.folder("work", "files", flat(kind), key) / name
+            with building(self.local, f"copies/{kind}", key) as aside:
+                try:
+                    (aside / name).write_bytes(self.bucket.read(f"{kind}/{key}/{name}"))
+                except FileNotFoundError:
+                    return None
+                (aside / name).replace(path)
+        return path if path.is_file() else None
 
     def obtain(
         self, kind: str, key: str, build: Callable[[Path], None], *, inputs: Any = None
@@ -117,7 +140,7 @@ class Storage:
                 return found
             self.clear_abandoned(kind, key)
             self._make(kind, key, build, inputs, stay=True)
-            shutil.rmtree(self.work(kind, key), ignore_errors=True)
+            self.forget(kind, key)
             return self._folder(kind, key)
 
     def publish(
@@ -141,71 +164,93 @@ class Storage:
 
     def exists(self, kind: str, key: str) -> bool:
         """Return whether an artefact is published, without fetching it."""
-        if not self.is_remote:
+        if self.bucket is None:
             return (self._folder(kind, key) / MANIFEST).is_file()
-        found = self._remote.get_file_info(f"{self._base}/{kind}/{key}/{MANIFEST}")
-        return bool(found.type != fs.FileType.NotFound)
+        return self.bucket.size(f"{safe_kind(kind)}/{safe(key)}/{MANIFEST}") is not None
 
     def published(self, kind: str) -> set[str]:
         """Return the keys of all published artefacts of a kind, by one listing."""
-        if not self.is_remote:
-            folder = self.local / _safe_kind(kind)
+        if self.bucket is None:
+            folder = self.local / safe_kind(kind)
             entries = folder.iterdir() if folder.is_dir() else ()
             return {entry.name for entry in entries if (entry / MANIFEST).is_file()}
-        start = f"{self._base}/{_safe_kind(kind)}"
-        selector = fs.FileSelector(start, recursive=True, allow_not_found=True)
-        paths = [Path(info.path) for info in self._remote.get_file_info(selector)]
-        mine = [path for path in paths if path.parent.parent == Path(start)]
-        return {path.parent.name for path in mine if path.name == MANIFEST}
+        paths = (path.split("/") for path in self.bucket.files(safe_kind(kind)))
+        return {path[0] for path in paths if len(path) == 2 and path[1] == MANIFEST}
 
     def open(self, kind: str, key: str, name: str) -> pa.NativeFile:
         """Open a file of an artefact where it lies, to read parts of it."""
-        where = f"{_safe_kind(kind)}/{_safe(key)}/{_safe(name)}"
-        if self.is_remote:
-            return self._remote.open_input_file(f"{self._base}/{where}")
-        return fs.LocalFileSystem().open_input_file(str(self.local / where))
+        where = f"{safe_kind(kind)}/{safe(key)}/{safe(name)}"
+        if self.bucket is None:
+            return fs.LocalFileSystem().open_input_file(str(self.local / where))
+        return self.bucket.open(where)
+
+    def patiently(self, read: Callable[[], Result]) -> Result:
+        """Read from an open file, again where a bucket does not answer."""
+        return read() if self.bucket is None else self.bucket.patiently(read)
 
     def put(self, kind: str, key: str, name: str, text: str) -> None:
         """Write or replace a small file of an artefact that grows, in one step."""
-        where = f"{_safe_kind(kind)}/{_safe(key)}/{_safe(name)}"
-        if self.is_remote:
-            with self._remote.open_output_stream(f"{self._base}/{where}") as stream:
-                stream.write(text.encode())
+        where = f"{safe_kind(kind)}/{safe(key)}/{safe(name)}"
+        if self.bucket is not None:
+            self.bucket.write(where, text.encode())
             return
-        with self._aside(kind, key) as aside:
+        with building(self.local, kind, key) as aside:
             (aside / name).write_text(text)
             (aside / name).replace(self.local / where)
 
-    def manifest(self, kind: str, key: str) -> dict[str, Any] | None:
-        """Return the manifest of a published artefact, or None."""
-        folder = self.find(kind, key)
-        return None if folder is None else json.loads((folder / MANIFEST).read_text())
-
     def work(self, kind: str, key: str) -> Path:
-        """Return the folder where a builder keeps its state between attempts; gone once published."""
-        return self.local / "work" / _safe_kind(kind) / _safe(key)
+        """Return the folder of this machine where a builder keeps what it needs between attempts."""
+        return self.local / "work" / safe_kind(kind) / safe(key)
+
+    def states(self, kind: str, key: str) -> Path | Shelf:
+        """Return where a builder keeps its state, for whichever machine goes on from it."""
+        if self.bucket is None:
+            return self.work(kind, key)
+        return Shelf(self.bucket, f"work/{safe_kind(kind)}/{safe(key)}")
+
+    def forget(self, kind: str, key: str) -> None:
+        """Remove the state of a builder whose artefact is published."""
+        shutil.rmtree(self.work(kind, key), ignore_errors=True)
+        try:
+            if self.bucket is not None:
+                self.bucket.clear(f"work/{safe_kind(kind)}/{safe(key)}")
+        except Unavailable as error:
+            # What is published is published; whoever asks for it next clears up.
+            log.warning("the state of %s/%s stays for now: %s", kind, key, error)
+
+    def place(self, *parts: str) -> str:
+        """Return the path or URI of something below the root."""
+        path = "/".join(map(safe_kind, parts))
+        return f"{self.root}/{path}" if self.bucket is None else self.bucket.place(path)
+
+    def share(self, path: Path) -> None:
+        """Copy a file below `local`, or the files of a folder, to where other machines see it."""
+        if self.bucket is not None:
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file():
+                    self.bucket.upload(file, file.relative_to(self.local).as_posix())
 
     def lock(self, kind: str, key: str) -> FileLock:
         """Return the lock a builder holds; the system frees it when its process dies."""
         folder = self.local / "work" / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{_flat(kind)}-{_safe(key)}")
+        return FileLock(folder / f"{flat(kind)}-{safe(key)}")
 
     def folder(self, *parts: str) -> Path:
         """Return a plain local folder below the root, made if need be: logs, reports, spools."""
-        folder = self.local.joinpath(*map(_safe, parts))
+        folder = self.local.joinpath(*map(safe, parts))
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def _folder(self, kind: str, key: str) -> Path:
-        return self.local / _safe_kind(kind) / _safe(key)
+        return self.local / safe_kind(kind) / safe(key)
 
     def clear_abandoned(self, kind: str, key: str = "*") -> None:
         """Remove what killed builders of an artefact, or of a kind, left half-built.
 
         Only for whoever holds the lock, and so is the only builder.
         """
-        for left in (self.local / "work" / "building").glob(f"{_flat(kind)}-{key}-*"):
+        for left in building_folder(self.local).glob(f"{flat(kind)}-{key}-*"):
             shutil.rmtree(left, ignore_errors=True)
 
     def _make(
@@ -213,7 +258,7 @@ class Storage:
     ) -> bool:
         started = time.time()
         try:
-            with self._aside(kind, key) as aside:
+            with building(self.local, kind, key) as aside:
                 facts = build(aside)
                 manifest = {
                     "kind": kind,
@@ -229,67 +274,26 @@ class Storage:
                 if isinstance(facts, dict):
                     manifest["facts"] = canonical(facts)
                 (aside / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-                if self.is_remote:
+                if self.bucket is None:
+                    return settle(aside, self._folder(kind, key))
+                fresh = not self.exists(kind, key)
+                if fresh:
                     self._upload(aside, kind, key)
-                if stay or not self.is_remote:
-                    return _rename(aside, self._folder(kind, key))
-                return True
+                if stay:
+                    # What is kept here is what all others see, and not what was here before.
+                    shutil.rmtree(self._folder(kind, key), ignore_errors=True)
+                    if fresh:
+                        settle(aside, self._folder(kind, key))
+                    else:
+                        self.find(kind, key)
+                return fresh
         except Exception as error:
             if isinstance(error, InputError) or not is_full_disk(error):
                 raise
             raise full_disk(self.root) from error
 
     def _upload(self, aside: Path, kind: str, key: str) -> None:
-        target = f"{self._base}/{kind}/{key}"
-        for path in sorted(aside.rglob("*"), key=lambda p: p.name == MANIFEST):
+        assert self.bucket is not None
+        for path in sorted(aside.rglob("*"), key=lambda p: p == aside / MANIFEST):
             if path.is_file():
-                fs.copy_files(
-                    str(path),
-                    f"{target}/{path.relative_to(aside).as_posix()}",
-                    destination_filesystem=self._remote,
-                )
-
-    @contextlib.contextmanager
-    def _aside(self, kind: str, key: str) -> Iterator[Path]:
-        parent = self.local / "work" / "building"
-        parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f"{_flat(kind)}-{_safe(key)}-", dir=parent))
-        aside.chmod(0o755)
-        try:
-            yield aside
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-
-
-def _safe(name: str) -> str:
-    """Refuse names that would leave the storage root."""
-    if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
-        raise ValueError(f"{name!r} cannot name an artefact")
-    return name
-
-
-def _safe_kind(kind: str) -> str:
-    """Refuse kinds that would leave the storage root; parts are told apart by slashes."""
-    return "/".join(map(_safe, kind.split("/")))
-
-
-def _flat(kind: str) -> str:
-    return _safe_kind(kind).replace("/", "-")
-
-
-def _rename(aside: Path, folder: Path) -> bool:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        aside.rename(folder)
-    except OSError:
-        # Another host without a shared lock was first; its content is the same by its key.
-        if (folder / MANIFEST).is_file():
-            return False
-        if not folder.is_dir():
-            raise
-        # What a person has half deleted, or copied without its manifest, counts as not there.
-        rest = aside.with_name(f"{aside.name}-rest")
-        folder.rename(rest)
-        shutil.rmtree(rest, ignore_errors=True)
-        aside.rename(folder)
-    return True
+                self.bucket.upload(path, f"{kind}/{key}/{path.relative_to(aside).as_posix()}")

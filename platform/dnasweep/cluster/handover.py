@@ -1,0 +1,130 @@
+"""Files of a sweep's driver that the next driver needs, on whatever machine it runs.
+
+Below a folder the next driver finds them where they lie. With a bucket they are copied there while
+the sweep runs, and taken from there by a machine that has not written them itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dnasweep.errors import InputError
+from dnasweep.storage import Bucket, Storage
+
+log = logging.getLogger("dnasweep.storage")
+
+EVERY_SECONDS = 5.0
+"""Between two copies; what a driver that is killed may have told nobody."""
+SHARE = 0.05
+"""Part of the time that copying may take."""
+PATIENCE_SECONDS = 30.0
+
+
+class Handover:
+    """Some files below a storage's local folder, kept in its bucket too.
+
+    Parameters
+    ----------
+    storage
+        Where the files are handed over; for a folder there is nothing to do.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._root = storage.local
+        remote = storage.bucket is not None
+        self._bucket = Bucket(storage.root, seconds=PATIENCE_SECONDS) if remote else None
+        self._copied: dict[Path, tuple[int, int]] = {}
+
+    def take(self, path: Path) -> bool:
+        """Fetch a file where another machine wrote it last, and return whether that was so."""
+        if self._bucket is None:
+            return False
+        name = path.relative_to(self._root).as_posix()
+        version = self._bucket.version(name)
+        if version is None or (path.is_file() and _seen(path) == version):
+            return False
+        aside = path.with_name(f".{path.name}.aside")
+        aside.write_bytes(self._bucket.read(name))
+        aside.replace(path)
+        _mark(path, version)
+        return True
+
+    @contextlib.contextmanager
+    def keeping(self, paths: Sequence[Path]) -> Iterator[None]:
+        """Copy the files whenever they have changed, as long as the block runs and once after it."""
+        if self._bucket is None:
+            yield
+            return
+        stop = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(paths, stop), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            self._copy(paths)
+
+    def _watch(self, paths: Sequence[Path], stop: threading.Event) -> None:
+        pause = EVERY_SECONDS
+        while not stop.wait(pause):
+            started = time.monotonic()
+            self._copy(paths)
+            pause = max(EVERY_SECONDS, (time.monotonic() - started) / SHARE)
+
+    def _copy(self, paths: Sequence[Path]) -> None:
+        assert self._bucket is not None
+        for path in paths:
+            if not path.is_file():
+                continue
+            status = path.stat()
+            state = (status.st_mtime_ns, status.st_size)
+            if self._copied.get(path) == state:
+                continue
+            name = path.relative_to(self._root).as_posix()
+            try:
+                self._bucket.write(name, _snapshot(path))
+                version = self._bucket.version(name)
+            except (InputError, OSError, sqlite3.Error) as error:
+                # The sweep needs it only if this machine is lost.
+                log.warning("%s could not be handed over: %s", name, error)
+                continue
+            self._copied[path] = state
+            if version is not None:
+                _mark(path, version)
+
+
+def _snapshot(path: Path) -> bytes:
+    """Return the content of a file; of a database as after its last transaction."""
+    if path.suffix != ".db":
+        return path.read_bytes()
+    with (
+        tempfile.NamedTemporaryFile(suffix=".db") as copy,
+        contextlib.closing(sqlite3.connect(path)) as source,
+        contextlib.closing(sqlite3.connect(copy.name)) as target,
+    ):
+        source.backup(target)
+        return Path(copy.name).read_bytes()
+
+
+def _marker(path: Path) -> Path:
+    return path.with_name(f"{path.name}.seen")
+
+
+def _mark(path: Path, version: str) -> None:
+    """Remember which version in the bucket this machine has."""
+    _marker(path).write_text(version)
+
+
+def _seen(path: Path) -> str | None:
+    try:
+        return _marker(path).read_text()
+    except OSError:
+        return None

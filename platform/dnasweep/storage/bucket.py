@@ -1,0 +1,237 @@
+"""A folder of an object store: files that appear whole, through pyarrow.
+
+Credentials come from the environment, a profile or the machine's role, and never stand in a URI,
+which is shown, logged and hashed.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import pyarrow as pa
+from pyarrow import fs
+
+from dnasweep.errors import InputError
+from dnasweep.storage import patience
+
+PROBE_SECONDS = 30.0
+"""Patience for a look before anything is begun."""
+CHUNK = 1 << 24
+
+Result = TypeVar("Result")
+_SECRET = re.compile(r"key|secret|token|password|signature|credential", re.IGNORECASE)
+
+
+class Bucket:
+    """A folder of an object store.
+
+    Paths are relative to it. A file appears under its name when it is whole, and not before.
+
+    Parameters
+    ----------
+    uri
+        Such as `s3://bucket/folder`, with options of pyarrow behind a question mark:
+        `s3://bucket/folder?endpoint_override=http://host:9000&scheme=http`.
+    seconds
+        Patience: how long to ask again where it does not answer; None: some minutes.
+
+    Raises
+    ------
+    InputError
+        For a URI that cannot be opened, or that holds credentials.
+    """
+
+    def __init__(self, uri: str, *, seconds: float | None = None) -> None:
+        _refuse_credentials(uri)
+        head, mark, query = uri.partition("?")
+        self._head, self._query, self._patience = head.rstrip("/"), mark + query, seconds
+        self.uri = self._head + self._query
+        try:
+            self._store, base = fs.FileSystem.from_uri(_with_small_files_at_once(self.uri))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"storage {uri!r} cannot be opened: {error}",
+                remedy="Give a folder or a URI such as s3://bucket/folder.",
+            ) from error
+        self._base = base.rstrip("/")
+
+    def place(self, path: str = "") -> str:
+        """Return the URI of a path; another `Bucket` can be made of it."""
+        return f"{self._head}/{path}".rstrip("/") + self._query
+
+    def size(self, path: str) -> int | None:
+        """Return the bytes of a file, or None where there is none."""
+        info = self.patiently(lambda: self._store.get_file_info(self._full(path)))
+        return info.size if info.type == fs.FileType.File else None
+
+    def version(self, path: str) -> str | None:
+        """Return what changes with the content of a file, or None where there is none."""
+        try:
+            with self.open(path) as stream:
+                told = stream.metadata() or {}
+        except FileNotFoundError:
+            return None
+        # Times are whole seconds, in which a file may be written twice.
+        known = {str(name).lower(): value for name, value in told.items()}
+        return repr(known.get("etag") or known.get("last-modified") or sorted(known.items()))
+
+    def files(self, folder: str = "") -> dict[str, int]:
+        """Return the bytes of all files below a folder, by their path relative to it."""
+        start = self._full(folder)
+        selector = fs.FileSelector(start, recursive=True, allow_not_found=True)
+        found = self.patiently(lambda: self._store.get_file_info(selector))
+        return {
+            info.path[len(start) + 1 :]: info.size
+            for info in found
+            if info.type == fs.FileType.File
+        }
+
+    def open(self, path: str) -> pa.NativeFile:
+        """Open a file to read parts of it."""
+        return self.patiently(lambda: self._store.open_input_file(self._full(path)))
+
+    def read(self, path: str) -> bytes:
+        """Return a whole file.
+
+        Raises
+        ------
+        FileNotFoundError
+            Where there is none.
+        """
+
+        def once() -> bytes:
+            with self._store.open_input_file(self._full(path)) as stream:
+                return bytes(stream.read())
+
+        return self.patiently(once)
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write or replace a file in one step."""
+
+        def once() -> None:
+            with self._store.open_output_stream(self._full(path)) as stream:
+                stream.write(data)
+
+        self._written(path, once, len(data))
+
+    def upload(self, source: Path, path: str) -> None:
+        """Copy a local file here."""
+
+        # Not pyarrow's copy_files: it returns as if all was well when the last part of a file
+        # could not be written, and the file is then not there.
+        def once() -> None:
+            with (
+                source.open("rb") as data,
+                self._store.open_output_stream(self._full(path)) as stream,
+            ):
+                while chunk := data.read(CHUNK):
+                    stream.write(chunk)
+
+        self._written(path, once, source.stat().st_size)
+
+    def download(self, path: str, target: Path) -> None:
+        """Copy a file, or what lies in a folder, to a local file or into a local folder.
+
+        Raises
+        ------
+        FileNotFoundError
+            Where there is neither.
+        """
+        size = self.size(path)
+        found = self.files(path) if size is None else {"": size}
+        if not found:
+            raise FileNotFoundError(self.place(path))
+        for name, expected in found.items():
+            if ".." in name.split("/"):
+                raise InputError("a file of this name is not copied", file=self.place(name))
+            local = target / name if name else target
+            local.parent.mkdir(parents=True, exist_ok=True)
+            self.patiently(partial(self._copy, f"{path}/{name}".strip("/"), local))
+            if local.stat().st_size != expected:
+                raise OSError(f"{self.place(path)}/{name} was changed while it was read")
+
+    def delete(self, path: str) -> None:
+        """Remove a file, if it is there."""
+
+        def once() -> None:
+            try:
+                self._store.delete_file(self._full(path))
+            except FileNotFoundError:
+                return
+
+        self.patiently(once)
+
+    def clear(self, folder: str) -> None:
+        """Remove a folder with everything in it, if it is there."""
+
+        def once() -> None:
+            try:
+                self._store.delete_dir(self._full(folder))
+            except FileNotFoundError:
+                return
+
+        if self.files(folder):
+            self.patiently(once)
+
+    def probe(self) -> None:
+        """Write a file and remove it.
+
+        Raises
+        ------
+        Unavailable
+            When that cannot be done now.
+        """
+        name = f".write-test-{secrets.token_hex(4)}"
+        patient, self._patience = self._patience, PROBE_SECONDS
+        try:
+            self.write(name, b"ok")
+            self.delete(name)
+        finally:
+            self._patience = patient
+
+    def _full(self, path: str) -> str:
+        return f"{self._base}/{path}".rstrip("/")
+
+    def _copy(self, path: str, target: Path) -> None:
+        with self._store.open_input_stream(self._full(path)) as data, target.open("wb") as file:
+            while chunk := data.read(CHUNK):
+                file.write(chunk)
+
+    def _written(self, path: str, write: Callable[[], None], size: int) -> None:
+        there = None
+        # Twice: another machine may publish the same in this moment.
+        for _ in range(2):
+            self.patiently(write)
+            if (there := self.size(path)) == size:
+                return
+        raise OSError(f"{self.place(path)} has {there} bytes after {size} were written")
+
+    def patiently(self, call: Callable[[], Result]) -> Result:
+        """Read something, again where the store does not answer; see :mod:`.patience`."""
+        return patience.patiently(call, where=self.uri, seconds=self._patience)
+
+
+def _with_small_files_at_once(uri: str) -> str:
+    """Return the URI that has files of a few megabytes written by one request, not by three."""
+    if not uri.startswith("s3://") or "allow_delayed_open" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}allow_delayed_open=true"
+
+
+def _refuse_credentials(uri: str) -> None:
+    parts = urlsplit(uri)
+    named = parts.username is not None and parts.scheme == "s3"
+    options = [name for name, _ in parse_qsl(parts.query) if _SECRET.search(name)]
+    if named or parts.password is not None or options:
+        raise InputError(
+            "the storage URI holds credentials, which others would see in process lists and logs",
+            file=f"{parts.scheme}://***@{parts.netloc.rpartition('@')[2]}{parts.path}",
+            remedy="Leave them out: they are read from AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, from ~/.aws/credentials, or from the machine's role.",
+        )
