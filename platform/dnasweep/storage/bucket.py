@@ -85,7 +85,7 @@ class Bucket:
         """Return the bytes of all files below a folder, by their path relative to it."""
         start = self._full(folder)
         selector = fs.FileSelector(start, recursive=True, allow_not_found=True)
-        found = self.patiently(lambda: self._store.get_file_info(selector))
+        found = self.patiently(partial(self._store.get_file_info, selector))
         return {
             info.path[len(start) + 1 :]: info.size
             for info in found
