@@ -42,3 +42,19 @@ def test_evaluations_are_worth_what_had_been_reached_by_then(
     whole = [(1, 0.1), (2, 0.3), (3, 0.3), (4, 0.9)]
     assert [(p.number, p.best) for p in points][-4:] == whole
     assert told[-1][trials.BEST] == 0.9
+
+
+def test_what_tune_says_in_words_alone_is_an_error_too() -> None:
+    cell = Cell(seed=3)
+    config = {"cell": dataclasses.asdict(cell)}
+    raised = ValueError("no such thing")
+    results: Any = [
+        SimpleNamespace(error="Trainable runner reuse requires ...\n", config=config),
+        SimpleNamespace(error=None, config=config),
+    ]
+    found = trials.failures(results)
+    assert list(found) == [cell]
+    assert isinstance(found[cell], RuntimeError)
+    assert str(found[cell]) == "Trainable runner reuse requires ..."
+    results = [SimpleNamespace(error=SimpleNamespace(cause=raised), config=config)]
+    assert trials.failures(results) == {cell: raised}

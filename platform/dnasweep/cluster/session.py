@@ -23,6 +23,8 @@ WORKER_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # Workers import torch before they are ready, which takes its time on a busy machine.
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",
+    # A trial that is stopped early has so long to end, or the next one in its process fails.
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "600",
     # How soon the end of a worker group is seen; nothing else of ours waits for it.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
 }

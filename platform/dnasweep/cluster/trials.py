@@ -160,7 +160,10 @@ def failures(results: ResultGrid) -> dict[Cell, BaseException]:
     found = {}
     for result in (results[i] for i in range(len(results))):
         if result.error is not None and result.config is not None:
-            found[cell_of(result.config)] = getattr(result.error, "cause", None) or result.error
+            cause = getattr(result.error, "cause", None) or result.error
+            # Of what Tune itself gives up, it keeps the words alone.
+            told = cause if isinstance(cause, BaseException) else RuntimeError(str(cause).strip())
+            found[cell_of(result.config)] = told
     return found
 
 
