@@ -167,8 +167,8 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
     num_samples: int = 30
     """Combinations that an Optuna search tries, each once."""
     asha: bool = False
-    """Stop trials early that are worse than the best third after 1, 3, 9, ... of their evaluations,
-    of the grid or of an Optuna search."""
+    """Stop trials early that are worse than the best third, of the grid or of an Optuna search. They
+    are looked at in the first evaluation after the warm-up, and after 3, 9, ... times as many."""
     pretrain_per_seed: bool = False
     """Pretrain one encoder a seed instead of one for all seeds."""
     name: str | None = None
