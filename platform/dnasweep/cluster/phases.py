@@ -13,12 +13,14 @@ from dnasweep.cluster import trials
 from dnasweep.cluster.allotment import allot
 from dnasweep.cluster.announce import encoder_name, tokenizer_name
 from dnasweep.cluster.board import Display, make_board
+from dnasweep.cluster.capacity import Capacity
 from dnasweep.cluster.halving import Halving
 from dnasweep.cluster.memory import Memory
 from dnasweep.cluster.order import Order
+from dnasweep.cluster.placement import NodeGroup
 from dnasweep.cluster.records import Records
 from dnasweep.cluster.request import Sweep
-from dnasweep.cluster.session import Resources
+from dnasweep.cluster.session import Resources, look_around
 from dnasweep.cluster.shared import (
     build_corpora,
     build_encoders,
@@ -55,7 +57,7 @@ class Phases:
 
     def __init__(self, sweep: Sweep, records: Records, connect: Callable[[], Resources]) -> None:
         self._sweep, self._records, self._connect = sweep, records, connect
-        self._resources: Resources | None = None
+        self._groups: tuple[NodeGroup, ...] | None = None
         self._recorded: set[str] = set()
         self._memory: Memory
         self.importance: dict[str, float] | None = None
@@ -179,7 +181,11 @@ class Phases:
                 )
 
             build_encoders(
-                specs, order, name=lambda spec: encoder_name(self._sweep, spec), done=done
+                specs,
+                order,
+                room=self._room(order, len(specs)),
+                name=lambda spec: encoder_name(self._sweep, spec),
+                done=done,
             )
 
     def _run_trials(self, space: dict[str, Any], number: int, **how: Any) -> None:
@@ -203,6 +209,7 @@ class Phases:
                     order=order,
                     metric=self._metric,
                     hear=hear,
+                    room=self._room(order, number),
                     name=sweep.key,
                     **how,
                 )
@@ -257,20 +264,38 @@ class Phases:
         with Display(self._sweep.console, board, title, number).running() as display:
             yield dataclasses.replace(order, board=board), display
 
+    def _room(self, order: Order, number: int) -> Capacity:
+        return Capacity(order.allotment, self._look, num_trials=number)
+
+    def _look(self) -> Resources:
+        """Join or start Ray, and return what there is by now."""
+        if self._groups is not None:
+            return look_around(self._groups)
+        console = self._sweep.console
+        with console.status("starting Ray"):
+            resources = self._connect()
+        self._groups = resources.groups
+        console.print(f"[dim]Ray: {resources}[/]")
+        return resources
+
     def _order(self, number: int) -> Order:
         sweep = self._sweep
         options = sweep.options
         trainings = [spec.training for spec in sweep.plan.classifiers]
-        if self._resources is None:
-            with sweep.console.status("starting Ray"):
-                self._resources = self._connect()
-            sweep.console.print(f"[dim]Ray: {self._resources}[/]")
+        resources = self._look()
+        least, most = options.span
         allotment = allot(
-            self._resources,
+            resources,
             num_trials=number,
-            workers=options.workers_per_trial,
+            workers=most,
+            least=least,
             cpus_per_worker=options.cpus_per_worker,
             gpus_per_worker=options.gpus_per_worker,
             batch_parts=min(t.batch_size // t.micro_batch_size for t in trainings),
         )
+        if not allotment.fitting(resources):
+            sweep.console.print(
+                "[dim]no machine that could take a trial is there yet; cloud machines take some "
+                "minutes to start[/]"
+            )
         return Order(storage=sweep.storage.root, allotment=allotment, precision=options.precision)

@@ -17,6 +17,9 @@ from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
 from dnasweep.storage import Storage
 
+_LOOK_S = 10.0
+"""How often machines that have joined are looked for."""
+
 
 def _tokenise(spec: TokenizerSpec, storage: str) -> None:
     obtain_corpus(Storage(storage), spec)
@@ -121,13 +124,14 @@ def build_encoders(
     specs: Sequence[EncoderSpec],
     order: Order,
     *,
+    room: Callable[[], int],
     name: Callable[[EncoderSpec], str],
     done: Callable[[EncoderSpec, StageOutcome], None],
 ) -> None:
-    """Pretrain encoders, as many at once as the allotment allows, parents before children."""
+    """Pretrain encoders, as many at once as there is `room` for, parents before children."""
     storage = Storage(order.storage)
     allotment = order.allotment
-    single = allotment.workers == 1
+    single = not allotment.grouped
     remote = ray.remote(_pretrain).options(
         num_cpus=allotment.cpus_per_worker if single else 0,
         num_gpus=allotment.gpus_per_worker if single else 0,
@@ -138,10 +142,10 @@ def build_encoders(
     while waiting or running:
         for spec in list(waiting):
             ready = spec.parent is None or storage.exists(spec.kind, spec.parent.key)
-            if ready and len(running) < allotment.concurrent:
+            if ready and len(running) < max(1, room()):
                 waiting.remove(spec)
                 running[remote.remote(spec, order, name(spec))] = spec
-        for reference in ray.wait(list(running), num_returns=1)[0]:
+        for reference in ray.wait(list(running), num_returns=1, timeout=_LOOK_S)[0]:
             spec = running.pop(reference)
             done(spec, _get(reference))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ray import tune
 from ray.tune import Callback, ResultGrid, RunConfig, TuneConfig, Tuner
+from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter
 
 from dnasweep.cluster.course import POINT, Point
 from dnasweep.cluster.order import Order
@@ -64,6 +65,20 @@ def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: s
             report(evaluation)
 
 
+class Limit(Callback):
+    """Lets Tune begin as many trials at once as have room, while machines come and go."""
+
+    def __init__(self, search: Any, room: Callable[[], int]) -> None:
+        self._search, self._room = search, room
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_search": None, "_room": int}  # See `Messenger`.
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        # No trial at all would mean no limit to the one, and an error to the other.
+        self._search.max_concurrent = max(1, self._room())
+
+
 class Messenger(Callback):
     """Passes what Tune hears on to the driver's own function."""
 
@@ -108,6 +123,7 @@ def run_trials(
     order: Order,
     metric: str,
     hear: Callable[[Heard], None],
+    room: Callable[[], int],
     name: str,
     num_samples: int = 1,
     searcher: Any = None,
@@ -121,9 +137,14 @@ def run_trials(
         From `grid_space`; empty for a search, whose searcher knows the cells.
     hear
         Told of every start, evaluation and end, in the driver's thread.
+    room
+        Says how many trials may run at once; asked all the time.
     """
     allotment = order.allotment
-    if allotment.workers == 1:
+    search: Any = BasicVariantGenerator(max_concurrent=allotment.concurrent)
+    if searcher is not None:
+        search = ConcurrencyLimiter(searcher, max_concurrent=allotment.concurrent)
+    if not allotment.grouped:
         resources = {"CPU": float(allotment.cpus_per_worker)}
         if allotment.gpus_per_worker:
             resources["GPU"] = allotment.gpus_per_worker
@@ -136,20 +157,19 @@ def run_trials(
         tune_config=TuneConfig(
             metric=BEST,
             mode=direction(metric),
-            search_alg=searcher,
+            search_alg=search,
             scheduler=scheduler,
             num_samples=num_samples,
-            max_concurrent_trials=allotment.concurrent,
             # Importing torch and transformers once an actor, not once a trial. The workers of a
             # group that is stopped early end with their actor only.
-            reuse_actors=allotment.workers == 1 or scheduler is None,
+            reuse_actors=not allotment.grouped or scheduler is None,
         ),
         run_config=RunConfig(
             name=name,
             # Of this machine alone, whatever the storage: pickles, which are never read again.
             storage_path=str(Storage(order.storage).folder("work", "tune")),
             verbose=0,
-            callbacks=[Messenger(hear, recipe)],
+            callbacks=[Messenger(hear, recipe), Limit(search, room)],
         ),
     )
     return tuner.fit()

@@ -18,6 +18,7 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 from ray.util.queue import Empty, Queue
 
+from dnasweep.cluster.allotment import Allotment
 from dnasweep.cluster.board import Poster
 from dnasweep.cluster.order import Order
 from dnasweep.model.mesh import Mesh
@@ -31,6 +32,8 @@ Spec = EncoderSpec | ClassifierSpec
 Evaluations = Callable[[dict[str, Any]], bool | None]
 
 DRAIN_SECONDS = 0.2
+RESIZE_SECONDS = 300.0
+"""How often a group that may grow looks whether it can; growing costs the steps since the last state."""
 MAX_FAILURES = 3
 """Starts of a worker group after the first; each goes on from the last state."""
 
@@ -48,7 +51,7 @@ def run_stage(
         Hears each evaluation; in process, returning True ends the training there.
     """
     torch.set_num_threads(order.allotment.threads)
-    if order.allotment.workers == 1:
+    if not order.allotment.grouped:
         return _compute(spec, order, text, on_evaluation, None)
     _run_group(spec, order, text, on_evaluation)
     # Published by rank 0: this only reads it.
@@ -89,7 +92,8 @@ def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations |
         _rank,
         train_loop_config={"spec": spec, "order": order, "text": text, "queue": queue},
         scaling_config=ScalingConfig(
-            num_workers=allotment.workers,
+            num_workers=_num_workers(allotment),
+            elastic_resize_monitor_interval_s=RESIZE_SECONDS,
             use_gpu=bool(allotment.gpus_per_worker),
             resources_per_worker=worker,
         ),
@@ -128,6 +132,12 @@ def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations |
         queue.shutdown()
     if failure:
         raise _cause(failure[0])
+
+
+def _num_workers(allotment: Allotment) -> int | tuple[int, int]:
+    """Return a fixed number, or the range within which Ray Train takes what there is."""
+    least = allotment.workers if allotment.least is None else allotment.least
+    return allotment.workers if least == allotment.workers else (least, allotment.workers)
 
 
 def _cause(error: BaseException) -> BaseException:
