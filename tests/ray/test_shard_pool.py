@@ -108,7 +108,9 @@ def test_what_kills_its_process_again_and_again_ends_the_job(job: Shards) -> Non
 )
 def test_what_a_person_can_mend_arrives_as_such(job: Shards, how: dict, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        list(compute_shards(order(job, **how), Pool(1, 0.0, 1), job.missing(), ledger=make_ledger()))
+        list(
+            compute_shards(order(job, **how), Pool(1, 0.0, 1), job.missing(), ledger=make_ledger())
+        )
     # The one that was being computed meanwhile may be there or not.
     assert set(job.missing()) - {3} == {2, 4}, "what was done before stays"
     list(compute_shards(order(job), Pool(1, 0.0, 1), job.missing(), ledger=make_ledger()))
