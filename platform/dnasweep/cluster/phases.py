@@ -7,12 +7,14 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ray.exceptions import RayError
 from rich.markup import escape
 
 from dnasweep.cluster import trials
 from dnasweep.cluster.allotment import allot
 from dnasweep.cluster.announce import encoder_name, tokenizer_name
-from dnasweep.cluster.board import Display, make_board
+from dnasweep.cluster.board import Display, last_words, make_board
+from dnasweep.cluster.failures import in_words, lost
 from dnasweep.cluster.halving import Halving
 from dnasweep.cluster.memory import Memory
 from dnasweep.cluster.order import Order
@@ -206,9 +208,12 @@ class Phases:
                     name=sweep.key,
                     **how,
                 )
+            words = last_words(order.board)
         for cell, error in trials.failures(results).items():
             spec = sweep.recipe.expand(cell)
-            sweep.errors[spec.key] = f"{type(error).__name__}: {error}"
+            if isinstance(error, RayError):
+                error = lost(error, words=(words.get(spec.key) or [""])[-1])
+            sweep.errors[spec.key] = in_words(error)
             if isinstance(error, InputError) or is_full_disk(error):
                 # Something to mend and go on from, before the test set is opened for less than
                 # was asked for.
@@ -273,4 +278,9 @@ class Phases:
             gpus_per_worker=options.gpus_per_worker,
             batch_parts=min(t.batch_size // t.micro_batch_size for t in trainings),
         )
-        return Order(storage=sweep.storage.root, allotment=allotment, precision=options.precision)
+        return Order(
+            storage=sweep.storage.root,
+            allotment=allotment,
+            precision=options.precision,
+            hang_seconds=options.hang_seconds,
+        )
