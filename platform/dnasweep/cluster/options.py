@@ -69,6 +69,9 @@ class PlaceOptions:
     ready."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic of training: auto is bf16 on GPUs that have it and fp32 elsewhere."""
+    hang_seconds: float = 1800.0
+    """End a training that takes no step for so many seconds, an evaluation counting as one; it goes
+    on from its last state, and the second time it has failed. 0: wait for ever."""
     dry_run: bool = False
     """Print the plan (cells, shared stages, resources, expected cost) and start nothing."""
 

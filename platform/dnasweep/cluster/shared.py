@@ -7,6 +7,7 @@ from typing import Any
 
 import ray
 
+from dnasweep.cluster.failures import RESTARTS, lost
 from dnasweep.cluster.order import Order
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import load_dataset
@@ -135,7 +136,9 @@ def build_encoders(
     remote = ray.remote(_pretrain).options(
         num_cpus=allotment.cpus_per_worker if single else 0,
         num_gpus=allotment.gpus_per_worker if single else 0,
-        max_retries=3,
+        # The driver of a group stays where machines stay; a sliver of a CPU would do for none.
+        resources={name: n for name, n in allotment.driver if name != "CPU"},
+        max_retries=RESTARTS,
     )
     waiting = list(specs)
     running: dict[Any, EncoderSpec] = {}
@@ -169,3 +172,8 @@ def _get(reference: Any) -> Any:
         if isinstance(error.cause, InputError):
             raise error.cause from None
         raise
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError) as error:
+        raise InputError(
+            str(lost(error)),
+            remedy="Run the same command again: it goes on from the last state.",
+        ) from error

@@ -8,21 +8,26 @@ goes on from its last state.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
-from ray.tune import Callback, ResultGrid, RunConfig, TuneConfig, Tuner
+from ray.exceptions import RayError
+from ray.tune import Callback, FailureConfig, ResultGrid, RunConfig, TuneConfig, Tuner
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter
 
 from dnasweep.cluster.course import POINT, Point
+from dnasweep.cluster.failures import RESTARTS, portable
 from dnasweep.cluster.order import Order
 from dnasweep.model.metrics import direction
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
 
 BEST = "best"
+FINAL = "final"
+"""Reported by a trial that is about to fail in a way that another attempt would not mend."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +62,17 @@ def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: s
         point = Point.of(spec, sign * best[-1], evaluation)
         tune.report({"trial_key": spec.key, BEST: point.best, POINT: point.text})
 
-    outcome = run_stage(spec, order, text=cell.label, on_evaluation=report)
+    try:
+        outcome = run_stage(spec, order, text=cell.label, on_evaluation=report)
+    except RayError:
+        # A process it needs was lost with its machine.
+        raise
+    except Exception as error:
+        tune.report({"trial_key": spec.key, BEST: math.nan, FINAL: True})
+        told = portable(error)
+        if told is error:
+            raise
+        raise told from error
     if len(best) < len(outcome.history):
         # Published before, or begun by a driver that was killed: tell what the whole was worth.
         best.clear()
@@ -101,6 +116,9 @@ class Messenger(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
+        if result.get(FINAL):
+            # Heard before it raises: Tune counts failures and does not ask what they are.
+            trial.max_failures = 0
         if (point := Point.told(result)) is not None:
             cell, key = self._of(trial)
             self._hear(Heard(cell=cell, key=key, point=point))
@@ -169,6 +187,7 @@ def run_trials(
             # Of this machine alone, whatever the storage: pickles, which are never read again.
             storage_path=str(Storage(order.storage).folder("work", "tune")),
             verbose=0,
+            failure_config=FailureConfig(max_failures=RESTARTS),
             callbacks=[Messenger(hear, recipe), Limit(search, room)],
         ),
     )
