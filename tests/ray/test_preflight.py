@@ -23,6 +23,8 @@ from dnasweep.storage import Storage
 from preflight_toys import problems
 from rich.console import Console
 
+pytestmark = pytest.mark.slow  # Two nodes take their time to start.
+
 
 class Pair(NamedTuple):
     """Two nodes of one CPU each, the second of which has a GPU, as far as Ray knows."""
