@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,8 @@ from dnasweep.cluster import trials, workers
 from dnasweep.cluster.course import Point
 from dnasweep.config import TrainingConfig
 from dnasweep.stages.recipe import Cell, Recipe
+from ray.tune.experiment import Experiment
+from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher
 
 VALUES = (0.1, 0.3, 0.2, 0.9)
 
@@ -58,3 +61,42 @@ def test_what_tune_says_in_words_alone_is_an_error_too() -> None:
     assert str(found[cell]) == "Trainable runner reuse requires ..."
     results = [SimpleNamespace(error=SimpleNamespace(cause=raised), config=config)]
     assert trials.failures(results) == {cell: raised}
+
+
+class Endless(Searcher):
+    """Suggests for ever."""
+
+    def suggest(self, trial_id: str) -> dict:
+        return {"cell": trial_id}
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        pass
+
+
+def test_tune_begins_as_many_trials_as_there_is_room_for() -> None:
+    room, search = 1, ConcurrencyLimiter(Endless(), max_concurrent=1)
+    limit = trials.Limit(search, lambda: room)
+
+    def begun(name: str) -> bool:
+        limit.on_step_begin(0, [])
+        return search.suggest(name) is not None
+
+    assert begun("a")
+    assert not begun("b")
+    room = 2
+    assert begun("b"), "a machine has joined"
+    room = 0
+    assert not begun("c")
+    search.on_trial_complete("a", {})
+    search.on_trial_complete("b", {})
+    assert begun("c"), "one waits for a machine, so that an autoscaler hears of it"
+    pickle.loads(pickle.dumps(limit))
+
+
+def test_the_grid_has_room_in_the_same_way() -> None:
+    room, search = 2, BasicVariantGenerator(max_concurrent=1)
+    limit = trials.Limit(search, lambda: room)
+    search.add_configurations(Experiment("e", print, config=trials.grid_space([Cell(), Cell()])))
+    limit.on_step_begin(0, [])
+    assert search.next_trial() is not None
+    assert search.next_trial() is not None
