@@ -146,8 +146,7 @@ def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations |
             "verdict": verdict,
         },
         scaling_config=ScalingConfig(
-            num_workers=_num_workers(allotment),
-            elastic_resize_monitor_interval_s=RESIZE_SECONDS,
+            **_size(allotment),
             use_gpu=bool(allotment.gpus_per_worker),
             resources_per_worker=worker,
         ),
@@ -191,10 +190,12 @@ def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations |
         raise _cause(failure[0])
 
 
-def _num_workers(allotment: Allotment) -> int | tuple[int, int]:
-    """Return a fixed number, or the range within which Ray Train takes what there is."""
-    least = allotment.workers if allotment.least is None else allotment.least
-    return allotment.workers if least == allotment.workers else (least, allotment.workers)
+def _size(allotment: Allotment) -> dict[str, Any]:
+    """Return a fixed number of workers, or the range within which Ray Train takes what there is."""
+    most, least = allotment.workers, allotment.least or allotment.workers
+    if least == most:
+        return {"num_workers": most}
+    return {"num_workers": (least, most), "elastic_resize_monitor_interval_s": RESIZE_SECONDS}
 
 
 def _cause(error: BaseException) -> BaseException:
