@@ -9,16 +9,17 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dnasweep.storage import MANIFEST, Storage
 from mlflow import MlflowClient
-from sweep_processes import start
+from sweep_processes import kill_all, start
 from toy_data import write_toy_table
 
-PATIENCE = 600
+PATIENCE = 1200
+"""Seconds; on a busy machine everything takes its time."""
 KINDS = ("encoders", "trials")
 RATES = (1e-2, 3e-3)
 EVALUATIONS, EVERY = 3, 16
@@ -67,6 +68,8 @@ class Scene:
     """MLflow."""
     seconds: float = 0.0
     """How long its commands have taken together."""
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    """Those that were started."""
 
     @classmethod
     def make(
@@ -106,12 +109,20 @@ class Scene:
 
     def start(self, *flags: str) -> subprocess.Popen[str]:
         """Start the sweep."""
-        return start(
+        process = start(
             self.root,
             self.folder / "toy.csv",
             flags=[*FLAGS, "--tracking-uri", self.uri, *flags],
             environment=self.environment,
         )
+        self.processes.append(process)
+        return process
+
+    def close(self) -> None:
+        """Kill what a test that failed has left."""
+        for process in self.processes:
+            if process.poll() is None:
+                kill_all(process)
 
     def finish(self, process: subprocess.Popen[str], *, code: int = 0) -> str:
         """Wait for its end and return what it has said."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +30,25 @@ def add_row(request: pytest.FixtureRequest) -> AddRow:
 
 
 @pytest.fixture
-def make_scene(tmp_path: Path, empty_store: Path) -> MakeScene:
+def make_scene(tmp_path: Path, empty_store: Path) -> Iterator[MakeScene]:
     """Make the scene of a test."""
+    made: list[Scene] = []
 
     def make(*faults: Fault, **how: Any) -> Scene:
-        return Scene.make(tmp_path / "scene", empty_store, faults=faults, **how)
+        made.append(Scene.make(tmp_path / "scene", empty_store, faults=faults, **how))
+        return made[-1]
 
-    return make
+    yield make
+    for scene in made:
+        scene.close()
 
 
 def _undisturbed(factory: pytest.TempPathFactory, store: Path, *flags: str) -> tuple[Scene, Facts]:
     scene = Scene.make(factory.mktemp("whole"), store)
-    scene.run(*flags)
+    try:
+        scene.run(*flags)
+    finally:
+        scene.close()
     return scene, scene.facts()
 
 

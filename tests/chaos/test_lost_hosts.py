@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import ray._private.worker  # noqa: F401, the cluster below asks for it
-from fault_toys import PACE, Facts, Scene, check_nothing_lost, time_lost
+from fault_toys import PACE, PATIENCE, Facts, Scene, check_nothing_lost, time_lost
 from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 from shap_processes import SIZE, finish_job, published, start_job, tables, wait_for_shards
 from shap_toys import write_model, write_sequences
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 SWEEP = "2 trials, 1 encoder"
 CPUS = 2
 NUM = 48
@@ -132,7 +132,7 @@ def test_a_host_is_lost_in_a_batch_job(tmp_path: Path, machines: Machines, add_r
     before = published(storage)
     machines.kill(first)
     machines.add()
-    output, _ = process.communicate(timeout=600)
+    output, _ = process.communicate(timeout=PATIENCE)
     seconds = time.monotonic() - begun
     assert process.returncode == 0, output
     after = published(storage)

@@ -15,7 +15,7 @@ REASON = reason_to_skip()
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(REASON is not None, reason=str(REASON)),
-    pytest.mark.timeout(1500),
+    pytest.mark.timeout(3000),
 ]
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent

@@ -68,7 +68,10 @@ class Watch:
         try:
             while not self._over.wait(min(1.0, self._seconds / 10)):
                 # For a library that hangs and lets no other thread of Python run.
-                faulthandler.dump_traceback_later(self._seconds + _GRACE_SECONDS, exit=True)
+                with contextlib.suppress(ValueError, OSError, RuntimeError, AttributeError):
+                    faulthandler.dump_traceback_later(
+                        self._seconds + _GRACE_SECONDS, exit=True, file=sys.__stderr__
+                    )
                 seen = self._seen
                 if seen is not None and time.monotonic() - seen > self._seconds:
                     self._end()
