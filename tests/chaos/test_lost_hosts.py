@@ -19,6 +19,7 @@ from shap_toys import write_model, write_sequences
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 SWEEP = "2 trials, 1 encoder"
 CPUS = 2
+STARTS = 3
 NUM = 48
 """Sequences of the batch job."""
 
@@ -33,6 +34,13 @@ class Machines:
         self.address = self.cluster.address
 
     def add(self) -> Any:
+        for _ in range(STARTS - 1):
+            try:
+                return self.cluster.add_node(num_cpus=CPUS)
+            except Exception as error:
+                # Ray gives it half a minute, which a busy machine may not have.
+                if "timed out during startup" not in str(error):
+                    raise
         return self.cluster.add_node(num_cpus=CPUS)
 
     def kill(self, node: Any) -> None:
