@@ -11,7 +11,9 @@ import pytest
 from dnasweep.cluster import trials, workers
 from dnasweep.cluster.course import Point
 from dnasweep.config import TrainingConfig
+from dnasweep.errors import InputError
 from dnasweep.stages.recipe import Cell, Recipe
+from ray.exceptions import ActorDiedError
 from ray.tune.experiment import Experiment
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher
 
@@ -100,3 +102,30 @@ def test_the_grid_has_room_in_the_same_way() -> None:
     limit.on_step_begin(0, [])
     assert search.next_trial() is not None
     assert search.next_trial() is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "final"),
+    [(InputError("bad"), True), (MemoryError(), True), (ActorDiedError(), False)],
+)
+def test_only_a_lost_process_is_worth_another_attempt(
+    error: Exception, final: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_stage(spec: Any, order: Any, **how: Any) -> Any:
+        raise error
+
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(workers, "run_stage", run_stage)
+    monkeypatch.setattr(trials.tune, "report", told.append)
+    recipe = Recipe(dataset="d", species=(), finetuning=TrainingConfig(bases=400))
+    config = dataclasses.asdict(Cell(species_set="none"))
+    order: Any = None
+    with pytest.raises(type(error)):
+        trials.run_trial(config, recipe=recipe, order=order, metric="validation/mcc")
+    # Tune asks no trial why it failed: the driver has to hear it before.
+    trial = SimpleNamespace(config=config, max_failures=3)
+    messenger = trials.Messenger(lambda heard: None, recipe)
+    for result in told:
+        messenger.on_trial_result(0, [], trial, result)
+    assert trial.max_failures == (0 if final else 3)
+    assert all(Point.told(result) is None for result in told)

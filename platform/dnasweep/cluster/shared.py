@@ -172,7 +172,7 @@ def _get(reference: Any) -> Any:
         if isinstance(error.cause, InputError):
             raise error.cause from None
         raise
-    except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError) as error:
+    except ray.exceptions.RayError as error:
         raise InputError(
             str(lost(error)),
             remedy="Run the same command again: it goes on from the last state.",

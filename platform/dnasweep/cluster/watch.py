@@ -18,6 +18,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 _FRAMES = 6
+_STDERR = 2
 _GRACE_SECONDS = 30.0
 _TELLING_SECONDS = 10.0
 
@@ -68,7 +69,10 @@ class Watch:
         try:
             while not self._over.wait(min(1.0, self._seconds / 10)):
                 # For a library that hangs and lets no other thread of Python run.
-                faulthandler.dump_traceback_later(self._seconds + _GRACE_SECONDS, exit=True)
+                with contextlib.suppress(ValueError, OSError, RuntimeError):
+                    faulthandler.dump_traceback_later(
+                        self._seconds + _GRACE_SECONDS, exit=True, file=_STDERR
+                    )
                 seen = self._seen
                 if seen is not None and time.monotonic() - seen > self._seconds:
                     self._end()

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Collection
 from typing import Any
 
+import numpy as np
 import torch
-import torch.distributed as dist
 from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
@@ -105,9 +105,9 @@ def _nodes(mesh: Mesh | None) -> Collection[str]:
     """Return the machines that a training runs on."""
     if mesh is None or mesh.world_size == 1:
         return {this_node()}
-    nodes: list[Any] = [None] * mesh.world_size
-    dist.all_gather_object(nodes, this_node())
-    return set(nodes)
+    mine = np.frombuffer(bytes.fromhex(this_node()), np.uint8).astype(float)
+    nodes = mesh.gather_rows(np.array([mesh.rank]), mine[None], mesh.world_size)
+    return {row.astype(np.uint8).tobytes().hex() for row in nodes}
 
 
 def _rank(config: dict[str, Any]) -> None:
