@@ -92,8 +92,10 @@ def drain_this_node(deadline: float) -> None:
         When Ray refuses, which it does not for machines that are taken back.
     """
     # There is no public way; the command `ray drain-node`, hidden as it is, does the same.
-    from ray._raylet import GcsClient
-    from ray.core.generated.autoscaler_pb2 import DrainNodeReason
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+    from ray.core.generated.autoscaler_pb2 import (  # type: ignore[attr-defined]
+        DrainNodeReason,
+    )
 
     ray.init(address="auto", log_to_driver=False, logging_level=logging.ERROR)
     try:
