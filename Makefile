@@ -13,7 +13,7 @@ TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-r
 STAMP := $(VENV)/.installed
 BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity
 
-.PHONY: help setup sweep test test-all lint types format bench clean
+.PHONY: help setup sweep test test-all rehearsal lint types format bench clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,10 @@ test: setup ## Run every test but the slow ones (ARGS="tests/unit -k masking")
 
 test-all: setup ## Run every test
 	@$(TEST) $(ARGS)
+
+rehearsal: setup ## As root: `ray up`, jobs and `ray down` on three hosts made of this machine
+	@$(PIP) install -qq -c constraints.txt --no-build-isolation -e '.[dev,onprem]'
+	@$(RUN) -m pytest -q -m "" tests/cluster $(ARGS)
 
 lint: setup ## Check formatting and lint
 	@$(RUN) -m ruff check .
