@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 CHAOS := lost_processes.py lost_services.py lost_hosts.py partition.py
 BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity
 
-.PHONY: help setup sweep test test-all chaos lint types format bench clean
+.PHONY: help setup sweep test test-all chaos rehearsal lint types format bench clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -60,6 +60,10 @@ test-all: setup ## Run every test
 # One after the other, so that the time a fault costs can be measured.
 chaos: setup ## Disturb a sweep in every way that machines fail, and print what it cost
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -q --tb=short $(addprefix tests/chaos/test_,$(CHAOS)) $(ARGS)
+
+rehearsal: setup ## As root: `ray up`, jobs and `ray down` on three hosts made of this machine
+	@$(PIP) install -qq -c constraints.txt --no-build-isolation -e '.[dev,onprem]'
+	@$(RUN) -m pytest -q -m "" tests/cluster $(ARGS)
 
 lint: setup ## Check formatting and lint
 	@$(RUN) -m ruff check .

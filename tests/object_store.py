@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import secrets
+import socket
 import threading
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
+from werkzeug.test import Client
 
 KEY, SECRET = "testing-key", "testing-secret"
 ENVIRONMENT = {
@@ -29,15 +30,23 @@ class ObjectStore:
     """moto's S3 behind a counter of requests and a source of faults.
 
     `requests` holds method and path of all that arrived, refused ones too.
+
+    Parameters
+    ----------
+    door
+        Socket to listen at. None: some port of this machine's own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, door: socket.socket | None = None) -> None:
         self._app = DomainDispatcherApplication(create_backend_app)
         self._refuse: Callable[[Request], bool] = lambda request: False
         self._answer = ("", "")
         self.requests: list[tuple[str, str]] = []
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self._server = make_server("127.0.0.1", 0, self._serve, threaded=True)
+        door = door or socket.create_server(("127.0.0.1", 0))
+        host, port = self.address = door.getsockname()
+        self._server = make_server(host, port, self._serve, threaded=True, fd=door.fileno())
+        door.close()
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -88,15 +97,20 @@ class ObjectStore:
     @property
     def options(self) -> str:
         """What to put behind the question mark of a URI."""
-        return f"scheme=http&endpoint_override=127.0.0.1:{self._server.server_port}"
+        return f"scheme=http&endpoint_override={self.endpoint.removeprefix('http://')}"
+
+    @property
+    def endpoint(self) -> str:
+        """Where it answers: what AWS_ENDPOINT_URL is for."""
+        host, port = self.address
+        return f"http://{host}:{port}"
 
     def new_root(self, folder: str = "runs") -> str:
         """Return the URI of a folder in a new bucket."""
         bucket = f"bucket-{secrets.token_hex(6)}"
-        make = urllib.request.Request(
-            f"http://127.0.0.1:{self._server.server_port}/{bucket}", method="PUT"
-        )
-        urllib.request.urlopen(make, timeout=60).close()
+        # Past the door, which may be where this process cannot go.
+        made = Client(self._app).put(f"/{bucket}", base_url=self.endpoint)
+        assert made.status_code == 200, made.text
         return f"s3://{bucket}/{folder}?{self.options}"
 
     def close(self) -> None:
