@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from dnasweep.cluster import trials, workers
 from dnasweep.cluster.course import Point
+from dnasweep.cluster.in_order import InOrder
 from dnasweep.config import TrainingConfig
 from dnasweep.stages.recipe import Cell, Recipe
 
@@ -42,3 +44,29 @@ def test_evaluations_are_worth_what_had_been_reached_by_then(
     whole = [(1, 0.1), (2, 0.3), (3, 0.3), (4, 0.9)]
     assert [(p.number, p.best) for p in points][-4:] == whole
     assert told[-1][trials.BEST] == 0.9
+
+
+def test_a_grid_says_its_cells_as_text_and_they_come_back() -> None:
+    """Tune copies the whole axis for each of its values: of dictionaries that took minutes."""
+    cells = [Cell(tokenizer="bpe-64", learning_rate=1e-3 / 3, seed=i, shots=10) for i in range(3)]
+    values = trials.grid_space(cells)["cell"]["grid_search"]
+    assert copy.deepcopy(values)[0] is values[0]
+    assert [trials.cell_of({"cell": value}) for value in values] == cells
+    assert [trials.cell_of({"cell": dataclasses.asdict(cell)}) for cell in cells] == cells
+    assert [trials.cell_of(dataclasses.asdict(cell)) for cell in cells] == cells
+
+
+def test_trials_are_taken_in_order_and_those_that_have_ended_are_not_looked_at() -> None:
+    class Controller:
+        def __init__(self) -> None:
+            self.live = {"a_00010": "PENDING", "a_00000": "RUNNING", "a_00002": "PENDING"}
+
+        def get_live_trials(self) -> list[Any]:
+            return [SimpleNamespace(trial_id=n, status=s) for n, s in self.live.items()]
+
+    controller = Controller()
+    chosen = InOrder().choose_trial_to_run(controller)
+    assert chosen is not None
+    assert chosen.trial_id == "a_00002"
+    controller.live = {"a_00000": "RUNNING"}
+    assert InOrder().choose_trial_to_run(controller) is None

@@ -187,7 +187,7 @@ class Phases:
         with self._showing("fine-tuning", number) as (order, display):
 
             def hear(heard: trials.Heard) -> None:
-                spec = sweep.recipe.expand(heard.cell)
+                spec = sweep.plan.spec(heard.cell)
                 self._records.start(heard.cell, spec)
                 if heard.point is not None and self._memory.course.add(heard.point):
                     self._records.evaluation(spec, heard.point.evaluation)
@@ -207,7 +207,7 @@ class Phases:
                     **how,
                 )
         for cell, error in trials.failures(results).items():
-            spec = sweep.recipe.expand(cell)
+            spec = sweep.plan.spec(cell)
             sweep.errors[spec.key] = f"{type(error).__name__}: {error}"
             if isinstance(error, InputError) or is_full_disk(error):
                 # Something to mend and go on from, before the test set is opened for less than

@@ -8,6 +8,7 @@ goes on from its last state.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +17,10 @@ from ray import tune
 from ray.tune import Callback, ResultGrid, RunConfig, TuneConfig, Tuner
 
 from dnasweep.cluster.course import POINT, Point
+from dnasweep.cluster.in_order import InOrder
 from dnasweep.cluster.order import Order
 from dnasweep.model.metrics import direction
+from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
 
@@ -30,8 +33,6 @@ class Heard:
 
     cell: Cell
     """The combination."""
-    key: str
-    """Its trial key."""
     point: Point | None = None
     """One evaluation, while it runs."""
     finished: bool = False
@@ -40,10 +41,24 @@ class Heard:
     """Whether it has failed; why is known when all have ended, see `failures`."""
 
 
-def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: str) -> None:
-    """Train one cell inside Tune and report each evaluation."""
-    # Here and not above: the driver imports this module and does without torch.
-    from dnasweep.cluster.workers import run_stage
+def run_trial(
+    config: dict[str, Any],
+    *,
+    recipe: Recipe,
+    order: Order,
+    metric: str,
+    train: Callable[..., StageOutcome] | None = None,
+) -> None:
+    """Train one cell inside Tune and report each evaluation.
+
+    Parameters
+    ----------
+    train
+        Called in place of :func:`~dnasweep.cluster.workers.run_stage`, with its arguments.
+    """
+    if train is None:
+        # Here and not above: the driver imports this module and does without torch.
+        from dnasweep.cluster.workers import run_stage as train
 
     cell = cell_of(config)
     spec = recipe.expand(cell)
@@ -56,7 +71,7 @@ def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: s
         point = Point.of(spec, sign * best[-1], evaluation)
         tune.report({"trial_key": spec.key, BEST: point.best, POINT: point.text})
 
-    outcome = run_stage(spec, order, text=cell.label, on_evaluation=report)
+    outcome = train(spec, order, text=cell.label, on_evaluation=report)
     if len(best) < len(outcome.history):
         # Published before, or begun by a driver that was killed: tell what the whole was worth.
         best.clear()
@@ -67,38 +82,30 @@ def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: s
 class Messenger(Callback):
     """Passes what Tune hears on to the driver's own function."""
 
-    def __init__(self, hear: Callable[[Heard], None], recipe: Recipe) -> None:
-        self._hear, self._recipe = hear, recipe
+    def __init__(self, hear: Callable[[Heard], None]) -> None:
+        self._hear = hear
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles its callbacks for a restore that we never make: running the same command
         # again finds every trial by its content.
-        return {"_recipe": self._recipe, "_hear": print}
-
-    def _of(self, trial: Any) -> tuple[Cell, str]:
-        cell = cell_of(trial.config)
-        return cell, self._recipe.expand(cell).key
+        return {"_hear": print}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        cell, key = self._of(trial)
-        self._hear(Heard(cell=cell, key=key))
+        self._hear(Heard(cell=cell_of(trial.config)))
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         if (point := Point.told(result)) is not None:
-            cell, key = self._of(trial)
-            self._hear(Heard(cell=cell, key=key, point=point))
+            self._hear(Heard(cell=cell_of(trial.config), point=point))
 
     def on_trial_complete(
         self, iteration: int, trials: list[Any], trial: Any, **info: Any
     ) -> None:
-        cell, key = self._of(trial)
-        self._hear(Heard(cell=cell, key=key, finished=True))
+        self._hear(Heard(cell=cell_of(trial.config), finished=True))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        cell, key = self._of(trial)
-        self._hear(Heard(cell=cell, key=key, failed=True))
+        self._hear(Heard(cell=cell_of(trial.config), failed=True))
 
 
 def run_trials(
@@ -137,11 +144,12 @@ def run_trials(
             metric=BEST,
             mode=direction(metric),
             search_alg=searcher,
-            scheduler=scheduler,
+            scheduler=scheduler or InOrder(),
             num_samples=num_samples,
             max_concurrent_trials=allotment.concurrent,
             # Importing torch and transformers once an actor, not once a trial. The workers of a
             # group that is stopped early end with their actor only.
+            trial_dirname_creator=_folder_name,
             reuse_actors=allotment.workers == 1 or scheduler is None,
         ),
         run_config=RunConfig(
@@ -149,7 +157,7 @@ def run_trials(
             # Of this machine alone, whatever the storage: pickles, which are never read again.
             storage_path=str(Storage(order.storage).folder("work", "tune")),
             verbose=0,
-            callbacks=[Messenger(hear, recipe)],
+            callbacks=[Messenger(hear)],
         ),
     )
     return tuner.fit()
@@ -166,13 +174,20 @@ def failures(results: ResultGrid) -> dict[Cell, BaseException]:
 
 def cell_of(config: dict[str, Any]) -> Cell:
     """Return the cell of a trial's configuration, from a grid or from a search."""
-    return Cell(**config.get("cell", config))
+    cell = config.get("cell", config)
+    return Cell(**(json.loads(cell) if isinstance(cell, str) else cell))
 
 
 def grid_space(cells: Sequence[Cell]) -> dict[str, Any]:
     """Return a Tune space that visits exactly these cells, in order.
 
     One axis whose values are whole cells, so that a grid with holes (some cells are published
-    already) stays a grid.
+    already) stays a grid. As text: Tune copies the whole axis for every trial, and dictionaries
+    down to their leaves.
     """
-    return {"cell": tune.grid_search([dataclasses.asdict(cell) for cell in cells])}
+    return {"cell": tune.grid_search([json.dumps(dataclasses.asdict(cell)) for cell in cells])}
+
+
+def _folder_name(trial: Any) -> str:
+    """Return where Tune keeps its own notes of a trial; named by its cell it could be too long."""
+    return str(trial.trial_id)
