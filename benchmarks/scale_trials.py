@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -39,6 +39,7 @@ from stopwatch import Stopwatch
 
 TOKENIZERS = ("kmer-3", "kmer-4")
 EVALUATIONS = 2
+STARTS = 5
 START, PLAIN, SHIPPING = "start", "Ray Tune alone", "MLflow, in a thread beside"
 WATCHED = (
     (sweep, "prepare_sweep", "request and plan"),
@@ -69,14 +70,26 @@ def logical_cluster(nodes: int, cpus: int) -> Iterator[str]:
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     node = {"num_cpus": cpus, "num_gpus": 0, "object_store_memory": 100 * 2**20}
-    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    head = {**node, "include_dashboard": False}
+    cluster = patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
     try:
         for _ in range(nodes - 1):
-            cluster.add_node(**node)
+            patiently(lambda: cluster.add_node(**node))
         cluster.wait_for_nodes(timeout=300)
         yield cluster.address
     finally:
         cluster.shutdown()
+
+
+def patiently(start: Callable[[], Any]) -> Any:
+    """Start a node, again where this machine is too busy for Ray's half a minute."""
+    for left in reversed(range(STARTS)):
+        try:
+            return start()
+        except Exception as error:
+            if not left or "timed out during startup" not in str(error):
+                raise
+    raise AssertionError("never gets here")
 
 
 def peak_bytes() -> int:

@@ -95,10 +95,9 @@ def test_the_command_is_kept_without_its_passwords(monkeypatch: pytest.MonkeyPat
     assert "--tracking-uri" in command()
 
 
-@pytest.mark.parametrize("uri", [f"ftp://me:{SECRET}@host/x", f"file://me:{SECRET}@host/x"])
-def test_a_refused_uri_is_told_without_its_password(uri: str) -> None:
+def test_a_refused_uri_is_told_without_its_password() -> None:
     with pytest.raises(InputError) as caught:
-        resolve_uri(uri, "runs")
+        resolve_uri(f"ftp://me:{SECRET}@host/x", "runs")
     assert SECRET not in str(caught.value)
 
 

@@ -104,7 +104,7 @@ def resolve_uri(uri: str | None, storage_root: str) -> str:
         path = given.removeprefix("file:").removeprefix("//") or "runs"
         database = Path(path).expanduser().absolute() / "mlflow.db"
         raise InputError(
-            f"the tracking URI {without_password(given)!r} is a folder, and MLflow no longer keeps runs in folders",
+            f"the tracking URI {given!r} is a folder, and MLflow no longer keeps runs in folders",
             remedy=f"Use sqlite:///{database}, or the http address of an MLflow server.",
         )
     raise InputError(

@@ -58,8 +58,9 @@ def run_trial(
     """
     if train is None:
         # Here and not above: the driver imports this module and does without torch.
-        from dnasweep.cluster.workers import run_stage as train
+        from dnasweep.cluster.workers import run_stage
 
+        train = run_stage
     cell = cell_of(config)
     spec = recipe.expand(cell)
     sign = 1.0 if direction(metric) == "max" else -1.0
