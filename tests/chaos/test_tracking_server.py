@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sqlite3
 import subprocess
@@ -139,3 +140,32 @@ def test_a_server_that_never_comes_back_is_served_by_the_next_run(
     cell = runs_of(server.uri)["cell"]
     assert history(server.uri, cell, "mcc") == [(1, 0.5)]
     assert connect(server.uri).get_experiment_by_name("sweep") is not None
+
+
+def test_the_password_of_a_server_stays_in_memory(
+    server: Server, spool: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="dnasweep")
+    server.start()
+    uri = server.uri.replace("//", "//somebody:hunter2@")
+    check_reachable(uri)
+    with Tracker(uri, "sweep", spool) as tracker:
+        tracker.run("cell", name="cell", params={"seed": 0})
+        tracker.metrics("cell", {"validation/mcc": 0.5}, step=1)
+        assert tracker.flush(60) == 0
+        server.kill()
+        tracker.metrics("cell", {"validation/mcc": 0.6}, step=2)
+        assert tracker.flush(5) == 1
+    assert list(spool.glob("*.jsonl"))
+    assert "wait in" in caplog.text
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert server.database in files
+    assert not [path for path in files if b"hunter2" in path.read_bytes()]
+    assert "hunter2" not in caplog.text
+    server.start()
+    with Tracker(uri, "sweep", spool) as tracker:
+        assert tracker.flush(60) == 0
+    assert history(server.uri, runs_of(server.uri)["cell"], "validation/mcc") == [
+        (1, 0.5),
+        (2, 0.6),
+    ]

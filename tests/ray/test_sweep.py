@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
@@ -38,10 +41,49 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return ["--data", str(table), *SMALL]
 
 
+SECRETS = {
+    name: f"{name.lower()} that nobody has"
+    for name in (
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "RAY_AUTH_TOKEN",
+        "MLFLOW_TRACKING_PASSWORD",
+        "MLFLOW_TRACKING_TOKEN",
+        "HF_TOKEN",
+    )
+}
+
+
 @pytest.fixture(scope="module")
-def swept(small: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def ray_folder() -> Iterator[Path]:
+    """A folder for what Ray keeps; its sockets have names of at most 107 letters."""
+    folder = Path(tempfile.mkdtemp(prefix="swept", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def swept(
+    small: list[str], ray_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
     storage = tmp_path_factory.mktemp("sweep") / "runs"
-    return storage, run("sweeps/tokenizer_grid.py", storage, *small)
+    environment = {**SECRETS, "RAY_TMPDIR": str(ray_folder)}
+    return storage, run("sweeps/tokenizer_grid.py", storage, *small, environment=environment)
+
+
+def test_no_secret_of_the_environment_is_kept(swept: tuple[Path, str], ray_folder: Path) -> None:
+    storage, output = swept
+    files = [path for root in (storage, ray_folder) for path in root.rglob("*") if path.is_file()]
+    assert storage / "mlflow.db" in files
+    assert any(path.suffix in (".log", ".out", ".err") for path in files)
+    kept = [
+        f"{name} in {path}"
+        for path in files
+        for name, secret in SECRETS.items()
+        if secret.encode() in path.read_bytes()
+    ]
+    assert not kept
+    assert not [name for name, secret in SECRETS.items() if secret in output]
 
 
 def test_a_sweep_ends_with_its_table_and_page(swept: tuple[Path, str]) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dnasweep.cluster import shards as shards_module
+from dnasweep.cluster import work_list
 from dnasweep.cluster.placement import Node, NodeGroup
 from dnasweep.cluster.session import Resources
 from dnasweep.cluster.shard_pool import allot_pool
@@ -80,6 +82,34 @@ def test_a_shard_is_published_once_and_the_first_one_stays(storage: Storage) -> 
     (number, manifest), *others = shards.manifests()
     assert (number, others) == (1, [])
     assert manifest["facts"] == {"num_rows": 4, "seconds": 1.0}
+
+
+@pytest.mark.parametrize(("most", "groups"), [(1024, 7), (3, 3), (2, 2), (1, 1)])
+def test_shards_of_a_long_list_share_row_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, groups: int
+) -> None:
+    """A file of 20,000 row groups takes seconds to open."""
+    monkeypatch.setattr(work_list, "MOST_ROW_GROUPS", most)
+    shards = begin(Storage(tmp_path), num_rows=20, shard_size=3)
+    cut = [shards.rows(i)["number"].to_pylist() for i in range(len(shards))]
+    assert cut == [list(range(i, min(i + 3, 20))) for i in range(0, 20, 3)]
+    with shards.storage.open(f"squares/{shards.key}", "work", "work.parquet") as file:
+        assert pq.ParquetFile(file).num_row_groups == groups
+    # Whoever has begun the job with another layout reads it as well.
+    monkeypatch.setattr(work_list, "MOST_ROW_GROUPS", 1024)
+    again = Shards.open(shards.storage, "squares", shards.key)
+    assert again.rows(4)["number"].to_pylist() == [12, 13, 14]
+
+
+def test_manifests_are_read_some_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards_module, "_LISTING_AT_ONCE", 2)
+    shards = begin(Storage(tmp_path), num_rows=20, shard_size=3)
+    for shard in range(len(shards)):
+        shards.publish(shard, table(shard), {"seconds": float(shard)})
+    told = [(shard, manifest["facts"]["seconds"]) for shard, manifest in shards.manifests()]
+    assert told == [(shard, float(shard)) for shard in range(7)]
 
 
 def test_two_that_build_the_same_shard_at_once_publish_it_once(tmp_path: Path) -> None:

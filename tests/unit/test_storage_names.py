@@ -18,7 +18,10 @@ BY_KEY: dict[str, Callable[[Storage, str], Any]] = {
     "publish": lambda s, key: s.publish("kind", key, lambda folder: None),
     "find": lambda s, key: s.find("kind", key),
     "exists": lambda s, key: s.exists("kind", key),
-    "manifest": lambda s, key: s.manifest("kind", key),
+    "file": lambda s, key: s.file("kind", key, "file"),
+    "file, the file": lambda s, key: s.file("kind", "key", key),
+    "states": lambda s, key: s.states("kind", key),
+    "forget": lambda s, key: s.forget("kind", key),
     "work": lambda s, key: s.work("kind", key),
     "lock": lambda s, key: s.lock("kind", key),
     "folder": lambda s, key: s.folder("sweeps", key),
@@ -32,7 +35,11 @@ BY_KIND: dict[str, Callable[[Storage, str], Any]] = {
     "publish": lambda s, kind: s.publish(kind, "key", lambda folder: None),
     "find": lambda s, kind: s.find(kind, "key"),
     "exists": lambda s, kind: s.exists(kind, "key"),
+    "file": lambda s, kind: s.file(kind, "key", "file"),
     "published": lambda s, kind: s.published(kind),
+    "place": lambda s, kind: s.place(kind, "key"),
+    "states": lambda s, kind: s.states(kind, "key"),
+    "forget": lambda s, kind: s.forget(kind, "key"),
     "work": lambda s, kind: s.work(kind, "key"),
     "lock": lambda s, kind: s.lock(kind, "key"),
     "open": lambda s, kind: s.open(kind, "key", "file"),
@@ -67,6 +74,57 @@ def test_no_kind_leads_out(storage: Storage, call: str, name: str) -> None:
     with pytest.raises(ValueError, match="cannot name"):
         BY_KIND[call](storage, name)
     assert not around(storage)
+
+
+@pytest.fixture
+def elsewhere(storage: Storage) -> Path:
+    """An artefact beside the storage, whole and with a file that is nobody's business."""
+    folder = storage.local.parent / "private" / "key"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    (folder / "file").write_text("a secret")
+    return folder
+
+
+LINKED: dict[str, Callable[[Storage], Any]] = {
+    "find": lambda s: s.find("kind", "key"),
+    "exists": lambda s: s.exists("kind", "key"),
+    "file": lambda s: s.file("kind", "key", "file"),
+    "open": lambda s: s.open("kind", "key", "file"),
+    "put": lambda s: s.put("kind", "key", "file", "text"),
+    "obtain": lambda s: s.obtain("kind", "key", lambda folder: None),
+    "publish": lambda s: s.publish("kind", "key", lambda folder: None),
+}
+
+
+@pytest.mark.parametrize("call", LINKED)
+@pytest.mark.parametrize("place", ["kind", "kind/key"])
+def test_no_link_leads_out(storage: Storage, elsewhere: Path, place: str, call: str) -> None:
+    link = storage.local / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere if place.endswith("key") else elsewhere.parent)
+    with pytest.raises(InputError, match="leads out of the storage"):
+        LINKED[call](storage)
+    assert (elsewhere / "file").read_text() == "a secret"
+
+
+def test_no_link_of_an_artefact_leads_out(storage: Storage, elsewhere: Path) -> None:
+    storage.obtain("kind", "key", lambda folder: (folder / "other").touch())
+    (storage.local / "kind" / "key" / "file").symlink_to(elsewhere / "file")
+    for call in ("file", "open", "put"):
+        with pytest.raises(InputError, match="leads out of the storage"):
+            LINKED[call](storage)
+    storage.local.joinpath("all").symlink_to(elsewhere.parent)
+    with pytest.raises(InputError, match="leads out of the storage"):
+        storage.published("all")
+
+
+def test_links_within_the_storage_and_to_it_are_followed(storage: Storage, tmp_path: Path) -> None:
+    storage.obtain("kind", "key", lambda folder: (folder / "file").touch())
+    (storage.local / "kind" / "same").symlink_to("key")
+    assert storage.file("kind", "same", "file") is not None
+    (tmp_path / "door").symlink_to(storage.local)
+    assert Storage(tmp_path / "door").exists("kind", "key")
 
 
 def test_every_call_that_takes_a_name_is_held_here() -> None:

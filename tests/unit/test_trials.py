@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import pickle
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from dnasweep.cluster import trials, workers
 from dnasweep.cluster.course import Point
+from dnasweep.cluster.in_order import InOrder
 from dnasweep.config import TrainingConfig
 from dnasweep.errors import InputError
 from dnasweep.stages.recipe import Cell, Recipe
@@ -124,8 +126,34 @@ def test_only_a_lost_process_is_worth_another_attempt(
         trials.run_trial(config, recipe=recipe, order=order, metric="validation/mcc")
     # Tune asks no trial why it failed: the driver has to hear it before.
     trial = SimpleNamespace(config=config, max_failures=3)
-    messenger = trials.Messenger(lambda heard: None, recipe)
+    messenger = trials.Messenger(lambda heard: None)
     for result in told:
         messenger.on_trial_result(0, [], trial, result)
     assert trial.max_failures == (0 if final else 3)
     assert all(Point.told(result) is None for result in told)
+
+
+def test_a_grid_says_its_cells_as_text_and_they_come_back() -> None:
+    """Tune copies the whole axis for each of its values: of dictionaries that took minutes."""
+    cells = [Cell(tokenizer="bpe-64", learning_rate=1e-3 / 3, seed=i, shots=10) for i in range(3)]
+    values = trials.grid_space(cells)["cell"]["grid_search"]
+    assert copy.deepcopy(values)[0] is values[0]
+    assert [trials.cell_of({"cell": value}) for value in values] == cells
+    assert [trials.cell_of({"cell": dataclasses.asdict(cell)}) for cell in cells] == cells
+    assert [trials.cell_of(dataclasses.asdict(cell)) for cell in cells] == cells
+
+
+def test_trials_are_taken_in_order_and_those_that_have_ended_are_not_looked_at() -> None:
+    class Controller:
+        def __init__(self) -> None:
+            self.live = {"a_00010": "PENDING", "a_00000": "RUNNING", "a_00002": "PENDING"}
+
+        def get_live_trials(self) -> list[Any]:
+            return [SimpleNamespace(trial_id=n, status=s) for n, s in self.live.items()]
+
+    controller = Controller()
+    chosen = InOrder().choose_trial_to_run(controller)
+    assert chosen is not None
+    assert chosen.trial_id == "a_00002"
+    controller.live = {"a_00000": "RUNNING"}
+    assert InOrder().choose_trial_to_run(controller) is None

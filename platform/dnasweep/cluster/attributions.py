@@ -24,6 +24,7 @@ from dnasweep.cluster.shard_progress import duration
 from dnasweep.cluster.shard_run import Means, run_shards
 from dnasweep.cluster.shard_worker import Order
 from dnasweep.cluster.shards import Shards
+from dnasweep.cluster.tracking_client import without_password
 from dnasweep.errors import InputError
 from dnasweep.genome.faults import write_rejects
 from dnasweep.stages import models
@@ -197,7 +198,7 @@ def _say_where(
         f"{facts['mean_span']:.3g}",
         *(f"\n[bold]report[/] {path}" for path in pages),
         f"\n[bold]verify[/] python jobs/verify_shap.py --attributions {place}"
-        f"\n[bold]MLflow[/] mlflow ui --backend-store-uri {escape(request.uri)}",
+        f"\n[bold]MLflow[/] mlflow ui --backend-store-uri {escape(without_password(request.uri))}",
         soft_wrap=True,
         sep="",
     )

@@ -63,6 +63,7 @@ class Course:
         self._path = path
         self.points = read_course(path)
         self._known = {(point.key, point.number) for point in self.points}
+        self._last = {point.key: point.evaluation for point in self.points}
         self._whole = not path.is_file() or path.read_bytes()[-1:] in (b"\n", b"")
 
     def add(self, point: Point) -> bool:
@@ -71,6 +72,7 @@ class Course:
             return False
         self._known.add((point.key, point.number))
         self.points.append(point)
+        self._last[point.key] = point.evaluation
         with self._path.open("a", encoding="utf-8") as file:
             # A driver killed while writing leaves half a line.
             file.write(("" if self._whole else "\n") + json.dumps(point._asdict()) + "\n")
@@ -79,8 +81,7 @@ class Course:
 
     def last(self, key: str) -> dict[str, Any] | None:
         """Return the last evaluation of a trial, or None."""
-        mine = [point.evaluation for point in self.points if point.key == key]
-        return mine[-1] if mine else None
+        return self._last.get(key)
 
 
 def read_course(path: Path) -> list[Point]:

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 
 from dnasweep.cluster.course import Point
+from dnasweep.cluster.in_order import InOrder
 
 REDUCTION_FACTOR = 3
 
@@ -80,7 +81,7 @@ class Rungs:
             self.tell(point)
 
 
-class Halving(FIFOScheduler):
+class Halving(InOrder):
     """Rungs as a scheduler of Tune.
 
     Ray's own keeps its rungs in memory alone, so that a sweep that is run again after a kill would

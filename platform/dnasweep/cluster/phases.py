@@ -193,7 +193,7 @@ class Phases:
         with self._showing("fine-tuning", number) as (order, display):
 
             def hear(heard: trials.Heard) -> None:
-                spec = sweep.recipe.expand(heard.cell)
+                spec = sweep.plan.spec(heard.cell)
                 self._records.start(heard.cell, spec)
                 if heard.point is not None and self._memory.course.add(heard.point):
                     self._records.evaluation(spec, heard.point.evaluation)
@@ -215,7 +215,7 @@ class Phases:
                 )
             words = last_words(order.board)
         for cell, error in trials.failures(results).items():
-            spec = sweep.recipe.expand(cell)
+            spec = sweep.plan.spec(cell)
             if isinstance(error, RayError):
                 error = lost(error, words=(words.get(spec.key) or [""])[-1])
             sweep.errors[spec.key] = in_words(error)

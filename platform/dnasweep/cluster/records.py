@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dnasweep.cluster.tracking import CHECKPOINT_TAG, DatasetInput, Tracker, package_versions
+from dnasweep.cluster.tracking_client import without_password
 from dnasweep.config import canonical
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell
@@ -200,5 +201,5 @@ def settings(value: Any, prefix: str) -> dict[str, Any]:
 
 
 def command() -> str:
-    """Return the command line that is running, to be typed again."""
-    return shlex.join(["python", *sys.argv])
+    """Return the command line that is running, to be typed again, without passwords of its URIs."""
+    return shlex.join(["python", *map(without_password, sys.argv)])

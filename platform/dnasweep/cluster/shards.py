@@ -1,6 +1,6 @@
 """A long list of rows computed shard by shard, each shard published whole under its number.
 
-The work list is written once, as Parquet with a row group a shard. The job is named by the content
+The work list is written once, as Parquet in which no row group cuts a shard in two. The job is named by the content
 of everything that makes its result: the kind, the inputs (model, parameters) and the rows; its
 shards are numbered. So whoever is asked for the job lists the shards that are there and computes
 the others, and a shard is the same whoever computes it::
@@ -18,19 +18,21 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dnasweep.cluster.work_list import FORMAT, digest_of, key_of, spread
+from dnasweep.cluster.shard_manifests import read_manifest
+from dnasweep.cluster.work_list import FORMAT, digest_of, key_of, read_rows, spread, write_rows
 from dnasweep.config import canonical
 from dnasweep.errors import InputError
 from dnasweep.storage import MANIFEST, Storage
 
 WORK, WORK_FILE, SHARDS = "work", "work.parquet", "shards"
-_LISTING_THREADS = 16
+_LISTING_THREADS, _LISTING_AT_ONCE = 16, 4096
 _WRITE_AGAIN = (
     "Delete its folder and run the job again, with the --shard-size it was begun with if one was "
     "given: the work list is written anew, and shards that are there stay."
@@ -87,7 +89,7 @@ class Shards:
         key, digest = key_of(kind, inputs, rows), digest_of(rows)
 
         def write(folder: Path) -> None:
-            pq.write_table(rows, folder / WORK_FILE, row_group_size=shard_size, compression="zstd")
+            write_rows(folder / WORK_FILE, rows, shard_size)
 
         said = {
             "format": FORMAT,
@@ -159,8 +161,9 @@ class Shards:
         """
 
         def read() -> pa.Table:
+            known = self._work_groups
             with self.storage.open(f"{self.kind}/{self.key}", WORK, WORK_FILE) as source:
-                return pq.ParquetFile(source).read_row_group(shard)
+                return read_rows(source, known, shard * self.shard_size, self.size(shard))
 
         try:
             return self.storage.patiently(read)
@@ -170,6 +173,12 @@ class Shards:
                 file=self.storage.place(self.kind, self.key, WORK, WORK_FILE),
                 remedy=_WRITE_AGAIN,
             ) from error
+
+    # Once a process: of a long list it takes much longer than the rows of a shard.
+    @cached_property
+    def _work_groups(self) -> pq.FileMetaData:
+        with self.storage.open(f"{self.kind}/{self.key}", WORK, WORK_FILE) as source:
+            return pq.read_metadata(source)
 
     def is_published(self, shard: int) -> bool:
         """Return whether a shard is there now."""
@@ -222,7 +231,10 @@ class Shards:
         """
         there = sorted(int(key) for key in self.published())
         with ThreadPoolExecutor(_LISTING_THREADS) as pool:
-            yield from zip(there, pool.map(self.manifest, there), strict=True)
+            # All at once, they would all be held in memory.
+            for begin in range(0, len(there), _LISTING_AT_ONCE):
+                some = there[begin : begin + _LISTING_AT_ONCE]
+                yield from zip(some, pool.map(self.manifest, some), strict=True)
 
     def manifest(self, shard: int) -> dict[str, Any]:
         """Read the manifest of a published shard.
@@ -233,7 +245,7 @@ class Shards:
             For one that is damaged.
         """
         remedy = "Delete its folder and run the job again: this shard alone is computed anew."
-        return _read_json(self.storage, self.part_kind, name(shard), remedy=remedy)
+        return read_manifest(self.storage, self.part_kind, name(shard), remedy=remedy)
 
     def published(self) -> set[str]:
         """Return the names of the shards that are there; folders of other names do not count."""
@@ -260,7 +272,7 @@ class Shards:
         """Return the manifest of a complete job, or None."""
         try:
             remedy = "Delete this file and run the job again."
-            return _read_json(self.storage, self.kind, self.key, remedy=remedy)
+            return read_manifest(self.storage, self.kind, self.key, remedy=remedy)
         except FileNotFoundError:
             return None
 
@@ -271,21 +283,5 @@ def name(shard: int) -> str:
 
 
 def _read_work(storage: Storage, kind: str, key: str) -> dict[str, Any]:
-    said = _read_json(storage, f"{kind}/{key}", WORK, remedy=_WRITE_AGAIN)
+    said = read_manifest(storage, f"{kind}/{key}", WORK, remedy=_WRITE_AGAIN)
     return dict(said["inputs"])
-
-
-def _read_json(storage: Storage, kind: str, key: str, *, remedy: str) -> dict[str, Any]:
-    def read() -> bytes:
-        with storage.open(kind, key, MANIFEST) as stream:
-            return bytes(stream.read())
-
-    text = storage.patiently(read)
-    try:
-        return dict(json.loads(text))
-    except ValueError as error:
-        raise InputError(
-            f"the manifest is damaged: {error}",
-            file=storage.place(kind, key, MANIFEST),
-            remedy=remedy,
-        ) from error

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 
 from dnasweep.cluster.announce import (
     announce_checkpoint,
@@ -29,6 +30,7 @@ from dnasweep.cluster.records import Records
 from dnasweep.cluster.request import Asked, MakeCells, Sweep, prepare_sweep, product
 from dnasweep.cluster.results import baseline_result
 from dnasweep.cluster.tracking import Tracker, check_reachable, resolve_uri
+from dnasweep.cluster.tracking_client import without_password
 from dnasweep.model.metrics import full_name
 from dnasweep.report.comparison import Comparison, compare
 from dnasweep.stages.scores import score_baseline
@@ -124,7 +126,8 @@ def _recorded(
             tracker.end(sweep.key, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
             raise
         tracker.end(sweep.key)
-    console.print(f"[bold]MLflow[/] mlflow ui --backend-store-uri {uri}", soft_wrap=True)
+    said = escape(without_password(uri))
+    console.print(f"[bold]MLflow[/] mlflow ui --backend-store-uri {said}", soft_wrap=True)
     # It opens among traces of language models, where no run is to be seen.
     console.print("       and there choose Model training, top left")
     return result

@@ -86,7 +86,8 @@ class Tracker:
         self._uri = uri
         self._spool = spool.absolute()
         self._closed = False
-        self._own = SpoolFile.create(self._spool, {"uri": uri, "experiment": experiment})
+        header = {"uri": without_password(uri), "experiment": experiment}
+        self._own = SpoolFile.create(self._spool, header)
         self._courier = Courier(uri, experiment, self._spool, self._own)
 
     def run(

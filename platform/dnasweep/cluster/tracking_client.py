@@ -108,7 +108,7 @@ def resolve_uri(uri: str | None, storage_root: str) -> str:
             remedy=f"Use sqlite:///{database}, or the http address of an MLflow server.",
         )
     raise InputError(
-        f"the tracking URI {given!r} is not one MLflow knows",
+        f"the tracking URI {without_password(given)!r} is not one MLflow knows",
         remedy="Use sqlite:///path/to/mlflow.db or the http address of an MLflow server.",
     )
 
@@ -191,14 +191,19 @@ def database_path(uri: str) -> Path | None:
     return Path(match[1]) if match else None
 
 
-def without_password(uri: str) -> str:
-    """Return `uri` fit for a message."""
-    return re.sub(r"//[^/@]*@", "//***@", uri)
+def without_password(text: str) -> str:
+    """Return a URI, or a text with URIs in it, fit for a message, a file or a run.
+
+    Names of users go too, and options of a database that hold a password.
+    """
+    text = re.sub(r"//[^/@\s]*@", "//***@", text)
+    return re.sub(r"([?&][^=&\s]*(?:password|secret|token)[^=&\s]*=)[^&\s]*", r"\1***", text)
 
 
 def first_line(error: BaseException, limit: int = 200) -> str:
-    """Return the first line of an error, shortened."""
+    """Return the first line of an error, shortened, and without passwords of the URIs in it."""
     text = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    text = without_password(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

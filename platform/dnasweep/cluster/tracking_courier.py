@@ -143,11 +143,13 @@ class Courier:
 def _adopted(spool: Path, uri: str, own: SpoolFile) -> list[SpoolFile]:
     adopted = []
     for file in leftovers(spool, besides=own.path):
-        if file.pending and file.header.get("uri", uri) != uri:
+        # Older files have the whole URI.
+        meant = without_password(str(file.header.get("uri", uri)))
+        if file.pending and meant != without_password(uri):
             log.warning(
                 "%d records for the MLflow store %s wait in %s",
                 file.pending,
-                without_password(str(file.header["uri"])),
+                meant,
                 file.path,
             )
             file.close()

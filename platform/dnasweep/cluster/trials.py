@@ -8,6 +8,7 @@ goes on from its last state.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter
 
 from dnasweep.cluster.course import POINT, Point
 from dnasweep.cluster.failures import RESTARTS, portable
+from dnasweep.cluster.in_order import InOrder
 from dnasweep.cluster.order import Order
 from dnasweep.model.metrics import direction
+from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
 
@@ -36,8 +39,6 @@ class Heard:
 
     cell: Cell
     """The combination."""
-    key: str
-    """Its trial key."""
     point: Point | None = None
     """One evaluation, while it runs."""
     finished: bool = False
@@ -46,11 +47,26 @@ class Heard:
     """Whether it has failed; why is known when all have ended, see `failures`."""
 
 
-def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: str) -> None:
-    """Train one cell inside Tune and report each evaluation."""
-    # Here and not above: the driver imports this module and does without torch.
-    from dnasweep.cluster.workers import run_stage
+def run_trial(
+    config: dict[str, Any],
+    *,
+    recipe: Recipe,
+    order: Order,
+    metric: str,
+    train: Callable[..., StageOutcome] | None = None,
+) -> None:
+    """Train one cell inside Tune and report each evaluation.
 
+    Parameters
+    ----------
+    train
+        Called in place of :func:`~dnasweep.cluster.workers.run_stage`, with its arguments.
+    """
+    if train is None:
+        # Here and not above: the driver imports this module and does without torch.
+        from dnasweep.cluster.workers import run_stage
+
+        train = run_stage
     cell = cell_of(config)
     spec = recipe.expand(cell)
     sign = 1.0 if direction(metric) == "max" else -1.0
@@ -63,7 +79,7 @@ def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: s
         tune.report({"trial_key": spec.key, BEST: point.best, POINT: point.text})
 
     try:
-        outcome = run_stage(spec, order, text=cell.label, on_evaluation=report)
+        outcome = train(spec, order, text=cell.label, on_evaluation=report)
     except RayError:
         # A process it needs was lost with its machine.
         raise
@@ -97,21 +113,16 @@ class Limit(Callback):
 class Messenger(Callback):
     """Passes what Tune hears on to the driver's own function."""
 
-    def __init__(self, hear: Callable[[Heard], None], recipe: Recipe) -> None:
-        self._hear, self._recipe = hear, recipe
+    def __init__(self, hear: Callable[[Heard], None]) -> None:
+        self._hear = hear
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles its callbacks for a restore that we never make: running the same command
         # again finds every trial by its content.
-        return {"_recipe": self._recipe, "_hear": print}
-
-    def _of(self, trial: Any) -> tuple[Cell, str]:
-        cell = cell_of(trial.config)
-        return cell, self._recipe.expand(cell).key
+        return {"_hear": print}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        cell, key = self._of(trial)
-        self._hear(Heard(cell=cell, key=key))
+        self._hear(Heard(cell=cell_of(trial.config)))
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -120,18 +131,15 @@ class Messenger(Callback):
             # Heard before it raises: Tune counts failures and does not ask what they are.
             trial.max_failures = 0
         if (point := Point.told(result)) is not None:
-            cell, key = self._of(trial)
-            self._hear(Heard(cell=cell, key=key, point=point))
+            self._hear(Heard(cell=cell_of(trial.config), point=point))
 
     def on_trial_complete(
         self, iteration: int, trials: list[Any], trial: Any, **info: Any
     ) -> None:
-        cell, key = self._of(trial)
-        self._hear(Heard(cell=cell, key=key, finished=True))
+        self._hear(Heard(cell=cell_of(trial.config), finished=True))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        cell, key = self._of(trial)
-        self._hear(Heard(cell=cell, key=key, failed=True))
+        self._hear(Heard(cell=cell_of(trial.config), failed=True))
 
 
 def run_trials(
@@ -176,8 +184,9 @@ def run_trials(
             metric=BEST,
             mode=direction(metric),
             search_alg=search,
-            scheduler=scheduler,
+            scheduler=scheduler or InOrder(),
             num_samples=num_samples,
+            trial_dirname_creator=_folder_name,
             # Importing torch and transformers once an actor, not once a trial. The workers of a
             # group that is stopped early end with their actor only.
             reuse_actors=not allotment.grouped or scheduler is None,
@@ -188,7 +197,7 @@ def run_trials(
             storage_path=str(Storage(order.storage).folder("work", "tune")),
             verbose=0,
             failure_config=FailureConfig(max_failures=RESTARTS),
-            callbacks=[Messenger(hear, recipe), Limit(search, room)],
+            callbacks=[Messenger(hear), Limit(search, room)],
         ),
     )
     return tuner.fit()
@@ -208,13 +217,20 @@ def failures(results: ResultGrid) -> dict[Cell, BaseException]:
 
 def cell_of(config: dict[str, Any]) -> Cell:
     """Return the cell of a trial's configuration, from a grid or from a search."""
-    return Cell(**config.get("cell", config))
+    cell = config.get("cell", config)
+    return Cell(**(json.loads(cell) if isinstance(cell, str) else cell))
 
 
 def grid_space(cells: Sequence[Cell]) -> dict[str, Any]:
     """Return a Tune space that visits exactly these cells, in order.
 
     One axis whose values are whole cells, so that a grid with holes (some cells are published
-    already) stays a grid.
+    already) stays a grid. As text: Tune copies the whole axis for every trial, and dictionaries
+    down to their leaves.
     """
-    return {"cell": tune.grid_search([dataclasses.asdict(cell) for cell in cells])}
+    return {"cell": tune.grid_search([json.dumps(dataclasses.asdict(cell)) for cell in cells])}
+
+
+def _folder_name(trial: Any) -> str:
+    """Return where Tune keeps its own notes of a trial; named by its cell it could be too long."""
+    return str(trial.trial_id)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from dnasweep.config import content_key
 
@@ -16,6 +18,7 @@ FORMAT = 1
 """Part of every key; raised when the same inputs are to give another result."""
 LARGEST_SHARD, SMALLEST_SHARD = 256, 8
 MOST_SHARDS = 20_000
+MOST_ROW_GROUPS = 1024
 USUAL_ACTORS, SHARDS_PER_ACTOR = 16, 6
 """Where there are enough rows each actor gets some shards, so that all end at about one time."""
 
@@ -34,6 +37,23 @@ def choose_shard_size(num_rows: int, num_actors: int | None = None) -> int:
     fair = num_rows // (SHARDS_PER_ACTOR * max(USUAL_ACTORS, num_actors or 0))
     least = max(SMALLEST_SHARD, -(-num_rows // MOST_SHARDS))
     return max(least, min(LARGEST_SHARD, fair))
+
+
+def write_rows(path: Path, rows: pa.Table, shard_size: int) -> None:
+    """Write a work list, a row group a shard, or some shards where these are many.
+
+    A file of very many row groups takes long to write, and seconds to open.
+    """
+    together = -(-len(rows) // (shard_size * MOST_ROW_GROUPS))
+    pq.write_table(rows, path, row_group_size=together * shard_size, compression="zstd")
+
+
+def read_rows(
+    source: pa.NativeFile, groups: pq.FileMetaData, begin: int, num_rows: int
+) -> pa.Table:
+    """Read some rows of a work list, all of one row group; `groups` is the metadata of the file."""
+    group, offset = divmod(begin, groups.row_group(0).num_rows)
+    return pq.ParquetFile(source, metadata=groups).read_row_group(group).slice(offset, num_rows)
 
 
 def spread(number: int, most: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 from dnasweep.stages.pmi_specs import PmiSpec
@@ -21,7 +22,17 @@ class Plan:
     classifiers: tuple[ClassifierSpec, ...]
     """What each cell stands for, in the order of `cells`."""
 
-    @property
+    def spec(self, cell: Cell) -> ClassifierSpec:
+        """Return what a cell of the plan stands for, as it was expanded once."""
+        return self._specs[cell]
+
+    @cached_property
+    def _specs(self) -> dict[Cell, ClassifierSpec]:
+        return dict(zip(self.cells, self.classifiers, strict=True))
+
+    # Asked for once a stage by those who name encoders: found anew each time, they would cost the
+    # square of the cells.
+    @cached_property
     def encoders(self) -> tuple[EncoderSpec, ...]:
         """Encoders to pretrain, parents before children."""
         found: dict[str, EncoderSpec] = {}
@@ -31,12 +42,12 @@ class Plan:
                     found.setdefault(ancestor.key, ancestor)
         return tuple(found.values())
 
-    @property
+    @cached_property
     def tokenizers(self) -> tuple[TokenizerSpec, ...]:
         """Tokenizers to fit."""
         return tuple({spec.tokenizer.key: spec.tokenizer for spec in self.classifiers}.values())
 
-    @property
+    @cached_property
     def corpora(self) -> tuple[TokenizerSpec, ...]:
         """Data sets to tokenise: those of trials, and those of encoders where they are others."""
         read = [
@@ -45,7 +56,7 @@ class Plan:
         ]
         return tuple({spec.corpus_key: spec for spec in read}.values())
 
-    @property
+    @cached_property
     def tables(self) -> tuple[PmiSpec, ...]:
         """Tables of words that encoders are masked by."""
         specs = (spec.pmi for spec in self.encoders)

@@ -33,7 +33,7 @@ from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError, full_disk, is_full_disk
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.building import MANIFEST, building, building_folder, settle
-from dnasweep.storage.names import flat, safe, safe_kind
+from dnasweep.storage.names import flat, inside, safe, safe_kind
 from dnasweep.storage.patience import Unavailable
 from dnasweep.storage.shelf import Shelf
 
@@ -106,7 +106,7 @@ class Storage:
 
     def file(self, kind: str, key: str, name: str) -> Path | None:
         """Return one file of a published artefact, fetched alone if need be, or None."""
-        path = self._folder(kind, key) / safe(name)
+        path = inside(self.local, f"{safe_kind(kind)}/{safe(key)}/{safe(name)}")
         if not self.exists(kind, key):
             return None
         if self.bucket is not None and not path.is_file():
@@ -171,7 +171,7 @@ class Storage:
     def published(self, kind: str) -> set[str]:
         """Return the keys of all published artefacts of a kind, by one listing."""
         if self.bucket is None:
-            folder = self.local / safe_kind(kind)
+            folder = inside(self.local, safe_kind(kind))
             entries = folder.iterdir() if folder.is_dir() else ()
             return {entry.name for entry in entries if (entry / MANIFEST).is_file()}
         paths = (path.split("/") for path in self.bucket.files(safe_kind(kind)))
@@ -181,7 +181,7 @@ class Storage:
         """Open a file of an artefact where it lies, to read parts of it."""
         where = f"{safe_kind(kind)}/{safe(key)}/{safe(name)}"
         if self.bucket is None:
-            return fs.LocalFileSystem().open_input_file(str(self.local / where))
+            return fs.LocalFileSystem().open_input_file(str(inside(self.local, where)))
         return self.bucket.open(where)
 
     def patiently(self, read: Callable[[], Result]) -> Result:
@@ -196,7 +196,7 @@ class Storage:
             return
         with building(self.local, kind, key) as aside:
             (aside / name).write_text(text)
-            (aside / name).replace(self.local / where)
+            (aside / name).replace(inside(self.local, where))
 
     def work(self, kind: str, key: str) -> Path:
         """Return the folder of this machine where a builder keeps what it needs between attempts."""
@@ -243,7 +243,7 @@ class Storage:
         return folder
 
     def _folder(self, kind: str, key: str) -> Path:
-        return self.local / safe_kind(kind) / safe(key)
+        return inside(self.local, f"{safe_kind(kind)}/{safe(key)}")
 
     def clear_abandoned(self, kind: str, key: str = "*") -> None:
         """Remove what killed builders of an artefact, or of a kind, left half-built.

@@ -1,0 +1,189 @@
+"""What a sweep of many trials costs beside its training: one number of trials, in this process.
+
+Every step is the platform's own (`run_sweep` with its tracker, course, display and report) but for the
+training, which `idle.py` replaces; and the same number of trials that do nothing, by Ray Tune alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from dnasweep.cluster import phases, request, sweep, trials
+from dnasweep.cluster.announce import announce_comparison
+from dnasweep.cluster.board import Display
+from dnasweep.cluster.course import Course
+from dnasweep.cluster.judging import read_results
+from dnasweep.cluster.memory import Memory
+from dnasweep.cluster.options import SweepOptions
+from dnasweep.cluster.publication import page_frame, tokenizer_table
+from dnasweep.cluster.records import Records
+from dnasweep.cluster.request import Sweep
+from dnasweep.cluster.tracking import Tracker
+from dnasweep.cluster.tracking_shipping import Shipper
+from dnasweep.report.comparison import compare
+from dnasweep.report.page import PageInput, render_page
+from dnasweep.stages.outcome import StageOutcome
+from dnasweep.stages.plan import Plan
+from dnasweep.storage import Storage
+from idle import idle_trial, plain_trial
+from ray import tune
+from ray.cluster_utils import Cluster
+from rich.console import Console
+from stopwatch import Stopwatch
+
+TOKENIZERS = ("kmer-3", "kmer-4")
+EVALUATIONS = 2
+STARTS = 5
+START, PLAIN, SHIPPING = "start", "Ray Tune alone", "MLflow, in a thread beside"
+WATCHED = (
+    (sweep, "prepare_sweep", "request and plan"),
+    (request, "prepare_data", START),
+    (sweep, "check_reachable", START),
+    (phases.Phases, "_build_corpora", START),
+    (trials, "run_trials", "Ray Tune"),
+    (trials, "failures", "Ray Tune"),
+    (Memory, "__init__", "course"),
+    (Course, "add", "course"),
+    (Course, "last", "course"),
+    (Records, "start", "records"),
+    (Records, "evaluation", "records"),
+    (Records, "finish", "records"),
+    (Display, "advance", "display"),
+    (Display, "_draw", "display"),
+    (Plan, "missing", "look-ups"),
+    (Storage, "exists", "look-ups"),
+    (Storage, "file", "look-ups"),
+    (StageOutcome, "read", "look-ups"),
+    (Shipper, "apply", SHIPPING),
+)
+
+
+@contextlib.contextmanager
+def logical_cluster(nodes: int, cpus: int) -> Iterator[str]:
+    """Start nodes on this machine that each say they have so many CPUs; give their address."""
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    node = {"num_cpus": cpus, "num_gpus": 0, "object_store_memory": 100 * 2**20}
+    head = {**node, "include_dashboard": False}
+    cluster = patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
+    try:
+        for _ in range(nodes - 1):
+            patiently(lambda: cluster.add_node(**node))
+        cluster.wait_for_nodes(timeout=300)
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+def patiently(start: Callable[[], Any]) -> Any:
+    """Start a node, again where this machine is too busy for Ray's half a minute."""
+    for left in reversed(range(STARTS)):
+        try:
+            return start()
+        except Exception as error:
+            if not left or "timed out during startup" not in str(error):
+                raise
+    raise AssertionError("never gets here")
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def options_of(number: int, folder: Path, address: str) -> SweepOptions:
+    """Return a sweep of `number` cells: two tokenizers, each with half as many learning rates."""
+    each = max(1, number // len(TOKENIZERS))
+    return SweepOptions(
+        storage=str(folder / "runs"),
+        tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
+        simulated_rows=40,
+        tokenizers=TOKENIZERS,
+        species_sets=("none",),
+        learning_rates=tuple(1e-4 * (1 + i / each) for i in range(each)),
+        seeds=(0,),
+        evaluations=EVALUATIONS,
+        address=address,
+        cpus_per_worker=1,
+        # Of these nodes it would say that they are one machine.
+        preflight=False,
+        name="scale",
+    )
+
+
+def measure(number: int, folder: Path, *, nodes: int, cpus: int) -> dict[str, Any]:
+    """Run a sweep of about `number` trials and return its seconds by part and its memory."""
+    watch, said = Stopwatch(), {}
+
+    def ending(asked: Sweep, records: Records, steps: phases.Phases) -> None:
+        said["bytes_before"] = peak_bytes()
+        with watch.part("driver, the rest"):
+            plan = steps.train()
+        with watch.part("MLflow, waiting"):
+            said["unshipped"] = records.tracker.flush(timeout_s=3600)
+        with watch.part("results"):
+            results = read_results(asked, plan, frozenset())
+        with watch.part("report: tables"):
+            comparison = compare(results, metric=asked.options.metric)
+            report = asked.storage.folder("sweeps", asked.key, "report")
+            comparison.to_csv(report / "comparison.csv")
+        with watch.part("report: page"):
+            page = PageInput(
+                **page_frame(asked),
+                comparison=comparison,
+                cells=results,
+                tokenizers=tokenizer_table(asked, plan),
+            )
+            (report / "comparison.html").write_text(render_page(page))
+        with watch.part("report: terminal"):
+            announce_comparison(console, comparison, report)
+        said["bytes"] = peak_bytes()
+        said["trials"] = len(plan.cells)
+        said["finished"] = sum(cell.outcome == "finished" for cell in results)
+        with watch.part("asked again: look-ups"):
+            said["missing"] = len(plan.missing(asked.storage).cells)
+        with watch.part(PLAIN):
+            run_plain(len(plan.cells), nodes * cpus, folder)
+
+    with open(os.devnull, "w") as screen, logical_cluster(nodes, cpus) as address:
+        console = Console(file=screen, force_terminal=True, width=120)
+        asked = options_of(number, folder, address)
+        axes = {
+            "tokenizer": asked.tokenizers,
+            "species_set": asked.species_sets,
+            "learning_rate": asked.learning_rates,
+            "seed": asked.seeds,
+        }
+        with (
+            watch.watching(*WATCHED, (Tracker, "close", "MLflow, waiting")),
+            patch.object(trials, "run_trial", idle_trial),
+            watch.part(START),
+        ):
+            sweep.run_sweep("scale", axes, asked, console, ending=ending)
+    if said["finished"] != said["trials"] or said["missing"] or said["unshipped"]:
+        raise SystemExit(f"the sweep did not come to its end: {said}")
+    return {
+        **said,
+        "seconds": dict(watch.clock),
+        "processor_seconds": dict(watch.processor),
+    }
+
+
+def run_plain(number: int, concurrent: int, folder: Path) -> None:
+    """Run as many trials that report as often, by Ray Tune with nothing of ours."""
+    results = tune.Tuner(
+        tune.with_resources(plain_trial, {"CPU": 1.0}),
+        param_space={"place": tune.grid_search(list(range(number))), "evaluations": EVALUATIONS},
+        tune_config=tune.TuneConfig(
+            metric=trials.BEST, mode="max", max_concurrent_trials=concurrent, reuse_actors=True
+        ),
+        run_config=tune.RunConfig(name="plain", storage_path=str(folder / "plain"), verbose=0),
+    ).fit()
+    if len(results) != number or results.errors:
+        raise SystemExit(f"of {number} plain trials {len(results)} ended, {results.errors}")
