@@ -14,6 +14,7 @@ from fault_toys import Facts, Scene, check_nothing_lost, time_lost
 from mlflow_server import Server
 from object_store import ObjectStore
 
+pytest_plugins = ("mlflow_toys",)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 SWEEP = "2 trials, 1 encoder"
 AWAY = 15.0
