@@ -34,9 +34,9 @@ from dnasweep.storage import Storage
 from preflight_toys import report, survey
 from rich.console import Console
 
-LAPTOP = Resources(2, 0, 1, each=(Node("laptop", 2),))
-CLUSTER = Resources(8, 2, 3, each=survey().nodes)
-EMPTY = Resources.of([Node("head", 0, drivers=8)], [NodeGroup(Node("gpu", 4, 1), 8)])
+LAPTOP = Resources((Node("laptop", 2),))
+CLUSTER = Resources(survey().nodes)
+EMPTY = Resources((Node("head", 0, drivers=8),), (NodeGroup(Node("gpu", 4, 1), 8),))
 
 
 def asked(storage: Path, **changed: Any) -> dict[str, Any]:
