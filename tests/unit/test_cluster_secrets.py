@@ -68,7 +68,7 @@ def test_nothing_listens_to_the_world(name: str) -> None:
     cluster = load(name)
     start = next(c for c in cluster["head_start_ray_commands"] if "ray start --head" in c)
     assert option(start, "--dashboard-host") == "127.0.0.1"
-    # Ray's client server, the one door that runs code for whoever comes, is not asked for.
+    # Ray's client server stays at its own address and port, where it asks for the token.
     assert option(start, "--ray-client-server-port") is None
     assert option(start, "--autoscaling-config") == "~/ray_bootstrap_config.yaml"
     assert not any("0.0.0.0" in command for command in commands(cluster))
