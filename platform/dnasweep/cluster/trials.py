@@ -17,6 +17,7 @@ from typing import Any
 from ray import tune
 from ray.exceptions import RayError
 from ray.tune import Callback, FailureConfig, ResultGrid, RunConfig, TuneConfig, Tuner
+from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter
 
 from dnasweep.cluster.course import POINT, Point
@@ -31,6 +32,9 @@ from dnasweep.storage import Storage
 BEST = "best"
 FINAL = "final"
 """Reported by a trial that is about to fail in a way that another attempt would not mend."""
+CREDENTIALS = "AWS_"
+"""Variables that Tune would hand to trials in a way that Ray writes into its logs. Processes have
+their machine's own, as those of training and of batch jobs do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +170,9 @@ def run_trials(
     room
         Says how many trials may run at once; asked all the time.
     """
+    ENV_VARS_TO_PROPAGATE.difference_update(
+        {name for name in ENV_VARS_TO_PROPAGATE if name.startswith(CREDENTIALS)}
+    )
     allotment = order.allotment
     search: Any = BasicVariantGenerator(max_concurrent=allotment.concurrent)
     if searcher is not None:
