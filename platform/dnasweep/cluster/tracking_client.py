@@ -113,11 +113,16 @@ def resolve_uri(uri: str | None, storage_root: str) -> str:
     )
 
 
-def check_reachable(uri: str, *, timeout_s: int = 4) -> None:
+def check_reachable(uri: str, *, timeout_s: tuple[int, int] = (4, 60)) -> None:
     """Make sure that the store answers; make or migrate a SQLite database (5 s, once).
 
     Call it in the driver before any trial starts: two processes that migrate one database at once
     break it.
+
+    Parameters
+    ----------
+    timeout_s
+        Seconds for a server to accept a call, and to answer it: a busy one answers late.
 
     Raises
     ------
@@ -149,7 +154,7 @@ def _open_database(uri: str, path: Path) -> None:
         connect(uri).search_experiments(max_results=1)
 
 
-def _check_server(uri: str, timeout_s: int) -> None:
+def _check_server(uri: str, timeout_s: tuple[int, int]) -> None:
     prepare()
     from mlflow.tracking._tracking_service.utils import get_default_host_creds
     from mlflow.utils.rest_utils import http_request

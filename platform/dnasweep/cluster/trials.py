@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from dnasweep.cluster.course import POINT, Point
 from dnasweep.cluster.failures import RESTARTS, portable
 from dnasweep.cluster.in_order import InOrder
 from dnasweep.cluster.order import Order
+from dnasweep.errors import full_disk
 from dnasweep.model.metrics import direction
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, Recipe
@@ -173,7 +175,7 @@ def run_trials(
     ENV_VARS_TO_PROPAGATE.difference_update(
         {name for name in ENV_VARS_TO_PROPAGATE if name.startswith(CREDENTIALS)}
     )
-    allotment = order.allotment
+    allotment, notes = order.allotment, Storage(order.storage).folder("work", "tune")
     search: Any = BasicVariantGenerator(max_concurrent=allotment.concurrent)
     if searcher is not None:
         search = ConcurrencyLimiter(searcher, max_concurrent=allotment.concurrent)
@@ -201,13 +203,17 @@ def run_trials(
         run_config=RunConfig(
             name=name,
             # Of this machine alone, whatever the storage: pickles, which are never read again.
-            storage_path=str(Storage(order.storage).folder("work", "tune")),
+            storage_path=str(notes),
             verbose=0,
             failure_config=FailureConfig(max_failures=RESTARTS),
             callbacks=[Messenger(hear), Limit(search, room)],
         ),
     )
-    return tuner.fit()
+    try:
+        return tuner.fit()
+    except (EOFError, pickle.UnpicklingError) as error:
+        # What a trial failed of was cut short in the writing.
+        raise full_disk(notes) from error
 
 
 def failures(results: ResultGrid) -> dict[Cell, BaseException]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -26,6 +27,7 @@ from dnasweep.cluster.board import Poster, last_words, say_last
 from dnasweep.cluster.failures import RESTARTS, Hung, is_final, lost, portable
 from dnasweep.cluster.notice import Notice, this_node
 from dnasweep.cluster.order import Order
+from dnasweep.cluster.orphans import remove_orphans
 from dnasweep.cluster.watch import Watch
 from dnasweep.model.mesh import Mesh
 from dnasweep.stages.classifier import finetune
@@ -38,6 +40,8 @@ Spec = EncoderSpec | ClassifierSpec
 Evaluations = Callable[[dict[str, Any]], bool | None]
 
 DRAIN_SECONDS = 0.2
+ORPHAN_SECONDS = 5.0
+"""How often a driver looks for what one before it has left when it was killed."""
 RESIZE_SECONDS = 300.0
 """How often a group that may grow looks whether it can; growing costs the steps since the last state."""
 MOST_HANGS = 1
@@ -172,8 +176,12 @@ def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations |
     logging.getLogger("ray.train").setLevel(logging.ERROR)
     thread = threading.Thread(target=fit, daemon=True)
     thread.start()
+    looked = 0.0
     try:
         while thread.is_alive() or not queue.empty():
+            if time.monotonic() - looked > ORPHAN_SECONDS:
+                remove_orphans()
+                looked = time.monotonic()
             try:
                 evaluation = queue.get(timeout=DRAIN_SECONDS)
             except Empty:
