@@ -138,14 +138,18 @@ def answers(host: Host, address: str, port: int) -> bool:
 def refuse_strangers(stage: Stage) -> None:
     said = stage.give("ray job list --address http://127.0.0.1:8265", token=False, fails=True)
     assert "oken" in said or "nauthorized" in said, said
-    # The second is Ray's client server, which every head opens.
-    for door in (f"{HEAD}:6379", f"ray://{HEAD}:10001"):
-        join = f"import ray; ray.init(address='{door}'); print('let in')"
-        said = stage.give(
-            f'RAY_gcs_rpc_server_reconnect_timeout_s=5 python -c "{join}"', token=False, fails=True
-        )
-        assert "let in" not in said
-        assert "oken" in said or "uthenti" in said, said
+    join = "import ray; ray.init(address='{}'); print('let in')"
+    said = stage.give(
+        f'RAY_gcs_rpc_server_reconnect_timeout_s=5 python -c "{join.format(f"{HEAD}:6379")}"',
+        token=False,
+        fails=True,
+    )
+    assert "let in" not in said
+    assert "oken" in said or "uthenti" in said, said
+    # Ray's client server, which every head opens, and which is silent to who has no token.
+    assert answers(stage.laptop, HEAD, 10001)
+    ask_client = f'python -c "{join.format(f"ray://{HEAD}:10001")}"'
+    assert "let in" not in stage.give(ask_client, token=False, fails=True)
     question = (
         "import http.client as h\n"
         "for host in ('{own}', '127.0.0.1:5000', 'attacker.example', 'attacker.example:5000'):\n"
