@@ -114,8 +114,11 @@ def wait_for_hosts(stage: Stage, number: int) -> None:
 
 
 def wait_for_silence(stage: Stage) -> None:
-    """Wait a little for the last process of every host, such as a connection kept for reuse."""
-    deadline = time.monotonic() + 60
+    """Wait for the last process of every host.
+
+    `ray down` ends Ray on the head; the others give the head up after a minute and end by themselves.
+    """
+    deadline = time.monotonic() + 240
     while any((left := {host.name: host.processes() for host in stage.hosts}).values()):
         assert time.monotonic() < deadline, left
         time.sleep(1)
