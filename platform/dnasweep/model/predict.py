@@ -88,9 +88,8 @@ def _logits(
     place: torch.device,
     dtype: Precision,
 ) -> torch.Tensor:
-    found = torch.zeros(len(sequences), int(model.config.num_labels or 2), dtype=torch.float64)
     if len(sequences) == 0:
-        return found
+        return torch.zeros(0, int(model.config.num_labels or 2), dtype=torch.float64)
     encoded = tokenizer.encode(list(sequences))
     lengths = np.diff(encoded.offsets)
     held = capacity(model.config.to_dict())
@@ -101,13 +100,47 @@ def _logits(
             row=row + 1,
             remedy="Shorten the sequence, or use a model trained on longer ones.",
         )
+    return token_logits(
+        model,
+        encoded.ids,
+        encoded.offsets,
+        pad_id=tokenizer.pad_id,
+        batch_size=batch_size,
+        place=place,
+        dtype=dtype,
+    )
+
+
+def token_logits(
+    model: PreTrainedModel,
+    ids: np.ndarray,
+    offsets: np.ndarray,
+    *,
+    pad_id: int,
+    batch_size: int,
+    place: torch.device,
+    dtype: Precision = "auto",
+) -> torch.Tensor:
+    """Return the class logits of rows of tokens, (rows, classes), float64, on the CPU.
+
+    Rows of one length go together, so that hardly anything is padded.
+
+    Parameters
+    ----------
+    model
+        A classifier in evaluation mode on `place`.
+    ids, offsets
+        Flat token ids; row i is `offsets[i]:offsets[i + 1]`.
+    """
+    lengths = np.diff(offsets)
+    found = torch.zeros(len(lengths), int(model.config.num_labels or 2), dtype=torch.float64)
     order = np.argsort(lengths, kind="stable")
     with torch.inference_mode(), autocast(place, dtype):
         for i in range(0, len(order), batch_size):
             rows = order[i : i + batch_size]
-            ids, attention = _pad(encoded.ids, encoded.offsets, lengths, rows, tokenizer.pad_id)
+            padded, attention = _pad(ids, offsets, lengths, rows, pad_id)
             logits = class_logits(
-                model, ids.to(place), None if attention is None else attention.to(place)
+                model, padded.to(place), None if attention is None else attention.to(place)
             )
             found[torch.from_numpy(rows)] = logits.double().cpu()
     return found
