@@ -1,5 +1,7 @@
 """Windows to tracks and peaks, held to their definitions written out base by base."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -24,10 +26,7 @@ def scored(config, length=LENGTH, seed=0, unread=0.1):
 
 def tiles(odds, cuts, name="a"):
     edges = [0, *cuts, odds.shape[1]]
-    return [
-        Tile(name, low, odds[0, low:high], odds[1, low:high])
-        for low, high in zip(edges, edges[1:], strict=False)
-    ]
+    return [Tile(name, low, odds[0, low:high], odds[1, low:high]) for low, high in pairwise(edges)]
 
 
 def spans(*rows):
@@ -164,8 +163,11 @@ def test_regions_are_planned_by_the_windows_that_share_a_base_with_them():
 
 @pytest.mark.parametrize(
     "bad",
-    [{"window": 0, "stride": 1}, {"window": 9, "stride": 0}]
-    + [{"window": 9, "stride": 9, "max_unknown": 1.5}],
+    [
+        {"window": 0, "stride": 1},
+        {"window": 9, "stride": 0},
+        {"window": 9, "stride": 9, "max_unknown": 1.5},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(bad):
     with pytest.raises(InputError):
@@ -212,7 +214,7 @@ def test_peaks_do_not_depend_on_how_the_track_comes():
         edges = [0, *cuts, 300]
         parts = [
             Piece("a", *(column[low:high] for column in whole[1:]))
-            for low, high in zip(edges, edges[1:], strict=False)
+            for low, high in pairwise(edges)
         ]
         assert peaks(parts, merge_gap=10) == expected
 
