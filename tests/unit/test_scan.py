@@ -158,11 +158,14 @@ def test_shard_size_and_a_second_run_change_no_byte(
 
 
 def test_files_open_in_the_tools_of_others(tmp_path, model, genome, annotation, monkeypatch):
+    first = scan(monkeypatch, model, genome, tmp_path)
+    track = pd.read_csv(track_of(first) / "probability.bedgraph.gz", sep="\t", header=None)
     folder = scan(
         monkeypatch,
         model,
         genome,
         tmp_path,
+        threshold=float(track[3].quantile(0.7)),
         annotations=(str(annotation),),
         widen=20,
         tss=str(annotation),

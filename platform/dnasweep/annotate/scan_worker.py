@@ -17,12 +17,13 @@ from dnasweep.genome.store import StoredGenome
 from dnasweep.language.alphabet import digits, normalise, other_strand
 from dnasweep.language.overlaps import encode_windows
 from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.capacity import capacity
 from dnasweep.model.checkpoint import load_classifier
+from dnasweep.model.many_rows import forward_of, rows_a_batch
 from dnasweep.model.mesh import Precision
 from dnasweep.model.predict import token_logits
 from dnasweep.storage import Storage
 
-BATCH_SIZE = 64
 SCHEMA = pa.schema(
     [
         ("chrom", pa.dictionary(pa.int32(), pa.string())),
@@ -49,7 +50,7 @@ class ScanWorker:
         Of the scan: those of :class:`ScanConfig`, and `genome`, `model`, `target` (a class's
         index) and `precision`.
     batch_size
-        Windows a forward pass; None: 64.
+        Windows a forward pass; None: by their tokens.
     device
         `cpu` or `cuda`.
     """
@@ -73,11 +74,13 @@ class ScanWorker:
         self._config = ScanConfig(**{f.name: settings[f.name] for f in fields(ScanConfig)})
         self._target: int = settings["target"]
         self._precision: Precision = settings["precision"]
-        self._batch_size = batch_size or BATCH_SIZE
+        self._batch_size = batch_size
         self._tokenizer = DnaTokenizer.load(directory)
         self._device = torch.device(device)
         self._model = load_classifier(directory)
         torch.nn.Module.to(self._model, self._device).eval()
+        self._forward = forward_of(self._model, self._precision)
+        self._held = capacity(self._model.config.to_dict())
 
     def rehearse(self, rows: pa.Table) -> None:
         """Score the first windows and make sure that they are numbers."""
@@ -133,14 +136,21 @@ class ScanWorker:
         if len(starts) == 0:
             return np.empty(0, np.float32)
         ids, offsets = encode_windows(self._tokenizer, text, starts, self._config.window)
+        if (most := np.diff(offsets).max()) > self._held:
+            raise InputError(
+                f"a window of {self._config.window:,} bases has {most:,} tokens, the model holds "
+                f"{self._held:,}",
+                remedy="Use the --window that the model was trained on.",
+            )
         logits = token_logits(
             self._model,
             ids,
             offsets,
             pad_id=self._tokenizer.pad_id,
-            batch_size=self._batch_size,
+            batch_size=self._batch_size or rows_a_batch(int(most), self._device),
             place=self._device,
             dtype=self._precision,
+            forward=self._forward,
         )
         others = [i for i in range(logits.shape[1]) if i != self._target]
         odds = (logits[:, self._target] - logits[:, others].logsumexp(1)).numpy()

@@ -75,7 +75,7 @@ class ScanOptions:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto is bf16 on GPUs that have it and fp32 elsewhere."""
     batch_size: int | None = None
-    """Windows a forward pass. Default: 64. Changes numbers by rounding alone."""
+    """Windows a forward pass. Default: by their tokens. Changes numbers by rounding alone."""
     shard_size: int | None = None
     """Tiles of 1,024 windows a shard: what is published, and lost by a kill, at once. Changes no
     number. A job that was begun keeps the size it was begun with."""

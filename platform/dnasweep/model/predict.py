@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from dnasweep.config import AVERAGED
@@ -87,7 +88,7 @@ def _logits(
     batch_size: int,
     place: torch.device,
     dtype: Precision,
-) -> torch.Tensor:
+) -> Tensor:
     if len(sequences) == 0:
         return torch.zeros(0, int(model.config.num_labels or 2), dtype=torch.float64)
     encoded = tokenizer.encode(list(sequences))
@@ -120,7 +121,8 @@ def token_logits(
     batch_size: int,
     place: torch.device,
     dtype: Precision = "auto",
-) -> torch.Tensor:
+    forward: Callable[[Tensor, Tensor | None], Tensor] | None = None,
+) -> Tensor:
     """Return the class logits of rows of tokens, (rows, classes), float64, on the CPU.
 
     Rows of one length go together, so that hardly anything is padded.
@@ -131,7 +133,10 @@ def token_logits(
         A classifier in evaluation mode on `place`.
     ids, offsets
         Flat token ids; row i is `offsets[i]:offsets[i + 1]`.
+    forward
+        Returns the logits of a batch; None: :func:`dnasweep.model.forward.class_logits`.
     """
+    run = partial(class_logits, model) if forward is None else forward
     lengths = np.diff(offsets)
     found = torch.zeros(len(lengths), int(model.config.num_labels or 2), dtype=torch.float64)
     order = np.argsort(lengths, kind="stable")
@@ -139,16 +144,14 @@ def token_logits(
         for i in range(0, len(order), batch_size):
             rows = order[i : i + batch_size]
             padded, attention = _pad(ids, offsets, lengths, rows, pad_id)
-            logits = class_logits(
-                model, padded.to(place), None if attention is None else attention.to(place)
-            )
+            logits = run(padded.to(place), None if attention is None else attention.to(place))
             found[torch.from_numpy(rows)] = logits.double().cpu()
     return found
 
 
 def _pad(
     flat: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, rows: np.ndarray, pad_id: int
-) -> tuple[torch.Tensor, torch.Tensor | None]:
+) -> tuple[Tensor, Tensor | None]:
     """Return padded ids (rows, tokens) and, where anything is padded, which tokens are real."""
     width = int(lengths[rows].max())
     columns = np.arange(width)
