@@ -19,6 +19,8 @@ from dnasweep.cluster.scan_request import KIND, Place, ScanRequest
 from dnasweep.cluster.shards import Shards, name
 from dnasweep.cluster.work_list import digest_of
 from dnasweep.config import content_key
+from dnasweep.errors import InputError
+from dnasweep.storage import Unavailable
 
 PICTURE_BASES = 20_000
 _CURVE = "precision_recall_{}.tsv"
@@ -34,7 +36,16 @@ def read_tiles(shards: Shards) -> Iterator[Tile]:
                     file, columns=["forward", "reverse"], page_checksum_verification=True
                 )
 
-        table = shards.storage.patiently(read)
+        try:
+            table = shards.storage.patiently(read)
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, Unavailable):
+                raise
+            raise InputError(
+                f"the windows cannot be read: {str(error).splitlines()[0]}",
+                file=shards.storage.place(shards.part_kind, name(number)),
+                remedy="Delete this folder and run the same command: it alone is computed anew.",
+            ) from error
         forward, reverse = (table[c].to_numpy() for c in ("forward", "reverse"))
         done = 0
         for tile in shards.rows(number).to_pylist():

@@ -33,6 +33,8 @@ def read_bed(
         For a file without an interval, or the first bad row where there may be none.
     """
     path = Path(path).expanduser()
+    if not path.is_file():
+        raise InputError("there is no such BED file", file=path)
     frame, faults = read_places(read_bytes(path), format="bed", window=(0, 0), file=path)
     if len(frame) == 0 and not faults:
         raise InputError("holds no interval", file=path, remedy="Give a BED file with rows.")
