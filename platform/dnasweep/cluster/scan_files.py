@@ -20,7 +20,6 @@ from dnasweep.cluster.shards import Shards, name
 from dnasweep.cluster.work_list import digest_of
 from dnasweep.config import content_key
 from dnasweep.errors import InputError
-from dnasweep.storage import Unavailable
 
 PICTURE_BASES = 20_000
 _CURVE = "precision_recall_{}.tsv"
@@ -39,8 +38,6 @@ def read_tiles(shards: Shards) -> Iterator[Tile]:
         try:
             table = shards.storage.patiently(read)
         except (pa.ArrowException, OSError) as error:
-            if isinstance(error, Unavailable):
-                raise
             raise InputError(
                 f"the windows cannot be read: {str(error).splitlines()[0]}",
                 file=shards.storage.place(shards.part_kind, name(number)),
