@@ -135,7 +135,7 @@ def _announce(request: ScanRequest, console: Console) -> None:
         soft_wrap=True,
     )
     if request.short:
-        console.print(f"[yellow]{request.short:,} records are shorter than a window[/]")
+        console.print(f"[yellow]records shorter than a window: {request.short:,}[/]")
     if options.dry_run:
         console.print(
             f"[bold]plan[/] {len(plan.tiles):,} tiles of up to {TILE_WINDOWS:,} windows\n"
