@@ -11,9 +11,10 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 # Two files of tests at once, and one thread each: torch's threads wait for one another by spinning.
 TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 STAMP := $(VENV)/.installed
+CHAOS := lost_processes.py lost_services.py lost_hosts.py partition.py
 BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity scan
 
-.PHONY: help setup sweep test test-all lint types format bench clean
+.PHONY: help setup sweep test test-all chaos lint types format bench clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -55,6 +56,10 @@ test: setup ## Run every test but the slow ones (ARGS="tests/unit -k masking")
 
 test-all: setup ## Run every test
 	@$(TEST) $(ARGS)
+
+# One after the other, so that the time a fault costs can be measured.
+chaos: setup ## Disturb a sweep in every way that machines fail, and print what it cost
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -q --tb=short $(addprefix tests/chaos/test_,$(CHAOS)) $(ARGS)
 
 lint: setup ## Check formatting and lint
 	@$(RUN) -m ruff check .

@@ -13,10 +13,10 @@ from sweep_processes import kill_all
 from sweep_processes import start as start_sweep
 from toy_data import write_toy_table
 
-EVALUATIONS = 9
+EVALUATIONS, WARMUP = 9, 0.2
 GRID = (
     "--split random --crop 60 --tokenizers kmer-3 --species-sets none --seeds 0 --preset 1x32x2 "
-    "--learning-rates 3e-2 1e-2 3e-3 1e-3 3e-4 1e-5 --warmups 0.1 0.2 --weight-decays 1e-2 "
+    f"--learning-rates 3e-2 1e-2 3e-3 1e-3 3e-4 1e-5 --warmups 0.1 {WARMUP} --weight-decays 1e-2 "
     f"--finetune-epochs 12 --evaluations {EVALUATIONS} --asha"
 ).split()
 NUM_CELLS = 12
@@ -33,7 +33,7 @@ def points_of(storage: Path) -> list[Point]:
 
 
 def stopped_of(points: list[Point]) -> set[str]:
-    rungs = Rungs(EVALUATIONS)
+    rungs = Rungs(EVALUATIONS, warmup=WARMUP)
     rungs.recall(points)
     return rungs.stopped
 

@@ -13,14 +13,17 @@ from typing import NamedTuple
 import pytest
 import ray
 from dnasweep.cluster.checks import run_checks
+from dnasweep.cluster.machines import machine_kinds
 from dnasweep.cluster.placement import Demand, NodeGroup
 from dnasweep.cluster.preflight import Terms, checked_session
 from dnasweep.cluster.roll_call import take_survey
-from dnasweep.cluster.session import living_nodes, node_groups
+from dnasweep.cluster.session import living_nodes
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
 from preflight_toys import problems
 from rich.console import Console
+
+pytestmark = pytest.mark.slow  # Two nodes take their time to start.
 
 
 class Pair(NamedTuple):
@@ -74,9 +77,9 @@ def test_two_nodes(nodes: Pair, tmp_path: Path) -> None:
             assert abs(reading.offset_s) <= reading.within_s, "it is the same clock"
         assert not list(tmp_path.glob("preflight/*"))
 
-        assert node_groups() == ()
+        assert machine_kinds() == ()
         _let_an_autoscaler_start(4)
-        assert node_groups() == (NodeGroup(("gpu", 1.0, 1.0, 0.0), 4),)  # type: ignore[arg-type]
+        assert machine_kinds() == (NodeGroup(("gpu", 1.0, 1.0, 0.0), 4),)  # type: ignore[arg-type]
         _let_an_autoscaler_start(0)
 
         os.kill(nodes.raylet, signal.SIGSTOP)

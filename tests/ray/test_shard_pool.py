@@ -71,21 +71,21 @@ def squares(job: Shards) -> list[int]:
 def test_every_shard_once_with_actors_on_every_cpu(job: Shards) -> None:
     # Two actors hold both CPUs: a task that read the list would wait for ever.
     ledger = make_ledger()
-    done = list(compute_shards(order(job), Pool(2, 0.0), job.missing(), ledger=ledger))
+    done = list(compute_shards(order(job), Pool(2, 0.0, 2), job.missing(), ledger=ledger))
     assert sorted(one.shard for one in done) == [0, 1, 2, 3, 4]
     assert all(one.computed and one.num_rows == SIZE for one in done)
     assert starts(job) == [0, 8, 16, 24, 32]
     assert squares(job) == [n * n for n in range(NUM)]
     threads = {manifest["facts"]["num_threads"] for _, manifest in job.manifests()}
     assert threads == {1}, "an actor a core, a thread an actor"
-    again = list(compute_shards(order(job), Pool(2, 0.0), [0, 3], ledger=ledger))
+    again = list(compute_shards(order(job), Pool(2, 0.0, 2), [0, 3], ledger=ledger))
     assert not any(one.computed for one in again), "published by another driver meanwhile"
     assert len(starts(job)) == 5
 
 
 def test_a_killed_actor_is_replaced_and_its_shard_computed_again(job: Shards) -> None:
     how = order(job, die=20, seconds=0.05)
-    list(compute_shards(how, Pool(2, 0.0), job.missing(), ledger=make_ledger()))
+    list(compute_shards(how, Pool(2, 0.0, 2), job.missing(), ledger=make_ledger()))
     assert job.missing() == []
     assert squares(job) == [n * n for n in range(NUM)]
     assert starts(job) == [0, 8, 16, 16, 24, 32]
@@ -94,7 +94,7 @@ def test_a_killed_actor_is_replaced_and_its_shard_computed_again(job: Shards) ->
 def test_what_kills_its_process_again_and_again_ends_the_job(job: Shards) -> None:
     how = order(job, die=20, dies=99)
     with pytest.raises(InputError, match=r"rows 16 to 23 has died 4 times.*--batch-rows"):
-        list(compute_shards(how, Pool(1, 0.0), job.missing(), ledger=make_ledger()))
+        list(compute_shards(how, Pool(1, 0.0, 1), job.missing(), ledger=make_ledger()))
     assert starts(job).count(16) == MOST_STARTS
     assert 2 in job.missing()
 
@@ -108,15 +108,17 @@ def test_what_kills_its_process_again_and_again_ends_the_job(job: Shards) -> Non
 )
 def test_what_a_person_can_mend_arrives_as_such(job: Shards, how: dict, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        list(compute_shards(order(job, **how), Pool(1, 0.0), job.missing(), ledger=make_ledger()))
+        list(
+            compute_shards(order(job, **how), Pool(1, 0.0, 1), job.missing(), ledger=make_ledger())
+        )
     # The one that was being computed meanwhile may be there or not.
     assert set(job.missing()) - {3} == {2, 4}, "what was done before stays"
-    list(compute_shards(order(job), Pool(1, 0.0), job.missing(), ledger=make_ledger()))
+    list(compute_shards(order(job), Pool(1, 0.0, 1), job.missing(), ledger=make_ledger()))
     assert squares(job) == [n * n for n in range(NUM)]
 
 
 def test_a_rehearsal_comes_before_the_pool(job: Shards) -> None:
-    rehearse(order(job), Pool(1, 0.0))
+    rehearse(order(job), Pool(1, 0.0, 1))
     assert [path.name for path in (job.storage.local.parent / "marks").iterdir()] == ["rehearsed"]
     with pytest.raises(Exception, match="NoSuchWorker"):
         rehearse(
@@ -127,5 +129,5 @@ def test_a_rehearsal_comes_before_the_pool(job: Shards) -> None:
                 worker="shard_toys:NoSuchWorker",
                 arguments={},
             ),
-            Pool(1, 0.0),
+            Pool(1, 0.0, 1),
         )

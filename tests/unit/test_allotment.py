@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from dnasweep.cluster.allotment import allot
-from dnasweep.cluster.placement import Node
+from dnasweep.cluster.capacity import LOOK_S, Capacity
+from dnasweep.cluster.placement import Node, NodeGroup
 from dnasweep.cluster.session import Resources
 from dnasweep.errors import InputError
 
@@ -42,8 +43,7 @@ def test_a_driver_without_a_place_of_its_own_is_counted() -> None:
 
 
 def cluster(*nodes: Node) -> Resources:
-    cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
-    return Resources(cpus, gpus, len(nodes), each=nodes)
+    return Resources.of(nodes)
 
 
 def test_a_worker_asks_for_no_more_than_one_node_has() -> None:
@@ -61,6 +61,68 @@ def test_on_one_node_each_is_all() -> None:
         for node in (Node("a", 8), Node("a", 16, 1), Node("a", 16, 4)):
             alone = Resources(node.cpus, node.gpus, 1)
             assert allot(cluster(node), num_trials=trials) == allot(alone, num_trials=trials)
+
+
+HEAD = Node("head", 0, drivers=12)
+GPU = Node("gpu", 4, 1)
+EIGHT = (NodeGroup(GPU, 8),)
+
+
+@pytest.mark.parametrize("there", [0, 1, 8])
+def test_machines_that_are_still_to_start_count(there: int) -> None:
+    resources = Resources.of([HEAD, *[GPU] * there], EIGHT)
+    given = allot(resources, num_trials=100)
+    assert (given.concurrent, given.gpus_per_worker, given.cpus_per_worker) == (8, 1, 4)
+    assert given.fitting(resources) == there
+    groups = allot(resources, num_trials=100, workers=3, batch_parts=4)
+    assert (groups.concurrent, groups.cpus_per_worker) == (2, 4)
+    assert dict(groups.driver) == {"train_driver": 1.0}
+    assert allot(resources, num_trials=2).concurrent == 2
+    with pytest.raises(
+        InputError, match=r"now; machines that come with the work: up to 8 of 4 CPU"
+    ):
+        allot(resources, num_trials=2, workers=9, batch_parts=16)
+
+
+def test_what_there_is_and_may_be_in_words() -> None:
+    assert str(Resources.of([Node("a", 4, 1), Node("b", 2)])) == "2 nodes, 6 CPU, 1 GPU"
+    kinds = (*EIGHT, NodeGroup(Node("big", 64), 10**9))
+    assert str(Resources.of([HEAD], kinds)) == (
+        "1 node, 0 CPU, no GPU now; machines that come with the work: up to 8 of 4 CPU, 1 GPU, "
+        "up to any number of 64 CPU, no GPU"
+    )
+
+
+def test_an_elastic_trial_runs_with_what_there_is() -> None:
+    given = allot(cluster(HEAD, GPU), num_trials=9, workers=4, least=1, batch_parts=4)
+    assert (given.workers, given.least, given.concurrent) == (4, 1, 1)
+    five = cluster(HEAD, *[GPU] * 5)
+    assert given.fitting(five) == 1, "a second one would get a single worker"
+    assert given.fitting(cluster(HEAD, *[GPU] * 8)) == 2
+    assert given.fitting(cluster(HEAD)) == 0
+    with pytest.raises(InputError, match=r"2 x 1 CPU and 2 x 1 GPU"):
+        allot(
+            cluster(HEAD, GPU), num_trials=9, workers=4, least=2, cpus_per_worker=1, batch_parts=4
+        )
+
+
+def test_room_follows_machines_that_come_and_go() -> None:
+    now, there = 0.0, [Node("a", 2)]
+    resources = cluster(*there)
+    room = Capacity(
+        allot(resources, num_trials=5), lambda: cluster(*there), num_trials=5, clock=lambda: now
+    )
+    assert room() == 2
+    there.append(Node("b", 2))
+    assert room() == 2, "not asked again at once"
+    now = LOOK_S
+    assert room() == 4
+    there.append(Node("c", 8))
+    now = 2 * LOOK_S
+    assert room() == 5, "no more than there are trials"
+    there.clear()
+    now = 3 * LOOK_S
+    assert room() == 0
 
 
 @pytest.mark.parametrize("cpus", [4, 6])

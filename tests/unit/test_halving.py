@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from dnasweep.cluster.course import Course, Point, read_course
-from dnasweep.cluster.halving import Rungs
+from dnasweep.cluster.halving import Rungs, first_rung
 from dnasweep.config import ModelConfig, TokenizerConfig, TrainingConfig
 from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
 from ray.tune.schedulers import ASHAScheduler
@@ -31,15 +31,15 @@ def race(seed: int, num_trials: int = 40) -> list[Point]:
 
 
 @pytest.mark.parametrize("mode", ["max", "min"])
-@pytest.mark.parametrize("seed", range(3))
-def test_decisions_are_those_of_ray(seed: int, mode: str) -> None:
-    ours = Rungs(EVALUATIONS, mode=mode)
+@pytest.mark.parametrize(("seed", "warmup"), [(0, 0.0), (1, 0.0), (2, 0.2)])
+def test_decisions_are_those_of_ray(seed: int, warmup: float, mode: str) -> None:
+    ours = Rungs(EVALUATIONS, warmup=warmup, mode=mode)
     theirs = ASHAScheduler(
         time_attr="number",
         metric="best",
         mode=mode,
         max_t=EVALUATIONS,
-        grace_period=1,
+        grace_period=first_rung(EVALUATIONS, warmup),
         reduction_factor=3,
     )
     stopped: set[str] = set()
@@ -78,6 +78,23 @@ def test_told_again_after_a_kill_everybody_stands_where_they_stood() -> None:
         again.tell(heard[cut - 1])
         again.recall(heard[cut:])
         assert again.stopped == whole.stopped
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "warmup", "first"),
+    [(10, 0.0, 1), (10, 0.05, 1), (10, 0.1, 2), (10, 0.2, 3), (5, 0.06, 1), (20, 0.15, 4)],
+)
+def test_nobody_is_judged_while_the_learning_rate_rises(
+    evaluations: int, warmup: float, first: int
+) -> None:
+    assert first_rung(evaluations, warmup) == first
+    assert first / evaluations > warmup
+    rungs = Rungs(evaluations, warmup=warmup)
+    for number in range(1, first):
+        assert not rungs.tell(point("a", number, 0.9))
+        assert not rungs.tell(point("b", number, 0.1))
+    assert not rungs.tell(point("a", first, 0.9))
+    assert rungs.tell(point("b", first, 0.1))
 
 
 def test_nobody_is_stopped_at_the_end() -> None:

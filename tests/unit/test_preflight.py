@@ -24,7 +24,7 @@ from dnasweep.cluster.node_report import (
     remove_probes,
     within,
 )
-from dnasweep.cluster.placement import Demand, Node
+from dnasweep.cluster.placement import Demand, Node, NodeGroup
 from dnasweep.cluster.preflight import Terms, checked_session
 from dnasweep.cluster.session import Resources
 from dnasweep.cluster.survey import Survey
@@ -36,6 +36,7 @@ from rich.console import Console
 
 LAPTOP = Resources(2, 0, 1, each=(Node("laptop", 2),))
 CLUSTER = Resources(8, 2, 3, each=survey().nodes)
+EMPTY = Resources.of([Node("head", 0, drivers=8)], [NodeGroup(Node("gpu", 4, 1), 8)])
 
 
 def asked(storage: Path, **changed: Any) -> dict[str, Any]:
@@ -173,7 +174,7 @@ def test_a_machine_that_dies_meanwhile_is_not_held_against_the_others(
     both = {"1": Node("node-1", 2), "2": Node("node-2", 2)}
     lists = [both, {"1": both["1"]}]
     monkeypatch.setattr(roll_call, "living_nodes", lambda: lists.pop(0) if lists[1:] else lists[0])
-    monkeypatch.setattr(roll_call, "node_groups", lambda: ())
+    monkeypatch.setattr(roll_call, "machine_kinds", lambda: ())
     monkeypatch.setattr(roll_call, "_send", lambda task, asked: (task, asked))
 
     def collect(sent: Any, timeout_s: float) -> dict[str, Any]:
@@ -206,6 +207,7 @@ def test_a_machine_that_dies_meanwhile_is_not_held_against_the_others(
         ({"workers": 4, "cpus_per_worker": 2}, CLUSTER, Demand(workers=4, cpus=2, gpus=1, driver=True)),
         ({"gpus_per_worker": 0}, CLUSTER, Demand()),
         ({"workers": 4, "grouped": False}, LAPTOP, Demand(workers=4)),
+        ({}, EMPTY, Demand(gpus=1)),
     ],
 )  # fmt: skip
 def test_what_has_to_run_at_once(
@@ -247,6 +249,14 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
 def test_a_sweep_says_one_line_where_all_is_well(stage: Stage, tmp_path: Path) -> None:
     with checked_session(None, Terms(storage=Storage(tmp_path)), stage.console) as resources:
         assert resources is CLUSTER
+    assert stage.lines == ["preflight: 8 checks passed on 3 nodes (1.5 s)"]
+
+
+def test_a_head_that_waits_for_work_is_looked_at(stage: Stage, tmp_path: Path) -> None:
+    stage.resources = EMPTY
+    stage.survey = survey(nodes=EMPTY.each, groups=EMPTY.groups, demand=Demand(gpus=1))
+    with checked_session(None, Terms(storage=Storage(tmp_path)), stage.console):
+        assert stage.surveys == 1
     assert stage.lines == ["preflight: 8 checks passed on 3 nodes (1.5 s)"]
 
 

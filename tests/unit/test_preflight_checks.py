@@ -160,7 +160,7 @@ def test_a_request_that_never_fits_names_what_is_missing() -> None:
     assert "4 workers of 2 CPU, 1 GPU can never run: 2 GPU are missing" in line.message
 
 
-@pytest.mark.parametrize(("most", "level"), [(4, "warn"), (3, "fail")])
+@pytest.mark.parametrize(("most", "level"), [(4, "pass"), (3, "fail")])
 def test_an_autoscaler_counts_with_all_it_may_start(most: int, level: str) -> None:
     groups = (NodeGroup(Node("gpu", 4, 1), most),)
     line = check_request(survey(demand=Demand(workers=4, cpus=2, gpus=1), groups=groups))

@@ -140,6 +140,8 @@ def test_pretraining_on_another_data_set_keeps_its_tokenizer_for_both() -> None:
     assert spec.tokenizer.corpus_key != spec.encoder.tokenizer.corpus_key
     corpora = make_plan(other, [Cell(tokenizer="bpe-64", species_set="human")]).corpora
     assert {c.dataset for c in corpora} == {"d", "p"}
+    assert recipe().read_species == recipe().species
+    assert other.read_species == ("human",)
 
 
 def test_without_pretraining_a_tokenizer_is_fitted_on_species_that_the_other_data_have() -> None:

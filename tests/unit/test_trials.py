@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,11 @@ import pytest
 from dnasweep.cluster import trials, workers
 from dnasweep.cluster.course import Point
 from dnasweep.config import TrainingConfig
+from dnasweep.errors import InputError
 from dnasweep.stages.recipe import Cell, Recipe
+from ray.exceptions import ActorDiedError
+from ray.tune.experiment import Experiment
+from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher
 
 VALUES = (0.1, 0.3, 0.2, 0.9)
 
@@ -42,3 +47,85 @@ def test_evaluations_are_worth_what_had_been_reached_by_then(
     whole = [(1, 0.1), (2, 0.3), (3, 0.3), (4, 0.9)]
     assert [(p.number, p.best) for p in points][-4:] == whole
     assert told[-1][trials.BEST] == 0.9
+
+
+def test_what_tune_says_in_words_alone_is_an_error_too() -> None:
+    cell = Cell(seed=3)
+    config = {"cell": dataclasses.asdict(cell)}
+    raised = ValueError("no such thing")
+    results: Any = [
+        SimpleNamespace(error="Trainable runner reuse requires ...\n", config=config),
+        SimpleNamespace(error=None, config=config),
+    ]
+    found = trials.failures(results)
+    assert list(found) == [cell]
+    assert isinstance(found[cell], RuntimeError)
+    assert str(found[cell]) == "Trainable runner reuse requires ..."
+    results = [SimpleNamespace(error=SimpleNamespace(cause=raised), config=config)]
+    assert trials.failures(results) == {cell: raised}
+
+
+class Endless(Searcher):
+    """Suggests for ever."""
+
+    def suggest(self, trial_id: str) -> dict:
+        return {"cell": trial_id}
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        pass
+
+
+def test_tune_begins_as_many_trials_as_there_is_room_for() -> None:
+    room, search = 1, ConcurrencyLimiter(Endless(), max_concurrent=1)
+    limit = trials.Limit(search, lambda: room)
+
+    def begun(name: str) -> bool:
+        limit.on_step_begin(0, [])
+        return search.suggest(name) is not None
+
+    assert begun("a")
+    assert not begun("b")
+    room = 2
+    assert begun("b"), "a machine has joined"
+    room = 0
+    assert not begun("c")
+    search.on_trial_complete("a", {})
+    search.on_trial_complete("b", {})
+    assert begun("c"), "one waits for a machine, so that an autoscaler hears of it"
+    pickle.loads(pickle.dumps(limit))
+
+
+def test_the_grid_has_room_in_the_same_way() -> None:
+    room, search = 2, BasicVariantGenerator(max_concurrent=1)
+    limit = trials.Limit(search, lambda: room)
+    search.add_configurations(Experiment("e", print, config=trials.grid_space([Cell(), Cell()])))
+    limit.on_step_begin(0, [])
+    assert search.next_trial() is not None
+    assert search.next_trial() is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "final"),
+    [(InputError("bad"), True), (MemoryError(), True), (ActorDiedError(), False)],
+)
+def test_only_a_lost_process_is_worth_another_attempt(
+    error: Exception, final: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_stage(spec: Any, order: Any, **how: Any) -> Any:
+        raise error
+
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(workers, "run_stage", run_stage)
+    monkeypatch.setattr(trials.tune, "report", told.append)
+    recipe = Recipe(dataset="d", species=(), finetuning=TrainingConfig(bases=400))
+    config = dataclasses.asdict(Cell(species_set="none"))
+    order: Any = None
+    with pytest.raises(type(error)):
+        trials.run_trial(config, recipe=recipe, order=order, metric="validation/mcc")
+    # Tune asks no trial why it failed: the driver has to hear it before.
+    trial = SimpleNamespace(config=config, max_failures=3)
+    messenger = trials.Messenger(lambda heard: None, recipe)
+    for result in told:
+        messenger.on_trial_result(0, [], trial, result)
+    assert trial.max_failures == (0 if final else 3)
+    assert all(Point.told(result) is None for result in told)

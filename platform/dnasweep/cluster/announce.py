@@ -66,7 +66,7 @@ def announce_plan(sweep: Sweep) -> None:
     each = {spec.key: spec.training.bases for spec in missing}
     finetune = trials * sum(each.values()) / max(1, len(each))
     sweep.console.print(
-        f"[bold]resources[/] {options.workers_per_trial} worker(s) a trial, "
+        f"[bold]resources[/] {options.span} worker(s) a trial, "
         f"{options.cpus_per_worker or 'automatic'} CPU and "
         f"{'automatic' if options.gpus_per_worker is None else options.gpus_per_worker} GPU each\n"
         f"[bold]cost[/] {pretrain / 1e6:.1f} Mb pretraining in {number - found} encoders, "

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,6 +25,7 @@ from rich.progress import (
 )
 
 POST_SECONDS = 0.5
+WORDS_SECONDS = 10.0
 DRAW_SECONDS = 0.5
 
 
@@ -38,10 +40,11 @@ class Post:
 
 
 class _Board:
-    """The actor's state: posts of running stages and the names of finished ones."""
+    """The actor's state: posts of running stages, and what hung ones have said at their end."""
 
     def __init__(self) -> None:
         self.posts: dict[str, Post] = {}
+        self.words: dict[str, list[str]] = {}
 
     def post(self, key: str, post: Post | None) -> None:
         if post is None:
@@ -52,10 +55,32 @@ class _Board:
     def read(self) -> dict[str, Post]:
         return self.posts
 
+    def end(self, key: str, words: str) -> None:
+        self.words.setdefault(key, []).append(words)
+
+    def ended(self) -> dict[str, list[str]]:
+        return self.words
+
 
 def make_board() -> Any:
-    """Start the actor; it takes no CPU from trials."""
-    return ray.remote(_Board).options(num_cpus=0).remote()
+    """Start the actor beside the driver, whose end is its own; it takes no CPU from trials."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    return ray.remote(_Board).options(num_cpus=0, scheduling_strategy=here).remote()
+
+
+def say_last(board: Any, key: str, words: str) -> None:
+    """Leave the last words of a stage that hangs."""
+    ray.get(board.end.remote(key, words), timeout=WORDS_SECONDS)
+
+
+def last_words(board: Any) -> dict[str, list[str]]:
+    """Return the last words of stages that have hung, by key; nothing where the board is gone."""
+    if board is None:
+        return {}
+    try:
+        return dict(ray.get(board.ended.remote(), timeout=WORDS_SECONDS))
+    except (ray.exceptions.RayError, TimeoutError):
+        return {}
 
 
 class Poster:

@@ -252,9 +252,8 @@ def check_request(survey: Survey) -> Check:
         if later.fits:
             return Check(
                 "request",
-                "warn",
-                f"{asked}: {now.text}; the autoscaler may start what is missing",
-                "Raise min_workers of the cluster to have it from the beginning.",
+                "pass",
+                f"{asked}: {later.text} once the autoscaler has started machines; now {now.text}",
             )
         now, but = later, ", even with all the autoscaler may start"
     return Check(

@@ -15,6 +15,7 @@ from dnasweep.cluster.checks import run_checks
 from dnasweep.cluster.preflight import Terms, print_checks
 from dnasweep.cluster.roll_call import TIMEOUT_S, take_survey
 from dnasweep.cluster.session import Resources, session
+from dnasweep.cluster.span import read_span
 from dnasweep.cluster.survey import Check, Survey
 from dnasweep.cluster.tracking import check_reachable, resolve_uri
 from dnasweep.cluster.tracking_client import without_password
@@ -35,8 +36,8 @@ class DoctorOptions:
     """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
     address: str | None = None
     """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
-    workers_per_trial: int = 1
-    """Data-parallel workers of one trial."""
+    workers_per_trial: int | str = 1
+    """Data-parallel workers of one trial, or a range such as 1..4."""
     cpus_per_worker: int | None = None
     """CPUs of a worker. Default: at least one."""
     gpus_per_worker: float | None = None
@@ -47,9 +48,9 @@ class DoctorOptions:
     """Also write the checks, and what every node reported, to this file."""
 
     def __post_init__(self) -> None:
-        for name in ("workers_per_trial", "cpus_per_worker"):
-            number = getattr(self, name)
-            require(number is None or number >= 1, name, number, "Use at least 1.")
+        read_span(self.workers_per_trial)
+        cpus = self.cpus_per_worker
+        require(cpus is None or cpus >= 1, "cpus_per_worker", cpus, "Use at least 1.")
         gpus = self.gpus_per_worker
         require(gpus is None or gpus >= 0, "gpus_per_worker", gpus, "Use no negative number.")
         require(self.timeout_s > 0, "timeout_s", self.timeout_s, "Use a positive number.")
@@ -76,7 +77,7 @@ def run_doctor(options: DoctorOptions, console: Console) -> int:
     terms = Terms(
         storage=storage,
         uri=uri,
-        workers=options.workers_per_trial,
+        workers=read_span(options.workers_per_trial).least,
         cpus_per_worker=options.cpus_per_worker,
         gpus_per_worker=options.gpus_per_worker,
     )

@@ -32,8 +32,8 @@ class EnhancerOptions(SweepOptions):
     seeds: tuple[int, ...] = (0,)
     """Seeds of fine-tuning."""
     evaluations: int = 10
-    """Evaluations on validation during fine-tuning; the best one is kept, and --asha looks at the
-    first, third and ninth."""
+    """Evaluations on validation during fine-tuning; the best one is kept, and --asha looks at
+    the third and the ninth, which come after the longest warm-up."""
     # Axes here.
     warmup: Suppress[float] = 0.1
     weight_decay: Suppress[float] = 0.01

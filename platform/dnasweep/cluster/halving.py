@@ -1,12 +1,14 @@
 """Asynchronous successive halving (ASHA): poor trials end early, for the grid as for a search.
 
 Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning, in the variant that stops
-trials rather than pausing them. Rungs stand at 1, 3, 9, ... of the evaluations of a trial, which are
-equally far apart in bases seen and so mean the same for every tokenizer.
+trials rather than pausing them. Rungs stand at 1, 3, 9, ... times the first evaluation after every
+trial's warm-up: before it, a trial shows how far its schedule has come and not how good its settings
+are. Evaluations are equally far apart in bases seen and so mean the same for every tokenizer.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +18,11 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from dnasweep.cluster.course import Point
 
 REDUCTION_FACTOR = 3
+
+
+def first_rung(evaluations: int, warmup: float) -> int:
+    """Return the first evaluation of a trial that comes after `warmup`, a fraction of its steps."""
+    return math.floor(warmup * evaluations + 1e-9) + 1
 
 
 class Rungs:
@@ -28,14 +35,16 @@ class Rungs:
     ----------
     evaluations
         Evaluations of a whole trial. There is no rung at the last one: who has come so far is kept.
+    warmup
+        Longest warm-up of any trial, as a fraction of its steps.
     mode
         `max` or `min`.
     """
 
-    def __init__(self, evaluations: int, *, mode: str = "max") -> None:
+    def __init__(self, evaluations: int, *, warmup: float = 0.0, mode: str = "max") -> None:
         self._sign = 1.0 if mode == "max" else -1.0
         self._rungs: dict[int, dict[str, float]] = {}
-        place = 1
+        place = first_rung(evaluations, warmup)
         while place < evaluations:
             self._rungs[place] = {}
             place *= REDUCTION_FACTOR

@@ -50,7 +50,7 @@ def read_results(sweep: Sweep, plan: Plan, tested: frozenset[str]) -> list[CellR
             sweep.storage,
             cell,
             spec,
-            species=sweep.recipe.species,
+            species=sweep.recipe.read_species,
             tested=spec.key in tested,
             error=sweep.errors.get(spec.key),
             last=sweep.last_seen.get(spec.key),

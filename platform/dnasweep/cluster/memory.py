@@ -46,7 +46,8 @@ class Memory:
     def _recall(self) -> Rungs:
         sweep, metric = self._sweep, full_name(self._sweep.options.metric)
         evaluations = max(spec.training.evaluations for spec in sweep.plan.classifiers)
-        rungs = Rungs(evaluations, mode=self._mode)
+        warmup = max(spec.training.optimizer.warmup for spec in sweep.plan.classifiers)
+        rungs = Rungs(evaluations, warmup=warmup, mode=self._mode)
         known = {point.key for point in self.course.points}
         for spec in sweep.plan.classifiers:
             outcome = None if spec.key in known else find_outcome(sweep.storage, spec)

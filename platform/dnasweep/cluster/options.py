@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from dnasweep.cluster.span import Span, read_span
 from dnasweep.config import PmiVariant
 from dnasweep.genome.negatives import NegativeKind
 from dnasweep.genome.screening import LeakPolicy
@@ -56,8 +57,9 @@ class PlaceOptions:
     """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
     address: str | None = None
     """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
-    workers_per_trial: int = 1
-    """Data-parallel workers of one trial; results do not depend on it."""
+    workers_per_trial: int | str = 1
+    """Data-parallel workers of one trial, or a range such as 1..4: as many of them as there is room
+    for, more or fewer as machines join and leave. Results do not depend on it."""
     cpus_per_worker: int | None = None
     """CPUs of a worker. Default: one, and more when there are fewer trials than CPUs."""
     gpus_per_worker: float | None = None
@@ -67,8 +69,16 @@ class PlaceOptions:
     ready."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic of training: auto is bf16 on GPUs that have it and fp32 elsewhere."""
+    hang_seconds: float = 1800.0
+    """End a training that takes no step for so many seconds, an evaluation counting as one; it goes
+    on from its last state, and the second time it has failed. 0: wait for ever."""
     dry_run: bool = False
     """Print the plan (cells, shared stages, resources, expected cost) and start nothing."""
+
+    @property
+    def span(self) -> Span:
+        """Fewest and most workers of one trial."""
+        return read_span(self.workers_per_trial)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,8 +177,8 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
     num_samples: int = 30
     """Combinations that an Optuna search tries, each once."""
     asha: bool = False
-    """Stop trials early that are worse than the best third after 1, 3, 9, ... of their evaluations,
-    of the grid or of an Optuna search."""
+    """Stop trials early that are worse than the best third, of the grid or of an Optuna search. They
+    are looked at in the first evaluation after the warm-up, and after 3, 9, ... times as many."""
     pretrain_per_seed: bool = False
     """Pretrain one encoder a seed instead of one for all seeds."""
     name: str | None = None

@@ -20,3 +20,5 @@ class Order:
     """`auto`, `fp32` or `bf16`."""
     board: Any = None
     """Progress board."""
+    hang_seconds: float = 0.0
+    """Longest time without a step before a training is taken to hang; 0: for ever."""

@@ -7,12 +7,13 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ray.exceptions import RayError
 from rich.markup import escape
 
 from dnasweep.cluster import trials
-from dnasweep.cluster.allotment import allot
 from dnasweep.cluster.announce import encoder_name, tokenizer_name
-from dnasweep.cluster.board import Display, make_board
+from dnasweep.cluster.board import Display, last_words, make_board
+from dnasweep.cluster.failures import in_words, lost
 from dnasweep.cluster.halving import Halving
 from dnasweep.cluster.memory import Memory
 from dnasweep.cluster.order import Order
@@ -28,6 +29,7 @@ from dnasweep.cluster.shared import (
     check_tokens,
     open_tests,
 )
+from dnasweep.cluster.workplace import Workplace
 from dnasweep.errors import InputError
 from dnasweep.model.metrics import full_name
 from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
@@ -54,8 +56,8 @@ class Phases:
     """
 
     def __init__(self, sweep: Sweep, records: Records, connect: Callable[[], Resources]) -> None:
-        self._sweep, self._records, self._connect = sweep, records, connect
-        self._resources: Resources | None = None
+        self._sweep, self._records = sweep, records
+        self._workplace = Workplace(sweep, connect)
         self._recorded: set[str] = set()
         self._memory: Memory
         self.importance: dict[str, float] | None = None
@@ -179,7 +181,11 @@ class Phases:
                 )
 
             build_encoders(
-                specs, order, name=lambda spec: encoder_name(self._sweep, spec), done=done
+                specs,
+                order,
+                room=self._workplace.room(order, len(specs)),
+                name=lambda spec: encoder_name(self._sweep, spec),
+                done=done,
             )
 
     def _run_trials(self, space: dict[str, Any], number: int, **how: Any) -> None:
@@ -203,12 +209,16 @@ class Phases:
                     order=order,
                     metric=self._metric,
                     hear=hear,
+                    room=self._workplace.room(order, number),
                     name=sweep.key,
                     **how,
                 )
+            words = last_words(order.board)
         for cell, error in trials.failures(results).items():
             spec = sweep.recipe.expand(cell)
-            sweep.errors[spec.key] = f"{type(error).__name__}: {error}"
+            if isinstance(error, RayError):
+                error = lost(error, words=(words.get(spec.key) or [""])[-1])
+            sweep.errors[spec.key] = in_words(error)
             if isinstance(error, InputError) or is_full_disk(error):
                 # Something to mend and go on from, before the test set is opened for less than
                 # was asked for.
@@ -252,25 +262,7 @@ class Phases:
     @contextlib.contextmanager
     def _showing(self, title: str, number: int) -> Iterator[tuple[Order, Display]]:
         """Give the order of a phase of `number` parts, and draw its progress meanwhile."""
-        order = self._order(number)
+        order = self._workplace.order(number)
         board = make_board()
         with Display(self._sweep.console, board, title, number).running() as display:
             yield dataclasses.replace(order, board=board), display
-
-    def _order(self, number: int) -> Order:
-        sweep = self._sweep
-        options = sweep.options
-        trainings = [spec.training for spec in sweep.plan.classifiers]
-        if self._resources is None:
-            with sweep.console.status("starting Ray"):
-                self._resources = self._connect()
-            sweep.console.print(f"[dim]Ray: {self._resources}[/]")
-        allotment = allot(
-            self._resources,
-            num_trials=number,
-            workers=options.workers_per_trial,
-            cpus_per_worker=options.cpus_per_worker,
-            gpus_per_worker=options.gpus_per_worker,
-            batch_parts=min(t.batch_size // t.micro_batch_size for t in trainings),
-        )
-        return Order(storage=sweep.storage.root, allotment=allotment, precision=options.precision)

@@ -6,10 +6,12 @@ Sums over a cluster do not answer it. A worker needs its CPUs and GPUs on one no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+DRIVER_RESOURCE = "train_driver"
+"""Custom resource of nodes that hold the drivers of worker groups; see `cluster.yaml`."""
 DRIVER_CPU = 0.01
 """What the driver of a worker group takes where no node has a place for drivers; Tune refuses
 none at all."""
@@ -29,8 +31,18 @@ class Node(NamedTuple):
     drivers: float = 0.0
     """Places for the drivers of worker groups."""
 
+    @classmethod
+    def of(cls, name: str, has: Mapping[str, float]) -> Node:
+        """Make a node of what Ray calls its resources."""
+        return cls(name, has.get("CPU", 0.0), has.get("GPU", 0.0), has.get(DRIVER_RESOURCE, 0.0))
+
+    @property
+    def size(self) -> str:
+        """What it offers to workers, in words."""
+        return f"{self.cpus:g} CPU, {f'{self.gpus:g}' if self.gpus else 'no'} GPU"
+
     def __str__(self) -> str:
-        return f"{self.name}: {self.cpus:g} CPU, {f'{self.gpus:g}' if self.gpus else 'no'} GPU"
+        return f"{self.name}: {self.size}"
 
 
 class NodeGroup(NamedTuple):

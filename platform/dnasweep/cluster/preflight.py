@@ -1,4 +1,4 @@
-"""The preflight: before work starts on several machines, all of them are looked at.
+"""The preflight: before work starts on several machines, all that are there are looked at.
 
 `python jobs/doctor.py` shows every line of it; sweeps and jobs one line when all is well.
 """
@@ -43,7 +43,7 @@ class Terms:
 
     def demand(self, resources: Resources) -> Demand:
         """Return what has to run at once on a cluster that has `resources`."""
-        usual = 1.0 if resources.gpus else 0.0
+        usual = 1.0 if resources.grown(at_most=1).gpus else 0.0
         gpus = usual if self.gpus_per_worker is None else self.gpus_per_worker
         return Demand(
             workers=self.workers,
@@ -72,7 +72,7 @@ def checked_session(
         When there is no cluster, or a check fails; the lines of those have been printed.
     """
     with session(address) as resources:
-        if terms is not None and resources.nodes > 1:
+        if terms is not None and (resources.nodes > 1 or resources.groups):
             _require(terms, resources, console)
         yield resources
 
@@ -89,9 +89,10 @@ def _require(terms: Terms, resources: Resources, console: Console) -> None:
             remedy="Mend it as the lines above say; jobs/doctor.py looks again, and "
             "--no-preflight goes on without looking.",
         )
+    number = len(survey.reports)
     rest = f", {len(notable)} with a warning" if notable else ""
     console.print(
-        f"[dim]preflight: {len(checks)} checks passed on {len(survey.reports)} nodes{rest} "
+        f"[dim]preflight: {len(checks)} checks passed on {number} node{'s' * (number != 1)}{rest} "
         f"({survey.seconds:.1f} s)[/]"
     )
 

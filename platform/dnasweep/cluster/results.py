@@ -31,7 +31,7 @@ def cell_result(
     Parameters
     ----------
     species
-        Those the data set names.
+        Those named by the data set that is pretrained on.
     tested
         Whether to read its test scores; only chosen trials have them.
     error

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from dnasweep.cluster.machines import machine_kinds
 from dnasweep.cluster.node_report import (
     PATIENCE_S,
     NodeReport,
@@ -20,7 +21,7 @@ from dnasweep.cluster.node_report import (
     remove_probes,
 )
 from dnasweep.cluster.placement import Demand, Node
-from dnasweep.cluster.session import living_nodes, node_groups
+from dnasweep.cluster.session import living_nodes
 from dnasweep.cluster.survey import Survey
 from dnasweep.cluster.tracking_client import first_line
 from dnasweep.cluster.tracking_host import is_server
@@ -81,7 +82,7 @@ def take_survey(
         left=tuple(sorted(left)),
         readings=tuple(r for r in readings if not left & {r.reader, r.writer}),
         nodes=tuple(node for number, node in nodes.items() if number in alive),
-        groups=node_groups(),
+        groups=machine_kinds(),
         demand=demand,
         storage=storage.root,
         uri=uri,

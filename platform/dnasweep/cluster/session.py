@@ -6,14 +6,14 @@ import contextlib
 import gc
 import logging
 import os
-import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import ray
 
-from dnasweep.cluster.placement import Node, NodeGroup
+from dnasweep.cluster.machines import machine_kinds
+from dnasweep.cluster.placement import DRIVER_RESOURCE, Node, NodeGroup, grown
 from dnasweep.errors import InputError
 
 WORKER_ENVIRONMENT = {
@@ -23,12 +23,13 @@ WORKER_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # Workers import torch before they are ready, which takes its time on a busy machine.
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",
+    # A trial that is stopped early has so long to end, or the next one in its process fails.
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "600",
     # How soon the end of a worker group is seen; nothing else of ours waits for it.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
 }
-DRIVER_RESOURCE = "train_driver"
-"""Custom resource of nodes that hold the drivers of worker groups; see `cluster.yaml`."""
 LOCAL_DRIVERS = 64
+_ENDLESS = 10**6
 _LATE = "timed out during startup"
 """Ray says this by a bare Exception."""
 
@@ -47,7 +48,7 @@ DRIVER_ENVIRONMENT = {
 
 
 class Resources(NamedTuple):
-    """What a cluster has in all."""
+    """What a cluster has in all, and what it may have."""
 
     cpus: float
     """Logical CPUs."""
@@ -59,10 +60,38 @@ class Resources(NamedTuple):
     """Places for the drivers of worker groups, so that they never take a CPU from workers."""
     each: tuple[Node, ...] = ()
     """What every node has of it."""
+    groups: tuple[NodeGroup, ...] = ()
+    """Machines that an autoscaler may start, those of them that are there included."""
+
+    @classmethod
+    def of(cls, each: Sequence[Node], groups: Sequence[NodeGroup] = ()) -> Resources:
+        """Sum up nodes."""
+        cpus, gpus = sum(node.cpus for node in each), sum(node.gpus for node in each)
+        drivers = sum(node.drivers for node in each)
+        return cls(cpus, gpus, len(each), drivers, tuple(each), tuple(groups))
+
+    def grown(self, *, at_most: int) -> Resources:
+        """Return what there is once an autoscaler has started all it may.
+
+        Parameters
+        ----------
+        at_most
+            Machines of a kind that make a difference.
+        """
+        if not self.groups:
+            return self
+        return Resources.of(grown(self.each, self.groups, at_most=at_most))
 
     def __str__(self) -> str:
         gpus = f", {self.gpus:g} GPU" if self.gpus else ", no GPU"
-        return f"{self.nodes} node{'s' * (self.nodes != 1)}, {self.cpus:g} CPU{gpus}"
+        text = f"{self.nodes} node{'s' * (self.nodes != 1)}, {self.cpus:g} CPU{gpus}"
+        if not self.groups:
+            return text
+        kinds = ", ".join(
+            f"up to {kind.most if kind.most < _ENDLESS else 'any number'} of {kind.node.size}"
+            for kind in self.groups
+        )
+        return f"{text} now; machines that come with the work: {kinds}"
 
 
 @contextlib.contextmanager
@@ -107,18 +136,22 @@ def session(address: str | None) -> Iterator[Resources]:
             remedy="Start one with `ray start --head` or `ray up`, or leave --address out.",
         ) from error
     try:
-        total, nodes = ray.cluster_resources(), tuple(living_nodes().values())
-        yield Resources(
-            total.get("CPU", 0.0),
-            total.get("GPU", 0.0),
-            len(nodes),
-            total.get(DRIVER_RESOURCE, 0.0),
-            nodes,
-        )
+        yield look_around(machine_kinds())
     finally:
         # A handle that is collected afterwards, in whatever thread, ends the process.
         gc.collect()
         ray.shutdown()
+
+
+def look_around(groups: Sequence[NodeGroup]) -> Resources:
+    """Return what the session that is open has at this moment.
+
+    Parameters
+    ----------
+    groups
+        What an autoscaler may start, which does not change meanwhile.
+    """
+    return Resources.of(tuple(living_nodes().values()), groups)
 
 
 def living_nodes() -> dict[str, Node]:
@@ -131,27 +164,5 @@ def living_nodes() -> dict[str, Node]:
         number, address = node["NodeID"], node["NodeManagerAddress"]
         if hosts[name := node["NodeManagerHostname"]] > 1:
             name = address if addresses[address] == 1 else f"{name}#{number[:6]}"
-        found[number] = _node(name, node["Resources"])
+        found[number] = Node.of(name, node["Resources"])
     return found
-
-
-def node_groups() -> tuple[NodeGroup, ...]:
-    """Return the machines that an autoscaler may start; none where there is no autoscaler."""
-    try:
-        # There is no public way to ask. Ray Data and Ray Train ask like this.
-        from ray._private.state import state
-
-        config = state.get_cluster_config()
-    except Exception:
-        return ()
-    return tuple(
-        NodeGroup(
-            _node(group.name, dict(group.resources)),
-            sys.maxsize if group.max_count < 0 else group.max_count,
-        )
-        for group in (config.node_group_configs if config else ())
-    )
-
-
-def _node(name: str, has: Mapping[str, float]) -> Node:
-    return Node(name, has.get("CPU", 0.0), has.get("GPU", 0.0), has.get(DRIVER_RESOURCE, 0.0))

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import ray
 
+from dnasweep.cluster.placement import Node, places
 from dnasweep.cluster.session import Resources
 from dnasweep.cluster.shard_worker import Order, ShardActor
 from dnasweep.errors import InputError
@@ -29,15 +30,18 @@ _HARMLESS = (
     # By us, when the work is stopped.
     b"because it was killed by `ray.kill`",
 )
+_MOST_ACTORS = 1000
 
 
 class Pool(NamedTuple):
     """Actors and what each of them takes."""
 
     num_actors: int
-    """Actors at once."""
+    """Actors at once, those included that wait for a machine of an autoscaler."""
     gpus_per_actor: float
     """GPUs of each; 0 computes on a CPU."""
+    most: int
+    """Actors at once should machines join."""
 
     def __str__(self) -> str:
         gpus = f" and {self.gpus_per_actor:g} GPU" if self.gpus_per_actor else ""
@@ -69,15 +73,15 @@ def allot_pool(
     InputError
         When the actors asked for can never all run.
     """
-    gpus = (1.0 if resources.gpus else 0.0) if gpus_per_actor is None else gpus_per_actor
+    most = resources.grown(at_most=num_shards)
+    nodes = most.each or (Node("this", most.cpus, most.gpus),)
+    gpus = (1.0 if most.gpus else 0.0) if gpus_per_actor is None else gpus_per_actor
     if gpus < 0 or (num_actors is not None and num_actors < 1):
         raise InputError(
             f"num_actors is {num_actors} and gpus_per_actor {gpus:g}",
             remedy="Use at least 1 actor and no negative number of GPUs.",
         )
-    fitting = int(resources.cpus + 1e-9)
-    if gpus:
-        fitting = min(fitting, int(resources.gpus / gpus + 1e-9))
+    fitting = places(nodes, cpus=1, gpus=gpus)
     asked = fitting if num_actors is None else num_actors
     if not 1 <= asked <= fitting:
         raise InputError(
@@ -85,7 +89,9 @@ def allot_pool(
             "it could never start",
             remedy="Lower --num-actors or --gpus-per-actor.",
         )
-    return Pool(min(asked, max(1, num_shards)), gpus)
+    useful = max(1, num_shards)
+    size = min(asked, useful)
+    return Pool(size, gpus, size if num_actors is not None else min(useful, _MOST_ACTORS))
 
 
 def rehearse(order: Order, pool: Pool) -> None:
@@ -129,13 +135,17 @@ def compute_shards(
     context.execution_options.preserve_order = False
     # A tolerated block would be dropped without a word.
     context.max_errored_blocks = 0
+    # Actors that all work are a reason to look whether there is room for more.
+    context.autoscaling_config.actor_pool_util_upscaling_threshold = 1.0
     # In memory and a block a shard: no read tasks, which would wait for ever for a CPU where the
     # actors hold all of them, and Ray hands out and repeats shards one by one.
     numbers = [{"shard": shard} for shard in missing]
     dataset = ray.data.from_items(numbers, override_num_blocks=len(numbers)).map_batches(
         ShardActor,
         batch_size=1,
-        compute=ray.data.ActorPoolStrategy(size=pool.num_actors, max_tasks_in_flight_per_actor=1),
+        compute=ray.data.ActorPoolStrategy(
+            min_size=pool.num_actors, max_size=pool.most, max_tasks_in_flight_per_actor=1
+        ),
         fn_constructor_kwargs={"order": _placed(order, pool), "ledger": ledger},
         num_cpus=1,
         num_gpus=pool.gpus_per_actor or None,

@@ -7,6 +7,7 @@ from typing import Any
 
 import ray
 
+from dnasweep.cluster.failures import RESTARTS, lost
 from dnasweep.cluster.order import Order
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import load_dataset
@@ -16,6 +17,9 @@ from dnasweep.stages.pmi_specs import PmiSpec
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
 from dnasweep.storage import Storage
+
+_LOOK_S = 10.0
+"""How often machines that have joined are looked for."""
 
 
 def _tokenise(spec: TokenizerSpec, storage: str) -> None:
@@ -121,27 +125,30 @@ def build_encoders(
     specs: Sequence[EncoderSpec],
     order: Order,
     *,
+    room: Callable[[], int],
     name: Callable[[EncoderSpec], str],
     done: Callable[[EncoderSpec, StageOutcome], None],
 ) -> None:
-    """Pretrain encoders, as many at once as the allotment allows, parents before children."""
+    """Pretrain encoders, as many at once as there is `room` for, parents before children."""
     storage = Storage(order.storage)
     allotment = order.allotment
-    single = allotment.workers == 1
+    single = not allotment.grouped
     remote = ray.remote(_pretrain).options(
         num_cpus=allotment.cpus_per_worker if single else 0,
         num_gpus=allotment.gpus_per_worker if single else 0,
-        max_retries=3,
+        # The driver of a group stays where machines stay; a sliver of a CPU would do for none.
+        resources={name: n for name, n in allotment.driver if name != "CPU"},
+        max_retries=RESTARTS,
     )
     waiting = list(specs)
     running: dict[Any, EncoderSpec] = {}
     while waiting or running:
         for spec in list(waiting):
             ready = spec.parent is None or storage.exists(spec.kind, spec.parent.key)
-            if ready and len(running) < allotment.concurrent:
+            if ready and len(running) < max(1, room()):
                 waiting.remove(spec)
                 running[remote.remote(spec, order, name(spec))] = spec
-        for reference in ray.wait(list(running), num_returns=1)[0]:
+        for reference in ray.wait(list(running), num_returns=1, timeout=_LOOK_S)[0]:
             spec = running.pop(reference)
             done(spec, _get(reference))
 
@@ -165,3 +172,8 @@ def _get(reference: Any) -> Any:
         if isinstance(error.cause, InputError):
             raise error.cause from None
         raise
+    except ray.exceptions.RayError as error:
+        raise InputError(
+            str(lost(error)),
+            remedy="Run the same command again: it goes on from the last state.",
+        ) from error

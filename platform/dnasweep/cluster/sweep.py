@@ -108,6 +108,7 @@ def _recorded(
         return None
     uri = resolve_uri(options.tracking_uri, sweep.storage.root)
     check_reachable(uri)
+    terms = _terms(sweep, uri)
     spool = sweep.storage.folder("sweeps", sweep.key, "spool")
     with Tracker(uri, options.name or name, spool) as tracker, contextlib.ExitStack() as stack:
         records = Records(tracker, sweep.key, sweep.data, full_name(options.metric))
@@ -115,9 +116,7 @@ def _recorded(
         phases = Phases(
             sweep,
             records,
-            lambda: stack.enter_context(
-                checked_session(options.address, _terms(sweep, uri), console)
-            ),
+            lambda: stack.enter_context(checked_session(options.address, terms, console)),
         )
         try:
             result = work(sweep, records, phases)
@@ -133,12 +132,13 @@ def _recorded(
 
 def _terms(sweep: Sweep, uri: str) -> Terms | None:
     options = sweep.options
+    span = options.span
     if not options.preflight:
         return None
     return Terms(
         storage=sweep.storage,
         uri=uri,
-        workers=options.workers_per_trial,
+        workers=span.least,
         cpus_per_worker=options.cpus_per_worker,
         gpus_per_worker=options.gpus_per_worker,
     )

@@ -8,20 +8,26 @@ goes on from its last state.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
-from ray.tune import Callback, ResultGrid, RunConfig, TuneConfig, Tuner
+from ray.exceptions import RayError
+from ray.tune import Callback, FailureConfig, ResultGrid, RunConfig, TuneConfig, Tuner
+from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter
 
 from dnasweep.cluster.course import POINT, Point
+from dnasweep.cluster.failures import RESTARTS, portable
 from dnasweep.cluster.order import Order
 from dnasweep.model.metrics import direction
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
 
 BEST = "best"
+FINAL = "final"
+"""Reported by a trial that is about to fail in a way that another attempt would not mend."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +62,36 @@ def run_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: s
         point = Point.of(spec, sign * best[-1], evaluation)
         tune.report({"trial_key": spec.key, BEST: point.best, POINT: point.text})
 
-    outcome = run_stage(spec, order, text=cell.label, on_evaluation=report)
+    try:
+        outcome = run_stage(spec, order, text=cell.label, on_evaluation=report)
+    except RayError:
+        # A process it needs was lost with its machine.
+        raise
+    except Exception as error:
+        tune.report({"trial_key": spec.key, BEST: math.nan, FINAL: True})
+        told = portable(error)
+        if told is error:
+            raise
+        raise told from error
     if len(best) < len(outcome.history):
         # Published before, or begun by a driver that was killed: tell what the whole was worth.
         best.clear()
         for evaluation in outcome.history:
             report(evaluation)
+
+
+class Limit(Callback):
+    """Lets Tune begin as many trials at once as have room, while machines come and go."""
+
+    def __init__(self, search: Any, room: Callable[[], int]) -> None:
+        self._search, self._room = search, room
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_search": None, "_room": int}  # See `Messenger`.
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        # No trial at all would mean no limit to the one, and an error to the other.
+        self._search.max_concurrent = max(1, self._room())
 
 
 class Messenger(Callback):
@@ -86,6 +116,9 @@ class Messenger(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
+        if result.get(FINAL):
+            # Heard before it raises: Tune counts failures and does not ask what they are.
+            trial.max_failures = 0
         if (point := Point.told(result)) is not None:
             cell, key = self._of(trial)
             self._hear(Heard(cell=cell, key=key, point=point))
@@ -108,6 +141,7 @@ def run_trials(
     order: Order,
     metric: str,
     hear: Callable[[Heard], None],
+    room: Callable[[], int],
     name: str,
     num_samples: int = 1,
     searcher: Any = None,
@@ -121,9 +155,14 @@ def run_trials(
         From `grid_space`; empty for a search, whose searcher knows the cells.
     hear
         Told of every start, evaluation and end, in the driver's thread.
+    room
+        Says how many trials may run at once; asked all the time.
     """
     allotment = order.allotment
-    if allotment.workers == 1:
+    search: Any = BasicVariantGenerator(max_concurrent=allotment.concurrent)
+    if searcher is not None:
+        search = ConcurrencyLimiter(searcher, max_concurrent=allotment.concurrent)
+    if not allotment.grouped:
         resources = {"CPU": float(allotment.cpus_per_worker)}
         if allotment.gpus_per_worker:
             resources["GPU"] = allotment.gpus_per_worker
@@ -136,20 +175,20 @@ def run_trials(
         tune_config=TuneConfig(
             metric=BEST,
             mode=direction(metric),
-            search_alg=searcher,
+            search_alg=search,
             scheduler=scheduler,
             num_samples=num_samples,
-            max_concurrent_trials=allotment.concurrent,
             # Importing torch and transformers once an actor, not once a trial. The workers of a
             # group that is stopped early end with their actor only.
-            reuse_actors=allotment.workers == 1 or scheduler is None,
+            reuse_actors=not allotment.grouped or scheduler is None,
         ),
         run_config=RunConfig(
             name=name,
             # Of this machine alone, whatever the storage: pickles, which are never read again.
             storage_path=str(Storage(order.storage).folder("work", "tune")),
             verbose=0,
-            callbacks=[Messenger(hear, recipe)],
+            failure_config=FailureConfig(max_failures=RESTARTS),
+            callbacks=[Messenger(hear, recipe), Limit(search, room)],
         ),
     )
     return tuner.fit()
@@ -160,7 +199,10 @@ def failures(results: ResultGrid) -> dict[Cell, BaseException]:
     found = {}
     for result in (results[i] for i in range(len(results))):
         if result.error is not None and result.config is not None:
-            found[cell_of(result.config)] = getattr(result.error, "cause", None) or result.error
+            cause = getattr(result.error, "cause", None) or result.error
+            # Of what Tune itself gives up, it keeps the words alone.
+            told = cause if isinstance(cause, BaseException) else RuntimeError(str(cause).strip())
+            found[cell_of(result.config)] = told
     return found
 
 

@@ -72,6 +72,12 @@ class WordOptions(DataOptions):
 
     def __post_init__(self) -> None:
         require(3 <= self.k <= 6, "k", self.k, "Use a k from 3 to 6.")
+        require(
+            self.counts_genome or self.soft_masked == "count",
+            "soft_masked",
+            self.soft_masked,
+            "Rows have no lower case to skip; count a genome, by --genome without data.",
+        )
         if self.out is not None:
             require(
                 self.out.endswith(OUTPUTS), "out", self.out, f"End it in {', '.join(OUTPUTS)}."

@@ -10,16 +10,23 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
+import numpy as np
 import torch
+from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 from ray.util.queue import Empty, Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from dnasweep.cluster.board import Poster
+from dnasweep.cluster.allotment import Allotment
+from dnasweep.cluster.board import Poster, last_words, say_last
+from dnasweep.cluster.failures import RESTARTS, Hung, is_final, lost, portable
+from dnasweep.cluster.notice import Notice, this_node
 from dnasweep.cluster.order import Order
+from dnasweep.cluster.watch import Watch
 from dnasweep.model.mesh import Mesh
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.encoder import pretrain
@@ -31,8 +38,10 @@ Spec = EncoderSpec | ClassifierSpec
 Evaluations = Callable[[dict[str, Any]], bool | None]
 
 DRAIN_SECONDS = 0.2
-MAX_FAILURES = 3
-"""Starts of a worker group after the first; each goes on from the last state."""
+RESIZE_SECONDS = 300.0
+"""How often a group that may grow looks whether it can; growing costs the steps since the last state."""
+MOST_HANGS = 1
+"""Hangs of a training after which it is started once more."""
 
 
 def run_stage(
@@ -48,7 +57,7 @@ def run_stage(
         Hears each evaluation; in process, returning True ends the training there.
     """
     torch.set_num_threads(order.allotment.threads)
-    if order.allotment.workers == 1:
+    if not order.allotment.grouped:
         return _compute(spec, order, text, on_evaluation, None)
     _run_group(spec, order, text, on_evaluation)
     # Published by rank 0: this only reads it.
@@ -58,17 +67,47 @@ def run_stage(
 def _compute(
     spec: Spec, order: Order, text: str, on_evaluation: Evaluations | None, mesh: Mesh | None
 ) -> StageOutcome:
-    poster = Poster(order.board, spec.key, text)
+    board = order.board
     leads = mesh is None or mesh.rank == 0
-    listener = Listener(on_evaluation=on_evaluation if leads else None, on_step=poster.step)
     storage = Storage(order.storage)
-    how: dict[str, Any] = {"mesh": mesh, "listener": listener, "precision": order.precision}
-    try:
-        if isinstance(spec, EncoderSpec):
-            return pretrain(storage, spec, **how)
-        return finetune(storage, spec, **how)
-    finally:
-        poster.close()
+    hangs = last_words(board).get(spec.key, []) if leads else []
+    if len(hangs) > MOST_HANGS:
+        raise Hung(f"{hangs[-1]}; {len(hangs)} times")
+    nodes = _nodes(mesh)
+    poster = Poster(board, spec.key, text)
+    seconds = order.hang_seconds if leads else 0.0
+    with (
+        Watch(seconds, lambda words: say_last(board, spec.key, words)) as watch,
+        Notice(nodes if leads else ()) as notice,
+    ):
+
+        def step(done: int, total: int, bases: float) -> None:
+            watch.beat()
+            poster.step(done, total, bases)
+
+        def evaluated(evaluation: dict[str, Any]) -> bool | None:
+            watch.beat()
+            return None if on_evaluation is None else on_evaluation(evaluation)
+
+        listener = Listener(
+            on_evaluation=evaluated if leads else None, on_step=step, save_when=notice.due
+        )
+        how: dict[str, Any] = {"mesh": mesh, "listener": listener, "precision": order.precision}
+        try:
+            if isinstance(spec, EncoderSpec):
+                return pretrain(storage, spec, **how)
+            return finetune(storage, spec, **how)
+        finally:
+            poster.close()
+
+
+def _nodes(mesh: Mesh | None) -> Collection[str]:
+    """Return the machines that a training runs on."""
+    if mesh is None or mesh.world_size == 1:
+        return {this_node()}
+    mine = np.frombuffer(bytes.fromhex(this_node()), np.uint8).astype(float)
+    nodes = mesh.gather_rows(np.array([mesh.rank]), mine[None], mesh.world_size)
+    return {row.astype(np.uint8).tobytes().hex() for row in nodes}
 
 
 def _rank(config: dict[str, Any]) -> None:
@@ -76,20 +115,38 @@ def _rank(config: dict[str, Any]) -> None:
     spec, order = config["spec"], config["order"]
     torch.set_num_threads(order.allotment.threads)
     queue: Queue = config["queue"]
-    _compute(spec, order, config["text"], queue.put, Mesh.current())
+    verdict: Queue = config["verdict"]
+    if not verdict.empty():
+        # Ray Train tries again whatever was wrong; here it learns that there is no use.
+        return
+    try:
+        _compute(spec, order, config["text"], queue.put, Mesh.current())
+    except Exception as error:
+        if is_final(error):
+            verdict.put(portable(error))
+        raise
 
 
 def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations | None) -> None:
     allotment = order.allotment
-    queue = Queue(actor_options={"num_cpus": 0})
+    # Beside this process, whose end is theirs: another machine may leave while both go on.
+    here = NodeAffinitySchedulingStrategy(this_node(), soft=False)
+    beside = {"num_cpus": 0, "scheduling_strategy": here}
+    queue, verdict = (Queue(actor_options=beside) for _ in range(2))
     worker = {"CPU": float(allotment.cpus_per_worker)}
     if allotment.gpus_per_worker:
         worker["GPU"] = allotment.gpus_per_worker
     trainer = TorchTrainer(
         _rank,
-        train_loop_config={"spec": spec, "order": order, "text": text, "queue": queue},
+        train_loop_config={
+            "spec": spec,
+            "order": order,
+            "text": text,
+            "queue": queue,
+            "verdict": verdict,
+        },
         scaling_config=ScalingConfig(
-            num_workers=allotment.workers,
+            **_size(allotment),
             use_gpu=bool(allotment.gpus_per_worker),
             resources_per_worker=worker,
         ),
@@ -99,8 +156,8 @@ def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations |
             # restored. The state of a training is ours, see `Storage.states`.
             storage_path=str(Storage(order.storage).folder("work", "train")),
             failure_config=FailureConfig(
-                max_failures=MAX_FAILURES,
-                controller_failure_limit=MAX_FAILURES,  # type: ignore[call-arg]
+                max_failures=RESTARTS,
+                controller_failure_limit=RESTARTS,  # type: ignore[call-arg]
             ),
         ),
     )
@@ -124,16 +181,27 @@ def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations |
             if on_evaluation is not None:
                 on_evaluation(evaluation)
         thread.join()
+        if not verdict.empty():
+            raise verdict.get()
     finally:
         queue.shutdown()
+        verdict.shutdown()
     if failure:
         raise _cause(failure[0])
+
+
+def _size(allotment: Allotment) -> dict[str, Any]:
+    """Return a fixed number of workers, or the range within which Ray Train takes what there is."""
+    most, least = allotment.workers, allotment.least or allotment.workers
+    if least == most:
+        return {"num_workers": most}
+    return {"num_workers": (least, most), "elastic_resize_monitor_interval_s": RESIZE_SECONDS}
 
 
 def _cause(error: BaseException) -> BaseException:
     """Return what a worker raised, rather than Ray's account of it."""
     failures = getattr(error, "worker_failures", None)
-    if failures:
-        first = next(iter(failures.values()))
-        return getattr(first, "cause", None) or first
-    return error
+    first = next(iter(failures.values())) if failures else error
+    cause = getattr(first, "cause", None) or first
+    # The group has been started again already, as often as is of use.
+    return lost(cause) if isinstance(cause, RayError) else cause

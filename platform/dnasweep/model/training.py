@@ -30,6 +30,7 @@ __all__ = ["Evaluation", "TrainingResult", "train"]
 Outcome = Literal["completed", "diverged", "collapsed", "stopped"]
 OnEvaluation = Callable[[Evaluation], bool | None]
 OnStep = Callable[[int, int, float, float], None]
+SaveWhen = Callable[[], bool]
 
 LOOK_EVERY = {"cpu": 1, "cuda": 16}
 """Steps between looks at the loss; on a GPU every look waits for the device."""
@@ -88,6 +89,7 @@ def train(
     on_step: OnStep | None = None,
     precision: Precision = "auto",
     checkpoint_seconds: float = 60.0,
+    save_when: SaveWhen | None = None,
 ) -> TrainingResult:
     """Train `model` on `task` and return it with its best weights.
 
@@ -119,6 +121,8 @@ def train(
         Arithmetic: `auto` is bf16 autocast on GPUs that have it, else fp32.
     checkpoint_seconds
         Seconds between states; one is also saved after every evaluation.
+    save_when
+        Asked between steps on worker 0; a state is saved wherever it says True.
 
     Returns
     -------
@@ -136,7 +140,9 @@ def train(
     stopped = False
     try:
         with torch.random.fork_rng(devices=_cuda_index(mesh)):
-            stopped = _run(loop, clock, place, on_evaluation, on_step, checkpoint_seconds)
+            stopped = _run(
+                loop, clock, place, on_evaluation, on_step, checkpoint_seconds, save_when
+            )
     finally:
         loop.close()
         if place is not None:
@@ -170,6 +176,7 @@ def _run(
     on_evaluation: OnEvaluation | None,
     on_step: OnStep | None,
     checkpoint_seconds: float,
+    save_when: SaveWhen | None,
 ) -> bool:
     """Take the steps that are left; return whether a callback stopped them."""
     schedule, mesh = loop.schedule, loop.mesh
@@ -194,6 +201,8 @@ def _run(
                 # Every worker asks, whether or not it listens: this is a collective.
                 stop = bool(mesh.largest(float(wants_stop)))
         overdue = looking and time.monotonic() - saved_at >= checkpoint_seconds
+        if looking and save_when is not None and mesh.rank == 0:
+            overdue |= save_when()
         if evaluating or trouble or overdue:
             loop.progress.device_seconds = clock.read()
             if place is not None:

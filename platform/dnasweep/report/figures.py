@@ -50,14 +50,14 @@ def heat_map(comparison: Comparison) -> Picture | None:
         baselines = [
             f"{row['name']} {number(row[base])}" for _, row in comparison.baseline.iterrows()
         ]
-        title += f"   (baseline: {', '.join(baselines)})"
+        title += f"\nbaseline: {', '.join(baselines)}"
 
     def draw(axes: Axes) -> None:
         draw_matrix(axes, values, texts, rows=names, columns=sets)
         axes.set_xlabel("pretrained on")
         axes.set_title(title)
 
-    return picture(draw, size=(2.6 + 1.45 * len(sets), 1.2 + 0.72 * len(names)))
+    return picture(draw, size=(max(4.8, 2.6 + 1.45 * len(sets)), 1.4 + 0.72 * len(names)))
 
 
 def learning_curves(comparison: Comparison, cells: Sequence[CellResult]) -> Picture | None:

@@ -86,6 +86,8 @@ class Listener:
     """Given each evaluation as plain JSON, on every rank; returning True on any ends the training."""
     on_step: Callable[[int, int, float], None] | None = None
     """Given steps done, steps planned and bases seen, on rank 0."""
+    save_when: Callable[[], bool] | None = None
+    """Asked between steps on rank 0; the state is kept wherever it says True."""
 
 
 def listen(listener: Listener | None) -> dict[str, Any]:
@@ -99,4 +101,6 @@ def listen(listener: Listener | None) -> dict[str, Any]:
     if listener.on_step is not None:
         stepped = listener.on_step
         arguments["on_step"] = lambda step, total, bases, loss: stepped(step, total, bases)
+    if listener.save_when is not None:
+        arguments["save_when"] = listener.save_when
     return arguments

@@ -121,14 +121,18 @@ class Recipe:
     pretrain_per_seed: bool = False
     """Whether each seed pretrains its own encoder, or all seeds start from one."""
 
+    @property
+    def read_species(self) -> tuple[str, ...]:
+        """Species that the data set to pretrain on names."""
+        return self.species if self.pretraining_dataset is None else self.pretraining_species
+
     def members(self, name: str) -> tuple[str, ...]:
         """Species of a set that this data set has; empty stands for every row."""
         return _among(name, self.species)
 
     def _read(self, name: str) -> tuple[str, ...]:
         """Species of a set that the data set to pretrain on has."""
-        other = self.pretraining_dataset is not None
-        return _among(name, self.pretraining_species if other else self.species)
+        return _among(name, self.read_species)
 
     def settled(self, cell: Cell) -> Cell:
         """Return the cell without what does not count in it.

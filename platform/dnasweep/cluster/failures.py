@@ -1,0 +1,85 @@
+"""Which failures are worth another attempt, and what is told of those that are not.
+
+A process that is lost (killed, its machine gone, hung) may do better elsewhere, from the last state.
+What the code itself raises would be raised again: bad input, a model too large for the memory.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+
+from ray.exceptions import RayActorError, RayError
+
+from dnasweep.errors import InputError, full_disk, is_full_disk
+
+RESTARTS = 3
+"""Starts of a trial, and of its worker group, after the first."""
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|not enough memory|low on memory|NODE_OUT_OF_MEMORY", re.I
+)
+_DETAIL = re.compile(r"Worker exit detail: (.+)|death information: (.+)")
+_LONGEST = 300
+
+
+class Hung(RuntimeError):
+    """A training took no step for longer than anybody waits, more than once."""
+
+
+class Lost(RuntimeError):
+    """Every attempt at a training ended with the loss of its process."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that a machine, or a device, has no memory left."""
+    return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
+
+
+def is_final(error: BaseException) -> bool:
+    """Return whether one worker's error would come again in the next attempt of its group.
+
+    Of the others nothing can be said: where one worker is lost, the rest fail in their turn.
+    """
+    if isinstance(error, RayError):
+        return False
+    return isinstance(error, (InputError, Hung)) or is_out_of_memory(error) or is_full_disk(error)
+
+
+def portable(error: Exception) -> Exception:
+    """Return an error that reaches the driver whole; some libraries' own do not survive pickling."""
+    if is_full_disk(error) and not isinstance(error, InputError):
+        return full_disk(getattr(error, "filename", None))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def lost(error: BaseException, *, words: str = "") -> Lost | Hung:
+    """Return what to say of a training whose process has been lost too often.
+
+    Parameters
+    ----------
+    error
+        Of the last attempt.
+    words
+        The last words of a process that ended itself, if there are any.
+    """
+    if words:
+        return Hung(words)
+    detail = _DETAIL.search(str(error))
+    said = next(filter(None, detail.groups()), "") if detail else ""
+    said = (said or str(error).strip() or type(error).__name__).splitlines()[0][:_LONGEST]
+    what = "ran out of memory" if is_out_of_memory(error) else "was lost"
+    return Lost(f"its process {what} {RESTARTS + 1} times: {said}")
+
+
+def in_words(error: BaseException) -> str:
+    """Return an error for a table or a tag."""
+    if isinstance(error, (InputError, Hung, Lost)):
+        return str(error)
+    if isinstance(error, RayActorError):
+        return str(lost(error))
+    kind = "out of memory: " if is_out_of_memory(error) else ""
+    return f"{kind}{type(error).__name__}: {error}"
