@@ -1,0 +1,107 @@
+"""What a classifier says of many short sequences, each computed once.
+
+Sequences are compared as text, so a window that several alleles share is encoded and run once.
+Batches hold sequences of one number of tokens: nothing is padded, and which sequences meet in a
+batch changes a value by rounding at most (on the CPUs tried, not by a bit).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dnasweep.errors import InputError
+from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.capacity import capacity
+from dnasweep.model.checkpoint import load_classifier
+from dnasweep.model.forward import class_logits
+from dnasweep.model.mesh import Precision, autocast
+
+CPU_TOKENS, GPU_TOKENS = 3072, 1 << 17
+"""Tokens a batch: enough for full speed; on the CPU few enough for its caches."""
+
+
+class SequenceValues:
+    """A classifier, ready to give the log odds of one class.
+
+    Parameters
+    ----------
+    directory
+        Of a classifier with its tokenizer.
+    target
+        The class, by its name.
+    batch_rows
+        Sequences a forward pass; None finds it from their tokens.
+    device, precision
+        Where and in what arithmetic.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        target: str,
+        batch_rows: int | None = None,
+        device: str = "cpu",
+        precision: Precision = "fp32",
+    ) -> None:
+        self.tokenizer = DnaTokenizer.load(directory)
+        self.device, self.precision = torch.device(device), precision
+        self.batch_rows = batch_rows
+        model = load_classifier(directory)
+        self.model = torch.nn.Module.to(model, self.device).eval()
+        labels = {str(name): int(i) for i, name in (model.config.id2label or {}).items()}
+        self.target = labels[target]
+
+    def log_odds(self, sequences: Sequence[str]) -> NDArray[np.float64]:
+        """Return the log odds (nats) of the class against all others, (sequences,).
+
+        They come from the logits, so a probability that rounds to 0 or 1 still has its odds.
+        """
+        unique = list(dict.fromkeys(sequences))
+        place = {text: i for i, text in enumerate(unique)}
+        found = np.empty(len(unique))
+        encoded = self.tokenizer.encode(unique)
+        counts = np.diff(encoded.offsets)
+        self._check(counts)
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            for rows in batches(counts, self.rows_a_batch):
+                columns = np.arange(counts[rows[0]])
+                ids = encoded.ids[encoded.offsets[rows][:, None] + columns].astype(np.int64)
+                logits = class_logits(self.model, torch.from_numpy(ids).to(self.device), None)
+                found[rows] = self._odds(logits.double()).cpu().numpy()
+        return found[[place[text] for text in sequences]]
+
+    def _check(self, counts: NDArray[np.int64]) -> None:
+        held = capacity(self.model.config.to_dict())
+        if counts.max(initial=0) > held:
+            raise InputError(
+                f"a window has {counts.max()} tokens, the model holds {held}",
+                remedy="Use a smaller --window.",
+            )
+
+    def rows_a_batch(self, num_tokens: int) -> int:
+        """Return how many sequences of `num_tokens` tokens a forward pass takes."""
+        if self.batch_rows is not None:
+            return self.batch_rows
+        tokens = GPU_TOKENS if self.device.type == "cuda" else CPU_TOKENS
+        return max(1, tokens // num_tokens)
+
+    def _odds(self, logits: torch.Tensor) -> torch.Tensor:
+        others = torch.cat([logits[:, : self.target], logits[:, self.target + 1 :]], dim=1)
+        return logits[:, self.target] - others.logsumexp(-1)
+
+
+def batches(
+    counts: NDArray[np.int64], rows_a_batch: Callable[[int], int]
+) -> Iterator[NDArray[np.int64]]:
+    """Yield rows of one token count each, at most `rows_a_batch(count)` of them."""
+    for count in np.unique(counts).tolist():
+        rows = np.flatnonzero(counts == count)
+        size = rows_a_batch(count)
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size]
