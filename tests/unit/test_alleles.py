@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dnasweep.genome.alleles import Allele, normalise, pairs, surroundings, trimmed
-from variant_toys import chromosome, exchanged, allele, write_genome, write_vcf
+from variant_toys import allele, chromosome, exchanged, write_genome, write_vcf
 
 BASES = chromosome()
 

@@ -120,7 +120,7 @@ def test_a_window_that_alleles_share_is_run_once(
     seen: list[int] = []
     encode = values.tokenizer.encode
 
-    def counted(sequences: Sequence[str]):  # noqa: ANN202
+    def counted(sequences: Sequence[str]):
         seen.append(len(sequences))
         return encode(sequences)
 
