@@ -36,8 +36,8 @@ def test_common_bases_at_both_ends_are_left_out() -> None:
 def test_normal_forms_are_those_of_bcftools(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     lines, ours = [], []
-    for _ in range(150):
-        start, size = int(rng.integers(1, 380)), int(rng.integers(1, 5))
+    for start in np.sort(rng.integers(1, 380, 150)).tolist():
+        size = int(rng.integers(1, 5))
         ref = BASES[start : start + size]
         alt = "".join(rng.choice(list("AACGT"), int(rng.integers(1, 5))))
         if rng.random() < 0.5:
@@ -62,7 +62,7 @@ def test_normal_forms_are_those_of_bcftools(tmp_path: Path) -> None:
 def test_windows_begin_as_many_bases_before_a_variant_whatever_the_alleles() -> None:
     one = Allele("ACGTACGTAC", 4, "A", "AGG", 3)
     assert pairs(one, window=6) == [("CGTACG", "CGTAGG")]
-    assert pairs(one, window=6, shifts=(1, -1))[1:] == [("GTACGT", "GTAGGC"), ("ACGTAC", "ACGTAG")]
+    assert pairs(one, window=6, shifts=(1,))[1:] == [("GTACGT", "GTAGGC")]
 
 
 @pytest.mark.parametrize("start", [0, 3, 200, 396, 399])

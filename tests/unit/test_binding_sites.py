@@ -53,10 +53,20 @@ def test_a_motif_is_read_with_its_names(motif: Motif) -> None:
 
 
 def test_p_values_are_the_share_of_random_words_that_score_as_high(motif: Motif) -> None:
-    scores = np.array([log_odds("".join(word)) for word in itertools.product("ACGT", repeat=6)])
-    for text in ("TATAAG", "TATATA", "TACAAG", "GGGGGG"):
-        exact = np.mean(scores >= log_odds(text) - 1e-6)
-        assert motif.forward.pvalue(log_odds(text)) == pytest.approx(exact, rel=0.15, abs=2e-4)
+    scores = np.sort([log_odds("".join(word)) for word in itertools.product("ACGT", repeat=6)])
+    for place in (0, 1000, 2500, 3700, 4000, 4050, 4090, 4095):
+        exact = np.mean(scores >= scores[place] - 1e-6)
+        assert exact * 0.999 <= motif.p_value(scores[place]) <= exact * 1.1 + 1 / 4096
+    assert motif.p_value(float("-inf")) == 1
+
+
+def test_a_threshold_is_the_least_score_of_its_p_value(motif: Motif) -> None:
+    assert (
+        motif.p_value(motif.threshold(0.01)) <= 0.01 < motif.p_value(motif.threshold(0.01) - 0.05)
+    )
+    # One word in 4,096 is the least there is.
+    assert motif.threshold(1e-4) == np.inf
+    assert np.isfinite(motif.threshold(5e-4))
 
 
 def best(text: str, start: int, changed: int) -> float:

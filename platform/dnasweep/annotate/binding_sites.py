@@ -61,7 +61,7 @@ class SiteScanner:
     def __init__(self, motifs: Sequence[Motif], *, p_value: float) -> None:
         self.motifs = list(motifs)
         self.reach = max(motif.width for motif in self.motifs) - 1
-        self.thresholds = [motif.forward.score(p_value) for motif in self.motifs]
+        self.thresholds = [motif.threshold(p_value) for motif in self.motifs]
 
     def sites(self, alleles: Sequence[Allele]) -> list[Site]:
         """Return the sites of alleles, ordered by variant, then as the motifs are."""
@@ -88,9 +88,7 @@ class SiteScanner:
             for row in np.flatnonzero(there.any(1)).tolist():
                 ref, alt = best[row].tolist()
                 change = KEPT if there[row].all() else (GAIN if there[row, 1] else LOSS)
-                p_values = (
-                    motif.forward.pvalue(one) if one > -np.inf else 1.0 for one in (ref, alt)
-                )
+                p_values = (motif.p_value(one) for one in (ref, alt))
                 found.append(Site(row, motif.id, motif.name, change, ref, alt, *p_values))
         return sorted(found, key=lambda site: site.variant)
 

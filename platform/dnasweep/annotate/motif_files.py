@@ -15,6 +15,9 @@ from dnasweep.genome.files import read_bytes
 SITES, PSEUDOCOUNT = 20.0, 0.1
 """A pseudocount over as many sites, as FIMO takes them where a motif does not say its own."""
 
+STEPS = 1000
+"""Steps of the distribution of scores, as in MEME."""
+
 
 class Motif(NamedTuple):
     """A motif as log odds against bases of equal frequency."""
@@ -29,6 +32,29 @@ class Motif(NamedTuple):
     """Those of the other strand."""
     width: int
     """Bases."""
+    lowest: float
+    """Score of the least likely word."""
+    highest: float
+    """Score of the likeliest."""
+    grain: float
+    """Steps in which the library knows the distribution of scores."""
+
+    def p_value(self, score: float) -> float:
+        """Return how probable it is that one position of random DNA scores as high."""
+        if score == float("-inf"):
+            return 1.0
+        # At a score itself the library tells how probable higher ones are: 0 for the best word.
+        return float(self.forward.pvalue(score - self.grain))
+
+    def threshold(self, p_value: float) -> float:
+        """Return the least score of at most this p-value; infinity where no word has it."""
+        low, high = self.lowest, self.highest + self.grain
+        if self.p_value(self.highest) > p_value:
+            return float("inf")
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self.p_value(middle) <= p_value else (middle, high)
+        return high
 
 
 def read_motifs(path: str | Path) -> list[Motif]:
@@ -82,7 +108,10 @@ def _motif(loaded: Any, path: Path) -> Motif:
     logs = np.log2(4 * mixed)
     forward = scoring_matrix(logs)
     name = (loaded.description or "").strip() or str(loaded.name)
-    return Motif(str(loaded.name), name, forward, forward.reverse_complement(), len(logs))
+    low, high = float(logs.min(1).sum()), float(logs.max(1).sum())
+    reverse = forward.reverse_complement()
+    grain = (high - low) / STEPS
+    return Motif(str(loaded.name), name, forward, reverse, len(logs), low, high, grain)
 
 
 def scoring_matrix(logs: NDArray[np.float64]) -> Any:

@@ -1,8 +1,9 @@
 """What a classifier says of many short sequences, each computed once.
 
 Sequences are compared as text, so a window that several alleles share is encoded and run once.
-Batches hold sequences of one number of tokens: nothing is padded, and which sequences meet in a
-batch changes a value by rounding at most (on the CPUs tried, not by a bit).
+Batches hold sequences of one number of tokens, and always the same number of them: what is missing
+is filled with copies. So a product of matrices has one shape whoever meets in it, and a value is
+the same to the bit in whatever company and order, hence in shards of any size.
 """
 
 from __future__ import annotations
@@ -69,11 +70,11 @@ class SequenceValues:
         counts = np.diff(encoded.offsets)
         self._check(counts)
         with torch.inference_mode(), autocast(self.device, self.precision):
-            for rows in batches(counts, self.rows_a_batch):
+            for rows, filled in batches(counts, self.rows_a_batch):
                 columns = np.arange(counts[rows[0]])
-                ids = encoded.ids[encoded.offsets[rows][:, None] + columns].astype(np.int64)
+                ids = encoded.ids[encoded.offsets[filled][:, None] + columns].astype(np.int64)
                 logits = class_logits(self.model, torch.from_numpy(ids).to(self.device), None)
-                found[rows] = self._odds(logits.double()).cpu().numpy()
+                found[rows] = self._odds(logits.double()).cpu().numpy()[: len(rows)]
         return found[[place[text] for text in sequences]]
 
     def _check(self, counts: NDArray[np.int64]) -> None:
@@ -98,10 +99,11 @@ class SequenceValues:
 
 def batches(
     counts: NDArray[np.int64], rows_a_batch: Callable[[int], int]
-) -> Iterator[NDArray[np.int64]]:
-    """Yield rows of one token count each, at most `rows_a_batch(count)` of them."""
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield rows of one count each, and the same filled up with the first to `rows_a_batch(count)`."""
     for count in np.unique(counts).tolist():
         rows = np.flatnonzero(counts == count)
         size = rows_a_batch(count)
         for start in range(0, len(rows), size):
-            yield rows[start : start + size]
+            part = rows[start : start + size]
+            yield part, np.concatenate([part, np.repeat(part[:1], size - len(part))])

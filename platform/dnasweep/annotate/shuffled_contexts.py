@@ -23,7 +23,7 @@ from dnasweep.genome.negatives import dinucleotide_shuffle
 
 
 def shuffled_pairs(
-    pair: Pair, start: int, ref: str, alt: str, *, num: int, seed: int
+    pair: Pair, leads: tuple[int, int], ref: str, alt: str, *, num: int, seed: int
 ) -> list[Pair]:
     """Return the alleles in shuffled copies of what surrounds them, `num` of them.
 
@@ -34,19 +34,28 @@ def shuffled_pairs(
     ----------
     pair
         The windows with either allele.
-    start
-        First base of the alleles in them.
+    leads
+        Bases before the allele in each of them.
     """
-    before = pair.ref[:start]
-    ends = (pair.ref[start + len(ref) :], pair.alt[start + len(alt) :])
-    behind = max(ends, key=len)
+    sides = [
+        (window[:lead], window[lead + len(text) :])
+        for window, lead, text in zip(pair, leads, (ref, alt), strict=True)
+    ]
+    before, behind = (max(both, key=len) for both in zip(*sides, strict=True))
     own, other = (before, behind), (reverse_complement(behind), reverse_complement(before))
     turned = other < own
     found = []
     for left, right in _shuffles(*min(own, other), num, seed):
         if turned:
             left, right = reverse_complement(right), reverse_complement(left)
-        found.append(Pair(left + ref + right[: len(ends[0])], left + alt + right[: len(ends[1])]))
+        found.append(
+            Pair(
+                *(
+                    left[len(left) - len(near) :] + text + right[: len(far)]
+                    for text, (near, far) in zip((ref, alt), sides, strict=True)
+                )
+            )
+        )
     return found
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dnasweep.annotate.sequence_values import SequenceValues
 from dnasweep.annotate.shuffled_contexts import Background, against_background, shuffled_pairs
 from dnasweep.annotate.variant_settings import VariantConfig
-from dnasweep.genome.alleles import Allele, Pair, centred_lead, pairs
+from dnasweep.genome.alleles import Allele, Pair, centred_leads, pairs
 
 Floats = NDArray[np.float64]
 LOSS, GAIN, NONE = "loss", "gain", "none"
@@ -74,9 +74,9 @@ def score(alleles: Sequence[Allele], values: SequenceValues, config: VariantConf
 def _shuffled(allele: Allele, pair: Pair, config: VariantConfig) -> list[Pair]:
     if config.backgrounds == 0:
         return []
-    start = centred_lead(allele, config.window)
+    leads = centred_leads(allele, config.window)
     return shuffled_pairs(
-        pair, start, allele.ref, allele.alt, num=config.backgrounds, seed=config.seed
+        pair, leads, allele.ref, allele.alt, num=config.backgrounds, seed=config.seed
     )
 
 

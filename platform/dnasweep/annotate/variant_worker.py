@@ -21,7 +21,7 @@ from dnasweep.errors import InputError
 from dnasweep.genome.alleles import Allele
 from dnasweep.storage import Storage
 
-AT_ONCE = 32
+AT_ONCE = 128
 """Variants whose windows are computed together: enough to fill batches, little memory."""
 MOTIF_FILE = "motifs"
 

@@ -104,19 +104,19 @@ class ZeroShot:
     def _logs(self, inputs: Sequence[Hidden]) -> list[NDArray[np.float64]]:
         """Return the log probabilities at the hidden positions of each input, (hidden, words)."""
         found: list[NDArray[np.float64]] = [np.empty(0)] * len(inputs)
-        counts = np.array([len(one.ids) for one in inputs])
+        # Of one number of tokens, hidden ones among them, so that every product has one shape.
+        shapes = np.array([len(one.ids) << 16 | len(one.positions) for one in inputs])
         with torch.inference_mode(), autocast(self.device, self.precision):
-            for rows in batches(counts, self._rows_a_batch):
-                part = [inputs[row] for row in rows]
+            for rows, filled in batches(shapes, lambda shape: self._rows_a_batch(shape >> 16)):
+                part = [inputs[row] for row in filled]
                 ids = torch.from_numpy(np.stack([one.ids for one in part])).to(self.device)
                 width = ids.shape[1]
-                flat = np.concatenate([i * width + one.positions for i, one in enumerate(part)])
+                flat = np.stack([i * width + one.positions for i, one in enumerate(part)])
                 logits = masked_logits(
-                    self.model, ids, None, torch.from_numpy(flat).to(self.device)
+                    self.model, ids, None, torch.from_numpy(flat.ravel()).to(self.device)
                 )
                 logs = logits.double().log_softmax(-1).cpu().numpy()
-                ends = np.cumsum([len(one.positions) for one in part])[:-1]
-                for row, log in zip(rows, np.split(logs, ends), strict=True):
+                for row, log in zip(rows, logs.reshape(*flat.shape, -1), strict=False):
                     found[row] = log
         return found
 

@@ -66,7 +66,8 @@ class VariantOptions:
     preflight: bool = True
     """Look at every node of a cluster first, as jobs/doctor.py does."""
     batch_rows: int | None = None
-    """Windows a forward pass. Default: found from their tokens; changes values by rounding at most."""
+    """Windows a forward pass, where memory is short. Default: found from their tokens. Other numbers
+    change scores in their last digits, shards and actors do not."""
     dry_run: bool = False
     """Read and check everything, print the plan, and start nothing."""
 

@@ -99,9 +99,11 @@ def pairs(allele: Allele, *, window: int, shifts: Sequence[int] = ()) -> list[Pa
     ]
 
 
-def centred_lead(allele: Allele, window: int) -> int:
-    """Return the bases before the variant in its centred window."""
-    return _leads_of(allele, window, ())[0]
+def centred_leads(allele: Allele, window: int) -> tuple[int, int]:
+    """Return the bases before the variant in its centred window, with REF and with ALT."""
+    (lead,) = _leads_of(allele, window, ())
+    ref, alt = (_least(lead, text, window) for text in (allele.ref, allele.alt))
+    return ref, alt
 
 
 def _leads_of(allele: Allele, window: int, shifts: Sequence[int]) -> list[int]:
@@ -117,8 +119,13 @@ def _leads_of(allele: Allele, window: int, shifts: Sequence[int]) -> list[int]:
 
 
 def _window(before: str, text: str, behind: str, lead: int, window: int) -> str:
-    room = max(0, window - lead - len(text))
-    return before[len(before) - lead :] + text + behind[:room]
+    lead = _least(lead, text, window)
+    return before[len(before) - lead :] + text + behind[: max(0, window - lead - len(text))]
+
+
+def _least(lead: int, text: str, window: int) -> int:
+    """Return the lead of one allele: at the end of a chromosome the longer one begins later."""
+    return min(lead, max(0, window - len(text)))
 
 
 def normalise(fetch: Fetch, start: int, ref: str, alt: str) -> tuple[int, str, str]:
