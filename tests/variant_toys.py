@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +12,9 @@ import numpy as np
 from dnasweep.annotate.variant_settings import VariantConfig
 from dnasweep.genome.alleles import Allele, normalise, surroundings
 from dnasweep.genome.bases import reverse_complement
+from shap_toys import write_model
 
+ROOT = Path(__file__).resolve().parents[1]
 WINDOW = 61
 CONFIG = VariantConfig(window=WINDOW, shifts=(-4, 4), target="promoter", backgrounds=5)
 
@@ -75,3 +80,39 @@ def on_other_strand(bases: str, start: int, ref: str, alt: str) -> Allele:
     turned = reverse_complement(bases)
     at = len(bases) - start - len(ref)
     return allele(turned, at, reverse_complement(ref), reverse_complement(alt))
+
+
+def write_inputs(folder: Path, num: int) -> None:
+    """Write a model, a genome, and a VCF of `num` substitutions and one with a wrong REF."""
+    bases = chromosome(3000)
+    write_model(folder / "model")
+    write_genome(folder / "g.fa", chr1=bases)
+    turn = dict(zip("ACGT", "CGTA", strict=True))
+    lines = [f"chr1 {i + 20} v{i} {bases[i + 19]} {turn[bases[i + 19]]} . . ." for i in range(num)]
+    write_vcf(folder / "x.vcf", [*lines, f"chr1 2999 bad {turn[bases[2998]]} {bases[2998]} . . ."])
+
+
+def start(folder: Path, storage: Path, *more: str) -> subprocess.Popen[str]:
+    """Start the job on what :func:`write_inputs` has written."""
+    return subprocess.Popen(
+        [
+            *(sys.executable, "jobs/score_variants.py", "--model", str(folder / "model")),
+            *("--genome", str(folder / "g.fa"), "--data", str(folder / "x.vcf"), "--window", "61"),
+            *("--storage", str(storage), *more),
+        ],
+        stdin=subprocess.DEVNULL,
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "150"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[str], *, code: int = 0) -> str:
+    """Wait for a job and return what it said."""
+    output, _ = process.communicate(timeout=800)
+    assert process.returncode == code, output
+    assert "Traceback" not in output, output
+    return output

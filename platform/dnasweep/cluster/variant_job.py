@@ -21,6 +21,7 @@ from dnasweep.cluster.variant_options import VariantOptions
 from dnasweep.cluster.variant_records import recorded
 from dnasweep.cluster.variant_request import KIND, VariantRequest, prepare_request
 from dnasweep.genome.faults import write_rejects
+from dnasweep.storage import MANIFEST
 
 WORKER = "dnasweep.annotate.variant_worker:VariantWorker"
 REJECTS = "rejects.tsv"
@@ -72,7 +73,7 @@ def run_variants(options: VariantOptions, console: Console) -> Path | None:
 
         with console.status("writing the files"):
             folder = storage.obtain(f"{KIND}/{shards.key}", name, write, inputs=request.settings)
-        files = sorted(path for path in folder.iterdir() if path.is_file())
+        files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
         facts["num_rejected"] = len(request.rejects)
         records.finish(facts, _note(request, shards, facts), files)
     _say_where(request, shards, facts, files, console)

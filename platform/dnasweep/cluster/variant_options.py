@@ -80,6 +80,8 @@ class VariantOptions:
                 else "--data and --saturate are given",
                 remedy="Give variants with --data, or a region with --saturate.",
             )
+        if len({*self.data}) < len(self.data):
+            raise InputError("--data names a file twice", remedy="Name it once.")
         lowest = {"shard_size": 1, "num_actors": 1, "batch_rows": 1, "gpus_per_actor": 0}
         for name, least in lowest.items():
             number = getattr(self, name)

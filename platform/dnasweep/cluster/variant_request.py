@@ -100,7 +100,7 @@ def prepare_request(options: VariantOptions) -> VariantRequest:
             window=window,
             shifts=options.shifts,
             target="" if classifier is None else classifier.target,
-            threshold=options.threshold or (classifier.threshold if classifier else 0.5),
+            threshold=_threshold(options, classifier),
             min_delta=options.min_delta,
             backgrounds=options.backgrounds if classifier else 0,
             motif_p=options.motif_p,
@@ -117,7 +117,7 @@ def prepare_request(options: VariantOptions) -> VariantRequest:
         "classifier": None if classifier is None else classifier.digest,
         "language_model": None if language is None else language.digest,
         "tokenizer": both[0].tokenizer.config.name,
-        "motifs": _keep_motifs(storage, options.motifs),
+        "motifs": _keep_motifs(storage, options),
         "engine": ENGINE_FORMAT,
     }
     return VariantRequest(
@@ -130,6 +130,12 @@ def prepare_request(options: VariantOptions) -> VariantRequest:
         names=names,
         shard_size=options.shard_size or choose_shard_size(len(table), options.num_actors),
     )
+
+
+def _threshold(options: VariantOptions, classifier: ScoringModel | None) -> float:
+    if options.threshold is not None:
+        return options.threshold
+    return VariantConfig.threshold if classifier is None else classifier.threshold
 
 
 def _models(
@@ -189,17 +195,18 @@ def _variants(
     return table, rejects, lengths
 
 
-def _keep_motifs(storage: Storage, path: str | None) -> str | None:
-    """Copy a file of motifs into the storage, unless it is there, and return its key."""
-    if path is None:
+def _keep_motifs(storage: Storage, options: VariantOptions) -> str | None:
+    """Copy the file of motifs into the storage, unless it is there, and return its key."""
+    if options.motifs is None:
         return None
-    read_motifs(path)
-    source = Path(path).expanduser()
+    read_motifs(options.motifs)
+    source = Path(options.motifs).expanduser()
     with source.open("rb") as file:
         key = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    storage.obtain(MOTIFS, key, lambda folder: _copy(source, folder / MOTIF_FILE))
+
+    def copy(folder: Path) -> None:
+        shutil.copyfile(source, folder / MOTIF_FILE)
+
+    if not options.dry_run:
+        storage.obtain(MOTIFS, key, copy)
     return key
-
-
-def _copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
