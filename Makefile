@@ -11,7 +11,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 # Two files of tests at once, and one thread each: torch's threads wait for one another by spinning.
 TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 STAMP := $(VENV)/.installed
-BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity variants
+BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity scan variants
 
 .PHONY: help setup sweep test test-all lint types format bench clean
 

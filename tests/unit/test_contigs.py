@@ -92,6 +92,11 @@ def test_places_over_an_end_are_faults(genome, start, end):
     assert "reach over the end of chr2L, which has 9,000" in faults[0].reason
 
 
+def test_no_places_are_no_faults(genome):
+    frame, faults = contigs(genome).place(places(("chrX", 1, 2))[:0], file="a.bed")
+    assert (len(frame), faults) == (0, [])
+
+
 def test_one_record_by_name(genome):
     assert contigs(genome).record("chr2L") == "chr2L"
     assert contigs(genome, match=True).record("2l") == "chr2L"

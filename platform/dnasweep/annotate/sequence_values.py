@@ -19,11 +19,8 @@ from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.capacity import capacity
 from dnasweep.model.checkpoint import load_classifier
-from dnasweep.model.forward import class_logits
+from dnasweep.model.many_rows import forward_of, rows_a_batch
 from dnasweep.model.mesh import Precision, autocast
-
-CPU_TOKENS, GPU_TOKENS = 3072, 1 << 17
-"""Tokens a batch: enough for full speed; on the CPU few enough for its caches."""
 
 
 class SequenceValues:
@@ -55,6 +52,7 @@ class SequenceValues:
         self.batch_rows = batch_rows
         model = load_classifier(directory)
         self.model = torch.nn.Module.to(model, self.device).eval()
+        self.forward = forward_of(self.model, precision)
         labels = {str(name): int(i) for i, name in (model.config.id2label or {}).items()}
         self.target = labels[target]
 
@@ -70,10 +68,10 @@ class SequenceValues:
         counts = np.diff(encoded.offsets)
         self._check(counts)
         with torch.inference_mode(), autocast(self.device, self.precision):
-            for rows, filled in batches(counts, self.rows_a_batch):
+            for rows, filled in batches(counts, self._rows_a_batch):
                 columns = np.arange(counts[rows[0]])
                 ids = encoded.ids[encoded.offsets[filled][:, None] + columns].astype(np.int64)
-                logits = class_logits(self.model, torch.from_numpy(ids).to(self.device), None)
+                logits = self.forward(torch.from_numpy(ids).to(self.device), None)
                 found[rows] = self._odds(logits.double()).cpu().numpy()[: len(rows)]
         return found[[place[text] for text in sequences]]
 
@@ -85,12 +83,8 @@ class SequenceValues:
                 remedy="Use a smaller --window.",
             )
 
-    def rows_a_batch(self, num_tokens: int) -> int:
-        """Return how many sequences of `num_tokens` tokens a forward pass takes."""
-        if self.batch_rows is not None:
-            return self.batch_rows
-        tokens = GPU_TOKENS if self.device.type == "cuda" else CPU_TOKENS
-        return max(1, tokens // num_tokens)
+    def _rows_a_batch(self, num_tokens: int) -> int:
+        return self.batch_rows or rows_a_batch(num_tokens, self.device)
 
     def _odds(self, logits: torch.Tensor) -> torch.Tensor:
         others = torch.cat([logits[:, : self.target], logits[:, self.target + 1 :]], dim=1)

@@ -19,11 +19,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dnasweep.annotate.sequence_values import CPU_TOKENS, GPU_TOKENS, batches
+from dnasweep.annotate.sequence_values import batches
 from dnasweep.genome.alleles import Allele, Pair, pairs
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.checkpoint import load_masked_lm
 from dnasweep.model.forward import masked_logits
+from dnasweep.model.many_rows import rows_a_batch
 from dnasweep.model.mesh import Precision, autocast
 
 
@@ -121,10 +122,7 @@ class ZeroShot:
         return found
 
     def _rows_a_batch(self, num_tokens: int) -> int:
-        if self.batch_rows is not None:
-            return self.batch_rows
-        tokens = GPU_TOKENS if self.device.type == "cuda" else CPU_TOKENS
-        return max(1, tokens // num_tokens)
+        return self.batch_rows or rows_a_batch(num_tokens, self.device)
 
 
 def hide(ref: NDArray[np.int64], alt: NDArray[np.int64], mask_id: int) -> tuple[Hidden, Hidden]:

@@ -16,7 +16,7 @@ from rich.markup import escape
 from dnasweep.cluster.shard_run import Means, run_shards
 from dnasweep.cluster.shard_worker import Order
 from dnasweep.cluster.shards import Shards
-from dnasweep.cluster.variant_files import digest_of_inputs, write_results
+from dnasweep.cluster.variant_files import copy_files, digest_of_inputs, write_results
 from dnasweep.cluster.variant_options import VariantOptions
 from dnasweep.cluster.variant_records import recorded
 from dnasweep.cluster.variant_request import KIND, VariantRequest, prepare_request
@@ -74,6 +74,8 @@ def run_variants(options: VariantOptions, console: Console) -> Path | None:
         with console.status("writing the files"):
             folder = storage.obtain(f"{KIND}/{shards.key}", name, write, inputs=request.settings)
         files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
+        if options.out is not None:
+            files = copy_files(files, Path(options.out).expanduser())
         facts["num_rejected"] = len(request.rejects)
         records.finish(facts, _note(request, shards, facts), files)
     _say_where(request, shards, facts, files, console)

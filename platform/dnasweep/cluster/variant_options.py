@@ -49,6 +49,8 @@ class VariantOptions:
     skip_bad_rows: bool = False
     """Leave out variants that cannot be scored, and write them beside the output, instead of
     ending."""
+    out: str | None = None
+    """Folder for copies of the files. Default: they stay in the storage alone."""
     storage: str = "runs"
     """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
     tracking_uri: str | None = None

@@ -73,7 +73,8 @@ class Contigs:
         """
         known = self.names(places["chrom"].unique())
         chrom = places["chrom"].map(known)
-        length = chrom.map(self.lengths)
+        # Of no rows at all, pandas would make text.
+        length = chrom.map(self.lengths).astype("float64")
         outside = (places["start"] < 0) | (places["end"] > length)
         faults = []
         for row, name, start, end in places.loc[
