@@ -62,11 +62,14 @@ def write_annotated(
     with pysam.BGZFile(str(target), "w") as stream:
         for line in _lines(source, iter(rows), names, contigs, about):
             stream.write(f"{line}\n".encode())
+    verbosity = pysam.set_verbosity(0)
     try:
         pysam.tabix_index(str(target), preset="vcf", force=True)
     except OSError:
         # Not in order of position, which only an index would need.
         target.with_name(target.name + ".tbi").unlink(missing_ok=True)
+    finally:
+        pysam.set_verbosity(verbosity)
 
 
 def _lines(

@@ -28,7 +28,8 @@ def digest_of_inputs(request: VariantRequest) -> str:
     )
     for path in request.options.data:
         with Path(path).expanduser().open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest() + str(path).encode())
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(Path(path).name.encode())
     return digest.hexdigest()[:_NAME_LENGTH]
 
 

@@ -42,7 +42,12 @@ class VariantRecords:
         self._tracker.run(
             self._run,
             name=f"{KIND} {shards.key[:6]}",
-            params={**params, "num_variants": shards.num_rows, "shard_size": shards.shard_size},
+            params={
+                **params,
+                "shifts": " ".join(map(str, request.settings["shifts"])),
+                "num_variants": shards.num_rows,
+                "shard_size": shards.shard_size,
+            },
             tags={
                 **package_versions(),
                 **tags,
