@@ -59,7 +59,7 @@ def write_annotated(
     """
     import pysam
 
-    with pysam.BGZFile(str(target), "w") as stream:
+    with pysam.BGZFile(str(target), "w", None) as stream:
         for line in _lines(source, iter(rows), names, contigs, about):
             stream.write(f"{line}\n".encode())
     verbosity = pysam.set_verbosity(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ def read_motifs(path: str | Path) -> list[Motif]:
     data = read_bytes(path)
     first = data.lstrip()[:12]
     if first.startswith(b"MEME version"):
-        form = "meme"
+        form: Literal["meme", "jaspar", "jaspar16"] = "meme"
     elif first.startswith(b">"):
         form = "jaspar16" if b"[" in data else "jaspar"
     else:

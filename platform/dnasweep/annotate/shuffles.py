@@ -60,7 +60,7 @@ def _draw(
     until = np.cumsum(np.maximum(room, 0))
     dice = rng.integers(0, until[-1], number)
     which = np.searchsorted(until, dice, side="right")
-    return begin[which] + dice - (until[which] - room[which])
+    return (begin[which] + dice - (until[which] - room[which])).astype(np.int64, copy=False)
 
 
 def enrich(

@@ -82,7 +82,9 @@ def make_track(
     }
     for chrom, cells in _all_cells(tiles, scan, config):
         there = ~np.isnan(cells.values)
-        kept = _Cells(*(column[there] for column in cells))
+        kept = _Cells(
+            cells.starts[there], cells.ends[there], cells.values[there], cells.lean[there]
+        )
         if len(kept.starts):
             yield from _clip(chrom, kept, inside[chrom])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyfaidx
@@ -112,6 +112,7 @@ def place_variants(
     known = contigs.names(table["chrom"].unique())
     rows: list[tuple[object, ...]] = []
     faults: list[Fault] = []
+    row: Any
     for row in table.itertuples(index=False):
         text = f"{row.chrom} {row.pos} {row.id or '.'} {row.ref or '-'} {row.alt or '-'}"
         name = known.get(row.chrom)

@@ -46,11 +46,11 @@ def write_heat_map(rows: Sequence[Mapping[str, Any]], path: Path, *, title: str)
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(lines, 1, squeeze=False)[:, 0]
-        image = None
-        for line, axes in enumerate(grid):
-            image = _line(axes, values, letters, first, line, most)
+        images = [
+            _line(axes, values, letters, first, line, most) for line, axes in enumerate(grid)
+        ]
         grid[0].set_title(f"{title}: every base replaced; blue takes away, red adds")
-        bar = figure.colorbar(image, ax=list(grid), fraction=0.015, pad=0.01)
+        bar = figure.colorbar(images[-1], ax=list(grid), fraction=0.015, pad=0.01)
         bar.set_label(unit)
 
     path.write_bytes(png(draw, size=(13.0, 0.7 + 1.25 * lines)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,8 @@ def precision_recall(
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+        row: Any
+        one: Any
         for i, row in enumerate(agreement.itertuples()):
             colour, dash = COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)]
             points = curves[row.annotation]
@@ -129,6 +131,7 @@ def _draw_track(axes: Axes, region: Region) -> None:
 
 def _draw_band(axes: Axes, name: str, frame: pd.DataFrame, colour: str, region: Region) -> None:
     seen = (region.end - region.start) / 400
+    row: Any
     for row in frame.itertuples():
         axes.broken_barh([(row.start, max(row.end - row.start, seen))], (0.15, 0.7), color=colour)
         strand = getattr(row, "strand", "")
