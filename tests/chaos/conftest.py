@@ -12,8 +12,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-pytest_plugins = ("mlflow_toys",)
-
 ROW = "fault"
 MakeScene = Callable[..., Scene]
 AddRow = Callable[[str, str, str, str], None]

@@ -16,6 +16,7 @@ from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 from shap_processes import SIZE, finish_job, published, start_job, tables, wait_for_shards
 from shap_toys import write_model, write_sequences
 
+pytest_plugins = ("mlflow_toys",)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 SWEEP = "2 trials, 1 encoder"
 CPUS = 2

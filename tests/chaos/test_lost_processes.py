@@ -10,6 +10,7 @@ from fault_toys import EVERY, RATES, Facts, Fault, Scene, check_nothing_lost, ti
 from mlflow import MlflowClient
 from sweep_processes import kill_all
 
+pytest_plugins = ("mlflow_toys",)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 PAIR = ("--workers-per-trial", "2")
 MIDDLE = EVERY + 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +12,9 @@ import pytest
 from fault_toys import Facts, Scene, check_nothing_lost, time_lost
 from mlflow_server import Server
 from object_store import ObjectStore
+from small_disk import small_disk
 
+pytest_plugins = ("mlflow_toys",)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 SWEEP = "2 trials, 1 encoder"
 AWAY = 15.0
@@ -76,15 +77,8 @@ def test_the_bucket_refuses_for_a_while(
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small disk of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("only root may mount a small disk")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", DISK_MIB) as folder:
+        yield folder
 
 
 def fill(ballast: Path) -> None:

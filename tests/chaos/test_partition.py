@@ -11,6 +11,7 @@ import pytest
 from cluster.hosts import Host, Network, open_network, reason_to_skip
 from fault_toys import FLAGS, PACE, PATIENCE, Facts, Scene, check_nothing_lost, time_lost
 
+pytest_plugins = ("mlflow_toys",)
 REASON = reason_to_skip()
 pytestmark = [
     pytest.mark.slow,

@@ -10,40 +10,44 @@ from dnasweep.cluster.session import Resources
 from dnasweep.errors import InputError
 
 
+def cluster(*nodes: Node) -> Resources:
+    return Resources(nodes)
+
+
+def machine(cpus: float, gpus: float = 0, drivers: float = 0) -> Resources:
+    return cluster(Node("machine", cpus, gpus, drivers))
+
+
 def test_one_thread_a_trial_and_as_many_trials_as_cpus() -> None:
-    given = allot(Resources(2, 0, 1), num_trials=12)
+    given = allot(machine(2), num_trials=12)
     assert (given.concurrent, given.cpus_per_worker, given.gpus_per_worker) == (2, 1, 0)
 
 
 def test_few_trials_share_all_cpus() -> None:
-    given = allot(Resources(8, 0, 1), num_trials=2)
+    given = allot(machine(8), num_trials=2)
     assert (given.concurrent, given.cpus_per_worker) == (2, 4)
 
 
 def test_gpus_are_used_without_a_flag() -> None:
-    given = allot(Resources(16, 4, 1), num_trials=12)
+    given = allot(machine(16, 4), num_trials=12)
     assert (given.concurrent, given.gpus_per_worker) == (4, 1.0)
-    halves = allot(Resources(16, 4, 1), num_trials=12, gpus_per_worker=0.5)
+    halves = allot(machine(16, 4), num_trials=12, gpus_per_worker=0.5)
     assert halves.concurrent == 8
 
 
 def test_worker_groups_do_not_starve_each_other() -> None:
-    given = allot(Resources(2, 0, 1, drivers=8), num_trials=12, workers=2, batch_parts=2)
+    given = allot(machine(2, drivers=8), num_trials=12, workers=2, batch_parts=2)
     assert (given.concurrent, given.workers) == (1, 2)
     assert dict(given.driver) == {"train_driver": 1.0}
 
 
 def test_a_driver_without_a_place_of_its_own_is_counted() -> None:
-    given = allot(Resources(5, 0, 1), num_trials=12, workers=2, cpus_per_worker=1, batch_parts=2)
+    given = allot(machine(5), num_trials=12, workers=2, cpus_per_worker=1, batch_parts=2)
     assert dict(given.driver) == {"CPU": 0.01}
     assert given.concurrent == 2
     # Two workers and a sliver do not fit two CPUs: they would wait for ever.
     with pytest.raises(InputError, match="could never start"):
-        allot(Resources(2, 0, 1), num_trials=12, workers=2, batch_parts=2)
-
-
-def cluster(*nodes: Node) -> Resources:
-    return Resources.of(nodes)
+        allot(machine(2), num_trials=12, workers=2, batch_parts=2)
 
 
 def test_a_worker_asks_for_no_more_than_one_node_has() -> None:
@@ -56,13 +60,6 @@ def test_a_worker_asks_for_no_more_than_one_node_has() -> None:
     assert (given.cpus_per_worker, given.concurrent) == (4, 2)
 
 
-def test_on_one_node_each_is_all() -> None:
-    for trials in (1, 2, 5, 12):
-        for node in (Node("a", 8), Node("a", 16, 1), Node("a", 16, 4)):
-            alone = Resources(node.cpus, node.gpus, 1)
-            assert allot(cluster(node), num_trials=trials) == allot(alone, num_trials=trials)
-
-
 HEAD = Node("head", 0, drivers=12)
 GPU = Node("gpu", 4, 1)
 EIGHT = (NodeGroup(GPU, 8),)
@@ -70,7 +67,7 @@ EIGHT = (NodeGroup(GPU, 8),)
 
 @pytest.mark.parametrize("there", [0, 1, 8])
 def test_machines_that_are_still_to_start_count(there: int) -> None:
-    resources = Resources.of([HEAD, *[GPU] * there], EIGHT)
+    resources = Resources((HEAD, *[GPU] * there), EIGHT)
     given = allot(resources, num_trials=100)
     assert (given.concurrent, given.gpus_per_worker, given.cpus_per_worker) == (8, 1, 4)
     assert given.fitting(resources) == there
@@ -85,9 +82,9 @@ def test_machines_that_are_still_to_start_count(there: int) -> None:
 
 
 def test_what_there_is_and_may_be_in_words() -> None:
-    assert str(Resources.of([Node("a", 4, 1), Node("b", 2)])) == "2 nodes, 6 CPU, 1 GPU"
+    assert str(cluster(Node("a", 4, 1), Node("b", 2))) == "2 nodes, 6 CPU, 1 GPU"
     kinds = (*EIGHT, NodeGroup(Node("big", 64), 10**9))
-    assert str(Resources.of([HEAD], kinds)) == (
+    assert str(Resources((HEAD,), kinds)) == (
         "1 node, 0 CPU, no GPU now; machines that come with the work: up to 8 of 4 CPU, 1 GPU, "
         "up to any number of 64 CPU, no GPU"
     )
@@ -134,11 +131,11 @@ def test_what_fits_no_node_could_never_start(cpus: int) -> None:
 @pytest.mark.parametrize(
     ("resources", "how"),
     [
-        (Resources(2, 0, 1), {"workers": 4, "batch_parts": 4}),
-        (Resources(2, 0, 1), {"cpus_per_worker": 3}),
-        (Resources(2, 0, 1), {"gpus_per_worker": 1.0}),
-        (Resources(64, 8, 8), {"workers": 4, "batch_parts": 2}),
-        (Resources(2, 0, 1), {"workers": 0}),
+        (machine(2), {"workers": 4, "batch_parts": 4}),
+        (machine(2), {"cpus_per_worker": 3}),
+        (machine(2), {"gpus_per_worker": 1.0}),
+        (cluster(*[Node("one of 8", 8, 1)] * 8), {"workers": 4, "batch_parts": 2}),
+        (machine(2), {"workers": 0}),
     ],
 )
 def test_what_could_never_start_is_refused(resources: Resources, how: dict) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from dnasweep.stages.tokens import obtain_corpus, obtain_tokenizer
 from dnasweep.storage import MANIFEST, Storage, is_full_disk
 from rich.console import Console
 from safetensors.numpy import save_file
+from small_disk import small_disk
 from toy_data import write_toy_table
 
 SIZE_MIB = 6
@@ -35,15 +35,8 @@ LEFT = 60_000
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small disk of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("only root may mount a small disk")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", SIZE_MIB) as folder:
+        yield folder
 
 
 def fill(disk: Path, *, left: int = 0) -> Path:

@@ -31,15 +31,16 @@ from dnasweep.cluster.survey import Survey
 from dnasweep.cluster.tracking_host import ask_server, is_loopback
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
+from object_store import ObjectStore
 from preflight_toys import report, survey
 from rich.console import Console
 
-LAPTOP = Resources(2, 0, 1, each=(Node("laptop", 2),))
-CLUSTER = Resources(8, 2, 3, each=survey().nodes)
-EMPTY = Resources.of([Node("head", 0, drivers=8)], [NodeGroup(Node("gpu", 4, 1), 8)])
+LAPTOP = Resources((Node("laptop", 2),))
+CLUSTER = Resources(survey().nodes)
+EMPTY = Resources((Node("head", 0, drivers=8),), (NodeGroup(Node("gpu", 4, 1), 8),))
 
 
-def asked(storage: Path, **changed: Any) -> dict[str, Any]:
+def asked(storage: Path | str, **changed: Any) -> dict[str, Any]:
     usual = {"storage": str(storage), "key": "k1", "uri": None, "places": {"Ray": "/"}}
     return usual | {"name": "a", "probe": "a"} | changed
 
@@ -57,6 +58,21 @@ def test_a_node_reports_itself_and_another_one_reads_its_probe(tmp_path: Path) -
     assert reading["begun"] <= reading["ended"] <= time.time()
     remove_probes(Storage(tmp_path), "k1")
     assert not (tmp_path / "preflight" / "k1").exists()
+
+
+def test_probes_are_written_read_and_removed_in_a_bucket(
+    object_store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    root = object_store.new_root()
+    bucket = Storage(root).bucket
+    assert bucket is not None
+    found = read_report(observe(asked(root)))
+    assert found.storage_fault == ""
+    assert read_probe({"storage": root, "key": "k1", "writer": "a"})["fault"] == ""
+    assert list(bucket.files()) == ["preflight/k1/a"]
+    remove_probes(Storage(root), "k1")
+    assert not bucket.files()
 
 
 def test_what_cannot_be_written_or_read_is_said(

@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,7 +107,9 @@ def test_a_command_can_be_typed(
     script_help: Callable[[str], str],
 ) -> None:
     program, *words = command.words
-    if program == "python":
+    if program == "python" and words[0] == "-m":
+        assert find_spec(words[1]) is not None
+    elif program == "python":
         script, *words = words
         script = script.removeprefix(f"{ON_THE_CLUSTER}/")
         assert (ROOT / script).is_file()

@@ -244,15 +244,17 @@ def test_numbers_are_spread_over_the_whole() -> None:
 
 
 def test_the_pool_fits_the_cluster() -> None:
-    laptop, farm = Resources(2, 0, 1), Resources(64, 8, 4)
+    laptop, farm = Resources((Node("laptop", 2),)), Resources((Node("one of 4", 16, 2),) * 4)
     assert allot_pool(laptop, num_shards=9) == (2, 0.0, 9), "and more should machines join"
     assert allot_pool(laptop, num_shards=1) == (1, 0.0, 1), "no more actors than shards"
     assert allot_pool(farm, num_shards=99) == (8, 1.0, 99)
     assert allot_pool(farm, num_shards=99, gpus_per_actor=0.25) == (32, 0.25, 99)
     assert allot_pool(farm, num_shards=99, gpus_per_actor=0) == (64, 0.0, 99)
     assert allot_pool(farm, num_shards=99, num_actors=3) == (3, 1.0, 3), "as many as are named"
-    assert allot_pool(Resources(4, 8, 1), num_shards=99)[:2] == (4, 1.0), "an actor needs a CPU"
-    waiting = Resources.of([Node("head", 0)], [NodeGroup(Node("gpu", 4, 1), 8)])
+    assert allot_pool(Resources((Node("gpus", 4, 8),)), num_shards=99)[:2] == (4, 1.0), (
+        "an actor needs a CPU"
+    )
+    waiting = Resources((Node("head", 0),), (NodeGroup(Node("gpu", 4, 1), 8),))
     assert allot_pool(waiting, num_shards=99) == (8, 1.0, 99), "machines come with the work"
     assert allot_pool(waiting, num_shards=3) == (3, 1.0, 3)
     for wrong in ({"num_actors": 3}, {"gpus_per_actor": 1.0}):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dnasweep.cluster.placement import DRIVER_CPU, DRIVER_RESOURCE, Node, places
+from dnasweep.cluster.placement import DRIVER_CPU, DRIVER_RESOURCE, places
 from dnasweep.cluster.session import Resources
 from dnasweep.errors import InputError
 
@@ -43,9 +43,8 @@ class Allotment:
         runs with fewer.
         """
         cpus, gpus = self.cpus_per_worker, self.gpus_per_worker
-        nodes = resources.each or (Node("this", *resources[:2]),)
         # A worker is never spread over two machines, whatever they have together.
-        found = places(nodes, cpus=cpus, gpus=gpus)
+        found = places(resources.each, cpus=cpus, gpus=gpus)
         if not self.grouped:
             return found
 
@@ -96,15 +95,14 @@ def allot(
             remedy="Lower --workers-per-trial or --micro-batch-size.",
         )
     most = resources.grown(at_most=num_trials * workers)
-    nodes = most.each or (Node("this", most.cpus, most.gpus, most.drivers),)
     gpus = (1.0 if most.gpus else 0.0) if gpus_per_worker is None else gpus_per_worker
-    slots = max(1, min(num_trials, places(nodes, cpus=1, gpus=gpus) // workers))
+    slots = max(1, min(num_trials, places(most.each, cpus=1, gpus=gpus) // workers))
     driver = (DRIVER_RESOURCE, 1.0) if most.drivers else ("CPU", DRIVER_CPU)
     beside = DRIVER_CPU if workers > 1 and driver[0] == "CPU" else 0.0
     cpus = cpus_per_worker or max(1, int((most.cpus / slots - beside) // workers))
     if cpus_per_worker is None:
-        wanted = min(slots * workers, places(nodes, cpus=1, gpus=gpus))
-        while cpus > 1 and places(nodes, cpus=cpus, gpus=gpus) < wanted:
+        wanted = min(slots * workers, places(most.each, cpus=1, gpus=gpus))
+        while cpus > 1 and places(most.each, cpus=cpus, gpus=gpus) < wanted:
             cpus -= 1
     allotment = Allotment(
         workers=workers,

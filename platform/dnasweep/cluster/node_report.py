@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pyarrow import fs
-
 import dnasweep
 from dnasweep.cluster.tracking_client import first_line
 from dnasweep.cluster.tracking_host import ask_server
@@ -146,15 +144,9 @@ def read_probe(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def remove_probes(storage: Storage, key: str) -> None:
     """Remove the probes of one preflight, as far as that is possible."""
-    if not storage.is_remote:
-        shutil.rmtree(storage.local / PROBES / key, ignore_errors=True)
-        return
-
-    def remove() -> None:
-        remote, base = fs.FileSystem.from_uri(storage.root)
-        remote.delete_dir(f"{base}/{PROBES}/{key}")
-
-    within(PATIENCE_S, remove)
+    shutil.rmtree(storage.local / PROBES / key, ignore_errors=True)
+    if (bucket := storage.bucket) is not None:
+        within(PATIENCE_S, lambda: bucket.clear(f"{PROBES}/{key}"))
 
 
 def within(seconds: float, work: Callable[[], None]) -> str:

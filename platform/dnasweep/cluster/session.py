@@ -48,27 +48,32 @@ DRIVER_ENVIRONMENT = {
 
 
 class Resources(NamedTuple):
-    """What a cluster has in all, and what it may have."""
+    """What a cluster has, and what it may have."""
 
-    cpus: float
-    """Logical CPUs."""
-    gpus: float
-    """GPUs."""
-    nodes: int
-    """Living nodes."""
-    drivers: float = 0.0
-    """Places for the drivers of worker groups, so that they never take a CPU from workers."""
-    each: tuple[Node, ...] = ()
-    """What every node has of it."""
+    each: tuple[Node, ...]
+    """What every living node offers."""
     groups: tuple[NodeGroup, ...] = ()
     """Machines that an autoscaler may start, those of them that are there included."""
 
-    @classmethod
-    def of(cls, each: Sequence[Node], groups: Sequence[NodeGroup] = ()) -> Resources:
-        """Sum up nodes."""
-        cpus, gpus = sum(node.cpus for node in each), sum(node.gpus for node in each)
-        drivers = sum(node.drivers for node in each)
-        return cls(cpus, gpus, len(each), drivers, tuple(each), tuple(groups))
+    @property
+    def nodes(self) -> int:
+        """Living nodes."""
+        return len(self.each)
+
+    @property
+    def cpus(self) -> float:
+        """Logical CPUs in all."""
+        return sum(node.cpus for node in self.each)
+
+    @property
+    def gpus(self) -> float:
+        """GPUs in all."""
+        return sum(node.gpus for node in self.each)
+
+    @property
+    def drivers(self) -> float:
+        """Places for the drivers of worker groups, so that they never take a CPU from workers."""
+        return sum(node.drivers for node in self.each)
 
     def grown(self, *, at_most: int) -> Resources:
         """Return what there is once an autoscaler has started all it may.
@@ -78,9 +83,7 @@ class Resources(NamedTuple):
         at_most
             Machines of a kind that make a difference.
         """
-        if not self.groups:
-            return self
-        return Resources.of(grown(self.each, self.groups, at_most=at_most))
+        return Resources(tuple(grown(self.each, self.groups, at_most=at_most)))
 
     def __str__(self) -> str:
         gpus = f", {self.gpus:g} GPU" if self.gpus else ", no GPU"
@@ -151,7 +154,7 @@ def look_around(groups: Sequence[NodeGroup]) -> Resources:
     groups
         What an autoscaler may start, which does not change meanwhile.
     """
-    return Resources.of(tuple(living_nodes().values()), groups)
+    return Resources(tuple(living_nodes().values()), tuple(groups))
 
 
 def living_nodes() -> dict[str, Node]:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import ray
 
-from dnasweep.cluster.placement import Node, places
+from dnasweep.cluster.placement import places
 from dnasweep.cluster.session import Resources
 from dnasweep.cluster.shard_worker import Order, ShardActor
 from dnasweep.errors import InputError
@@ -74,14 +74,13 @@ def allot_pool(
         When the actors asked for can never all run.
     """
     most = resources.grown(at_most=num_shards)
-    nodes = most.each or (Node("this", most.cpus, most.gpus),)
     gpus = (1.0 if most.gpus else 0.0) if gpus_per_actor is None else gpus_per_actor
     if gpus < 0 or (num_actors is not None and num_actors < 1):
         raise InputError(
             f"num_actors is {num_actors} and gpus_per_actor {gpus:g}",
             remedy="Use at least 1 actor and no negative number of GPUs.",
         )
-    fitting = places(nodes, cpus=1, gpus=gpus)
+    fitting = places(most.each, cpus=1, gpus=gpus)
     asked = fitting if num_actors is None else num_actors
     if not 1 <= asked <= fitting:
         raise InputError(

@@ -5,9 +5,10 @@ of everything that makes its result: the kind, the inputs (model, parameters) an
 shards are numbered. So whoever is asked for the job lists the shards that are there and computes
 the others, and a shard is the same whoever computes it::
 
-    <root>/<kind>/<key>/work/             work.parquet and its manifest, written first
-    <root>/<kind>/<key>/shards/00000/     the tables of the first shard and their manifest
-    <root>/<kind>/<key>/manifest.json     written last: the job is complete
+    <root>/<kind>/<key>
+      work              work.parquet and its manifest, written first
+      shards/00000      the tables of the first shard and their manifest
+      manifest.json     written last: the job is complete
 
 Nothing here knows of Ray; :mod:`dnasweep.cluster.shard_pool` computes on a cluster.
 """

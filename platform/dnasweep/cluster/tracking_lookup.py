@@ -38,8 +38,8 @@ def find_model_directory(
     Parameters
     ----------
     source
-        A directory, the URI of one in a bucket, an MLflow run id (32 hexadecimal digits), `models:/NAME@ALIAS`,
-        `models:/NAME/VERSION`, `models:/m-ID` or `NAME@ALIAS`.
+        A directory, the URI of one in a bucket, an MLflow run id (32 hexadecimal digits),
+        `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/m-ID` or `NAME@ALIAS`.
     uri
         Tracking URI; None: MLFLOW_TRACKING_URI, or the database in `runs/`.
     destination

@@ -107,9 +107,9 @@ def train(
         The workers; default: the process group that is initialised, or this process alone. Every
         worker calls this function with the same arguments.
     state_dir
-        Where to keep the state: a directory, or a folder of a bucket. With a state of the same training in it, the training goes on from
-        there; a finished one returns at once. A state of another training is an
-        :class:`~dnasweep.errors.InputError`.
+        Where to keep the state: a directory, or a folder of a bucket. With a state of the same
+        training in it, the training goes on from there; a finished one returns at once. A state of
+        another training is an :class:`~dnasweep.errors.InputError`.
     on_evaluation
         Called after each evaluation on the workers that give it; if it returns True on any, the
         training stops there with outcome `stopped`. Evaluations of an earlier attempt are not announced again,

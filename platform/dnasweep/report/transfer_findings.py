@@ -175,6 +175,11 @@ def _cautions(transfer: Transfer) -> list[str]:
         sentences.append(
             "Every cell was trained with one seed: how far another would move it is not known."
         )
+    else:
+        sentences.append(
+            "Tests: between strategies, differences are of the calls by the mean score of all "
+            "seeds, which can differ from the means of single seeds in the table, in sign too."
+        )
     few = matrix.dropna(subset=["num_test_rows"]).drop_duplicates("target")
     few = few[few["num_test_rows"].astype(float) < 100]
     if len(few):
