@@ -50,12 +50,8 @@ open_door() { # ADDRESS NAMES
   # On a busy machine a worker takes longer to import than the 5 seconds after which it would be
   # ended, over and over again.
   setsid nohup mlflow server --host "$1" --port "$port" --workers 2 --allowed-hosts "$2" \
-<<<<<<< HEAD
-    --uvicorn-opts "--timeout-worker-healthcheck 300" --artifacts-destination "$artifacts" >>"$folder/mlflow.log" 2>&1 </dev/null &
-=======
     --uvicorn-opts "--timeout-worker-healthcheck 300" --artifacts-destination "$artifacts" \
     >>"$folder/mlflow.log" 2>&1 </dev/null &
->>>>>>> 8fb1d1e06e12fe7685001334dfa98ca69fac4e16
   local server=$!
   echo "$server" >"$folder/$1.pid"
   for _ in $(seq 300); do
