@@ -21,7 +21,7 @@ import numpy as np
 import torch
 import tyro
 from dnasweep.annotate.scan_settings import ScanConfig
-from dnasweep.annotate.scan_worker import ScanWorker
+from dnasweep.annotate.scan_worker import Run, ScanWorker
 from dnasweep.config import ModelConfig, TokenizerConfig
 from dnasweep.genome.bases import reverse_complement
 from dnasweep.genome.reference import open_genome
@@ -120,21 +120,22 @@ def measure(options: Options, preset: str, tokenizer: str, folder: Path) -> tupl
         **asdict(ScanConfig(window=options.window, stride=options.stride)),
         "genome": key,
         "model": models.keep_model(storage, directory),
-        "target": 1,
+        "target": "promoter",
         "precision": "fp32",
     }
     worker = ScanWorker(
         storage=storage.root, models=models.KIND, settings=settings, device=best_device().type
     )
-    worker.score("a", 0, 64)
+    worker.score([Run("a", 0, 64)])
     seconds: tuple[list[float], list[float]] = ([], [])
     classify = their_pipeline(directory)
+    runs = [Run("a", 0, options.windows)]
     for _ in range(options.rounds):
         started = time.perf_counter()
         expected = their_loop(classify, text, options)
         seconds[0].append(time.perf_counter() - started)
         started = time.perf_counter()
-        odds = np.stack(worker.score("a", 0, options.windows), 1).astype(np.float64)
+        odds = np.stack(worker.score(runs)[0], 1).astype(np.float64)
         seconds[1].append(time.perf_counter() - started)
     apart = float(np.abs(1 / (1 + np.exp(-odds)) - expected).max())
     them, us = (statistics.median(side) for side in seconds)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 from dnasweep.cluster import scans
+from dnasweep.cluster.job_records import JobRecords
 from dnasweep.cluster.scan_options import ScanOptions
 from dnasweep.cluster.shard_run import Run
 from dnasweep.cluster.shard_worker import Order
@@ -50,6 +54,12 @@ def compute_here(shards: Shards, order: Order, *_: Any, **__: Any) -> Run:
     return Run(sum(map(shards.size, missing)), 1.0, 1)
 
 
+@contextlib.contextmanager
+def recorded_nowhere(*_: Any) -> Iterator[mock.Mock]:
+    """Take what a job tells MLflow, and forget it."""
+    yield mock.Mock(spec_set=JobRecords)
+
+
 def _with_seconds(found: tuple[dict, dict]) -> tuple[dict, dict]:
     return found[0], {"seconds": 0.0, **found[1]}
 
@@ -59,6 +69,7 @@ def scan(
 ) -> Path:
     """Run a scan without Ray and return its folder of results."""
     monkeypatch.setattr(scans, "run_shards", compute_here)
+    monkeypatch.setattr(scans, "recorded", recorded_nowhere)
     given = {"window": WINDOW, "stride": STRIDE, "threshold": 0.5, "shuffles": 5, **options}
     folder = scans.run_scan(
         ScanOptions(model=str(model), genome=str(genome), storage=str(storage), **given),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 from dnasweep.annotate.variant_settings import VariantConfig
 from dnasweep.genome.alleles import Allele, normalise, surroundings
 from dnasweep.genome.bases import reverse_complement
@@ -94,11 +98,16 @@ def write_inputs(folder: Path, num: int) -> None:
 
 def start(folder: Path, storage: Path, *more: str) -> subprocess.Popen[str]:
     """Start the job on what :func:`write_inputs` has written."""
+    data = ("--data", str(folder / "x.vcf"), "--window", "61")
+    return start_job("jobs/score_variants.py", folder, storage, *data, *more)
+
+
+def start_job(script: str, folder: Path, storage: Path, *more: str) -> subprocess.Popen[str]:
+    """Start a job on the model and the genome of a folder."""
     return subprocess.Popen(
         [
-            *(sys.executable, "jobs/score_variants.py", "--model", str(folder / "model")),
-            *("--genome", str(folder / "g.fa"), "--data", str(folder / "x.vcf"), "--window", "61"),
-            *("--storage", str(storage), *more),
+            *(sys.executable, script, "--model", str(folder / "model")),
+            *("--genome", str(folder / "g.fa"), "--storage", str(storage), *more),
         ],
         stdin=subprocess.DEVNULL,
         cwd=ROOT,
@@ -108,6 +117,24 @@ def start(folder: Path, storage: Path, *more: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill a job and all it has started, as a machine that goes down does."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+
+
+def wait_until(process: subprocess.Popen[str], done: Callable[[], bool]) -> None:
+    """Wait until a running job has come as far."""
+    deadline = time.monotonic() + 400
+    while not done():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def finish(process: subprocess.Popen[str], *, code: int = 0) -> str:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import time
 from pathlib import Path
 
-import psutil
 import pytest
-from variant_toys import finish, start, write_inputs
+from variant_toys import finish, kill, start, wait_until, write_inputs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -36,16 +32,8 @@ def test_killed_and_run_again_on_more_actors_gives_the_same_files(tmp_path: Path
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     finish(start(tmp_path, whole, *MORE, "--num-actors", "1"))
     process = start(tmp_path, killed, *MORE, "--num-actors", "2")
-    deadline = time.monotonic() + 400
-    while published(killed) < 3:
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    for member in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            member.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    wait_until(process, lambda: published(killed) >= 3)
+    kill(process)
     done = published(killed)
     assert 3 <= done < NUM // SIZE, "killed in the middle"
     output = finish(start(tmp_path, killed, *MORE, "--num-actors", "2"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import lightmotif
 import numpy as np
 import pytest
 from dnasweep.annotate.binding_sites import SiteScanner
@@ -129,3 +130,30 @@ def test_a_wrong_file_of_motifs_is_told(tmp_path: Path, text: str, says: str) ->
     with pytest.raises(InputError, match=says) as caught:
         read_motifs(path)
     assert caught.value.file == str(path)
+
+
+def test_scores_and_thresholds_are_those_of_biopython(real_data: Path) -> None:
+    from Bio.motifs.matrix import PositionWeightMatrix
+
+    path = real_data / "motifs" / "core_promoter_subset.meme"
+    # Read here: Biopython rounds what it reads to whole counts.
+    theirs = {}
+    for part in path.read_text().split("MOTIF ")[1:]:
+        rows = [line.split() for line in part.splitlines()]
+        theirs[part.split()[0]] = np.array([row for row in rows if len(row) == 4], float)
+    ours = read_motifs(path)
+    assert [one.id for one in ours] == list(theirs)
+    text = chromosome(20_000, seed=3)
+    even = dict.fromkeys("ACGT", 0.25)
+    for motif in sorted(ours, key=lambda one: one.width)[:: len(ours) // 3]:
+        mixed = (SITES * theirs[motif.id] + PSEUDOCOUNT / 4) / (SITES + PSEUDOCOUNT)
+        pssm = PositionWeightMatrix(
+            "ACGT", dict(zip("ACGT", mixed.T.tolist(), strict=True))
+        ).log_odds(even)
+        striped = lightmotif.stripe(text + "N" * motif.width)
+        for matrix, other in ((motif.forward, pssm), (motif.reverse, pssm.reverse_complement())):
+            expected = np.asarray(other.calculate(text))
+            values = np.asarray(memoryview(matrix.calculate(striped))).reshape(-1)
+            np.testing.assert_allclose(values[: len(expected)], expected, atol=2e-3)
+        least = pssm.distribution(background=even, precision=100).threshold_fpr(1e-4)
+        assert motif.threshold(1e-4) == pytest.approx(least, abs=3 * motif.grain)

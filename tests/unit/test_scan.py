@@ -10,7 +10,7 @@ import pybigtools
 import pyBigWig
 import pytest
 from dnasweep.annotate.scan_settings import ScanConfig, TrackConfig
-from dnasweep.annotate.scan_worker import ScanWorker
+from dnasweep.annotate.scan_worker import Run, ScanWorker
 from dnasweep.cluster import scans
 from dnasweep.errors import InputError
 from dnasweep.genome.bases import reverse_complement
@@ -55,7 +55,7 @@ def worker(storage, model, genome, names=tuple(LENGTHS), batch_size=None, **conf
         **config,
         "genome": key,
         "model": models.keep_model(store, model),
-        "target": 1,
+        "target": "promoter",
         "precision": "fp32",
     }
     return ScanWorker(
@@ -95,7 +95,7 @@ def test_a_stored_genome_gives_the_bases_of_the_fasta(tmp_path, genome, monkeypa
 
 
 def test_windows_have_the_probabilities_of_prediction(tmp_path, model, genome):
-    forward, reverse = worker(tmp_path, model, genome).score("chr2L", 3, 200)
+    ((forward, reverse),) = worker(tmp_path, model, genome).score([Run("chr2L", 3, 200)])
     text = records()["chr2L"]
     windows = [text[i * STRIDE : i * STRIDE + WINDOW] for i in range(3, 203)]
     unknown = np.array([w.count("N") / WINDOW > 0.05 for w in windows])
@@ -113,16 +113,29 @@ def test_both_strands_say_the_same_of_the_reverse_complement(tmp_path, model):
     text = records()["chr2L"][: WINDOW + 40 * STRIDE]
     one = write_fasta(tmp_path / "one.fa", {"a": text})
     other = write_fasta(tmp_path / "other.fa", {"a": reverse_complement(text)})
-    forward, reverse = worker(tmp_path / "s", model, one, ["a"]).score("a", 0, 41)
-    there, back = worker(tmp_path / "s", model, other, ["a"]).score("a", 0, 41)
-    np.testing.assert_allclose(forward, back[::-1], atol=2e-6)
-    np.testing.assert_allclose((forward + reverse) / 2, ((there + back) / 2)[::-1], atol=2e-6)
+    ((forward, reverse),) = worker(tmp_path / "s", model, one, ["a"]).score([Run("a", 0, 41)])
+    ((there, back),) = worker(tmp_path / "s", model, other, ["a"]).score([Run("a", 0, 41)])
+    np.testing.assert_array_equal(forward, back[::-1])
+    np.testing.assert_array_equal((forward + reverse) / 2, ((there + back) / 2)[::-1])
     assert np.abs(forward - reverse).max() > 0.01
 
 
-def test_the_batch_size_changes_numbers_by_rounding_alone(tmp_path, model, genome):
+@pytest.mark.parametrize("spec", ["kmer-3", "bpe-40"])
+def test_a_number_depends_on_its_window_alone(tmp_path, genome, spec):
+    """To the bit: not on what else is computed with it, nor on where regions or shards cut."""
+    model = write_model(tmp_path / spec, spec=spec, max_tokens=70)
+    one = worker(tmp_path, model, genome)
+    (whole,) = one.score([Run("chr2L", 0, 263)])
+    alone = one.score([Run("chr2L", 5, 1)])[0]
+    others = one.score([Run("chr2R", 9, 40), Run("chr2L", 3, 100), Run("chr2L", 103, 7)])
+    assert np.isfinite(whole).sum() > 300
+    np.testing.assert_array_equal(np.stack(alone), np.stack(whole)[:, 5:6])
+    np.testing.assert_array_equal(np.concatenate(others[1:], 1), np.stack(whole)[:, 3:110])
+
+
+def test_another_batch_size_changes_numbers_by_rounding_alone(tmp_path, model, genome):
     found = [
-        np.stack(worker(tmp_path, model, genome, batch_size=n).score("chr2L", 0, 60))
+        np.stack(worker(tmp_path, model, genome, batch_size=n).score([Run("chr2L", 0, 60)])[0])
         for n in (None, 1, 7)
     ]
     for one in found[1:]:
@@ -227,8 +240,7 @@ def test_a_scan_of_regions_has_the_track_of_a_scan_of_everything(
     with pyBigWig.open(str(whole / "probability.bw")) as file:
         there = [file.values("chr2L", 2000, 3000), file.values("chr2R", 500, 700)]
     for one, other in zip(here, there, strict=True):
-        # Batches are cut elsewhere, and the sixth decimal may round otherwise.
-        np.testing.assert_allclose(one, other, atol=3e-6)
+        np.testing.assert_array_equal(one, other)
 
 
 def test_memory_does_not_grow_with_the_genome(tmp_path, model, monkeypatch):
@@ -311,7 +323,7 @@ def test_bad_rows_are_left_out_and_listed_where_that_is_asked_for(
     path.write_text("chr2L\t5\t90\n2R\t5\t90\nchr9\t1\t2\n")
     given = {"annotations": (str(path),), "skip_bad_rows": True}
     folder = scan(monkeypatch, model, genome, tmp_path / "s", **given)
-    rejects = pd.read_csv(folder.parent / "rejects.tsv", sep="\t")
+    rejects = pd.read_csv(folder / "rejects.tsv", sep="\t")
     assert rejects["row"].tolist() == [2, 3]
     agreement = pd.read_csv(folder / "agreement.tsv", sep="\t")
     assert agreement["num_elements"].tolist() == [1]

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
 
 from dnasweep.annotate.scan_settings import ScanConfig
+from dnasweep.annotate.sequence_values import SequenceValues
 from dnasweep.errors import InputError
 from dnasweep.genome.store import StoredGenome
 from dnasweep.language.alphabet import digits, normalise, other_strand
-from dnasweep.language.overlaps import encode_windows
-from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.capacity import capacity
-from dnasweep.model.checkpoint import load_classifier
-from dnasweep.model.many_rows import forward_of, rows_a_batch
-from dnasweep.model.mesh import Precision
-from dnasweep.model.predict import token_logits
+from dnasweep.language.overlaps import Rows, encode_windows
 from dnasweep.storage import Storage
 
 SCHEMA = pa.schema(
@@ -33,12 +27,24 @@ SCHEMA = pa.schema(
     ]
 )
 """Log odds (nats) of the target in each window, shown each strand; nan where it was not."""
+AT_ONCE, BASES_AT_ONCE = 4, 1 << 21
+"""Tiles, and bases of their windows, that are computed together: batches are filled, memory not."""
+Floats = NDArray[np.float32]
+
+
+class Run(NamedTuple):
+    """Windows that follow each other on the grid of a record."""
+
+    chrom: str
+    """The record."""
+    first: int
+    """Number of the first window."""
+    number: int
+    """Windows."""
 
 
 class ScanWorker:
     """Reads windows of a stored genome with one model, which is loaded once.
-
-    Batches are cut within a tile, so that a number depends neither on shards nor on who computes.
 
     Parameters
     ----------
@@ -47,8 +53,8 @@ class ScanWorker:
     models
         The kind of artefact that models are.
     settings
-        Of the scan: those of :class:`ScanConfig`, and `genome`, `model`, `target` (a class's
-        index) and `precision`.
+        Of the scan: those of :class:`ScanConfig`, and `genome`, `model`, `target` (a class by its
+        name) and `precision`.
     batch_size
         Windows a forward pass; None: by their tokens.
     device
@@ -72,20 +78,18 @@ class ScanWorker:
             )
         self._genome = StoredGenome(place, settings["genome"])
         self._config = ScanConfig(**{f.name: settings[f.name] for f in fields(ScanConfig)})
-        self._target: int = settings["target"]
-        self._precision: Precision = settings["precision"]
-        self._batch_size = batch_size
-        self._tokenizer = DnaTokenizer.load(directory)
-        self._device = torch.device(device)
-        self._model = load_classifier(directory)
-        torch.nn.Module.to(self._model, self._device).eval()
-        self._forward = forward_of(self._model, self._precision)
-        self._held = capacity(self._model.config.to_dict())
+        self._values = SequenceValues(
+            directory,
+            target=settings["target"],
+            batch_rows=batch_size,
+            device=device,
+            precision=settings["precision"],
+        )
 
     def rehearse(self, rows: pa.Table) -> None:
         """Score the first windows and make sure that they are numbers."""
-        row = rows.slice(0, 1).to_pylist()[0]
-        self.score(row["chrom"], row["first"], min(2, row["number"]))
+        (run,) = runs_of(rows.slice(0, 1))
+        self.score([run._replace(number=min(2, run.number))])
 
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
@@ -93,70 +97,68 @@ class ScanWorker:
         """Return the windows of a shard's tiles in order, and how many there are."""
         parts = []
         read = 0
-        for done, row in enumerate(rows.to_pylist(), start=1):
-            name, first, number = row["chrom"], row["first"], row["number"]
-            forward, reverse = self.score(name, first, number)
-            starts = np.arange(first, first + number, dtype=np.int64) * self._config.stride
-            parts.append(
-                pa.table(
-                    [
-                        pa.DictionaryArray.from_arrays(np.zeros(number, np.int32), [name]),
-                        starts,
-                        forward,
-                        reverse,
-                    ],
-                    schema=SCHEMA,
-                )
-            )
-            read += int((~np.isnan(forward) | ~np.isnan(reverse)).sum())
-            progress(done)
+        runs = runs_of(rows)
+        most = max((run.number for run in runs), default=1) * self._config.window
+        size = max(1, min(AT_ONCE, BASES_AT_ONCE // most))
+        for start in range(0, len(runs), size):
+            some = runs[start : start + size]
+            for run, (forward, reverse) in zip(some, self.score(some), strict=True):
+                starts = np.arange(run.first, run.first + run.number, dtype=np.int64)
+                chrom = pa.DictionaryArray.from_arrays(np.zeros(run.number, np.int32), [run.chrom])
+                columns = [chrom, starts * self._config.stride, forward, reverse]
+                parts.append(pa.table(columns, schema=SCHEMA))
+                read += int((~np.isnan(forward) | ~np.isnan(reverse)).sum())
+            progress(start + len(some))
         table = pa.concat_tables(parts).unify_dictionaries()
         return {"windows": table}, {"num_windows": len(table), "num_read": read}
 
-    def score(
-        self, name: str, first: int, number: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the log odds of a run of windows on either strand, (number,) each."""
+    def score(self, runs: Sequence[Run]) -> list[tuple[Floats, Floats]]:
+        """Return the log odds of runs of windows on either strand, (number,) each.
+
+        All go through the model together; a number depends on its window alone.
+        """
+        found = [(_unread(run.number), _unread(run.number)) for run in runs]
+        places, rows = [], []
+        for run, strands in zip(runs, found, strict=True):
+            for strand, windows, tokens in self._encode(run):
+                places.append((strands[strand], windows))
+                rows.append(tokens)
+        if not rows:
+            return found
+        ids = np.concatenate([one for one, _ in rows])
+        counts = np.concatenate([np.diff(offsets) for _, offsets in rows])
+        odds = self._values.of_tokens(ids, np.concatenate([[0], np.cumsum(counts)]))
+        done = 0
+        for part, windows in places:
+            part[windows] = odds[done : (done := done + len(windows))]
+        return found
+
+    def _encode(self, run: Run) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
+        """Yield, for each strand that is read, its number, windows with known bases, and tokens."""
         width, stride = self._config.window, self._config.stride
-        low = first * stride
+        low = run.first * stride
         # The last window reaches over the next one's start: what belongs to others is read too.
-        text = normalise(self._genome.fetch(name, low, low + (number - 1) * stride + width))
-        starts = np.arange(number, dtype=np.int64) * stride
+        high = low + (run.number - 1) * stride + width
+        text = normalise(self._genome.fetch(run.chrom, low, high))
+        starts = np.arange(run.number, dtype=np.int64) * stride
         unknown = np.concatenate([[0], np.cumsum(digits(text) == 4)])
         share = (unknown[starts + width] - unknown[starts]) / width
-        rows = np.flatnonzero(share <= self._config.max_unknown)
-        found = [np.full(number, np.nan, np.float32) for _ in range(2)]
+        windows = np.flatnonzero(share <= self._config.max_unknown)
+        if len(windows) == 0:
+            return
+        tokenizer, starts = self._values.tokenizer, starts[windows]
         if self._config.strands != "reverse":
-            found[0][rows] = self._log_odds(text, starts[rows])
+            yield 0, windows, encode_windows(tokenizer, text, starts, width)
         if self._config.strands != "forward":
-            found[1][rows] = self._log_odds(other_strand(text), len(text) - width - starts[rows])
-        return found[0], found[1]
+            behind = len(text) - width - starts
+            yield 1, windows, encode_windows(tokenizer, other_strand(text), behind, width)
 
-    def _log_odds(self, text: str, starts: NDArray[np.int64]) -> NDArray[np.float32]:
-        if len(starts) == 0:
-            return np.empty(0, np.float32)
-        ids, offsets = encode_windows(self._tokenizer, text, starts, self._config.window)
-        if (most := np.diff(offsets).max()) > self._held:
-            raise InputError(
-                f"a window of {self._config.window:,} bases has {most:,} tokens, the model holds "
-                f"{self._held:,}",
-                remedy="Use the --window that the model was trained on.",
-            )
-        logits = token_logits(
-            self._model,
-            ids,
-            offsets,
-            pad_id=self._tokenizer.pad_id,
-            batch_size=self._batch_size or rows_a_batch(int(most), self._device),
-            place=self._device,
-            dtype=self._precision,
-            forward=self._forward,
-        )
-        others = [i for i in range(logits.shape[1]) if i != self._target]
-        odds = (logits[:, self._target] - logits[:, others].logsumexp(1)).numpy()
-        if not np.isfinite(odds).all():
-            raise InputError(
-                "the model's log odds are not finite",
-                remedy="Use --precision fp32, or another model.",
-            )
-        return odds.astype(np.float32)
+
+def runs_of(tiles: pa.Table) -> list[Run]:
+    """Return the runs of windows that tiles of a plan are."""
+    columns = (tiles[name].to_pylist() for name in Run._fields)
+    return [Run(*cells) for cells in zip(*columns, strict=True)]
+
+
+def _unread(number: int) -> Floats:
+    return np.full(number, np.nan, np.float32)

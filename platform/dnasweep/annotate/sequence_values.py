@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,24 +64,42 @@ class SequenceValues:
         """
         unique = list(dict.fromkeys(sequences))
         place = {text: i for i, text in enumerate(unique)}
-        found = np.empty(len(unique))
         encoded = self.tokenizer.encode(unique)
-        counts = np.diff(encoded.offsets)
+        found = self.of_tokens(encoded.ids, encoded.offsets)
+        return found[[place[text] for text in sequences]]
+
+    def of_tokens(
+        self, ids: NDArray[np.integer[Any]], offsets: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return the same of rows of tokens, (rows,); row i is `ids[offsets[i] : offsets[i + 1]]`.
+
+        Raises
+        ------
+        InputError
+            For a row of more tokens than the model holds, and odds that are no numbers.
+        """
+        counts = np.diff(offsets)
         self._check(counts)
+        found = np.empty(len(counts))
         with torch.inference_mode(), autocast(self.device, self.precision):
             for rows, filled in batches(counts, self._rows_a_batch):
                 columns = np.arange(counts[rows[0]])
-                ids = encoded.ids[encoded.offsets[filled][:, None] + columns].astype(np.int64)
-                logits = self.forward(torch.from_numpy(ids).to(self.device), None)
+                tokens = ids[offsets[filled][:, None] + columns].astype(np.int64)
+                logits = self.forward(torch.from_numpy(tokens).to(self.device), None)
                 found[rows] = self._odds(logits.double()).cpu().numpy()[: len(rows)]
-        return found[[place[text] for text in sequences]]
+        if not np.isfinite(found).all():
+            raise InputError(
+                "the model's log odds are not finite",
+                remedy="Use --precision fp32, or another model.",
+            )
+        return found
 
     def _check(self, counts: NDArray[np.int64]) -> None:
         held = capacity(self.model.config.to_dict())
         if counts.max(initial=0) > held:
             raise InputError(
                 f"a window has {counts.max()} tokens, the model holds {held}",
-                remedy="Use a smaller --window.",
+                remedy="Use the --window that the model was trained on, or a smaller one.",
             )
 
     def _rows_a_batch(self, num_tokens: int) -> int:

@@ -20,8 +20,10 @@ from dnasweep.cluster.shards import Shards, name
 from dnasweep.cluster.work_list import digest_of
 from dnasweep.config import content_key
 from dnasweep.errors import InputError
+from dnasweep.genome.faults import write_rejects
 
 PICTURE_BASES = 20_000
+REJECTS, SUMMARY = "rejects.tsv", "summary.json"
 _CURVE = "precision_recall_{}.tsv"
 
 
@@ -81,12 +83,15 @@ def write_findings(request: ScanRequest, shards: Shards, track: Path) -> Path:
             stem: digest_of(pa.Table.from_pandas(frame, preserve_index=False))
             for stem, frame in known.items()
         },
+        "rejects": list(map(list, request.rejects)),
     }
 
     def write(folder: Path) -> None:
         pieces = _pieces(request, shards)
         found = find(pieces, question, request.annotations, request.tss)
         _write_tables(folder, found, request)
+        if request.rejects:
+            write_rejects(request.rejects, folder / REJECTS)
         _draw(folder, found, request, track)
 
     kind = f"{KIND}/{shards.key}"
@@ -119,7 +124,7 @@ def _write_tables(folder: Path, found: Findings, request: ScanRequest) -> None:
         "annotations": found.agreement.to_dict("records"),
     }
     text = json.dumps(_finite(summary), indent=2, default=float)
-    (folder / "summary.json").write_text(text + "\n")
+    (folder / SUMMARY).write_text(text + "\n")
 
 
 def _finite(value: Any) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyfaidx
 
@@ -17,9 +18,10 @@ from dnasweep.annotate.scan_plan import Plan, plan_scan
 from dnasweep.annotate.scan_settings import PeakConfig, ScanConfig, TrackConfig
 from dnasweep.cluster.scan_options import ScanOptions
 from dnasweep.cluster.tracking import find_model_directory, resolve_uri
-from dnasweep.cluster.work_list import key_of
+from dnasweep.cluster.work_list import key_of, spread
 from dnasweep.errors import InputError
 from dnasweep.explain.checks import check_model
+from dnasweep.genome.bases import decode_rows
 from dnasweep.genome.bed import read_bed
 from dnasweep.genome.contigs import Contigs
 from dnasweep.genome.faults import Fault
@@ -32,6 +34,7 @@ from dnasweep.storage import Storage
 KIND = "scans"
 SCAN_FORMAT = 1
 """Part of every key; raised when the same settings are to give other numbers."""
+_PROBES = 64
 _REGION = re.compile(r"(.+):([\d,_]+)-([\d,_]+)")
 
 
@@ -133,7 +136,7 @@ def prepare_scan(options: ScanOptions) -> ScanRequest:
                     f"a window of {config.window:,} bases has {tokens:,} tokens, the model holds "
                     f"{model.capacity:,}",
                     file=options.model,
-                    remedy="Use the --window that the model was trained on.",
+                    remedy="Use the --window that the model was trained on, or a smaller one.",
                 )
             names = list(lengths)
             if options.dry_run:
@@ -145,8 +148,7 @@ def prepare_scan(options: ScanOptions) -> ScanRequest:
         **dataclasses.asdict(config),
         "genome": genome,
         "model": digest,
-        "target": model.names.index(model.target),
-        "class": model.target,
+        "target": model.target,
         "tokenizer": model.tokenizer.config.name,
         "precision": options.precision,
         "format": SCAN_FORMAT,
@@ -253,8 +255,18 @@ def _chosen(
 
 
 def _count_tokens(fasta: pyfaidx.Fasta, plan: Plan, config: ScanConfig, tokenizer: Any) -> int:
-    """Return the tokens of the first window; k-mers give all windows as many."""
-    tile = plan.tiles.slice(0, 1).to_pylist()[0]
-    start = tile["first"] * config.stride
-    window = str(fasta[tile["chrom"]][start : start + config.window])
-    return int(tokenizer.encode([window]).offsets[-1])
+    """Return the most tokens of some windows from all over the plan; of k-mers, all have as many.
+
+    Windows that are left out do not count: a chromosome may begin with unknown bases alone.
+    """
+    most, windows = config.max_unknown * config.window, []
+    for number in spread(len(plan.tiles), _PROBES):
+        tile = plan.tiles.slice(number, 1).to_pylist()[0]
+        start = (tile["first"] + tile["number"] // 2) * config.stride
+        window = str(fasta[tile["chrom"]][start : start + config.window])
+        if config.window - sum(map(window.count, "ACGT")) <= most:
+            windows.append(window)
+    if not windows:
+        codes = np.random.default_rng(0).integers(0, 4, (1, config.window))
+        windows = decode_rows(codes.astype(np.uint8))
+    return int(np.diff(tokenizer.encode(windows).offsets).max())

@@ -8,7 +8,7 @@ there, so the same command again goes on where it was stopped.
 from __future__ import annotations
 
 import json
-import shutil
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,21 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.annotate.scan_plan import TILE_WINDOWS
-from dnasweep.cluster.scan_files import write_findings, write_track
+from dnasweep.cluster.copies import check_folder, copy_files
+from dnasweep.cluster.job_records import Entry, recorded
+from dnasweep.cluster.scan_files import REJECTS, SUMMARY, write_findings, write_track
 from dnasweep.cluster.scan_options import ScanOptions
 from dnasweep.cluster.scan_request import KIND, ScanRequest, prepare_scan
 from dnasweep.cluster.shard_run import Means, run_shards
 from dnasweep.cluster.shard_worker import Order
 from dnasweep.cluster.shards import Shards
+from dnasweep.cluster.tracking_client import without_password
 from dnasweep.cluster.work_list import choose_shard_size
 from dnasweep.errors import InputError
-from dnasweep.genome.faults import write_rejects
 from dnasweep.stages import models
+from dnasweep.storage import MANIFEST
 
 WORKER = "dnasweep.annotate.scan_worker:ScanWorker"
-REJECTS = "rejects.tsv"
 
 
 def run_scan(options: ScanOptions, console: Console) -> Path | None:
@@ -44,16 +46,10 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
     _announce(request, console)
     if options.dry_run:
         return None
-    storage = request.storage
-    if request.rejects:
-        path = storage.folder(KIND, request.key) / REJECTS
-        write_rejects(request.rejects, path)
-        storage.share(path)
-        console.print(
-            f"[yellow]{len(request.rejects):,} rows left out: see {escape(str(path))}[/]"
-        )
+    if options.out is not None:
+        check_folder(Path(options.out).expanduser())
     shards = Shards.begin(
-        storage,
+        request.storage,
         kind=KIND,
         inputs=request.settings,
         rows=request.plan.tiles,
@@ -61,12 +57,12 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
         or choose_shard_size(len(request.plan.tiles), options.num_actors),
     )
     order = Order(
-        storage=storage.root,
+        storage=request.storage.root,
         kind=KIND,
         key=shards.key,
         worker=WORKER,
         arguments={
-            "storage": storage.root,
+            "storage": request.storage.root,
             "models": models.KIND,
             "settings": request.settings,
             "batch_size": options.batch_size,
@@ -78,24 +74,35 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
         gpus_per_actor=options.gpus_per_actor,
         preflight=options.preflight,
     )
-    run_shards(
-        shards, order, means, console, title="scanning", unit=f"tiles of {TILE_WINDOWS} windows"
+    entry = Entry(
+        uri=request.uri,
+        model=options.model,
+        settings=request.settings,
+        unit="tiles",
+        context="scanned",
+        sources=(options.genome,),
+        folder="scan",
     )
-    facts = _close(shards)
-    if not facts["num_read"]:
-        raise InputError(
-            "every window holds too many letters other than A, C, G and T",
-            file=options.genome,
-            remedy="Raise --max-unknown, or give another genome.",
-        )
-    with console.status("writing the track"):
-        track = write_track(request, shards)
-    with console.status("calling peaks"):
-        folder = write_findings(request, shards, track)
+    unit = f"tiles of {TILE_WINDOWS:,} windows"
+    with recorded(entry, shards, console) as records:
+        records.throughput(run_shards(shards, order, means, console, title="scanning", unit=unit))
+        facts = _close(shards)
+        if not facts["num_read"]:
+            raise InputError(
+                "every window holds too many letters other than A, C, G and T",
+                file=options.genome,
+                remedy="Raise --max-unknown, or give another genome.",
+            )
+        with console.status("writing the track"):
+            track = write_track(request, shards)
+        with console.status("calling peaks"):
+            folder = write_findings(request, shards, track)
+        files = [p for one in (track, folder) for p in one.iterdir() if p.name != MANIFEST]
+        summary = json.loads((folder / SUMMARY).read_text())
+        records.finish({**facts, **_figures(summary)}, _note(request, shards, summary), files)
     if options.out is not None:
-        for one in (track, folder):
-            _copy(one, Path(options.out).expanduser())
-    _say_where(request, facts, track, folder, console)
+        copy_files(files, Path(options.out).expanduser())
+    _say_where(request, facts, summary, track, folder, console)
     return folder
 
 
@@ -112,11 +119,25 @@ def _close(shards: Shards) -> dict[str, Any]:
     return facts
 
 
-def _copy(source: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for path in source.iterdir():
-        if path.name != "manifest.json":
-            shutil.copyfile(path, target / path.name)
+def _figures(summary: dict[str, Any]) -> dict[str, float]:
+    """Return what is worth comparing between scans, annotation by annotation."""
+    found = {"peaks": summary["peaks"], "bases_in_peaks": summary["bases_in_peaks"]}
+    for row in summary["annotations"]:
+        for name in ("average_precision", "precision", "recall", "fold", "p"):
+            if row[name] is not None:
+                # Of a file of any name, in letters that MLflow takes.
+                found[re.sub(r"[^\w.-]", "_", f"{name}_{row['annotation']}", flags=re.A)] = row[
+                    name
+                ]
+    return found
+
+
+def _note(request: ScanRequest, shards: Shards, summary: dict[str, Any]) -> str:
+    return (
+        f"`{request.settings['target']}` along `{request.options.genome}`: {summary['peaks']:,} "
+        f"peaks at {request.peaks.threshold:.3g}, over {summary['bases_in_peaks']:,} of "
+        f"{summary['bases']:,} bases, in `{shards.place}`."
+    )
 
 
 def _announce(request: ScanRequest, console: Console) -> None:
@@ -130,10 +151,12 @@ def _announce(request: ScanRequest, console: Console) -> None:
         f"records\n[bold]windows[/] {plan.num_windows:,} of {config.window:,} bases every "
         f"{config.stride:,}, strands: {config.strands}\n"
         f"[bold]model[/] {escape(options.model)} ({request.settings['model']}): class "
-        f"{escape(repr(request.settings['class']))}, tokenizer {request.settings['tokenizer']}; "
-        f"the first window has {tokens:,} tokens, the model holds {room}",
+        f"{escape(repr(request.settings['target']))}, tokenizer {request.settings['tokenizer']}; "
+        f"a window has {tokens:,} tokens, the model holds {room}",
         soft_wrap=True,
     )
+    if request.rejects:
+        console.print(f"[yellow]rows left out: {len(request.rejects):,}, see {REJECTS}[/]")
     if request.short:
         console.print(f"[yellow]records shorter than a window: {request.short:,}[/]")
     if options.dry_run:
@@ -146,9 +169,13 @@ def _announce(request: ScanRequest, console: Console) -> None:
 
 
 def _say_where(
-    request: ScanRequest, facts: dict[str, Any], track: Path, folder: Path, console: Console
+    request: ScanRequest,
+    facts: dict[str, Any],
+    summary: dict[str, Any],
+    track: Path,
+    folder: Path,
+    console: Console,
 ) -> None:
-    summary = json.loads((folder / "summary.json").read_text())
     left = facts["num_windows"] - facts["num_read"]
     console.print(
         f"[bold]windows[/] {facts['num_read']:,} read, {left:,} left out for unknown letters\n"
@@ -166,6 +193,7 @@ def _say_where(
             soft_wrap=True,
         )
     console.print(
-        f"[bold]track[/] {escape(str(track))}\n[bold]peaks and figures[/] {escape(str(folder))}",
+        f"[bold]track[/] {escape(str(track))}\n[bold]peaks and figures[/] {escape(str(folder))}\n"
+        f"[bold]MLflow[/] mlflow ui --backend-store-uri {escape(without_password(request.uri))}",
         soft_wrap=True,
     )

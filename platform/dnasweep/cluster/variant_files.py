@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from dnasweep.annotate.annotated_vcf import FIELDS, write_annotated
 from dnasweep.annotate.variant_tables import SCHEMAS
 from dnasweep.cluster.shards import Shards, name
 from dnasweep.cluster.variant_request import VariantRequest
-from dnasweep.errors import InputError
 from dnasweep.genome.variant_files import is_vcf, short_names
 
 _NAME_LENGTH = 12
@@ -61,29 +59,12 @@ def write_results(folder: Path, request: VariantRequest, shards: Shards) -> None
                 about=f"variants {shards.key}",
             )
     for number, region in enumerate(_regions(job, shards) if request.options.saturate else ()):
-        from dnasweep.report.saturation import write_heat_map
+        from dnasweep.report.saturation import MOST_DRAWN, write_heat_map
 
         rows = list(_rows(job, shards, region))
+        if rows[-1]["pos"] - rows[0]["pos"] >= MOST_DRAWN:
+            continue
         write_heat_map(rows, folder / f"saturation-{number + 1}.png", title=region)
-
-
-def copy_files(files: Sequence[Path], folder: Path) -> list[Path]:
-    """Copy files into a folder and return the copies.
-
-    Raises
-    ------
-    InputError
-        Where it cannot be written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return [Path(shutil.copyfile(path, folder / path.name)) for path in files]
-    except OSError as error:
-        raise InputError(
-            f"the files cannot be written: {error.strerror or error}",
-            file=folder,
-            remedy="Give another place with --out; the same command finds all computed.",
-        ) from error
 
 
 def _fields(settings: dict[str, Any]) -> list[str]:

@@ -13,12 +13,14 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from dnasweep.cluster.copies import check_folder, copy_files
+from dnasweep.cluster.job_records import Entry, recorded
 from dnasweep.cluster.shard_run import Means, run_shards
 from dnasweep.cluster.shard_worker import Order
 from dnasweep.cluster.shards import Shards
-from dnasweep.cluster.variant_files import copy_files, digest_of_inputs, write_results
+from dnasweep.cluster.tracking_client import without_password
+from dnasweep.cluster.variant_files import digest_of_inputs, write_results
 from dnasweep.cluster.variant_options import VariantOptions
-from dnasweep.cluster.variant_records import recorded
 from dnasweep.cluster.variant_request import KIND, VariantRequest, prepare_request
 from dnasweep.genome.faults import write_rejects
 from dnasweep.storage import MANIFEST
@@ -40,6 +42,8 @@ def run_variants(options: VariantOptions, console: Console) -> Path | None:
     _announce(request, console)
     if options.dry_run:
         return None
+    if options.out is not None:
+        check_folder(Path(options.out).expanduser())
     storage = request.storage
     shards = Shards.begin(
         storage,
@@ -61,9 +65,18 @@ def run_variants(options: VariantOptions, console: Console) -> Path | None:
         gpus_per_actor=options.gpus_per_actor,
         preflight=options.preflight,
     )
-    with recorded(request, shards, console) as records:
+    entry = Entry(
+        uri=request.uri,
+        model=options.model,
+        settings=request.settings,
+        unit="variants",
+        context="scored",
+        sources=options.data or options.saturate,
+        folder=KIND,
+    )
+    with recorded(entry, shards, console) as records:
         run = run_shards(shards, order, means, console, title="scoring", unit="variants")
-        records.throughput(*run)
+        records.throughput(run)
         facts = _close(shards)
         name = f"results-{digest_of_inputs(request)}"
 
@@ -74,10 +87,10 @@ def run_variants(options: VariantOptions, console: Console) -> Path | None:
         with console.status("writing the files"):
             folder = storage.obtain(f"{KIND}/{shards.key}", name, write, inputs=request.settings)
         files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
-        if options.out is not None:
-            files = copy_files(files, Path(options.out).expanduser())
         facts["num_rejected"] = len(request.rejects)
         records.finish(facts, _note(request, shards, facts), files)
+    if options.out is not None:
+        files = copy_files(files, Path(options.out).expanduser())
     _say_where(request, shards, facts, files, console)
     return folder
 
@@ -151,5 +164,7 @@ def _say_where(
             f"{facts['num_sites_lost']:,.0f} lost"
         )
     lines += [f"[bold]written[/] {escape(str(path))}" for path in files]
-    lines.append(f"[bold]MLflow[/] mlflow ui --backend-store-uri {escape(request.uri)}")
+    lines.append(
+        f"[bold]MLflow[/] mlflow ui --backend-store-uri {escape(without_password(request.uri))}"
+    )
     console.print("\n".join(lines), soft_wrap=True)

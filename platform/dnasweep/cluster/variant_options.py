@@ -21,7 +21,7 @@ class VariantOptions:
     """Variants: VCF, plain or bgzip, or TSV with a header chrom, pos, ref, alt."""
     saturate: tuple[str, ...] = ()
     """In place of --data: regions (chrom:first-last) of which every base is replaced by each other
-    one, with a heat map each."""
+    one, with a heat map each up to 5,000 bases."""
     window: int | None = None
     """Bases the model sees of a variant. Default: as much as its positions surely hold, at most
     1,000."""
@@ -82,8 +82,9 @@ class VariantOptions:
                 else "--data and --saturate are given",
                 remedy="Give variants with --data, or a region with --saturate.",
             )
-        if len({*self.data}) < len(self.data):
-            raise InputError("--data names a file twice", remedy="Name it once.")
+        for name, given in (("--data", self.data), ("--saturate", self.saturate)):
+            if len({*given}) < len(given):
+                raise InputError(f"{name} names the same twice", remedy="Name it once.")
         lowest = {"shard_size": 1, "num_actors": 1, "batch_rows": 1, "gpus_per_actor": 0}
         for name, least in lowest.items():
             number = getattr(self, name)

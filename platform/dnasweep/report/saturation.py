@@ -15,6 +15,8 @@ from dnasweep.report.drawing import png
 BASES = "ACGT"
 LINE = 100
 """Bases a line of the picture."""
+MOST_DRAWN = 5_000
+"""Bases of the longest region of which a picture can be read."""
 
 
 def write_heat_map(rows: Sequence[Mapping[str, Any]], path: Path, *, title: str) -> None:
