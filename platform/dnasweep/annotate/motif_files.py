@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dnasweep.annotate.motif_rows import check_jaspar, check_meme
 from dnasweep.errors import InputError
 from dnasweep.genome.files import read_bytes
 
@@ -66,12 +67,14 @@ def read_motifs(path: str | Path) -> list[Motif]:
         For a file of another kind, one that is damaged or one without motifs.
     """
     path = Path(path).expanduser()
-    data = read_bytes(path)
+    data = read_bytes(path, holds="motifs")
     first = data.lstrip()[:12]
     if first.startswith(b"MEME version"):
         form: Literal["meme", "jaspar", "jaspar16"] = "meme"
+        check_meme(data, path)
     elif first.startswith(b">"):
         form = "jaspar16" if b"[" in data else "jaspar"
+        check_jaspar(data, path)
     else:
         raise InputError(
             "is neither a MEME nor a JASPAR file of motifs",

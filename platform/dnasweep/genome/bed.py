@@ -35,7 +35,9 @@ def read_bed(
     path = Path(path).expanduser()
     if not path.is_file():
         raise InputError("there is no such BED file", file=path)
-    frame, faults = read_places(read_bytes(path), format="bed", window=(0, 0), file=path)
+    frame, faults = read_places(
+        read_bytes(path, holds="intervals"), format="bed", window=(0, 0), file=path
+    )
     if len(frame) == 0 and not faults:
         raise InputError("holds no interval", file=path, remedy="Give a BED file with rows.")
     frame, strange = contigs.place(frame[COLUMNS], file=path)

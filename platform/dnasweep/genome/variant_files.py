@@ -167,6 +167,8 @@ def _vcf_rows(path: Path) -> Iterator[_Row | Fault]:
 def _tsv_rows(path: Path) -> Iterator[_Row | Fault]:
     lines = enumerate(open_lines(path), start=1)
     _, first = next(lines, (1, ""))
+    if not first:
+        raise InputError("the file is empty", file=path, remedy="Give a file with variants.")
     separator = "\t" if "\t" in first else ","
     names = [name.strip().strip('"').lower() for name in first.split(separator)]
     at: dict[str, int] = {}
@@ -203,12 +205,13 @@ def _read(
 ) -> None:
     place = _place(row)
     for number, alt in enumerate(row.alt.split(","), start=1):
-        ref, alt = row.ref.upper(), alt.upper()
-        reason, remedy = (place, "") if isinstance(place, str) else _why_not(ref, alt, with_anchor)
+        reason, remedy = (
+            (place, "") if isinstance(place, str) else _why_not(row.ref, alt, with_anchor)
+        )
         if reason:
             faults.append(Fault(str(path), row.row, reason, row.text, remedy))
             continue
-        ref, alt = ("" if text in MISSING else text for text in (ref, alt))
+        ref, alt = ("" if text in MISSING else text.upper() for text in (row.ref, alt))
         rows.append((str(path), row.row, number, row.id, row.chrom, place, ref, alt))
 
 
@@ -222,7 +225,7 @@ def _place(row: _Row) -> int | str:
 
 
 def _why_not(ref: str, alt: str, with_anchor: bool) -> tuple[str, str]:
-    """Return why an allele cannot be scored, and what to do; "" where it can."""
+    """Return why an allele, as it is written, cannot be scored, and what to do; "" where it can."""
     if with_anchor and alt == ".":
         return "there is no alternative allele", ""
     if alt.startswith("<") or "[" in alt or "]" in alt or alt.startswith(".") or alt.endswith("."):
@@ -236,8 +239,8 @@ def _why_not(ref: str, alt: str, with_anchor: bool) -> tuple[str, str]:
         )
     deleted = not with_anchor and alt in MISSING
     for name, text in (("REF", ref), ("ALT", alt)):
-        if not _BASES.fullmatch(text) and not (deleted and name == "ALT"):
+        if not _BASES.fullmatch(text.upper()) and not (deleted and name == "ALT"):
             return f"{name} is {text!r}, which is not made of A, C, G and T", ""
-    if ref == alt:
+    if ref.upper() == alt.upper():
         return "REF and ALT are the same", ""
     return "", ""
