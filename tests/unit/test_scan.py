@@ -43,7 +43,7 @@ def annotation(tmp_path_factory):
     return path
 
 
-def worker(storage, model, genome, names=tuple(LENGTHS), batch_size=None, **config):
+def worker(storage, model, genome, names=tuple(LENGTHS), batch_rows=None, **config):
     store = Storage(storage)
     with open_genome(genome) as fasta:
         key = keep_genome(store, fasta, names)
@@ -59,7 +59,7 @@ def worker(storage, model, genome, names=tuple(LENGTHS), batch_size=None, **conf
         "precision": "fp32",
     }
     return ScanWorker(
-        storage=store.root, models=models.KIND, settings=settings, batch_size=batch_size
+        storage=store.root, models=models.KIND, settings=settings, batch_rows=batch_rows
     )
 
 
@@ -133,9 +133,9 @@ def test_a_number_depends_on_its_window_alone(tmp_path, genome, spec):
     np.testing.assert_array_equal(np.concatenate(others[1:], 1), np.stack(whole)[:, 3:110])
 
 
-def test_another_batch_size_changes_numbers_by_rounding_alone(tmp_path, model, genome):
+def test_other_batches_change_numbers_by_rounding_alone(tmp_path, model, genome):
     found = [
-        np.stack(worker(tmp_path, model, genome, batch_size=n).score([Run("chr2L", 0, 60)])[0])
+        np.stack(worker(tmp_path, model, genome, batch_rows=n).score([Run("chr2L", 0, 60)])[0])
         for n in (None, 1, 7)
     ]
     for one in found[1:]:
@@ -276,12 +276,13 @@ def test_memory_does_not_grow_with_the_genome(tmp_path, model, monkeypatch):
         ({"chromosomes": ("2L",)}, "--match-chromosomes"),
         ({"picture": "chr2L"}, "CHROM:START-END"),
         ({"picture": "chr2L:10-5000"}, "has bases 1 to 4,000"),
+        ({"picture": "chrU:1-20"}, "of chrU, which is not scanned"),
         ({"threshold": 1.5}, "threshold is 1.5"),
         ({"genome": "/no/such.fa"}, "no such genome"),
         ({"model": "/no/such"}, ""),
         ({"target": "enhancer"}, "enhancer"),
         ({"max_unknown": 2.0}, "max_unknown"),
-        ({"batch_size": 0}, "batch_size is 0"),
+        ({"batch_rows": 0}, "batch_rows is 0"),
     ],
 )
 def test_what_cannot_be_scanned_is_refused_first(

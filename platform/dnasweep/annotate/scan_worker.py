@@ -55,7 +55,7 @@ class ScanWorker:
     settings
         Of the scan: those of :class:`ScanConfig`, and `genome`, `model`, `target` (a class by its
         name) and `precision`.
-    batch_size
+    batch_rows
         Windows a forward pass; None: by their tokens.
     device
         `cpu` or `cuda`.
@@ -67,7 +67,7 @@ class ScanWorker:
         storage: str,
         models: str,
         settings: Mapping[str, Any],
-        batch_size: int | None = None,
+        batch_rows: int | None = None,
         device: str = "cpu",
     ) -> None:
         place = Storage(storage)
@@ -81,7 +81,7 @@ class ScanWorker:
         self._values = SequenceValues(
             directory,
             target=settings["target"],
-            batch_rows=batch_size,
+            batch_rows=batch_rows,
             device=device,
             precision=settings["precision"],
         )

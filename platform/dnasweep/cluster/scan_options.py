@@ -74,8 +74,9 @@ class ScanOptions:
     ending."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto is bf16 on GPUs that have it and fp32 elsewhere."""
-    batch_size: int | None = None
-    """Windows a forward pass. Default: by their tokens. Changes numbers by rounding alone."""
+    batch_rows: int | None = None
+    """Windows a forward pass, where memory is short. Default: found from their tokens. Other numbers
+    change log odds in their last digits (some 1e-6), shards and actors do not."""
     shard_size: int | None = None
     """Tiles of 1,024 windows a shard: what is published, and lost by a kill, at once. Changes no
     number. A job that was begun keeps the size it was begun with."""

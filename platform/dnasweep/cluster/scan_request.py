@@ -121,6 +121,12 @@ def prepare_scan(options: ScanOptions) -> ScanRequest:
             picture = _picture(options.picture, contigs)
             every = _chosen(options, contigs, regions)
             lengths = {name: n for name, n in every.items() if config.number(n)}
+            if picture is not None and picture.chrom not in lengths:
+                raise InputError(
+                    f"the picture is of {picture.chrom}, which is not scanned",
+                    file=path,
+                    remedy="Draw a record of --chromosomes and --regions as long as a window.",
+                )
             if regions is not None:
                 regions = regions[regions["chrom"].isin(list(lengths))]
             plan = plan_scan(lengths, config, regions)
@@ -175,7 +181,7 @@ def prepare_scan(options: ScanOptions) -> ScanRequest:
 
 
 def _check_numbers(options: ScanOptions) -> None:
-    lowest = {"shard_size": 1, "num_actors": 1, "batch_size": 1, "gpus_per_actor": 0}
+    lowest = {"shard_size": 1, "num_actors": 1, "batch_rows": 1, "gpus_per_actor": 0}
     for name, least in {**lowest, "widen": 0, "shuffles": 1}.items():
         number = getattr(options, name)
         if number is not None and not number >= least:

@@ -65,7 +65,7 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
             "storage": request.storage.root,
             "models": models.KIND,
             "settings": request.settings,
-            "batch_size": options.batch_size,
+            "batch_rows": options.batch_rows,
         },
     )
     means = Means(
