@@ -89,7 +89,7 @@ def read_effects(path: Path, options: Options) -> pd.DataFrame:
     frame = frame[frame["Barcodes"] >= options.least_barcodes]
     if options.only:
         frame = frame[frame["Element"].isin(options.only)]
-    return frame.groupby("Element", sort=True).nth[:: options.every]
+    return frame[frame.groupby("Element").cumcount() % options.every == 0]
 
 
 def cut(
