@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel, RobertaForSequenceClassification
 
@@ -90,7 +91,7 @@ class ManyRows(VariantForward):
         """Return the class logits of token ids without padding, (rows, classes)."""
         tokens = ids.shape[1]
         x, mean, scale = torch.native_layer_norm(
-            self._words[ids] + self._places[:tokens],
+            F.embedding(ids, self._words) + self._places[:tokens],
             self._norm.normalized_shape,
             self._norm.weight,
             self._norm.bias,
@@ -98,7 +99,7 @@ class ManyRows(VariantForward):
         )
         if len(self.layers) == 1:
             return self._above(x, None)
-        projected = self._projected_words[ids]
+        projected = F.embedding(ids, self._projected_words)
         projected += self._projected_places[:tokens]
         projected.addcmul_(mean, self._of_mean, value=-1)
         projected *= scale
