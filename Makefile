@@ -12,7 +12,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 STAMP := $(VENV)/.installed
 CHAOS := lost_processes.py lost_services.py lost_hosts.py partition.py
-BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity
+BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity scan variants
 
 .PHONY: help setup sweep test test-all chaos rehearsal lint types format bench clean
 

@@ -15,13 +15,13 @@ MAX_TOKENS = 24
 """Room for 22 tokens of 3 bases, and the two special ones."""
 
 
-def write_model(folder: Path) -> Path:
-    """Write a classifier over 3-mers that is not trained, with weights that make it sure."""
-    language = toy_language(8)
+def write_model(folder: Path, *, spec: str = "kmer-3", max_tokens: int = MAX_TOKENS) -> Path:
+    """Write a classifier, of 3-mers, that is not trained, with weights that make it sure."""
+    language = toy_language(8, spec=spec)
     model = build_classifier(
         TINY,
         tokenizer=language.tokenizer,
-        num_tokens=MAX_TOKENS,
+        num_tokens=max_tokens,
         dropout=0.0,
         seed=0,
         label_names=NAMES,

@@ -12,12 +12,12 @@ from dnasweep.explain.checks import check_model
 from dnasweep.explain.engine import Explainer
 from dnasweep.explain.game import Block, Game, mask_references
 from dnasweep.explain.settings import ExplainConfig
-from dnasweep.explain.variants import PlainVariants, VariantForward
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.architecture import build_classifier
 from dnasweep.model.backbone import build_on_checkpoint, describe
 from dnasweep.model.capacity import UNBOUNDED
 from dnasweep.model.checkpoint import export
+from dnasweep.model.variants import PlainVariants, VariantForward
 from toys import TINY, toy_language
 
 CLASSES = ("background", "promoter")

@@ -13,13 +13,13 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.cluster.attribution_records import recorded
 from dnasweep.cluster.attribution_request import (
     KIND,
     AttributionOptions,
     Request,
     prepare_request,
 )
+from dnasweep.cluster.job_records import Entry, recorded
 from dnasweep.cluster.shard_progress import duration
 from dnasweep.cluster.shard_run import Means, run_shards
 from dnasweep.cluster.shard_worker import Order
@@ -82,9 +82,18 @@ def run_attributions(options: AttributionOptions, console: Console) -> Shards | 
         gpus_per_actor=options.gpus_per_actor,
         preflight=options.preflight,
     )
-    with recorded(request, shards, console) as records:
+    entry = Entry(
+        uri=request.uri,
+        model=options.model,
+        settings=request.settings,
+        unit="sequences",
+        context="explained",
+        sources=options.data,
+        folder="report",
+    )
+    with recorded(entry, shards, console) as records:
         run = run_shards(shards, order, means, console, title="explaining", unit="sequences")
-        records.throughput(*run)
+        records.throughput(run)
         facts = _close(shards)
         files = _report(request, shards, console) if options.report else []
         records.finish(facts, _note(request, shards, facts), files)

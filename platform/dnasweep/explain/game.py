@@ -18,9 +18,9 @@ from transformers import PreTrainedModel
 
 from dnasweep.explain.settings import Value
 from dnasweep.explain.values import class_value
-from dnasweep.explain.variants import variants_of
 from dnasweep.model.forward import class_logits
 from dnasweep.model.mesh import Precision, autocast
+from dnasweep.model.variants import variants_of
 
 CPU_TOKENS = 3072
 """Tokens a batch on the CPU: enough for full speed, small enough for the caches."""

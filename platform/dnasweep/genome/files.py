@@ -30,8 +30,13 @@ _KNOWN = frozenset(["gz", "bgz", *(e for endings in ENDINGS.values() for e in en
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\v")) + b"\x7f"
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, *, holds: str = "sequences") -> bytes:
     """Return the content of a text file, gzip undone whatever the name, as UTF-8 without a mark.
+
+    Parameters
+    ----------
+    holds
+        What is to be in it, for messages.
 
     Raises
     ------
@@ -40,7 +45,9 @@ def read_bytes(path: Path) -> bytes:
     """
     if not path.exists():
         raise InputError(
-            "there is no such file", file=path, remedy="Check the path given by --data."
+            "there is no such file",
+            file=path,
+            remedy=f"Check the path of the {holds}.",
         )
     if path.is_dir():
         raise InputError("is a folder, not a file", file=path)
@@ -58,7 +65,7 @@ def read_bytes(path: Path) -> bytes:
             raise InputError("is broken UTF-16 text", file=path) from error
     data = data.removeprefix(codecs.BOM_UTF8)
     if not data.strip():
-        raise InputError("the file is empty", file=path, remedy="Give a file with sequences.")
+        raise InputError("the file is empty", file=path, remedy=f"Give a file with {holds}.")
     if not _is_text(data):
         packed = path.suffix.lower() == ".gz"
         raise InputError(

@@ -24,9 +24,9 @@ from dnasweep.genome.faults import Fault
 def open_genome(path: Path) -> Iterator[pyfaidx.Fasta]:
     """Open a genome FASTA by pyfaidx; sequences come as upper-case text, 0-based and half-open.
 
-    Its index stands beside it (`.fai`) where that folder can be written, otherwise in a temporary
-    folder. gzip, which cannot be read at random, is unpacked into a temporary folder first: for a
-    large genome, unpack it once yourself.
+    Its indexes stand beside it (`.fai`, of a bgzip file also `.gzi`) where that folder can be
+    written, otherwise in a temporary folder. Plain gzip, which cannot be read at random, is unpacked
+    into a temporary folder first: for a large genome, pack it with bgzip once.
 
     Raises
     ------
@@ -38,26 +38,24 @@ def open_genome(path: Path) -> Iterator[pyfaidx.Fasta]:
         raise InputError(
             "there is no such genome file", file=path, remedy="Check the path given by --genome."
         )
-    with tempfile.TemporaryDirectory(prefix="dnasweep-genome-") as folder:
-        fasta, index = path, path.with_name(path.name + ".fai")
-        with path.open("rb") as stream:
-            packed = stream.read(2) == b"\x1f\x8b"
-        if packed:
-            fasta = Path(folder) / "genome.fa"
-            try:
-                with gzip.open(path) as source, fasta.open("wb") as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
-            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-                raise InputError(
-                    "the gzip data is corrupt or cut short",
-                    file=path,
-                    remedy="Fetch the file again; gzip -t checks it.",
-                ) from error
-        if packed or not (index.exists() or os.access(path.parent, os.W_OK)):
-            index = Path(folder) / "genome.fai"
+    with tempfile.TemporaryDirectory(prefix="dnasweep-genome-") as scratch:
+        fasta, folder = path, path.parent
+        packing = _packing(path)
+        if packing == "gzip":
+            folder = Path(scratch)
+            fasta = folder / "genome.fa"
+            _unpack(path, fasta)
+        index, blocks = (folder / f"{fasta.name}.{ending}" for ending in ("fai", "gzi"))
+        needed = [index, blocks] if packing == "bgzip" else [index]
+        if not os.access(folder, os.W_OK) and not all(_is_fresh(one, fasta) for one in needed):
+            index, blocks = Path(scratch) / index.name, Path(scratch) / blocks.name
         try:
             genome = pyfaidx.Fasta(
-                str(fasta), indexname=str(index), as_raw=True, sequence_always_upper=True
+                str(fasta),
+                indexname=str(index),
+                gzi_indexname=str(blocks) if packing == "bgzip" else None,
+                as_raw=True,
+                sequence_always_upper=True,
             )
         except (pyfaidx.FastaIndexingError, pyfaidx.FastaNotFoundError, ValueError) as error:
             raise InputError(f"is not a FASTA that can be indexed: {error}", file=path) from error
@@ -67,6 +65,32 @@ def open_genome(path: Path) -> Iterator[pyfaidx.Fasta]:
             yield genome
         finally:
             genome.close()
+
+
+def _packing(path: Path) -> str:
+    """Return `bgzip`, `gzip` or `plain`, by the first bytes."""
+    with path.open("rb") as stream:
+        head = stream.read(18)
+    if head[:2] != b"\x1f\x8b":
+        return "plain"
+    # A bgzip block is a gzip member with an extra field named BC: the SAM specification, 4.1.
+    return "bgzip" if head[3:4] == b"\x04" and head[12:14] == b"BC" else "gzip"
+
+
+def _unpack(path: Path, target: Path) -> None:
+    try:
+        with gzip.open(path) as source, target.open("wb") as sink:
+            shutil.copyfileobj(source, sink, 1 << 20)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(
+            "the gzip data is corrupt or cut short",
+            file=path,
+            remedy="Fetch the file again; gzip -t checks it.",
+        ) from error
+
+
+def _is_fresh(index: Path, fasta: Path) -> bool:
+    return index.exists() and index.stat().st_mtime >= fasta.stat().st_mtime
 
 
 def cut_out(places: pd.DataFrame, *, genome: Path, file: Path) -> tuple[pd.DataFrame, list[Fault]]:

@@ -119,7 +119,11 @@ class ForeignTokenizer(DnaTokenizer):
             cls_id=DnaTokenizer.cls_id,
             sep_id=DnaTokenizer.sep_id,
         )
-        return ours._replace(ids=self._numbers[ours.ids])
+        return ours._replace(ids=self.renumber(ours.ids))
+
+    def renumber(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the model's ids for those of our own enumeration of words."""
+        return self._numbers[ids]
 
     def _encode_by_file(self, sequences: list[str]) -> Encoded:
         found = self.tokenizer.encode_batch([normalise(sequence) for sequence in sequences])

@@ -26,9 +26,7 @@ def encode_kmers(
     Word ids begin at 5 in the order of :func:`dnasweep.language.alphabet.window_codes`; the four
     single bases follow the words, or are the words where k is 1.
     """
-    word_ids = np.append(np.arange(5, 5 + 4**k), unk_id).astype(np.int32)
-    first_base = 5 if k == 1 else 5 + 4**k
-    base_ids = np.array([*range(first_base, first_base + 4), unk_id], np.int32)
+    word_ids, base_ids = _numbers(k, unk_id)
     lengths = lengths_of(sequences)
     return concatenate(
         _chunk(
@@ -43,6 +41,52 @@ def encode_kmers(
         )
         for first, last in chunks(lengths, _CHUNK)
     )
+
+
+def encode_kmer_windows(
+    text: str,
+    starts: NDArray[np.int64],
+    *,
+    width: int,
+    k: int,
+    stride: int,
+    unk_id: int,
+    cls_id: int,
+    sep_id: int,
+) -> NDArray[np.int32]:
+    """Cut windows of one text into k-mers; a k-mer that many windows share is read once.
+
+    Parameters
+    ----------
+    starts
+        First base of each window, shape ``(n,)``.
+    width
+        Bases a window.
+
+    Returns
+    -------
+    ids
+        What :func:`encode_kmers` gives for each window, shape ``(n, tokens)``.
+    """
+    word_ids, base_ids = _numbers(k, unk_id)
+    letters = digits(text)
+    words = (width - k) // stride + 1 if width >= k else 0
+    covered = (words - 1) * stride + k if words else 0
+    ids = np.empty((len(starts), words + width - covered + 2), np.int32)
+    ids[:, 0], ids[:, -1] = cls_id, sep_id
+    if words:
+        everywhere = word_ids.take(window_codes(letters, k), mode="clip")
+        ids[:, 1 : words + 1] = everywhere[starts[:, None] + stride * np.arange(words)]
+    tail = starts[:, None] + np.arange(covered, width)
+    ids[:, words + 1 : -1] = base_ids[letters[tail]]
+    return ids
+
+
+def _numbers(k: int, unk_id: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the ids of all words, and of single bases, by their codes; [UNK] comes last."""
+    word_ids = np.append(np.arange(5, 5 + 4**k), unk_id).astype(np.int32)
+    first_base = 5 if k == 1 else 5 + 4**k
+    return word_ids, np.array([*range(first_base, first_base + 4), unk_id], np.int32)
 
 
 def _chunk(

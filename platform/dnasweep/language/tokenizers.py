@@ -169,6 +169,10 @@ class DnaTokenizer:
         widths = self._word_widths[ids]
         return with_special_tokens(ids, counts, widths, cls_id=self.cls_id, sep_id=self.sep_id)
 
+    def renumber(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the model's ids for those of our own enumeration of words: here they are."""
+        return ids
+
     def report(self, sequences: Sequence[str]) -> TokenizerReport:
         """Encode `sequences` and say how well the tokenizer fits them."""
         return self.report_encoded(self.encode(sequences))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from dnasweep.config import AVERAGED
@@ -87,10 +88,9 @@ def _logits(
     batch_size: int,
     place: torch.device,
     dtype: Precision,
-) -> torch.Tensor:
-    found = torch.zeros(len(sequences), int(model.config.num_labels or 2), dtype=torch.float64)
+) -> Tensor:
     if len(sequences) == 0:
-        return found
+        return torch.zeros(0, int(model.config.num_labels or 2), dtype=torch.float64)
     encoded = tokenizer.encode(list(sequences))
     lengths = np.diff(encoded.offsets)
     held = capacity(model.config.to_dict())
@@ -101,21 +101,57 @@ def _logits(
             row=row + 1,
             remedy="Shorten the sequence, or use a model trained on longer ones.",
         )
+    return token_logits(
+        model,
+        encoded.ids,
+        encoded.offsets,
+        pad_id=tokenizer.pad_id,
+        batch_size=batch_size,
+        place=place,
+        dtype=dtype,
+    )
+
+
+def token_logits(
+    model: PreTrainedModel,
+    ids: np.ndarray,
+    offsets: np.ndarray,
+    *,
+    pad_id: int,
+    batch_size: int,
+    place: torch.device,
+    dtype: Precision = "auto",
+    forward: Callable[[Tensor, Tensor | None], Tensor] | None = None,
+) -> Tensor:
+    """Return the class logits of rows of tokens, (rows, classes), float64, on the CPU.
+
+    Rows of one length go together, so that hardly anything is padded.
+
+    Parameters
+    ----------
+    model
+        A classifier in evaluation mode on `place`.
+    ids, offsets
+        Flat token ids; row i is `offsets[i]:offsets[i + 1]`.
+    forward
+        Returns the logits of a batch; None: :func:`dnasweep.model.forward.class_logits`.
+    """
+    run = partial(class_logits, model) if forward is None else forward
+    lengths = np.diff(offsets)
+    found = torch.zeros(len(lengths), int(model.config.num_labels or 2), dtype=torch.float64)
     order = np.argsort(lengths, kind="stable")
     with torch.inference_mode(), autocast(place, dtype):
         for i in range(0, len(order), batch_size):
             rows = order[i : i + batch_size]
-            ids, attention = _pad(encoded.ids, encoded.offsets, lengths, rows, tokenizer.pad_id)
-            logits = class_logits(
-                model, ids.to(place), None if attention is None else attention.to(place)
-            )
+            padded, attention = _pad(ids, offsets, lengths, rows, pad_id)
+            logits = run(padded.to(place), None if attention is None else attention.to(place))
             found[torch.from_numpy(rows)] = logits.double().cpu()
     return found
 
 
 def _pad(
     flat: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, rows: np.ndarray, pad_id: int
-) -> tuple[torch.Tensor, torch.Tensor | None]:
+) -> tuple[Tensor, Tensor | None]:
     """Return padded ids (rows, tokens) and, where anything is padded, which tokens are real."""
     width = int(lengths[rows].max())
     columns = np.arange(width)

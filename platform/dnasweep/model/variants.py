@@ -87,9 +87,13 @@ class VariantForward:
         rows
             Row of the tables at each position, (variants, tokens).
         """
-        x = tables.embedded[rows]
-        if len(self.layers) > 1:
-            x = self._finish(0, self._attend(tables.projected[rows]), x)
+        one = len(self.layers) == 1
+        return self._above(tables.embedded[rows], None if one else tables.projected[rows])
+
+    def _above(self, x: Tensor, projected: Tensor | None) -> Tensor:
+        """Return class logits of inputs whose first projections, if there are any, are known."""
+        if projected is not None:
+            x = self._finish(0, self._attend(projected), x)
         for i in range(1, len(self.layers) - 1):
             x = self._finish(i, self._attend(F.linear(x, *self.projections[i])), x)
         first = self._finish(len(self.layers) - 1, self._attend_first(x), x[:, 0])

@@ -1,0 +1,170 @@
+"""Scores of variants against measured effects, element by element, next to the change of G+C.
+
+    python benchmarks/measured_variants.py --model RUN_ID \\
+        --effects mpra_satmut_elements.tsv.gz --elements mpra_satmut_elements_refseq_GRCh38.fa.gz
+
+The effects are those of a saturation mutagenesis MPRA (Kircher et al. 2019, Nat. Commun. 10:3583):
+columns Chrom, Pos, Ref, Alt, Barcodes, Coefficient and Element; `-` deletes a base. The elements
+come as FASTA with their place in the header, `>NAME ASSEMBLY chrom:first-last(+)`; a variant is
+scored within its element, as it was measured. Prints Spearman's rank correlation of the change of
+log2 odds with the coefficient, beside that of the change in the number of G and C, which knows
+nothing; and the same of their absolute values.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+import tyro
+from dnasweep.annotate.sequence_values import SequenceValues
+from dnasweep.annotate.variant_models import check_window, open_model, window_of
+from dnasweep.annotate.variant_scores import score
+from dnasweep.annotate.variant_settings import VariantConfig
+from dnasweep.annotate.zero_shot import ZeroShot
+from dnasweep.cluster.tracking import find_model_directory, resolve_uri
+from dnasweep.errors import InputError
+from dnasweep.genome.alleles import Allele, normalise, surroundings
+from dnasweep.genome.variant_files import open_lines
+from dnasweep.model.mesh import best_device
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import spearmanr
+
+_PLACE = re.compile(r">(\S+)\s+\S+\s+(?:chr)?(\w+):(\d+)-(\d+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to compare."""
+
+    model: str
+    """Classifier, or masked language model: MLflow run id, registered model or directory."""
+    effects: str
+    """Measured effects, TSV."""
+    elements: str
+    """The elements, FASTA."""
+    only: tuple[str, ...] = ()
+    """Elements to look at. Default: all."""
+    least_barcodes: int = 10
+    """Barcodes that a measurement needs to count."""
+    every: int = 1
+    """Take every so many-th variant of an element, for a quick look."""
+    window: int | None = None
+    """Bases of a window. Default: as much as the model holds; an element that is shorter goes in
+    whole."""
+    shifts: tuple[int, ...] = (-4, 4)
+    """Bases by which further windows are moved."""
+    storage: str = "runs"
+    """Storage root, for its MLflow store."""
+    tracking_uri: str | None = None
+    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
+    out: str | None = None
+    """CSV for the scored variants."""
+
+
+def read_elements(path: Path) -> dict[str, tuple[str, int, str]]:
+    """Return chromosome, first base (1-based) and bases of each element by name."""
+    found: dict[str, tuple[str, int, str]] = {}
+    name = ""
+    for line in open_lines(path):
+        if line.startswith(">"):
+            match = _PLACE.match(line)
+            if match is None:
+                raise InputError(f"the header {line!r} has no place", file=path)
+            name = match[1]
+            found[name] = (match[2], int(match[3]), "")
+        else:
+            chrom, first, bases = found[name]
+            found[name] = (chrom, first, bases + line.strip().upper())
+    return found
+
+
+def read_effects(path: Path, options: Options) -> pd.DataFrame:
+    """Return the measurements that count."""
+    frame = pd.read_csv(path, sep="\t", dtype={"Chrom": str}, keep_default_na=False)
+    frame = frame[frame["Barcodes"] >= options.least_barcodes]
+    if options.only:
+        frame = frame[frame["Element"].isin(options.only)]
+    return frame[frame.groupby("Element").cumcount() % options.every == 0]
+
+
+def cut(
+    row: pd.Series, elements: dict[str, tuple[str, int, str]], config: VariantConfig
+) -> Allele:
+    """Return a measured variant within its element."""
+    ref, alt = row.Ref.replace("-", ""), row.Alt.replace("-", "")
+    for chrom, first, bases in elements.values():
+        start = row.Pos - first
+        if chrom == row.Chrom and 0 <= start < len(bases):
+            break
+    else:
+        raise InputError(f"no element holds {row.Chrom}:{row.Pos}")
+    if bases[start : start + len(ref)] != ref:
+        raise InputError(f"REF at {row.Chrom}:{row.Pos} is {ref}, the element has {bases[start]}")
+
+    def fetch(first: int, last: int, bases: str = bases) -> str:
+        return bases[first:last]
+
+    at, ref, alt = normalise(fetch, start, ref, alt)
+    how = {"lead": config.lead, "shifts": config.shifts, "window": config.window}
+    return surroundings(fetch, len(bases), at, ref, alt, **how)
+
+
+def main(options: Options) -> None:
+    """Score what was measured and print the table."""
+    console = Console(width=120)
+    uri = resolve_uri(options.tracking_uri, options.storage)
+    with TemporaryDirectory() as scratch:
+        directory = find_model_directory(options.model, uri=uri, destination=Path(scratch))
+        model = open_model(directory)
+        window = options.window or window_of(model)
+        check_window(model, window)
+        config = VariantConfig(
+            window=window, shifts=options.shifts, target=model.target, backgrounds=0
+        )
+        device = str(best_device())
+        elements = read_elements(Path(options.elements))
+        frame = read_effects(Path(options.effects), options)
+        alleles = [cut(row, elements, config) for row in frame.itertuples(index=False)]
+        with console.status(f"scoring {len(alleles):,} variants"):
+            if model.is_classifier:
+                values = SequenceValues(directory, target=model.target, device=device)
+                scores = score(alleles, values, config).delta_log2_odds
+            else:
+                ratios = ZeroShot(directory, device=device)
+                scores = ratios.ratios(alleles, window=window, shifts=options.shifts)
+    frame = frame.assign(score=scores, gc_change=[_gc(one.alt) - _gc(one.ref) for one in alleles])
+    kind = "change of log2 odds" if model.is_classifier else "log-likelihood ratio"
+    table = Table("element", "variants", kind, "p", "G+C change", "p", "|score|", "|G+C|")
+    for name, part in frame.dropna(subset=["score"]).groupby("Element"):
+        effect = part["Coefficient"]
+        ours, theirs = (spearmanr(part[column], effect) for column in ("score", "gc_change"))
+        sizes = [
+            spearmanr(part[column].abs(), effect.abs())[0] for column in ("score", "gc_change")
+        ]
+        table.add_row(
+            str(name),
+            f"{len(part):,}",
+            f"{ours[0]:+.3f}",
+            f"{ours[1]:.1g}",
+            f"{theirs[0]:+.3f}",
+            f"{theirs[1]:.1g}",
+            *(f"{size:+.3f}" for size in sizes),
+        )
+    console.print(f"{options.model}: windows of {window} bases, Spearman with the coefficient")
+    console.print(table)
+    if options.out:
+        frame.to_csv(options.out, index=False)
+        console.print(f"written {options.out}")
+
+
+def _gc(bases: str) -> int:
+    return bases.count("G") + bases.count("C")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))

@@ -1,0 +1,175 @@
+"""Windows a second of a genome scan against a plain loop over a pipeline, the same numbers, in turns.
+
+python benchmarks/scan.py                       # tiny, some minutes on 2 cores
+python benchmarks/scan.py --presets tiny small
+
+The user's way is `transformers.pipeline("text-classification", ..., batch_size=32)` over every window
+of a sequence and over its reverse complement. Ours computes the same windows as a shard of
+jobs/scan_genome.py does, in the same process and with as many threads.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+from dnasweep.annotate.scan_settings import ScanConfig
+from dnasweep.annotate.scan_worker import Run, ScanWorker
+from dnasweep.config import ModelConfig, TokenizerConfig
+from dnasweep.genome.bases import reverse_complement
+from dnasweep.genome.reference import open_genome
+from dnasweep.genome.store import keep_genome
+from dnasweep.language.tokenizers import DnaTokenizer, fit
+from dnasweep.model.architecture import build_classifier
+from dnasweep.model.checkpoint import export
+from dnasweep.model.mesh import best_device
+from dnasweep.stages import models
+from dnasweep.storage import Storage
+from rich.console import Console
+from rich.table import Table
+
+BATCH = 32
+TARGET = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to measure."""
+
+    presets: tuple[str, ...] = ("tiny",)
+    """Model sizes, by preset name or LAYERSxHIDDEN; weights are random, which costs as much."""
+    tokenizers: tuple[str, ...] = ("kmer-6", "kmer-6-overlap")
+    """Tokenizers, by name; all but bpe and wordpiece share work between windows."""
+    window: int = 300
+    """Bases a window."""
+    stride: int = 50
+    """Bases from one window to the next."""
+    windows: int = 1024
+    """Windows a turn, each on both strands."""
+    rounds: int = 3
+    """Turns of each side; the median counts."""
+    threads: int = 0
+    """Threads of torch; 0: as many as torch takes by itself."""
+
+
+def make_genome(folder: Path, length: int) -> tuple[Path, str]:
+    """Write a FASTA of one random record."""
+    text = "".join(np.random.default_rng(0).choice(list("ACGT"), length))
+    path = folder / "genome.fa"
+    path.write_text(f">a\n{text}\n")
+    return path, text
+
+
+def make_model(folder: Path, preset: str, tokenizer: str, text: str, window: int) -> Path:
+    """Write a classifier with random weights that holds the windows."""
+    made = fit(TokenizerConfig.parse(tokenizer), [text])
+    model = build_classifier(
+        ModelConfig.preset(preset),
+        tokenizer=made,
+        num_tokens=len(made.encode([text[:window]]).ids) + 8,
+        dropout=0.1,
+        seed=0,
+        label_names=("background", "promoter"),
+    )
+    with torch.no_grad():
+        # Probabilities that differ, or any two programs agree.
+        for parameter in model.parameters():
+            parameter.mul_(2)
+    return export(model.eval(), made, folder / f"{preset}-{tokenizer}")
+
+
+def their_pipeline(directory: Path) -> Any:
+    """Return what a user would call."""
+    from transformers import pipeline
+
+    return pipeline(
+        "text-classification",
+        model=str(directory),
+        tokenizer=str(directory),
+        top_k=None,
+        device=best_device(),
+    )
+
+
+def their_loop(classify: Any, text: str, options: Options) -> np.ndarray:
+    """Return probabilities, (windows, strands), as a user computes them."""
+    starts = range(0, options.windows * options.stride, options.stride)
+    windows = [text[i : i + options.window] for i in starts]
+    found = []
+    for strand in (windows, [reverse_complement(window) for window in windows]):
+        answers = classify(strand, batch_size=BATCH)
+        found.append([next(a["score"] for a in x if a["label"] == "promoter") for x in answers])
+    return np.array(found).T
+
+
+def measure(options: Options, preset: str, tokenizer: str, folder: Path) -> tuple[object, ...]:
+    """Return a row of the table."""
+    genome, text = make_genome(folder, options.windows * options.stride + options.window)
+    directory = make_model(folder, preset, tokenizer, text, options.window)
+    storage = Storage(folder / "storage")
+    with open_genome(genome) as fasta:
+        key = keep_genome(storage, fasta, ["a"])
+    settings = {
+        **asdict(ScanConfig(window=options.window, stride=options.stride)),
+        "genome": key,
+        "model": models.keep_model(storage, directory),
+        "target": "promoter",
+        "precision": "fp32",
+    }
+    worker = ScanWorker(
+        storage=storage.root, models=models.KIND, settings=settings, device=best_device().type
+    )
+    worker.score([Run("a", 0, 64)])
+    seconds: tuple[list[float], list[float]] = ([], [])
+    classify = their_pipeline(directory)
+    runs = [Run("a", 0, options.windows)]
+    for _ in range(options.rounds):
+        started = time.perf_counter()
+        expected = their_loop(classify, text, options)
+        seconds[0].append(time.perf_counter() - started)
+        started = time.perf_counter()
+        odds = np.stack(worker.score(runs)[0], 1).astype(np.float64)
+        seconds[1].append(time.perf_counter() - started)
+    apart = float(np.abs(1 / (1 + np.exp(-odds)) - expected).max())
+    them, us = (statistics.median(side) for side in seconds)
+    tokens = len(DnaTokenizer.load(directory).encode([text[: options.window]]).ids)
+    number = 2 * options.windows
+    rates = f"{number / them:,.0f}", f"{number / us:,.0f}"
+    return preset, tokenizer, tokens, *rates, f"{them / us:.2f}", f"{apart:.1e}"
+
+
+def main(options: Options) -> None:
+    """Measure every model size and tokenizer asked for."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    console = Console(width=120)
+    table = Table(
+        "model",
+        "tokenizer",
+        "tokens",
+        "pipeline, windows/s",
+        "ours",
+        f"ratio (target {TARGET:g})",
+        "most apart",
+        title=f"windows of {options.window} bases every {options.stride}, both strands; "
+        f"{best_device()}, {torch.get_num_threads()} threads",
+    )
+    for preset in options.presets:
+        for tokenizer in options.tokenizers:
+            with tempfile.TemporaryDirectory(prefix="scan-") as folder:
+                table.add_row(*map(str, measure(options, preset, tokenizer, Path(folder))))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))

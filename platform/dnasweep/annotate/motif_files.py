@@ -1,0 +1,125 @@
+"""Motifs from a file, MEME or JASPAR, ready to scan with on either strand."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.annotate.motif_rows import check_jaspar, check_meme
+from dnasweep.errors import InputError
+from dnasweep.genome.files import read_bytes
+
+SITES, PSEUDOCOUNT = 20.0, 0.1
+"""A pseudocount over as many sites, as FIMO takes them where a motif does not say its own."""
+
+STEPS = 1000
+"""Steps of the distribution of scores, as in MEME."""
+
+
+class Motif(NamedTuple):
+    """A motif as log odds against bases of equal frequency."""
+
+    id: str
+    """Such as MA0108.3; its name where it has no other."""
+    name: str
+    """Such as TBP."""
+    forward: Any
+    """Log2 odds, a `lightmotif.ScoringMatrix`."""
+    reverse: Any
+    """Those of the other strand."""
+    width: int
+    """Bases."""
+    lowest: float
+    """Score of the least likely word."""
+    highest: float
+    """Score of the likeliest."""
+    grain: float
+    """Steps in which the library knows the distribution of scores."""
+
+    def p_value(self, score: float) -> float:
+        """Return how probable it is that one position of random DNA scores as high."""
+        if score == float("-inf"):
+            return 1.0
+        # At a score itself the library tells how probable higher ones are: 0 for the best word.
+        return float(self.forward.pvalue(score - self.grain))
+
+    def threshold(self, p_value: float) -> float:
+        """Return the least score of at most this p-value; infinity where no word has it."""
+        low, high = self.lowest, self.highest + self.grain
+        if self.p_value(self.highest) > p_value:
+            return float("inf")
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self.p_value(middle) <= p_value else (middle, high)
+        return high
+
+
+def read_motifs(path: str | Path) -> list[Motif]:
+    """Read the motifs of a MEME or JASPAR file, gzip or not.
+
+    Raises
+    ------
+    InputError
+        For a file of another kind, one that is damaged or one without motifs.
+    """
+    path = Path(path).expanduser()
+    data = read_bytes(path, holds="motifs")
+    first = data.lstrip()[:12]
+    if first.startswith(b"MEME version"):
+        form: Literal["meme", "jaspar", "jaspar16"] = "meme"
+        check_meme(data, path)
+    elif first.startswith(b">"):
+        form = "jaspar16" if b"[" in data else "jaspar"
+        check_jaspar(data, path)
+    else:
+        raise InputError(
+            "is neither a MEME nor a JASPAR file of motifs",
+            file=path,
+            remedy="Give one as https://jaspar.elixir.no/downloads has them, in MEME format.",
+        )
+    # Here and not above: only jobs with motifs need it.
+    import lightmotif
+
+    try:
+        loaded = list(lightmotif.load(io.BytesIO(data), format=form))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # What goes wrong in Rust is no Exception.
+        raise InputError(
+            f"the motifs cannot be read: {str(error).splitlines()[0]}",
+            file=path,
+            remedy="Fetch the file again.",
+        ) from error
+    found = [_motif(one, path) for one in loaded]
+    if not found:
+        raise InputError("the file holds no motif", file=path)
+    return found
+
+
+def _motif(loaded: Any, path: Path) -> Motif:
+    weights = loaded.pwm
+    odds = np.array([weights[i] for i in range(len(loaded.pssm))], float)[:, :4]
+    # lightmotif keeps bases in the order A, C, T, G, and odds against one in four.
+    probabilities = odds / 4
+    if not np.allclose(probabilities.sum(1), 1, atol=0.02):
+        raise InputError(f"the columns of the motif {loaded.name} do not sum to 1", file=path)
+    mixed = (SITES * probabilities + PSEUDOCOUNT / 4) / (SITES + PSEUDOCOUNT)
+    logs = np.log2(4 * mixed)
+    forward = scoring_matrix(logs)
+    name = (loaded.description or "").strip() or str(loaded.name)
+    low, high = float(logs.min(1).sum()), float(logs.max(1).sum())
+    reverse = forward.reverse_complement()
+    grain = (high - low) / STEPS
+    return Motif(str(loaded.name), name, forward, reverse, len(logs), low, high, grain)
+
+
+def scoring_matrix(logs: NDArray[np.float64]) -> Any:
+    """Return log odds, (width, bases A C T G), as a matrix that refuses unknown bases."""
+    import lightmotif
+
+    columns = {base: logs[:, i].tolist() for i, base in enumerate("ACTG")}
+    return lightmotif.ScoringMatrix({**columns, "N": [float("-inf")] * len(logs)})

@@ -1,0 +1,94 @@
+"""The command line of a variant job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dnasweep.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantOptions:
+    """Options of a variant job."""
+
+    model: str
+    """MLflow run id, registered model (models:/NAME@ALIAS), or directory: a classifier, or a masked
+    language model, which gives the log-likelihood ratio alone."""
+    genome: str
+    """FASTA of the genome, plain, bgzip or gzip."""
+    data: tuple[str, ...] = ()
+    """Variants: VCF, plain or bgzip, or TSV with a header chrom, pos, ref, alt."""
+    saturate: tuple[str, ...] = ()
+    """In place of --data: regions (chrom:first-last) of which every base is replaced by each other
+    one, with a heat map each up to 5,000 bases."""
+    window: int | None = None
+    """Bases the model sees of a variant. Default: as much as its positions surely hold, at most
+    1,000."""
+    shifts: tuple[int, ...] = (-4, 4)
+    """Bases by which further windows are moved, beside the centred one; scores are means over all."""
+    language_model: str | None = None
+    """Masked language model for the log-likelihood ratio beside a classifier: the encoder it was
+    fine-tuned from, given as --model is."""
+    motifs: str | None = None
+    """Motifs (MEME or JASPAR file) to look for in both alleles."""
+    motif_p: float = 1e-4
+    """p-value of a position from which on it is a binding site."""
+    backgrounds: int = 20
+    """Dinucleotide-shuffled contexts a variant for z and p; 0 leaves them out."""
+    target: str | None = None
+    """Class whose probability is compared. Default: the second of two, the positive one."""
+    threshold: float | None = None
+    """Probability from which on a window is called. Default: the model's own, else 0.5."""
+    min_delta: float = 0.1
+    """Least change of the probability that makes a loss or a gain."""
+    seed: int = 0
+    """Of shuffled contexts."""
+    match_chromosomes: bool = False
+    """Read 2R as chr2R where the genome calls it so."""
+    skip_bad_rows: bool = False
+    """Leave out variants that cannot be scored, and write them beside the output, instead of
+    ending."""
+    out: str | None = None
+    """Folder for copies of the files. Default: they stay in the storage alone."""
+    storage: str = "runs"
+    """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
+    tracking_uri: str | None = None
+    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
+    address: str | None = None
+    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic; bf16 is faster on GPUs and blurs small changes."""
+    shard_size: int | None = None
+    """Variants a shard. Default: up to 256, by the length of the list."""
+    num_actors: int | None = None
+    """Actors at once. Default: one a GPU, and without GPUs one a CPU, each with one thread."""
+    gpus_per_actor: float | None = None
+    """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one where there are any."""
+    preflight: bool = True
+    """Look at every node of a cluster first, as jobs/doctor.py does."""
+    batch_rows: int | None = None
+    """Windows a forward pass, where memory is short. Default: found from their tokens. Other numbers
+    change scores in their last digits, shards and actors do not."""
+    dry_run: bool = False
+    """Read and check everything, print the plan, and start nothing."""
+
+    def check(self) -> None:
+        """Raise :class:`InputError` for options that exclude each other or are out of range."""
+        if bool(self.data) == bool(self.saturate):
+            raise InputError(
+                "there is nothing to score"
+                if not self.data
+                else "--data and --saturate are given",
+                remedy="Give variants with --data, or a region with --saturate.",
+            )
+        for name, given in (("--data", self.data), ("--saturate", self.saturate)):
+            if len({*given}) < len(given):
+                raise InputError(f"{name} names the same twice", remedy="Name it once.")
+        lowest = {"shard_size": 1, "num_actors": 1, "batch_rows": 1, "gpus_per_actor": 0}
+        for name, least in lowest.items():
+            number = getattr(self, name)
+            if number is not None and not number >= least:
+                raise InputError(
+                    f"{name} is {number}", remedy=f"Use at least {least}, or leave it out."
+                )

@@ -1,0 +1,111 @@
+"""Bases of a genome in the storage, where every machine of a cluster reads the parts it needs.
+
+One Parquet file with a row group a million bases, so that a read costs what it returns, on a file
+system and in a bucket; whoever computes needs neither the FASTA nor its index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyfaidx
+
+from dnasweep.config import content_key
+from dnasweep.errors import InputError
+from dnasweep.storage import Storage
+
+KIND = "genomes"
+FILE = "bases.parquet"
+BASES = 1 << 20
+"""Bases a row group."""
+FORMAT = 1
+_LENGTHS = b"dnasweep_lengths"
+
+
+def genome_key(fasta: pyfaidx.Fasta, names: Sequence[str]) -> str:
+    """Return the content key of records of an open genome: names, lengths and upper-case bases."""
+    records = []
+    for name in names:
+        digest = hashlib.sha256()
+        for _, part in _parts(fasta, name):
+            digest.update(part.encode())
+        records.append([name, len(fasta[name]), digest.hexdigest()])
+    return content_key(KIND, FORMAT, records)
+
+
+def keep_genome(storage: Storage, fasta: pyfaidx.Fasta, names: Sequence[str]) -> str:
+    """Copy records of an open genome into the storage, unless they are there; return their key."""
+    key = genome_key(fasta, names)
+    lengths = {name: len(fasta[name]) for name in names}
+
+    def write(folder: Path) -> None:
+        schema = pa.schema([("chrom", pa.string()), ("start", pa.int64()), ("bases", pa.string())])
+        schema = schema.with_metadata({_LENGTHS: json.dumps(lengths)})
+        with pq.ParquetWriter(folder / FILE, schema, compression="zstd") as writer:
+            for name in names:
+                for start, bases in _parts(fasta, name):
+                    columns = {"chrom": [name], "start": [start], "bases": [bases]}
+                    writer.write_table(pa.table(columns, schema))
+
+    storage.obtain(KIND, key, write, inputs={"lengths": lengths})
+    return key
+
+
+def _parts(fasta: pyfaidx.Fasta, name: str) -> Iterator[tuple[int, str]]:
+    for start in range(0, len(fasta[name]), BASES):
+        yield start, str(fasta[name][start : min(start + BASES, len(fasta[name]))])
+
+
+class StoredGenome:
+    """Reads what :func:`keep_genome` has written.
+
+    Parameters
+    ----------
+    storage, key
+        Where it is.
+
+    Raises
+    ------
+    InputError
+        Where it is not any more.
+    """
+
+    def __init__(self, storage: Storage, key: str) -> None:
+        self._storage = storage
+        if not storage.exists(KIND, key):
+            raise InputError(
+                "the genome is not there any more",
+                file=storage.place(KIND, key),
+                remedy="Run the same command again from where the FASTA is.",
+            )
+        self._file = storage.patiently(lambda: pq.ParquetFile(storage.open(KIND, key, FILE)))
+        self.lengths: Mapping[str, int] = json.loads(self._file.schema_arrow.metadata[_LENGTHS])
+        self._first: dict[str, int] = {}
+        groups = 0
+        for name, length in self.lengths.items():
+            self._first[name] = groups
+            groups += -(-length // BASES)
+        self._read: tuple[int, str] = (-1, "")
+
+    def fetch(self, name: str, start: int, end: int) -> str:
+        """Return bases `start` to `end` of a record, 0-based and half-open, upper case."""
+        if not 0 <= start <= end <= self.lengths[name]:
+            raise ValueError(f"{name}:{start}-{end} is not on a record of {self.lengths[name]}")
+        parts = []
+        for part in range(start // BASES, -(-end // BASES)):
+            low = part * BASES
+            parts.append(self._group(self._first[name] + part)[max(0, start - low) : end - low])
+        return "".join(parts)
+
+    def _group(self, group: int) -> str:
+        if self._read[0] != group:
+            table = self._storage.patiently(
+                lambda: self._file.read_row_group(group, columns=["bases"])
+            )
+            self._read = group, table["bases"][0].as_py()
+        return self._read[1]

@@ -1,0 +1,79 @@
+"""A small genome on disk, and scans of it without a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+from dnasweep.cluster import scans
+from dnasweep.cluster.job_records import JobRecords
+from dnasweep.cluster.scan_options import ScanOptions
+from dnasweep.cluster.shard_run import Run
+from dnasweep.cluster.shard_worker import Order
+from dnasweep.cluster.shards import Shards
+from rich.console import Console
+
+WINDOW, STRIDE = 60, 15
+LENGTHS = {"chr2L": 4_000, "chr2R": 2_500, "chrU": 40}
+
+
+def random_dna(length: int, seed: int, unknown: tuple[int, int] | None = None) -> str:
+    """Return random bases in both cases, with a stretch of N."""
+    letters = np.random.default_rng(seed).choice(list("ACGTacgt"), length)
+    if unknown is not None:
+        letters[slice(*unknown)] = "N"
+    return "".join(letters)
+
+
+def records() -> dict[str, str]:
+    """Return the records of the toy genome."""
+    gaps = {"chr2L": (900, 1_300), "chr2R": (0, 70)}
+    return {n: random_dna(size, i, gaps.get(n)) for i, (n, size) in enumerate(LENGTHS.items())}
+
+
+def write_fasta(path: Path, sequences: dict[str, str]) -> Path:
+    lines = []
+    for name, text in sequences.items():
+        lines += [f">{name}", *(text[i : i + 50] for i in range(0, len(text), 50))]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def compute_here(shards: Shards, order: Order, *_: Any, **__: Any) -> Run:
+    """Compute the missing shards in this process."""
+    worker = order.make_worker()
+    worker.rehearse(shards.rows(0).slice(0, 1))
+    missing = shards.missing()
+    for shard in missing:
+        shards.publish(shard, *_with_seconds(worker.compute(shards.rows(shard), lambda _: None)))
+    return Run(sum(map(shards.size, missing)), 1.0, 1)
+
+
+@contextlib.contextmanager
+def recorded_nowhere(*_: Any) -> Iterator[mock.Mock]:
+    """Take what a job tells MLflow, and forget it."""
+    yield mock.Mock(spec_set=JobRecords)
+
+
+def _with_seconds(found: tuple[dict, dict]) -> tuple[dict, dict]:
+    return found[0], {"seconds": 0.0, **found[1]}
+
+
+def scan(
+    monkeypatch: pytest.MonkeyPatch, model: Path, genome: Path, storage: Path, **options: Any
+) -> Path:
+    """Run a scan without Ray and return its folder of results."""
+    monkeypatch.setattr(scans, "run_shards", compute_here)
+    monkeypatch.setattr(scans, "recorded", recorded_nowhere)
+    given = {"window": WINDOW, "stride": STRIDE, "threshold": 0.5, "shuffles": 5, **options}
+    folder = scans.run_scan(
+        ScanOptions(model=str(model), genome=str(genome), storage=str(storage), **given),
+        Console(quiet=True),
+    )
+    assert folder is not None
+    return folder

@@ -1,0 +1,115 @@
+"""Variants cut out and written in their one form."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dnasweep.genome.alleles import Allele, normalise, pairs, surroundings, trimmed
+from variant_toys import allele, chromosome, exchanged, write_genome, write_vcf
+
+BASES = chromosome()
+
+
+def normal(start: int, ref: str, alt: str, bases: str = BASES) -> tuple[int, str, str]:
+    return normalise(lambda a, b: bases[a:b], start, ref, alt)
+
+
+def test_an_indel_moves_left_through_its_repeat() -> None:
+    bases = "GCATTTTTG"
+    assert normal(6, "TT", "T", bases) == (2, "AT", "A")
+    assert normal(7, "TG", "TTG", bases) == (2, "A", "AT")
+    # A deletion written without the base before it, as some tables have it.
+    assert normal(7, "T", "", bases) == (2, "AT", "A")
+
+
+def test_a_deletion_of_the_first_base_takes_the_base_behind() -> None:
+    assert normal(0, "G", "", "GCAT") == (0, "GC", "C")
+
+
+def test_common_bases_at_both_ends_are_left_out() -> None:
+    assert normal(2, "ATTT", "ATCT", "GCATTTTTG") == (4, "T", "C")
+
+
+def test_normal_forms_are_those_of_bcftools(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    lines, ours = [], []
+    for start in np.sort(rng.integers(1, 380, 150)).tolist():
+        size = int(rng.integers(1, 5))
+        ref = BASES[start : start + size]
+        alt = "".join(rng.choice(list("AACGT"), int(rng.integers(1, 5))))
+        if rng.random() < 0.5:
+            alt = ref[0] + alt[: int(rng.integers(0, 3))]
+        if ref == alt:
+            continue
+        lines.append(f"chr1 {start + 1} v{len(ours)} {ref} {alt} . . .")
+        at, *alleles = normal(start, ref, alt)
+        ours.append((f"v{len(ours)}", str(at + 1), *alleles))
+    genome = write_genome(tmp_path / "g.fa", chr1=BASES)
+    vcf = write_vcf(tmp_path / "x.vcf", lines)
+    command = ["bcftools", "norm", "-f", str(genome), str(vcf)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    cells = [line.split("\t") for line in done.stdout.splitlines() if line[0] != "#"]
+    theirs = {cell[2]: tuple(cell[1:5]) for cell in cells}
+    assert len(theirs) == len(ours) > 100
+    assert [theirs[name] for name, *_ in ours] == [
+        (pos, name, ref, alt) for name, pos, ref, alt in ours
+    ]
+
+
+def test_windows_begin_as_many_bases_before_a_variant_whatever_the_alleles() -> None:
+    one = Allele("ACGTACGTAC", 4, "A", "AGG", 3)
+    assert pairs(one, window=6) == [("CGTACG", "CGTAGG")]
+    assert pairs(one, window=6, shifts=(1,))[1:] == [("GTACGT", "GTAGGC")]
+
+
+@pytest.mark.parametrize("start", [0, 3, 200, 396, 399])
+@pytest.mark.parametrize("change", [("", ""), ("", "GATT"), ("XXX", "")])
+def test_windows_are_whole_at_the_ends_of_a_chromosome(
+    start: int, change: tuple[str, str]
+) -> None:
+    start = min(start, 400 - 1 - len(change[0]))
+    ref = BASES[start : start + 1 + len(change[0])]
+    alt = {"A": "C"}.get(ref[0], "A") if change == ("", "") else ref[0] + change[1]
+    there = allele(BASES, start, ref, alt)
+    found = pairs(there, window=61, shifts=(-4, 4))
+    mutated = BASES[:start] + alt + BASES[start + len(ref) :]
+    for pair in found:
+        assert len(pair.ref) == len(pair.alt) == 61
+        assert pair.ref in BASES
+        assert pair.alt in mutated
+        assert pair.ref != pair.alt
+
+
+def test_a_short_chromosome_is_taken_whole() -> None:
+    bases = BASES[:40]
+    (pair,) = pairs(allele(bases, 20, bases[20:23], bases[20]), window=61)
+    assert pair == (bases, bases[:21] + bases[23:])
+
+
+@pytest.mark.parametrize(
+    ("start", "ref_bases", "alt"), [(50, 1, "T"), (5, 3, "G"), (398, 1, "CAT"), (101, 3, "A")]
+)
+def test_exchanged_alleles_have_the_same_windows_exchanged(
+    start: int, ref_bases: int, alt: str
+) -> None:
+    ref = BASES[start : start + ref_bases]
+    alt = alt if alt != ref else "G"
+    there = pairs(allele(BASES, start, ref, alt), window=61, shifts=(-4, 4))
+    back = pairs(exchanged(BASES, start, ref, alt), window=61, shifts=(-4, 4))
+    assert [pair[::-1] for pair in back] == there
+
+
+def test_what_differs_may_be_nothing_on_one_side() -> None:
+    assert trimmed("CAG", "C") == (1, "AG", "")
+    assert trimmed("A", "G") == (0, "A", "G")
+
+
+def test_a_context_reaches_no_farther_than_its_windows() -> None:
+    one = surroundings(
+        lambda a, b: BASES[a:b], 400, 200, BASES[200], "N", lead=30, shifts=(-4, 4), window=61
+    )
+    assert one.offset == 34
+    assert len(one.context) == 61 + 8

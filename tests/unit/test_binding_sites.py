@@ -1,0 +1,166 @@
+"""Binding sites over both alleles, against their definition base by base."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import lightmotif
+import numpy as np
+import pytest
+from dnasweep.annotate.binding_sites import SiteScanner
+from dnasweep.annotate.motif_files import PSEUDOCOUNT, SITES, Motif, read_motifs
+from dnasweep.errors import InputError
+from dnasweep.genome.alleles import Allele
+from dnasweep.genome.bases import reverse_complement
+from variant_toys import allele, chromosome, exchanged, substitutions
+
+MEME = "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF M\nletter-probability matrix: w= 2\n"
+COLUMNS = np.array(
+    [
+        [0.05, 0.05, 0.05, 0.85],
+        [0.9, 0.02, 0.03, 0.05],
+        [0.1, 0.0, 0.0, 0.9],
+        [0.97, 0.01, 0.01, 0.01],
+        [0.6, 0.05, 0.05, 0.3],
+        [0.25, 0.05, 0.65, 0.05],
+    ]
+)
+"""Bases A C G T."""
+
+
+def meme(path: Path, columns: np.ndarray = COLUMNS, name: str = "M1 TOY") -> Path:
+    rows = "\n".join("  ".join(f"{x:.6f}" for x in row) for row in columns)
+    path.write_text(
+        "MEME version 4\n\nALPHABET= ACGT\n\nstrands: + -\n\nBackground letter frequencies\n"
+        f"A 0.25 C 0.25 G 0.25 T 0.25\n\nMOTIF {name}\nletter-probability matrix: alength= 4 w= "
+        f"{len(columns)} nsites= 20 E= 0\n{rows}\n"
+    )
+    return path
+
+
+@pytest.fixture
+def motif(tmp_path: Path) -> Motif:
+    (found,) = read_motifs(meme(tmp_path / "x.meme"))
+    return found
+
+
+def log_odds(text: str) -> float:
+    mixed = (SITES * COLUMNS + PSEUDOCOUNT / 4) / (SITES + PSEUDOCOUNT)
+    return float(sum(np.log2(4 * mixed[i, "ACGT".index(base)]) for i, base in enumerate(text)))
+
+
+def test_a_motif_is_read_with_its_names(motif: Motif) -> None:
+    assert (motif.id, motif.name, motif.width) == ("M1", "TOY", 6)
+
+
+def test_p_values_are_the_share_of_random_words_that_score_as_high(motif: Motif) -> None:
+    scores = np.sort([log_odds("".join(word)) for word in itertools.product("ACGT", repeat=6)])
+    for place in (0, 1000, 2500, 3700, 4000, 4050, 4090, 4095):
+        exact = np.mean(scores >= scores[place] - 1e-6)
+        assert exact * 0.999 <= motif.p_value(scores[place]) <= exact * 1.1 + 1 / 4096
+    assert motif.p_value(float("-inf")) == 1
+
+
+def test_a_threshold_is_the_least_score_of_its_p_value(motif: Motif) -> None:
+    assert (
+        motif.p_value(motif.threshold(0.01)) <= 0.01 < motif.p_value(motif.threshold(0.01) - 0.05)
+    )
+    # One word in 4,096 is the least there is.
+    assert motif.threshold(1e-4) == np.inf
+    assert np.isfinite(motif.threshold(5e-4))
+
+
+def best(text: str, start: int, changed: int) -> float:
+    """The best match that overlaps what changed, on either strand, one by one."""
+    found = [-np.inf]
+    for at in range(max(0, start - 5), min(start + changed - 1, len(text) - 6) + 1):
+        word = text[at : at + 6]
+        found += [log_odds(word), log_odds(reverse_complement(word))]
+    return max(found)
+
+
+def test_scores_of_sites_are_their_definition(motif: Motif) -> None:
+    bases = chromosome()
+    alleles = [
+        *substitutions(bases, [0, 3, 150, 398]),
+        allele(bases, 50, bases[50:53], bases[50]),
+        allele(bases, 70, bases[70], bases[70] + "TATAAG"),
+    ]
+    # A threshold that all pass, so that every score is told.
+    sites = SiteScanner([motif], p_value=0.9999).sites(alleles)
+    assert [site.variant for site in sites] == list(range(len(alleles)))
+    for site, one in zip(sites, alleles, strict=True):
+        start = one.offset + (len(one.ref) != len(one.alt))
+        ref, alt = (
+            text if len(one.ref) == len(one.alt) else text[1:] for text in (one.ref, one.alt)
+        )
+        rest = one.context[one.offset + len(one.ref) :]
+        kept = one.context[:start]
+        assert site.ref_score == pytest.approx(best(kept + ref + rest, start, len(ref)), abs=1e-4)
+        assert site.alt_score == pytest.approx(best(kept + alt + rest, start, len(alt)), abs=1e-4)
+
+
+def test_a_planted_site_is_gained_and_the_way_back_loses_it(motif: Motif) -> None:
+    bases = "GC" * 30 + "TAGAAG" + "GC" * 30
+    scanner = SiteScanner([motif], p_value=2e-3)
+    (gained,) = scanner.sites([allele(bases, 62, "G", "T")])
+    (lost,) = scanner.sites([exchanged(bases, 62, "G", "T")])
+    assert (gained.change, lost.change) == ("gain", "loss")
+    assert gained.alt_p <= 2e-3 < gained.ref_p
+    assert (lost.ref_score, lost.alt_score) == (gained.alt_score, gained.ref_score)
+    assert scanner.sites([allele(bases, 10, "G", "T")]) == []
+
+
+def test_unknown_bases_hold_no_site(motif: Motif) -> None:
+    dark = Allele("N" * 20 + "A" + "N" * 20, 20, "A", "C", 10)
+    assert SiteScanner([motif], p_value=0.9999).sites([dark]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("hello", "neither a MEME"),
+        ("MEME version 4\n\nALPHABET= ACGT\n", "holds no motif|cannot be read"),
+        (">x\nA [ 1 ", "row 1: the motif x has not 4 rows"),
+        (">x\nA [ 1 2 ]\nC [ 1 2 ]\nG [ 1 2 ]\n", "row 1: the motif x has not 4 rows"),
+        (">x y\n1 2\n1 b\n1 2\n1 2\n", "row 3: 'b' in the motif x is no number"),
+        ("MEME version 4\n\nALPHABET= ACDEFGHIKLMNPQRSTVWY\n", "row 3: .* not of DNA"),
+        (MEME + "0.9 0.9 0 0\n", "row 7: .*'0.9 0.9 0 0'.*sum to 1"),
+        (MEME + ".25 .25 .25 .25\n", "the motif M ends 1 columns early"),
+        (MEME + ".25 .25 .25\n", "row 7: .*not 4 probabilities"),
+    ],
+)
+def test_a_wrong_file_of_motifs_is_told(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "x.meme"
+    path.write_text(text)
+    with pytest.raises(InputError, match=says) as caught:
+        read_motifs(path)
+    assert caught.value.file == str(path)
+
+
+def test_scores_and_thresholds_are_those_of_biopython(real_data: Path) -> None:
+    from Bio.motifs.matrix import PositionWeightMatrix
+
+    path = real_data / "motifs" / "core_promoter_subset.meme"
+    # Read here: Biopython rounds what it reads to whole counts.
+    theirs = {}
+    for part in path.read_text().split("MOTIF ")[1:]:
+        rows = [line.split() for line in part.splitlines()]
+        theirs[part.split()[0]] = np.array([row for row in rows if len(row) == 4], float)
+    ours = read_motifs(path)
+    assert [one.id for one in ours] == list(theirs)
+    text = chromosome(20_000, seed=3)
+    even = dict.fromkeys("ACGT", 0.25)
+    for motif in sorted(ours, key=lambda one: one.width)[:: len(ours) // 3]:
+        mixed = (SITES * theirs[motif.id] + PSEUDOCOUNT / 4) / (SITES + PSEUDOCOUNT)
+        pssm = PositionWeightMatrix(
+            "ACGT", dict(zip("ACGT", mixed.T.tolist(), strict=True))
+        ).log_odds(even)
+        striped = lightmotif.stripe(text + "N" * motif.width)
+        for matrix, other in ((motif.forward, pssm), (motif.reverse, pssm.reverse_complement())):
+            expected = np.asarray(other.calculate(text))
+            values = np.asarray(memoryview(matrix.calculate(striped))).reshape(-1)
+            np.testing.assert_allclose(values[: len(expected)], expected, atol=2e-3)
+        least = pssm.distribution(background=even, precision=100).threshold_fpr(1e-4)
+        assert motif.threshold(1e-4) == pytest.approx(least, abs=3 * motif.grain)

@@ -1,0 +1,99 @@
+"""What a job of shards tells MLflow, without MLflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest import mock
+
+import pyarrow as pa
+import pytest
+from dnasweep.cluster import job_records
+from dnasweep.cluster.job_records import Entry, recorded
+from dnasweep.cluster.shard_run import Run
+from dnasweep.cluster.shards import Shards
+from dnasweep.cluster.tracking_runs import ModelRun
+from dnasweep.errors import InputError
+from dnasweep.storage import Storage
+from rich.console import Console
+
+ENTRY = Entry(
+    uri="sqlite:///nowhere.db",
+    model="RUN",
+    settings={"target": "promoter", "shifts": (-4, 4), "motifs": None},
+    unit="variants",
+    context="scored",
+    sources=("a.vcf", "b.vcf"),
+    folder="variants",
+)
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Shards:
+    rows = pa.table({"x": pa.array(range(10))})
+    return Shards.begin(Storage(tmp_path), kind="variants", inputs={}, rows=rows, shard_size=4)
+
+
+@pytest.fixture
+def tracker(monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
+    """The tracker that a job gets, and a model whose run is known."""
+    made = mock.MagicMock()
+    monkeypatch.setattr(job_records, "Tracker", made)
+    monkeypatch.setattr(job_records, "check_reachable", lambda uri: None)
+    found = ModelRun("f" * 32, "trial", "grid")
+    monkeypatch.setattr(job_records, "find_model_run", lambda model, uri: found)
+    return made
+
+
+def test_a_job_has_one_run_under_that_of_its_model(
+    shards: Shards, tracker: mock.Mock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(b"x")
+    large.write_bytes(b"x" * 100)
+    monkeypatch.setattr(job_records, "LARGEST", 99)
+    with recorded(ENTRY, shards, Console(quiet=True)) as records:
+        records.throughput(Run(8, 2.0, 3))
+        records.throughput(Run(0, 0.0, 0))
+        records.finish({"num_scored": 10}, "a note", [small, large])
+    assert tracker.call_args.args[1] == "grid"
+    sent = tracker.return_value.__enter__.return_value
+    (opened,) = sent.run.call_args_list
+    assert opened.kwargs["params"] == {
+        "target": "promoter",
+        "shifts": "-4 4",
+        "num_variants": 10,
+        "shard_size": 4,
+    }
+    tags = opened.kwargs["tags"]
+    assert (tags["mlflow.parentRunId"], tags["stage"]) == ("f" * 32, "variants")
+    assert tags["variants"] == shards.place
+    assert opened.kwargs["inputs"][0].source == "a.vcf b.vcf"
+    rate, facts = (call.args[1] for call in sent.metrics.call_args_list)
+    assert rate == {"variants_per_second": 4.0, "num_actors": 3}
+    assert facts == {"num_scored": 10.0}
+    assert [call.args[1] for call in sent.artifact.call_args_list] == [small]
+    assert sent.end.call_args.args[1] == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt, "KILLED"), (InputError, "FAILED")]
+)
+def test_a_job_that_ends_early_says_how(
+    shards: Shards, tracker: mock.Mock, error: type[BaseException], status: str
+) -> None:
+    with pytest.raises(error), recorded(ENTRY, shards, Console(quiet=True)):
+        raise error("no")
+    sent = tracker.return_value.__enter__.return_value
+    assert sent.end.call_args.args[1] == status
+
+
+def test_a_store_that_does_not_answer_stops_nothing(
+    shards: Shards, tracker: mock.Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(uri: str) -> None:
+        raise InputError("it does not answer")
+
+    monkeypatch.setattr(job_records, "check_reachable", refuse)
+    with recorded(ENTRY, shards, Console(quiet=True)) as records:
+        records.finish({}, "", [])
+    assert tracker.call_args.args[1] == "variants"

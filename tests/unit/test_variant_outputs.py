@@ -1,0 +1,207 @@
+"""What a variant job writes: opened by bcftools, nothing lost, the same whoever computed it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from dnasweep.annotate.variant_worker import VariantWorker
+from dnasweep.cluster.shards import Shards
+from dnasweep.cluster.variant_files import digest_of_inputs, write_results
+from dnasweep.cluster.variant_options import VariantOptions
+from dnasweep.cluster.variant_request import KIND, VariantRequest, prepare_request
+from dnasweep.errors import InputError
+from dnasweep.genome.reference import open_genome
+from shap_toys import write_model
+from variant_toys import chromosome, write_genome, write_vcf
+
+BASES = chromosome()
+
+
+def other(base: str, step: int = 1) -> str:
+    return "ACGT"[("ACGT".index(base) + step) % 4]
+
+
+def lines() -> list[str]:
+    """Substitutions, one of two alleles, indels, one of them not left-aligned, and bad ones."""
+    at = [9, 50, 150, 200, 250, 399]
+    found = [f"chr1 {i + 1} s{i} {BASES[i]} {other(BASES[i])} . . AF=0.5" for i in at]
+    found[2] = f"chr1 151 two {BASES[150]} {other(BASES[150])},<DEL>,{other(BASES[150], 2)} . . ."
+    found.insert(2, f"chr1 110 moved {BASES[109:111]} A . PASS AF=0.25;DNASWEEP_z=3")
+    found.insert(5, f"chr1 211 wrong {other(BASES[210])} {BASES[210]} . . .")
+    return [*found, "chr2 5 nowhere A C . . .", "chr2 x short A C . . ."]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    write_model(folder / "model")
+    write_genome(folder / "g.fa", chr1=BASES)
+    write_vcf(folder / "x.vcf", lines())
+    return folder
+
+
+def request(inputs: Path, storage: Path, **options: Any) -> VariantRequest:
+    given = {"data": (str(inputs / "x.vcf"),), "skip_bad_rows": True, **options}
+    return prepare_request(
+        VariantOptions(
+            model=str(inputs / "model"),
+            genome=str(inputs / "g.fa"),
+            storage=str(storage),
+            window=61,
+            backgrounds=3,
+            **given,
+        )
+    )
+
+
+def run(asked: VariantRequest, *, order: Sequence[int] | None = None) -> Path:
+    """Run a job in this process, as the pool does, and return the folder of its files."""
+    shards = Shards.begin(
+        asked.storage,
+        kind=KIND,
+        inputs=asked.settings,
+        rows=asked.rows,
+        shard_size=asked.shard_size,
+    )
+    worker = VariantWorker(**asked.arguments)
+    worker.rehearse(shards.rows(0).slice(0, 1))
+    for shard in order or shards.missing():
+        tables, facts = worker.compute(shards.rows(shard), lambda done: None)
+        shards.publish(shard, tables, facts)
+    name = f"results-{digest_of_inputs(asked)}"
+    return asked.storage.obtain(
+        f"{KIND}/{shards.key}",
+        name,
+        lambda folder: write_results(folder, asked, shards),
+        inputs={},
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(request(inputs, tmp_path_factory.mktemp("runs")))
+
+
+def query(path: Path, form: str) -> list[list[str]]:
+    command = ["bcftools", "query", "-f", form, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "[E::" not in done.stderr, done.stderr
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def test_scored_and_rejected_are_what_was_given(inputs: Path, tmp_path: Path) -> None:
+    asked = request(inputs, tmp_path)
+    alleles = sum(line.split()[4].count(",") + 1 for line in lines())
+    assert len(asked.rows) + len(asked.rejects) == alleles == 12
+    assert [fault.row for fault in asked.rejects] == [8, 10, 13, 14]
+
+
+def test_bcftools_reads_the_scores_of_the_table(folder: Path) -> None:
+    path = folder / "x.scored.vcf.gz"
+    table = pq.read_table(folder / "variants.parquet").to_pandas().set_index(["row", "allele"])
+    fields = ("delta_log2_odds", "dnabert_log_or", "z", "call")
+    form = "%ID\t%AF\t" + "\t".join(f"%DNASWEEP_{name}" for name in fields) + "\n"
+    found = {cells[0]: cells[1:] for cells in query(path, form)}
+    assert set(found) == {line.split()[2] for line in lines()} - {"short"}
+    assert found["s9"][0] == "0.5"
+    assert found["wrong"] == found["nowhere"] == [".", *"...."]
+    first, middle, last = found["two"][1].split(",")
+    assert middle == "."
+    row = next(i for i, line in enumerate(lines()) if " two " in line) + 5
+    assert float(first) == pytest.approx(table.loc[(row, 1), "delta_log2_odds"], rel=1e-5)
+    assert float(last) == pytest.approx(table.loc[(row, 3), "delta_log2_odds"], rel=1e-5)
+    assert float(found["s50"][2]) == -float(found["s50"][1])
+    assert float(found["moved"][3]) != 3, "a score of an earlier run is replaced"
+    assert (Path(f"{path}.tbi")).is_file()
+    view = ["bcftools", "view", "-H", str(path), "chr1:100-200"]
+    done = subprocess.run(view, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == 2
+
+
+def test_the_table_has_normal_forms_and_signs(folder: Path) -> None:
+    table = pq.read_table(folder / "variants.parquet").to_pandas()
+    moved = table[table["id"] == "moved"].iloc[0]
+    assert (moved["pos"], moved["given_pos"]) == (BASES.index("A" * 12), 110)
+    assert (moved["ref"][1:], len(moved["alt"])) == ("A", 1)
+    change = table["log2_odds_alt"] - table["log2_odds_ref"]
+    assert (table["delta_log2_odds"] == change).all()
+    assert (table["dnabert_log_or"] == -change).all()
+    higher = table[["probability_ref", "probability_alt"]].max(axis=1)
+    assert (table["dnabert_diff"] == table["delta_probability"] * higher).all()
+    assert table["llr"].isna().all()
+
+
+def test_shard_size_and_order_change_no_byte(inputs: Path, folder: Path, tmp_path: Path) -> None:
+    again = run(request(inputs, tmp_path, shard_size=3), order=[2, 0, 1])
+    ours, theirs = (pq.read_table(one / "variants.parquet") for one in (folder, again))
+    assert ours.equals(theirs)
+    name = "x.scored.vcf.gz"
+    assert (folder / name).read_bytes() == (again / name).read_bytes()
+
+
+def test_other_batches_change_the_last_digits_alone(
+    inputs: Path, folder: Path, tmp_path: Path
+) -> None:
+    again = run(request(inputs, tmp_path, batch_rows=2))
+    ours, theirs = (pq.read_table(one / "variants.parquet").to_pandas() for one in (folder, again))
+    for column in ("delta_log2_odds", "delta_probability"):
+        assert (ours[column] - theirs[column]).abs().max() < 1e-6
+    assert ours["call"].equals(theirs["call"])
+
+
+def test_a_genome_that_is_named_otherwise_needs_the_word(inputs: Path, tmp_path: Path) -> None:
+    plain = write_vcf(
+        tmp_path / "y.vcf", [f"1 10 . {BASES[9]} {other(BASES[9])} . . ."], contigs=["1"]
+    )
+    with pytest.raises(InputError, match=r"is called 'chr1'.*--match-chromosomes") as caught:
+        request(inputs, tmp_path, data=(str(plain),), skip_bad_rows=False)
+    assert (caught.value.row, caught.value.file) == (5, str(plain))
+    asked = request(inputs, tmp_path, data=(str(plain),), match_chromosomes=True)
+    path = run(asked) / "y.scored.vcf.gz"
+    assert query(path, "%CHROM\t%POS\n") == [["1", "10"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"data": ()}, "nothing to score"),
+        ({"window": 200}, "has 70 tokens, the model holds 24"),
+        ({"shifts": (40,)}, "less than half the window"),
+        ({"target": "enhancer"}, "no class 'enhancer'"),
+        ({"backgrounds": 2}, "at least 3"),
+        ({"skip_bad_rows": False}, "symbolic.*4 bad rows.*--skip-bad-rows"),
+        ({"language_model": "model"}, "is a masked language model"),
+    ],
+)
+def test_what_cannot_be_scored_is_told_beforehand(
+    inputs: Path, tmp_path: Path, options: dict[str, Any], says: str
+) -> None:
+    given = {"window": 61, "data": (str(inputs / "x.vcf"),), "skip_bad_rows": True, **options}
+    if "language_model" in given:
+        given["language_model"] = str(inputs / given["language_model"])
+    with pytest.raises(InputError, match=says):
+        prepare_request(
+            VariantOptions(
+                model=str(inputs / "model"),
+                genome=str(inputs / "g.fa"),
+                storage=str(tmp_path),
+                **given,
+            )
+        )
+
+
+def test_a_saturated_region_has_its_picture(inputs: Path, tmp_path: Path) -> None:
+    asked = request(inputs, tmp_path, data=(), saturate=("chr1:201-230",))
+    found = run(asked)
+    assert (found / "saturation-1.png").read_bytes()[:4] == b"\x89PNG"
+    table = pq.read_table(found / "variants.parquet")
+    assert table.num_rows == 90
+    # One window for all: what is said of REF does not depend on the base replaced.
+    assert len(set(table["log2_odds_ref"].to_pylist())) == 1
+    with open_genome(inputs / "g.fa") as fasta:
+        assert "".join(table["ref"].to_pylist()[::3]) == str(fasta["chr1"][200:230])

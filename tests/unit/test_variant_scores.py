@@ -1,0 +1,211 @@
+"""Scores of variants: their definition, and everything that must not change them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from dnasweep.annotate.sequence_values import SequenceValues
+from dnasweep.annotate.shuffled_contexts import against_background, shuffled_pairs
+from dnasweep.annotate.variant_scores import Effects, score
+from dnasweep.annotate.zero_shot import ZeroShot, hide
+from dnasweep.genome.alleles import Allele, Pair, pairs
+from dnasweep.genome.bases import reverse_complement
+from dnasweep.model.architecture import build_masked_lm
+from dnasweep.model.checkpoint import export
+from shap_toys import write_model
+from toys import TINY, toy_language
+from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer
+from variant_toys import CONFIG, allele, chromosome, exchanged, on_other_strand, substitutions
+
+BASES = chromosome()
+INDELS = [(50, BASES[50:53], BASES[50]), (70, BASES[70], BASES[70] + "GATT"), (104, "AAA", "A")]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("classifier"))
+
+
+@pytest.fixture(scope="module")
+def values(directory: Path) -> SequenceValues:
+    return SequenceValues(directory, target="promoter")
+
+
+@pytest.fixture(scope="module", params=["kmer-3-overlap", "kmer-3", "char", "bpe-64"])
+def language(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    toy = toy_language(40, spec=request.param)
+    model = build_masked_lm(TINY, tokenizer=toy.tokenizer, num_tokens=70, dropout=0.0, seed=0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+    return export(model, toy.tokenizer, tmp_path_factory.mktemp("language"))
+
+
+def everything(effects: Effects) -> np.ndarray:
+    """Every number of every variant, alternating in sign where alleles are."""
+    return np.stack([effects.delta_log2_odds, effects.delta_probability, effects.background.z])
+
+
+def some() -> list[Allele]:
+    return [
+        *substitutions(BASES, [0, 1, 29, 100, 200, 201, 399]),
+        *(allele(BASES, *indel) for indel in INDELS),
+    ]
+
+
+def test_a_score_is_the_mean_over_windows_and_strands_of_what_transformers_says(
+    directory: Path, values: SequenceValues
+) -> None:
+    model = AutoModelForSequenceClassification.from_pretrained(directory).eval()
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+
+    def log2_odds(text: str) -> float:
+        with torch.no_grad():
+            logits = model(**tokenizer([text], return_tensors="pt")).logits[0].double()
+        return float((logits[1] - logits[0]) / np.log(2))
+
+    for one in (some()[3], some()[-1]):
+        windows = pairs(one, window=CONFIG.window, shifts=CONFIG.shifts)
+        expected = [
+            np.mean(
+                [log2_odds(text) for w in windows for text in (w[i], reverse_complement(w[i]))]
+            )
+            for i in range(2)
+        ]
+        found = score([one], values, CONFIG)
+        assert found.log2_odds_ref[0] == pytest.approx(expected[0], abs=1e-4)
+        assert found.log2_odds_alt[0] == pytest.approx(expected[1], abs=1e-4)
+        assert found.probability_alt[0] == pytest.approx(1 / (1 + 2 ** -expected[1]), abs=1e-5)
+        assert abs(found.delta_log2_odds[0]) > 1e-3
+
+
+def test_exchanged_alleles_negate_every_score(values: SequenceValues) -> None:
+    changes = [(at, BASES[at], "C" if BASES[at] != "C" else "G") for at in (0, 45, 200, 399)]
+    changes += INDELS
+    there = score([allele(BASES, *change) for change in changes], values, CONFIG)
+    back = score([exchanged(BASES, *change) for change in changes], values, CONFIG)
+    np.testing.assert_allclose(everything(back), -everything(there), atol=1e-9)
+    np.testing.assert_allclose(back.background.p_value, there.background.p_value, atol=1e-9)
+    np.testing.assert_array_equal(back.probability_ref, there.probability_alt)
+
+
+def test_the_other_strand_of_the_genome_has_the_same_scores(values: SequenceValues) -> None:
+    changes = [(at, BASES[at], "C" if BASES[at] != "C" else "G") for at in (0, 45, 200, 399)]
+    there = score([allele(BASES, *change) for change in changes], values, CONFIG)
+    turned = score([on_other_strand(BASES, *change) for change in changes], values, CONFIG)
+    np.testing.assert_allclose(everything(turned), everything(there), atol=1e-5)
+
+
+def test_neither_company_nor_order_change_a_bit_and_batches_only_the_last_ones(
+    directory: Path, values: SequenceValues
+) -> None:
+    alleles = some()
+    whole = everything(score(alleles, values, CONFIG))
+    parts = [everything(score(alleles[i : i + 3], values, CONFIG)) for i in range(0, 10, 3)]
+    np.testing.assert_array_equal(np.concatenate(parts, 1), whole)
+    turned = everything(score(alleles[::-1], values, CONFIG))
+    np.testing.assert_array_equal(turned[:, ::-1], whole)
+    single = SequenceValues(directory, target="promoter", batch_rows=1)
+    np.testing.assert_allclose(
+        everything(score(alleles, single, CONFIG)), whole, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_window_that_alleles_share_is_run_once(
+    values: SequenceValues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    encode = values.tokenizer.encode
+
+    def counted(sequences: Sequence[str]):
+        seen.append(len(sequences))
+        return encode(sequences)
+
+    monkeypatch.setattr(values.tokenizer, "encode", counted)
+    alleles = [allele(BASES, 200, BASES[200], alt) for alt in "ACGT".replace(BASES[200], "")]
+    plain = type(CONFIG)(window=CONFIG.window, target="promoter", backgrounds=0)
+    score(alleles, values, plain)
+    assert seen == [2 * (1 + 3)]
+
+
+def test_calls_need_the_threshold_crossed_by_a_change_that_counts() -> None:
+    ref, alt = np.array([0.9, 0.2, 0.52, 0.6]), np.array([0.3, 0.7, 0.48, 0.9])
+    nothing = against_background(np.zeros(4), np.zeros((4, 0)))
+    effects = Effects(ref, alt, np.zeros(4), np.zeros(4), nothing)
+    assert effects.calls(0.5, 0.1).tolist() == ["loss", "gain", "none", "none"]
+    assert effects.calls(0.5, 0.01).tolist() == ["loss", "gain", "loss", "none"]
+
+
+def test_shuffled_surroundings_keep_alleles_lengths_and_dinucleotides() -> None:
+    pair = Pair(BASES[10:40] + "A" + BASES[41:71], BASES[10:40] + "AGG" + BASES[41:69])
+    found = shuffled_pairs(pair, (30, 30), "A", "AGG", num=4, seed=1)
+    for one in found:
+        assert (one.ref[30], one.alt[30:33]) == ("A", "AGG")
+        assert (len(one.ref), len(one.alt)) == (61, 61)
+        assert sorted(itertools.pairwise(one.ref[:30])) == sorted(
+            itertools.pairwise(pair.ref[:30])
+        )
+    assert len({one.ref for one in found}) == 4
+
+
+def test_p_values_of_a_change_from_nowhere_special_are_uniform() -> None:
+    draws = np.random.default_rng(3).normal(2, 5, (4000, 8))
+    found = against_background(draws[:, 0], draws[:, 1:])
+    assert np.mean(found.p_value < 0.05) == pytest.approx(0.05, abs=0.012)
+    assert np.mean(found.p_value < 0.5) == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_likelihood_ratio_is_that_of_the_tokens_that_differ(language: Path) -> None:
+    ours = ZeroShot(language)
+    model = AutoModelForMaskedLM.from_pretrained(language).eval()
+    alleles = [one for one in some() if len(one.ref) == len(one.alt)]
+
+    def likely(ids: np.ndarray, other: np.ndarray) -> float:
+        hidden = hide(ids, other, ours.tokenizer.mask_id)[0]
+        with torch.no_grad():
+            logs = (
+                model(input_ids=torch.from_numpy(hidden.ids)[None])
+                .logits[0]
+                .double()
+                .log_softmax(-1)
+            )
+        return float(logs[hidden.positions, hidden.tokens].sum())
+
+    found = ours.ratios(alleles, window=61)
+    for one, ratio in zip(alleles[2:4], found[2:4], strict=True):
+        (pair,) = pairs(one, window=61)
+        parts = []
+        for strand in (pair, pair.reverse):
+            ref, alt = (ours.tokenizer.encode([text]).ids.astype(np.int64) for text in strand)
+            parts.append(likely(alt, ref) - likely(ref, alt))
+        assert ratio == pytest.approx(np.mean(parts), abs=1e-4)
+        assert abs(ratio) > 1e-3
+
+
+def test_likelihood_ratios_are_negated_by_exchange_and_unknown_for_indels(language: Path) -> None:
+    ours = ZeroShot(language)
+    changes = [(45, BASES[45], "C" if BASES[45] != "C" else "G"), *INDELS]
+    there = ours.ratios([allele(BASES, *one) for one in changes], window=61, shifts=(-4, 4))
+    back = ours.ratios([exchanged(BASES, *one) for one in changes], window=61, shifts=(-4, 4))
+    turned = ours.ratios([on_other_strand(BASES, *changes[0])], window=61, shifts=(-4, 4))
+    alone = ours.ratios([allele(BASES, *changes[0])], window=61, shifts=(-4, 4))
+    assert np.isnan(there).tolist() == [False, True, True, True]
+    assert alone[0] == there[0]
+    assert back[0] == pytest.approx(-there[0], abs=1e-6)
+    assert turned[0] == pytest.approx(there[0], abs=1e-4)
+
+
+def test_as_many_tokens_are_hidden_as_hold_the_base() -> None:
+    for spec, expected in (("kmer-3-overlap", 3), ("kmer-3", 1), ("char", 1)):
+        tokenizer = toy_language(8, spec=spec).tokenizer
+        window = BASES[200:261]
+        other = window[:30] + ("C" if window[30] != "C" else "G") + window[31:]
+        ref, alt = (tokenizer.encode([text]).ids.astype(np.int64) for text in (window, other))
+        one, two = hide(ref, alt, tokenizer.mask_id)
+        assert len(one.positions) == len(two.positions) == expected
+        np.testing.assert_array_equal(one.ids, two.ids)
