@@ -17,7 +17,9 @@ from dnasweep.cluster.work_list import choose_shard_size, key_of
 from dnasweep.errors import InputError
 from dnasweep.explain.sampling import pairs_within
 from dnasweep.explain.settings import (
+    ESTIMATORS_WITHOUT_REFERENCE,
     SAMPLING_ESTIMATORS,
+    AttentionLayers,
     Estimator,
     ExplainConfig,
     Reference,
@@ -69,7 +71,10 @@ class AttributionOptions:
     reference: Reference = "mask"
     """What stands for a token left out: the mask token, nothing, or shuffled copies."""
     estimator: Estimator = "adjusted_kernel"
-    """How Shapley (partition: Owen) values are estimated."""
+    """How Shapley (partition: Owen) values are estimated; or attention, the share of the first
+    token's attention, or in_silico_mutagenesis, the mean loss of the value where a base is mutated."""
+    attention_layers: AttentionLayers = "last"
+    """For attention: of the last layer, the mean over all, or followed through all (rollout)."""
     max_evals: int | None = None
     """Model evaluations a sequence. Default: the estimator's own."""
     standard_error: float | None = None
@@ -144,7 +149,9 @@ def prepare_request(options: AttributionOptions) -> Request:
     uri = resolve_uri(options.tracking_uri, storage.root)
     with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
         directory = find_model_directory(options.model, uri=uri, destination=Path(scratch))
-        model = check_model(directory, target=options.target, reference=options.reference)
+        without = config.estimator in ESTIMATORS_WITHOUT_REFERENCE
+        reference = None if without else options.reference
+        model = check_model(directory, target=options.target, reference=reference)
         digest = model_digest(directory) if options.dry_run else keep_model(storage, directory)
     reading = _read(options)
     counts = count_tokens(reading.table["sequence"].tolist(), model.tokenizer)
@@ -159,7 +166,7 @@ def prepare_request(options: AttributionOptions) -> Request:
     if options.tss_index is not None:
         tss_places(np.asarray(table["sequence"].str.len(), np.int64), options.tss_index)
     settings = {
-        **dataclasses.asdict(dataclasses.replace(config, target=model.target)),
+        **dataclasses.replace(config, target=model.target).to_settings(),
         "model": digest,
         "classes": model.names,
         "tokenizer": model.tokenizer.config.name,
@@ -187,6 +194,7 @@ def _config(options: AttributionOptions) -> ExplainConfig:
             value=options.value,
             reference=options.reference,
             estimator=options.estimator,
+            attention_layers=options.attention_layers,
             max_evals=options.max_evals,
             standard_error=options.standard_error,
             precision=options.precision,

@@ -15,7 +15,8 @@ from dnasweep.errors import InputError
 from dnasweep.explain.attribution import Attribution
 from dnasweep.explain.estimators import ESTIMATORS
 from dnasweep.explain.game import Block, Game, mask_references, shuffled_references
-from dnasweep.explain.settings import ExplainConfig
+from dnasweep.explain.mutagenesis import effects_of, token_sums
+from dnasweep.explain.settings import ESTIMATORS_WITHOUT_REFERENCE, ExplainConfig
 from dnasweep.explain.values import class_names, target_index
 from dnasweep.genome.negatives import dinucleotide_shuffle
 from dnasweep.language.encoded import Encoded
@@ -109,6 +110,8 @@ class Explainer:
             np.stack([array[encoded.offsets[row] : encoded.offsets[row + 1]] for row in rows])
             for array in (encoded.ids, encoded.starts, encoded.ends)
         )
+        if self.config.estimator == "in_silico_mutagenesis":
+            return [self._mutate(*one) for one in zip(sequences, ids, starts, ends, strict=True)]
         block = self._block(sequences, ids.astype(np.int64))
         generators = [self._generator(sequence, "masks") for sequence in sequences]
         found = ESTIMATORS[self.config.estimator](block, self.config, generators)
@@ -126,9 +129,30 @@ class Explainer:
             for i in range(len(rows))
         ]
 
+    def _mutate(
+        self,
+        sequence: str,
+        ids: NDArray[np.int32],
+        starts: NDArray[np.int32],
+        ends: NDArray[np.int32],
+    ) -> Attribution:
+        full, effects = effects_of(self.game, self.tokenizer, sequence)
+        phi = token_sums(effects, starts[1:-1], ends[1:-1])
+        return Attribution(
+            token_ids=ids[1:-1],
+            starts=starts[1:-1],
+            ends=ends[1:-1],
+            phi=phi,
+            standard_error=np.full(len(phi), np.nan),
+            full=full,
+            empty=float("nan"),
+            num_evals=1 + 3 * int((~np.isnan(effects[:, 0])).sum()),
+            effects=effects,
+        )
+
     def _block(self, sequences: list[str], ids: NDArray[np.int64]) -> Block:
         reference = self.config.reference
-        if reference == "deletion":
+        if reference == "deletion" or self.config.estimator in ESTIMATORS_WITHOUT_REFERENCE:
             return Block.open(self.game, ids, None)
         if reference == "mask":
             return Block.open(self.game, ids, mask_references(ids, self.tokenizer.mask_id))
@@ -166,6 +190,8 @@ class Explainer:
         wanted = resolve_precision(self.config.precision, place)
         if wanted == "fp32" or self.config.precision == "bf16":
             return wanted
+        if not self.tokenizer.has_mask:
+            return "fp32"
         rng = np.random.default_rng(0)
         probes = ["".join(rng.choice(list("ACGT"), 40)) for _ in range(16)]
         ids = np.stack([self.tokenizer.encode([probe]).ids[:8] for probe in probes]).astype(

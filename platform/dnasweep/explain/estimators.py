@@ -10,6 +10,10 @@
 | kernel | Shapley values | max_evals, 500 or 5 a token | of the least squares fit |
 | integrated_gradients | path integral | 3 a node, 16 nodes | of the quadrature |
 | gradient_shap | path integral | 3 a draw, 64 draws | spread over draws |
+| attention | attention of [CLS] | 2 | none |
+
+In-silico mutagenesis, which mutates bases and not tokens, is in
+:mod:`dnasweep.explain.mutagenesis`.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from numpy.typing import NDArray
 
 from dnasweep.explain.adaptive import expand
 from dnasweep.explain.adjusted import adjusted_values, joined
+from dnasweep.explain.attended import attended
 from dnasweep.explain.game import Block
 from dnasweep.explain.gradients import EVALS_A_NODE, expected_gradients, integrated_gradients
 from dnasweep.explain.kernel import KernelPlan, kernel_plan
@@ -227,6 +232,14 @@ def _with_ends(
     return Estimates(phi, error, full, empty, np.full(len(phi), 2 + EVALS_A_NODE * nodes))
 
 
+def _attention(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
+    phi = attended(block.game, block.ids, config.attention_layers)
+    every = np.arange(block.num_sequences)
+    full = block.values(every, np.ones(phi.shape, bool))
+    nothing = np.full(len(phi), np.nan)
+    return Estimates(phi, np.full(phi.shape, np.nan), full, nothing, np.full(len(phi), 2))
+
+
 ESTIMATORS: dict[str, Callable[[Block, ExplainConfig, Generators], Estimates]] = {
     "adjusted_kernel": _adjusted_kernel,
     "permutation": _permutation,
@@ -235,4 +248,5 @@ ESTIMATORS: dict[str, Callable[[Block, ExplainConfig, Generators], Estimates]] =
     "kernel": _kernel,
     "integrated_gradients": _integrated,
     "gradient_shap": _expected,
+    "attention": _attention,
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 Value = Literal["log_odds", "logit", "probability"]
 Reference = Literal["mask", "deletion", "shuffle"]
@@ -15,9 +15,18 @@ Estimator = Literal[
     "kernel",
     "integrated_gradients",
     "gradient_shap",
+    "attention",
+    "in_silico_mutagenesis",
 ]
+AttentionLayers = Literal["last", "all", "rollout"]
 SAMPLING_ESTIMATORS = ("adjusted_kernel", "permutation", "tree_permutation")
 GRADIENT_ESTIMATORS = ("integrated_gradients", "gradient_shap")
+ESTIMATORS_WITHOUT_REFERENCE = ("attention", "in_silico_mutagenesis")
+"""They leave no token out. Their values need not add up to anything, and have no error estimate."""
+_OF_A_REFERENCE = (
+    *("reference", "max_evals", "standard_error"),
+    *("num_shuffles", "shap_batch_size", "seed"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +42,10 @@ class ExplainConfig:
     """What stands for a token left out: the mask token, nothing (the rest moves together), or
     tokens of the sequence shuffled with its dinucleotides kept."""
     estimator: Estimator = "adjusted_kernel"
-    """Estimator of the Shapley (or, for partition, Owen) values."""
+    """Estimator of the Shapley (or, for partition, Owen) values; or what is no Shapley value: the
+    attention of the first token, or the mean loss of the value where a base is mutated."""
+    attention_layers: AttentionLayers = "last"
+    """For attention: the last layer's, the mean over layers, or followed through all of them."""
     max_evals: int | None = None
     """Model evaluations a sequence. Default: the estimator's own; for partition all there are."""
     standard_error: float | None = None
@@ -72,3 +84,36 @@ class ExplainConfig:
                 f"{self.estimator} moves along embeddings and cannot leave tokens out: use the "
                 "reference mask or shuffle"
             )
+        if self.attention_layers != "last" and self.estimator != "attention":
+            raise ValueError(
+                f"attention_layers is {self.attention_layers} and the estimator {self.estimator}: "
+                "it is for the estimator attention"
+            )
+        if self.estimator in ESTIMATORS_WITHOUT_REFERENCE:
+            self._refuse_what_is_not_read()
+
+    def _refuse_what_is_not_read(self) -> None:
+        usual = {"reference": "mask", "max_evals": None, "standard_error": None}
+        for name, value in usual.items():
+            if getattr(self, name) != value:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, and the estimator {self.estimator} has no "
+                    "use for it: it leaves no token out and does not sample. Leave it out"
+                )
+
+    @property
+    def sums(self) -> bool:
+        """Whether values add up to what the tokens change, so that a gap can be measured."""
+        return sums(self.estimator)
+
+    def to_settings(self) -> dict[str, Any]:
+        """Return what makes the values, JSON-able: the fields that this estimator reads."""
+        unread = _OF_A_REFERENCE if self.estimator in ESTIMATORS_WITHOUT_REFERENCE else ()
+        if self.estimator != "attention":
+            unread = (*unread, "attention_layers")
+        return {name: value for name, value in asdict(self).items() if name not in unread}
+
+
+def sums(estimator: str) -> bool:
+    """Return whether an estimator's values add up to what the tokens change."""
+    return estimator not in ESTIMATORS_WITHOUT_REFERENCE

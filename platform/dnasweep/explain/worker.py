@@ -86,12 +86,16 @@ def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:
     gaps, errors = (sequences[name].to_numpy() for name in ("gap", "mean_standard_error"))
     spans = np.abs(sequences["full"].to_numpy() - sequences["empty"].to_numpy())
     known = errors[~np.isnan(errors)]
-    return {
-        "num_tokens": len(tables["tokens"]),
-        "num_evals": int(sequences["num_evals"].to_numpy().sum(dtype=np.int64)),
+    summed = {
         "sum_gap": float(gaps.sum()),
         "max_gap": float(gaps.max(initial=0.0)),
         "sum_span": float(spans.sum()),
+    }
+    return {
+        "num_tokens": len(tables["tokens"]),
+        "num_evals": int(sequences["num_evals"].to_numpy().sum(dtype=np.int64)),
+        # Where no token is ever left out there is nothing that values had to add up to.
+        **({} if np.isnan(spans).all() and len(spans) else summed),
         "sum_standard_error": float(known.sum()),
         "num_standard_errors": len(known),
     }
