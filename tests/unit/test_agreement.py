@@ -197,7 +197,11 @@ def test_areas_against_random_order() -> None:
             for part in (
                 curve(f"s{i}", "good", "deletion", 0.1 + i / 100),
                 curve(f"s{i}", "good", "insertion", 0.9),
-                *(curve(f"s{i}", RANDOM, k, 0.4 + 0.2 * r, r) for k in ("deletion", "insertion") for r in (0, 1)),
+                *(
+                    curve(f"s{i}", RANDOM, k, 0.4 + 0.2 * r, r)
+                    for k in ("deletion", "insertion")
+                    for r in (0, 1)
+                ),
             )
         ]
     )

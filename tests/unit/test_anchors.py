@@ -53,7 +53,9 @@ def test_bounds_have_the_divergence_asked_for() -> None:
     mean, level = np.array([0.1, 0.5, 0.95, 0.0, 1.0]), np.array(0.02)
     high, low = upper_bound(mean, level), lower_bound(mean, level)
     np.testing.assert_allclose(kl_bernoulli(mean[:4], high[:4]), 0.02, rtol=1e-6)
-    np.testing.assert_allclose(kl_bernoulli(mean[[0, 1, 2, 4]], low[[0, 1, 2, 4]]), 0.02, rtol=1e-6)
+    np.testing.assert_allclose(
+        kl_bernoulli(mean[[0, 1, 2, 4]], low[[0, 1, 2, 4]]), 0.02, rtol=1e-6
+    )
     assert high[4] == 1
     assert low[3] == 0
     # Where all draws agree the bound is known in closed form: ln(1 / q) = level.

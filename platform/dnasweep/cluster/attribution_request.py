@@ -72,9 +72,16 @@ class AttributionOptions:
     """What stands for a token left out: the mask token, nothing, or shuffled copies."""
     estimator: Estimator = "adjusted_kernel"
     """How Shapley (partition: Owen) values are estimated; or attention, the share of the first
-    token's attention, or in_silico_mutagenesis, the mean loss of the value where a base is mutated."""
+    token's attention, in_silico_mutagenesis, the mean loss of the value where a base is mutated, lime,
+    coefficients of a local linear model, or anchors, what a token adds to the precision of an anchor."""
     attention_layers: AttentionLayers = "last"
     """For attention: of the last layer, the mean over all, or followed through all (rollout)."""
+    kernel_width: float = 25.0
+    """For lime: how fast weights fall with the cosine distance, in hundredths, from the sequence."""
+    anchor_threshold: float = 0.95
+    """For anchors: precision an anchor has to have, with 95 % confidence."""
+    anchor_tokens: int = 8
+    """For anchors: most tokens of one."""
     max_evals: int | None = None
     """Model evaluations a sequence. Default: the estimator's own."""
     standard_error: float | None = None
@@ -130,8 +137,15 @@ class Request:
         return key_of(KIND, self.settings, self.rows)
 
 
-def prepare_request(options: AttributionOptions) -> Request:
+def prepare_request(options: AttributionOptions, reading: Reading | None = None) -> Request:
     """Read the sequences, find the model and check them against each other.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    reading
+        The sequences, where they were read already; None reads those the options name.
 
     Raises
     ------
@@ -153,7 +167,7 @@ def prepare_request(options: AttributionOptions) -> Request:
         reference = None if without else options.reference
         model = check_model(directory, target=options.target, reference=reference)
         digest = model_digest(directory) if options.dry_run else keep_model(storage, directory)
-    reading = _read(options)
+    reading = _read(options) if reading is None else reading
     counts = count_tokens(reading.table["sequence"].tolist(), model.tokenizer)
     table = reading.table
     unfit = find_unfit(table, counts, model.capacity)
@@ -195,6 +209,9 @@ def _config(options: AttributionOptions) -> ExplainConfig:
             reference=options.reference,
             estimator=options.estimator,
             attention_layers=options.attention_layers,
+            kernel_width=options.kernel_width,
+            anchor_threshold=options.anchor_threshold,
+            anchor_tokens=options.anchor_tokens,
             max_evals=options.max_evals,
             standard_error=options.standard_error,
             precision=options.precision,

@@ -40,17 +40,30 @@ MOST_REPORTED = 20_000
 """Sequences the report is made of at most; of a longer list whole shards, evenly spread."""
 
 
-def run_attributions(options: AttributionOptions, console: Console) -> Shards | None:
+def run_attributions(
+    options: AttributionOptions, console: Console, *, request: Request | None = None
+) -> Shards | None:
     """Run an attribution job and return its shards; None after a dry run.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    console
+        Where to say how it goes.
+    request
+        The job, where it is a part of another one and prepared already: it says less then.
 
     Raises
     ------
     InputError
         For anything the user can mend, before the first sequence wherever it can be known by then.
     """
-    with console.status("reading the sequences and the model"):
-        request = prepare_request(options)
-    _announce(request, console)
+    alone = request is None
+    if request is None:
+        with console.status("reading the sequences and the model"):
+            request = prepare_request(options)
+        _announce(request, console)
     if options.dry_run:
         return None
     storage = request.storage
@@ -93,7 +106,8 @@ def run_attributions(options: AttributionOptions, console: Console) -> Shards | 
         facts = _close(shards)
         files = _report(request, shards, console) if options.report else []
         records.finish(facts, _note(request, shards, facts), files)
-    _say_where(request, shards, facts, files, console)
+    if alone:
+        _say_where(request, shards, facts, files, console)
     return shards
 
 

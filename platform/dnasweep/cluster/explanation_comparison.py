@@ -50,9 +50,7 @@ def run_comparison(options: ComparisonOptions, console: Console) -> Path | None:
     _announce(options, chosen, console)
     if options.dry_run:
         return None
-    made = [
-        Explaining(options, model, chosen.reading, console).run() for model in options.model
-    ]
+    made = [Explaining(options, model, chosen.reading, console).run() for model in options.model]
     storage = Storage(options.storage)
     uri = resolve_uri(options.tracking_uri, storage.root)
     settings = _settings(options, made, chosen)
@@ -97,9 +95,7 @@ def _announce(options: ComparisonOptions, chosen: Chosen, console: Console) -> N
         console.print("Nothing was started: leave --dry-run out to run it.")
 
 
-def _settings(
-    options: ComparisonOptions, made: Sequence[Made], chosen: Chosen
-) -> dict[str, Any]:
+def _settings(options: ComparisonOptions, made: Sequence[Made], chosen: Chosen) -> dict[str, Any]:
     """Return everything that makes the comparison, JSON-able."""
     elements = None
     if chosen.elements is not None:
@@ -150,7 +146,10 @@ def _compare(
         "command": command(),
         "data": list(options.data) or "built-in",
         "sequences": len(chosen.reading.table),
-        **{name: settings[name] for name in ("models", "methods", "target", "permutations", "seed")},
+        **{
+            name: settings[name]
+            for name in ("models", "methods", "target", "permutations", "seed")
+        },
         "reference": options.reference,
         "sanity": options.sanity,
         "tss_index": options.tss_index,

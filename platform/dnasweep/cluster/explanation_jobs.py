@@ -6,9 +6,8 @@ command or by jobs/shap_batch.py, is read and not computed again.
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +20,6 @@ from rich.markup import escape
 from dnasweep.cluster.attribution_request import (
     AttributionOptions,
     Request,
-    choose_shard_size,
     prepare_request,
 )
 from dnasweep.cluster.attributions import run_attributions
@@ -29,6 +27,7 @@ from dnasweep.cluster.explanation_options import SETTINGS, UNSIGNED, ComparisonO
 from dnasweep.cluster.shard_run import Means, run_shards
 from dnasweep.cluster.shard_worker import Order
 from dnasweep.cluster.shards import Shards
+from dnasweep.cluster.work_list import choose_shard_size
 from dnasweep.explain.comparing import Explanations
 from dnasweep.explain.curve_worker import curve_settings, curve_work
 from dnasweep.explain.tables import Attributions, read_attributions
@@ -125,7 +124,9 @@ class Explaining:
                 }
             for what, directory in self._shuffled(first.settings["model"]):
                 randomised[what] = {
-                    method: self._explain(method, what, rows=some, model=str(directory), target=target)
+                    method: self._explain(
+                        method, what, rows=some, model=str(directory), target=target
+                    )
                     for method in options.methods
                 }
         explanations = Explanations(
@@ -198,7 +199,11 @@ class Explaining:
     def _curves(self, found: Mapping[str, Attributions]) -> pd.DataFrame:
         storage, options = Storage(self.options.storage), self.options
         settings = curve_settings(
-            {**next(iter(found.values())).settings, "reference": options.reference, "seed": options.seed}
+            {
+                **next(iter(found.values())).settings,
+                "reference": options.reference,
+                "seed": options.seed,
+            }
         )
         rows = curve_work(found, seed=options.seed)
         shards = Shards.begin(

@@ -80,7 +80,11 @@ def jaccard(one: Floats, other: Floats) -> Floats:
 
 
 def agreement(
-    values: Mapping[str, Floats], *, unsigned: Collection[str] = (), top: float = TOP, seed: int = 0
+    values: Mapping[str, Floats],
+    *,
+    unsigned: Collection[str] = (),
+    top: float = TOP,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Return how far every two methods agree, in the mean over sequences.
 

@@ -151,7 +151,9 @@ def find_anchor(num_tokens: int, rng: np.random.Generator, config: AnchorConfig)
         means = called / np.maximum(num, 1)
         for one, bound in zip(level, _floor(means, num, config), strict=True):
             best = max(best, (float(bound), one), key=lambda pair: pair[0])
-        promising = [one for one, mean in zip(level, means, strict=True) if mean >= config.threshold]
+        promising = [
+            one for one, mean in zip(level, means, strict=True) if mean >= config.threshold
+        ]
         holding = []
         for one in promising:
             look, verdict = yield from _look(one, draws, look, rng, config)

@@ -57,11 +57,13 @@ def search_anchors(
         rows = np.array(list(asked))
         counts = [len(masks) for masks in asked.values()]
         values = block.values(np.repeat(rows, counts), np.concatenate(list(asked.values())))
-        parts = np.split(values > threshold, np.cumsum(counts)[:-1])
+        parts = np.split(values, np.cumsum(counts)[:-1])
         asked = {}
-        for i, alike in zip(rows.tolist(), parts, strict=True):
+        for i, part in zip(rows.tolist(), parts, strict=True):
+            # On the threshold is neither call, so that the other class has the same anchors.
+            alike = part > threshold if called[i] else part < threshold
             try:
-                asked[i] = searches[i].send(alike == called[i])
+                asked[i] = searches[i].send(alike)
             except StopIteration as end:
                 found[i] = end.value
     phi = np.zeros((block.num_sequences, block.num_players))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dnasweep.explain.anchor_search import Anchor
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attribution:
@@ -25,13 +27,15 @@ class Attribution:
     full: float
     """Value of the whole sequence."""
     empty: float
-    """Value with every token left out; nan where the estimator leaves none out."""
+    """Value with every token left out; nan where values need not add up to it."""
     num_evals: int
     """Evaluations of the model: forward passes, a backward pass counted as two."""
     effects: NDArray[np.float64] | None = None
     """What each base would change, (bases, 4): the value with A, C, G or T there less that of the
     sequence, 0 for its own base, nan where the base is none of the four. None where the estimator
     does not mutate."""
+    anchor: Anchor | None = None
+    """The anchor of its call, where the estimator is `anchors`."""
 
     @property
     def gap(self) -> float:

@@ -213,7 +213,10 @@ def mean_curves(curves: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
 def _chosen(given: Explanations, bases: BaseAttributions) -> NDArray[np.int64]:
     """Return the rows of the sequences that the checks of sanity were made of."""
-    checks = [*given.flipped.values(), *(v for one in given.randomised.values() for v in one.values())]
+    checks = [
+        *given.flipped.values(),
+        *(v for one in given.randomised.values() for v in one.values()),
+    ]
     if not checks:
         return np.arange(len(bases.values))
     known = pd.Index(bases.sequences["sequence_id"])

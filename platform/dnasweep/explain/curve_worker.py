@@ -80,9 +80,7 @@ class CurveWorker:
         return {"curves": table}, {"num_evals": len(table)}
 
 
-def curve_work(
-    found: Mapping[str, Attributions], *, repeats: int = 3, seed: int = 0
-) -> pa.Table:
+def curve_work(found: Mapping[str, Attributions], *, repeats: int = 3, seed: int = 0) -> pa.Table:
     """Return the work list of the curves of some methods, and of random orders beside them.
 
     Of sequences that the model calls the class explained; all where there are none.
@@ -101,7 +99,10 @@ def curve_work(
     kept = first[called] if called.any() else first
     rows: list[tuple[str, str, str, int, str]] = []
     for method, attributions in found.items():
-        phi = {name: part.to_numpy() for name, part in attributions.tokens.groupby("sequence_id")["phi"]}
+        phi = {
+            name: part.to_numpy()
+            for name, part in attributions.tokens.groupby("sequence_id")["phi"]
+        }
         for name, sequence in zip(kept["sequence_id"], kept["sequence"], strict=True):
             rows.append((name, sequence, method, 0, _text(order_of(phi[name]))))
     for place, (name, sequence, num) in enumerate(
@@ -124,13 +125,13 @@ def curve_work(
 
 
 def curve_settings(settings: Mapping[str, Any], steps: int = STEPS) -> dict[str, Any]:
-    """Return what makes the curves, from the settings of one of the explanations."""
+    """Return what makes the curves, from the settings of one of the explanations.
+
+    `reference` and `seed` have to be among them, which some methods do without.
+    """
     names = ("target", "model", "classes", "tokenizer", "engine", "precision", "precision_bound")
     return {
-        **{name: settings[name] for name in names},
-        "reference": settings["reference"],
-        "num_shuffles": settings["num_shuffles"],
-        "seed": settings["seed"],
+        **{name: settings[name] for name in (*names, "reference", "seed")},
         "value": "log_odds",
         "steps": steps,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,14 @@ from dnasweep.model.mesh import Precision, best_device, resolve_precision
 
 SEQUENCES_AT_ONCE = 64
 """Sequences a block: enough to fill batches in lock-step, little memory for their tables."""
+
+
+def _alike(counts: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield rows of one token count each, as many as make a block."""
+    for count in np.unique(counts):
+        rows = np.flatnonzero(counts == count)
+        for start in range(0, len(rows), SEQUENCES_AT_ONCE):
+            yield rows[start : start + SEQUENCES_AT_ONCE]
 
 
 class Explainer:
@@ -94,14 +102,46 @@ class Explainer:
         counts = np.diff(encoded.offsets)
         self._check(counts)
         found: list[Attribution | None] = [None] * len(sequences)
-        for count in np.unique(counts):
-            rows = np.flatnonzero(counts == count)
-            for start in range(0, len(rows), SEQUENCES_AT_ONCE):
-                part = rows[start : start + SEQUENCES_AT_ONCE]
-                names = [sequences[row] for row in part]
-                for row, one in zip(part, self._explain(names, encoded, part), strict=True):
-                    found[row] = one
+        for part in _alike(counts):
+            names = [sequences[row] for row in part]
+            for row, one in zip(part, self._explain(names, encoded, part), strict=True):
+                found[row] = one
         return [one for one in found if one is not None]
+
+    def values(
+        self, sequences: Sequence[str], masks: Sequence[NDArray[np.bool_]]
+    ) -> list[NDArray[np.float64]]:
+        """Return the value of each sequence with some of its tokens alone, (rows,) each.
+
+        Parameters
+        ----------
+        sequences
+            May name one several times.
+        masks
+            For each the tokens kept, (rows, tokens).
+
+        Raises
+        ------
+        InputError
+            As :meth:`explain`.
+        """
+        encoded = self.tokenizer.encode(list(sequences))
+        counts = np.diff(encoded.offsets)
+        self._check(counts)
+        found: list[NDArray[np.float64]] = [np.empty(0)] * len(sequences)
+        for part in _alike(counts):
+            ids = np.stack(
+                [encoded.ids[encoded.offsets[row] : encoded.offsets[row + 1]] for row in part]
+            )
+            block = self._block([sequences[row] for row in part], ids.astype(np.int64))
+            sizes = [len(masks[row]) for row in part]
+            values = block.values(
+                np.repeat(np.arange(len(part)), sizes),
+                np.concatenate([masks[row] for row in part]),
+            )
+            for row, one in zip(part, np.split(values, np.cumsum(sizes)[:-1]), strict=True):
+                found[row] = one
+        return found
 
     def _explain(
         self, sequences: list[str], encoded: Encoded, rows: NDArray[np.int64]
@@ -125,6 +165,7 @@ class Explainer:
                 full=float(found.full[i]),
                 empty=float(found.empty[i]),
                 num_evals=int(found.num_evals[i]) * block.cost,
+                anchor=None if found.anchors is None else found.anchors[i],
             )
             for i in range(len(rows))
         ]

@@ -52,7 +52,9 @@ def planted(bases: BaseAttributions, elements: pd.DataFrame) -> dict[str, Boolea
     there = np.flatnonzero(rows >= 0)
     lengths = bases.sequences["sequence"].str.len().to_numpy(np.int64)
     origin = bases.tss.at[bases.tss.at >= 0] if bases.tss.known else np.zeros(len(lengths), int)
-    found = {name: np.zeros(bases.values.shape, bool) for name in (EVERY, *elements["element"].unique())}
+    found = {
+        name: np.zeros(bases.values.shape, bool) for name in (EVERY, *elements["element"].unique())
+    }
     for i in there.tolist():
         row, one = int(rows[i]), elements.iloc[i]
         start, end = int(one["start"]), int(one["end"])

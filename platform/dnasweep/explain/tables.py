@@ -2,7 +2,8 @@
 
 `tokens` has the value of each token and the bases it stands for, `sequences` what holds for the
 sequence as a whole. Values, errors and gaps are in the unit of the value explained: nats for log
-odds. Where single bases were mutated, `bases` has what every mutation changed. All tables carry the
+odds. Where single bases were mutated, `bases` has what every mutation changed; where anchors were
+sought, `anchors` has them, and a value is what a token adds to the precision. All tables carry the
 version of the schema and the settings of the job in their metadata.
 """
 
@@ -19,7 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dnasweep.errors import InputError
+from dnasweep.explain.anchor_table import ANCHORS, anchor_columns
 from dnasweep.explain.attribution import Attribution, mean_loss
+from dnasweep.explain.settings import call_threshold
 
 SCHEMA_VERSION = "1"
 VERSION_KEY, SETTINGS_KEY = b"dnasweep_schema", b"settings"
@@ -81,7 +84,12 @@ WORK_COLUMNS = ("row", "id", "species", "label", "sequence")
 def schemas_of(settings: Mapping[str, Any]) -> dict[str, pa.Schema]:
     """Return name and schema of each table of a job."""
     mutated = settings.get("estimator") == "in_silico_mutagenesis"
-    return {**SCHEMAS, **({"bases": BASES} if mutated else {})}
+    anchored = settings.get("estimator") == "anchors"
+    return {
+        **SCHEMAS,
+        **({"bases": BASES} if mutated else {}),
+        **({"anchors": ANCHORS} if anchored else {}),
+    }
 
 
 class Attributions(NamedTuple):
@@ -95,6 +103,8 @@ class Attributions(NamedTuple):
     """What was explained, and how."""
     bases: pd.DataFrame | None = None
     """Columns of `BASES`, sequences as in `sequences`, where single bases were mutated."""
+    anchors: pd.DataFrame | None = None
+    """Columns of `ANCHORS`, a row a sequence in their order, where anchors were sought."""
 
 
 def work_list(table: pd.DataFrame, token_counts: np.ndarray) -> pa.Table:
@@ -176,6 +186,9 @@ def to_tables(
     columns: dict[str, dict[str, Any]] = {"tokens": tokens, "sequences": sequences}
     if "bases" in schemas:
         columns["bases"] = _bases(ids, attributions)
+    if "anchors" in schemas:
+        threshold = call_threshold(kind)
+        columns["anchors"] = anchor_columns(ids, attributions, vocabulary, threshold)
     return {
         name: pa.table(columns[name], schema=_labelled(schema, settings))
         for name, schema in schemas.items()
@@ -245,8 +258,8 @@ def read_attributions(directory: str | Path, *, most_sequences: int | None = Non
         order = np.argsort(table["sequence_id"].map(place).to_numpy(), kind="stable")
         return table.iloc[order].reset_index(drop=True)
 
-    bases = ordered("bases") if "bases" in schemas_of(settings) else None
-    return Attributions(ordered("tokens"), sequences, settings, bases)
+    more = {name: ordered(name) for name in schemas_of(settings) if name not in SCHEMAS}
+    return Attributions(ordered("tokens"), sequences, settings, **more)
 
 
 def read_settings(schema: pa.Schema, *, file: str | Path | None = None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from dnasweep.explain.anchor_table import ANCHORS, wrong_anchors
 from dnasweep.explain.attribution import mean_loss
 from dnasweep.explain.tables import BASES, EFFECTS, SCHEMAS, WORK_COLUMNS
 
@@ -48,7 +49,7 @@ def check_shard(
     Checked are: the schema; every row of the work list once and no other, unchanged; token indices
     from 0 on; spans that cover every base of the sequence, each once unless tokens overlap; finite
     values; the stored gap, recounted from the tokens and within bounds; where single bases were
-    mutated, every base once, and the tokens' values summed from them.
+    mutated, every base once, and the tokens' values summed from them; anchors that fit the tokens.
 
     Parameters
     ----------
@@ -63,7 +64,8 @@ def check_shard(
         Whether tokens of this tokenizer share bases.
     """
     mutated = "bases" in tables
-    for name, schema in {**SCHEMAS, **({"bases": BASES} if mutated else {})}.items():
+    more = {"bases": BASES, "anchors": ANCHORS}
+    for name, schema in (SCHEMAS | {n: s for n, s in more.items() if n in tables}).items():
         if not tables[name].schema.equals(schema):
             yield Problem(f"table {name}", "the columns are not those of the schema")
             return
@@ -94,6 +96,9 @@ def check_shard(
             yield Problem(f"sequence {ids[row]}", what)
     if mutated:
         yield from _check_bases(tables, ids, counts)
+    if "anchors" in tables:
+        for row in np.flatnonzero(wrong_anchors(tables, counts)):
+            yield Problem(f"sequence {ids[row]}", "its anchor does not fit its tokens or bounds")
     if bounds is None:
         return
     full, empty, gap = (sequences[name].to_numpy() for name in ("full", "empty", "gap"))

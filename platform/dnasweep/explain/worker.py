@@ -44,13 +44,10 @@ class AttributionWorker:
         batch_rows: int | None = None,
         device: str = "cpu",
     ) -> None:
-        directory = Storage(storage).find(kind, key)
-        if directory is None:
-            raise InputError("the model is not there any more", file=f"{storage}/{kind}/{key}")
-        known = {field.name for field in fields(ExplainConfig)}
-        config = ExplainConfig(**{name: settings[name] for name in known & set(settings)})
         self.settings = dict(settings)
-        self.explainer = Explainer(directory, config, batch_rows=batch_rows, device=device)
+        self.explainer = load_explainer(
+            storage, kind, key, settings, batch_rows=batch_rows, device=device
+        )
 
     def rehearse(self, rows: pa.Table) -> None:
         """Make sure of class, sign and sum on the first sequence."""
@@ -78,6 +75,30 @@ class AttributionWorker:
             settings=self.settings,
         )
         return tables, facts_of(tables)
+
+
+def load_explainer(
+    storage: str,
+    kind: str,
+    key: str,
+    settings: Mapping[str, Any],
+    *,
+    batch_rows: int | None = None,
+    device: str = "cpu",
+) -> Explainer:
+    """Return the explainer of a model in the storage; parameters as of :class:`AttributionWorker`.
+
+    Raises
+    ------
+    InputError
+        Where the model is not there.
+    """
+    directory = Storage(storage).find(kind, key)
+    if directory is None:
+        raise InputError("the model is not there any more", file=f"{storage}/{kind}/{key}")
+    known = {field.name for field in fields(ExplainConfig)}
+    config = ExplainConfig(**{name: settings[name] for name in known & set(settings)})
+    return Explainer(directory, config, batch_rows=batch_rows, device=device)
 
 
 def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:

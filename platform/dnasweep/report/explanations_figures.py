@@ -62,7 +62,9 @@ def agreement_maps(comparison: Comparison) -> Drawing | None:
                 for r, c in np.ndindex(shown.shape)
                 if not np.isnan(shown[r, c])
             }
-            draw_matrix(axes, shown, texts, rows=names if i == 0 else [""] * len(names), columns=names)
+            draw_matrix(
+                axes, shown, texts, rows=names if i == 0 else [""] * len(names), columns=names
+            )
             axes.tick_params(axis="x", rotation=60)
             axes.set_title(TITLES[measure])
 
@@ -185,7 +187,11 @@ def _points(
             continue
         row = table.loc[method]
         axes.plot(
-            [row[low], row[high]], [i, i], color=COLOURS[i % len(COLOURS)], linewidth=2.5, alpha=0.6
+            [row[low], row[high]],
+            [i, i],
+            color=COLOURS[i % len(COLOURS)],
+            linewidth=2.5,
+            alpha=0.6,
         )
         axes.plot(row[mean], i, MARKERS[i % len(MARKERS)], color=COLOURS[i % len(COLOURS)])
     axes.set_yticks(range(len(methods)), [method_name(name) for name in methods])

@@ -76,7 +76,9 @@ def _recovery(comparison: Comparison) -> str:
     table = comparison.recovery
     table = table[table["element"] == EVERY].sort_values("auroc", ascending=False, kind="stable")
     best, rest = table.iloc[0], table.iloc[1:]
-    others = ", ".join(f"{method_name(r['method'])} {number(r['auroc'])}" for _, r in rest.iterrows())
+    others = ", ".join(
+        f"{method_name(r['method'])} {number(r['auroc'])}" for _, r in rest.iterrows()
+    )
     hits = table.sort_values("hit_rate", ascending=False, kind="stable").iloc[0]
     return (
         f"Planted elements: {method_name(best['method'])} ranks their bases best, AUROC "
@@ -169,7 +171,9 @@ def _curves(comparison: Comparison) -> str:
         edge = "difference_high" if sign < 0 else "difference_low"
         better = own[(sign * own[edge]) > 0]
         worse = own[~own.index.isin(better.index)]
-        tail = f" ({', '.join(method_name(str(n)) for n in worse.index)} not)" if len(worse) else ""
+        tail = (
+            f" ({', '.join(method_name(str(n)) for n in worse.index)} not)" if len(worse) else ""
+        )
         said.append(
             f"{curve} area {number(own.loc[best, 'area'])} by {method_name(str(best))} against "
             f"{number(base['area'])} in random order, {len(better)} of {len(own)} methods better "
@@ -212,7 +216,9 @@ def _flip(comparison: Comparison) -> str:
     rest = part[part["mean"] <= 1 - 1e-6]
     text = f"Other class: {len(turned)} of {len(part)} methods turn every sign for the other class"
     if len(rest):
-        said = ", ".join(f"{method_name(r['method'])} {percent(r['mean'])}" for _, r in rest.iterrows())
+        said = ", ".join(
+            f"{method_name(r['method'])} {percent(r['mean'])}" for _, r in rest.iterrows()
+        )
         text += f"; of the attribution of the others turns {said}"
     return f"{text}."
 
@@ -225,7 +231,9 @@ def _randomised(comparison: Comparison) -> str:
     part = table[(table["check"] == checks[-1]) & table["mean"].notna()]
     if part.empty:
         return ""
-    said = ", ".join(f"{method_name(r['method'])} {number(r['mean'], 2)}" for _, r in part.iterrows())
+    said = ", ".join(
+        f"{method_name(r['method'])} {number(r['mean'], 2)}" for _, r in part.iterrows()
+    )
     failed = part[part["mean"] > UNMOVED]
     verdict = (
         "none looks like that of the model as it is"
