@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
@@ -20,6 +21,7 @@ from dnasweep.cluster.explanation_options import ComparisonOptions, check_option
 from dnasweep.cluster.explanation_records import recorded
 from dnasweep.cluster.explanation_rows import Chosen, choose_rows
 from dnasweep.cluster.records import command
+from dnasweep.cluster.session import kept_session
 from dnasweep.cluster.tracking import resolve_uri
 from dnasweep.cluster.tracking_client import without_password
 from dnasweep.config import content_key
@@ -45,12 +47,15 @@ def run_comparison(options: ComparisonOptions, console: Console) -> Path | None:
     with console.status("reading the sequences and the models"):
         chosen = choose_rows(options)
         if options.tss_index is not None:
-            tss_places(chosen.reading.table["sequence"].str.len().to_numpy(), options.tss_index)
+            tss_places(np.asarray(chosen.reading.table["sequence"].str.len()), options.tss_index)
         _check_all(options, chosen)
     _announce(options, chosen, console)
     if options.dry_run:
         return None
-    made = [Explaining(options, model, chosen.reading, console).run() for model in options.model]
+    with kept_session():
+        made = [
+            Explaining(options, model, chosen.reading, console).run() for model in options.model
+        ]
     storage = Storage(options.storage)
     uri = resolve_uri(options.tracking_uri, storage.root)
     settings = _settings(options, made, chosen)
@@ -79,10 +84,10 @@ def _check_all(options: ComparisonOptions, chosen: Chosen) -> None:
 
 
 def _announce(options: ComparisonOptions, chosen: Chosen, console: Console) -> None:
-    labels = chosen.reading.table["label"].value_counts().sort_index(ascending=False)
+    labels, numbers = np.unique(chosen.reading.table["label"], return_counts=True)
     by_label = ", ".join(
         f"{number:,} {'without label' if label < 0 else f'of label {label}'}"
-        for label, number in labels.items()
+        for label, number in zip(labels[::-1].tolist(), numbers[::-1].tolist(), strict=True)
     )
     truth = "known" if chosen.elements is not None else "not known"
     console.print(

@@ -108,8 +108,8 @@ class Explaining:
     def run(self) -> Made:
         """Compute what is missing, and return all."""
         options = self.options
-        found = {method: self._explain(method, "") for method in options.methods}
-        # Where rows may be left out, every method has the same ones: what fits depends on the model.
+        methods: list[str] = list(options.methods)
+        found = {method: self._explain(method, "") for method in methods}
         first = next(iter(found.values()))
         some = self._some(first)
         flipped: dict[str, Attributions] = {}
@@ -120,21 +120,21 @@ class Explaining:
                 other = next(name for name in classes if name != target)
                 flipped = {
                     method: self._explain(method, "other class", rows=some, target=other)
-                    for method in options.methods
+                    for method in methods
                 }
             for what, directory in self._shuffled(first.settings["model"]):
                 randomised[what] = {
                     method: self._explain(
                         method, what, rows=some, model=str(directory), target=target
                     )
-                    for method in options.methods
+                    for method in methods
                 }
         explanations = Explanations(
             name=_name(self.model, first),
             tokenizer=first.settings["tokenizer"],
             target=first.settings["target"],
             methods=found,
-            unsigned=tuple(name for name in options.methods if name in UNSIGNED),
+            unsigned=tuple(name for name in methods if name in UNSIGNED),
             flipped=flipped,
             randomised=randomised,
             curves=self._curves(found),

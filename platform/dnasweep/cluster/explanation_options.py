@@ -114,10 +114,10 @@ def check_options(options: ComparisonOptions) -> None:
             f"{len(set(options.methods))} method is nothing to compare",
             remedy=f"Name two or more with --methods: {', '.join(SETTINGS)}.",
         )
-    if repeated := [m for m in options.methods if options.methods.count(m) > 1]:
-        raise InputError(f"method {repeated[0]} is named twice", remedy="Name every method once.")
-    if repeated := [m for m in options.model if options.model.count(m) > 1]:
-        raise InputError(f"model {repeated[0]} is named twice", remedy="Name every model once.")
+    for what, given in (("method", options.methods), ("model", options.model)):
+        for one in given:
+            if given.count(one) > 1:
+                raise InputError(f"{what} {one} is named twice", remedy=f"Name every {what} once.")
     if not options.model:
         raise InputError("no model is named", remedy="Name one or more with --model.")
     if options.reference == "deletion":

@@ -150,11 +150,11 @@ class ExplainConfig:
 
     def to_settings(self) -> dict[str, Any]:
         """Return what makes the values, JSON-able: the fields that this estimator reads."""
-        unread = _OF_A_REFERENCE if self.estimator in ESTIMATORS_WITHOUT_REFERENCE else ()
-        if self.estimator in ("lime", "anchors"):
-            unread = ("standard_error", "shap_batch_size")
-        others = [name for name, readers in _OF_SOME.items() if self.estimator not in readers]
-        unread = (*unread, *others)
+        unread = {name for name, readers in _OF_SOME.items() if self.estimator not in readers}
+        if self.estimator in ESTIMATORS_WITHOUT_REFERENCE:
+            unread.update(_OF_A_REFERENCE)
+        elif not self.sums:
+            unread.update(("standard_error", "shap_batch_size"))
         return {name: value for name, value in asdict(self).items() if name not in unread}
 
 

@@ -58,7 +58,7 @@ def agreement_maps(comparison: Comparison) -> Drawing | None:
                 axes.set_axis_off()
                 continue
             texts = {
-                (r, c): number(shown[r, c], 2)
+                (r, c): number(float(shown[r, c]), 2)
                 for r, c in np.ndindex(shown.shape)
                 if not np.isnan(shown[r, c])
             }

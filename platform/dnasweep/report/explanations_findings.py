@@ -165,9 +165,9 @@ def _curves(comparison: Comparison) -> str:
     for curve in KINDS:
         part = table[table["curve"] == curve].set_index("method")
         sign = -1 if curve == KINDS[0] else 1
-        base = part.loc[RANDOM]
+        base = float(part["area"][RANDOM])
         own = part.drop(index=RANDOM)
-        best = (sign * own["area"]).idxmax()
+        best = str((sign * own["area"]).idxmax())
         edge = "difference_high" if sign < 0 else "difference_low"
         better = own[(sign * own[edge]) > 0]
         worse = own[~own.index.isin(better.index)]
@@ -175,8 +175,8 @@ def _curves(comparison: Comparison) -> str:
             f" ({', '.join(method_name(str(n)) for n in worse.index)} not)" if len(worse) else ""
         )
         said.append(
-            f"{curve} area {number(own.loc[best, 'area'])} by {method_name(str(best))} against "
-            f"{number(base['area'])} in random order, {len(better)} of {len(own)} methods better "
+            f"{curve} area {number(float(own['area'][best]))} by {method_name(best)} against "
+            f"{number(base)} in random order, {len(better)} of {len(own)} methods better "
             f"than random{tail}"
         )
     num = int(table["num"].max())

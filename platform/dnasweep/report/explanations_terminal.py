@@ -51,7 +51,7 @@ def _methods(one: Comparison) -> Table:
         cells.append(number(_of(one.sanity, method, "check", FLIP)["mean"], 2))
         last = checks[-1] if checks else ""
         cells.append(number(_of(one.sanity, method, "check", last)["mean"], 2))
-        cost = one.costs.set_index("method").loc[method, "evaluations"]
+        cost = float(one.costs.set_index("method")["evaluations"][method])
         table.add_row(method_name(method), *cells, f"{cost:,.0f}")
     return table
 
