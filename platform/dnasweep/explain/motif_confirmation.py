@@ -37,10 +37,8 @@ class Confirmed(NamedTuple):
     place: tuple[int, int]
     """First and last position of the centre where most instances were found in the discovery
     part, counted from the transcription start, or from base 0 where it is not known."""
-    num_hits: int
-    """Hits in sequences of the class, the best one of each."""
     num_in_place: int
-    """Those of them in that place."""
+    """Sequences of the class whose best hit is in that place."""
     p_place: float
     """Binomial, of as many there were every start as likely; 1 without any hit."""
     q_place: float
@@ -110,7 +108,6 @@ def confirm(patterns: Sequence[Pattern], data: MotifData, *, hit_p: float) -> li
             p_value=float(tested.p_values[i]),
             q_value=float(tested.q_values[i]),
             place=places[i],
-            num_hits=int((one.hit & positive).sum()),
             num_in_place=_inside(one.centre[one.hit & positive], places[i]),
             p_place=float(chances[i]),
             q_place=float(adjusted[i]),
