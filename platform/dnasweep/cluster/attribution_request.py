@@ -157,7 +157,7 @@ def prepare_request(options: AttributionOptions, reading: Reading | None = None)
     from dnasweep.stages.models import keep_model, model_digest
 
     _check_numbers(options)
-    config = _config(options)
+    config = config_of(options)
     storage = Storage(options.storage)
     storage.check_writable()
     uri = resolve_uri(options.tracking_uri, storage.root)
@@ -201,7 +201,8 @@ def prepare_request(options: AttributionOptions, reading: Reading | None = None)
     )
 
 
-def _config(options: AttributionOptions) -> ExplainConfig:
+def config_of(options: AttributionOptions) -> ExplainConfig:
+    """Return what is explained and how; raises `InputError` for what does not go together."""
     try:
         return ExplainConfig(
             target=options.target,

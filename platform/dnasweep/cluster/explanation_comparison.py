@@ -16,8 +16,8 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.cluster.explanation_jobs import Explaining, Made, request_of
-from dnasweep.cluster.explanation_options import ComparisonOptions, check_options
+from dnasweep.cluster.explanation_jobs import Explaining, Made, options_of, request_of
+from dnasweep.cluster.explanation_options import UNSIGNED, ComparisonOptions, check_options
 from dnasweep.cluster.explanation_records import recorded
 from dnasweep.cluster.explanation_rows import Chosen, choose_rows
 from dnasweep.cluster.records import command
@@ -77,10 +77,12 @@ def run_comparison(options: ComparisonOptions, console: Console) -> Path | None:
 
 
 def _check_all(options: ComparisonOptions, chosen: Chosen) -> None:
-    """Make sure that every job of every model can be started."""
+    """Make sure that every job can be started: each method, and each model by the most demanding."""
+    ordered = sorted(options.methods, key=lambda method: method in UNSIGNED)
+    for method in ordered:
+        options_of(options, options.model[0], method)
     for model in options.model:
-        for method in options.methods:
-            request_of(options, model, method, chosen.reading, dry_run=True)
+        request_of(options, model, ordered[0], chosen.reading, dry_run=True)
 
 
 def _announce(options: ComparisonOptions, chosen: Chosen, console: Console) -> None:

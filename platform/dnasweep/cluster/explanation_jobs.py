@@ -20,10 +20,17 @@ from rich.markup import escape
 from dnasweep.cluster.attribution_request import (
     AttributionOptions,
     Request,
+    config_of,
     prepare_request,
 )
 from dnasweep.cluster.attributions import run_attributions
-from dnasweep.cluster.explanation_options import SETTINGS, UNSIGNED, ComparisonOptions
+from dnasweep.cluster.explanation_options import (
+    SETTINGS,
+    UNREFERENCED,
+    UNSIGNED,
+    ComparisonOptions,
+)
+from dnasweep.cluster.explanation_rows import BUILT_IN
 from dnasweep.cluster.shard_run import Means, run_shards
 from dnasweep.cluster.shard_worker import Order
 from dnasweep.cluster.shards import Shards
@@ -49,26 +56,25 @@ class Made(NamedTuple):
     """Job keys by what they are of."""
 
 
-def request_of(
-    options: ComparisonOptions,
-    model: str,
-    method: str,
-    reading: Reading,
-    *,
-    target: str | None = None,
-    dry_run: bool = False,
-) -> tuple[AttributionOptions, Request]:
-    """Return the attribution job of one method, checked."""
-    settings = SETTINGS[method]
+def options_of(
+    options: ComparisonOptions, model: str, method: str, *, target: str | None = None
+) -> AttributionOptions:
+    """Return what the attribution job of one method is asked for.
+
+    Raises
+    ------
+    InputError
+        For what the method cannot do.
+    """
     asked = AttributionOptions(
         model=model,
-        data=options.data or ("built-in",),
+        data=options.data or (BUILT_IN,),
         storage=options.storage,
         tracking_uri=options.tracking_uri,
         address=options.address,
         skip_bad_rows=options.skip_bad_rows,
         target=options.target if target is None else target,
-        reference=options.reference,
+        reference="mask" if method in UNREFERENCED else options.reference,
         seed=options.seed,
         precision=options.precision,
         num_actors=options.num_actors,
@@ -77,10 +83,24 @@ def request_of(
         batch_rows=options.batch_rows,
         tss_index=options.tss_index,
         report=False,
-        dry_run=dry_run,
-        **settings,
+        **SETTINGS[method],
     )
-    return asked, prepare_request(asked, reading)
+    config_of(asked)
+    return asked
+
+
+def request_of(
+    options: ComparisonOptions,
+    model: str,
+    method: str,
+    reading: Reading,
+    *,
+    target: str | None = None,
+    dry_run: bool = False,
+) -> Request:
+    """Return the attribution job of one method, checked."""
+    asked = options_of(options, model, method, target=target)
+    return prepare_request(dataclasses.replace(asked, dry_run=dry_run), reading)
 
 
 class Explaining:
@@ -104,6 +124,7 @@ class Explaining:
         self.options, self.model, self.reading, self.console = options, model, reading, console
         self.keys: dict[str, str] = {}
         self.costs: dict[str, float] = {}
+        self._kept: str | None = None
 
     def run(self) -> Made:
         """Compute what is missing, and return all."""
@@ -153,10 +174,15 @@ class Explaining:
     ) -> Attributions:
         title = f"{method.replace('_', ' ')}{', ' + what if what else ''}"
         self.console.print(f"[bold]{escape(title)}[/]")
-        asked, request = request_of(
-            self.options, model or self.model, method, rows or self.reading, target=target
-        )
-        shards = run_attributions(asked, self.console, request=request)
+        # A model from a registry is fetched once.
+        there = model or self._kept or self.model
+        request = request_of(self.options, there, method, rows or self.reading, target=target)
+        if model is None:
+            self._kept = str(models.kept_model(request.storage, request.settings["model"]))
+            # Its run is found by what it was called, and the job nested under that.
+            named = dataclasses.replace(request.options, model=self.model)
+            request = dataclasses.replace(request, options=named)
+        shards = run_attributions(request.options, self.console, request=request)
         assert shards is not None
         manifest = shards.finished()
         assert manifest is not None
@@ -244,5 +270,8 @@ class Explaining:
 
 def _name(model: str, found: Attributions) -> str:
     """Return what readers call a model: its tokenizer, and where it comes from."""
-    tail = Path(model).name if "://" not in model and Path(model).exists() else model
-    return f"{found.settings['tokenizer']} ({tail})"
+    path = Path(model)
+    if "://" not in model and path.exists():
+        # Below the folder of a trial its weights are always called the same.
+        model = path.resolve().parent.name if path.name == "checkpoint" else path.resolve().name
+    return f"{found.settings['tokenizer']} ({model})"

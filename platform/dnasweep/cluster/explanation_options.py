@@ -29,6 +29,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """What an attribution job is asked for by each method."""
 UNSIGNED = ("attention_last", "attention_rollout")
 """Methods whose values have no sign."""
+UNREFERENCED = ("in_silico_mutagenesis", *UNSIGNED)
+"""Methods that leave no token out."""
 WITHOUT_DELETION = ("integrated_gradients",)
 """Methods that cannot leave tokens out altogether."""
 
@@ -74,7 +76,7 @@ class ComparisonOptions:
     seed: int = 0
     """Of the choice of sequences, of sampled masks, shuffled weights and tests."""
     data_seed: int = 1
-    """Seed of the built-in sequences; 0 gives those that sweeps train on."""
+    """Seed of the built-in sequences: another one than that of the sequences trained on."""
     storage: str = "runs"
     """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
     tracking_uri: str | None = None

@@ -143,7 +143,9 @@ def compare(
         num_called=int((sequences["probability"] > 0.5).sum()),
         agreement=agreement(values, unsigned=given.unsigned, top=top, seed=seed),
         recovery=None if inside is None else recovery(values, inside, seed=seed),
-        enrichment=enrichment(laid, positive_label, permutations=permutations, seed=seed),
+        enrichment=enrichment(
+            laid, _label_of(first, positive_label), permutations=permutations, seed=seed
+        ),
         curves=mean_curves(given.curves, seed=seed),
         areas=compare_areas(areas(given.curves), seed=seed),
         sanity=sanity(
@@ -209,6 +211,12 @@ def mean_curves(curves: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
         share = float(part["share"].mean())
         rows.append({"method": method, "curve": curve, "share": share, **mean._asdict()})
     return pd.DataFrame(rows)
+
+
+def _label_of(bases: BaseAttributions, positive: int) -> int:
+    """Return the label whose sequences are tested: the positive one, else the highest there is."""
+    labels = bases.sequences["label"]
+    return positive if (labels == positive).any() else int(labels.max())
 
 
 def _chosen(given: Explanations, bases: BaseAttributions) -> NDArray[np.int64]:

@@ -171,6 +171,8 @@ def summarise(
 def _unit(settings: Mapping[str, Any]) -> str:
     if settings.get("estimator") == "attention":
         return "share of attention"
+    if settings.get("estimator") == "anchors":
+        return "precision"
     return UNITS.get(str(settings.get("value", "log_odds")), str(settings.get("value")))
 
 
