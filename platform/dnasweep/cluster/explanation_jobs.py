@@ -6,6 +6,7 @@ command or by jobs/shap_batch.py, is read and not computed again.
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path

@@ -232,6 +232,12 @@ def _tokens(summary: Summary) -> str:
 
 def what_it_says(summary: Summary) -> str:
     """Return how the values are to be read."""
+    if summary.estimator == "anchors":
+        return (
+            "A value is what a token added to the precision of its sequence's anchor when it joined; "
+            f"it is positive where the sequence is called {summary.target}, negative where it is not, "
+            "and 0 outside of the anchor."
+        )
     if summary.signed:
         return (
             "An attribution says what the model used, not what a cell does. Positive values speak "
