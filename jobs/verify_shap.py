@@ -41,9 +41,10 @@ def main(options: VerifyOptions, console: Console) -> int:
             bounds,
             progress=lambda done: status.update(f"read {done:,} of {len(shards):,} shards"),
         )
+    gap = "" if bounds is None else f"; efficiency missed by {verdict.max_gap:.2g} at most"
     console.print(
         f"[bold]read[/] {verdict.num_read:,} of {shards.num_rows:,} sequences, "
-        f"{verdict.num_tokens:,} tokens; efficiency missed by {verdict.max_gap:.2g} at most",
+        f"{verdict.num_tokens:,} tokens{gap}",
         soft_wrap=True,
     )
     if not verdict.problems:

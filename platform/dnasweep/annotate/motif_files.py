@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.annotate.motif_rows import check_jaspar, check_meme
+from dnasweep.annotate.jaspar_text import check_jaspar
+from dnasweep.annotate.meme_text import check_meme
 from dnasweep.errors import InputError
 from dnasweep.genome.files import read_bytes
 
@@ -58,6 +59,17 @@ class Motif(NamedTuple):
         return high
 
 
+class Matrix(NamedTuple):
+    """A motif as it stands in a file."""
+
+    id: str
+    """Such as MA0108.3."""
+    name: str
+    """Such as TBP; its id where it has no other."""
+    probabilities: NDArray[np.float64]
+    """(width, 4) share of A, C, G and T at each base."""
+
+
 def read_motifs(path: str | Path) -> list[Motif]:
     """Read the motifs of a MEME or JASPAR file, gzip or not.
 
@@ -66,15 +78,26 @@ def read_motifs(path: str | Path) -> list[Motif]:
     InputError
         For a file of another kind, one that is damaged or one without motifs.
     """
+    return [_motif(one) for one in read_matrices(path)]
+
+
+def read_matrices(path: str | Path) -> list[Matrix]:
+    """Read the motifs of a MEME or JASPAR file, gzip or not, as shares of bases.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_motifs`.
+    """
     path = Path(path).expanduser()
     data = read_bytes(path, holds="motifs")
     first = data.lstrip()[:12]
     if first.startswith(b"MEME version"):
         form: Literal["meme", "jaspar", "jaspar16"] = "meme"
-        check_meme(data, path)
+        check_meme(data.decode("utf-8", "replace"), path)
     elif first.startswith(b">"):
         form = "jaspar16" if b"[" in data else "jaspar"
-        check_jaspar(data, path)
+        check_jaspar(data.decode("utf-8", "replace"), path)
     else:
         raise InputError(
             "is neither a MEME nor a JASPAR file of motifs",
@@ -94,27 +117,32 @@ def read_motifs(path: str | Path) -> list[Motif]:
             file=path,
             remedy="Fetch the file again.",
         ) from error
-    found = [_motif(one, path) for one in loaded]
+    found = [_matrix(one, path) for one in loaded]
     if not found:
         raise InputError("the file holds no motif", file=path)
     return found
 
 
-def _motif(loaded: Any, path: Path) -> Motif:
+def _matrix(loaded: Any, path: Path) -> Matrix:
     weights = loaded.pwm
     odds = np.array([weights[i] for i in range(len(loaded.pssm))], float)[:, :4]
     # lightmotif keeps bases in the order A, C, T, G, and odds against one in four.
-    probabilities = odds / 4
+    probabilities = odds[:, [0, 1, 3, 2]] / 4
     if not np.allclose(probabilities.sum(1), 1, atol=0.02):
         raise InputError(f"the columns of the motif {loaded.name} do not sum to 1", file=path)
+    name = (loaded.description or "").strip() or str(loaded.name)
+    return Matrix(str(loaded.name), name, probabilities)
+
+
+def _motif(found: Matrix) -> Motif:
+    probabilities = found.probabilities[:, [0, 1, 3, 2]]
     mixed = (SITES * probabilities + PSEUDOCOUNT / 4) / (SITES + PSEUDOCOUNT)
     logs = np.log2(4 * mixed)
     forward = scoring_matrix(logs)
-    name = (loaded.description or "").strip() or str(loaded.name)
     low, high = float(logs.min(1).sum()), float(logs.max(1).sum())
     reverse = forward.reverse_complement()
     grain = (high - low) / STEPS
-    return Motif(str(loaded.name), name, forward, reverse, len(logs), low, high, grain)
+    return Motif(found.id, found.name, forward, reverse, len(logs), low, high, grain)
 
 
 def scoring_matrix(logs: NDArray[np.float64]) -> Any:

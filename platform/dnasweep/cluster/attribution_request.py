@@ -17,7 +17,9 @@ from dnasweep.cluster.work_list import choose_shard_size, key_of
 from dnasweep.errors import InputError
 from dnasweep.explain.sampling import pairs_within
 from dnasweep.explain.settings import (
+    ESTIMATORS_WITHOUT_REFERENCE,
     SAMPLING_ESTIMATORS,
+    AttentionLayers,
     Estimator,
     ExplainConfig,
     Reference,
@@ -69,7 +71,17 @@ class AttributionOptions:
     reference: Reference = "mask"
     """What stands for a token left out: the mask token, nothing, or shuffled copies."""
     estimator: Estimator = "adjusted_kernel"
-    """How Shapley (partition: Owen) values are estimated."""
+    """How Shapley (partition: Owen) values are estimated; or attention, the share of the first
+    token's attention, in_silico_mutagenesis, the mean loss of the value where a base is mutated, lime,
+    coefficients of a local linear model, or anchors, what a token adds to the precision of an anchor."""
+    attention_layers: AttentionLayers = "last"
+    """For attention: of the last layer, the mean over all, or followed through all (rollout)."""
+    kernel_width: float = 25.0
+    """For lime: how fast weights fall with the cosine distance, in hundredths, from the sequence."""
+    anchor_threshold: float = 0.95
+    """For anchors: precision an anchor has to have, with 95 % confidence."""
+    anchor_tokens: int = 8
+    """For anchors: most tokens of one."""
     max_evals: int | None = None
     """Model evaluations a sequence. Default: the estimator's own."""
     standard_error: float | None = None
@@ -125,8 +137,15 @@ class Request:
         return key_of(KIND, self.settings, self.rows)
 
 
-def prepare_request(options: AttributionOptions) -> Request:
+def prepare_request(options: AttributionOptions, reading: Reading | None = None) -> Request:
     """Read the sequences, find the model and check them against each other.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    reading
+        The sequences, where they were read already; None reads those the options name.
 
     Raises
     ------
@@ -138,15 +157,17 @@ def prepare_request(options: AttributionOptions) -> Request:
     from dnasweep.stages.models import keep_model, model_digest
 
     _check_numbers(options)
-    config = _config(options)
+    config = config_of(options)
     storage = Storage(options.storage)
     storage.check_writable()
     uri = resolve_uri(options.tracking_uri, storage.root)
     with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
         directory = find_model_directory(options.model, uri=uri, destination=Path(scratch))
-        model = check_model(directory, target=options.target, reference=options.reference)
+        without = config.estimator in ESTIMATORS_WITHOUT_REFERENCE
+        reference = None if without else options.reference
+        model = check_model(directory, target=options.target, reference=reference)
         digest = model_digest(directory) if options.dry_run else keep_model(storage, directory)
-    reading = _read(options)
+    reading = _read(options) if reading is None else reading
     counts = count_tokens(reading.table["sequence"].tolist(), model.tokenizer)
     table = reading.table
     unfit = find_unfit(table, counts, model.capacity)
@@ -159,7 +180,7 @@ def prepare_request(options: AttributionOptions) -> Request:
     if options.tss_index is not None:
         tss_places(np.asarray(table["sequence"].str.len(), np.int64), options.tss_index)
     settings = {
-        **dataclasses.asdict(dataclasses.replace(config, target=model.target)),
+        **dataclasses.replace(config, target=model.target).to_settings(),
         "model": digest,
         "classes": model.names,
         "tokenizer": model.tokenizer.config.name,
@@ -180,13 +201,18 @@ def prepare_request(options: AttributionOptions) -> Request:
     )
 
 
-def _config(options: AttributionOptions) -> ExplainConfig:
+def config_of(options: AttributionOptions) -> ExplainConfig:
+    """Return what is explained and how; raises `InputError` for what does not go together."""
     try:
         return ExplainConfig(
             target=options.target,
             value=options.value,
             reference=options.reference,
             estimator=options.estimator,
+            attention_layers=options.attention_layers,
+            kernel_width=options.kernel_width,
+            anchor_threshold=options.anchor_threshold,
+            anchor_tokens=options.anchor_tokens,
             max_evals=options.max_evals,
             standard_error=options.standard_error,
             precision=options.precision,

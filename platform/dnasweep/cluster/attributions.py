@@ -31,21 +31,39 @@ from dnasweep.stages import models
 
 WORKER = "dnasweep.explain.worker:AttributionWorker"
 REJECTS = "rejects.tsv"
+_LAYERS = {
+    "last": "last layer",
+    "all": "mean over all layers",
+    "rollout": "followed through all layers",
+}
 MOST_REPORTED = 20_000
 """Sequences the report is made of at most; of a longer list whole shards, evenly spread."""
 
 
-def run_attributions(options: AttributionOptions, console: Console) -> Shards | None:
+def run_attributions(
+    options: AttributionOptions, console: Console, *, request: Request | None = None
+) -> Shards | None:
     """Run an attribution job and return its shards; None after a dry run.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    console
+        Where to say how it goes.
+    request
+        The job, where it is a part of another one and prepared already: it says less then.
 
     Raises
     ------
     InputError
         For anything the user can mend, before the first sequence wherever it can be known by then.
     """
-    with console.status("reading the sequences and the model"):
-        request = prepare_request(options)
-    _announce(request, console)
+    alone = request is None
+    if request is None:
+        with console.status("reading the sequences and the model"):
+            request = prepare_request(options)
+        _announce(request, console)
     if options.dry_run:
         return None
     storage = request.storage
@@ -97,20 +115,32 @@ def run_attributions(options: AttributionOptions, console: Console) -> Shards | 
         facts = _close(shards)
         files = _report(request, shards, console) if options.report else []
         records.finish(facts, _note(request, shards, facts), files)
-    _say_where(request, shards, facts, files, console)
+    if alone:
+        _say_where(request, shards, facts, files, console)
     return shards
 
 
 def _announce(request: Request, console: Console) -> None:
     settings, rows, options = request.settings, request.rows, request.options
-    budget = f", {settings['max_evals']:,} evaluations a sequence" if settings["max_evals"] else ""
+    most = settings.get("max_evals")
+    if settings["estimator"] == "attention":
+        explained = (
+            f"[bold]attention[/] of the first token, {_LAYERS[settings['attention_layers']]}; it "
+            "is the same for every class"
+        )
+    else:
+        explained = (
+            f"[bold]explained[/] {settings['value'].replace('_', ' ')} of class "
+            f"{escape(repr(settings['target']))}, estimator {settings['estimator']}"
+        )
+    if "reference" in settings:
+        explained += f", reference {settings['reference']}"
+    explained += f", {most:,} evaluations a sequence" if most else ""
     tokens = f"tokenizer {settings['tokenizer']}, classes {escape(', '.join(settings['classes']))}"
     console.print(
         f"[bold]sequences[/] {len(rows):,}\n"
         f"[bold]model[/] {escape(options.model)} ({settings['model']}): {tokens}\n"
-        f"[bold]explained[/] {settings['value'].replace('_', ' ')} of class "
-        f"{escape(repr(settings['target']))}, estimator {settings['estimator']}, reference "
-        f"{settings['reference']}{budget}",
+        f"{explained}",
         soft_wrap=True,
     )
     if request.averaged:
@@ -147,12 +177,13 @@ def _close(shards: Shards) -> dict[str, Any]:
             total[name] = max(there, value) if name.startswith("max_") else there + value
     number = total["num_rows"]
     known = total.pop("num_standard_errors")
-    errors, gaps = total.pop("sum_standard_error"), total.pop("sum_gap")
+    errors = total.pop("sum_standard_error")
+    summed = "sum_gap" in total
+    gaps, spans = (total.pop(f"sum_{name}", 0.0) for name in ("gap", "span"))
     facts = {
         "num_sequences": total.pop("num_rows"),
         "actor_seconds": round(total.pop("seconds"), 3),
-        "mean_gap": gaps / number,
-        "mean_span": total.pop("sum_span") / number,
+        **({"mean_gap": gaps / number, "mean_span": spans / number} if summed else {}),
         **({"mean_standard_error": errors / known} if known else {}),
         **total,
     }
@@ -186,12 +217,18 @@ def _report(request: Request, shards: Shards, console: Console) -> list[Path]:
 
 
 def _note(request: Request, shards: Shards, facts: dict[str, Any]) -> str:
-    return (
-        f"Attributions of {shards.num_rows:,} sequences to the class "
-        f"`{request.settings['target']}`, in `{shards.place}`: efficiency is missed by "
-        f"{facts['mean_gap']:.2g} on average and {facts['max_gap']:.2g} at most, the values span "
-        f"{facts['mean_span']:.3g}. The report is under *Artifacts*."
-    )
+    settings = request.settings
+    what = f"Attributions of {shards.num_rows:,} sequences to the class `{settings['target']}`"
+    if settings["estimator"] == "attention":
+        what = f"Attention of the first token over {shards.num_rows:,} sequences"
+    if "max_gap" in facts:
+        sums = (
+            f"efficiency is missed by {facts['mean_gap']:.2g} on average and "
+            f"{facts['max_gap']:.2g} at most, the values span {facts['mean_span']:.3g}"
+        )
+    else:
+        sums = f"values of the estimator {settings['estimator']} need not add up to anything"
+    return f"{what}, in `{shards.place}`: {sums}. The report is under *Artifacts*."
 
 
 def _say_where(
@@ -199,12 +236,17 @@ def _say_where(
 ) -> None:
     pages = [escape(str(path)) for path in files if path.suffix == ".html"]
     place = escape(shards.place)
+    sums = "values of this estimator need not add up to anything"
+    if "max_gap" in facts:
+        sums = (
+            f"efficiency missed by {facts['max_gap']:.2g} at most, mean |full - empty| "
+            f"{facts['mean_span']:.3g}"
+        )
     console.print(
         f"[bold]attributions[/] {place}\n"
         f"  {shards.num_rows:,} sequences, {facts['num_tokens']:,.0f} tokens, "
         f"{facts['num_evals']:,.0f} evaluations in {duration(facts['actor_seconds'])} of an actor\n"
-        f"  efficiency missed by {facts['max_gap']:.2g} at most, mean |full - empty| "
-        f"{facts['mean_span']:.3g}",
+        f"  {sums}",
         *(f"\n[bold]report[/] {path}" for path in pages),
         f"\n[bold]verify[/] python jobs/verify_shap.py --attributions {place}"
         f"\n[bold]MLflow[/] mlflow ui --backend-store-uri {escape(without_password(request.uri))}",

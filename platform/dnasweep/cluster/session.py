@@ -8,6 +8,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import ray
@@ -32,6 +33,8 @@ LOCAL_DRIVERS = 64
 _ENDLESS = 10**6
 _LATE = "timed out during startup"
 """Ray says this by a bare Exception."""
+_KEPT: ContextVar[contextlib.ExitStack | None] = ContextVar("kept", default=None)
+"""What closes the session that several jobs share."""
 
 DRIVER_ENVIRONMENT = {
     # Trials report to our own tracker; Tune's files would only slow the controller.
@@ -98,8 +101,24 @@ class Resources(NamedTuple):
 
 
 @contextlib.contextmanager
+def kept_session() -> Iterator[None]:
+    """Keep the first session that is opened in the block, for all that follow in it.
+
+    For a command that is made of many jobs: each would start Ray anew, or join the cluster again.
+    """
+    with contextlib.ExitStack() as stack:
+        token = _KEPT.set(stack)
+        try:
+            yield
+        finally:
+            _KEPT.reset(token)
+
+
+@contextlib.contextmanager
 def session(address: str | None) -> Iterator[Resources]:
     """Join the cluster at `address`, or start one on this machine for the time of the block.
+
+    Within :func:`kept_session` it stays open, and is used again, until the end of that.
 
     Parameters
     ----------
@@ -112,6 +131,18 @@ def session(address: str | None) -> Iterator[Resources]:
     InputError
         When there is no cluster at the address, or this machine is too busy to start one.
     """
+    kept = _KEPT.get()
+    if kept is None:
+        with _session(address) as resources:
+            yield resources
+    elif ray.is_initialized():
+        yield look_around(machine_kinds())
+    else:
+        yield kept.enter_context(_session(address))
+
+
+@contextlib.contextmanager
+def _session(address: str | None) -> Iterator[Resources]:
     for name, value in DRIVER_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     where = address or os.environ.get("RAY_ADDRESS") or "local"

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from dnasweep.cluster.shards import Shards, name
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.explain.settings import GRADIENT_ESTIMATORS
-from dnasweep.explain.tables import SCHEMAS, read_settings
+from dnasweep.explain.settings import GRADIENT_ESTIMATORS, sums
+from dnasweep.explain.tables import read_settings, schemas_of
 from dnasweep.explain.verification import Bounds, Problem, check_shard
 from dnasweep.storage import MANIFEST, Storage, Unavailable
 
@@ -32,7 +32,7 @@ class Verdict(NamedTuple):
     num_tokens: int
     """Tokens of them."""
     max_gap: float
-    """Largest gap of efficiency."""
+    """Largest gap of efficiency; nan where the estimator's values need not add up."""
     problems: list[Problem]
     """Everything that is wrong; the job is whole where this is empty."""
 
@@ -64,8 +64,22 @@ def find_job(place: str) -> Shards:
 
 def bounds_of(
     settings: dict[str, Any], *, absolute: float | None = None, relative: float | None = None
-) -> Bounds:
-    """Return the bounds on efficiency for a job's estimator, unless told."""
+) -> Bounds | None:
+    """Return the bounds on efficiency for a job's estimator, unless told; None where there are none.
+
+    Raises
+    ------
+    InputError
+        For bounds where the estimator's values need not add up to anything.
+    """
+    if not sums(settings["estimator"]):
+        if absolute is not None or relative is not None:
+            raise InputError(
+                f"values of the estimator {settings['estimator']} need not add up to anything, so "
+                "there is no gap to bound",
+                remedy="Leave --max-gap and --max-relative-gap out.",
+            )
+        return None
     usual = GRADIENT_GAP if settings["estimator"] in GRADIENT_ESTIMATORS else Bounds.relative
     return Bounds(
         absolute=Bounds.absolute if absolute is None else absolute,
@@ -74,7 +88,7 @@ def bounds_of(
 
 
 def verify(
-    shards: Shards, bounds: Bounds, *, progress: Callable[[int], None] = lambda done: None
+    shards: Shards, bounds: Bounds | None, *, progress: Callable[[int], None] = lambda done: None
 ) -> Verdict:
     """Read a whole job again: each row once, each shard complete, every value in bounds.
 
@@ -100,7 +114,7 @@ def verify(
     if not missing and shards.finished() is None:
         problems.append(Problem("the job", f"it has not been closed: there is no {MANIFEST}"))
     num_read = num_tokens = 0
-    max_gap = 0.0
+    max_gap = 0.0 if bounds is not None else float("nan")
     for done, number in enumerate(n for n in there if n < len(shards)):
         tables, faults = _read(shards, number)
         if not faults:
@@ -110,7 +124,8 @@ def verify(
             problems += _prefixed(number, found)
             num_read += len(tables["sequences"])
             num_tokens += len(tables["tokens"])
-            max_gap = max(max_gap, *tables["sequences"]["gap"].to_pylist(), 0.0)
+            if bounds is not None:
+                max_gap = max(max_gap, *tables["sequences"]["gap"].to_pylist(), 0.0)
         problems += [Problem(f"shard {name(number)}", fault) for fault in faults]
         progress(done + 1)
     return Verdict(shards, num_read, num_tokens, max_gap, problems)
@@ -130,7 +145,7 @@ def _read(shards: Shards, number: int) -> tuple[dict[str, pa.Table], Sequence[st
         raise
     except (OSError, InputError, KeyError, TypeError):
         return tables, [f"its {MANIFEST} is damaged"]
-    for table in SCHEMAS:
+    for table in schemas_of(shards.inputs):
         file = f"{table}.parquet"
 
         def read(file: str = file) -> tuple[int, pa.Table | None]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dnasweep.explain.anchor_search import Anchor
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attribution:
-    """Shapley or Owen values of one sequence's tokens, special tokens left out."""
+    """Values of one sequence's tokens, special tokens left out."""
 
     token_ids: NDArray[np.int32]
     """Shape (tokens,)."""
@@ -21,25 +23,34 @@ class Attribution:
     phi: NDArray[np.float64]
     """Attribution of each token, in units of the value (log odds: nats)."""
     standard_error: NDArray[np.float64]
-    """Error estimate of each phi; what it is depends on the estimator."""
+    """Error estimate of each phi; what it is depends on the estimator, nan where it has none."""
     full: float
     """Value of the whole sequence."""
     empty: float
-    """Value with every token left out."""
+    """Value with every token left out; nan where values need not add up to it."""
     num_evals: int
     """Evaluations of the model: forward passes, a backward pass counted as two."""
+    effects: NDArray[np.float64] | None = None
+    """What each base would change, (bases, 4): the value with A, C, G or T there less that of the
+    sequence, 0 for its own base, nan where the base is none of the four. None where the estimator
+    does not mutate."""
+    anchor: Anchor | None = None
+    """The anchor of its call, where the estimator is `anchors`."""
 
     @property
     def gap(self) -> float:
-        """How far efficiency is missed: |sum of phi - (full - empty)|."""
+        """How far efficiency is missed: |sum of phi - (full - empty)|; nan without `empty`."""
         return abs(float(self.phi.sum()) - (self.full - self.empty))
 
     def per_base(self, num_bases: int) -> NDArray[np.float64]:
         """Return the attribution of each base, shape (num_bases,).
 
         A token's value is shared equally by its bases. Where tokens overlap, a base gets the mean
-        over the tokens that cover it; without overlap the bases sum to the tokens.
+        over the tokens that cover it; without overlap the bases sum to the tokens. Where single
+        bases were mutated, a base has its own value.
         """
+        if self.effects is not None:
+            return mean_loss(self.effects)
         widths = (self.ends - self.starts).astype(np.float64)
         share = np.divide(self.phi, widths, out=np.zeros_like(self.phi), where=widths > 0)
         edges = np.zeros((2, num_bases + 1))
@@ -49,3 +60,20 @@ class Attribution:
         total, cover = edges.cumsum(axis=1)[:, :-1]
         cover = np.round(cover)
         return np.divide(total, cover, out=np.zeros(num_bases), where=cover > 0)
+
+
+def mean_loss(effects: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much of the value is lost by mutating each base, mean over the other three bases.
+
+    Parameters
+    ----------
+    effects
+        As in :class:`Attribution`, (bases, 4).
+
+    Returns
+    -------
+    loss
+        (bases,); 0 where the base is none of the four, which nothing is known of.
+    """
+    # Its own base adds 0 to the sum.
+    return np.nan_to_num(-effects.sum(axis=1) / 3)

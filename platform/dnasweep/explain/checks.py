@@ -50,7 +50,7 @@ class Unfit(NamedTuple):
 
 
 def check_model(
-    directory: Path, *, target: str | None = None, reference: Reference = "mask"
+    directory: Path, *, target: str | None = None, reference: Reference | None = "mask"
 ) -> Explainable:
     """Return what is needed to know of a model before it is loaded.
 
@@ -61,7 +61,7 @@ def check_model(
     target
         Class to explain; None: the second of two.
     reference
-        What stands for a token left out.
+        What stands for a token left out; None where none is.
 
     Raises
     ------

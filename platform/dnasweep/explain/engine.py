@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from dnasweep.errors import InputError
 from dnasweep.explain.attribution import Attribution
 from dnasweep.explain.estimators import ESTIMATORS
 from dnasweep.explain.game import Block, Game, mask_references, shuffled_references
-from dnasweep.explain.settings import ExplainConfig
+from dnasweep.explain.mutagenesis import effects_of, token_sums
+from dnasweep.explain.settings import ESTIMATORS_WITHOUT_REFERENCE, ExplainConfig
 from dnasweep.explain.values import class_names, target_index
 from dnasweep.genome.negatives import dinucleotide_shuffle
 from dnasweep.language.encoded import Encoded
@@ -26,6 +27,14 @@ from dnasweep.model.mesh import Precision, best_device, resolve_precision
 
 SEQUENCES_AT_ONCE = 64
 """Sequences a block: enough to fill batches in lock-step, little memory for their tables."""
+
+
+def _alike(counts: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield rows of one token count each, as many as make a block."""
+    for count in np.unique(counts):
+        rows = np.flatnonzero(counts == count)
+        for start in range(0, len(rows), SEQUENCES_AT_ONCE):
+            yield rows[start : start + SEQUENCES_AT_ONCE]
 
 
 class Explainer:
@@ -93,14 +102,46 @@ class Explainer:
         counts = np.diff(encoded.offsets)
         self._check(counts)
         found: list[Attribution | None] = [None] * len(sequences)
-        for count in np.unique(counts):
-            rows = np.flatnonzero(counts == count)
-            for start in range(0, len(rows), SEQUENCES_AT_ONCE):
-                part = rows[start : start + SEQUENCES_AT_ONCE]
-                names = [sequences[row] for row in part]
-                for row, one in zip(part, self._explain(names, encoded, part), strict=True):
-                    found[row] = one
+        for part in _alike(counts):
+            names = [sequences[row] for row in part]
+            for row, one in zip(part, self._explain(names, encoded, part), strict=True):
+                found[row] = one
         return [one for one in found if one is not None]
+
+    def values(
+        self, sequences: Sequence[str], masks: Sequence[NDArray[np.bool_]]
+    ) -> list[NDArray[np.float64]]:
+        """Return the value of each sequence with some of its tokens alone, (rows,) each.
+
+        Parameters
+        ----------
+        sequences
+            May name one several times.
+        masks
+            For each the tokens kept, (rows, tokens).
+
+        Raises
+        ------
+        InputError
+            As :meth:`explain`.
+        """
+        encoded = self.tokenizer.encode(list(sequences))
+        counts = np.diff(encoded.offsets)
+        self._check(counts)
+        found: list[NDArray[np.float64]] = [np.empty(0)] * len(sequences)
+        for part in _alike(counts):
+            ids = np.stack(
+                [encoded.ids[encoded.offsets[row] : encoded.offsets[row + 1]] for row in part]
+            )
+            block = self._block([sequences[row] for row in part], ids.astype(np.int64))
+            sizes = [len(masks[row]) for row in part]
+            values = block.values(
+                np.repeat(np.arange(len(part)), sizes),
+                np.concatenate([masks[row] for row in part]),
+            )
+            for row, one in zip(part, np.split(values, np.cumsum(sizes)[:-1]), strict=True):
+                found[row] = one
+        return found
 
     def _explain(
         self, sequences: list[str], encoded: Encoded, rows: NDArray[np.int64]
@@ -109,6 +150,8 @@ class Explainer:
             np.stack([array[encoded.offsets[row] : encoded.offsets[row + 1]] for row in rows])
             for array in (encoded.ids, encoded.starts, encoded.ends)
         )
+        if self.config.estimator == "in_silico_mutagenesis":
+            return [self._mutate(*one) for one in zip(sequences, ids, starts, ends, strict=True)]
         block = self._block(sequences, ids.astype(np.int64))
         generators = [self._generator(sequence, "masks") for sequence in sequences]
         found = ESTIMATORS[self.config.estimator](block, self.config, generators)
@@ -122,13 +165,35 @@ class Explainer:
                 full=float(found.full[i]),
                 empty=float(found.empty[i]),
                 num_evals=int(found.num_evals[i]) * block.cost,
+                anchor=None if found.anchors is None else found.anchors[i],
             )
             for i in range(len(rows))
         ]
 
+    def _mutate(
+        self,
+        sequence: str,
+        ids: NDArray[np.int32],
+        starts: NDArray[np.int32],
+        ends: NDArray[np.int32],
+    ) -> Attribution:
+        full, effects = effects_of(self.game, self.tokenizer, sequence)
+        phi = token_sums(effects, starts[1:-1], ends[1:-1])
+        return Attribution(
+            token_ids=ids[1:-1],
+            starts=starts[1:-1],
+            ends=ends[1:-1],
+            phi=phi,
+            standard_error=np.full(len(phi), np.nan),
+            full=full,
+            empty=float("nan"),
+            num_evals=1 + 3 * int((~np.isnan(effects[:, 0])).sum()),
+            effects=effects,
+        )
+
     def _block(self, sequences: list[str], ids: NDArray[np.int64]) -> Block:
         reference = self.config.reference
-        if reference == "deletion":
+        if reference == "deletion" or self.config.estimator in ESTIMATORS_WITHOUT_REFERENCE:
             return Block.open(self.game, ids, None)
         if reference == "mask":
             return Block.open(self.game, ids, mask_references(ids, self.tokenizer.mask_id))
@@ -166,6 +231,8 @@ class Explainer:
         wanted = resolve_precision(self.config.precision, place)
         if wanted == "fp32" or self.config.precision == "bf16":
             return wanted
+        if not self.tokenizer.has_mask:
+            return "fp32"
         rng = np.random.default_rng(0)
         probes = ["".join(rng.choice(list("ACGT"), 40)) for _ in range(16)]
         ids = np.stack([self.tokenizer.encode([probe]).ids[:8] for probe in probes]).astype(

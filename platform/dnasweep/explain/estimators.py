@@ -10,6 +10,12 @@
 | kernel | Shapley values | max_evals, 500 or 5 a token | of the least squares fit |
 | integrated_gradients | path integral | 3 a node, 16 nodes | of the quadrature |
 | gradient_shap | path integral | 3 a draw, 64 draws | spread over draws |
+| attention | attention of [CLS] | 2 | none |
+| lime | a linear model nearby | max_evals, 1000 or 10 a token | of the weighted fit |
+| anchors | what joins an anchor | what it takes, about max_evals at most | of the draws |
+
+In-silico mutagenesis, which mutates bases and not tokens, is in
+:mod:`dnasweep.explain.mutagenesis`.
 """
 
 from __future__ import annotations
@@ -22,12 +28,16 @@ from numpy.typing import NDArray
 
 from dnasweep.explain.adaptive import expand
 from dnasweep.explain.adjusted import adjusted_values, joined
+from dnasweep.explain.anchor_search import Anchor
+from dnasweep.explain.anchors import search_anchors
+from dnasweep.explain.attended import attended
 from dnasweep.explain.game import Block
 from dnasweep.explain.gradients import EVALS_A_NODE, expected_gradients, integrated_gradients
 from dnasweep.explain.kernel import KernelPlan, kernel_plan
+from dnasweep.explain.lime import distances, draw_masks, fit_local, weights
 from dnasweep.explain.plans import EMPTY, FULL, Plan, partition_plan
 from dnasweep.explain.sampling import pairs_within, permutation_plan
-from dnasweep.explain.settings import ExplainConfig
+from dnasweep.explain.settings import ExplainConfig, call_threshold
 
 EVALS_A_TOKEN = 5
 MOST_EVALS = 200_000
@@ -36,6 +46,8 @@ DEFAULT_PAIRS = 2
 DEFAULT_COALITIONS = 500
 DEFAULT_NODES = 16
 DEFAULT_DRAWS = 64
+DEFAULT_NEIGHBOURS = 1000
+NEIGHBOURS_A_TOKEN = 10
 ROWS_AT_ONCE = 1 << 16
 """Coalitions held in memory at once."""
 
@@ -53,6 +65,8 @@ class Estimates(NamedTuple):
     """Value without any token, (sequences,)."""
     num_evals: NDArray[np.int64]
     """Evaluations spent, (sequences,); each costs `block.cost` passes of the model."""
+    anchors: Sequence[Anchor] | None = None
+    """One a sequence, of the estimator that seeks them."""
 
 
 Generators = Sequence[np.random.Generator]
@@ -227,6 +241,48 @@ def _with_ends(
     return Estimates(phi, error, full, empty, np.full(len(phi), 2 + EVALS_A_NODE * nodes))
 
 
+def _attention(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
+    phi = attended(block.game, block.ids, config.attention_layers)
+    every = np.arange(block.num_sequences)
+    full = block.values(every, np.ones(phi.shape, bool))
+    nothing = np.full(len(phi), np.nan)
+    return Estimates(phi, np.full(phi.shape, np.nan), full, nothing, np.full(len(phi), 2))
+
+
+def _lime(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
+    usual = max(DEFAULT_NEIGHBOURS, NEIGHBOURS_A_TOKEN * block.num_players)
+    num = config.max_evals or usual
+    # Row 0 of each keeps all tokens.
+    masks = [draw_masks(block.num_players, num, rng) for rng in generators]
+    at_once = max(1, ROWS_AT_ONCE // num)
+    found, full = [], []
+    for start in range(0, block.num_sequences, at_once):
+        part = masks[start : start + at_once]
+        rows = np.repeat(np.arange(start, start + len(part)), num)
+        outputs = block.values(rows, np.concatenate(part)).reshape(len(part), num)
+        for own, values in zip(part, outputs, strict=True):
+            found.append(fit_local(own, values, weights(distances(own), config.kernel_width)))
+            full.append(float(values[0]))
+    return Estimates(
+        np.stack([one.coefficients for one in found]),
+        np.stack([one.errors for one in found]),
+        np.array(full),
+        np.full(len(found), np.nan),
+        np.full(len(found), num),
+    )
+
+
+def _anchors(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
+    every = np.arange(block.num_sequences)
+    full = block.values(every, np.ones((block.num_sequences, block.num_players), bool))
+    threshold = call_threshold(config.value)
+    found = search_anchors(block, full > threshold, threshold, config.anchor_config(), generators)
+    nothing = np.full(block.num_sequences, np.nan)
+    return Estimates(
+        found.phi, found.error, full, nothing, found.num_draws + 1, anchors=found.anchors
+    )
+
+
 ESTIMATORS: dict[str, Callable[[Block, ExplainConfig, Generators], Estimates]] = {
     "adjusted_kernel": _adjusted_kernel,
     "permutation": _permutation,
@@ -235,4 +291,7 @@ ESTIMATORS: dict[str, Callable[[Block, ExplainConfig, Generators], Estimates]] =
     "kernel": _kernel,
     "integrated_gradients": _integrated,
     "gradient_shap": _expected,
+    "attention": _attention,
+    "lime": _lime,
+    "anchors": _anchors,
 }

@@ -150,6 +150,11 @@ class _Tables:
 def _chosen(
     tables: AttributionTables, ids: Sequence[str] | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    if tables.sequences["empty"].isna().any():
+        raise InputError(
+            "these values have no value of the empty sequence to start from, as Shapley values have",
+            remedy="Explain the sequences with an estimator of Shapley values.",
+        )
     if ids is None:
         return tables.tokens, tables.sequences.reset_index(drop=True)
     by_id = tables.sequences.set_index("sequence_id", drop=False)

@@ -7,7 +7,7 @@ changes an answer by rounding alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -81,21 +81,50 @@ class Game:
     def answer(self, rows: int, num_tokens: int, logits: object) -> NDArray[np.float64]:
         """Return the value of rows 0 to `rows`, `logits` computing those of a slice of them."""
         values = np.empty(rows)
+
+        def keep(part: slice) -> None:
+            found = logits(part)  # type: ignore[operator]
+            values[part] = class_value(found, self.target, self.value).cpu().numpy()
+
+        self.run(rows, num_tokens, keep)
+        return values
+
+    def run(
+        self,
+        rows: int,
+        num_tokens: int,
+        compute: Callable[[slice], None],
+        *,
+        most_rows: int | None = None,
+    ) -> None:
+        """Call `compute` with slices of 0 to `rows`, as many at once as the memory takes.
+
+        Parameters
+        ----------
+        num_tokens
+            Of each row.
+        compute
+            Runs the model over the rows of a slice.
+        most_rows
+            Rows a slice at most.
+        """
         done = 0
         while done < rows:
-            part = slice(done, min(rows, done + self.rows_a_batch(num_tokens)))
+            size = self.rows_a_batch(num_tokens)
+            if most_rows is not None:
+                size = min(size, most_rows)
+            part = slice(done, min(rows, done + size))
             try:
                 with torch.inference_mode(), autocast(self.device, self.precision):
-                    found = logits(part)  # type: ignore[operator]
-                values[part] = class_value(found, self.target, self.value).cpu().numpy()
+                    compute(part)
             except torch.OutOfMemoryError:
-                if self.rows_a_batch(num_tokens) == 1:
+                if size == 1:
                     raise
-                self._share /= 2
+                # Half of what did not fit, whatever held it below the usual.
+                self._share *= size / (2 * self.rows_a_batch(num_tokens))
                 torch.cuda.empty_cache()
                 continue
             done = part.stop
-        return values
 
 
 class Block(NamedTuple):

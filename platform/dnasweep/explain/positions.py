@@ -107,12 +107,12 @@ def per_base(
 ) -> BaseAttributions:
     """Return the attribution of every base.
 
-    A token's phi is shared equally by its bases.
+    A token's phi is shared equally by its bases; where single bases were mutated, each has its own.
 
     Parameters
     ----------
     tables
-        What a job wrote.
+        What a job wrote; its `bases`, where it has any, are used.
     tss_index
         See :func:`tss_places`.
     combine
@@ -136,6 +136,8 @@ def per_base(
     if combine == "mean":
         total /= np.maximum(cover, 1)
     total[cover == 0] = np.nan
+    if (mutated := getattr(tables, "bases", None)) is not None:
+        total = _own_values(mutated, sequences, flat.offsets)
 
     kept = np.flatnonzero(tss.at >= 0) if tss.known else np.arange(len(sequences))
     origin = tss.at[kept] if tss.known else np.zeros(len(kept), np.int64)
@@ -150,6 +152,25 @@ def per_base(
     return BaseAttributions(
         values=values, codes=codes, first=first, sequences=sequences.iloc[kept], tss=tss
     )
+
+
+def _own_values(
+    bases: pd.DataFrame, sequences: pd.DataFrame, offsets: NDArray[np.int64]
+) -> Floats:
+    """Return the value of every base of the sequences, one after the other."""
+    ids = pd.Index(sequences["sequence_id"])
+    rows = ids.get_indexer(pd.Index(bases["sequence_id"]))
+    places = offsets[rows] + bases["position"].to_numpy(np.int64)
+    found = np.full(int(offsets[-1]), np.nan)
+    whole = len(places) == len(found) and (rows >= 0).all() and (places < offsets[rows + 1]).all()
+    if whole:
+        found[places] = bases["phi"].to_numpy(np.float64)
+    if np.isnan(found).any():
+        raise InputError(
+            "the table of bases does not have every base of every sequence once",
+            remedy="The tables are not of one job, or are damaged.",
+        )
+    return found
 
 
 def _spread(

@@ -2,7 +2,9 @@
 
 `tokens` has the value of each token and the bases it stands for, `sequences` what holds for the
 sequence as a whole. Values, errors and gaps are in the unit of the value explained: nats for log
-odds. Both tables carry the version of the schema and the settings of the job in their metadata.
+odds. Where single bases were mutated, `bases` has what every mutation changed; where anchors were
+sought, `anchors` has them, and a value is what a token adds to the precision. All tables carry the
+version of the schema and the settings of the job in their metadata.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dnasweep.errors import InputError
-from dnasweep.explain.attribution import Attribution
+from dnasweep.explain.anchor_table import ANCHORS, anchor_columns
+from dnasweep.explain.attribution import Attribution, mean_loss
+from dnasweep.explain.settings import call_threshold
 
 SCHEMA_VERSION = "1"
 VERSION_KEY, SETTINGS_KEY = b"dnasweep_schema", b"settings"
@@ -47,10 +51,10 @@ SEQUENCES = pa.schema(
         pa.field("label", pa.int8(), nullable=False),
         pa.field("sequence", pa.string(), nullable=False),
         pa.field("num_tokens", pa.int32(), nullable=False),
-        # Value with all tokens, and with none.
+        # Value with all tokens, and with none; nan where the estimator leaves no token out.
         pa.field("full", pa.float64(), nullable=False),
         pa.field("empty", pa.float64(), nullable=False),
-        # |sum of phi - (full - empty)|.
+        # |sum of phi - (full - empty)|; nan with `empty`.
         pa.field("gap", pa.float64(), nullable=False),
         pa.field("num_evals", pa.int32(), nullable=False),
         pa.field("mean_standard_error", pa.float64(), nullable=False),
@@ -58,11 +62,34 @@ SEQUENCES = pa.schema(
         pa.field("probability", pa.float64(), nullable=False),
     ]
 )
+EFFECTS = ("to_A", "to_C", "to_G", "to_T")
+BASES = pa.schema(
+    [
+        pa.field("sequence_id", pa.string(), nullable=False),
+        # From 0.
+        pa.field("position", pa.int32(), nullable=False),
+        # Mean loss over the three mutations; 0 for letters other than A, C, G and T.
+        pa.field("phi", pa.float64(), nullable=False),
+        # Value with that base less the value; 0 for the base that is there, nan for other letters.
+        *(pa.field(name, pa.float64(), nullable=False) for name in EFFECTS),
+    ]
+)
 SCHEMAS = {"tokens": TOKENS, "sequences": SEQUENCES}
 """Table name to schema; a shard has a file `<name>.parquet` for each."""
 
 WORK_COLUMNS = ("row", "id", "species", "label", "sequence")
 """Columns of the work list of an attribution job."""
+
+
+def schemas_of(settings: Mapping[str, Any]) -> dict[str, pa.Schema]:
+    """Return name and schema of each table of a job."""
+    mutated = settings.get("estimator") == "in_silico_mutagenesis"
+    anchored = settings.get("estimator") == "anchors"
+    return {
+        **SCHEMAS,
+        **({"bases": BASES} if mutated else {}),
+        **({"anchors": ANCHORS} if anchored else {}),
+    }
 
 
 class Attributions(NamedTuple):
@@ -74,6 +101,10 @@ class Attributions(NamedTuple):
     """Columns of `SEQUENCES`, in the order of the input."""
     settings: dict[str, Any]
     """What was explained, and how."""
+    bases: pd.DataFrame | None = None
+    """Columns of `BASES`, sequences as in `sequences`, where single bases were mutated."""
+    anchors: pd.DataFrame | None = None
+    """Columns of `ANCHORS`, a row a sequence in their order, where anchors were sought."""
 
 
 def work_list(table: pd.DataFrame, token_counts: np.ndarray) -> pa.Table:
@@ -151,9 +182,31 @@ def to_tables(
         "mean_standard_error": [_mean(one.standard_error) for one in attributions],
         "probability": [probability_of(one.full, kind) for one in attributions],
     }
+    schemas = schemas_of(settings)
+    columns: dict[str, dict[str, Any]] = {"tokens": tokens, "sequences": sequences}
+    if "bases" in schemas:
+        columns["bases"] = _bases(ids, attributions)
+    if "anchors" in schemas:
+        threshold = call_threshold(kind)
+        columns["anchors"] = anchor_columns(ids, attributions, vocabulary, threshold)
     return {
-        name: pa.table(columns, schema=_labelled(SCHEMAS[name], settings))
-        for name, columns in (("tokens", tokens), ("sequences", sequences))
+        name: pa.table(columns[name], schema=_labelled(schema, settings))
+        for name, schema in schemas.items()
+    }
+
+
+def _bases(ids: pa.Array, attributions: Sequence[Attribution]) -> dict[str, Any]:
+    effects = [one.effects for one in attributions if one.effects is not None]
+    if len(effects) != len(attributions):
+        raise ValueError("an attribution lacks the effects of mutations")
+    counts = [len(one) for one in effects]
+    every = np.concatenate([np.empty((0, len(EFFECTS))), *effects])
+    places = [np.empty(0, np.int32), *(np.arange(count, dtype=np.int32) for count in counts)]
+    return {
+        "sequence_id": ids.take(pa.array(np.repeat(np.arange(len(counts)), counts))),
+        "position": np.concatenate(places),
+        "phi": mean_loss(every),
+        **dict(zip(EFFECTS, every.T, strict=True)),
     }
 
 
@@ -190,17 +243,23 @@ def read_attributions(directory: str | Path, *, most_sequences: int | None = Non
         if kept < len(shards):
             chosen = np.linspace(0, len(shards) - 1, kept).round().astype(int)
             shards = [shards[i] for i in np.unique(chosen)]
-    read = {
-        name: pa.concat_tables([pq.read_table(shard / f"{name}.parquet") for shard in shards])
-        for name in SCHEMAS
-    }
-    settings = read_settings(read["sequences"].schema, file=directory)
-    sequences = read["sequences"].to_pandas().sort_values("row", ignore_index=True)
+
+    def read(name: str) -> pa.Table:
+        return pa.concat_tables([pq.read_table(shard / f"{name}.parquet") for shard in shards])
+
+    whole = read("sequences")
+    settings = read_settings(whole.schema, file=directory)
+    sequences = whole.to_pandas().sort_values("row", ignore_index=True)
     place = pd.Series(np.arange(len(sequences)), index=sequences["sequence_id"])
-    tokens = read["tokens"].to_pandas()
-    # Tokens of a sequence stand together and in order already, and a stable sort keeps that.
-    order = np.argsort(tokens["sequence_id"].map(place).to_numpy(), kind="stable")
-    return Attributions(tokens.iloc[order].reset_index(drop=True), sequences, settings)
+
+    def ordered(name: str) -> pd.DataFrame:
+        table = read(name).to_pandas()
+        # Rows of a sequence stand together and in order already, and a stable sort keeps that.
+        order = np.argsort(table["sequence_id"].map(place).to_numpy(), kind="stable")
+        return table.iloc[order].reset_index(drop=True)
+
+    more = {name: ordered(name) for name in schemas_of(settings) if name not in SCHEMAS}
+    return Attributions(ordered("tokens"), sequences, settings, **more)
 
 
 def read_settings(schema: pa.Schema, *, file: str | Path | None = None) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dnasweep.explain.tables import SCHEMAS, WORK_COLUMNS
+from dnasweep.explain.anchor_table import ANCHORS, wrong_anchors
+from dnasweep.explain.attribution import mean_loss
+from dnasweep.explain.tables import BASES, EFFECTS, SCHEMAS, WORK_COLUMNS
 
 RECOUNT = 1e-9
 """How far a stored gap may be from the one recounted, relative to the values summed."""
@@ -39,14 +41,15 @@ def check_shard(
     work: pa.Table,
     tables: dict[str, pa.Table],
     *,
-    bounds: Bounds,
+    bounds: Bounds | None,
     overlapping: bool,
 ) -> Iterator[Problem]:
     """Yield what is wrong with the tables of one shard.
 
     Checked are: the schema; every row of the work list once and no other, unchanged; token indices
     from 0 on; spans that cover every base of the sequence, each once unless tokens overlap; finite
-    values; the stored gap, recounted from the tokens and within bounds.
+    values; the stored gap, recounted from the tokens and within bounds; where single bases were
+    mutated, every base once, and the tokens' values summed from them; anchors that fit the tokens.
 
     Parameters
     ----------
@@ -55,11 +58,14 @@ def check_shard(
     tables
         Its tables by name.
     bounds
-        How far efficiency may be missed.
+        How far efficiency may be missed; None where values need not add up to anything: then the
+        gap and the value without tokens must be nan.
     overlapping
         Whether tokens of this tokenizer share bases.
     """
-    for name, schema in SCHEMAS.items():
+    mutated = "bases" in tables
+    more = {"bases": BASES, "anchors": ANCHORS}
+    for name, schema in (SCHEMAS | {n: s for n, s in more.items() if n in tables}).items():
         if not tables[name].schema.equals(schema):
             yield Problem(f"table {name}", "the columns are not those of the schema")
             return
@@ -82,12 +88,19 @@ def check_shard(
     checks = (
         ("token indices do not count from 0", _indices(tokens, counts, starts_at)),
         ("tokens do not cover its bases", _untiled(tables, starts_at, overlapping)),
-        ("a value is not finite", _unfinite(tables, starts_at)),
+        ("a value is not finite", _unfinite(tables, starts_at, sums=bounds is not None)),
         ("the stored gap is not that of its tokens", _miscounted(tables, starts_at)),
     )
     for what, wrong in checks:
         for row in np.flatnonzero(wrong):
             yield Problem(f"sequence {ids[row]}", what)
+    if mutated:
+        yield from _check_bases(tables, ids, counts)
+    if "anchors" in tables:
+        for row in np.flatnonzero(wrong_anchors(tables, counts)):
+            yield Problem(f"sequence {ids[row]}", "its anchor does not fit its tokens or bounds")
+    if bounds is None:
+        return
     full, empty, gap = (sequences[name].to_numpy() for name in ("full", "empty", "gap"))
     allowed = np.maximum(bounds.absolute, bounds.relative * np.abs(full - empty))
     for row in np.flatnonzero(gap > allowed):
@@ -132,11 +145,49 @@ def _untiled(
     )
 
 
-def _unfinite(tables: dict[str, pa.Table], starts_at: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _check_bases(
+    tables: dict[str, pa.Table], ids: NDArray[np.object_], counts: NDArray[np.int64]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the effects of mutations."""
+    bases, tokens = tables["bases"], tables["tokens"]
+    letters = [
+        np.frombuffer(s.encode(), np.uint8) for s in tables["sequences"]["sequence"].to_pylist()
+    ]
+    widths = np.array([len(one) for one in letters])
+    offsets = np.concatenate([[0], widths.cumsum()])
+    wanted = np.arange(offsets[-1]) - np.repeat(offsets[:-1], widths)
+    if (
+        len(bases) != offsets[-1]
+        or (bases["sequence_id"].to_numpy() != np.repeat(ids, widths)).any()
+        or (bases["position"].to_numpy() != wanted).any()
+    ):
+        yield Problem("table bases", "the bases are not those of the sequences, in their order")
+        return
+    effects = np.stack([bases[name].to_numpy() for name in EFFECTS], axis=1)
+    own = np.concatenate(letters)[:, None] == np.frombuffer(b"ACGT", np.uint8)
+    known = own.any(1)
+    phi = bases["phi"].to_numpy()
+    right = np.where(known, np.isfinite(effects).all(1), np.isnan(effects).all(1))
+    right &= (effects[own] == 0).all() & np.isclose(phi, mean_loss(effects), rtol=RECOUNT)
+    row = np.repeat(np.arange(len(ids)), counts)
+    total = np.concatenate([[0.0], phi.cumsum()])
+    ends, starts = (offsets[row] + tokens[name].to_numpy() for name in ("end", "start"))
+    off = np.abs(total[ends] - total[starts] - tokens["phi"].to_numpy())
+    wrong = np.add.reduceat(~right, offsets[:-1]) + np.bincount(
+        row, off > RECOUNT * max(1.0, float(np.abs(total).max(initial=0))), len(ids)
+    )
+    for number in np.flatnonzero(wrong):
+        yield Problem(f"sequence {ids[number]}", "the effects of mutations are not its tokens'")
+
+
+def _unfinite(
+    tables: dict[str, pa.Table], starts_at: NDArray[np.int64], *, sums: bool
+) -> NDArray[np.bool_]:
     values = tables["tokens"]["phi"].to_numpy()
     wrong = np.logical_or.reduceat(~np.isfinite(values), starts_at)
     for name in ("full", "empty", "gap"):
-        wrong = wrong | ~np.isfinite(tables["sequences"][name].to_numpy())
+        there = tables["sequences"][name].to_numpy()
+        wrong = wrong | ~(np.isfinite(there) if sums or name == "full" else np.isnan(there))
     return wrong
 
 

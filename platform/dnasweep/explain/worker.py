@@ -44,13 +44,10 @@ class AttributionWorker:
         batch_rows: int | None = None,
         device: str = "cpu",
     ) -> None:
-        directory = Storage(storage).find(kind, key)
-        if directory is None:
-            raise InputError("the model is not there any more", file=f"{storage}/{kind}/{key}")
-        known = {field.name for field in fields(ExplainConfig)}
-        config = ExplainConfig(**{name: settings[name] for name in known & set(settings)})
         self.settings = dict(settings)
-        self.explainer = Explainer(directory, config, batch_rows=batch_rows, device=device)
+        self.explainer = load_explainer(
+            storage, kind, key, settings, batch_rows=batch_rows, device=device
+        )
 
     def rehearse(self, rows: pa.Table) -> None:
         """Make sure of class, sign and sum on the first sequence."""
@@ -80,18 +77,46 @@ class AttributionWorker:
         return tables, facts_of(tables)
 
 
+def load_explainer(
+    storage: str,
+    kind: str,
+    key: str,
+    settings: Mapping[str, Any],
+    *,
+    batch_rows: int | None = None,
+    device: str = "cpu",
+) -> Explainer:
+    """Return the explainer of a model in the storage; parameters as of :class:`AttributionWorker`.
+
+    Raises
+    ------
+    InputError
+        Where the model is not there.
+    """
+    directory = Storage(storage).find(kind, key)
+    if directory is None:
+        raise InputError("the model is not there any more", file=f"{storage}/{kind}/{key}")
+    known = {field.name for field in fields(ExplainConfig)}
+    config = ExplainConfig(**{name: settings[name] for name in known & set(settings)})
+    return Explainer(directory, config, batch_rows=batch_rows, device=device)
+
+
 def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:
     """Return counts and sums of a shard, which add up over shards (`max_` by their maximum)."""
     sequences = tables["sequences"]
     gaps, errors = (sequences[name].to_numpy() for name in ("gap", "mean_standard_error"))
     spans = np.abs(sequences["full"].to_numpy() - sequences["empty"].to_numpy())
     known = errors[~np.isnan(errors)]
-    return {
-        "num_tokens": len(tables["tokens"]),
-        "num_evals": int(sequences["num_evals"].to_numpy().sum(dtype=np.int64)),
+    summed = {
         "sum_gap": float(gaps.sum()),
         "max_gap": float(gaps.max(initial=0.0)),
         "sum_span": float(spans.sum()),
+    }
+    return {
+        "num_tokens": len(tables["tokens"]),
+        "num_evals": int(sequences["num_evals"].to_numpy().sum(dtype=np.int64)),
+        # Where no token is ever left out there is nothing that values had to add up to.
+        **({} if np.isnan(spans).all() and len(spans) else summed),
         "sum_standard_error": float(known.sum()),
         "num_standard_errors": len(known),
     }

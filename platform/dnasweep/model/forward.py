@@ -11,7 +11,8 @@ Where a model's configuration says so, sequences longer than it holds are read i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import torch
@@ -75,18 +76,33 @@ def _finish(layer: RobertaLayer, context: Tensor, residual: Tensor) -> Tensor:
     return layer.output(layer.intermediate(x), x)
 
 
-def _lower_layers(
-    roberta: RobertaModel, ids: Tensor | None, attention: Tensor | None, words: Tensor | None
-) -> tuple[Tensor, Tensor | None, RobertaLayer]:
+def layer_inputs(
+    roberta: RobertaModel,
+    ids: Tensor | None,
+    attention: Tensor | None,
+    words: Tensor | None = None,
+) -> Iterator[tuple[RobertaLayer, Tensor, Tensor | None]]:
+    """Yield each layer, what it reads (rows, tokens, hidden), and its attention mask.
+
+    The mask is of booleans, or of floats to add to the scores; None where there is none. The last
+    layer is not run.
+    """
     x = embed(roberta, ids, words)
     mask = None if attention is None else attention[:, None, None, :]
     if roberta.embeddings.position_embeddings is None:
         bias = attention_bias(roberta, x.shape[1])
         mask = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
     layers = cast(list[RobertaLayer], list(roberta.encoder.layer))
-    *lower, last = layers
-    for layer in lower:
+    for layer in layers[:-1]:
+        yield layer, x, mask
         x = _finish(layer, _attend(layer, x, x, mask), x)
+    yield layers[-1], x, mask
+
+
+def _lower_layers(
+    roberta: RobertaModel, ids: Tensor | None, attention: Tensor | None, words: Tensor | None
+) -> tuple[Tensor, Tensor | None, RobertaLayer]:
+    last, x, mask = deque(layer_inputs(roberta, ids, attention, words), maxlen=1)[0]
     return x, mask, last
 
 

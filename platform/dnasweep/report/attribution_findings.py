@@ -110,12 +110,14 @@ def _tata(summary: Summary) -> str:
             f" and {ratio(test['word_odds_ratio'])} against the same words elsewhere "
             f"({p_text(test['p_word'])})"
         )
-    return f"{text}. {_verdict(test)}"
+    return f"{text}. {_verdict(test, signed_values=summary.signed)}"
 
 
-def _verdict(test: pd.Series) -> str:
+def _verdict(test: pd.Series, *, signed_values: bool) -> str:
     if test["p_difference"] < ALPHA and test["difference"] < 0:
-        return "The model holds the box against the class."
+        if signed_values:
+            return "The model holds the box against the class."
+        return "The model attends to the box less than to other words there."
     if not (test["p_enrichment"] < ALPHA and test["difference"] > 0):
         return "There is no sign that the model looks at the box."
     if pd.isna(test["p_word"]):
@@ -228,7 +230,32 @@ def _tokens(summary: Summary) -> str:
     )
 
 
+def what_it_says(summary: Summary) -> str:
+    """Return how the values are to be read."""
+    if summary.estimator == "anchors":
+        return (
+            "A value is what a token added to the precision of its sequence's anchor when it joined; "
+            f"it is positive where the sequence is called {summary.target}, negative where it is not, "
+            "and 0 outside of the anchor."
+        )
+    if summary.signed:
+        return (
+            "An attribution says what the model used, not what a cell does. Positive values speak "
+            f"for {summary.target}, negative ones against it."
+        )
+    return (
+        "Attention says where the first token takes its mixture from. It is never negative, the "
+        f"same for every class, and need not be what makes a sequence {summary.target}."
+    )
+
+
 def _efficiency(summary: Summary) -> str:
+    if not summary.sums:
+        spent = float(summary.sequences["num_evals"].mean())
+        return (
+            f"Sum: values of the estimator {summary.estimator} need not add up to anything, so no "
+            f"gap is measured ({spent:,.0f} model evaluations a sequence in the mean)."
+        )
     gap = summary.sequences["gap"]
     evaluations = summary.sequences["num_evals"]
     return (

@@ -21,6 +21,7 @@ from dnasweep.report.attribution_findings import (
     signed,
     small,
     warnings,
+    what_it_says,
 )
 from dnasweep.report.attribution_logos import sequence_logo
 from dnasweep.report.attribution_summary import ReportConfig, Summary, summarise
@@ -104,7 +105,8 @@ def render_report(summary: Summary, shown: list[Shown], settings: Mapping[str, A
     hidden = {"title", "command"}
     return render(
         "attribution_page.html.j2",
-        title=str(settings.get("title") or f"Attributions to {summary.target}"),
+        title=str(settings.get("title") or _title(summary)),
+        reading=what_it_says(summary),
         summary=summary,
         warnings=warnings(summary),
         findings=findings(summary),
@@ -130,6 +132,12 @@ def render_report(summary: Summary, shown: list[Shown], settings: Mapping[str, A
         share=percent(summary.config.accounting.top),
         permutations=f"{summary.config.accounting.permutations:,}",
     )
+
+
+def _title(summary: Summary) -> str:
+    if summary.signed:
+        return f"Attributions to {summary.target}"
+    return "Attention of the first token"
 
 
 def _figures(summary: Summary) -> list[Shown]:
@@ -163,7 +171,7 @@ def _figures(summary: Summary) -> list[Shown]:
             "Do the attributions add up?",
             "Left: how far the sum of a sequence's attributions misses the difference between the "
             "whole sequence and none of it. Right: how sure the estimates are.",
-            figures.efficiency(summary),
+            figures.efficiency(summary) if summary.sums else None,
         ),
     ]
 
@@ -172,7 +180,7 @@ def _logos(summary: Summary) -> list[Shown]:
     shown = []
     for number, (what, row) in enumerate(summary.examples, start=1):
         known = summary.bases.sequences.iloc[row]
-        about = f"Value {signed(known['full'])} {summary.unit}"
+        about = f"Value {signed(known['full'])}" + f" {summary.unit}" * summary.signed
         if not pd.isna(known["probability"]):
             about = f"Probability of {summary.target} {known['probability']:.3f}"
         if known["label"] >= 0:

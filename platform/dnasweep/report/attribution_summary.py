@@ -83,8 +83,20 @@ class Summary:
     """Names of the classes by label; empty where they are not known."""
     unit: str
     """Unit of the attributions."""
+    estimator: str
+    """What the attributions are; empty where it is not known."""
     config: ReportConfig
     """What was asked for."""
+
+    @property
+    def signed(self) -> bool:
+        """Whether values speak for the class or against it; attention has no sign."""
+        return self.estimator != "attention"
+
+    @property
+    def sums(self) -> bool:
+        """Whether the attributions of a sequence have something to add up to."""
+        return bool(np.isfinite(self.sequences["gap"]).any())
 
     @property
     def who(self) -> str:
@@ -150,9 +162,18 @@ def summarise(
         label=focus,
         target=str(settings.get("target") or "positive class"),
         classes=tuple(map(str, settings.get("classes") or ())),
-        unit=UNITS.get(str(settings.get("value", "log_odds")), str(settings.get("value"))),
+        unit=_unit(settings),
+        estimator=str(settings.get("estimator") or ""),
         config=config,
     )
+
+
+def _unit(settings: Mapping[str, Any]) -> str:
+    if settings.get("estimator") == "attention":
+        return "share of attention"
+    if settings.get("estimator") == "anchors":
+        return "precision"
+    return UNITS.get(str(settings.get("value", "log_odds")), str(settings.get("value")))
 
 
 def _examples(bases: BaseAttributions, config: ReportConfig) -> tuple[tuple[str, int], ...]:

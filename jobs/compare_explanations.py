@@ -1,0 +1,24 @@
+"""Compare explanations of one model: do methods agree, and are they right?
+
+SHAP, LIME, Anchors, integrated gradients, in-silico mutagenesis and attention explain the same
+sequences, each as a sharded job; what is there is not computed again. Then: rank agreement of every
+two, recovery of planted elements where they are known (built-in data; --elements), enrichment of
+promoter elements at their places, deletion and insertion curves, and checks of sanity. Ends with a
+table, a page, and all numbers as Parquet and JSON.
+
+    python jobs/compare_explanations.py --model RUN_ID
+    python jobs/compare_explanations.py --model RUN_ID OTHER_RUN --data promoters.csv --num-sequences 200
+"""
+
+from dnasweep.cluster.command import run_command
+from dnasweep.cluster.explanation_comparison import run_comparison
+from dnasweep.cluster.explanation_options import ComparisonOptions
+from rich.console import Console
+
+
+def main(options: ComparisonOptions, console: Console) -> None:
+    run_comparison(options, console)
+
+
+if __name__ == "__main__":
+    run_command(main, ComparisonOptions, doc=__doc__)

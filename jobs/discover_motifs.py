@@ -1,0 +1,21 @@
+"""Motifs that a model looks at, from finished attribution jobs, compared with known ones.
+
+Motifs are found in one part of the sequences and tested in the other. Writes a page with logos,
+counts, enrichment, places and matches, and beside it the motifs in MEME format and tables as Parquet.
+
+    python jobs/discover_motifs.py --attributions runs/attributions/KEY --motifs jaspar.meme --out motifs
+    python jobs/discover_motifs.py --attributions runs/attributions/KEY --motifs jaspar.meme --out motifs \\
+        --method modisco
+"""
+
+from dnasweep.cluster.command import run_command
+from dnasweep.cluster.motif_job import MotifOptions, run_motifs
+from rich.console import Console
+
+
+def main(options: MotifOptions, console: Console) -> None:
+    run_motifs(options, console)
+
+
+if __name__ == "__main__":
+    run_command(main, MotifOptions, doc=__doc__)

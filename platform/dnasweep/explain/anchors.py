@@ -1,0 +1,76 @@
+"""Anchors of the sequences of a block, searched for side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.explain.anchor_search import Anchor, AnchorConfig, Search, find_anchor
+from dnasweep.explain.game import Block
+
+
+class AnchorEstimates(NamedTuple):
+    """Anchors of a block, and membership as an attribution."""
+
+    phi: NDArray[np.float64]
+    """(sequences, players) what the token added to the precision when it joined the anchor, negative
+    where the sequence is not called the class explained; 0 outside of the anchor."""
+    error: NDArray[np.float64]
+    """(sequences, players) standard error of it; nan outside of the anchor."""
+    num_draws: NDArray[np.int64]
+    """(sequences,) draws."""
+    anchors: list[Anchor]
+    """One a sequence."""
+
+
+def search_anchors(
+    block: Block,
+    called: NDArray[np.bool_],
+    threshold: float,
+    config: AnchorConfig,
+    generators: Sequence[np.random.Generator],
+) -> AnchorEstimates:
+    """Find an anchor for the call of each sequence.
+
+    The searches run side by side: what all of them want to know in a round is one batch.
+
+    Parameters
+    ----------
+    block
+        The sequences.
+    called
+        (sequences,) whether each is called the class explained.
+    threshold
+        Value above which a sequence is.
+    config
+        What an anchor is to fulfil.
+    generators
+        One a sequence.
+    """
+    searches: list[Search] = [find_anchor(block.num_players, rng, config) for rng in generators]
+    asked = {i: next(search) for i, search in enumerate(searches)}
+    found: dict[int, Anchor] = {}
+    while asked:
+        rows = np.array(list(asked))
+        counts = [len(masks) for masks in asked.values()]
+        values = block.values(np.repeat(rows, counts), np.concatenate(list(asked.values())))
+        parts = np.split(values, np.cumsum(counts)[:-1])
+        asked = {}
+        for i, part in zip(rows.tolist(), parts, strict=True):
+            # On the threshold is neither call, so that the other class has the same anchors.
+            alike = part > threshold if called[i] else part < threshold
+            try:
+                asked[i] = searches[i].send(alike)
+            except StopIteration as end:
+                found[i] = end.value
+    phi = np.zeros((block.num_sequences, block.num_players))
+    error = np.full_like(phi, np.nan)
+    anchors = [found[i] for i in range(block.num_sequences)]
+    for i, anchor in enumerate(anchors):
+        members = list(anchor.tokens)
+        phi[i, members] = np.array(anchor.gains) * (1 if called[i] else -1)
+        error[i, members] = anchor.errors
+    return AnchorEstimates(phi, error, np.array([one.num_draws for one in anchors]), anchors)

@@ -1,0 +1,179 @@
+"""A comparison before and beside its attribution jobs: rows, options, curves, shuffled weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from dnasweep.cluster.explanation_comparison import run_comparison
+from dnasweep.cluster.explanation_options import ComparisonOptions, check_options
+from dnasweep.cluster.explanation_rows import choose, choose_rows, read_elements
+from dnasweep.errors import InputError
+from dnasweep.explain.curve_worker import CurveWorker, curve_settings, curve_work
+from dnasweep.explain.curves import RANDOM
+from dnasweep.explain.engine import Explainer
+from dnasweep.explain.settings import ExplainConfig
+from dnasweep.explain.tables import Attributions, to_tables
+from dnasweep.model.checkpoint import load_classifier, read_weights
+from dnasweep.model.randomised import cascade, num_parts, randomise
+from dnasweep.stages.models import KIND, keep_model
+from dnasweep.storage import Storage
+from rich.console import Console
+from shap_toys import write_model, write_sequences
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def options(model: Path, tmp_path: Path) -> ComparisonOptions:
+    write_sequences(tmp_path / "toy.csv", 12)
+    return ComparisonOptions(
+        model=(str(model),), data=(str(tmp_path / "toy.csv"),), storage=str(tmp_path / "runs")
+    )
+
+
+def test_rows_are_drawn_of_each_label_alike() -> None:
+    labels = np.array([1] * 50 + [0] * 5, np.int8)
+    rows = choose(labels, 20, 0)
+    assert len(rows) == len(set(rows.tolist())) == 20
+    assert (labels[rows] == 0).sum() == 5, "all there are"
+    assert (np.diff(rows) > 0).all(), "in their order"
+    np.testing.assert_array_equal(rows, choose(labels, 20, 0))
+    assert rows.tolist() != choose(labels, 20, 1).tolist()
+    assert choose(labels, 99, 0).tolist() == list(range(55))
+    assert (labels[choose(labels, 8, 0)] == 1).sum() == 4
+
+
+def test_built_in_rows_come_with_their_elements(options: ComparisonOptions) -> None:
+    chosen = choose_rows(dataclasses.replace(options, data=(), num_sequences=30))
+    assert len(chosen.reading.table) == 30
+    assert chosen.elements is not None
+    assert "cpg_island" not in set(chosen.elements["element"])
+    assert set(chosen.reading.table["label"]) == {0, 1}
+    other = choose_rows(dataclasses.replace(options, data=(), num_sequences=30, data_seed=2))
+    assert set(other.reading.table["sequence"]).isdisjoint(chosen.reading.table["sequence"])
+
+
+def test_elements_are_read_and_refused(tmp_path: Path) -> None:
+    good = tmp_path / "elements.tsv"
+    good.write_text("id\telement\tstart\tend\n7\ttata\t3\t9\n")
+    table = read_elements(str(good))
+    assert table.to_dict("records") == [{"id": "7", "element": "tata", "start": 3, "end": 9}]
+    bad = tmp_path / "bad.csv"
+    bad.write_text("id,element,start,end\na,tata,3,9\nb,tata,x,9\n")
+    with pytest.raises(InputError, match=r"bad\.csv, row 3: start is 'x', not a place"):
+        read_elements(str(bad))
+    bad.write_text("id,start,end\na,3,9\n")
+    with pytest.raises(InputError, match="no column element"):
+        read_elements(str(bad))
+    with pytest.raises(InputError, match="no such file"):
+        read_elements(str(tmp_path / "none.csv"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"methods": ("shap",)}, "nothing to compare"),
+        ({"methods": ("shap", "lime", "shap")}, "method shap is named twice"),
+        ({"model": ("a", "a")}, "model a is named twice"),
+        ({"num_sequences": 0}, "num_sequences is 0"),
+        ({"reference": "deletion"}, "integrated_gradients cannot leave tokens out"),
+        ({"data": (), "elements": "x.csv"}, "no sequences it belongs to"),
+        ({"target": "enhancer"}, "no class 'enhancer'"),
+        ({"tss_index": 400}, "tss_index is 400"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_starts(
+    options: ComparisonOptions, changes: dict, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        run_comparison(dataclasses.replace(options, **changes), Console(quiet=True))
+
+
+def test_a_dry_run_writes_nothing(options: ComparisonOptions) -> None:
+    assert run_comparison(dataclasses.replace(options, dry_run=True), Console(quiet=True)) is None
+    check_options(options)
+    assert not (Path(options.storage) / "attributions").exists()
+
+
+def test_shuffled_weights_keep_their_values_and_lose_their_places(
+    model: Path, tmp_path: Path
+) -> None:
+    before = read_weights(model)
+    parts = cascade(before)
+    assert len(parts) == num_parts(model) == 4
+    assert all("classifier" in name for name in parts[0])
+    assert all(".layer.1." in name for name in parts[1])
+    assert all("embeddings" in name for name in parts[3])
+    assert sorted(name for part in parts for name in part) == sorted(before)
+    whole = read_weights(randomise(model, tmp_path / "whole"))
+    for name, weight in before.items():
+        np.testing.assert_allclose(whole[name].flatten().sort()[0], weight.flatten().sort()[0])
+    big = max(before, key=lambda name: before[name].numel())
+    assert not torch.equal(whole[big], before[big])
+    head = read_weights(randomise(model, tmp_path / "head", parts=1))
+    assert {n for n in before if not torch.equal(head[n], before[n])} <= set(parts[0])
+    assert not all(torch.equal(head[n], before[n]) for n in parts[0])
+    again = read_weights(randomise(model, tmp_path / "again"))
+    assert all(torch.equal(again[n], whole[n]) for n in whole)
+    load_classifier(tmp_path / "whole")
+
+
+def test_curves_follow_the_probability(model: Path, tmp_path: Path) -> None:
+    sequences = write_sequences(tmp_path / "toy.csv", 6)
+    explainer = Explainer(model, ExplainConfig(estimator="lime", max_evals=40), device="cpu")
+    found = explainer.explain(sequences)
+    rows = pd.DataFrame(
+        {
+            "row": range(6),
+            "id": [f"s{i}" for i in range(6)],
+            "species": "human",
+            "label": np.zeros(6, np.int8),
+            "sequence": sequences,
+        }
+    )
+    storage = Storage(tmp_path / "runs")
+    settings = {
+        **ExplainConfig(target="promoter").to_settings(),
+        "model": keep_model(storage, model),
+        "classes": ["background", "promoter"],
+        "tokenizer": "kmer-3",
+        "engine": 1,
+    }
+    import pyarrow as pa
+
+    tables = to_tables(
+        pa.Table.from_pandas(rows), found, vocabulary=explainer.tokenizer.tokens, settings=settings
+    )
+    given = Attributions(tables["tokens"].to_pandas(), tables["sequences"].to_pandas(), settings)
+    work = curve_work({"lime": given}, repeats=2)
+    called = given.sequences["probability"] > 0.5
+    num = int(called.sum()) or 6
+    assert len(work) == 3 * num
+    settings = curve_settings(settings, steps=5)
+    worker = CurveWorker(storage=storage.root, kind=KIND, key=settings["model"], settings=settings)
+    worker.rehearse(work.slice(0, 1))
+    made, facts = worker.compute(work, lambda done: None)
+    curves = made["curves"].to_pandas()
+    assert facts["num_evals"] == len(curves) == 3 * num * 2 * 6
+    assert set(curves["method"]) == {"lime", RANDOM}
+    known = given.sequences.set_index("sequence_id")["probability"]
+    whole = curves[
+        ((curves["curve"] == "deletion") & (curves["share"] == 0))
+        | ((curves["curve"] == "insertion") & (curves["share"] == 1))
+    ]
+    np.testing.assert_allclose(whole["probability"], known[whole["sequence_id"]], atol=1e-5)
+    # Out of order and in other company the same.
+    order = np.random.default_rng(0).permutation(len(work))
+    other = worker.compute(work.take(pa.array(order)), lambda done: None)[0]["curves"].to_pandas()
+    keys = ["sequence_id", "method", "repeat", "curve", "share"]
+    np.testing.assert_allclose(
+        other.sort_values(keys)["probability"], curves.sort_values(keys)["probability"], atol=1e-5
+    )
