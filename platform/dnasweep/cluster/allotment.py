@@ -36,6 +36,11 @@ class Allotment:
         """Whether a trial has a worker group, and a driver of it."""
         return self.workers > 1
 
+    @property
+    def elastic(self) -> bool:
+        """Whether a trial goes on with fewer workers where there is no room for all."""
+        return self.least is not None and self.least < self.workers
+
     def fitting(self, resources: Resources) -> int:
         """Return how many trials run at once on what is there, whatever may come.
 

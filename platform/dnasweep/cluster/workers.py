@@ -9,6 +9,7 @@ callback can lose its last report or wait for ever on it.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -44,6 +45,9 @@ ORPHAN_SECONDS = 5.0
 """How often a driver looks for what one before it has left when it was killed."""
 RESIZE_SECONDS = 300.0
 """How often a group that may grow looks whether it can; growing costs the steps since the last state."""
+START = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"
+ELASTIC_START_SECONDS = "60"
+"""How long a group that may do with fewer waits for all: Ray may count on a machine that has just gone."""
 MOST_HANGS = 1
 """Hangs of a training after which it is started once more."""
 
@@ -133,6 +137,8 @@ def _rank(config: dict[str, Any]) -> None:
 
 def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations | None) -> None:
     allotment = order.allotment
+    if allotment.elastic:
+        os.environ[START] = ELASTIC_START_SECONDS
     # Beside this process, whose end is theirs: another machine may leave while both go on.
     here = NodeAffinitySchedulingStrategy(this_node(), soft=False)
     beside = {"num_cpus": 0, "scheduling_strategy": here}
@@ -200,10 +206,10 @@ def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations |
 
 def _size(allotment: Allotment) -> dict[str, Any]:
     """Return a fixed number of workers, or the range within which Ray Train takes what there is."""
-    most, least = allotment.workers, allotment.least or allotment.workers
-    if least == most:
-        return {"num_workers": most}
-    return {"num_workers": (least, most), "elastic_resize_monitor_interval_s": RESIZE_SECONDS}
+    if not allotment.elastic:
+        return {"num_workers": allotment.workers}
+    span = allotment.least, allotment.workers
+    return {"num_workers": span, "elastic_resize_monitor_interval_s": RESIZE_SECONDS}
 
 
 def _cause(error: BaseException) -> BaseException:
