@@ -11,6 +11,7 @@ CPUS = 2
 PATIENCE = "'export RAY_raylet_start_wait_time_s=300 RAY_agent_register_timeout_ms=300000'"
 """One machine plays all of them, and may have other things to do."""
 REPOSITORY = "/opt/dnasweep/repository"
+STOP_RAY = f"{REPOSITORY}/clusters/stop_ray.sh"
 STOP_MLFLOW = f"{REPOSITORY}/clusters/mlflow_server.sh --stop /opt/dnasweep/mlflow"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
-from cluster.filled_in import CPUS, HEAD, REPOSITORY, STOP_MLFLOW
+from cluster.filled_in import CPUS, HEAD, REPOSITORY, STOP_MLFLOW, STOP_RAY
 from cluster.hosts import Host, reason_to_skip
 from cluster.machine import HOME, find
 from cluster.stage import CLUSTER, Log, Stage, open_stage
@@ -97,6 +97,7 @@ def rehearse(stage: Stage, log: Log) -> None:
         assert stage.laptop.path(HOME / "mlflow" / "runs.db").stat().st_size > 0
         stage.close_terminals()
         stage.on_head(STOP_MLFLOW)
+        stage.on_head(STOP_RAY)
         stage.give(f"ray down -y {CLUSTER}")
     with log("no process is left on any host"):
         wait_for_silence(stage)
@@ -114,11 +115,8 @@ def wait_for_hosts(stage: Stage, number: int) -> None:
 
 
 def wait_for_silence(stage: Stage) -> None:
-    """Wait for the last process of every host.
-
-    `ray down` ends Ray on the head; the others give the head up after a minute and end by themselves.
-    """
-    deadline = time.monotonic() + 240
+    """Wait a little for the last process of every host, such as a connection kept for reuse."""
+    deadline = time.monotonic() + 60
     while any((left := {host.name: host.processes() for host in stage.hosts}).values()):
         assert time.monotonic() < deadline, left
         time.sleep(1)
