@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class Alignment(NamedTuple):
@@ -22,13 +23,26 @@ def align(first: str, second: str) -> Alignment:
 
     Of equal ones that of the smallest shift, then the one to the left.
     """
-    a, b = (np.frombuffer(word.encode(), np.uint8) for word in (first, second))
-    offsets = np.arange(1 - len(b), len(a))
-    equal = a[:, None] == b[None, :]
-    scores = np.array([np.trace(equal, offset=-offset) for offset in offsets])
-    best = np.flatnonzero(scores == scores.max())
-    chosen = offsets[best[np.argmin(np.abs(offsets[best]), axis=0)]]
-    return Alignment(int(scores.max()), int(chosen))
+    scores, offsets = _align_all(_letters(first)[None], _letters(second))
+    return Alignment(int(scores[0]), int(offsets[0]))
+
+
+def _letters(word: str) -> NDArray[np.uint8]:
+    return np.frombuffer(word.encode(), np.uint8)
+
+
+def _align_all(
+    keys: NDArray[np.uint8], word: NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return score and offset of `word` against each of `keys`, (keys, bases)."""
+    width = keys.shape[1]
+    best, chosen = np.full(len(keys), -1), np.zeros(len(keys), np.int64)
+    for offset in sorted(range(1 - len(word), width), key=lambda one: (abs(one), one)):
+        first, last = max(0, offset), min(width, offset + len(word))
+        scores = (keys[:, first:last] == word[first - offset : last - offset]).sum(axis=1)
+        better = scores > best
+        best[better], chosen[better] = scores[better], offset
+    return best, chosen
 
 
 class Member(NamedTuple):
@@ -54,17 +68,22 @@ def merge(words: Sequence[str], *, min_length: int) -> dict[str, list[Member]]:
         Of a word.
     """
     groups: dict[str, list[Member]] = {}
+    # First words by their length, so that a word is aligned to many of them at once.
+    keys: dict[int, list[str]] = {}
+    blocks: dict[int, NDArray[np.uint8]] = {}
     for word in sorted(words, key=len):
-        found = {key: align(key, word) for key in groups}
-        good = {
-            key: one
-            for key, one in found.items()
-            if one.score >= max(min_length - 1, min(len(key), len(word)) / 2)
-        }
-        best = max((one.score for one in good.values()), default=0)
-        joined = [key for key, one in good.items() if one.score == best]
-        for key in joined:
-            groups[key].append(Member(word, good[key].offset))
-        if not joined:
+        letters = _letters(word)
+        found: list[tuple[int, str, int]] = []
+        for length, block in blocks.items():
+            scores, offsets = _align_all(block, letters)
+            good = np.flatnonzero(scores >= max(min_length - 1, min(length, len(word)) / 2))
+            found += [(int(scores[i]), keys[length][i], int(offsets[i])) for i in good]
+        best = max((score for score, _, _ in found), default=0)
+        for score, key, offset in found:
+            if score == best:
+                groups[key].append(Member(word, offset))
+        if not found:
             groups[word] = [Member(word, 0)]
+            keys.setdefault(len(word), []).append(word)
+            blocks[len(word)] = np.stack([_letters(key) for key in keys[len(word)]])
     return groups

@@ -66,7 +66,7 @@ def positions(test: Confirmed, *, low: int, high: int, known: bool) -> Draw:
             else "centre of the hit, bases from the first one"
         )
         axes.set_ylabel("sequences")
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="upper left")
 
     return draw
 

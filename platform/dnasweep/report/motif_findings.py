@@ -73,12 +73,18 @@ def findings(found: Motifs, *, target: str) -> list[str]:
             "Places: "
             + "; ".join(
                 f"{row['motif']} ({_span(row)}, {row['num_in_place']:,} of {row['num_positive']:,} "
-                f"hits, adjusted {p_text(row['q_place'])})"
+                f"hits, adjusted {p_text(row['q_place'])}{_like(row)})"
                 for _, row in best.iterrows()
             )
             + "."
         )
     return [*told, parts]
+
+
+def _like(row: pd.Series) -> str:
+    if not row["match"]:
+        return ""
+    return f"; most like {row['match_name']}, {row['match']}, q = {row['match_q']:.2g}"
 
 
 def _matched(row: pd.Series) -> str:

@@ -20,6 +20,8 @@ from dnasweep.report.motif_findings import findings, warnings
 PAGE = "motifs.html"
 MOST_SHOWN = 12
 """Motifs with pictures: those of lowest p-value of enrichment, place or match."""
+MATCH_Q = 0.25
+"""Matches beside the best one are shown up to this adjusted p-value."""
 LOGO_SIZE, PLACE_SIZE = (6.0, 1.6), (6.0, 2.2)
 
 
@@ -185,8 +187,10 @@ def _counts(table: pd.DataFrame, which: str) -> list[str]:
 
 
 def _matches(matches: pd.DataFrame) -> pd.DataFrame:
+    """Return the best match of each motif, and others that are worth a look."""
     named = {"match": "known motif", "match_name": "name"}
-    return matches.rename(columns=named)
+    shown = ~matches["motif"].duplicated() | (matches["q"] <= MATCH_Q)
+    return matches[shown].rename(columns=named)
 
 
 def _table(table: pd.DataFrame) -> dict[str, Any] | None:
