@@ -69,7 +69,7 @@ def split(document: str, line: str) -> Iterator[Command]:
         yield Command(document, tuple(command))
         if command[:2] == ["ray", "exec"]:
             yield from split(document, command[-1])
-        elif command[:2] == ["ray", "job"]:
+        elif command[:2] == ["ray", "job"] and "--" in command:
             yield Command(document, tuple(command[command.index("--") + 1 :]))
 
 

@@ -45,7 +45,7 @@ from dnasweep.storage import Storage
 
 CURVES = "curves"
 CURVE_WORKER = "dnasweep.explain.curve_worker:CurveWorker"
-TITLES = {"whole": "all weights", "head": "the head"}
+WHOLE = "all weights"
 
 
 class Made(NamedTuple):
@@ -213,7 +213,7 @@ class Explaining:
         names = {
             1: "the head",
             **{part: f"the head and {part - 1} layers" for part in parts[1:]},
-            whole: TITLES["whole"],
+            whole: WHOLE,
         }
         made = []
         for number in [*parts, whole]:
