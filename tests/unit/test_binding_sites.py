@@ -125,10 +125,13 @@ def test_unknown_bases_hold_no_site(motif: Motif) -> None:
         (">x\nA [ 1 ", "row 1: the motif x has not 4 rows"),
         (">x\nA [ 1 2 ]\nC [ 1 2 ]\nG [ 1 2 ]\n", "row 1: the motif x has not 4 rows"),
         (">x y\n1 2\n1 b\n1 2\n1 2\n", "row 3: 'b' in the motif x is no number"),
-        ("MEME version 4\n\nALPHABET= ACDEFGHIKLMNPQRSTVWY\n", "row 3: .* not of DNA"),
-        (MEME + "0.9 0.9 0 0\n", "row 7: .*'0.9 0.9 0 0'.*sum to 1"),
-        (MEME + ".25 .25 .25 .25\n", "the motif M ends 1 columns early"),
-        (MEME + ".25 .25 .25\n", "row 7: .*not 4 probabilities"),
+        (
+            "MEME version 4\n\nALPHABET= ACDEFGHIKLMNPQRSTVWY\n",
+            "row 3: the alphabet is .* not ACGT",
+        ),
+        (MEME + "0.9 0.9 0 0\n", "row 7: .* add up to 1.8, not 1"),
+        (MEME + ".25 .25 .25 .25\n", "the motif M has 1 columns where it says w=2"),
+        (MEME + ".25 .25 .25\n", "row 7: .*'.25 .25 .25' where four shares"),
     ],
 )
 def test_a_wrong_file_of_motifs_is_told(tmp_path: Path, text: str, says: str) -> None:
