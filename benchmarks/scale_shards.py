@@ -104,7 +104,8 @@ def measure(number: int, folder: Path, *, pooled: int, nodes: int, cpus: int) ->
         with logical_cluster(nodes, cpus) as address:
             run_pool(number, folder / "pool", address, watch)
     # As many folders as shards: nobody wants to wait for them at the very end.
-    shutil.rmtree(folder)
+    for place in ("runs", "pool"):
+        shutil.rmtree(folder / place, ignore_errors=True)
     return {
         **said,
         "bytes_with_pool": peak_bytes(),
