@@ -6,7 +6,7 @@ What the code itself raises would be raised again: bad input, a model too large 
 
 from __future__ import annotations
 
-import pickle
+import copy
 import re
 
 from ray.exceptions import RayActorError, RayError
@@ -50,7 +50,8 @@ def portable(error: Exception) -> Exception:
     if is_full_disk(error) and not isinstance(error, InputError):
         return full_disk(getattr(error, "filename", None))
     try:
-        pickle.loads(pickle.dumps(error))
+        # By the same steps as pickling.
+        copy.deepcopy(error)
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

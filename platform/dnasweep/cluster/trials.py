@@ -10,9 +10,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pickle import UnpicklingError
 from typing import Any
 
 from ray import tune
@@ -211,7 +211,7 @@ def run_trials(
     )
     try:
         return tuner.fit()
-    except (EOFError, pickle.UnpicklingError) as error:
+    except (EOFError, UnpicklingError) as error:
         # What a trial failed of was cut short in the writing.
         raise full_disk(notes) from error
 
