@@ -22,6 +22,7 @@ from dnasweep.cluster.attribution_request import (
 from dnasweep.cluster.job_records import Entry, recorded
 from dnasweep.cluster.shard_progress import duration
 from dnasweep.cluster.shard_run import Means, run_shards
+from dnasweep.cluster.shard_totals import close
 from dnasweep.cluster.shard_worker import Order
 from dnasweep.cluster.shards import Shards
 from dnasweep.cluster.tracking_client import without_password
@@ -94,12 +95,7 @@ def run_attributions(
             "batch_rows": options.batch_rows,
         },
     )
-    means = Means(
-        address=options.address,
-        num_actors=options.num_actors,
-        gpus_per_actor=options.gpus_per_actor,
-        preflight=options.preflight,
-    )
+    means = Means.of(options)
     entry = Entry(
         uri=request.uri,
         model=options.model,
@@ -112,7 +108,7 @@ def run_attributions(
     with recorded(entry, shards, console) as records:
         run = run_shards(shards, order, means, console, title="explaining", unit="sequences")
         records.throughput(run)
-        facts = _close(shards)
+        facts = close(shards, _facts)
         files = _report(request, shards, console) if options.report else []
         records.finish(facts, _note(request, shards, facts), files)
     if alone:
@@ -166,29 +162,19 @@ def _announce(request: Request, console: Console) -> None:
     )
 
 
-def _close(shards: Shards) -> dict[str, Any]:
-    """Sum up the shards, close the job once, and return the sums."""
-    if (manifest := shards.finished()) is not None:
-        return dict(manifest["facts"])
-    total: dict[str, float] = {}
-    for _, manifest in shards.manifests():
-        for name, value in manifest["facts"].items():
-            there = total.get(name, 0)
-            total[name] = max(there, value) if name.startswith("max_") else there + value
+def _facts(total: dict[str, float]) -> dict[str, Any]:
     number = total["num_rows"]
     known = total.pop("num_standard_errors")
     errors = total.pop("sum_standard_error")
     summed = "sum_gap" in total
     gaps, spans = (total.pop(f"sum_{name}", 0.0) for name in ("gap", "span"))
-    facts = {
+    return {
         "num_sequences": total.pop("num_rows"),
         "actor_seconds": round(total.pop("seconds"), 3),
         **({"mean_gap": gaps / number, "mean_span": spans / number} if summed else {}),
         **({"mean_standard_error": errors / known} if known else {}),
         **total,
     }
-    shards.finish(facts)
-    return facts
 
 
 def _report(request: Request, shards: Shards, console: Console) -> list[Path]:

@@ -253,12 +253,7 @@ class Explaining:
                 "batch_rows": options.batch_rows,
             },
         )
-        means = Means(
-            address=options.address,
-            num_actors=options.num_actors,
-            gpus_per_actor=options.gpus_per_actor,
-            preflight=options.preflight,
-        )
+        means = Means.of(options)
         self.console.print("[bold]deletion and insertion[/]")
         run_shards(shards, order, means, self.console, title="following", unit="curves")
         if shards.finished() is None:

@@ -22,6 +22,7 @@ from dnasweep.cluster.scan_files import REJECTS, SUMMARY, write_findings, write_
 from dnasweep.cluster.scan_options import ScanOptions
 from dnasweep.cluster.scan_request import KIND, ScanRequest, prepare_scan
 from dnasweep.cluster.shard_run import Means, run_shards
+from dnasweep.cluster.shard_totals import close
 from dnasweep.cluster.shard_worker import Order
 from dnasweep.cluster.shards import Shards
 from dnasweep.cluster.tracking_client import without_password
@@ -68,12 +69,7 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
             "batch_rows": options.batch_rows,
         },
     )
-    means = Means(
-        address=options.address,
-        num_actors=options.num_actors,
-        gpus_per_actor=options.gpus_per_actor,
-        preflight=options.preflight,
-    )
+    means = Means.of(options)
     entry = Entry(
         uri=request.uri,
         model=options.model,
@@ -86,7 +82,7 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
     unit = f"tiles of {TILE_WINDOWS:,} windows"
     with recorded(entry, shards, console) as records:
         records.throughput(run_shards(shards, order, means, console, title="scanning", unit=unit))
-        facts = _close(shards)
+        facts = close(shards, _facts)
         if not facts["num_read"]:
             raise InputError(
                 "every window holds too many letters other than A, C, G and T",
@@ -106,17 +102,12 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
     return folder
 
 
-def _close(shards: Shards) -> dict[str, Any]:
-    """Sum up the shards, close the job once, and return the sums."""
-    if (manifest := shards.finished()) is not None:
-        return dict(manifest["facts"])
-    total = {"num_windows": 0, "num_read": 0, "seconds": 0.0}
-    for _, manifest in shards.manifests():
-        for fact in total:
-            total[fact] += manifest["facts"][fact]
-    facts = {**total, "seconds": round(total["seconds"], 3)}
-    shards.finish(facts)
-    return facts
+def _facts(total: dict[str, float]) -> dict[str, Any]:
+    return {
+        "num_windows": total["num_windows"],
+        "num_read": total["num_read"],
+        "seconds": round(total["seconds"], 3),
+    }
 
 
 def _figures(summary: dict[str, Any]) -> dict[str, float]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import ray
 from filelock import Timeout
@@ -33,6 +33,11 @@ class Means:
     """GPUs of an actor; None: one where there are any."""
     preflight: bool = True
     """Whether to look at every node of a cluster first."""
+
+    @classmethod
+    def of(cls, options: Any) -> Means:
+        """Return the means of a job's options, which have these names."""
+        return cls(**{field.name: getattr(options, field.name) for field in fields(cls)})
 
     def terms(self, storage: Storage) -> Terms | None:
         """Return what is needed of the nodes; records for MLflow wait where it does not answer."""

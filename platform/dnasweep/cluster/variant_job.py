@@ -16,6 +16,7 @@ from rich.markup import escape
 from dnasweep.cluster.copies import check_folder, copy_files
 from dnasweep.cluster.job_records import Entry, recorded
 from dnasweep.cluster.shard_run import Means, run_shards
+from dnasweep.cluster.shard_totals import close
 from dnasweep.cluster.shard_worker import Order
 from dnasweep.cluster.shards import Shards
 from dnasweep.cluster.tracking_client import without_password
@@ -59,12 +60,7 @@ def run_variants(options: VariantOptions, console: Console) -> Path | None:
         worker=WORKER,
         arguments=request.arguments,
     )
-    means = Means(
-        address=options.address,
-        num_actors=options.num_actors,
-        gpus_per_actor=options.gpus_per_actor,
-        preflight=options.preflight,
-    )
+    means = Means.of(options)
     entry = Entry(
         uri=request.uri,
         model=options.model,
@@ -77,7 +73,7 @@ def run_variants(options: VariantOptions, console: Console) -> Path | None:
     with recorded(entry, shards, console) as records:
         run = run_shards(shards, order, means, console, title="scoring", unit="variants")
         records.throughput(run)
-        facts = _close(shards)
+        facts = close(shards, _facts)
         name = f"results-{digest_of_inputs(request)}"
 
         def write(folder: Path) -> None:
@@ -119,21 +115,12 @@ def _announce(request: VariantRequest, console: Console) -> None:
         )
 
 
-def _close(shards: Shards) -> dict[str, Any]:
-    """Sum up the shards, close the job once, and return the sums."""
-    if (manifest := shards.finished()) is not None:
-        return dict(manifest["facts"])
-    total: dict[str, float] = {}
-    for _, manifest in shards.manifests():
-        for name, value in manifest["facts"].items():
-            total[name] = total.get(name, 0) + value
-    facts = {
+def _facts(total: dict[str, float]) -> dict[str, Any]:
+    return {
         "num_scored": total.pop("num_rows"),
         "actor_seconds": round(total.pop("seconds"), 3),
         **total,
     }
-    shards.finish(facts)
-    return facts
 
 
 def _note(request: VariantRequest, shards: Shards, facts: dict[str, Any]) -> str:
