@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from dnasweep.cluster.board import Poster
-from dnasweep.cluster.order import Order
-from dnasweep.cluster.trials import BEST, run_trial
+from dnasweep.cluster.place.order import Order
+from dnasweep.cluster.training.board import Poster
+from dnasweep.cluster.training.trials import BEST, run_trial
 from dnasweep.stages.outcome import CHECKPOINT, OUTCOME, StageOutcome
 from dnasweep.stages.recipe import Recipe
 from dnasweep.stages.specs import ClassifierSpec

@@ -25,7 +25,8 @@ from dnasweep.annotate.variant_models import check_window, open_model, window_of
 from dnasweep.annotate.variant_scores import score
 from dnasweep.annotate.variant_settings import VariantConfig
 from dnasweep.annotate.zero_shot import ZeroShot
-from dnasweep.cluster.tracking import find_model_directory, resolve_uri
+from dnasweep.cluster.tracking.client import resolve_uri
+from dnasweep.cluster.tracking.lookup import find_model_directory
 from dnasweep.errors import InputError
 from dnasweep.genome.alleles import Allele, normalise, surroundings
 from dnasweep.genome.variant_files import open_lines

@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from dnasweep.cluster import phases, request, sweep, trials
-from dnasweep.cluster.announce import announce_comparison
-from dnasweep.cluster.board import Display
-from dnasweep.cluster.course import Course
-from dnasweep.cluster.judging import read_results
-from dnasweep.cluster.memory import Memory
 from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.publication import page_frame, tokenizer_table
-from dnasweep.cluster.records import Records
-from dnasweep.cluster.request import Sweep
-from dnasweep.cluster.tracking import Tracker
-from dnasweep.cluster.tracking_shipping import Shipper
+from dnasweep.cluster.sweep import phases, request, sweep
+from dnasweep.cluster.sweep.announce import announce_comparison
+from dnasweep.cluster.sweep.judging import read_results
+from dnasweep.cluster.sweep.memory import Memory
+from dnasweep.cluster.sweep.publication import page_frame, tokenizer_table
+from dnasweep.cluster.sweep.records import Records
+from dnasweep.cluster.sweep.request import Sweep
+from dnasweep.cluster.tracking.shipping import Shipper
+from dnasweep.cluster.tracking.tracker import Tracker
+from dnasweep.cluster.training import trials
+from dnasweep.cluster.training.board import Display
+from dnasweep.cluster.training.course import Course
 from dnasweep.report.comparison import compare
 from dnasweep.report.page import PageInput, render_page
 from dnasweep.stages.outcome import StageOutcome

@@ -22,10 +22,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import tyro
-from dnasweep.cluster.course import FILE, Point, read_course
-from dnasweep.cluster.enhancers import EnhancerOptions
 from dnasweep.cluster.preparation import prepare_data
-from dnasweep.cluster.request import Sweep, prepare_sweep
+from dnasweep.cluster.sweep.enhancers import EnhancerOptions
+from dnasweep.cluster.sweep.request import Sweep, prepare_sweep
+from dnasweep.cluster.training.course import FILE, Point, read_course
 from dnasweep.model.metrics import direction, full_name
 from dnasweep.stages.encoder import pretrain
 from dnasweep.stages.outcome import find_outcome

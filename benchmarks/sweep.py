@@ -25,7 +25,7 @@ import numpy as np
 import tyro
 from dnasweep.cluster.options import SweepOptions
 from dnasweep.cluster.preparation import prepare_data
-from dnasweep.cluster.request import prepare_sweep
+from dnasweep.cluster.sweep.request import prepare_sweep
 from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.plan import Plan
 from dnasweep.stages.recipe import Cell

@@ -29,8 +29,8 @@ class BuildOptions(DataOptions):
 def main(options: BuildOptions, console: Console) -> None:
     import tempfile
 
-    from dnasweep.cluster.announce import announce_data
     from dnasweep.cluster.preparation import prepare_data
+    from dnasweep.cluster.sweep.announce import announce_data
     from dnasweep.storage import Storage
 
     with tempfile.TemporaryDirectory() as scratch:

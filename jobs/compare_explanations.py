@@ -11,8 +11,8 @@ table, a page, and all numbers as Parquet and JSON.
 """
 
 from dnasweep.cluster.command import run_command
-from dnasweep.cluster.explanation_comparison import run_comparison
-from dnasweep.cluster.explanation_options import ComparisonOptions
+from dnasweep.cluster.jobs.explanation_comparison import run_comparison
+from dnasweep.cluster.jobs.explanation_options import ComparisonOptions
 from rich.console import Console
 
 

@@ -9,7 +9,7 @@ counts, enrichment, places and matches, and beside it the motifs in MEME format 
 """
 
 from dnasweep.cluster.command import run_command
-from dnasweep.cluster.motif_job import MotifOptions, run_motifs
+from dnasweep.cluster.jobs.motifs import MotifOptions, run_motifs
 from rich.console import Console
 
 

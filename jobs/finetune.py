@@ -9,7 +9,7 @@ random weights.
 
 from dnasweep.cluster.command import run_command
 from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep import run_finetuning
+from dnasweep.cluster.sweep.run import run_finetuning
 from rich.console import Console
 
 

@@ -9,7 +9,7 @@ schemes find it by its key.
 """
 
 from dnasweep.cluster.command import run_command
-from dnasweep.cluster.word_table import WordOptions, run_words
+from dnasweep.cluster.jobs.word_table import WordOptions, run_words
 from rich.console import Console
 
 

@@ -46,7 +46,8 @@ class PredictOptions:
 
 def main(options: PredictOptions, console: Console) -> None:
     from dnasweep.annotate.predictions import check_output, predict_table, write_predictions
-    from dnasweep.cluster.tracking import find_model_directory, resolve_uri
+    from dnasweep.cluster.tracking.client import resolve_uri
+    from dnasweep.cluster.tracking.lookup import find_model_directory
     from dnasweep.genome.cropping import crop_table
     from dnasweep.genome.reading import read_sequences
     from dnasweep.storage import Storage

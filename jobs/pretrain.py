@@ -9,7 +9,7 @@ Sweeps that ask for the same encoder find it.
 
 from dnasweep.cluster.command import run_command
 from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep import run_pretraining
+from dnasweep.cluster.sweep.run import run_pretraining
 from rich.console import Console
 
 

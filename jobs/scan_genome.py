@@ -10,8 +10,8 @@ narrowPeak), tables of how they agree with --annotations, and figures.
 """
 
 from dnasweep.cluster.command import run_command
-from dnasweep.cluster.scan_options import ScanOptions
-from dnasweep.cluster.scans import run_scan
+from dnasweep.cluster.jobs.scan_options import ScanOptions
+from dnasweep.cluster.jobs.scans import run_scan
 from rich.console import Console
 
 

@@ -12,8 +12,8 @@ gained and lost. Writes Parquet, the VCF with these fields, and what was rejecte
 """
 
 from dnasweep.cluster.command import run_command
-from dnasweep.cluster.variant_job import run_variants
-from dnasweep.cluster.variant_options import VariantOptions
+from dnasweep.cluster.jobs.variant_options import VariantOptions
+from dnasweep.cluster.jobs.variants import run_variants
 from rich.console import Console
 
 

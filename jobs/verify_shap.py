@@ -31,7 +31,7 @@ class VerifyOptions:
 
 
 def main(options: VerifyOptions, console: Console) -> int:
-    from dnasweep.cluster.verification import bounds_of, find_job, verify
+    from dnasweep.cluster.shards.verification import bounds_of, find_job, verify
 
     shards = find_job(options.attributions)
     bounds = bounds_of(shards.inputs, absolute=options.max_gap, relative=options.max_relative_gap)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from dnasweep.cluster.command import run_command
 from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep import run_sweep
+from dnasweep.cluster.sweep.run import run_sweep
 from rich.console import Console
 from tyro.conf import Suppress
 

@@ -12,8 +12,8 @@ some of them and stops poor ones early. Run the same command again to go on afte
 """
 
 from dnasweep.cluster.command import run_command
-from dnasweep.cluster.enhancers import EnhancerOptions
-from dnasweep.cluster.sweep import run_sweep
+from dnasweep.cluster.sweep.enhancers import EnhancerOptions
+from dnasweep.cluster.sweep.run import run_sweep
 from rich.console import Console
 
 

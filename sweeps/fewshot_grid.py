@@ -13,11 +13,11 @@ evaluated once, on all test rows, at the threshold 0.5. Folders named after thei
 """
 
 from dnasweep.cluster.command import run_command
-from dnasweep.cluster.few_shot import few_shot_cells
-from dnasweep.cluster.few_shot_ending import compare_few_shots
 from dnasweep.cluster.options import FewShotOptions
-from dnasweep.cluster.request import Axes
-from dnasweep.cluster.sweep import run_sweep
+from dnasweep.cluster.sweep.few_shot import few_shot_cells
+from dnasweep.cluster.sweep.few_shot_ending import compare_few_shots
+from dnasweep.cluster.sweep.request import Axes
+from dnasweep.cluster.sweep.run import run_sweep
 from rich.console import Console
 
 

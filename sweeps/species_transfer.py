@@ -12,8 +12,13 @@ against phylogenetic distance. Run the same command again to go on after an inte
 """
 
 from dnasweep.cluster.command import run_command
-from dnasweep.cluster.sweep import run_sweep
-from dnasweep.cluster.transfer import TransferOptions, end_transfer, find_targets, transfer_cells
+from dnasweep.cluster.sweep.run import run_sweep
+from dnasweep.cluster.sweep.transfer import (
+    TransferOptions,
+    end_transfer,
+    find_targets,
+    transfer_cells,
+)
 from rich.console import Console
 
 

@@ -11,7 +11,7 @@ same command again to go on after an interruption, or to see the result again.
 
 from dnasweep.cluster.command import run_command
 from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep import run_sweep
+from dnasweep.cluster.sweep.run import run_sweep
 from rich.console import Console
 
 

@@ -7,14 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dnasweep.cluster.tracking import (
-    DatasetInput,
-    Tracker,
-    check_reachable,
-    package_versions,
-    resolve_uri,
-)
-from dnasweep.cluster.tracking_client import connect
+from dnasweep.cluster.tracking.client import check_reachable, connect, resolve_uri
+from dnasweep.cluster.tracking.tags import package_versions
+from dnasweep.cluster.tracking.tracker import DatasetInput, Tracker
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,12 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from dnasweep.cluster import scans
-from dnasweep.cluster.job_records import JobRecords
-from dnasweep.cluster.scan_options import ScanOptions
-from dnasweep.cluster.shard_run import Run
-from dnasweep.cluster.shard_worker import Order
-from dnasweep.cluster.shards import Shards
+from dnasweep.cluster.jobs import scans
+from dnasweep.cluster.jobs.scan_options import ScanOptions
+from dnasweep.cluster.shards.records import JobRecords
+from dnasweep.cluster.shards.run import Run
+from dnasweep.cluster.shards.shards import Shards
+from dnasweep.cluster.shards.worker import Order
 from rich.console import Console
 
 WINDOW, STRIDE = 60, 15

@@ -10,11 +10,11 @@ import psutil
 import pytest
 import ray
 import shard_toys
-from dnasweep.cluster.machines import machine_kinds
-from dnasweep.cluster.session import look_around
-from dnasweep.cluster.shard_pool import allot_pool, compute_shards
-from dnasweep.cluster.shard_worker import Order, make_ledger
-from dnasweep.cluster.shards import Shards
+from dnasweep.cluster.place.machines import machine_kinds
+from dnasweep.cluster.place.session import look_around
+from dnasweep.cluster.shards.pool import allot_pool, compute_shards
+from dnasweep.cluster.shards.shards import Shards
+from dnasweep.cluster.shards.worker import Order, make_ledger
 from dnasweep.storage import Storage
 from raylets import machines, results, wait_for, working
 from sweep_processes import kill_all, start

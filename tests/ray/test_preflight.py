@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import pytest
 import ray
-from dnasweep.cluster.checks import run_checks
-from dnasweep.cluster.machines import machine_kinds
-from dnasweep.cluster.placement import Demand, NodeGroup
-from dnasweep.cluster.preflight import Terms, checked_session
-from dnasweep.cluster.roll_call import take_survey
-from dnasweep.cluster.session import living_nodes
+from dnasweep.cluster.place.machines import machine_kinds
+from dnasweep.cluster.place.placement import Demand, NodeGroup
+from dnasweep.cluster.place.session import living_nodes
+from dnasweep.cluster.preflight.checks import run_checks
+from dnasweep.cluster.preflight.preflight import Terms, checked_session
+from dnasweep.cluster.preflight.roll_call import take_survey
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
 from preflight_toys import problems

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dnasweep.cluster.tracking import check_reachable, resolve_uri
+from dnasweep.cluster.tracking.client import check_reachable, resolve_uri
 from dnasweep.explain.engine import Explainer
 from dnasweep.explain.settings import ExplainConfig
 from dnasweep.explain.tables import read_attributions

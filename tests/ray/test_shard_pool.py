@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import shard_toys
-from dnasweep.cluster.shard_pool import Pool, compute_shards, rehearse
-from dnasweep.cluster.shard_worker import MOST_STARTS, Order, make_ledger
-from dnasweep.cluster.shards import Shards
+from dnasweep.cluster.shards.pool import Pool, compute_shards, rehearse
+from dnasweep.cluster.shards.shards import Shards
+from dnasweep.cluster.shards.worker import MOST_STARTS, Order, make_ledger
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnasweep.cluster import word_counts
-from dnasweep.cluster.word_counts import count_genome, count_rows
+from dnasweep.cluster.jobs import word_counts
+from dnasweep.cluster.jobs.word_counts import count_genome, count_rows
 from dnasweep.errors import InputError
 from dnasweep.language.ngrams import count_sequences
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from dnasweep.cluster.allotment import allot
-from dnasweep.cluster.capacity import LOOK_S, Capacity
-from dnasweep.cluster.placement import Node, NodeGroup
-from dnasweep.cluster.session import Resources
+from dnasweep.cluster.place.allotment import allot
+from dnasweep.cluster.place.capacity import LOOK_S, Capacity
+from dnasweep.cluster.place.placement import Node, NodeGroup
+from dnasweep.cluster.place.session import Resources
 from dnasweep.errors import InputError
 
 

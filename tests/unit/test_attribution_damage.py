@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dnasweep.cluster.attribution_request import KIND, AttributionOptions, prepare_request
-from dnasweep.cluster.shards import Shards
-from dnasweep.cluster.verification import Verdict, bounds_of, find_job, verify
+from dnasweep.cluster.jobs.attribution_request import KIND, AttributionOptions, prepare_request
+from dnasweep.cluster.shards.shards import Shards
+from dnasweep.cluster.shards.verification import Verdict, bounds_of, find_job, verify
 from dnasweep.errors import InputError
 from dnasweep.explain.worker import AttributionWorker
 from dnasweep.stages import models

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dnasweep.cluster.attribution_request import AttributionOptions, Request, prepare_request
+from dnasweep.cluster.jobs.attribution_request import AttributionOptions, Request, prepare_request
 from dnasweep.errors import InputError
 from shap_toys import write_model, write_sequences
 

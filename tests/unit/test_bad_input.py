@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from dnasweep.cluster.options import DataOptions, SweepOptions
 from dnasweep.cluster.preparation import prepare_data
-from dnasweep.cluster.publication import sweep_facts
-from dnasweep.cluster.request import Sweep, prepare_sweep
-from dnasweep.cluster.shared import check_tokens
-from dnasweep.cluster.sweep import run_sweep
+from dnasweep.cluster.sweep.publication import sweep_facts
+from dnasweep.cluster.sweep.request import Sweep, prepare_sweep
+from dnasweep.cluster.sweep.run import run_sweep
+from dnasweep.cluster.training.shared import check_tokens
 from dnasweep.errors import InputError
 from dnasweep.genome.cropping import crop_table
 from dnasweep.genome.datasets import DatasetConfig, build_dataset

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from dnasweep.cluster import handover
-from dnasweep.cluster.course import Course, Point, read_course
-from dnasweep.cluster.handover import Handover
-from dnasweep.cluster.tracking import find_model_directory
-from dnasweep.cluster.verification import find_job
+from dnasweep.cluster.shards.verification import find_job
+from dnasweep.cluster.sweep import handover
+from dnasweep.cluster.sweep.handover import Handover
+from dnasweep.cluster.tracking.lookup import find_model_directory
+from dnasweep.cluster.training.course import Course, Point, read_course
 from dnasweep.errors import InputError
 from dnasweep.storage import MANIFEST, Bucket, Storage, Unavailable, patience
 from dnasweep.storage.patience import Fault, fault_of, patiently

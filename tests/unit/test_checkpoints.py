@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 from backbone_toys import dnabert, dnabert_words, labelled_rows
-from dnasweep.cluster.checkpoints import prepare_backbones
 from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.request import prepare_sweep
+from dnasweep.cluster.sweep.checkpoints import prepare_backbones
+from dnasweep.cluster.sweep.request import prepare_sweep
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import fit

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from dnasweep.cluster.explanation_comparison import run_comparison
-from dnasweep.cluster.explanation_options import ComparisonOptions, check_options
-from dnasweep.cluster.explanation_rows import choose, choose_rows, read_elements
+from dnasweep.cluster.jobs.explanation_comparison import run_comparison
+from dnasweep.cluster.jobs.explanation_options import ComparisonOptions, check_options
+from dnasweep.cluster.jobs.explanation_rows import choose, choose_rows, read_elements
 from dnasweep.errors import InputError
 from dnasweep.explain.curve_worker import CurveWorker, curve_settings, curve_work
 from dnasweep.explain.curves import RANDOM

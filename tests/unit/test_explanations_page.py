@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from attribution_toys import Planted, planted_tables
-from dnasweep.cluster.explanation_records import metrics_of
+from dnasweep.cluster.jobs.explanation_records import metrics_of
 from dnasweep.explain.comparing import Comparison, Explanations, compare
 from dnasweep.explain.curves import KINDS, RANDOM
 from dnasweep.explain.recovery import EVERY

@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 import torch
-from dnasweep.cluster.failures import (
+from dnasweep.cluster.training.failures import (
     RESTARTS,
     Hung,
     Lost,

@@ -14,7 +14,7 @@ import pytest
 from dnasweep.annotate.predictions import check_output
 from dnasweep.cluster.command import run_command
 from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.request import Sweep, prepare_sweep
+from dnasweep.cluster.sweep.request import Sweep, prepare_sweep
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import fit

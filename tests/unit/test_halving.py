@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from dnasweep.cluster.course import Course, Point, read_course
-from dnasweep.cluster.halving import Rungs, first_rung
+from dnasweep.cluster.training.course import Course, Point, read_course
+from dnasweep.cluster.training.halving import Rungs, first_rung
 from dnasweep.config import ModelConfig, TokenizerConfig, TrainingConfig
 from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
 from ray.tune.schedulers import ASHAScheduler

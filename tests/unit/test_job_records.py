@@ -7,11 +7,11 @@ from unittest import mock
 
 import pyarrow as pa
 import pytest
-from dnasweep.cluster import job_records
-from dnasweep.cluster.job_records import Entry, recorded
-from dnasweep.cluster.shard_run import Run
-from dnasweep.cluster.shards import Shards
-from dnasweep.cluster.tracking_runs import ModelRun
+from dnasweep.cluster.shards import records as job_records
+from dnasweep.cluster.shards.records import Entry, recorded
+from dnasweep.cluster.shards.run import Run
+from dnasweep.cluster.shards.shards import Shards
+from dnasweep.cluster.tracking.runs import ModelRun
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
 from rich.console import Console

@@ -7,7 +7,7 @@ import gzip
 import numpy as np
 import pyarrow as pa
 import pytest
-from dnasweep.cluster.word_counts import _count, _read
+from dnasweep.cluster.jobs.word_counts import _count, _read
 from dnasweep.errors import InputError
 from dnasweep.genome.letters import read_letters
 from dnasweep.language.ngrams import NGramCounts, count_sequences

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from cluster_toys import CLOUDS, load
-from dnasweep.cluster import machines
-from dnasweep.cluster.machines import autoscaler_file, read_kinds
-from dnasweep.cluster.placement import Node, NodeGroup
+from dnasweep.cluster.place import machines
+from dnasweep.cluster.place.machines import autoscaler_file, read_kinds
+from dnasweep.cluster.place.placement import Node, NodeGroup
 
 
 def kinds(most: int, **types: dict) -> list[tuple[str, float, int]]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from dnasweep.cluster.attribution_request import KIND, AttributionOptions, prepare_request
-from dnasweep.cluster.motif_job import MotifOptions, run_motifs
-from dnasweep.cluster.shards import Shards
+from dnasweep.cluster.jobs.attribution_request import KIND, AttributionOptions, prepare_request
+from dnasweep.cluster.jobs.motifs import MotifOptions, run_motifs
+from dnasweep.cluster.shards.shards import Shards
 from dnasweep.errors import InputError
 from dnasweep.explain import motif_results
 from dnasweep.explain.motif_matching import COLUMNS

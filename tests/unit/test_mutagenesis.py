@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dnasweep.cluster.verification import bounds_of
+from dnasweep.cluster.shards.verification import bounds_of
 from dnasweep.errors import InputError
 from dnasweep.explain import mutagenesis
 from dnasweep.explain.accounting import AccountingConfig

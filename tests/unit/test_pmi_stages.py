@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dnasweep.cluster.jobs.word_table import WordOptions, run_words
 from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.request import prepare_sweep
-from dnasweep.cluster.word_table import WordOptions, run_words
+from dnasweep.cluster.sweep.request import prepare_sweep
 from dnasweep.config import PmiConfig, TrainingConfig
 from dnasweep.errors import InputError
 from dnasweep.genome.datasets import DatasetConfig

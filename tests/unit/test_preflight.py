@@ -16,19 +16,19 @@ from typing import Any
 import dnasweep
 import pytest
 import ray
-from dnasweep.cluster import doctor, node_report, preflight, roll_call
-from dnasweep.cluster.node_report import (
+from dnasweep.cluster.place.placement import Demand, Node, NodeGroup
+from dnasweep.cluster.place.session import Resources
+from dnasweep.cluster.preflight import doctor, node_report, preflight, roll_call
+from dnasweep.cluster.preflight.node_report import (
     observe,
     read_probe,
     read_report,
     remove_probes,
     within,
 )
-from dnasweep.cluster.placement import Demand, Node, NodeGroup
-from dnasweep.cluster.preflight import Terms, checked_session
-from dnasweep.cluster.session import Resources
-from dnasweep.cluster.survey import Survey
-from dnasweep.cluster.tracking_host import ask_server, is_loopback
+from dnasweep.cluster.preflight.preflight import Terms, checked_session
+from dnasweep.cluster.preflight.survey import Survey
+from dnasweep.cluster.tracking.host import ask_server, is_loopback
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
 from object_store import ObjectStore

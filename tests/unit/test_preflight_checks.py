@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from dnasweep.cluster.checks import (
+from dnasweep.cluster.place.placement import Demand, Node, NodeGroup
+from dnasweep.cluster.preflight.checks import (
     check_clocks,
     check_disks,
     check_mlflow,
@@ -16,8 +17,7 @@ from dnasweep.cluster.checks import (
     check_versions,
     run_checks,
 )
-from dnasweep.cluster.node_report import Disk, Reading
-from dnasweep.cluster.placement import Demand, Node, NodeGroup
+from dnasweep.cluster.preflight.node_report import Disk, Reading
 from preflight_toys import GIB, VERSIONS, problems, report, survey
 
 

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from dnasweep.cluster.publication import note
-from dnasweep.cluster.records import NOTE_TAG, Records
+from dnasweep.cluster.sweep.publication import note
+from dnasweep.cluster.sweep.records import Records
+from dnasweep.cluster.tracking.tags import NOTE_TAG
 from dnasweep.report.comparison import compare
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, Recipe

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.request import Sweep, prepare_sweep
+from dnasweep.cluster.sweep.request import Sweep, prepare_sweep
 from dnasweep.config import ClassificationConfig
 from dnasweep.genome.bases import reverse_complement
 from dnasweep.model.class_loss import balanced_weights

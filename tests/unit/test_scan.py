@@ -11,7 +11,7 @@ import pyBigWig
 import pytest
 from dnasweep.annotate.scan_settings import ScanConfig, TrackConfig
 from dnasweep.annotate.scan_worker import Run, ScanWorker
-from dnasweep.cluster import scans
+from dnasweep.cluster.jobs import scans
 from dnasweep.errors import InputError
 from dnasweep.genome.bases import reverse_complement
 from dnasweep.genome.reference import open_genome

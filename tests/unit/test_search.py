@@ -6,8 +6,8 @@ from pathlib import Path
 
 import optuna
 import pytest
-from dnasweep.cluster.course import POINT, Point
-from dnasweep.cluster.search import Study
+from dnasweep.cluster.training.course import POINT, Point
+from dnasweep.cluster.training.search import Study
 from dnasweep.stages.plan import cells_of
 from dnasweep.stages.recipe import Cell
 from optuna.trial import TrialState

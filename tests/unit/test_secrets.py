@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from dnasweep.cluster.records import command
-from dnasweep.cluster.tracking import Tracker, resolve_uri
-from dnasweep.cluster.tracking_client import first_line, without_password
+from dnasweep.cluster.tracking.client import first_line, resolve_uri, without_password
+from dnasweep.cluster.tracking.tags import command
+from dnasweep.cluster.tracking.tracker import Tracker
 from dnasweep.errors import InputError
 
 PACKAGE = Path(__file__).resolve().parents[2] / "platform" / "dnasweep"

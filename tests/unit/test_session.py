@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import ray
-from dnasweep.cluster.session import session
+from dnasweep.cluster.place.session import session
 from dnasweep.errors import InputError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shot_toys
-from dnasweep.cluster.results import cell_result
+from dnasweep.cluster.sweep.results import cell_result
 from dnasweep.config import ModelConfig
 from dnasweep.report.shots import ShotComparison, compare_shots, initialisations
 from dnasweep.report.shots_page import ShotPage, means_by_shots, render_shot_page

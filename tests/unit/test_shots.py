@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from dnasweep.cluster.few_shot import few_shot_cells
 from dnasweep.cluster.options import FewShotOptions
-from dnasweep.cluster.request import Sweep, prepare_sweep
+from dnasweep.cluster.sweep.few_shot import few_shot_cells
+from dnasweep.cluster.sweep.request import Sweep, prepare_sweep
 from dnasweep.config import (
     ClassificationConfig,
     ModelConfig,

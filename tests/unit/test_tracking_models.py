@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.cluster.tracking import CHECKPOINT_TAG, Tracker, find_model_directory
-from dnasweep.cluster.tracking_client import connect, default_store
+from dnasweep.cluster.tracking.client import connect, default_store
+from dnasweep.cluster.tracking.lookup import find_model_directory
+from dnasweep.cluster.tracking.tags import CHECKPOINT_TAG
+from dnasweep.cluster.tracking.tracker import Tracker
 from dnasweep.errors import InputError
 
 pytest_plugins = ("mlflow_toys",)

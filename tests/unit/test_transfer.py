@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from dnasweep.cluster.preparation import Prepared
-from dnasweep.cluster.transfer import TransferOptions, find_targets, too_few
-from dnasweep.cluster.transfer import transfer_cells as make_cells
+from dnasweep.cluster.sweep.transfer import TransferOptions, find_targets, too_few
+from dnasweep.cluster.sweep.transfer import transfer_cells as make_cells
 from dnasweep.config import TrainingConfig
 from dnasweep.errors import InputError
 from dnasweep.genome.species import SPECIES, close_relatives, species_set

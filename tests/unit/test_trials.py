@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from dnasweep.cluster import trials, workers
-from dnasweep.cluster.course import Point
-from dnasweep.cluster.in_order import InOrder
+from dnasweep.cluster.training import trials, workers
+from dnasweep.cluster.training.course import Point
+from dnasweep.cluster.training.in_order import InOrder
 from dnasweep.config import TrainingConfig
 from dnasweep.errors import InputError
 from dnasweep.stages.recipe import Cell, Recipe

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from dnasweep.annotate.variant_worker import VariantWorker
-from dnasweep.cluster.shards import Shards
-from dnasweep.cluster.variant_files import digest_of_inputs, write_results
-from dnasweep.cluster.variant_options import VariantOptions
-from dnasweep.cluster.variant_request import KIND, VariantRequest, prepare_request
+from dnasweep.cluster.jobs.variant_files import digest_of_inputs, write_results
+from dnasweep.cluster.jobs.variant_options import VariantOptions
+from dnasweep.cluster.jobs.variant_request import KIND, VariantRequest, prepare_request
+from dnasweep.cluster.shards.shards import Shards
 from dnasweep.errors import InputError
 from dnasweep.genome.reference import open_genome
 from shap_toys import write_model

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from dnasweep.cluster.span import Span, read_span
+from dnasweep.cluster.place.span import Span, read_span
 from dnasweep.config import PmiVariant
 from dnasweep.genome.negatives import NegativeKind
 from dnasweep.genome.screening import LeakPolicy

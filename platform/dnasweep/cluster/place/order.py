@@ -1,0 +1,24 @@
+"""Where and how fast a stage runs: everything about it that changes no result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dnasweep.cluster.place.allotment import Allotment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a stage needs beside its specification; nothing in here changes a result."""
+
+    storage: str
+    """Storage root."""
+    allotment: Allotment
+    """Workers and devices."""
+    precision: str = "auto"
+    """`auto`, `fp32` or `bf16`."""
+    board: Any = None
+    """Progress board."""
+    hang_seconds: float = 0.0
+    """Longest time without a step before a training is taken to hang; 0: for ever."""

@@ -1,0 +1,157 @@
+"""The comparison as artefacts: CSV and one page on disk and in MLflow, the best model registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.cluster.sweep.records import Records
+from dnasweep.cluster.sweep.request import Sweep
+from dnasweep.cluster.tracking.tags import command, package_versions
+from dnasweep.genome.table import SPLITS
+from dnasweep.model.metrics import direction, full_name
+from dnasweep.report.comparison import CellResult, Comparison, select
+from dnasweep.report.page import PageInput, render_page
+from dnasweep.stages.outcome import CHECKPOINT
+from dnasweep.stages.plan import Plan
+from dnasweep.stages.specs import ClassifierSpec
+from dnasweep.stages.tokens import tokenizer_report
+
+ALIAS = "best"
+REPORT = "report"
+METRICS_HERE = "`best/` validation and `test/` of the registered model, `baseline/` test of the k-mer baseline"
+
+
+def publish(
+    sweep: Sweep,
+    plan: Plan,
+    records: Records,
+    results: Sequence[CellResult],
+    comparison: Comparison,
+    importance: dict[str, float] | None,
+) -> Path:
+    """Write the report, log it to the parent run, register the best model; return its folder."""
+    folder = sweep.storage.folder("sweeps", sweep.key, "report")
+    comparison.to_csv(folder / "comparison.csv")
+    page = PageInput(
+        **page_frame(sweep),
+        comparison=comparison,
+        cells=results,
+        tokenizers=tokenizer_table(sweep, plan),
+        importance=importance,
+    )
+    (folder / "comparison.html").write_text(render_page(page))
+    keep_report(sweep, records, folder)
+    best = _best(sweep, results)
+    if best is not None:
+        _register(sweep, records, best)
+    records.summary(
+        note(comparison.findings, page.audit_findings),
+        best=best.validation if best else {},
+        test=(best.test if best else None) or {},
+        baseline=_baseline(comparison),
+    )
+    return folder
+
+
+def note(
+    findings: Sequence[str],
+    audit: Sequence[Mapping[str, str]],
+    *,
+    page: str = "comparison.html",
+    metrics: str = METRICS_HERE,
+) -> str:
+    """Return the findings as the description of the parent run, in Markdown."""
+    warnings = [finding["message"] for finding in audit if finding["level"] == "warning"]
+    parts = ["\n".join(f"- {sentence}" for sentence in findings)]
+    if warnings:
+        heading = "### Warnings of the data audit"
+        parts.append("\n".join([heading, "", *(f"- {message}" for message in warnings)]))
+    parts += [
+        "### Where to look",
+        f"The whole comparison, with figures: `{REPORT}/{page}` under *Artifacts*. "
+        "To compare the trials alone, filter the runs by `tags.stage = 'trial'`.",
+        f"Metrics here: {metrics}.",
+    ]
+    return "\n\n".join(parts)
+
+
+def page_frame(sweep: Sweep) -> dict[str, Any]:
+    """Return the fields of a :class:`~dnasweep.report.page.PageFrame`."""
+    return {
+        "title": sweep.name,
+        "command": command(),
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "data": sweep_facts(sweep),
+        "audit_findings": [
+            {"level": f.level, "code": f.code, "message": f.message}
+            for f in sweep.data.audit.findings
+        ],
+        "audit_table": sweep.data.audit.table,
+        "versions": package_versions(),
+        "keys": {"sweep": sweep.key, "data set": sweep.recipe.dataset},
+        "places": {"storage": sweep.storage.root},
+    }
+
+
+def keep_report(sweep: Sweep, records: Records, folder: Path) -> None:
+    """Log every file of a report to the parent run, and put it where other machines find it."""
+    sweep.storage.share(folder)
+    for path in sorted(folder.iterdir()):
+        records.tracker.artifact(sweep.key, path, REPORT)
+
+
+def sweep_facts(sweep: Sweep) -> dict[str, object]:
+    """Return what a page says of the data, label to value."""
+    table = sweep.data.table
+    widths = table["sequence"].str.len()
+    counts = table["split"].value_counts()
+    return {
+        "source": " ".join(sweep.data.files) or "built-in simulated promoters",
+        "sequences": f"{len(table):,}",
+        "bases each": " to ".join(f"{w:,}" for w in sorted({widths.min(), widths.max()})),
+        "split": ", ".join(f"{counts.get(s, 0):,} {s}" for s in SPLITS),
+        "species": ", ".join(sweep.data.species) or "not named",
+        "trained and judged on": sweep.target,
+    }
+
+
+def tokenizer_table(sweep: Sweep, plan: Plan) -> pd.DataFrame:
+    """Return what the tokenizers made of the data, a row each."""
+    table = pd.DataFrame([tokenizer_report(sweep.storage, spec) for spec in plan.tokenizers])
+    # `longest` counts every row of the data set, `longest_tokens` those of the training split.
+    table = table.rename(columns={"longest": "most_tokens"})
+    return table.drop(columns=["num_sequences", "longest_tokens"], errors="ignore")
+
+
+def _baseline(comparison: Comparison) -> dict[str, float]:
+    if comparison.baseline.empty:
+        return {}
+    row = comparison.baseline.filter(regex="^test_").iloc[0].dropna()
+    return {str(name).removeprefix("test_"): float(value) for name, value in row.items()}
+
+
+def _best(sweep: Sweep, results: Sequence[CellResult]) -> CellResult | None:
+    """Return the trial with the best validation metric of those the test set was opened for."""
+    metric = full_name(sweep.options.metric)
+    sign = 1.0 if direction(metric) == "max" else -1.0
+    chosen = select(results, metric=metric)
+    return max(chosen, key=lambda cell: sign * cell.validation[metric], default=None)
+
+
+def _register(sweep: Sweep, records: Records, best: CellResult) -> None:
+    """Register a trial under the sweep's name."""
+    folder = sweep.storage.find(ClassifierSpec.kind, best.trial_key)
+    assert folder is not None
+    records.tracker.tags(sweep.key, {"best_trial": best.trial_key})
+    records.tracker.model(
+        best.trial_key,
+        folder / CHECKPOINT,
+        registered_name=sweep.options.name or sweep.name,
+        alias=ALIAS,
+        example=str(sweep.data.table["sequence"].iloc[0]),
+    )
