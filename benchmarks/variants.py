@@ -6,8 +6,9 @@
 The loop is what a user writes first: every window with REF and with ALT, on both strands, through
 the pipeline in batches of 32. Ours gets the same windows and gives the same scores; the largest
 difference is printed. Once with one alternative allele a place, as most of a VCF has, and once with
-all three, as saturation mutagenesis has, where the windows with REF are shared. Weights are random:
-they cost what trained ones cost.
+all three, as saturation mutagenesis has, where the windows with REF are shared. Ours runs in the same
+process with as many threads, and in as many processes of one thread, as the actors of the job do on a
+machine without a GPU. Weights are random: they cost what trained ones cost.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from dnasweep.language.tokenizers import fit
 from dnasweep.model.architecture import build_classifier
 from dnasweep.model.checkpoint import export
 from dnasweep.model.mesh import best_device
+from processes import Processes, in_parts
 from rich.console import Console
 from rich.table import Table
 
@@ -103,6 +106,14 @@ def loop(classify: Any, alleles: list[Allele], config: VariantConfig) -> np.ndar
     return windows[:, 1] - windows[:, 0]
 
 
+def scorer(
+    start: Callable[[], SequenceValues], config: VariantConfig
+) -> Callable[[Sequence[Allele]], np.ndarray]:
+    """Return what a process does with some variants."""
+    values = start()
+    return lambda alleles: score(alleles, values, config).delta_log2_odds
+
+
 def timed(work: Callable[..., Any], *args: Any) -> tuple[float, Any]:
     """Return the seconds that `work(*args)` takes, and its result."""
     start = time.perf_counter()
@@ -135,30 +146,38 @@ def measure(options: Options, preset: str, folder: Path, console: Console) -> No
         top_k=None,
         device=device,
     )
-    values = SequenceValues(folder, target=NAMES[1], device=str(device))
-    config = config_of(options)
-    table = Table("alleles a place", "loop, variants/s", "ours", "ratio", "wanted", "difference")
-    for alleles_a_place in (1, 3):
-        alleles = variants_of(options, alleles_a_place)
-        loop(classify, alleles[:3], config)
-        score(alleles[:3], values, config)
-        seconds: tuple[list[float], list[float]] = ([], [])
-        apart = 0.0
-        for _ in range(options.rounds):
-            them, expected = timed(loop, classify, alleles, config)
-            us, found = timed(score, alleles, values, config)
-            seconds[0].append(them)
-            seconds[1].append(us)
-            apart = max(apart, float(np.abs(found.delta_log2_odds - expected).max()))
-        them, us = (statistics.median(side) for side in seconds)
-        table.add_row(
-            str(alleles_a_place),
-            f"{len(alleles) / them:.1f}",
-            f"{len(alleles) / us:.1f}",
-            f"{them / us:.2f}",
-            f"{TARGET:g}",
-            f"{apart:.1e} log2 odds",
-        )
+    start = partial(SequenceValues, folder, target=NAMES[1], device=str(device))
+    config, values = config_of(options), start()
+    number = torch.get_num_threads() if device.type == "cpu" else 1
+    table = Table(
+        *("alleles a place", "loop, variants/s", "ours", "ratio", "in processes"),
+        *(f"ratio (target {TARGET:g})", "difference"),
+    )
+    with Processes(partial(scorer, start, config), number) as processes:
+        for alleles_a_place in (1, 3):
+            alleles = variants_of(options, alleles_a_place)
+            parts = in_parts(alleles, 4 * number, alleles_a_place)
+            sides: tuple[Callable[[], np.ndarray], ...] = (
+                partial(loop, classify, alleles, config),
+                partial(scorer(lambda: values, config), alleles),
+                lambda parts=parts: np.concatenate(processes(parts)),
+            )
+            for side in sides:
+                side()
+            seconds: list[list[float]] = [[], [], []]
+            apart = 0.0
+            for _ in range(options.rounds):
+                found = []
+                for side, spent in zip(sides, seconds, strict=True):
+                    taken, deltas = timed(side)
+                    spent.append(taken)
+                    found.append(deltas)
+                apart = max(apart, *(float(np.abs(ours - found[0]).max()) for ours in found[1:]))
+            them, one, many = (statistics.median(side) for side in seconds)
+            cells = [f"{len(alleles) / them:.1f}"]
+            for ours in (one, many):
+                cells += [f"{len(alleles) / ours:.1f}", f"{them / ours:.2f}"]
+            table.add_row(str(alleles_a_place), *cells, f"{apart:.1e} log2 odds")
     console.print(
         f"{preset}: {tokens} tokens, {options.window} bases, 3 windows on 2 strands of each allele, "
         f"{device}, {torch.get_num_threads()} threads"

@@ -26,7 +26,7 @@ from dnasweep.model.variants import VariantForward, variants_of
 
 MOST_BYTES = 1 << 26
 """Of the table of tokens: beyond that, looking up costs as much as it saves."""
-CPU_TOKENS = 3072
+CPU_TOKENS = 2048
 GPU_TOKENS = 1 << 16
 """Tokens a batch: enough for full speed, small enough for the caches, and for the memory."""
 
