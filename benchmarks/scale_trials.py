@@ -15,7 +15,8 @@ from typing import Any
 from unittest.mock import patch
 
 from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep import phases, request, sweep
+from dnasweep.cluster.sweep import phases, request
+from dnasweep.cluster.sweep import run as sweep
 from dnasweep.cluster.sweep.announce import announce_comparison
 from dnasweep.cluster.sweep.judging import read_results
 from dnasweep.cluster.sweep.memory import Memory
