@@ -66,15 +66,16 @@ def test_killed_twice_and_rerun_equals_uninterrupted(tmp_path: Path) -> None:
     assert len(recorded(storage)) == 1 + 1 + 4, "the sweep, its encoder, its trials"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.timeout(300)
-def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     process = start(tmp_path / "runs", write_toy_table(tmp_path / "toy.csv"))
     deadline = time.monotonic() + 120
     while not list((tmp_path / "runs" / "work").glob("*/*/step-*")):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
     assert "run the same command again" in output

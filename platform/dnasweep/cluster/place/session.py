@@ -6,9 +6,12 @@ import contextlib
 import gc
 import logging
 import os
+import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any, NamedTuple
 
 import ray
@@ -169,12 +172,28 @@ def _session(address: str | None) -> Iterator[Resources]:
             f"no Ray cluster answers at {where!r}: {str(error).splitlines()[0]}",
             remedy="Start one with `ray start --head` or `ray up`, or leave --address out.",
         ) from error
+    _end_by_sigterm()
     try:
         yield look_around(machine_kinds())
     finally:
         # A handle that is collected afterwards, in whatever thread, ends the process.
         gc.collect()
         ray.shutdown()
+
+
+def _end_by_sigterm() -> None:
+    """End as by Ctrl-C where a batch system or `kill` asks to; Ray's own way is to abort."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def interrupt(_: int, frame: FrameType | None) -> None:
+        # Tune may have its own way to be interrupted by now.
+        handler = signal.getsignal(signal.SIGINT)
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(signal.SIGINT, frame)
+
+    signal.signal(signal.SIGTERM, interrupt)
 
 
 def look_around(groups: Sequence[NodeGroup]) -> Resources:
