@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 TILES = 40
 SCRIPT = "jobs/scan_genome.py"
-MORE = ("--window", "60", "--stride", "12", "--threshold", "0.5")
+MORE = ("--window", "60", "--stride", "12", "--threshold", "0.36")
 
 
 def results(storage: Path) -> dict[str, bytes]:
@@ -40,5 +40,5 @@ def test_killed_and_run_again_on_more_actors_gives_the_same_files(tmp_path: Path
     assert 3 <= done < TILES, "killed in the middle"
     output = finish(start_job(SCRIPT, tmp_path, killed, *MORE, *small))
     assert f"scanning {TILES + 1 - done} tiles" in output
-    assert len(results(whole)) >= 8
+    assert results(whole)["peaks.bed"], "something to compare"
     assert results(killed) == results(whole)
