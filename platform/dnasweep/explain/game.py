@@ -20,10 +20,8 @@ from dnasweep.explain.settings import Value
 from dnasweep.explain.values import class_value
 from dnasweep.model.forward import class_logits
 from dnasweep.model.mesh import Precision, autocast
-from dnasweep.model.variants import variants_of
+from dnasweep.model.variants import CPU_TOKENS, variants_of
 
-CPU_TOKENS = 3072
-"""Tokens a batch on the CPU: enough for full speed, small enough for the caches."""
 GPU_SHARE = 0.4
 """Part of the free GPU memory that a batch may take."""
 

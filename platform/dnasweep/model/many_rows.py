@@ -22,13 +22,12 @@ from transformers import PreTrainedModel, RobertaForSequenceClassification
 
 from dnasweep.model.forward import class_logits
 from dnasweep.model.mesh import Precision
-from dnasweep.model.variants import VariantForward, variants_of
+from dnasweep.model.variants import CPU_TOKENS, VariantForward, variants_of
 
 MOST_BYTES = 1 << 26
 """Of the table of tokens: beyond that, looking up costs as much as it saves."""
-CPU_TOKENS = 2048
 GPU_TOKENS = 1 << 16
-"""Tokens a batch: enough for full speed, small enough for the caches, and for the memory."""
+"""Tokens a batch on a GPU: enough for full speed, small enough for the memory."""
 
 
 def forward_of(

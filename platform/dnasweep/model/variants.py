@@ -1,15 +1,16 @@
 """The forward pass of a classifier over many masked variants of the same sequences.
 
 The logits are those of the model's own forward, which any model but a RoBERTa runs as it is. Of a
-RoBERTa, what is saved is work that variants share and work
-nobody reads:
+RoBERTa, what is saved is work that variants share and work nobody reads:
 
 - a position of the input has few possible tokens (its own, or a reference's), so the first layer's
   embeddings and its query, key and value are computed once a position and token, and gathered;
 - the last layer is computed at [CLS] alone; there its key and value projections move to the other
   side of the attention, since q . (W x) = (W' q) . x and the weighted mean of W x is W of the
   weighted mean. What a key's bias adds is the same for every token, so softmax takes it away;
-- all rows have the same number of tokens: nothing is padded and there is no attention mask.
+- all rows have the same number of tokens: nothing is padded and there is no attention mask;
+- on a CPU, what follows the attention is computed for some tokens at a time, so that its widest
+  tensor stays in the caches and its memory is used again, not asked of the system for every batch.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ from transformers import PreTrainedModel, RobertaForSequenceClassification
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
 from dnasweep.model.forward import class_logits, embed, pool_of
+
+CPU_TOKENS = 3072
+"""Tokens a batch on a CPU: enough for full speed, small enough for the caches."""
+CPU_TOKENS_AT_ONCE = 1024
+"""Tokens of a batch that go through the feed-forward part together there."""
 
 
 def variants_of(model: PreTrainedModel) -> VariantForward | PlainVariants:
@@ -121,9 +127,17 @@ class VariantForward:
         return value.flatten(1) + value_bias
 
     def _finish(self, i: int, context: Tensor, residual: Tensor) -> Tensor:
+        """Return the layer's output of its attention's, some tokens at a time on a CPU."""
         layer = self.layers[i]
-        x = layer.attention.output(context, residual)
-        return layer.output(layer.intermediate(x), x)
+
+        def finish(context: Tensor, residual: Tensor) -> Tensor:
+            x = layer.attention.output(context, residual)
+            return layer.output(layer.intermediate(x), x)
+
+        if context.device.type != "cpu" or context[..., 0].numel() <= CPU_TOKENS_AT_ONCE:
+            return finish(context, residual)
+        parts = (x.flatten(0, -2).split(CPU_TOKENS_AT_ONCE) for x in (context, residual))
+        return torch.cat(list(map(finish, *parts))).view(context.shape)
 
 
 def _projection(layer: RobertaLayer) -> tuple[Tensor, Tensor]:
