@@ -55,7 +55,7 @@ class Options:
     """Bases a window."""
     stride: int = 50
     """Bases from one window to the next."""
-    windows: int = 1024
+    windows: int = 2048
     """Windows a turn, each on both strands."""
     rounds: int = 3
     """Turns of each side; the median counts."""
@@ -136,8 +136,8 @@ def measure(options: Options, preset: str, tokenizer: str, folder: Path) -> tupl
     )
     worker, classify = start(), their_pipeline(directory)
     number = torch.get_num_threads() if best_device().type == "cpu" else 1
-    # A tile of the job is no smaller; each process has several, so that none waits for long.
-    runs = [Run("a", part[0], len(part)) for part in in_parts(range(options.windows), 4 * number)]
+    # With the windows asked for by default, as long as a tile of the job.
+    runs = [Run("a", part[0], len(part)) for part in in_parts(range(options.windows), number)]
     seconds: list[list[float]] = [[], [], []]
     with Processes(partial(scorer, start), number) as processes:
         sides = (

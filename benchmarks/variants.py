@@ -53,7 +53,7 @@ class Options:
     """Model sizes, by preset name or LAYERSxHIDDEN."""
     tokenizer: str = "kmer-6"
     """Tokenizer."""
-    variants: int = 96
+    variants: int = 528
     """Variants a turn; a multiple of 3."""
     window: int = 300
     """Bases of a window."""
@@ -156,7 +156,7 @@ def measure(options: Options, preset: str, folder: Path, console: Console) -> No
     with Processes(partial(scorer, start, config), number) as processes:
         for alleles_a_place in (1, 3):
             alleles = variants_of(options, alleles_a_place)
-            parts = in_parts(alleles, 4 * number, alleles_a_place)
+            parts = in_parts(alleles, 2 * number, alleles_a_place)
             sides: tuple[Callable[[], np.ndarray], ...] = (
                 partial(loop, classify, alleles, config),
                 partial(scorer(lambda: values, config), alleles),
