@@ -40,7 +40,8 @@ def finish(storage: Path, table: Path) -> str:
     return output
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_killed_twice_and_rerun_equals_uninterrupted(tmp_path: Path) -> None:
     table = write_toy_table(tmp_path / "toy.csv")
     finish(tmp_path / "whole", table)

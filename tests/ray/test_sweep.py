@@ -193,6 +193,7 @@ def test_a_dry_run_starts_nothing(tmp_path: Path, small: list[str]) -> None:
     assert not (tmp_path / "runs" / "mlflow.db").exists()
 
 
+@pytest.mark.slow
 def test_optuna_searches_the_same_space_and_goes_on(tmp_path: Path, small: list[str]) -> None:
     storage = tmp_path / "runs"
     search = [*small, "--search", "optuna", "--learning-rates", "1e-2", "3e-3"]
@@ -208,6 +209,7 @@ def test_optuna_searches_the_same_space_and_goes_on(tmp_path: Path, small: list[
     assert len([t for t in study.trials if t.state.name == "COMPLETE"]) == 4
 
 
+@pytest.mark.slow
 def test_one_and_two_workers_agree(
     swept: tuple[Path, str], small: list[str], tmp_path: Path
 ) -> None:

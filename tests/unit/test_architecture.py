@@ -90,6 +90,11 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), filename=str(path))
 
 
+@functools.cache
+def libraries() -> set[str]:
+    return set(importlib.metadata.packages_distributions())
+
+
 def module_name(path: Path) -> str:
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -280,8 +285,8 @@ def test_platform_is_a_source_root_and_not_a_package() -> None:
 @pytest.mark.parametrize("path", named(SCRIPTS))
 def test_no_script_shadows_a_library(path: Path) -> None:
     # `python jobs/shap.py` puts jobs/ first on the path, so `import shap` would find the script.
-    taken = set(sys.stdlib_module_names) | set(importlib.metadata.packages_distributions())
-    assert path.stem not in taken
+    assert path.stem not in sys.stdlib_module_names
+    assert path.stem not in libraries()
     assert path.stem == path.stem.lower()
 
 
