@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from dnasweep.annotate.peaks import PeakCaller
 from dnasweep.annotate.scan_plan import plan_scan
+from dnasweep.annotate.scan_results import Scanned
 from dnasweep.annotate.scan_settings import PeakConfig, ScanConfig, TrackConfig
 from dnasweep.annotate.tracks import Piece, Tile, make_track
 from dnasweep.errors import InputError
@@ -179,6 +180,28 @@ def piece(values, starts=None, lean=None, size=10, name="a"):
     starts = np.arange(len(values)) * size if starts is None else np.array(starts)
     lean = np.zeros(len(values)) if lean is None else np.array(lean, float)
     return Piece(name, starts, starts + size, values, lean)
+
+
+@pytest.mark.parametrize("cuts", [[], [13, 14, 20], range(1, 38)])
+@pytest.mark.parametrize(("window", "stride"), [(30, 10), (30, 30), (10, 25)])
+def test_what_was_scanned_is_every_base_with_a_value(window, stride, cuts):
+    config = ScanConfig(window=window, stride=stride)
+    scanned, expected = Scanned(), []
+    for name in ("a", "b"):
+        odds = scored(config, seed=ord(name), unread=0.5)
+        rows = spans((name, 0, LENGTH))
+        pieces = list(make_track(tiles(odds, cuts, name), config, TrackConfig(), rows))
+        there = np.concatenate([[0], ~np.isnan(by_base(pieces)), [0]]).astype(int)
+        edges = np.flatnonzero(np.diff(there)).reshape(-1, 2).tolist()
+        expected += [(name, *edge) for edge in edges]
+        for piece in pieces:
+            scanned.feed(piece)
+    assert len(expected) > 2
+    assert list(scanned.frame().itertuples(index=False, name=None)) == expected
+
+
+def test_nothing_scanned_is_an_empty_table():
+    assert list(Scanned().frame().columns) == ["chrom", "start", "end"]
 
 
 def peaks(pieces, **config):

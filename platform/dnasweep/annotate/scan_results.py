@@ -9,8 +9,9 @@ from typing import NamedTuple
 import bioframe
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from dnasweep.annotate.overlap import Agreement, agree, distances_to_tss, find_hits
+from dnasweep.annotate.overlap import INTERVAL, Agreement, agree, distances_to_tss, find_hits
 from dnasweep.annotate.peaks import Peak, PeakCaller
 from dnasweep.annotate.scan_curve import Curve, CurveSummary
 from dnasweep.annotate.scan_settings import PeakConfig
@@ -59,23 +60,35 @@ class Scanned:
     """The intervals of a track, those that touch joined."""
 
     def __init__(self) -> None:
-        self._rows: list[list] = []
+        self._runs: list[tuple[str, NDArray[np.int64], NDArray[np.int64]]] = []
 
     def feed(self, piece: Piece) -> None:
         """Take the next piece."""
-        cuts = np.flatnonzero(piece.starts[1:] != piece.ends[:-1])
-        starts = piece.starts[np.concatenate([[0], cuts + 1])]
-        ends = piece.ends[np.append(cuts, len(piece.ends) - 1)]
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            last = self._rows[-1] if self._rows else None
-            if last is not None and last[0] == piece.chrom and last[2] == start:
-                last[2] = end
-            else:
-                self._rows.append([piece.chrom, start, end])
+        starts, ends = _joined(piece.starts, piece.ends)
+        if self._runs:
+            chrom, _, until = self._runs[-1]
+            if chrom == piece.chrom and until[-1] == starts[0]:
+                until[-1], starts, ends = ends[0], starts[1:], ends[1:]
+        if len(starts):
+            self._runs.append((piece.chrom, starts, ends))
 
     def frame(self) -> pd.DataFrame:
         """Return chrom, start and end."""
-        return pd.DataFrame(self._rows, columns=["chrom", "start", "end"])
+        if not self._runs:
+            return pd.DataFrame(columns=INTERVAL)
+        chroms, starts, ends = zip(*self._runs, strict=True)
+        names = np.repeat(np.array(chroms, object), list(map(len, starts)))
+        return pd.DataFrame(
+            {"chrom": names, "start": np.concatenate(starts), "end": np.concatenate(ends)}
+        )
+
+
+def _joined(
+    starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return intervals in order, those that touch as one; the arrays are new."""
+    cuts = np.flatnonzero(starts[1:] != ends[:-1])
+    return starts[np.concatenate([[0], cuts + 1])], ends[np.append(cuts, len(ends) - 1)]
 
 
 def find(
