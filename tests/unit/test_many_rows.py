@@ -9,6 +9,7 @@ from dnasweep.config import ModelConfig
 from dnasweep.model.architecture import build_classifier
 from dnasweep.model.forward import class_logits
 from dnasweep.model.many_rows import forward_of, rows_a_batch
+from dnasweep.model.variants import CPU_TOKENS_AT_ONCE
 from toys import toy_language
 
 
@@ -46,6 +47,17 @@ def test_logits_are_those_of_the_model(layers):
     assert np.ptp(expected.numpy()) > 0.5
     for name, value in model.state_dict().items():
         assert torch.equal(value, weights[name]), name
+
+
+@pytest.mark.parametrize("layers", [2, 3])
+def test_a_batch_that_is_finished_piece_by_piece(layers):
+    model, ids = toy(layers)
+    ids = ids.repeat(2 + 2 * CPU_TOKENS_AT_ONCE // ids.numel(), 1)
+    with torch.inference_mode():
+        found = forward_of(model, "fp32")(ids, None)
+        torch.testing.assert_close(found, model(ids).logits, atol=2e-5, rtol=1e-5)
+    assert ids.numel() > 2 * CPU_TOKENS_AT_ONCE
+    assert ids.numel() % CPU_TOKENS_AT_ONCE, "the last piece is shorter"
 
 
 def test_padded_rows_run_as_they_are():
