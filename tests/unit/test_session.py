@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 import ray
 from dnasweep.cluster.place.session import session
@@ -23,7 +25,26 @@ def test_a_machine_too_busy_to_start_ray(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_an_address_where_nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     failing(ConnectionError("refused\nat length"), monkeypatch)
-    with pytest.raises(InputError, match=r"answers at 'host:1': refused"), session("host:1"):
+    with pytest.raises(InputError, match=r"answers at 'auto': refused"), session("auto"):
+        pass
+
+
+def test_a_port_where_nothing_listens_is_refused_before_ray_tries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failing(RuntimeError("Ray was asked"), monkeypatch)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(RuntimeError, match="Ray was asked"), session(free):
+            pass
+    for address in (free, "127.0.0.1:port", "127.0.0.1:99999"):
+        with pytest.raises(InputError, match=f"no Ray cluster answers at '{address}'"):
+            session(address).__enter__()
+
+
+def test_an_address_of_another_kind_is_left_to_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(RuntimeError("Ray was asked"), monkeypatch)
+    with pytest.raises(RuntimeError, match="Ray was asked"), session("ray://127.0.0.1:1"):
         pass
 
 

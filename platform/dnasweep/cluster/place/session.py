@@ -7,12 +7,14 @@ import gc
 import logging
 import os
 import signal
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from types import FrameType
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import ray
 
@@ -33,6 +35,7 @@ WORKER_ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
 }
 LOCAL_DRIVERS = 64
+CONNECT_SECONDS = 10.0
 _ENDLESS = 10**6
 _LATE = "timed out during startup"
 """Ray says this by a bare Exception."""
@@ -149,6 +152,7 @@ def _session(address: str | None) -> Iterator[Resources]:
     for name, value in DRIVER_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     where = address or os.environ.get("RAY_ADDRESS") or "local"
+    _check_listening(where)
     local: dict[str, Any] = {}
     if where == "local":
         local = {"include_dashboard": False, "resources": {DRIVER_RESOURCE: LOCAL_DRIVERS}}
@@ -168,10 +172,7 @@ def _session(address: str | None) -> Iterator[Resources]:
             ) from error
         if not isinstance(error, (ConnectionError, TimeoutError, ValueError)):
             raise
-        raise InputError(
-            f"no Ray cluster answers at {where!r}: {str(error).splitlines()[0]}",
-            remedy="Start one with `ray start --head` or `ray up`, or leave --address out.",
-        ) from error
+        raise _no_cluster(where, error) from error
     _end_by_sigterm()
     try:
         yield look_around(machine_kinds())
@@ -179,6 +180,25 @@ def _session(address: str | None) -> Iterator[Resources]:
         # A handle that is collected afterwards, in whatever thread, ends the process.
         gc.collect()
         ray.shutdown()
+
+
+def _check_listening(address: str) -> None:
+    """Refuse HOST:PORT where nothing listens; Ray itself would try for minutes."""
+    if "://" in address:
+        return
+    try:
+        where = urlsplit(f"//{address}")
+        if where.hostname and where.port:
+            socket.create_connection((where.hostname, where.port), CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: Exception) -> InputError:
+    return InputError(
+        f"no Ray cluster answers at {address!r}: {str(error).splitlines()[0]}",
+        remedy="Start one with `ray start --head` or `ray up`, or leave --address out.",
+    )
 
 
 def _end_by_sigterm() -> None:
