@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.annotate.jaspar_text import check_jaspar
-from dnasweep.annotate.meme_text import check_meme
+from dnasweep.annotate.jaspar_text import read_jaspar
+from dnasweep.annotate.meme_text import is_meme, read_meme
+from dnasweep.annotate.motif_matrix import Matrix
 from dnasweep.errors import InputError
 from dnasweep.genome.files import read_bytes
 
@@ -59,17 +59,6 @@ class Motif(NamedTuple):
         return high
 
 
-class Matrix(NamedTuple):
-    """A motif as it stands in a file."""
-
-    id: str
-    """Such as MA0108.3."""
-    name: str
-    """Such as TBP; its id where it has no other."""
-    probabilities: NDArray[np.float64]
-    """(width, 4) share of A, C, G and T at each base."""
-
-
 def read_motifs(path: str | Path) -> list[Motif]:
     """Read the motifs of a MEME or JASPAR file, gzip or not.
 
@@ -90,48 +79,21 @@ def read_matrices(path: str | Path) -> list[Matrix]:
         As :func:`read_motifs`.
     """
     path = Path(path).expanduser()
-    data = read_bytes(path, holds="motifs")
-    first = data.lstrip()[:12]
-    if first.startswith(b"MEME version"):
-        form: Literal["meme", "jaspar", "jaspar16"] = "meme"
-        check_meme(data.decode("utf-8", "replace"), path)
-    elif first.startswith(b">"):
-        form = "jaspar16" if b"[" in data else "jaspar"
-        check_jaspar(data.decode("utf-8", "replace"), path)
+    text = read_bytes(path, holds="motifs").decode("utf-8", "replace")
+    if is_meme(text):
+        found = read_meme(text, path)
+    elif text.lstrip().startswith(">"):
+        found = read_jaspar(text, path)
     else:
         raise InputError(
             "is neither a MEME nor a JASPAR file of motifs",
             file=path,
-            remedy="Give one as https://jaspar.elixir.no/downloads has them, in MEME format.",
+            remedy="Give one as https://jaspar.elixir.no/downloads has them, in MEME format; of "
+            "MEME and STREME the text file, not HTML or XML.",
         )
-    # Here and not above: only jobs with motifs need it.
-    import lightmotif
-
-    try:
-        loaded = list(lightmotif.load(io.BytesIO(data), format=form))
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # What goes wrong in Rust is no Exception.
-        raise InputError(
-            f"the motifs cannot be read: {str(error).splitlines()[0]}",
-            file=path,
-            remedy="Fetch the file again.",
-        ) from error
-    found = [_matrix(one, path) for one in loaded]
     if not found:
         raise InputError("the file holds no motif", file=path)
     return found
-
-
-def _matrix(loaded: Any, path: Path) -> Matrix:
-    weights = loaded.pwm
-    odds = np.array([weights[i] for i in range(len(loaded.pssm))], float)[:, :4]
-    # lightmotif keeps bases in the order A, C, T, G, and odds against one in four.
-    probabilities = odds[:, [0, 1, 3, 2]] / 4
-    if not np.allclose(probabilities.sum(1), 1, atol=0.02):
-        raise InputError(f"the columns of the motif {loaded.name} do not sum to 1", file=path)
-    name = (loaded.description or "").strip() or str(loaded.name)
-    return Matrix(str(loaded.name), name, probabilities)
 
 
 def _motif(found: Matrix) -> Motif:

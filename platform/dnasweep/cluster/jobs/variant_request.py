@@ -33,7 +33,7 @@ from dnasweep.storage import Storage
 
 KIND = "variants"
 MOTIFS = "motifs"
-ENGINE_FORMAT = 1
+ENGINE_FORMAT = 2
 """Part of every key; raised when the same settings are to give other scores."""
 
 
