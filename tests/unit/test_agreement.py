@@ -21,6 +21,7 @@ from dnasweep.explain.curves import (
 from dnasweep.explain.recovery import EVERY, auroc, planted, recovery
 from dnasweep.explain.resampling import mean_over
 from dnasweep.explain.sanity import FLIP, flipped_share, sanity
+from scipy import stats
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
@@ -91,6 +92,24 @@ def test_interval_of_a_mean() -> None:
     assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.1)
     assert mean_over(np.array([NAN])).num == 0
     assert np.isnan(mean_over(np.array([1.0])).low)
+
+
+def test_the_interval_of_a_few_values_is_students() -> None:
+    values = np.array([0.2, 0.5, 0.9])
+    expected = stats.ttest_1samp(values, 0.0).confidence_interval()
+    found = mean_over(values)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_equal_values_have_no_interval() -> None:
+    found = mean_over(np.full(5, 0.7))
+    assert (found.num, found.mean) == (5, pytest.approx(0.7))
+    assert np.isnan([found.low, found.high]).all()
+
+
+def test_the_interval_of_skewed_values_leans_to_their_long_tail() -> None:
+    found = mean_over(np.random.default_rng(1).beta(20.0, 1.0, 16))
+    assert found.mean - found.low > 1.1 * (found.high - found.mean)
 
 
 def laid(values: np.ndarray, *, first: int = 0, tss: int = -1) -> SimpleNamespace:

@@ -82,9 +82,9 @@ def _recovery(comparison: Comparison) -> str:
     hits = table.sort_values("hit_rate", ascending=False, kind="stable").iloc[0]
     return (
         f"Planted elements: {method_name(best['method'])} ranks their bases best, AUROC "
-        f"{number(best['auroc'])} ({number(best['auroc_low'])} to {number(best['auroc_high'])}) in "
-        f"{best['num']:,} sequences{'; ' + others if others else ''}. Of as many highest bases as "
-        f"the elements have, {percent(hits['hit_rate'])} lie inside by {method_name(hits['method'])}, "
+        f"{_interval(best, 'auroc', 3)} in {best['num']:,} sequences"
+        f"{'; ' + others if others else ''}. Of as many highest bases as the elements have, "
+        f"{percent(hits['hit_rate'])} lie inside by {method_name(hits['method'])}, "
         f"the most of all, and {percent(hits['chance'])} would by chance."
     )
 
@@ -257,8 +257,13 @@ def _pair(row: pd.Series) -> str:
     return f"{method_name(row['one'])} and {method_name(row['other'])}"
 
 
-def _interval(row: pd.Series) -> str:
-    return f"{number(row['mean'], 2)} ({number(row['low'], 2)} to {number(row['high'], 2)})"
+def _interval(row: pd.Series, name: str = "mean", digits: int = 2) -> str:
+    """Return a mean with its interval, where it has one."""
+    low, high = ("low", "high") if name == "mean" else (f"{name}_low", f"{name}_high")
+    text = number(row[name], digits)
+    if pd.isna(row[low]):
+        return text
+    return f"{text} ({number(row[low], digits)} to {number(row[high], digits)})"
 
 
 def _listed(part: pd.DataFrame) -> str:

@@ -96,7 +96,7 @@ def numbers(comparisons: Sequence[Comparison], settings: Mapping[str, Any]) -> d
 
 def figures_of(comparison: Comparison) -> list[Shown]:
     """Return the figures of one model."""
-    interval = "Lines: 95 % interval of the mean over sequences, by bootstrap."
+    interval = "Lines: 95 % interval of the mean over sequences; none where all have one value."
     return [
         Shown(
             "agreement",

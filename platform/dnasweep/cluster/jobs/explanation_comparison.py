@@ -30,7 +30,7 @@ from dnasweep.storage import MANIFEST, Storage
 
 KIND = "comparisons"
 REJECTS = "rejects.tsv"
-FORMAT = 1
+FORMAT = 2
 """Part of every key; raised when the same explanations are to give another comparison."""
 
 

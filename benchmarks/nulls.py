@@ -1,0 +1,97 @@
+"""What a null simulation is: a quantity, how to draw it where nothing is to be found, and a verdict.
+
+A p-value is right where it is below any level as often as that level says, and an interval where it
+holds the truth as often as it claims. Each :class:`Check` draws many of either under a null
+hypothesis that is known to be true, by the function of the package that users get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+Simulate = Callable[[np.random.Generator, int], Floats]
+
+LEVEL = 0.05
+"""Nominal size of a test; intervals claim the rest."""
+TOLERATED = (0.03, 0.07)
+"""Sizes, and shares of truths missed, that are taken for right."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A p-value or an interval under a null hypothesis."""
+
+    quantity: str
+    """As the product names it, and where it stands."""
+    setting: str
+    """What was drawn: how many of what, and what varies."""
+    simulate: Simulate
+    """Takes a generator and a number of times; returns p-values (n,), or (n, 3) the ends of
+    intervals and the truth. Draws of one time must be independent of those of another."""
+    may_be_careful: bool = False
+    """Whether it may reject less often than its level, as exact tests of few counts do."""
+    times: int = 1000
+    """Draws of the benchmark; fewer where one is slow."""
+
+
+class Measured(NamedTuple):
+    """A size or a coverage, with its exact binomial interval."""
+
+    kind: str
+    """`size` of a test, `coverage` of an interval."""
+    nominal: float
+    share: float
+    low: float
+    """Lower end of the 95 % interval (Clopper and Pearson)."""
+    high: float
+    num: int
+    """Draws that gave a number."""
+    far: float
+    """Size at a level of 0.001 for a test with 2,000 draws and more; else nan."""
+    right: bool
+    """Whether the share is not surely outside of what is tolerated."""
+
+
+def measure(check: Check, *, times: int, seed: int = 0, surely: float = 5e-3) -> Measured:
+    """Draw a check so many times and judge it.
+
+    Parameters
+    ----------
+    surely
+        It is wrong where a share within `TOLERATED` would give what was seen, or more, with a
+        probability below this.
+    """
+    drawn = np.asarray(check.simulate(np.random.default_rng(seed), times), float)
+    far = np.nan
+    if drawn.ndim == 1:
+        drawn = drawn[~np.isnan(drawn)]
+        missed, kind = drawn <= LEVEL, "size"
+        far = float(np.mean(drawn <= 1e-3)) if len(drawn) >= 2000 else np.nan
+    else:
+        drawn = drawn[~np.isnan(drawn).any(axis=1)]
+        low, high, truth = drawn.T
+        # Ends on a lattice may be the truth but for their last digits.
+        missed, kind = (truth < low - 1e-9) | (truth > high + 1e-9), "coverage"
+    num, count = len(missed), int(missed.sum())
+    if not num:
+        return Measured(kind, np.nan, np.nan, np.nan, np.nan, 0, np.nan, False)
+    least, most = TOLERATED
+    too_many = stats.binom.sf(count - 1, num, most) < surely
+    too_few = not check.may_be_careful and stats.binom.cdf(count, num, least) < surely
+    interval = stats.binomtest(count, num).proportion_ci()
+    ends = float(interval.low), float(interval.high)
+    share, nominal = count / num, LEVEL
+    if kind == "coverage":
+        share, nominal, ends = 1 - share, 1 - nominal, (1 - ends[1], 1 - ends[0])
+    return Measured(kind, nominal, share, *ends, num, far, not (too_many or too_few))
+
+
+Checks = Mapping[str, Check]
+"""By a short name, for `--only`."""
