@@ -14,10 +14,10 @@ STAMP := $(VENV)/.installed
 CHAOS := lost_processes.py lost_services.py lost_hosts.py partition.py
 BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity scan variants
 
-.PHONY: help setup sweep test test-all chaos rehearsal lint types format bench clean
+.PHONY: help setup sweep test test-all chaos rehearsal fresh-check lint types format bench clean
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## Make .venv and install everything, at the versions of constraints.txt
 
@@ -64,6 +64,9 @@ chaos: setup ## Disturb a sweep in every way that machines fail, and print what 
 rehearsal: setup ## As root: `ray up`, jobs and `ray down` on three hosts made of this machine
 	@$(PIP) install -qq -c constraints.txt --no-build-isolation -e '.[dev,onprem]'
 	@$(RUN) -m pytest -q -m "" tests/cluster $(ARGS)
+
+fresh-check: ## As root: both README commands on a bare Debian made by debootstrap
+	@tests/fresh/check.sh
 
 lint: setup ## Check formatting and lint
 	@$(RUN) -m ruff check .
