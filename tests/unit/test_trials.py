@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,6 +50,23 @@ def test_evaluations_are_worth_what_had_been_reached_by_then(
     whole = [(1, 0.1), (2, 0.3), (3, 0.3), (4, 0.9)]
     assert [(p.number, p.best) for p in points][-4:] == whole
     assert told[-1][trials.BEST] == 0.9
+
+
+def test_processes_that_ray_ends_to_save_the_machine_are_told_in_words(tmp_path: Path) -> None:
+    raised = RuntimeError(
+        "Caught unexpected exception: 2 worker(s) were killed due to the node running low on memory. "
+        "Memory on the node (IP: 192.0.2.2, ID: e5) was 22.57GB used / 23.54GB limit (0.958927)"
+    )
+
+    def fit() -> None:
+        raise raised
+
+    tuner: Any = SimpleNamespace(fit=fit)
+    with pytest.raises(InputError, match=r"out of memory \(22\.57GB used / 23\.54GB\)"):
+        trials._fit(tuner, tmp_path)
+    raised = RuntimeError("a defect")
+    with pytest.raises(RuntimeError, match="a defect"):
+        trials._fit(tuner, tmp_path)
 
 
 def test_what_tune_says_in_words_alone_is_an_error_too() -> None:

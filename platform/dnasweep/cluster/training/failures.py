@@ -18,6 +18,7 @@ RESTARTS = 3
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|can't allocate memory|not enough memory|low on memory|NODE_OUT_OF_MEMORY", re.I
 )
+_MEMORY_USED = re.compile(r"was (\S+ used / \S+) limit")
 _DETAIL = re.compile(r"Worker exit detail: (.+)|death information: (.+)")
 _LONGEST = 300
 
@@ -33,6 +34,16 @@ class Lost(RuntimeError):
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that a machine, or a device, has no memory left."""
     return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
+
+
+def full_memory(error: BaseException) -> InputError:
+    """Return what to tell a person whose machine has no memory left for a trial."""
+    used = _MEMORY_USED.search(str(error))
+    return InputError(
+        f"this machine is running out of memory{f' ({used[1]})' if used else ''}, so trials were ended",
+        remedy="Close other programs, or let fewer trials run at once with a larger "
+        "--cpus-per-worker, and run the same command again: finished stages are kept.",
+    )
 
 
 def is_final(error: BaseException) -> bool:

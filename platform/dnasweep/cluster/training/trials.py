@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
@@ -23,7 +24,12 @@ from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter
 
 from dnasweep.cluster.place.order import Order
 from dnasweep.cluster.training.course import POINT, Point
-from dnasweep.cluster.training.failures import RESTARTS, portable
+from dnasweep.cluster.training.failures import (
+    RESTARTS,
+    full_memory,
+    is_out_of_memory,
+    portable,
+)
 from dnasweep.cluster.training.in_order import InOrder
 from dnasweep.errors import full_disk
 from dnasweep.model.metrics import direction
@@ -209,11 +215,20 @@ def run_trials(
             callbacks=[Messenger(hear), Limit(search, room)],
         ),
     )
+    return _fit(tuner, notes)
+
+
+def _fit(tuner: Tuner, notes: Path) -> ResultGrid:
     try:
         return tuner.fit()
     except (EOFError, UnpicklingError) as error:
         # What a trial failed of was cut short in the writing.
         raise full_disk(notes) from error
+    except RuntimeError as error:
+        # Tune takes a trial whose process Ray ends to save the machine for a defect of its own.
+        if not is_out_of_memory(error):
+            raise
+        raise full_memory(error) from error
 
 
 def failures(results: ResultGrid) -> dict[Cell, BaseException]:
