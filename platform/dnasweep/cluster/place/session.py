@@ -18,8 +18,10 @@ from urllib.parse import urlsplit
 
 import ray
 
+from dnasweep.cluster.place.closed import local_environment, loopback_only, private_folder
 from dnasweep.cluster.place.machines import machine_kinds
 from dnasweep.cluster.place.placement import DRIVER_RESOURCE, Node, NodeGroup, grown
+from dnasweep.cluster.place.token import secure_token
 from dnasweep.errors import InputError
 
 WORKER_ENVIRONMENT = {
@@ -153,17 +155,36 @@ def _session(address: str | None) -> Iterator[Resources]:
         os.environ.setdefault(name, value)
     where = address or os.environ.get("RAY_ADDRESS") or "local"
     _check_listening(where)
-    local: dict[str, Any] = {}
-    if where == "local":
-        local = {"include_dashboard": False, "resources": {DRIVER_RESOURCE: LOCAL_DRIVERS}}
+    secure_token(make=where == "local")
+    with contextlib.ExitStack() as stack:
+        _open(where, stack.enter_context(private_folder()) if where == "local" else None)
+        stack.callback(ray.shutdown)
+        # A handle that is collected afterwards, in whatever thread, ends the process.
+        stack.callback(gc.collect)
+        _end_by_sigterm()
+        yield look_around(machine_kinds())
+
+
+def _open(where: str, folder: str | None) -> None:
+    """Join the cluster at an address, or start a session whose files go to a folder."""
+    how: dict[str, Any] = {}
+    environment = WORKER_ENVIRONMENT
+    if folder is not None:
+        environment = WORKER_ENVIRONMENT | local_environment()
+        how = {
+            "include_dashboard": False,
+            "resources": {DRIVER_RESOURCE: LOCAL_DRIVERS},
+            "_temp_dir": folder,
+        }
     try:
-        ray.init(
-            address=where,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            runtime_env={"env_vars": WORKER_ENVIRONMENT},
-            **local,
-        )
+        with loopback_only() if folder is not None else contextlib.nullcontext():
+            ray.init(
+                address=where,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env={"env_vars": environment},
+                **how,
+            )
     except Exception as error:
         if _LATE in str(error):
             raise InputError(
@@ -173,13 +194,6 @@ def _session(address: str | None) -> Iterator[Resources]:
         if not isinstance(error, (ConnectionError, TimeoutError, ValueError)):
             raise
         raise _no_cluster(where, error) from error
-    _end_by_sigterm()
-    try:
-        yield look_around(machine_kinds())
-    finally:
-        # A handle that is collected afterwards, in whatever thread, ends the process.
-        gc.collect()
-        ray.shutdown()
 
 
 def _check_listening(address: str) -> None:
