@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Literal
 
 from dnasweep.cluster.command import run_command
+from dnasweep.config.ranges import Batch, Checked, Count
 from rich.console import Console
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions:
+class PredictOptions(Checked):
     """Options of prediction."""
 
     model: str
@@ -34,11 +35,11 @@ class PredictOptions:
     """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
     species: str | None = None
     """Species of all rows, where the files do not name it."""
-    crop: int | None = None
+    crop: Count | None = None
     """Cut every sequence to this many central bases, as in training; shorter ones are bad rows."""
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and write them beside the output, instead of ending."""
-    batch_size: int = 64
+    batch_size: Batch = 64
     """Sequences a forward pass."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto is bf16 on GPUs that have it and fp32 elsewhere."""

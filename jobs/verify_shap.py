@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dnasweep.cluster.command import run_command
+from dnasweep.config.ranges import Amount, Checked
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,14 +19,14 @@ SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class VerifyOptions:
+class VerifyOptions(Checked):
     """Options of the verification."""
 
     attributions: str
     """Folder or URI of the job, as shap_batch.py has named it: --storage/attributions/KEY."""
-    max_gap: float | None = None
+    max_gap: Amount | None = None
     """Efficiency may be missed by this much, in units of the value. Default: 0.001."""
-    max_relative_gap: float | None = None
+    max_relative_gap: Amount | None = None
     """Or by this part of |full - empty|, if that is more. Default: 0.001, and 0.2 for estimators
     that follow gradients."""
 

@@ -9,13 +9,39 @@ import tyro
 
 from dnasweep.cluster.place.span import Span, read_span
 from dnasweep.config import PmiVariant
+from dnasweep.config.ranges import (
+    Amount,
+    Batch,
+    Between,
+    Checked,
+    Count,
+    Devices,
+    Few,
+    NotAll,
+    Positive,
+    Range,
+    Seed,
+    Whole,
+)
 from dnasweep.genome.negatives import NegativeKind
 from dnasweep.genome.screening import LeakPolicy
 from dnasweep.genome.splits import SplitMethod
+from dnasweep.model.metrics import CLASSIFIER_METRICS
+
+_METRICS = ", ".join(CLASSIFIER_METRICS)
+SelectionMetric = Annotated[
+    str, tyro.conf.arg(help=f"Validation metric that selects and ranks: {_METRICS}.")
+]
+ComparedMetric = Annotated[
+    str,
+    tyro.conf.arg(help=f"Test metric to compare by: {_METRICS}. Calls are made at 0.5."),
+]
+SimulatedRows = Annotated[int, Range(1, 1_000_000)]
+Tokens = Annotated[int, Range(4, 1_000_000)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataOptions:
+class DataOptions(Checked):
     """Where sequences come from."""
 
     data: tuple[str, ...] = ()
@@ -33,7 +59,7 @@ class DataOptions:
     """Make one negative for each positive, where the data have none."""
     split: SplitMethod = "auto"
     """How rows are split: as given where the data say so, else by clusters of similar sequences."""
-    crop: int | None = None
+    crop: Count | None = None
     """Cut every sequence to this many central bases; shorter ones are bad rows."""
     leaks: LeakPolicy = "refuse"
     """Where a sequence stands in two given splits, or the length alone tells the classes apart:
@@ -41,14 +67,14 @@ class DataOptions:
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used and training rows whose sequence is also in a later given
     split, and write them beside the data set, instead of ending."""
-    simulated_rows: int = 240
+    simulated_rows: SimulatedRows = 240
     """Rows a species of the built-in data."""
-    data_seed: int = 0
+    data_seed: Seed = 0
     """Seeds simulation, generated negatives and splits."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlaceOptions:
+class PlaceOptions(Checked):
     """Where results go and where work is done."""
 
     storage: str = "runs"
@@ -60,20 +86,24 @@ class PlaceOptions:
     workers_per_trial: int | str = 1
     """Data-parallel workers of one trial, or a range such as 1..4: as many of them as there is room
     for, more or fewer as machines join and leave. Results do not depend on it."""
-    cpus_per_worker: int | None = None
+    cpus_per_worker: Few | None = None
     """CPUs of a worker. Default: one, and more when there are fewer trials than CPUs."""
-    gpus_per_worker: float | None = None
+    gpus_per_worker: Devices | None = None
     """GPUs of a worker, fractions allowed. Default: one where there are any."""
     preflight: bool = True
     """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
     ready."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic of training: auto is bf16 on GPUs that have it and fp32 elsewhere."""
-    hang_seconds: float = 1800.0
+    hang_seconds: Amount = 1800.0
     """End a training that takes no step for so many seconds, an evaluation counting as one; it goes
     on from its last state, and the second time it has failed. 0: wait for ever."""
     dry_run: bool = False
     """Print the plan (cells, shared stages, resources, expected cost) and start nothing."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        read_span(self.workers_per_trial)
 
     @property
     def span(self) -> Span:
@@ -82,13 +112,13 @@ class PlaceOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingOptions:
+class TrainingOptions(Checked):
     """Size of the model and length of its training."""
 
     preset: str = "tiny"
     """Model size: tiny, small, base, or LAYERSxHIDDEN such as 4x192, with -alibi after it for
     attention biased by distance in place of learned positions; logo for LOGO's ALBERT (2x256)."""
-    max_tokens: int | None = None
+    max_tokens: Tokens | None = None
     """Positions of the model, in tokens. Default: what the longest sequence needs."""
     windows: Literal["none", "log-odds", "hidden"] = "none"
     """Sequences longer than the model: refused (none), or read in windows that overlap by half,
@@ -96,45 +126,45 @@ class TrainingOptions:
     masking: str = "auto"
     """Masking scheme: random, span, genemask, global_pmi, cm_step, cm_gems, or auto (spans for
     overlapping k-mers, random for others)."""
-    mask_rate: float = 0.15
+    mask_rate: Between = 0.15
     """Fraction of tokens to predict."""
     pmi: PmiVariant = "published"
     """How schemes score words: GeneMask's published ranking, pmi_n (least over all cuts), bouma or
     naive."""
-    pmi_min_count: int = 10
+    pmi_min_count: Count = 10
     """Words seen fewer times have no score."""
     pmi_table: str | None = None
     """Table of words to use: a key or a file that jobs/pmi.py has printed. Default: counted in the
     rows that are pretrained on."""
-    stall_threshold: float = 1.0
+    stall_threshold: Amount = 1.0
     """cm_gems: the difference in perplexity between two evaluations below which masks grow harder."""
     pretrain_data: tuple[str, ...] = ()
     """Files to pretrain and to fit tokenizers on. Default: the training rows of the data."""
     pretrain_on: Literal["positives", "all"] = "positives"
     """Pretrain on the training rows of the positive class, or on all of them."""
-    pretrain_epochs: float = 6.0
+    pretrain_epochs: Positive = 6.0
     """Pretraining budget, in passes over the training positives of all species; the same number of
     bases for every species set."""
-    pretrain_learning_rate: float = 1e-3
+    pretrain_learning_rate: Between = 1e-3
     """Peak learning rate of pretraining."""
-    pretrain_batch_size: int = 64
+    pretrain_batch_size: Batch = 64
     """Sequences a pretraining step, over all workers."""
-    pretrain_seed: int = 0
+    pretrain_seed: Seed = 0
     """Seed of pretraining."""
-    finetune_epochs: float = 5.0
+    finetune_epochs: Positive = 5.0
     """Fine-tuning budget, in passes over the training rows."""
-    batch_size: int = 32
+    batch_size: Batch = 32
     """Sequences a fine-tuning step, over all workers."""
-    micro_batch_size: int = 16
+    micro_batch_size: Batch = 16
     """Most sequences a forward pass: as many of these as divide the batch; part of the result when
     dropout is on, unlike the worker count."""
-    warmup: float = 0.1
+    warmup: NotAll = 0.1
     """Fraction of fine-tuning steps with a rising learning rate."""
-    weight_decay: float = 0.01
+    weight_decay: Amount = 0.01
     """Weight decay."""
-    dropout: float = 0.1
+    dropout: NotAll = 0.1
     """Dropout of fine-tuning; pretraining has none."""
-    evaluations: int = 5
+    evaluations: Few = 5
     """Evaluations on validation during fine-tuning; the best one is kept."""
     tuning: str = "full"
     """Weights that fine-tuning moves: full (all), probe (the head), lora-RANK,
@@ -146,7 +176,7 @@ class TrainingOptions:
     model keeps it in its configuration."""
     class_weights: Literal["none", "balanced"] = "none"
     """Weight classes in the training loss in inverse proportion to their rows."""
-    label_smoothing: float = 0.0
+    label_smoothing: NotAll = 0.0
     """Probability mass that training targets give to all classes alike."""
 
 
@@ -164,17 +194,17 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
     """Models from elsewhere to start from in place of pretraining, each with its own tokenizer and
     size: a directory, a hub name OWNER/MODEL, a run id or models:/NAME@ALIAS; none beside them keeps
     the cells without."""
-    learning_rates: tuple[float, ...] = (3e-4, 1e-3)
+    learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
     """Peak learning rates of fine-tuning."""
-    seeds: tuple[int, ...] = (0, 1)
+    seeds: tuple[Seed, ...] = (0, 1)
     """Seeds of fine-tuning; results are means over them, with spread."""
     target: str = "all"
     """Species set that classifiers are trained and judged on."""
-    metric: str = "mcc"
-    """Validation metric that selects and ranks: mcc, auroc, auprc, f1, accuracy or loss."""
+    metric: SelectionMetric = "mcc"
+    """Validation metric that selects and ranks."""
     search: Literal["grid", "optuna"] = "grid"
     """grid: every combination, exact and in order. optuna: TPE over the same combinations."""
-    num_samples: int = 30
+    num_samples: Few = 30
     """Combinations that an Optuna search tries, each once."""
     asha: bool = False
     """Stop trials early that are worse than the best third, of the grid or of an Optuna search. They
@@ -189,12 +219,12 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
 class FewShotOptions(SweepOptions):
     """Options of a few-shot sweep, which chooses nothing on validation and so searches nothing."""
 
-    shots: tuple[int, ...] = ()
+    shots: tuple[Count, ...] = ()
     """Training rows of each class. Default: 10, 50, 100, 500 and 1000, as far as there are rows."""
-    resamples: int = 3
+    resamples: Few = 3
     """Draws of each number of shots, smaller ones within larger ones. Where the data have a
     few-shot set of that size, the first draw is that set."""
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[Seed, ...] = (0, 1, 2)
     """Seeds of fine-tuning, for every draw."""
     tokenizers: tuple[str, ...] = ("kmer-6-overlap",)
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
@@ -205,18 +235,18 @@ class FewShotOptions(SweepOptions):
     """Models from elsewhere to start from, each an initialisation of its own."""
     pretrain_on: Literal["positives", "all"] = "all"
     """Pretrain on all training rows, or on the positives, whose labels few shots would not tell."""
-    learning_rates: tuple[float, ...] = ()
+    learning_rates: tuple[Between, ...] = ()
     """Peak learning rates of fine-tuning. Default, as published: 1e-4 up to 100 shots, then 5e-5."""
     # None stands for what is published, which depends on the number of shots.
-    finetune_epochs: float | None = None  # type: ignore[assignment]
+    finetune_epochs: Positive | None = None  # type: ignore[assignment]
     """Passes over the shots. Default, as published: 20 up to 100 shots, then 5."""
-    batch_size: int | None = None  # type: ignore[assignment]
+    batch_size: Batch | None = None  # type: ignore[assignment]
     """Sequences a fine-tuning step. Default, as published: 5 up to 100 shots, then 15."""
-    evaluations: int = 5
+    evaluations: Few = 5
     """Evaluations on validation during pretraining; fine-tuning has none."""
-    metric: str = "mcc"
-    """Test metric to compare by: mcc, auroc, auprc, macro_f1, accuracy or loss; calls are made at 0.5."""
+    metric: ComparedMetric = "mcc"
+    """Test metric to compare by."""
     search: Annotated[Literal["grid"], tyro.conf.Suppress] = "grid"
-    num_samples: Annotated[int, tyro.conf.Suppress] = 0
+    num_samples: Annotated[Whole, tyro.conf.Suppress] = 0
     asha: Annotated[bool, tyro.conf.Suppress] = False
     masking: Annotated[str, tyro.conf.Suppress] = "auto"

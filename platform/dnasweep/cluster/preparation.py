@@ -145,6 +145,8 @@ def make_recipe(
     source = (pretraining or data).table
     read = rows_of(source, (), positives_only=options.pretrain_on == "positives").train
     bases = float(source["sequence"].iloc[read].str.len().sum())
+    epochs = EPOCHS if options.finetune_epochs is None else options.finetune_epochs
+    batch = BATCH if options.batch_size is None else options.batch_size
     masked = TrainingConfig(
         bases=max(1, round(options.pretrain_epochs * bases)),
         batch_size=options.pretrain_batch_size,
@@ -157,9 +159,9 @@ def make_recipe(
         optimizer=OptimizerConfig(learning_rate=options.pretrain_learning_rate, warmup=0.06),
     )
     finetuning = TrainingConfig(
-        bases=max(1, round((options.finetune_epochs or EPOCHS) * epoch)),
-        batch_size=options.batch_size or BATCH,
-        micro_batch_size=micro_batch(options.batch_size or BATCH, options.micro_batch_size),
+        bases=max(1, round(epochs * epoch)),
+        batch_size=batch,
+        micro_batch_size=micro_batch(batch, options.micro_batch_size),
         evaluations=options.evaluations,
         dropout=options.dropout,
         optimizer=OptimizerConfig(

@@ -21,8 +21,12 @@ LOGO_EMBEDDING = 128
 """Width of the factorised token embeddings of LOGO (Yang et al. 2022)."""
 
 _SPEC = re.compile(
-    r"(?:(?P<name>[a-z]+)|(?P<layers>\d+)x(?P<hidden>\d+)(?:x(?P<heads>\d+))?)(?P<alibi>-alibi)?"
+    r"(?:(?P<name>[a-z]+)|(?P<layers>[0-9]{1,7})x(?P<hidden>[0-9]{1,7})(?:x(?P<heads>[0-9]{1,7}))?)"
+    r"(?P<alibi>-alibi)?"
 )
+
+MOST = {"layers": 1_000, "hidden": 65_536, "heads": 65_536, "intermediate": 1_048_576}
+"""The largest of each that any known model comes near."""
 
 Positions = Literal["learned", "alibi"]
 Windows = Literal["none", "log-odds", "hidden"]
@@ -56,8 +60,9 @@ class ModelConfig:
     which the log odds or the hidden states are averaged."""
 
     def __post_init__(self) -> None:
-        for name in ("layers", "hidden", "heads", "intermediate"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "Use at least 1.")
+        for name, most in MOST.items():
+            value = getattr(self, name)
+            require(1 <= value <= most, name, value, f"Use a number from 1 to {most:,}.")
         require(
             self.hidden % self.heads == 0,
             "heads",

@@ -11,10 +11,11 @@ from dnasweep.errors import InputError
 
 TokenizerKind = Literal["kmer", "bpe", "wordpiece", "char"]
 
-
+MOST_TOKENS = 1_000_000
+"""Tokens of a vocabulary, at most: a wide model's embeddings of so many fill 3 GB."""
 _SPEC = re.compile(
     r"(?P<kind>kmer|bpe|wordpiece|char)"
-    r"(?:-(?P<number>\d+))?(?:-(?P<overlap>overlap)|-stride-(?P<stride>\d+))?"
+    r"(?:-(?P<number>[0-9]{1,7}))?(?:-(?P<overlap>overlap)|-stride-(?P<stride>[0-9]{1,7}))?"
 )
 
 
@@ -38,7 +39,12 @@ class TokenizerConfig:
             require(3 <= self.k <= 6, "k", self.k, "Use a k from 3 to 6.")
             require(1 <= self.stride <= self.k, "stride", self.stride, "Use a stride from 1 to k.")
         if self.fitted:
-            require(self.vocab_size >= 16, "vocab_size", self.vocab_size, "Use at least 16.")
+            require(
+                16 <= self.vocab_size <= MOST_TOKENS,
+                "vocab_size",
+                self.vocab_size,
+                f"Use a size from 16 to {MOST_TOKENS:,}.",
+            )
         # Settings that do not apply are 0, so that equal tokenizers have equal keys.
         if self.kind != "kmer":
             object.__setattr__(self, "k", 0)

@@ -9,7 +9,11 @@ from typing import Literal
 from dnasweep.config.keys import require
 from dnasweep.errors import InputError
 
-_SPEC = re.compile(r"lora-(?P<rank>\d+)(?:-a(?P<alpha>\d+))?(?:@(?P<targets>[\w.+]+))?")
+MOST_RANK = 65_536
+"""Beyond the width of any model a rank adds nothing."""
+_SPEC = re.compile(
+    r"lora-(?P<rank>[0-9]{1,7})(?:-a(?P<alpha>[0-9]{1,7}))?(?:@(?P<targets>[\w.+]+))?"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +34,12 @@ class TuningConfig:
         known = ("full", "probe", "lora")
         require(self.method in known, "tuning", self.method, f"Use one of {', '.join(known)}.")
         if self.method == "lora":
-            require(self.rank >= 1, "LoRA rank", self.rank, "Use at least 1.")
+            require(
+                1 <= self.rank <= MOST_RANK,
+                "LoRA rank",
+                self.rank,
+                f"Use a rank from 1 to {MOST_RANK:,}.",
+            )
             require(self.alpha >= 1, "LoRA alpha", self.alpha, "Use at least 1.")
         else:
             object.__setattr__(self, "rank", 0)

@@ -56,6 +56,12 @@ METRICS: dict[str, Metric] = {
     ),
 }
 """Every metric by its bare name."""
+CLASSIFIER_METRICS = tuple(
+    name
+    for name, what in METRICS.items()
+    if what.direction and name not in (BITS_PER_BASE, PERPLEXITY, MASKED_ACCURACY)
+)
+"""Those by which classifiers can be chosen and compared."""
 
 
 def full_name(metric: str, split: str = "validation") -> str:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,18 @@ import pyarrow as pa
 from dnasweep.cluster.shards.work_list import choose_shard_size, key_of
 from dnasweep.cluster.tracking.client import resolve_uri
 from dnasweep.cluster.tracking.lookup import find_model_directory
+from dnasweep.config.ranges import (
+    Batch,
+    Between,
+    Checked,
+    Count,
+    Devices,
+    Few,
+    Positive,
+    Range,
+    Seed,
+    Whole,
+)
 from dnasweep.errors import InputError
 from dnasweep.explain.sampling import pairs_within
 from dnasweep.explain.settings import (
@@ -38,12 +50,13 @@ if TYPE_CHECKING:
 KIND = "attributions"
 NUM_SPECIAL = 2
 """Tokens of every sequence that are not explained: [CLS] and [SEP]."""
+Evaluations = Annotated[int, Range(4, 2**31 - 1)]
 ENGINE_FORMAT = 1
 """Part of every key; raised when the same settings are to give other attributions."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttributionOptions:
+class AttributionOptions(Checked):
     """Options of an attribution job."""
 
     model: str
@@ -58,12 +71,12 @@ class AttributionOptions:
     """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
     species: str | None = None
     """Species of all rows, where the files do not name it."""
-    crop: int | None = None
+    crop: Count | None = None
     """Cut every sequence to this many central bases, as in training; shorter ones are bad rows."""
     skip_bad_rows: bool = False
     """Leave out rows that cannot be read or explained, and write them beside the output, instead
     of ending."""
-    limit: int | None = None
+    limit: Count | None = None
     """Explain the first sequences only, this many."""
     target: str | None = None
     """Class to explain, by its name in the model. Default: the second of two, the positive one."""
@@ -77,35 +90,35 @@ class AttributionOptions:
     coefficients of a local linear model, or anchors, what a token adds to the precision of an anchor."""
     attention_layers: AttentionLayers = "last"
     """For attention: of the last layer, the mean over all, or followed through all (rollout)."""
-    kernel_width: float = 25.0
+    kernel_width: Positive = 25.0
     """For lime: how fast weights fall with the cosine distance, in hundredths, from the sequence."""
-    anchor_threshold: float = 0.95
+    anchor_threshold: Between = 0.95
     """For anchors: precision an anchor has to have, with 95 % confidence."""
-    anchor_tokens: int = 8
+    anchor_tokens: Count = 8
     """For anchors: most tokens of one."""
-    max_evals: int | None = None
+    max_evals: Evaluations | None = None
     """Model evaluations a sequence. Default: the estimator's own."""
-    standard_error: float | None = None
+    standard_error: Positive | None = None
     """Go on sampling until the mean standard error of a sequence's tokens is this small."""
-    seed: int = 0
+    seed: Seed = 0
     """Of sampled masks and shuffled copies."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic: auto is bf16 on GPUs that have it, where it is exact enough."""
-    shard_size: int | None = None
+    shard_size: Count | None = None
     """Sequences a shard: what is published, and lost by a kill, at once. Default: up to 256, by
     the length of the list. A job that was begun keeps the size it was begun with."""
-    num_actors: int | None = None
+    num_actors: Few | None = None
     """Actors at once. Default: one a GPU, and without GPUs one a CPU, each with one thread."""
-    gpus_per_actor: float | None = None
+    gpus_per_actor: Devices | None = None
     """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one where there are any."""
     preflight: bool = True
     """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
     ready."""
-    batch_rows: int | None = None
+    batch_rows: Batch | None = None
     """Model inputs a forward pass. Default: found from the memory; changes no value."""
     report: bool = True
     """Write the report of what the model looks at."""
-    tss_index: int | None = None
+    tss_index: Whole | None = None
     """0-based index of the first transcribed base, for the report. Default: by the length."""
     dry_run: bool = False
     """Read and check everything, print the plan, and start nothing."""
@@ -127,7 +140,7 @@ class Request:
     """Everything beside the rows that makes the result, JSON-able; written into every table."""
     rejects: list[Fault]
     """Bad rows that were left out."""
-    shard_size: int
+    shard_size: Count
     """Sequences a shard, for a job that was not begun before."""
     averaged: bool = False
     """Whether the model calls by both strands."""
@@ -157,7 +170,6 @@ def prepare_request(options: AttributionOptions, reading: Reading | None = None)
     from dnasweep.explain.tables import SCHEMA_VERSION, work_list
     from dnasweep.stages.models import keep_model, model_digest
 
-    _check_numbers(options)
     config = config_of(options)
     storage = Storage(options.storage)
     storage.check_writable()
@@ -223,16 +235,6 @@ def config_of(options: AttributionOptions) -> ExplainConfig:
         raise
     except ValueError as error:
         raise InputError(str(error)) from error
-
-
-def _check_numbers(options: AttributionOptions) -> None:
-    lowest = {"limit": 1, "shard_size": 1, "num_actors": 1, "batch_rows": 1, "gpus_per_actor": 0}
-    for name, least in lowest.items():
-        number = getattr(options, name)
-        if number is not None and not number >= least:
-            raise InputError(
-                f"{name} is {number}", remedy=f"Use at least {least}, or leave it out."
-            )
 
 
 def _read(options: AttributionOptions) -> Reading:

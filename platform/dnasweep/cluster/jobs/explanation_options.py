@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from dnasweep.config.ranges import Batch, Checked, Count, Devices, Few, Range, Seed, Whole
 from dnasweep.errors import InputError
 from dnasweep.explain.settings import Reference
 
@@ -33,10 +34,11 @@ UNREFERENCED = ("in_silico_mutagenesis", *UNSIGNED)
 """Methods that leave no token out."""
 WITHOUT_DELETION = ("integrated_gradients",)
 """Methods that cannot leave tokens out altogether."""
+Permutations = Annotated[int, Range(1, 10_000_000)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparisonOptions:
+class ComparisonOptions(Checked):
     """Options of a comparison of explanations."""
 
     model: tuple[str, ...]
@@ -48,9 +50,9 @@ class ComparisonOptions:
     elements: str | None = None
     """CSV or TSV of the true elements of the sequences, where they are known: id, element, start
     (from 0), end (one past the last base). Built-in sequences have theirs."""
-    num_sequences: int = 100
+    num_sequences: Count = 100
     """Sequences to explain, drawn from the data, of each label alike as far as there are."""
-    tss_index: int | None = None
+    tss_index: Whole | None = None
     """0-based index of the first transcribed base. Default: by the length of the windows."""
     methods: tuple[Method, ...] = (
         "shap",
@@ -69,13 +71,13 @@ class ComparisonOptions:
     sanity: Literal["none", "whole", "cascade"] = "whole"
     """Explain the other class, and the model with all weights shuffled (whole), or part after part
     from the head down as well (cascade)."""
-    sanity_sequences: int = 32
+    sanity_sequences: Count = 32
     """Sequences for these checks."""
-    permutations: int = 1_999
+    permutations: Permutations = 1_999
     """Shuffles of every test of enrichment."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the choice of sequences, of sampled masks, shuffled weights and tests."""
-    data_seed: int = 1
+    data_seed: Seed = 1
     """Seed of the built-in sequences: another one than that of the sequences trained on."""
     storage: str = "runs"
     """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
@@ -85,20 +87,20 @@ class ComparisonOptions:
     """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
     species: str | None = None
     """Species of all rows, where the files do not name it."""
-    crop: int | None = None
+    crop: Count | None = None
     """Cut every sequence to this many central bases, as in training; shorter ones are bad rows."""
     skip_bad_rows: bool = False
     """Leave out rows that cannot be read or explained, instead of ending."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic: auto is bf16 on GPUs that have it, where it is exact enough."""
-    num_actors: int | None = None
+    num_actors: Few | None = None
     """Actors at once. Default: one a GPU, and without GPUs one a CPU, each with one thread."""
-    gpus_per_actor: float | None = None
+    gpus_per_actor: Devices | None = None
     """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one where there are any."""
     preflight: bool = True
     """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
     ready."""
-    batch_rows: int | None = None
+    batch_rows: Batch | None = None
     """Model inputs a forward pass. Default: found from the memory; changes no value."""
     out: str | None = None
     """Folder to copy the report to."""
@@ -108,9 +110,6 @@ class ComparisonOptions:
 
 def check_options(options: ComparisonOptions) -> None:
     """Raise `InputError` for options that cannot be used, or not together."""
-    for name in ("num_sequences", "sanity_sequences", "permutations"):
-        if getattr(options, name) < 1:
-            raise InputError(f"{name} is {getattr(options, name)}", remedy="Use at least 1.")
     if len(set(options.methods)) < 2:
         raise InputError(
             f"{len(set(options.methods))} method is nothing to compare",

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,14 +15,18 @@ from rich.table import Table
 
 from dnasweep.cluster.shards.verification import find_job
 from dnasweep.cluster.tracking.tags import command
+from dnasweep.config.ranges import MANY, Between, Checked, NotNone, Range, Seed, Whole
 from dnasweep.errors import InputError
 from dnasweep.explain.motif_settings import Method, MotifConfig
 
 SHOWN = 12
+StretchLength = Annotated[int, Range(2, 10_000)]
+Window = Annotated[int, Range(8, 10_000)]
+Instances = Annotated[int, Range(2, MANY)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class MotifOptions:
+class MotifOptions(Checked):
     """Options of motif discovery."""
 
     attributions: tuple[str, ...]
@@ -34,24 +38,24 @@ class MotifOptions:
     """Folder to write into; made if it is not there."""
     method: Method = "enrichment"
     """enrichment: DNABERT's words of high attention or attribution. modisco: TF-MoDISco."""
-    tss_index: int | None = None
+    tss_index: Whole | None = None
     """0-based index of the first transcribed base. Default: by the length of the sequences."""
-    min_length: int = MotifConfig.min_length
+    min_length: StretchLength = MotifConfig.min_length
     """enrichment: bases of a stretch of high values, at least."""
-    discovery_q: float = MotifConfig.discovery_q
+    discovery_q: NotNone = MotifConfig.discovery_q
     """enrichment: words are kept whose enrichment has at most this adjusted p-value. The default is
     DNABERT's, for thousands of sequences; with hundreds few words are met often enough: 1 keeps all."""
-    window: int = MotifConfig.window
+    window: Window = MotifConfig.window
     """enrichment: bases that instances are cut or widened to."""
-    min_instances: int = MotifConfig.min_instances
+    min_instances: Instances = MotifConfig.min_instances
     """Motifs of fewer instances are left out."""
-    hit_p: float = MotifConfig.hit_p
+    hit_p: Between = MotifConfig.hit_p
     """A place is a hit where words of random DNA are as good with this probability at most."""
-    share: float = 0.5
+    share: Between = 0.5
     """Share of the sequences that motifs are found in; they are tested in the others."""
-    identity: float = 0.8
+    identity: NotNone = 0.8
     """Sequences at least this alike stay on one side."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the parting of sequences."""
 
 

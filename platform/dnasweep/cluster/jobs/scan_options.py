@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from dnasweep.annotate.scan_settings import Combine, Per, Strands
+from dnasweep.config.ranges import (
+    Batch,
+    Checked,
+    Count,
+    Devices,
+    Few,
+    Fraction,
+    NotNone,
+    Range,
+    Seed,
+    Whole,
+)
+
+Shuffles = Annotated[int, Range(0, 1_000_000)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanOptions:
+class ScanOptions(Checked):
     """Options of a genome scan."""
 
     model: str
     """MLflow run id, registered model (models:/NAME@ALIAS), or directory."""
     genome: str
     """FASTA, plain, bgzip or gzip; its index is made beside it where that is possible."""
-    window: int
+    window: Count
     """Bases a window: what the model was trained on."""
-    stride: int | None = None
+    stride: Count | None = None
     """Bases from one window to the next. Default: a quarter of the window."""
     strands: Strands = "both"
     """Strands that the model is shown."""
@@ -28,7 +42,7 @@ class ScanOptions:
     per: Per = "base"
     """base: each base has the mean of the windows that cover it; window: each window has the bases
     at its centre."""
-    max_unknown: float = 0.05
+    max_unknown: Fraction = 0.05
     """Leave out windows with a larger part of letters other than A, C, G and T."""
     regions: str | None = None
     """BED of what to scan. Default: everything."""
@@ -39,25 +53,25 @@ class ScanOptions:
     --annotations, --tss and --picture."""
     target: str | None = None
     """Class to look for, by its name in the model. Default: the second of two."""
-    threshold: float | None = None
+    threshold: NotNone | None = None
     """Probability from which on there is a peak. Default: the model's own, chosen on validation, or
     0.5."""
-    merge_gap: int = 100
+    merge_gap: Whole = 100
     """Peaks with at most this many bases between them are one."""
-    min_length: int = 50
+    min_length: Count = 50
     """Bases of a peak at least."""
     annotations: tuple[str, ...] = ()
     """BED files of what is known, to compare the peaks with."""
-    widen: int = 0
+    widen: Whole = 0
     """Bases added to either end of every annotated interval: a start of one base becomes a
     promoter."""
     tss: str | None = None
     """BED of transcription starts, for the distance of each peak to the nearest."""
-    thresholds: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    thresholds: tuple[NotNone, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     """Further thresholds at which precision and recall are told."""
-    shuffles: int = 100
+    shuffles: Shuffles = 100
     """Shuffles of the peaks, on their chromosomes, for fold enrichment and p."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the shuffles."""
     picture: str | None = None
     """Region to draw, CHROM:START-END from 1. Default: around the highest peak."""
@@ -74,15 +88,15 @@ class ScanOptions:
     ending."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto is bf16 on GPUs that have it and fp32 elsewhere."""
-    batch_rows: int | None = None
+    batch_rows: Batch | None = None
     """Windows a forward pass, where memory is short. Default: found from their tokens. Other numbers
     change log odds in their last digits (some 1e-6), shards and actors do not."""
-    shard_size: int | None = None
+    shard_size: Few | None = None
     """Tiles of 1,024 windows a shard: what is published, and lost by a kill, at once. Changes no
     number. A job that was begun keeps the size it was begun with."""
-    num_actors: int | None = None
+    num_actors: Few | None = None
     """Actors at once. Default: one a GPU, and without GPUs one a CPU, each with one thread."""
-    gpus_per_actor: float | None = None
+    gpus_per_actor: Devices | None = None
     """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one where there are any."""
     preflight: bool = True
     """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not

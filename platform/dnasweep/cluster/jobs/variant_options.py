@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from dnasweep.config.ranges import (
+    Batch,
+    Between,
+    Checked,
+    Count,
+    Devices,
+    Few,
+    Fraction,
+    NotNone,
+    Range,
+    Seed,
+    Shift,
+)
 from dnasweep.errors import InputError
+
+Backgrounds = Annotated[int, Range(0, 100_000)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class VariantOptions:
+class VariantOptions(Checked):
     """Options of a variant job."""
 
     model: str
@@ -22,27 +37,27 @@ class VariantOptions:
     saturate: tuple[str, ...] = ()
     """In place of --data: regions (chrom:first-last) of which every base is replaced by each other
     one, with a heat map each up to 5,000 bases."""
-    window: int | None = None
+    window: Count | None = None
     """Bases the model sees of a variant. Default: as much as its positions surely hold, at most
     1,000."""
-    shifts: tuple[int, ...] = (-4, 4)
+    shifts: tuple[Shift, ...] = (-4, 4)
     """Bases by which further windows are moved, beside the centred one; scores are means over all."""
     language_model: str | None = None
     """Masked language model for the log-likelihood ratio beside a classifier: the encoder it was
     fine-tuned from, given as --model is."""
     motifs: str | None = None
     """Motifs (MEME or JASPAR file) to look for in both alleles."""
-    motif_p: float = 1e-4
+    motif_p: Between = 1e-4
     """p-value of a position from which on it is a binding site."""
-    backgrounds: int = 20
+    backgrounds: Backgrounds = 20
     """Dinucleotide-shuffled contexts a variant for z and p; 0 leaves them out."""
     target: str | None = None
     """Class whose probability is compared. Default: the second of two, the positive one."""
-    threshold: float | None = None
+    threshold: NotNone | None = None
     """Probability from which on a window is called. Default: the model's own, else 0.5."""
-    min_delta: float = 0.1
+    min_delta: Fraction = 0.1
     """Least change of the probability that makes a loss or a gain."""
-    seed: int = 0
+    seed: Seed = 0
     """Of shuffled contexts."""
     match_chromosomes: bool = False
     """Read 2R as chr2R where the genome calls it so."""
@@ -59,15 +74,15 @@ class VariantOptions:
     """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic; bf16 is faster on GPUs and blurs small changes."""
-    shard_size: int | None = None
+    shard_size: Count | None = None
     """Variants a shard. Default: up to 256, by the length of the list."""
-    num_actors: int | None = None
+    num_actors: Few | None = None
     """Actors at once. Default: one a GPU, and without GPUs one a CPU, each with one thread."""
-    gpus_per_actor: float | None = None
+    gpus_per_actor: Devices | None = None
     """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one where there are any."""
     preflight: bool = True
     """Look at every node of a cluster first, as jobs/doctor.py does."""
-    batch_rows: int | None = None
+    batch_rows: Batch | None = None
     """Windows a forward pass, where memory is short. Default: found from their tokens. Other numbers
     change scores in their last digits, shards and actors do not."""
     dry_run: bool = False
@@ -85,10 +100,3 @@ class VariantOptions:
         for name, given in (("--data", self.data), ("--saturate", self.saturate)):
             if len({*given}) < len(given):
                 raise InputError(f"{name} names the same twice", remedy="Name it once.")
-        lowest = {"shard_size": 1, "num_actors": 1, "batch_rows": 1, "gpus_per_actor": 0}
-        for name, least in lowest.items():
-            number = getattr(self, name)
-            if number is not None and not number >= least:
-                raise InputError(
-                    f"{name} is {number}", remedy=f"Use at least {least}, or leave it out."
-                )

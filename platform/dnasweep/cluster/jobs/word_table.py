@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from rich.console import Console
 from rich.progress import (
@@ -24,6 +24,7 @@ from dnasweep.cluster.preflight.preflight import Terms, checked_session
 from dnasweep.cluster.preparation import check_species_sets, prepare_data
 from dnasweep.config import PmiConfig, PmiVariant
 from dnasweep.config.keys import require
+from dnasweep.config.ranges import Count, Range
 from dnasweep.genome.keys import file_digest
 from dnasweep.genome.species import species_set
 from dnasweep.language.ngrams import NGramCounts
@@ -33,6 +34,7 @@ from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.storage import Storage
 
 SHOWN = 5
+WordLength = Annotated[int, Range(3, 6)]
 OUTPUTS = (".csv", ".csv.gz", ".parquet")
 
 
@@ -43,12 +45,12 @@ class WordOptions(DataOptions):
     genome: str | None = None
     """Genome FASTA, plain or gzip. With no data it is counted in whole; else it is for files of
     coordinates. Neither: the training rows of the built-in data."""
-    k: int = 6
+    k: WordLength = 6
     """Bases a word: those of the k-mers that are to be masked, 3 to 6."""
     pmi: PmiVariant = "published"
     """How words are scored: GeneMask's published ranking, pmi_n (least over all cuts), bouma or
     naive."""
-    pmi_min_count: int = 10
+    pmi_min_count: Count = 10
     """Words seen fewer times have no score."""
     both_strands: bool = False
     """Count the other strand as well."""
@@ -71,7 +73,7 @@ class WordOptions(DataOptions):
     """Say what would be counted and count nothing."""
 
     def __post_init__(self) -> None:
-        require(3 <= self.k <= 6, "k", self.k, "Use a k from 3 to 6.")
+        super().__post_init__()
         require(
             self.counts_genome or self.soft_masked == "count",
             "soft_masked",

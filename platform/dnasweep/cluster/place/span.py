@@ -28,7 +28,7 @@ def read_span(workers: int | str, *, name: str = "workers_per_trial") -> Span:
     InputError
         For anything else, or fewer than one.
     """
-    found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", str(workers).strip())
+    found = re.fullmatch(r"([0-9]{1,6})(?:\.\.([0-9]{1,6}))?", str(workers).strip())
     least, most = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     require(1 <= least <= most, name, workers, "Use a number such as 4, or a range such as 1..4.")
     return Span(least, most)

@@ -19,6 +19,7 @@ from dnasweep.cluster.preflight.roll_call import TIMEOUT_S, take_survey
 from dnasweep.cluster.preflight.survey import Check, Survey
 from dnasweep.cluster.tracking.client import check_reachable, resolve_uri, without_password
 from dnasweep.config.keys import require
+from dnasweep.config.ranges import Checked, Devices, Few, Positive
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
 
@@ -26,7 +27,7 @@ EXIT_FAILED = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoctorOptions:
+class DoctorOptions(Checked):
     """Options of the preflight; give it those of the command that is to follow."""
 
     storage: str = "runs"
@@ -37,22 +38,18 @@ class DoctorOptions:
     """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
     workers_per_trial: int | str = 1
     """Data-parallel workers of one trial, or a range such as 1..4."""
-    cpus_per_worker: int | None = None
+    cpus_per_worker: Few | None = None
     """CPUs of a worker. Default: at least one."""
-    gpus_per_worker: float | None = None
+    gpus_per_worker: Devices | None = None
     """GPUs of a worker, fractions allowed. Default: one where there are any."""
-    timeout_s: float = TIMEOUT_S
+    timeout_s: Positive = TIMEOUT_S
     """Seconds a node may take to answer before it counts as silent."""
     json: str | None = None
     """Also write the checks, and what every node reported, to this file."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         read_span(self.workers_per_trial)
-        cpus = self.cpus_per_worker
-        require(cpus is None or cpus >= 1, "cpus_per_worker", cpus, "Use at least 1.")
-        gpus = self.gpus_per_worker
-        require(gpus is None or gpus >= 0, "gpus_per_worker", gpus, "Use no negative number.")
-        require(self.timeout_s > 0, "timeout_s", self.timeout_s, "Use a positive number.")
         if self.json is not None:
             path = Path(self.json).expanduser().resolve()
             require(

@@ -67,7 +67,7 @@ def announce_plan(sweep: Sweep) -> None:
     finetune = trials * sum(each.values()) / max(1, len(each))
     sweep.console.print(
         f"[bold]resources[/] {options.span} worker(s) a trial, "
-        f"{options.cpus_per_worker or 'automatic'} CPU and "
+        f"{'automatic' if options.cpus_per_worker is None else options.cpus_per_worker} CPU and "
         f"{'automatic' if options.gpus_per_worker is None else options.gpus_per_worker} GPU each\n"
         f"[bold]cost[/] {pretrain / 1e6:.1f} Mb pretraining in {number - found} encoders, "
         f"{finetune / 1e6:.1f} Mb fine-tuning in {trials} trials\n"

@@ -74,8 +74,8 @@ def train_on_shots(
     trainings: list[tuple[int, TrainingConfig]] = []
     for number in dict.fromkeys(shots):
         usual = published_training(number)
-        batch = options.batch_size or usual.batch_size
-        epochs = options.finetune_epochs or usual.epochs
+        batch = usual.batch_size if options.batch_size is None else options.batch_size
+        epochs = usual.epochs if options.finetune_epochs is None else options.finetune_epochs
         training = dataclasses.replace(
             recipe.finetuning,
             bases=max(1, round(epochs * NUM_CLASSES * number * width)),

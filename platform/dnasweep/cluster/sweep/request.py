@@ -26,7 +26,7 @@ from dnasweep.cluster.sweep.few_shot import (
 )
 from dnasweep.config import TuningConfig, canonical, content_key
 from dnasweep.errors import InputError
-from dnasweep.model.metrics import METRICS
+from dnasweep.model.metrics import CLASSIFIER_METRICS
 from dnasweep.stages.plan import Plan, cells_of, make_plan
 from dnasweep.stages.pmi import keep_table
 from dnasweep.stages.recipe import Cell, Recipe
@@ -133,9 +133,11 @@ def prepare_sweep(
     InputError
         For anything that can be known to be wrong before training.
     """
-    if options.metric not in METRICS or not METRICS[options.metric].direction:
-        known = ", ".join(m for m, what in METRICS.items() if what.direction)
-        raise InputError(f"metric {options.metric!r} is not known", remedy=f"Use one of {known}.")
+    if options.metric not in CLASSIFIER_METRICS:
+        raise InputError(
+            f"classifiers have no metric {options.metric!r}",
+            remedy=f"Use one of {', '.join(CLASSIFIER_METRICS)}.",
+        )
     storage = Storage(options.storage)
     storage.check_writable()
     with console.status("reading and auditing the data"):

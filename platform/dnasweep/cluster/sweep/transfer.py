@@ -20,6 +20,7 @@ from dnasweep.cluster.sweep.publication import keep_report, note, page_frame
 from dnasweep.cluster.sweep.records import Records
 from dnasweep.cluster.sweep.request import Axes, Sweep
 from dnasweep.cluster.sweep.results import baseline_result
+from dnasweep.config.ranges import Batch, Between, Count, Positive, Seed, Whole
 from dnasweep.errors import InputError
 from dnasweep.genome.species import SPECIES, resolve
 from dnasweep.genome.table import SPLITS
@@ -44,20 +45,20 @@ class TransferOptions(SweepOptions):
     """Ways to a classifier of the target: random (no pretraining); pretraining on target, all, or
     all-then-close (all species, then the target and its close relatives); zero-shot (pretraining
     and fine-tuning on every species but the target)."""
-    min_rows: int = 10
+    min_rows: Count = 10
     """Fewest rows of each class in training, validation and test that a target needs."""
     tokenizers: tuple[str, ...] = ("kmer",)
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
-    learning_rates: tuple[float, ...] = (3e-4, 1e-3)
+    learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
     """Peak learning rates of fine-tuning; each strategy and target keeps the best on validation."""
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[Seed, ...] = (0, 1, 2)
     """Seeds of fine-tuning; results are means over them, with spread."""
-    pretrain_epochs: float = 10.0
+    pretrain_epochs: Positive = 10.0
     """Pretraining budget, in passes over the training positives of all species; the same number of
     bases for every strategy, half of it in each stage of all-then-close."""
-    batch_size: int = 16
+    batch_size: Batch = 16
     """Sequences a fine-tuning step, over all workers."""
-    finetune_epochs: float = 4.0
+    finetune_epochs: Positive = 4.0
     """Fine-tuning budget, in passes over the training rows of the mean target; the same number of
     bases for every strategy and target."""
     # What the strategies decide, or what would compare them on unequal terms.
@@ -65,7 +66,7 @@ class TransferOptions(SweepOptions):
     checkpoints: Suppress[tuple[str, ...]] = ()
     target: Suppress[str] = "all"
     search: Suppress[Literal["grid", "optuna"]] = "grid"
-    num_samples: Suppress[int] = 0
+    num_samples: Suppress[Whole] = 0
     asha: Suppress[bool] = False
 
 
