@@ -55,6 +55,17 @@ class InputError(ValueError):
         return _rebuild, (self.reason, self.file, self.row, self.remedy)
 
 
+class NothingLeft(InputError):
+    """Work that was done and of which nothing came; the exit code is 1."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_nothing, (self.reason, self.remedy)
+
+
+def _rebuild_nothing(reason: str, remedy: str | None) -> NothingLeft:
+    return NothingLeft(reason, remedy=remedy)
+
+
 def _rebuild(reason: str, file: str | None, row: int | None, remedy: str | None) -> InputError:
     return InputError(reason, file=file, row=row, remedy=remedy)
 

@@ -13,11 +13,12 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.errors import InputError
+from dnasweep.errors import InputError, NothingLeft
 from dnasweep.storage import full_disk, is_full_disk
 
 Options = TypeVar("Options")
 
+EXIT_NOTHING = 1
 EXIT_BAD_INPUT = 2
 LOG_COLUMNS = 120
 EXIT_INTERRUPTED = 130
@@ -28,8 +29,8 @@ def run_command(
 ) -> None:
     """Read options from the command line, run `main` and leave with its exit code.
 
-    Exit code 0 is success, 2 input that cannot be used, 130 Ctrl-C. Anything else is a defect of
-    the program and shows its traceback.
+    Exit code 0 is success, 1 work of which nothing came, 2 input that cannot be used, 130 Ctrl-C.
+    Anything else is a defect of the program and shows its traceback.
     """
     chosen = tyro.cli(options, description=(doc or "").strip())
     console = Console(highlight=False)
@@ -58,7 +59,7 @@ def _refuse(error: InputError) -> int:
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"[bold red]error:[/] {escape(str(error))}"
     )
-    return EXIT_BAD_INPUT
+    return EXIT_NOTHING if isinstance(error, NothingLeft) else EXIT_BAD_INPUT
 
 
 def quieten() -> None:

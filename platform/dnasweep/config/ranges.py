@@ -98,7 +98,7 @@ def check_ranges(options: Any) -> None:
     InputError
         Naming the field, the value and the range.
     """
-    for name, (span, optional) in ranges(type(options)).items():
+    for name, (span, optional) in ranges(type(options)).items():  # type: ignore[arg-type]
         value = getattr(options, name)
         for one in value if isinstance(value, tuple) else (value,):
             if one is not None and not span.holds(one):

@@ -16,6 +16,7 @@ from dnasweep.cluster.sweep.announce import encoder_name, tokenizer_name
 from dnasweep.cluster.sweep.memory import Memory
 from dnasweep.cluster.sweep.records import Records
 from dnasweep.cluster.sweep.request import Sweep
+from dnasweep.cluster.sweep.verdict import tell_failures
 from dnasweep.cluster.sweep.workplace import Workplace
 from dnasweep.cluster.training import trials
 from dnasweep.cluster.training.board import Display, last_words, make_board
@@ -73,6 +74,7 @@ class Phases:
             self._record_encoder(encoder, find_outcome(self._sweep.storage, encoder))
         for cell, spec in zip(plan.cells, plan.classifiers, strict=True):
             self._record_trial(cell, spec)
+        tell_failures(self._sweep, plan)
         return plan
 
     def pretrain(self) -> tuple[EncoderSpec, ...]:
