@@ -120,6 +120,7 @@ def _finish(tokens: pd.DataFrame, sequences: pd.DataFrame) -> ToyAttributions:
         num_evals=np.int32(200),
         mean_standard_error=0.01,
         probability=1 / (1 + np.exp(1.0 - total)),
+        called=total >= 1.0,
     )
     settings = {"target": "promoter", "value": "log_odds", "estimator": "permutation"}
     return ToyAttributions(tokens, sequences, settings)

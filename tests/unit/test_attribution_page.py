@@ -297,6 +297,7 @@ def test_examples_are_the_surest_hits_and_mistakes() -> None:
     rows = [(name, "ACGT", [(0, 4, 0.1)]) for name in "abcdefg"]
     tables = toy_tables(rows, label=[1, 1, 1, 0, 0, 1, 0])
     tables.sequences["probability"] = [0.9, 0.95, 0.2, 0.7, 0.8, 0.4, 0.1]
+    tables.sequences["called"] = [True, True, False, True, True, False, False]
     names = [(what, "abcdefg"[row]) for what, row in quick(tables).examples]
     assert names == [("true positive", "b"), ("false positive", "e"), ("false negative", "c")]
     tables.sequences["label"] = -1

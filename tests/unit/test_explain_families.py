@@ -10,7 +10,8 @@ import torch
 from backbone_toys import dnabert
 from dnasweep.explain.checks import check_model
 from dnasweep.explain.engine import Explainer
-from dnasweep.explain.game import Block, Game, mask_references
+from dnasweep.explain.game import Block, Game
+from dnasweep.explain.references import mask_references
 from dnasweep.explain.settings import ExplainConfig
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.architecture import build_classifier

@@ -124,7 +124,7 @@ def test_the_schema_is_a_promise() -> None:
         "sequences": [
             "sequence_id string", "row int64", "species string", "label int8", "sequence string",
             "num_tokens int32", "full double", "empty double", "gap double", "num_evals int32",
-            "mean_standard_error double", "probability double",
+            "mean_standard_error double", "probability double", "called bool",
         ],
     }  # fmt: skip
 
@@ -168,8 +168,8 @@ def test_other_tables_are_refused(shard, tmp_path: Path) -> None:
         read_attributions(tmp_path)
     schema = shard[1]["tokens"].schema
     assert read_settings(schema) == SETTINGS
-    newer = schema.with_metadata({**schema.metadata, b"dnasweep_schema": b"2"})
-    with pytest.raises(InputError, match="schema version 2, this program reads 1"):
+    newer = schema.with_metadata({**schema.metadata, b"dnasweep_schema": b"3"})
+    with pytest.raises(InputError, match="schema version 3, this program reads 2"):
         read_settings(newer)
 
 

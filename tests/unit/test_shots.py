@@ -23,11 +23,15 @@ from dnasweep.errors import InputError
 from dnasweep.genome.datasets import DatasetConfig
 from dnasweep.genome.table import make_table
 from dnasweep.language.tokenizers import fit
+from dnasweep.model.architecture import build_classifier
+from dnasweep.model.backbone import describe
+from dnasweep.model.checkpoint import export, read_config
 from dnasweep.model.metrics import classification_metrics
 from dnasweep.model.schedule import Schedule
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.dataset import load_dataset, obtain_dataset
 from dnasweep.stages.held_out import held_out_rows
+from dnasweep.stages.models import keep_model, kept_model
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.scores import score_baseline
 from dnasweep.stages.shots import SHOTS, draw_shots
@@ -38,7 +42,7 @@ from dnasweep.storage import Storage
 from rich.console import Console
 from safetensors.torch import load_file
 from toy_data import write_toy_table
-from toys import toy_sequences
+from toys import TINY, toy_language, toy_sequences
 
 
 def toy_table(num: int = 300, **columns) -> pd.DataFrame:
@@ -301,6 +305,31 @@ def test_validation_is_not_looked_at(tmp_path: Path) -> None:
     assert {k.rpartition("/")[2]: v for k, v in scores[0].metrics.items()} == {
         k.rpartition("/")[2]: v for k, v in expected.items()
     }
+
+
+def test_a_trial_calls_by_its_own_rule_and_not_by_that_of_the_model_it_starts_from(
+    tmp_path: Path,
+) -> None:
+    language = toy_language(8)
+    start = build_classifier(
+        TINY, tokenizer=language.tokenizer, num_tokens=30, dropout=0.0, seed=0
+    )
+    start.config.decision_threshold, start.config.average_reverse_complement = 0.17, True
+    storage = Storage(tmp_path / "runs")
+    model = keep_model(storage, export(start, language.tokenizer, tmp_path / "start"))
+    dataset = stored(storage, tmp_path, "x")
+    tokenizer = TokenizerSpec(
+        dataset=dataset, species=(), config=TokenizerConfig.parse("kmer-3"), model=model
+    )
+    for keep in ("last", "best"):
+        size = describe(kept_model(storage, model))
+        spec = spec_of(dataset, keep=keep, tokenizer=tokenizer, checkpoint=model, model=size)
+        outcome = finetune(storage, spec)
+        config = read_config(storage.find(spec.kind, spec.key) / CHECKPOINT)
+        threshold = 0.5 if keep == "last" else outcome.best["metrics"]["validation/threshold"]
+        assert config["decision_threshold"] == threshold
+        assert open_test(storage, spec).threshold == threshold
+        assert not config.get("average_reverse_complement")
 
 
 def test_the_rows_trained_on_are_kept_by_id(tmp_path: Path) -> None:

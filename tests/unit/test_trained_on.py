@@ -68,7 +68,10 @@ def test_it_learns_from_one_species_and_is_judged_on_another(
     model, tokenizer = load_classifier(checkpoint), DnaTokenizer.load(checkpoint)
     seen = table[(table["species"] == "mouse") & (table["split"] == "validation")]
     scores = predict_probabilities(model, tokenizer, seen["sequence"].tolist())[:, 1]
-    assert scored.threshold == best_threshold(seen["label"].to_numpy(), scores)
+    # Training computed the same probabilities in other batches.
+    there = best_threshold(seen["label"].to_numpy(), scores)
+    assert scored.threshold == pytest.approx(there, abs=1e-5)
+    assert scored.threshold == model.config.decision_threshold
     assert scored.threshold == open_test(storage, home).threshold
     assert set(scored.per_species) == {"human"}
 

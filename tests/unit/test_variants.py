@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from dnasweep.explain.game import Block, Game, mask_references, shuffled_references
+from dnasweep.explain.game import Block, Game
+from dnasweep.explain.references import mask_references, shuffled_references
 from dnasweep.explain.values import class_value
 
 from tests.explain_toys import learnt

@@ -12,6 +12,7 @@ import pandas as pd
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.calls import call_classes, decision_threshold
 from dnasweep.model.capacity import capacity
 from dnasweep.model.checkpoint import load_classifier, read_config
 from dnasweep.model.mesh import Precision
@@ -58,7 +59,7 @@ def predict_table(
     labels = {int(i): str(name) for i, name in (model.config.id2label or {}).items()}
     names = [labels[i] for i in range(len(labels))]
     sequences = table["sequence"].tolist()
-    average = bool(settings.get(AVERAGED, False))
+    average, threshold = bool(settings.get(AVERAGED, False)), decision_threshold(settings)
     _check_lengths(tokenizer, table, capacity(settings), average)
     parts = []
     for start in range(0, len(sequences), ROWS):
@@ -72,7 +73,7 @@ def predict_table(
     frame = table[["id", "species"]].reset_index(drop=True)
     for column, name in enumerate(names):
         frame[f"probability_{name}"] = probabilities[:, column]
-    frame["call"] = np.asarray(names)[_calls(probabilities, settings.get("decision_threshold"))]
+    frame["call"] = np.asarray(names)[call_classes(probabilities, threshold)]
     return frame
 
 
@@ -88,12 +89,6 @@ def _check_lengths(tokenizer: DnaTokenizer, table: pd.DataFrame, held: int, aver
                 f"tokens, the model holds {held}",
                 remedy="Cut it into windows of the length the model was trained on.",
             )
-
-
-def _calls(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:
-    if probabilities.shape[1] != 2:
-        return probabilities.argmax(axis=1)
-    return (probabilities[:, 1] >= (0.5 if threshold is None else threshold)).astype(int)
 
 
 def check_output(path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from dnasweep.errors import InputError
 from dnasweep.genome.bases import decode_rows
 from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.calls import EVEN_THRESHOLD, class_threshold
 from dnasweep.model.capacity import capacity
 from dnasweep.model.checkpoint import read_config
 
@@ -61,14 +62,12 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
     tokenizer = DnaTokenizer.load(directory)
     if not is_classifier and not tokenizer.has_mask:
         raise InputError("the tokenizer has no [MASK] token to hide alleles", file=directory)
-    name, threshold = "", 0.5
+    name, threshold = "", EVEN_THRESHOLD
     if is_classifier:
         labels = {int(i): str(label) for i, label in (config.get("id2label") or {}).items()}
-        name = _target([labels[i] for i in sorted(labels)], target, directory)
-        chosen = config.get("decision_threshold")
-        # The threshold that was chosen on validation is of the second of two classes.
-        if chosen is not None and len(labels) == 2:
-            threshold = float(chosen) if name == labels[1] else 1 - float(chosen)
+        names = [labels[i] for i in sorted(labels)]
+        name = _target(names, target, directory)
+        threshold = class_threshold(config, names.index(name), len(names))
     return ScoringModel(directory, is_classifier, name, threshold, capacity(config), tokenizer)
 
 

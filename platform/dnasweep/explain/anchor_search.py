@@ -86,6 +86,8 @@ class Anchor(NamedTuple):
     """Draws of the whole search."""
     found: bool
     """Whether the lower bound reaches the threshold; otherwise this is the best set there was."""
+    called: bool = True
+    """Whether the call it is of is the class explained."""
 
 
 Search = Generator[Booleans, Booleans, Anchor]

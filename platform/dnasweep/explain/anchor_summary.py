@@ -24,9 +24,7 @@ def summarise_anchors(found: Attributions) -> dict[str, float]:
         raise ValueError("these attributions have no anchors")
     sizes = anchors["tokens"].map(len)
     useful = anchors["found"] & (sizes > 0)
-    called = dict(
-        zip(found.sequences["sequence_id"], found.sequences["probability"] > 0.5, strict=True)
-    )
+    called = dict(zip(found.sequences["sequence_id"], found.sequences["called"], strict=True))
     holders: dict[tuple[int, str], set[str]] = {}
     for name, start, token in zip(
         found.tokens["sequence_id"], found.tokens["start"], found.tokens["token"], strict=True

@@ -14,7 +14,7 @@ from dnasweep.explain.attribution import Attribution
 ANCHORS = pa.schema(
     [
         pa.field("sequence_id", pa.string(), nullable=False),
-        # Whether the sequence is called the class explained; the anchor is of this call.
+        # Whether the strand given is called the class explained; the anchor is of this call.
         pa.field("called", pa.bool_(), nullable=False),
         # Its tokens in the order in which they were added; empty where the call needs none.
         pa.field("token_indices", pa.list_(pa.int32()), nullable=False),
@@ -42,7 +42,6 @@ def anchor_columns(
     ids: pa.Array,
     attributions: Sequence[Attribution],
     vocabulary: Sequence[str],
-    threshold: float,
 ) -> dict[str, Any]:
     """Return the columns of the table.
 
@@ -54,8 +53,6 @@ def anchor_columns(
         One a sequence, each with its anchor.
     vocabulary
         Token texts by id.
-    threshold
-        Value above which a sequence is called the class explained.
     """
     columns: dict[str, list[Any]] = {name: [] for name in ANCHORS.names[1:]}
     for one in attributions:
@@ -64,7 +61,7 @@ def anchor_columns(
             raise ValueError("an attribution lacks its anchor")
         members = np.array(anchor.tokens, np.int64)
         row = {
-            "called": one.full > threshold,
+            "called": anchor.called,
             "token_indices": members.tolist(),
             "tokens": [vocabulary[i] for i in one.token_ids[members].tolist()],
             "starts": one.starts[members].tolist(),

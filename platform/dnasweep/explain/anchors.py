@@ -27,11 +27,7 @@ class AnchorEstimates(NamedTuple):
 
 
 def search_anchors(
-    block: Block,
-    called: NDArray[np.bool_],
-    threshold: float,
-    config: AnchorConfig,
-    generators: Sequence[np.random.Generator],
+    block: Block, config: AnchorConfig, generators: Sequence[np.random.Generator]
 ) -> AnchorEstimates:
     """Find an anchor for the call of each sequence.
 
@@ -41,34 +37,31 @@ def search_anchors(
     ----------
     block
         The sequences.
-    called
-        (sequences,) whether each is called the class explained.
-    threshold
-        Value above which a sequence is.
     config
         What an anchor is to fulfil.
     generators
         One a sequence.
     """
+    every = np.arange(block.num_sequences)
+    called = block.called(every, np.ones((len(every), block.num_players), bool))
     searches: list[Search] = [find_anchor(block.num_players, rng, config) for rng in generators]
     asked = {i: next(search) for i, search in enumerate(searches)}
     found: dict[int, Anchor] = {}
     while asked:
         rows = np.array(list(asked))
         counts = [len(masks) for masks in asked.values()]
-        values = block.values(np.repeat(rows, counts), np.concatenate(list(asked.values())))
-        parts = np.split(values, np.cumsum(counts)[:-1])
+        alike = block.called(np.repeat(rows, counts), np.concatenate(list(asked.values())))
+        alike = alike == np.repeat(called[rows], counts)
+        parts = np.split(alike, np.cumsum(counts)[:-1])
         asked = {}
         for i, part in zip(rows.tolist(), parts, strict=True):
-            # On the threshold is neither call, so that the other class has the same anchors.
-            alike = part > threshold if called[i] else part < threshold
             try:
-                asked[i] = searches[i].send(alike)
+                asked[i] = searches[i].send(part)
             except StopIteration as end:
                 found[i] = end.value
     phi = np.zeros((block.num_sequences, block.num_players))
     error = np.full_like(phi, np.nan)
-    anchors = [found[i] for i in range(block.num_sequences)]
+    anchors = [found[i]._replace(called=bool(called[i])) for i in range(block.num_sequences)]
     for i, anchor in enumerate(anchors):
         members = list(anchor.tokens)
         phi[i, members] = np.array(anchor.gains) * (1 if called[i] else -1)

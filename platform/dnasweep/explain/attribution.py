@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dnasweep.errors import InputError
 from dnasweep.explain.anchor_search import Anchor
+
+NOT_FINITE = (
+    "Its weights may hold nan: train it again, at a lower learning rate if it diverged. Where "
+    "--precision is bf16, try fp32."
+)
+"""What to do about a model whose output is not a number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +37,27 @@ class Attribution:
     """Value with every token left out; nan where values need not add up to it."""
     num_evals: int
     """Evaluations of the model: forward passes, a backward pass counted as two."""
+    called: bool = False
+    """Whether the model calls the sequence the class explained: by its own threshold, and by both
+    strands where it calls by both."""
     effects: NDArray[np.float64] | None = None
     """What each base would change, (bases, 4): the value with A, C, G or T there less that of the
     sequence, 0 for its own base, nan where the base is none of the four. None where the estimator
     does not mutate."""
     anchor: Anchor | None = None
     """The anchor of its call, where the estimator is `anchors`."""
+
+    def check_finite(self, row: int) -> None:
+        """Raise `InputError` where a value is not a number; `row` is the sequence's, from 0."""
+        wrong = np.flatnonzero(~np.isfinite(self.phi))
+        if len(wrong):
+            token = int(wrong[0])
+            raise InputError(
+                f"the attribution of token {token} (bases {self.starts[token]} to "
+                f"{self.ends[token]}) is not a finite number",
+                row=row + 1,
+                remedy=NOT_FINITE,
+            )
 
     @property
     def gap(self) -> float:

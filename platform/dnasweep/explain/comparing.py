@@ -140,7 +140,7 @@ def compare(
         target=given.target,
         methods=tuple(given.methods),
         num_sequences=len(first.values),
-        num_called=int((sequences["probability"] > 0.5).sum()),
+        num_called=int(sequences["called"].sum()),
         agreement=agreement(values, unsigned=given.unsigned, top=top, seed=seed),
         recovery=None if inside is None else recovery(values, inside, seed=seed),
         enrichment=enrichment(

@@ -95,7 +95,7 @@ def curve_work(found: Mapping[str, Attributions], *, repeats: int = 3, seed: int
         Of these.
     """
     first = next(iter(found.values())).sequences
-    called = first["probability"].to_numpy() > 0.5
+    called = first["called"].to_numpy(bool)
     kept = first[called] if called.any() else first
     rows: list[tuple[str, str, str, int, str]] = []
     for method, attributions in found.items():

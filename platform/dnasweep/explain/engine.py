@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,19 @@ from transformers import PreTrainedModel
 from dnasweep.errors import InputError
 from dnasweep.explain.attribution import Attribution
 from dnasweep.explain.estimators import ESTIMATORS
-from dnasweep.explain.game import Block, Game, mask_references, shuffled_references
+from dnasweep.explain.game import Block, Game
 from dnasweep.explain.mutagenesis import effects_of, token_sums
+from dnasweep.explain.references import mask_references, shuffled_references
 from dnasweep.explain.settings import ESTIMATORS_WITHOUT_REFERENCE, ExplainConfig
-from dnasweep.explain.values import class_names, target_index
+from dnasweep.explain.values import NotFiniteError, class_names, target_index
 from dnasweep.genome.negatives import dinucleotide_shuffle
 from dnasweep.language.encoded import Encoded
 from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.calls import call_classes
 from dnasweep.model.capacity import capacity
 from dnasweep.model.checkpoint import load_classifier
 from dnasweep.model.mesh import Precision, best_device, resolve_precision
+from dnasweep.model.predict import predict_probabilities
 
 SEQUENCES_AT_ONCE = 64
 """Sequences a block: enough to fill batches in lock-step, little memory for their tables."""
@@ -95,8 +99,8 @@ class Explainer:
         Raises
         ------
         InputError
-            When a sequence has no token or more than the model holds (row counted from 1), or the
-            budget is too small for the estimator.
+            When a sequence has no token or more than the model holds (row counted from 1), the
+            budget is too small for the estimator, or a value or attribution is not a number.
         """
         encoded = self.tokenizer.encode(list(sequences))
         counts = np.diff(encoded.offsets)
@@ -104,7 +108,13 @@ class Explainer:
         found: list[Attribution | None] = [None] * len(sequences)
         for part in _alike(counts):
             names = [sequences[row] for row in part]
-            for row, one in zip(part, self._explain(names, encoded, part), strict=True):
+            try:
+                explained = self._explain(names, encoded, part)
+            except NotFiniteError as error:
+                row = int(part[error.position]) + 1
+                raise InputError(error.reason, row=row, remedy=error.remedy) from None
+            for row, one in zip(part, explained, strict=True):
+                one.check_finite(int(row))
                 found[row] = one
         return [one for one in found if one is not None]
 
@@ -151,11 +161,14 @@ class Explainer:
             for array in (encoded.ids, encoded.starts, encoded.ends)
         )
         if self.config.estimator == "in_silico_mutagenesis":
-            return [self._mutate(*one) for one in zip(sequences, ids, starts, ends, strict=True)]
+            mutated = [
+                self._mutate(*one) for one in zip(sequences, ids, starts, ends, strict=True)
+            ]
+            return self._with_calls(mutated, sequences)
         block = self._block(sequences, ids.astype(np.int64))
         generators = [self._generator(sequence, "masks") for sequence in sequences]
         found = ESTIMATORS[self.config.estimator](block, self.config, generators)
-        return [
+        explained = [
             Attribution(
                 token_ids=ids[i, 1:-1],
                 starts=starts[i, 1:-1],
@@ -169,6 +182,20 @@ class Explainer:
             )
             for i in range(len(rows))
         ]
+        return self._with_calls(explained, sequences)
+
+    def _with_calls(self, found: list[Attribution], sequences: list[str]) -> list[Attribution]:
+        """Return attributions with the model's own call of each sequence, as predictions have it."""
+        probabilities = predict_probabilities(
+            self.game.model,
+            self.tokenizer,
+            sequences,
+            batch_size=self.game.rows_a_batch(len(found[0].phi) + 2),
+            device=self.game.device,
+            dtype=self.game.precision,
+        )
+        called = call_classes(probabilities, self.game.threshold) == self.game.target
+        return [replace(one, called=bool(c)) for one, c in zip(found, called, strict=True)]
 
     def _mutate(
         self,

@@ -37,7 +37,7 @@ from dnasweep.explain.kernel import KernelPlan, kernel_plan
 from dnasweep.explain.lime import distances, draw_masks, fit_local, weights
 from dnasweep.explain.plans import EMPTY, FULL, Plan, partition_plan
 from dnasweep.explain.sampling import pairs_within, permutation_plan
-from dnasweep.explain.settings import ExplainConfig, call_threshold
+from dnasweep.explain.settings import ExplainConfig
 
 EVALS_A_TOKEN = 5
 MOST_EVALS = 200_000
@@ -275,8 +275,7 @@ def _lime(block: Block, config: ExplainConfig, generators: Generators) -> Estima
 def _anchors(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
     every = np.arange(block.num_sequences)
     full = block.values(every, np.ones((block.num_sequences, block.num_players), bool))
-    threshold = call_threshold(config.value)
-    found = search_anchors(block, full > threshold, threshold, config.anchor_config(), generators)
+    found = search_anchors(block, config.anchor_config(), generators)
     nothing = np.full(block.num_sequences, np.nan)
     return Estimates(
         found.phi, found.error, full, nothing, found.num_draws + 1, anchors=found.anchors

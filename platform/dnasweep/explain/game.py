@@ -7,20 +7,26 @@ changes an answer by rounding alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import scipy.special
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from dnasweep.explain.settings import Value
-from dnasweep.explain.values import class_value
+from dnasweep.explain.values import NotFiniteError, class_value
+from dnasweep.model.calls import call_classes, decision_threshold
 from dnasweep.model.forward import class_logits
 from dnasweep.model.mesh import Precision, autocast
 from dnasweep.model.variants import CPU_TOKENS, variants_of
+
+Read = Callable[[Tensor], Tensor]
+"""What is kept of logits (rows, classes): a number a row, or several."""
 
 GPU_SHARE = 0.4
 """Part of the free GPU memory that a batch may take."""
@@ -53,6 +59,7 @@ class Game:
     ) -> None:
         self.model, self.target, self.value = model, target, value
         self.precision = precision
+        self.threshold = decision_threshold(model.config.to_dict())
         self.variants = variants_of(model)
         self._batch_rows = batch_rows
         self._share = 1.0
@@ -76,16 +83,43 @@ class Game:
             rows = CPU_TOKENS / num_tokens
         return max(1, int(rows * self._share))
 
-    def answer(self, rows: int, num_tokens: int, logits: object) -> NDArray[np.float64]:
-        """Return the value of rows 0 to `rows`, `logits` computing those of a slice of them."""
-        values = np.empty(rows)
+    def value_of(self, logits: Tensor) -> Tensor:
+        """Return the value of the class explained, (rows,)."""
+        return class_value(logits, self.target, self.value)
+
+    def answer(
+        self,
+        rows: int,
+        num_tokens: int,
+        logits: Callable[[slice], Tensor],
+        read: Read | None = None,
+    ) -> NDArray[np.float64]:
+        """Return what `read` keeps of the logits of rows 0 to `rows`, (rows, ...).
+
+        Parameters
+        ----------
+        num_tokens
+            Of each row.
+        logits
+            Computes those of a slice of the rows.
+        read
+            Default: the value of the class explained.
+
+        Raises
+        ------
+        NotFiniteError
+            When one of them is not a finite number.
+        """
+        parts: list[NDArray[np.float64]] = []
 
         def keep(part: slice) -> None:
-            found = logits(part)  # type: ignore[operator]
-            values[part] = class_value(found, self.target, self.value).cpu().numpy()
+            parts.append((read or self.value_of)(logits(part)).cpu().numpy())
 
         self.run(rows, num_tokens, keep)
-        return values
+        found = np.concatenate(parts)
+        if not np.isfinite(found).all():
+            raise NotFiniteError(int(np.argmin(np.isfinite(found).reshape(rows, -1).all(1))))
+        return found
 
     def run(
         self,
@@ -174,9 +208,37 @@ class Block(NamedTuple):
             Which sequence of the block each coalition is of, (rows,).
         masks
             Tokens kept, (rows, players).
+
+        Raises
+        ------
+        NotFiniteError
+            When one is not a finite number; its position is that of the sequence.
         """
+        return self._read(sequences, masks, self.game.value_of)
+
+    def called(self, sequences: NDArray[np.int64], masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return whether coalitions are called the class explained, (rows,).
+
+        By the model's own rule, see :mod:`dnasweep.model.calls`; with several references by the
+        mean of their logits. Parameters as of :meth:`values`.
+        """
+        logits = self._read(sequences, masks, Tensor.double)
+        probabilities = scipy.special.softmax(logits, axis=1)
+        return call_classes(probabilities, self.game.threshold) == self.game.target
+
+    def _read(
+        self, sequences: NDArray[np.int64], masks: NDArray[np.bool_], read: Read
+    ) -> NDArray[np.float64]:
+        try:
+            return self._mean_over_references(sequences, masks, read)
+        except NotFiniteError as error:
+            raise NotFiniteError(int(sequences[error.position])) from None
+
+    def _mean_over_references(
+        self, sequences: NDArray[np.int64], masks: NDArray[np.bool_], read: Read
+    ) -> NDArray[np.float64]:
         if self.references is None:
-            return self._values_without(sequences, masks)
+            return self._without(sequences, masks, read)
         copies = self.references.shape[1]
         tokens = self.ids.shape[1]
         kept = np.ones((len(masks), tokens), bool)
@@ -185,56 +247,34 @@ class Block(NamedTuple):
         kept_there = torch.from_numpy(kept).to(self.game.device)
         positions = torch.arange(tokens, device=self.game.device)
 
-        def logits(part: slice, copy: int) -> Tensor:
+        def logits(copy: int, part: slice) -> Tensor:
             rows = torch.where(kept_there[part], 0, copy * tokens) + positions
             return self.game.variants.logits(self.tables, rows + first[part, None])  # type: ignore[arg-type]
 
-        total = np.zeros(len(masks))
-        for copy in range(1, 1 + copies):
-            total += self.game.answer(len(masks), tokens, lambda part, c=copy: logits(part, c))
-        return total / copies
+        found = [
+            self.game.answer(len(masks), tokens, partial(logits, copy), read)
+            for copy in range(1, 1 + copies)
+        ]
+        return np.sum(found, axis=0) / copies
 
-    def _values_without(
-        self, sequences: NDArray[np.int64], masks: NDArray[np.bool_]
+    def _without(
+        self, sequences: NDArray[np.int64], masks: NDArray[np.bool_], read: Read
     ) -> NDArray[np.float64]:
         kept = np.ones((len(masks), self.ids.shape[1]), bool)
         kept[:, 1:-1] = masks
         counts = kept.sum(1)
-        values = np.empty(len(masks))
+        found: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
         for count in np.unique(counts):
             rows = np.flatnonzero(counts == count)
             shorter = torch.from_numpy(self.ids[sequences[rows]][kept[rows]].reshape(-1, count))
             there = shorter.to(self.game.device)
-            values[rows] = self.game.answer(
-                len(rows),
-                int(count),
-                lambda part, there=there: class_logits(self.game.model, there[part], None),
-            )
-        return values
 
+            def logits(part: slice, there: Tensor = there) -> Tensor:
+                return class_logits(self.game.model, there[part], None)
 
-def mask_references(ids: NDArray[np.int64], mask_id: int) -> NDArray[np.int64]:
-    """Return mask tokens for every token but [CLS] and [SEP], (sequences, 1, tokens)."""
-    references = np.full((len(ids), 1, ids.shape[1]), mask_id, np.int64)
-    references[:, :, [0, -1]] = ids[:, None, [0, -1]]
-    return references
-
-
-def shuffled_references(
-    ids: NDArray[np.int64], copies: Sequence[Sequence[NDArray[np.int32]]]
-) -> NDArray[np.int64]:
-    """Return the tokens of shuffled copies at the positions of the sequence's own.
-
-    Parameters
-    ----------
-    ids
-        Token ids with [CLS] and [SEP], (sequences, tokens).
-    copies
-        For each sequence its shuffled copies' token ids without special tokens, of any number; a
-        copy of fewer tokens starts over.
-    """
-    references = np.repeat(ids[:, None], len(copies[0]), axis=1)
-    for row, tokens in enumerate(copies):
-        for copy, found in enumerate(tokens):
-            references[row, copy, 1:-1] = np.resize(found, ids.shape[1] - 2)
-    return references
+            try:
+                found.append((rows, self.game.answer(len(rows), int(count), logits, read)))
+            except NotFiniteError as error:
+                raise NotFiniteError(int(rows[error.position])) from None
+        order = np.argsort(np.concatenate([rows for rows, _ in found]))
+        return np.concatenate([values for _, values in found])[order]

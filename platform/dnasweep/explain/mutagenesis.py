@@ -42,11 +42,11 @@ def values_of(
         rows = np.flatnonzero(counts == count)
         flat = encoded.ids[encoded.offsets[rows][:, None] + np.arange(count)]
         ids = torch.from_numpy(flat.astype(np.int64))
-        values[rows] = game.answer(
-            len(rows),
-            int(count),
-            lambda part, ids=ids: class_logits(game.model, ids[part].to(game.device), None),
-        )
+
+        def logits(part: slice, ids: torch.Tensor = ids) -> torch.Tensor:
+            return class_logits(game.model, ids[part].to(game.device), None)
+
+        values[rows] = game.answer(len(rows), int(count), logits)
     return values
 
 

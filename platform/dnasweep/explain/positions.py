@@ -25,7 +25,7 @@ ALL = "all"
 _CHUNK = 1 << 22
 _NEEDED = {
     "tokens": ("sequence_id", "token", "start", "end", "phi"),
-    "sequences": ("sequence_id", "species", "label", "sequence", "probability"),
+    "sequences": ("sequence_id", "species", "label", "sequence", "probability", "called"),
 }
 
 

@@ -14,6 +14,7 @@ from dnasweep.errors import InputError
 from dnasweep.explain.attribution import Attribution
 from dnasweep.explain.settings import GRADIENT_ESTIMATORS
 from dnasweep.explain.values import class_value
+from dnasweep.model.calls import DECISION_THRESHOLD
 from dnasweep.model.forward import class_logits, pool_of
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribut
         last.weight.copy_(last.weight.flip(0))
         if last.bias is not None:
             last.bias.copy_(last.bias.flip(0))
+    if len(explainer.names) == 2:
+        # What was called the second class is called the first one by the other model.
+        setattr(model.config, DECISION_THRESHOLD, 1 - explainer.game.threshold)
     mirrors = len(explainer.names) == 2 and explainer.config.value != "logit"
     names = explainer.names if mirrors else explainer.names[::-1]
     target = names[explainer.names.index(explainer.target)]

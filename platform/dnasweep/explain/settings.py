@@ -163,9 +163,4 @@ def sums(estimator: str) -> bool:
     return estimator not in ESTIMATORS_WITHOUT_SUM
 
 
-def call_threshold(value: Value) -> float:
-    """Return the value above which a sequence is called the class: log odds 0, probability 1/2."""
-    return 0.5 if value == "probability" else 0.0
-
-
 _USUAL = {name: getattr(ExplainConfig, name) for name in _OF_SOME}

@@ -22,9 +22,8 @@ import pyarrow.parquet as pq
 from dnasweep.errors import InputError
 from dnasweep.explain.anchor_table import ANCHORS, anchor_columns
 from dnasweep.explain.attribution import Attribution, mean_loss
-from dnasweep.explain.settings import call_threshold
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 VERSION_KEY, SETTINGS_KEY = b"dnasweep_schema", b"settings"
 
 TOKENS = pa.schema(
@@ -60,6 +59,9 @@ SEQUENCES = pa.schema(
         pa.field("mean_standard_error", pa.float64(), nullable=False),
         # Of the class explained; nan where the value is a logit, which does not say.
         pa.field("probability", pa.float64(), nullable=False),
+        # Whether the model calls the sequence this class: by its own threshold, which need not be
+        # 1/2, and by both strands where it calls by both.
+        pa.field("called", pa.bool_(), nullable=False),
     ]
 )
 EFFECTS = ("to_A", "to_C", "to_G", "to_T")
@@ -181,14 +183,14 @@ def to_tables(
         "num_evals": [one.num_evals for one in attributions],
         "mean_standard_error": [_mean(one.standard_error) for one in attributions],
         "probability": [probability_of(one.full, kind) for one in attributions],
+        "called": [one.called for one in attributions],
     }
     schemas = schemas_of(settings)
     columns: dict[str, dict[str, Any]] = {"tokens": tokens, "sequences": sequences}
     if "bases" in schemas:
         columns["bases"] = _bases(ids, attributions)
     if "anchors" in schemas:
-        threshold = call_threshold(kind)
-        columns["anchors"] = anchor_columns(ids, attributions, vocabulary, threshold)
+        columns["anchors"] = anchor_columns(ids, attributions, vocabulary)
     return {
         name: pa.table(columns[name], schema=_labelled(schema, settings))
         for name, schema in schemas.items()

@@ -8,7 +8,22 @@ from torch import Tensor
 from transformers import PreTrainedConfig
 
 from dnasweep.errors import InputError
+from dnasweep.explain.attribution import NOT_FINITE
 from dnasweep.explain.settings import Value
+
+
+class NotFiniteError(InputError):
+    """The model's output is not a number.
+
+    Parameters
+    ----------
+    row
+        Of those asked for, from 0: the first of which it is not.
+    """
+
+    def __init__(self, row: int) -> None:
+        self.position = row
+        super().__init__("the model's output is not a finite number", remedy=NOT_FINITE)
 
 
 def class_names(config: PreTrainedConfig) -> list[str]:

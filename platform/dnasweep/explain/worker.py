@@ -63,7 +63,14 @@ class AttributionWorker:
         found: list[Attribution | None] = [None] * len(sequences)
         for start in range(0, len(sequences), SEQUENCES_AT_ONCE):
             part = order[start : start + SEQUENCES_AT_ONCE].tolist()
-            done = self.explainer.explain([sequences[i] for i in part])
+            try:
+                done = self.explainer.explain([sequences[i] for i in part])
+            except InputError as error:
+                if error.row is None:
+                    raise
+                name = rows["id"][part[error.row - 1]].as_py()
+                reason = f"sequence {name!r}: {error.reason}"
+                raise InputError(reason, remedy=error.remedy) from None
             for position, one in zip(part, done, strict=True):
                 found[position] = one
             progress(start + len(part))

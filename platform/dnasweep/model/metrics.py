@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from dnasweep.model.calls import call_classes
+
 
 class Metric(NamedTuple):
     """What a metric is."""
@@ -203,10 +205,7 @@ def classification_metrics(
     if len(labels) == 0 or len(labels) != len(probabilities):
         raise ValueError(f"{len(labels)} labels for {len(probabilities)} rows of probabilities")
     num_labels = probabilities.shape[1]
-    if num_labels == 2:
-        calls = (probabilities[:, 1] >= threshold).astype(np.int64)
-    else:
-        calls = probabilities.argmax(1)
+    calls = call_classes(probabilities, threshold)
     table = confusion(labels, calls, num_labels)
     hits = np.diag(table).astype(np.float64)
     precision = hits / np.maximum(table.sum(0), 1)

@@ -32,8 +32,6 @@ class ReportConfig:
     """Share of all words of its width that the TATA matrix takes for a box."""
     positive_label: int = 1
     """Label of the sequences that belong to the class explained."""
-    threshold: float = 0.5
-    """Probability from which a sequence counts as called."""
     num_tokens: int = 15
     """Tokens at each end of a ranking."""
     least_count: int = 20
@@ -179,22 +177,24 @@ def _unit(settings: Mapping[str, Any]) -> str:
 def _examples(bases: BaseAttributions, config: ReportConfig) -> tuple[tuple[str, int], ...]:
     """Choose sequences to look at: the surest true positives, and the surest mistakes.
 
-    Where a probability is not known, as of logits, those of highest value.
+    Called is what the model calls, by its own threshold. Where a probability is not known, as of
+    logits, the value says how sure it is.
     """
     sequences = bases.sequences
     probability = sequences["probability"].to_numpy(float)
     label = sequences["label"].to_numpy()
     known = np.isfinite(probability)
     belongs, num = label == config.positive_label, config.num_true_positives
-    called = known & (probability >= config.threshold)
+    called = sequences["called"].to_numpy(bool)
+    sure = np.where(known, probability, sequences["full"].to_numpy(float))
     drawable = ~np.isnan(bases.values).all(axis=1)
     found = []
     for name, members, order, most in (
-        ("true positive", called & belongs, -probability, num),
-        ("false positive", called & ~belongs & (label >= 0), -probability, 1),
-        ("false negative", known & ~called & belongs, probability, 1),
-        ("highest probability, label unknown", known & (label < 0), -probability, num),
-        ("highest value", ~known & (belongs | (label < 0)), -sequences["full"].to_numpy(), num),
+        ("true positive", called & belongs, -sure, num),
+        ("false positive", called & ~belongs & (label >= 0), -sure, 1),
+        ("false negative", ~called & belongs, sure, 1),
+        ("highest probability, label unknown", known & (label < 0), -sure, num),
+        ("highest value", ~known & (label < 0), -sure, num),
     ):
         rows = np.flatnonzero(members & drawable)
         rows = rows[np.argsort(order[rows], kind="stable")][:most]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
+from dnasweep.model.calls import DECISION_THRESHOLD, EVEN_THRESHOLD
 from dnasweep.model.class_loss import ClassLoss, balanced_weights
 from dnasweep.model.mesh import Mesh, Precision
 from dnasweep.model.metrics import VALIDATION_THRESHOLD
@@ -102,9 +103,9 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
         num_labels=num_labels,
         label_names=BINARY if num_labels == 2 else None,
     )
-    if strands.average:
-        # Whoever loads the weights calls as the trial did.
-        setattr(model.config, AVERAGED, True)
+    # Whoever loads the weights calls as the trial did, not as the model did that it started from.
+    if strands.average or hasattr(model.config, AVERAGED):
+        setattr(model.config, AVERAGED, strands.average)
 
     def finish(result: TrainingResult) -> dict[str, float]:
         return _keep_threshold(result) | finish_tuning(result.model, spec.tuning)
@@ -114,7 +115,7 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
 
 def _keep_threshold(result: TrainingResult) -> dict[str, float]:
     """Keep the threshold with the weights, so that whoever loads them calls as the trial did."""
-    threshold = result.best.metrics.get(VALIDATION_THRESHOLD)
-    if threshold is not None:
-        result.model.config.decision_threshold = float(threshold)
+    # A trial without validation calls at 1/2, whatever the model it started from called at.
+    threshold = result.best.metrics.get(VALIDATION_THRESHOLD, EVEN_THRESHOLD)
+    setattr(result.model.config, DECISION_THRESHOLD, float(threshold))
     return {}

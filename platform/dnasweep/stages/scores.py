@@ -20,6 +20,8 @@ from dnasweep.storage import Storage
 KIND = "tests"
 SCORES = "scores.parquet"
 METRICS = "metrics.json"
+TEST_FORMAT = 1
+"""Part of every key of test scores; raised when the same trial is to give others."""
 
 
 class Scored(NamedTuple):
@@ -41,7 +43,7 @@ class Scored(NamedTuple):
 
 def score_key(spec: ClassifierSpec) -> str:
     """Return the key of a trial's test scores."""
-    return content_key("test", FORMAT, spec.key)
+    return content_key("test", FORMAT, TEST_FORMAT, spec.key)
 
 
 def find_scores(storage: Storage, spec: ClassifierSpec) -> Scored | None:
@@ -75,7 +77,8 @@ def score_baseline(
             list(sequences[rows.train]), labels[rows.train], list(sequences[judged])
         )[:, 1]
         cut = len(rows.validation)
-        write_scores(folder, table, rows.validation, scores[:cut], rows.test, scores[cut:])
+        threshold = best_threshold(labels[rows.validation], scores[:cut])
+        write_scores(folder, table, rows.test, scores[cut:], threshold)
 
     inputs: dict[str, Any] = {"dataset": dataset, "target": sorted(target)}
     if shots is not None:
@@ -85,18 +88,10 @@ def score_baseline(
 
 
 def write_scores(
-    folder: Path,
-    table: pd.DataFrame,
-    validation: np.ndarray,
-    validation_scores: np.ndarray,
-    test: np.ndarray,
-    test_scores: np.ndarray,
+    folder: Path, table: pd.DataFrame, test: np.ndarray, scores: np.ndarray, threshold: float
 ) -> None:
-    """Choose the threshold on validation (0.5 without), and write scores and metrics of the test
-    rows."""
-    labels = table["label"].to_numpy()
-    threshold = best_threshold(labels[validation], validation_scores)
-    frame = table.iloc[test][["id", "label", "species"]].assign(score=test_scores)
+    """Write scores of the rows `test` of a table, and metrics at a decision threshold."""
+    frame = table.iloc[test][["id", "label", "species"]].assign(score=scores)
     frame.to_parquet(folder / SCORES, index=False)
     per_species = {}
     for name, part in frame.groupby("species"):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from dnasweep.language.tokenizers import DnaTokenizer
+from dnasweep.model.calls import decision_threshold
 from dnasweep.model.checkpoint import load_classifier
 from dnasweep.model.predict import predict_probabilities
 from dnasweep.stages.dataset import load_dataset, rows_of
@@ -19,9 +18,9 @@ from dnasweep.storage import Storage
 def open_test(storage: Storage, spec: ClassifierSpec) -> Scored:
     """Score a finished trial on the test rows of its target.
 
-    The threshold is chosen on the validation rows of the species it has learned from: of a target
-    it never saw, nothing is known before the test. A trial that kept its last weights is called at
-    0.5, and its validation rows are not read.
+    The threshold is the one kept with its weights, chosen on the validation rows of the species it
+    has learned from: of a target it never saw, nothing is known before the test. A trial that kept
+    its last weights is called at 0.5, and its validation rows are not read.
     """
 
     def build(folder: Path) -> None:
@@ -29,16 +28,11 @@ def open_test(storage: Storage, spec: ClassifierSpec) -> Scored:
         assert trial is not None, "a trial is tested after it has been trained"
         checkpoint = trial / CHECKPOINT
         table = load_dataset(storage, spec.tokenizer.dataset).table
-        validation = rows_of(table, spec.learned_from).validation
-        if spec.classification.keep == "last":
-            validation = validation[:0]
         test = rows_of(table, spec.target).test
         model, tokenizer = load_classifier(checkpoint), DnaTokenizer.load(checkpoint)
-
-        def score(part: np.ndarray) -> np.ndarray:
-            sequences = table["sequence"].iloc[part].tolist()
-            return predict_probabilities(model, tokenizer, sequences)[:, 1]
-
-        write_scores(folder, table, validation, score(validation), test, score(test))
+        threshold = decision_threshold(model.config.to_dict())
+        sequences = table["sequence"].iloc[test].tolist()
+        scores = predict_probabilities(model, tokenizer, sequences)[:, 1]
+        write_scores(folder, table, test, scores, threshold)
 
     return read_scores(storage.obtain(KIND, score_key(spec), build, inputs=spec))

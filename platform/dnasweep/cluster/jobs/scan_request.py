@@ -192,15 +192,12 @@ def _check_numbers(options: ScanOptions) -> None:
 
 
 def _threshold(directory: Path, target: str, names: list[str], options: ScanOptions) -> float:
+    from dnasweep.model.calls import class_threshold
     from dnasweep.model.checkpoint import read_config
 
     if options.threshold is not None:
         return options.threshold
-    chosen = read_config(directory).get("decision_threshold")
-    if chosen is None or len(names) != 2:
-        return 0.5
-    # It is chosen for the second class.
-    return float(chosen) if target == names[1] else 1 - float(chosen)
+    return class_threshold(read_config(directory), names.index(target), len(names))
 
 
 def _regions(options: ScanOptions, contigs: Contigs, rejects: list[Fault]) -> pd.DataFrame | None:

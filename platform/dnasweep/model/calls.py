@@ -1,0 +1,80 @@
+"""Which class a model calls: one rule for predictions, scans, variants, tests and explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.errors import InputError
+
+DECISION_THRESHOLD = "decision_threshold"
+"""Name in the `config.json` of a classifier of two classes: the least probability of the second one
+at which it is called."""
+EVEN_THRESHOLD = 0.5
+"""Of models that name none."""
+
+
+def decision_threshold(config: Mapping[str, Any]) -> float:
+    """Return the least probability of the second of two classes at which a model calls it.
+
+    Parameters
+    ----------
+    config
+        The model's `config.json`.
+
+    Raises
+    ------
+    InputError
+        When it names a threshold that is no probability.
+    """
+    chosen = config.get(DECISION_THRESHOLD)
+    if chosen is None:
+        return EVEN_THRESHOLD
+    number = isinstance(chosen, int | float) and not isinstance(chosen, bool)
+    if not number or not 0 <= chosen <= 1:
+        raise InputError(
+            f"the model's {DECISION_THRESHOLD} is {chosen!r}, which is no probability",
+            remedy=f"Correct {DECISION_THRESHOLD} in its config.json, or remove it for "
+            f"{EVEN_THRESHOLD}.",
+        )
+    return float(chosen)
+
+
+def call_classes(probabilities: NDArray[np.floating], threshold: float) -> NDArray[np.int64]:
+    """Return the class that is called for each row, (rows,).
+
+    Parameters
+    ----------
+    probabilities
+        (rows, classes).
+    threshold
+        Of two classes the second is called from this probability on; of more the likeliest is
+        called and the threshold is not used.
+    """
+    if probabilities.shape[1] == 2:
+        return (probabilities[:, 1] >= threshold).astype(np.int64)
+    return probabilities.argmax(axis=1).astype(np.int64)
+
+
+def class_threshold(config: Mapping[str, Any], target: int, num_classes: int) -> float:
+    """Return the probability of one class at which a model begins to call it.
+
+    For a class of three or more there is no such number, since the likeliest is called: then it is
+    1/2, from which on no other can be likelier.
+
+    Parameters
+    ----------
+    config
+        The model's `config.json`.
+    target
+        Place of the class among the model's.
+    num_classes
+        Classes of the model.
+    """
+    if num_classes != 2:
+        return EVEN_THRESHOLD
+    threshold = decision_threshold(config)
+    return threshold if target == 1 else 1 - threshold
