@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.stats import poisson_binom
 from statsmodels.stats.multitest import multipletests
 
 from dnasweep.explain.elements import Motif
@@ -40,7 +40,9 @@ class Confirmed(NamedTuple):
     num_in_place: int
     """Sequences of the class whose best hit is in that place."""
     p_place: float
-    """Binomial, of as many there were every start as likely; 1 without any hit."""
+    """Of as many there, were every start in a sequence as likely for its best hit: each sequence has
+    its own chance, by how many starts it has and how many of them lie there (Poisson binomial); 1
+    without any hit."""
     q_place: float
     """Adjusted over the motifs."""
     centres: NDArray[np.int64]
@@ -90,13 +92,16 @@ def confirm(patterns: Sequence[Pattern], data: MotifData, *, hit_p: float) -> li
     """Test motifs in the confirmation part."""
     rows = data.part(discovery=False)
     positive, codes = data.positive[rows], data.bases.codes[rows]
-    found = [_best_centres(scanner(one, hit_p), codes, data.bases.first) for one in patterns]
+    places = [_place(one, data) for one in patterns]
+    found = [
+        _best_centres(scanner(one, hit_p), codes, data.bases.first, place)
+        for one, place in zip(patterns, places, strict=True)
+    ]
     hit = np.array([one.hit for one in found], bool).reshape(len(patterns), len(rows))
     tested = enrichment(hit.sum(1), (hit & positive).sum(1), len(rows), int(positive.sum()))
-    places = [_place(one, data) for one in patterns]
     chances = np.array(
         [
-            _place_p(one.centre[one.hit & positive], place, one.num_starts)
+            place_p(one.centre[one.hit & positive], place, one.chance[one.hit & positive])
             for one, place in zip(found, places, strict=True)
         ]
     )
@@ -121,16 +126,28 @@ def confirm(patterns: Sequence[Pattern], data: MotifData, *, hit_p: float) -> li
 class _Best(NamedTuple):
     hit: NDArray[np.bool_]
     centre: NDArray[np.int64]
-    num_starts: int
+    chance: Floats
 
 
-def _best_centres(motif: Motif, codes: NDArray[np.uint8], first: int) -> _Best:
+def _best_centres(
+    motif: Motif, codes: NDArray[np.uint8], first: int, place: tuple[int, int]
+) -> _Best:
+    """Return whether each sequence has a hit, where its best is, and what share of its starts have
+    their centre in a place."""
     scores = motif.score(codes)
+    num = len(codes)
     if not scores.shape[1]:
-        return _Best(np.zeros(len(codes), bool), np.zeros(len(codes), np.int64), 1)
-    best = scores.argmax(axis=1)
-    hit = scores[np.arange(len(codes)), best] >= motif.threshold
-    return _Best(hit, best + motif.width // 2 + first, scores.shape[1])
+        return _Best(np.zeros(num, bool), np.zeros(num, np.int64), np.zeros(num))
+    highest = scores.max(axis=1, keepdims=True)
+    # Of equal ones any: the first of them would stand to the left too often.
+    dice = np.random.default_rng(0).random(scores.shape)
+    best = np.where(scores >= highest, dice, -1.0).argmax(axis=1)
+    centres = np.arange(scores.shape[1]) + motif.width // 2 + first
+    # Starts beyond the ends of a sequence, or at unknown bases, are none.
+    starts = np.isfinite(scores)
+    there = starts[:, (centres >= place[0]) & (centres <= place[1])].sum(1)
+    chance = there / np.maximum(starts.sum(1), 1)
+    return _Best(highest[:, 0] >= motif.threshold, centres[best], chance)
 
 
 def centres_of(pattern: Pattern, first: int) -> NDArray[np.int64]:
@@ -162,6 +179,18 @@ def _inside(centres: NDArray[np.int64], place: tuple[int, int]) -> int:
     return int(((centres >= place[0]) & (centres <= place[1])).sum())
 
 
-def _place_p(centres: NDArray[np.int64], place: tuple[int, int], num_starts: int) -> float:
-    chance = min(1.0, PLACE / num_starts)
-    return float(binom.sf(_inside(centres, place) - 1, len(centres), chance))
+def place_p(centres: NDArray[np.int64], place: tuple[int, int], chances: Floats) -> float:
+    """Return how probable it is that as many centres lie in a place.
+
+    Parameters
+    ----------
+    centres
+        (sequences,).
+    chances
+        (sequences,) of its centre to lie there, were there no place that it prefers.
+    """
+    if not len(centres):
+        return 1.0
+    # Summed from above: one less the lower tail would be rounded off from 1e-16 on.
+    counts = np.arange(_inside(centres, place), len(centres) + 1)
+    return float(min(1.0, poisson_binom.pmf(counts, chances).sum()))
