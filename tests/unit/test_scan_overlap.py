@@ -162,11 +162,30 @@ def test_the_curve_is_that_of_scikit_learn_base_by_base():
     found = curve.summary()
     assert found.bases == len(places)
     assert found.positive == labels[places].sum()
-    # The curve knows log odds to 0.01.
     expected = average_precision_score(labels[places], by_base)
-    assert found.average_precision == pytest.approx(expected, abs=2e-3)
+    assert found.average_precision == pytest.approx(expected, rel=1e-12)
     last = curve.points().iloc[-1]
     assert (last["recall"], last["precision"]) == (1.0, pytest.approx(found.prevalence))
+
+
+def test_average_precision_is_exact_where_probabilities_lie_close():
+    rng = np.random.default_rng(4)
+    number = 60_000
+    # Most of them within a few hundredths of log odds.
+    values = np.round(1 / (1 + np.exp(-rng.normal(0, 0.01, number))), 6)
+    labels = rng.random(number) < np.clip(20 * (values - 0.49), 0.001, 1)
+    starts = np.arange(number)
+    at = np.flatnonzero(labels)
+    curve = Curve(pd.DataFrame({"chrom": "a", "start": at, "end": at + 1}))
+    curve.feed(Piece("a", starts, starts + 1, values, np.zeros(number)))
+    expected = average_precision_score(labels, values)
+    assert curve.summary().average_precision == pytest.approx(expected, rel=1e-12)
+    points = curve.points()
+    assert len(points) < 20
+    for threshold, precision, recall in points.itertuples(index=False):
+        called = values >= threshold - 1e-9
+        assert precision == pytest.approx(labels[called].mean(), rel=1e-12)
+        assert recall == pytest.approx(labels[called].sum() / labels.sum(), rel=1e-12)
 
 
 def test_a_curve_without_positives_is_nothing():

@@ -1,4 +1,8 @@
-"""Precision and recall of a track, base by base, counted as it comes."""
+"""Precision and recall of a track, base by base, counted as it comes.
+
+Tracks have probabilities of six decimals, so there are a million values at most: they are counted
+one by one, and average precision is that of all bases sorted. Points of the curve are thinned.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.annotate.overlap import INTERVAL
-from dnasweep.annotate.tracks import Piece
+from dnasweep.annotate.tracks import DECIMALS, Piece
 
-STEPS = 100
-"""Bins a unit of log odds."""
-MOST = 14
-"""Log odds beyond which probabilities of six decimals are all one."""
+VALUES = 10**DECIMALS
+"""Steps of a probability in tracks, from 0 to 1."""
+STEPS, MOST = 100, 14
+"""Points of a curve that are kept: one a hundredth of log odds, which lie within 14."""
 
 
 class CurveSummary(NamedTuple):
@@ -26,13 +30,14 @@ class CurveSummary(NamedTuple):
     positive: int
     """Bases of them in the annotation."""
     average_precision: float
-    """Area under precision and recall; nan without positives."""
+    """Mean precision at the bases of the annotation, as scikit-learn has it; nan without
+    positives."""
     prevalence: float
     """Positive over all: the average precision of a track of chance."""
 
 
 class Curve:
-    """Bases of a track by value and by whether they are annotated, in bins of the log odds.
+    """Bases of a track by value and by whether they are annotated.
 
     Parameters
     ----------
@@ -46,19 +51,16 @@ class Curve:
             str(name): part[["start", "end"]].to_numpy(np.int64)
             for name, part in merged.sort_values(["chrom", "start"]).groupby("chrom")
         }
-        self.counts = np.zeros((2, 2 * MOST * STEPS + 1), np.int64)
-        """Bases outside and in the annotation, by bin."""
+        self.counts = np.zeros((2, VALUES + 1), np.int64)
+        """Bases outside and in the annotation, by value."""
 
     def feed(self, piece: Piece) -> None:
         """Count the bases of a piece."""
-        with np.errstate(divide="ignore"):
-            odds = np.log(piece.values) - np.log1p(-piece.values)
-        bins = np.round(np.clip(odds, -MOST, MOST) * STEPS).astype(np.int64) + MOST * STEPS
+        bins = np.round(piece.values * VALUES).astype(np.int64)
         size = piece.ends - piece.starts
         inside = self._covered(piece)
-        width = self.counts.shape[1]
-        self.counts[1] += np.bincount(bins, inside, width).astype(np.int64)
-        self.counts[0] += np.bincount(bins, size - inside, width).astype(np.int64)
+        np.add.at(self.counts[1], bins, inside)
+        np.add.at(self.counts[0], bins, size - inside)
 
     def _covered(self, piece: Piece) -> NDArray[np.int64]:
         """Return annotated bases of each interval."""
@@ -74,27 +76,32 @@ class Curve:
 
         return until(piece.ends) - until(piece.starts)
 
-    def points(self) -> pd.DataFrame:
-        """Return threshold (probability), precision and recall where either changes, falling."""
-        positive = self.counts[1][::-1].cumsum()
+    def _every(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the values that occur, falling, and precision and recall of all from there on."""
         called = self.counts.sum(0)[::-1].cumsum()
-        odds = (np.arange(self.counts.shape[1])[::-1] - MOST * STEPS) / STEPS
-        kept = np.diff(called, prepend=0) > 0
-        total = max(1, int(positive[-1]))
+        kept = np.flatnonzero(np.diff(called, prepend=0))
+        positive = self.counts[1][::-1].cumsum()[kept]
+        total = max(1, int(self.counts[1].sum()))
+        return VALUES - kept, positive / called[kept], positive / total
+
+    def points(self) -> pd.DataFrame:
+        """Return threshold (probability), precision and recall, falling: of all values within a
+        hundredth of log odds the last."""
+        values, precision, recall = self._every()
+        threshold = values / VALUES
+        with np.errstate(divide="ignore"):
+            odds = np.log(threshold) - np.log1p(-threshold)
+        bins = np.floor(np.clip(odds, -MOST, MOST) * STEPS)
+        kept = np.append(bins[1:] != bins[:-1], True)[: len(bins)]
         return pd.DataFrame(
-            {
-                "threshold": 1 / (1 + np.exp(-odds[kept])),
-                "precision": positive[kept] / called[kept],
-                "recall": positive[kept] / total,
-            }
+            {"threshold": threshold[kept], "precision": precision[kept], "recall": recall[kept]}
         )
 
     def summary(self) -> CurveSummary:
-        """Return the area under the points, and what chance would have."""
+        """Return average precision, and what chance would have."""
         bases, positive = int(self.counts.sum()), int(self.counts[1].sum())
         if not positive:
             return CurveSummary(bases, 0, float("nan"), 0.0)
-        points = self.points()
-        gained = np.diff(points["recall"].to_numpy(), prepend=0.0)
-        area = float((points["precision"].to_numpy() * gained).sum())
+        _, precision, recall = self._every()
+        area = float((precision * np.diff(recall, prepend=0.0)).sum())
         return CurveSummary(bases, positive, area, positive / bases)

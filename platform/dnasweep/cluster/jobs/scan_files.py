@@ -22,6 +22,8 @@ from dnasweep.config import content_key
 from dnasweep.errors import InputError
 from dnasweep.genome.faults import write_rejects
 
+FINDINGS_FORMAT = 2
+"""Part of the key of peaks and comparisons; raised when the same question is to give other ones."""
 PICTURE_BASES = 20_000
 REJECTS, SUMMARY = "rejects.tsv", "summary.json"
 _CURVE = "precision_recall_{}.tsv"
@@ -77,6 +79,7 @@ def write_findings(request: ScanRequest, shards: Shards, track: Path) -> Path:
     known = {**request.annotations, **({} if request.tss is None else {"": request.tss})}
     inputs = {
         **_track_inputs(request),
+        "format": FINDINGS_FORMAT,
         **dataclasses.asdict(question),
         "picture": request.picture,
         "annotations": {
