@@ -95,3 +95,11 @@ def test_a_shard_without_manifest_is_computed_again_in_its_place(folder: Path) -
     assert judge(folder).problems == []
     assert (lost / "tokens.parquet").read_bytes() == before
     assert not list((folder.parents[1] / "work" / "building").iterdir())
+
+
+@pytest.mark.parametrize("bound", [float("nan"), float("inf"), -1.0])
+@pytest.mark.parametrize("name", ["absolute", "relative"])
+def test_a_bound_that_nothing_can_exceed_is_refused(whole: Path, name: str, bound: float) -> None:
+    settings = find_job(str(whole)).inputs
+    with pytest.raises(InputError, match=f"gap is {bound}"):
+        bounds_of(settings, **{name: bound})

@@ -271,6 +271,8 @@ def test_memory_does_not_grow_with_the_genome(tmp_path, model, monkeypatch):
         ({"chromosomes": ("chr9",)}, "not in the genome toy.fa, which has chr2L"),
         ({"chromosomes": ("2L",)}, "--match-chromosomes"),
         ({"picture": "chr2L"}, "CHROM:START-END"),
+        ({"picture": "chr2L:,-_"}, "has bases 1 to 4,000"),
+        ({"seed": -1}, "seed is -1"),
         ({"picture": "chr2L:10-5000"}, "has bases 1 to 4,000"),
         ({"picture": "chrU:1-20"}, "of chrU, which is not scanned"),
         ({"threshold": 1.5}, "threshold is 1.5"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from dnasweep.errors import InputError
 from dnasweep.explain.anchor_table import ANCHORS, wrong_anchors
 from dnasweep.explain.attribution import mean_loss
 from dnasweep.explain.tables import BASES, EFFECTS, SCHEMAS, WORK_COLUMNS
@@ -26,6 +28,14 @@ class Bounds:
     """In units of the value."""
     relative: float = 1e-3
     """As a part of |full - empty|."""
+
+    def __post_init__(self) -> None:
+        for flag, bound in (("max-gap", self.absolute), ("max-relative-gap", self.relative)):
+            # Nothing exceeds nan, so all would hold.
+            if not 0 <= bound < math.inf:
+                raise InputError(
+                    f"--{flag} is {bound}", remedy="Use a number from 0 on, or leave it out."
+                )
 
 
 class Problem(NamedTuple):

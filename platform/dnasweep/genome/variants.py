@@ -14,6 +14,8 @@ from dnasweep.genome.alleles import Fetch, normalise, surroundings
 from dnasweep.genome.contigs import Contigs
 from dnasweep.genome.faults import Fault
 
+WIDEST = 1 << 24
+"""Bases of a window at most."""
 MOST_UNKNOWN = 0.05
 """Part of a context that may be no known base."""
 
@@ -25,11 +27,12 @@ class Frame:
     window: int
     """Bases of a window."""
     shifts: tuple[int, ...] = ()
-    """Bases to the right by which further windows are moved, beside the centred one."""
+    """Bases by which further windows are moved, beside the centred one, in the direction in which
+    each strand is read."""
 
     def __post_init__(self) -> None:
-        if self.window < 2:
-            raise ValueError(f"window is {self.window}, use at least 2 bases")
+        if not 2 <= self.window <= WIDEST:
+            raise ValueError(f"window is {self.window}, use 2 to {WIDEST:,} bases")
         if any(abs(shift) >= self.window // 2 for shift in self.shifts):
             raise ValueError(
                 f"shifts is {self.shifts}, use moves of less than half the window of {self.window}"
@@ -39,7 +42,7 @@ class Frame:
 
     @property
     def lead(self) -> int:
-        """Bases of the centred window before a variant."""
+        """Bases of the centred window before a variant, on either strand."""
         return self.window // 2
 
 
@@ -64,12 +67,12 @@ class Region(NamedTuple):
         InputError
             For another form, or a region that is not on the genome.
         """
-        match = _REGION.fullmatch(text)
+        match = None if text in contigs.lengths else _REGION.fullmatch(text)
         chrom = contigs.record(match["chrom"] if match else text)
         length = contigs.lengths[chrom]
         if match is None:
             return cls(chrom, 0, length)
-        first, last = (int(match[name].replace(",", "")) for name in ("first", "last"))
+        first, last = (position(match[name]) for name in ("first", "last"))
         if not 1 <= first <= last <= length:
             raise InputError(
                 f"the region {text} is not on {chrom}, which has {length:,} bases",
@@ -79,7 +82,13 @@ class Region(NamedTuple):
         return cls(chrom, first - 1, last)
 
 
-_REGION = re.compile(r"(?P<chrom>.+):(?P<first>[\d,]+)-(?P<last>[\d,]+)")
+_REGION = re.compile(r"(?P<chrom>.+):(?P<first>[0-9,]+)-(?P<last>[0-9,]+)")
+
+
+def position(text: str) -> int:
+    """Return a number written with commas or underscores; 0 where no chromosome has it."""
+    digits = text.replace(",", "").replace("_", "")
+    return int(digits) if 0 < len(digits) <= 15 else 0
 
 
 class Placed(NamedTuple):
@@ -88,7 +97,7 @@ class Placed(NamedTuple):
     table: pd.DataFrame
     """One row an allele, in the order given: the columns read, chrom as the genome calls it, `pos`,
     `ref` and `alt` normalised, what was written as `given_pos`, `given_ref` and `given_alt`, and
-    `context`, `offset` and `lead` as :class:`dnasweep.genome.alleles.Allele` has them."""
+    `CUT` as :class:`dnasweep.genome.alleles.Allele` has them."""
     faults: list[Fault]
     """The others."""
 
@@ -141,16 +150,18 @@ def place_variants(
             faults.append(Fault(row.file, row.row, reason, text))
             continue
         given = (row.pos, row.ref, row.alt)
-        found = (around.context, around.offset, around.lead)
+        found = tuple(getattr(around, name) for name in CUT)
         rows.append(
             (row.file, row.row, row.allele, row.id, name, at + 1, ref, alt, *given, *found)
         )
     return Placed(pd.DataFrame(rows, columns=list(PLACED)), faults)
 
 
+CUT = ("context", "offset", "lead", "other_offset", "other_lead")
+"""Columns that say what surrounds a variant."""
 PLACED = (
     *("file", "row", "allele", "id", "chrom", "pos", "ref", "alt"),
-    *("given_pos", "given_ref", "given_alt", "context", "offset", "lead"),
+    *("given_pos", "given_ref", "given_alt", *CUT),
 )
 """Columns of placed variants."""
 _OTHER = "Check that the variants are of this assembly of the genome."
@@ -171,10 +182,13 @@ def saturate(region: Region, fasta: pyfaidx.Fasta, contigs: Contigs, frame: Fram
     fetch, length = _reader(fasta, region.chrom), contigs.lengths[region.chrom]
     bases = fetch(region.start, region.end)
     middle = (region.start + region.end) // 2
+    other_middle = (2 * length - region.end - region.start) // 2
     whole = region.end - region.start <= frame.window - 2 * max(map(abs, (0, *frame.shifts)))
     rows = []
     for start, ref in enumerate(bases, start=region.start):
-        lead = frame.lead + start - middle if whole else frame.lead
+        lead = other_lead = frame.lead
+        if whole:
+            lead, other_lead = lead + start - middle, lead + length - 1 - start - other_middle
         for number, alt in enumerate("ACGT".replace(ref, ""), start=1):
             if ref not in "ACGT":
                 continue
@@ -185,11 +199,12 @@ def saturate(region: Region, fasta: pyfaidx.Fasta, contigs: Contigs, frame: Fram
                 ref,
                 alt,
                 lead=lead,
+                other_lead=other_lead,
                 shifts=frame.shifts,
                 window=frame.window,
             )
             given = (start + 1, ref, alt)
-            found = (around.context, around.offset, around.lead)
+            found = tuple(getattr(around, name) for name in CUT)
             place = (str(region), start - region.start + 1, number, "", region.chrom)
             rows.append((*place, *given, *given, *found))
     if not rows:

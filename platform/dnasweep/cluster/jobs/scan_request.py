@@ -29,6 +29,7 @@ from dnasweep.genome.faults import Fault
 from dnasweep.genome.files import stem
 from dnasweep.genome.reference import open_genome
 from dnasweep.genome.store import genome_key, keep_genome
+from dnasweep.genome.variants import position
 from dnasweep.stages.models import keep_model, model_digest
 from dnasweep.storage import Storage
 
@@ -36,7 +37,7 @@ KIND = "scans"
 SCAN_FORMAT = 1
 """Part of every key; raised when the same settings are to give other numbers."""
 _PROBES = 64
-_REGION = re.compile(r"(.+):([\d,_]+)-([\d,_]+)")
+_REGION = re.compile(r"(.+):([0-9,_]+)-([0-9,_]+)")
 
 
 class Place(NamedTuple):
@@ -183,7 +184,7 @@ def prepare_scan(options: ScanOptions) -> ScanRequest:
 
 def _check_numbers(options: ScanOptions) -> None:
     lowest = {"shard_size": 1, "num_actors": 1, "batch_rows": 1, "gpus_per_actor": 0}
-    for name, least in {**lowest, "widen": 0, "shuffles": 1}.items():
+    for name, least in {**lowest, "widen": 0, "shuffles": 1, "seed": 0}.items():
         number = getattr(options, name)
         if number is not None and not number >= least:
             raise InputError(f"{name} is {number}", remedy=f"Use at least {least}.")
@@ -235,11 +236,12 @@ def _picture(text: str | None, contigs: Contigs) -> Place | None:
             f"picture is {text!r}", remedy="Give CHROM:START-END, such as chr2R:1000-21000."
         )
     name = contigs.record(match[1])
-    start, end = (int(re.sub("[,_]", "", number)) for number in match.groups()[1:])
+    start, end = map(position, match.groups()[1:])
     if not 1 <= start <= end <= contigs.lengths[name]:
         raise InputError(
             f"picture is {text!r}, and {name} has bases 1 to {contigs.lengths[name]:,}",
             file=contigs.genome,
+            remedy="Give CHROM:START-END, both included, counted from 1.",
         )
     return Place(name, start - 1, end)
 
