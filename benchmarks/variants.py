@@ -95,8 +95,8 @@ def loop(classify: Any, alleles: list[Allele], config: VariantConfig) -> np.ndar
     """Return the change of the log2 odds of each variant, as the plain loop has it."""
     texts: list[str] = []
     for one in alleles:
-        for pair in pairs(one, window=config.window, shifts=config.shifts):
-            texts += chain(pair, pair.reverse)
+        for strand in (one, one.on_other_strand()):
+            texts += chain.from_iterable(pairs(strand, window=config.window, shifts=config.shifts))
     odds = []
     for start in range(0, len(texts), BATCH):
         for answer in classify(texts[start : start + BATCH], batch_size=BATCH):

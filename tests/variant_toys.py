@@ -79,11 +79,13 @@ def exchanged(bases: str, start: int, ref: str, alt: str) -> Allele:
     return allele(other, start, alt, ref)
 
 
-def on_other_strand(bases: str, start: int, ref: str, alt: str) -> Allele:
+def on_other_strand(
+    bases: str, start: int, ref: str, alt: str, config: VariantConfig = CONFIG
+) -> Allele:
     """Return the same variant on the reverse complement of its chromosome."""
     turned = reverse_complement(bases)
     at = len(bases) - start - len(ref)
-    return allele(turned, at, reverse_complement(ref), reverse_complement(alt))
+    return allele(turned, at, reverse_complement(ref), reverse_complement(alt), config)
 
 
 def write_inputs(folder: Path, num: int) -> None:

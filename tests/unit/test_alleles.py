@@ -7,8 +7,17 @@ from pathlib import Path
 import numpy as np
 import pysam.bcftools
 import pytest
+from dnasweep.annotate.variant_settings import VariantConfig
 from dnasweep.genome.alleles import Allele, normalise, pairs, surroundings, trimmed
-from variant_toys import allele, chromosome, exchanged, write_genome, write_vcf
+from dnasweep.genome.bases import reverse_complement
+from variant_toys import (
+    allele,
+    chromosome,
+    exchanged,
+    on_other_strand,
+    write_genome,
+    write_vcf,
+)
 
 BASES = chromosome()
 
@@ -59,7 +68,7 @@ def test_normal_forms_are_those_of_bcftools(tmp_path: Path) -> None:
 
 
 def test_windows_begin_as_many_bases_before_a_variant_whatever_the_alleles() -> None:
-    one = Allele("ACGTACGTAC", 4, "A", "AGG", 3)
+    one = Allele("ACGTACGTAC", 4, "A", "AGG", 3, 5, 3)
     assert pairs(one, window=6) == [("CGTACG", "CGTAGG")]
     assert pairs(one, window=6, shifts=(1,))[1:] == [("GTACGT", "GTAGGC")]
 
@@ -112,3 +121,40 @@ def test_a_context_reaches_no_farther_than_its_windows() -> None:
     )
     assert one.offset == 34
     assert len(one.context) == 61 + 8
+
+
+def test_a_strand_is_read_as_if_the_genome_were_given_as_it() -> None:
+    rng = np.random.default_rng(5)
+    moved = 0
+    for number in range(400):
+        bases = "".join(rng.choice(list("AACG"), int(rng.integers(20, 120))))
+        start = int(rng.integers(len(bases)))
+        ref = bases[start : start + int(rng.integers(1, 5))]
+        alt = "".join(rng.choice(list("ACGT"), int(rng.integers(1, 5))))
+        if number % 3 == 0:
+            # Repeats, in which an indel can be written in several places.
+            alt = ref + ref if number % 2 else ref[0]
+        if ref == alt:
+            continue
+        config = VariantConfig(window=int(rng.integers(20, 40)), shifts=(-4, 7))
+        there = allele(bases, start, ref, alt, config)
+        turned = on_other_strand(bases, start, ref, alt, config)
+        assert there.on_other_strand() == turned
+        assert turned.on_other_strand() == there
+        moved += there.span[1] - there.span[0] > max(map(len, (there.ref, there.alt)))
+        mutated = bases[:start] + alt + bases[start + len(ref) :]
+        for pair in pairs(turned, window=config.window, shifts=config.shifts):
+            assert pair.ref in reverse_complement(bases)
+            assert pair.alt in reverse_complement(mutated)
+    assert moved > 20
+
+
+@pytest.mark.parametrize("window", [60, 61])
+def test_a_window_begins_as_many_bases_before_a_base_on_either_strand(window: int) -> None:
+    one = surroundings(
+        lambda a, b: BASES[a:b], 400, 200, BASES[200], "N", lead=30, shifts=(), window=window
+    )
+    (there,), (turned,) = (pairs(x, window=window) for x in (one, one.on_other_strand()))
+    assert there.ref == BASES[170 : 170 + window]
+    assert turned.ref == reverse_complement(BASES[231 - window : 231])
+    assert (there.alt[30], turned.alt[30]) == ("N", "N")

@@ -13,7 +13,7 @@ from dnasweep.annotate.motif_files import PSEUDOCOUNT, SITES, Motif, read_motifs
 from dnasweep.errors import InputError
 from dnasweep.genome.alleles import Allele
 from dnasweep.genome.bases import reverse_complement
-from variant_toys import allele, chromosome, exchanged, substitutions
+from variant_toys import allele, chromosome, exchanged, on_other_strand, substitutions
 
 MEME = "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF M\nletter-probability matrix: w= 2\n"
 COLUMNS = np.array(
@@ -86,19 +86,35 @@ def test_scores_of_sites_are_their_definition(motif: Motif) -> None:
         *substitutions(bases, [0, 3, 150, 398]),
         allele(bases, 50, bases[50:53], bases[50]),
         allele(bases, 70, bases[70], bases[70] + "TATAAG"),
+        # In a repeat any copy may be the one that differs.
+        allele(bases, 104, "AAA", "A"),
     ]
     # A threshold that all pass, so that every score is told.
     sites = SiteScanner([motif], p_value=0.9999).sites(alleles)
     assert [site.variant for site in sites] == list(range(len(alleles)))
     for site, one in zip(sites, alleles, strict=True):
-        start = one.offset + (len(one.ref) != len(one.alt))
-        ref, alt = (
-            text if len(one.ref) == len(one.alt) else text[1:] for text in (one.ref, one.alt)
-        )
-        rest = one.context[one.offset + len(one.ref) :]
-        kept = one.context[:start]
-        assert site.ref_score == pytest.approx(best(kept + ref + rest, start, len(ref)), abs=1e-4)
-        assert site.alt_score == pytest.approx(best(kept + alt + rest, start, len(alt)), abs=1e-4)
+        first, last = one.span
+        if len(one.ref) != len(one.alt):
+            first, last = first + 1, last - 1
+        mutated = one.context[: one.offset] + one.alt + one.context[one.offset + len(one.ref) :]
+        more = len(one.alt) - len(one.ref)
+        assert site.ref_score == pytest.approx(best(one.context, first, last - first), abs=1e-4)
+        assert site.alt_score == pytest.approx(best(mutated, first, last - first + more), abs=1e-4)
+
+
+def test_the_other_strand_of_the_genome_has_the_same_sites(motif: Motif) -> None:
+    bases = chromosome()
+    changes = [(at, bases[at], "C" if bases[at] != "C" else "G") for at in (0, 99, 113, 399)]
+    changes += [(104, "AAA", "A"), (70, bases[70], bases[70] + "TATAAG"), (105, "A", "ATA")]
+    changes += [(50, bases[50:53], bases[50]), (0, bases[:3], bases[0])]
+    scanner = SiteScanner([motif], p_value=0.9999)
+    there, turned = (
+        scanner.sites([cut(bases, *one) for one in changes]) for cut in (allele, on_other_strand)
+    )
+    assert len(there) == len(changes)
+    for one, other in zip(there, turned, strict=True):
+        assert other[:4] == one[:4]
+        np.testing.assert_allclose(other[4:], one[4:], rtol=1e-5)
 
 
 def test_a_planted_site_is_gained_and_the_way_back_loses_it(motif: Motif) -> None:
@@ -113,7 +129,7 @@ def test_a_planted_site_is_gained_and_the_way_back_loses_it(motif: Motif) -> Non
 
 
 def test_unknown_bases_hold_no_site(motif: Motif) -> None:
-    dark = Allele("N" * 20 + "A" + "N" * 20, 20, "A", "C", 10)
+    dark = Allele("N" * 20 + "A" + "N" * 20, 20, "A", "C", 10, 20, 10)
     assert SiteScanner([motif], p_value=0.9999).sites([dark]) == []
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pysam.bcftools
 import pytest
-from dnasweep.annotate.variant_worker import VariantWorker
+import torch
+from dnasweep.annotate.sequence_values import SequenceValues
+from dnasweep.annotate.variant_worker import VariantWorker, alleles_of
 from dnasweep.cluster.jobs.variant_files import digest_of_inputs, write_results
 from dnasweep.cluster.jobs.variant_options import VariantOptions
 from dnasweep.cluster.jobs.variant_request import KIND, VariantRequest, prepare_request
 from dnasweep.cluster.shards.shards import Shards
 from dnasweep.errors import InputError
+from dnasweep.genome.alleles import pairs
 from dnasweep.genome.reference import open_genome
 from shap_toys import write_model
 from variant_toys import chromosome, write_genome, write_vcf
@@ -172,6 +177,11 @@ def test_a_genome_that_is_named_otherwise_needs_the_word(inputs: Path, tmp_path:
         ({"shifts": (40,)}, "less than half the window"),
         ({"target": "enhancer"}, "no class 'enhancer'"),
         ({"backgrounds": 2}, "at least 3"),
+        ({"seed": -1}, "seed is -1"),
+        ({"window": 10**12}, "window is 1000000000000"),
+        ({"data": (), "saturate": ("chr1:,-,",)}, "chr1:,-, is not on chr1"),
+        ({"data": (), "saturate": ("chr1:1-" + "9" * 5000,)}, "is not on chr1"),
+        ({"data": (), "saturate": ("chr1:5-9", "chr1:5-0,9")}, "names the same twice"),
         ({"skip_bad_rows": False}, "symbolic.*4 bad rows.*--skip-bad-rows"),
         ({"language_model": "model"}, "is a masked language model"),
     ],
@@ -203,3 +213,29 @@ def test_a_saturated_region_has_its_picture(inputs: Path, tmp_path: Path) -> Non
     assert len(set(table["log2_odds_ref"].to_pylist())) == 1
     with open_genome(inputs / "g.fa") as fasta:
         assert "".join(table["ref"].to_pylist()[::3]) == str(fasta["chr1"][200:230])
+
+
+def test_a_variant_whose_odds_are_no_number_is_named(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(inputs, tmp_path)
+    worker = VariantWorker(**asked.arguments)
+    assert worker.classifier is not None
+    shards = Shards.begin(
+        asked.storage, kind=KIND, inputs=asked.settings, rows=asked.rows, shard_size=100
+    )
+    rows = shards.rows(0)
+    texts = [pairs(one, window=61)[0].alt for one in alleles_of(rows)]
+    odds = {text: worker.classifier.log_odds([text])[0] for text in texts}
+    place = int(np.argmax([odds[text] for text in texts]))
+    plain = SequenceValues._odds
+
+    def broken(self: SequenceValues, logits: torch.Tensor) -> torch.Tensor:
+        found = plain(self, logits)
+        return torch.where((found - odds[texts[place]]).abs() < 1e-7, torch.nan, found)
+
+    monkeypatch.setattr(SequenceValues, "_odds", broken)
+    row = rows.slice(place, 1).to_pylist()[0]
+    name = f"{row['chrom']}:{row['pos']} {row['ref']}>{row['alt']} (x.vcf, row {row['row']})"
+    with pytest.raises(InputError, match=re.escape(f"log odds of {name} are nan")):
+        worker.compute(rows, lambda done: None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,17 +12,29 @@ import numpy as np
 import pytest
 import torch
 from dnasweep.annotate.sequence_values import SequenceValues
-from dnasweep.annotate.shuffled_contexts import against_background, shuffled_pairs
+from dnasweep.annotate.shuffled_contexts import against_background, shuffled_contexts
 from dnasweep.annotate.variant_scores import Effects, score
 from dnasweep.annotate.zero_shot import ZeroShot, hide
-from dnasweep.genome.alleles import Allele, Pair, pairs
+from dnasweep.genome.alleles import Allele, pairs
 from dnasweep.genome.bases import reverse_complement
+from dnasweep.genome.contigs import Contigs
+from dnasweep.genome.reference import open_genome
+from dnasweep.genome.variants import Region, saturate
 from dnasweep.model.architecture import build_masked_lm
 from dnasweep.model.checkpoint import export
+from scipy.stats import binom
 from shap_toys import write_model
 from toys import TINY, toy_language
 from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer
-from variant_toys import CONFIG, allele, chromosome, exchanged, on_other_strand, substitutions
+from variant_toys import (
+    CONFIG,
+    allele,
+    chromosome,
+    exchanged,
+    on_other_strand,
+    substitutions,
+    write_genome,
+)
 
 BASES = chromosome()
 INDELS = [(50, BASES[50:53], BASES[50]), (70, BASES[70], BASES[70] + "GATT"), (104, "AAA", "A")]
@@ -70,13 +84,12 @@ def test_a_score_is_the_mean_over_windows_and_strands_of_what_transformers_says(
         return float((logits[1] - logits[0]) / np.log(2))
 
     for one in (some()[3], some()[-1]):
-        windows = pairs(one, window=CONFIG.window, shifts=CONFIG.shifts)
-        expected = [
-            np.mean(
-                [log2_odds(text) for w in windows for text in (w[i], reverse_complement(w[i]))]
-            )
-            for i in range(2)
+        windows = [
+            pair
+            for strand in (one, one.on_other_strand())
+            for pair in pairs(strand, window=CONFIG.window, shifts=CONFIG.shifts)
         ]
+        expected = [np.mean([log2_odds(pair[i]) for pair in windows]) for i in range(2)]
         found = score([one], values, CONFIG)
         assert found.log2_odds_ref[0] == pytest.approx(expected[0], abs=1e-4)
         assert found.log2_odds_alt[0] == pytest.approx(expected[1], abs=1e-4)
@@ -94,11 +107,49 @@ def test_exchanged_alleles_negate_every_score(values: SequenceValues) -> None:
     np.testing.assert_array_equal(back.probability_ref, there.probability_alt)
 
 
-def test_the_other_strand_of_the_genome_has_the_same_scores(values: SequenceValues) -> None:
+@pytest.mark.parametrize("window", [60, 61])
+@pytest.mark.parametrize("shifts", [(), (-4, 4), (7,)])
+def test_the_other_strand_of_the_genome_has_the_same_scores(
+    values: SequenceValues, window: int, shifts: tuple[int, ...]
+) -> None:
+    config = dataclasses.replace(CONFIG, window=window, shifts=shifts)
     changes = [(at, BASES[at], "C" if BASES[at] != "C" else "G") for at in (0, 45, 200, 399)]
-    there = score([allele(BASES, *change) for change in changes], values, CONFIG)
-    turned = score([on_other_strand(BASES, *change) for change in changes], values, CONFIG)
-    np.testing.assert_allclose(everything(turned), everything(there), atol=1e-5)
+    changes += [*INDELS, (0, BASES[:3], BASES[0]), (399, BASES[399], BASES[399] + "TT")]
+    there = score([allele(BASES, *one, config) for one in changes], values, config)
+    turned = score([on_other_strand(BASES, *one, config) for one in changes], values, config)
+    np.testing.assert_allclose(everything(turned), everything(there), atol=1e-9)
+    np.testing.assert_array_equal(turned.background.p_value, there.background.p_value)
+    assert np.abs(there.delta_log2_odds).min() > 1e-4
+
+
+def test_saturation_of_a_region_is_that_of_the_other_strand(
+    values: SequenceValues, tmp_path: Path
+) -> None:
+    genome = write_genome(tmp_path / "g.fa", up=BASES, down=reverse_complement(BASES))
+    for window, region in ((60, "101-120"), (61, "100-120"), (60, "390-400"), (24, "50-99")):
+        config = dataclasses.replace(CONFIG, window=window, backgrounds=0)
+        first, last = map(int, region.split("-"))
+        with open_genome(genome) as fasta:
+            contigs = Contigs.of(fasta, genome)
+            tables = [
+                saturate(Region.parse(text, contigs), fasta, contigs, config)
+                for text in (f"up:{region}", f"down:{401 - last}-{401 - first}")
+            ]
+        found = []
+        for table, turn in zip(tables, (False, True), strict=True):
+            rows = table[list(Allele._fields)].itertuples(index=False, name=None)
+            changes = score([Allele(*row) for row in rows], values, config).delta_log2_odds
+            places = zip(table["pos"], table["ref"], table["alt"], changes, strict=True)
+            found.append(
+                {
+                    (401 - pos, *map(reverse_complement, (ref, alt)))
+                    if turn
+                    else (pos, ref, alt): c
+                    for pos, ref, alt, c in places
+                }
+            )
+        assert found[0] == pytest.approx(found[1], abs=1e-9)
+        assert len(found[0]) == 3 * (last - first + 1)
 
 
 def test_neither_company_nor_order_change_a_bit_and_batches_only_the_last_ones(
@@ -142,22 +193,78 @@ def test_calls_need_the_threshold_crossed_by_a_change_that_counts() -> None:
 
 
 def test_shuffled_surroundings_keep_alleles_lengths_and_dinucleotides() -> None:
-    pair = Pair(BASES[10:40] + "A" + BASES[41:71], BASES[10:40] + "AGG" + BASES[41:69])
-    found = shuffled_pairs(pair, (30, 30), "A", "AGG", num=4, seed=1)
-    for one in found:
-        assert (one.ref[30], one.alt[30:33]) == ("A", "AGG")
-        assert (len(one.ref), len(one.alt)) == (61, 61)
-        assert sorted(itertools.pairwise(one.ref[:30])) == sorted(
-            itertools.pairwise(pair.ref[:30])
-        )
-    assert len({one.ref for one in found}) == 4
+    one = allele(BASES, 40, BASES[40], BASES[40] + "GG")
+    found = shuffled_contexts(one, num=4, seed=1)
+    first, last = one.span
+    for other in found:
+        assert other.context[first:last] == one.context[first:last]
+        assert len(other.context) == len(one.context)
+        for part in (slice(first), slice(last, None)):
+            kept, drawn = (Counter(itertools.pairwise(x.context[part])) for x in (one, other))
+            assert drawn == kept
+        (pair,) = pairs(other, window=CONFIG.window)
+        assert (pair.ref[30], pair.alt[30:33]) == (BASES[40], BASES[40] + "GG")
+    assert len({other.context for other in found}) == 4
 
 
-def test_p_values_of_a_change_from_nowhere_special_are_uniform() -> None:
-    draws = np.random.default_rng(3).normal(2, 5, (4000, 8))
+def test_shuffled_surroundings_keep_the_repeat_that_an_indel_can_be_moved_along() -> None:
+    one = allele(BASES, 104, "AAA", "A")
+    first, last = one.span
+    assert set(one.context[first + 1 : last - 1]) == {"A"}
+    assert last - first >= 12 + 2
+    for other in shuffled_contexts(one, num=3, seed=1):
+        assert other.context[first:last] == one.context[first:last]
+
+
+TAILS = {
+    "normal": lambda rng, size: rng.normal(2, 5, size),
+    "t of 3": lambda rng, size: rng.standard_t(3, size),
+    "t of 1.5": lambda rng, size: rng.standard_t(1.5, size),
+    "Laplace": lambda rng, size: rng.laplace(0, 1, size),
+    "mostly none": lambda rng, size: rng.laplace(0, 1, size) * (rng.random(size) < 0.2),
+    "skewed": lambda rng, size: rng.lognormal(0, 1.5, size),
+}
+
+
+@pytest.mark.parametrize("num", [5, 20, 100])
+@pytest.mark.parametrize("tails", TAILS)
+def test_p_values_of_a_change_from_nowhere_special_hold_whatever_the_tails(
+    num: int, tails: str
+) -> None:
+    tests = 4000
+    draws = TAILS[tails](np.random.default_rng(num), (tests, num + 1))
+    p = against_background(draws[:, 0], draws[:, 1:]).p_value
+    for level in (0.001, 0.01, 0.05, 0.2, 0.5):
+        # Never more often than the level; of distinct changes, as often as ranks allow.
+        exact = np.floor(level * (num + 1)) / (num + 1)
+        assert (p <= level).sum() <= binom.ppf(1 - 1e-4, tests, exact)
+        if tails != "mostly none":
+            assert (p <= level).sum() >= binom.ppf(1e-4, tests, exact)
+    assert p.min() >= 1 / (num + 1)
+
+
+def test_a_change_that_no_surroundings_have_gets_the_least_p_value() -> None:
+    draws = np.zeros((3, 11))
+    draws[:, 1:] = np.linspace(-1, 1, 10)
+    draws[:, 0] = [9.0, -9.0, 0.0]
     found = against_background(draws[:, 0], draws[:, 1:])
-    assert np.mean(found.p_value < 0.05) == pytest.approx(0.05, abs=0.012)
-    assert np.mean(found.p_value < 0.5) == pytest.approx(0.5, abs=0.03)
+    np.testing.assert_allclose(found.p_value, [1 / 11, 1 / 11, 1])
+    assert found.z[0] > 10
+    # Where nothing changes anywhere, the real change is one of eleven alike.
+    nothing = against_background(np.zeros(1), np.zeros((1, 10)))
+    assert (np.isnan(nothing.z[0]), nothing.p_value[0]) == (True, 1)
+
+
+def test_p_values_follow_the_size_of_z_against_all_others() -> None:
+    draws = np.random.default_rng(1).standard_t(2, (200, 13))
+    sizes = []
+    for one in range(13):
+        others = np.delete(draws, one, axis=1)
+        sizes.append(np.abs(draws[:, one] - others.mean(1)) / others.std(1, ddof=1))
+    expected = (np.array(sizes) >= sizes[0]).mean(0)
+    found = against_background(draws[:, 0], draws[:, 1:])
+    np.testing.assert_allclose(found.p_value, expected)
+    np.testing.assert_allclose(np.abs(found.z), sizes[0])
 
 
 def test_the_likelihood_ratio_is_that_of_the_tokens_that_differ(language: Path) -> None:
@@ -178,9 +285,8 @@ def test_the_likelihood_ratio_is_that_of_the_tokens_that_differ(language: Path) 
 
     found = ours.ratios(alleles, window=61)
     for one, ratio in zip(alleles[2:4], found[2:4], strict=True):
-        (pair,) = pairs(one, window=61)
         parts = []
-        for strand in (pair, pair.reverse):
+        for (strand,) in (pairs(x, window=61) for x in (one, one.on_other_strand())):
             ref, alt = (ours.tokenizer.encode([text]).ids.astype(np.int64) for text in strand)
             parts.append(likely(alt, ref) - likely(ref, alt))
         assert ratio == pytest.approx(np.mean(parts), abs=1e-4)
@@ -192,12 +298,16 @@ def test_likelihood_ratios_are_negated_by_exchange_and_unknown_for_indels(langua
     changes = [(45, BASES[45], "C" if BASES[45] != "C" else "G"), *INDELS]
     there = ours.ratios([allele(BASES, *one) for one in changes], window=61, shifts=(-4, 4))
     back = ours.ratios([exchanged(BASES, *one) for one in changes], window=61, shifts=(-4, 4))
-    turned = ours.ratios([on_other_strand(BASES, *changes[0])], window=61, shifts=(-4, 4))
+    for window in (60, 61):
+        one, turned = (
+            ours.ratios([cut(BASES, *changes[0])], window=window, shifts=(-4, 4))[0]
+            for cut in (allele, on_other_strand)
+        )
+        assert turned == pytest.approx(one, abs=1e-9)
     alone = ours.ratios([allele(BASES, *changes[0])], window=61, shifts=(-4, 4))
     assert np.isnan(there).tolist() == [False, True, True, True]
     assert alone[0] == there[0]
     assert back[0] == pytest.approx(-there[0], abs=1e-6)
-    assert turned[0] == pytest.approx(there[0], abs=1e-4)
 
 
 def test_as_many_tokens_are_hidden_as_hold_the_base() -> None:

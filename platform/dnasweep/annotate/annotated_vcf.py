@@ -21,7 +21,10 @@ FIELDS: dict[str, tuple[str, str]] = {
     "probability_ref": ("Float", "Class probability with REF"),
     "probability_alt": ("Float", "Class probability with ALT"),
     "z": ("Float", "Change of the log2 odds against shuffled surroundings, standard deviations"),
-    "p_value": ("Float", "Two-sided p-value of z"),
+    "p_value": (
+        "Float",
+        "Empirical two-sided p-value: rank of the change among those in shuffled surroundings",
+    ),
     "llr": ("Float", "Masked language model log-likelihood ratio, ALT over REF, nats"),
     "call": ("String", "loss, gain or none of the class"),
     "sites_gained": ("String", "Motifs with a site in ALT only, parted by &"),

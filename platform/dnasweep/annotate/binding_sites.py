@@ -93,13 +93,28 @@ class SiteScanner:
         return sorted(found, key=lambda site: site.variant)
 
     def _stretches(self, allele: Allele) -> tuple[_Stretch, _Stretch]:
-        common, *changed = trimmed(allele.ref, allele.alt)
+        first, last = changed_span(allele)
         end = allele.offset + len(allele.ref)
-        before = allele.context[: allele.offset] + allele.ref[:common]
-        before = before[max(0, len(before) - self.reach) :]
-        behind = allele.context[end : end + self.reach]
-        ref, alt = (_Stretch(before + one + behind, len(before), len(one)) for one in changed)
-        return ref, alt
+        mutated = allele.context[: allele.offset] + allele.alt + allele.context[end:]
+        start = max(0, first - self.reach)
+        stretches = []
+        for text in (allele.context, mutated):
+            past = last + len(text) - len(allele.context)
+            part = text[start : past + self.reach]
+            stretches.append(_Stretch(part, first - start, past - first))
+        return stretches[0], stretches[1]
+
+
+def changed_span(allele: Allele) -> tuple[int, int]:
+    """Return the bases of the context, first and one past the last, that may be said to differ.
+
+    Of an indel in a repeat these are all of the repeat: which of its copies differs is a matter of
+    writing, and another one on the other strand.
+    """
+    first = allele.offset + trimmed(allele.ref, allele.alt)[0]
+    other = allele.on_other_strand()
+    before = other.offset + trimmed(other.ref, other.alt)[0]
+    return first, max(first, len(allele.context) - before)
 
 
 def _best(

@@ -67,6 +67,14 @@ def predict_table(
         parts.append(
             predict_probabilities(model, tokenizer, part, batch_size=batch_size, dtype=precision)
         )
+        wrong = ~np.isfinite(parts[-1]).all(axis=1)
+        if wrong.any():
+            row = table.iloc[start + int(np.argmax(wrong))]
+            raise InputError(
+                f"the model's probabilities of sequence {row['id']!r} are no numbers",
+                file=model_directory,
+                remedy="Use --precision fp32, or another model.",
+            )
         if progress is not None:
             progress(start + len(part))
     probabilities = np.concatenate(parts)

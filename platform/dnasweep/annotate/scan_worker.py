@@ -118,16 +118,27 @@ class ScanWorker:
         All go through the model together; a number depends on its window alone.
         """
         found = [(_unread(run.number), _unread(run.number)) for run in runs]
-        places, rows = [], []
+        places, rows, owners = [], [], []
         for run, strands in zip(runs, found, strict=True):
             for strand, windows, tokens in self._encode(run):
                 places.append((strands[strand], windows))
                 rows.append(tokens)
+                owners.append(run)
         if not rows:
             return found
         ids = np.concatenate([one for one, _ in rows])
         counts = np.concatenate([np.diff(offsets) for _, offsets in rows])
-        odds = self._values.of_tokens(ids, np.concatenate([[0], np.cumsum(counts)]))
+        ends = np.cumsum([len(offsets) - 1 for _, offsets in rows])
+
+        def name(row: int) -> str:
+            part = int(np.searchsorted(ends, row, side="right"))
+            run, windows = owners[part], places[part][1]
+            window = run.first + int(windows[row - ends[part]])
+            start = window * self._config.stride
+            return f"the window {run.chrom}:{start + 1:,}-{start + self._config.window:,}"
+
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        odds = self._values.of_tokens(ids, offsets, name=name)
         done = 0
         for part, windows in places:
             part[windows] = odds[done : (done := done + len(windows))]

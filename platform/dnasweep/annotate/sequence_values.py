@@ -24,6 +24,11 @@ from dnasweep.model.many_rows import forward_of, rows_a_batch
 from dnasweep.model.mesh import Precision, autocast
 
 
+def numbered(row: int) -> str:
+    """Return what messages call a row that has no name."""
+    return f"row {row + 1}"
+
+
 class SequenceValues:
     """A classifier, ready to give the log odds of one class.
 
@@ -57,19 +62,34 @@ class SequenceValues:
         labels = {str(name): int(i) for i, name in (model.config.id2label or {}).items()}
         self.target = labels[target]
 
-    def log_odds(self, sequences: Sequence[str]) -> NDArray[np.float64]:
+    def log_odds(
+        self, sequences: Sequence[str], *, name: Callable[[int], str] = numbered
+    ) -> NDArray[np.float64]:
         """Return the log odds (nats) of the class against all others, (sequences,).
 
         They come from the logits, so a probability that rounds to 0 or 1 still has its odds.
+
+        Parameters
+        ----------
+        name
+            What messages call sequence i.
         """
         unique = list(dict.fromkeys(sequences))
         place = {text: i for i, text in enumerate(unique)}
         encoded = self.tokenizer.encode(unique)
-        found = self.of_tokens(encoded.ids, encoded.offsets)
+        found = self.of_tokens(
+            encoded.ids,
+            encoded.offsets,
+            name=lambda row: name(sequences.index(unique[row])),
+        )
         return found[[place[text] for text in sequences]]
 
     def of_tokens(
-        self, ids: NDArray[np.integer[Any]], offsets: NDArray[np.int64]
+        self,
+        ids: NDArray[np.integer[Any]],
+        offsets: NDArray[np.int64],
+        *,
+        name: Callable[[int], str] = numbered,
     ) -> NDArray[np.float64]:
         """Return the same of rows of tokens, (rows,); row i is `ids[offsets[i] : offsets[i + 1]]`.
 
@@ -87,11 +107,7 @@ class SequenceValues:
                 tokens = ids[offsets[filled][:, None] + columns].astype(np.int64)
                 logits = self.forward(torch.from_numpy(tokens).to(self.device), None)
                 found[rows] = self._odds(logits.double()).cpu().numpy()[: len(rows)]
-        if not np.isfinite(found).all():
-            raise InputError(
-                "the model's log odds are not finite",
-                remedy="Use --precision fp32, or another model.",
-            )
+        check_finite(found, "log odds", name)
         return found
 
     def _check(self, counts: NDArray[np.int64]) -> None:
@@ -108,6 +124,20 @@ class SequenceValues:
     def _odds(self, logits: torch.Tensor) -> torch.Tensor:
         others = torch.cat([logits[:, : self.target], logits[:, self.target + 1 :]], dim=1)
         return logits[:, self.target] - others.logsumexp(-1)
+
+
+def check_finite(
+    values: NDArray[np.float64], what: str, name: Callable[[int], str] = numbered
+) -> None:
+    """Raise :class:`InputError`, with the name of the first row, where values are no numbers."""
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(
+            f"the model's {what} of {name(row)} are {values[row]}, {int(wrong.sum()):,} of {len(values):,} "
+            "are no numbers",
+            remedy="Use --precision fp32, or another model.",
+        )
 
 
 def batches(

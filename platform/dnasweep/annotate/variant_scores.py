@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.annotate.sequence_values import SequenceValues
-from dnasweep.annotate.shuffled_contexts import Background, against_background, shuffled_pairs
+from dnasweep.annotate.sequence_values import SequenceValues, numbered
+from dnasweep.annotate.shuffled_contexts import Background, against_background, shuffled_contexts
 from dnasweep.annotate.variant_settings import VariantConfig
-from dnasweep.genome.alleles import Allele, Pair, centred_leads, pairs
+from dnasweep.genome.alleles import Allele, Pair, pairs
 
 Floats = NDArray[np.float64]
 LOSS, GAIN, NONE = "loss", "gain", "none"
@@ -48,17 +48,38 @@ class Effects(NamedTuple):
         return np.where(lost, LOSS, np.where(gained, GAIN, NONE))
 
 
-def score(alleles: Sequence[Allele], values: SequenceValues, config: VariantConfig) -> Effects:
-    """Return the effects of alleles; all windows of the call are computed together, each once."""
-    real = [pairs(one, window=config.window, shifts=config.shifts) for one in alleles]
-    shuffled = [_shuffled(one, found[0], config) for one, found in zip(alleles, real, strict=True)]
-    every = list(
-        chain.from_iterable(
-            chain(found, drawn) for found, drawn in zip(real, shuffled, strict=True)
-        )
-    )
-    odds = _both_strands(every, values).reshape(len(alleles), -1, 2)
+def score(
+    alleles: Sequence[Allele],
+    values: SequenceValues,
+    config: VariantConfig,
+    *,
+    names: Sequence[str] = (),
+) -> Effects:
+    """Return the effects of alleles; all windows of the call are computed together, each once.
+
+    Parameters
+    ----------
+    names
+        What messages call the alleles; their numbers where there are none.
+    """
     num = 1 + len(config.shifts)
+    # The windows of one strand, then those of the other.
+    windows: list[list[Pair]] = [[], []]
+    for allele in alleles:
+        drawn = shuffled_contexts(allele, num=config.backgrounds, seed=config.seed)
+        for strand, found in enumerate(windows):
+            turned = [one.on_other_strand() if strand else one for one in (allele, *drawn)]
+            found += pairs(turned[0], window=config.window, shifts=config.shifts)
+            found += chain.from_iterable(pairs(one, window=config.window) for one in turned[1:])
+    texts = list(chain.from_iterable(chain.from_iterable(windows)))
+    a_strand = len(texts) // 2
+    an_allele = a_strand // max(1, len(alleles))
+
+    def name(row: int) -> str:
+        allele = row % a_strand // an_allele
+        return names[allele] if names else numbered(allele)
+
+    odds = values.log_odds(texts, name=name).reshape(2, len(alleles), -1, 2).mean(0) / np.log(2)
     mean = odds[:, :num].mean(1)
     change = odds[:, :, 1] - odds[:, :, 0]
     probability = 1 / (1 + np.exp(-mean * np.log(2)))
@@ -69,20 +90,3 @@ def score(alleles: Sequence[Allele], values: SequenceValues, config: VariantConf
         log2_odds_alt=mean[:, 1],
         background=against_background(change[:, 0], change[:, num:]),
     )
-
-
-def _shuffled(allele: Allele, pair: Pair, config: VariantConfig) -> list[Pair]:
-    if config.backgrounds == 0:
-        return []
-    leads = centred_leads(allele, config.window)
-    return shuffled_pairs(
-        pair, leads, allele.ref, allele.alt, num=config.backgrounds, seed=config.seed
-    )
-
-
-def _both_strands(found: Sequence[Pair], values: SequenceValues) -> Floats:
-    """Return the mean log2 odds of both strands, (pairs, 2)."""
-    forward = list(chain.from_iterable(found))
-    reverse = list(chain.from_iterable(pair.reverse for pair in found))
-    odds = values.log_odds(forward + reverse).reshape(2, -1, 2) / np.log(2)
-    return odds.mean(0)

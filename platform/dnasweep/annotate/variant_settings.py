@@ -19,7 +19,8 @@ class VariantConfig(Frame):
     min_delta: float = 0.1
     """Least change of the probability that makes a loss or a gain, beside crossing the threshold."""
     backgrounds: int = 20
-    """Shuffled contexts a variant that its change is compared with; 0 leaves z and p out."""
+    """Shuffled contexts a variant that its change is compared with; 0 leaves z and p out. The least
+    p-value is 1 / (contexts + 1)."""
     motif_p: float = 1e-4
     """p-value of a position from which on it is a binding site."""
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -37,5 +38,7 @@ class VariantConfig(Frame):
             raise ValueError(
                 f"backgrounds is {self.backgrounds}, use 0 for none, or at least 3 for a spread"
             )
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}, use a whole number from 0 on")
         if not 0 < self.motif_p < 1:
             raise ValueError(f"motif_p is {self.motif_p}, use a p-value between 0 and 1")

@@ -34,6 +34,9 @@ WORK = pa.schema(
         ("context", pa.large_string()),
         ("offset", pa.int32()),
         ("lead", pa.int32()),
+        # The same on the other strand.
+        ("other_offset", pa.int32()),
+        ("other_lead", pa.int32()),
     ]
 )
 """The work list of a variant job."""
@@ -48,7 +51,8 @@ SCORES = (
     # DNABERT's sign, ref - alt, and its diff, (alt - ref) x the larger probability.
     "dnabert_log_or",
     "dnabert_diff",
-    # The change of log2 odds in the centred window against shuffled surroundings.
+    # The change of log2 odds in the centred window against shuffled surroundings; the p-value is
+    # empirical.
     "background_mean",
     "background_sd",
     "z",

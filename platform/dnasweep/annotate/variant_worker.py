@@ -79,12 +79,13 @@ class VariantWorker:
         if self.classifier is None:
             return
         rest = one.context[one.offset + len(one.ref) :]
-        turned = Allele(
-            one.context[: one.offset] + one.alt + rest, one.offset, one.alt, one.ref, one.lead
+        turned = one._replace(
+            context=one.context[: one.offset] + one.alt + rest, ref=one.alt, alt=one.ref
         )
         config = self.config
         there, back = (
-            score([allele], self.classifier, config).delta_log2_odds[0] for allele in (one, turned)
+            score([allele], self.classifier, config, names=names_of(rows)).delta_log2_odds[0]
+            for allele in (one, turned)
         )
         if not np.isclose(there, -back, rtol=1e-3, atol=1e-4):
             raise InputError(
@@ -105,21 +106,31 @@ class VariantWorker:
         return tables, facts_of(tables)
 
     def _tables(self, rows: pa.Table, alleles: Sequence[Allele]) -> dict[str, pa.Table]:
+        names = names_of(rows)
         effects: Effects | None = None
         if self.classifier is not None:
-            effects = score(alleles, self.classifier, self.config)
+            effects = score(alleles, self.classifier, self.config, names=names)
         ratios = None
         if self.language is not None:
             window, shifts = self.config.window, self.config.shifts
-            ratios = self.language.ratios(alleles, window=window, shifts=shifts)
+            ratios = self.language.ratios(alleles, window=window, shifts=shifts, names=names)
         sites = None if self.scanner is None else self.scanner.sites(alleles)
         return to_tables(rows, self.config, effects=effects, ratios=ratios, sites=sites)
 
 
 def alleles_of(rows: pa.Table) -> list[Allele]:
     """Return the alleles of rows of a work list."""
-    columns = [rows[name].to_pylist() for name in ("context", "offset", "ref", "alt", "lead")]
+    columns = [rows[name].to_pylist() for name in Allele._fields]
     return [Allele(*cells) for cells in zip(*columns, strict=True)]
+
+
+def names_of(rows: pa.Table) -> list[str]:
+    """Return what messages call the variants of a work list."""
+    columns = [rows[name].to_pylist() for name in ("chrom", "pos", "ref", "alt", "file", "row")]
+    return [
+        f"{chrom}:{pos} {ref}>{alt} ({file}, row {row})"
+        for chrom, pos, ref, alt, file, row in zip(*columns, strict=True)
+    ]
 
 
 def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:

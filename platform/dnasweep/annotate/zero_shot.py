@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dnasweep.annotate.sequence_values import batches
+from dnasweep.annotate.sequence_values import batches, check_finite, numbered
 from dnasweep.genome.alleles import Allele, Pair, pairs
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.checkpoint import load_masked_lm
@@ -64,19 +64,33 @@ class ZeroShot:
         self.model = torch.nn.Module.to(load_masked_lm(directory), self.device).eval()
 
     def ratios(
-        self, alleles: Sequence[Allele], *, window: int, shifts: Sequence[int] = ()
+        self,
+        alleles: Sequence[Allele],
+        *,
+        window: int,
+        shifts: Sequence[int] = (),
+        names: Sequence[str] = (),
     ) -> NDArray[np.float64]:
-        """Return the log-likelihood ratio of each variant, ALT over REF (nats); nan for indels."""
+        """Return the log-likelihood ratio of each variant, ALT over REF (nats); nan for indels.
+
+        Parameters
+        ----------
+        names
+            What messages call the alleles; their numbers where there are none.
+        """
         found = np.full(len(alleles), np.nan)
         rows = [i for i, one in enumerate(alleles) if len(one.ref) == len(one.alt)]
         if not rows:
             return found
         windows: list[Pair] = []
         for i in rows:
-            forward = pairs(alleles[i], window=window, shifts=shifts)
-            windows += [*forward, *(pair.reverse for pair in forward)]
+            for strand in (alleles[i], alleles[i].on_other_strand()):
+                windows += pairs(strand, window=window, shifts=shifts)
         likely = self._log_likelihoods(windows)
-        found[rows] = (likely[:, 1] - likely[:, 0]).reshape(len(rows), -1).mean(1)
+        ratios = (likely[:, 1] - likely[:, 0]).reshape(len(rows), -1).mean(1)
+        called = names or [numbered(row) for row in range(len(alleles))]
+        check_finite(ratios, "likelihood ratios", lambda row: called[rows[row]])
+        found[rows] = ratios
         return found
 
     def _log_likelihoods(self, windows: Sequence[Pair]) -> NDArray[np.float64]:

@@ -4,6 +4,11 @@ A window begins a fixed number of bases before the variant, so that what lies be
 still when an indel moves what lies behind. Near the end of a chromosome windows move inwards; of a
 chromosome shorter than the window all is taken. Both alleles are treated alike: with REF and ALT
 exchanged, the same windows come in the other order.
+
+Each strand is treated as if the genome were given as it: before, left and right are as one reads
+it. A window of even width, which has no middle, so begins as many bases before the variant on
+either strand, and an indel that can be moved along a repeat stands at the beginning of it. So the
+reverse complement of a genome has the same windows, those of the strands exchanged.
 """
 
 from __future__ import annotations
@@ -28,6 +33,31 @@ class Allele(NamedTuple):
     alt: str
     lead: int
     """Bases of the centred window before the variant."""
+    other_offset: int
+    """First base of the variant in the reverse complement of `context`, as far left there as it
+    goes."""
+    other_lead: int
+    """Bases of the centred window before it there."""
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Bases of `context`, first and one past the last, among which the variant can be moved."""
+        return self.offset, len(self.context) - self.other_offset
+
+    def on_other_strand(self) -> Allele:
+        """Return the same on the other strand."""
+        end = self.offset + len(self.ref)
+        mutated = self.context[: self.offset] + self.alt + self.context[end:]
+        context, start = reverse_complement(self.context), self.other_offset
+        return Allele(
+            context=context,
+            offset=start,
+            ref=context[start : start + len(self.ref)],
+            alt=reverse_complement(mutated)[start : start + len(self.alt)],
+            lead=self.other_lead,
+            other_offset=self.offset,
+            other_lead=self.lead,
+        )
 
 
 class Pair(NamedTuple):
@@ -35,11 +65,6 @@ class Pair(NamedTuple):
 
     ref: str
     alt: str
-
-    @property
-    def reverse(self) -> Pair:
-        """The same on the other strand."""
-        return Pair(reverse_complement(self.ref), reverse_complement(self.alt))
 
 
 def leads(
@@ -71,39 +96,51 @@ def surroundings(
     lead: int,
     shifts: Sequence[int],
     window: int,
+    other_lead: int | None = None,
 ) -> Allele:
-    """Return an allele with as much of its chromosome as its windows can reach.
+    """Return an allele with as much of its chromosome as its windows can reach on either strand.
 
     Parameters
     ----------
     fetch, length
         The chromosome.
     start
-        0-based position of `ref`.
+        0-based position of `ref`, normalised.
+    other_lead
+        Bases before it on the other strand that are wanted; None: as many as `lead`.
     """
-    behind = length - start - len(ref)
-    chosen = leads(lead, shifts, window=window, ref=ref, alt=alt, before=start, behind=behind)
-    shorter = min(len(ref), len(alt))
-    first = start - max(chosen)
-    last = start + len(ref) + min(behind, max(0, window - shorter - min(chosen)))
-    return Allele(fetch(first, last), start - first, ref, alt, lead)
+    other_lead = lead if other_lead is None else other_lead
+
+    def fetch_other(first: int, last: int) -> str:
+        return reverse_complement(fetch(length - last, length - first))
+
+    other = normalise(
+        fetch_other,
+        length - start - len(ref),
+        reverse_complement(ref),
+        reverse_complement(alt),
+    )
+    reaches = []
+    for wanted, (at, one, two) in ((lead, (start, ref, alt)), (other_lead, other)):
+        behind = length - at - len(one)
+        chosen = leads(wanted, shifts, window=window, ref=one, alt=two, before=at, behind=behind)
+        shorter = min(len(one), len(two))
+        end = at + len(one) + min(behind, max(0, window - shorter - min(chosen)))
+        reaches.append((at - max(chosen), end))
+    (first, last), (other_first, other_last) = reaches
+    first, last = min(first, length - other_last), max(last, length - other_first)
+    other_offset = other[0] - (length - last)
+    return Allele(fetch(first, last), start - first, ref, alt, lead, other_offset, other_lead)
 
 
 def pairs(allele: Allele, *, window: int, shifts: Sequence[int] = ()) -> list[Pair]:
-    """Return the windows of an allele on the forward strand: the centred one, then the moved ones."""
+    """Return the windows of an allele on its strand: the centred one, then the moved ones."""
     before = allele.context[: allele.offset]
     behind = allele.context[allele.offset + len(allele.ref) :]
     return [
         Pair(*(_window(before, text, behind, one, window) for text in (allele.ref, allele.alt)))
         for one in _leads_of(allele, window, shifts)
     ]
-
-
-def centred_leads(allele: Allele, window: int) -> tuple[int, int]:
-    """Return the bases before the variant in its centred window, with REF and with ALT."""
-    (lead,) = _leads_of(allele, window, ())
-    ref, alt = (_least(lead, text, window) for text in (allele.ref, allele.alt))
-    return ref, alt
 
 
 def _leads_of(allele: Allele, window: int, shifts: Sequence[int]) -> list[int]:

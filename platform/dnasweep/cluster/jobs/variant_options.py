@@ -41,7 +41,8 @@ class VariantOptions(Checked):
     """Bases the model sees of a variant. Default: as much as its positions surely hold, at most
     1,000."""
     shifts: tuple[Shift, ...] = (-4, 4)
-    """Bases by which further windows are moved, beside the centred one; scores are means over all."""
+    """Bases by which further windows are moved as each strand is read, beside the centred one; scores
+    are means over all."""
     language_model: str | None = None
     """Masked language model for the log-likelihood ratio beside a classifier: the encoder it was
     fine-tuned from, given as --model is."""
@@ -50,7 +51,8 @@ class VariantOptions(Checked):
     motif_p: Between = 1e-4
     """p-value of a position from which on it is a binding site."""
     backgrounds: Backgrounds = 20
-    """Dinucleotide-shuffled contexts a variant for z and p; 0 leaves them out."""
+    """Dinucleotide-shuffled contexts a variant for z and p; 0 leaves them out. p is empirical, at
+    least 1 / (contexts + 1): use 999 for p-values down to 0.001."""
     target: str | None = None
     """Class whose probability is compared. Default: the second of two, the positive one."""
     threshold: NotNone | None = None

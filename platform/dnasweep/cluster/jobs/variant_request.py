@@ -33,7 +33,7 @@ from dnasweep.storage import Storage
 
 KIND = "variants"
 MOTIFS = "motifs"
-ENGINE_FORMAT = 2
+ENGINE_FORMAT = 3
 """Part of every key; raised when the same settings are to give other scores."""
 
 
@@ -176,6 +176,8 @@ def _variants(
         contigs = Contigs.of(fasta, genome, match=options.match_chromosomes)
         if read is None:
             regions = [Region.parse(text, contigs) for text in options.saturate]
+            if len({*regions}) < len(regions):
+                raise InputError("--saturate names the same twice", remedy="Name it once.")
             table = pd.concat([saturate(one, fasta, contigs, config) for one in regions])
             return table.reset_index(drop=True), [], {}
         names = contigs.names(read.table["chrom"].unique())
