@@ -129,8 +129,6 @@ def _config(options: MotifOptions) -> MotifConfig:
         config = MotifConfig(**{name: getattr(options, name) for name in names})
     except ValueError as error:
         raise InputError(str(error)) from error
-    if options.seed < 0:
-        raise InputError(f"seed is {options.seed}", remedy="Use a whole number from 0 on.")
     if not 0 < options.share < 1:
         raise InputError(f"share is {options.share}", remedy="Use a share between 0 and 1.")
     return config

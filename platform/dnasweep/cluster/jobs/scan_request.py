@@ -184,7 +184,7 @@ def prepare_scan(options: ScanOptions) -> ScanRequest:
 
 def _check_numbers(options: ScanOptions) -> None:
     lowest = {"shard_size": 1, "num_actors": 1, "batch_rows": 1, "gpus_per_actor": 0}
-    for name, least in {**lowest, "widen": 0, "shuffles": 1, "seed": 0}.items():
+    for name, least in {**lowest, "widen": 0, "shuffles": 1}.items():
         number = getattr(options, name)
         if number is not None and not number >= least:
             raise InputError(f"{name} is {number}", remedy=f"Use at least {least}.")
