@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from dnasweep.cluster.command import run_command
 from dnasweep.cluster.options import DataOptions
 from rich.console import Console
+from rich.markup import escape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,9 @@ def main(options: BuildOptions, console: Console) -> None:
         if options.dry_run:
             console.print("Nothing was kept: leave --dry-run out to keep it.")
         else:
-            console.print(f"[bold]data set[/] {data.key} in {data.folder}", soft_wrap=True)
+            console.print(
+                f"[bold]data set[/] {data.key} in {escape(str(data.folder))}", soft_wrap=True
+            )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Literal
 from dnasweep.cluster.command import run_command
 from dnasweep.config.ranges import Batch, Checked, Count
 from rich.console import Console
+from rich.markup import escape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +77,12 @@ def main(options: PredictOptions, console: Console) -> None:
             progress=lambda done: status.update(f"predicted {done:,} of {len(table):,} sequences"),
         )
     write_predictions(frame, out)
-    counts = ", ".join(f"{n:,} {name}" for name, n in frame["call"].value_counts().items())
-    console.print(f"{len(frame):,} sequences: {counts}\n[bold]written[/] {out}", soft_wrap=True)
+    counts = ", ".join(
+        f"{n:,} {escape(str(name))}" for name, n in frame["call"].value_counts().items()
+    )
+    console.print(
+        f"{len(frame):,} sequences: {counts}\n[bold]written[/] {escape(str(out))}", soft_wrap=True
+    )
 
 
 if __name__ == "__main__":

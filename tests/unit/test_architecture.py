@@ -24,6 +24,7 @@ SCRIPTS = sorted(
 FLOORS = {
     "__init__": 0,
     "errors": 0,
+    "plain": 0,
     "config": 0,
     "storage": 0,
     "genome": 1,

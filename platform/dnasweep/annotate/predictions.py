@@ -18,6 +18,7 @@ from dnasweep.model.checkpoint import load_classifier, read_config
 from dnasweep.model.mesh import Precision
 from dnasweep.model.predict import predict_probabilities
 from dnasweep.model.strands import strands_of
+from dnasweep.plain import write_csv
 from dnasweep.storage import LEAST_BYTES
 
 ROWS = 4096
@@ -134,7 +135,7 @@ def write_predictions(frame: pd.DataFrame, path: Path) -> None:
         if path.suffix.lower() == ".parquet":
             frame.to_parquet(aside, index=False)
         else:
-            frame.to_csv(aside, index=False)
+            write_csv(frame, aside)
         aside.rename(path)
     finally:
         aside.unlink(missing_ok=True)

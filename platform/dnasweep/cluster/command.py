@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.errors import InputError, NothingLeft
+from dnasweep.report.console import Terminal
 from dnasweep.storage import full_disk, is_full_disk
 
 Options = TypeVar("Options")
@@ -33,7 +34,7 @@ def run_command(
     Anything else is a defect of the program and shows its traceback.
     """
     chosen = tyro.cli(options, description=(doc or "").strip())
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = LOG_COLUMNS
     quieten()
@@ -42,7 +43,7 @@ def run_command(
     except InputError as error:
         code = _refuse(error)
     except KeyboardInterrupt:
-        Console(stderr=True, highlight=False).print(
+        Terminal(stderr=True, highlight=False).print(
             "\n[bold yellow]Stopped.[/] Finished stages are kept, and running ones go on from their "
             "last state: run the same command again."
         )
@@ -56,7 +57,7 @@ def run_command(
 
 
 def _refuse(error: InputError) -> int:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
+    Terminal(stderr=True, highlight=False, soft_wrap=True).print(
         f"[bold red]error:[/] {escape(str(error))}"
     )
     return EXIT_NOTHING if isinstance(error, NothingLeft) else EXIT_BAD_INPUT

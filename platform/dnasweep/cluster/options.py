@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from dnasweep.cluster.place.span import Span, read_span
+from dnasweep.cluster.tracking.names import check_name
 from dnasweep.config import PmiVariant
 from dnasweep.config.ranges import (
     Amount,
@@ -213,6 +214,10 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
     """Pretrain one encoder a seed instead of one for all seeds."""
     name: str | None = None
     """MLflow experiment. Default: the name of the sweep."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_name(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from dnasweep.errors import InputError
+from dnasweep.plain import shown, write_csv
 
 _CLIPPED = 200
 
@@ -37,12 +38,12 @@ def write_rejects(faults: Sequence[Fault], path: Path) -> None:
         Where it cannot be written.
     """
     frame = pd.DataFrame(
-        [(f.file, f.row, f.reason, " ".join(f.text[:_CLIPPED].split())) for f in faults],
+        [(shown(f.file), f.row, f.reason, " ".join(f.text[:_CLIPPED].split())) for f in faults],
         columns=["file", "row", "reason", "text"],
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.to_csv(path, sep="\t", index=False)
+        write_csv(frame, path, sep="\t")
     except OSError as error:
         raise InputError(
             f"the rejected rows cannot be written: {error.strerror}", file=path

@@ -10,6 +10,7 @@ import pandas as pd
 
 from dnasweep.explain.positions import ALL, AttributionTables
 from dnasweep.explain.token_ranking import rank_tokens
+from dnasweep.plain import write_csv
 from dnasweep.report import attribution_figures as figures
 from dnasweep.report.attribution_findings import (
     core_tests,
@@ -81,7 +82,7 @@ def write_report(
             data = png(figure.drawing.draw, size=figure.drawing.size)
             (directory / f"{figure.name}.png").write_bytes(data)
     for name, table in _tables(summary).items():
-        table.to_csv(directory / f"{name}.csv", index=False)
+        write_csv(table, directory / f"{name}.csv")
     page = directory / PAGE
     page.write_text(render_report(summary, shown, settings), encoding="utf-8")
     return page

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dnasweep.plain import write_csv
 from dnasweep.report.cells import (
     BaselineResult,
     CellResult,
@@ -72,9 +73,9 @@ class Comparison:
     def to_csv(self, path: Path) -> Path:
         """Write the ranked table to `path`, and the others beside it as `<stem>_<table>.csv`."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.rows.to_csv(path, index=False)
+        write_csv(self.rows, path)
         for name in ("selected", "baseline", "pairwise", "by_species", "unhealthy"):
-            getattr(self, name).to_csv(path.with_name(f"{path.stem}_{name}.csv"), index=False)
+            write_csv(getattr(self, name), path.with_name(f"{path.stem}_{name}.csv"))
         return path
 
 

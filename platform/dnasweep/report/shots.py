@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from dnasweep.plain import write_csv
 from dnasweep.report.cells import CellResult, TestScores, bare
 from dnasweep.report.shots_findings import shot_findings
 from dnasweep.report.shots_tests import RANDOM, paired_tests
@@ -66,9 +67,9 @@ class ShotComparison:
     def to_csv(self, path: Path) -> Path:
         """Write the table of means to `path`, and the others beside it as `<stem>_<table>.csv`."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.rows.to_csv(path, index=False)
+        write_csv(self.rows, path)
         for name in ("runs", "baseline", "pairwise", "unhealthy"):
-            getattr(self, name).to_csv(path.with_name(f"{path.stem}_{name}.csv"), index=False)
+            write_csv(getattr(self, name), path.with_name(f"{path.stem}_{name}.csv"))
         return path
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dnasweep.plain import shown
 from dnasweep.report.cells import COMPARED_AXES
 from dnasweep.report.comparison import Comparison
 from dnasweep.report.wording import metric_name, number
@@ -34,8 +37,19 @@ def bullets(sentences: list[str]) -> Table:
     """Return sentences as a list."""
     grid = Table.grid(padding=(0, 1))
     for sentence in sentences:
-        grid.add_row("•", Text(sentence))
+        grid.add_row("•", Text(shown(sentence)))
     return grid
+
+
+class _Plain(Table):
+    """A table that takes text as text, whatever brackets it has."""
+
+    def add_row(self, *cells: RenderableType | None, **how: Any) -> None:
+        super().add_row(*(Text(shown(c)) if isinstance(c, str) else c for c in cells), **how)
+
+    def add_column(self, header: RenderableType = "", *rest: Any, **how: Any) -> None:
+        named = Text(header) if isinstance(header, str) else header
+        super().add_column(named, *rest, **how)
 
 
 def _ranked(comparison: Comparison, max_rows: int) -> Table:
@@ -101,8 +115,13 @@ def _selected(comparison: Comparison) -> Table:
 
 
 def new_table(title: str) -> Table:
-    """Return an empty table as all tables of the terminal look."""
-    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    """Return an empty table as all tables of the terminal look; what it is given is no markup."""
+    return _Plain(
+        title=Text(title, style="table.title"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
 
 
 def with_sd(mean: float | None, sd: float | None) -> str:

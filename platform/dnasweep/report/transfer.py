@@ -15,6 +15,7 @@ import pandas as pd
 
 from dnasweep.genome.species import distance, species_set
 from dnasweep.genome.transfer import STRATEGIES, nearest_relative, strategy_of
+from dnasweep.plain import write_csv
 from dnasweep.report.cells import BaselineResult, CellResult, bare, joined_scores
 from dnasweep.report.comparison import select
 from dnasweep.report.tables import (
@@ -70,9 +71,9 @@ class Transfer:
     def to_csv(self, path: Path) -> Path:
         """Write the ranked table to `path`, and the others beside it as `<stem>_<table>.csv`."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.rows.to_csv(path, index=False)
+        write_csv(self.rows, path)
         for name in TABLES:
-            getattr(self, name).to_csv(path.with_name(f"{path.stem}_{name}.csv"), index=False)
+            write_csv(getattr(self, name), path.with_name(f"{path.stem}_{name}.csv"))
         return path
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.errors import InputError
+from dnasweep.plain import csv_text
 
 SHOTS = "training_rows.csv"
 """The rows a trial was trained on (id, label), beside its outcome."""
@@ -64,7 +65,7 @@ def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int)
 
 def shots_text(table: pd.DataFrame, rows: np.ndarray) -> str:
     """Return the ids and labels of rows as CSV."""
-    return str(table.iloc[rows][["id", "label"]].to_csv(index=False))
+    return str(csv_text(table.iloc[rows][["id", "label"]]).to_csv(index=False))
 
 
 def _smallest(labels: np.ndarray) -> int:

@@ -21,6 +21,7 @@ from dnasweep.cluster.shards.work_list import digest_of
 from dnasweep.config import content_key
 from dnasweep.errors import InputError
 from dnasweep.genome.faults import write_rejects
+from dnasweep.plain import write_csv
 
 FINDINGS_FORMAT = 2
 """Part of the key of peaks and comparisons; raised when the same question is to give other ones."""
@@ -117,7 +118,7 @@ def _write_tables(folder: Path, found: Findings, request: ScanRequest) -> None:
         tables |= {"agreement.tsv": found.agreement, "thresholds.tsv": found.thresholds}
     tables |= {_CURVE.format(stem): points for stem, points in found.curves.items()}
     for file, frame in tables.items():
-        frame.to_csv(folder / file, sep="\t", index=False, float_format="%.6g")
+        write_csv(frame, folder / file, sep="\t", float_format="%.6g")
     summary = {
         "bases": found.bases,
         "peaks": len(found.called),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -116,7 +117,7 @@ def run_words(options: WordOptions, console: Console) -> None:
     with console.status("reading and checking what is to be counted"):
         work = _genome(options) if options.counts_genome else _rows(storage, options)
     spec = PmiSpec(counts=work.spec, config=config)
-    console.print(f"[bold]counting[/] words of 1 to {options.k} bases in {work.text}")
+    console.print(f"[bold]counting[/] words of 1 to {options.k} bases in {escape(work.text)}")
     if options.dry_run:
         state = "is there already" if storage.exists(spec.kind, spec.key) else "would be made"
         console.print(f"PMI table {spec.key} {state}; nothing was counted.", soft_wrap=True)
@@ -140,9 +141,10 @@ def run_words(options: WordOptions, console: Console) -> None:
     if options.out is not None:
         out = Path(options.out).expanduser().resolve()
         write_table(frame, out)
-        console.print(f"[bold]written[/] {out}", soft_wrap=True)
+        console.print(f"[bold]written[/] {escape(str(out))}", soft_wrap=True)
     console.print(
-        f"[bold]PMI table[/] {spec.key} in {storage.find(spec.kind, spec.key)}\n"
+        f"[bold]PMI table[/] {spec.key} in "
+        f"{escape(str(storage.find(spec.kind, spec.key)))}\n"
         f"Pretrain with it: --masking genemask --pmi-table {spec.key}",
         soft_wrap=True,
     )

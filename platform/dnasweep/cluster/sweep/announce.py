@@ -24,14 +24,14 @@ def announce_data(console: Console, data: Prepared, *, every_finding: bool = Fal
     counts = table["split"].value_counts()
     widths = table["sequence"].str.len()
     span = f"{widths.min()}" if widths.min() == widths.max() else f"{widths.min()}-{widths.max()}"
-    species = ", ".join(data.species) or "not named"
+    species = escape(", ".join(data.species)) or "not named"
     console.print(
         f"[bold]data[/] {len(table):,} sequences of {span} bases, "
         f"{counts.get('train', 0):,} train / {counts.get('validation', 0):,} validation / "
         f"{counts.get('test', 0):,} test, species: {species}"
     )
     if (rejects := data.folder / REJECTS).is_file():
-        console.print(f"[yellow]rows left out: see {rejects}[/]", soft_wrap=True)
+        console.print(f"[yellow]rows left out: see {escape(str(rejects))}[/]", soft_wrap=True)
     for finding in data.audit.findings:
         if finding.level == "warning":
             console.print(f"[yellow]audit: {escape(finding.message)}[/]")
@@ -44,7 +44,9 @@ def announce_plan(sweep: Sweep) -> None:
     options = sweep.options
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for axis, values in sweep.axes.items():
-        grid.add_row(f"[bold]{axis.replace('_', ' ')}[/]", " ".join(str(v) for v in values))
+        grid.add_row(
+            f"[bold]{escape(axis.replace('_', ' '))}[/]", escape(" ".join(map(str, values)))
+        )
     sweep.console.print(grid)
     there = published(sweep.storage, sweep.plan)
     parts = [f"{number} {kind} ({found} there)" for kind, (found, number) in there.items()]
@@ -78,16 +80,16 @@ def announce_plan(sweep: Sweep) -> None:
 def announce_comparison(console: Console, comparison: Comparison, report: Path) -> None:
     """Print the comparison and where it is kept."""
     console.print(comparison_tables(comparison))
-    console.print(f"[bold]page[/]   {report / 'comparison.html'}", soft_wrap=True)
-    console.print(f"[bold]table[/]  {report / 'comparison.csv'}", soft_wrap=True)
+    console.print(f"[bold]page[/]   {escape(str(report / 'comparison.html'))}", soft_wrap=True)
+    console.print(f"[bold]table[/]  {escape(str(report / 'comparison.csv'))}", soft_wrap=True)
 
 
 def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierSpec) -> None:
     """Say where a model is, and that it failed where there is none."""
-    where = f"[yellow]{sweep.errors.get(spec.key, 'none')}[/]"
+    where = f"[yellow]{escape(sweep.errors.get(spec.key, 'none'))}[/]"
     if sweep.storage.exists(spec.kind, spec.key):
-        where = sweep.storage.place(spec.kind, spec.key, CHECKPOINT)
-    sweep.console.print(f"[bold]{name}[/] {where}", soft_wrap=True)
+        where = escape(sweep.storage.place(spec.kind, spec.key, CHECKPOINT))
+    sweep.console.print(f"[bold]{escape(name)}[/] {where}", soft_wrap=True)
 
 
 def encoder_name(sweep: Sweep, spec: EncoderSpec) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from rich.markup import escape
 
 from dnasweep.cluster.sweep.announce import encoder_name
 from dnasweep.cluster.sweep.judging import read_results
@@ -55,8 +56,12 @@ def compare_few_shots(sweep: Sweep, records: Records, phases: Phases) -> ShotCom
         )
     folder = _publish(sweep, plan, records, comparison)
     sweep.console.print(shot_tables(comparison))
-    sweep.console.print(f"[bold]page[/]   {folder / 'comparison.html'}", soft_wrap=True)
-    sweep.console.print(f"[bold]table[/]  {folder / 'comparison.csv'}", soft_wrap=True)
+    sweep.console.print(
+        f"[bold]page[/]   {escape(str(folder / 'comparison.html'))}", soft_wrap=True
+    )
+    sweep.console.print(
+        f"[bold]table[/]  {escape(str(folder / 'comparison.csv'))}", soft_wrap=True
+    )
     return comparison
 
 

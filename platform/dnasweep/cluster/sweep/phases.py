@@ -114,7 +114,7 @@ class Phases:
     def _search(self) -> Plan:
         sweep, options = self._sweep, self._sweep.options
         study, rungs = self._memory.study(), self._memory.rungs
-        sweep.console.print(f"[dim]Optuna study {study.name} in {study.url}[/]")
+        sweep.console.print(f"[dim]Optuna study {study.name} in {escape(study.url)}[/]")
         remaining = study.remaining(options.num_samples)
         if remaining:
             self._build_corpora(sweep.plan)
@@ -147,7 +147,7 @@ class Phases:
             with self._showing("tokenizing", len(missing)) as (order, display):
 
                 def done(spec: TokenizerSpec) -> None:
-                    display.advance(f"tokenizer {tokenizer_name(spec)}")
+                    display.advance(f"tokenizer {escape(tokenizer_name(spec))}")
 
                 build_corpora(missing, order, done=done)
         if sweep.recipe.model.windows == "none":
@@ -177,7 +177,7 @@ class Phases:
                 self._record_encoder(spec, outcome)
                 bits = outcome.best["metrics"].get("validation/bits_per_base", float("nan"))
                 display.advance(
-                    f"encoder {encoder_name(self._sweep, spec)}: {bits:.3f} bits per base "
+                    f"encoder {escape(encoder_name(self._sweep, spec))}: {bits:.3f} bits per base "
                     f"(Markov chain {outcome.facts['markov_bits_per_base']:.3f}), "
                     f"{outcome.device_seconds:.0f} s"
                 )
@@ -200,7 +200,7 @@ class Phases:
                 if heard.point is not None and self._memory.course.add(heard.point):
                     self._records.evaluation(spec, heard.point.evaluation)
                 if heard.failed:
-                    display.advance(f"{heard.cell.label}: [red]failed[/]")
+                    display.advance(f"{escape(heard.cell.label)}: [red]failed[/]")
                 if heard.finished:
                     display.advance(self._record_trial(heard.cell, spec))
 
@@ -248,14 +248,15 @@ class Phases:
             self._records.finish(cell, spec, outcome, checkpoint=checkpoint, error=error)
             if spec.shots is not None and (shots := storage.file(spec.kind, spec.key, SHOTS)):
                 self._records.tracker.artifact(spec.key, shots)
+        label = escape(cell.label)
         if outcome is None:
-            return f"{cell.label}: [yellow]stopped early[/]"
+            return f"{label}: [yellow]stopped early[/]"
         if outcome.outcome not in ("completed", "stopped"):
-            return f"{cell.label}: [yellow]{outcome.outcome}[/] ({escape(outcome.reason)})"
+            return f"{label}: [yellow]{outcome.outcome}[/] ({escape(outcome.reason)})"
         value, name = outcome.best["metrics"].get(self._metric), self._metric
         if value is None:
             value, name = outcome.best["train_loss"], "training loss"
-        return f"{cell.label}: {name} {value:.3f}, {outcome.device_seconds:.0f} s"
+        return f"{label}: {name} {value:.3f}, {outcome.device_seconds:.0f} s"
 
     @property
     def _metric(self) -> str:

@@ -171,8 +171,10 @@ def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
         test=_means(transfer),
     )
     sweep.console.print(transfer_tables(transfer))
-    sweep.console.print(f"[bold]page[/]   {page}", soft_wrap=True)
-    sweep.console.print(f"[bold]table[/]  {folder / 'transfer_matrix.csv'}", soft_wrap=True)
+    sweep.console.print(f"[bold]page[/]   {escape(str(page))}", soft_wrap=True)
+    sweep.console.print(
+        f"[bold]table[/]  {escape(str(folder / 'transfer_matrix.csv'))}", soft_wrap=True
+    )
     return transfer
 
 

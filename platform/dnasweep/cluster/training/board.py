@@ -13,6 +13,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -178,7 +179,9 @@ class Display:
         for key, post in posts.items():
             rate = f"{post.bases_per_second / 1e3:.0f} kb/s"
             if key not in self._tasks:
-                self._tasks[key] = self._progress.add_task(post.text, total=post.total, rate=rate)
+                self._tasks[key] = self._progress.add_task(
+                    escape(post.text), total=post.total, rate=rate
+                )
             self._progress.update(
                 self._tasks[key], completed=post.done, total=post.total, rate=rate
             )
