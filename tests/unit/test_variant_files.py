@@ -9,6 +9,7 @@ import pysam
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.genome.contigs import Contigs
+from dnasweep.genome.faults import write_rejects
 from dnasweep.genome.reference import open_genome
 from dnasweep.genome.variant_files import read_variants
 from dnasweep.genome.variants import Frame, Region, place_variants, saturate
@@ -81,6 +82,109 @@ def test_files_of_another_form_are_refused(tmp_path: Path, text: str, says: str)
     with pytest.raises(InputError, match=says) as caught:
         read_variants([path])
     assert caught.value.file == str(path)
+
+
+VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+TABLE = "chrom\tpos\tref\talt\nchr1\t500\tG\tA\nchr1\t750\tC\tTA\n"
+WRITTEN = {
+    "tsv": TABLE.encode(),
+    "a mark of UTF-8": b"\xef\xbb\xbf" + TABLE.encode(),
+    "UTF-16": TABLE.encode("utf-16"),
+    "commas": TABLE.replace("\t", ",").encode(),
+    "semicolons": TABLE.replace("\t", ";").encode(),
+    "quoted": "".join(
+        ",".join(f'"{cell}"' for cell in line.split("\t")) + "\r\n" for line in TABLE.splitlines()
+    ).encode(),
+    "a mark, semicolons and quotes": b"\xef\xbb\xbf"
+    + TABLE.replace("\t", '";"').replace("\n", '"\n"').join('""').removesuffix('""').encode(),
+    "empty cells at the end": TABLE.replace("\n", "\t\t\n").replace("alt\t\t", "alt").encode(),
+    "a column with commas, quoted": b"chrom,pos,ref,alt,note\n"
+    b'chr1,500,G,A,"a, ""b"""\nchr1,750,C,TA,x\n',
+    "Latin-1 in a note": b"chrom\tpos\tref\talt\tnote\nchr1\t500\tG\tA\tSj\xf6gren\n"
+    b"chr1\t750\tC\tTA\t.\n",
+    "comments before the header": b"## made by hand\n##\n\n" + TABLE.encode(),
+    "comments between rows": TABLE.replace("alt\n", "alt\n# the good ones\n").encode(),
+    "a header with #": b"#" + TABLE.encode(),
+    "vcf": (VCF + "chr1\t500\t.\tG\tA\t.\t.\t.\nchr1\t750\t.\tC\tTA\t.\t.\t.\n").encode(),
+    "vcf with a mark": (
+        "\ufeff" + VCF + "chr1\t500\t.\tG\tA\t.\t.\t.\nchr1\t750\t.\tC\tTA\t.\t.\t.\n"
+    ).encode(),
+    "vcf with Latin-1": (
+        VCF + "chr1\t500\t.\tG\tA\t.\t.\tCLN=Sj\xf6gren\nchr1\t750\t.\tC\tTA\t.\t.\t.\n"
+    ).encode("latin-1"),
+    "vcf of five columns": b"#CHROM\tPOS\tID\tREF\tALT\nchr1\t500\t.\tG\tA\nchr1\t750\t.\tC\tTA\n",
+}
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_a_table_of_variants_is_read_however_it_was_saved(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "x.txt"
+    path.write_bytes(WRITTEN[form])
+    found = read_variants([path])
+    assert found.table[["chrom", "pos", "ref", "alt"]].values.tolist() == [
+        ["chr1", 500, "G", "A"],
+        ["chr1", 750, "C", "TA"],
+    ]
+    assert not found.faults
+
+
+def test_names_that_are_not_utf8_are_read_as_latin_1(tmp_path: Path) -> None:
+    path = tmp_path / "x.vcf"
+    path.write_bytes(
+        (VCF + "chr1\t5\tvår\tA\tC\t.\t.\t.\nchrö\t6\t.\tA\té\t.\t.\t.\n").encode("latin-1")
+    )
+    found = read_variants([path])
+    assert found.table["id"].tolist() == ["vår"]
+    (fault,) = found.faults
+    assert "é" in fault.reason
+    write_rejects(found.faults, tmp_path / "rejects.tsv")
+    assert "chrö" in (tmp_path / "rejects.tsv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("chr1\t500\trs1\tG\tA", "5 columns, a VCF has at least 8"),
+        ("chr1\t٥\t.\tG\tA\t.\t.\t.", "no whole number"),
+        ("chr1\t" + "9" * 5000 + "\t.\tG\tA\t.\t.\t.", "no whole number"),
+        ("chr1\t5.0\t.\tG\tA\t.\t.\t.", "no whole number"),
+    ],
+)
+def test_a_damaged_line_of_a_vcf_is_a_fault(tmp_path: Path, row: str, says: str) -> None:
+    path = tmp_path / "x.vcf"
+    path.write_text(VCF + row + "\n")
+    found = read_variants([path])
+    assert not len(found.table)
+    assert [(fault.row, says in fault.reason) for fault in found.faults] == [(3, True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "says"),
+    [
+        ("##fileformat=VCFv4.2\n#Uploaded\tLocation\tAllele\n", 2, "the header is '#Uploaded"),
+        (VCF.replace("\t", " ") + "chr1 5 . A C . . .\n", 2, "the header is '#CHROM POS"),
+        ("## VEP\n#Uploaded_variation\tLocation\tAllele\n1\t5\tA\n", 2, "no column for chrom"),
+        ("chrom\tpos\tref\talt\n\0\1\2\n", 2, "is not text"),
+        ("chrom,pos,ref,alt,chr\n1,2,A,C,1\n", 1, "two columns for chrom"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_with_its_row(
+    tmp_path: Path, text: str, row: int, says: str
+) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text(text)
+    with pytest.raises(InputError, match=says) as caught:
+        read_variants([path])
+    assert caught.value.row == row
+    assert caught.value.remedy
+
+
+def test_a_quotation_mark_that_is_not_closed_is_a_fault_of_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text('chrom,pos,ref,alt\nchr1,5,"A,C\nchr1,6,A,C\n')
+    found = read_variants([path])
+    assert found.table["pos"].tolist() == [6]
+    assert [(fault.row, "never closed" in fault.reason) for fault in found.faults] == [(2, True)]
 
 
 def test_variants_off_the_genome_are_rejected_and_the_rest_is_normalised(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -239,3 +240,13 @@ def test_a_variant_whose_odds_are_no_number_is_named(
     name = f"{row['chrom']}:{row['pos']} {row['ref']}>{row['alt']} (x.vcf, row {row['row']})"
     with pytest.raises(InputError, match=re.escape(f"log odds of {name} are nan")):
         worker.compute(rows, lambda done: None)
+
+
+def test_bytes_that_are_not_utf8_stand_in_the_scored_vcf_as_they_were(
+    inputs: Path, tmp_path: Path
+) -> None:
+    text = (inputs / "x.vcf").read_text().replace("AF=0.5", "AF=0.5;CLN=Sj\xf6gren")
+    (tmp_path / "y.vcf").write_bytes(text.encode("latin-1"))
+    folder = run(request(inputs, tmp_path, data=(str(tmp_path / "y.vcf"),)))
+    with gzip.open(folder / "y.scored.vcf.gz") as file:
+        assert b"CLN=Sj\xf6gren;DNASWEEP_" in file.read()

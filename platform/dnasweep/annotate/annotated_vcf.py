@@ -64,7 +64,8 @@ def write_annotated(
 
     with pysam.BGZFile(str(target), "w", None) as stream:
         for line in _lines(source, iter(rows), names, contigs, about):
-            stream.write(f"{line}\n".encode())
+            # What is not UTF-8 is written as it was read.
+            stream.write(f"{line}\n".encode("utf-8", "surrogateescape"))
     verbosity = pysam.set_verbosity(0)
     try:
         pysam.tabix_index(str(target), preset="vcf", force=True)

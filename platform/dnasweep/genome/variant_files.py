@@ -7,12 +7,14 @@ found out in :mod:`dnasweep.genome.variants`.
 
 from __future__ import annotations
 
+import codecs
+import csv
 import gzip
 import re
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import pandas as pd
 
@@ -31,8 +33,10 @@ TSV_NAMES: dict[str, tuple[str, ...]] = {
 """Header names of a TSV or CSV by column, in any case; `id` is not needed."""
 MISSING = ("", "-")
 _BASES = re.compile(r"[ACGT]+")
-_FEWEST = 5
-_FARTHEST = 1 << 40
+_FEWEST, _FIXED = 5, 8
+"""Columns of a VCF that are read, and those that every one has."""
+_FARTHEST, _DIGITS = 1 << 40, 13
+HEADER = "#CHROM\tPOS\tID\tREF\tALT"
 
 
 class Variants(NamedTuple):
@@ -91,6 +95,9 @@ def short_names(paths: Sequence[str | Path]) -> dict[str, str]:
 def open_lines(path: Path) -> Iterator[str]:
     """Yield the lines of a text file, gzip or bgzip undone, without their ends.
 
+    What is not UTF-8 is kept byte by byte (Python's `surrogateescape`): it mostly stands in columns
+    that nobody reads. :func:`readable` makes text of it.
+
     Raises
     ------
     InputError
@@ -109,11 +116,15 @@ def open_lines(path: Path) -> Iterator[str]:
                     file=path,
                     remedy=f"Convert it: bcftools view -Oz -o x.vcf.gz {path}.",
                 )
-            for number, line in enumerate(stream, start=1):
-                try:
-                    yield line.decode("utf-8").rstrip("\r\n")
-                except UnicodeDecodeError:
-                    raise InputError("the line is not text", file=path, row=number) from None
+            for number, line in enumerate(_utf8(stream), start=1):
+                if b"\0" in line:
+                    raise InputError(
+                        "the line is not text",
+                        file=path,
+                        row=number,
+                        remedy="Give a VCF, plain or bgzip, or a TSV.",
+                    )
+                yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(
             "the gzip data is corrupt or cut short",
@@ -124,10 +135,37 @@ def open_lines(path: Path) -> Iterator[str]:
         raise InputError(f"cannot be read: {error.strerror}", file=path) from error
 
 
+def _utf8(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield lines without a mark of UTF-8, and UTF-16, as spreadsheets save it, as UTF-8."""
+    first = stream.readline()
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = (first + stream.read()).decode("utf-16", "replace")
+        yield from text.encode().splitlines(keepends=True)
+    else:
+        if first:
+            yield first.removeprefix(codecs.BOM_UTF8)
+        yield from stream
+
+
+def readable(text: str) -> str:
+    """Return text as it can be shown and stored: what is not UTF-8 is read as Latin-1."""
+    if text.isascii():
+        return text
+    data = text.encode("utf-8", "surrogateescape")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
 def is_vcf(path: Path) -> bool:
-    """Return whether a file begins as a VCF does."""
-    first = next(open_lines(path), "")
-    return first.startswith(("##", "#CHROM\tPOS\tID\tREF\tALT"))
+    """Return whether a file says that it is a VCF, or has a VCF's header."""
+    for line in open_lines(path):
+        if line.startswith("##fileformat=VCF"):
+            return True
+        if line.strip() and not line.startswith("##"):
+            return line.startswith(HEADER)
+    return False
 
 
 def _rows_of(path: Path) -> Iterator[_Row | Fault | bool]:
@@ -141,36 +179,88 @@ def _rows_of(path: Path) -> Iterator[_Row | Fault | bool]:
 
 
 def _vcf_rows(path: Path) -> Iterator[_Row | Fault]:
-    header = False
+    num_columns = 0
     for number, line in enumerate(open_lines(path), start=1):
         if line.startswith("##") or not line:
             continue
         if line.startswith("#"):
-            header = True
+            if not num_columns and not line.startswith(HEADER):
+                raise InputError(
+                    f"the header is {readable(line[:60])!r}",
+                    file=path,
+                    row=number,
+                    remedy="Begin it with #CHROM POS ID REF ALT, parted by tabs.",
+                )
+            num_columns = num_columns or line.count("\t") + 1
             continue
-        if not header:
+        if not num_columns:
             raise InputError(
                 "a variant stands before the line #CHROM",
                 file=path,
                 row=number,
                 remedy="Give the file its header.",
             )
-        cells = line.split("\t", _FEWEST)
-        if len(cells) < _FEWEST:
+        cells = line.split("\t", _FIXED)
+        # A line that was cut may have lost a part of its last allele.
+        if len(cells) < min(_FIXED, num_columns):
             reason = f"the line has {len(cells)} columns, a VCF has at least 8, parted by tabs"
-            yield Fault(str(path), number, reason, line)
+            yield Fault(str(path), number, reason, readable(line))
             continue
-        chrom, pos, name, ref, alt = cells[:_FEWEST]
-        yield _Row(number, "" if name == "." else name, chrom, pos, ref, alt, line)
+        chrom, pos, name, ref, alt = map(readable, cells[:_FEWEST])
+        yield _Row(number, "" if name == "." else name, chrom, pos, ref, alt, readable(line))
 
 
 def _tsv_rows(path: Path) -> Iterator[_Row | Fault]:
-    lines = enumerate(open_lines(path), start=1)
-    _, first = next(lines, (1, ""))
-    if not first:
+    names: list[str] = []
+    separator = "\t"
+    at: dict[str, int] = {}
+    for number, line in enumerate(open_lines(path), start=1):
+        if not line.strip() or line.startswith("##"):
+            continue
+        if not names:
+            separator = max("\t,;", key=lambda one: _num_known(line, one))
+            names = [name.strip().lower() for name in _cells(line, separator) or [line]]
+            at = _columns(names, path, number)
+            continue
+        if line.startswith("#"):
+            continue
+        cells = _cells(line, separator)
+        if cells is None:
+            yield Fault(str(path), number, "a quotation mark is never closed", readable(line))
+            continue
+        while len(cells) > len(names) and not cells[-1]:
+            cells.pop()
+        if len(cells) != len(names):
+            reason = f"the row has {len(cells)} cells where there are {len(names)} columns"
+            yield Fault(str(path), number, reason, readable(line))
+            continue
+        chrom, pos, ref, alt = (cells[at[c]] for c in ("chrom", "pos", "ref", "alt"))
+        name = cells[at["id"]] if "id" in at else ""
+        yield _Row(number, name, chrom, pos, ref, alt, readable(line))
+    if not names:
         raise InputError("the file is empty", file=path, remedy="Give a file with variants.")
-    separator = "\t" if "\t" in first else ","
-    names = [name.strip().strip('"').lower() for name in first.split(separator)]
+
+
+def _cells(line: str, separator: str) -> list[str] | None:
+    """Return the cells of a line without quotation marks; None where one is not closed."""
+    if '"' not in line:
+        return [readable(cell.strip()) for cell in line.split(separator)]
+    try:
+        (cells,) = csv.reader([line], delimiter=separator, skipinitialspace=True, strict=True)
+    except csv.Error:
+        return None
+    return [readable(cell.strip()) for cell in cells]
+
+
+def _num_known(header: str, separator: str) -> tuple[int, int]:
+    """Return how many names of a header are known, and how many there are."""
+    known = {name for names in TSV_NAMES.values() for name in names}
+    cells = [cell.strip().strip('"').lower() for cell in header.split(separator)]
+    return sum(cell in known for cell in cells), len(cells)
+
+
+def _columns(names: Sequence[str], path: Path, row: int) -> dict[str, int]:
+    """Return where the columns stand."""
     at: dict[str, int] = {}
     for column, accepted in TSV_NAMES.items():
         found = [i for i, name in enumerate(names) if name in accepted]
@@ -178,21 +268,12 @@ def _tsv_rows(path: Path) -> Iterator[_Row | Fault]:
             raise InputError(
                 f"the header has {'two columns' if found else 'no column'} for {column}",
                 file=path,
-                row=1,
+                row=row,
                 remedy=f"Give a VCF, or a TSV with a header such as {', '.join(TSV_NAMES)}.",
             )
         if found:
             at[column] = found[0]
-    for number, line in lines:
-        if not line.strip():
-            continue
-        cells = [cell.strip().strip('"') for cell in line.split(separator)]
-        if len(cells) != len(names):
-            reason = f"the row has {len(cells)} cells where there are {len(names)} columns"
-            yield Fault(str(path), number, reason, line)
-            continue
-        chrom, pos, ref, alt = (cells[at[c]] for c in ("chrom", "pos", "ref", "alt"))
-        yield _Row(number, cells[at["id"]] if "id" in at else "", chrom, pos, ref, alt, line)
+    return at
 
 
 def _read(
@@ -219,8 +300,9 @@ def _place(row: _Row) -> int | str:
     """Return the position, or what is wrong with it."""
     if not row.chrom:
         return "the chromosome is empty"
-    if not row.pos.isdecimal() or not 0 < int(row.pos) < _FARTHEST:
-        return f"the position {row.pos!r} is no whole number from 1 on"
+    is_number = row.pos.isascii() and row.pos.isdecimal() and len(row.pos) <= _DIGITS
+    if not is_number or not 0 < int(row.pos) < _FARTHEST:
+        return f"the position {row.pos[:40]!r} is no whole number from 1 on"
     return int(row.pos)
 
 
