@@ -8,7 +8,6 @@ found out in :mod:`dnasweep.genome.variants`.
 from __future__ import annotations
 
 import codecs
-import csv
 import gzip
 import re
 import zlib
@@ -20,23 +19,13 @@ import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.genome.faults import Fault
+from dnasweep.genome.variant_rows import HEADER, Row, table_rows, vcf_rows
 
 COLUMNS = ("file", "row", "allele", "id", "chrom", "pos", "ref", "alt")
 """Columns of a table of variants; `allele` counts from 1 within its line, `pos` is 1-based."""
-TSV_NAMES: dict[str, tuple[str, ...]] = {
-    "chrom": ("chrom", "chr", "#chrom", "chromosome"),
-    "pos": ("pos", "position"),
-    "ref": ("ref", "reference"),
-    "alt": ("alt", "alternate", "alternative"),
-    "id": ("id", "name", "rsid"),
-}
-"""Header names of a TSV or CSV by column, in any case; `id` is not needed."""
 MISSING = ("", "-")
 _BASES = re.compile(r"[ACGT]+")
-_FEWEST, _FIXED = 5, 8
-"""Columns of a VCF that are read, and those that every one has."""
 _FARTHEST, _DIGITS = 1 << 40, 13
-HEADER = "#CHROM\tPOS\tID\tREF\tALT"
 
 
 class Variants(NamedTuple):
@@ -46,16 +35,6 @@ class Variants(NamedTuple):
     """Columns of `COLUMNS`; alleles in upper case, `ref` or `alt` empty where a TSV leaves it out."""
     faults: list[Fault]
     """Alleles and lines that cannot be used: each input allele is here or in the table."""
-
-
-class _Row(NamedTuple):
-    row: int
-    id: str
-    chrom: str
-    pos: str
-    ref: str
-    alt: str
-    text: str
 
 
 def read_variants(paths: Sequence[str | Path]) -> Variants:
@@ -96,7 +75,7 @@ def open_lines(path: Path) -> Iterator[str]:
     """Yield the lines of a text file, gzip or bgzip undone, without their ends.
 
     What is not UTF-8 is kept byte by byte (Python's `surrogateescape`): it mostly stands in columns
-    that nobody reads. :func:`readable` makes text of it.
+    that nobody reads. :func:`dnasweep.genome.variant_rows.readable` makes text of it.
 
     Raises
     ------
@@ -147,17 +126,6 @@ def _utf8(stream: BinaryIO) -> Iterator[bytes]:
         yield from stream
 
 
-def readable(text: str) -> str:
-    """Return text as it can be shown and stored: what is not UTF-8 is read as Latin-1."""
-    if text.isascii():
-        return text
-    data = text.encode("utf-8", "surrogateescape")
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
 def is_vcf(path: Path) -> bool:
     """Return whether a file says that it is a VCF, or has a VCF's header."""
     for line in open_lines(path):
@@ -168,116 +136,18 @@ def is_vcf(path: Path) -> bool:
     return False
 
 
-def _rows_of(path: Path) -> Iterator[_Row | Fault | bool]:
+def _rows_of(path: Path) -> Iterator[Row | Fault | bool]:
     """Yield rows; first, whether their alleles hold the base before a deletion, as VCF's do."""
     if is_vcf(path):
         yield True
-        yield from _vcf_rows(path)
+        yield from vcf_rows(open_lines(path), path)
     else:
         yield False
-        yield from _tsv_rows(path)
-
-
-def _vcf_rows(path: Path) -> Iterator[_Row | Fault]:
-    num_columns = 0
-    for number, line in enumerate(open_lines(path), start=1):
-        if line.startswith("##") or not line:
-            continue
-        if line.startswith("#"):
-            if not num_columns and not line.startswith(HEADER):
-                raise InputError(
-                    f"the header is {readable(line[:60])!r}",
-                    file=path,
-                    row=number,
-                    remedy="Begin it with #CHROM POS ID REF ALT, parted by tabs.",
-                )
-            num_columns = num_columns or line.count("\t") + 1
-            continue
-        if not num_columns:
-            raise InputError(
-                "a variant stands before the line #CHROM",
-                file=path,
-                row=number,
-                remedy="Give the file its header.",
-            )
-        cells = line.split("\t", _FIXED)
-        # A line that was cut may have lost a part of its last allele.
-        if len(cells) < min(_FIXED, num_columns):
-            reason = f"the line has {len(cells)} columns, a VCF has at least 8, parted by tabs"
-            yield Fault(str(path), number, reason, readable(line))
-            continue
-        chrom, pos, name, ref, alt = map(readable, cells[:_FEWEST])
-        yield _Row(number, "" if name == "." else name, chrom, pos, ref, alt, readable(line))
-
-
-def _tsv_rows(path: Path) -> Iterator[_Row | Fault]:
-    names: list[str] = []
-    separator = "\t"
-    at: dict[str, int] = {}
-    for number, line in enumerate(open_lines(path), start=1):
-        if not line.strip() or line.startswith("##"):
-            continue
-        if not names:
-            separator = max("\t,;", key=lambda one: _num_known(line, one))
-            names = [name.strip().lower() for name in _cells(line, separator) or [line]]
-            at = _columns(names, path, number)
-            continue
-        if line.startswith("#"):
-            continue
-        cells = _cells(line, separator)
-        if cells is None:
-            yield Fault(str(path), number, "a quotation mark is never closed", readable(line))
-            continue
-        while len(cells) > len(names) and not cells[-1]:
-            cells.pop()
-        if len(cells) != len(names):
-            reason = f"the row has {len(cells)} cells where there are {len(names)} columns"
-            yield Fault(str(path), number, reason, readable(line))
-            continue
-        chrom, pos, ref, alt = (cells[at[c]] for c in ("chrom", "pos", "ref", "alt"))
-        name = cells[at["id"]] if "id" in at else ""
-        yield _Row(number, name, chrom, pos, ref, alt, readable(line))
-    if not names:
-        raise InputError("the file is empty", file=path, remedy="Give a file with variants.")
-
-
-def _cells(line: str, separator: str) -> list[str] | None:
-    """Return the cells of a line without quotation marks; None where one is not closed."""
-    if '"' not in line:
-        return [readable(cell.strip()) for cell in line.split(separator)]
-    try:
-        (cells,) = csv.reader([line], delimiter=separator, skipinitialspace=True, strict=True)
-    except csv.Error:
-        return None
-    return [readable(cell.strip()) for cell in cells]
-
-
-def _num_known(header: str, separator: str) -> tuple[int, int]:
-    """Return how many names of a header are known, and how many there are."""
-    known = {name for names in TSV_NAMES.values() for name in names}
-    cells = [cell.strip().strip('"').lower() for cell in header.split(separator)]
-    return sum(cell in known for cell in cells), len(cells)
-
-
-def _columns(names: Sequence[str], path: Path, row: int) -> dict[str, int]:
-    """Return where the columns stand."""
-    at: dict[str, int] = {}
-    for column, accepted in TSV_NAMES.items():
-        found = [i for i, name in enumerate(names) if name in accepted]
-        if len(found) > 1 or (not found and column != "id"):
-            raise InputError(
-                f"the header has {'two columns' if found else 'no column'} for {column}",
-                file=path,
-                row=row,
-                remedy=f"Give a VCF, or a TSV with a header such as {', '.join(TSV_NAMES)}.",
-            )
-        if found:
-            at[column] = found[0]
-    return at
+        yield from table_rows(open_lines(path), path)
 
 
 def _read(
-    row: _Row,
+    row: Row,
     path: Path,
     rows: list[tuple[object, ...]],
     faults: list[Fault],
@@ -296,7 +166,7 @@ def _read(
         rows.append((str(path), row.row, number, row.id, row.chrom, place, ref, alt))
 
 
-def _place(row: _Row) -> int | str:
+def _place(row: Row) -> int | str:
     """Return the position, or what is wrong with it."""
     if not row.chrom:
         return "the chromosome is empty"
