@@ -39,6 +39,8 @@ class Check:
     """Whether it may reject less often than its level, as exact tests of few counts do."""
     times: int = 1000
     """Draws of the benchmark; fewer where one is slow."""
+    quick: bool = True
+    """Whether 200 draws take a second or two: the tests draw these."""
 
 
 class Measured(NamedTuple):

@@ -26,7 +26,7 @@ def scored(signal: float, key: tuple[int, ...]) -> TestScores:
 def cell(start: str, shots: int, resample: int, seed: int, **changes) -> CellResult:
     """One trial of the made-up sweep."""
     place = list(GAIN).index(start)
-    luck = np.random.default_rng([place, shots, resample]).normal(0, 0.05)
+    luck = np.random.default_rng([place, shots, resample]).normal(0, 0.03)
     signal = 0.25 * np.log10(shots) + GAIN[start] + luck
     scores = scored(signal, (place, shots, resample, seed))
     axes = {"shots": shots, "resample": resample}

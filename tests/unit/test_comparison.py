@@ -8,7 +8,6 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.report.cells import joined_scores
 from dnasweep.report.comparison import BaselineResult, CellResult, Comparison, compare, select
 from dnasweep.report.figures import heat_map
 from dnasweep.report.pairs import pairwise_tests
@@ -122,12 +121,23 @@ def test_selected_cells_have_test_means_and_the_distance_to_the_baseline(
 def test_pairs_are_all_cells_and_each_against_the_baseline(compared: Comparison) -> None:
     table = compared.pairwise
     assert len(table) == 9 * 8 / 2 + 9
-    assert (table["delong_p_adjusted"] >= table["delong_p"] - 1e-12).all()
-    assert (table["mcc_p_adjusted"] >= table["mcc_p"] - 1e-12).all()
+    for name in ("mcc_p", "auroc_p", "ensemble_delong_p", "ensemble_mcc_p"):
+        assert (table[f"{name}_adjusted"] >= table[name] - 1e-12).all()
+    assert (table["num_seeds"] == 2).all()
     assert (table["num_rows"] == 600).all()
     assert table["auroc_difference"].to_numpy() == pytest.approx(
         (table["auroc_a"] - table["auroc_b"]).to_numpy()
     )
+
+
+def test_the_difference_that_is_judged_is_that_of_the_table(compared: Comparison) -> None:
+    selected = compared.selected.set_index("cell")["test_mcc"]
+    table = compared.pairwise[compared.pairwise["b"].isin(selected.index)]
+    expected = selected[table["a"]].to_numpy() - selected[table["b"]].to_numpy()
+    assert table["mcc_difference"].to_numpy() == pytest.approx(expected)
+    against = compared.pairwise.drop(index=table.index).set_index("a")["mcc_difference"]
+    over = compared.selected.set_index("cell")["over_baseline"]
+    assert against.to_numpy() == pytest.approx(over[against.index].to_numpy())
 
 
 def test_pairs_use_only_the_rows_both_have_whatever_their_order() -> None:
@@ -135,24 +145,17 @@ def test_pairs_use_only_the_rows_both_have_whatever_their_order() -> None:
     order = np.random.default_rng(3).permutation(400)
     part = dataclasses.replace(b, ids=b.ids[order], labels=b.labels[order], scores=b.scores[order])
     keep = np.sort(order)
-    expected = pairwise_tests(
-        {
-            "a": dataclasses.replace(
-                a, ids=a.ids[keep], labels=a.labels[keep], scores=a.scores[keep]
-            ),
-            "b": dataclasses.replace(
-                b, ids=b.ids[keep], labels=b.labels[keep], scores=b.scores[keep]
-            ),
-        }
-    )
-    pd.testing.assert_frame_equal(pairwise_tests({"a": a, "b": part}), expected)
+    first = dataclasses.replace(a, ids=a.ids[keep], labels=a.labels[keep], scores=a.scores[keep])
+    second = dataclasses.replace(b, ids=b.ids[keep], labels=b.labels[keep], scores=b.scores[keep])
+    expected = pairwise_tests({"a": {0: first}, "b": {0: second}})
+    pd.testing.assert_frame_equal(pairwise_tests({"a": {0: a}, "b": {0: part}}), expected)
     assert expected["num_rows"].tolist() == [400]
 
 
 def test_pairs_refuse_rows_with_two_labels() -> None:
     a = scored(1.2, 0)
     with pytest.raises(ValueError, match="different labels"):
-        pairwise_tests({"a": a, "b": dataclasses.replace(a, labels=1 - a.labels)})
+        pairwise_tests({"a": {0: a}, "b": {0: dataclasses.replace(a, labels=1 - a.labels)}})
 
 
 def test_a_baseline_of_one_species_set_meets_its_cells_only() -> None:
@@ -160,20 +163,6 @@ def test_a_baseline_of_one_species_set_meets_its_cells_only() -> None:
     table = compare(sweep(), baselines=[reference], num_resamples=50).pairwise
     against = table[table["b"] == reference.name]
     assert set(against["a"]) == {f"{name} / human" for name in QUALITY}
-
-
-def test_scores_of_seeds_are_averaged_row_by_row() -> None:
-    a, b = scored(1.0, 0), scored(1.0, 1)
-    shuffled = dataclasses.replace(
-        b, ids=b.ids[::-1], labels=b.labels[::-1], scores=b.scores[::-1], threshold=0.3
-    )
-    joined = joined_scores([a, shuffled])
-    assert joined is not None
-    at = {name: index for index, name in enumerate(joined.ids)}
-    index = at["row17"]
-    assert joined.scores[index] == pytest.approx((a.scores[17] + b.scores[17]) / 2)
-    assert joined.labels[index] == a.labels[17]
-    assert joined.threshold == pytest.approx(0.4)
 
 
 def test_findings_name_the_winner_and_what_pretraining_brings(compared: Comparison) -> None:
@@ -205,16 +194,58 @@ def test_findings_call_no_winner_where_tokenizers_are_level() -> None:
     assert "Tokenizers: kmer-6 and bpe-1024 and wordpiece-1024 tie on validation." in text
 
 
-def test_findings_say_when_a_difference_is_not_significant() -> None:
-    cells = [
+def level_cells(num_seeds: int) -> list[CellResult]:
+    """Cells that are equally good, whatever their tokenizer."""
+    return [
         dataclasses.replace(
-            cell(name, "human", 1e-3, 0), test_scores=scored(1.0, seed), validation={"mcc": 0.5}
+            cell(name, "human", 1e-3, seed),
+            test_scores=scored(1.0, 10 * place + seed),
+            validation={"mcc": 0.5},
         )
-        for seed, name in enumerate(QUALITY)
+        for place, name in enumerate(QUALITY)
+        for seed in range(num_seeds)
     ]
-    text = " ".join(compare(cells, num_resamples=400).findings)
+
+
+def test_findings_say_when_a_difference_is_not_significant() -> None:
+    text = " ".join(compare(level_cells(3), num_resamples=400).findings)
     assert text.count("not significant") == 2
-    assert "one seed" in text
+    assert "Two seeds tell little" not in text
+    assert "Two seeds tell little" in " ".join(compare(level_cells(2), num_resamples=40).findings)
+
+
+def test_with_one_seed_no_choice_is_called_better() -> None:
+    # Ranks of this difference would be significant for the two trained models.
+    strong = [dataclasses.replace(c, test_scores=scored(3.0, 9)) for c in level_cells(1)[:1]]
+    result = compare([*strong, *level_cells(1)[1:]], num_resamples=400)
+    text = " ".join(result.findings)
+    assert (result.pairwise["ensemble_mcc_p_adjusted"] < 0.05).sum() == 2
+    assert result.pairwise["mcc_p"].isna().all()
+    assert text.count("no verdict with one seed") == 2
+    assert "significant" not in text
+    assert "Train 3 or more (--seeds 0 1 2)" in text
+
+
+def test_a_cell_of_one_healthy_seed_is_named_and_not_judged() -> None:
+    cells = [
+        dataclasses.replace(c, outcome="failed", test=None, test_scores=None)
+        if (c.tokenizer, c.seed) in {("kmer-6", 1), ("kmer-6", 2)}
+        else c
+        for c in level_cells(3)
+    ]
+    result = compare(cells, num_resamples=40)
+    table = result.pairwise
+    lone = (table["a"] == "kmer-6 / human") | (table["b"] == "kmer-6 / human")
+    assert table["mcc_p"].isna().tolist() == lone.tolist()
+    text = " ".join(result.findings)
+    assert "One healthy seed only, so that no test can judge them: kmer-6 / human." in text
+    assert "Cells have 1 to 3 healthy seeds" in text
+
+
+def test_one_encoder_for_all_seeds_is_said() -> None:
+    shared = compare(sweep(), shared_encoders=True, num_resamples=20).findings
+    assert any("--pretrain-per-seed" in sentence for sentence in shared)
+    assert not any("--pretrain-per-seed" in s for s in compare(sweep(), num_resamples=20).findings)
 
 
 def test_findings_list_cells_that_lose_to_the_baseline() -> None:

@@ -17,7 +17,6 @@ from dnasweep.errors import InputError
 from dnasweep.genome.species import SPECIES, close_relatives, species_set
 from dnasweep.genome.transfer import STRATEGIES, nearest_relative, strategy_of, way
 from dnasweep.report.page import PageFrame
-from dnasweep.report.statistics import bootstrap_mcc, bootstrap_mean_mcc
 from dnasweep.report.transfer import Transfer, compare_strategies
 from dnasweep.report.transfer_page import render_transfer
 from dnasweep.report.transfer_terminal import transfer_tables
@@ -178,6 +177,7 @@ def test_every_pair_is_tested_on_every_target_and_over_all(transfer: Transfer) -
     assert pair["mcc_low"] < pair["mcc_difference"] < pair["mcc_high"]
     assert pair["num_rows"] == 1000
     assert pair["mcc_p_adjusted"] < 0.05
+    assert (tests["num_seeds"] == 2).all()
     known = single["mcc_p"].to_numpy()
     expected = stats.false_discovery_control(known)
     np.testing.assert_allclose(single["mcc_p_adjusted"], expected)
@@ -206,7 +206,10 @@ def test_findings_say_what_is_in_the_tables(transfer: Transfer) -> None:
     assert f"random on {len(losing)} ({', '.join(losing)})" in text
     assert "one seed" not in text
     lone = compare_strategies(transfer_cells(num_seeds=1), num_resamples=20, left_out=("No rat.",))
-    assert "one seed" in "\n".join(lone.findings)
+    said = "\n".join(lone.findings)
+    assert "One seed each: how far another would move a model is not known" in said
+    assert "no verdict on single targets with one seed" in said
+    assert "over rows and seeds" not in said
     assert "No rat." in lone.findings
 
 
@@ -243,24 +246,6 @@ def test_one_target_has_tests_but_no_mean() -> None:
     )
     assert len(made.tests) == 10
     assert "transfer" in render_transfer(made, PageFrame(title="transfer"), num_trials=5)
-
-
-def test_a_mean_over_one_stratum_is_the_plain_bootstrap() -> None:
-    rng = np.random.default_rng(0)
-    labels, a, b = (rng.integers(0, 2, 80) for _ in range(3))
-    assert bootstrap_mean_mcc([(labels, a, b)]) == bootstrap_mcc(labels, a, b)
-    twice = bootstrap_mean_mcc([(labels, a, b), (labels, a, b)])
-    assert twice.difference == pytest.approx(bootstrap_mcc(labels, a, b).difference)
-    assert (
-        twice.high - twice.low < bootstrap_mcc(labels, a, b).high - bootstrap_mcc(labels, a, b).low
-    )
-
-
-def test_strata_count_alike_however_many_rows_they_have() -> None:
-    few, many = np.array([0, 1] * 5), np.array([0, 1] * 500)
-    result = bootstrap_mean_mcc([(few, few, 1 - few), (many, 1 - many, many)])
-    assert result.difference == pytest.approx(0.0)
-    assert (result.low, result.high, result.p_value) == (0.0, 0.0, 1.0)
 
 
 def test_signs_are_flipped_exactly() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -124,20 +124,9 @@ def bare(metrics: Mapping[str, float] | None) -> dict[str, float]:
     return {name.rsplit("/", 1)[-1]: float(value) for name, value in (metrics or {}).items()}
 
 
-def joined_scores(scores: list[TestScores]) -> TestScores | None:
-    """Return the mean score and threshold over seeds, on the rows all of them have scored."""
-    if not scores:
-        return None
-    ids = scores[0].ids
-    for other in scores[1:]:
-        ids = np.intersect1d(ids, other.ids)
-    rows = [rows_of(entry, ids) for entry in scores]
-    return TestScores(
-        ids=ids,
-        labels=scores[0].labels[rows[0]],
-        scores=np.mean([entry.scores[r] for entry, r in zip(scores, rows, strict=True)], axis=0),
-        threshold=float(np.mean([entry.threshold for entry in scores])),
-    )
+def scores_by_seed(cells: Iterable[CellResult]) -> dict[int, TestScores]:
+    """Return the test scores of the trainings of one combination that have been tested."""
+    return {cell.seed: cell.test_scores for cell in cells if cell.test_scores is not None}
 
 
 def rows_of(scores: TestScores, ids: np.ndarray) -> np.ndarray:

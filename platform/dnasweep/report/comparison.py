@@ -19,10 +19,11 @@ from dnasweep.report.cells import (
     CellResult,
     Outcome,
     TestScores,
-    joined_scores,
+    scores_by_seed,
 )
 from dnasweep.report.findings import findings
 from dnasweep.report.pairs import pairwise_tests
+from dnasweep.report.seed_tests import BySeed
 from dnasweep.report.tables import (
     baseline_table,
     grouped,
@@ -62,13 +63,21 @@ class Comparison:
     baseline: pd.DataFrame
     """One row a baseline."""
     pairwise: pd.DataFrame
-    """One row a pair of selected combinations or baseline: DeLong, bootstrap, adjusted p."""
+    """One row a pair of selected combinations or baseline: differences of means over seeds with
+    their tests, and ensembles of the seeds with theirs, p adjusted."""
     by_species: pd.DataFrame
     """One row a selected combination and species of the test rows."""
     findings: list[str] = field(default_factory=list)
     """Plain sentences computed from the tables."""
     unhealthy: pd.DataFrame
     """Trials that diverged, collapsed or failed, with the reason."""
+    shared_encoders: bool = False
+    """Whether all seeds of a pretrained cell start from one encoder."""
+
+    @property
+    def judged(self) -> str:
+        """The metric whose tests decide: MCC where the sweep is ranked by it, else AUROC."""
+        return "mcc" if self.metric == "mcc" else "auroc"
 
     def to_csv(self, path: Path) -> Path:
         """Write the ranked table to `path`, and the others beside it as `<stem>_<table>.csv`."""
@@ -118,6 +127,7 @@ def compare(
     *,
     baselines: Sequence[BaselineResult] = (),
     metric: str = "mcc",
+    shared_encoders: bool = False,
     num_resamples: int = 2000,
     seed: int = 0,
 ) -> Comparison:
@@ -132,8 +142,10 @@ def compare(
     metric
         Metric to select and rank by, for example `mcc` or `validation/auroc`; its direction is
         that of :data:`dnasweep.model.metrics.METRICS`.
+    shared_encoders
+        Whether all seeds of a pretrained cell start from one encoder.
     num_resamples
-        Bootstrap resamples for MCC.
+        Bootstrap resamples for the MCC of ensembles.
     seed
         Seeds the bootstrap.
     """
@@ -151,10 +163,11 @@ def compare(
         selected=selected,
         baseline=baseline_table(baselines),
         pairwise=pairwise_tests(
-            _joined(chosen, selected), baselines, num_resamples=num_resamples, seed=seed
+            _by_seed(chosen, selected), baselines, num_resamples=num_resamples, seed=seed
         ),
         by_species=species_table(chosen, name),
         unhealthy=unhealthy_table(cells, name),
+        shared_encoders=shared_encoders,
     )
     comparison.findings.extend(findings(comparison, cells))
     return comparison
@@ -176,12 +189,12 @@ def _best_combination(cells: list[CellResult], metric: str) -> list[CellResult]:
     return max(groups, key=worth, default=[])
 
 
-def _joined(chosen: list[CellResult], selected: pd.DataFrame) -> dict[str, TestScores]:
+def _by_seed(chosen: list[CellResult], selected: pd.DataFrame) -> dict[str, BySeed]:
     """Return scores by cell, best cell first, so that a pair reads as the better against the other."""
-    joined = {}
-    for group in grouped(chosen, lambda cell: cell.combination):
-        scores = joined_scores([c.test_scores for c in group if c.test_scores is not None])
-        if scores is not None:
-            joined[group[0].label] = scores
+    found = {
+        group[0].label: scores
+        for group in grouped(chosen, lambda cell: cell.combination)
+        if (scores := scores_by_seed(group))
+    }
     order: list[str] = [] if selected.empty else selected["cell"].to_list()
-    return {label: joined[label] for label in order if label in joined}
+    return {label: found[label] for label in order if label in found}

@@ -1,7 +1,8 @@
 """What the comparison says, in sentences computed from its tables.
 
-A difference is called significant where its adjusted p-value is below 0.05: the bootstrap's where
-the sweep is ranked by MCC, DeLong's otherwise.
+A difference between means over seeds is called significant where its adjusted p-value, for other
+test rows and other seeds, is below 0.05: that of MCC where the sweep is ranked by MCC, that of AUROC
+otherwise.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.genome.species import pretraining_stages
+from dnasweep.report.cautions import cautions, edges, troubles
 from dnasweep.report.cells import COMPARED_AXES, CellResult
 from dnasweep.report.wording import ALPHA, metric_name, number, p_text
 
@@ -30,10 +32,10 @@ def findings(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
             sentences += _winners(comparison, axis)
         sentences += _pretraining(comparison, _breadths(cells))
         sentences += _against_baseline(comparison)
-        sentences += _edges(comparison)
-        sentences += _cautions(comparison)
+        sentences += edges(comparison)
+        sentences += cautions(comparison)
     sentences += _bits(cells)
-    sentences += _troubles(comparison, cells)
+    sentences += troubles(comparison, cells)
     return [sentence for sentence in sentences if sentence]
 
 
@@ -76,19 +78,22 @@ def _pair(comparison: Comparison, a: str, b: str) -> dict[str, float] | None:
     return {
         "mcc": sign * row["mcc_difference"],
         "auroc": sign * row["auroc_difference"],
-        "p": row["mcc_p_adjusted" if comparison.metric == "mcc" else "delong_p_adjusted"],
+        "p": row[f"{comparison.judged}_p_adjusted"],
         "mcc_p": row["mcc_p_adjusted"],
-        "delong_p": row["delong_p_adjusted"],
+        "auroc_p": row["auroc_p_adjusted"],
     }
 
 
 def _pair_text(pair: dict[str, float]) -> str:
-    if pd.isna(pair["p"]):
+    if pd.isna(pair["mcc"]):
         return "too few shared test rows to test"
+    if pd.isna(pair["p"]):
+        text = f"MCC {pair['mcc']:+.3f}; AUROC {pair['auroc']:+.3f}; no verdict with one seed"
+        return text.replace("-", "−")
     verdict = "significant" if pair["p"] < ALPHA else "not significant"
     return (
-        f"MCC {pair['mcc']:+.3f}, bootstrap {p_text(pair['mcc_p'])}; "
-        f"AUROC {pair['auroc']:+.3f}, DeLong {p_text(pair['delong_p'])}; {verdict}"
+        f"MCC {pair['mcc']:+.3f}, {p_text(pair['mcc_p'])}; "
+        f"AUROC {pair['auroc']:+.3f}, {p_text(pair['auroc_p'])}; {verdict}"
     ).replace("-", "−")
 
 
@@ -160,6 +165,7 @@ def _contest(
     differences: list[float] = []
     better: list[str] = []
     worse: list[str] = []
+    tested = 0
     for _, group in selected.groupby("tokenizer", sort=False):
         side_a = group[group["species_set"].map(in_a)]
         side_b = group[group["species_set"].map(in_b)]
@@ -168,6 +174,7 @@ def _contest(
         a, b = side_a.iloc[0], side_b.iloc[0]
         differences.append(a[column] - b[column])
         pair = _pair(comparison, a["cell"], b["cell"])
+        tested += pair is not None and not pd.isna(pair["p"])
         if pair and pair["p"] < ALPHA:
             gain = pair["mcc"] if metric == "mcc" else pair["auroc"]
             text = f"{a['cell']} against {b['cell']}, {p_text(pair['p'])}"
@@ -181,6 +188,8 @@ def _contest(
         f"{name_a} against {name_b}: better test {metric_name(metric)} with {num_better} of "
         f"{len(differences)} tokenizers, mean difference {mean:+.3f}; "
     ).replace("-", "−")
+    if not tested:
+        return text + "whether that is more than chance, one seed does not tell."
     if not better and not worse:
         return text + "none of the differences is significant."
     parts = [f"significantly better for {'; '.join(better)}"] if better else []
@@ -214,45 +223,6 @@ def _against_baseline(comparison: Comparison) -> list[str]:
     return [text]
 
 
-def _edges(comparison: Comparison) -> list[str]:
-    """Say where the best learning rate is the least or largest tried, so the best may lie beyond."""
-    rates = sorted(set(comparison.rows["learning_rate"]))
-    if len(rates) < 2:
-        return []
-    sentences = []
-    for edge, word in ((rates[0], "smallest"), (rates[-1], "largest")):
-        at_edge = comparison.selected[comparison.selected["learning_rate"] == edge]
-        if not at_edge.empty:
-            sentences.append(
-                f"{len(at_edge)} of {len(comparison.selected)} selected cells use the {word} "
-                f"learning rate tried ({edge:g}): a {'smaller' if word == 'smallest' else 'larger'} "
-                f"one may be better ({', '.join(at_edge['cell'])})."
-            )
-    return sentences
-
-
-def _cautions(comparison: Comparison) -> list[str]:
-    sentences, selected = [], comparison.selected
-    if (selected["num_seeds"] < 2).all():
-        sentences.append(
-            "Every cell was trained with one seed: the p-values speak of these trained models, and "
-            "how far another seed would move them is not known."
-        )
-    partial = selected[selected["outcome"] != "finished"]
-    if not partial.empty:
-        listed = ", ".join(f"{row['cell']} ({row['outcome']})" for _, row in partial.iterrows())
-        sentences.append(f"Chosen although not all of their seeds finished healthy: {listed}.")
-    if not comparison.pairwise.empty:
-        counts = selected["num_test_rows"].dropna()
-        least = int(comparison.pairwise["num_rows"].min())
-        if len(counts) and least < int(counts.max()):
-            sentences.append(
-                "Not all cells were tested on the same rows: test metrics are each cell's own, and "
-                f"pairs are tested on the rows they share ({least} to {int(counts.max())})."
-            )
-    return sentences
-
-
 def _bits(cells: Sequence[CellResult]) -> list[str]:
     best: dict[str, dict[str, Any]] = {}
     for cell in cells:
@@ -277,17 +247,3 @@ def _bits(cells: Sequence[CellResult]) -> list[str]:
     if weak:
         text += f" Not better than a Markov chain on the same text: {', '.join(weak)}."
     return [text]
-
-
-def _troubles(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
-    unhealthy = comparison.unhealthy
-    if unhealthy.empty:
-        return []
-    kinds = unhealthy["outcome"].value_counts()
-    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    sentence = f"{len(unhealthy)} of {len(cells)} trials did not finish healthy ({listed})."
-    chosen = set() if comparison.selected.empty else set(comparison.selected["cell"])
-    lost = [name for name in dict.fromkeys(cell.label for cell in cells) if name not in chosen]
-    if lost:
-        sentence += f" Without any healthy trial: {', '.join(lost)}."
-    return [sentence]

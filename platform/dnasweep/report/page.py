@@ -58,11 +58,17 @@ _LABELS = {
     "num_seeds": "seeds",
     "device_seconds": "device s",
     "peak_memory_bytes": "peak memory",
-    "delong_p_adjusted": "DeLong p",
-    "mcc_p_adjusted": "bootstrap p",
+    "mcc_p_adjusted": "p",
+    "auroc_p_adjusted": "p",
     "mcc_interval": "95 % interval",
+    "auroc_interval": "95 % interval",
     "auroc_difference": "AUROC difference",
     "mcc_difference": "MCC difference",
+    "ensemble_mcc_difference": "MCC difference",
+    "ensemble_mcc_interval": "95 % interval",
+    "ensemble_mcc_p_adjusted": "bootstrap p",
+    "ensemble_auroc_difference": "AUROC difference",
+    "ensemble_delong_p_adjusted": "DeLong p",
     "num_rows": "rows",
     "num_test_rows": "test rows",
     "gc": "G+C",
@@ -95,6 +101,7 @@ def render_page(page: PageInput) -> str:
         ranked=_ranked(comparison),
         selected=_selected(comparison),
         pairwise=_pairwise(comparison),
+        ensembles=_table(ensembles(comparison.pairwise)),
         by_species=_by_species(comparison),
         unhealthy=_table(comparison.unhealthy),
         audit=_table(page.audit_table),
@@ -182,21 +189,45 @@ def _selected(comparison: Comparison) -> dict[str, Any] | None:
     return _table(table, marks=marks, numeric=numeric)
 
 
+def verdicts(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the columns of the tests over rows and seeds, for :meth:`pandas.DataFrame.assign`."""
+    return {
+        f"{metric}_{name}": values
+        for metric in ("mcc", "auroc")
+        for name, values in (
+            ("difference", table[f"{metric}_difference"]),
+            ("interval", intervals(table[f"{metric}_low"], table[f"{metric}_high"])),
+            ("p_adjusted", table[f"{metric}_p_adjusted"]),
+        )
+    }
+
+
+def intervals(low: pd.Series, high: pd.Series) -> list[str]:
+    """Return intervals as text, a dash where there is none."""
+    return [
+        "–" if pd.isna(one) else f"{one:+.3f} to {other:+.3f}".replace("-", "−")
+        for one, other in zip(low, high, strict=True)
+    ]
+
+
 def _pairwise(comparison: Comparison) -> dict[str, Any] | None:
     table = comparison.pairwise
     if table.empty:
         return None
-    judged = "mcc_p_adjusted" if comparison.metric == "mcc" else "delong_p_adjusted"
-    shown = table[["a", "b", "num_rows", "auroc_difference", "delong_p_adjusted"]]
-    shown = shown.assign(
-        mcc_difference=table["mcc_difference"],
-        mcc_interval=[
-            "–" if np.isnan(low) else f"{low:+.3f} to {high:+.3f}".replace("-", "−")
-            for low, high in zip(table["mcc_low"], table["mcc_high"], strict=True)
-        ],
-        mcc_p_adjusted=table["mcc_p_adjusted"],
+    shown = table[["a", "b", "num_rows", "num_seeds"]].assign(**verdicts(table))
+    significant = table[f"{comparison.judged}_p_adjusted"] < ALPHA
+    return _table(shown, marks=list(np.where(significant, "chosen", "")))
+
+
+def ensembles(table: pd.DataFrame, first: Sequence[str] = ("a", "b")) -> pd.DataFrame:
+    """Return the tests of ensembles, as they are shown."""
+    return table[list(first)].assign(
+        ensemble_mcc_difference=table["ensemble_mcc_difference"],
+        ensemble_mcc_interval=intervals(table["ensemble_mcc_low"], table["ensemble_mcc_high"]),
+        ensemble_mcc_p_adjusted=table["ensemble_mcc_p_adjusted"],
+        ensemble_auroc_difference=table["ensemble_auroc_difference"],
+        ensemble_delong_p_adjusted=table["ensemble_delong_p_adjusted"],
     )
-    return _table(shown, marks=list(np.where(table[judged] < ALPHA, "chosen", "")))
 
 
 def _by_species(comparison: Comparison) -> dict[str, Any] | None:

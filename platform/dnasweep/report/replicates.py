@@ -3,21 +3,23 @@
 A difference between two means of repeated trainings is uncertain for two reasons: the test rows
 are a sample, and so are the trainings. The first is estimated by a paired bootstrap of the test
 rows (MCC) or by DeLong's placement values (AUROC), all trainings resampled together; the second by
-the scatter of the paired differences between draws and between seeds. Their variances are summed,
-and the sum is judged by Student's t with the degrees of freedom of Welch and Satterthwaite, so
-that three draws are given the weight of three.
+the scatter of the paired differences between draws and between seeds. Both are put together by
+:func:`judge`, which gives three draws the weight of three.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
+from scipy import optimize, stats
 
 from dnasweep.report.statistics import mcc, structural_components
 
+Floats = NDArray[np.float64]
 CHUNK_BYTES = 2**26
 
 
@@ -145,17 +147,72 @@ def mean_difference(
     row_variance
         Variance of the mean that comes from the test rows.
     """
-    mean = float(np.mean(differences))
     runs = run_variance(np.asarray(differences, dtype=float), draws, seeds)
-    variance = runs.variance + row_variance
+    return judge(
+        float(np.mean(differences)),
+        row_variance=row_variance,
+        run_variance=runs.variance,
+        degrees=runs.degrees,
+    )
+
+
+def judge(
+    difference: float, *, row_variance: float, run_variance: float, degrees: float
+) -> MeanDifference:
+    """Return a difference with its interval and p-value, uncertain by rows and by trainings.
+
+    Parameters
+    ----------
+    difference
+        Estimated.
+    row_variance
+        Its variance over draws of test rows; from hundreds of rows, and so taken as known.
+    run_variance
+        Its variance over trainings, estimated from few.
+    degrees
+        Degrees of freedom of that estimate.
+
+    Notes
+    -----
+    The error is a normal number of the first variance plus Student's t times the root of the second
+    (Behrens and Fisher). Satterthwaite's approximation of the sum takes two seeds that happen to be
+    alike for a proof that seeds do not matter, and rejects up to 12 % of true nulls at 5 %; here it
+    is at most about 6 %, and less where the rows are what matters.
+    """
+    variance = row_variance + run_variance
     if variance <= 1e-15:
-        return MeanDifference(mean, mean, mean, 1.0 if abs(mean) < 1e-12 else 0.0)
-    degrees = np.inf
-    if runs.variance:
-        degrees = max(1.0, runs.degrees * (variance / runs.variance) ** 2)
-    half = float(stats.t.ppf(0.975, degrees)) * variance**0.5
-    p_value = float(2 * stats.t.sf(abs(mean) / variance**0.5, degrees))
-    return MeanDifference(mean, mean - half, mean + half, p_value)
+        same = abs(difference) < 1e-12
+        return MeanDifference(difference, difference, difference, 1.0 if same else 0.0)
+    sizes, weights = _deviations(row_variance, run_variance, degrees)
+
+    def beyond(size: float) -> float:
+        return float(weights @ (2 * stats.norm.sf(size / sizes)))
+
+    most = float(sizes.max()) * 4
+    half = float(optimize.brentq(lambda size: beyond(size) - 0.05, 0.0, most))
+    return MeanDifference(
+        difference, difference - half, difference + half, beyond(abs(difference))
+    )
+
+
+def _deviations(row_variance: float, run_variance: float, degrees: float) -> tuple[Floats, Floats]:
+    """Return the standard deviations, with weights, whose normal distributions make up the error."""
+    if not run_variance or np.isinf(degrees):
+        return np.array([(row_variance + run_variance) ** 0.5]), np.ones(1)
+    factors, weights = _mixture(degrees)
+    return (row_variance + run_variance * factors) ** 0.5, weights
+
+
+@functools.lru_cache(maxsize=256)
+def _mixture(degrees: float) -> tuple[Floats, Floats]:
+    """Return the variances of the normal distributions that make up Student's t, and their weights.
+
+    They are degrees / chi squared. Small chi squared make the tails, so the points of the quadrature
+    are dense there.
+    """
+    points, weights = np.polynomial.legendre.leggauss(80)
+    place = (points + 1) / 2
+    return degrees / stats.chi2.ppf(place**6, degrees), 3 * place**5 * weights
 
 
 def _levels(values: np.ndarray, levels: Sequence[object]) -> np.ndarray:

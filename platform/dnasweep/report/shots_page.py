@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.report.html import render, sortable
-from dnasweep.report.page import column_text, column_title
+from dnasweep.report.page import column_text, column_title, verdicts
 from dnasweep.report.shots import ShotComparison
 from dnasweep.report.shots_figures import learning_curve
-from dnasweep.report.shots_findings import settings, signed
+from dnasweep.report.shots_findings import settings
 from dnasweep.report.shots_tests import BASELINE
 from dnasweep.report.wording import ALPHA, metric_name, number
 
@@ -128,23 +128,7 @@ def _pairwise(comparison: ShotComparison) -> dict[str, Any] | None:
             f"{won} of {num}"
             for won, num in zip(table["pairs_for_a"], table["pairs"], strict=True)
         ],
-        **{
-            f"{metric}_{name}": values
-            for metric in ("mcc", "auroc")
-            for name, values in (
-                ("difference", table[f"{metric}_difference"]),
-                (
-                    "interval",
-                    [
-                        f"{signed(low)} to {signed(high)}"
-                        for low, high in zip(
-                            table[f"{metric}_low"], table[f"{metric}_high"], strict=True
-                        )
-                    ],
-                ),
-                ("p_adjusted", table[f"{metric}_p_adjusted"]),
-            )
-        },
+        **verdicts(table),
     )
     sure = table[f"{comparison.judged}_p_adjusted"] < ALPHA
     return _table(shown, marks=list(np.where(sure, "chosen", "")))
@@ -157,10 +141,6 @@ def _known(table: pd.DataFrame) -> pd.DataFrame:
 
 
 _LABELS = {
-    "mcc_interval": "95 % interval",
-    "auroc_interval": "95 % interval",
-    "mcc_p_adjusted": "p",
-    "auroc_p_adjusted": "p",
     "ahead": "a ahead",
     "setting": "with",
 }

@@ -1,8 +1,7 @@
-"""Paired tests on the same test rows, and spread over seeds."""
+"""Paired tests of two models on the same test rows, and spread over seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -115,7 +114,7 @@ def delong_test(labels: np.ndarray, scores_a: np.ndarray, scores_b: np.ndarray) 
     Notes
     -----
     E. DeLong, D. DeLong and D. Clarke-Pearson, Biometrics 44 (1988). It speaks of these trained
-    models on this population; what another training would give, the spread over seeds says.
+    models on this population; what another training would give, :mod:`dnasweep.report.seed_tests` asks.
     """
     if not len(labels) == len(scores_a) == len(scores_b):
         raise ValueError("labels and both scores must have one entry a row")
@@ -189,46 +188,21 @@ def bootstrap_mcc(
     A row falls in one of eight kinds (label x call of a x call of b), so a resample of rows is one
     multinomial draw of eight counts: the percentile bootstrap exactly, without an index array.
     """
-    return bootstrap_mean_mcc(
-        [(labels, predictions_a, predictions_b)], num_resamples=num_resamples, seed=seed
-    )
-
-
-def bootstrap_mean_mcc(
-    strata: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
-    *,
-    num_resamples: int = 2000,
-    seed: int = 0,
-) -> BootstrapResult:
-    """Test whether two ways have the same MCC in the mean over strata, such as species.
-
-    Parameters
-    ----------
-    strata
-        Labels, calls of the one way and calls of the other for each stratum. Rows are resampled
-        within their stratum and strata count alike, however many rows they have.
-    num_resamples, seed
-        As for :func:`bootstrap_mcc`, which this is for a single stratum.
-    """
-    generator = np.random.default_rng(seed)
-    observed, resampled = np.zeros(2), np.zeros((2, num_resamples))
-    for labels, predictions_a, predictions_b in strata:
-        actual, a, b = (_binary(values) for values in (labels, predictions_a, predictions_b))
-        if not len(actual) == len(a) == len(b):
-            raise ValueError("labels and both predictions must have one entry a row")
-        num = len(actual)
-        kinds = 4 * actual.astype(int) + 2 * a.astype(int) + b.astype(int)
-        counts = np.bincount(kinds, minlength=8)
-        draws = generator.multinomial(num, counts / num, size=num_resamples)
-        observed += np.concatenate(_mccs(counts[None, :], num)) / len(strata)
-        resampled += np.stack(_mccs(draws, num)) / len(strata)
-    differences = resampled[0] - resampled[1]
+    actual, a, b = (_binary(values) for values in (labels, predictions_a, predictions_b))
+    if not len(actual) == len(a) == len(b):
+        raise ValueError("labels and both predictions must have one entry a row")
+    num = len(actual)
+    kinds = 4 * actual.astype(int) + 2 * a.astype(int) + b.astype(int)
+    counts = np.bincount(kinds, minlength=8)
+    draws = np.random.default_rng(seed).multinomial(num, counts / num, size=num_resamples)
+    resampled_a, resampled_b = _mccs(draws, num)
+    differences = resampled_a - resampled_b
     # Sums of equal numbers may differ in their last digits.
     differences[np.abs(differences) < 1e-12] = 0.0
     low, high = np.quantile(differences, [0.025, 0.975])
     tails = [(np.sum(differences <= 0) + 1), (np.sum(differences >= 0) + 1)]
     p_value = min(1.0, 2 * min(tails) / (num_resamples + 1))
-    mcc_a, mcc_b = map(float, observed)
+    mcc_a, mcc_b = (float(one[0]) for one in _mccs(counts[None, :], num))
     return BootstrapResult(mcc_a, mcc_b, mcc_a - mcc_b, float(low), float(high), float(p_value))
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from dnasweep.genome.species import distance, species_set
 from dnasweep.genome.transfer import STRATEGIES, nearest_relative, strategy_of
 from dnasweep.plain import write_csv
-from dnasweep.report.cells import BaselineResult, CellResult, bare, joined_scores
+from dnasweep.report.cells import BaselineResult, CellResult, bare, scores_by_seed
 from dnasweep.report.comparison import select
 from dnasweep.report.tables import (
     grouped,
@@ -107,7 +107,7 @@ def compare_strategies(
     left_out
         Sentences on the species that are no targets.
     num_resamples, seed
-        Of the bootstrap.
+        Of the bootstrap of ensembles.
     """
     name = metric.rsplit("/", 1)[-1]
     axes = tuple(sorted({axis for cell in cells for axis in cell.axes}))
@@ -116,12 +116,11 @@ def compare_strategies(
     matrix = _matrix(chosen, rows, name, baselines or {}, relatives)
     scores = {}
     for group in grouped(chosen, bout):
-        joined = joined_scores([c.test_scores for c in group if c.test_scores is not None])
-        if joined is not None:
-            scores[(group[0].tokenizer, _target(group[0]), _strategy(group[0]))] = joined
+        if tested := scores_by_seed(group):
+            scores[(group[0].tokenizer, _target(group[0]), _strategy(group[0]))] = tested
     tests = [
         target_tests(scores, num_resamples=num_resamples, seed=seed),
-        overall_tests(scores, num_resamples=num_resamples, seed=seed),
+        overall_tests(scores),
     ]
     transfer = Transfer(
         metric=name,

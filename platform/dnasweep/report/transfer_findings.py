@@ -1,7 +1,7 @@
 """What a species transfer says, in sentences computed from its tables.
 
-A difference is called significant where its adjusted p-value is below 0.05: the bootstrap's where
-the metric is MCC, DeLong's otherwise.
+A difference between means over seeds is called significant where its adjusted p-value, for other
+test rows and other seeds, is below 0.05: that of MCC where the metric is MCC, of AUROC otherwise.
 """
 
 from __future__ import annotations
@@ -55,11 +55,6 @@ def judged(metric: str) -> str:
     return "mcc" if metric == "mcc" else "auroc"
 
 
-def p_column(metric: str) -> str:
-    """Return the column of the adjusted p-value that a metric is judged by."""
-    return "mcc_p_adjusted" if metric == "mcc" else "delong_p_adjusted"
-
-
 def _order(transfer: Transfer, tokenizer: str, lead: str) -> list[str]:
     means = transfer.means
     if means.empty or transfer.means["num_targets"].max() < 1:
@@ -80,7 +75,7 @@ def _answer(transfer: Transfer, tokenizer: str, lead: str, a: str, b: str, quest
     mine = tests[(tests["tokenizer"] == tokenizer) & (tests["a"] == a) & (tests["b"] == b)]
     single = mine[mine["target"] != EVERY]
     name = judged(transfer.metric)
-    difference, p_name = f"{name}_difference", p_column(transfer.metric)
+    difference, p_name = f"{name}_difference", f"{name}_p_adjusted"
     single = single[single[difference].notna()]
     if single.empty:
         return ""
@@ -92,16 +87,17 @@ def _answer(transfer: Transfer, tokenizer: str, lead: str, a: str, b: str, quest
     )
     whole = mine[mine["target"] == EVERY]
     if len(whole):
-        row = whole.iloc[0]
-        interval = (
-            f"95 % interval {_signed(row['mcc_low'])} to {_signed(row['mcc_high'])}, "
-            if name == "mcc"
-            else ""
-        )
-        text += f" ({interval}{p_text(row[p_name])} over rows"
+        row, parts = whole.iloc[0], []
+        if not pd.isna(row[p_name]):
+            parts += [
+                f"95 % interval {_signed(row[f'{name}_low'])} to {_signed(row[f'{name}_high'])}",
+                f"{p_text(row[p_name])} over rows and seeds",
+            ]
         if row["num_targets"] >= LEAST_TARGETS:
-            text += f", {p_text(row['targets_p_adjusted'])} over targets"
-        text += ")"
+            parts.append(f"{p_text(row['targets_p_adjusted'])} over targets")
+        text += f" ({', '.join(parts)})" if parts else ""
+    if single[p_name].isna().all():
+        return f"{text}; no verdict on single targets with one seed."
     clear = single[single[p_name] < ALPHA]
     if clear.empty:
         return f"{text}; on no target is the difference significant by itself."
@@ -173,12 +169,14 @@ def _cautions(transfer: Transfer) -> list[str]:
     matrix, sentences = transfer.matrix, []
     if (matrix["num_seeds"] < 2).all():
         sentences.append(
-            "Every cell was trained with one seed: how far another would move it is not known."
+            "One seed each: how far another would move a model is not known, so that no difference "
+            "is judged. Train 3 or more (--seeds 0 1 2) to learn which strategy is better."
         )
-    else:
+    elif matrix["num_seeds"].nunique() > 1:
         sentences.append(
-            "Tests: between strategies, differences are of the calls by the mean score of all "
-            "seeds, which can differ from the means of single seeds in the table, in sign too."
+            f"Models have {matrix['num_seeds'].min()} to {matrix['num_seeds'].max()} healthy seeds: "
+            "a pair is tested on as many of either, so that its difference may not be that of the "
+            "means in the table."
         )
     few = matrix.dropna(subset=["num_test_rows"]).drop_duplicates("target")
     few = few[few["num_test_rows"].astype(float) < 100]

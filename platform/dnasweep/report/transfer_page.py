@@ -9,10 +9,10 @@ import pandas as pd
 
 from dnasweep.genome.transfer import DESCRIPTIONS
 from dnasweep.report.html import render, sortable
-from dnasweep.report.page import PageFrame, column_text, column_title
+from dnasweep.report.page import PageFrame, column_text, column_title, ensembles, verdicts
 from dnasweep.report.transfer import Transfer
 from dnasweep.report.transfer_figures import gain_by_distance, matrix_map
-from dnasweep.report.transfer_findings import p_column
+from dnasweep.report.transfer_findings import judged
 from dnasweep.report.transfer_tests import EVERY
 from dnasweep.report.wording import ALPHA, metric_name
 
@@ -45,6 +45,7 @@ def render_transfer(transfer: Transfer, page: PageFrame, *, num_trials: int) -> 
         unhealthy=_table(transfer.unhealthy),
         overall=_tests(transfer, tests[tests["target"] == EVERY]),
         single=_tests(transfer, tests[tests["target"] != EVERY]),
+        ensembles=_ensembles(tests[tests["target"] != EVERY]),
         ranked=_ranked(transfer),
         audit=_table(page.audit_table),
     )
@@ -96,15 +97,8 @@ def _matrix(transfer: Transfer) -> dict[str, Any] | None:
 def _tests(transfer: Transfer, table: pd.DataFrame) -> dict[str, Any] | None:
     if table.empty:
         return None
-    shown = table[["tokenizer", "target", "a", "b", "num_rows"]].assign(
-        mcc_difference=table["mcc_difference"],
-        mcc_interval=[
-            "–" if np.isnan(low) else f"{low:+.3f} to {high:+.3f}".replace("-", "−")
-            for low, high in zip(table["mcc_low"], table["mcc_high"], strict=True)
-        ],
-        mcc_p_adjusted=table["mcc_p_adjusted"],
-        auroc_difference=table["auroc_difference"],
-        delong_p_adjusted=table["delong_p_adjusted"],
+    shown = table[["tokenizer", "target", "a", "b", "num_rows", "num_seeds"]].assign(
+        **verdicts(table)
     )
     if (table["target"] == EVERY).all():
         shown = shown.drop(columns="target").assign(
@@ -112,8 +106,12 @@ def _tests(transfer: Transfer, table: pd.DataFrame) -> dict[str, Any] | None:
             num_targets=table["num_targets"].astype(int),
             targets_p_adjusted=table["targets_p_adjusted"],
         )
-    significant = table[p_column(transfer.metric)] < ALPHA
+    significant = table[f"{judged(transfer.metric)}_p_adjusted"] < ALPHA
     return _table(shown, marks=list(np.where(significant, "chosen", "")))
+
+
+def _ensembles(table: pd.DataFrame) -> dict[str, Any] | None:
+    return None if table.empty else _table(ensembles(table, ("tokenizer", "target", "a", "b")))
 
 
 def _ranked(transfer: Transfer) -> dict[str, Any] | None:

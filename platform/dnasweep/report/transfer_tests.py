@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,21 @@ import pandas as pd
 from scipy import stats
 
 from dnasweep.genome.transfer import STRATEGIES
-from dnasweep.report.cells import TestScores, rows_of
-from dnasweep.report.pairs import COLUMNS, paired_test
-from dnasweep.report.statistics import benjamini_hochberg, bootstrap_mean_mcc, delong_test
+from dnasweep.report.pairs import COLUMNS, VERDICT, adjusted, paired_test
+from dnasweep.report.seed_tests import (
+    METRICS,
+    BySeed,
+    equal_seeds,
+    has_both_classes,
+    over_seeds,
+    stratum,
+)
 
 EVERY = "all"
 """The target of a test on the mean over targets."""
 
-Scores = Mapping[tuple[str, str, str], TestScores]
-"""Tokenizer, target and strategy to scores, seeds joined."""
+Scores = Mapping[tuple[str, str, str], BySeed]
+"""Tokenizer, target and strategy to scores by seed."""
 
 
 def target_tests(scores: Scores, *, num_resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
@@ -37,16 +43,17 @@ def target_tests(scores: Scores, *, num_resamples: int = 2000, seed: int = 0) ->
                 continue
             tested = paired_test(first, second, num_resamples=num_resamples, seed=seed)
             records.append({"tokenizer": tokenizer, "target": target, "a": a, "b": b} | tested)
-    columns = ["tokenizer", "target", "a", "b", *(c for c in COLUMNS[2:] if "adjusted" not in c)]
-    return _adjusted(pd.DataFrame.from_records(records, columns=columns))
+    columns = ["tokenizer", "target", *(c for c in COLUMNS if "adjusted" not in c)]
+    return adjusted(pd.DataFrame.from_records(records, columns=columns))
 
 
-def overall_tests(scores: Scores, *, num_resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
+def overall_tests(scores: Scores) -> pd.DataFrame:
     """Return one row a tokenizer and pair of strategies, on the mean over the targets of both.
 
-    Rows are resampled within targets, and targets count alike: `mcc_p` and `delong_p` ask about
-    other rows of these species. `targets_p` asks about other species: whether the differences of
-    the targets could as well have had the other sign (:func:`sign_flip`).
+    Targets count alike: `mcc_p` and `auroc_p` ask about other rows of these species and about other
+    seeds, of which only those are compared that a strategy has on every target. `targets_p` asks
+    about other species: whether the differences of the targets could as well have had the other
+    sign (:func:`sign_flip`).
     """
     records = []
     for tokenizer in dict.fromkeys(key[0] for key in scores):
@@ -56,49 +63,31 @@ def overall_tests(scores: Scores, *, num_resamples: int = 2000, seed: int = 0) -
                 for target in dict.fromkeys(key[1] for key in scores if key[0] == tokenizer)
                 if {(tokenizer, target, a), (tokenizer, target, b)} <= scores.keys()
             ]
-            tested = _over(pairs, num_resamples, seed) if len(pairs) > 1 else None
+            tested = _over(pairs) if len(pairs) > 1 else None
             if tested is not None:
                 records.append({"tokenizer": tokenizer, "target": EVERY, "a": a, "b": b} | tested)
-    return _adjusted(pd.DataFrame.from_records(records))
+    return adjusted(pd.DataFrame.from_records(records), ("mcc_p", "auroc_p", "targets_p"))
 
 
-def _over(
-    pairs: list[tuple[TestScores, TestScores]], num_resamples: int, seed: int
-) -> dict[str, Any] | None:
-    strata, areas = [], []
-    for a, b in pairs:
-        ids = np.intersect1d(a.ids, b.ids)
-        rows_a, rows_b = rows_of(a, ids), rows_of(b, ids)
-        labels = a.labels[rows_a]
-        if min(np.sum(labels == 0), np.sum(labels == 1)) < 2:
-            continue
-        scores_a, scores_b = a.scores[rows_a], b.scores[rows_b]
-        strata.append((labels, scores_a >= a.threshold, scores_b >= b.threshold))
-        areas.append(delong_test(labels, scores_a, scores_b))
+def _over(pairs: Sequence[tuple[BySeed, BySeed]]) -> dict[str, Any] | None:
+    everywhere = [sorted(set.intersection(*map(set, side))) for side in zip(*pairs, strict=True)]
+    seeds_a, seeds_b = equal_seeds(*everywhere)
+    if not seeds_a:
+        return None
+    strata = [stratum([a[one] for one in seeds_a], [b[one] for one in seeds_b]) for a, b in pairs]
+    strata = [one for one in strata if has_both_classes(one)]
     if len(strata) < 2:
         return None
-    bootstrap = bootstrap_mean_mcc(strata, num_resamples=num_resamples, seed=seed)
-    single = [bootstrap_mean_mcc([s], num_resamples=1).difference for s in strata]
-    difference = float(np.mean([area.difference for area in areas]))
-    deviation = float(np.sqrt(np.sum([area.variance for area in areas]))) / len(areas)
-    z = difference / deviation if deviation > 0 else 0.0
-    return {
-        "num_rows": sum(len(labels) for labels, _, _ in strata),
+    record: dict[str, Any] = {
+        "num_rows": sum(len(one.labels) for one in strata),
         "num_targets": len(strata),
-        "auroc_a": float(np.mean([area.auroc_a for area in areas])),
-        "auroc_b": float(np.mean([area.auroc_b for area in areas])),
-        "auroc_difference": difference,
-        "delong_z": z,
-        "delong_p": float(2 * stats.norm.sf(abs(z))),
-        "mcc_a": bootstrap.mcc_a,
-        "mcc_b": bootstrap.mcc_b,
-        "mcc_difference": bootstrap.difference,
-        "mcc_low": bootstrap.low,
-        "mcc_high": bootstrap.high,
-        "mcc_p": bootstrap.p_value,
-        "num_better": int(sum(value > 0 for value in single)),
-        "targets_p": sign_flip(np.array(single)),
+        "num_seeds": len(seeds_a),
     }
+    for metric in METRICS:
+        found = over_seeds(strata, metric)
+        record |= {f"{metric}_{n}": v for n, v in zip(VERDICT, found, strict=True)}
+    single = np.array([over_seeds([one], "mcc").difference for one in strata])
+    return record | {"num_better": int((single > 0).sum()), "targets_p": sign_flip(single)}
 
 
 def sign_flip(differences: np.ndarray) -> float:
@@ -129,12 +118,3 @@ def rank_correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     observed = float(first @ second / scale)
     p_value = float(np.mean(np.abs(orders @ first / scale) >= abs(observed) - 1e-12))
     return observed, p_value
-
-
-def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
-    """Add Benjamini-Hochberg p-values over the rows, for each test by itself."""
-    for name in ("delong_p", "mcc_p", "targets_p"):
-        if name in table:
-            values = table[name].to_numpy(dtype=float)
-            table[f"{name}_adjusted"] = benjamini_hochberg(values)
-    return table

@@ -44,7 +44,10 @@ def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
     results = judge(sweep, records, phases, plan)
     baseline = score_baseline(sweep.storage, sweep.recipe.dataset, plan.classifiers[0].target)
     comparison = compare(
-        results, baselines=[baseline_result(baseline)], metric=sweep.options.metric
+        results,
+        baselines=[baseline_result(baseline)],
+        metric=sweep.options.metric,
+        shared_encoders=bool(plan.encoders) and not sweep.recipe.pretrain_per_seed,
     )
     report = publish(sweep, plan, records, results, comparison, phases.importance)
     announce_comparison(sweep.console, comparison, report)
