@@ -4,7 +4,7 @@ Prints what the leak audit found and where the data set is; sweeps that are give
 it there.
 
     python jobs/build_dataset.py --data promoters.csv.gz --split cluster
-    python jobs/build_dataset.py --coordinates human.sga.gz --genome hg38.fa --generate-negatives segment-shuffle
+    python jobs/build_dataset.py --data human.sga.gz --genome hg38.fa --generate-negatives segment-shuffle
 """
 
 from __future__ import annotations

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
 import types
 import typing
 from dataclasses import MISSING, fields
@@ -18,25 +16,10 @@ from dnasweep.cluster.sweep.request import prepare_sweep
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.config.ranges import Checked, Range, ranges
 from dnasweep.errors import InputError
+from option_toys import ALL
 from rich.console import Console
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = sorted([*ROOT.glob("jobs/*.py"), *ROOT.glob("sweeps/*.py")])
 NEEDED: dict[Any, Any] = {str: "x", tuple[str, ...]: ("x",)}
-
-
-def options_of(script: Path) -> type:
-    """Return the options that a script's `main` takes."""
-    spec = importlib.util.spec_from_file_location(f"script_{script.stem}", script)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return typing.get_type_hints(module.main)["options"]
-
-
-ALL = {script.stem: options_of(script) for script in SCRIPTS}
 
 
 def numeric(options: type) -> dict[str, type]:

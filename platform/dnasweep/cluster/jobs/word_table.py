@@ -145,7 +145,8 @@ def run_words(options: WordOptions, console: Console) -> None:
     console.print(
         f"[bold]PMI table[/] {spec.key} in "
         f"{escape(str(storage.find(spec.kind, spec.key)))}\n"
-        f"Pretrain with it: --masking genemask --pmi-table {spec.key}",
+        "Pretrain with it: python jobs/pretrain.py --masking genemask --pmi-table "
+        f"{spec.key}",
         soft_wrap=True,
     )
 
