@@ -10,7 +10,9 @@ import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from dnasweep.cluster.sweep.lengths import Lengths, longest_row
 from dnasweep.cluster.tracking.client import resolve_uri
 from dnasweep.cluster.tracking.lookup import find_model_directory
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
@@ -19,6 +21,9 @@ from dnasweep.stages.models import keep_model, model_digest
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import Backbone
 from dnasweep.storage import Storage
+
+if TYPE_CHECKING:
+    from dnasweep.language.tokenizers import DnaTokenizer
 
 _TRACKED = re.compile(r"models:/.+|[0-9a-f]{32}|[^/@]+@[^/]+")
 _HUB = re.compile(r"[\w-][\w.-]*/[\w.-]+")
@@ -33,6 +38,8 @@ def prepare_backbones(
     tunings: Iterable[TuningConfig],
     tracking_uri: str | None = None,
     keep: bool = True,
+    sequences: Sequence[str] = (),
+    lengths: Lengths | None = None,
 ) -> tuple[Backbone, ...]:
     """Return the models that cells name, each once, copied into the storage.
 
@@ -46,6 +53,9 @@ def prepare_backbones(
         Each has to be possible with each of them.
     keep
         Whether they are copied, or only looked at.
+    sequences, lengths
+        Rows whose most tokens are put into `lengths`, where that is given, for each model and each
+        of its tokenizers.
 
     Raises
     ------
@@ -61,6 +71,10 @@ def prepare_backbones(
             directory = _find(name, storage, tracking_uri, Path(scratch))
             described, ways = _judge(directory, model, tunings)
             key = keep_model(storage, directory) if keep else model_digest(directory)
+            if lengths is not None:
+                for way in ways:
+                    tokenizer = _tokenizer(directory, way)
+                    lengths[key, way.name] = longest_row(tokenizer, sequences)
         names_of_ways = tuple(way.name for way in ways)
         found.append(Backbone(name=name, key=key, tokenizers=names_of_ways, model=described))
     return tuple(found)
@@ -97,6 +111,14 @@ def _download(name: str) -> Path:
             remedy="Check the name, or give a directory; a machine without network takes what is "
             "in the hub's cache.",
         ) from error
+
+
+def _tokenizer(directory: Path, way: TokenizerConfig) -> DnaTokenizer:
+    from dnasweep.language.recognition import read_foreign
+    from dnasweep.language.tokenizers import CONFIG_FILE, DnaTokenizer
+
+    own = (directory / CONFIG_FILE).is_file()
+    return DnaTokenizer.load(directory) if own else read_foreign(directory, way)
 
 
 def _judge(

@@ -24,6 +24,7 @@ from dnasweep.cluster.sweep.few_shot import (
     train_on_shots,
     usual_shots,
 )
+from dnasweep.cluster.sweep.lengths import Lengths, check_lengths
 from dnasweep.config import TuningConfig, canonical, content_key
 from dnasweep.errors import InputError
 from dnasweep.model.metrics import CLASSIFIER_METRICS
@@ -171,9 +172,15 @@ def prepare_sweep(
     if isinstance(options, FewShotOptions):
         recipe = train_on_shots(recipe, data, options, axes["shots"])
         check_pretraining(data, pretraining, wanted)
-    recipe, wanted = _start_elsewhere(recipe, wanted, axes, options, storage)
+    lengths: Lengths = {}
+    sequences = data.table["sequence"].tolist()
+    recipe, wanted = _start_elsewhere(
+        recipe, wanted, axes, options, storage, sequences=sequences, lengths=lengths
+    )
     plan = make_plan(recipe, wanted)
     check_shots(data, plan)
+    if options.dry_run:
+        check_lengths(storage, recipe, plan, lengths)
     return Sweep(
         name=name,
         options=options,
@@ -193,6 +200,9 @@ def _start_elsewhere(
     axes: Axes,
     options: SweepOptions,
     storage: Storage,
+    *,
+    sequences: Sequence[str],
+    lengths: Lengths,
 ) -> tuple[Recipe, tuple[Cell, ...]]:
     """Return the recipe with the models that cells start from, and the cells settled, each once."""
     names = [cell.checkpoint for cell in cells if cell.checkpoint]
@@ -205,6 +215,8 @@ def _start_elsewhere(
             tunings=[recipe.tuning, *tunings],
             tracking_uri=options.tracking_uri,
             keep=not options.dry_run,
+            sequences=sequences,
+            lengths=lengths if options.dry_run and options.windows == "none" else None,
         )
         recipe = dataclasses.replace(recipe, checkpoints=backbones)
         # Tokenizers that nobody named give way to those of the models.
