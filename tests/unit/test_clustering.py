@@ -45,15 +45,43 @@ def test_planted_relatives_are_found(window, indels, planted, least, most):
     assert least <= right.sum() / num <= most
 
 
-def test_a_relative_on_the_other_strand_is_found_only_if_asked_for():
-    rng = np.random.default_rng(1)
-    parents = _random(60, 200, rng)
+@pytest.mark.parametrize("window", [70, 300])
+@pytest.mark.parametrize(("planted", "least"), [(0.8, 0.9), (0.88, 0.98), (0.95, 1.0)])
+def test_relatives_on_either_strand_are_found_and_their_strand_told(window, planted, least):
+    rng = np.random.default_rng([window, int(100 * planted)])
+    num = 120
+    parents = _random(num, window, rng)
+    turned = np.arange(num) % 2 == 1
+    mutants = [_mutate(p, planted, 0.1, rng) for p in parents]
     sequences = [decode(p) for p in parents]
-    sequences += [reverse_complement(_mutate(p, 0.88, 0.1, rng)) for p in parents]
-    assert len(similar_pairs(sequences).first) == 0
-    pairs = similar_pairs(sequences, both_strands=True)
-    np.testing.assert_array_equal(pairs.first, np.arange(60))
-    np.testing.assert_array_equal(pairs.second, np.arange(60) + 60)
+    sequences += [reverse_complement(m) if t else m for m, t in zip(mutants, turned, strict=True)]
+    pairs = similar_pairs(sequences)
+    assert (pairs.second - pairs.first == num).all(), "strangers were paired"
+    np.testing.assert_array_equal(pairs.reverse, turned[pairs.first])
+    for strand in (False, True):
+        assert (pairs.reverse == strand).sum() >= least * num / 2
+    # Which strands are the ones written down changes neither the pairs nor how alike they are.
+    flipped = [reverse_complement(s) if i % 3 else s for i, s in enumerate(sequences)]
+    again = similar_pairs(flipped)
+    np.testing.assert_array_equal(again.first, pairs.first)
+    np.testing.assert_allclose(again.identity, pairs.identity)
+
+
+def test_windows_of_opposite_strands_shifted_against_each_other_count_with_what_they_share():
+    rng = np.random.default_rng(2)
+    long = decode(rng.integers(0, 4, 900).astype(np.uint8))
+    pairs = similar_pairs([reverse_complement(long[:600]), long[100:700]])
+    assert pairs.reverse.tolist() == [True]
+    assert pairs.identity[0] == pytest.approx(500 / 600, abs=0.01)
+
+
+def test_reverse_complements_are_one_molecule():
+    rng = np.random.default_rng(11)
+    one = decode(rng.integers(0, 4, 40).astype(np.uint8))
+    palindrome = "ACGTACGT" * 5
+    pairs = similar_pairs([one, reverse_complement(one), palindrome, one, palindrome], identity=1)
+    ends = zip(pairs.first, pairs.second, pairs.reverse, strict=True)
+    assert [tuple(map(int, e)) for e in ends] == [(0, 1, 1), (1, 3, 1), (2, 4, 0)]
 
 
 def test_windows_shifted_against_each_other_count_with_what_they_share():
@@ -61,7 +89,9 @@ def test_windows_shifted_against_each_other_count_with_what_they_share():
     long = decode(rng.integers(0, 4, 900).astype(np.uint8))
     windows = [long[:600], long[100:700], long[180:780]]
     pairs = similar_pairs(windows, identity=0.8)
-    found = {(int(a), int(b)): v for a, b, v in zip(*pairs, strict=True)}
+    ends = zip(pairs.first, pairs.second, pairs.identity, strict=True)
+    found = {(int(a), int(b)): v for a, b, v in ends}
+    assert not pairs.reverse.any()
     assert set(found) == {(0, 1), (1, 2)}, "420 of 600 bases are below 80 %"
     # Past the overlap, bases may agree by chance on the diagonal, but nothing is aligned there.
     assert found[0, 1] == pytest.approx(500 / 600, abs=0.01)
@@ -155,7 +185,10 @@ def test_clusters_are_connected_components_numbered_by_first_row():
     clusters = cluster_rows(7, Pairs)  # type: ignore[arg-type]
     assert clusters.tolist() == [0, 1, 2, 0, 3, 3, 4]
     groups = np.array([-1, 9, 8, 8, -1, 9, -1])
-    assert cluster_rows(7, Pairs, groups=groups).tolist() == [0, 1, 0, 0, 1, 1, 2]  # type: ignore[arg-type]
+    assert cluster_rows(7, Pairs, groups=[groups]).tolist() == [0, 1, 0, 0, 1, 1, 2]  # type: ignore[arg-type]
+    other = np.array([3, -1, -1, -1, -1, -1, 3])
+    assert cluster_rows(7, Pairs, groups=[groups, other]).tolist() == [0, 1, 0, 0, 1, 1, 0]  # type: ignore[arg-type]
+    assert cluster_rows(7, None, groups=[other]).tolist() == [0, 1, 2, 3, 4, 5, 0]
 
 
 def test_the_result_does_not_depend_on_chance_far_above_the_threshold():

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.cluster.options import DataOptions
+from dnasweep.cluster.preparation import dataset_config
 from dnasweep.errors import InputError
 from dnasweep.genome.bases import decode
 from dnasweep.genome.checks import check_classes
@@ -159,8 +161,68 @@ def test_negatives_from_a_genome(tmp_path):
     assert len(negatives) == len(starts)
     for row in negatives.itertuples():
         assert letters[row.start : row.end] == row.sequence
-        assert min(min(abs(s - row.start), abs(s - row.end + 1)) for s in starts) >= 400
+        # The windows are base s - 99 to base s + 50.
+        apart = [max(s - 99 - row.end, row.start - (s + 51)) for s in starts]
+        assert min(apart) >= 400
     assert dataset_key(config) != dataset_key(replace(config, negative_distance=500))
+
+
+@pytest.mark.parametrize("kind", ["dinucleotide-shuffle", "random-region"])
+def test_negatives_are_made_only_where_the_data_have_none(tmp_path, kind):
+    path = _csv(tmp_path / "data.csv")
+    config = DatasetConfig(data=(str(path),), generate_negatives=kind)
+    with pytest.raises(
+        InputError, match=r"100 negatives .* of their own.*Leave --generate-negativ"
+    ):
+        build_dataset(config)
+    frame = pd.read_csv(path)
+    assert len(build_dataset(replace(config, generate_negatives="none")).table) == 200
+    if kind == "dinucleotide-shuffle":
+        frame[frame["label"] == 1].to_csv(path, index=False)
+        assert build_dataset(config).table["label"].tolist().count(0) == 100
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("negative_distance", 50),
+        ("negative_distance", 0),
+        ("first_base", -100),
+        ("last_base", 50),
+        ("split_fractions", (0.6, 0.2, 0.2)),
+        ("split_identity", 0.9),
+    ],
+)
+def test_every_option_of_the_split_and_of_the_window_is_part_of_the_key(option, value):
+    usual = dataset_config(DataOptions())
+    changed = dataset_config(DataOptions(**{option: value}))
+    assert dataset_key(changed) != dataset_key(usual)
+
+
+def test_the_split_is_that_of_the_options(tmp_path):
+    path = _csv(tmp_path / "data.csv")
+    options = DataOptions(data=(str(path),), split_fractions=(0.5, 0.2, 0.3))
+    made = build_dataset(dataset_config(options)).table
+    assert made["split"].value_counts().to_dict() == {"train": 100, "test": 60, "validation": 40}
+    near = pd.read_csv(path)
+    flip = near["sequence"].str[:85] + near["sequence"].str[85:].str.translate(
+        str.maketrans("ACGT", "CGTA")
+    )
+    both = pd.concat([near, near.assign(sequence=flip)])
+    both.to_csv(path, index=False)
+    for identity, together in ((0.8, True), (0.9, False)):
+        options = DataOptions(data=(str(path),), split_identity=identity)
+        sides = build_dataset(dataset_config(options)).table["split"].to_numpy()
+        assert (sides[:200] == sides[200:]).all() == together
+
+
+def test_eight_rows_are_split_as_the_message_says(tmp_path):
+    path = _csv(tmp_path / "eight.csv", num=8)
+    options = DataOptions(data=(str(path),))
+    with pytest.raises(InputError, match=r"--split-fractions, such as 0\.5 0\.25 0\.25"):
+        check_classes(build_dataset(dataset_config(options)).table)
+    options = replace(options, split_fractions=(0.5, 0.25, 0.25))
+    check_classes(build_dataset(dataset_config(options)).table)
 
 
 def test_settings_that_make_no_sense_are_refused():

@@ -165,42 +165,107 @@ def test_regions_keep_their_distance_and_read_as_their_strand(genome, kind):
     assert (table["chrom"] == promoters["chrom"]).all()
     assert (table["strand"] == promoters["strand"]).all()
     assert not table["sequence"].str.contains("N").any()
-    tss = promoters["start"] + 100
     for row in table.itertuples():
         letters = text[row.chrom][row.start : row.end]
         assert row.sequence == (letters if row.strand == "+" else reverse_complement(letters))
-        near = tss[promoters["chrom"] == row.chrom]
-        nearest = np.minimum((near - row.start).abs(), (near - (row.end - 1)).abs())
-        assert nearest.min() >= 500
-        assert not ((near >= row.start) & (near < row.end)).any()
+    assert _least_between(table, promoters) >= 500
     for _, part in table.sort_values("start").groupby("chrom"):
         assert (part["start"].to_numpy()[1:] >= part["end"].to_numpy()[:-1]).all()
     again = generate_negatives(promoters, kind, genome=path, distance=500, seed=1)
     pd.testing.assert_frame_equal(table, again.table)
 
 
+def _least_between(regions: pd.DataFrame, rows: pd.DataFrame) -> int:
+    """Return the fewest bases between a region and a row of its chromosome, below 0 where they share any."""
+    found = [
+        max(row.start - region.end, region.start - row.end)
+        for region in regions.itertuples()
+        for row in rows.itertuples()
+        if row.chrom == region.chrom
+    ]
+    return min(found)
+
+
 @pytest.mark.parametrize(
-    ("start", "strand", "upstream", "distance", "only"),
+    ("start", "distance", "only"),
     [
-        (800, "+", None, 750, 0),  # start at 850: bases 0 to 100 are 750 and more away
-        (100, "+", None, 750, 900),  # start at 150: bases 900 to 1000
-        (800, "+", 10, 710, 0),  # start at 810
-        (800, "-", 10, 790, 0),  # start at 890, ten bases in from the other end
-        (100, "-", 10, 710, 900),  # start at 190
+        (800, 699, 0),  # bases 0 to 100 are 699 from base 800
+        (100, 699, 900),  # bases 900 to 1000, 699 behind base 200
+        (101, 0, 0),  # next to the interval, and 0 to 100 is all that is free before it
     ],
 )
-def test_the_distance_is_exact(tmp_path, start, strand, upstream, distance, only):
+def test_the_distance_is_exact(tmp_path, start, distance, only):
     # Room for exactly one region of 101 bases; one more base of distance and there is none.
     path = tmp_path / "small.fa"
-    path.write_text(f">c\n{_random(1001, 5)}\n")
+    size = 1001 if distance else 202
+    path.write_text(f">c\n{_random(size, 5)}\n")
     promoters = make_table(
         {"sequence": ["A" * 101], "chrom": "c", "start": start, "end": start + 101, "label": 1}
-    ).assign(strand=pd.Series([strand], dtype="str"))
-    given = {"kind": "random-region", "genome": path, "upstream": upstream}
+    )
+    given = {"kind": "random-region", "genome": path}
     made = generate_negatives(promoters, distance=distance, **given)
     assert made.table["start"].tolist() == [only]
     with pytest.raises(InputError, match="no room"):
         generate_negatives(promoters, distance=distance + 1, **given)
+
+
+@pytest.mark.parametrize("kind", ["random-region", "gc-matched"])
+def test_no_base_lies_in_a_wide_positive_or_in_a_row_of_another_class(genome, kind):
+    path, text = genome
+    rng = np.random.default_rng(8)
+    starts = np.arange(500, 36_000, 12_000)
+    peaks = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "sequence": [text[chrom][s : s + 4000] for s in starts],
+                    "chrom": chrom,
+                    "start": starts,
+                    "end": starts + 4000,
+                    "label": 1,
+                }
+            )
+            for chrom in ("chr1", "chr2")
+        ]
+    )
+    peaks = make_table(peaks.assign(strand=rng.choice(["+", "-", ""], len(peaks))))
+    # Three rows of another class, one of them without a place, one named as Ensembl does.
+    others = make_table({"sequence": ["ACGT"] * 3, "label": 2, "chrom": ["1", "chr2", ""]})
+    others = others.assign(start=[30_000, 8_000, None], end=[34_000, 8_200, None])
+    others = others.astype({"start": "Int64", "end": "Int64"})
+    occupied = pd.concat([peaks, others], ignore_index=True)
+    for seed in range(10):
+        made = generate_negatives(
+            peaks, kind, genome=path, occupied=occupied, distance=0, seed=seed
+        )
+        assert _least_between(made.table, peaks) >= 0
+        assert _least_between(made.table, others.iloc[:2].replace({"chrom": {"1": "chr1"}})) >= 0
+
+
+def test_where_there_is_no_room_the_usual_distance_is_lowered_and_said_and_one_asked_for_refused(
+    tmp_path,
+):
+    path = tmp_path / "small.fa"
+    path.write_text(f">c\n{_random(3000, 5)}\n")
+    starts = np.array([400, 1400, 2400])
+    promoters = make_table(
+        {"sequence": ["A" * 300] * 3, "chrom": "c", "start": starts, "end": starts + 300}
+    )
+    made = generate_negatives(promoters, "random-region", genome=path)
+    assert _least_between(made.table, promoters) >= 75
+    assert [note.code for note in made.notes] == ["near-negatives"]
+    assert "they keep 75" in made.notes[0].message
+    with pytest.raises(
+        InputError, match=r"dinucleotide-shuffle.*--negative-distance 75\."
+    ) as caught:
+        generate_negatives(promoters, "random-region", genome=path, distance=600)
+    remedy = int(str(caught.value).split("--negative-distance ")[1].rstrip("."))
+    again = generate_negatives(promoters, "random-region", genome=path, distance=remedy)
+    assert again.notes == ()
+    assert generate_negatives(promoters, "dinucleotide-shuffle", distance=600).notes == ()
+    full = promoters.assign(start=0, end=3000)
+    with pytest.raises(InputError, match=r"which needs no room\.$"):
+        generate_negatives(full, "random-region", genome=path)
 
 
 def test_random_regions_are_spread_evenly(genome):

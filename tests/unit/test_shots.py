@@ -20,6 +20,7 @@ from dnasweep.config import (
     published_training,
 )
 from dnasweep.errors import InputError
+from dnasweep.genome.bases import reverse_complement
 from dnasweep.genome.datasets import DatasetConfig
 from dnasweep.genome.table import make_table
 from dnasweep.language.tokenizers import fit
@@ -78,6 +79,17 @@ def test_no_sequence_is_drawn_twice() -> None:
         draw_shots(table, POOL, 110, 0)
     drawn = draw_shots(table, POOL, 100, 0)
     assert table["sequence"].iloc[drawn].is_unique
+
+
+def test_no_sequence_is_drawn_with_its_reverse_complement() -> None:
+    table = toy_table()
+    halves = table["sequence"][:150]
+    table["sequence"] = [*halves, *map(reverse_complement, halves)]
+    pool = np.flatnonzero(table["split"] == "train")
+    drawn = table["sequence"].iloc[draw_shots(table, pool, 50, 0)]
+    assert not set(drawn) & set(map(reverse_complement, drawn))
+    with pytest.raises(InputError, match="60 training sequences"):
+        draw_shots(table, pool, 100, 0)
 
 
 def test_more_shots_than_rows_are_refused_with_the_largest_number() -> None:
@@ -246,6 +258,15 @@ def test_shots_are_checked_before_anything_is_trained(tmp_path: Path) -> None:
     assert asked(tmp_path).axes["shots"] == (10, 50)
 
 
+def test_too_few_rows_for_the_published_shots_are_told_with_a_number_that_works(
+    tmp_path: Path,
+) -> None:
+    few = {"rows": 20, "split_fractions": (0.6, 0.2, 0.2)}
+    with pytest.raises(InputError, match=r"training holds 6 .*least default of 10.*--shots 5\."):
+        asked(tmp_path, **few)
+    assert asked(tmp_path, **few, shots=(5,)).axes["shots"] == (5,)
+
+
 def test_few_shot_sets_need_other_data_to_pretrain_on(tmp_path: Path) -> None:
     folder = str(write_folder(tmp_path / "few"))
     with pytest.raises(InputError, match="no validation rows to pretrain by"):
@@ -400,6 +421,32 @@ def test_rows_like_a_test_row_are_held_out_of_pretraining(tmp_path: Path) -> Non
     dataset, _ = obtain_dataset(storage, DatasetConfig(data=(str(path),), leaks="keep"))
     known = held_out_rows(storage, dataset, judged)
     assert known.tolist() == [True] * len(like) + [False] * (len(rows) - len(like))
+
+
+def test_rows_that_overlap_a_test_row_on_the_genome_are_held_out(tmp_path: Path) -> None:
+    storage = Storage(tmp_path / "runs")
+    split = np.resize(["train", "validation", "test"], 60)
+    keys = []
+    for name, seed in (("judged", 1), ("read", 2)):
+        start = 1000 * np.arange(60)
+        if name == "read":
+            start = start + np.where(np.arange(60) < 30, 599, 600)
+        frame = pd.DataFrame(
+            {
+                "sequence": toy_sequences(60, seed=seed),
+                "label": np.arange(60) // 3 % 2,
+                "chrom": "chr1" if name == "judged" else "1",
+                "start": start,
+                "end": start + (600 if name == "judged" else 60),
+                "split": split,
+            }
+        )
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+        config = DatasetConfig(data=(str(tmp_path / f"{name}.csv"),), leaks="keep")
+        keys.append(obtain_dataset(storage, config)[0])
+    # Half of the windows share one base with a row of the judged data, the others touch it.
+    known = held_out_rows(storage, keys[1], keys[0])
+    assert known.tolist() == [row < 30 and split[row] != "train" for row in range(60)]
 
 
 def test_tokenizers_are_fitted_without_rows_like_a_test_row(tmp_path: Path) -> None:

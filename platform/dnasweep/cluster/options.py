@@ -24,6 +24,7 @@ from dnasweep.config.ranges import (
     Seed,
     Whole,
 )
+from dnasweep.genome.clustering import LOWEST_IDENTITY
 from dnasweep.genome.negatives import NegativeKind
 from dnasweep.genome.screening import LeakPolicy
 from dnasweep.genome.splits import SplitMethod
@@ -39,6 +40,9 @@ ComparedMetric = Annotated[
 ]
 SimulatedRows = Annotated[int, Range(1, 1_000_000)]
 Tokens = Annotated[int, Range(4, 1_000_000)]
+Upstream = Annotated[int, Range(-1_000_000, 0)]
+Downstream = Annotated[int, Range(0, 1_000_000)]
+Identity = Annotated[float, Range(LOWEST_IDENTITY, 1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,17 +61,30 @@ class DataOptions(Checked):
     species: str | None = None
     """Species of all rows, where the files do not name it."""
     generate_negatives: Literal["none"] | NegativeKind = "none"
-    """Make one negative for each positive, where the data have none."""
+    """Make one negative for each positive, where the data have none; with others they are refused."""
+    negative_distance: Whole | None = None
+    """Bases between a negative cut from the genome and every other row that has coordinates.
+    Default: 600, or 300, 150, 75 or 0 where there is no room."""
+    first_base: Upstream = -300
+    """First base of the window cut around a transcription start, which is base 0."""
+    last_base: Downstream = 300
+    """Last base of that window."""
     split: SplitMethod = "auto"
-    """How rows are split: as given where the data say so, else by clusters of similar sequences."""
+    """How rows are split: as given where the data say so, else by clusters of similar sequences and
+    of rows that overlap on the genome."""
+    split_fractions: tuple[Between, Between, Between] = (0.8, 0.1, 0.1)
+    """Fractions of rows for training, validation and test, where the data do not give them."""
+    split_identity: Identity = 0.8
+    """Smallest identity of sequences that count as alike, in splits and in the audit: 0.7 to 1."""
     crop: Count | None = None
     """Cut every sequence to this many central bases; shorter ones are bad rows."""
     leaks: LeakPolicy = "refuse"
-    """Where a sequence stands in two given splits, or the length alone tells the classes apart:
-    end (refuse), leave the copies out of training (drop), or go on with a warning (keep)."""
+    """Where a sequence stands in two given splits, on either strand, rows overlap across them on the
+    genome, or the length alone tells the classes apart: end (refuse), leave the copies out of
+    training (drop), or go on with a warning (keep)."""
     skip_bad_rows: bool = False
-    """Leave out rows that cannot be used and training rows whose sequence is also in a later given
-    split, and write them beside the data set, instead of ending."""
+    """Leave out rows that cannot be used and training rows that a later given split has too, and
+    write them beside the data set, instead of ending."""
     simulated_rows: SimulatedRows = 240
     """Rows a species of the built-in data."""
     data_seed: Seed = 0

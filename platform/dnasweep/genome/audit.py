@@ -11,7 +11,8 @@ import pandas as pd
 from dnasweep.genome.baseline import score_baseline
 from dnasweep.genome.clustering import SimilarPairs, similar_pairs
 from dnasweep.genome.composition import composition, separation
-from dnasweep.genome.leaks import across_species, conflicting_labels, leaks
+from dnasweep.genome.leaks import Leak, across_species, conflicting_labels, leaks
+from dnasweep.genome.strands import pair_strands
 from dnasweep.genome.table import SPLITS
 
 EASY = 0.9
@@ -173,27 +174,19 @@ def _by_counts(stats: pd.DataFrame) -> Iterator[Finding]:
 
 def _by_likeness(table: pd.DataFrame, pairs: SimilarPairs, identity: float) -> Iterator[Finding]:
     for leak in leaks(table, pairs):
-        how = "are also" if leak.kind == "exact" else f"have a like of {identity:.0%} identity"
-        yield Finding(
-            level="warning",
-            code=f"{leak.kind}-leak",
-            message=f"{leak.num_rows:,} {leak.split} rows {how} in {leak.other} "
-            f"(first {leak.first_id})",
-        )
-    conflicts = conflicting_labels(table[table["label"] >= 0])
-    if len(conflicts):
-        yield Finding(
-            level="warning",
-            code="conflicting-labels",
-            message=f"{conflicts['sequence'].nunique():,} sequences have more than one label "
-            f"(first {conflicts['id'].iloc[0]})",
-        )
-    copies = int(table["sequence"].duplicated().sum())
+        yield Finding(level="warning", code=f"{leak.kind}-leak", message=_told(leak, identity))
+    labelled = table[table["label"] >= 0]
+    if len(labelled):
+        yield from _by_labels(labelled)
+    strands = pair_strands(table["sequence"])
+    copies = int(pd.Series(strands.molecule).duplicated().sum())
     if copies:
+        reverse = copies - int(pd.Series(strands.reading).duplicated().sum())
+        turned = f", {reverse:,} of them on the other strand" if reverse else ""
         yield Finding(
             level="info",
             code="duplicates",
-            message=f"{copies:,} of {len(table):,} rows repeat the sequence of an earlier row",
+            message=f"{copies:,} of {len(table):,} rows repeat the sequence of an earlier row{turned}",
         )
     shared = across_species(table, pairs)
     if shared.num_clusters:
@@ -203,6 +196,35 @@ def _by_likeness(table: pd.DataFrame, pairs: SimilarPairs, identity: float) -> I
             code="across-species",
             message=f"{shared.num_rows:,} rows have a like in another species at {identity:.0%} "
             f"identity; of their {shared.num_clusters:,} clusters {apart} straddle splits",
+        )
+
+
+def _told(leak: Leak, identity: float) -> str:
+    how = {
+        "exact": f"are also in {leak.other}",
+        "near": f"have a like of {identity:.0%} identity in {leak.other}",
+        "overlap": f"overlap rows of {leak.other} on the genome",
+    }[leak.kind]
+    turned = f", {leak.num_reverse:,} of them on the other strand" if leak.num_reverse else ""
+    return f"{leak.num_rows:,} {leak.split} rows {how}{turned} (first {leak.first_id})"
+
+
+def _by_labels(labelled: pd.DataFrame) -> Iterator[Finding]:
+    conflicts = conflicting_labels(labelled)
+    if conflicts.num_sequences:
+        yield Finding(
+            level="warning",
+            code="conflicting-labels",
+            message=f"{conflicts.num_sequences:,} sequences have more than one label "
+            f"(first {conflicts.first_id})",
+        )
+    if conflicts.num_reverse:
+        yield Finding(
+            level="warning",
+            code="conflicting-strands",
+            message=f"{conflicts.num_reverse:,} sequences have one label and their reverse "
+            f"complements another (first {conflicts.first_reverse_id}): what reads both strands "
+            "cannot tell them apart",
         )
 
 

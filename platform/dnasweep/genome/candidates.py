@@ -4,6 +4,11 @@ Found by locality-sensitive hashing by bit sampling (Indyk and Motwani 1998, in 
 sorted-table form of Manku, Jain and Das Sarma 2007): every 32-base window is packed into one
 64-bit word with its bases in a random order, so that sorting the words brings windows together
 that agree in a random sample of positions. One XOR then counts the matches of two whole windows.
+
+Both strands are searched at the price of one. The sampled positions are symmetric about the middle
+of the window, so that the sample of its reverse complement has the same positions: of the two
+readings of a window the one whose sample comes first is kept, and windows alike on opposite strands
+meet as those on one strand do.
 """
 
 from __future__ import annotations
@@ -25,16 +30,28 @@ _NEIGHBOURS = 24
 _PARTNERS = 40
 
 
-def likely_pairs(
-    flat: FlatCodes, identity: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return (first, second, shift) of likely pairs; base p of first lies on p + shift of second."""
+class LikelyPairs(NamedTuple):
+    """Pairs of sequences that may be alike, on either strand."""
+
+    first: NDArray[np.int64]
+    """(pairs,) one sequence, read as it stands."""
+    second: NDArray[np.int64]
+    """(pairs,) the other, `first < second`."""
+    shift: NDArray[np.int64]
+    """(pairs,) base p of the first lies on base p + shift of the second, as the second is read."""
+    reverse: NDArray[np.bool_]
+    """(pairs,) whether the second is read as its reverse complement."""
+
+
+def likely_pairs(flat: FlatCodes, identity: float, seed: int) -> LikelyPairs:
+    """Return pairs of sequences with windows that agree in most of their bases."""
     starts, owners = _window_starts(flat)
     if len(starts) == 0:
         empty = np.zeros(0, dtype=np.int64)
-        return empty, empty, empty
+        return LikelyPairs(empty, empty, empty, empty.astype(bool))
     rng = np.random.default_rng(seed)
-    sampled = min(16, max(11, int(np.ceil(np.log2(min(len(starts), _MOST_WINDOWS)) / 2))))
+    sampled = min(16, 2 * int(np.ceil(np.log2(min(len(starts), _MOST_WINDOWS)) / 4)))
+    sampled = max(12, sampled)
     keep_one_in = -(-len(starts) // _MOST_WINDOWS)
     windows_each = len(starts) / (len(flat.offsets) - 1) / keep_one_in
     tables = int(np.clip(np.ceil(_EXPECTED_HITS / (windows_each * identity**sampled)), 2, 24))
@@ -45,21 +62,26 @@ def likely_pairs(
     num = len(flat.offsets) - 1
     hits = []
     for _ in range(tables):
-        order = rng.permutation(WINDOW)
-        words = _permuted_words(flat.codes, starts, order)
+        mirrored = rng.permutation(WINDOW // 2)
+        order = np.stack([mirrored, WINDOW - 1 - mirrored], axis=1).ravel()
+        words, reverse = _first_readings(flat.codes, starts, order, sampled)
         chosen = slice(None)
         if keep_one_in > 1:
             mixed = (words >> np.uint64(64 - 2 * sampled)) * np.uint64(0x9E3779B97F4A7C15)
             chosen = (mixed >> np.uint64(40)) % np.uint64(keep_one_in) == 0
-        table = _Table(words[chosen], starts[chosen], owners[chosen], flat.offsets)
+        table = _Table(
+            words[chosen], reverse[chosen], starts[chosen], owners[chosen], flat.offsets
+        )
         hits.append(_close_in_table(table, sampled, most_apart))
     return _strongest(_together(hits), num, _span(flat.offsets))
 
 
 class _Table(NamedTuple):
-    """Windows: their words, where they begin in the flat codes, whose they are, and its offsets."""
+    """Windows: their words, whether these read the reverse complement, where the windows begin in the
+    flat codes, whose they are, and its offsets."""
 
     words: NDArray[np.uint64]
+    reverse: NDArray[np.bool_]
     starts: NDArray[np.int64]
     owners: NDArray[np.int64]
     offsets: NDArray[np.int64]
@@ -68,7 +90,7 @@ class _Table(NamedTuple):
 class _Hits(NamedTuple):
     """Diagonals of pairs, each once, and the number of windows that lie close on each.
 
-    A key is (first * num + second) * span + shift + span // 2.
+    A key is ((first * num + second) * 2 + reverse) * span + shift + span // 2.
     """
 
     key: NDArray[np.int64]
@@ -86,10 +108,8 @@ def _together(hits: Sequence[_Hits]) -> _Hits:
     return _Hits(key, np.bincount(inverse, counts, minlength=len(key)).astype(np.int64))
 
 
-def _strongest(
-    hits: _Hits, num: int, span: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return (first, second, shift) of pairs, on their best diagonal, with the best partners only.
+def _strongest(hits: _Hits, num: int, span: int) -> LikelyPairs:
+    """Return pairs, on their best diagonal of each strand, with the best partners only.
 
     A family of repeats has too many pairs to align them all.
     """
@@ -100,12 +120,13 @@ def _strongest(
     total = np.add.reduceat(hits.number[order], begins) if len(begins) else hits.number
     pair, shift = pair[begins], hits.key[order][begins] % span - span // 2
     kept = np.zeros(len(pair), dtype=bool)
-    for member in (pair // num, pair % num):
+    first, second = pair // 2 // num, pair // 2 % num
+    for member in (first, second):
         order = np.lexsort((-total, member))
         begins = np.flatnonzero(np.diff(member[order], prepend=-1))
         rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
         kept[order[rank < _PARTNERS]] = True
-    return pair[kept] // num, pair[kept] % num, shift[kept]
+    return LikelyPairs(first[kept], second[kept], shift[kept], pair[kept] % 2 == 1)
 
 
 def _window_starts(flat: FlatCodes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -120,22 +141,36 @@ def _window_starts(flat: FlatCodes) -> tuple[NDArray[np.int64], NDArray[np.int64
     return starts, owners[starts]
 
 
-def _permuted_words(
-    codes: NDArray[np.uint8], starts: NDArray[np.int64], order: NDArray[np.int64]
-) -> NDArray[np.uint64]:
-    """Return each window as a word whose highest bits are the base at `order[0]`, and so on."""
-    words = np.zeros(len(starts), dtype=np.uint64)
+def _first_readings(
+    codes: NDArray[np.uint8], starts: NDArray[np.int64], order: NDArray[np.int64], sampled: int
+) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Return each window as a word, and whether that is the word of its reverse complement.
+
+    The highest bits of a word are the base at `order[0]`, and so on; of the two readings the word
+    has the one whose `sampled` first bases come first.
+    """
+    num = len(codes) - WINDOW + 1
+    words = np.zeros(num, dtype=np.uint64)
+    others = np.zeros(num, dtype=np.uint64)
     wide = codes.astype(np.uint64)
+    complement = np.uint64(3) - wide
     for offset in order:
         words <<= np.uint64(2)
-        words |= wide[starts + offset]
-    return words
+        words |= wide[offset : offset + num]
+        others <<= np.uint64(2)
+        others |= complement[WINDOW - 1 - offset : WINDOW - 1 - offset + num]
+    # Slices of all windows, those across sequences among them, are read faster than what is wanted.
+    words, others = words[starts], others[starts]
+    rest = np.uint64(2 * (WINDOW - sampled))
+    reverse = (others >> rest) < (words >> rest)
+    return np.where(reverse, others, words), reverse
 
 
 def _close_in_table(table: _Table, sampled: int, most_apart: int) -> _Hits:
     """Return windows that share the sampled bases and differ in at most `most_apart` of all."""
     order = np.argsort(table.words, kind="stable")
-    words, owners = table.words[order], table.owners[order]
+    words, owners, reverse = table.words[order], table.owners[order], table.reverse[order]
+    lengths = np.diff(table.offsets)
     place = table.starts[order] - table.offsets[owners]
     num = len(table.offsets) - 1
     bucket = words >> np.uint64(64 - 2 * sampled)
@@ -157,7 +192,10 @@ def _close_in_table(table: _Table, sampled: int, most_apart: int) -> _Hits:
         right = left + step
         swap = owners[left] > owners[right]
         left, right = np.where(swap, right, left), np.where(swap, left, right)
-        shift = place[right] - place[left] + span // 2
-        pair = owners[left] * num + owners[right]
+        other = reverse[left] != reverse[right]
+        # Read as its reverse complement, the second has the window as far from its end.
+        there = np.where(other, lengths[owners[right]] - WINDOW - place[right], place[right])
+        shift = there - place[left] + span // 2
+        pair = (owners[left] * num + owners[right]) * 2 + other
         found.append(_Hits(*np.unique(pair * span + shift, return_counts=True)))
     return _together(found)

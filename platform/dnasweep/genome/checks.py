@@ -22,9 +22,10 @@ def check_classes(table: pd.DataFrame) -> None:
         )
     classes = sorted(table["label"].unique().tolist())
     if len(classes) < 2:
+        made = ", or have negatives made with --generate-negatives" if classes == [1] else ""
         raise InputError(
             f"all {len(table):,} rows have the label {classes[0] if classes else 'none'}",
-            remedy="Give rows of both classes, or have negatives made with --generate-negatives.",
+            remedy=f"Give rows of both classes{made}.",
         )
     if classes != list(range(len(classes))):
         raise InputError(
@@ -38,7 +39,8 @@ def check_classes(table: pd.DataFrame) -> None:
         if labels.nunique() < 2:
             raise InputError(
                 f"the {split} split has {len(labels):,} rows of {labels.nunique()} class(es)",
-                remedy="Give more rows, other split fractions, or splits with both classes.",
+                remedy="Give more rows, or larger shares with --split-fractions, such as 0.5 0.25 "
+                "0.25; given splits need rows of both classes, or --split cluster.",
             )
 
 

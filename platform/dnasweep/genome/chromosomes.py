@@ -54,6 +54,27 @@ def _plain(name: str) -> str:
     return "MT" if name in ("M", "MT", "MITO", "MTDNA", "DMEL_MITOCHONDRION_GENOME") else name
 
 
+def chromosome_keys(names: Iterable[str]) -> dict[str, str]:
+    """Return a key for each name, the same for the names of one chromosome: `chr1`, `1`, `NC_000001.11`.
+
+    Where versions of an accession differ, as those of two assemblies do, it stands for itself.
+    """
+    keys = {name: _plain(name) for name in names}
+    versions: dict[str, set[str]] = {}
+    accessions = {name: match[0].strip("|") for name in keys if (match := _versioned(name))}
+    for name, accession in accessions.items():
+        versions.setdefault(keys[name], set()).add(accession)
+    return {
+        name: accessions[name] if name in accessions and len(versions[key]) > 1 else key
+        for name, key in keys.items()
+    }
+
+
+def _versioned(name: str) -> re.Match[str] | None:
+    match = _ACCESSION.search(name)
+    return match if match and match[2] else None
+
+
 def match_chromosomes(names: Iterable[str], genome: Iterable[str]) -> dict[str, str]:
     """Return the genome's name for every one of `names` it can be told for.
 

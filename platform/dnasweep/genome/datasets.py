@@ -45,9 +45,10 @@ class DatasetConfig:
     last_base: int = 300
     """Last base of that window."""
     generate_negatives: Literal["none"] | NegativeKind = "none"
-    """Makes one negative for each promoter."""
-    negative_distance: int = 600
-    """Bases that negatives cut from the genome keep from every transcription start."""
+    """Makes one negative for each promoter; data that have negatives are refused."""
+    negative_distance: int | None = None
+    """Bases between a negative cut from the genome and every other row that has coordinates, the
+    window where these are transcription starts; None: 600, or fewer where there is no room."""
     split: SplitMethod = "auto"
     """How rows are split; `auto` keeps given splits and otherwise keeps similar rows together."""
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
@@ -58,8 +59,9 @@ class DatasetConfig:
     """Rows with sequence, label and species of an earlier row: `auto` keeps them in given splits,
     so that published scores can be compared with, and drops them otherwise."""
     leaks: LeakPolicy = "refuse"
-    """What gives the answer away: sequences that stand in two given splits, and classes that the
-    length alone tells apart. `refuse` ends; `drop` leaves the copies out of train, and out of
+    """What gives the answer away: sequences that stand in two given splits, on either strand, rows
+    that overlap across them by their coordinates, and classes that the length alone tells apart.
+    `refuse` ends; `drop` leaves the copies out of train, and out of
     validation where they are in test, so that the test rows stay as published; `keep` goes on with
     the audit's warnings."""
     crop: int | None = None
@@ -86,17 +88,19 @@ class DatasetConfig:
                 remedy="Use 1 base or more, of data from files; simulated ones have one length.",
             )
         for name in ("seed", "negative_distance"):
-            if getattr(self, name) < 0:
+            if (getattr(self, name) or 0) < 0:
                 raise InputError(f"{name} is {getattr(self, name)!r}", remedy="Use 0 or more.")
         check_fractions(self.fractions)
         if not 0.7 <= self.identity <= 1:
             raise InputError(
-                f"identity is {self.identity!r}", remedy="Use a fraction from 0.7 to 1."
+                f"identity is {self.identity!r}",
+                remedy="Use a fraction from 0.7 to 1 as --split-identity.",
             )
         if self.first_base > 0 or self.last_base < 0:
             raise InputError(
                 f"first_base and last_base are {self.first_base} and {self.last_base}",
-                remedy="The window must hold the transcription start, base 0.",
+                remedy="The window must hold the transcription start, base 0: use a --first-base of at "
+                "most 0 and a --last-base of at least 0.",
             )
 
     @property
@@ -162,9 +166,9 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
         :mod:`dnasweep.genome.screening`.
     """
     elements = None
-    num_copies = 0
+    notes: tuple[Finding, ...] = ()
     if config.reads_files:
-        table, groups, num_copies = _screened(config, rejects)
+        table, _, groups, _, notes = _screened(config, rejects)
     else:
         made = simulate(
             sequences_per_species=config.simulate_per_species,
@@ -190,14 +194,11 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
         pairs=pairs,
     )
     found = audit(table, identity=config.identity, seed=config.seed, pairs=pairs)
-    notes = {
-        "dropped-copies": (num_copies, "are also in a later split and were left out of theirs"),
-        "dropped-duplicates": (dropped, "repeated an earlier one and were dropped"),
-    }
-    for code, (number, what) in notes.items():
-        if number:
-            note = Finding(level="info", code=code, message=f"{number:,} rows {what}")
-            found = dataclasses.replace(found, findings=(*found.findings, note))
+    if dropped:
+        what = f"{dropped:,} rows repeated an earlier one and were dropped"
+        notes = (*notes, Finding(level="info", code="dropped-duplicates", message=what))
+    findings = sorted((*found.findings, *notes), key=lambda finding: finding.level != "warning")
+    found = dataclasses.replace(found, findings=tuple(findings))
     return Dataset(table=check_table(table), audit=found, elements=elements)
 
 
@@ -208,33 +209,32 @@ class _Gathered(NamedTuple):
     places: pd.DataFrame
     groups: NDArray[np.int64] | None
     faults: list[Fault]
+    notes: tuple[Finding, ...] = ()
 
     def keep(self, rows: NDArray[np.bool_]) -> _Gathered:
         groups = None if self.groups is None else self.groups[rows]
         table, places = (f[rows].reset_index(drop=True) for f in (self.table, self.places))
-        return _Gathered(table, places, groups, self.faults)
+        return self._replace(table=table, places=places, groups=groups)
 
 
-def _screened(
-    config: DatasetConfig, rejects: str | Path | None
-) -> tuple[pd.DataFrame, NDArray[np.int64] | None, int]:
-    """Return the rows to go on with, their groups, and the number of copies left out."""
+def _screened(config: DatasetConfig, rejects: str | Path | None) -> _Gathered:
+    """Return the rows to go on with, with the bad rows written and the copies left out."""
     gathered = _gather(config)
     if config.crop is not None:
         gathered = gathered._replace(table=crop_table(gathered.table, config.crop))
-    faults, num_copies = gathered.faults, 0
+    faults = gathered.faults
     if config.leaks != "keep":
         if resolve_method(gathered.table, config.split) == "given":
             copies = find_copies(gathered.table, gathered.places)
             if copies.error and config.leaks == "refuse" and not config.skip_bad_rows:
                 raise copies.error
-            num_copies = int(copies.rows.sum())
             faults = [*faults, *copy_faults(gathered.table, gathered.places, copies.rows)]
             gathered = gathered.keep(~copies.rows)
+            gathered = gathered._replace(notes=(*gathered.notes, *copies.notes))
         check_lengths(gathered.table, gathered.places)
     if faults and rejects is not None:
         write_rejects(faults, Path(rejects))
-    return gathered.table, gathered.groups, num_copies
+    return gathered
 
 
 def _gather(config: DatasetConfig) -> _Gathered:
@@ -256,12 +256,19 @@ def _gather(config: DatasetConfig) -> _Gathered:
             "there is no promoter (label 1) to make negatives for",
             remedy="Give promoters as --positives.",
         )
+    num_negatives = int((table["label"] == 0).sum())
+    if num_negatives:
+        raise InputError(
+            f"the data have {num_negatives:,} negatives (label 0) of their own, and "
+            f"--generate-negatives {config.generate_negatives} makes them for data that have none",
+            remedy="Leave --generate-negatives out, or give the positives alone.",
+        )
     made = generate_negatives(
         promoters,
         config.generate_negatives,
         genome=config.genome,
+        occupied=table,
         distance=config.negative_distance,
-        upstream=-config.first_base,
         seed=config.seed,
     )
     own = np.arange(len(table), dtype=np.int64)
@@ -273,6 +280,7 @@ def _gather(config: DatasetConfig) -> _Gathered:
         pd.concat([places, nowhere], ignore_index=True),
         np.concatenate([own, origin]),
         faults,
+        made.notes,
     )
 
 

@@ -16,7 +16,7 @@ from dnasweep.genome.sources import Source, find_sources
 from dnasweep.genome.species import resolve
 from dnasweep.genome.table import COLUMNS
 
-RECIPE = 2
+RECIPE = 3
 """Counts up when the same input and configuration would make another data set."""
 
 

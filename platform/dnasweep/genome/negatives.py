@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
-from dnasweep.genome.regions import gc_matched_regions, random_regions
+from dnasweep.genome.audit import Finding
+from dnasweep.genome.regions import NoRoom, gc_matched_regions, random_regions
 from dnasweep.genome.table import make_table
 
 NegativeKind = Literal[
@@ -23,6 +24,10 @@ NEGATIVE_KINDS: tuple[NegativeKind, ...] = get_args(NegativeKind)
 """The generators by name; the last two need coordinates and a genome."""
 
 
+USUAL_DISTANCES = (600, 300, 150, 75, 0)
+"""Bases kept around positives where none are asked for, as far as there is room."""
+
+
 class Negatives(NamedTuple):
     """Generated rows, one for each promoter."""
 
@@ -30,6 +35,8 @@ class Negatives(NamedTuple):
     """The rows, label 0, as `genome.table` defines them."""
     parents: NDArray[np.int64]
     """(rows,) position of the promoter each is derived from, -1 for regions of the genome."""
+    notes: tuple[Finding, ...] = ()
+    """What to say about how they were made."""
 
 
 def segment_shuffle(sequence: str, rng: np.random.Generator) -> str:
@@ -63,7 +70,7 @@ def substitute_segments(
     if size == 0:
         raise InputError(
             f"a sequence of {len(letters)} bases cannot be cut into {pieces} pieces",
-            remedy="Use longer windows or another kind of negatives.",
+            remedy="Use longer windows, or --generate-negatives dinucleotide-shuffle.",
         )
     segments = letters[: pieces * size].reshape(pieces, size)
     replaced = rng.permutation(pieces)[kept:]
@@ -114,8 +121,8 @@ def generate_negatives(
     kind: str,
     *,
     genome: str | Path | None = None,
-    distance: int = 600,
-    upstream: int | None = None,
+    occupied: pd.DataFrame | None = None,
+    distance: int | None = None,
     seed: int = 0,
 ) -> Negatives:
     """Return one negative for each promoter, of the same length, species, chromosome and split.
@@ -131,10 +138,12 @@ def generate_negatives(
         One of `NEGATIVE_KINDS`.
     genome
         FASTA of the genome, for `random-region` and `gc-matched`.
+    occupied
+        Other rows whose places no region of the genome may touch; those without coordinates do not
+        count.
     distance
-        Bases that a region of the genome keeps from every transcription start of the table.
-    upstream
-        Bases of a window before its transcription start; None: the start is in the middle.
+        Bases between a region of the genome and every promoter and occupied place; None: the first
+        of `USUAL_DISTANCES` that the genome has room for.
     seed
         Seeds the generator.
 
@@ -168,7 +177,45 @@ def generate_negatives(
         raise InputError(
             f"negatives {kind!r} are cut from a genome", remedy="Give its FASTA with --genome."
         )
-    cut = gc_matched_regions if kind == "gc-matched" else random_regions
-    regions = cut(promoters, Path(genome), distance=distance, upstream=upstream, seed=seed)
+    if occupied is None:
+        occupied = promoters
+    regions, kept = _cut(promoters, kind, Path(genome), occupied, distance, seed)
+    notes: tuple[Finding, ...] = ()
+    if distance is None and kept < USUAL_DISTANCES[0]:
+        what = (
+            f"the genome has no room for negatives {USUAL_DISTANCES[0]} bases from every positive: "
+            f"they keep {kept}; --negative-distance {USUAL_DISTANCES[0]} refuses instead"
+        )
+        notes = (Finding(level="warning", code="near-negatives", message=what),)
     table = make_table(regions.assign(**{name: common[name] for name in common}))
-    return Negatives(table, np.full(len(table), -1, dtype=np.int64))
+    return Negatives(table, np.full(len(table), -1, dtype=np.int64), notes)
+
+
+def _cut(
+    promoters: pd.DataFrame,
+    kind: str,
+    genome: Path,
+    occupied: pd.DataFrame,
+    distance: int | None,
+    seed: int,
+) -> tuple[pd.DataFrame, int]:
+    """Cut regions from the genome, at the distance asked for or the first usual one with room."""
+    cut = gc_matched_regions if kind == "gc-matched" else random_regions
+    asked = USUAL_DISTANCES if distance is None else (distance,)
+    smaller = (one for one in USUAL_DISTANCES if one < asked[-1])
+    refusal: NoRoom | None = None
+    for one in (*asked, *smaller):
+        try:
+            found = cut(promoters, genome, occupied=occupied, distance=one, seed=seed)
+        except NoRoom as error:
+            refusal = refusal or error
+            continue
+        if one in asked:
+            return found, one
+        room = f", or --negative-distance {one}"
+        break
+    else:
+        room = ""
+    assert refusal is not None, "without a refusal regions were returned"
+    remedy = f"Use --generate-negatives dinucleotide-shuffle, which needs no room{room}."
+    raise InputError(refusal.reason, file=genome, remedy=remedy) from refusal

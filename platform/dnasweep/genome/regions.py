@@ -1,4 +1,4 @@
-"""Regions of a genome away from every transcription start, drawn at random."""
+"""Regions of a genome away from every positive, drawn at random."""
 
 from __future__ import annotations
 
@@ -20,19 +20,37 @@ _ROUNDS = 60
 _POOL = 8
 
 
+class NoRoom(InputError):
+    """A chromosome has no room left; a smaller distance may make some."""
+
+
 def random_regions(
     promoters: pd.DataFrame,
     genome: Path,
     *,
+    occupied: pd.DataFrame,
     distance: int = 600,
-    upstream: int | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return a region for each promoter: same chromosome, length and strand, uniformly drawn.
 
-    No base of a region lies closer than `distance` to a transcription start of the table, regions
-    do not overlap one another, and none holds a letter other than A, C, G and T. Free places are
-    drawn from the sorted gaps between starts, in O(n log n).
+    No base of a region lies in a row of `occupied`, and at least `distance` bases lie between;
+    regions do not overlap one another, and none holds a letter other than A, C, G and T. Free places
+    are drawn from the sorted gaps between rows, in O(n log n).
+
+    Parameters
+    ----------
+    promoters
+        What regions are drawn for.
+    genome
+        The FASTA to draw from.
+    occupied
+        Rows with chrom, start and end, the promoters among them. Those on a chromosome that the
+        genome lacks do not count.
+    distance
+        Bases between a region and every row that is occupied.
+    seed
+        Seeds the drawing.
 
     Returns
     -------
@@ -42,18 +60,19 @@ def random_regions(
     Raises
     ------
     InputError
-        Where coordinates are missing, or a chromosome is not in the genome or has no room.
+        Where coordinates are missing, or a chromosome is not in the genome; `NoRoom` where it has
+        no room.
     """
     with open_genome(genome) as fasta:
-        return _Field(promoters, fasta, genome, distance, upstream, seed).draw(promoters)
+        return _Field(promoters, occupied, fasta, genome, distance, seed).draw(promoters)
 
 
 def gc_matched_regions(
     promoters: pd.DataFrame,
     genome: Path,
     *,
+    occupied: pd.DataFrame,
     distance: int = 600,
-    upstream: int | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return regions as :func:`random_regions` does, with the G+C fractions of the promoters.
@@ -62,14 +81,14 @@ def gc_matched_regions(
     chromosome and length; the most extreme promoters choose first.
     """
     with open_genome(genome) as fasta:
-        field = _Field(promoters, fasta, genome, distance, upstream, seed)
+        field = _Field(promoters, occupied, fasta, genome, distance, seed)
         pool = promoters.assign(strand="+")
         pool = pool.iloc[np.repeat(np.arange(len(pool)), _POOL)].reset_index(drop=True)
         drawn = field.draw(pool, all_of_them=False)
     chrom = promoters["chrom"].map(field.names).to_numpy()
     chosen = _nearest(_gc(promoters["sequence"]), _places(promoters, chrom), drawn)
     if (chosen < 0).any():
-        raise _no_room(str(chrom[int(np.argmin(chosen))]), genome)
+        raise _no_room(str(chrom[int(np.argmin(chosen))]), genome, distance)
     matched = drawn.iloc[chosen].reset_index(drop=True)
     strand = promoters["strand"].to_numpy()
     text = [
@@ -112,10 +131,10 @@ class _Field:
     def __init__(
         self,
         promoters: pd.DataFrame,
+        occupied: pd.DataFrame,
         fasta: pyfaidx.Fasta,
         genome: Path,
         distance: int,
-        upstream: int | None,
         seed: int,
     ) -> None:
         placed = (promoters["chrom"] != "") & promoters["start"].notna() & promoters["end"].notna()
@@ -128,21 +147,22 @@ class _Field:
             )
         self.fasta, self.genome, self.distance = fasta, genome, distance
         self.rng = np.random.default_rng(seed)
-        self.names: Mapping[str, str] = match_chromosomes(
-            promoters["chrom"].unique(), fasta.keys()
-        )
+        chroms = [*promoters["chrom"], *occupied["chrom"]]
+        self.names: Mapping[str, str] = match_chromosomes(chroms, fasta.keys())
         unknown = [c for c in promoters["chrom"].unique() if c not in self.names]
         if unknown:
             raise InputError(
-                f"chromosome {unknown[0]!r} of the promoters is not in the genome", file=genome
+                f"chromosome {unknown[0]!r} of the promoters is not in the genome",
+                file=genome,
+                remedy="Give the genome that the coordinates refer to with --genome.",
             )
-        start, end = (promoters[c].to_numpy(dtype=np.int64) for c in ("start", "end"))
-        before = (end - start) // 2 if upstream is None else np.full(len(start), upstream)
-        tss = np.where(promoters["strand"] == "-", end - 1 - before, start + before)
-        chrom = promoters["chrom"].map(self.names).to_numpy()
+        rows = pd.concat([promoters, occupied])[["chrom", "start", "end"]].dropna()
+        chrom = rows["chrom"].map(self.names)
+        start, end = (rows[c].to_numpy(dtype=np.int64) for c in ("start", "end"))
+        kept = np.stack([start - distance, end + distance], axis=1)
         self.taken = {
-            name: np.stack([tss[chrom == name] - distance + 1, tss[chrom == name] + distance], 1)
-            for name in np.unique(chrom)
+            name: kept[(chrom == name).to_numpy()]
+            for name in promoters["chrom"].map(self.names).unique()
         }
 
     def draw(self, promoters: pd.DataFrame, *, all_of_them: bool = True) -> pd.DataFrame:
@@ -157,7 +177,7 @@ class _Field:
                 rows = np.flatnonzero((chrom == name) & (width == size))
                 self._fill(str(name), int(size), rows, begins, sequences)
                 if all_of_them and (begins[rows] < 0).any():
-                    raise _no_room(str(name), self.genome)
+                    raise _no_room(str(name), self.genome, self.distance)
         found = begins >= 0
         # Table rows without a strand are read forward, as their promoters are.
         minus = strand == "-"
@@ -239,9 +259,8 @@ def _gc(sequences: pd.Series) -> NDArray[np.float64]:
     return sequences.str.count("[GC]").to_numpy() / np.maximum(lengths, 1)
 
 
-def _no_room(chrom: str, genome: Path) -> InputError:
-    return InputError(
-        f"{chrom} has no room left for regions away from every transcription start",
+def _no_room(chrom: str, genome: Path, distance: int) -> NoRoom:
+    return NoRoom(
+        f"{chrom} has no room left for regions {distance:,} bases from every positive",
         file=genome,
-        remedy="Use a smaller distance or another kind of negatives.",
     )

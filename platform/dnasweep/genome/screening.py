@@ -12,8 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
+from dnasweep.genome.audit import Finding
 from dnasweep.genome.composition import separation
 from dnasweep.genome.faults import Fault
+from dnasweep.genome.loci import overlapping, place_rows
+from dnasweep.genome.strands import Strands, pair_strands
 from dnasweep.genome.table import SPLITS
 
 LeakPolicy = Literal["refuse", "drop", "keep"]
@@ -23,54 +26,141 @@ TELLING = 0.9
 
 
 class Copies(NamedTuple):
-    """Rows of train and validation whose very sequence is also in a later split."""
+    """Rows of train and validation that a later split has too: the same sequence or the same bases."""
 
     rows: NDArray[np.bool_]
     """(rows,) whether a row is one of them."""
     error: InputError | None
     """What to tell where they are not to be; None where there is none."""
 
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """What to say where they are left out."""
+        if not self.rows.any():
+            return ()
+        what = (
+            f"{self.rows.sum():,} rows are also in a later split, or overlap it, and were left out"
+        )
+        return (Finding(level="info", code="dropped-copies", message=what),)
+
 
 def find_copies(table: pd.DataFrame, places: pd.DataFrame) -> Copies:
-    """Find the rows of train that are also in validation or test, and of validation also in test.
+    """Find the rows of train that validation or test have too, and of validation that test has.
+
+    A split has a row whose sequence it holds, read from either strand, or whose coordinates share a
+    base with those of one of its rows.
 
     Parameters
     ----------
     table
-        Sequences whose splits are given.
+        Sequences whose splits are given, with a fresh index.
     places
         The columns file and row: where each row stands; an empty file where it was made.
     """
-    order = table["split"].map({name: i for i, name in enumerate(SPLITS)}).fillna(-1).astype(int)
-    by_sequence = order.groupby(table["sequence"])
-    rows = ((order >= 0) & (order < by_sequence.transform("max"))).to_numpy()
-    if not rows.any():
-        return Copies(rows, None)
-    known = order[order >= 0].groupby(table["sequence"]).transform("min")
-    evaluated = (order > known.reindex(order.index)).to_numpy()
+    order = table["split"].map({name: i for i, name in enumerate(SPLITS)}).fillna(-1).to_numpy()
+    shared = _Shared(pair_strands(table["sequence"]), place_rows(table.reset_index(drop=True)))
+    dropped = np.zeros(len(table), dtype=bool)
+    evaluated = np.zeros(len(table), dtype=bool)
+    for place in (1, 0):
+        # A row of validation that goes because test has it is no reason for one of train to go.
+        dropped |= shared.rows(order == place, (order > place) & ~dropped)
+    for place in (1, 2):
+        evaluated |= shared.rows(order == place, (order >= 0) & (order < place))
+    if not evaluated.any():
+        return Copies(dropped, None)
+    return Copies(dropped, _refusal(table, places, shared, order, dropped, evaluated))
+
+
+class _Shared(NamedTuple):
+    """What rows may have in common: their molecule, as it reads or turned, or bases of the genome."""
+
+    strands: Strands
+    places: pd.DataFrame
+
+    def rows(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of `some` have anything in common with one of `others`."""
+        return self.either(some, others) | self.overlapping(some, others)
+
+    def as_read(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of `some` read as one of `others` does."""
+        return some & np.isin(self.strands.reading, self.strands.reading[others])
+
+    def either(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of `some` read as one of `others` does or as its reverse complement."""
+        return some & np.isin(self.strands.molecule, self.strands.molecule[others])
+
+    def overlapping(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of `some` share a base of the genome with one of `others`."""
+        return overlapping(self.places, some, others)
+
+
+def _refusal(
+    table: pd.DataFrame,
+    places: pd.DataFrame,
+    shared: _Shared,
+    order: NDArray[np.float64],
+    dropped: NDArray[np.bool_],
+    evaluated: NDArray[np.bool_],
+) -> InputError:
+    """Say which row of validation or test is the first to be in an earlier split, and how many are."""
     first = int(np.argmax(evaluated))
-    same = (table["sequence"] == table["sequence"].iloc[first]).to_numpy()
-    copy = int(np.argmax(same & (order < order.iloc[first]).to_numpy()))
-    counts = {name: int((evaluated & (table["split"] == name)).sum()) for name in SPLITS[1:]}
-    told = " and ".join(f"{n:,} in {name}" for name, n in counts.items() if n)
-    split, other = table["split"].iloc[first], table["split"].iloc[copy]
-    return Copies(
-        rows,
-        InputError(
-            f"the sequence of this {split} row ({table['id'].iloc[first]}) is also in {other} "
-            f"({_where(table, places, copy)}); such copies in all: {told}",
-            **_at(places, first),
-            remedy="Pass --skip-bad-rows or --leaks drop to leave the earlier copies out, "
-            "or --leaks keep to go on with a warning.",
-        ),
+    mine = np.arange(len(table)) == first
+    earlier = (order >= 0) & (order < order[first])
+    split, name = table["split"].iloc[first], table["id"].iloc[first]
+    place = "{}:{}-{}".format(*table[["chrom", "start", "end"]].iloc[first])
+    ways = {
+        f"the sequence of this {split} row ({name}) is also in": shared.as_read,
+        f"the reverse complement of this {split} row ({name}) is in": shared.either,
+        f"this {split} row ({name}, {place}) overlaps on the genome a row of": shared.overlapping,
+    }
+    told, copies = next(
+        (text, rows) for text, way in ways.items() if (rows := way(earlier, mine)).any()
     )
+    copy = int(np.argmax(copies))
+    counts = {part: int((evaluated & (table["split"] == part)).sum()) for part in SPLITS[1:]}
+    total = " and ".join(f"{n:,} in {part}" for part, n in counts.items() if n)
+    kinds = zip(
+        _kinds(shared, order, evaluated), ("on the other strand", "by overlap"), strict=True
+    )
+    rest = " and ".join(f"{n:,} {what}" for n, what in kinds if n)
+    return InputError(
+        f"{told} {table['split'].iloc[copy]} ({_where(table, places, copy)}); such copies in all: "
+        f"{total}" + (f", {rest}" if rest else ""),
+        **_at(places, first),
+        remedy=_ways_on(table, dropped),
+    )
+
+
+def _kinds(
+    shared: _Shared, order: NDArray[np.float64], evaluated: NDArray[np.bool_]
+) -> tuple[int, int]:
+    """Return how many evaluated rows an earlier split has on the other strand only, or by overlap only."""
+    as_read, turned = np.zeros_like(evaluated), np.zeros_like(evaluated)
+    for place in (1, 2):
+        some, earlier = order == place, (order >= 0) & (order < place)
+        as_read |= shared.as_read(some, earlier)
+        turned |= shared.either(some, earlier)
+    return int((turned & ~as_read).sum()), int((evaluated & ~turned).sum())
+
+
+def _ways_on(table: pd.DataFrame, dropped: NDArray[np.bool_]) -> str:
+    """Return what to pass to go on; leaving copies out is offered where both classes stay in all splits."""
+    classes = table.groupby("split")["label"].nunique()
+    left = table[~dropped].groupby("split")["label"].nunique().reindex(classes.index)
+    anew = "--split cluster to split anew, or --leaks keep to go on with a warning."
+    if not (left == classes).all():
+        return f"Pass {anew}"
+    return f"Pass --skip-bad-rows or --leaks drop to leave the earlier copies out, {anew}"
 
 
 def copy_faults(table: pd.DataFrame, places: pd.DataFrame, rows: NDArray[np.bool_]) -> list[Fault]:
     """Return the rows that :func:`find_copies` found as rows to be set aside."""
     return [
         Fault(
-            file, int(row), f"the sequence is also in a split after {split}", f"{name} {sequence}"
+            file,
+            int(row),
+            f"a split after {split} has the sequence, its reverse complement or bases of its place",
+            f"{name} {sequence}",
         )
         for file, row, split, name, sequence in zip(
             *(places[c][rows] for c in ("file", "row")),

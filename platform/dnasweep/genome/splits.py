@@ -10,7 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
+from dnasweep.genome.chromosomes import chromosome_keys
 from dnasweep.genome.clustering import SimilarPairs, cluster_rows, similar_pairs
+from dnasweep.genome.loci import locus_groups
+from dnasweep.genome.strands import first_readings
 from dnasweep.genome.table import SPLITS
 
 SplitMethod = Literal["auto", "given", "chromosome", "cluster", "random"]
@@ -33,7 +36,8 @@ def check_fractions(fractions: Sequence[float]) -> None:
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise InputError(
             f"split fractions are {fractions!r}",
-            remedy="Give three positive numbers for train, validation and test that add up to 1.",
+            remedy="Give three positive numbers for train, validation and test that add up to 1, such "
+            "as --split-fractions 0.8 0.1 0.1.",
         )
 
 
@@ -55,7 +59,8 @@ def split_table(
         Sequences.
     method
         `cluster`: sequences that are alike at `identity`, directly or through others, stay
-        together. `random`: only equal sequences do. Both are stratified by label and species.
+        together, and so do rows whose coordinates share a base. `random`: only equal sequences do.
+        Either strand counts. Both are stratified by label and species.
         `chromosome`: whole chromosomes of a species stay together. `given`: the splits the rows
         name; where validation or test is missing it is cut out of train by `cluster`. Given
         few-shot sets are left whole: they need a test split, and do without validation.
@@ -83,17 +88,39 @@ def split_table(
     shares = np.asarray(fractions, dtype=np.float64)
     if method == "given":
         return _given(table, shares, identity, rng, pairs)
+    kept = [] if groups is None else [groups]
     # Split anew, few-shot sets are no sets any more.
     table = table.assign(shots=pd.Series(pd.NA, index=table.index, dtype="Int64"))
     if method == "chromosome":
-        units = _chromosomes(table, groups)
+        units = _chromosomes(table, kept)
     else:
         if method == "random":
             pairs = similar_pairs(table["sequence"].tolist(), identity=1.0)
-        elif pairs is None:
-            pairs = similar_pairs(table["sequence"].tolist(), identity=identity, seed=seed)
-        units = cluster_rows(len(table), pairs, groups=groups)
+        else:
+            kept.append(locus_groups(table))
+            if pairs is None:
+                pairs = similar_pairs(table["sequence"].tolist(), identity=identity, seed=seed)
+        units = cluster_rows(len(table), pairs, groups=kept)
+    _check_groups(table, units)
     return _finished(table, np.array(SPLITS, dtype=object)[_assign(table, units, shares, rng)])
+
+
+def _check_groups(table: pd.DataFrame, units: NDArray[np.int64]) -> None:
+    """Raise `InputError` where rows that stay together leave no three groups to part."""
+    num_groups = int(units.max()) + 1
+    if num_groups >= len(SPLITS) or len(units) < len(SPLITS):
+        return
+    remedy = "Give more rows that differ."
+    if np.count_nonzero(first_readings(table["sequence"])) >= len(SPLITS):
+        remedy = (
+            "Give rows that are less alike or of other places. A --split-identity nearer to 1 parts "
+            "sequences that are less alike, --split random all that are not equal."
+        )
+    raise InputError(
+        f"{len(units):,} rows leave none for one of the splits: those that are alike, share bases of "
+        f"the genome or were made of one another stay together, in {num_groups} group(s)",
+        remedy=remedy,
+    )
 
 
 def _finished(
@@ -106,7 +133,7 @@ def _finished(
     if missing:
         raise InputError(
             f"{len(table)} rows leave none for {' and '.join(missing)}",
-            remedy="Give more rows, larger fractions, or sequences that are less alike.",
+            remedy="Give more rows, or larger shares with --split-fractions, such as 0.5 0.25 0.25.",
         )
     return table.assign(split=pd.Series(splits, index=table.index).astype("str"))
 
@@ -123,12 +150,12 @@ def _given(
     if unnamed:
         raise InputError(
             f"{unnamed:,} of {len(table):,} rows name no split (first id {table['id'][splits == ''].iloc[0]!r})",
-            remedy="Name one for every row, or choose another split method.",
+            remedy="Name one for every row, or split anew with --split cluster.",
         )
     if not (splits == "train").any():
         raise InputError(
             "the given splits have no training rows",
-            remedy="Add a train file, or split anew with the split method cluster.",
+            remedy="Add a train file, or split anew with --split cluster.",
         )
     if table["shots"].notna().any():
         if not (splits == "test").any():
@@ -140,33 +167,31 @@ def _given(
     needed = np.array([name == "train" or not (splits == name).any() for name in SPLITS])
     if needed[1:].any():
         rows = np.flatnonzero(splits == "train")
+        loci = locus_groups(table)
         if pairs is None:
             pairs = similar_pairs(table["sequence"].iloc[rows].tolist(), identity=identity)
-            units = cluster_rows(len(rows), pairs)
+            units = cluster_rows(len(rows), pairs, groups=[loci[rows]])
         else:
-            units = cluster_rows(len(table), pairs)[rows]
+            units = cluster_rows(len(table), pairs, groups=[loci])[rows]
         parts = np.where(needed, shares, 0)
         assigned = _assign(table.iloc[rows], units, parts / parts.sum(), rng)
         splits[rows] = np.array(SPLITS, dtype=object)[assigned]
     return _finished(table, splits)
 
 
-def _chromosomes(table: pd.DataFrame, groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
+def _chromosomes(table: pd.DataFrame, groups: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     if (table["chrom"] == "").any():
         raise InputError(
             f"{int((table['chrom'] == '').sum()):,} rows have no chromosome",
-            remedy="Use the split method cluster.",
+            remedy="Use --split cluster.",
         )
-    names = table["species"] + "\t" + table["chrom"]
+    names = table["species"] + "\t" + table["chrom"].map(chromosome_keys(table["chrom"]))
     codes = pd.factorize(names)[0].astype(np.int64)
-    order = np.argsort(codes, kind="stable")
-    same = codes[order][1:] == codes[order][:-1]
-    linked = SimilarPairs(order[:-1][same], order[1:][same], np.ones(int(same.sum())))
-    units = cluster_rows(len(table), linked, groups=groups)
+    units = cluster_rows(len(table), None, groups=[codes, *groups])
     if units.max() < 2:
         raise InputError(
             f"there are only {units.max() + 1} chromosomes to split by",
-            remedy="Use the split method cluster.",
+            remedy="Use --split cluster.",
         )
     return units
 

@@ -9,15 +9,18 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.config import content_key
-from dnasweep.genome.bases import reverse_complement
 from dnasweep.genome.clustering import similar_pairs
+from dnasweep.genome.loci import overlapping, place_rows
+from dnasweep.genome.strands import pair_strands
 from dnasweep.stages.dataset import Rows, load_dataset, rows_of
 from dnasweep.storage import Storage
 
 KIND = "held_out"
 ROWS = "rows.parquet"
+FORMAT = 2
+"""Counts up when other rows are found in the same data sets."""
 IDENTITY = 0.8
-"""Sequences at least so much the same, on either strand, are not read; the same as for splits."""
+"""Sequences at least so much the same, on either strand, are not read; the default of splits."""
 
 
 class Reading(NamedTuple):
@@ -65,7 +68,8 @@ def held_out_rows(storage: Storage, dataset: str, judged: str) -> np.ndarray:
     """Return which rows of a data set are like a validation or test row of another, (rows,) bool.
 
     Two collections of promoters seldom cut the same window, so equal sequences are not enough to
-    look for: a window shifted by a base shows all that a test row has.
+    look for: a window shifted by a base shows all that a test row has. Rows with coordinates are
+    like one another wherever they share a base.
 
     Parameters
     ----------
@@ -78,27 +82,27 @@ def held_out_rows(storage: Storage, dataset: str, judged: str) -> np.ndarray:
 
     def build(folder: Path) -> None:
         other = load_dataset(storage, judged).table
-        tested = other["sequence"][other["split"] != "train"].tolist()
-        known = _like(table["sequence"].tolist(), tested)
+        known = _like(table, other[other["split"] != "train"])
         table.loc[known, ["id"]].to_parquet(folder / ROWS, index=False)
 
-    key = content_key("held_out", dataset, judged, IDENTITY)
+    key = content_key("held_out", FORMAT, dataset, judged, IDENTITY)
     inputs = {"dataset": dataset, "judged": judged, "identity": IDENTITY}
     folder = storage.obtain(KIND, key, build, inputs=inputs)
     return table["id"].isin(pd.read_parquet(folder / ROWS)["id"]).to_numpy()
 
 
-def _like(sequences: list[str], tested: list[str]) -> np.ndarray:
-    """Return which sequences have a like among the tested ones, (sequences,) bool."""
-    num = len(sequences)
-    pairs = similar_pairs([*sequences, *tested], identity=IDENTITY, both_strands=True)
+def _like(table: pd.DataFrame, tested: pd.DataFrame) -> np.ndarray:
+    """Return which rows of a table are like a tested one or overlap it, (rows of the table,) bool."""
+    num = len(table)
+    every = pd.concat([table, tested], ignore_index=True)
+    pairs = similar_pairs(every["sequence"].tolist(), identity=IDENTITY)
     # Pairs join first copies of a sequence or its reverse complement, and hold for all of them.
-    same = [min(s, reverse_complement(s)) for s in [*sequences, *tested]]
-    codes = pd.factorize(np.array(same, dtype=object))[0]
+    codes = pair_strands(every["sequence"]).molecule
     seen = np.zeros(codes.max() + 1, dtype=bool)
     seen[codes[num:]] = True
     first, second = codes[pairs.first], codes[pairs.second]
     known = seen.copy()
     known[first[seen[second]]] = True
     known[second[seen[first]]] = True
-    return np.asarray(known[codes[:num]])
+    new = np.arange(len(every)) < num
+    return (known[codes] | overlapping(place_rows(every), new, ~new))[:num]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.errors import InputError
+from dnasweep.genome.strands import first_readings
 from dnasweep.plain import csv_text
 
 SHOTS = "training_rows.csv"
@@ -16,7 +17,7 @@ def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int)
     """Return the positions of `shots` rows of each class, in table order.
 
     The draws of one `resample` are nested: the 10 of a class are within its 50, and these within
-    its 100. No sequence is drawn twice. Where the table has a few-shot set of this size, resample
+    its 100. No sequence is drawn twice, its reverse complement counting as the same. Where the table has a few-shot set of this size, resample
     0 is that set as it is given, and given sets need not be nested; others are drawn from all rows
     of the pool, given sets included.
 
@@ -44,7 +45,7 @@ def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int)
     given = pool[(table["shots"].iloc[pool] == shots).fillna(False).to_numpy(dtype=bool)]
     if resample == 0 and len(given):
         return given
-    distinct = pool[~table["sequence"].iloc[pool].duplicated().to_numpy()]
+    distinct = pool[first_readings(table["sequence"].iloc[pool])]
     labels = table["label"].iloc[distinct].to_numpy()
     drawn = []
     for label in np.unique(labels):

@@ -13,6 +13,7 @@ from dnasweep.config import TrainingConfig, published_training
 from dnasweep.config.shots import SHOTS
 from dnasweep.errors import InputError
 from dnasweep.genome.species import species_set
+from dnasweep.genome.strands import first_readings
 from dnasweep.stages.dataset import rows_of
 from dnasweep.stages.plan import Plan
 from dnasweep.stages.recipe import Cell, Recipe
@@ -92,13 +93,27 @@ def train_on_shots(
 
 
 def usual_shots(data: Prepared, target: str) -> tuple[int, ...]:
-    """Return the published numbers of shots that the training rows can give."""
+    """Return the published numbers of shots that the training rows can give.
+
+    Raises
+    ------
+    InputError
+        Where they can give none of them.
+    """
     members = () if target == "all" or not data.species else species_set(target)
     train = data.table.iloc[rows_of(data.table, members).train]
-    classes = train.drop_duplicates("sequence")["label"].value_counts()
+    classes = train[first_readings(train["sequence"])]["label"].value_counts()
     fewest = int(classes.min()) if len(classes) == NUM_CLASSES else 0
     given = set(train["shots"].dropna())
-    return tuple(n for n in SHOTS if n <= fewest or n in given)
+    found = tuple(n for n in SHOTS if n <= fewest or n in given)
+    if not found:
+        number = f"--shots {min(fewest, 5)}" if fewest else "rows of both classes"
+        raise InputError(
+            f"training holds {fewest} different sequences of a class, fewer than the least default of "
+            f"{SHOTS[0]} shots",
+            remedy=f"Pass {number}." if fewest else f"Give {number}.",
+        )
+    return found
 
 
 def check_shots(data: Prepared, plan: Plan) -> None:
