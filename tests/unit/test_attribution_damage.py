@@ -81,7 +81,7 @@ def test_a_folder_of_another_name_is_no_shard(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["work.parquet", "manifest.json"])
 def test_a_damaged_work_list_is_said_with_what_to_do(folder: Path, name: str) -> None:
     (folder / "work" / name).write_text("damage")
-    with pytest.raises(InputError, match=rf"work/{name}: .*Delete its folder and run the job"):
+    with pytest.raises(InputError, match=rf"work/{name}: .*Run the job again"):
         judge(folder)
 
 

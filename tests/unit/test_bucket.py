@@ -111,17 +111,21 @@ def test_places_keep_the_options_of_the_root(hosts) -> None:
 
 
 def test_what_one_host_publishes_another_finds(hosts) -> None:
-    there = hosts("a").obtain("tokenizers", "k", writing("x"))
+    def write(folder: Path) -> None:
+        (folder / "a.txt").write_text("x")
+        (folder / "b.txt").write_text("y")
+
+    there = hosts("a").obtain("tokenizers", "k", write)
     other = hosts("b")
     found = other.find("tokenizers", "k")
     assert found is not None
     assert found != there
-    assert sorted(path.name for path in found.iterdir()) == ["a.txt", MANIFEST]
+    assert sorted(path.name for path in found.iterdir()) == ["a.txt", "b.txt", MANIFEST]
     file = hosts("c").file("tokenizers", "k", "a.txt")
     assert file is not None
     assert file.read_text() == "x"
-    assert not (file.parent / MANIFEST).exists(), "one file is fetched and no more"
-    assert other.file("tokenizers", "k", "b.txt") is None
+    assert not (file.parent / "b.txt").exists(), "one file is fetched and no more"
+    assert other.file("tokenizers", "k", "c.txt") is None
     assert other.file("tokenizers", "other", "a.txt") is None
 
 

@@ -330,16 +330,20 @@ def test_bad_rows_are_left_out_and_listed_where_that_is_asked_for(
     assert pd.read_csv(folder / "agreement.tsv", sep="\t")["num_elements"].tolist() == [2]
 
 
-def test_damaged_windows_are_told_with_their_folder(tmp_path, model, genome, monkeypatch):
+def test_damaged_windows_are_told_with_their_folder_and_made_again(
+    tmp_path, model, genome, monkeypatch
+):
     folder = scan(monkeypatch, model, genome, tmp_path)
+    peaks = (folder / "peaks.tsv").read_bytes()
     shutil.rmtree(folder)
     windows = folder.parent / "shards" / "00000" / "windows.parquet"
     data = bytearray(windows.read_bytes())
     data[len(data) // 2] ^= 255
     windows.write_bytes(data)
-    with pytest.raises(InputError, match="cannot be read") as caught:
+    with pytest.raises(InputError, match=r"damaged.*the same command again") as caught:
         scan(monkeypatch, model, genome, tmp_path)
     assert caught.value.file == str(windows.parent)
+    assert (scan(monkeypatch, model, genome, tmp_path) / "peaks.tsv").read_bytes() == peaks
 
 
 def test_a_bed_that_is_not_there_is_told(tmp_path, model, genome, monkeypatch):

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,7 +18,7 @@ import pyfaidx
 
 from dnasweep.config import content_key
 from dnasweep.errors import InputError
-from dnasweep.storage import Storage
+from dnasweep.storage import Storage, Unavailable
 
 KIND = "genomes"
 FILE = "bases.parquet"
@@ -43,7 +44,8 @@ def keep_genome(storage: Storage, fasta: pyfaidx.Fasta, names: Sequence[str]) ->
     key = genome_key(fasta, names)
     lengths = {name: len(fasta[name]) for name in names}
 
-    def write(folder: Path) -> None:
+    def write(folder: Path) -> dict[str, Any]:
+        digests = []
         schema = pa.schema([("chrom", pa.string()), ("start", pa.int64()), ("bases", pa.string())])
         schema = schema.with_metadata({_LENGTHS: json.dumps(lengths)})
         with pq.ParquetWriter(folder / FILE, schema, compression="zstd") as writer:
@@ -51,9 +53,15 @@ def keep_genome(storage: Storage, fasta: pyfaidx.Fasta, names: Sequence[str]) ->
                 for start, bases in _parts(fasta, name):
                     columns = {"chrom": [name], "start": [start], "bases": [bases]}
                     writer.write_table(pa.table(columns, schema))
+                    digests.append(_digest(bases))
+        return {"groups": digests}
 
     storage.obtain(KIND, key, write, inputs={"lengths": lengths})
     return key
+
+
+def _digest(bases: str) -> str:
+    return hashlib.sha256(bases.encode()).hexdigest()[:16]
 
 
 def _parts(fasta: pyfaidx.Fasta, name: str) -> Iterator[tuple[int, str]]:
@@ -77,14 +85,19 @@ class StoredGenome:
 
     def __init__(self, storage: Storage, key: str) -> None:
         self._storage = storage
-        if not storage.exists(KIND, key):
-            raise InputError(
-                "the genome is not there any more",
-                file=storage.place(KIND, key),
-                remedy="Run the same command again from where the FASTA is.",
-            )
-        self._file = storage.patiently(lambda: pq.ParquetFile(storage.open(KIND, key, FILE)))
-        self.lengths: Mapping[str, int] = json.loads(self._file.schema_arrow.metadata[_LENGTHS])
+        self._key = key
+        manifest = storage.manifest(KIND, key)
+        if manifest is None:
+            raise self._lost()
+        # The parts that are read are compared one by one: nobody here needs the whole.
+        self._digests = manifest.get("facts", {}).get("groups", ())
+        self.lengths: Mapping[str, int] = manifest["inputs"]["lengths"]
+        try:
+            self._file = storage.patiently(lambda: pq.ParquetFile(storage.open(KIND, key, FILE)))
+        except Unavailable:
+            raise
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise self._lost() from error
         self._first: dict[str, int] = {}
         groups = 0
         for name, length in self.lengths.items():
@@ -104,8 +117,25 @@ class StoredGenome:
 
     def _group(self, group: int) -> str:
         if self._read[0] != group:
-            table = self._storage.patiently(
-                lambda: self._file.read_row_group(group, columns=["bases"])
-            )
-            self._read = group, table["bases"][0].as_py()
+            try:
+                table = self._storage.patiently(
+                    lambda: self._file.read_row_group(group, columns=["bases"])
+                )
+                bases = str(table["bases"][0].as_py())
+            except Unavailable:
+                raise
+            except (OSError, ValueError, LookupError, pa.ArrowException) as error:
+                raise self._lost() from error
+            if self._digests and _digest(bases) != self._digests[group]:
+                raise self._lost()
+            self._read = group, bases
         return self._read[1]
+
+    def _lost(self) -> InputError:
+        # Whoever looks for the whole sets it aside where it is damaged.
+        self._storage.find(KIND, self._key)
+        return InputError(
+            "the genome is not there any more, or is damaged",
+            file=self._storage.place(KIND, self._key),
+            remedy="Run the same command again from where the FASTA is.",
+        )

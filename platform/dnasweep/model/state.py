@@ -1,14 +1,15 @@
 """The state of a training in progress: everything the next step depends on.
 
-On disk one directory a state, `step-00000123/`, with `tensors.safetensors` and `state.json`. It is written
-under another name and renamed, so that a state is there whole or not at all; older ones are then
-removed. Data order, masks and dropout are functions of the seed and the step, so the step is all
+On disk one directory a state, `step-00000123/`, with `tensors.safetensors` and `state.json`, which
+has the checksums of both. It is written under another name and renamed, so that a state is there
+whole or not at all; older ones are then removed. A damaged one is set aside, and the training goes on
+from the one before, if there is any, or begins anew. Data order, masks and dropout are functions of the seed and the step, so the step is all
 that has to be kept of them.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import re
 import shutil
@@ -22,10 +23,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from dnasweep.errors import InputError
+from dnasweep.storage import digest_of, seal, share_by_umask, unseal
+
+log = logging.getLogger("dnasweep.storage")
 
 TENSORS_FILE = "tensors.safetensors"
 STATE_FILE = "state.json"
 _NAME = re.compile(r"step-\d{8}")
+_DAMAGED = "damaged"
 
 
 class Evaluation(NamedTuple):
@@ -129,28 +134,61 @@ def save_state(directory: Path, progress: Progress, tensors: dict[str, Tensor]) 
 def _write(folder: Path, progress: Progress, tensors: dict[str, Tensor]) -> None:
     plain = {key: value.detach().contiguous() for key, value in tensors.items()}
     save_file(plain, folder / TENSORS_FILE)
-    (folder / STATE_FILE).write_text(json.dumps(progress.plain()), encoding="utf-8")
+    said = {"progress": progress.plain(), TENSORS_FILE: digest_of(folder / TENSORS_FILE)}
+    (folder / STATE_FILE).write_text(seal(said), encoding="utf-8")
+    share_by_umask(folder)
     for file in folder.iterdir():
         with file.open("rb") as handle:
             os.fsync(handle.fileno())
 
 
-def load_state(directory: Path, fingerprint: str) -> tuple[Progress, dict[str, Tensor]] | None:
+def newest_state(directory: Path) -> int | None:
+    """Return the step of the newest state that is whole, or None; damaged ones are set aside."""
+    names = [p.name for p in directory.iterdir()] if directory.is_dir() else []
+    for name in sorted(filter(_NAME.fullmatch, names), reverse=True):
+        try:
+            said = unseal((directory / name / STATE_FILE).read_bytes())
+            if said[TENSORS_FILE] == digest_of(directory / name / TENSORS_FILE):
+                return int(name.removeprefix("step-"))
+            wrong = f"{TENSORS_FILE} has another content than was written"
+        except KeyError:
+            wrong = "it was written by another version"
+        except (OSError, ValueError) as error:
+            wrong = str(error)
+        # One is enough to look at.
+        kept = directory / _DAMAGED
+        shutil.rmtree(kept, ignore_errors=True)
+        (directory / name).rename(kept)
+        log.warning(
+            "the training state %s is damaged: %s. It is set aside as %s and left out",
+            directory / name,
+            wrong,
+            _DAMAGED,
+        )
+    return None
+
+
+def load_state(
+    directory: Path, fingerprint: str, step: int | None = None
+) -> tuple[Progress, dict[str, Tensor]] | None:
     """Return the newest state in `directory`, tensors on the CPU, or None where there is none.
+
+    Parameters
+    ----------
+    step
+        The step of the state, where another worker has chosen it.
 
     Raises
     ------
     InputError
         When the state belongs to another training.
     """
-    if not directory.is_dir():
+    step = newest_state(directory) if step is None else step
+    if step is None:
         return None
-    states = sorted(p for p in directory.iterdir() if _NAME.fullmatch(p.name))
-    if not states:
-        return None
-    newest = states[-1]
-    fields = json.loads((newest / STATE_FILE).read_text(encoding="utf-8"))
-    return Progress.of(fields, fingerprint, newest), load_file(newest / TENSORS_FILE)
+    newest = directory / f"step-{step:08d}"
+    said = unseal((newest / STATE_FILE).read_bytes())
+    return Progress.of(said["progress"], fingerprint, newest), load_file(newest / TENSORS_FILE)
 
 
 def moving(model: nn.Module) -> list[tuple[str, nn.Parameter]]:

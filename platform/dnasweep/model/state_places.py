@@ -1,17 +1,17 @@
 """Where the state of a training is kept: in a local directory, or in a bucket for any machine.
 
-In a bucket a state is one file, `step-00000123-<token>.safetensors`, which is there whole or not at
-all. It is written while the training goes on. The two newest stay, so that workers that begin to
+In a bucket a state is one file, `step-00000123-<checksum>.safetensors`, which is there whole or not
+at all. It is written while the training goes on. The two newest stay, so that workers that begin to
 read a state can finish, whatever is written meanwhile. Nothing in a state depends on the number of
 workers.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
-import secrets
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -22,13 +22,15 @@ from torch import Tensor
 
 from dnasweep.errors import InputError
 from dnasweep.model.mesh import Mesh
-from dnasweep.model.state import Progress, load_state, save_state
+from dnasweep.model.state import Progress, load_state, newest_state, save_state
 from dnasweep.storage import Shelf
 
 log = logging.getLogger("dnasweep.storage")
 
 KEPT = 2
-_NAME = re.compile(r"step-(\d{8})-([0-9a-f]{8})\.safetensors")
+_NAME = re.compile(r"step-(\d{8})-([0-9a-f]{12})\.safetensors")
+_DIGITS = 12
+"""Of a checksum: a number that floating-point reductions between workers keep exact."""
 
 State = tuple[Progress, dict[str, Tensor]]
 
@@ -54,7 +56,10 @@ class OnDisk:
 
     def load(self, fingerprint: str, mesh: Mesh) -> State | None:
         """Return the newest state."""
-        found = load_state(self._directory, fingerprint)
+        # Workers may be told different things by a file system: one chooses for all.
+        newest = newest_state(self._directory) if mesh.rank == 0 else None
+        step = int(mesh.largest(-1 if newest is None else newest))
+        found = load_state(self._directory, fingerprint, step) if step >= 0 else None
         # Nobody writes before everybody has read.
         mesh.barrier()
         return found
@@ -77,11 +82,11 @@ class InBucket:
 
     def load(self, fingerprint: str, mesh: Mesh) -> State | None:
         """Return the newest state that can be read, on every worker that which the first found."""
-        step, token, found = -1, 0, None
+        step, digest, found = -1, 0, None
         if mesh.rank == 0:
             for name in reversed(self._names()):
                 try:
-                    found = _decode(self._shelf.read(name), fingerprint, self._shelf.place)
+                    found = self._read(name, fingerprint)
                 except InputError:
                     raise
                 except (SafetensorError, FileNotFoundError, KeyError, ValueError) as error:
@@ -89,13 +94,12 @@ class InBucket:
                     continue
                 match = _NAME.fullmatch(name)
                 assert match is not None
-                step, token = int(match[1]), int(match[2], 16)
+                step, digest = int(match[1]), int(match[2], 16)
                 break
         # Another group that is cut off may still write: one worker chooses for all.
-        step, token = int(mesh.largest(step)), int(mesh.largest(token))
+        step, digest = int(mesh.largest(step)), int(mesh.largest(digest))
         if step >= 0 and mesh.rank != 0:
-            name = _name(step, f"{token:08x}")
-            found = _decode(self._shelf.read(name), fingerprint, self._shelf.place)
+            found = self._read(_name(step, f"{digest:0{_DIGITS}x}"), fingerprint)
         mesh.barrier()
         return found
 
@@ -109,7 +113,7 @@ class InBucket:
         """
         self._settle()
         data = _encode(progress, tensors)
-        name = _name(progress.step, secrets.token_hex(4))
+        name = _name(progress.step, _digest(data))
         self._writing = self._pool.submit(self._write, name, data)
 
     def close(self) -> None:
@@ -136,6 +140,12 @@ class InBucket:
             if old != name:
                 self._shelf.delete(old)
 
+    def _read(self, name: str, fingerprint: str) -> State:
+        data = self._shelf.read(name)
+        if (match := _NAME.fullmatch(name)) is None or match[2] != _digest(data):
+            raise ValueError("it has another content than was written")
+        return _decode(data, fingerprint, self._shelf.place)
+
     def _names(self) -> list[str]:
         return [name for name in self._shelf.names() if _NAME.fullmatch(name)]
 
@@ -145,8 +155,12 @@ def open_place(where: Path | Shelf) -> StatePlace:
     return InBucket(where) if isinstance(where, Shelf) else OnDisk(Path(where))
 
 
-def _name(step: int, token: str) -> str:
-    return f"step-{step:08d}-{token}.safetensors"
+def _name(step: int, digest: str) -> str:
+    return f"step-{step:08d}-{digest}.safetensors"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:_DIGITS]
 
 
 def _encode(progress: Progress, tensors: dict[str, Tensor]) -> bytes:

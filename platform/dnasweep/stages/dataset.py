@@ -46,11 +46,14 @@ def obtain_dataset(storage: Storage, config: DatasetConfig) -> tuple[str, Path]:
 
 
 def load_dataset(storage: Storage, key: str) -> Dataset:
-    """Read a published data set."""
-    folder = storage.find(KIND, key)
-    if folder is None:
-        raise FileNotFoundError(f"data set {key} is not in {storage.root}")
-    return Dataset.read(folder)
+    """Read a published data set.
+
+    Raises
+    ------
+    InputError
+        Where it is not there any more, or is damaged.
+    """
+    return Dataset.read(storage.expect(KIND, key))
 
 
 def rows_of(

@@ -63,11 +63,14 @@ def keep_model(storage: Storage, directory: Path) -> str:
 
 
 def kept_model(storage: Storage, key: str) -> Path:
-    """Return the folder of a model that :func:`keep_model` has copied."""
-    folder = storage.find(KIND, key)
-    if folder is None:
-        raise FileNotFoundError(f"model {key} is not in {storage.root}")
-    return folder
+    """Return the folder of a model that :func:`keep_model` has copied.
+
+    Raises
+    ------
+    InputError
+        Where it is not there any more, or is damaged.
+    """
+    return storage.expect(KIND, key)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
+from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.pmi_specs import PmiSpec
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
@@ -70,7 +71,7 @@ class Plan:
     def missing(self, storage: Storage) -> Plan:
         """Return the cells that have no published trial yet."""
         return self._only(
-            [i for i, s in enumerate(self.classifiers) if not storage.exists(s.kind, s.key)]
+            [i for i, s in enumerate(self.classifiers) if find_outcome(storage, s) is None]
         )
 
     def without(self, keys: Collection[str]) -> Plan:

@@ -54,9 +54,7 @@ def start_model(
 def _encoder(storage: Storage, spec: ClassifierSpec) -> Path | None:
     if spec.encoder is None:
         return None
-    found = storage.find(spec.encoder.kind, spec.encoder.key)
-    assert found is not None, "an encoder is pretrained first"
-    return found / CHECKPOINT
+    return storage.expect(spec.encoder.kind, spec.encoder.key) / CHECKPOINT
 
 
 def finish_tuning(model: Any, tuning: TuningConfig) -> dict[str, float]:

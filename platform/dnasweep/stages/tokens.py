@@ -88,7 +88,8 @@ def obtain_reverse_corpus(
 
 def tokenizer_report(storage: Storage, spec: TokenizerSpec) -> dict[str, float]:
     """Return bases per token, vocabulary used and unknown rate on training rows, and the longest
-    row of the data set in tokens, of a published corpus."""
-    folder = storage.find(spec.corpus_kind, spec.corpus_key)
-    assert folder is not None, "a corpus is reported after it has been built"
-    return json.loads((folder / REPORT).read_text())
+    row of the data set in tokens."""
+    if (path := storage.file(spec.corpus_kind, spec.corpus_key, REPORT)) is None:
+        obtain_corpus(storage, spec)
+        path = storage.expect(spec.corpus_kind, spec.corpus_key) / REPORT
+    return dict(json.loads(path.read_text()))

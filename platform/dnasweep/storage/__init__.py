@@ -1,11 +1,13 @@
 """Where everything lives: artefacts under one root, on a file system or in a bucket."""
 
 from dnasweep.errors import full_disk, is_full_disk
-from dnasweep.storage.artefacts import LEAST_BYTES, Storage
+from dnasweep.storage.artefacts import Storage
 from dnasweep.storage.bucket import Bucket
-from dnasweep.storage.building import MANIFEST
+from dnasweep.storage.building import share_by_umask
+from dnasweep.storage.integrity import MANIFEST, digest_of, seal, unseal
 from dnasweep.storage.patience import Unavailable
 from dnasweep.storage.shelf import Shelf
+from dnasweep.storage.writable import LEAST_BYTES
 
 __all__ = [
     "LEAST_BYTES",
@@ -14,6 +16,10 @@ __all__ = [
     "Shelf",
     "Storage",
     "Unavailable",
+    "digest_of",
     "full_disk",
     "is_full_disk",
+    "seal",
+    "share_by_umask",
+    "unseal",
 ]

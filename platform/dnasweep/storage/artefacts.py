@@ -11,15 +11,17 @@ key of the whole: `attributions/<key>/shards`.
 The root is a path or a URI that pyarrow understands, such as `s3://bucket/folder`. In a bucket lies
 everything that another machine may need; each machine keeps copies in a folder of its own, which may
 be deleted when nothing runs there.
+
+What is found is what was published: files are compared with the checksums of the manifest, once a
+process. A damaged artefact is named, set aside in `work/damaged`, and counts as not there, so that
+whoever asked for it makes it again.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,16 +34,17 @@ from pyarrow import fs
 from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError, full_disk, is_full_disk
 from dnasweep.storage.bucket import Bucket
-from dnasweep.storage.building import MANIFEST, building, building_folder, settle
+from dnasweep.storage.building import building, building_folder, settle, share_by_umask
+from dnasweep.storage.copies import Copies
+from dnasweep.storage.integrity import MANIFEST, describe, seal
+from dnasweep.storage.kept import Kept
 from dnasweep.storage.names import flat, inside, safe, safe_kind
 from dnasweep.storage.patience import Unavailable
 from dnasweep.storage.shelf import Shelf
+from dnasweep.storage.writable import check_writable
 
 log = logging.getLogger("dnasweep.storage")
 Result = TypeVar("Result")
-
-LEAST_BYTES = 1 << 16
-"""Room without which a storage counts as full."""
 
 
 class Storage:
@@ -60,9 +63,11 @@ class Storage:
             self.bucket = Bucket(text)
             self.root = self.bucket.uri
             self.local = Path.home() / ".cache" / "dnasweep" / content_key(self.root)
+            self._found: Copies | Kept = Copies(self.bucket, self.local)
         else:
             self.local = Path(text.removeprefix("file://")).expanduser().resolve()
             self.root = str(self.local)
+            self._found = Kept(self.local)
 
     def __repr__(self) -> str:
         return f"Storage({self.root!r})"
@@ -74,53 +79,47 @@ class Storage:
 
     def check_writable(self) -> None:
         """Raise `InputError` unless the root can be written to now."""
-        try:
-            self.local.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.local, prefix=".write-test-") as file:
-                # A full disk still takes an empty file.
-                file.write(bytes(LEAST_BYTES))
-                file.flush()
-            if self.bucket is not None:
-                self.bucket.probe()
-        except OSError as error:
-            raise InputError(
-                f"storage cannot be written to: {error.strerror or error}",
-                file=self.root,
-                remedy="Give another folder with --storage, or free space there.",
-            ) from error
+        check_writable(self.local, self.bucket, self.root)
 
     def find(self, kind: str, key: str) -> Path | None:
         """Return the local folder of a published artefact, fetched if need be, or None."""
-        folder = self._folder(kind, key)
-        if self.bucket is None:
-            return folder if (folder / MANIFEST).is_file() else None
-        if not self.exists(kind, key):
-            # A copy that is left here is of no use: others would look for it in vain.
-            return None
-        if not (folder / MANIFEST).is_file():
-            # Under another name than what is built here, which its builders clear away.
-            with building(self.local, f"copies/{kind}", key) as aside:
-                self.bucket.download(f"{kind}/{key}", aside)
-                settle(aside, folder)
-        return folder
+        return self._found.folder(kind, key)
 
     def file(self, kind: str, key: str, name: str) -> Path | None:
         """Return one file of a published artefact, fetched alone if need be, or None."""
-        path = inside(self.local, f"{safe_kind(kind)}/{safe(key)}/{safe(name)}")
-        if not self.exists(kind, key):
-            return None
-        if self.bucket is not None and not path.is_file():
-            path = self.folder("work", "files", flat(kind), key) / name
-            with building(self.local, f"copies/{kind}", key) as aside:
-                try:
-                    (aside / name).write_bytes(self.bucket.read(f"{kind}/{key}/{name}"))
-                except FileNotFoundError:
-                    return None
-                (aside / name).replace(path)
-        return path if path.is_file() else None
+        return self._found.file(kind, key, safe(name))
+
+    def read(self, kind: str, key: str, name: str) -> bytes:
+        """Return the content of a file of an artefact; of a bucket, nothing of it stays here.
+
+        Raises
+        ------
+        InputError
+            Where it is not there, or is damaged.
+        """
+        data = self._found.read(kind, key, safe(name))
+        if data is None:
+            raise _lost(self.place(kind, key))
+        return data
+
+    def expect(self, kind: str, key: str) -> Path:
+        """Return the local folder of an artefact that somebody else has made.
+
+        Raises
+        ------
+        InputError
+            Where it is not there any more, or is damaged.
+        """
+        if (folder := self.find(kind, key)) is None:
+            raise _lost(self.place(kind, key))
+        return folder
+
+    def manifest(self, kind: str, key: str) -> dict[str, Any] | None:
+        """Return the manifest of a published artefact, or None."""
+        return self._found.manifest(kind, key)
 
     def obtain(
-        self, kind: str, key: str, build: Callable[[Path], None], *, inputs: Any = None
+        self, kind: str, key: str, build: Callable[[Path], Any], *, inputs: Any = None
     ) -> Path:
         """Return the artefact's folder, building and publishing it first when it is not there.
 
@@ -129,7 +128,8 @@ class Storage:
         kind, key
             Name of the artefact; `key` is the content key of all that `build` depends on.
         build
-            Called with an empty folder to fill. If it raises, nothing is published.
+            Called with an empty folder to fill; what it returns goes into the manifest as `facts`.
+            If it raises, nothing is published.
         inputs
             What went into the artefact, written into its manifest.
         """
@@ -156,7 +156,7 @@ class Storage:
         kind, key, inputs
             As for :meth:`obtain`.
         build
-            Called with an empty folder to fill; what it returns goes into the manifest as `facts`.
+            As for :meth:`obtain`.
         """
         if self.exists(kind, key):
             return False
@@ -226,9 +226,9 @@ class Storage:
     def share(self, path: Path) -> None:
         """Copy a file below `local`, or the files of a folder, to where other machines see it."""
         if self.bucket is not None:
-            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-                if file.is_file():
-                    self.bucket.upload(file, file.relative_to(self.local).as_posix())
+            name = path.relative_to(self.local).as_posix()
+            upload = self.bucket.upload_folder if path.is_dir() else self.bucket.upload
+            upload(path, name)
 
     def lock(self, kind: str, key: str) -> FileLock:
         """Return the lock a builder holds; the system frees it when its process dies."""
@@ -260,25 +260,22 @@ class Storage:
         try:
             with building(self.local, kind, key) as aside:
                 facts = build(aside)
+                share_by_umask(aside)
                 manifest = {
                     "kind": kind,
                     "key": key,
                     "inputs": canonical(inputs),
                     "seconds": round(time.time() - started, 3),
-                    "files": {
-                        str(p.relative_to(aside)): p.stat().st_size
-                        for p in sorted(aside.rglob("*"))
-                        if p.is_file()
-                    },
+                    **describe(aside),
                 }
                 if isinstance(facts, dict):
                     manifest["facts"] = canonical(facts)
-                (aside / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+                (aside / MANIFEST).write_text(seal(manifest))
                 if self.bucket is None:
                     return settle(aside, self._folder(kind, key))
                 fresh = not self.exists(kind, key)
                 if fresh:
-                    self._upload(aside, kind, key)
+                    self.bucket.upload_folder(aside, f"{kind}/{key}", last=MANIFEST)
                 if stay:
                     # What is kept here is what all others see, and not what was here before.
                     shutil.rmtree(self._folder(kind, key), ignore_errors=True)
@@ -292,8 +289,10 @@ class Storage:
                 raise
             raise full_disk(self.root) from error
 
-    def _upload(self, aside: Path, kind: str, key: str) -> None:
-        assert self.bucket is not None
-        for path in sorted(aside.rglob("*"), key=lambda p: p == aside / MANIFEST):
-            if path.is_file():
-                self.bucket.upload(path, f"{kind}/{key}/{path.relative_to(aside).as_posix()}")
+
+def _lost(place: str) -> InputError:
+    return InputError(
+        "this is not in the storage any more, or was damaged",
+        file=place,
+        remedy="Run the same command again: it is made again from what it was made of.",
+    )

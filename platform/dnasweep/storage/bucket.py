@@ -135,6 +135,12 @@ class Bucket:
 
         self._written(path, once, source.stat().st_size)
 
+    def upload_folder(self, source: Path, path: str, *, last: str = "") -> None:
+        """Copy the files of a local folder here, the one of the name `last` after all others."""
+        for file in sorted(source.rglob("*"), key=lambda file: (file == source / last, file)):
+            if file.is_file():
+                self.upload(file, f"{path}/{file.relative_to(source).as_posix()}")
+
     def download(self, path: str, target: Path) -> None:
         """Copy a file, or what lies in a folder, to a local file or into a local folder.
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from dnasweep.storage.integrity import MANIFEST
 from dnasweep.storage.names import flat, safe
 
-MANIFEST = "manifest.json"
+__all__ = ["MANIFEST", "building", "building_folder", "settle", "share_by_umask"]
 
 
 def building_folder(root: Path) -> Path:
@@ -21,14 +23,24 @@ def building_folder(root: Path) -> Path:
 @contextlib.contextmanager
 def building(root: Path, kind: str, key: str) -> Iterator[Path]:
     """Give an empty folder for an artefact, gone after the block unless it was renamed."""
-    parent = building_folder(root)
-    parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f"{flat(kind)}-{safe(key)}-", dir=parent))
-    aside.chmod(0o755)
+    # Not of `tempfile`, whose folders are their owner's alone: this one becomes the artefact.
+    aside = building_folder(root) / f"{flat(kind)}-{safe(key)}-{secrets.token_hex(4)}"
+    aside.mkdir(parents=True)
     try:
         yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def share_by_umask(folder: Path) -> None:
+    """Give everything in a folder that was just made the rights that the umask leaves.
+
+    Some libraries write files that only their owner may read, whatever the umask says.
+    """
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(mode if path.is_dir() else mode & 0o666)
 
 
 def settle(aside: Path, folder: Path) -> bool:

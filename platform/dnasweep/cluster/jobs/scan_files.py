@@ -19,7 +19,6 @@ from dnasweep.cluster.jobs.scan_request import KIND, Place, ScanRequest
 from dnasweep.cluster.shards.shards import Shards, name
 from dnasweep.cluster.shards.work_list import digest_of
 from dnasweep.config import content_key
-from dnasweep.errors import InputError
 from dnasweep.genome.faults import write_rejects
 from dnasweep.plain import write_csv
 
@@ -28,26 +27,21 @@ FINDINGS_FORMAT = 2
 PICTURE_BASES = 20_000
 REJECTS, SUMMARY = "rejects.tsv", "summary.json"
 _CURVE = "precision_recall_{}.tsv"
+SOMETIMES = (
+    "agreement.tsv",
+    "thresholds.tsv",
+    "precision_recall.png",
+    _CURVE.format("*"),
+    REJECTS,
+)
+"""Files that some scans have and others have not."""
 
 
 def read_tiles(shards: Shards) -> Iterator[Tile]:
     """Yield the windows of a scan, a tile at a time, in the order of the genome."""
     for number in range(len(shards)):
-
-        def read(number: int = number) -> Any:
-            with shards.storage.open(shards.part_kind, name(number), "windows.parquet") as file:
-                return pq.read_table(
-                    file, columns=["forward", "reverse"], page_checksum_verification=True
-                )
-
-        try:
-            table = shards.storage.patiently(read)
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"the windows cannot be read: {str(error).splitlines()[0]}",
-                file=shards.storage.place(shards.part_kind, name(number)),
-                remedy="Delete this folder and run the same command: it alone is computed anew.",
-            ) from error
+        data = shards.storage.read(shards.part_kind, name(number), "windows.parquet")
+        table = pq.read_table(pa.BufferReader(data), columns=["forward", "reverse"])
         forward, reverse = (table[c].to_numpy() for c in ("forward", "reverse"))
         done = 0
         for tile in shards.rows(number).to_pylist():

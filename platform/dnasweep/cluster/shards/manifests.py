@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from dnasweep.errors import InputError
-from dnasweep.storage import MANIFEST, Storage
+from dnasweep.storage import MANIFEST, Storage, unseal
 
 
 def read_manifest(storage: Storage, kind: str, key: str, *, remedy: str) -> dict[str, Any]:
@@ -31,7 +30,7 @@ def read_manifest(storage: Storage, kind: str, key: str, *, remedy: str) -> dict
 
     text = storage.patiently(read)
     try:
-        return dict(json.loads(text))
+        return unseal(text)
     except ValueError as error:
         raise InputError(
             f"the manifest is damaged: {error}",

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.cluster.preflight.preflight import Terms, checked_session
+from dnasweep.cluster.shards.begun import clear_damaged
 from dnasweep.cluster.shards.pool import allot_pool, compute_shards, rehearse
 from dnasweep.cluster.shards.progress import ShardProgress, duration
 from dnasweep.cluster.shards.shards import Shards
@@ -82,6 +83,7 @@ def run_shards(
         On Ctrl-C, after saying how far it came.
     """
     with _alone(shards, console):
+        clear_damaged(shards.storage, shards.part_kind, shards.published())
         missing = shards.missing()
         if not missing:
             return Run(0, 0.0, 0)

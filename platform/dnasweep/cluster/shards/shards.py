@@ -15,8 +15,8 @@ Nothing here knows of Ray; :mod:`dnasweep.cluster.shards.pool` computes on a clu
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +26,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dnasweep.cluster.shards.begun import (
+    SHARDS,
+    WORK,
+    WORK_FILE,
+    begun_with,
+    find_parts,
+    name,
+    read_work,
+    readable_list,
+)
 from dnasweep.cluster.shards.manifests import read_manifest
 from dnasweep.cluster.shards.work_list import (
     FORMAT,
@@ -37,14 +47,11 @@ from dnasweep.cluster.shards.work_list import (
 )
 from dnasweep.config import canonical
 from dnasweep.errors import InputError
-from dnasweep.storage import MANIFEST, Storage
+from dnasweep.storage import MANIFEST, Storage, Unavailable, seal
 
-WORK, WORK_FILE, SHARDS = "work", "work.parquet", "shards"
+log = logging.getLogger("dnasweep.storage")
+
 _LISTING_THREADS, _LISTING_AT_ONCE = 16, 4096
-_WRITE_AGAIN = (
-    "Delete its folder and run the job again, with the --shard-size it was begun with if one was "
-    "given: the work list is written anew, and shards that are there stay."
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +103,10 @@ class Shards:
             raise InputError(f"shard_size is {shard_size}", remedy="Use at least 1.")
         key, digest = key_of(kind, inputs, rows), digest_of(rows)
 
-        def write(folder: Path) -> None:
-            write_rows(folder / WORK_FILE, rows, shard_size)
+        shard_size = begun_with(storage, kind, key) or shard_size
+
+        def write(folder: Path) -> dict[str, Any]:
+            return {"groups": write_rows(folder / WORK_FILE, rows, shard_size)}
 
         said = {
             "format": FORMAT,
@@ -119,7 +128,7 @@ class Shards:
             Where there is none.
         """
         try:
-            said = _read_work(storage, kind, key)
+            said = read_work(storage, kind, key)["inputs"]
         except FileNotFoundError:
             raise InputError(
                 "there is no job with this name", file=storage.place(kind, key)
@@ -148,7 +157,7 @@ class Shards:
     @property
     def inputs(self) -> dict[str, Any]:
         """What the job was begun with."""
-        return dict(_read_work(self.storage, self.kind, self.key)["job"])
+        return dict(read_work(self.storage, self.kind, self.key)["inputs"]["job"])
 
     def size(self, shard: int) -> int:
         """Return the rows of a shard."""
@@ -169,24 +178,20 @@ class Shards:
         """
 
         def read() -> pa.Table:
-            known = self._work_groups
+            known, digests = self._work
             with self.storage.open(f"{self.kind}/{self.key}", WORK, WORK_FILE) as source:
-                return read_rows(source, known, shard * self.shard_size, self.size(shard))
+                begin, size = shard * self.shard_size, self.size(shard)
+                return read_rows(source, known, begin, size, digests)
 
-        try:
+        with readable_list(self.storage.place(self.kind, self.key, WORK, WORK_FILE)):
             return self.storage.patiently(read)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(
-                f"the work list cannot be read: {str(error).splitlines()[0]}",
-                file=self.storage.place(self.kind, self.key, WORK, WORK_FILE),
-                remedy=_WRITE_AGAIN,
-            ) from error
 
     # Once a process: of a long list it takes much longer than the rows of a shard.
     @cached_property
-    def _work_groups(self) -> pq.FileMetaData:
+    def _work(self) -> tuple[pq.FileMetaData, Sequence[str]]:
+        facts = read_work(self.storage, self.kind, self.key).get("facts", {})
         with self.storage.open(f"{self.kind}/{self.key}", WORK, WORK_FILE) as source:
-            return pq.read_metadata(source)
+            return pq.read_metadata(source), facts.get("groups", ())
 
     def is_published(self, shard: int) -> bool:
         """Return whether a shard is there now."""
@@ -213,7 +218,8 @@ class Shards:
                 )
             return {"num_rows": self.size(shard), **facts}
 
-        return self.storage.publish(self.part_kind, name(shard), write)
+        inputs = {"num_rows": self.size(shard)}
+        return self.storage.publish(self.part_kind, name(shard), write, inputs=inputs)
 
     def fetch(self, most_rows: int | None = None) -> Path:
         """Return a local folder of the job with its shards, or some of them spread over the job.
@@ -222,12 +228,16 @@ class Shards:
         ----------
         most_rows
             On an object store fetch shards of about as many rows at most.
+
+        Raises
+        ------
+        InputError
+            Where one of them is not there, or is damaged.
         """
-        folder = self.storage.local / self.kind / self.key
-        if self.storage.bucket is not None:
-            for shard in spread(len(self), (most_rows or self.num_rows) // self.shard_size):
-                self.storage.find(self.part_kind, name(shard))
-        return folder
+        most = (most_rows or self.num_rows) // self.shard_size
+        wanted = spread(len(self), most) if self.storage.is_remote else range(len(self))
+        find_parts(self.storage, self.kind, self.key, wanted)
+        return self.storage.local / self.kind / self.key
 
     def manifests(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the number and the manifest of every published shard, in order.
@@ -252,7 +262,7 @@ class Shards:
         InputError
             For one that is damaged.
         """
-        remedy = "Delete its folder and run the job again: this shard alone is computed anew."
+        remedy = "Run the job again: this shard alone is computed anew."
         return read_manifest(self.storage, self.part_kind, name(shard), remedy=remedy)
 
     def published(self) -> set[str]:
@@ -273,23 +283,17 @@ class Shards:
             "inputs": self.inputs,
             "facts": canonical(dict(facts)),
         }
-        text = json.dumps(manifest, indent=2) + "\n"
-        self.storage.put(self.kind, self.key, MANIFEST, text)
+        self.storage.put(self.kind, self.key, MANIFEST, seal(manifest))
 
     def finished(self) -> dict[str, Any] | None:
         """Return the manifest of a complete job, or None."""
         try:
-            remedy = "Delete this file and run the job again."
-            return read_manifest(self.storage, self.kind, self.key, remedy=remedy)
+            return read_manifest(self.storage, self.kind, self.key, remedy="")
         except FileNotFoundError:
             return None
-
-
-def name(shard: int) -> str:
-    """Return the name of a shard's folder."""
-    return f"{shard:05d}"
-
-
-def _read_work(storage: Storage, kind: str, key: str) -> dict[str, Any]:
-    said = read_manifest(storage, f"{kind}/{key}", WORK, remedy=_WRITE_AGAIN)
-    return dict(said["inputs"])
+        except Unavailable:
+            raise
+        except InputError as error:
+            # All that it says follows from the shards.
+            log.warning("%s. It is written again when the job is run again", error)
+            return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -140,7 +141,8 @@ def _read(shards: Shards, number: int) -> tuple[dict[str, pa.Table], Sequence[st
     tables: dict[str, pa.Table] = {}
     faults: list[str] = []
     try:
-        sizes = dict(shards.manifest(number)["files"])
+        manifest = shards.manifest(number)
+        sizes, digests = dict(manifest["files"]), dict(manifest.get("sha256", {}))
     except Unavailable:
         raise
     except (OSError, InputError, KeyError, TypeError):
@@ -148,19 +150,19 @@ def _read(shards: Shards, number: int) -> tuple[dict[str, pa.Table], Sequence[st
     for table in schemas_of(shards.inputs):
         file = f"{table}.parquet"
 
-        def read(file: str = file) -> tuple[int, pa.Table | None]:
+        def read(file: str = file) -> bytes:
             with shards.storage.open(shards.part_kind, name(number), file) as source:
-                whole = source.size() == sizes.get(file)
-                return source.size(), (
-                    pq.read_table(source, page_checksum_verification=True) if whole else None
-                )
+                return bytes(source.read())
 
         try:
-            size, found = shards.storage.patiently(read)
-            if found is None:
-                faults.append(f"{file} has {size} bytes, not those of the manifest")
+            data = shards.storage.patiently(read)
+            if len(data) != sizes.get(file):
+                faults.append(f"{file} has {len(data)} bytes, not those of the manifest")
                 continue
-            tables[table] = found
+            if file in digests and hashlib.sha256(data).hexdigest() != digests[file]:
+                faults.append(f"{file} has another content than was published")
+                continue
+            tables[table] = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
             if read_settings(tables[table].schema) != shards.inputs:
                 faults.append(f"{file} was computed with other settings")
         except Unavailable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +39,53 @@ def choose_shard_size(num_rows: int, num_actors: int | None = None) -> int:
     return max(least, min(LARGEST_SHARD, fair))
 
 
-def write_rows(path: Path, rows: pa.Table, shard_size: int) -> None:
+def write_rows(path: Path, rows: pa.Table, shard_size: int) -> list[str]:
     """Write a work list, a row group a shard, or some shards where these are many.
 
     A file of very many row groups takes long to write, and seconds to open.
+
+    Returns
+    -------
+    list
+        What each row group has for a digest.
     """
-    together = -(-len(rows) // (shard_size * MOST_ROW_GROUPS))
-    pq.write_table(rows, path, row_group_size=together * shard_size, compression="zstd")
+    size = -(-len(rows) // (shard_size * MOST_ROW_GROUPS)) * shard_size
+    pq.write_table(rows, path, row_group_size=size, compression="zstd")
+    return [_short(rows.slice(begin, size)) for begin in range(0, len(rows), size)]
 
 
 def read_rows(
-    source: pa.NativeFile, groups: pq.FileMetaData, begin: int, num_rows: int
+    source: pa.NativeFile,
+    groups: pq.FileMetaData,
+    begin: int,
+    num_rows: int,
+    digests: Sequence[str] = (),
 ) -> pa.Table:
-    """Read some rows of a work list, all of one row group; `groups` is the metadata of the file."""
+    """Read some rows of a work list, all of one row group.
+
+    Parameters
+    ----------
+    groups
+        The metadata of the file.
+    begin, num_rows
+        Which rows.
+    digests
+        What :func:`write_rows` has returned, where that is known.
+
+    Raises
+    ------
+    OSError
+        Where the rows are not those that were written.
+    """
     group, offset = divmod(begin, groups.row_group(0).num_rows)
-    return pq.ParquetFile(source, metadata=groups).read_row_group(group).slice(offset, num_rows)
+    found = pq.ParquetFile(source, metadata=groups).read_row_group(group)
+    if digests and _short(found) != digests[group]:
+        raise OSError("its rows are not those that were written")
+    return found.slice(offset, num_rows)
+
+
+def _short(rows: pa.Table) -> str:
+    return digest_of(rows)[:16]
 
 
 def spread(number: int, most: int) -> list[int]:

@@ -1,0 +1,158 @@
+"""Whether an artefact is what was published: checksums in its manifest, compared when it is read.
+
+A manifest names the size and the SHA-256 of every file, and has a checksum of its own. A file is read
+for it once a process; a file that has not changed since is known by its inode, size and times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dnasweep.errors import InputError
+
+log = logging.getLogger("dnasweep.storage")
+
+MANIFEST = "manifest.json"
+SIZES, DIGESTS, CHECKSUM = "files", "sha256", "checksum"
+_MOST_KNOWN = 1 << 16
+
+_known: dict[tuple[int, ...], str] = {}
+_unsealed = False
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal, read once a process as long as it is the same."""
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        what = (
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+        )
+        if what not in _known:
+            if len(_known) >= _MOST_KNOWN:
+                _known.clear()
+            _known[what] = hashlib.file_digest(file, "sha256").hexdigest()
+        return _known[what]
+
+
+def describe(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what a manifest says of the files below a folder: their sizes and their digests."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    names = [path.relative_to(folder).as_posix() for path in files]
+    return {
+        SIZES: {name: path.stat().st_size for name, path in zip(names, files, strict=True)},
+        DIGESTS: {name: digest_of(path) for name, path in zip(names, files, strict=True)},
+    }
+
+
+def seal(value: Mapping[str, Any]) -> str:
+    """Return a JSON text that :func:`unseal` can tell a damaged one from."""
+    plain = {name: one for name, one in value.items() if name != CHECKSUM}
+    return json.dumps({**plain, CHECKSUM: _checksum(plain)}, indent=2) + "\n"
+
+
+def unseal(text: bytes | str) -> dict[str, Any]:
+    """Return what :func:`seal` was given.
+
+    A text without any checksum, as earlier versions have written, is taken as it is.
+
+    Raises
+    ------
+    ValueError
+        For a text that is not what was written.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError:
+        # What the parser says of damage helps nobody.
+        raise ValueError("it is cut short or overwritten") from None
+    if not isinstance(value, dict):
+        raise ValueError("it is cut short or overwritten")
+    said = value.pop(CHECKSUM, None)
+    if said is None and DIGESTS not in value:
+        return value
+    if said != _checksum(value):
+        raise ValueError("its content does not have its checksum")
+    return value
+
+
+def _checksum(value: Mapping[str, Any]) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def damage(folder: Path, names: Collection[str] | None = None) -> str | None:
+    """Return what is wrong with the files of a published artefact, or None.
+
+    Parameters
+    ----------
+    folder
+        A folder with a manifest.
+    names
+        Files to look at; None: all that the manifest names.
+    """
+    try:
+        manifest = unseal((folder / MANIFEST).read_bytes())
+        sizes = dict(manifest[SIZES])
+        digests = dict(manifest.get(DIGESTS, {}))
+    except FileNotFoundError:
+        return f"{MANIFEST} is missing"
+    except (ValueError, KeyError, TypeError) as error:
+        return f"{MANIFEST}: {error if isinstance(error, ValueError) else 'it is incomplete'}"
+    if not digests and sizes:
+        _say_unsealed(folder)
+    for name in sizes if names is None else names:
+        try:
+            size = (folder / name).stat().st_size
+            if size != sizes.get(name):
+                return f"{name} has {size:,} bytes in place of {sizes.get(name, 0):,}"
+            if digests and digest_of(folder / name) != digests.get(name):
+                return f"{name} has another content than was published"
+        except (FileNotFoundError, NotADirectoryError):
+            return f"{name} is missing"
+        except PermissionError:
+            raise
+        except OSError as error:
+            return f"{name} cannot be read ({error.strerror or error})"
+    return None
+
+
+def _say_unsealed(folder: Path) -> None:
+    global _unsealed
+    if not _unsealed:
+        _unsealed = True
+        log.warning(
+            "%s and perhaps others were published by a version without checksums: of these the "
+            "sizes of the files are compared, and no more",
+            folder,
+        )
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say which file may not be read, where that is so.
+
+    Raises
+    ------
+    InputError
+        For a file of somebody else that this user has no right to.
+    """
+    try:
+        yield
+    except PermissionError as error:
+        raise InputError(
+            "there is no permission to read this",
+            file=error.filename or path,
+            remedy="Ask its owner for it (chmod -R g+rX on the storage), or give a storage of your "
+            "own with --storage.",
+        ) from error
