@@ -1,15 +1,31 @@
-"""Copies of a job's files in a folder that the user named."""
+"""A job's files in a folder that the user named: all of one run, and none of another.
+
+Files are written aside and moved into place, and what an earlier run of the same job has left there
+and this one does not make is taken away. Which files those are stands in a record beside them; the
+user's own are never touched.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
+import json
+import logging
+import secrets
 import shutil
 import tempfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from dnasweep.errors import InputError
-from dnasweep.storage import LEAST_BYTES
+from dnasweep.storage import LEAST_BYTES, digest_of, seal, unseal
 
+log = logging.getLogger("dnasweep.storage")
+
+RECORD = ".dnasweep.json"
+"""Names and SHA-256 of the files of each job that writes here."""
+EARLIER = "earlier"
+"""Folder for files of earlier runs that the record does not know, or that were changed since."""
 _REMEDY = "Give another place with --out, or free space there; what is computed is kept."
 
 
@@ -30,19 +46,99 @@ def check_folder(folder: Path) -> None:
         raise _unwritable(error, folder) from error
 
 
-def copy_files(files: Sequence[Path], folder: Path) -> list[Path]:
-    """Copy files into a folder and return the copies.
+def publish_files(
+    files: Sequence[Path] | Mapping[str, Path],
+    folder: Path,
+    *,
+    job: str,
+    sometimes: Sequence[str] = (),
+) -> list[Path]:
+    """Copy the files of a run into a folder, take away those of earlier runs, and return the copies.
+
+    Parameters
+    ----------
+    files
+        What the run has made; with the names that they are to have, where these are others.
+    job
+        What kind of job this is; others may write into the same folder.
+    sometimes
+        Patterns of the names of files that the job makes for some requests and not for others. A
+        file of such a name that the record does not know is moved into `EARLIER`.
 
     Raises
     ------
     InputError
-        Where it cannot be written to.
+        Where the folder cannot be written to.
     """
+    named = dict(files) if isinstance(files, Mapping) else {path.name: path for path in files}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [Path(shutil.copyfile(path, folder / path.name)) for path in files]
+        aside = folder / f".dnasweep-{secrets.token_hex(4)}"
+        aside.mkdir()
+        try:
+            for name, path in named.items():
+                (aside / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, aside / name)
+            _move(aside, named, folder, job, sometimes)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         raise _unwritable(error, folder) from error
+    return [folder / name for name in named]
+
+
+def _move(
+    aside: Path, named: Mapping[str, Path], folder: Path, job: str, sometimes: Sequence[str]
+) -> None:
+    record = _read(folder)
+    made = {name: digest_of(aside / name) for name in named}
+    before = record.get(job, {})
+    # Whoever is killed on the way leaves files that the next run knows.
+    _write(folder, {**record, job: {**before, **made}})
+    for name in named:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (aside / name).replace(folder / name)
+    others = {name for other, files in record.items() if other != job for name in files}
+    for name, digest in before.items():
+        if name not in made and name not in others and (folder / name).is_file():
+            if digest_of(folder / name) == digest:
+                (folder / name).unlink()
+            else:
+                _put_away(folder, name)
+    for path in sorted(folder.iterdir()):
+        known = path.name in made or path.name in others
+        if not known and path.is_file() and any(fnmatch.fnmatch(path.name, p) for p in sometimes):
+            _put_away(folder, path.name)
+    _write(folder, {**record, job: made})
+
+
+def _put_away(folder: Path, name: str) -> None:
+    target = folder / EARLIER / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).replace(target)
+    log.warning("%s is not of this run: it is moved to %s", folder / name, target)
+
+
+def _read(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the names and digests of the files that jobs have written here, by job."""
+    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
+        found = unseal((folder / RECORD).read_bytes())["jobs"]
+        return {
+            str(job): {str(name): str(digest) for name, digest in files.items() if _inside(name)}
+            for job, files in found.items()
+        }
+    return {}
+
+
+def _inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _write(folder: Path, record: Mapping[str, Mapping[str, str]]) -> None:
+    aside = folder / f"{RECORD}.{secrets.token_hex(4)}"
+    aside.write_text(seal({"jobs": json.loads(json.dumps(record))}))
+    aside.replace(folder / RECORD)
 
 
 def _unwritable(error: OSError, folder: Path) -> InputError:

@@ -7,7 +7,6 @@ on where it was stopped and, when all is there, only reads.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
+from dnasweep.cluster.copies import publish_files
 from dnasweep.cluster.jobs.explanation_jobs import Explaining, Made, options_of, request_of
 from dnasweep.cluster.jobs.explanation_options import UNSIGNED, ComparisonOptions, check_options
 from dnasweep.cluster.jobs.explanation_records import recorded
@@ -64,7 +64,7 @@ def run_comparison(options: ComparisonOptions, console: Console) -> Path | None:
         files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
         records.finish(folder, files)
     if options.out is not None:
-        files = _copy(files, Path(options.out).expanduser())
+        files = publish_files(files, Path(options.out).expanduser(), job=KIND)
     for path in files:
         if path.suffix in (".html", ".json"):
             console.print(f"[bold]{path.suffix[1:]}[/] {escape(str(path))}", soft_wrap=True)
@@ -170,8 +170,3 @@ def _compare(
         folder = storage.obtain(KIND, key, write, inputs=settings)
     console.print(explanation_tables(comparisons))
     return folder
-
-
-def _copy(files: Sequence[Path], into: Path) -> list[Path]:
-    into.mkdir(parents=True, exist_ok=True)
-    return [Path(shutil.copyfile(path, into / path.name)) for path in files]

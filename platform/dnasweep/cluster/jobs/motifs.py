@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dnasweep.cluster.copies import publish_files
 from dnasweep.cluster.shards.verification import find_job
 from dnasweep.cluster.tracking.tags import command
 from dnasweep.config.ranges import MANY, Between, Checked, NotNone, Range, Seed, Whole
@@ -116,9 +116,9 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
             signed=signed,
             command=command(),
         )
-        if out.exists():
-            shutil.rmtree(out)
-        folder.rename(out)
+        made = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        named = {path.relative_to(folder).as_posix(): path for path in made}
+        publish_files(named, out, job="motifs")
     _tell(found.table(), out / PAGE, console)
     return out / PAGE
 

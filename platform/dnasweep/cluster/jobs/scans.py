@@ -16,8 +16,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.annotate.scan_plan import TILE_WINDOWS
-from dnasweep.cluster.copies import check_folder, copy_files
-from dnasweep.cluster.jobs.scan_files import REJECTS, SUMMARY, write_findings, write_track
+from dnasweep.cluster.copies import check_folder, publish_files
+from dnasweep.cluster.jobs.scan_files import (
+    REJECTS,
+    SOMETIMES,
+    SUMMARY,
+    write_findings,
+    write_track,
+)
 from dnasweep.cluster.jobs.scan_options import ScanOptions
 from dnasweep.cluster.jobs.scan_request import KIND, ScanRequest, prepare_scan
 from dnasweep.cluster.shards.records import Entry, recorded
@@ -97,7 +103,8 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
         summary = json.loads((folder / SUMMARY).read_text())
         records.finish({**facts, **_figures(summary)}, _note(request, shards, summary), files)
     if options.out is not None:
-        copy_files(files, Path(options.out).expanduser())
+        out = Path(options.out).expanduser()
+        publish_files(files, out, job=KIND, sometimes=SOMETIMES)
     _say_where(request, facts, summary, track, folder, console)
     return folder
 

@@ -17,6 +17,8 @@ from dnasweep.cluster.shards.shards import Shards, name
 from dnasweep.genome.variant_files import is_vcf, short_names
 
 _NAME_LENGTH = 12
+SOMETIMES = ("sites.parquet", "*.scored.vcf.gz", "saturation-*.png")
+"""Files that some jobs have and others have not."""
 
 
 def digest_of_inputs(request: VariantRequest) -> str:

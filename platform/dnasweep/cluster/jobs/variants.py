@@ -13,8 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.cluster.copies import check_folder, copy_files
-from dnasweep.cluster.jobs.variant_files import digest_of_inputs, write_results
+from dnasweep.cluster.copies import check_folder, publish_files
+from dnasweep.cluster.jobs.variant_files import SOMETIMES, digest_of_inputs, write_results
 from dnasweep.cluster.jobs.variant_options import VariantOptions
 from dnasweep.cluster.jobs.variant_request import KIND, VariantRequest, prepare_request
 from dnasweep.cluster.shards.records import Entry, recorded
@@ -86,7 +86,8 @@ def run_variants(options: VariantOptions, console: Console) -> Path | None:
         facts["num_rejected"] = len(request.rejects)
         records.finish(facts, _note(request, shards, facts), files)
     if options.out is not None:
-        files = copy_files(files, Path(options.out).expanduser())
+        out = Path(options.out).expanduser()
+        files = publish_files(files, out, job=KIND, sometimes=SOMETIMES)
     _say_where(request, shards, facts, files, console)
     return folder
 
