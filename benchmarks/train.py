@@ -23,7 +23,7 @@ import torch
 import tyro
 from dnasweep.config import ModelConfig, TrainingConfig
 from dnasweep.model.architecture import num_parameters
-from dnasweep.model.mesh import best_device
+from dnasweep.model.mesh import best_device, resolve_precision
 from rich.console import Console
 from rich.table import Table
 from training_sides import Bench, Options, loss_curves, make_bench, now, our_rate, trainer_rate
@@ -75,7 +75,9 @@ def measure(options: Options, preset: str, console: Console) -> None:
             ),
             "defaults": (
                 lambda: trainer_rate(bench, None),
-                lambda: our_rate(bench, defaults.batch_size, "auto"),
+                lambda: our_rate(
+                    bench, defaults.batch_size, resolve_precision("auto", best_device())
+                ),
             ),
         }
         rates: dict[tuple[str, int], list[float]] = {(n, i): [] for n in sides for i in (0, 1)}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from dnasweep.language.schemes import make_masking
 from dnasweep.language.tokenizers import DnaTokenizer, fit
 from dnasweep.model.architecture import build_masked_lm
 from dnasweep.model.loop import make_optimizer
-from dnasweep.model.mesh import Mesh, Precision, best_device
+from dnasweep.model.mesh import Mesh, best_device
 from dnasweep.model.pretraining import MaskedLanguageModelling
 from dnasweep.model.schedule import Schedule
 from dnasweep.model.training import train
@@ -115,7 +116,7 @@ def make_bench(options: Options, preset: str, directory: Path) -> Bench:
     )
 
 
-def our_rate(bench: Bench, batch_size: int, precision: Precision) -> float:
+def our_rate(bench: Bench, batch_size: int, precision: Literal["fp32", "bf16"]) -> float:
     """Return bases a second of our loop."""
     times: list[float] = []
     seen: list[float] = []
@@ -125,7 +126,8 @@ def our_rate(bench: Bench, batch_size: int, precision: Precision) -> float:
         seen.append(bases)
 
     config = bench.config(batch_size, bench.options.steps + WARM_UP)
-    train(bench.task(), bench.model(), config, on_step=note, precision=precision)
+    config = dataclasses.replace(config, precision=precision)
+    train(bench.task(), bench.model(), config, on_step=note)
     return (seen[-1] - seen[WARM_UP - 1]) / (times[-1] - times[WARM_UP - 1])
 
 

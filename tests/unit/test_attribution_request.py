@@ -59,7 +59,7 @@ def test_only_what_makes_the_result_makes_the_key(
         {"shard_size": 3, "num_actors": 7, "batch_rows": 5},
         {"storage": str(tmp_path / "elsewhere")},
         {"limit": NUM},
-        {"report": False, "dry_run": True, "gpus_per_actor": 0.5, "tss_index": 20},
+        {"report": False, "dry_run": True, "gpus_per_actor": 0, "tss_index": 20},
     ]
     assert {prepare(options, **changes).key for changes in same} == {key}
     other: list[dict] = [
@@ -71,6 +71,9 @@ def test_only_what_makes_the_result_makes_the_key(
         {"estimator": "kernel"},
         {"limit": NUM - 1},
         {"crop": 30},
+        {"precision": "bf16"},
+        # On GPUs `auto` is another arithmetic.
+        {"gpus_per_actor": 0.5},
     ]
     keys = {prepare(options, **changes).key for changes in other}
     assert len(keys | {key}) == len(other) + 1

@@ -301,7 +301,7 @@ def test_the_global_generator_is_given_back(toy):
 def test_bf16_learns_too():
     toy = toy_language(400)
     task, model = make(toy, "finetune")
-    result = train(task, model, with_(CONFIG, bases=100_000), mesh=CPU, precision="bf16")
+    result = train(task, model, with_(CONFIG, bases=100_000, precision="bf16"), mesh=CPU)
     assert result.best.metrics["validation/auroc"] > 0.9
     assert model.dtype == torch.float32
 
@@ -312,6 +312,6 @@ def test_gpu_takes_the_steps_of_the_cpu(toy):
     for device in ("cpu", "cuda"):
         task, model = make(toy, "finetune")
         mesh = Mesh(device=torch.device(device))
-        result = train(task, model, CONFIG, mesh=mesh, precision="fp32")
+        result = train(task, model, CONFIG, mesh=mesh)
         curves.append([e.train_loss for e in result.evaluations])
     np.testing.assert_allclose(curves[0], curves[1], atol=5e-3)

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -134,6 +135,7 @@ def make_recipe(
     targets: Sequence[str] = (),
     validated: bool = True,
     pmi_table: tuple[str, int] | None = None,
+    precision: Literal["fp32", "bf16"] = "fp32",
 ) -> Recipe:
     """Turn options into what every cell shares; budgets become bases.
 
@@ -160,6 +162,7 @@ def make_recipe(
         ),
         evaluations=options.evaluations,
         dropout=0.0,
+        precision=precision,
         seed=options.pretrain_seed,
         optimizer=OptimizerConfig(learning_rate=options.pretrain_learning_rate, warmup=0.06),
     )
@@ -169,6 +172,7 @@ def make_recipe(
         micro_batch_size=micro_batch(batch, options.micro_batch_size),
         evaluations=options.evaluations,
         dropout=options.dropout,
+        precision=precision,
         optimizer=OptimizerConfig(
             learning_rate=5e-4, warmup=options.warmup, weight_decay=options.weight_decay
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from dnasweep.config.keys import require
 
@@ -53,6 +54,8 @@ class TrainingConfig:
     """Dropout probability in the encoder and the head."""
     seed: int = 0
     """Seeds initialisation, data order, masking and dropout."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic of the forward and backward pass; weights stay fp32."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     """The optimizer and its schedule."""
 
@@ -65,4 +68,6 @@ class TrainingConfig:
             self.micro_batch_size,
             f"It must divide the batch size {self.batch_size}.",
         )
+        known = ("fp32", "bf16")
+        require(self.precision in known, "precision", self.precision, "Use fp32 or bf16.")
         require(0 <= self.dropout < 1, "dropout", self.dropout, "Use a probability below 1.")

@@ -19,7 +19,7 @@ from dnasweep.config import TrainingConfig, content_key
 from dnasweep.language.masking import Moment
 from dnasweep.model.forward import is_lean
 from dnasweep.model.guard import Guard
-from dnasweep.model.mesh import Mesh, Precision, autocast
+from dnasweep.model.mesh import Mesh, autocast
 from dnasweep.model.metrics import VALIDATION_PERPLEXITY
 from dnasweep.model.rows import Batch, Task
 from dnasweep.model.schedule import Schedule
@@ -70,10 +70,8 @@ class _Objective(nn.Module):
 class Loop:
     """One training under way: its model, optimizer, progress and best weights so far."""
 
-    def __init__(
-        self, task: Task, model: Any, config: TrainingConfig, mesh: Mesh, precision: Precision
-    ) -> None:
-        self.task, self.config, self.mesh, self.precision = task, config, mesh, precision
+    def __init__(self, task: Task, model: Any, config: TrainingConfig, mesh: Mesh) -> None:
+        self.task, self.config, self.mesh = task, config, mesh
         self.model = model.to(mesh.device)
         self.schedule = Schedule(config=config, lengths=task.lengths, bases=task.bases)
         self.optimizer = make_optimizer(model, config)
@@ -146,7 +144,7 @@ class Loop:
             with ddp.no_sync() if ddp and more else contextlib.nullcontext():
                 if self.config.dropout > 0:
                     seed_dropout(self.config.seed, step, mesh.rank + i * mesh.world_size)
-                with autocast(mesh.device, self.precision):
+                with autocast(mesh.device, self.config.precision):
                     nats, weight = self.objective(batch)
                 if idle:
                     nats, weight = nats * 0.0, weight * 0.0

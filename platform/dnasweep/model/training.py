@@ -19,7 +19,7 @@ import torch
 
 from dnasweep.config import TrainingConfig
 from dnasweep.model.loop import Loop
-from dnasweep.model.mesh import Mesh, Precision
+from dnasweep.model.mesh import Mesh
 from dnasweep.model.rows import Task
 from dnasweep.model.state import Evaluation
 from dnasweep.model.state_places import StatePlace, open_place
@@ -87,7 +87,6 @@ def train(
     state_dir: Path | Shelf | None = None,
     on_evaluation: OnEvaluation | None = None,
     on_step: OnStep | None = None,
-    precision: Precision = "auto",
     checkpoint_seconds: float = 60.0,
     save_when: SaveWhen | None = None,
 ) -> TrainingResult:
@@ -102,7 +101,7 @@ def train(
     model
         As built by :mod:`dnasweep.model.architecture`, the same on every worker; changed in place.
     config
-        Budget, batches and optimizer.
+        Budget, batches, arithmetic and optimizer.
     mesh
         The workers; default: the process group that is initialised, or this process alone. Every
         worker calls this function with the same arguments.
@@ -117,8 +116,6 @@ def train(
     on_step
         Called on worker 0 after each step with the steps done, the steps in all, the bases seen
         and the training loss last looked at (on a GPU up to 16 steps old).
-    precision
-        Arithmetic: `auto` is bf16 autocast on GPUs that have it, else fp32.
     checkpoint_seconds
         Seconds between states; one is also saved after every evaluation.
     save_when
@@ -130,7 +127,7 @@ def train(
         The same on every worker but for the model, which is this worker's.
     """
     mesh = mesh or Mesh.current()
-    loop = Loop(task, model, config, mesh, precision)
+    loop = Loop(task, model, config, mesh)
     place = None if state_dir is None else open_place(state_dir)
     if place is not None:
         loop.resume(place)
@@ -220,7 +217,7 @@ def _evaluate(loop: Loop, clock: _Clock, trouble: str | None) -> Evaluation:
     metrics: dict[str, float] = {}
     described = task.describe(loop.moment(progress.step))
     if trouble is None:
-        metrics = task.evaluate(loop.model, loop.mesh, loop.precision) | described
+        metrics = task.evaluate(loop.model, loop.mesh, loop.config.precision) | described
         bad = [name for name, value in metrics.items() if not math.isfinite(value)]
         if bad:
             trouble = f"{bad[0]} became {metrics[bad[0]]}"

@@ -6,14 +6,14 @@ from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.model.calls import DECISION_THRESHOLD, EVEN_THRESHOLD
 from dnasweep.model.class_loss import ClassLoss, balanced_weights
-from dnasweep.model.mesh import Mesh, Precision
+from dnasweep.model.mesh import Mesh
 from dnasweep.model.metrics import VALIDATION_THRESHOLD
 from dnasweep.model.strands import Strands
 from dnasweep.model.tasks import Classification
 from dnasweep.model.training import TrainingResult
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.encoder import pretrain
-from dnasweep.stages.outcome import Listener, StageOutcome
+from dnasweep.stages.outcome import Listener, StageOutcome, find_outcome
 from dnasweep.stages.shots import SHOTS, draw_shots, shots_text
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.stages.starts import finish_tuning, start_model
@@ -30,7 +30,6 @@ def finetune(
     *,
     mesh: Mesh | None = None,
     listener: Listener | None = None,
-    precision: Precision = "auto",
 ) -> StageOutcome:
     """Fine-tune a classifier, pretraining its encoder first where it is not there.
 
@@ -41,15 +40,18 @@ def finetune(
         fewer rows of one than there are to be shots.
     """
     mesh = mesh or Mesh.current()
+    if mesh.world_size == 1 and (there := find_outcome(storage, spec)) is not None:
+        # Killed after it was published, a builder leaves its state.
+        storage.forget(spec.kind, spec.key)
+        return there
     if spec.encoder is not None:
-        pretrain(storage, spec.encoder, mesh=mesh, precision=precision)
+        pretrain(storage, spec.encoder, mesh=mesh)
     return train_stage(
         storage,
         spec,
         lambda: _make_ready(storage, spec),
         mesh=mesh,
         listener=listener,
-        precision=precision,
     )
 
 

@@ -9,7 +9,7 @@ from dnasweep.language.schemes import make_masking
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.architecture import build_masked_lm
 from dnasweep.model.checkpoint import load_masked_lm
-from dnasweep.model.mesh import Mesh, Precision
+from dnasweep.model.mesh import Mesh
 from dnasweep.model.pretraining import MaskedLanguageModelling
 from dnasweep.stages.held_out import pretraining_rows
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
@@ -29,7 +29,6 @@ def pretrain(
     *,
     mesh: Mesh | None = None,
     listener: Listener | None = None,
-    precision: Precision = "auto",
 ) -> StageOutcome:
     """Pretrain an encoder, and first those it goes on from, or find them published.
 
@@ -40,14 +39,13 @@ def pretrain(
     """
     mesh = mesh or Mesh.current()
     if spec.parent is not None:
-        pretrain(storage, spec.parent, mesh=mesh, listener=listener, precision=precision)
+        pretrain(storage, spec.parent, mesh=mesh, listener=listener)
     return train_stage(
         storage,
         spec,
         lambda: _make_ready(storage, spec),
         mesh=mesh,
         listener=listener,
-        precision=precision,
     )
 
 
@@ -84,9 +82,7 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
             seed=spec.training.seed,
         )
     else:
-        parent = storage.find(spec.kind, spec.parent.key)
-        assert parent is not None, "a parent is pretrained first"
-        model = load_masked_lm(parent / CHECKPOINT)
+        model = load_masked_lm(storage.expect(spec.kind, spec.parent.key) / CHECKPOINT)
     left_out = {} if spec.held_out is None else {"held_out_rows": float(num_left_out)}
     sequences = table["sequence"]
     train = sequences.iloc[rows.train].tolist()

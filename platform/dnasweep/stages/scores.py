@@ -13,6 +13,7 @@ from dnasweep.config import content_key
 from dnasweep.genome.baseline import kmer_baseline
 from dnasweep.model.metrics import best_threshold, classification_metrics
 from dnasweep.stages.dataset import load_dataset, rows_of
+from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.shots import draw_shots
 from dnasweep.stages.specs import FORMAT, ClassifierSpec
 from dnasweep.storage import Storage
@@ -41,14 +42,24 @@ class Scored(NamedTuple):
     """The same, species by species, where both classes are there."""
 
 
-def score_key(spec: ClassifierSpec) -> str:
-    """Return the key of a trial's test scores."""
-    return content_key("test", FORMAT, TEST_FORMAT, spec.key)
+def score_key(storage: Storage, spec: ClassifierSpec) -> str | None:
+    """Return the key of a published trial's test scores, or None where there is no such trial.
+
+    They are of its weights and its threshold: a trial that was deleted and trained again, where
+    that does not give the same to the bit, is tested again.
+    """
+    manifest = storage.manifest(spec.kind, spec.key)
+    if manifest is None:
+        return None
+    files = manifest.get("sha256", manifest["files"])
+    kept = {name: one for name, one in files.items() if name.startswith(f"{CHECKPOINT}/")}
+    return content_key("test", FORMAT, TEST_FORMAT, spec.key, kept)
 
 
 def find_scores(storage: Storage, spec: ClassifierSpec) -> Scored | None:
     """Return the test scores of a trial if its test set has been opened."""
-    folder = storage.find(KIND, score_key(spec))
+    key = score_key(storage, spec)
+    folder = None if key is None else storage.find(KIND, key)
     return None if folder is None else read_scores(folder)
 
 

@@ -22,7 +22,7 @@ from dnasweep.config import (
 )
 from dnasweep.stages.pmi_specs import PmiSpec
 
-FORMAT = 2
+FORMAT = 3
 """Raised when a stage's code changes what it makes from the same specification."""
 
 

@@ -8,6 +8,7 @@ from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.calls import decision_threshold
 from dnasweep.model.checkpoint import load_classifier
 from dnasweep.model.predict import predict_probabilities
+from dnasweep.stages.classifier import finetune
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.scores import KIND, Scored, read_scores, score_key, write_scores
@@ -16,23 +17,30 @@ from dnasweep.storage import Storage
 
 
 def open_test(storage: Storage, spec: ClassifierSpec) -> Scored:
-    """Score a finished trial on the test rows of its target.
+    """Score a trial on the test rows of its target, trained again where it was damaged.
 
     The threshold is the one kept with its weights, chosen on the validation rows of the species it
     has learned from: of a target it never saw, nothing is known before the test. A trial that kept
     its last weights is called at 0.5, and its validation rows are not read.
     """
 
+    trial = storage.find(spec.kind, spec.key)
+    if trial is None:
+        finetune(storage, spec)
+        trial = storage.expect(spec.kind, spec.key)
+
     def build(folder: Path) -> None:
-        trial = storage.find(spec.kind, spec.key)
-        assert trial is not None, "a trial is tested after it has been trained"
         checkpoint = trial / CHECKPOINT
         table = load_dataset(storage, spec.tokenizer.dataset).table
         test = rows_of(table, spec.target).test
         model, tokenizer = load_classifier(checkpoint), DnaTokenizer.load(checkpoint)
         threshold = decision_threshold(model.config.to_dict())
         sequences = table["sequence"].iloc[test].tolist()
-        scores = predict_probabilities(model, tokenizer, sequences)[:, 1]
+        scores = predict_probabilities(model, tokenizer, sequences, dtype=spec.training.precision)[
+            :, 1
+        ]
         write_scores(folder, table, test, scores, threshold)
 
-    return read_scores(storage.obtain(KIND, score_key(spec), build, inputs=spec))
+    key = score_key(storage, spec)
+    assert key is not None, "the trial was found a moment ago"
+    return read_scores(storage.obtain(KIND, key, build, inputs=spec))

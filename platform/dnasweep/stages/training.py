@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.checkpoint import export
-from dnasweep.model.mesh import Mesh, Precision
+from dnasweep.model.mesh import Mesh
 from dnasweep.model.rows import Task
 from dnasweep.model.training import TrainingResult, train
 from dnasweep.stages.outcome import (
@@ -47,7 +47,6 @@ def train_stage(
     *,
     mesh: Mesh,
     listener: Listener | None = None,
-    precision: Precision = "auto",
 ) -> StageOutcome:
     """Train a stage and publish its checkpoint and outcome, or find them published.
 
@@ -63,7 +62,6 @@ def train_stage(
             spec.training,
             mesh=mesh,
             state_dir=storage.states(spec.kind, spec.key),
-            precision=precision,
             **listen(listener),
         )
         if folder is not None:
@@ -74,7 +72,7 @@ def train_stage(
                 (folder / name).write_text(text)
 
     # Workers look at different moments: in a group only the leader's look may decide.
-    if mesh.world_size > 1 or find_outcome(storage, spec) is None:
+    if mesh.world_size > 1 or storage.find(spec.kind, spec.key) is None:
         obtain_together(storage, spec.kind, spec.key, build, mesh=mesh, inputs=spec)
     else:
         # Killed after it was published, a builder leaves its state.

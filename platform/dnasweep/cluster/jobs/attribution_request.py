@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from dnasweep.cluster.place.precision import settle_precision
 from dnasweep.cluster.shards.work_list import choose_shard_size, key_of
 from dnasweep.cluster.tracking.client import resolve_uri
 from dnasweep.cluster.tracking.lookup import find_model_directory
@@ -192,8 +193,14 @@ def prepare_request(options: AttributionOptions, reading: Reading | None = None)
         pairs_within(int(counts.max()) - NUM_SPECIAL, config.max_evals)
     if options.tss_index is not None:
         tss_places(np.asarray(table["sequence"].str.len(), np.int64), options.tss_index)
+    settled = settle_precision(
+        options.precision, gpus=options.gpus_per_actor, address=options.address
+    )
+    # On GPUs `auto` stays what it is: bf16 where that keeps the values, which hangs on the model.
+    arithmetic = options.precision if settled == "bf16" else settled
+    config = dataclasses.replace(config, target=model.target, precision=arithmetic)
     settings = {
-        **dataclasses.replace(config, target=model.target).to_settings(),
+        **config.to_settings(),
         "model": digest,
         "classes": model.names,
         "tokenizer": model.tokenizer.config.name,

@@ -17,6 +17,7 @@ from dnasweep.annotate.overlap import widened
 from dnasweep.annotate.scan_plan import Plan, plan_scan
 from dnasweep.annotate.scan_settings import PeakConfig, ScanConfig, TrackConfig
 from dnasweep.cluster.jobs.scan_options import ScanOptions
+from dnasweep.cluster.place.precision import settle_precision
 from dnasweep.cluster.shards.work_list import key_of, spread
 from dnasweep.cluster.tracking.client import resolve_uri
 from dnasweep.cluster.tracking.lookup import find_model_directory
@@ -158,7 +159,9 @@ def prepare_scan(options: ScanOptions) -> ScanRequest:
         "model": digest,
         "target": model.target,
         "tokenizer": model.tokenizer.config.name,
-        "precision": options.precision,
+        "precision": settle_precision(
+            options.precision, gpus=options.gpus_per_actor, address=options.address
+        ),
         "format": SCAN_FORMAT,
     }
     return ScanRequest(

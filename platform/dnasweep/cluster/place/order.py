@@ -16,8 +16,6 @@ class Order:
     """Storage root."""
     allotment: Allotment
     """Workers and devices."""
-    precision: str = "auto"
-    """`auto`, `fp32` or `bf16`."""
     board: Any = None
     """Progress board."""
     hang_seconds: float = 0.0

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from dnasweep.cluster.options import FewShotOptions, SweepOptions
+from dnasweep.cluster.place.precision import settle_precision
 from dnasweep.cluster.preparation import (
     Prepared,
     check_species_sets,
@@ -100,6 +101,7 @@ class Sweep:
                 for name, value in canonical(self.recipe.model).items()
                 if value is not None
             },
+            "precision": self.recipe.finetuning.precision,
             "pretrain_bases": self.recipe.pretraining.bases,
             **(budgets or {"finetune_bases": self.recipe.finetuning.bases}),
         }
@@ -166,6 +168,9 @@ def prepare_sweep(
             targets=[str(name) for name in axes.get("target", ())],
             validated=not few,
             pmi_table=keep_table(storage, options.pmi_table) if options.pmi_table else None,
+            precision=settle_precision(
+                options.precision, gpus=options.gpus_per_worker, address=options.address
+            ),
         ),
         pretrain_per_seed=options.pretrain_per_seed,
     )

@@ -66,6 +66,5 @@ class Workplace:
         return Order(
             storage=sweep.storage.root,
             allotment=allotment,
-            precision=options.precision,
             hang_seconds=options.hang_seconds,
         )

@@ -100,7 +100,7 @@ def _compute(
         listener = Listener(
             on_evaluation=evaluated if leads else None, on_step=step, save_when=notice.due
         )
-        how: dict[str, Any] = {"mesh": mesh, "listener": listener, "precision": order.precision}
+        how: dict[str, Any] = {"mesh": mesh, "listener": listener}
         try:
             if isinstance(spec, EncoderSpec):
                 return pretrain(storage, spec, **how)
