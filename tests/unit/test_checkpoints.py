@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from backbone_toys import dnabert, dnabert_words, labelled_rows
+from backbone_toys import dnabert, labelled_rows
 from dnasweep.cluster.options import SweepOptions
 from dnasweep.cluster.sweep.checkpoints import prepare_backbones
 from dnasweep.cluster.sweep.request import prepare_sweep
@@ -21,6 +22,7 @@ from dnasweep.model.checkpoint import export
 from dnasweep.stages.models import KIND
 from dnasweep.storage import Storage
 from rich.console import Console
+from safetensors.torch import load_file
 from toys import TINY
 from transformers import BertForMaskedLM
 
@@ -99,21 +101,50 @@ def test_directories_that_are_no_checkpoint_are_refused(place, tmp_path):
         prepare(place, tmp_path, checkpoints=["nobody/nothing-of-it"])
 
 
-def test_pickled_weights_are_refused_with_the_way_to_convert_them(place, tmp_path, monkeypatch):
-    pickled, converted = tmp_path / "pickled", tmp_path / "NEW_DIRECTORY"
-    pickled.mkdir()
+def pickled(source: Path, folder: Path, state: dict) -> Path:
+    """Write what a model of the hub has: its settings, its vocabulary, and pickled weights."""
+    folder.mkdir()
     for name in ("config.json", "vocab.txt"):
-        (pickled / name).write_text((place / "dnabert" / name).read_text())
+        (folder / name).write_text((source / name).read_text())
+    torch.save(state, folder / "pytorch_model.bin")
+    return folder
+
+
+def convert(message: InputError) -> None:
+    """Run the command that a refusal gives."""
+    command = str(message.remedy).split("as it is: ")[1]
+    name, *arguments = shlex.split(command)
+    assert name == "python"
+    subprocess.run([sys.executable, *arguments], check=True)
+
+
+def test_pickled_weights_are_refused_with_the_way_to_convert_them(place, tmp_path):
     weights = BertForMaskedLM.from_pretrained(place / "dnabert").state_dict()
-    torch.save(weights, pickled / "pytorch_model.bin")
+    folder = pickled(place / "dnabert", tmp_path / "it's [pickled]", weights)
     with pytest.raises(InputError, match="the weights are pickled") as caught:
-        prepare(place, tmp_path / "runs", checkpoints=[pickled])
-    command = str(caught.value.remedy).split('-c "')[1].split('"')[0]
-    monkeypatch.chdir(tmp_path)
-    exec(command, {})  # what it says to do works
-    (converted / "vocab.txt").write_text("\n".join(dnabert_words()))
-    made = prepare(place, tmp_path / "runs", checkpoints=[converted])
+        prepare(place, tmp_path / "runs", checkpoints=[folder])
+    convert(caught.value)
+    made = prepare(place, tmp_path / "runs", checkpoints=[folder])
     assert made.plan.classifiers[0].model.family == "bert"
+    # Every tensor is there as it was, also those that share memory or are views.
+    found = load_file(folder / "model.safetensors")
+    assert all(torch.equal(found[name], value) for name, value in weights.items())
+
+
+def test_a_converted_model_of_another_make_is_still_refused(place, tmp_path):
+    weights = BertForMaskedLM.from_pretrained(place / "dnabert").state_dict()
+    # As GENA-LM has them: normalised before a layer, so under other names.
+    changed = {
+        n.replace("attention.output.LayerNorm", "pre_attention_ln"): v for n, v in weights.items()
+    }
+    folder = pickled(place / "dnabert", tmp_path / "pickled", changed)
+    with pytest.raises(InputError, match="the weights are pickled") as caught:
+        prepare(place, tmp_path / "runs", checkpoints=[folder])
+    convert(caught.value)
+    with pytest.raises(
+        InputError, match=r"output\.LayerNorm.* missing .*pre_attention_ln.* unknown"
+    ):
+        prepare(place, tmp_path / "runs", checkpoints=[folder])
 
 
 def test_targets_and_windows_are_judged_with_every_model(place, tmp_path):

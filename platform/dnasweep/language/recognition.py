@@ -82,6 +82,7 @@ def read_foreign(directory: Path, config: TokenizerConfig | None = None) -> Fore
 def _check_letters(vocabulary: Vocabulary) -> None:
     words = vocabulary.words
     strange = [w for w in words if set(w.removeprefix("##")) - set("ACGTN")]
+    strange.sort(key=words.__getitem__)
     if strange or not words:
         shown = ", ".join(map(repr, strange[:3]))
         raise InputError(

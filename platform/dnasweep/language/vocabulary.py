@@ -98,8 +98,7 @@ def _read_ids(directory: Path) -> tuple[dict[str, int], Tokenizer | None]:
     raise InputError(
         "the directory has no tokenizer.json and no vocab.txt",
         file=directory,
-        remedy="Copy the model's vocabulary files there; AutoTokenizer's save_pretrained writes "
-        "tokenizer.json.",
+        remedy="Copy the model's vocabulary file there.",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import transformers
@@ -11,8 +11,11 @@ from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from dnasweep.errors import InputError
+from dnasweep.language.model_files import first_line
 from dnasweep.model import alibi
 from dnasweep.model.capacity import ALIBI
+from dnasweep.model.fitting import check_size
+from dnasweep.model.weight_files import read_headers, read_tensors
 
 
 def class_named(name: str, model_type: str, directory: Path) -> type[Any]:
@@ -47,23 +50,36 @@ def class_named(name: str, model_type: str, directory: Path) -> type[Any]:
     return kind
 
 
-def load_model(
-    kind: type[Any], directory: Path, **settings: Any
-) -> tuple[PreTrainedModel, list[str]]:
-    """Return a model in fp32 on the CPU, and the weights it wants that the directory lacks.
+class Loaded(NamedTuple):
+    """A model, and how its class and the weights of its directory differ."""
+
+    model: PreTrainedModel
+    missing: list[str]
+    """Weights of the class that the files lack, or have in another shape."""
+    unexpected: list[str]
+    """Weights of the files that the class does not have, by their names there."""
+
+
+def load_model(kind: type[Any], directory: Path, settings: Any) -> Loaded:
+    """Return a model in fp32 on the CPU, made of the weights of a directory alone.
+
+    No other file is read: neither code nor adapters, which could name a model elsewhere.
 
     Parameters
     ----------
     kind
         Class to load.
     settings
-        Further arguments of `from_pretrained`.
+        Its configuration, see :func:`dnasweep.model.settings.settings_of`.
 
     Raises
     ------
     InputError
-        When transformers cannot make such a model of the directory.
+        When the weights are damaged or not finite, or no such model can be made of them.
     """
+    stored = read_headers(directory)
+    check_size(kind, settings, stored, directory)
+    weights = read_tensors(directory, stored)
     # A bar for a load of milliseconds would only break the caller's own progress, and what is
     # missing is for the caller to judge.
     logging.disable_progress_bar()
@@ -71,26 +87,58 @@ def load_model(
     logging.set_verbosity_error()
     try:
         model, info = kind.from_pretrained(
-            directory,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
+            None,
+            config=settings,
+            state_dict=weights,
             dtype=torch.float32,
+            attn_implementation=attention_of(kind),
             ignore_mismatched_sizes=True,
             output_loading_info=True,
-            **settings,
         )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # of any kind, from whatever a class does with its settings
         raise InputError(
-            f"transformers cannot load it as {kind.__name__} ({_first_line(error)})",
+            f"transformers cannot load it as {kind.__name__} ({first_line(error)})",
             file=directory,
-            remedy="Export it again.",
+            remedy="Give the model with the config.json it was saved with.",
         ) from error
     finally:
         logging.set_verbosity(verbosity)
     mismatched = [entry[0] for entry in info.get("mismatched_keys") or []]
-    return model, sorted({*info["missing_keys"], *mismatched})
+    restore_attention(model)
+    return Loaded(
+        model,
+        sorted({*info["missing_keys"], *mismatched}),
+        sorted(info["unexpected_keys"]),
+    )
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def attention_of(kind: type[Any]) -> str:
+    """Return how a class computes attention: fused where it can, else as it is written."""
+    return "sdpa" if getattr(kind, "_supports_sdpa", False) else "eager"
+
+
+def restore_attention(model: PreTrainedModel) -> None:
+    """Have a BigBird choose its attention by the row at hand.
+
+    transformers' own goes over to full attention at the first row that is too short for blocks, and
+    stays there: what it gives for a row would depend on the rows before.
+    """
+    if model.config.model_type == "big_bird":
+        model.base_model.register_forward_pre_hook(_choose_attention, with_kwargs=True)
+
+
+def _choose_attention(model: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    rows = next(
+        x
+        for x in (*arguments, named.get("input_ids"), named.get("inputs_embeds"))
+        if x is not None
+    )
+    config = model.config
+    # As transformers counts: what is global, the window, and what is drawn, with a reserve.
+    fewest = (5 + 2 * config.num_random_blocks) * config.block_size
+    wanted = config.attention_type if rows.shape[1] > fewest else "original_full"
+    if wanted != model.attention_type:
+        with torch.random.fork_rng(devices=[]):  # New parts draw weights, which are thrown away.
+            model.set_attention_type(wanted)

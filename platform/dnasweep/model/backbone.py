@@ -5,7 +5,7 @@ Only the safe formats are read, and no code that comes with a model is ever run.
 
 from __future__ import annotations
 
-import json
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,29 @@ from typing import Any
 import torch
 from transformers import (
     MODEL_FOR_MASKED_LM_MAPPING,
+    MODEL_FOR_MULTIPLE_CHOICE_MAPPING,
+    MODEL_FOR_PRETRAINING_MAPPING,
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
     MODEL_MAPPING,
-    AutoConfig,
     PreTrainedConfig,
     PreTrainedModel,
 )
 
 from dnasweep.config import ModelConfig
 from dnasweep.errors import InputError
+from dnasweep.language.model_files import reading
 from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.alibi import AlibiRobertaConfig, AlibiRobertaForSequenceClassification
+from dnasweep.model.alibi import AlibiRobertaForSequenceClassification
 from dnasweep.model.architecture import FRESH, check_fits, load_encoder, name_classes, set_windows
-from dnasweep.model.architectures import load_model
+from dnasweep.model.architectures import attention_of, load_model, restore_attention
 from dnasweep.model.capacity import ALIBI, UNBOUNDED, WINDOWS, tokens_at_once
 from dnasweep.model.checkpoint import read_config
+from dnasweep.model.fitting import check_size, refuse_misfit, weightless
+from dnasweep.model.running import check_runs
+from dnasweep.model.settings import read_settings, settings_of
+from dnasweep.model.weight_files import is_counter, read_headers
 
 _DROPOUT = (
     "hidden_dropout_prob",
@@ -38,6 +46,15 @@ _DROPOUT = (
     "embedding_dropout",
     "mlp_dropout",
 )
+_HEADS = (
+    MODEL_FOR_MASKED_LM_MAPPING,
+    MODEL_FOR_PRETRAINING_MAPPING,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
+    MODEL_FOR_MULTIPLE_CHOICE_MAPPING,
+)
+"""Heads of transformers that an encoder may come with; they are left."""
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 
 
@@ -50,19 +67,22 @@ def describe(directory: Path) -> ModelConfig:
         When it is no checkpoint, or none of an encoder that transformers itself can run.
     """
     config = _encoder_config(directory)
-    tokens = tokens_at_once(json.loads((directory / "config.json").read_text(encoding="utf-8")))
-    hidden = int(config.hidden_size)
-    alibi = config.model_type == ALIBI
-    return ModelConfig(
-        layers=int(config.num_hidden_layers),
-        hidden=hidden,
-        heads=int(config.num_attention_heads),
-        intermediate=int(getattr(config, "intermediate_size", 4 * hidden)),
-        max_tokens=None if tokens == UNBOUNDED else tokens,
-        family="roberta" if alibi else str(config.model_type),
-        embedding=int(getattr(config, "embedding_size", hidden)),
-        positions="alibi" if alibi else "learned",
-    )
+    read_config(directory)
+    with reading(directory / "config.json"):
+        tokens = tokens_at_once(config.to_dict())
+        hidden = int(config.hidden_size)
+        alibi = config.model_type == ALIBI
+        return ModelConfig(
+            layers=int(config.num_hidden_layers),
+            hidden=hidden,
+            # An FNet has none.
+            heads=int(getattr(config, "num_attention_heads", 1)),
+            intermediate=int(getattr(config, "intermediate_size", 4 * hidden)),
+            max_tokens=None if tokens == UNBOUNDED else tokens,
+            family="roberta" if alibi else str(config.model_type),
+            embedding=int(getattr(config, "embedding_size", hidden)),
+            positions="alibi" if alibi else "learned",
+        )
 
 
 def build_on_checkpoint(
@@ -111,53 +131,65 @@ def build_on_checkpoint(
             if hasattr(settings, name):
                 setattr(settings, name, value)
     name_classes(settings, num_labels, label_names)
+    alibi = settings.model_type == ALIBI
+    kind: Any = (
+        AlibiRobertaForSequenceClassification
+        if alibi
+        else MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(settings)]
+    )
+    settings._attn_implementation = attention_of(kind)
+    check_size(kind, settings, read_headers(directory), directory)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if settings.model_type == ALIBI:
-            model: PreTrainedModel = AlibiRobertaForSequenceClassification(settings)
+        model: PreTrainedModel = kind(settings)
+        if alibi:
             load_encoder(model, directory)
-            return model
-        kind: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(settings)]
-        model = kind(settings)
-        _take_over(model, directory, settings)
+        else:
+            _take_over(model, directory, settings)
+            restore_attention(model)
+    check_runs(model, directory)
     return model
 
 
 def _take_over(model: PreTrainedModel, directory: Path, settings: PreTrainedConfig) -> None:
     """Put the encoder of a directory into a classifier; a pooler it lacks stays as initialised."""
     kind: Any = MODEL_MAPPING[type(settings)]
-    found, missing = load_model(kind, directory, config=settings)
-    lacking = [name for name in missing if not name.startswith(FRESH)]
-    if lacking:
-        raise InputError(
-            f"its weights are not those of the {settings.model_type} encoder that config.json "
-            f"describes: {', '.join(lacking[:3])}{' ...' if len(lacking) > 3 else ''} "
-            f"{'is' if len(lacking) == 1 else 'are'} missing or of another shape",
-            file=directory,
-            remedy="Models that bring code of their own (DNABERT-2 is one) cannot be read; use "
-            "one of transformers' own kinds.",
-        )
-    weights = {k: v for k, v in found.state_dict().items() if k not in missing}
+    found = load_model(kind, directory, copy.deepcopy(settings))
+    refuse_misfit(
+        settings.model_type,
+        directory,
+        missing=[name for name in found.missing if not name.startswith(FRESH)],
+        unexpected=_of_no_head(found.unexpected, settings),
+    )
+    weights = {k: v for k, v in found.model.state_dict().items() if k not in found.missing}
     left = model.base_model.load_state_dict(weights, strict=False).missing_keys
-    assert all(name.startswith(FRESH) for name in left), left
+    refuse_misfit(
+        settings.model_type,
+        directory,
+        missing=[name for name in left if not name.startswith(FRESH)],
+        unexpected=[],
+    )
+
+
+def _of_no_head(names: list[str], settings: PreTrainedConfig) -> list[str]:
+    """Return those weights that no head of transformers has for a kind of encoder."""
+    if not names:
+        return []
+    heads: set[str] = set()
+    for kinds in _HEADS:
+        if type(settings) in kinds:
+            kind: Any = kinds[type(settings)]
+            for one in kind if isinstance(kind, tuple) else (kind,):
+                prefix = f"{one.base_model_prefix}."
+                known = weightless(one, copy.deepcopy(settings)).state_dict()
+                heads.update(name for name in known if not name.startswith(prefix))
+    return [name for name in names if name not in heads and not is_counter(name)]
 
 
 def _encoder_config(directory: Path) -> Any:
-    found = read_config(directory)
-    if found.get("model_type") == ALIBI:
-        return AlibiRobertaConfig.from_pretrained(directory)
-    try:
-        config = AutoConfig.from_pretrained(
-            directory, local_files_only=True, trust_remote_code=False
-        )
-    except Exception as error:  # strict dataclasses of transformers raise errors of many kinds
-        own = "auto_map" in found
-        raise InputError(
-            f"transformers itself has no model of the kind {found.get('model_type')!r}"
-            + (", and code that comes with a model is never run" if own else ""),
-            file=directory,
-            remedy="Use a model of a kind that transformers has, such as BERT, RoBERTa or ESM.",
-        ) from error
+    config = settings_of(read_settings(directory), directory)
+    if config.model_type == ALIBI:
+        return config
     is_encoder = (
         type(config) in MODEL_FOR_MASKED_LM_MAPPING
         and type(config) in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING

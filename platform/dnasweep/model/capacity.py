@@ -12,7 +12,20 @@ WINDOWS = "dnasweep_windows"
 UNBOUNDED = 1 << 30
 """Tokens held by a model that reads sequences of any length."""
 # Their first position is that after the padding token's id.
-_OFFSET = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "esm", "longformer", "mpnet")
+_OFFSET = (
+    "camembert",
+    "data2vec-text",
+    "esm",
+    "ibert",
+    "longformer",
+    "luke",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+)
 
 
 def tokens_at_once(config: Mapping[str, Any]) -> int:
@@ -30,7 +43,8 @@ def tokens_at_once(config: Mapping[str, Any]) -> int:
         return UNBOUNDED
     offset = 0
     if config.get("model_type") in _OFFSET:
-        pad = config.get("pad_token_id")
+        # An MPNet counts from 2 whatever its padding token.
+        pad = None if config.get("model_type") == "mpnet" else config.get("pad_token_id")
         offset = (1 if pad is None else int(pad)) + 1
     return int(positions) - offset
 

@@ -7,29 +7,32 @@ unpickled from a path a person gives. The state of a training in progress is in 
 
 from __future__ import annotations
 
-import json
+import shlex
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.architectures import class_named, load_model
+from dnasweep.model.fitting import refuse_misfit
+from dnasweep.model.running import check_runs
+from dnasweep.model.settings import check_classes, read_settings, settings_of
+from dnasweep.model.weight_files import WEIGHTS_FILE, has_weights, is_counter, read_tensors
 
-CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 CONVERT = (
-    "Where you trust it, convert it once and copy its vocabulary files too: python -c "
-    '"from transformers import AutoModelForMaskedLM as M; '
-    "M.from_pretrained('{directory}').save_pretrained('NEW_DIRECTORY')\"."
+    "Where you trust it, write its weights as safetensors beside it, everything else as it is: "
+    'python -c "import sys, glob, torch; from safetensors.torch import save_file; '
+    "d = sys.argv[1]; w = {{}}; [w.update(torch.load(f, 'cpu', weights_only=True)) "
+    "for f in sorted(glob.glob(glob.escape(d) + '/pytorch_model*.bin'))]; "
+    "save_file({{k: v.contiguous().clone() for k, v in w.items()}}, "
+    "d + '/model.safetensors', {{'format': 'pt'}})\" {}"
 )
-"""How to make safetensors of pickled weights, in the hands of whoever trusts them."""
+"""How to make safetensors of pickled weights, in the hands of whoever trusts them: tensor by tensor.
+A class of transformers that loads and saves them would leave out what it does not know."""
 
 
 def export(model: PreTrainedModel, tokenizer: DnaTokenizer | None, directory: str | Path) -> Path:
@@ -61,31 +64,16 @@ def read_config(directory: str | Path) -> dict[str, Any]:
         When the directory is missing, is no checkpoint, or holds only pickled weights.
     """
     directory = Path(directory)
-    if not directory.is_dir():
-        raise InputError("there is no such model directory", file=directory)
-    try:
-        config = json.loads((directory / CONFIG_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(
-            f"the directory is no model checkpoint, it has no {CONFIG_FILE}",
-            file=directory,
-            remedy="Give a directory written by save_pretrained.",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{CONFIG_FILE} cannot be read ({error})", file=directory, remedy="Export it again."
-        ) from None
-    if not ((directory / WEIGHTS_FILE).is_file() or (directory / INDEX_FILE).is_file()):
-        pickled = any(any(directory.glob(pattern)) for pattern in PICKLES)
-        reason = "the weights are pickled" if pickled else "there are no weights"
-        raise InputError(
-            f"{reason}, only {WEIGHTS_FILE} is read",
-            file=directory,
-            remedy=CONVERT.format(directory=directory)
-            if pickled
-            else "Give a directory written by save_pretrained.",
-        )
-    return dict(config)
+    config = read_settings(directory)
+    if has_weights(directory):
+        return config
+    if any(directory.glob("pytorch_model*.bin")):
+        reason, remedy = "the weights are pickled", CONVERT.format(shlex.quote(str(directory)))
+    elif any(any(directory.glob(pattern)) for pattern in PICKLES):
+        reason, remedy = "the weights are pickled", "Ask its authors for safetensors."
+    else:
+        reason, remedy = "there are no weights", "Give a directory written by save_pretrained."
+    raise InputError(f"{reason}, only {WEIGHTS_FILE} is read", file=directory, remedy=remedy)
 
 
 def read_weights(directory: str | Path) -> dict[str, Tensor]:
@@ -94,23 +82,11 @@ def read_weights(directory: str | Path) -> dict[str, Tensor]:
     Raises
     ------
     InputError
-        As :func:`read_config`, or when the file is damaged.
+        As :func:`read_config`, when a file is damaged, and for values that are not finite.
     """
     directory = Path(directory)
     read_config(directory)
-    files = [WEIGHTS_FILE]
-    if not (directory / WEIGHTS_FILE).is_file():
-        index = json.loads((directory / INDEX_FILE).read_text(encoding="utf-8"))
-        files = sorted(set(index["weight_map"].values()))
-    weights: dict[str, Tensor] = {}
-    for name in files:
-        try:
-            weights |= load_file(directory / Path(name).name)
-        except (OSError, SafetensorError) as error:
-            raise InputError(
-                f"{name} cannot be read ({error})", file=directory, remedy="Export it again."
-            ) from None
-    return weights
+    return read_tensors(directory)
 
 
 def load_classifier(directory: str | Path) -> PreTrainedModel:
@@ -119,7 +95,8 @@ def load_classifier(directory: str | Path) -> PreTrainedModel:
     Raises
     ------
     InputError
-        When the directory is no checkpoint of a classifier that transformers itself can run.
+        When the directory is no checkpoint of a classifier that transformers itself can run, its
+        weights are not those of its class, or it does not run.
     """
     return _load(Path(directory), "ForSequenceClassification", "a classifier")
 
@@ -131,7 +108,7 @@ def load_masked_lm(directory: str | Path) -> PreTrainedModel:
 
 def _load(directory: Path, ending: str, wanted: str) -> PreTrainedModel:
     config = read_config(directory)
-    found = list(config.get("architectures") or [])
+    found = [str(name) for name in config.get("architectures") or []]
     name = next((name for name in found if name.endswith(ending)), None)
     if name is None:
         raise InputError(
@@ -140,12 +117,14 @@ def _load(directory: Path, ending: str, wanted: str) -> PreTrainedModel:
             file=directory,
         )
     kind = class_named(name, str(config.get("model_type")), directory)
-    read_weights(directory)
-    model, missing = load_model(kind, directory)
-    if missing:
-        raise InputError(
-            f"weights of {name} are missing or have another shape ({', '.join(missing[:3])})",
-            file=directory,
-            remedy="Export it again.",
-        )
-    return model.eval()
+    settings = settings_of(config, directory)
+    check_classes(settings, directory)
+    loaded = load_model(kind, directory, settings)
+    refuse_misfit(
+        str(settings.model_type),
+        directory,
+        missing=loaded.missing,
+        unexpected=[name for name in loaded.unexpected if not is_counter(name)],
+    )
+    check_runs(loaded.model, directory)
+    return loaded.model.eval()

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import RobertaForMaskedLM, RobertaForSequenceClassification, RobertaModel
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
@@ -29,6 +29,13 @@ from dnasweep.model.windows import Cut, cut, mean_over_windows, nearest
 _VOCABULARY_HEADS = {"bert": "cls", "albert": "predictions", "esm": "lm_head"}
 _FIRST_TOKEN_HEADS = ("esm", "electra", "xlm-roberta", "camembert")
 _POOLED_HEADS = ("bert", "albert")
+_LEAVE_PADDING_OUT = frozenset(
+    "albert bert camembert data2vec-text deberta deberta-v2 distilbert electra ernie esm eurobert "
+    "gte jina_embeddings_v3 layoutlm megatron-bert modernbert mpnet nomic_bert rembert roberta "
+    "roberta-prelayernorm roc_bert roformer xlm-roberta xlm-roberta-xl".split()
+)
+"""Kinds that give a row the same values however far it is padded. Others let padding into
+convolutions, Fourier transforms or landmarks, and get rows of one length at a time."""
 
 
 def is_lean(model: Any) -> bool:
@@ -164,8 +171,8 @@ def masked_logits(model: Any, ids: Tensor, attention: Tensor | None, positions: 
         return model.lm_head(hidden_at(model.roberta, ids, attention, positions))
     head = _VOCABULARY_HEADS.get(model.config.model_type)
     if head is None:
-        return _run(model, ids, attention).logits.flatten(0, 1)[positions]
-    hidden = _run(model.base_model, ids, attention).last_hidden_state
+        return _run(model, ids, attention, "logits").flatten(0, 1)[positions]
+    hidden = _run(model.base_model, ids, attention, "last_hidden_state")
     return getattr(model, head)(hidden.flatten(0, 1)[positions])
 
 
@@ -238,25 +245,37 @@ def _pad(model: Any) -> int:
     return int(model.config.pad_token_id or 0)
 
 
-def _run(model: nn.Module, ids: Tensor, attention: Tensor | None) -> Any:
-    mask = None if attention is None else attention.long()
-    return model(input_ids=ids, attention_mask=mask)
+def _run(model: Any, ids: Tensor, attention: Tensor | None, output: str) -> Tensor:
+    """Return an output of a model's own forward pass, (rows, ...)."""
+    if attention is None:
+        return getattr(model(input_ids=ids), output)
+    if model.config.model_type in _LEAVE_PADDING_OUT:
+        return getattr(model(input_ids=ids, attention_mask=attention.long()), output)
+    lengths = attention.sum(1)
+    found, places = [], []
+    for length in lengths.unique().tolist():
+        rows = (lengths == length).nonzero()[:, 0]
+        value = getattr(model(input_ids=ids[rows, :length]), output)
+        # Token by token: filled up again.
+        missing = ids.shape[1] - length
+        found.append(F.pad(value, (0, 0, 0, missing)) if value.ndim == 3 else value)
+        places.append(rows)
+    return torch.cat(found)[torch.cat(places).argsort()]
 
 
 def _whole_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
     if is_lean(model):
         return _class_head(model, hidden_first(model.roberta, ids, attention))
-    return _run(model, ids, attention).logits
+    return _run(model, ids, attention, "logits")
 
 
 def _summary(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
     """Return what the classification head reads of each row, (rows, hidden)."""
     if is_lean(model):
         return hidden_first(model.roberta, ids, attention)
-    found = _run(model.base_model, ids, attention)
     if model.config.model_type in _POOLED_HEADS:
-        return found.pooler_output
-    return found.last_hidden_state[:, 0]
+        return _run(model.base_model, ids, attention, "pooler_output")
+    return _run(model.base_model, ids, attention, "last_hidden_state")[:, 0]
 
 
 def _class_head(model: Any, summary: Tensor) -> Tensor:

@@ -1,0 +1,110 @@
+"""Text and JSON of a model directory, whatever state they are in.
+
+A file that cannot be read for what it is becomes an :class:`~dnasweep.errors.InputError` that names
+it; parsers of others (of JSON, of tokenizers, of weights) throw errors of many kinds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from dnasweep.errors import InputError, is_full_disk
+
+MOST_BYTES = 1 << 28
+"""Of a file of text: vocabularies and indexes take some megabytes."""
+_POINTER = b"version https://git-lfs.github.com/spec/"
+AGAIN = "Copy it again from where the model came from."
+
+
+@contextmanager
+def reading(path: Path, remedy: str = AGAIN) -> Iterator[None]:
+    """Turn whatever a parser throws inside into an `InputError` that names `path`.
+
+    Memory and disk that run out, and a person who stops the program, are left as they are.
+    """
+    try:
+        yield
+    except (InputError, MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    # A panic of a library in Rust is a BaseException.
+    except BaseException as error:
+        if is_full_disk(error):
+            raise
+        raise InputError(
+            f"{path.name} cannot be read ({first_line(error)})", file=path.parent, remedy=remedy
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, in one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse a file that only stands for one of Git LFS, and an empty one."""
+    with path.open("rb") as file:
+        start = file.read(len(_POINTER))
+    if start == _POINTER:
+        raise InputError(
+            f"{path.name} is a Git LFS pointer; fetch it with git lfs pull", file=path.parent
+        )
+    if not start:
+        raise InputError(f"{path.name} is empty", file=path.parent, remedy=AGAIN)
+
+
+def read_text(path: Path) -> str:
+    """Return a file of text, UTF-8.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, or is no such file.
+    FileNotFoundError
+        When there is none.
+    """
+    with reading(path):
+        if not path.is_file():
+            raise_missing(path)
+        refuse_pointer(path)
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it is larger than {MOST_BYTES >> 20} MB")
+        return path.read_bytes().decode("utf-8-sig")
+
+
+def raise_missing(path: Path) -> NoReturn:
+    """Raise the error for a file that is not there, or is no plain file."""
+    what = "is not there" if not path.exists() else "is no plain file"
+    raise InputError(f"{path.name} {what}", file=path.parent, remedy=AGAIN)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a file that holds one JSON object.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, is no JSON, no object, or names a setting twice.
+    """
+    text = read_text(path)
+    with reading(path):
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        if not isinstance(found, dict):
+            raise ValueError(f"it holds {type(found).__name__} and no object")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands there twice")
+    return found
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
