@@ -92,3 +92,19 @@ def test_what_is_exported_is_the_whole_and_only_safe_formats(directory):
     assert json.loads((directory / "config.json").read_text())["architectures"] == [
         "RobertaForSequenceClassification"
     ]
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_row_whose_logits_are_no_numbers_is_refused_by_its_place(toy, value, monkeypatch):
+    model = build_classifier(TINY, tokenizer=toy.tokenizer, num_tokens=30, dropout=0.0, seed=0)
+    rows = toy.tokenizer.encode(toy.sequences)
+    spoilt = rows.ids[rows.offsets[4] + 3]
+    first = next(
+        i
+        for i in range(len(toy.sequences))
+        if spoilt in rows.ids[rows.offsets[i] : rows.offsets[i + 1]]
+    )
+    with torch.no_grad():
+        model.roberta.embeddings.word_embeddings.weight[int(spoilt)] = value
+    with pytest.raises(InputError, match=rf"row {first + 1}: .*no finite number"):
+        predict_probabilities(model, toy.tokenizer, toy.sequences, batch_size=3, device="cpu")

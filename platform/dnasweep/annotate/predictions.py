@@ -65,17 +65,19 @@ def predict_table(
     parts = []
     for start in range(0, len(sequences), ROWS):
         part = sequences[start : start + ROWS]
-        parts.append(
-            predict_probabilities(model, tokenizer, part, batch_size=batch_size, dtype=precision)
-        )
-        wrong = ~np.isfinite(parts[-1]).all(axis=1)
-        if wrong.any():
-            row = table.iloc[start + int(np.argmax(wrong))]
-            raise InputError(
-                f"the model's probabilities of sequence {row['id']!r} are no numbers",
-                file=model_directory,
-                remedy="Use --precision fp32, or another model.",
+        try:
+            found = predict_probabilities(
+                model, tokenizer, part, batch_size=batch_size, dtype=precision
             )
+        except InputError as error:
+            if error.row is None:
+                raise
+            # It counts the rows of this part alone.
+            name = table["id"].iloc[start + error.row - 1]
+            raise InputError(
+                f"sequence {name!r}: {error.reason}", file=model_directory, remedy=error.remedy
+            ) from error
+        parts.append(found)
         if progress is not None:
             progress(start + len(part))
     probabilities = np.concatenate(parts)

@@ -57,8 +57,8 @@ def predict_probabilities(
     Raises
     ------
     InputError
-        When a sequence has more tokens than the model has positions (row counted from 1), or the
-        directory is no checkpoint.
+        When a sequence has more tokens than the model has positions or gets logits that are not
+        finite (row counted from 1), or the directory is no checkpoint.
     """
     if not isinstance(model, PreTrainedModel):
         tokenizer = DnaTokenizer.load(Path(model)) if tokenizer is None else tokenizer
@@ -135,6 +135,11 @@ def token_logits(
         Flat token ids; row i is `offsets[i]:offsets[i + 1]`.
     forward
         Returns the logits of a batch; None: :func:`dnasweep.model.forward.class_logits`.
+
+    Raises
+    ------
+    InputError
+        When a logit is no finite number (row counted from 1).
     """
     run = partial(class_logits, model) if forward is None else forward
     lengths = np.diff(offsets)
@@ -146,6 +151,14 @@ def token_logits(
             padded, attention = _pad(ids, offsets, lengths, rows, pad_id)
             logits = run(padded.to(place), None if attention is None else attention.to(place))
             found[torch.from_numpy(rows)] = logits.double().cpu()
+    strange = ~torch.isfinite(found).all(1)
+    if strange.any():
+        raise InputError(
+            f"what the model computes for the sequence is no finite number (nan or inf), and so "
+            f"for {int(strange.sum())} of {len(found)}",
+            row=int(strange.nonzero()[0, 0]) + 1,
+            remedy="Use --precision fp32, or another model.",
+        )
     return found
 
 
