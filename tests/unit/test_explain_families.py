@@ -7,7 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from backbone_toys import dnabert
+from backbone_toys import SIZE, dnabert, dnabert_words, save
+from dnasweep.errors import InputError
+from dnasweep.explain import selftest
 from dnasweep.explain.checks import check_model
 from dnasweep.explain.engine import Explainer
 from dnasweep.explain.game import Block, Game
@@ -20,6 +22,7 @@ from dnasweep.model.capacity import UNBOUNDED
 from dnasweep.model.checkpoint import export
 from dnasweep.model.variants import PlainVariants, VariantForward
 from toys import TINY, toy_language
+from transformers import EsmConfig, EsmForMaskedLM
 
 CLASSES = ("background", "promoter")
 SEQUENCE = "ACGTTGCAGGCTAACTATAAAAGGC"
@@ -120,3 +123,62 @@ def test_a_roberta_explained_the_plain_way_has_the_same_values(toy, tmp_path):
     game.variants = PlainVariants(model)
     plain = Block.open(game, ids, references).values(rows, masks)
     np.testing.assert_allclose(fast, plain, atol=1e-6)
+
+
+@pytest.mark.parametrize("positions", ["absolute", "rotary"])
+@pytest.mark.parametrize("reference", ["mask", "shuffle"])
+def test_gradients_of_an_esm_see_its_positions_and_its_token_dropout(
+    positions, reference, tmp_path
+):
+    torch.manual_seed(0)
+    config = EsmConfig(
+        vocab_size=69,
+        max_position_embeddings=64,
+        pad_token_id=0,
+        mask_token_id=4,
+        token_dropout=True,
+        position_embedding_type=positions,
+        **SIZE,
+    )
+    source = save(EsmForMaskedLM(config), tmp_path / "esm", dnabert_words())
+    tokenizer = DnaTokenizer.load(source)
+    model = build_on_checkpoint(
+        source,
+        describe(source),
+        tokenizer=tokenizer,
+        num_tokens=30,
+        label_names=CLASSES,
+        dropout=0.0,
+        seed=0,
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(2)
+    settings = ExplainConfig(
+        estimator="integrated_gradients", max_evals=1800, reference=reference, num_shuffles=2
+    )
+    explainer = Explainer(model, settings, tokenizer=tokenizer, device="cpu")
+    explainer.self_test(SEQUENCE)
+    (found,) = explainer.explain([SEQUENCE])
+    # Between the values of the model's own forward pass, token dropout and all.
+    ids = torch.from_numpy(tokenizer.encode([SEQUENCE]).ids.astype(np.int64))[None]
+    with torch.no_grad():
+        logits = model(input_ids=ids).logits[0].double()
+    assert found.full == pytest.approx(float(logits[1] - logits[0]), abs=1e-5)
+    assert found.phi.sum() == pytest.approx(found.full - found.empty, abs=2e-3)
+    assert abs(found.full - found.empty) > 0.005
+    if reference == "mask":
+        ids[0, 1:-1] = 4
+        with torch.no_grad():
+            logits = model(input_ids=ids).logits[0].double()
+        assert found.empty == pytest.approx(float(logits[1] - logits[0]), abs=1e-5)
+
+
+def test_the_self_test_says_of_coarse_gradients_that_they_are_coarse(toy, tmp_path, monkeypatch):
+    model, tokenizer = classifier(toy, "bert", tmp_path)
+    settings = ExplainConfig(estimator="integrated_gradients", max_evals=90)
+    explainer = Explainer(model, settings, tokenizer=tokenizer, device="cpu")
+    monkeypatch.setattr(selftest, "GRADIENT_GAP", 0.0)
+    with pytest.raises(InputError, match=r"sum to .*--max-evals 90") as caught:
+        explainer.self_test(SEQUENCE)
+    assert "label" not in str(caught.value)

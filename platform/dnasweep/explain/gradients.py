@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -89,15 +91,37 @@ def _gradient_dots(
             remedy="Use the estimator permutation, or shorter sequences.",
         )
     words = model.get_input_embeddings()
-
-    def look_up(tokens: NDArray[np.int64]) -> Tensor:
-        return words(torch.from_numpy(tokens).to(game.device)).detach()
-
-    there, away = look_up(ids), look_up(references)
-    share = torch.from_numpy(points).to(there)[:, None, None]
-    inputs = torch.lerp(away, there, share).requires_grad_()
+    there, away = (torch.from_numpy(tokens).to(game.device) for tokens in (ids, references))
+    # How far each token has come from its reference. The derivative by it is what its embedding's
+    # change times the gradient there adds up to.
+    share = torch.from_numpy(points).to(game.device, words.weight.dtype)[:, None]
+    share = share.repeat(1, ids.shape[1]).requires_grad_()
     with torch.enable_grad(), autocast(game.device, game.precision):
-        logits = model(inputs_embeds=inputs).logits
+        inputs = _between(model, words, there, away, share)
+        # The model gets the tokens themselves, so that it places them as always, and only what it
+        # looks up for them is replaced.
+        hook = words.register_forward_hook(lambda *_: inputs)
+        try:
+            logits = model(input_ids=there).logits
+        finally:
+            hook.remove()
     value = class_value(logits, game.target, game.value).sum()
-    (gradient,) = torch.autograd.grad(value, inputs)
-    return ((there - away) * gradient).sum(-1)[:, 1:-1].double().cpu().numpy()
+    (gradient,) = torch.autograd.grad(value, share)
+    return gradient[:, 1:-1].double().cpu().numpy()
+
+
+def _between(model: Any, words: Any, there: Tensor, away: Tensor, share: Tensor) -> Tensor:
+    """Return word embeddings on the way from reference to sequence, (rows, tokens, hidden).
+
+    An ESM with token dropout leaves out the embeddings of mask tokens and makes the others larger
+    for it, by the tokens that it is given: here those of the sequence, which have no mask. So the
+    part of the row that is masked on the way is taken into account here.
+    """
+    end, start = words(there).detach(), words(away).detach()
+    config = model.config
+    if config.model_type != "esm" or not config.token_dropout:
+        return start + share[..., None] * (end - start)
+    masked = away == config.mask_token_id
+    start = start.masked_fill(masked[..., None], 0.0)
+    left = 1 - ((1 - share) * masked).sum(-1) / there.shape[1]
+    return (start + share[..., None] * (end - start)) / left[:, None, None]

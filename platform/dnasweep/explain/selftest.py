@@ -39,13 +39,19 @@ def check(explainer: Explainer, sequence: str) -> None:
     if abs(plain - found.full) > loose * max(scale, abs(plain)):
         raise _failed(
             f"the value of class {explainer.target!r} is {plain:.6g} by the model's own forward "
-            f"pass and {found.full:.6g} by this one"
+            f"pass and {found.full:.6g} by this one",
+            "Where id2label and label2id in the model's config.json do not name the same classes, "
+            "mend them; otherwise use another model.",
         )
     allowed = GRADIENT_GAP if explainer.config.estimator in GRADIENT_ESTIMATORS else loose
     if sums and not found.gap <= allowed * scale:
         raise _failed(
             f"the attributions sum to {found.phi.sum():.6g}, "
-            f"what the tokens change is {found.full - found.empty:.6g}"
+            f"what the tokens change is {found.full - found.empty:.6g}",
+            f"Give more evaluations than --max-evals {explainer.config.max_evals}, or use the "
+            "estimator permutation."
+            if explainer.config.estimator in GRADIENT_ESTIMATORS
+            else "The model does not compute the same twice: use another one.",
         )
     sign, flipped = _explain_flipped(explainer, sequence)
     if explainer.config.estimator == "attention":
@@ -53,10 +59,14 @@ def check(explainer: Explainer, sequence: str) -> None:
         sign = 1
         if found.phi.min() < 0 or found.phi.sum() > 1 + loose:
             raise _failed(
-                f"the attention of the first token is {found.phi.sum():.6g}, not part of 1"
+                f"the attention of the first token is {found.phi.sum():.6g}, not part of 1",
+                "Use another estimator than attention.",
             )
     if np.abs(sign * flipped.phi - found.phi).max() > loose * scale:
-        raise _failed("exchanging the classes in the model's last layer does not flip the values")
+        raise _failed(
+            "exchanging the classes in the model's last layer does not flip the values",
+            "The model's last layer is not what tells its classes: use another model.",
+        )
 
 
 def _plain_value(explainer: Explainer, sequence: str) -> float:
@@ -109,8 +119,5 @@ def _last_layer(model: Any, num_classes: int) -> nn.Linear:
     return layers[-1]
 
 
-def _failed(reason: str) -> InputError:
-    return InputError(
-        f"the self-test of the model failed: {reason}",
-        remedy="Check the model's label names (id2label, label2id) and its weights.",
-    )
+def _failed(reason: str, remedy: str) -> InputError:
+    return InputError(f"the self-test of the model failed: {reason}", remedy=remedy)
