@@ -25,7 +25,7 @@ from transformers import (
 
 from dnasweep.config import ModelConfig
 from dnasweep.errors import InputError
-from dnasweep.language.model_files import reading
+from dnasweep.language.model_files import first_line
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.alibi import AlibiRobertaForSequenceClassification
 from dnasweep.model.architecture import FRESH, check_fits, load_encoder, name_classes, set_windows
@@ -34,7 +34,7 @@ from dnasweep.model.capacity import ALIBI, UNBOUNDED, WINDOWS, tokens_at_once
 from dnasweep.model.checkpoint import read_config
 from dnasweep.model.fitting import check_size, refuse_misfit, weightless
 from dnasweep.model.running import check_runs
-from dnasweep.model.settings import read_settings, settings_of
+from dnasweep.model.settings import CONFIG_FILE, read_settings, settings_of
 from dnasweep.model.weight_files import is_counter, read_headers
 
 _DROPOUT = (
@@ -68,10 +68,11 @@ def describe(directory: Path) -> ModelConfig:
     """
     config = _encoder_config(directory)
     read_config(directory)
-    with reading(directory / "config.json"):
+    path = directory / CONFIG_FILE
+    alibi = config.model_type == ALIBI
+    try:
         tokens = tokens_at_once(config.to_dict())
         hidden = int(config.hidden_size)
-        alibi = config.model_type == ALIBI
         return ModelConfig(
             layers=int(config.num_hidden_layers),
             hidden=hidden,
@@ -83,6 +84,18 @@ def describe(directory: Path) -> ModelConfig:
             embedding=int(getattr(config, "embedding_size", hidden)),
             positions="alibi" if alibi else "learned",
         )
+    except ValueError as error:
+        reason = error.reason if isinstance(error, InputError) else first_line(error)
+        raise InputError(
+            reason, file=path, remedy="Give the model with the config.json it was saved with."
+        ) from error
+    except (TypeError, AttributeError) as error:
+        raise InputError(
+            f"a {config.model_type} model is not described by layers of one size "
+            f"({first_line(error)})",
+            file=path,
+            remedy="Use a model of another kind, such as BERT, RoBERTa or ESM.",
+        ) from error
 
 
 def build_on_checkpoint(
