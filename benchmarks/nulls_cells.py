@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from dnasweep.model.metrics import best_threshold
+from dnasweep.genome.thresholds import best_threshold
 from dnasweep.report.seed_tests import Side, Stratum, over_seeds
 from nulls import Check, Floats, Simulate
 

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.genome.baseline import best_threshold, kmer_baseline, kmer_counts, score_baseline
+from dnasweep.genome.baseline import kmer_baseline, kmer_counts, score_baseline
 from dnasweep.genome.table import make_table
+from dnasweep.genome.thresholds import best_threshold
+from dnasweep.model.metrics import classification_metrics
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
 REAL = Path(
@@ -69,14 +71,24 @@ def test_one_class_is_refused():
         kmer_baseline(["ACGT"] * 3, [1, 1, 1], ["ACGT"])
 
 
-def test_the_threshold_has_the_largest_mcc():
-    rng = np.random.default_rng(1)
-    labels = rng.integers(0, 2, 200)
-    score = np.round(np.clip(rng.normal(0.4 + 0.2 * labels, 0.2), 0, 1), 2)  # with ties
-    found = best_threshold(labels, np.column_stack([1 - score, score]))
-    best = max(matthews_corrcoef(labels, score >= t) for t in np.unique(score))
-    assert matthews_corrcoef(labels, score >= found) == pytest.approx(best)
-    assert best_threshold(np.ones(3, int), np.ones((3, 2))) == 0.5
+@pytest.mark.parametrize("seed", range(5))
+def test_the_audit_and_the_models_call_by_one_rule(seed):
+    rng = np.random.default_rng(seed)
+    texts, labels = _toy(200)
+    noisy = np.where(rng.random(200) < 0.3, 1 - labels, labels)
+    split = ["train"] * 100 + ["validation"] * 50 + ["test"] * 50
+    table = make_table({"sequence": texts, "label": noisy, "split": split})
+    scores, metrics = score_baseline(table)
+    seen = scores["split"] == "validation"
+    threshold = best_threshold(scores.loc[seen, "label"], scores.loc[seen, "probability_1"])
+    assert metrics["threshold"] == threshold
+    for name, rows in (("validation", seen), ("test", ~seen)):
+        probabilities = scores.loc[rows, ["probability_0", "probability_1"]].to_numpy()
+        expected = classification_metrics(
+            scores.loc[rows, "label"].to_numpy(), probabilities, threshold, split=name
+        )
+        for metric in (f"{name}/mcc", f"{name}/auroc"):
+            assert metrics[metric] == pytest.approx(expected[metric], abs=1e-12)
 
 
 def test_scores_cover_validation_and_test_rows_only():

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 import sklearn.metrics as reference
+from dnasweep.genome.thresholds import best_threshold
 from dnasweep.model.metrics import (
     METRICS,
-    best_threshold,
     classification_metrics,
     direction,
     full_name,

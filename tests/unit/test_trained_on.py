@@ -10,9 +10,9 @@ from dnasweep.cluster.options import DataOptions
 from dnasweep.cluster.preparation import prepare_data
 from dnasweep.config import ModelConfig, TrainingConfig
 from dnasweep.errors import InputError
+from dnasweep.genome.thresholds import best_threshold
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.checkpoint import load_classifier
-from dnasweep.model.metrics import best_threshold
 from dnasweep.model.predict import predict_probabilities
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import CHECKPOINT

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from dnasweep.errors import InputError
 from dnasweep.genome.bases import UNKNOWN, FlatCodes, encode_flat
+from dnasweep.genome.thresholds import best_threshold
 
 KMER_SIZES = (3, 4, 5)
 """Sizes counted by the baseline."""
@@ -121,8 +122,9 @@ def score_baseline(table: pd.DataFrame, *, seed: int = 0) -> BaselineScores:
     metrics: dict[str, float] = {}
     validation = (scores["split"] == "validation").to_numpy()
     labels = scores["label"].to_numpy()
-    threshold = best_threshold(labels[validation], found[validation])
+    threshold = 0.5
     if found.shape[1] == 2:
+        threshold = best_threshold(labels[validation], found[validation, 1])
         metrics["threshold"] = threshold
     for split, rows in (("validation", validation), ("test", ~validation)):
         if len(np.unique(labels[rows])) < 2:
@@ -138,24 +140,6 @@ def score_baseline(table: pd.DataFrame, *, seed: int = 0) -> BaselineScores:
         small = kmer_baseline(*fitted, texts, ks=(3,), seed=seed)
         metrics["validation/auroc_3mer"] = _auroc(labels[validation], small)
     return BaselineScores(scores, metrics)
-
-
-def best_threshold(labels: NDArray[np.integer], probabilities: NDArray[np.float64]) -> float:
-    """Return the threshold on the probability of class 1 with the largest MCC; 0.5 where undefined."""
-    if probabilities.shape[1] != 2 or len(np.unique(labels)) < 2:
-        return 0.5
-    order = np.argsort(-probabilities[:, 1], kind="stable")
-    values, positive = probabilities[order, 1], labels[order] == 1
-    num, total = len(values), int(positive.sum())
-    hits = np.cumsum(positive)
-    called = np.arange(1, num + 1)
-    spread = np.sqrt(called * (num - called) * float(total) * (num - total))
-    mcc = np.divide(
-        hits * num - called * float(total), spread, out=np.zeros(num), where=spread > 0
-    )
-    mcc[:-1][values[:-1] == values[1:]] = -1
-    best = int(np.argmax(mcc))
-    return float(values[best] if best + 1 == num else (values[best] + values[best + 1]) / 2)
 
 
 def _auroc(labels: NDArray[np.integer], probabilities: NDArray[np.float64]) -> float:

@@ -138,40 +138,6 @@ def confusion(labels: np.ndarray, calls: np.ndarray, num_labels: int) -> np.ndar
     return np.bincount(cells, minlength=num_labels**2).reshape(num_labels, num_labels)
 
 
-def best_threshold(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the cut on the probability of class 1 with the largest Matthews correlation.
-
-    Cuts lie half-way between neighbouring probabilities; a sequence is called class 1 from the cut
-    upwards. Of equal cuts the one nearest to 0.5 is taken, and 0.5 where no cut helps. Use it on
-    validation rows only.
-
-    Parameters
-    ----------
-    labels
-        0 or 1, shape (n,).
-    probabilities
-        Of class 1, shape (n,).
-    """
-    labels, scores = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
-    num_positive = int((labels == 1).sum())
-    num_negative = len(labels) - num_positive
-    if not num_positive or not num_negative:
-        return 0.5
-    distinct, true, false = _rank_counts(labels, scores)
-    cuts = (distinct[:-1] + distinct[1:]) / 2
-    if not len(cuts):
-        return 0.5
-    tp, fp = true[:-1].astype(np.float64), false[:-1].astype(np.float64)
-    called = tp + fp
-    spread = np.sqrt(called * (len(labels) - called) * num_positive * num_negative)
-    correlation = (tp * len(labels) - called * num_positive) / spread
-    best = correlation.max()
-    if best <= 0:
-        return 0.5
-    equal = cuts[correlation >= best - 1e-12]
-    return float(equal[np.argmin(np.abs(equal - 0.5))])
-
-
 def classification_metrics(
     labels: np.ndarray,
     probabilities: np.ndarray,

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from dnasweep.errors import InputError
+from dnasweep.genome.thresholds import best_threshold
 from dnasweep.language.batches import collate
 from dnasweep.language.corpus import Corpus
 from dnasweep.model import metrics as names
@@ -22,7 +23,7 @@ from dnasweep.model.class_loss import ClassLoss
 from dnasweep.model.forward import class_logits
 from dnasweep.model.guard import is_collapsed
 from dnasweep.model.mesh import Mesh, Precision
-from dnasweep.model.metrics import best_threshold, classification_metrics
+from dnasweep.model.metrics import classification_metrics
 from dnasweep.model.rows import (
     Batch,
     Selection,

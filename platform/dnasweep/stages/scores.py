@@ -11,7 +11,8 @@ import pandas as pd
 
 from dnasweep.config import content_key
 from dnasweep.genome.baseline import kmer_baseline
-from dnasweep.model.metrics import best_threshold, classification_metrics
+from dnasweep.genome.thresholds import best_threshold
+from dnasweep.model.metrics import classification_metrics
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.shots import draw_shots

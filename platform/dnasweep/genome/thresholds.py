@@ -1,0 +1,41 @@
+"""Where to cut a probability: one rule for the k-mer baseline, for every model and for every call."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def best_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """Return the cut on the probability of class 1 with the largest Matthews correlation.
+
+    Cuts lie half-way between neighbouring probabilities; a sequence is called class 1 from the cut
+    upwards. Of equal cuts the one nearest to 0.5 is taken, and 0.5 where no cut helps. Use it on
+    validation rows only.
+
+    Parameters
+    ----------
+    labels
+        0 or 1, shape (n,).
+    probabilities
+        Of class 1, shape (n,).
+    """
+    positive = np.asarray(labels) == 1
+    scores = np.asarray(probabilities, dtype=np.float64)
+    num, num_positive = len(positive), int(positive.sum())
+    if not 0 < num_positive < num:
+        return 0.5
+    distinct, place = np.unique(scores, return_inverse=True)
+    if len(distinct) < 2:
+        return 0.5
+    cuts = (distinct[:-1] + distinct[1:]) / 2
+    # Rows at and above each value but the least, which is above no cut.
+    called = np.cumsum(np.bincount(place)[::-1])[::-1][1:].astype(np.float64)
+    hits = np.cumsum(np.bincount(place, weights=positive)[::-1])[::-1][1:]
+    spread = np.sqrt(called * (num - called) * num_positive * (num - num_positive))
+    correlation = (hits * num - called * num_positive) / spread
+    best = correlation.max()
+    if best <= 0:
+        return 0.5
+    equal = cuts[correlation >= best - 1e-12]
+    return float(equal[np.argmin(np.abs(equal - 0.5))])
