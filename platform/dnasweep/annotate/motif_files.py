@@ -67,7 +67,7 @@ def read_motifs(path: str | Path) -> list[Motif]:
     InputError
         For a file of another kind, one that is damaged or one without motifs.
     """
-    return [_motif(one) for one in read_matrices(path)]
+    return [motif_of(one) for one in read_matrices(path)]
 
 
 def read_matrices(path: str | Path) -> list[Matrix]:
@@ -96,7 +96,8 @@ def read_matrices(path: str | Path) -> list[Matrix]:
     return found
 
 
-def _motif(found: Matrix) -> Motif:
+def motif_of(found: Matrix) -> Motif:
+    """Return a motif, ready to scan with."""
     probabilities = found.probabilities[:, [0, 1, 3, 2]]
     mixed = (SITES * probabilities + PSEUDOCOUNT / 4) / (SITES + PSEUDOCOUNT)
     logs = np.log2(4 * mixed)

@@ -1,0 +1,157 @@
+"""p-values of variants, of motifs and of the peaks of a scan."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+from dnasweep.annotate.binding_sites import SiteScanner
+from dnasweep.annotate.motif_files import motif_of
+from dnasweep.annotate.motif_matrix import Matrix
+from dnasweep.annotate.shuffled_contexts import against_background
+from dnasweep.annotate.shuffles import enrich, shuffle
+from dnasweep.explain.motif_confirmation import confirm
+from dnasweep.explain.motif_patterns import Pattern
+from dnasweep.genome.bases import UNKNOWN
+from nulls import Check, Floats, Simulate
+
+TAILS = {
+    "normal": lambda rng, shape: rng.normal(size=shape),
+    "t3": lambda rng, shape: rng.standard_t(3, shape),
+    "laplace": lambda rng, shape: rng.laplace(size=shape),
+    "zeros": lambda rng, shape: rng.laplace(size=shape) * (rng.random(shape) < 0.2),
+}
+"""Changes of log odds in shuffled surroundings: those of real models have heavy tails, and bases
+that a model does not look at change nothing."""
+
+
+def variants(tails: str, num: int) -> Simulate:
+    """Return the simulation of a variant's `p_value`: its surroundings are one more shuffle."""
+
+    def simulate(rng: np.random.Generator, times: int) -> Floats:
+        drawn = TAILS[tails](rng, (times, num + 1))
+        return against_background(drawn[:, 0], drawn[:, 1:]).p_value
+
+    return simulate
+
+
+def motif_place(shortest: int, longest: int) -> Simulate:
+    """Return the simulation of a motif's `p_place`: random sequences, hits anywhere in them."""
+
+    def simulate(rng: np.random.Generator, times: int) -> Floats:
+        return np.array(
+            [
+                _confirmed(rng, rng.integers(shortest, longest + 1, 100)).p_place
+                for _ in range(times)
+            ]
+        )
+
+    return simulate
+
+
+def motif_enrichment(rng: np.random.Generator, times: int) -> Floats:
+    """Return a motif's `p`: random sequences of either class, of many lengths."""
+    return np.array(
+        [_confirmed(rng, rng.integers(100, 801, 100), share=0.5).p_value for _ in range(times)]
+    )
+
+
+def _confirmed(rng: np.random.Generator, lengths: np.ndarray, share: float = 1.0):  # type: ignore[no-untyped-def]
+    """Return what the confirmation part says of a motif in random sequences."""
+    num = len(lengths)
+    codes = rng.integers(0, 4, (num, int(lengths.max()))).astype(np.uint8)
+    codes[np.arange(codes.shape[1]) >= lengths[:, None]] = UNKNOWN
+    matrix = rng.dirichlet(np.full(4, 0.2), 8) * 0.96 + 0.01
+    starts = rng.integers(0, int(lengths.min()) - 8, num)
+    pattern = Pattern(
+        name="p",
+        matrix=matrix,
+        rows=np.arange(num),
+        starts=starts,
+        reverse=np.zeros(num, bool),
+    )
+    data = SimpleNamespace(
+        bases=SimpleNamespace(codes=codes, first=0),
+        positive=rng.random(num) < share,
+        part=lambda discovery: np.arange(num),
+    )
+    (found,) = confirm([pattern], data, hit_p=2e-3)  # type: ignore[arg-type]
+    return found
+
+
+def sites(rng: np.random.Generator, times: int) -> Floats:
+    """Return p-values of a match at one position of random DNA, as `sites.parquet` has them."""
+    found = []
+    while len(found) < times:
+        matrix = rng.dirichlet(np.full(4, 0.3), 8)
+        scanner = SiteScanner([motif_of(Matrix("m", "m", matrix))], p_value=1.0 - 1e-9)
+        motif = scanner.motifs[0]
+        words = rng.integers(0, 4, (50, 8))
+        logs = np.array([motif.forward[i] for i in range(8)])[:, [0, 1, 3, 2]]
+        scores = logs[np.arange(8), words].sum(1)
+        found += [motif.p_value(float(score)) for score in scores]
+    return np.array(found[:times])
+
+
+def peaks(rng: np.random.Generator, times: int) -> Floats:
+    """Return `p` of peaks on an annotation: peaks anywhere, elements of their own."""
+    space = pd.DataFrame({"chrom": ["a", "b"], "start": 0, "end": [40_000, 20_000]})
+    found = []
+    for _ in range(times):
+        wide = pd.DataFrame({"chrom": rng.choice(["a", "b"], 40), "start": 0})
+        wide["end"] = rng.integers(50, 400, 40)
+        start = rng.integers(0, 19_000, 60)
+        elements = pd.DataFrame({"chrom": rng.choice(["a", "b"], 60), "start": start})
+        elements["end"] = start + rng.integers(50, 500, 60)
+        drawn = shuffle(wide, space, rng)
+        seed = int(rng.integers(1 << 31))
+        found.append(enrich(drawn, elements, space, num_shuffles=19, seed=seed).p)
+    return np.array(found)
+
+
+CHECKS = {
+    **{
+        f"variant_p_{tails}_{num}": Check(
+            quantity="p_value of a variant against shuffled contexts",
+            setting=f"{num} contexts, changes {tails}",
+            simulate=variants(tails, num),
+            # It is a multiple of 1 / (contexts + 1), and of many alike none is special.
+            may_be_careful=num < 20 or tails == "zeros",
+            times=20_000,
+        )
+        for tails in TAILS
+        for num in (5, 20, 100)
+    },
+    **{
+        f"motif_place_{low}_{high}": Check(
+            quantity="p_place of a motif",
+            setting=f"100 sequences of {low} to {high} bases",
+            simulate=motif_place(low, high),
+            may_be_careful=True,
+            times=1000,
+        )
+        for low, high in ((300, 300), (100, 800))
+    },
+    "motif_enrichment": Check(
+        quantity="p of a motif's enrichment",
+        setting="100 sequences of 100 to 800 bases, classes at random",
+        simulate=motif_enrichment,
+        may_be_careful=True,
+        times=1000,
+    ),
+    "site_p": Check(
+        quantity="p of a match at one position (sites.parquet)",
+        setting="random words of 8 bases, motifs at random",
+        simulate=sites,
+        may_be_careful=True,
+        times=20_000,
+    ),
+    "peaks_p": Check(
+        quantity="p of a scan's peaks on an annotation (fold enrichment)",
+        setting="40 peaks at random, 60 elements, 19 shuffles",
+        simulate=peaks,
+        may_be_careful=True,
+        times=60,
+    ),
+}
