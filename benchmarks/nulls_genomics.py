@@ -152,6 +152,7 @@ CHECKS = {
         setting="40 peaks at random, 60 elements, 19 shuffles",
         simulate=peaks,
         may_be_careful=True,
-        times=60,
+        times=200,
+        quick=False,
     ),
 }
