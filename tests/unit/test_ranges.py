@@ -182,3 +182,13 @@ def test_numbers_within_names_too(read: Any, digits: str) -> None:
 def test_options_made_by_hand_are_held_as_well() -> None:
     with pytest.raises(InputError, match="batch_size is 0"):
         types.SimpleNamespace(o=make(ALL["predict"], batch_size=0))
+
+
+@pytest.mark.parametrize("script", sorted(ALL))
+def test_a_name_that_is_no_text_is_refused_by_name(script: str) -> None:
+    hints = typing.get_type_hints(ALL[script])
+    name = next(name for name, hint in hints.items() if str in {hint, *typing.get_args(hint)})
+    bad = "n\udcff.csv"
+    with pytest.raises(InputError, match=rf"{name} is n\\xff.csv, which is no UTF-8") as caught:
+        make(ALL[script], **{name: (bad,) if "tuple" in str(hints[name]) else bad})
+    str(caught.value).encode()

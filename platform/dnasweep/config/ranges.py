@@ -1,4 +1,4 @@
-"""The numbers an option takes, said once with its type and held wherever it is made.
+"""What an option takes, said once with its type and held wherever it is made.
 
 A field of type ``Fraction`` is a float from 0 to 1. :class:`Checked` holds this for every number of a
 dataclass, so that no option goes unchecked; a test walks all of them.
@@ -13,6 +13,7 @@ from dataclasses import fields
 from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 from dnasweep.errors import InputError
+from dnasweep.plain import shown
 
 _VAST = 100_000
 """An upper bound so far off that it is told only to those who have passed it."""
@@ -84,10 +85,11 @@ Devices = Annotated[float, Range(0, 1024, whole_above=1)]
 
 
 class Checked:
-    """Base of the dataclasses of options: every number of theirs is in its range."""
+    """Base of the dataclasses of options: every number is in its range, and text is text."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        _check_text(self)
 
 
 def check_ranges(options: Any) -> None:
@@ -104,6 +106,21 @@ def check_ranges(options: Any) -> None:
             if one is not None and not span.holds(one):
                 rest = ", or leave it out" if optional else ""
                 raise InputError(f"{name} is {one}", remedy=f"Use {span.wanted(one)}{rest}.")
+
+
+def _check_text(options: Any) -> None:
+    """Refuse bytes that are no UTF-8, as names of files may have, before they are in a table."""
+    for field in fields(options):
+        value = getattr(options, field.name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, str) and not one.isascii():
+                try:
+                    one.encode()
+                except UnicodeEncodeError:
+                    raise InputError(
+                        f"{field.name} is {shown(one)}, which is no UTF-8",
+                        remedy="Rename it, or give a link to it: ln -s OLD NEW.",
+                    ) from None
 
 
 @functools.cache
