@@ -119,7 +119,7 @@ def _utf8(stream: BinaryIO) -> Iterator[bytes]:
     first = stream.readline()
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = (first + stream.read()).decode("utf-16", "replace")
-        yield from text.encode().splitlines(keepends=True)
+        yield from (line.encode() for line in text.split("\n"))
     else:
         if first:
             yield first.removeprefix(codecs.BOM_UTF8)
