@@ -202,6 +202,18 @@ def test_leaving_copies_out_is_not_offered_where_it_leaves_nothing_to_train_on(t
     assert "--leaks keep" in str(caught.value)
 
 
+@pytest.mark.parametrize("way", [{"leaks": "drop"}, {"skip_bad_rows": True}])
+def test_a_given_split_is_not_replaced_where_all_of_its_rows_would_go(tmp_path, way):
+    config = _given(tmp_path / "given")
+    test = pd.read_csv(tmp_path / "given" / "test.csv")
+    turned = test.assign(sequence=[reverse_complement(s) for s in test["sequence"]])
+    turned.to_csv(tmp_path / "given" / "dev.csv", index=False)
+    with pytest.raises(InputError, match="all 20 validation rows are also in a later split"):
+        build_dataset(dataclasses.replace(config, **way))
+    anew = build_dataset(dataclasses.replace(config, split="cluster"))
+    assert set(anew.table["split"]) == {"train", "validation", "test"}
+
+
 def test_rows_left_out_agree_with_comparing_every_pair(compared, tmp_path):
     table, read, other = compared
     places = pd.DataFrame({"file": "all.csv", "row": np.arange(len(table)) + 2})

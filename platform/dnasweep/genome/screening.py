@@ -154,7 +154,21 @@ def _ways_on(table: pd.DataFrame, dropped: NDArray[np.bool_]) -> str:
 
 
 def copy_faults(table: pd.DataFrame, places: pd.DataFrame, rows: NDArray[np.bool_]) -> list[Fault]:
-    """Return the rows that :func:`find_copies` found as rows to be set aside."""
+    """Return the rows that :func:`find_copies` found as rows to be set aside.
+
+    Raises
+    ------
+    InputError
+        Where these are all rows of a given split, in whose place another would be cut.
+    """
+    left = set(table["split"][~rows])
+    for split in SPLITS:
+        number = int((table["split"] == split).sum())
+        if number and split not in left:
+            raise InputError(
+                f"all {number:,} {split} rows are also in a later split, or overlap it",
+                remedy="Pass --split cluster to split anew, or --leaks keep to go on with a warning.",
+            )
     return [
         Fault(
             file,
