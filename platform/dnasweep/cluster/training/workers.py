@@ -29,6 +29,7 @@ from dnasweep.cluster.place.orphans import remove_orphans
 from dnasweep.cluster.training.board import Poster, last_words, say_last
 from dnasweep.cluster.training.failures import RESTARTS, Hung, is_final, lost, portable
 from dnasweep.cluster.training.notice import Notice, this_node
+from dnasweep.cluster.training.rendezvous import torch_config
 from dnasweep.cluster.training.watch import Watch
 from dnasweep.model.mesh import Mesh
 from dnasweep.stages.classifier import finetune
@@ -155,6 +156,7 @@ def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations |
             "queue": queue,
             "verdict": verdict,
         },
+        torch_config=torch_config(),
         scaling_config=ScalingConfig(
             **_size(allotment),
             use_gpu=bool(allotment.gpus_per_worker),
