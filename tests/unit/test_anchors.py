@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from dnasweep.explain.anchor_search import Anchor, AnchorConfig, find_anchor
+from dnasweep.explain.anchor import Anchor, AnchorConfig
+from dnasweep.explain.anchor_search import find_anchor
 from dnasweep.explain.bounds import (
     exploration_level,
     kl_bernoulli,
@@ -159,6 +160,18 @@ def test_without_an_anchor_the_best_set_is_given_as_not_found() -> None:
     assert not found.found
     assert found.lower < 0.95
     assert found.precision <= 0.3
+
+
+@pytest.mark.parametrize("most", [3, 10, 300, 1_000, 3_000])
+def test_no_more_is_drawn_than_allowed(most: int) -> None:
+    def game(masks: np.ndarray) -> np.ndarray:
+        return masks[:, :6].sum(1) >= 5
+
+    found = search(game, most_draws=most, most_tokens=6)
+    assert 1 <= found.num_draws <= most
+    assert 0 <= found.lower <= found.precision <= found.upper <= 1
+    if most < 300:
+        assert not found.found
 
 
 def test_the_same_seed_finds_the_same_and_draws_are_counted() -> None:

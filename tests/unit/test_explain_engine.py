@@ -69,7 +69,8 @@ def test_every_estimator_finds_the_motif_and_is_efficient(estimator: str) -> Non
         assert shares[-1] > 0.3
         rough = estimator in ("integrated_gradients", "gradient_shap")
         assert found.gap < (0.1 if rough else 1e-9) * abs(found.full - found.empty)
-        assert np.isfinite(found.standard_error).all()
+        few = estimator in ("permutation", "tree_permutation")
+        assert (np.isnan if few else np.isfinite)(found.standard_error).all()
     assert np.mean(shares) > 0.4
 
 
@@ -81,7 +82,7 @@ def test_references_and_values_are_efficient(reference: str, value: str) -> None
         assert found.gap < 1e-9
         passes = 4 if reference == "shuffle" else 1
         assert found.num_evals % passes == 0
-        assert 30 * passes < found.num_evals <= 5 * len(found.phi) * passes
+        assert 150 * passes < found.num_evals <= 250 * passes
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

@@ -43,7 +43,9 @@ def adjusted_values(
     error = np.empty_like(phi)
     for index, (plan, values) in enumerate(zip(plans, outputs, strict=True)):
         rest = values - surrogate.values(index, plan.masks)
-        more, error[index] = plan.solve(rest, ridge=RIDGE, parameters=surrogate.num_parameters)
+        # What a fit leaves of the outputs it was fitted to is less than it leaves of others.
+        unseen = surrogate.left_out(index, rest[plan.rows])
+        more, error[index] = plan.solve(rest, ridge=RIDGE, unseen=unseen)
         phi[index] += more
     return phi, error
 

@@ -16,79 +16,19 @@ made after it had been singled out, so the choice among many does not flatter it
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dnasweep.explain.anchor import FIRST_LOOK, Anchor, AnchorConfig
 from dnasweep.explain.bounds import exploration_level, look_level, lower_bound, upper_bound
 
 Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
-FIRST_LOOK, MOST_LOOKS = 128, 5
-"""Draws before the first look at a candidate, doubled before each further one; and how many."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnchorConfig:
-    """What an anchor is to fulfil, and how it is sought."""
-
-    threshold: float = 0.95
-    """Precision an anchor has to have."""
-    delta: float = 0.05
-    """Probability with which an anchor that is declared found may fall short of it."""
-    tolerance: float = 0.15
-    """Precision by which a set that is widened may be worse than one that is not."""
-    beam: int = 4
-    """Sets of one size that are widened."""
-    most_tokens: int = 8
-    """Tokens of an anchor at most."""
-    keep: float = 0.5
-    """Probability with which a token outside the anchor is kept."""
-    draws: int = 256
-    """Draws for each set that is widened."""
-    rounds: int = 12
-    """Rounds of KL-LUCB a size, each of twice `batch` draws; fewer where the tolerance is met."""
-    batch: int = 32
-    """Draws for a set in a round."""
-    most_draws: int = 10_000
-    """Draws in all, after which no other size is tried."""
-
-    def __post_init__(self) -> None:
-        for name in ("threshold", "delta", "tolerance", "keep"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, use a share between 0 and 1")
-        for name in ("beam", "most_tokens", "draws", "rounds", "batch", "most_draws"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, use at least 1")
-
-
-class Anchor(NamedTuple):
-    """What a search came to."""
-
-    tokens: tuple[int, ...]
-    """Its tokens, in the order in which they were added."""
-    gains: tuple[float, ...]
-    """What each added to the precision."""
-    errors: tuple[float, ...]
-    """Standard error of each gain."""
-    precision: float
-    """Share of its own draws that are called like the whole sequence."""
-    lower: float
-    """Bound below its precision; each bound is missed with probability `delta` at most."""
-    upper: float
-    """Bound above it."""
-    coverage: float
-    """Share of perturbed sequences that hold its tokens."""
-    num_draws: int
-    """Draws of the whole search."""
-    found: bool
-    """Whether the lower bound reaches the threshold; otherwise this is the best set there was."""
-    called: bool = True
-    """Whether the call it is of is the class explained."""
-
+MOST_LOOKS = 5
+"""Looks at a candidate, the draws doubled before each."""
 
 Search = Generator[Booleans, Booleans, Anchor]
 """Yields tokens kept, (rows, tokens); wants back which rows are called like the whole sequence."""
@@ -164,7 +104,7 @@ def find_anchor(num_tokens: int, rng: np.random.Generator, config: AnchorConfig)
         if holding:
             found = max(holding, key=lambda anchor: anchor.lower)
             return found._replace(num_draws=len(draws.called))
-        if len(draws.called) >= config.most_draws:
+        if len(draws.called) >= config.most_search:
             break
         if size < min(config.most_tokens, num_tokens):
             for one in level:
@@ -215,12 +155,12 @@ def _choose(
         rival = outside[np.argmax(upper_bound(means[outside], level_[outside]))]
         gap = upper_bound(means[[rival]], level_[[rival]])
         gap = gap - lower_bound(means[[weakest]], level_[[weakest]])
-        if gap[0] < config.tolerance or len(draws.called) >= config.most_draws:
+        if gap[0] < config.tolerance or len(draws.called) >= config.most_search:
             break
         for arm in (int(weakest), int(rival)):
             before = len(draws.called)
             yield from _draw(draws, sets[arm], config.batch, rng, config)
-            num[arm] += config.batch
+            num[arm] += len(draws.called) - before
             called[arm] += draws.called[before:].sum()
     means = called / np.maximum(num, 1)
     order = np.lexsort((np.arange(len(level)), -means))
@@ -242,8 +182,10 @@ def _look(
     size, mean, low, high = FIRST_LOOK, 0.0, 0.0, 1.0
     for _ in range(MOST_LOOKS if patient else 1):
         before = len(draws.called)
-        yield from _draw(draws, given, size, rng, config)
-        num, called = num + size, called + int(draws.called[before:].sum())
+        yield from _draw(draws, given, size, rng, config, last=not patient)
+        if len(draws.called) == before:
+            break
+        num, called = num + len(draws.called) - before, called + int(draws.called[before:].sum())
         look += 1
         mean, level = called / num, np.array([look_level(look, config.delta) / num])
         low = float(lower_bound(np.array([mean]), level)[0])
@@ -267,9 +209,17 @@ def _look(
 
 
 def _draw(
-    draws: _Draws, given: Booleans, num: int, rng: np.random.Generator, config: AnchorConfig
+    draws: _Draws,
+    given: Booleans,
+    num: int,
+    rng: np.random.Generator,
+    config: AnchorConfig,
+    *,
+    last: bool = False,
 ) -> Generator[Booleans, Booleans, None]:
-    """Add draws that keep the tokens given."""
+    """Add draws that keep the tokens given, as many as are left; `last` those kept back as well."""
+    most = config.most_draws if last else config.most_search
+    num = min(num, most - len(draws.called))
     if num > 0:
         kept = rng.random((num, len(given))) < config.keep
         kept |= given

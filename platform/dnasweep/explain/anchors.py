@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.explain.anchor_search import Anchor, AnchorConfig, Search, find_anchor
+from dnasweep.explain.anchor import Anchor, AnchorConfig
+from dnasweep.explain.anchor_search import Search, find_anchor
 from dnasweep.explain.game import Block
 
 

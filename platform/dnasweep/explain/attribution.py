@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
-from dnasweep.explain.anchor_search import Anchor
+from dnasweep.explain.anchor import Anchor
 
 NOT_FINITE = (
     "Its weights may hold nan: train it again, at a lower learning rate if it diverged. Where "
@@ -30,7 +30,9 @@ class Attribution:
     phi: NDArray[np.float64]
     """Attribution of each token, in units of the value (log odds: nats)."""
     standard_error: NDArray[np.float64]
-    """Error estimate of each phi; what it is depends on the estimator, nan where it has none."""
+    """Error estimate of each phi; what it is depends on the estimator, nan where it has none. Where
+    coalitions are drawn, 1.96 of it to either side of phi are an interval of 95 %, nan stands for
+    too few draws to tell, and 0 for a value from all coalitions, which is exact."""
     full: float
     """Value of the whole sequence."""
     empty: float

@@ -15,9 +15,6 @@ from dnasweep.explain.values import class_value
 from dnasweep.model.capacity import tokens_at_once
 from dnasweep.model.mesh import autocast
 
-EVALS_A_NODE = 3
-"""A forward pass and its backward pass, which costs about two."""
-
 
 def integrated_gradients(
     block: Block, num_nodes: int

@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
+from dnasweep.explain.certainty import widening
 from dnasweep.explain.plans import EMPTY, FULL, distinct_rows
+
+Floats = NDArray[np.float64]
+CAUTION = 0.75
+"""What a residual counts as, between its own size (0) and what it would be had it not been fitted
+(1). HC2 is 1/2 and HC3 is 1."""
+LEAST_FREEDOM = 0.05
+"""Least part of a residual that is taken not to have gone into its own fitted value."""
 
 
 class KernelPlan(NamedTuple):
@@ -20,12 +28,14 @@ class KernelPlan(NamedTuple):
     """Mask of each draw, (pairs, 2): coalition and complement."""
 
     def solve(
-        self, outputs: NDArray[np.float64], *, ridge: float = 0.0, parameters: int = 0
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        self, outputs: Floats, *, ridge: float = 0.0, unseen: Floats | None = None
+    ) -> tuple[Floats, Floats]:
         """Return values and standard errors, each (tokens,).
 
         The fit is constrained to sum to full - empty. Standard errors are those of least squares
-        with residuals of any variance (HC3, MacKinnon & White 1985), one a pair.
+        with residuals of any variance, one a pair: between HC2 and HC3 (MacKinnon & White 1985),
+        which are too small and too large where pairs are few, as `benchmarks/nulls_shapley.py`
+        shows; and as wide as Student's distribution has it for what freedom is left.
 
         Parameters
         ----------
@@ -33,8 +43,9 @@ class KernelPlan(NamedTuple):
             The model's value on each mask, (masks,).
         ridge
             Penalty on squared deviations from equal values; it counts as so many pairs.
-        parameters
-            What has been fitted to the outputs before, so that they deviate less than others would.
+        unseen
+            Where something was fitted to the outputs before and they are what it left: what it
+            would leave of each pair if it had not seen it, (pairs, 2).
         """
         span = outputs[FULL] - outputs[EMPTY]
         # The paired half-difference is linear in a coalition's signs: the constant drops out.
@@ -45,18 +56,20 @@ class KernelPlan(NamedTuple):
         basis = np.linalg.qr(np.concatenate([np.ones((tokens, 1)), np.eye(tokens)[:, 1:]], 1))[0]
         basis = basis[:, 1:]
         design = signs @ basis
-        residual_target = target - signs @ np.full(tokens, span / tokens)
+        equal = signs @ np.full(tokens, span / tokens)
         square = design.T @ design + ridge * np.eye(tokens - 1)
         inverse = np.linalg.pinv(square, rcond=1e-10, hermitian=True)
-        free = inverse @ (design.T @ residual_target)
+        free = inverse @ (design.T @ (target - equal))
         leverage = ((design @ inverse) * design).sum(1)
-        residual = (residual_target - design @ free) / np.clip(1 - leverage, 0.05, 1)
-        meat = (design * residual[:, None] ** 2).T @ design
+        fitted = equal + design @ free
+        predicted = target if unseen is None else (unseen[:, 0] - unseen[:, 1]) / 2
+        predicted = (predicted - fitted) / np.clip(1 - leverage, LEAST_FREEDOM, 1)
+        size = np.abs(target - fitted) ** (1 - CAUTION) * np.abs(predicted) ** CAUTION
+        meat = (design * size[:, None] ** 2).T @ design
         spread = basis @ inverse @ meat @ inverse @ basis.T
-        seen = 2 * len(self.rows)
-        inflation = np.sqrt(seen / max(1, seen - parameters))
+        wide = widening(max(0.0, len(design) - leverage.sum()))
         phi = span / tokens + basis @ free
-        return phi, inflation * np.sqrt(np.clip(np.diag(spread), 0, None))
+        return phi, wide * np.sqrt(np.clip(np.diag(spread), 0, None))
 
 
 def kernel_plan(num_tokens: int, max_evals: int, rng: np.random.Generator) -> KernelPlan:

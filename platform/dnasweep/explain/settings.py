@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from dnasweep.explain.anchor_search import AnchorConfig
+from dnasweep.explain.anchor import AnchorConfig
 
 Value = Literal["log_odds", "logit", "probability"]
 Reference = Literal["mask", "deletion", "shuffle"]
@@ -70,7 +71,8 @@ class ExplainConfig:
     """Model evaluations a sequence. Default: the estimator's own; for partition all there are."""
     standard_error: float | None = None
     """Go on sampling until the mean standard error of the tokens is this small, in units of the
-    value; for estimators that sample. `max_evals` then is the most to spend."""
+    value; for estimators that sample. `max_evals` then is the most to spend. Few tokens have few
+    coalitions: where all are evaluated, values are exact and the standard error is 0."""
     num_shuffles: int = 4
     """Shuffled copies a sequence, for the reference `shuffle`."""
     shap_batch_size: int = 5
@@ -87,7 +89,7 @@ class ExplainConfig:
         if self.max_evals is not None and self.max_evals < 4:
             raise ValueError(f"max_evals is {self.max_evals}, use at least 4")
         if self.standard_error is not None:
-            if self.standard_error <= 0:
+            if not 0 < self.standard_error < math.inf:
                 raise ValueError(f"standard_error is {self.standard_error}, use more than 0")
             if self.estimator not in SAMPLING_ESTIMATORS:
                 raise ValueError(
@@ -97,7 +99,7 @@ class ExplainConfig:
         for name in ("num_shuffles", "shap_batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, use at least 1")
-        if self.precision_bound <= 0:
+        if not 0 < self.precision_bound < math.inf:
             raise ValueError(f"precision_bound is {self.precision_bound}, use more than 0")
         if self.estimator in GRADIENT_ESTIMATORS and self.reference == "deletion":
             raise ValueError(
@@ -110,7 +112,7 @@ class ExplainConfig:
                     f"{name} is {getattr(self, name)} and the estimator {self.estimator}: it is for "
                     f"the estimator {readers[0]}"
                 )
-        if self.kernel_width <= 0:
+        if not 0 < self.kernel_width < math.inf:
             raise ValueError(f"kernel_width is {self.kernel_width}, use more than 0")
         if self.estimator == "anchors":
             self._check_anchors()
@@ -140,7 +142,8 @@ class ExplainConfig:
         return AnchorConfig(
             threshold=self.anchor_threshold,
             most_tokens=self.anchor_tokens,
-            most_draws=usual if self.max_evals is None else self.max_evals,
+            # The value of the whole sequence is an evaluation too.
+            most_draws=usual if self.max_evals is None else self.max_evals - 1,
         )
 
     @property

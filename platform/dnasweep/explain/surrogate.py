@@ -21,6 +21,8 @@ LEAST_RELEVANCE = 1e-4
 ANCHOR = 1e-4
 """The same on the deviation of the height from the one that the outputs' range suggests."""
 NUM_PARAMETERS_BESIDE_WEIGHTS = 3
+LEAST_FREEDOM = 0.1
+"""Least part of an output that is taken not to have gone into its own fitted value."""
 MOST_STEPS = 60
 CONVERGED = 1e-6
 """Relative change of the penalised error at which the fit ends."""
@@ -43,11 +45,26 @@ class Saturating(NamedTuple):
     """(sequences,)."""
     weights: Floats
     """(sequences, tokens)."""
+    pull: Floats = np.empty((0, 0, 2, 2))
+    """How much an output pulls its own fitted value towards itself, and that of its complement, as
+    they stand in pairs, (sequences, pairs, 2, 2); see :meth:`left_out`."""
 
-    @property
-    def num_parameters(self) -> int:
-        """Parameters of each model."""
-        return self.weights.shape[1] + NUM_PARAMETERS_BESIDE_WEIGHTS
+    def left_out(self, index: int, rest: Floats) -> Floats:
+        """Return what a model leaves of each pair when it is fitted to all others, (pairs, 2).
+
+        To first order, as in any fit by least squares: what is left, divided by 1 - pull.
+
+        Parameters
+        ----------
+        index
+            Sequence.
+        rest
+            What it leaves when it is fitted to all, (pairs, 2).
+        """
+        shares, axes = np.linalg.eigh(np.eye(2) - self.pull[index])
+        turned = np.einsum("pij,pi->pj", axes, rest) / np.clip(shares, LEAST_FREEDOM, None)
+        found: Floats = np.einsum("pij,pj->pi", axes, turned)
+        return found
 
     def values(self, index: int, masks: NDArray[np.bool_]) -> Floats:
         """Return what the model of sequence `index` says of coalitions (rows, tokens), (rows,)."""
@@ -94,7 +111,8 @@ def fit_saturating(masks: NDArray[np.bool_], outputs: Floats) -> Saturating:
     Parameters
     ----------
     masks
-        Tokens kept, (sequences, rows, tokens).
+        Tokens kept, (sequences, rows, tokens): none, all, then coalitions and as many complements
+        in their order.
     outputs
         The value of each, (sequences, rows).
     """
@@ -117,7 +135,25 @@ def fit_saturating(masks: NDArray[np.bool_], outputs: Floats) -> Saturating:
     # Half of the weights are taken to be free.
     penalty[:, 3:] = np.maximum(error / max(1.0, rows - tokens / 2), 1e-12) / relevance
     theta = _settle(kept, target, theta, penalty, prior)
-    return Saturating(theta[:, 0] * span, theta[:, 1] * span, theta[:, 2], theta[:, 3:])
+    return Saturating(
+        theta[:, 0] * span,
+        theta[:, 1] * span,
+        theta[:, 2],
+        theta[:, 3:],
+        _pull(_slopes(kept, target, theta)[0], penalty),
+    )
+
+
+def _pull(slopes: Floats, penalty: Floats) -> Floats:
+    """Return the blocks of pairs in slopes (slopes' slopes + penalty)^-1 slopes'."""
+    half = np.matmul(slopes, np.linalg.inv(_square(slopes, penalty)))
+    pairs = (slopes.shape[1] - 2) // 2
+    found = np.empty((len(slopes), pairs, 2, 2))
+    parts = (slice(2, 2 + pairs), slice(2 + pairs, 2 + 2 * pairs))
+    for i, own in enumerate(parts):
+        for j, other in enumerate(parts):
+            found[:, :, i, j] = np.einsum("srp,srp->sr", half[:, own], slopes[:, other])
+    return found
 
 
 def _settle(kept: Floats, target: Floats, theta: Floats, penalty: Floats, prior: Floats) -> Floats:

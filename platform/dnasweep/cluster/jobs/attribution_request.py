@@ -29,10 +29,9 @@ from dnasweep.config.ranges import (
     Whole,
 )
 from dnasweep.errors import InputError
-from dnasweep.explain.sampling import pairs_within
+from dnasweep.explain.budgets import check_budget
 from dnasweep.explain.settings import (
     ESTIMATORS_WITHOUT_REFERENCE,
-    SAMPLING_ESTIMATORS,
     AttentionLayers,
     Estimator,
     ExplainConfig,
@@ -52,7 +51,7 @@ KIND = "attributions"
 NUM_SPECIAL = 2
 """Tokens of every sequence that are not explained: [CLS] and [SEP]."""
 Evaluations = Annotated[int, Range(4, 2**31 - 1)]
-ENGINE_FORMAT = 2
+ENGINE_FORMAT = 3
 """Part of every key; raised when the same settings are to give other attributions."""
 
 
@@ -189,8 +188,7 @@ def prepare_request(options: AttributionOptions, reading: Reading | None = None)
     if unfit:
         fit = ~np.isin(np.arange(len(table)), [one.position for one in unfit])
         table, counts = table[fit].reset_index(drop=True), counts[fit]
-    if config.max_evals is not None and config.estimator in SAMPLING_ESTIMATORS:
-        pairs_within(int(counts.max()) - NUM_SPECIAL, config.max_evals)
+    check_budget(config, int(counts.max()) - NUM_SPECIAL)
     if options.tss_index is not None:
         tss_places(np.asarray(table["sequence"].str.len(), np.int64), options.tss_index)
     settled = settle_precision(

@@ -1,0 +1,155 @@
+"""Intervals of attributions: the standard errors of Shapley values, where these are known.
+
+The games are of known Shapley values: bounded sums, as log odds of classifiers are, and products of
+a few tokens, as motifs are that need all of their parts. Each draw is of another game, run through
+the estimator as jobs run it, and judged by one of its tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from dnasweep.explain.certainty import NORMAL
+from dnasweep.explain.estimators import ESTIMATORS
+from dnasweep.explain.settings import ExplainConfig
+from dnasweep.explain.surrogate import Saturating
+from nulls import Check, Floats, Simulate
+
+AT_ONCE = 25
+"""Games of a block."""
+KINDS = ("bounded", "two bounds", "mixed", "products")
+
+
+class Game(NamedTuple):
+    """A sum of bounded sums, products and weights."""
+
+    bounded: tuple[Saturating, ...]
+    products: tuple[tuple[Floats, float], ...]
+    weights: Floats
+
+    def __call__(self, masks: Floats) -> Floats:
+        """Return the value of coalitions (rows, tokens)."""
+        values = masks @ self.weights
+        for one in self.bounded:
+            values = values + one.values(0, masks)
+        for members, height in self.products:
+            values = values + height * masks[:, members].all(1)
+        return values
+
+    def shapley(self) -> Floats:
+        """Return the Shapley values: of a product each of its tokens has an equal share."""
+        phi = self.weights.copy()
+        for one in self.bounded:
+            phi += one.shapley()[0]
+        for members, height in self.products:
+            phi[members] += height / len(members)
+        return phi
+
+
+class Games:
+    """Games of as many tokens, as an estimator sees a block of sequences."""
+
+    cost = 1
+
+    def __init__(self, games: list[Game], num_players: int) -> None:
+        self.games, self.num_players, self.num_sequences = games, num_players, len(games)
+
+    def values(self, sequences: Floats, masks: Floats) -> Floats:
+        """Return the value of coalitions, (rows,)."""
+        found = np.empty(len(masks))
+        for i in np.unique(sequences):
+            rows = sequences == i
+            found[rows] = self.games[int(i)](masks[rows])
+        return found
+
+
+def draw_game(tokens: int, kind: str, rng: np.random.Generator) -> Game:
+    """Return a game: a few tokens that matter, alone or together, and many that hardly do."""
+    bounded = []
+    for sign in {"bounded": (1,), "two bounds": (1, -1), "mixed": (1,)}.get(kind, ()):
+        weights = rng.normal(0, 0.15, tokens)
+        weights[rng.choice(tokens, 4, replace=False)] += sign * rng.normal(1, 0.4, 4)
+        bias = np.array([rng.normal(-1, 0.5)])
+        bounded.append(Saturating(np.zeros(1), np.array([3.0]), bias, weights[None]))
+    products = []
+    for _ in range({"mixed": tokens // 2, "products": tokens}.get(kind, 0)):
+        size = int(rng.integers(2, 5))
+        apart = rng.choice(tokens, size, replace=False)
+        members = apart if rng.random() < 0.5 else rng.integers(tokens - size) + np.arange(size)
+        products.append((members, float(rng.normal(0, 1.5 if rng.random() < 0.1 else 0.4))))
+    weights = rng.normal(0, 0.2, tokens) if products else np.zeros(tokens)
+    return Game(tuple(bounded), tuple(products), weights)
+
+
+def of_tokens(tokens: int, **settings: Any) -> Simulate:
+    """Return the simulation of an estimator on games of so many tokens, of all kinds alike.
+
+    `share` among the settings asks for a standard error of that part of the largest value.
+    """
+    share = settings.pop("share", None)
+
+    def simulate(rng: np.random.Generator, times: int) -> Floats:
+        found: list[tuple[float, float, float]] = []
+        while len(found) < times:
+            kinds = [KINDS[(len(found) + i) % len(KINDS)] for i in range(AT_ONCE)]
+            games = [draw_game(tokens, kind, rng) for kind in kinds]
+            truth = np.array([game.shapley() for game in games])
+            wanted = settings
+            if share is not None:
+                wanted = settings | {"standard_error": share * float(np.abs(truth).max(1).mean())}
+            config = ExplainConfig(**wanted)
+            block: Any = Games(games, tokens)
+            made = ESTIMATORS[config.estimator](block, config, rng.spawn(AT_ONCE))
+            for phi, error, true in zip(made.phi, made.error, truth, strict=True):
+                i = rng.integers(tokens)
+                half = NORMAL * error[i]
+                found.append((phi[i] - half, phi[i] + half, true[i]))
+        return np.array(found[:times])
+
+    return simulate
+
+
+def _check(tokens: int, words: str, *, careful: bool = False, **settings: Any) -> Check:
+    return Check(
+        quantity=f"attribution by {settings['estimator']}, 1.96 standard errors",
+        setting=f"{tokens} tokens, {words}",
+        simulate=of_tokens(tokens, **settings),
+        may_be_careful=careful,
+    )
+
+
+CHECKS = {
+    **{
+        f"adjusted_kernel_{tokens}": _check(
+            tokens, "default evaluations", careful=True, estimator="adjusted_kernel"
+        )
+        for tokens in (12, 25, 50)
+    },
+    **{
+        f"adjusted_kernel_{tokens}_stop": _check(
+            tokens,
+            "until .02 of the largest",
+            estimator="adjusted_kernel",
+            share=0.02,
+            careful=True,
+        )
+        for tokens in (12, 25)
+    },
+    **{
+        f"kernel_{tokens}": _check(tokens, "default evaluations", estimator="kernel", careful=True)
+        for tokens in (12, 50)
+    },
+    **{
+        f"permutation_{pairs}_{tokens}": _check(
+            tokens,
+            f"{pairs} pairs",
+            estimator="permutation",
+            max_evals=2 + 2 * (tokens - 1) * pairs,
+        )
+        for tokens, pairs in ((12, 10), (12, 20), (50, 10))
+    },
+    "permutation_25_stop": _check(
+        25, "until .05 of the largest", estimator="permutation", share=0.05
+    ),
+}

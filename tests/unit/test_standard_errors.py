@@ -1,0 +1,155 @@
+"""Standard errors of attributions against the truth: what is said is what repeated draws do."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dnasweep.errors import InputError
+from dnasweep.explain.budgets import nodes_within
+from dnasweep.explain.certainty import NORMAL, widening
+from dnasweep.explain.engine import Explainer
+from dnasweep.explain.exact import fits
+from dnasweep.explain.settings import ExplainConfig
+from scipy import stats
+from shap_toys import write_model, write_sequences
+
+
+def explainer(model: Path, **settings: object) -> Explainer:
+    return Explainer(model, ExplainConfig(**settings), device="cpu")  # type: ignore[arg-type]
+
+
+def by_definition(made: Explainer, sequence: str) -> np.ndarray:
+    """Return the Shapley values of a sequence: the mean over all coalitions without a token."""
+    tokens = len(made.tokenizer.encode([sequence]).ids) - 2
+    masks = np.array(list(itertools.product([False, True], repeat=tokens)))
+    (values,) = made.values([sequence], [masks])
+    known = dict(zip(map(bytes, masks), values, strict=True))
+    phi = np.zeros(tokens)
+    for token in range(tokens):
+        by_size: dict[int, list[float]] = {}
+        for mask in masks[~masks[:, token]]:
+            there = mask.copy()
+            there[token] = True
+            by_size.setdefault(int(mask.sum()), []).append(
+                known[bytes(there)] - known[bytes(mask)]
+            )
+        phi[token] = np.mean([np.mean(added) for added in by_size.values()])
+    return phi
+
+
+@pytest.fixture(scope="module")
+def long_words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"), spec="kmer-6")
+
+
+@pytest.fixture(scope="module")
+def short_words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"), spec="kmer-3")
+
+
+def test_few_tokens_are_explained_exactly_by_default(long_words: Path, tmp_path: Path) -> None:
+    sequences = [s[:48] for s in write_sequences(tmp_path / "x.csv", 2)]
+    made = explainer(long_words)
+    for found, sequence in zip(made.explain(sequences), sequences, strict=True):
+        assert len(found.phi) == 8
+        np.testing.assert_allclose(found.phi, by_definition(made, sequence), atol=1e-6)
+        assert found.num_evals == 2**8
+        assert not found.standard_error.any()
+        assert found.gap < 1e-9
+
+
+@pytest.mark.parametrize("estimator", ["adjusted_kernel", "kernel", "permutation"])
+def test_a_budget_for_all_coalitions_is_exact(
+    estimator: str, long_words: Path, tmp_path: Path
+) -> None:
+    sequence = write_sequences(tmp_path / "x.csv", 1)[0][:36]
+    found = explainer(long_words, estimator=estimator, max_evals=64).explain([sequence])[0]
+    np.testing.assert_allclose(
+        found.phi, by_definition(explainer(long_words), sequence), atol=1e-6
+    )
+    assert found.num_evals == 64
+    assert not found.standard_error.any()
+    drawn = explainer(long_words, estimator=estimator, max_evals=63).explain([sequence])[0]
+    assert drawn.num_evals < 64
+    assert drawn.gap < 1e-9
+
+
+def test_owen_values_are_exact_where_the_budget_covers_them(
+    long_words: Path, tmp_path: Path
+) -> None:
+    sequence = write_sequences(tmp_path / "x.csv", 1)[0]
+    exact = explainer(long_words, estimator="partition").explain([sequence])[0]
+    found = explainer(long_words, estimator="tree_permutation", max_evals=exact.num_evals).explain(
+        [sequence]
+    )[0]
+    np.testing.assert_array_equal(found.phi, exact.phi)
+    assert not found.standard_error.any()
+
+
+def test_two_pairs_say_nothing_of_how_sure_they_are(short_words: Path, tmp_path: Path) -> None:
+    sequences = write_sequences(tmp_path / "x.csv", 2)
+    for estimator in ("permutation", "tree_permutation"):
+        for found in explainer(short_words, estimator=estimator).explain(sequences):
+            assert np.isnan(found.standard_error).all()
+        for found in explainer(short_words, estimator=estimator, standard_error=0.5).explain(
+            sequences
+        ):
+            assert found.standard_error.mean() <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("estimator", "settings"),
+    [
+        ("adjusted_kernel", {}),
+        ("adjusted_kernel", {"max_evals": 120}),
+        ("kernel", {}),
+        ("permutation", {"max_evals": 400}),
+        ("adjusted_kernel", {"standard_error": 0.02}),
+    ],
+)
+def test_intervals_cover_the_values_of_a_model(
+    estimator: str, settings: dict, short_words: Path, tmp_path: Path
+) -> None:
+    sequences = [s[:36] for s in write_sequences(tmp_path / "x.csv", 6)]
+    truth = np.stack(
+        [one.phi for one in explainer(short_words, max_evals=2**12).explain(sequences)]
+    )
+    wanted = settings
+    if "standard_error" in settings:
+        wanted = {
+            "standard_error": settings["standard_error"] * float(np.abs(truth).max(1).mean())
+        }
+    inside, said = [], []
+    for seed in range(8):
+        made = explainer(short_words, estimator=estimator, seed=seed, **wanted)
+        found = made.explain(sequences)
+        error = np.stack([one.standard_error for one in found])
+        missed = np.stack([one.phi for one in found]) - truth
+        inside.append((np.abs(missed) <= NORMAL * error).mean())
+        said.append([np.square(missed).mean(), np.square(error).mean()])
+    assert 0.92 <= np.mean(inside) <= 1
+    true_error, said_error = np.sqrt(np.mean(said, axis=0))
+    assert 0.4 < true_error / said_error < 1.15
+
+
+def test_intervals_are_students() -> None:
+    np.testing.assert_allclose(
+        NORMAL * widening(np.array([1.0, 9.0, 1e9])), stats.t.ppf(0.975, [1, 9, 1e9])
+    )
+    assert np.isnan(widening(0.0))
+
+
+def test_what_does_not_fit_is_drawn() -> None:
+    assert fits(10, 1024)
+    assert not fits(10, 1023)
+    assert not fits(17, 10**9)
+
+
+def test_a_path_of_less_than_two_points_is_refused() -> None:
+    assert nodes_within(1, 8) == 2
+    with pytest.raises(InputError, match="Give --max-evals 8 or more"):
+        nodes_within(1, 7)
+    assert nodes_within(4, 26) == 2
