@@ -408,7 +408,7 @@ def test_storage_that_cannot_be_written_to(tmp_path: Path) -> None:
         (
             "sweeps/tokenizer_grid.py",
             ["--data", "absent.csv"],
-            "absent.csv: cannot be read: No such file",
+            "absent.csv: there is no such file",
         ),
         (
             "sweeps/tokenizer_grid.py",

@@ -313,7 +313,7 @@ def test_what_cannot_be_made_is_refused(genome):
     for bad, match in (
         ({"kind": "nothing"}, "not known"),
         ({"kind": "random-region"}, "--genome"),
-        ({"kind": "gc-matched", "genome": "absent.fa"}, "no such genome"),
+        ({"kind": "gc-matched", "genome": "absent.fa"}, "no such file"),
     ):
         with pytest.raises(InputError, match=match):
             generate_negatives(promoters, **bad)

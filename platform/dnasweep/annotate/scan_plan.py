@@ -56,16 +56,17 @@ def plan_scan(
     spans = spans.reset_index(drop=True)
     size = max(1, min(TILE_WINDOWS, TILE_BASES // config.stride))
     columns: dict[str, list] = {"chrom": [], "first": [], "number": []}
-    for name, those in spans.groupby("chrom", sort=False):
-        last = 0
-        for start, end in those[["start", "end"]].itertuples(index=False, name=None):
-            first = max(last, (start - config.window) // config.stride + 1)
-            last = max(first, min(config.number(lengths[str(name)]), -(-end // config.stride)))
-            edges = [first, *range((first // size + 1) * size, last, size), last]
-            for low, high in pairwise(edges):
-                if high > low:
-                    columns["chrom"].append(name)
-                    columns["first"].append(low)
-                    columns["number"].append(high - low)
+    before, last = None, 0
+    for name, start, end in spans.itertuples(index=False, name=None):
+        if name != before:
+            before, last = name, 0
+        first = max(last, (start - config.window) // config.stride + 1)
+        last = max(first, min(config.number(lengths[name]), -(-end // config.stride)))
+        edges = [first, *range((first // size + 1) * size, last, size), last]
+        for low, high in pairwise(edges):
+            if high > low:
+                columns["chrom"].append(name)
+                columns["first"].append(low)
+                columns["number"].append(high - low)
     schema = pa.schema([("chrom", pa.string()), ("first", pa.int64()), ("number", pa.int32())])
     return Plan(pa.table(columns, schema), spans, int(np.sum(columns["number"])))

@@ -11,6 +11,7 @@ from dnasweep.genome.contigs import Contigs
 from dnasweep.genome.coordinates import read_places
 from dnasweep.genome.faults import Fault, refuse
 from dnasweep.genome.files import read_bytes
+from dnasweep.genome.paths import user_path
 
 COLUMNS = ["row", "id", "chrom", "start", "end", "strand"]
 
@@ -32,9 +33,7 @@ def read_bed(
     InputError
         For a file without an interval, or the first bad row where there may be none.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise InputError("there is no such BED file", file=path)
+    path = user_path(path)
     frame, faults = read_places(
         read_bytes(path, holds="intervals"), format="bed", window=(0, 0), file=path
     )

@@ -82,7 +82,7 @@ def match_chromosomes(names: Iterable[str], genome: Iterable[str]) -> dict[str, 
     accessions are looked through, unless two records of the genome would answer, or both sides
     give versioned accessions that differ: then the assemblies differ.
     """
-    records = list(genome)
+    records = dict.fromkeys(genome)
     found: dict[str, list[str]] = {}
     for record in records:
         found.setdefault(_plain(record), []).append(record)

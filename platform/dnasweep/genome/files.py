@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 from dnasweep.errors import InputError
+from dnasweep.genome.paths import check_readable
 
 _GZIP = b"\x1f\x8b"
 _OTHERS = {
@@ -43,18 +44,13 @@ def read_bytes(path: Path, *, holds: str = "sequences") -> bytes:
     InputError
         For a file that is missing, unreadable, empty, a corrupt gzip or not text.
     """
-    if not path.exists():
-        raise InputError(
-            "there is no such file",
-            file=path,
-            remedy=f"Check the path of the {holds}.",
-        )
-    if path.is_dir():
-        raise InputError("is a folder, not a file", file=path)
+    check_readable(path, holds=holds)
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from error
+        raise InputError(
+            f"cannot be read: {error.strerror or error}", file=path, remedy="Check the disk."
+        ) from error
     if data.startswith(_GZIP):
         data = _unpack(data, path)
     _refuse_others(data, path)

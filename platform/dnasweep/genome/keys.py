@@ -12,6 +12,7 @@ import pandas as pd
 from dnasweep.config import content_key
 from dnasweep.errors import InputError
 from dnasweep.genome.datasets import DatasetConfig
+from dnasweep.genome.paths import check_readable, user_path
 from dnasweep.genome.sources import Source, find_sources
 from dnasweep.genome.species import resolve
 from dnasweep.genome.table import COLUMNS
@@ -33,14 +34,14 @@ def dataset_key(config: DatasetConfig) -> str:
     settings = dataclasses.asdict(config)
     files: dict[str, Any] = {}
     for name, label in (("data", None), ("positives", 1), ("negatives", 0)):
-        paths = [Path(p).expanduser() for p in settings.pop(name)]
+        paths = [user_path(p) for p in settings.pop(name)]
         common = resolve(config.species) if config.species else ""
         files[name] = [
             [s.name, s.label, s.split, s.species, *_shots(s), file_digest(s.path)]
             for s in find_sources(paths, label=label, species=common)
         ]
     genome = settings.pop("genome")
-    files["genome"] = None if genome is None else file_digest(Path(genome).expanduser())
+    files["genome"] = None if genome is None else file_digest(user_path(genome))
     return content_key("dataset", RECIPE, settings, files)
 
 
@@ -63,8 +64,9 @@ def file_digest(path: Path) -> str:
     Raises
     ------
     InputError
-        For a file that cannot be read.
+        For what is no file, or cannot be read.
     """
+    check_readable(path)
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from dnasweep.errors import InputError
+from dnasweep.genome.paths import check_readable
 
 SEPARATOR = b"|"
 """Stands where a record begins; no letter of a sequence."""
@@ -48,6 +49,7 @@ def read_letters(path: Path, *, block: int = BLOCK) -> Iterator[Letters]:
     InputError
         For a file that is missing, a corrupt gzip or not FASTA.
     """
+    check_readable(path, holds="genome")
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == _GZIP

@@ -15,6 +15,7 @@ from dnasweep.genome.delimited import ACCEPTED, read_delimited
 from dnasweep.genome.fasta import read_fasta, read_lines
 from dnasweep.genome.faults import Fault, refuse, write_rejects
 from dnasweep.genome.files import ENDINGS, ending, read_bytes
+from dnasweep.genome.paths import user_path
 from dnasweep.genome.reference import cut_out
 from dnasweep.genome.rows import clean
 from dnasweep.genome.sources import Source, find_sources
@@ -141,7 +142,7 @@ def read_located(
     sources += find_sources(_listed(negatives), label=0, species=common)
     if not sources:
         raise InputError("no file is given", remedy="Give files or folders with --data.")
-    reference = None if genome is None else Path(genome).expanduser()
+    reference = None if genome is None else user_path(genome)
     frames: list[pd.DataFrame] = []
     faults: list[Fault] = []
     for source in sources:
@@ -180,7 +181,7 @@ def _check_shots(frame: pd.DataFrame, source: Source) -> None:
 
 def _listed(paths: Paths) -> list[Path]:
     listed = [paths] if isinstance(paths, str | Path) else list(paths)
-    return [Path(path).expanduser() for path in listed]
+    return [user_path(path) for path in listed]
 
 
 def _joined(frames: list[pd.DataFrame], sources: list[Source], faults: list[Fault]) -> Reading:

@@ -2,69 +2,184 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import shutil
 import tempfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pyfaidx
+from Bio import bgzf
 
 from dnasweep.errors import InputError
 from dnasweep.genome.bases import reverse_complement
 from dnasweep.genome.chromosomes import match_chromosomes
 from dnasweep.genome.faults import Fault
+from dnasweep.genome.indexes import fits, write_blocks
+from dnasweep.genome.paths import check_readable, user_path
 
 
-@contextmanager
-def open_genome(path: Path) -> Iterator[pyfaidx.Fasta]:
-    """Open a genome FASTA by pyfaidx; sequences come as upper-case text, 0-based and half-open.
+class Genome(pyfaidx.Fasta):
+    """The records of a genome FASTA by name; what a slice of one gives is upper-case text.
 
-    Its indexes stand beside it (`.fai`, of a bgzip file also `.gzi`) where that folder can be
-    written, otherwise in a temporary folder. Plain gzip, which cannot be read at random, is unpacked
-    into a temporary folder first: for a large genome, pack it with bgzip once.
+    `len(genome[name])` is a record's bases, and `genome[name][start:end]` those from `start`, 0-based,
+    to `end`, not included. Whatever fails in reading them is an `InputError` that names the file.
+    """
+
+    def __init__(self, fasta: Path, index: Path, blocks: Path | None, *, given: Path) -> None:
+        self._given = given
+        super().__init__(
+            str(fasta),
+            indexname=str(index),
+            gzi_indexname=None if blocks is None else str(blocks),
+            as_raw=True,
+            build_index=False,
+        )
+        self._starts = [] if blocks is None else [b.ustart for b in self.faidx.gzi_index]
+
+    def read(self, at: int, number: int) -> bytes:
+        """Return `number` bytes of the unpacked file from `at` on, fewer at its end."""
+        if self._starts:
+            block = bisect_right(self._starts, at) - 1
+            begin = self.faidx.gzi_index[block].cstart
+            at = bgzf.make_virtual_offset(begin, at - self._starts[block])
+        self.faidx.file.seek(at)
+        return bytes(self.faidx.file.read(number))
+
+    def get_seq(self, name: str, start: int, end: int, rc: bool = False) -> str:
+        """Return bases `start` to `end`, 1-based and both included, as `pyfaidx.Fasta` does."""
+        record = self.faidx.index[name]
+        first, last = start - 1, min(end, record.rlen) - 1
+        if last < first:
+            return ""
+        begin, until = (
+            record.offset + at // record.lenc * record.lenb + at % record.lenc
+            for at in (first, last)
+        )
+        try:
+            packed = self.read(begin, until + 1 - begin)
+            text = packed.translate(None, b"\r\n").decode("ascii").upper()
+        except Exception as error:
+            # Of a damaged file, each library says it in its own exception.
+            raise InputError(
+                f"bases {start:,} to {end:,} of {name} cannot be read: {error}",
+                file=self._given,
+                remedy="Fetch the file again.",
+            ) from error
+        if len(text) != last - first + 1:
+            raise InputError(
+                f"bases {start:,} to {end:,} of {name} are not where they were",
+                file=self._given,
+                remedy="Leave the file alone while it is read, and run the command again.",
+            )
+        return reverse_complement(text) if rc else text
+
+
+@contextlib.contextmanager
+def open_genome(path: Path) -> Iterator[Genome]:
+    """Open a genome FASTA; sequences come as upper-case text, 0-based and half-open.
+
+    The index beside it (`.fai`) is used where it describes the file, whatever their dates say.
+    Otherwise a new one is made, and left there where that folder can be written. Plain gzip, which
+    cannot be read at random, is unpacked into a temporary folder first: for a large genome, pack it
+    with bgzip once.
 
     Raises
     ------
     InputError
-        For a file that is missing, a corrupt gzip or not FASTA.
+        For a file that is missing or cannot be read, a corrupt gzip or not FASTA.
     """
-    path = path.expanduser()
-    if not path.is_file():
-        raise InputError(
-            "there is no such genome file", file=path, remedy="Check the path given by --genome."
-        )
+    path = user_path(path)
+    check_readable(path, holds="genome")
     with tempfile.TemporaryDirectory(prefix="dnasweep-genome-") as scratch:
-        fasta, folder = path, path.parent
-        packing = _packing(path)
-        if packing == "gzip":
-            folder = Path(scratch)
-            fasta = folder / "genome.fa"
-            _unpack(path, fasta)
-        index, blocks = (folder / f"{fasta.name}.{ending}" for ending in ("fai", "gzi"))
-        needed = [index, blocks] if packing == "bgzip" else [index]
-        if not os.access(folder, os.W_OK) and not all(_is_fresh(one, fasta) for one in needed):
-            index, blocks = Path(scratch) / index.name, Path(scratch) / blocks.name
         try:
-            genome = pyfaidx.Fasta(
-                str(fasta),
-                indexname=str(index),
-                gzi_indexname=str(blocks) if packing == "bgzip" else None,
-                as_raw=True,
-                sequence_always_upper=True,
-            )
-        except (pyfaidx.FastaIndexingError, pyfaidx.FastaNotFoundError, ValueError) as error:
-            raise InputError(f"is not a FASTA that can be indexed: {error}", file=path) from error
-        if not list(genome.keys()):
-            raise InputError("holds no FASTA record", file=path)
+            genome = _opened(path, Path(scratch))
+        except OSError as error:
+            raise InputError(
+                f"cannot be read: {error.strerror or error}",
+                file=path,
+                remedy="Check the disk, and that there is room for temporary files.",
+            ) from error
         try:
             yield genome
         finally:
             genome.close()
+
+
+def _opened(path: Path, scratch: Path) -> Genome:
+    packing, blocks = _packing(path), None
+    # pyfaidx tells by its name whether a file is packed.
+    fasta = scratch / ("genome.fa.gz" if packing == "bgzip" else "genome.fa")
+    beside = path.with_name(path.name + ".fai")
+    if packing == "gzip":
+        _unpack(path, fasta)
+        beside = fasta.with_name("genome.fa.fai")
+    else:
+        fasta.symlink_to(path.absolute())
+    size = fasta.stat().st_size
+    if packing == "bgzip":
+        blocks = scratch / "genome.fa.gz.gzi"
+        size = write_blocks(path, blocks)
+    if (genome := _by_index(fasta, beside, blocks, size, path)) is not None:
+        return genome
+    index = scratch / "made.fai"
+    try:
+        pyfaidx.Faidx(
+            str(fasta),
+            indexname=str(index),
+            gzi_indexname=None if blocks is None else str(blocks),
+        ).close()
+    except Exception as error:
+        raise _no_fasta(path, str(error).replace(str(fasta), path.name)) from error
+    if not index.read_bytes():
+        raise InputError("holds no FASTA record", file=path, remedy="Give another file.")
+    genome = _by_index(fasta, index, blocks, size, path)
+    if genome is None:
+        raise _no_fasta(path, "records, names and lines do not follow one another as they have to")
+    _leave(index, beside)
+    return genome
+
+
+def _by_index(
+    fasta: Path, index: Path, blocks: Path | None, size: int, given: Path
+) -> Genome | None:
+    """Return a genome opened with an index, None where that is not the index of this file."""
+    if not index.is_file():
+        return None
+    try:
+        genome = Genome(fasta, index, blocks, given=given)
+    except Exception:
+        return None
+    with contextlib.suppress(Exception):
+        if fits(genome.faidx.index, genome.read, size):
+            return genome
+    genome.close()
+    return None
+
+
+def _leave(index: Path, beside: Path) -> None:
+    """Put a new index beside its genome, at once and whole, where that may be done."""
+    if not os.access(beside.parent, os.W_OK):
+        return
+    aside = beside.with_name(f".{beside.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(index, aside)
+        aside.replace(beside)
+    except OSError:
+        aside.unlink(missing_ok=True)
+
+
+def _no_fasta(path: Path, why: str) -> InputError:
+    return InputError(
+        f"is not a FASTA that can be indexed: {why}",
+        file=path,
+        remedy="Give each record a title of its own and lines of one length.",
+    )
 
 
 def _packing(path: Path) -> str:
@@ -87,10 +202,6 @@ def _unpack(path: Path, target: Path) -> None:
             file=path,
             remedy="Fetch the file again; gzip -t checks it.",
         ) from error
-
-
-def _is_fresh(index: Path, fasta: Path) -> bool:
-    return index.exists() and index.stat().st_mtime >= fasta.stat().st_mtime
 
 
 def cut_out(places: pd.DataFrame, *, genome: Path, file: Path) -> tuple[pd.DataFrame, list[Fault]]:

@@ -19,6 +19,7 @@ import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.genome.faults import Fault
+from dnasweep.genome.paths import check_readable, user_path
 from dnasweep.genome.variant_rows import HEADER, Row, table_rows, vcf_rows
 
 COLUMNS = ("file", "row", "allele", "id", "chrom", "pos", "ref", "alt")
@@ -82,12 +83,11 @@ def open_lines(path: Path) -> Iterator[str]:
     InputError
         For a file that is missing, a corrupt gzip or not text.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise InputError("there is no such file", file=path, remedy="Check the path.")
-    with path.open("rb") as stream:
-        packed = stream.read(2) == b"\x1f\x8b"
+    path = user_path(path)
+    check_readable(path, holds="variants")
     try:
+        with path.open("rb") as stream:
+            packed = stream.read(2) == b"\x1f\x8b"
         with gzip.open(path, "rb") if packed else path.open("rb") as stream:
             if stream.peek(4)[:3] == b"BCF":  # type: ignore[union-attr]
                 raise InputError(
@@ -111,7 +111,9 @@ def open_lines(path: Path) -> Iterator[str]:
             remedy="Fetch the file again; gzip -t checks it.",
         ) from error
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from error
+        raise InputError(
+            f"cannot be read: {error.strerror or error}", file=path, remedy="Check the disk."
+        ) from error
 
 
 def _utf8(stream: BinaryIO) -> Iterator[bytes]:

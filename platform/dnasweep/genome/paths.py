@@ -1,0 +1,107 @@
+"""Paths as people give them, and the files behind them: only what can be read like a file is read."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from dnasweep.errors import InputError
+
+_TOLD = {
+    errno.ENOENT: "there is no such file",
+    errno.ENOTDIR: "there is no such file",
+    errno.ELOOP: "is a symbolic link that leads back to itself",
+    errno.ENAMETOOLONG: "the name is longer than a file system takes",
+}
+_ODD = {
+    stat.S_IFIFO: "is a pipe",
+    stat.S_IFSOCK: "is a socket",
+    stat.S_IFCHR: "is a device",
+    stat.S_IFBLK: "is a device",
+}
+
+
+def user_path(given: str | os.PathLike[str]) -> Path:
+    """Return the path that was given, `~` read as the home folder.
+
+    Raises
+    ------
+    InputError
+        For a home folder that nobody has, and a name that is not UTF-8 text: tables, reports and
+        the terminal could not hold it.
+    """
+    text = os.fspath(given)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        shown = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        raise InputError(
+            "the name is not UTF-8 text", file=shown, remedy="Rename the file or folder."
+        ) from None
+    if "\0" in text:
+        raise InputError("the name holds a NUL", file=text.replace("\0", "\\0"))
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise InputError(
+            f"{text.split('/')[0]} is the home folder of nobody",
+            file=text,
+            remedy="Write the path in full; put ./ before a name that begins with ~.",
+        ) from None
+
+
+def check_readable(path: Path, *, holds: str = "sequences", folder: bool = False) -> None:
+    """Make sure that a path leads to a file that ends and can be read more than once.
+
+    Parameters
+    ----------
+    holds
+        What is to be in it, for messages.
+    folder
+        Whether a folder will do as well.
+
+    Raises
+    ------
+    InputError
+        For a path that leads nowhere, to a folder, or to a pipe, a socket or a device: those may
+        never end, and are gone once read.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        reason = _TOLD.get(error.errno or 0, f"cannot be read: {error.strerror or error}")
+        raise InputError(reason, file=path, remedy=f"Check the path of the {holds}.") from error
+    if stat.S_ISDIR(mode):
+        if folder:
+            return
+        raise InputError("is a folder, not a file", file=path, remedy=f"Give a file of {holds}.")
+    if (kind := stat.S_IFMT(mode)) != stat.S_IFREG:
+        raise InputError(
+            f"{_ODD.get(kind, 'is no file')}, and {holds} are read from files only",
+            file=path,
+            remedy="Write its content to a file, and give that.",
+        )
+    if not os.access(path, os.R_OK):
+        raise InputError(
+            "cannot be read: permission denied", file=path, remedy="Ask its owner for the right."
+        )
+
+
+def entries_of(folder: Path) -> list[Path]:
+    """Return what a folder holds, sorted, hidden names left out.
+
+    Raises
+    ------
+    InputError
+        For a folder that may not be looked into, and a name that is not UTF-8 text.
+    """
+    try:
+        return sorted(user_path(f"{p}") for p in folder.iterdir() if not p.name.startswith("."))
+    except OSError as error:
+        raise InputError(
+            f"the folder cannot be read: {error.strerror or error}",
+            file=folder,
+            remedy="Ask its owner for the right.",
+        ) from error
