@@ -16,6 +16,7 @@ from typing import Literal
 
 from dnasweep.cluster.command import run_command
 from dnasweep.config.ranges import Batch, Checked, Count
+from dnasweep.genome.formats import Format
 from rich.console import Console
 from rich.markup import escape
 
@@ -36,6 +37,9 @@ class PredictOptions(Checked):
     """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
     species: str | None = None
     """Species of all rows, where the files do not name it."""
+    format: Format = "auto"
+    """Format of the files: csv, tsv, fasta or text, a sequence a line. Default: by the name and the
+    content of each file."""
     crop: Count | None = None
     """Cut every sequence to this many central bases, as in training; shorter ones are bad rows."""
     skip_bad_rows: bool = False
@@ -62,6 +66,8 @@ def main(options: PredictOptions, console: Console) -> None:
         require_labels=False,
         skip_bad_rows=options.skip_bad_rows,
         shortest=options.crop or 1,
+        format=options.format,
+        say=lambda line: console.print(f"[dim]{escape(line)}[/]", soft_wrap=True),
         rejects=out.with_name(out.stem + ".rejects.tsv"),
     )
     if options.crop is not None:

@@ -200,13 +200,13 @@ def test_files_of_one_name_get_different_ids(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_row_is_named_with_its_reason(tmp_path: Path, row: str, reason: str) -> None:
-    path = write(tmp_path, "x.csv", f"seq,label\nACGT,0\n{row}\nAAXA,1\n")
+    path = write(tmp_path, "x.csv", f"seq,label\nACGT,0\n{row}\nAAXA,1\n" + "ACGA,1\n" * 17)
     with pytest.raises(InputError, match=rf"x\.csv, row 3: .*{reason}.*2 bad rows in all") as e:
         read_sequences(path)
-    assert "--skip-bad-rows" in str(e.value)
+    assert "pass --skip-bad-rows to leave out 2 of 20 rows." in str(e.value)
     rejects = tmp_path / "out/rejects.tsv"
     table = read_sequences(path, skip_bad_rows=True, rejects=rejects)
-    assert len(table) == 1
+    assert len(table) == 18
     written = pd.read_csv(rejects, sep="\t", keep_default_na=False)
     assert written.columns.tolist() == ["file", "row", "reason", "text"]
     assert written["row"].tolist() == [3, 4]

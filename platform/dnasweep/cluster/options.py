@@ -25,6 +25,7 @@ from dnasweep.config.ranges import (
     Whole,
 )
 from dnasweep.genome.clustering import LOWEST_IDENTITY
+from dnasweep.genome.formats import Format
 from dnasweep.genome.negatives import NegativeKind
 from dnasweep.genome.screening import LeakPolicy
 from dnasweep.genome.splits import SplitMethod
@@ -60,6 +61,9 @@ class DataOptions(Checked):
     """Genome FASTA, for files of coordinates (EPDnew SGA, BED) and for negatives cut from it."""
     species: str | None = None
     """Species of all rows, where the files do not name it."""
+    format: Format = "auto"
+    """Format of the files: csv, tsv, fasta, bed, sga, fps or text, a sequence a line. Default: by the
+    name and the content of each file."""
     generate_negatives: Literal["none"] | NegativeKind = "none"
     """Make one negative for each positive, where the data have none; with others they are refused."""
     negative_distance: Whole | None = None

@@ -93,6 +93,7 @@ def dataset_config(options: DataOptions) -> DatasetConfig:
         negatives=options.negatives,
         genome=options.genome,
         species=options.species,
+        format=options.format,
         generate_negatives=options.generate_negatives,
         first_base=options.first_base,
         last_base=options.last_base,

@@ -39,10 +39,11 @@ def read_bed(
     )
     if len(frame) == 0 and not faults:
         raise InputError("holds no interval", file=path, remedy="Give a BED file with rows.")
+    total = len(frame) + len(faults)
     frame, strange = contigs.place(frame[COLUMNS], file=path)
     faults = sorted([*faults, *strange], key=lambda fault: fault.row)
     if faults and not skip_bad_rows:
-        raise refuse(faults)
+        raise refuse(faults, total)
     if len(frame) == 0:
         raise InputError(
             f"no interval is left; the first of {len(faults):,} bad ones: {faults[0].reason}",

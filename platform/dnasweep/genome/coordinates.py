@@ -17,6 +17,8 @@ from dnasweep.genome.table import FARTHEST
 Format = Literal["sga", "bed", "fps"]
 
 _COMMENT = re.compile(rb"#|track\b|browser\b")
+_NO_STRAND = "the strand is not +, - or ."
+_REMEDIES = {_NO_STRAND: "Write one of these, or leave the strand and the columns after it out."}
 _FPS = re.compile(
     r"^FP {3}(?P<id>.+?)\s*:[^:;]*?\s[A-Z]+:(?P<chrom>\S+)\s+\d(?P<strand>[+-])\s*(?P<tss>\d+);"
 )
@@ -92,14 +94,14 @@ def take_windows(
         "the position lies before the chromosome": start < 0,
         "the position lies beyond any chromosome": end > FARTHEST,
         "the end does not lie behind the start": end <= start,
-        "the strand is not +, - or .": ~strand.isin(["+", "-", ""]),
+        _NO_STRAND: ~strand.isin(["+", "-", ""]),
     }
     reason = pd.Series("", index=frame.index, dtype="str")
     for text, bad in checks.items():
         reason = reason.mask(bad & (reason == ""), text)
     good = reason == ""
     faults = [
-        Fault(str(file), int(row), why, " ".join(map(str, cells)))
+        Fault(str(file), int(row), why, " ".join(map(str, cells)), _REMEDIES.get(why, ""))
         for row, why, *cells in zip(
             *(frame["row"][~good], reason[~good]),
             *(frame[c][~good] for c in ("chrom", "start", "end", "strand")),
@@ -139,10 +141,20 @@ def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list
         end = pd.to_numeric(frame["end"], errors="coerce")
         frame["start"] = (end - 1).astype("str")
     else:
-        frame = frame.rename(columns={0: "chrom", 1: "start", 2: "end", 3: "id", 5: "strand"})
+        if _is_strand(frame[3]) and not frame[5].any():
+            # No name of BED is a strand: intervals as people cut them, without name and score.
+            frame = frame.assign(**{"3": ""}).rename(columns={3: "strand", "3": "id"})
+            frame = frame.rename(columns={0: "chrom", 1: "start", 2: "end"})
+        else:
+            frame = frame.rename(columns={0: "chrom", 1: "start", 2: "end", 3: "id", 5: "strand"})
         frame["id"] = frame["id"].replace(".", "")
     keep = ["row", "id", "chrom", "start", "end", "strand"]
     return frame[keep].reset_index(drop=True), faults
+
+
+def _is_strand(column: pd.Series) -> bool:
+    """Return whether all cells are strands, and not all of them the dot that stands for anything."""
+    return bool(column.isin(["+", "-", "."]).all() and column.isin(["+", "-"]).any())
 
 
 def _read_fps(data: bytes, file: Path) -> tuple[pd.DataFrame, list[Fault]]:

@@ -17,6 +17,7 @@ from dnasweep.genome.audit import Audit, Finding, audit
 from dnasweep.genome.clustering import similar_pairs
 from dnasweep.genome.cropping import crop_table
 from dnasweep.genome.faults import Fault, write_rejects
+from dnasweep.genome.formats import READ_AS, Format
 from dnasweep.genome.negatives import NegativeKind, generate_negatives
 from dnasweep.genome.reading import read_located
 from dnasweep.genome.screening import LeakPolicy, check_lengths, copy_faults, find_copies
@@ -40,6 +41,8 @@ class DatasetConfig:
     """FASTA of the genome that coordinates refer to."""
     species: str | None = None
     """Species of rows that name none."""
+    format: Format = "auto"
+    """Format of the files; auto: by the name and the content of each."""
     first_base: int = -300
     """First base of the window around a transcription start (0), for coordinates."""
     last_base: int = 300
@@ -238,6 +241,7 @@ def _screened(config: DatasetConfig, rejects: str | Path | None) -> _Gathered:
 
 
 def _gather(config: DatasetConfig) -> _Gathered:
+    notes: list[Finding] = []
     table, places, faults = read_located(
         config.data,
         positives=config.positives,
@@ -247,17 +251,17 @@ def _gather(config: DatasetConfig) -> _Gathered:
         window=(config.first_base, config.last_base),
         skip_bad_rows=config.skip_bad_rows,
         shortest=config.crop or 1,
+        format=config.format,
+        split_matters=config.split in ("auto", "given"),
+        say=lambda line: notes.append(Finding(level="info", code=READ_AS, message=line)),
     )
     if config.generate_negatives == "none":
-        return _Gathered(table, places, None, faults)
+        return _Gathered(table, places, None, faults, tuple(notes))
     promoters = table[table["label"] == 1].reset_index(drop=True)
     if promoters.empty:
-        raise InputError(
-            "there is no promoter (label 1) to make negatives for",
-            remedy="Give promoters as --positives.",
-        )
-    num_negatives = int((table["label"] == 0).sum())
-    if num_negatives:
+        reason = "there is no promoter (label 1) to make negatives for"
+        raise InputError(reason, remedy="Give promoters as --positives.")
+    if num_negatives := int((table["label"] == 0).sum()):
         raise InputError(
             f"the data have {num_negatives:,} negatives (label 0) of their own, and "
             f"--generate-negatives {config.generate_negatives} makes them for data that have none",
@@ -280,15 +284,12 @@ def _gather(config: DatasetConfig) -> _Gathered:
         pd.concat([places, nowhere], ignore_index=True),
         np.concatenate([own, origin]),
         faults,
-        made.notes,
+        (*notes, *made.notes),
     )
 
 
 def _unique(
-    table: pd.DataFrame,
-    groups: NDArray[np.int64] | None,
-    duplicates: str,
-    method: str,
+    table: pd.DataFrame, groups: NDArray[np.int64] | None, duplicates: str, method: str
 ) -> tuple[pd.DataFrame, NDArray[np.int64] | None, int]:
     """Drop repeated rows where that is wanted; returns the number dropped."""
     if duplicates == "keep" or (duplicates == "auto" and method == "given"):

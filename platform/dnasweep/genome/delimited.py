@@ -13,6 +13,7 @@ import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.genome.faults import Fault
+from dnasweep.genome.unnamed import understand
 
 ACCEPTED: dict[str, tuple[str, ...]] = {
     "sequence": ("sequence", "seq", "sequences", "dna_sequence"),
@@ -24,7 +25,7 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
     "start": ("start", "chromstart", "chrom_start"),
     "end": ("end", "chromend", "chrom_end"),
     "strand": ("strand",),
-    "split": ("split", "partition"),
+    "split": ("split",),
 }
 """Header names by table column, in any case; `name` is a species or an id, as its values say."""
 
@@ -44,6 +45,8 @@ class Cells(NamedTuple):
     """Rows with more cells than there are columns."""
     header: tuple[str, ...] = ()
     """The names found in the header, where there is one."""
+    notes: tuple[str, ...] = ()
+    """How columns were understood, and which were not read."""
 
 
 def read_cells(
@@ -105,12 +108,15 @@ def read_cells(
     return Cells(frame[~blank].reset_index(drop=True), faults)
 
 
-def read_delimited(data: bytes, *, file: Path) -> Cells:
+def read_delimited(
+    data: bytes, *, file: Path, separators: str = "\t,;", split_matters: bool = True
+) -> Cells:
     """Return a CSV or TSV with a header as text columns named as in `ACCEPTED`, and `row`.
 
-    The separator (tab, comma or semicolon) is the one that finds most known columns in the header.
-    A file of two columns whose first line already is DNA and an integer has no header: its columns
-    are sequence and label. Columns of other names are left out.
+    The separator (one of `separators`) is the one that finds most known columns in the header. A
+    file of two columns whose first line already is DNA and an integer has no header: its columns
+    are sequence and label. Where no column is named split, one whose values are names of splits is
+    the split. Columns of other names are left out.
 
     Raises
     ------
@@ -121,7 +127,7 @@ def read_delimited(data: bytes, *, file: Path) -> Cells:
     skipped = data[:start].count(b"\n") or data[:start].count(b"\r")
     line = _LINE.match(data, start)
     first = line[0].decode(errors="replace") if line else ""
-    separator = max("\t,;", key=lambda s: (_num_known(first, s), first.count(s)))
+    separator = max(separators, key=lambda s: (_num_known(first, s), first.count(s)))
     header = _header(first, separator, file)
     bare = _is_row(first, separator)
     if bare:
@@ -129,10 +135,21 @@ def read_delimited(data: bytes, *, file: Path) -> Cells:
     meaning = {i: _MEANING[name] for i, name in enumerate(header) if name in _MEANING}
     _check_header(meaning, first, separator, file)
     cells = read_cells(data, separator=separator, num_columns=len(header), file=file)
-    frame = cells.frame[["row", *meaning]].rename(columns=meaning)
+    frame = cells.frame
     if not bare:
         frame = frame[frame["row"] > skipped + 1].reset_index(drop=True)
-    return Cells(frame, cells.faults, tuple(header))
+    others = {i: name for i, name in enumerate(header) if i not in meaning}
+    unread = understand(
+        frame,
+        others,
+        split_known="split" in meaning.values(),
+        split_matters=split_matters,
+        file=file,
+    )
+    if unread.split is not None:
+        meaning[unread.split] = "split"
+    frame = frame[["row", *meaning]].rename(columns=meaning)
+    return Cells(frame, cells.faults, tuple(header), unread.notes)
 
 
 def _plain(name: str) -> str:
@@ -173,6 +190,14 @@ def _check_header(meaning: dict[int, str], line: str, separator: str, file: Path
                 remedy="Keep one of these columns.",
             )
     if "sequence" not in columns and not {"chrom", "start", "end"} <= set(columns):
+        if any(_WORDS.fullmatch(name.encode()) for name in found):
+            raise InputError(
+                f"there is no header, row 1 holds a sequence already: {listed}",
+                file=file,
+                row=1,
+                remedy="Put a line with the names of the columns before it, such as "
+                "id,sequence,label.",
+            )
         raise InputError(
             f"there is no column with sequences: {listed}",
             file=file,

@@ -50,17 +50,34 @@ def write_rejects(faults: Sequence[Fault], path: Path) -> None:
         ) from error
 
 
-def refuse(faults: Sequence[Fault]) -> InputError:
-    """Return the error for the first of `faults`, which says how many there are in all."""
+FEW = 0.1
+"""Share of bad rows up to which going on without them is offered."""
+
+
+def refuse(
+    faults: Sequence[Fault], rows: int, *, keeps_classes: bool = True, most: float = FEW
+) -> InputError:
+    """Return the error for the first of `faults`, which says how many there are in all.
+
+    To go on without them is offered where that does no harm: up to a share `most` of all `rows`, bad
+    ones included, and no class that would be lost.
+    """
     first = faults[0]
     files = len({f.file for f in faults})
     total = "the only bad row" if len(faults) == 1 else f"{len(faults):,} bad rows in all"
     if files > 1:
         total += f", in {files} files"
-    remedy = f"{first.remedy} Or" if first.remedy else "Mend the file, or"
+    remedy = first.remedy or "Mend the file."
+    bad = len({(fault.file, fault.row) for fault in faults})
+    if keeps_classes and 0 < bad <= most * rows:
+        left_out = f"{bad:,} of {rows:,} rows"
+        or_else = (
+            remedy.removesuffix(".") + ", or" if remedy == "Mend the file." else f"{remedy} Or"
+        )
+        remedy = f"{or_else} pass --skip-bad-rows to leave out {left_out}."
     return InputError(
         f"{first.reason} ({total})",
         file=first.file,
         row=first.row,
-        remedy=f"{remedy} pass --skip-bad-rows to go on with the good rows.",
+        remedy=remedy,
     )

@@ -13,7 +13,7 @@ from dnasweep.config import content_key
 from dnasweep.errors import InputError
 from dnasweep.genome.datasets import DatasetConfig
 from dnasweep.genome.paths import check_readable, user_path
-from dnasweep.genome.sources import Source, find_sources
+from dnasweep.genome.sources import Source, find_all
 from dnasweep.genome.species import resolve
 from dnasweep.genome.table import COLUMNS
 
@@ -32,14 +32,17 @@ def dataset_key(config: DatasetConfig) -> str:
         For a file that does not exist.
     """
     settings = dataclasses.asdict(config)
-    files: dict[str, Any] = {}
-    for name, label in (("data", None), ("positives", 1), ("negatives", 0)):
-        paths = [user_path(p) for p in settings.pop(name)]
-        common = resolve(config.species) if config.species else ""
-        files[name] = [
+    found = find_all(
+        *(settings.pop(name) for name in ("data", "positives", "negatives")),
+        species=resolve(config.species) if config.species else "",
+        split_matters=config.split in ("auto", "given"),
+    )
+    files: dict[str, Any] = {
+        "data": [
             [s.name, s.label, s.split, s.species, *_shots(s), file_digest(s.path)]
-            for s in find_sources(paths, label=label, species=common)
+            for s in found.files
         ]
+    }
     genome = settings.pop("genome")
     files["genome"] = None if genome is None else file_digest(user_path(genome))
     return content_key("dataset", RECIPE, settings, files)

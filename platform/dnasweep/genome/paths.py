@@ -42,14 +42,16 @@ def user_path(given: str | os.PathLike[str]) -> Path:
         ) from None
     if "\0" in text:
         raise InputError("the name holds a NUL", file=text.replace("\0", "\\0"))
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
+    full = os.path.expanduser(text)
+    if text.startswith("~") and full == text:
         raise InputError(
             f"{text.split('/')[0]} is the home folder of nobody",
             file=text,
             remedy="Write the path in full; put ./ before a name that begins with ~.",
-        ) from None
+        )
+    path = Path(full)
+    # Path drops the ./ that says that a name begins with ~.
+    return path.absolute() if str(path).startswith("~") else path
 
 
 def check_readable(path: Path, *, holds: str = "sequences", folder: bool = False) -> None:

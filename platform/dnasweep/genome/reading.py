@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,26 +13,16 @@ from dnasweep.genome.coordinates import read_places, take_windows
 from dnasweep.genome.delimited import ACCEPTED, read_delimited
 from dnasweep.genome.fasta import read_fasta, read_lines
 from dnasweep.genome.faults import Fault, refuse, write_rejects
-from dnasweep.genome.files import ENDINGS, ending, read_bytes
+from dnasweep.genome.files import read_bytes
+from dnasweep.genome.formats import FORMATS, Format, detect, taken_for
 from dnasweep.genome.paths import user_path
 from dnasweep.genome.reference import cut_out
-from dnasweep.genome.rows import clean
-from dnasweep.genome.sources import Source, find_sources
+from dnasweep.genome.rows import clean, loses_class
+from dnasweep.genome.sources import Source, find_all
 from dnasweep.genome.species import resolve
 from dnasweep.genome.table import make_table
 
 Paths = str | Path | Sequence[str | Path]
-
-_SGA = re.compile(rb"\S+\t\S+\t\d+\t[+\-0]\t\d+(?:\t|$)")
-_BED = re.compile(rb"(?:track|browser)\s|\S+\t\d+\t\d+(?:\t|$)")
-_DNA = re.compile(rb"[ACGTRYSWKMBDHVNU ]+", re.IGNORECASE)
-_OTHERS = {
-    b"##fileformat=VCF": "a VCF of variants",
-    b"MEME version": "a file of motifs",
-    b"LOCUS ": "GenBank",
-    b"##gff": "GFF",
-    b"@": "FASTQ or SAM",
-}
 
 
 class Reading(NamedTuple):
@@ -59,14 +48,16 @@ def read_sequences(
     require_labels: bool = True,
     skip_bad_rows: bool = False,
     shortest: int = 1,
+    format: Format = "auto",
     rejects: str | Path | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Read labelled sequences into one table (see :mod:`dnasweep.genome.table`).
 
     Read are CSV and TSV (headers: `delimited.ACCEPTED`), k-mer TSV as DNABERT writes it, FASTA,
     EPDnew FASTA, SGA, FPS and .dat, BED, and plain text with a sequence a line; each also as gzip,
-    told by content. Folders with given splits are described in :func:`find_sources`. Letters are
-    made upper case, U is read as T.
+    told by content. Folders and names of files are described in :func:`find_all`, and how a format
+    is told in :func:`detect`. Letters are made upper case, U is read as T.
 
     Parameters
     ----------
@@ -90,8 +81,13 @@ def read_sequences(
         Whether to go on with the good rows where there are bad ones.
     shortest
         Bases below which a sequence is a bad row.
+    format
+        Format of all files; auto: by name and content of each.
     rejects
         TSV to write the bad rows to (file, row, reason, text), where there are any.
+    say
+        Called with each sentence about how the files were understood: what a file was taken for,
+        where splits and species come from, which columns are not read.
 
     Returns
     -------
@@ -116,6 +112,8 @@ def read_sequences(
         require_labels=require_labels,
         skip_bad_rows=skip_bad_rows,
         shortest=shortest,
+        format=format,
+        say=say,
     )
     if reading.faults and rejects is not None:
         write_rejects(reading.faults, Path(rejects))
@@ -134,36 +132,58 @@ def read_located(
     require_labels: bool = True,
     skip_bad_rows: bool = False,
     shortest: int = 1,
+    format: Format = "auto",
+    split_matters: bool | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Reading:
-    """Read labelled sequences as :func:`read_sequences` does, and tell where each row stands."""
-    common = resolve(species) if species else ""
-    sources = find_sources(_listed(paths), label=label, species=common)
-    sources += find_sources(_listed(positives), label=1, species=common)
-    sources += find_sources(_listed(negatives), label=0, species=common)
+    """Read labelled sequences as :func:`read_sequences` does, and tell where each row stands.
+
+    Unless `split_matters`, which stands for `require_labels` where it is not given, nothing is
+    refused for a split that is not certain.
+    """
+    if format not in FORMATS:
+        raise InputError(f"format is {format!r}", remedy=f"Use one of {', '.join(FORMATS)}.")
+    matters = require_labels if split_matters is None else split_matters
+    found = find_all(
+        _listed(paths),
+        _listed(positives),
+        _listed(negatives),
+        label=label,
+        species=resolve(species) if species else "",
+        split_matters=matters,
+    )
+    sources, notes = found.files, list(found.notes)
     if not sources:
         raise InputError("no file is given", remedy="Give files or folders with --data.")
     reference = None if genome is None else user_path(genome)
+    how = _How(format, reference, window, require_labels, matters)
     frames: list[pd.DataFrame] = []
     faults: list[Fault] = []
+    lost = False
     for source in sources:
-        raw, bad, source = _read(source, reference, window, require_labels)
+        raw, bad, source = _read(source, how, notes)
         frame, rest = clean(raw, source, require_labels=require_labels, shortest=shortest)
         frames.append(frame)
         if source.shots is not None and not (bad or rest):
             _check_shots(frame, source)
+        lost = lost or loses_class(raw, frame)
         faults += sorted([*bad, *rest], key=lambda fault: fault.row)
         if frame.empty and not (bad or rest):
             raise InputError(
                 "holds no sequence", file=source.path, remedy="Give a file with sequences."
             )
     if faults and not skip_bad_rows:
-        raise refuse(faults)
+        rows = sum(map(len, frames)) + len({(fault.file, fault.row) for fault in faults})
+        raise refuse(faults, rows, keeps_classes=not (lost and require_labels))
     if not any(len(frame) for frame in frames):
         raise InputError(
             f"no good row is left; the first of {len(faults):,} bad ones: {faults[0].reason}",
             file=faults[0].file,
             row=faults[0].row,
         )
+    if say is not None:
+        for note in dict.fromkeys(notes):
+            say(note)
     return _joined(frames, sources, faults)
 
 
@@ -202,45 +222,70 @@ def _joined(frames: list[pd.DataFrame], sources: list[Source], faults: list[Faul
     return Reading(table, joined[["file", "row"]], faults)
 
 
-def _read(
-    source: Source, genome: Path | None, window: tuple[int, int], require_labels: bool
-) -> tuple[pd.DataFrame, list[Fault], Source]:
-    data = read_bytes(source.path)
-    kind = _detect(data, source.path)
+class _How(NamedTuple):
+    """What holds for all files of a reading."""
+
+    format: Format
+    genome: Path | None
+    window: tuple[int, int]
+    require_labels: bool
+    split_matters: bool
+
+
+def _read(source: Source, how: _How, notes: list[str]) -> tuple[pd.DataFrame, list[Fault], Source]:
+    data, path = read_bytes(source.path), source.path
+    kind = detect(data, path) if how.format == "auto" else how.format
+    told = [f"read as {kind.upper()}"] if how.format == "auto" and taken_for(kind, path) else []
     promoters = False
     faults: list[Fault] = []
     header: tuple[str, ...] = ()
     if kind == "fasta":
         raw, promoters = read_fasta(data)
-    elif kind == "lines":
+    elif kind == "text":
         raw = read_lines(data)
-    elif kind == "delimited":
-        raw, faults, header = read_delimited(data, file=source.path)
+    elif kind in ("csv", "tsv"):
+        separators = "\t,;" if how.format == "auto" else "\t" if kind == "tsv" else ",;"
+        cells = read_delimited(
+            data, file=path, separators=separators, split_matters=how.split_matters
+        )
+        raw, faults, header = cells.frame, cells.faults, cells.header
+        notes += cells.notes
         if "sequence" not in raw:
             raw = raw.assign(strand=raw.get("strand", ""))
-            raw, bad = take_windows(raw, window=window, file=source.path)
+            raw, bad = take_windows(raw, window=how.window, file=path)
             faults = [*faults, *bad]
     else:
-        raw, faults = read_places(data, format=kind, window=window, file=source.path)  # type: ignore[arg-type]
-        promoters = bool(raw["tss"].all())
+        raw, faults = read_places(data, format=kind, window=how.window, file=path)  # type: ignore[arg-type]
+        promoters = bool(raw["tss"].all()) and len(raw) > 0
+    if "tss" in raw and (starts := int(raw["tss"].sum())):
+        bases = how.window[1] - how.window[0] + 1
+        told.append(
+            f"{starts:,} of {len(raw):,} rows are one base, taken as a transcription start and "
+            f"widened to {bases:,} bases"
+        )
     if source.label is None and promoters:
         source = source._replace(label=1)
-    if require_labels and source.label is None and "label" not in raw:
+        if how.require_labels:
+            told.append("label 1, as a list of promoters")
+    notes += [f"{path.name}: {'; '.join(told)}"] if told else []
+    if how.require_labels and source.label is None and "label" not in raw:
         raise _unlabelled(source, kind, header)
     if "sequence" not in raw:
-        if genome is None:
+        if how.genome is None:
             raise InputError(
                 "gives coordinates, not sequences",
-                file=source.path,
-                remedy="Give the FASTA they refer to with --genome.",
+                file=path,
+                remedy="Give the FASTA they refer to with --genome."
+                if how.require_labels
+                else "Give sequences: bedtools getfasta -s cuts them out of a genome.",
             )
-        raw, bad = cut_out(raw, genome=genome, file=source.path)
+        raw, bad = cut_out(raw, genome=how.genome, file=path)
         faults = [*faults, *bad]
     return raw, faults, source
 
 
 def _unlabelled(source: Source, kind: str, header: tuple[str, ...]) -> InputError:
-    if kind == "delimited":
+    if kind in ("csv", "tsv"):
         return InputError(
             f"there is no column with labels: found {', '.join(header[:20])}",
             file=source.path,
@@ -252,30 +297,3 @@ def _unlabelled(source: Source, kind: str, header: tuple[str, ...]) -> InputErro
         file=source.path,
         remedy="Give it as --positives or --negatives.",
     )
-
-
-def _detect(data: bytes, path: Path) -> str:
-    """Return fasta, fps, sga, bed, lines or delimited: by content, where that is open by name."""
-    first = data.lstrip()[:65536].splitlines()[0].rstrip()
-    name = ending(path)
-    for start, what in _OTHERS.items():
-        if first.startswith(start):
-            raise InputError(
-                f"is {what}", file=path, remedy="Give CSV, TSV, FASTA, SGA or BED, plain or gzip."
-            )
-    if first.startswith(b">"):
-        return "fasta"
-    if first.startswith((b"ID   ", b"FP   ")):
-        return "fps"
-    if name == "sga" or _SGA.match(first):
-        return "sga"
-    if name == "bed" or _BED.match(first):
-        return "bed"
-    if name in ENDINGS["fasta"]:
-        raise InputError(
-            "is named FASTA but does not begin with >", file=path, row=1, remedy="Check the file."
-        )
-    known = {name for names in ACCEPTED.values() for name in names}
-    if _DNA.fullmatch(first) and first.decode().lower() not in known:
-        return "lines"
-    return "delimited"

@@ -82,6 +82,17 @@ def clean(
     return pd.DataFrame({**columns, "file": str(source.path), "row": raw["row"]})[good], faults
 
 
+def loses_class(raw: pd.DataFrame, good: pd.DataFrame) -> bool:
+    """Return whether a label of two rows or more has no good row left."""
+    if good.empty:
+        return True
+    if "label" not in raw:
+        return False
+    counts = _text(raw, "label").value_counts()
+    kept = set(_text(raw[raw["row"].isin(good["row"])], "label"))
+    return any(n > 1 and label not in kept for label, n in counts.items())
+
+
 def _text(raw: pd.DataFrame, column: str) -> pd.Series:
     if column not in raw:
         return pd.Series("", index=raw.index, dtype="str")
@@ -95,7 +106,11 @@ def _sequences(raw: pd.Series, found: _Findings, shortest: int) -> pd.Series:
     if spaced.any():
         joined = text[spaced].map(_join)
         broken = joined.str.startswith("!")
-        found.add(broken.reindex(text.index, fill_value=False), joined.str[1:].reindex(text.index))
+        found.add(
+            broken.reindex(text.index, fill_value=False),
+            joined.str[1:].reindex(text.index),
+            "Write a sequence in one line, without blanks.",
+        )
         text = text.mask(spaced, joined.mask(broken, "").reindex(text.index))
     found.add(text.str.lower().isin(_MISSING), "the sequence is a missing value, not DNA")
     pasted = text.str.contains("nan", regex=False)
@@ -120,6 +135,8 @@ def _sequences(raw: pd.Series, found: _Findings, shortest: int) -> pd.Series:
 
 
 def _join(sentence: str) -> str:
+    if "\n" in sentence or "\r" in sentence:
+        return "!the sequence goes over several lines"
     try:
         return join_kmers(sentence)
     except InputError as error:
@@ -145,11 +162,14 @@ def _labels(
     lowest = 0 if require_labels else -1
     if require_labels:
         found.add(missing, "the label is missing")
-    found.add(
-        ~missing & ~number.between(lowest, 127),
-        "the label " + text.str[:40].map(repr) + " is not an integer from 0 to 127",
-        "Write classes as 0, 1, ...",
-    )
+    bad = ~missing & ~number.between(lowest, 127)
+    reason = "the label " + text.str[:40].map(repr) + " is not an integer from 0 to 127"
+    measured = bad & pd.to_numeric(text, errors="coerce").mod(1).gt(0)
+    if measured.sum() > 1:
+        remedy = "Measurements are not learned: make two classes of them by a threshold, 0 and 1."
+    else:
+        remedy = "Write the two classes as 0 and 1."
+    found.add(bad, reason, remedy)
     return number.where(number.between(lowest, 127), -1).fillna(-1).astype("int64")
 
 
@@ -166,7 +186,8 @@ def _species_and_name(raw: pd.DataFrame, source: Source, found: _Findings) -> di
     found.add(
         keys.isna(),
         "species " + species.str[:40].map(repr) + " is not known",
-        f"Known are {', '.join(SPECIES)}, their Latin names and assemblies; mend the name.",
+        f"Known are {', '.join(SPECIES)}, their Latin names and assemblies; leave the cell of any "
+        "other species empty.",
     )
     keys = keys.fillna("").astype("str")
     return {"id": ids, "species": keys.mask(keys == "", source.species)}

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from dnasweep.errors import InputError
-from dnasweep.genome.files import ENDINGS, ending, stem
+from dnasweep.genome.files import stem
+from dnasweep.genome.folders import LABEL_NAMES, SPLIT_NAMES, Found, named_split, read_folder
+from dnasweep.genome.paths import check_readable, user_path
 from dnasweep.genome.species import resolve
-from dnasweep.genome.table import SPLITS
 
-SPLIT_NAMES = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("dev", "valid", "validation", "val"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-"""Names of files, folders and cells that mean a split."""
+__all__ = ["SPLIT_NAMES", "Source", "Sources", "find_all", "find_sources"]
 
-_LABEL_NAMES = {"positive": 1, "positives": 1, "negative": 0, "negatives": 0}
 _EPDNEW = re.compile(r"(?<![A-Za-z])([A-Z][a-z])(?:NC)?_EPDnew")
-_KNOWN = frozenset(e for endings in ENDINGS.values() for e in endings)
 
 
 class Source(NamedTuple):
@@ -42,108 +35,125 @@ class Source(NamedTuple):
     """Rows of each class in it, where it is one of several training sets given by their size."""
 
 
-class _Found(NamedTuple):
-    """A file of a folder, and what its place there says of it."""
+class Sources(NamedTuple):
+    """Files to read, and how their names were understood."""
 
-    path: Path
-    split: str = ""
-    shots: int | None = None
+    files: list[Source]
+    """The files, in order."""
+    notes: list[str]
+    """Sentences for the person who gave them."""
+
+
+def find_all(
+    data: Sequence[str | Path] = (),
+    positives: Sequence[str | Path] = (),
+    negatives: Sequence[str | Path] = (),
+    *,
+    label: int | None = None,
+    species: str = "",
+    split_matters: bool = True,
+) -> Sources:
+    """Return the files that all of the paths stand for.
+
+    A folder stands for what :func:`read_folder` finds in it. Files given one by one are the splits
+    that their names hold as a word (`my_train.csv`, `x.dev.tsv`), or the names of their folders,
+    where they are two splits or more. A file named after a species (`celegans.fa`) or an EPDnew
+    collection is of that species, unless `species` says otherwise; the two letters of EPDnew alone
+    are no name of a species.
+
+    Parameters
+    ----------
+    data, positives, negatives
+        Files and folders; the last two have the labels 1 and 0.
+    label
+        Label of `data`.
+    species
+        Species of all rows.
+    split_matters
+        Whether rows are to be in the splits they are given in, so that a file whose name leaves
+        that open is refused.
+
+    Raises
+    ------
+    InputError
+        For a path that does not exist, a folder without such files, or names of which only some
+        say which split they are.
+    """
+    found: list[tuple[Found, int | None]] = []
+    notes: list[str] = []
+    for paths, default in ((data, label), (positives, 1), (negatives, 0)):
+        for path in map(user_path, paths):
+            check_readable(path, folder=True)
+            if path.is_dir():
+                inside = read_folder(path, split_matters=split_matters)
+                found += [(one, default) for one in inside.files]
+                notes += inside.notes
+            else:
+                found.append((Found(path), default))
+    files = [one for one, _ in found]
+    splits = _splits(files, notes, split_matters)
+    names = _names([one.path for one in files])
+    sources = []
+    for (one, default), split, name in zip(found, splits, names, strict=True):
+        of = species or _species(one.path)
+        if of and not species:
+            notes.append(f"{one.path.name}: the species is {of}, by the name of the file")
+        sources.append(
+            Source(
+                path=one.path,
+                name=name,
+                label=LABEL_NAMES.get(stem(one.path).lower()) if default is None else default,
+                split=split,
+                species=of,
+                shots=one.shots,
+            )
+        )
+    return Sources(sources, notes)
 
 
 def find_sources(
     paths: Sequence[Path], *, label: int | None = None, species: str = ""
 ) -> list[Source]:
-    """Return the files that `paths` stand for.
+    """Return the files that `paths` stand for; see :func:`find_all`."""
+    return find_all(paths, label=label, species=species).files
 
-    A folder stands for its files named train, dev (validation, valid, val) and test, in any case
-    and format; or for its files named positive and negative; or for folders of these names of
-    splits that hold such files (genomic_benchmarks); or for folders named after a number of rows
-    that hold a train file with so many of each class, with the test file beside them (few-shot
-    sets, as GeneMask publishes them). Files given one by one take their split from their names
-    only where these, and the folders beside them, name two splits or more. A file named after a
-    species (`celegans.fa`) or an EPDnew collection is of that species, unless `species` says
-    otherwise.
 
-    Raises
-    ------
-    InputError
-        For a path that does not exist, or a folder without such files.
-    """
-    files: list[_Found] = []
-    for path in paths:
-        files += _in_folder(path) if path.is_dir() else [_Found(path)]
-    given = [f.split or SPLIT_NAMES.get(stem(f.path).lower(), "") for f in files]
-    use_names = len(set(filter(None, given))) > 1
-    names = _names([f.path for f in files])
-    return [
-        Source(
-            path=file,
-            name=name,
-            label=_LABEL_NAMES.get(stem(file).lower()) if label is None else label,
-            split=split or (SPLIT_NAMES.get(stem(file).lower(), "") if use_names else ""),
-            species=species or _species(file),
-            shots=shots,
+def _splits(files: list[Found], notes: list[str], matters: bool) -> list[str]:
+    """Return the split of each file, "" where its rows are to tell."""
+    named = [one.split or named_split(one.path) for one in files]
+    if len({name for name in named if name}) < 2:
+        folders = [one.split or SPLIT_NAMES.get(one.path.parent.name.lower(), "") for one in files]
+        if len(set(folders)) > 1 and all(folders):
+            named = folders
+    by_name = [one for one, name in zip(files, named, strict=True) if name and not one.split]
+    if not any(named) or not (by_name or matters):
+        return [one.split for one in files]
+    told = ", ".join(f"{f.path.name} {n}" for f, n in zip(files, named, strict=True) if n)
+    silent = [one.path for one, name in zip(files, named, strict=True) if not name]
+    if silent and matters and len(files) > 1:
+        raise InputError(
+            f"does not say in its name which split it is, and others do ({told})",
+            file=silent[0],
+            remedy="Put train, dev or test into the names of all files, or pass --split cluster "
+            "to split all rows anew.",
         )
-        for (file, split, shots), name in zip(files, names, strict=True)
-    ]
-
-
-def _in_folder(folder: Path) -> list[_Found]:
-    entries = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
-    files = [p for p in entries if p.is_file() and ending(p) in _KNOWN]
-    by_split = _by_split(files)
-    if by_split:
-        split, count = Counter(f.split for f in by_split).most_common(1)[0]
-        if count > 1:
-            twice = ", ".join(f.path.name for f in by_split if f.split == split)
-            raise InputError(
-                f"holds {count} files for the {split} split: {twice}",
-                file=folder,
-                remedy="Keep one, or give files one by one.",
+    if silent or len(set(named)) < 2:
+        if by_name and matters:
+            notes.append(
+                f"one split alone is named ({told}): a column gives the splits, or they "
+                "are made anew"
             )
-    few_shot = [] if any(f.split == "train" for f in by_split) else _few_shot(entries)
-    if by_split or few_shot:
-        return sorted(few_shot + by_split, key=lambda found: SPLITS.index(found.split))
-    nested = [
-        _Found(file, SPLIT_NAMES[sub.name.lower()])
-        for sub in entries
-        if sub.is_dir() and sub.name.lower() in SPLIT_NAMES
-        for file in sorted(sub.iterdir())
-        if file.is_file() and stem(file).lower() in _LABEL_NAMES
-    ]
-    labelled = [_Found(f) for f in files if stem(f).lower() in _LABEL_NAMES]
-    if nested or labelled:
-        return sorted(nested, key=lambda found: SPLITS.index(found.split)) or labelled
-    shown = ", ".join(p.name for p in entries[:8]) + (", ..." if len(entries) > 8 else "")
-    raise InputError(
-        f"the folder has no train, dev or test file; it holds {shown or 'nothing'}",
-        file=folder,
-        remedy="Name its files train, dev and test (.csv, .tsv or FASTA, also .gz), "
-        "or give the files themselves.",
-    )
-
-
-def _by_split(files: Sequence[Path]) -> list[_Found]:
-    names = [(f, stem(f).lower()) for f in files]
-    return [_Found(f, SPLIT_NAMES[name]) for f, name in names if name in SPLIT_NAMES]
-
-
-def _few_shot(entries: Sequence[Path]) -> list[_Found]:
-    """Return the train files of folders that are named after their rows of each class."""
-    folders = [p for p in entries if p.is_dir() and p.name.isdecimal() and int(p.name) > 0]
-    return [
-        found._replace(shots=int(sub.name))
-        for sub in sorted(folders, key=lambda p: int(p.name))
-        for found in _by_split(sorted(f for f in sub.iterdir() if ending(f) in _KNOWN))
-        if found.split == "train"
-    ]
+        return [one.split for one in files]
+    if by_name:
+        notes.append(f"the names of the files give the splits: {told}")
+    return named
 
 
 def _names(files: Sequence[Path]) -> list[str]:
     """Return the shortest ends of the paths that tell the files apart."""
     names = [stem(f) for f in files]
     for depth in range(1, max((len(f.parts) for f in files), default=0)):
-        counts = Counter(names)
+        counts = {name: names.count(name) for name in set(names)}
         names = [
             "/".join([*f.parts[:-1][-depth:], stem(f)]) if counts[name] > 1 else name
             for f, name in zip(files, names, strict=True)
@@ -153,7 +163,11 @@ def _names(files: Sequence[Path]) -> list[str]:
 
 def _species(file: Path) -> str:
     match = _EPDNEW.search(file.name)
+    name = match[1] if match else stem(file)
+    # `dr.csv` is Dr. Somebody's as well as a zebrafish's, and 9606 may be a number of anything.
+    if not match and (len(name) < 3 or name.isdecimal()):
+        return ""
     try:
-        return resolve(match[1] if match else stem(file))
+        return resolve(name)
     except InputError:
         return ""

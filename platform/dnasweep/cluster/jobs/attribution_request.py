@@ -41,6 +41,7 @@ from dnasweep.explain.settings import (
 from dnasweep.explain.tss import tss_places
 from dnasweep.genome.cropping import crop_table
 from dnasweep.genome.faults import Fault, refuse
+from dnasweep.genome.formats import Format
 from dnasweep.genome.reading import Reading, read_located
 from dnasweep.storage import Storage
 
@@ -71,6 +72,9 @@ class AttributionOptions(Checked):
     """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
     species: str | None = None
     """Species of all rows, where the files do not name it."""
+    format: Format = "auto"
+    """Format of the files: csv, tsv, fasta or text, a sequence a line. Default: by the name and the
+    content of each file."""
     crop: Count | None = None
     """Cut every sequence to this many central bases, as in training; shorter ones are bad rows."""
     skip_bad_rows: bool = False
@@ -249,6 +253,7 @@ def _read(options: AttributionOptions) -> Reading:
         require_labels=False,
         skip_bad_rows=options.skip_bad_rows,
         shortest=options.crop or 1,
+        format=options.format,
     )
     if options.crop is not None:
         table = crop_table(table, options.crop)
@@ -263,7 +268,7 @@ def _faults(unfit: Sequence[Unfit], reading: Reading, options: AttributionOption
         for one, file, row in zip(unfit, rows["file"], rows["row"], strict=True)
     ]
     if faults and not options.skip_bad_rows:
-        raise refuse(faults)
+        raise refuse(faults, len(reading.table) + len(reading.faults), most=0.5)
     if faults and len(faults) == len(reading.table):
         raise InputError(
             f"no sequence is left to explain; the first of {len(faults):,}: {faults[0].reason}",

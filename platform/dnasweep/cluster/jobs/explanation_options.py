@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from dnasweep.config.ranges import Batch, Checked, Count, Devices, Few, Range, Seed, Whole
 from dnasweep.errors import InputError
 from dnasweep.explain.settings import Reference
+from dnasweep.genome.formats import Format
 
 Method = Literal[
     "shap",
@@ -87,6 +88,9 @@ class ComparisonOptions(Checked):
     """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
     species: str | None = None
     """Species of all rows, where the files do not name it."""
+    format: Format = "auto"
+    """Format of the files: csv, tsv, fasta or text, a sequence a line. Default: by the name and the
+    content of each file."""
     crop: Count | None = None
     """Cut every sequence to this many central bases, as in training; shorter ones are bad rows."""
     skip_bad_rows: bool = False

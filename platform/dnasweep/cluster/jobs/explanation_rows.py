@@ -44,6 +44,7 @@ def choose_rows(options: ComparisonOptions) -> Chosen:
             require_labels=False,
             skip_bad_rows=options.skip_bad_rows,
             shortest=options.crop or 1,
+            format=options.format,
         )
         if options.crop is not None:
             table = crop_table(table, options.crop)

@@ -184,7 +184,8 @@ def _variants(
         placed = place_variants(read.table, fasta, contigs, config)
     rejects = sorted([*read.faults, *placed.faults], key=lambda one: (one.file, one.row))
     if rejects and not options.skip_bad_rows:
-        raise refuse(rejects)
+        # Each variant is scored by itself, so that leaving out many does not change the others.
+        raise refuse(rejects, len(read.table) + len(read.faults), most=0.5)
     if len(placed.table) == 0:
         raise InputError(
             f"no variant is left to score; the first of {len(rejects):,}: {rejects[0].reason}",

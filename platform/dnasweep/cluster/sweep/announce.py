@@ -10,6 +10,7 @@ from rich.table import Table
 
 from dnasweep.cluster.preparation import Prepared
 from dnasweep.cluster.sweep.request import Sweep
+from dnasweep.genome.formats import READ_AS
 from dnasweep.report.comparison import Comparison
 from dnasweep.report.terminal import comparison_tables
 from dnasweep.stages.dataset import REJECTS
@@ -33,7 +34,9 @@ def announce_data(console: Console, data: Prepared, *, every_finding: bool = Fal
     if (rejects := data.folder / REJECTS).is_file():
         console.print(f"[yellow]rows left out: see {escape(str(rejects))}[/]", soft_wrap=True)
     for finding in data.audit.findings:
-        if finding.level == "warning":
+        if finding.code == READ_AS:
+            console.print(f"[dim]{escape(finding.message)}[/]", soft_wrap=True)
+        elif finding.level == "warning":
             console.print(f"[yellow]audit: {escape(finding.message)}[/]")
         elif every_finding:
             console.print(f"[dim]audit: {escape(finding.message)}[/]")

@@ -1,0 +1,172 @@
+"""Splits that files give, under any name: they are used, or it is said that they are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dnasweep.errors import InputError
+from dnasweep.genome.datasets import DatasetConfig, build_dataset
+from dnasweep.genome.keys import dataset_key
+from dnasweep.genome.reading import read_sequences
+
+PLAIN = "sequence,label\nACGTACGT,1\nTTTTAACN,0\n"
+
+
+def write(path: Path, text: str = PLAIN) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def column(name: str, *values: object) -> str:
+    rows = [f"ACGTACG{'ACGT'[i % 4]},{i % 2},{value}" for i, value in enumerate(values)]
+    return f"seq,label,{name}\n" + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["set", "Subset", "fold", "partition", "dataset", "phase", "Data-Split", "usage"]
+)
+def test_a_column_of_names_of_splits_gives_the_splits(tmp_path: Path, name: str) -> None:
+    said: list[str] = []
+    path = write(tmp_path / "x.csv", column(name, "Train", "VAL", "test", "Training"))
+    table = read_sequences(path, say=said.append)
+    assert table["split"].tolist() == ["train", "validation", "test", "train"]
+    assert len(said) == 1
+    assert "gives the splits" in said[0]
+
+
+def test_a_column_named_split_is_used_before_others(tmp_path: Path) -> None:
+    text = "seq,label,set,split\nACGA,1,train,test\nACGC,0,test,train\n"
+    said: list[str] = []
+    table = read_sequences(write(tmp_path / "x.csv", text), say=said.append)
+    assert table["split"].tolist() == ["test", "train"]
+    assert said == ["x.csv: columns not read: set"]
+
+
+def test_two_columns_of_splits_are_asked_about(tmp_path: Path) -> None:
+    text = "seq,label,set,usage\nACGA,1,train,test\nACGC,0,test,train\n"
+    with pytest.raises(InputError, match="two columns hold splits: set and usage") as caught:
+        read_sequences(write(tmp_path / "x.csv", text))
+    assert "Name the one that counts split" in str(caught.value)
+    read_sequences(write(tmp_path / "x.csv", text.replace("usage", "split")))
+
+
+def test_folds_and_weights_are_named_as_unread(tmp_path: Path) -> None:
+    said: list[str] = []
+    path = write(tmp_path / "x.csv", column("note,cv_fold,weight", *["a,1,2", "b,2,2", "c,3,1"]))
+    table = read_sequences(path, say=said.append)
+    assert set(table["split"]) == {""}
+    assert said[0].startswith("x.csv: the column cv_fold is not read: folds do not say")
+    assert said[1] == "x.csv: columns not read: cv_fold, weight, note"
+
+
+def test_a_word_that_is_perhaps_a_split_is_asked_about(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", column("set", "train", "train", "eval", "eval"))
+    with pytest.raises(InputError, match="column set may give the splits, and 'eval'") as caught:
+        read_sequences(path)
+    assert "or rename the column" in str(caught.value)
+    assert set(read_sequences(path, require_labels=False)["split"]) == {""}
+    renamed = write(tmp_path / "x.csv", column("notes", "train", "train", "eval", "eval"))
+    assert set(read_sequences(renamed)["split"]) == {""}
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("my_train.csv", "my_test.csv"), ("train", "test")),
+        (("x.train.tsv", "x.dev.tsv", "x.test.tsv"), ("train", "validation", "test")),
+        (("trainSet.csv", "TEST-2.csv"), ("train", "test")),
+        (("train/a.csv", "test/b.csv"), ("train", "test")),
+    ],
+)
+def test_words_in_the_names_of_files_are_their_splits(
+    tmp_path: Path, names: tuple[str, ...], splits: tuple[str, ...]
+) -> None:
+    said: list[str] = []
+    paths = [write(tmp_path / name, PLAIN.replace("\t", ",")) for name in names]
+    table = read_sequences(paths, say=said.append)
+    assert table["split"].tolist() == [split for split in splits for _ in range(2)]
+    assert "names of the files give the splits" in said[0]
+
+
+def test_names_count_across_positives_and_negatives(tmp_path: Path) -> None:
+    for name in ("train_pos", "test_pos", "train_neg", "test_neg"):
+        write(tmp_path / f"{name}.fa", f">{name}\nACGTACGT\n")
+    classes = {
+        which: tuple(str(tmp_path / f"{split}_{which[:3]}.fa") for split in ("train", "test"))
+        for which in ("positives", "negatives")
+    }
+    table = read_sequences(**classes)
+    assert table["split"].tolist() == ["train", "test"] * 2
+    # One file of each class: neither list names two splits, both together do.
+    table = read_sequences(positives=classes["positives"][0], negatives=classes["negatives"][1])
+    assert table["split"].tolist() == ["train", "test"]
+
+
+def test_a_file_whose_name_says_no_split_beside_others_is_asked_about(tmp_path: Path) -> None:
+    paths = [write(tmp_path / name) for name in ("a_train.csv", "a_test.csv", "b.csv")]
+    with pytest.raises(InputError, match=r"b\.csv: does not say .*a_train\.csv train") as caught:
+        read_sequences(paths)
+    assert "--split cluster" in str(caught.value)
+    config = DatasetConfig(data=tuple(map(str, paths)), split="cluster")
+    assert len(dataset_key(config)) == 16, "and so it can be keyed"
+    assert set(read_sequences(paths, require_labels=False)["split"]) == {""}
+
+
+def test_one_split_alone_is_no_split_and_that_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    table = read_sequences(write(tmp_path / "my_test.csv"), say=said.append)
+    assert set(table["split"]) == {""}
+    assert "one split alone is named (my_test.csv test)" in said[0]
+
+
+@pytest.mark.parametrize(
+    "left", ["EVAL.csv", "holdout.tsv", "test.parquet", "dev.json", "Test.xlsx"]
+)
+def test_what_a_folder_would_leave_unread_stops_where_it_may_be_a_split(
+    tmp_path: Path, left: str
+) -> None:
+    write(tmp_path / "set/Train.CSV")
+    write(tmp_path / "set" / left)
+    with pytest.raises(
+        InputError, match=f"{left} would not be read, and may be a split"
+    ) as caught:
+        read_sequences(tmp_path / "set")
+    assert "move away" in str(caught.value)
+    (tmp_path / "set" / left).rename(tmp_path / left)
+    assert set(read_sequences(tmp_path / "set")["split"]) == {"train"}
+
+
+def test_other_files_of_a_folder_are_named_as_unread(tmp_path: Path) -> None:
+    for name in ("train.csv", "test.txt", "readme.md", "extra.csv"):
+        write(tmp_path / "set" / name)
+    said: list[str] = []
+    table = read_sequences(tmp_path / "set", say=said.append)
+    assert table["split"].tolist() == ["train"] * 2 + ["test"] * 2
+    assert said == ["set: read are train.csv, test.txt; not read: extra.csv, readme.md"]
+
+
+def test_classes_named_otherwise_are_told_as_they_are(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for name in ("human", "worm"):
+            write(tmp_path / "set" / split / f"{name}.fa", ">1\nACGT\n")
+    reason = (
+        r"folders test, train hold no files named positive and negative; they hold human\.fa, worm"
+    )
+    with pytest.raises(InputError, match=reason):
+        read_sequences(tmp_path / "set")
+
+
+def test_a_data_set_keeps_how_its_files_were_read(tmp_path: Path) -> None:
+    values = ["Train"] * 8 + ["Val"] * 4 + ["Test"] * 4
+    rows = [f"{'ACGT'[i % 4] * 3}{'CATG'[i // 4] * 5},{i % 2},{v}" for i, v in enumerate(values)]
+    path = write(tmp_path / "x.csv", "sequence,label,set\n" + "\n".join(rows) + "\n")
+    made = build_dataset(DatasetConfig(data=(str(path),)))
+    assert made.table["split"].value_counts().to_dict() == {
+        "train": 8,
+        "validation": 4,
+        "test": 4,
+    }
+    told = [f.message for f in made.audit.findings if f.code == "read-as"]
+    assert told == ["x.csv: the column set gives the splits (test, train, val)"]
