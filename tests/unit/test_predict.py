@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from dnasweep.annotate import predictions
 from dnasweep.errors import InputError
 from dnasweep.model.architecture import build_classifier
 from dnasweep.model.predict import predict_probabilities
@@ -59,6 +63,24 @@ def test_the_model_is_left_as_it_was(model, toy):
 def test_a_sequence_too_long_is_named_by_row(model, toy):
     with pytest.raises(InputError, match=r"row 3: the sequence has 42 tokens .* holds 24"):
         predict(model, toy, [toy.sequences[0], "", "ACG" * 40])
+
+
+def test_of_a_very_long_sequence_only_the_beginning_is_cut_before_it_is_refused():
+    """A chromosome given by mistake took 72 bytes of memory a base."""
+    table = pd.DataFrame({"id": ["chr1"], "sequence": ["ACGT" * (5 << 20)]})
+
+    class Counting:
+        longest = 0
+
+        def encode(self, sequences):
+            self.longest = max(self.longest, *map(len, sequences))
+            ends = np.cumsum([0, *(len(s) // 6 for s in sequences)])
+            return SimpleNamespace(offsets=ends)
+
+    tokenizer = Counting()
+    with pytest.raises(InputError, match=r"'chr1' of 20,971,520 bases has more than 512 tokens"):
+        predictions._check_lengths(tokenizer, table, 512, average=True)
+    assert tokenizer.longest == predictions.PREFIX
 
 
 def test_nothing_in_nothing_out(model, toy):

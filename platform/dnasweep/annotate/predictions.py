@@ -21,6 +21,9 @@ from dnasweep.model.strands import strands_of
 from dnasweep.plain import write_csv
 from dnasweep.storage import LEAST_BYTES
 
+PREFIX = 1 << 20
+"""Bases of a longer sequence that are looked at first."""
+_TOO_LONG = "Cut it into windows of the length the model was trained on."
 ROWS = 4096
 """Rows between two words of progress."""
 
@@ -89,6 +92,16 @@ def predict_table(
 
 
 def _check_lengths(tokenizer: DnaTokenizer, table: pd.DataFrame, held: int, average: bool) -> None:
+    long = table[table["sequence"].str.len() > PREFIX] if held < PREFIX else table[:0]
+    for row in long.itertuples(index=False):
+        # Cut into tokens as a whole, it would take 70 bytes a base only to be refused.
+        beginning = tokenizer.encode([row.sequence[:PREFIX]]).offsets
+        if int(np.diff(beginning)[0]) > held:
+            raise InputError(
+                f"sequence {row.id!r} of {len(row.sequence):,} bases has more than {held:,} tokens "
+                f"in its first {PREFIX:,} bases, the model holds {held:,}",
+                remedy=_TOO_LONG,
+            )
     for start in range(0, len(table), ROWS):
         part = table.iloc[start : start + ROWS]
         strands = strands_of(part["sequence"].tolist(), average=average)
@@ -98,7 +111,7 @@ def _check_lengths(tokenizer: DnaTokenizer, table: pd.DataFrame, held: int, aver
             raise InputError(
                 f"sequence {row['id']!r} of {len(row['sequence'])} bases has {tokens.max()} "
                 f"tokens, the model holds {held}",
-                remedy="Cut it into windows of the length the model was trained on.",
+                remedy=_TOO_LONG,
             )
 
 
