@@ -167,7 +167,10 @@ def test_a_scheme_that_does_not_fit_ends_with_code_2_and_the_reason(tmp_path):
         ({"simulated_rows": 40, "soft_masked": "skip"}, "Rows have no lower case"),
         ({"out": "ranks.txt"}, "End it in .csv"),
         ({"out": "nowhere/ranks.csv"}, "Make the folder"),
-        ({"genome": "nowhere.fa"}, "nowhere.fa: cannot be read"),
+        (
+            {"genome": "nowhere.fa"},
+            "nowhere.fa: there is no such file. Check the path of the genome",
+        ),
         ({"simulated_rows": 40, "species_set": "martians"}, "martians"),
     ],
 )

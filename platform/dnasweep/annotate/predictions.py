@@ -93,12 +93,12 @@ def predict_table(
 
 def _check_lengths(tokenizer: DnaTokenizer, table: pd.DataFrame, held: int, average: bool) -> None:
     long = table[table["sequence"].str.len() > PREFIX] if held < PREFIX else table[:0]
-    for row in long.itertuples(index=False):
+    for name, sequence in zip(long["id"], long["sequence"], strict=True):
         # Cut into tokens as a whole, it would take 70 bytes a base only to be refused.
-        beginning = tokenizer.encode([row.sequence[:PREFIX]]).offsets
+        beginning = tokenizer.encode([sequence[:PREFIX]]).offsets
         if int(np.diff(beginning)[0]) > held:
             raise InputError(
-                f"sequence {row.id!r} of {len(row.sequence):,} bases has more than {held:,} tokens "
+                f"sequence {name!r} of {len(sequence):,} bases has more than {held:,} tokens "
                 f"in its first {PREFIX:,} bases, the model holds {held:,}",
                 remedy=_TOO_LONG,
             )

@@ -44,7 +44,7 @@ def dataset_key(config: DatasetConfig) -> str:
         ]
     }
     genome = settings.pop("genome")
-    files["genome"] = None if genome is None else file_digest(user_path(genome))
+    files["genome"] = None if genome is None else file_digest(user_path(genome), holds="genome")
     return content_key("dataset", RECIPE, settings, files)
 
 
@@ -61,15 +61,15 @@ def digest(table: pd.DataFrame) -> str:
     return state.hexdigest()[:16]
 
 
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes.
+def file_digest(path: Path, *, holds: str = "sequences") -> str:
+    """Return the SHA-256 of a file's bytes; messages say what it `holds`.
 
     Raises
     ------
     InputError
         For what is no file, or cannot be read.
     """
-    check_readable(path)
+    check_readable(path, holds=holds)
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -27,6 +27,7 @@ from dnasweep.config import PmiConfig, PmiVariant
 from dnasweep.config.keys import require
 from dnasweep.config.ranges import Count, Range
 from dnasweep.genome.keys import file_digest
+from dnasweep.genome.paths import user_path
 from dnasweep.genome.species import species_set
 from dnasweep.language.ngrams import NGramCounts
 from dnasweep.language.pmi_files import write_table
@@ -152,9 +153,11 @@ def run_words(options: WordOptions, console: Console) -> None:
 
 
 def _genome(options: WordOptions) -> _Work:
-    path = Path(options.genome or "").expanduser().resolve()
+    path = user_path(options.genome or "").absolute()
     spec = CountsSpec(
-        k=options.k, genome=file_digest(path), soft_masked=options.soft_masked == "count"
+        k=options.k,
+        genome=file_digest(path, holds="genome"),
+        soft_masked=options.soft_masked == "count",
     )
 
     def count(progress: Callable[[int], None]) -> NGramCounts:
