@@ -17,7 +17,7 @@ from dnasweep.genome.sources import Source, find_all
 from dnasweep.genome.species import resolve
 from dnasweep.genome.table import COLUMNS
 
-RECIPE = 3
+RECIPE = 4
 """Counts up when the same input and configuration would make another data set."""
 
 
