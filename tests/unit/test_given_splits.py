@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.genome.datasets import DatasetConfig, build_dataset
@@ -160,7 +161,8 @@ def test_classes_named_otherwise_are_told_as_they_are(tmp_path: Path) -> None:
 
 def test_a_data_set_keeps_how_its_files_were_read(tmp_path: Path) -> None:
     values = ["Train"] * 8 + ["Val"] * 4 + ["Test"] * 4
-    rows = [f"{'ACGT'[i % 4] * 3}{'CATG'[i // 4] * 5},{i % 2},{v}" for i, v in enumerate(values)]
+    letters = np.random.default_rng(0).choice(list("ACGT"), (len(values), 40))
+    rows = [f"{''.join(letters[i])},{i % 2},{v}" for i, v in enumerate(values)]
     path = write(tmp_path / "x.csv", "sequence,label,set\n" + "\n".join(rows) + "\n")
     made = build_dataset(DatasetConfig(data=(str(path),)))
     assert made.table["split"].value_counts().to_dict() == {

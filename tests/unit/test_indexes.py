@@ -141,7 +141,7 @@ def test_a_genome_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> No
 def test_fifty_thousand_contigs_are_planned_in_seconds(tmp_path: Path) -> None:
     lengths = {f"scaffold_{i}": 1_000 for i in range(50_000)}
     config = ScanConfig(window=300, stride=75)
-    begun = time.perf_counter()
+    begun = time.process_time()
     plan = plan_scan(lengths, config)
-    assert time.perf_counter() - begun < 5  # About 0.5 s on an idle core.
+    assert time.process_time() - begun < 5  # About 0.5 s on an idle core.
     assert (len(plan.tiles), plan.num_windows) == (50_000, 50_000 * config.number(1_000))
