@@ -86,6 +86,20 @@ def test_rows_that_touch_share_nothing_and_one_base_is_enough():
     assert locus_groups(table).tolist() == [0, 1, 1]
 
 
+def test_an_id_that_names_a_place_of_the_length_of_its_sequence_counts():
+    table = make_table(
+        {
+            "id": ["chr1:100-160(+)", "test/chr1:159-218", "chr1:160-999", "chr1:10-20:shuffled"],
+            "sequence": ["ACGTAC" * 10] * 4,
+        }
+    )
+    places = place_rows(table)
+    # Of 60 bases: 100 to 160 counted from 0, and 159 to 218 counted from 1 with both ends.
+    assert places[["start", "end"]].to_numpy().tolist() == [[100, 160], [158, 218]]
+    assert locus_groups(table).tolist() == [0, 0, -1, -1]
+    assert table["chrom"].eq("").all(), "the table is left as it is"
+
+
 def test_versions_of_an_accession_are_chromosomes_of_their_own():
     keys = chromosome_keys(["NC_000001.10", "NC_000001.11", "chr2", "2", "NC_000002.12"])
     assert len(set(keys.values())) == 3

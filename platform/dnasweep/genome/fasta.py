@@ -35,12 +35,13 @@ def read_fasta(data: bytes) -> tuple[pd.DataFrame, bool]:
         epdnew = epdnew and match is not None
         words = title.split(maxsplit=1)
         name = match[1] if match else (words[0] if words else "")
-        rows.append((number, sequence, name, *_locus(title, len(sequence))))
+        rows.append((number, sequence, name, *read_locus(title, len(sequence))))
     columns = ["row", "sequence", "id", "chrom", "start", "end", "strand"]
     return pd.DataFrame(rows, columns=columns), epdnew
 
 
-def _locus(title: str, length: int) -> tuple[str, str, str, str]:
+def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
+    """Return chrom, start, end and strand that a title gives a sequence of so many bases, or nothing."""
     match = _LOCUS.search(title)
     if match:
         start, end = int(match[2]), int(match[3])

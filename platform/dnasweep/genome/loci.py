@@ -7,20 +7,40 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.genome.chromosomes import chromosome_keys
+from dnasweep.genome.fasta import read_locus
 
 _INTERVAL = ["chrom", "start", "end"]
+_LOCUS = r":\d+-\d+"
 
 
 def place_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Return chrom, start and end of the rows that have all three, with the index of the table.
 
+    An id such as `chr1:100-700(+)` that fits its sequence stands for columns that are not there.
     `chr1`, `1` and `NC_000001.11` of one species are one chromosome; where names carry several
     versions of it, each version is one of its own.
     """
+    table = _read_ids(table)
     placed = ~table["chrom"].isin(["", "."]) & table["start"].notna() & table["end"].notna()
     rows = table.loc[placed, _INTERVAL]
     keys = table.loc[placed, "species"] + "\t" + rows["chrom"].map(chromosome_keys(rows["chrom"]))
     return rows.assign(chrom=keys).astype({"chrom": "str", "start": "int64", "end": "int64"})
+
+
+def _read_ids(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the places that ids give to rows without a chromosome."""
+    titled = (table["chrom"] == "") & table["start"].isna() & table["id"].str.contains(_LOCUS)
+    if not titled.any():
+        return table
+    # Before an id that stands in several files comes the file's name.
+    titles = table["id"][titled].str.rpartition("/")[2]
+    lengths = table["sequence"][titled].str.len()
+    found = [read_locus(t, n)[:3] for t, n in zip(titles, lengths, strict=True)]
+    read = pd.DataFrame(found, columns=_INTERVAL, index=titles.index)
+    read = read[read["chrom"] != ""].astype({"start": "Int64", "end": "Int64"})
+    table = table.copy()
+    table.loc[read.index, _INTERVAL] = read
+    return table
 
 
 def locus_groups(table: pd.DataFrame) -> NDArray[np.int64]:
