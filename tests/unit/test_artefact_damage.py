@@ -296,3 +296,31 @@ def test_who_may_not_read_an_artefact_is_told_which_file(open_folder: Path, clos
         os._exit(5)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
     assert folder.is_dir()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("http://[", "s3://[/", "s3://", "s3:///x", "gs://", "://", "http://x/y", "mock://x"),
+        *("", "file://", "~nobody-of-this-name/x", "a\0b", "s3://x?endpoint_override=http://["),
+    ],
+)
+def test_what_is_no_storage_is_refused_in_words(place: str) -> None:
+    """`mock` is pyarrow's own for tests: it forgets everything with the process."""
+    with pytest.raises(InputError, match="storage") as caught:
+        Storage(place).check_writable()
+    assert len(str(caught.value)) < 400
+
+
+def test_a_google_bucket_that_does_not_answer_is_told_soon(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import time
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("dnasweep.storage.uris.GOOGLE_HASTY_SECONDS", 1)
+    begun = time.monotonic()
+    with pytest.raises(InputError, match="cannot be written to") as caught:
+        Storage("gs://anonymous@x/y?scheme=http&endpoint_override=127.0.0.1:9").check_writable()
+    assert time.monotonic() - begun < 15
+    assert len(str(caught.value)) < 400

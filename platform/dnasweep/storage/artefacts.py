@@ -41,6 +41,7 @@ from dnasweep.storage.kept import Kept
 from dnasweep.storage.names import flat, inside, safe, safe_kind
 from dnasweep.storage.patience import Unavailable
 from dnasweep.storage.shelf import Shelf
+from dnasweep.storage.uris import local_root
 from dnasweep.storage.writable import check_writable
 
 log = logging.getLogger("dnasweep.storage")
@@ -65,7 +66,7 @@ class Storage:
             self.local = Path.home() / ".cache" / "dnasweep" / content_key(self.root)
             self._found: Copies | Kept = Copies(self.bucket, self.local)
         else:
-            self.local = Path(text.removeprefix("file://")).expanduser().resolve()
+            self.local = local_root(text)
             self.root = str(self.local)
             self._found = Kept(self.local)
 

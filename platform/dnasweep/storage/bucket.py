@@ -6,26 +6,24 @@ which is shown, logged and hashed.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import parse_qsl, urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
 
 from dnasweep.errors import InputError
 from dnasweep.storage import patience
+from dnasweep.storage.uris import check_uri, open_store
 
 PROBE_SECONDS = 30.0
 """Patience for a look before anything is begun."""
 CHUNK = 1 << 24
 
 Result = TypeVar("Result")
-_SECRET = re.compile(r"key|secret|token|password|signature|credential", re.IGNORECASE)
 
 
 class Bucket:
@@ -48,17 +46,11 @@ class Bucket:
     """
 
     def __init__(self, uri: str, *, seconds: float | None = None) -> None:
-        _refuse_credentials(uri)
+        check_uri(uri)
         head, mark, query = uri.partition("?")
         self._head, self._query, self._patience = head.rstrip("/"), mark + query, seconds
         self.uri = self._head + self._query
-        try:
-            self._store, base = fs.FileSystem.from_uri(_with_small_files_at_once(self.uri))
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"storage {uri!r} cannot be opened: {error}",
-                remedy="Give a folder or a URI such as s3://bucket/folder.",
-            ) from error
+        self._store, base = open_store(self.uri)
         self._base = base.rstrip("/")
 
     def place(self, path: str = "") -> str:
@@ -195,11 +187,13 @@ class Bucket:
         """
         name = f".write-test-{secrets.token_hex(4)}"
         patient, self._patience = self._patience, PROBE_SECONDS
+        store = self._store
+        self._store = open_store(self.uri, hasty=True)[0]
         try:
             self.write(name, b"ok")
             self.delete(name)
         finally:
-            self._patience = patient
+            self._patience, self._store = patient, store
 
     def _full(self, path: str) -> str:
         return f"{self._base}/{path}".rstrip("/")
@@ -221,23 +215,3 @@ class Bucket:
     def patiently(self, call: Callable[[], Result]) -> Result:
         """Read something, again where the store does not answer; see :mod:`.patience`."""
         return patience.patiently(call, where=self.uri, seconds=self._patience)
-
-
-def _with_small_files_at_once(uri: str) -> str:
-    """Return the URI that has files of a few megabytes written by one request, not by three."""
-    if not uri.startswith("s3://") or "allow_delayed_open" in uri:
-        return uri
-    return f"{uri}{'&' if '?' in uri else '?'}allow_delayed_open=true"
-
-
-def _refuse_credentials(uri: str) -> None:
-    parts = urlsplit(uri)
-    named = parts.username is not None and parts.scheme == "s3"
-    options = [name for name, _ in parse_qsl(parts.query) if _SECRET.search(name)]
-    if named or parts.password is not None or options:
-        raise InputError(
-            "the storage URI holds credentials, which others would see in process lists and logs",
-            file=f"{parts.scheme}://***@{parts.netloc.rpartition('@')[2]}{parts.path}",
-            remedy="Leave them out: they are read from AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, from ~/.aws/credentials, or from the machine's role.",
-        )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dnasweep.errors import InputError
 from dnasweep.storage.bucket import Bucket
+from dnasweep.storage.uris import shortened
 
 LEAST_BYTES = 1 << 16
 """Room without which a storage counts as full."""
@@ -32,9 +33,11 @@ def check_writable(local: Path, bucket: Bucket | None, root: str) -> None:
             file.flush()
         if bucket is not None:
             bucket.probe()
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(
-            f"storage cannot be written to: {error.strerror or error}",
+            f"storage cannot be written to: {error.strerror or shortened(error)}",
             file=root,
             remedy="Give another folder with --storage, or free space there.",
         ) from error

@@ -16,7 +16,13 @@ from rich.markup import escape
 from dnasweep.cluster.sweep.announce import encoder_name
 from dnasweep.cluster.sweep.judging import read_results
 from dnasweep.cluster.sweep.phases import Phases
-from dnasweep.cluster.sweep.publication import REPORT, keep_report, sweep_facts, tokenizer_table
+from dnasweep.cluster.sweep.publication import (
+    REPORT,
+    report_folder,
+    sweep_facts,
+    tokenizer_table,
+    writing_report,
+)
 from dnasweep.cluster.sweep.records import Records
 from dnasweep.cluster.sweep.request import Sweep
 from dnasweep.cluster.sweep.results import scores_of
@@ -99,8 +105,6 @@ def _overlap(sweep: Sweep) -> dict[int, float]:
 
 def _publish(sweep: Sweep, plan: Plan, records: Records, comparison: ShotComparison) -> Path:
     """Write the report, log it to the parent run and return its folder."""
-    folder = sweep.storage.folder("sweeps", sweep.key, "report")
-    comparison.to_csv(folder / "comparison.csv")
     page = ShotPage(
         title=sweep.name,
         comparison=comparison,
@@ -118,11 +122,12 @@ def _publish(sweep: Sweep, plan: Plan, records: Records, comparison: ShotCompari
         keys={"sweep": sweep.key, "data set": sweep.recipe.dataset},
         places={"storage": sweep.storage.root},
     )
-    (folder / "comparison.html").write_text(render_shot_page(page))
-    keep_report(sweep, records, folder)
+    with writing_report(sweep, records) as aside:
+        comparison.to_csv(aside / "comparison.csv")
+        (aside / "comparison.html").write_text(render_shot_page(page))
     _record_curves(sweep, records, comparison)
     records.summary(_note(comparison.findings))
-    return folder
+    return report_folder(sweep)
 
 
 def _record_curves(sweep: Sweep, records: Records, comparison: ShotComparison) -> None:

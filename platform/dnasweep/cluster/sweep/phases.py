@@ -95,6 +95,13 @@ class Phases:
             with self._showing("opening the test set", len(missing)) as (order, display):
                 open_tests(missing, order, done=display.count)
 
+    def keep_whole(self, specs: Sequence[ClassifierSpec]) -> None:
+        """Have trials trained again whose weights turn out to be damaged."""
+        damaged = [spec for spec in specs if self._sweep.storage.find(spec.kind, spec.key) is None]
+        if damaged:
+            with self._showing("training again", len(damaged)) as (order, display):
+                open_tests(damaged, order, done=display.count)
+
     def _grid(self) -> Plan:
         plan = self._sweep.plan
         missing = plan.missing(self._sweep.storage)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from dnasweep.cluster.copies import publish_files
 from dnasweep.cluster.sweep.records import Records
 from dnasweep.cluster.sweep.request import Sweep
 from dnasweep.cluster.tracking.tags import command, package_versions
@@ -35,8 +38,6 @@ def publish(
     importance: dict[str, float] | None,
 ) -> Path:
     """Write the report, log it to the parent run, register the best model; return its folder."""
-    folder = sweep.storage.folder("sweeps", sweep.key, "report")
-    comparison.to_csv(folder / "comparison.csv")
     page = PageInput(
         **page_frame(sweep),
         comparison=comparison,
@@ -44,9 +45,10 @@ def publish(
         tokenizers=tokenizer_table(sweep, plan),
         importance=importance,
     )
-    (folder / "comparison.html").write_text(render_page(page))
-    keep_report(sweep, records, folder)
-    best = _best(sweep, results)
+    with writing_report(sweep, records) as aside:
+        comparison.to_csv(aside / "comparison.csv")
+        (aside / "comparison.html").write_text(render_page(page))
+    best = best_trial(sweep, results)
     if best is not None:
         _register(sweep, records, best)
     records.summary(
@@ -55,7 +57,7 @@ def publish(
         test=(best.test if best else None) or {},
         baseline=_baseline(comparison),
     )
-    return folder
+    return report_folder(sweep)
 
 
 def note(
@@ -98,10 +100,23 @@ def page_frame(sweep: Sweep) -> dict[str, Any]:
     }
 
 
-def keep_report(sweep: Sweep, records: Records, folder: Path) -> None:
-    """Log every file of a report to the parent run, and put it where other machines find it."""
+def report_folder(sweep: Sweep) -> Path:
+    """Return the folder of a sweep's report."""
+    return sweep.storage.folder("sweeps", sweep.key, REPORT)
+
+
+@contextlib.contextmanager
+def writing_report(sweep: Sweep, records: Records) -> Iterator[Path]:
+    """Give a folder to write a report into, which then takes the place of the one before as a whole.
+
+    Its files are logged to the parent run, and lie where other machines find them.
+    """
+    folder = report_folder(sweep)
+    with tempfile.TemporaryDirectory(dir=sweep.storage.folder("work")) as scratch:
+        yield Path(scratch)
+        files = publish_files(sorted(Path(scratch).iterdir()), folder, job=REPORT)
     sweep.storage.share(folder)
-    for path in sorted(folder.iterdir()):
+    for path in files:
         records.tracker.artifact(sweep.key, path, REPORT)
 
 
@@ -135,7 +150,7 @@ def _baseline(comparison: Comparison) -> dict[str, float]:
     return {str(name).removeprefix("test_"): float(value) for name, value in row.items()}
 
 
-def _best(sweep: Sweep, results: Sequence[CellResult]) -> CellResult | None:
+def best_trial(sweep: Sweep, results: Sequence[CellResult]) -> CellResult | None:
     """Return the trial with the best validation metric of those the test set was opened for."""
     metric = full_name(sweep.options.metric)
     sign = 1.0 if direction(metric) == "max" else -1.0
@@ -145,8 +160,7 @@ def _best(sweep: Sweep, results: Sequence[CellResult]) -> CellResult | None:
 
 def _register(sweep: Sweep, records: Records, best: CellResult) -> None:
     """Register a trial under the sweep's name."""
-    folder = sweep.storage.find(ClassifierSpec.kind, best.trial_key)
-    assert folder is not None
+    folder = sweep.storage.expect(ClassifierSpec.kind, best.trial_key)
     records.tracker.tags(sweep.key, {"best_trial": best.trial_key})
     records.tracker.model(
         best.trial_key,

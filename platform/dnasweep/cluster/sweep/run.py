@@ -25,7 +25,7 @@ from dnasweep.cluster.sweep.announce import (
 )
 from dnasweep.cluster.sweep.judging import judge
 from dnasweep.cluster.sweep.phases import Phases
-from dnasweep.cluster.sweep.publication import publish
+from dnasweep.cluster.sweep.publication import best_trial, publish
 from dnasweep.cluster.sweep.records import Records
 from dnasweep.cluster.sweep.request import Asked, MakeCells, Sweep, prepare_sweep, product
 from dnasweep.cluster.sweep.results import baseline_result
@@ -49,6 +49,8 @@ def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
         metric=sweep.options.metric,
         shared_encoders=bool(plan.encoders) and not sweep.recipe.pretrain_per_seed,
     )
+    best = best_trial(sweep, results)
+    phases.keep_whole([s for s in plan.classifiers if best and s.key == best.trial_key])
     report = publish(sweep, plan, records, results, comparison, phases.importance)
     announce_comparison(sweep.console, comparison, report)
     return comparison

@@ -16,7 +16,7 @@ from dnasweep.cluster.options import SweepOptions
 from dnasweep.cluster.preparation import Prepared
 from dnasweep.cluster.sweep.judging import judge
 from dnasweep.cluster.sweep.phases import Phases
-from dnasweep.cluster.sweep.publication import keep_report, note, page_frame
+from dnasweep.cluster.sweep.publication import note, page_frame, report_folder, writing_report
 from dnasweep.cluster.sweep.records import Records
 from dnasweep.cluster.sweep.request import Axes, Sweep
 from dnasweep.cluster.sweep.results import baseline_result
@@ -160,12 +160,13 @@ def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
         relatives=[name for name in data.species if name not in lacking],
         left_out=[f"No target: {text}." for text in lacking.values()],
     )
-    folder = sweep.storage.folder("sweeps", sweep.key, "report")
-    transfer.to_csv(folder / "transfer.csv")
     frame = PageFrame(**page_frame(sweep))
+    with writing_report(sweep, records) as aside:
+        transfer.to_csv(aside / "transfer.csv")
+        text = render_transfer(transfer, frame, num_trials=len(results))
+        (aside / "transfer.html").write_text(text)
+    folder = report_folder(sweep)
     page = folder / "transfer.html"
-    page.write_text(render_transfer(transfer, frame, num_trials=len(results)))
-    keep_report(sweep, records, folder)
     records.summary(
         note(transfer.findings, frame.audit_findings, page=page.name, metrics=ESTIMATES),
         test=_means(transfer),

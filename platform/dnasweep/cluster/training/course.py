@@ -6,6 +6,8 @@ trials it had stopped; and it tells what had been spent when a value was reached
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any, NamedTuple
 
 from dnasweep.stages.specs import ClassifierSpec
 
-FILE = "course.jsonl"
+FILE, CHECK = "course.jsonl", "checksum"
 
 
 POINT = "point"
@@ -75,7 +77,7 @@ class Course:
         self._last[point.key] = point.evaluation
         with self._path.open("a", encoding="utf-8") as file:
             # A driver killed while writing leaves half a line.
-            file.write(("" if self._whole else "\n") + json.dumps(point._asdict()) + "\n")
+            file.write(("" if self._whole else "\n") + _line(point) + "\n")
         self._whole = True
         return True
 
@@ -85,13 +87,20 @@ class Course:
 
 
 def read_course(path: Path) -> list[Point]:
-    """Return the points of a file, without lines that a kill has cut short."""
+    """Return the points of a file, without lines that a kill has cut short or that are damaged."""
     points: list[Point] = []
     if not path.is_file():
         return points
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            points.append(Point(**json.loads(line)))
-        except (ValueError, TypeError):
-            continue
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            point = Point(**{n: v for n, v in json.loads(line).items() if n != CHECK})
+            if _line(point) == line:
+                points.append(point)
     return points
+
+
+def _line(point: Point) -> str:
+    """Return the line of a point, with a checksum."""
+    fields = point._asdict()
+    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+    return json.dumps({**fields, CHECK: digest})
