@@ -45,6 +45,11 @@ def digest_of(path: Path) -> str:
         return _known[what]
 
 
+def forget() -> None:
+    """Forget which files have been read, as a new process does."""
+    _known.clear()
+
+
 def describe(folder: Path) -> dict[str, dict[str, Any]]:
     """Return what a manifest says of the files below a folder: their sizes and their digests."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]

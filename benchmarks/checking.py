@@ -1,0 +1,171 @@
+"""What part of a sweep and of an attribution job goes into checking what is read.
+
+Trains an encoder and two trials and opens their test set, in this process and without Ray; then
+explains sequences with the first trial, shard by shard, and reads the job again. The time within
+the functions that compute checksums and compare them is measured by the way. Then everything is
+asked for once more in a fresh process's place, with nothing known to be whole: what checking costs
+where nothing is computed.
+
+    python benchmarks/checking.py
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from dnasweep.cluster.jobs.attribution_request import KIND, AttributionOptions, prepare_request
+from dnasweep.cluster.options import SweepOptions
+from dnasweep.cluster.shards.begun import clear_damaged
+from dnasweep.cluster.shards.shards import Shards
+from dnasweep.cluster.shards.totals import close
+from dnasweep.cluster.sweep.request import prepare_sweep
+from dnasweep.explain.worker import AttributionWorker
+from dnasweep.stages import models
+from dnasweep.stages.classifier import finetune
+from dnasweep.stages.outcome import CHECKPOINT
+from dnasweep.stages.testing import open_test
+from dnasweep.storage import building, copies, integrity, kept
+from rich.console import Console
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is measured."""
+
+    simulated_rows: int = 120
+    """Rows a species."""
+    finetune_epochs: float = 2.0
+    """Passes of fine-tuning."""
+    num_explained: int = 16
+    """Sequences to explain."""
+
+
+class Meter:
+    """Adds up the time within functions, those that they call included once."""
+
+    def __init__(self) -> None:
+        self.seconds, self._depth = 0.0, 0
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function whose time counts."""
+
+        @functools.wraps(function)
+        def timed(*positional: Any, **named: Any) -> Any:
+            self._depth += 1
+            started = time.perf_counter()
+            try:
+                return function(*positional, **named)
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self.seconds += time.perf_counter() - started
+
+        return timed
+
+    def read(self) -> float:
+        """Return the seconds since the last reading."""
+        seconds, self.seconds = self.seconds, 0.0
+        return seconds
+
+
+def measured() -> Meter:
+    """Count the time of everything that checks, wherever it is called from."""
+    from dnasweep.storage import artefacts
+
+    meter = Meter()
+    for name in ("damage", "describe", "digest_of", "seal", "unseal"):
+        timed = meter(getattr(integrity, name))
+        for room in (integrity, artefacts, building, copies, kept):
+            if hasattr(room, name):
+                setattr(room, name, timed)
+    return meter
+
+
+def run_sweep(options: Options, root: Path) -> tuple[Path, list[str]]:
+    """Train and test two trials; return the folder of the first and sequences to explain."""
+    asked = SweepOptions(
+        storage=str(root),
+        simulated_rows=options.simulated_rows,
+        finetune_epochs=options.finetune_epochs,
+        pretrain_epochs=options.finetune_epochs,
+        tokenizers=("kmer",),
+        species_sets=("all",),
+        learning_rates=(1e-3,),
+    )
+    axes = {
+        "tokenizer": ("kmer",),
+        "species_set": ("all",),
+        "learning_rate": (1e-3,),
+        "seed": (0, 1),
+    }
+    sweep = prepare_sweep("checking", axes, asked, Console(quiet=True))
+    for spec in sweep.plan.classifiers:
+        finetune(sweep.storage, spec)
+        open_test(sweep.storage, spec)
+    first = sweep.plan.classifiers[0]
+    table = sweep.data.table
+    sequences = table["sequence"][table["split"] == "test"].tolist()
+    return sweep.storage.expect(first.kind, first.key) / CHECKPOINT, sequences
+
+
+def run_shap(options: Options, root: Path, model: Path, sequences: list[str]) -> None:
+    """Explain sequences, or find them explained, and read the job."""
+    file = root / "explained.csv"
+    file.write_text("\n".join(["sequence", *sequences[: options.num_explained]]) + "\n")
+    request = prepare_request(
+        AttributionOptions(model=str(model), data=(str(file),), storage=str(root))
+    )
+    shards = Shards.begin(
+        request.storage,
+        kind=KIND,
+        inputs=request.settings,
+        rows=request.rows,
+        shard_size=request.shard_size,
+    )
+    clear_damaged(request.storage, shards.part_kind, shards.published())
+    if missing := shards.missing():
+        worker = AttributionWorker(
+            storage=str(root),
+            kind=models.KIND,
+            key=request.settings["model"],
+            settings=request.settings,
+        )
+        for shard in missing:
+            shards.publish(shard, *worker.compute(shards.rows(shard), lambda done: None))
+    close(shards, lambda total: {"num_rows": total["num_rows"]})
+    shards.fetch()
+
+
+def main(options: Options) -> None:
+    """Measure and print."""
+    console, meter = Console(), measured()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        root, found = Path(folder), None
+        for state in ("computed", "found there"):
+            integrity.forget()
+            for name in ("sweep", "SHAP job"):
+                meter.read()
+                started = time.perf_counter()
+                if name == "sweep":
+                    found = run_sweep(options, root)
+                else:
+                    assert found is not None
+                    run_shap(options, root, *found)
+                seconds, checking = time.perf_counter() - started, meter.read()
+                console.print(
+                    f"{name}, {state}: {seconds:.2f} s, of these {checking:.4f} s checking "
+                    f"({checking / seconds:.2%})"
+                )
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
