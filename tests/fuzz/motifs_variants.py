@@ -177,7 +177,8 @@ def bed_case(path: Path, genome: Path, data: bytes) -> str:
         except InputError as error:
             return REFUSED if error.reason else WRONG
     found = set(frame[["start", "end"]].itertuples(index=False, name=None))
-    numbers = {tuple(re.split(r"\s+", line.strip())[1:3]) for line in unpacked(path).splitlines()}
+    lines = [re.split(r"\s+", line.strip())[1:3] for line in unpacked(path).splitlines()]
+    numbers = {tuple(cell.lstrip("0") or "0" for cell in cells) for cells in lines}
     return READ if {(str(a), str(b)) for a, b in found} <= numbers else WRONG
 
 

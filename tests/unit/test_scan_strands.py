@@ -45,10 +45,21 @@ def both_ways(
     return tracks[0], tracks[1][::-1], peaks[0], peaks[1]
 
 
-@pytest.mark.parametrize("window", [60, 61])
-@pytest.mark.parametrize("stride", [1, 15])
+@pytest.mark.parametrize(
+    ("per", "window", "stride"),
+    [
+        *(("base", window, stride) for window in (60, 61) for stride in (1, 15)),
+        # Other strides are half a base beside the centre of a window.
+        *(("window", 61, stride) for stride in (1, 15)),
+    ],
+)
 def test_a_scan_of_the_other_strand_is_its_mirror_where_the_grid_is(
-    monkeypatch: pytest.MonkeyPatch, model: Path, tmp_path: Path, window: int, stride: int
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    tmp_path: Path,
+    window: int,
+    stride: int,
+    per: str,
 ) -> None:
     length = window + 45 * 15
     there, turned, peaks, others = both_ways(
@@ -60,6 +71,7 @@ def test_a_scan_of_the_other_strand_is_its_mirror_where_the_grid_is(
         stride=stride,
         min_length=1,
         threshold=0.37,
+        per=per,
     )
     assert np.isfinite(there).any()
     # Six decimals, of sums over the same windows from the other end.
