@@ -97,7 +97,7 @@ def _announce(request: VariantRequest, console: Console) -> None:
     moved = f" and {len(settings['shifts'])} moved ones" if settings["shifts"] else ""
     what = f"class {settings['target']!r}" if settings["classifier"] else "hidden tokens"
     extra = [
-        *([f"{settings['backgrounds']} shuffled contexts"] if settings["backgrounds"] else []),
+        *([_contexts(settings["backgrounds"])] if settings["backgrounds"] else []),
         *(["log-likelihood ratio"] if settings["language_model"] else []),
         *([f"motifs of {options.motifs}"] if settings["motifs"] else []),
     ]
@@ -114,6 +114,10 @@ def _announce(request: VariantRequest, console: Console) -> None:
             "Nothing was started: leave --dry-run out to run it.",
             soft_wrap=True,
         )
+
+
+def _contexts(number: int) -> str:
+    return f"{number:,} shuffled contexts (p is at least {1 / (number + 1):.2g})"
 
 
 def _facts(total: dict[str, float]) -> dict[str, Any]:
