@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +13,10 @@ from numpy.typing import NDArray
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.explain.settings import Reference
+from dnasweep.language.model_files import reading
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.capacity import capacity
+from dnasweep.model.config_file import read_settings
 
 CLASSIFIER = "ForSequenceClassification"
 MASK = "[MASK]"
@@ -71,7 +71,7 @@ def check_model(
         than the model.
     """
     config = _read_config(directory)
-    found = list(config.get("architectures") or ["a model of unknown kind"])
+    found = [str(name) for name in config.get("architectures") or ["a model of unknown kind"]]
     if not any(name.endswith(CLASSIFIER) for name in found):
         raise InputError(
             f"the directory holds {found[0]}, which has no classification head",
@@ -80,7 +80,8 @@ def check_model(
         )
     names = _class_names(config, directory)
     tokenizer = DnaTokenizer.load(directory)
-    size = int(config["vocab_size"])
+    with reading(directory / "config.json"):
+        size, held = int(config["vocab_size"]), capacity(config)
     if tokenizer.vocab_size > size:
         raise InputError(
             f"the tokenizer has {tokenizer.vocab_size} tokens and the model {size}",
@@ -96,7 +97,7 @@ def check_model(
     return Explainable(
         names,
         _target(names, target),
-        capacity(config),
+        held,
         tokenizer,
         bool(config.get(AVERAGED, False)),
     )
@@ -105,9 +106,8 @@ def check_model(
 def _read_config(directory: Path) -> dict[str, Any]:
     # Whoever asks for a job that is done should not wait for torch: it is imported to say what is
     # wrong, and for the rarer forms of a checkpoint.
-    with contextlib.suppress(OSError, ValueError):
-        if (directory / "model.safetensors").is_file():
-            return dict(json.loads((directory / "config.json").read_text(encoding="utf-8")))
+    if (directory / "model.safetensors").is_file():
+        return read_settings(directory)
     from dnasweep.model.checkpoint import read_config
 
     return read_config(directory)
@@ -124,7 +124,8 @@ def _target(names: list[str], target: str | None) -> str:
 
 
 def _class_names(config: Mapping[str, Any], directory: Path) -> list[str]:
-    labels = {int(i): str(name) for i, name in (config.get("id2label") or {}).items()}
+    with reading(directory / "config.json"):
+        labels = {int(i): str(name) for i, name in (config.get("id2label") or {}).items()}
     if sorted(labels) != list(range(len(labels))) or len(labels) < 2:
         raise InputError(
             f"the model names {len(labels)} class{'es' * (len(labels) != 1)} in id2label",

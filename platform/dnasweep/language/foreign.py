@@ -25,6 +25,7 @@ from dnasweep.language.definition import (
 )
 from dnasweep.language.encoded import Encoded, concatenate
 from dnasweep.language.kmers import encode_kmers
+from dnasweep.language.model_files import read_json, reading
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.language.vocabulary import ROLES_FILE
 
@@ -150,7 +151,13 @@ class ForeignTokenizer(DnaTokenizer):
 
 def reopen(directory: Path, config: TokenizerConfig, tokenizer: Tokenizer) -> ForeignTokenizer:
     """Return a tokenizer that :meth:`ForeignTokenizer.save` has written."""
-    roles = json.loads((directory / ROLES_FILE).read_text(encoding="utf-8"))
-    return ForeignTokenizer(
-        config, tokenizer, {role: roles[role] for role in ROLES if role in roles}
-    )
+    path = directory / ROLES_FILE
+    with reading(path):
+        roles = read_json(path)
+        known = {role: roles[role] for role in ROLES if role in roles}
+        if set(roles) - set(ROLES) or {"pad", "cls", "sep"} - set(known):
+            raise ValueError(f"it names {', '.join(sorted(roles)) or 'nothing'}")
+        for token in known.values():
+            if tokenizer.token_to_id(token) is None:
+                raise ValueError(f"the vocabulary has no token {token!r}")
+    return ForeignTokenizer(config, tokenizer, known)

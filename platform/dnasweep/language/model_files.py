@@ -17,6 +17,18 @@ from dnasweep.errors import InputError, is_full_disk
 MOST_BYTES = 1 << 28
 """Of a file of text: vocabularies and indexes take some megabytes."""
 _POINTER = b"version https://git-lfs.github.com/spec/"
+WEIGHTS_FILE = "model.safetensors"
+INDEX_FILE = "model.safetensors.index.json"
+TEXT_FILES = (
+    "config.json",
+    "tokenizer.json",
+    "vocab.txt",
+    "special_tokens_map.json",
+    "tokenizer_config.json",
+    "dnasweep_tokenizer.json",
+    "dnasweep_vocabulary.json",
+)
+"""All that is read of a model directory beside its weights."""
 AGAIN = "Copy it again from where the model came from."
 
 
@@ -34,8 +46,11 @@ def reading(path: Path, remedy: str = AGAIN) -> Iterator[None]:
     except BaseException as error:
         if is_full_disk(error):
             raise
+        what = "" if isinstance(error, OSError) else "it is damaged: "
         raise InputError(
-            f"{path.name} cannot be read ({first_line(error)})", file=path.parent, remedy=remedy
+            f"{path.name} cannot be read ({what}{first_line(error)})",
+            file=path.parent,
+            remedy=remedy,
         ) from error
 
 
@@ -91,7 +106,10 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     text = read_text(path)
     with reading(path):
-        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        try:
+            found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"it is no JSON: {error}") from error
         if not isinstance(found, dict):
             raise ValueError(f"it holds {type(found).__name__} and no object")
     return found
@@ -108,3 +126,47 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
+
+
+def weight_files(directory: Path) -> list[str]:
+    """Return the names of the files that hold the weights: one, or the pieces that an index names.
+
+    Raises
+    ------
+    InputError
+        When an index is damaged, or names what is no file beside it.
+    """
+    if (directory / WEIGHTS_FILE).is_file():
+        return [WEIGHTS_FILE]
+    if not (directory / INDEX_FILE).is_file():
+        return []
+    return sorted(set(read_index(directory / INDEX_FILE).values()))
+
+
+def read_index(path: Path) -> dict[str, str]:
+    """Return the file of each weight, as an index of weights in pieces says it.
+
+    Raises
+    ------
+    InputError
+        As :func:`weight_files`.
+    """
+    place = read_json(path).get("weight_map")
+    if not isinstance(place, dict) or not place:
+        raise InputError("it has no weight_map", file=path, remedy=AGAIN)
+    for name in place.values():
+        plain = isinstance(name, str) and name.endswith(".safetensors") and Path(name).name == name
+        if not plain:
+            raise InputError(
+                f"it names {name!r}, which is no safetensors file beside it",
+                file=path,
+                remedy=AGAIN,
+            )
+    return place
+
+
+def model_files(directory: Path) -> list[str]:
+    """Return the names of all files of a model directory that are read, those there are."""
+    texts = [name for name in TEXT_FILES if (directory / name).is_file()]
+    weights = weight_files(directory)
+    return [*texts, *([] if weights in ([], [WEIGHTS_FILE]) else [INDEX_FILE]), *weights]

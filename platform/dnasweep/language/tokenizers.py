@@ -7,7 +7,6 @@ and the bases of each token, at the speed of arrays.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain
@@ -20,11 +19,13 @@ from tokenizers import Tokenizer
 
 from dnasweep.config import TokenizerConfig, save_json
 from dnasweep.errors import InputError
+from dnasweep.language.agreement import saved_tokenizer
 from dnasweep.language.alphabet import chunks, lengths_of, normalise
 from dnasweep.language.definition import SPECIAL_TOKENS, define, files
 from dnasweep.language.encoded import Encoded, concatenate, with_special_tokens
 from dnasweep.language.kmers import encode_kmers
 from dnasweep.language.longest_match import LongestMatch
+from dnasweep.language.model_files import read_json, read_text, reading
 from dnasweep.language.vocabulary import ROLES_FILE
 
 CONFIG_FILE = "dnasweep_tokenizer.json"
@@ -224,22 +225,22 @@ class DnaTokenizer:
         file = directory / CONFIG_FILE
         if not file.is_file() and any((directory / name).is_file() for name in VOCABULARY_FILES):
             return read_foreign(directory)
-        try:
-            config = TokenizerConfig(**json.loads(file.read_text(encoding="utf-8")))
-            file = directory / "tokenizer.json"
-            tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
-        except Exception as error:  # tokenizers raises a bare Exception for damaged JSON
-            reason = (
-                "is missing" if isinstance(error, FileNotFoundError) else f"is damaged: {error}"
-            )
+        if not file.is_file():
             raise InputError(
-                f"the tokenizer file {reason}",
+                "the tokenizer file is missing",
                 file=file,
                 remedy="Give a folder written by this platform.",
-            ) from error
-        if (directory / ROLES_FILE).is_file():
-            return reopen(directory, config, tokenizer)
-        return cls(config, tokenizer)
+            )
+        own = not (directory / ROLES_FILE).is_file()
+        with reading(file):
+            found = read_json(file)
+            if any(isinstance(value, bool) for value in found.values()):
+                raise ValueError(f"it holds {found}")
+            config = TokenizerConfig(**found)
+        file = directory / "tokenizer.json"
+        with reading(file):
+            tokenizer = saved_tokenizer(config, read_text(file), own=own)
+        return cls(config, tokenizer) if own else reopen(directory, config, tokenizer)
 
 
 def fit(config: TokenizerConfig, sequences: Sequence[str]) -> DnaTokenizer:

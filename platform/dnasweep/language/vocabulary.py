@@ -4,6 +4,7 @@ of them are special. JSON and text alone are read."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from dnasweep.errors import InputError
+from dnasweep.language.agreement import check_certain, check_numbers
 from dnasweep.language.definition import ROLES
+from dnasweep.language.model_files import AGAIN, read_json, read_text, reading
 
 ROLES_FILE = "dnasweep_vocabulary.json"
 """Written beside a vocabulary that is not our own: its special tokens by what they are for."""
@@ -68,24 +71,17 @@ def read_vocabulary(directory: Path) -> Vocabulary:
 def _read_ids(directory: Path) -> tuple[dict[str, int], Tokenizer | None]:
     path = directory / "tokenizer.json"
     if path.is_file():
-        try:
-            file = Tokenizer.from_str(path.read_text(encoding="utf-8"))
-        except Exception as error:  # tokenizers raises a bare Exception
-            raise InputError(
-                f"the tokenizer file is damaged: {error}", file=path, remedy="Save it again."
-            ) from error
+        with reading(path):
+            file = Tokenizer.from_str(read_text(path))
+            check_numbers(file)
+            check_certain(json.loads(file.to_str())["model"])
         # Whoever saved it may have padded and cut rows to a length of their own.
         file.no_padding()
         file.no_truncation()
         return file.get_vocab(with_added_tokens=True), file
     path = directory / "vocab.txt"
     if path.is_file():
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"the vocabulary cannot be read ({error})", file=path, remedy="Write it as UTF-8."
-            ) from error
+        lines = read_text(path).splitlines()
         while lines and not lines[-1].strip():
             lines.pop()
         ids: dict[str, int] = {}
@@ -107,19 +103,29 @@ def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         path = directory / name
         if path.is_file():
-            try:
-                said |= json.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise InputError(
-                    f"it is no JSON ({error})", file=path, remedy="Save the tokenizer again."
-                ) from error
+            said |= read_json(path)
     roles = {}
     for role in ROLES:
-        token = _said(said, role)
+        token = _said(directory, said, role)
+        if token is not None and token not in ids:
+            raise InputError(
+                f"the token {token!r}, which is said to be its {role} token, is not in the vocabulary",
+                file=directory,
+                remedy=AGAIN,
+            )
         if token is None and not _denied(said, role):
             token = next((t for t in _CONVENTIONS[role] if t in ids), None)
         if token is not None and token in ids:
             roles[role] = token
+    for role in ("unk", "mask"):
+        strange = [t for t in ids if _marked(t) and t not in roles.values() and not _spare(t)]
+        if role not in roles and not _denied(said, role) and strange:
+            raise InputError(
+                f"the vocabulary has no {role} token, and {strange[0]!r}, of which nothing is known",
+                file=directory,
+                remedy="Name it in special_tokens_map.json, as "
+                f'{{"{role}_token": "..."}}, or null where there is none.',
+            )
     for role, purpose in _PURPOSES.items():
         if role not in roles:
             raise InputError(
@@ -131,7 +137,7 @@ def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
     return roles
 
 
-def _said(settings: Mapping[str, Any], role: str) -> str | None:
+def _said(directory: Path, settings: Mapping[str, Any], role: str) -> str | None:
     """Return the token that the files name for a role."""
     for name in (role, *{"cls": ("bos",), "sep": ("eos",)}.get(role, ())):
         token = settings.get(f"{name}_token")
@@ -139,6 +145,12 @@ def _said(settings: Mapping[str, Any], role: str) -> str | None:
             token = token.get("content")
         if isinstance(token, str):
             return token
+        if token is not None:
+            raise InputError(
+                f"{name}_token of special_tokens_map.json or tokenizer_config.json is {token!r}",
+                file=directory,
+                remedy=AGAIN,
+            )
     return None
 
 
@@ -151,3 +163,10 @@ def _denied(settings: Mapping[str, Any], role: str) -> bool:
 def _marked(token: str) -> bool:
     """Return whether a token is written as no DNA could be: in brackets."""
     return (token[:1], token[-1:]) in (("[", "]"), ("<", ">"))
+
+
+def _spare(token: str) -> bool:
+    """Return whether a token is known to be no pad, unk, cls, sep or mask."""
+    return bool(
+        re.fullmatch(r"\[unused\d+\]|<null_\d+>|[\[<](bos|eos|reserved|s)[\]>]", token, re.I)
+    )

@@ -32,9 +32,10 @@ from dnasweep.model.architecture import FRESH, check_fits, load_encoder, name_cl
 from dnasweep.model.architectures import attention_of, load_model, restore_attention
 from dnasweep.model.capacity import ALIBI, UNBOUNDED, WINDOWS, tokens_at_once
 from dnasweep.model.checkpoint import read_config
+from dnasweep.model.config_file import CONFIG_FILE, read_settings
 from dnasweep.model.fitting import check_size, refuse_misfit, weightless
 from dnasweep.model.running import check_runs
-from dnasweep.model.settings import CONFIG_FILE, read_settings, settings_of
+from dnasweep.model.settings import settings_of
 from dnasweep.model.weight_files import is_counter, read_headers
 
 _DROPOUT = (
@@ -223,6 +224,15 @@ def _check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) -
         raise InputError(
             f"the tokenizer has ids up to {tokenizer.vocab_size - 1} and the model has "
             f"{settings.vocab_size} token embeddings",
+            file=directory,
+            remedy="Give the model with the vocabulary it was trained with.",
+        )
+    size, wanted = tokenizer.vocab_size, int(settings.vocab_size)
+    # Embeddings are often filled up to a number that suits the hardware.
+    filled_up = {-(-size // multiple) * multiple for multiple in (1, 8, 16, 32, 64, 128)}
+    if size < wanted and wanted not in filled_up:
+        raise InputError(
+            f"the tokenizer has {size} tokens and the model {wanted} token embeddings",
             file=directory,
             remedy="Give the model with the vocabulary it was trained with.",
         )

@@ -15,12 +15,14 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from dnasweep.errors import InputError
+from dnasweep.language.model_files import WEIGHTS_FILE
 from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.architectures import class_named, load_model
+from dnasweep.model.config_file import read_settings
 from dnasweep.model.fitting import refuse_misfit
 from dnasweep.model.running import check_runs
-from dnasweep.model.settings import check_classes, read_settings, settings_of
-from dnasweep.model.weight_files import WEIGHTS_FILE, has_weights, is_counter, read_tensors
+from dnasweep.model.settings import check_classes, settings_of
+from dnasweep.model.weight_files import has_weights, is_counter, read_tensors
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 CONVERT = (

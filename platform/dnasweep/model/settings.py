@@ -16,14 +16,13 @@ from transformers import CONFIG_MAPPING
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
-from dnasweep.language.model_files import AGAIN, read_json, reading
+from dnasweep.language.model_files import AGAIN, reading
 from dnasweep.model.alibi import AlibiRobertaConfig
 from dnasweep.model.capacity import ALIBI, WINDOWS
+from dnasweep.model.config_file import CONFIG_FILE, THRESHOLD, is_number
 
-CONFIG_FILE = "config.json"
-_THRESHOLD = "decision_threshold"
 _MOST_LAYERS = 1000
-_OWN = (WINDOWS, AVERAGED, _THRESHOLD, "how_to_load")
+_OWN = (WINDOWS, AVERAGED, THRESHOLD, "how_to_load")
 # How attention is computed and in which precision weights lie is decided here. The names of kernels
 # would be looked up on the hub.
 _OURS_TO_DECIDE = (
@@ -83,27 +82,6 @@ _ONLY: dict[str, tuple[Any, ...]] = {
 _ESM_POSITIONS = ("absolute", "rotary")
 
 
-def read_settings(directory: Path) -> dict[str, Any]:
-    """Return `config.json` of a model directory.
-
-    Raises
-    ------
-    InputError
-        When the directory is missing or has none, or it is damaged.
-    """
-    if not directory.is_dir():
-        raise InputError("there is no such model directory", file=directory)
-    if not (directory / CONFIG_FILE).is_file():
-        raise InputError(
-            f"the directory is no model checkpoint, it has no {CONFIG_FILE}",
-            file=directory,
-            remedy="Give a directory written by save_pretrained.",
-        )
-    found = read_json(directory / CONFIG_FILE)
-    check_own(found, directory)
-    return found
-
-
 def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
     """Return the configuration of a model of transformers, or of our own with biased attention.
 
@@ -155,31 +133,6 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
             raise ValueError(f"architectures is {settings.architectures!r}")
     _refuse_impossible(settings, directory)
     return settings
-
-
-def check_own(found: Mapping[str, Any], directory: Path) -> None:
-    """Refuse values that cannot be of settings which this platform writes into `config.json`."""
-    threshold, windows = found.get(_THRESHOLD), found.get(WINDOWS)
-    wrong = None
-    if not (threshold is None or (_is_number(threshold) and 0 <= threshold <= 1)):
-        wrong = _THRESHOLD
-    if not isinstance(found.get(AVERAGED, False), bool | None):
-        wrong = AVERAGED
-    if windows is not None and not (
-        isinstance(windows, dict)
-        and windows.get("pool") in ("log-odds", "hidden")
-        and isinstance(windows.get("tokens"), int)
-        and windows["tokens"] >= 3
-    ):
-        wrong = WINDOWS
-    if not isinstance(found.get("architectures") or [], list):
-        wrong = "architectures"
-    if wrong is not None:
-        raise InputError(
-            f"{wrong} is {found[wrong]!r}, which cannot be",
-            file=directory / CONFIG_FILE,
-            remedy=AGAIN,
-        )
 
 
 def check_classes(settings: Any, directory: Path) -> None:
@@ -241,14 +194,10 @@ def _refuse_impossible(settings: Any, directory: Path) -> None:
     wrong = None
     if isinstance(layers, int) and not 1 <= layers <= _MOST_LAYERS:
         wrong = f"num_hidden_layers is {layers}"
-    if not (_is_number(eps) and 0 <= eps < 1):
+    if not (is_number(eps) and 0 <= eps < 1):
         wrong = f"layer_norm_eps is {eps}"
     for name, value in vars(settings).items():
         if isinstance(value, float) and not abs(value) < 1e30:
             wrong = f"{name} is {value}"
     if wrong is not None:
         raise InputError(f"{wrong}, which cannot be", file=directory / CONFIG_FILE, remedy=AGAIN)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

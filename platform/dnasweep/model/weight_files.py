@@ -14,10 +14,16 @@ from safetensors import safe_open
 from torch import Tensor
 
 from dnasweep.errors import InputError
-from dnasweep.language.model_files import AGAIN, raise_missing, read_json, reading, refuse_pointer
+from dnasweep.language.model_files import (
+    AGAIN,
+    INDEX_FILE,
+    WEIGHTS_FILE,
+    raise_missing,
+    read_index,
+    reading,
+    refuse_pointer,
+)
 
-WEIGHTS_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
 _FLOATS = ("F64", "F32", "F16", "BF16")
 # Counters that some files hold beside their weights.
 _COUNTERS = ("position_ids", "token_type_ids", "num_batches_tracked")
@@ -52,7 +58,8 @@ def read_headers(directory: Path) -> dict[str, Stored]:
     InputError
         When a file is missing, damaged or no safetensors, or an index does not fit its files.
     """
-    place = _index(directory)
+    pieces = not (directory / WEIGHTS_FILE).is_file()
+    place = read_index(directory / INDEX_FILE) if pieces else None
     files = [WEIGHTS_FILE] if place is None else sorted(set(place.values()))
     found: dict[str, Stored] = {}
     for name in files:
@@ -113,25 +120,6 @@ def read_tensors(
                 remedy="Its training has diverged or the file is damaged: give another model.",
             )
     return weights
-
-
-def _index(directory: Path) -> dict[str, str] | None:
-    """Return the file of each weight, where an index says it."""
-    if (directory / WEIGHTS_FILE).is_file():
-        return None
-    path = directory / INDEX_FILE
-    place = read_json(path).get("weight_map")
-    if not isinstance(place, dict) or not place:
-        raise InputError("it has no weight_map", file=path, remedy=AGAIN)
-    for name in place.values():
-        plain = isinstance(name, str) and name.endswith(".safetensors") and Path(name).name == name
-        if not plain:
-            raise InputError(
-                f"it names {name!r}, which is no safetensors file beside it",
-                file=path,
-                remedy=AGAIN,
-            )
-    return place
 
 
 def _header(path: Path) -> dict[str, Stored]:

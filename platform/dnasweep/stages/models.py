@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dnasweep.config import content_key
+from dnasweep.language.model_files import model_files, read_json, weight_files
 from dnasweep.storage import Storage
 
 KIND = "models"
-_WEIGHTS, _TEXTS = ".safetensors", (".json", ".txt")
 # Who wrote the file, and from where it was read; results do not depend on them.
 _VOLATILE = ("transformers_version", "_name_or_path", "dtype", "torch_dtype")
 # Where the files of others say which tokens there are and what the special ones are for.
@@ -26,8 +26,8 @@ def model_digest(directory: Path) -> str:
     the same in its training folder and in a registry.
     """
     weights = []
-    for path in sorted(directory.glob(f"*{_WEIGHTS}")):
-        with path.open("rb") as file:
+    for name in weight_files(directory):
+        with (directory / name).open("rb") as file:
             weights.append(hashlib.file_digest(file, "sha256").hexdigest())
     config = {k: v for k, v in _json(directory / "config.json").items() if k not in _VOLATILE}
     vocabulary = json.dumps(_json(directory / "tokenizer.json").get("model"), sort_keys=True)
@@ -49,14 +49,13 @@ def model_digest(directory: Path) -> str:
 def keep_model(storage: Storage, directory: Path) -> str:
     """Copy a model directory into the storage, unless it is there, and return its key.
 
-    Only the safe formats are copied: weights as safetensors, JSON and text.
+    Only the files that a model is read from are copied: weights as safetensors, JSON and text.
     """
     key = model_digest(directory)
 
     def copy(folder: Path) -> None:
-        for path in sorted(directory.iterdir()):
-            if path.is_file() and path.suffix in (_WEIGHTS, *_TEXTS):
-                shutil.copyfile(path, folder / path.name)
+        for name in model_files(directory):
+            shutil.copyfile(directory / name, folder / name)
 
     storage.obtain(KIND, key, copy)
     return key
@@ -74,4 +73,4 @@ def kept_model(storage: Storage, key: str) -> Path:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}

@@ -17,6 +17,7 @@ from dnasweep.cluster.tracking.client import resolve_uri
 from dnasweep.cluster.tracking.lookup import find_model_directory
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
+from dnasweep.language.model_files import INDEX_FILE, TEXT_FILES
 from dnasweep.stages.models import keep_model, model_digest
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import Backbone
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _TRACKED = re.compile(r"models:/.+|[0-9a-f]{32}|[^/@]+@[^/]+")
 _HUB = re.compile(r"[\w-][\w.-]*/[\w.-]+")
-_FILES = ("*.safetensors", "*.json", "*.txt")
+_FILES = ("*.safetensors", INDEX_FILE, *TEXT_FILES)
 
 
 def prepare_backbones(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from dnasweep.cluster.tracking.client import (
 from dnasweep.cluster.tracking.models import EXTRA_FOLDER
 from dnasweep.cluster.tracking.tags import CHECKPOINT_TAG
 from dnasweep.errors import InputError
+from dnasweep.language.model_files import INDEX_FILE, TEXT_FILES, WEIGHTS_FILE, read_index
 from dnasweep.storage import Bucket
 
 if TYPE_CHECKING:
@@ -155,13 +157,32 @@ def _of_model(client: MlflowClient, model_id: str, source: str, destination: Pat
 
 
 def _fetched(place: str, destination: Path | None) -> Path:
-    """Copy a directory out of a bucket."""
+    """Copy the files of a model, and nothing else, out of a folder of a bucket."""
+    bucket = Bucket(place)
+    if bucket.size("config.json") is None:
+        raise InputError(
+            "there is no such folder, or no model in it: it has no config.json",
+            file=place,
+            remedy="Give the folder that holds config.json, the weights and the tokenizer.",
+        )
     target = _target(destination)
-    try:
-        Bucket(place).download("", target)
-    except FileNotFoundError:
-        raise InputError("there is no such folder", file=place) from None
+    _copy(bucket, (*TEXT_FILES, WEIGHTS_FILE), target)
+    if not (target / WEIGHTS_FILE).is_file():
+        _copy(bucket, (INDEX_FILE,), target)
+        _copy(bucket, _pieces(target), target)
     return _checked(target, place)
+
+
+def _pieces(directory: Path) -> list[str]:
+    """Return the pieces of weights that an index names, whether they are there or not."""
+    index = directory / INDEX_FILE
+    return sorted(set(read_index(index).values())) if index.is_file() else []
+
+
+def _copy(bucket: Bucket, names: Iterable[str], target: Path) -> None:
+    for name in names:
+        if bucket.size(name) is not None:
+            bucket.download(name, target / name)
 
 
 def _target(destination: Path | None) -> Path:
