@@ -26,7 +26,10 @@ from nulls import Check, measure
 from rich.console import Console
 from rich.table import Table
 
-MODULES = ("nulls_means", "nulls_cells", "nulls_genomics", "nulls_shapley")
+MODULES = (
+    *("nulls_means", "nulls_cells", "nulls_repeats", "nulls_explain"),
+    *("nulls_genomics", "nulls_shapley"),
+)
 """Where the checks stand."""
 
 

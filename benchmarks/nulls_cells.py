@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 from dnasweep.genome.thresholds import best_threshold
+from dnasweep.report.cells import TestScores
 from dnasweep.report.seed_tests import Side, Stratum, over_seeds
 from nulls import Check, Floats, Simulate
 
@@ -39,6 +40,19 @@ def two_cells(
         cuts = [best_threshold(labels[:VALIDATION_ROWS], one) for one in known]
         sides.append(Side(tested, np.array(cuts)))
     return Stratum(labels[VALIDATION_ROWS:], *sides)
+
+
+def by_seed(cells: Stratum) -> tuple[dict[int, TestScores], dict[int, TestScores]]:
+    """Return what a sweep keeps of two cells."""
+    ids = np.arange(len(cells.labels)).astype(str)
+    first, second = (
+        {
+            seed: TestScores(ids=ids, labels=cells.labels, scores=scores, threshold=float(cut))
+            for seed, (scores, cut) in enumerate(zip(*side, strict=True))
+        }
+        for side in (cells.a, cells.b)
+    )
+    return first, second
 
 
 def between(metric: str, num: int, seeds: int, sd: float, *, fixed: bool = False) -> Simulate:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from dnasweep.report.cells import TestScores
 from dnasweep.report.pairs import paired_test
-from dnasweep.report.replicates import judge, resampled_mcc
+from dnasweep.report.replicates import judge
 from dnasweep.report.seed_tests import (
     Side,
     Stratum,
@@ -18,7 +18,7 @@ from dnasweep.report.seed_tests import (
     over_seeds,
     stratum,
 )
-from dnasweep.report.statistics import delong_test
+from dnasweep.report.statistics import delong_test, mcc
 from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
@@ -50,9 +50,14 @@ def test_the_influence_of_rows_on_mcc_is_the_bootstraps_variance() -> None:
     calls = np.concatenate([one.a.scores, one.b.scores]) >= 0.5
     found = mcc_influence(one.labels, calls)
     assert found.values[1] == pytest.approx(matthews_corrcoef(one.labels, calls[1]))
-    drawn = resampled_mcc(one.labels, calls.astype(int), num_resamples=4000)
-    expected = np.cov(drawn.T)
-    assert found.influence @ found.influence.T == pytest.approx(expected, rel=0.1, abs=2e-5)
+    rows = np.random.default_rng(1).integers(1000, size=(3000, 1000))
+    actual = one.labels[rows]
+    drawn = []
+    for called in calls.astype(int):
+        hits = (called[rows] * actual).sum(axis=1)
+        drawn.append(mcc(hits, called[rows].sum(axis=1), actual.sum(axis=1), 1000))
+    expected = np.cov(drawn)
+    assert found.influence @ found.influence.T == pytest.approx(expected, rel=0.15, abs=2e-5)
 
 
 def test_a_training_that_calls_all_rows_alike_moves_with_none() -> None:
@@ -169,3 +174,11 @@ def test_the_error_of_rows_and_trainings_is_the_sum_of_both() -> None:
     found = judge(5.0, row_variance=2.25, run_variance=0.64, degrees=2)
     assert found.p_value == pytest.approx(np.mean(drawn > 5), rel=0.02)
     assert found.high - 5 == pytest.approx(np.quantile(drawn, 0.95), rel=0.01)
+
+
+@pytest.mark.parametrize("degrees", [1.0, 1.3, 2.0, 40.0, 1e6])
+@pytest.mark.parametrize("rows", [0.0, 1e-9, 1e-3, 10.0])
+def test_an_interval_ends_where_p_is_a_twentieth(degrees: float, rows: float) -> None:
+    how = {"row_variance": rows, "run_variance": 1e-4, "degrees": degrees}
+    half = judge(0.0, **how).high
+    assert judge(half, **how).p_value == pytest.approx(0.05, abs=1e-6)

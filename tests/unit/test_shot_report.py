@@ -70,10 +70,10 @@ def test_what_is_there_is_found_and_what_is_not_is_not(comparison: ShotCompariso
 
 
 def test_the_order_of_trials_changes_no_number() -> None:
-    forth = compare_shots(shot_toys.sweep(), baselines=shot_toys.baselines(), num_resamples=200)
+    forth = compare_shots(shot_toys.sweep(), baselines=shot_toys.baselines())
     cells = shot_toys.sweep()
     mixed = [cells[i] for i in np.random.default_rng(1).permutation(len(cells))]
-    back = compare_shots(mixed, baselines=shot_toys.baselines(), num_resamples=200)
+    back = compare_shots(mixed, baselines=shot_toys.baselines())
     a, b = (x.pairwise.set_index(["shots", "a", "b"])["mcc_p"] for x in (forth, back))
     for key, value in a.items():
         other = b.get(key, b.get((key[0], key[2], key[1])))
@@ -91,9 +91,13 @@ def test_sentences_say_what_the_tables_say(comparison: ShotComparison) -> None:
 
 
 def test_one_draw_is_said_to_be_one(comparison: ShotComparison) -> None:
-    one = compare_shots(shot_toys.sweep(draws=1), num_resamples=200, shared_encoders=True)
+    one = compare_shots(shot_toys.sweep(draws=1), shared_encoders=True)
     text = "\n".join(one.findings)
     assert "Only one draw" in text
+    assert text.count("no verdict with one draw") == 3
+    assert "significant" not in text
+    assert one.pairwise["mcc_p"].isna().all()
+    assert one.pairwise["mcc_difference"].notna().all()
     assert "--pretrain-per-seed" in text
     assert "--pretrain-per-seed" not in "\n".join(comparison.findings)
 
@@ -103,7 +107,7 @@ def test_a_lost_trial_is_told_and_leaves_its_pair() -> None:
     lost = dataclasses.replace(
         cells[0], outcome="diverged", reason="loss was nan", test=None, test_scores=None
     )
-    found = compare_shots([lost, *cells[1:]], num_resamples=200)
+    found = compare_shots([lost, *cells[1:]])
     assert found.unhealthy["reason"].tolist() == ["loss was nan"]
     assert found.rows.query("shots == 10")["runs"].tolist() == [5, 6]
     assert pair(found, "MLM random", RANDOM)["pairs"].tolist() == [5, 6, 6]
@@ -134,11 +138,11 @@ def test_tokenizers_and_learning_rates_are_compared_apart() -> None:
     other = [
         dataclasses.replace(c, tokenizer="bpe-512", trial_key=f"b{c.trial_key}") for c in cells
     ]
-    found = compare_shots([*cells, *other], num_resamples=200)
+    found = compare_shots([*cells, *other])
     assert len(found.pairwise) == 2 * 3
     assert len(means_by_shots(found)) == 4
     assert any("bpe-512" in sentence for sentence in found.findings)
-    rated = compare_shots(cells, rates_follow_shots=False, num_resamples=200)
+    rated = compare_shots(cells, rates_follow_shots=False)
     assert set(rated.rows["learning_rate"]) == {1e-4, 5e-5}
 
 
@@ -155,7 +159,7 @@ def test_a_model_with_its_own_tokenizer_is_compared_with_the_others() -> None:
         )
         for c in shot_toys.sweep(("random",))
     ]
-    found = compare_shots([*cells, *away], num_resamples=200)
+    found = compare_shots([*cells, *away])
     name = "checkpoint dnabert2 (bpe-4096)"
     assert (pair(found, name, RANDOM)["mcc_difference"] > 0).all()
     assert (pair(found, name, "MLM random")["mcc_difference"] == 0).all()

@@ -17,8 +17,8 @@ from dnasweep.explain.tata import STRICT
 from dnasweep.explain.token_ranking import rank_tokens
 from dnasweep.report.attribution_summary import Summary
 from dnasweep.report.drawing import COLOURS, DASHES
+from dnasweep.report.statistics import half_width
 
-CONFIDENCE = 1.96
 """Standard errors on each side of a mean: 95 % of a normal distribution."""
 
 
@@ -166,10 +166,11 @@ def tata_panel(summary: Summary) -> Drawing | None:
         left.axhline(0, color=left.xaxis.label.get_color(), linewidth=0.8)
         style = _style(0)
         left.plot(around["offset"], around["mean"], label="TATA box", **style)
+        half = half_width(around["standard_error"], around["num_hits"])
         left.fill_between(
             around["offset"],
-            around["mean"] - CONFIDENCE * around["standard_error"],
-            around["mean"] + CONFIDENCE * around["standard_error"],
+            around["mean"] - half,
+            around["mean"] + half,
             color=style["color"],
             alpha=0.2,
             linewidth=0,
@@ -257,7 +258,7 @@ def _style(rank: int) -> dict[str, Any]:
 
 
 def _band(axes: Axes, part: pd.DataFrame, centre: str, style: dict[str, Any]) -> None:
-    half = CONFIDENCE * part["standard_error"]
+    half = half_width(part["standard_error"], part["num"])
     axes.fill_between(
         part["position"],
         part[centre] - half,

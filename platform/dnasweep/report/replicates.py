@@ -1,10 +1,10 @@
 """Paired tests between two ways of training, each repeated over draws of rows and over seeds.
 
 A difference between two means of repeated trainings is uncertain for two reasons: the test rows
-are a sample, and so are the trainings. The first is estimated by a paired bootstrap of the test
-rows (MCC) or by DeLong's placement values (AUROC), all trainings resampled together; the second by
-the scatter of the paired differences between draws and between seeds. Both are put together by
-:func:`judge`, which gives three draws the weight of three.
+are a sample, and so are the trainings. The first is told by the influence of each test row on the
+metric, as far as all trainings share it; the second by the scatter of the paired differences between
+draws and between seeds. Both are put together by :func:`judge`, which gives three draws the weight of
+three.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from dnasweep.report.statistics import mcc, structural_components
-
 Floats = NDArray[np.float64]
-CHUNK_BYTES = 2**26
+LEAST_DRAWS = 2
 
 
 class MeanDifference(NamedTuple):
@@ -42,60 +40,27 @@ class RunVariance(NamedTuple):
     """Degrees of freedom; infinite where nothing was repeated and the variance is 0."""
 
 
-def resampled_mcc(
-    labels: np.ndarray, calls: np.ndarray, *, num_resamples: int = 2000, seed: int = 0
-) -> np.ndarray:
-    """Return the MCC of every training on resampled test rows, the same rows for all of them.
+def shared_row_variance(
+    influence: Floats, draws: Sequence[object], seeds: Sequence[object]
+) -> float:
+    """Return the variance, over test rows, that paired differences of all trainings share.
 
     Parameters
     ----------
-    labels
-        True labels (n,), 0 or 1.
-    calls
-        Labels called by each training (trainings, n), 0 or 1.
-    num_resamples
-        Resamples of the rows, with replacement.
-    seed
-        Seeds the resampling.
-
-    Returns
-    -------
-    (num_resamples, trainings)
+    influence
+        How far each row moves the difference of each pair (pairs, n); see
+        :class:`dnasweep.report.seed_tests.Measured`.
+    draws, seeds
+        The draw and the seed of each pair. What a test row does to one draw's or one seed's
+        trainings alone shows in their scatter, and is not counted again here.
     """
-    num = len(labels)
-    counted = np.concatenate([calls * labels, calls, labels[None, :]]).T.astype(np.float32)
-    generator = np.random.default_rng(seed)
-    at_once = max(1, CHUNK_BYTES // (4 * num))
-    sums = []
-    for start in range(0, num_resamples, at_once):
-        size = min(at_once, num_resamples - start)
-        drawn = generator.integers(num, size=(size, num))
-        drawn += num * np.arange(size)[:, None]
-        weights = np.bincount(drawn.ravel(), minlength=size * num).reshape(size, num)
-        sums.append(weights.astype(np.float32) @ counted)
-    total = np.concatenate(sums).astype(float)
-    runs = len(calls)
-    return mcc(total[:, :runs], total[:, runs:-1], total[:, -1:], num)
-
-
-def auroc_row_variance(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
-    """Return the variance, over test rows, of the mean difference of paired AUROCs.
-
-    Parameters
-    ----------
-    labels
-        True labels (n,), 0 or 1; at least two rows of each class.
-    a, b
-        Scores of the pairs (pairs, n).
-
-    Notes
-    -----
-    DeLong's variance: an AUROC is a mean of placement values, and so is a mean of differences.
-    """
-    _, v10_a, v01_a = structural_components(labels, a)
-    _, v10_b, v01_b = structural_components(labels, b)
-    parts = [(v10_a - v10_b).mean(axis=0), (v01_a - v01_b).mean(axis=0)]
-    return float(sum(part.var(ddof=1) / len(part) for part in parts))
+    draw, seed = (_places(levels) for levels in (draws, seeds))
+    apart = draw[:, None] != draw
+    if len(set(seeds)) > 1:
+        apart &= seed[:, None] != seed
+    if not apart.any():
+        apart = np.ones_like(apart)
+    return max(0.0, float((influence @ influence.T)[apart].mean()))
 
 
 def run_variance(
@@ -146,7 +111,15 @@ def mean_difference(
         As for :func:`run_variance`.
     row_variance
         Variance of the mean that comes from the test rows.
+
+    Returns
+    -------
+    MeanDifference
+        Without interval and p-value (nan) for one draw: its rows may favour either side, and
+        neither test rows nor seeds tell how much.
     """
+    if len(set(draws)) < LEAST_DRAWS:
+        return MeanDifference(float(np.mean(differences)), np.nan, np.nan, np.nan)
     runs = run_variance(np.asarray(differences, dtype=float), draws, seeds)
     return judge(
         float(np.mean(differences)),
@@ -188,7 +161,9 @@ def judge(
     def beyond(size: float) -> float:
         return float(weights @ (2 * stats.norm.sf(size / sizes)))
 
-    most = float(sizes.max()) * 4
+    # Twice the quantiles of either part together are beyond that of their sum.
+    quantile = stats.t.ppf(0.975, degrees) if run_variance else 0.0
+    most = 2 * float(quantile * run_variance**0.5 + 2 * row_variance**0.5)
     half = float(optimize.brentq(lambda size: beyond(size) - 0.05, 0.0, most))
     return MeanDifference(
         difference, difference - half, difference + half, beyond(abs(difference))
@@ -217,12 +192,16 @@ def _mixture(degrees: float) -> tuple[Floats, Floats]:
 
 def _levels(values: np.ndarray, levels: Sequence[object]) -> np.ndarray:
     """Return the mean of the values at each level."""
-    names = list(dict.fromkeys(levels))
-    at = np.array([names.index(level) for level in levels])
+    at = _places(levels)
     return np.bincount(at, weights=values) / np.bincount(at)
 
 
 def _expected(values: np.ndarray, levels: Sequence[object]) -> np.ndarray:
     """Return, for each value, the mean at its level."""
-    names = list(dict.fromkeys(levels))
-    return _levels(values, levels)[[names.index(level) for level in levels]]
+    return _levels(values, levels)[_places(levels)]
+
+
+def _places(levels: Sequence[object]) -> NDArray[np.int64]:
+    """Return levels as numbers, in order of appearance."""
+    names = {level: place for place, level in enumerate(dict.fromkeys(levels))}
+    return np.array([names[level] for level in levels])

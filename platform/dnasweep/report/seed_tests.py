@@ -86,7 +86,7 @@ def equal_seeds(a: Sequence[int], b: Sequence[int]) -> tuple[list[int], list[int
 
 
 def stratum(a: Sequence[TestScores], b: Sequence[TestScores]) -> Stratum:
-    """Return the rows that all trainings have scored.
+    """Return the rows that all trainings have scored; `b` may be empty.
 
     Raises
     ------
@@ -101,7 +101,10 @@ def stratum(a: Sequence[TestScores], b: Sequence[TestScores]) -> Stratum:
     if any(not np.array_equal(labels, other.labels) for other in every[1:]):
         raise ValueError("two cells have different labels for the same test rows")
     sides = [
-        Side(np.stack([one.scores for one in side]), np.array([one.threshold for one in side]))
+        Side(
+            np.array([one.scores for one in side]).reshape(len(side), len(labels)),
+            np.array([one.threshold for one in side]),
+        )
         for side in (every[: len(a)], every[len(a) :])
     ]
     return Stratum(labels, *sides)

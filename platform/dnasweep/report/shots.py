@@ -81,8 +81,6 @@ def compare_shots(
     rates_follow_shots: bool = True,
     overlap: Mapping[int, float] | None = None,
     shared_encoders: bool = False,
-    num_resamples: int = 2000,
-    seed: int = 0,
 ) -> ShotComparison:
     """Compare the trials of a few-shot sweep.
 
@@ -101,8 +99,6 @@ def compare_shots(
         Number of shots to the mean fraction of its rows that two draws share.
     shared_encoders
         Whether all seeds of a pretrained initialisation start from one encoder.
-    num_resamples, seed
-        Of the bootstrap.
     """
     name = metric.rsplit("/", 1)[-1]
     runs = _runs(cells, name, rates_follow_shots)
@@ -117,7 +113,7 @@ def compare_shots(
         rows=_means(healthy, [*ARM, "shots"]),
         runs=runs,
         baseline=_baseline(baselines),
-        pairwise=paired_tests(healthy, tested, baselines, num_resamples=num_resamples, seed=seed),
+        pairwise=paired_tests(healthy, tested, baselines),
         unhealthy=_unhealthy(cells, runs, set(tested)),
     )
     comparison.rows.insert(

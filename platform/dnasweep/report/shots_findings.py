@@ -83,12 +83,13 @@ def _contests(comparison: ShotComparison) -> list[str]:
                 f"({p_text(row[f'{metric}_p_adjusted'])})"
                 for _, row in rows.sort_values("shots").iterrows()
             ]
+            known = rows[rows[f"{metric}_p_adjusted"].notna()]
             sure = rows[rows[f"{metric}_p_adjusted"] < ALPHA].sort_values("shots")
             lead = f"{_capital(str(a))} against {'the ' + b if b == BASELINE else b}"
             if words:
                 lead += f", {words}"
             sentences.append(
-                f"{lead}: {_verdict(sure, metric, len(rows))}; test {metric_name(metric)} "
+                f"{lead}: {_verdict(sure, metric, len(known))}; test {metric_name(metric)} "
                 f"{', '.join(parts)}."
             )
     return sentences
@@ -100,6 +101,8 @@ def signed(value: float) -> str:
 
 
 def _verdict(sure: pd.DataFrame, metric: str, tried: int) -> str:
+    if not tried:
+        return "no verdict with one draw"
     parts = []
     for word, rows in (
         ("better", sure[sure[f"{metric}_difference"] > 0]),
@@ -159,7 +162,11 @@ def _cautions(
         many = "one draw" if draws == 1 else f"{draws} draws"
         sentences.append(
             f"Only {many} of each number of shots: how far other rows would move a mean is "
-            + ("not known." if draws == 1 else "hardly known.")
+            + (
+                "not known, so that no difference is judged (--resamples 3)."
+                if draws == 1
+                else "hardly known, and a difference has to be large to be significant."
+            )
         )
     shared = {n: f for n, f in sorted(overlap.items()) if f > SHARED}
     if shared and draws > 1:

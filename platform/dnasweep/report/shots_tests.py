@@ -6,12 +6,18 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from dnasweep.report.cells import TestScores, rows_of
-from dnasweep.report.replicates import auroc_row_variance, mean_difference, resampled_mcc
-from dnasweep.report.statistics import benjamini_hochberg, mcc, structural_components
+from dnasweep.report.cells import TestScores
+from dnasweep.report.replicates import mean_difference, shared_row_variance
+from dnasweep.report.seed_tests import (
+    Measured,
+    auroc_influence,
+    has_both_classes,
+    mcc_influence,
+    stratum,
+)
+from dnasweep.report.statistics import benjamini_hochberg
 
 if TYPE_CHECKING:
     from dnasweep.report.shots import ShotBaseline
@@ -36,21 +42,19 @@ COLUMNS = (
 
 
 class _Pool(NamedTuple):
-    """All trainings on the test rows they share, and what the bootstrap made of each."""
+    """All trainings on the test rows they share."""
 
-    labels: np.ndarray
-    scores: dict[str, np.ndarray]
-    mcc: dict[str, float]
-    resampled: dict[str, np.ndarray]
+    num_rows: int
+    places: dict[str, int]
+    """Where a training stands, by its key."""
+    measured: dict[str, Measured]
+    """By metric."""
 
 
 def paired_tests(
     runs: pd.DataFrame,
     tested: Mapping[str, TestScores],
     baselines: Sequence[ShotBaseline],
-    *,
-    num_resamples: int,
-    seed: int,
 ) -> pd.DataFrame:
     """Return one row a pair and number of shots, p-values adjusted over all of them.
 
@@ -65,8 +69,6 @@ def paired_tests(
         Test scores by trial key.
     baselines
         One a draw.
-    num_resamples, seed
-        Of the bootstrap.
 
     Returns
     -------
@@ -77,7 +79,7 @@ def paired_tests(
     references = {(b.shots, b.resample): b.test_scores for b in baselines}
     known = dict(tested) | {f"baseline {key}": scores for key, scores in references.items()}
     records = []
-    pool = _pooled(known, num_resamples, seed) if len(known) > 1 else None
+    pool = _pooled(known) if len(known) > 1 else None
     if pool is not None:
         for head, pairs in _pairs(runs, references):
             records.append(head | _test(pool, pairs))
@@ -87,25 +89,16 @@ def paired_tests(
     return table
 
 
-def _pooled(known: dict[str, TestScores], num_resamples: int, seed: int) -> _Pool | None:
-    every = list(known.values())
-    ids = every[0].ids
-    for other in every[1:]:
-        if not np.array_equal(ids, other.ids):
-            ids = np.intersect1d(ids, other.ids)
-    labels = every[0].labels[rows_of(every[0], ids)]
-    if not np.isin(labels, (0, 1)).all() or min(np.sum(labels == 0), np.sum(labels == 1)) < 2:
+def _pooled(known: dict[str, TestScores]) -> _Pool | None:
+    shared = stratum(list(known.values()), [])
+    if not has_both_classes(shared):
         return None
-    scores = {key: entry.scores[rows_of(entry, ids)] for key, entry in known.items()}
-    calls = np.stack([scores[key] >= entry.threshold for key, entry in known.items()]).astype(int)
-    drawn = resampled_mcc(labels, calls, num_resamples=num_resamples, seed=seed)
-    hits, called, num = (calls * labels).sum(1), calls.sum(1), len(labels)
-    return _Pool(
-        labels=labels,
-        scores=scores,
-        mcc=dict(zip(known, mcc(hits, called, labels.sum(), num).tolist(), strict=True)),
-        resampled=dict(zip(known, drawn.T, strict=True)),
-    )
+    scores = shared.a.scores
+    measured = {
+        "mcc": mcc_influence(shared.labels, scores >= shared.a.thresholds[:, None]),
+        "auroc": auroc_influence(shared.labels, scores),
+    }
+    return _Pool(len(shared.labels), {key: i for i, key in enumerate(known)}, measured)
 
 
 def _pairs(
@@ -134,26 +127,17 @@ def _pairs(
 
 def _test(pool: _Pool, pairs: pd.DataFrame) -> dict[str, Any]:
     draws, seeds = pairs["resample"].tolist(), pairs["seed"].tolist()
-    a, b = pairs["a"].tolist(), pairs["b"].tolist()
-    differences = np.array([pool.mcc[x] - pool.mcc[y] for x, y in zip(a, b, strict=True)])
-    drawn = np.mean(
-        [pool.resampled[x] - pool.resampled[y] for x, y in zip(a, b, strict=True)], axis=0
-    )
-    scores_a, scores_b = (np.stack([pool.scores[key] for key in keys]) for keys in (a, b))
-    aurocs = [structural_components(pool.labels, scores)[0] for scores in (scores_a, scores_b)]
-    by_mcc = mean_difference(differences, draws, seeds, float(drawn.var(ddof=1)))
-    by_auroc = mean_difference(
-        aurocs[0] - aurocs[1],
-        draws,
-        seeds,
-        auroc_row_variance(pool.labels, scores_a, scores_b),
-    )
+    a, b = ([pool.places[key] for key in pairs[side]] for side in ("a", "b"))
     record: dict[str, Any] = {
-        "num_rows": len(pool.labels),
+        "num_rows": pool.num_rows,
         "draws": len(set(draws)),
         "pairs": len(pairs),
-        "pairs_for_a": int((differences > 0).sum()),
     }
-    for metric, found in (("mcc", by_mcc), ("auroc", by_auroc)):
-        record |= {f"{metric}_{n}": v for n, v in zip(_TEST, found, strict=False)}
+    for metric, found in pool.measured.items():
+        differences = found.values[a] - found.values[b]
+        rows = shared_row_variance(found.influence[a] - found.influence[b], draws, seeds)
+        judged = mean_difference(differences, draws, seeds, rows)
+        record |= {f"{metric}_{n}": v for n, v in zip(_TEST, judged, strict=False)}
+        if metric == "mcc":
+            record["pairs_for_a"] = int((differences > 0).sum())
     return record

@@ -237,6 +237,12 @@ def spread(values: np.ndarray) -> Spread:
     return Spread(mean, sd, num, mean - half, mean + half)
 
 
+def half_width(standard_error: np.ndarray, num: np.ndarray) -> np.ndarray:
+    """Return half of the 95 % t interval of means of `num` values; nan for fewer than two."""
+    num = np.asarray(num, dtype=float)
+    return stats.t.ppf(0.975, np.where(num > 1, num - 1, np.nan)) * np.asarray(standard_error)
+
+
 def _mccs(counts: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray]:
     # Columns are 4 * label + 2 * call of a + call of b.
     actual = counts[:, 4:].sum(axis=1)
