@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from pathlib import Path
 
@@ -284,3 +285,18 @@ def test_damaged_files_are_refused_or_read_never_a_traceback(tmp_path: Path) -> 
         else:
             assert all(abs(one.probabilities.sum(1) - 1).max() < 0.03 for one in found)
     assert 50 < refused < 300
+
+
+@pytest.mark.parametrize("place", ["~nobody-of-this-name/x.meme", ".", "missing.meme", "a" * 300])
+def test_a_path_that_leads_to_no_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError):
+        read_motifs(place)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe"):
+        read_motifs(tmp_path / "pipe")

@@ -13,6 +13,7 @@ from dnasweep.annotate.meme_text import is_meme, read_meme
 from dnasweep.annotate.motif_matrix import Matrix
 from dnasweep.errors import InputError
 from dnasweep.genome.files import read_bytes
+from dnasweep.genome.paths import user_path
 
 SITES, PSEUDOCOUNT = 20.0, 0.1
 """A pseudocount over as many sites, as FIMO takes them where a motif does not say its own."""
@@ -78,7 +79,7 @@ def read_matrices(path: str | Path) -> list[Matrix]:
     InputError
         As :func:`read_motifs`.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     text = read_bytes(path, holds="motifs").decode("utf-8", "replace")
     if is_meme(text):
         found = read_meme(text, path)

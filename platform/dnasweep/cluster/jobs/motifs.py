@@ -18,6 +18,7 @@ from dnasweep.cluster.tracking.tags import command
 from dnasweep.config.ranges import MANY, Between, Checked, NotNone, Range, Seed, Whole
 from dnasweep.errors import InputError
 from dnasweep.explain.motif_settings import Method, MotifConfig
+from dnasweep.genome.paths import user_path
 
 SHOWN = 12
 StretchLength = Annotated[int, Range(2, 10_000)]
@@ -76,7 +77,7 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
     from dnasweep.report.motif_page import PAGE, write_report
 
     config = _config(options)
-    out = _free(Path(options.out))
+    out = _free(user_path(options.out))
     known = [KnownMotif(*one) for one in read_matrices(options.motifs)]
     with console.status("reading the attributions"):
         jobs = [find_job(place) for place in options.attributions]
@@ -138,7 +139,7 @@ def _free(out: Path) -> Path:
     """Return the folder to write, which is not there, empty, or of an earlier run."""
     from dnasweep.explain.motif_results import SUMMARY_FILE
 
-    out = out.expanduser().resolve()
+    out = out.resolve()
     if out.is_dir() and any(out.iterdir()) and not (out / SUMMARY_FILE).is_file():
         raise InputError(
             "the folder holds other files", file=out, remedy="Give a new folder with --out."

@@ -34,6 +34,7 @@ from dnasweep.cluster.shards.work_list import choose_shard_size
 from dnasweep.cluster.shards.worker import Order
 from dnasweep.cluster.tracking.client import without_password
 from dnasweep.errors import InputError
+from dnasweep.genome.paths import user_path
 from dnasweep.stages import models
 from dnasweep.storage import MANIFEST
 
@@ -54,7 +55,7 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
     if options.dry_run:
         return None
     if options.out is not None:
-        check_folder(Path(options.out).expanduser())
+        check_folder(user_path(options.out))
     shards = Shards.begin(
         request.storage,
         kind=KIND,
@@ -103,7 +104,7 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
         summary = json.loads((folder / SUMMARY).read_text())
         records.finish({**facts, **_figures(summary)}, _note(request, shards, summary), files)
     if options.out is not None:
-        out = Path(options.out).expanduser()
+        out = user_path(options.out)
         publish_files(files, out, job=KIND, sometimes=SOMETIMES)
     _say_where(request, facts, summary, track, folder, console)
     return folder

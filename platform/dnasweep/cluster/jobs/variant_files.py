@@ -14,6 +14,7 @@ from dnasweep.annotate.annotated_vcf import FIELDS, write_annotated
 from dnasweep.annotate.variant_tables import SCHEMAS
 from dnasweep.cluster.jobs.variant_request import VariantRequest
 from dnasweep.cluster.shards.shards import Shards, name
+from dnasweep.genome.paths import user_path
 from dnasweep.genome.variant_files import is_vcf, short_names
 
 _NAME_LENGTH = 12
@@ -27,7 +28,7 @@ def digest_of_inputs(request: VariantRequest) -> str:
         repr((request.options.saturate, sorted(request.names.items()))).encode()
     )
     for path in request.options.data:
-        with Path(path).expanduser().open("rb") as file:
+        with user_path(path).open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
         digest.update(Path(path).name.encode())
     return digest.hexdigest()[:_NAME_LENGTH]

@@ -25,6 +25,7 @@ from dnasweep.cluster.tracking.lookup import find_model_directory
 from dnasweep.errors import InputError
 from dnasweep.genome.contigs import Contigs
 from dnasweep.genome.faults import Fault, refuse
+from dnasweep.genome.paths import user_path
 from dnasweep.genome.reference import open_genome
 from dnasweep.genome.variant_files import read_variants, short_names
 from dnasweep.genome.variants import Region, place_variants, saturate
@@ -204,7 +205,7 @@ def _keep_motifs(storage: Storage, options: VariantOptions) -> str | None:
     if options.motifs is None:
         return None
     read_motifs(options.motifs)
-    source = Path(options.motifs).expanduser()
+    source = user_path(options.motifs)
     with source.open("rb") as file:
         key = hashlib.file_digest(file, "sha256").hexdigest()[:16]
 

@@ -24,6 +24,7 @@ from dnasweep.cluster.shards.totals import close
 from dnasweep.cluster.shards.worker import Order
 from dnasweep.cluster.tracking.client import without_password
 from dnasweep.genome.faults import write_rejects
+from dnasweep.genome.paths import user_path
 from dnasweep.storage import MANIFEST
 
 WORKER = "dnasweep.annotate.variant_worker:VariantWorker"
@@ -44,7 +45,7 @@ def run_variants(options: VariantOptions, console: Console) -> Path | None:
     if options.dry_run:
         return None
     if options.out is not None:
-        check_folder(Path(options.out).expanduser())
+        check_folder(user_path(options.out))
     storage = request.storage
     shards = Shards.begin(
         storage,
@@ -86,7 +87,7 @@ def run_variants(options: VariantOptions, console: Console) -> Path | None:
         facts["num_rejected"] = len(request.rejects)
         records.finish(facts, _note(request, shards, facts), files)
     if options.out is not None:
-        out = Path(options.out).expanduser()
+        out = user_path(options.out)
         files = publish_files(files, out, job=KIND, sometimes=SOMETIMES)
     _say_where(request, shards, facts, files, console)
     return folder
