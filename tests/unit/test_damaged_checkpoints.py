@@ -19,7 +19,7 @@ from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
 from dnasweep.language.tokenizers import DnaTokenizer, fit
 from dnasweep.stages.models import KIND, keep_model
-from dnasweep.storage import Storage
+from dnasweep.storage import Bucket, Storage
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 from checkpoints import cases
@@ -116,7 +116,16 @@ def test_files_that_are_no_plain_files_are_not_waited_for(tmp_path):
             judge(other, tmp_path / "runs")
 
 
-def test_only_the_files_of_a_model_are_copied(tmp_path):
+def uploaded(folder: Path, root: str) -> str:
+    """Copy a folder into a bucket and return its URI there."""
+    bucket = Bucket(root)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            bucket.upload(path, f"{folder.name}/{path.relative_to(folder)}")
+    return bucket.place(folder.name)
+
+
+def test_only_the_files_of_a_model_are_copied(object_store, tmp_path):
     folder = dnabert(tmp_path / "dnabert")
     for name in ("notes.txt", "passwords.json", "optimizer.safetensors", "modeling.py"):
         (folder / name).write_text("{}")
@@ -129,14 +138,19 @@ def test_only_the_files_of_a_model_are_copied(tmp_path):
     assert kept is not None
     assert {p.name for p in kept.iterdir()} & {"notes.txt", "passwords.json", "deeper"} == set()
     assert expected <= {p.name for p in kept.iterdir()}
-    fetched = find_model_directory(folder.as_uri(), destination=tmp_path / "fetched")
+    place = uploaded(folder, object_store.new_root())
+    fetched = find_model_directory(place, destination=tmp_path / "fetched")
     assert {p.name for p in fetched.iterdir()} == expected
 
 
-def test_a_folder_that_holds_no_model_is_not_copied(tmp_path):
+def test_a_folder_that_holds_no_model_is_not_copied(object_store, tmp_path):
     source = tmp_path / "etc"
     source.mkdir()
     (source / "passwd").write_text("root")
+    place = uploaded(source, object_store.new_root())
     with pytest.raises(InputError, match=r"no config\.json"):
+        find_model_directory(place, destination=tmp_path / "fetched")
+    assert not (tmp_path / "fetched").exists()
+    with pytest.raises(InputError):
         find_model_directory(source.as_uri(), destination=tmp_path / "fetched")
     assert not (tmp_path / "fetched").exists()
