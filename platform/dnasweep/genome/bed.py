@@ -9,7 +9,7 @@ import pandas as pd
 from dnasweep.errors import InputError
 from dnasweep.genome.contigs import Contigs
 from dnasweep.genome.coordinates import read_places
-from dnasweep.genome.faults import Fault, refuse
+from dnasweep.genome.faults import Fault, parsing, refuse
 from dnasweep.genome.files import read_bytes
 from dnasweep.genome.paths import user_path
 
@@ -34,9 +34,9 @@ def read_bed(
         For a file without an interval, or the first bad row where there may be none.
     """
     path = user_path(path)
-    frame, faults = read_places(
-        read_bytes(path, holds="intervals"), format="bed", window=(0, 0), file=path
-    )
+    with parsing(path):
+        data = read_bytes(path, holds="intervals")
+        frame, faults = read_places(data, format="bed", window=(0, 0), file=path)
     if len(frame) == 0 and not faults:
         raise InputError("holds no interval", file=path, remedy="Give a BED file with rows.")
     total = len(frame) + len(faults)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,22 @@ class Fault(NamedTuple):
     """The row as it was read."""
     remedy: str = ""
     """What to do about it, beside leaving the row out."""
+
+
+@contextmanager
+def parsing(path: Path) -> Iterator[None]:
+    """Turn whatever a parser throws at the content of a file into an error that names the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [""])[0][:_CLIPPED]
+        raise InputError(
+            f"its content cannot be read ({type(error).__name__}: {said})",
+            file=path,
+            remedy="Save the file again as plain UTF-8 text.",
+        ) from error
 
 
 def write_rejects(faults: Sequence[Fault], path: Path) -> None:

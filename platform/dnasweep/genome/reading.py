@@ -12,7 +12,7 @@ from dnasweep.errors import InputError
 from dnasweep.genome.coordinates import read_places, take_windows
 from dnasweep.genome.delimited import ACCEPTED, read_delimited
 from dnasweep.genome.fasta import read_fasta, read_lines
-from dnasweep.genome.faults import Fault, refuse, write_rejects
+from dnasweep.genome.faults import Fault, parsing, refuse, write_rejects
 from dnasweep.genome.files import read_bytes
 from dnasweep.genome.formats import FORMATS, Format, detect, taken_for
 from dnasweep.genome.paths import user_path
@@ -161,8 +161,9 @@ def read_located(
     faults: list[Fault] = []
     lost = False
     for source in sources:
-        raw, bad, source = _read(source, how, notes)
-        frame, rest = clean(raw, source, require_labels=require_labels, shortest=shortest)
+        with parsing(source.path):
+            raw, bad, source = _read(source, how, notes)
+            frame, rest = clean(raw, source, require_labels=require_labels, shortest=shortest)
         frames.append(frame)
         if source.shots is not None and not (bad or rest):
             _check_shots(frame, source)
