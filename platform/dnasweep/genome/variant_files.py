@@ -13,7 +13,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import pandas as pd
 
@@ -95,7 +95,7 @@ def open_lines(path: Path) -> Iterator[str]:
                     file=path,
                     remedy=f"Convert it: bcftools view -Oz -o x.vcf.gz {path}.",
                 )
-            for number, line in enumerate(_utf8(stream), start=1):
+            for number, line in enumerate(_utf8(cast(BinaryIO, stream)), start=1):
                 if b"\0" in line:
                     raise InputError(
                         "the line is not text",
