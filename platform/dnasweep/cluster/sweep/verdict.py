@@ -45,7 +45,8 @@ def tell_failures(sweep: Sweep, plan: Plan) -> None:
     if not finished:
         raise NothingLeft(
             f"no trial is left to compare: {number} of {len(plan.cells)} {how}. The first, {first}",
-            remedy="Mend that and run the same command again: what is finished is kept.",
+            remedy="MLflow has their records. Mend the cause, or choose other options, and run the "
+            "command again: what is finished is kept.",
         )
     sweep.console.print(
         f"[yellow]{number} of {len(plan.cells)} trials {how}; the first, {escape(first)}[/]",
