@@ -216,6 +216,8 @@ class Bench:
         if set(points_of(points)) - set(points_of(self._points())):
             return "a point that nobody has written"
         # What is left out is heard again.
+        (self.folder / "course" / "course.jsonl").unlink(missing_ok=True)
+        self._write_course()
         return "the points that were written"
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import optuna
 import pytest
 from dnasweep.cluster.training.course import POINT, Point
 from dnasweep.cluster.training.search import Study
+from dnasweep.cluster.training.whole_study import open_study
 from dnasweep.stages.plan import cells_of
 from dnasweep.stages.recipe import Cell
 from optuna.trial import TrialState
@@ -114,3 +117,48 @@ def test_cells_that_are_no_product_are_kept_to(tmp_path: Path) -> None:
     assert seen == set(cells)
     study = optuna.load_study(study_name="u", storage=f"sqlite:///{tmp_path}/optuna.db")
     assert all(t.state.is_finished() for t in study.get_trials())
+
+
+def told(tmp_path: Path) -> tuple[Path, dict[Cell, float]]:
+    """Return the file of a search that has tried three cells, and what these were worth."""
+    study, worth = Study(tmp_path / "optuna.db", "s", GRID, mode="max"), {}
+    for number in range(3):
+        asked = study.ask()
+        assert asked is not None
+        trial, cell = asked
+        worth[cell] = number / 7
+        study.study.tell(trial, worth[cell])
+    study.close()
+    return tmp_path / "optuna.db", worth
+
+
+@pytest.mark.parametrize("how", ["value", "header", "page", "cut", "whole", "deleted"])
+def test_a_damaged_search_goes_on_from_what_its_trials_came_to(tmp_path: Path, how: str) -> None:
+    file, worth = told(tmp_path)
+    data = bytearray(file.read_bytes())
+    if how == "value":
+        with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("UPDATE trial_values SET value = 0.75 WHERE trial_id = 2")
+    elif how == "deleted":
+        file.unlink()
+    else:
+        if how == "header":
+            data[20] ^= 1
+            data[3] ^= 64
+        elif how == "page":
+            data[4096:8192] = bytes(4096)
+        elif how == "cut":
+            del data[len(data) // 2 :]
+        file.write_bytes(data)
+
+    def opened() -> Study:
+        return Study(file, "s", GRID, mode="max")
+
+    study = open_study(file, opened, worth, tmp_path)
+    kept = list((tmp_path / "work" / "damaged").glob("sweeps-*"))
+    assert len(kept) == (how not in ("whole", "deleted"))
+    # One that somebody has deleted begins anew: its trials are found by their content.
+    expected = {} if how == "deleted" else worth
+    values = {study._cell(t.params): t.value for t in study.study.get_trials()}
+    assert values == expected
+    assert study.remaining(5) == min(5, len(GRID)) - len(expected)

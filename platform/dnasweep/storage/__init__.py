@@ -4,6 +4,7 @@ from dnasweep.errors import full_disk, is_full_disk
 from dnasweep.storage.artefacts import Storage
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.building import share_by_umask
+from dnasweep.storage.damaged import set_aside
 from dnasweep.storage.integrity import MANIFEST, digest_of, seal, unseal
 from dnasweep.storage.patience import Unavailable
 from dnasweep.storage.shelf import Shelf
@@ -20,6 +21,7 @@ __all__ = [
     "full_disk",
     "is_full_disk",
     "seal",
+    "set_aside",
     "share_by_umask",
     "unseal",
 ]

@@ -10,8 +10,10 @@ from dnasweep.cluster.sweep.request import Sweep
 from dnasweep.cluster.training.course import FILE, Course, Point
 from dnasweep.cluster.training.halving import Rungs
 from dnasweep.cluster.training.search import Study
+from dnasweep.cluster.training.whole_study import open_study
 from dnasweep.model.metrics import direction, full_name
 from dnasweep.stages.outcome import find_outcome
+from dnasweep.stages.recipe import Cell
 
 STUDIES = "optuna.db"
 
@@ -62,7 +64,23 @@ class Memory:
         """Return the search of the sweep, as far as it has come."""
         sweep = self._sweep
         self._handover.take(self._studies)
-        return Study(self._studies, f"{sweep.name}-{sweep.key}", sweep.plan.cells, mode=self._mode)
+        name = f"{sweep.name}-{sweep.key}"
+
+        def opened() -> Study:
+            return Study(self._studies, name, sweep.plan.cells, mode=self._mode)
+
+        return open_study(self._studies, opened, self._worth(), sweep.storage.local)
+
+    def _worth(self) -> dict[Cell, float]:
+        """Return the best value of every finished trial, which is what a search was told."""
+        name, found = full_name(self._sweep.options.metric), {}
+        best = max if self._mode == "max" else min
+        for cell, spec in zip(self._sweep.plan.cells, self._sweep.plan.classifiers, strict=True):
+            outcome = find_outcome(self._sweep.storage, spec)
+            values = [e["metrics"].get(name) for e in outcome.history] if outcome else []
+            if values and None not in values:
+                found[cell] = float(best(values))
+        return found
 
     def kept(self) -> contextlib.AbstractContextManager[None]:
         """Hand everything over to whichever driver comes next, during the block."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +56,19 @@ class Study:
             for name, found in values.items()
             if len(found) > 1
         }
+        self._file = optuna.storages.RDBStorage(self.url)
         self.study = optuna.create_study(
             study_name=name,
-            storage=optuna.storages.RDBStorage(self.url),
+            storage=self._file,
             sampler=optuna.samplers.TPESampler(seed=seed),
             direction="maximize" if mode == "max" else "minimize",
             load_if_exists=True,
         )
         self._taken = set(self.tried())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.engine.dispose()
 
     def remaining(self, num_samples: int) -> int:
         """Return how many of `num_samples` cells are still to be tried.
@@ -97,6 +102,24 @@ class Study:
         self.study.enqueue_trial({name: getattr(cell, name) for name in self._axes})
         self._taken.add(cell)
         return self.study.ask(self._axes), cell
+
+    def contradicts(self, worth: Mapping[Cell, float]) -> bool:
+        """Return whether it says anything else of cells than what their trials are known to be worth."""
+        for trial in self.study.get_trials(states=(TrialState.COMPLETE,)):
+            cell = self._cell(trial.params)
+            if cell in worth and worth[cell] != trial.value:
+                return True
+        return False
+
+    def recall(self, worth: Mapping[Cell, float]) -> None:
+        """Take in what cells are known to be worth, as if it had been told when they were tried."""
+        for cell, value in worth.items():
+            if cell in self._cells and cell not in self._taken:
+                params = {name: getattr(cell, name) for name in self._axes}
+                self.study.add_trial(
+                    optuna.trial.create_trial(params=params, distributions=self._axes, value=value)
+                )
+                self._taken.add(cell)
 
     def searcher(self, stopped: Container[str]) -> CellSearch:
         """Return the searcher for Tune; `stopped` holds the keys of trials that end early."""
