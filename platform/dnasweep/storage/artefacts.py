@@ -29,7 +29,6 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 from filelock import FileLock
-from pyarrow import fs
 
 from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError, full_disk, is_full_disk
@@ -165,25 +164,15 @@ class Storage:
 
     def exists(self, kind: str, key: str) -> bool:
         """Return whether an artefact is published, without fetching it."""
-        if self.bucket is None:
-            return (self._folder(kind, key) / MANIFEST).is_file()
-        return self.bucket.size(f"{safe_kind(kind)}/{safe(key)}/{MANIFEST}") is not None
+        return self._found.exists(kind, key)
 
     def published(self, kind: str) -> set[str]:
         """Return the keys of all published artefacts of a kind, by one listing."""
-        if self.bucket is None:
-            folder = inside(self.local, safe_kind(kind))
-            entries = folder.iterdir() if folder.is_dir() else ()
-            return {entry.name for entry in entries if (entry / MANIFEST).is_file()}
-        paths = (path.split("/") for path in self.bucket.files(safe_kind(kind)))
-        return {path[0] for path in paths if len(path) == 2 and path[1] == MANIFEST}
+        return self._found.published(kind)
 
     def open(self, kind: str, key: str, name: str) -> pa.NativeFile:
-        """Open a file of an artefact where it lies, to read parts of it."""
-        where = f"{safe_kind(kind)}/{safe(key)}/{safe(name)}"
-        if self.bucket is None:
-            return fs.LocalFileSystem().open_input_file(str(inside(self.local, where)))
-        return self.bucket.open(where)
+        """Open a file of an artefact where it lies, to read parts of it, which nobody has checked."""
+        return self._found.open(kind, key, name)
 
     def patiently(self, read: Callable[[], Result]) -> Result:
         """Read from an open file, again where a bucket does not answer."""

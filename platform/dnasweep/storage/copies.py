@@ -8,6 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.building import building, settle
 from dnasweep.storage.damaged import set_aside
@@ -86,6 +88,19 @@ class Copies:
                     return part / name
                 self._drop(kind, key, text, aside, wrong)
         return None
+
+    def exists(self, kind: str, key: str) -> bool:
+        """Return whether an artefact is published."""
+        return self._bucket.size(f"{safe_kind(kind)}/{safe(key)}/{MANIFEST}") is not None
+
+    def published(self, kind: str) -> set[str]:
+        """Return the keys of all artefacts of a kind."""
+        paths = (path.split("/") for path in self._bucket.files(safe_kind(kind)))
+        return {path[0] for path in paths if len(path) == 2 and path[1] == MANIFEST}
+
+    def open(self, kind: str, key: str, name: str) -> pa.NativeFile:
+        """Open a file of an artefact in the bucket, unchecked."""
+        return self._bucket.open(f"{safe_kind(kind)}/{safe(key)}/{safe(name)}")
 
     def read(self, kind: str, key: str, name: str) -> bytes | None:
         """Return the content of one file, of which nothing stays here, or None."""
