@@ -152,7 +152,7 @@ CHECKS = {
         setting="40 peaks at random, 60 elements, 19 shuffles",
         simulate=peaks,
         may_be_careful=True,
-        times=200,
+        times=100,
         quick=False,
     ),
 }
