@@ -89,9 +89,11 @@ def _gradient_dots(
         )
     words = model.get_input_embeddings()
     there, away = (torch.from_numpy(tokens).to(game.device) for tokens in (ids, references))
+    weight = words.weight
+    assert isinstance(weight, torch.Tensor)
     # How far each token has come from its reference. The derivative by it is what its embedding's
     # change times the gradient there adds up to.
-    share = torch.from_numpy(points).to(game.device, words.weight.dtype)[:, None]
+    share = torch.from_numpy(points).to(game.device, weight.dtype)[:, None]
     share = share.repeat(1, ids.shape[1]).requires_grad_()
     with torch.enable_grad(), autocast(game.device, game.precision):
         inputs = _between(model, words, there, away, share)

@@ -98,7 +98,7 @@ def _refusal(
     table: pd.DataFrame,
     places: pd.DataFrame,
     shared: _Shared,
-    order: NDArray[np.float64],
+    order: NDArray[np.integer[Any]],
     dropped: NDArray[np.bool_],
     evaluated: NDArray[np.bool_],
 ) -> InputError:
@@ -132,7 +132,7 @@ def _refusal(
 
 
 def _kinds(
-    shared: _Shared, order: NDArray[np.float64], evaluated: NDArray[np.bool_]
+    shared: _Shared, order: NDArray[np.integer[Any]], evaluated: NDArray[np.bool_]
 ) -> tuple[int, int]:
     """Return how many evaluated rows an earlier split has on the other strand only, or by overlap only."""
     as_read, turned = np.zeros_like(evaluated), np.zeros_like(evaluated)

@@ -166,7 +166,7 @@ def tata_panel(summary: Summary) -> Drawing | None:
         left.axhline(0, color=left.xaxis.label.get_color(), linewidth=0.8)
         style = _style(0)
         left.plot(around["offset"], around["mean"], label="TATA box", **style)
-        half = half_width(around["standard_error"], around["num_hits"])
+        half = half_width(around["standard_error"].to_numpy(), around["num_hits"].to_numpy())
         left.fill_between(
             around["offset"],
             around["mean"] - half,
@@ -258,7 +258,7 @@ def _style(rank: int) -> dict[str, Any]:
 
 
 def _band(axes: Axes, part: pd.DataFrame, centre: str, style: dict[str, Any]) -> None:
-    half = half_width(part["standard_error"], part["num"])
+    half = half_width(part["standard_error"].to_numpy(), part["num"].to_numpy())
     axes.fill_between(
         part["position"],
         part[centre] - half,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -65,13 +66,12 @@ def pairwise_tests(
         test by itself. A pair that shares too few rows, or rows of more than two classes, has nan;
         so has the verdict of a pair with one seed.
     """
-    how = {"num_resamples": num_resamples, "seed": seed}
+    test = partial(paired_test, num_resamples=num_resamples, seed=seed)
     records = [
-        {"a": a, "b": b, **paired_test(cells[a], cells[b], **how)}
-        for a, b in itertools.combinations(cells, 2)
+        {"a": a, "b": b, **test(cells[a], cells[b])} for a, b in itertools.combinations(cells, 2)
     ]
     records += [
-        {"a": label, "b": one.name} | paired_test(trained, {0: one.test_scores}, fixed=True, **how)
+        {"a": label, "b": one.name} | test(trained, {0: one.test_scores}, fixed=True)
         for label, trained in cells.items()
         for one in baselines
         if one.test_scores is not None

@@ -36,8 +36,9 @@ def check_writable(local: Path, bucket: Bucket | None, root: str) -> None:
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
+        reason = getattr(error, "strerror", None) or shortened(error)
         raise InputError(
-            f"storage cannot be written to: {error.strerror or shortened(error)}",
+            f"storage cannot be written to: {reason}",
             file=root,
             remedy="Give another folder with --storage, or free space there.",
         ) from error

@@ -87,7 +87,9 @@ def check_tokens(
     longest_of: Longest = longest_of,
 ) -> None:
     """Refuse a tokenizer that yields more tokens than the model is to have positions."""
-    for spec in specs if max_tokens is not None else ():
+    if max_tokens is None:
+        return
+    for spec in specs:
         longest = longest_of(storage, spec)
         if longest is not None and longest > max_tokens:
             which = ""
