@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 CHAOS := lost_processes.py lost_services.py lost_hosts.py partition.py
 BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity scan variants
 
-.PHONY: help setup sweep test test-all chaos rehearsal fresh-check lint types format bench clean
+.PHONY: help setup sweep test test-all chaos rehearsal fresh-check fuzz nulls lint types format bench clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,12 @@ rehearsal: setup ## As root: `ray up`, jobs and `ray down` on three hosts made o
 
 fresh-check: ## As root: both README commands on a bare Debian made by debootstrap
 	@tests/fresh/check.sh
+
+fuzz: setup ## Damage files of every kind for 10 minutes: none may be misread (ARGS="--minutes 60")
+	@OMP_NUM_THREADS=1 $(RUN) tests/fuzz/run.py $(ARGS)
+
+nulls: setup ## Simulate where nothing is to be found: does every p-value and interval hold?
+	@OMP_NUM_THREADS=1 $(RUN) benchmarks/null_simulations.py $(ARGS)
 
 lint: setup ## Check formatting and lint
 	@$(RUN) -m ruff check .
