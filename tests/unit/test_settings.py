@@ -13,7 +13,18 @@ from dnasweep.language.tokenizers import DnaTokenizer
 from dnasweep.model.backbone import build_on_checkpoint, describe
 from dnasweep.model.checkpoint import export, load_classifier
 from dnasweep.model.forward import class_logits
-from transformers import EsmConfig, EsmForMaskedLM
+from transformers import (
+    DebertaV2Config,
+    DebertaV2ForMaskedLM,
+    EsmConfig,
+    EsmForMaskedLM,
+    LongformerConfig,
+    LongformerForMaskedLM,
+    ModernBertConfig,
+    ModernBertForMaskedLM,
+    MraConfig,
+    MraForMaskedLM,
+)
 
 IDS = torch.tensor([[2, 9, 30, 41, 3]])
 
@@ -110,6 +121,8 @@ def test_a_setting_that_asks_for_another_computation_is_refused(
         {"attn_implementation": "somebody/kernels", "_attn_implementation": "flash_attention_3"},
         {"_name_or_path": "somewhere", "_commit_hash": "ab", "num_beams": 1, "top_k": 50},
         {"auto_map": {"AutoTokenizer": ["tokenization.Tokenizer", None]}},
+        {"transformers.js_config": {"dtype": "fp32"}, "unsloth_version": "2025.1"},
+        {"max_seq_length": 512, "mlm_probability": 0.15, "add_bias_fnn": True},
     ],
     ids=str,
 )
@@ -119,6 +132,75 @@ def test_what_has_no_effect_has_none(folder, setting, tmp_path):
     assert torch.equal(class_logits(found, IDS, None), expected)
     assert found.config._attn_implementation == "sdpa"
     assert not hasattr(found.config, "attn_implementation")
+
+
+DEBERTA = {
+    "relative_attention": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_biased_input": False,
+    "max_relative_positions": -1,
+    "position_buckets": 16,
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "conv_kernel_size": 3,
+    "conv_act": "gelu",
+    "attention_head_size": 16,
+}
+MODERN = {"local_attention": 16, "cls_token_id": 2, "sep_token_id": 3, "norm_eps": 1e-5}
+MODERN_AS_PUBLISHED = {
+    "global_attn_every_n_layers": 3,
+    "global_rope_theta": 160000.0,
+    "local_rope_theta": 10000.0,
+    "layer_norm_eps": 1e-5,
+    "position_embedding_type": "absolute",
+    "reference_compile": False,
+    "sparse_pred_ignore_index": -100,
+}
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "own", "written"),
+    [
+        (DebertaV2Config, DebertaV2ForMaskedLM, DEBERTA, DEBERTA),
+        (ModernBertConfig, ModernBertForMaskedLM, MODERN, MODERN_AS_PUBLISHED),
+        (
+            LongformerConfig,
+            LongformerForMaskedLM,
+            {"attention_window": [8, 8], "sep_token_id": 3},
+            {"attention_mode": "longformer", "ignore_attention_mask": False},
+        ),
+        (MraConfig, MraForMaskedLM, {}, {}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_models_are_read_with_the_settings_that_their_authors_publish(
+    config, kind, own, written, tmp_path
+):
+    torch.manual_seed(0)
+    tokens = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0, "vocab_size": 69}
+    made = config(max_position_embeddings=64, **SIZE, **tokens, **own)
+    folder = save(kind(made).eval(), tmp_path / "model", dnabert_words())
+    found = build(changed(folder, tmp_path / "published", **written)).eval()
+    theirs = kind.from_pretrained(folder).eval().base_model
+    with torch.no_grad():
+        expected = theirs(IDS).last_hidden_state
+        assert torch.allclose(found.base_model(IDS).last_hidden_state, expected, atol=1e-5)
+
+
+def test_a_setting_under_the_name_of_an_earlier_version_is_followed(tmp_path):
+    config = ModernBertConfig(
+        max_position_embeddings=64, vocab_size=69, pad_token_id=0, **SIZE, **MODERN
+    )
+    folder = save(ModernBertForMaskedLM(config), tmp_path / "model", dnabert_words())
+    plain = json.loads((folder / "config.json").read_text())
+    del plain["rope_parameters"]
+    (folder / "config.json").write_text(json.dumps(plain))
+    turned = build(changed(folder, tmp_path / "turned", global_rope_theta=50.0)).config
+    assert turned.rope_parameters["full_attention"]["rope_theta"] == 50.0
+    with pytest.raises(InputError, match="layer_norm_eps"):
+        build(changed(folder, tmp_path / "eps", layer_norm_eps=1e-3))
+    with pytest.raises(InputError, match="rope_theta"):
+        build(changed(folder, tmp_path / "theta", pooling_rope_theta=1e-3))
 
 
 def test_positions_of_an_esm_are_counted_from_the_start_or_turned(tmp_path):

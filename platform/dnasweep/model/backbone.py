@@ -172,7 +172,7 @@ def _take_over(model: PreTrainedModel, directory: Path, settings: PreTrainedConf
     refuse_misfit(
         settings.model_type,
         directory,
-        missing=[name for name in found.missing if not name.startswith(FRESH)],
+        missing=_of_no_start(found.missing),
         unexpected=_of_no_head(found.unexpected, settings),
     )
     weights = {k: v for k, v in found.model.state_dict().items() if k not in found.missing}
@@ -180,9 +180,14 @@ def _take_over(model: PreTrainedModel, directory: Path, settings: PreTrainedConf
     refuse_misfit(
         settings.model_type,
         directory,
-        missing=[name for name in left if not name.startswith(FRESH)],
+        missing=_of_no_start(left),
         unexpected=[],
     )
+
+
+def _of_no_start(names: list[str]) -> list[str]:
+    """Return those weights that a fresh start does not give, and that do not only count positions."""
+    return [name for name in names if not name.startswith(FRESH) and not is_counter(name)]
 
 
 def _of_no_head(names: list[str], settings: PreTrainedConfig) -> list[str]:

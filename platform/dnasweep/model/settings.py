@@ -8,11 +8,14 @@ So settings are known by name; what is not known is refused.
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transformers import CONFIG_MAPPING
+from transformers import CONFIG_MAPPING, MODEL_MAPPING
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
@@ -37,6 +40,11 @@ _OURS_TO_DECIDE = (
     "torch_dtype",
     "per_layer_config",
 )
+# How transformers' classes read a setting that they do not declare, such as one of an earlier version.
+_READ = re.compile(r"""(?:getattr|hasattr)\(\s*(?:self\.)?config,\s*["'](\w+)["']""")
+_TAKEN = re.compile(r"""kwargs\.(?:get|pop)\(\s*["'](\w+)["']""")
+_TURNED = ("rope_theta", "rope_scaling", "partial_rotary_factor")
+"""Taken by every class that declares `rope_parameters`."""
 # What other versions and trainers have written there without an effect on the encoder: how text is
 # generated, how the model was trained, heads that are not read, and what files are called.
 _WITHOUT_EFFECT = frozenset(
@@ -55,7 +63,8 @@ _WITHOUT_EFFECT = frozenset(
     "temperature tf_legacy_loss tie_encoder_decoder tokenizer_class top_k top_p torchscript "
     "training_args transformers_weights typical_p use_bfloat16 use_cache vocab_list xla_device "
     "cross_attention_hidden_size esmfold_config gap_size net_structure_type num_memory_blocks "
-    "down_scale_factor layers_to_keep".split()
+    "down_scale_factor layers_to_keep max_seq_length mlm_probability padding_idx tie_weights_ "
+    "transformers.js_config unsloth_fixed unsloth_version".split()
 )
 # Settings that are read nowhere, with the values at which there is nothing to read.
 _ONLY: dict[str, tuple[Any, ...]] = {
@@ -63,8 +72,8 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "pre_layer_norm": (False,),
     "last_layer_norm": (),
     "alibi_starting_size": (),
-    "add_bias_fnn": (),
-    "add_bias_ffn": (),
+    "add_bias_fnn": (True,),
+    "add_bias_ffn": (True,),
     "gated_mlp": (False,),
     "use_glu": (False,),
     "rotary_emb_base": (),
@@ -77,8 +86,12 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "quantization_config": (),
     "is_folding_model": (False,),
     "add_cross_attention": (False,),
+    "attention_mode": ("longformer",),
+    "ignore_attention_mask": (False,),
     "is_decoder": (False,),
 }
+_AGAIN = {"layer_norm_eps": "norm_eps"}
+"""Settings that ModernBERT's authors give under two names, with the one that is read."""
 _ESM_POSITIONS = ("absolute", "rotary")
 
 
@@ -169,7 +182,9 @@ def _refuse_strange(found: Mapping[str, Any], kind: Any, directory: Path) -> Non
             continue
         if only is None and (name in declared or name in (*_OURS_TO_DECIDE, *_OWN)):
             continue
-        if only is None and name in _WITHOUT_EFFECT:
+        if only is None and name in _AGAIN and value == found.get(_AGAIN[name]):
+            continue
+        if only is None and (name in _WITHOUT_EFFECT or name in _read_undeclared(kind)):
             continue
         asks = f"{CONFIG_FILE} sets {name} to {str(value)[:60]!s}"
         if only is not None:
@@ -186,6 +201,22 @@ def _refuse_strange(found: Mapping[str, Any], kind: Any, directory: Path) -> Non
             remedy="Only where you know that it has no effect on what the encoder computes, take "
             f"it out of {CONFIG_FILE}.",
         )
+
+
+def _read_undeclared(kind: Any) -> set[str]:
+    """Return the settings that transformers' code for a kind of model reads without declaring them."""
+    modules = [inspect.getmodule(kind)]
+    if kind in MODEL_MAPPING:
+        model: Any = MODEL_MAPPING[kind]
+        classes = model if isinstance(model, tuple) else (model,)
+        modules += [sys.modules[one.__module__] for one in classes]
+    found: set[str] = set()
+    for module in modules:
+        text = inspect.getsource(module) if module is not None else ""
+        found.update(_READ.findall(text), _TAKEN.findall(text))
+    if "rope_parameters" in {field.name for field in dataclasses.fields(kind)}:
+        found.update(_TURNED)
+    return found
 
 
 def _refuse_impossible(settings: Any, directory: Path) -> None:
