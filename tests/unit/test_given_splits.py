@@ -172,3 +172,99 @@ def test_a_data_set_keeps_how_its_files_were_read(tmp_path: Path) -> None:
     }
     told = [f.message for f in made.audit.findings if f.code == "read-as"]
     assert told == ["x.csv: the column set gives the splits (test, train, val)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("is_test", (0, 0, 1, 1)),
+        ("in_train", ("True", "True", "False", "False")),
+        ("test", ("no", "no", "yes", "yes")),
+        ("held-out", ("n", "n", "y", "y")),
+        ("train_set", (1, 1, 0, 0)),
+        ("splits", (0, 0, 1, 2)),
+        ("partition", (1, 1, 2, 2)),
+        ("set", ("training set", "training set", "validation set", "test set")),
+        ("subset", ("train1", "train2", "test1", "test2")),
+    ],
+)
+def test_a_column_that_says_splits_in_words_of_its_own_is_asked_about(
+    tmp_path: Path, name: str, values: tuple[object, ...]
+) -> None:
+    path = write(tmp_path / "x.csv", column(name, *values))
+    with pytest.raises(InputError, match="may give the splits") as caught:
+        read_sequences(path)
+    assert "--split cluster" in str(caught.value)
+    config = DatasetConfig(data=(str(path),), split="cluster")
+    assert len(dataset_key(config)) == 16, "and so it can be keyed"
+    assert set(read_sequences(path, require_labels=False)["split"]) == {""}
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("is_coding", (0, 0, 1, 1)),
+        ("t_test_significant", ("yes", "no", "yes", "no")),
+        ("is_test", (0, 0, 0, 0)),
+        ("phase", (0, 1, 2, 0)),
+        ("set", ("a", "b", "a", "b")),
+        ("dataset", ("H1", "K562", "H1", "K562")),
+        ("fold_change", (1, 2, 1, 2)),
+        ("note", ("train station", "test tube", "", "")),
+    ],
+)
+def test_other_columns_are_only_named_as_unread(
+    tmp_path: Path, name: str, values: tuple[object, ...]
+) -> None:
+    said: list[str] = []
+    read_sequences(write(tmp_path / "x.csv", column(name, *values)), say=said.append)
+    assert said == [f"x.csv: columns not read: {name}"]
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("trainset.csv", "devset.csv", "testset.csv"), ("train", "validation", "test")),
+        (("x_traindata.csv", "x_testdata.csv"), ("train", "test")),
+        (("tr.csv", "va.csv", "te.csv"), ("train", "validation", "test")),
+        (("x_trn.csv", "x_tst.csv"), ("train", "test")),
+    ],
+)
+def test_words_in_one_and_short_words_are_splits_too(
+    tmp_path: Path, names: tuple[str, ...], splits: tuple[str, ...]
+) -> None:
+    paths = [write(tmp_path / name) for name in names]
+    assert read_sequences(paths)["split"].tolist() == [s for s in splits for _ in range(2)]
+
+
+def test_short_words_are_splits_only_where_all_files_have_one(tmp_path: Path) -> None:
+    paths = [write(tmp_path / name) for name in ("te.csv", "line.csv", "tr.csv")]
+    assert set(read_sequences(paths)["split"]) == {""}
+
+
+def test_a_file_that_is_perhaps_held_out_is_asked_about_among_others(tmp_path: Path) -> None:
+    paths = [write(tmp_path / name) for name in ("promoters.csv", "hold-out.csv")]
+    with pytest.raises(InputError, match=r"hold-out\.csv: may be a split") as caught:
+        read_sequences(paths)
+    assert "--split cluster" in str(caught.value)
+    assert len(dataset_key(DatasetConfig(data=tuple(map(str, paths)), split="cluster"))) == 16
+    read_sequences(paths[1])
+
+
+@pytest.mark.parametrize("name", ["validate.csv", "hold-out.csv", "Held_Out.tsv", "testset.csv"])
+def test_a_file_of_a_folder_that_may_be_a_split_is_not_left_unread(
+    tmp_path: Path, name: str
+) -> None:
+    for one in ("train.csv", "dev.csv", name):
+        write(tmp_path / "folder" / one)
+    with pytest.raises(InputError, match="would not be read, and may be a split"):
+        read_sequences(tmp_path / "folder")
+
+
+def test_what_programs_leave_beside_splits_is_no_split(tmp_path: Path) -> None:
+    left = ("train.csv~", "test.fa.fai", "cached_dev_dnaprom_70", "test.csv.md5", "train.log")
+    for name in ("train.csv", "test.csv", *left):
+        write(tmp_path / "folder" / name)
+    said: list[str] = []
+    assert len(read_sequences(tmp_path / "folder", say=said.append)) == 4
+    assert all(name in said[0] for name in left)

@@ -22,11 +22,21 @@ SPLIT_NAMES = {
 LABEL_NAMES = {"positive": 1, "positives": 1, "negative": 0, "negatives": 0}
 """Names of files that mean a class."""
 PERHAPS = frozenset(
-    ["eval", "evaluation", "holdout", "heldout", "development", "unseen", "independent", "blind"]
+    [
+        *("eval", "evaluation", "holdout", "heldout", "validate", "development"),
+        *("unseen", "independent", "blind"),
+    ]
 )
 """Words that mean a split, and not always the same one."""
 
 _KNOWN = frozenset(e for endings in ENDINGS.values() for e in endings)
+_COMPOUND = re.compile(r"(.+?)(?:set|data|split|file)s?")
+# What editors, indexers and DNABERT's own script leave beside the files they were given.
+_BYPRODUCT = re.compile(
+    r".*~|#.*#|cached_.*|.*\.(?:bak|orig|swp|tmp|log|md|png|pdf|svg|py|sh|ipynb|html|"
+    r"fai|gzi|md5|sha256|dvc)",
+    re.IGNORECASE,
+)
 _SHOWN = 8
 
 
@@ -48,9 +58,14 @@ class Inside(NamedTuple):
 
 
 def words_of(name: str) -> set[str]:
-    """Return the words of a name in lower case: my, train and set of `my_trainSet2`."""
+    """Return the words of a name in lower case: my, train and set of `my_trainSet2`.
+
+    Words in one count by their first part as well: train of `trainset`; `hold-out` is one word.
+    """
     parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return {word.lower() for word in re.findall(r"[A-Za-z]+", parts)}
+    parts = re.sub(r"(hold|held)[-_. ]?out", r"\1out", parts, flags=re.IGNORECASE)
+    words = {word.lower() for word in re.findall(r"[A-Za-z]+", parts)}
+    return words | {match[1] for match in map(_COMPOUND.fullmatch, words) if match}
 
 
 def named_split(path: Path) -> str:
@@ -143,6 +158,8 @@ def _nested(entries: Sequence[Path]) -> list[Found]:
 
 
 def _may_matter(path: Path) -> bool:
+    if _BYPRODUCT.fullmatch(path.name):
+        return False
     words = words_of(path.name)
     return bool(words & (SPLIT_NAMES.keys() | PERHAPS | LABEL_NAMES.keys()))
 

@@ -9,12 +9,22 @@ from typing import NamedTuple
 
 from dnasweep.errors import InputError
 from dnasweep.genome.files import stem
-from dnasweep.genome.folders import LABEL_NAMES, SPLIT_NAMES, Found, named_split, read_folder
+from dnasweep.genome.folders import (
+    LABEL_NAMES,
+    SPLIT_NAMES,
+    Found,
+    named_split,
+    read_folder,
+    words_of,
+)
 from dnasweep.genome.paths import check_readable, user_path
 from dnasweep.genome.species import resolve
 
 __all__ = ["SPLIT_NAMES", "Source", "Sources", "find_all", "find_sources"]
 
+_SHORT = {"tr": "train", "trn": "train", "va": "validation", "te": "test", "ts": "test"}
+_SHORT |= {"tst": "test", "vl": "validation", "vld": "validation"}
+_HELD_OUT = frozenset(["eval", "evaluation", "holdout", "heldout", "validate"])
 _EPDNEW = re.compile(r"(?<![A-Za-z])([A-Z][a-z])(?:NC)?_EPDnew")
 
 
@@ -125,8 +135,18 @@ def _splits(files: list[Found], notes: list[str], matters: bool) -> list[str]:
         folders = [one.split or SPLIT_NAMES.get(one.path.parent.name.lower(), "") for one in files]
         if len(set(folders)) > 1 and all(folders):
             named = folders
+    if not any(named):
+        named = _short_splits(files)
     by_name = [one for one, name in zip(files, named, strict=True) if name and not one.split]
     if not any(named) or not (by_name or matters):
+        perhaps = [one.path for one in files if words_of(stem(one.path)) & _HELD_OUT]
+        if matters and 0 < len(perhaps) < len(files):
+            raise InputError(
+                "may be a split by its name, and no other file is named after one",
+                file=perhaps[0],
+                remedy="Put train, dev or test into the names of all files, or pass --split cluster "
+                "to split all rows anew.",
+            )
         return [one.split for one in files]
     told = ", ".join(f"{f.path.name} {n}" for f, n in zip(files, named, strict=True) if n)
     silent = [one.path for one, name in zip(files, named, strict=True) if not name]
@@ -147,6 +167,14 @@ def _splits(files: list[Found], notes: list[str], matters: bool) -> list[str]:
     if by_name:
         notes.append(f"the names of the files give the splits: {told}")
     return named
+
+
+def _short_splits(files: list[Found]) -> list[str]:
+    """Return the splits of files named `x_tr`, `x_va` and `x_te`, "" unless all of them are."""
+    found = [{_SHORT[w] for w in words_of(stem(one.path)) if w in _SHORT} for one in files]
+    splits = [one.pop() if len(one) == 1 else "" for one in found]
+    whole = all(splits) and "train" in splits and len(set(splits)) > 1
+    return splits if whole else [""] * len(files)
 
 
 def _names(files: Sequence[Path]) -> list[str]:

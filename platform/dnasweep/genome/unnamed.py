@@ -10,12 +10,16 @@ from typing import NamedTuple
 import pandas as pd
 
 from dnasweep.errors import InputError
-from dnasweep.genome.folders import PERHAPS, SPLIT_NAMES
+from dnasweep.genome.folders import PERHAPS, SPLIT_NAMES, words_of
+from dnasweep.genome.table import SPLITS
 
 _SPLITS = re.compile(
     r"(?:data_?|sub_?)?sets?|partition|(?:data_?)?splits?_?\w*|\w*_split|phase|usage"
 )
-_FOLDS = re.compile(r"(?:cv_?|k_?)?folds?(?:_?id)?|cv|\w*_fold")
+_COUNTED = re.compile(r"(?:sub_?)?sets?|partition|splits?(?:_id)?")
+_FOLDS = re.compile(r"(?:cv_?|k_?)?folds?(?:_?(?:id|no|nr|idx|index|num|number))?|cv|\w*_fold")
+_AROUND = frozenset(["is", "in", "for", "used", "set", "data", "split", "row", "rows", "sample"])
+_YES_OR_NO = frozenset(["0", "1", "0.0", "1.0", "true", "false", "yes", "no", "t", "f", "y", "n"])
 _TELLING = re.compile(r"weight|label|class|target|score|group|is_|in_|^y$|fold|split|set$|strat")
 _SHOWN = 10
 
@@ -70,17 +74,15 @@ def understand(
         )
     notes = []
     for i, name in others.items():
-        words = values[i] - SPLIT_NAMES.keys()
-        if not split_matters or split_known or named or not _SPLITS.fullmatch(name):
-            continue
-        if words & PERHAPS or (words and values[i] & SPLIT_NAMES.keys()):
+        told = "" if split_known or named else _perhaps(values[i], name)
+        if told and split_matters:
             raise InputError(
-                f"the column {name} may give the splits, and {min(words)[:40]!r} in it is none of "
+                f"the column {name} may give the splits, and {told[:40]!r} in it is none of "
                 "train, validation and test",
                 file=file,
                 row=1,
-                remedy="Write train, validation and test there, or rename the column to have all "
-                "rows split anew.",
+                remedy="Write train, validation and test there and name it split, or pass "
+                "--split cluster or rename the column to have all rows split anew.",
             )
     if named:
         shown = ", ".join(sorted(values[named[0]] - {""}))
@@ -90,7 +92,7 @@ def understand(
     if folds and split_matters and not (named or split_known):
         notes.append(
             f"{file.name}: the column {folds[0]} is not read: folds do not say which rows are "
-            "train, validation and test"
+            "train, validation and test; a column named split would"
         )
     if left:
         order = sorted(left.values(), key=lambda name: not _TELLING.search(name))
@@ -101,6 +103,22 @@ def understand(
 
 def _values(column: pd.Series) -> set[str]:
     return set(column.str.strip().str.lower().unique())
+
+
+def _perhaps(values: set[str], name: str) -> str:
+    """Return a value that makes a column look like splits in words of its own, "" where none does."""
+    words = values - {""}
+    if _SPLITS.fullmatch(name):
+        # `training set` and `test1` as well, and 0, 1 and 2 where the name leaves little else.
+        telling = {w for w in words if words_of(w) & (SPLIT_NAMES.keys() | PERHAPS)}
+        numbered = _COUNTED.fullmatch(name) and 1 < len(words) <= len(SPLITS)
+        if telling or (numbered and all(map(str.isdecimal, words))):
+            return min(words - SPLIT_NAMES.keys(), default="")
+    # A column `is_test` or `holdout` of yes and no.
+    about = {word for word in words_of(name) if word not in _AROUND}
+    if len(words) > 1 and about and about <= SPLIT_NAMES.keys() | PERHAPS and words <= _YES_OR_NO:
+        return min(words)
+    return ""
 
 
 def _are_splits(values: set[str], name: str) -> bool:
