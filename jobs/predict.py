@@ -10,6 +10,7 @@ mean log odds of both strands.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -73,10 +74,12 @@ def main(options: PredictOptions, console: Console) -> None:
     if options.crop is not None:
         table = crop_table(table, options.crop)
     uri = resolve_uri(options.tracking_uri, Storage(options.storage).root)
-    directory = find_model_directory(options.model, uri=uri)
-    with console.status(f"predicting {len(table):,} sequences") as status:
+    with (
+        tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch,
+        console.status(f"predicting {len(table):,} sequences") as status,
+    ):
         frame = predict_table(
-            directory,
+            find_model_directory(options.model, uri=uri, destination=Path(scratch)),
             table,
             batch_size=options.batch_size,
             precision=options.precision,

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import ray
+from dnasweep.cluster.command import EXIT_BAD_INPUT, run_command
+from dnasweep.cluster.options import SweepOptions
 from dnasweep.cluster.place.session import session
 from dnasweep.cluster.place.token import secure_token, token_file
 from dnasweep.errors import InputError
@@ -136,3 +138,27 @@ def test_it_is_looked_at_before_ray_is_asked(
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(InputError, match="chmod 600"), session(address):
         pass
+
+
+def test_a_dry_run_finds_a_token_that_the_run_would_refuse(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given(home / ".ray" / "auth_token", 0o644)
+    ran: list[bool] = []
+
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr("sys.argv", ["sweep", *arguments])
+        with pytest.raises(SystemExit) as left:
+            run_command(
+                lambda options, _: ran.append(options.dry_run), SweepOptions, doc="A sweep."
+            )
+        return int(left.value.code or 0)
+
+    assert run("--dry-run") == EXIT_BAD_INPUT
+    assert not ran
+    assert "chmod 600" in capsys.readouterr().err
+    token_file().chmod(0o600)
+    assert run("--dry-run") == 0
+    assert ran == [True]
+    token_file().chmod(0o644)
+    assert run() == 0, "what is there already needs no session"

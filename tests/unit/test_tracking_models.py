@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,11 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.cluster.sweep.checkpoints import prepare_backbones
 from dnasweep.cluster.tracking.client import connect, default_store
 from dnasweep.cluster.tracking.lookup import find_model_directory
 from dnasweep.cluster.tracking.tags import CHECKPOINT_TAG
 from dnasweep.cluster.tracking.tracker import Tracker
+from dnasweep.config import ModelConfig, TuningConfig
 from dnasweep.errors import InputError
+from dnasweep.storage import Storage
 
 pytest_plugins = ("mlflow_toys",)
 
@@ -92,6 +96,37 @@ def test_a_directory_is_taken_as_it_is(toy_model: Path, tmp_path: Path) -> None:
     assert find_model_directory(str(toy_model)) == toy_model
     with pytest.raises(InputError, match=r"config.json, tokenizer.json missing .*nothing"):
         find_model_directory(str(tmp_path))
+
+
+def test_a_damaged_model_of_a_storage_is_named(toy_model: Path, tmp_path: Path) -> None:
+    storage = Storage(tmp_path / "runs")
+    trial = storage.obtain("trials", "k", lambda to: shutil.copytree(toy_model, to / "checkpoint"))
+    assert find_model_directory(str(trial / "checkpoint")) == trial / "checkpoint"
+    weights = trial / "checkpoint" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
+    with pytest.raises(InputError, match=r"model.safetensors has another content") as caught:
+        find_model_directory(str(trial / "checkpoint"))
+    assert caught.value.file == str(trial)
+    with pytest.raises(InputError, match=r"another content"):
+        prepare_backbones(
+            storage, [str(trial / "checkpoint")], model=ModelConfig(), tunings=[TuningConfig()]
+        )
+    # What the message offers.
+    copied = shutil.copytree(trial / "checkpoint", tmp_path / "copied")
+    assert find_model_directory(str(copied)) == copied
+    shutil.rmtree(trial)
+    storage.obtain("trials", "k", lambda to: shutil.copytree(toy_model, to / "checkpoint"))
+    assert find_model_directory(str(trial / "checkpoint")) == trial / "checkpoint"
+
+
+@pytest.mark.parametrize("beside", ["{}", "no json", '{"sha256": ["config.json"]}', "[]"])
+def test_a_manifest_of_somebody_else_says_nothing(
+    toy_model: Path, tmp_path: Path, beside: str
+) -> None:
+    model = shutil.copytree(toy_model, tmp_path / "model")
+    (tmp_path / "manifest.json").write_text(beside)
+    (model / "manifest.json").write_text(beside)
+    assert find_model_directory(str(model)) == model
 
 
 @pytest.mark.parametrize(

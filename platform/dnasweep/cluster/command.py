@@ -13,6 +13,7 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
+from dnasweep.cluster.place.token import secure_token
 from dnasweep.errors import InputError, NothingLeft
 from dnasweep.report.console import Terminal
 from dnasweep.storage import full_disk, is_full_disk
@@ -39,6 +40,9 @@ def run_command(
         console.width = LOG_COLUMNS
     quieten()
     try:
+        if getattr(chosen, "dry_run", False) and hasattr(chosen, "address"):
+            # What a session would be refused for; without a dry run, sessions look for themselves.
+            secure_token(make=False)
         code = main(chosen, console) or 0
     except InputError as error:
         code = _refuse(error)

@@ -5,7 +5,7 @@ from dnasweep.storage.artefacts import Storage
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.building import share_by_umask
 from dnasweep.storage.damaged import set_aside
-from dnasweep.storage.integrity import MANIFEST, digest_of, seal, unseal
+from dnasweep.storage.integrity import MANIFEST, damage_of_part, digest_of, seal, unseal
 from dnasweep.storage.patience import Unavailable
 from dnasweep.storage.shelf import Shelf
 from dnasweep.storage.writable import LEAST_BYTES
@@ -17,6 +17,7 @@ __all__ = [
     "Shelf",
     "Storage",
     "Unavailable",
+    "damage_of_part",
     "digest_of",
     "full_disk",
     "is_full_disk",

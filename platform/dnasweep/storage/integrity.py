@@ -132,6 +132,25 @@ def damage(folder: Path, names: Collection[str] | None = None) -> str | None:
     return None
 
 
+def damage_of_part(folder: Path) -> tuple[Path, str] | None:
+    """Return the artefact that a folder is a part of and what is wrong there, or None.
+
+    A folder that is no part of one, and whatever has been put into it since, are taken as they are.
+    """
+    for artefact in (folder, folder.parent):
+        try:
+            manifest = unseal((artefact / MANIFEST).read_bytes())
+            named = [artefact / name for name in manifest[DIGESTS]]
+        except (OSError, ValueError, KeyError, TypeError):
+            # Files of this name are written by others too.
+            continue
+        inside = [path for path in named if path.is_relative_to(folder)]
+        wrong = damage(artefact, [path.relative_to(artefact).as_posix() for path in inside])
+        if wrong is not None:
+            return artefact, wrong
+    return None
+
+
 def _say_unsealed(folder: Path) -> None:
     global _unsealed
     if not _unsealed:

@@ -20,7 +20,7 @@ from dnasweep.cluster.tracking.models import EXTRA_FOLDER
 from dnasweep.cluster.tracking.tags import CHECKPOINT_TAG
 from dnasweep.errors import InputError
 from dnasweep.language.model_files import INDEX_FILE, TEXT_FILES, WEIGHTS_FILE, read_index
-from dnasweep.storage import Bucket
+from dnasweep.storage import Bucket, damage_of_part
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -204,4 +204,23 @@ def _checked(path: Path, source: str) -> Path:
             f"missing in {path}, which holds {there}",
             remedy="Give the directory that holds config.json, the weights and the tokenizer.",
         )
+    refuse_damaged(path)
     return path
+
+
+def refuse_damaged(directory: Path) -> None:
+    """Refuse a model in a storage that is not as it was published; others are taken as they are.
+
+    Raises
+    ------
+    InputError
+        Naming the file.
+    """
+    if (found := damage_of_part(directory.resolve())) is not None:
+        artefact, wrong = found
+        raise InputError(
+            f"this is damaged: {wrong}",
+            file=artefact,
+            remedy="Delete this folder and run the sweep again: it is made anew. To use the model as "
+            "it is, copy its directory to another place.",
+        )
