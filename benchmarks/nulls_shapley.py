@@ -124,7 +124,7 @@ CHECKS = {
         f"adjusted_kernel_{tokens}": _check(
             tokens, "default evaluations", careful=True, estimator="adjusted_kernel"
         )
-        for tokens in (12, 25, 50)
+        for tokens in (9, 12, 25, 50)
     },
     **{
         f"adjusted_kernel_{tokens}_stop": _check(

@@ -135,6 +135,19 @@ def test_intervals_cover_the_values_of_a_model(
     assert 0.4 < true_error / said_error < 1.15
 
 
+def test_no_sequence_costs_more_than_a_longer_one_by_default(
+    long_words: Path, tmp_path: Path
+) -> None:
+    sequences = [s[:60] for s in write_sequences(tmp_path / "x.csv", 1)]
+    for bases in (48, 54, 60):
+        found = explainer(long_words).explain([sequences[0][:bases]])[0]
+        assert found.num_evals <= 2**8
+        assert found.standard_error.any() == (bases > 48)
+    found = explainer(long_words, standard_error=1e-3).explain(sequences)[0]
+    assert found.num_evals == 2 ** len(found.phi) > 2**8
+    assert not found.standard_error.any()
+
+
 def test_intervals_are_students() -> None:
     np.testing.assert_allclose(
         NORMAL * widening(np.array([1.0, 9.0, 1e9])), stats.t.ppf(0.975, [1, 9, 1e9])

@@ -3,7 +3,7 @@
 | name | estimates | cost in evaluations | error estimate |
 |---|---|---|---|
 | adjusted_kernel | Shapley values | max_evals, 250 or 5 a token | of the least squares fit |
-| the same, to 10 tokens | Shapley values | all coalitions | none: exact |
+| the same, to 8 tokens | Shapley values | all coalitions | none: exact |
 | permutation | Shapley values | 2 (tokens - 1) a pair, 2 pairs | spread over pairs, from 10 on |
 | tree_permutation | Owen values | the same | spread over pairs, from 10 on |
 | partition | Owen values | all, about 0.7 tokens^2 | none: exact |

@@ -20,7 +20,7 @@ from dnasweep.explain.estimates import (
     Generators,
     ask_all,
 )
-from dnasweep.explain.exact import EXACT_EVALS, all_coalitions, fits
+from dnasweep.explain.exact import EXACT_EVALS, EXACT_EVALS_TO_STOP, all_coalitions, fits
 from dnasweep.explain.game import Block
 from dnasweep.explain.kernel import KernelPlan, kernel_plan
 from dnasweep.explain.plans import EMPTY, FULL, Plan, partition_plan
@@ -41,7 +41,8 @@ DEFAULT_COALITIONS = 500
 def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
     """Draw until each sequence has its number of evaluations, or its standard error."""
     tokens = block.num_players
-    if fits(tokens, config.max_evals or EXACT_EVALS):
+    few = EXACT_EVALS if config.standard_error is None else EXACT_EVALS_TO_STOP
+    if fits(tokens, config.max_evals or few):
         return all_coalitions(block)
     usual = max(LEAST_EVALS, EVALS_A_TOKEN * tokens)
     most = config.max_evals or (usual if config.standard_error is None else MOST_EVALS)
@@ -123,9 +124,8 @@ def permutation(block: Block, config: ExplainConfig, generators: Generators) -> 
 def _exact(block: Block, config: ExplainConfig, *, tree: bool) -> Estimates | None:
     """Return the exact values where they cost no more evaluations than are asked for."""
     tokens = block.num_players
-    budget = config.max_evals or (
-        2 + 2 * (tokens - 1) * DEFAULT_PAIRS if config.standard_error is None else EXACT_EVALS
-    )
+    usual = 2 + 2 * (tokens - 1) * DEFAULT_PAIRS
+    budget = config.max_evals or (usual if config.standard_error is None else EXACT_EVALS_TO_STOP)
     if not tree:
         return all_coalitions(block) if fits(tokens, budget) else None
     # All Owen values take about 0.7 tokens^2.

@@ -52,7 +52,7 @@ KIND = "attributions"
 NUM_SPECIAL = 2
 """Tokens of every sequence that are not explained: [CLS] and [SEP]."""
 Evaluations = Annotated[int, Range(4, 2**31 - 1)]
-ENGINE_FORMAT = 3
+ENGINE_FORMAT = 4
 """Part of every key; raised when the same settings are to give other attributions."""
 
 
