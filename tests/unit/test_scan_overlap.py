@@ -137,6 +137,8 @@ def test_enrichment_finds_what_was_put_there_and_nothing_else():
     assert found.expected_reciprocal == pytest.approx(30 * 101 / 2_000, abs=0.3)
     chance = shuffle(on, space, np.random.default_rng(7))
     assert enrich(chance, elements, space, num_shuffles=99, seed=1).p > 0.05
+    nothing = enrich(chance, elements, space, num_shuffles=0, seed=1)
+    assert np.isnan([nothing.p, nothing.p_reciprocal, nothing.fold]).all()
     again = enrich(on, elements, space, num_shuffles=99, seed=1)
     assert again == found
 

@@ -148,6 +148,16 @@ def test_no_sequence_costs_more_than_a_longer_one_by_default(
     assert not found.standard_error.any()
 
 
+@pytest.mark.parametrize(("evals", "known"), [(54, False), (60, True)])
+def test_too_few_draws_say_nothing_of_how_sure_they_are(
+    evals: int, known: bool, short_words: Path, tmp_path: Path
+) -> None:
+    sequence = write_sequences(tmp_path / "x.csv", 1)[0][:36]
+    found = explainer(short_words, max_evals=evals).explain([sequence])[0]
+    assert found.gap < 1e-9
+    assert np.isfinite(found.standard_error).all() == known
+
+
 def test_intervals_are_students() -> None:
     np.testing.assert_allclose(
         NORMAL * widening(np.array([1.0, 9.0, 1e9])), stats.t.ppf(0.975, [1, 9, 1e9])

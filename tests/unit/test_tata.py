@@ -406,7 +406,8 @@ def test_tokens_are_counted_and_ranked() -> None:
     assert table["num_sequences"].tolist() == [2, 1, 1]
     assert table["mean_phi"].tolist() == [2.0, 5.0, -4.0]
     assert table["sum_phi"].tolist() == [6.0, 5.0, -4.0]
-    assert table["standard_error"][0] == pytest.approx(stats.sem([1.0, 2.0, 3.0]))
+    # Sequence a is away from the mean by -1 + 0, b by 1.
+    assert table["standard_error"][0] == pytest.approx(np.sqrt(2 / 1 * (1 + 1)) / 3)
     assert np.isnan(table["standard_error"][1])
     by_mean = rank_tokens(table, by="mean_phi", num=5)
     assert by_mean.positive["token"].tolist() == ["TT", "AC"]
@@ -414,6 +415,22 @@ def test_tokens_are_counted_and_ranked() -> None:
     often = rank_tokens(table, by="mean_phi", num=1, least_count=2)
     assert often.positive["token"].tolist() == ["AC"]
     assert often.negative.empty
+
+
+def test_the_error_of_a_token_is_that_over_sequences() -> None:
+    rng, inside = np.random.default_rng(0), []
+    for _ in range(200):
+        rows = []
+        for i in range(25):
+            shared, num = rng.normal(), int(rng.integers(1, 12))
+            tokens = [(2 * j, 2 * j + 2, shared + 0.3 * rng.normal()) for j in range(num)]
+            rows.append((str(i), "AC" * num, tokens))
+        table = token_table(toy_tables(rows))
+        inside.append(abs(table["mean_phi"][0]) <= 1.96 * table["standard_error"][0])
+    # Of occurrences taken as independent it would be about .5.
+    assert np.mean(inside) > 0.87
+    once = token_table(toy_tables([("a", "ACAC", [(0, 2, 1.0), (2, 4, 2.0)])]))
+    assert np.isnan(once["standard_error"][0])
 
 
 def test_settings_that_cannot_be_are_refused() -> None:

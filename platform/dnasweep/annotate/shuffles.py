@@ -21,7 +21,7 @@ class Enrichment(NamedTuple):
     fold: float
     """Observed over expected; inf where no shuffle had any."""
     p: float
-    """(1 + shuffles with at least as many) / (1 + shuffles)."""
+    """(1 + shuffles with at least as many) / (1 + shuffles); nan without shuffles."""
     observed_reciprocal: int
     """The same for a reciprocal overlap of one half."""
     expected_reciprocal: float
@@ -88,7 +88,8 @@ def enrich(
         those = drawn[:, column]
         mean = float(those.mean()) if num_shuffles else float("nan")
         fold = count / mean if mean else (float("inf") if count else float("nan"))
-        p = (1 + int((those >= count).sum())) / (1 + num_shuffles)
+        least = (1 + int((those >= count).sum())) / (1 + num_shuffles)
+        p = least if num_shuffles else float("nan")
         figures += [count, mean, fold, p]
     return Enrichment(*figures)  # type: ignore[arg-type]
 

@@ -26,7 +26,13 @@ def token_table(tables: AttributionTables) -> pd.DataFrame:
     -------
     tokens
         token, count (occurrences), num_sequences (that have it), mean_phi, standard_error (of the
-        mean, occurrences taken as independent; nan for one), sum_phi.
+        mean for other sequences; nan where one sequence has them all), sum_phi.
+
+    Notes
+    -----
+    Occurrences within a sequence are not independent of one another: a sequence that the model is
+    sure of has large values throughout. So the error is that of a ratio of sums over sequences,
+    (n / (n - 1)) sum of (sum_i - mean count_i)^2 / count^2 (Cochran, Sampling Techniques, 1977).
     """
     codes, texts = pd.factorize(tables.tokens["token"])
     phi = tables.tokens["phi"].to_numpy()
@@ -34,17 +40,24 @@ def token_table(tables: AttributionTables) -> pd.DataFrame:
     count = np.bincount(codes)
     total = np.bincount(codes, phi)
     mean = total / count
-    with np.errstate(divide="ignore", invalid="ignore"):
-        variance = np.bincount(codes, (phi - mean[codes]) ** 2) / np.where(count > 1, count - 1, 0)
-    num_sequences = int(sequence.max(initial=0)) + 1
-    pairs = pd.unique(codes.astype(np.int64) * num_sequences + sequence)
+    most = int(sequence.max(initial=0)) + 1
+    pairs, pair = np.unique(codes.astype(np.int64) * most + sequence, return_inverse=True)
+    owner = pairs // most
+    num_sequences = np.bincount(owner, minlength=len(texts))
+    # What a sequence's occurrences are away from the mean, together.
+    away = np.bincount(pair, phi - mean[codes], minlength=len(pairs))
+    squares = np.bincount(owner, away**2, minlength=len(texts))
+    several = num_sequences > 1
+    widen = np.divide(
+        num_sequences, num_sequences - 1, out=np.full(len(texts), np.nan), where=several
+    )
     table = pd.DataFrame(
         {
             "token": np.asarray(texts, dtype=object),
             "count": count,
-            "num_sequences": np.bincount(pairs // num_sequences),
+            "num_sequences": num_sequences,
             "mean_phi": mean,
-            "standard_error": np.sqrt(variance / count),
+            "standard_error": np.sqrt(widen * squares) / count,
             "sum_phi": total,
         }
     )
