@@ -326,3 +326,19 @@ def test_terminal_tables_fit_a_hundred_columns(compared: Comparison) -> None:
     assert "1 of 2 diverged" in text
     assert "21 more in the CSV" in text
     assert "k-mer logistic regression (baseline)" in text
+
+
+def test_a_search_that_tried_single_seeds_says_so() -> None:
+    tried = [cell("kmer-6", "human", 1e-3, 0), cell("bpe-1024", "human", 1e-3, 1)]
+    said = " ".join(compare(tried, num_resamples=50).findings)
+    assert "bpe-1024 / human (1 of 2), kmer-6 / human (1 of 2)" in said
+    assert "--search grid" in said
+    # More seeds were asked for already.
+    assert "--seeds" not in said
+    assert "no test can judge them: bpe-1024 / human, kmer-6 / human." in said
+    whole = [cell(name, "human", 1e-3, seed) for name in ("kmer-6", "bpe-1024") for seed in (0, 1)]
+    assert "--search" not in " ".join(compare(whole, num_resamples=50).findings)
+    one = [cell(name, "human", 1e-3, 0) for name in ("kmer-6", "bpe-1024")]
+    said = " ".join(compare(one, num_resamples=50).findings)
+    assert "One seed each" in said
+    assert "--search" not in said

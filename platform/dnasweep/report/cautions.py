@@ -28,10 +28,11 @@ def edges(comparison: Comparison) -> list[str]:
     return sentences
 
 
-def cautions(comparison: Comparison) -> list[str]:
+def cautions(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
     """Say what the seeds, the trials and the test rows leave open."""
-    sentences, selected = [], comparison.selected
-    sentences += _few_seeds(comparison)
+    selected = comparison.selected
+    num_seeds = len({cell.seed for cell in cells})
+    sentences = [*_untried_seeds(comparison, num_seeds), *_few_seeds(comparison, num_seeds)]
     partial = selected[selected["outcome"] != "finished"]
     if not partial.empty:
         listed = ", ".join(f"{row['cell']} ({row['outcome']})" for _, row in partial.iterrows())
@@ -47,11 +48,29 @@ def cautions(comparison: Comparison) -> list[str]:
     return sentences
 
 
-def _few_seeds(comparison: Comparison) -> list[str]:
+def _untried_seeds(comparison: Comparison, num_seeds: int) -> list[str]:
+    """Say what a search, which tries single seeds, has chosen without trying all of its seeds."""
+    selected = comparison.selected
+    tried = selected["trial_keys"].str.split().str.len()
+    partly = selected[tried < num_seeds]
+    if partly.empty:
+        return []
+    listed = ", ".join(
+        f"{cell} ({num} of {num_seeds})"
+        for cell, num in zip(partly["cell"], tried[partly.index], strict=True)
+    )
+    return [
+        f"Chosen before all of their seeds were tried: {listed}. A search tries single seeds, so that "
+        "a mean of few may be that of a lucky one. Train every seed of what it found (--search grid "
+        "with these settings) to learn which choice is better."
+    ]
+
+
+def _few_seeds(comparison: Comparison, num_seeds: int) -> list[str]:
     """Say what the seeds that there are cannot show."""
     sentences: list[str] = []
     counts = comparison.selected["num_seeds"]
-    if (counts < 2).all():
+    if (counts < 2).all() and num_seeds < 2:
         return [
             "One seed each: the tests speak of these trained models only, and how far another seed "
             "would move them is not known. Train 3 or more (--seeds 0 1 2) to learn which choice is "

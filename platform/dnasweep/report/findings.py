@@ -33,7 +33,7 @@ def findings(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
         sentences += _pretraining(comparison, _breadths(cells))
         sentences += _against_baseline(comparison)
         sentences += edges(comparison)
-        sentences += cautions(comparison)
+        sentences += cautions(comparison, cells)
     sentences += _bits(cells)
     sentences += troubles(comparison, cells)
     return [sentence for sentence in sentences if sentence]
