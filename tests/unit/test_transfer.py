@@ -267,3 +267,20 @@ def test_rank_correlation_is_exact_for_few_points() -> None:
     assert p_value == pytest.approx(np.mean(np.abs(orders) >= abs(rho) - 1e-12))
     assert np.isnan(rank_correlation(x[:3], y[:3])[0])
     assert np.isnan(rank_correlation(np.ones(5), np.arange(5.0))[0])
+
+
+def test_what_is_said_of_targets_is_said_of_the_metric_that_is_judged() -> None:
+    found = compare_strategies(
+        transfer_cells(), baselines=baselines(), relatives=READ, metric="auroc", num_resamples=50
+    )
+    single = found.tests[found.tests["target"] != "all"]
+    for row in found.tests[found.tests["target"] == "all"].to_dict("records"):
+        same = single[
+            (single[["tokenizer", "a", "b"]] == pd.Series(row)[["tokenizer", "a", "b"]]).all(
+                axis=1
+            )
+        ]
+        for metric in ("mcc", "auroc"):
+            differences = same[f"{metric}_difference"].to_numpy(float)
+            assert row[f"{metric}_targets_p"] == pytest.approx(sign_flip(differences))
+            assert row[f"{metric}_num_better"] == (differences > 0).sum()

@@ -79,13 +79,14 @@ def _answer(transfer: Transfer, tokenizer: str, lead: str, a: str, b: str, quest
     single = single[single[difference].notna()]
     if single.empty:
         return ""
-    mean = single[difference].mean()
+    whole = mine[mine["target"] == EVERY]
+    # The mean that the interval is of: of seeds that there are on every target.
+    mean = whole.iloc[0][difference] if len(whole) else single[difference].mean()
     better = single[single[difference] > 0]
     text = (
         f"{lead}{question}? {a} against {b}: {metric_name(name)} {_signed(mean)} in the mean, "
         f"better on {len(better)} of {len(single)} targets"
     )
-    whole = mine[mine["target"] == EVERY]
     if len(whole):
         row, parts = whole.iloc[0], []
         if not pd.isna(row[p_name]):
@@ -94,7 +95,7 @@ def _answer(transfer: Transfer, tokenizer: str, lead: str, a: str, b: str, quest
                 f"{p_text(row[p_name])} over rows and seeds",
             ]
         if row["num_targets"] >= LEAST_TARGETS:
-            parts.append(f"{p_text(row['targets_p_adjusted'])} over targets")
+            parts.append(f"{p_text(row[f'{name}_targets_p_adjusted'])} over targets")
         text += f" ({', '.join(parts)})" if parts else ""
     if single[p_name].isna().all():
         return f"{text}; no verdict on single targets with one seed."

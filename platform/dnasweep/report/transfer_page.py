@@ -102,9 +102,9 @@ def _tests(transfer: Transfer, table: pd.DataFrame) -> dict[str, Any] | None:
     )
     if (table["target"] == EVERY).all():
         shown = shown.drop(columns="target").assign(
-            num_better=table["num_better"].astype(int),
+            num_better=table[f"{judged(transfer.metric)}_num_better"].astype(int),
             num_targets=table["num_targets"].astype(int),
-            targets_p_adjusted=table["targets_p_adjusted"],
+            targets_p_adjusted=table[f"{judged(transfer.metric)}_targets_p_adjusted"],
         )
     significant = table[f"{judged(transfer.metric)}_p_adjusted"] < ALPHA
     return _table(shown, marks=list(np.where(significant, "chosen", "")))

@@ -23,6 +23,8 @@ from dnasweep.report.seed_tests import (
 
 EVERY = "all"
 """The target of a test on the mean over targets."""
+P_VALUES = tuple(f"{metric}_p" for metric in METRICS)
+TARGETS_P = tuple(f"{metric}_targets_p" for metric in METRICS)
 
 Scores = Mapping[tuple[str, str, str], BySeed]
 """Tokenizer, target and strategy to scores by seed."""
@@ -51,9 +53,10 @@ def overall_tests(scores: Scores) -> pd.DataFrame:
     """Return one row a tokenizer and pair of strategies, on the mean over the targets of both.
 
     Targets count alike: `mcc_p` and `auroc_p` ask about other rows of these species and about other
-    seeds, of which only those are compared that a strategy has on every target. `targets_p` asks
-    about other species: whether the differences of the targets could as well have had the other
-    sign (:func:`sign_flip`).
+    seeds, of which only those are compared that a strategy has on every target. `mcc_targets_p` and
+    `auroc_targets_p` ask about other species: whether the differences of the targets could as well
+    have had the other sign (:func:`sign_flip`); `mcc_num_better` and `auroc_num_better` count the
+    targets on which a is better.
     """
     records = []
     for tokenizer in dict.fromkeys(key[0] for key in scores):
@@ -66,7 +69,7 @@ def overall_tests(scores: Scores) -> pd.DataFrame:
             tested = _over(pairs) if len(pairs) > 1 else None
             if tested is not None:
                 records.append({"tokenizer": tokenizer, "target": EVERY, "a": a, "b": b} | tested)
-    return adjusted(pd.DataFrame.from_records(records), ("mcc_p", "auroc_p", "targets_p"))
+    return adjusted(pd.DataFrame.from_records(records), (*P_VALUES, *TARGETS_P))
 
 
 def _over(pairs: Sequence[tuple[BySeed, BySeed]]) -> dict[str, Any] | None:
@@ -86,8 +89,10 @@ def _over(pairs: Sequence[tuple[BySeed, BySeed]]) -> dict[str, Any] | None:
     for metric in METRICS:
         found = over_seeds(strata, metric)
         record |= {f"{metric}_{n}": v for n, v in zip(VERDICT, found, strict=True)}
-    single = np.array([over_seeds([one], "mcc").difference for one in strata])
-    return record | {"num_better": int((single > 0).sum()), "targets_p": sign_flip(single)}
+        single = np.array([over_seeds([one], metric).difference for one in strata])
+        record[f"{metric}_num_better"] = int((single > 0).sum())
+        record[f"{metric}_targets_p"] = sign_flip(single)
+    return record
 
 
 def sign_flip(differences: np.ndarray) -> float:
