@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pandas as pd
 from dnasweep.annotate.shuffles import enrich, shuffle
 from dnasweep.explain.bounds import look_level, lower_bound
 from dnasweep.explain.enrichment import p_at_least, p_two_sided, same_place, same_word
 from dnasweep.explain.motif_enrichment import enrichment
+from dnasweep.explain.positions import AttributionTables
+from dnasweep.explain.token_ranking import token_table
 from dnasweep.report.statistics import half_width
 from nulls import Check, Floats, Simulate
 
@@ -80,6 +85,22 @@ def anchor_bound(rng: np.random.Generator, times: int) -> Floats:
     return np.stack([low, np.ones(times), np.full(times, precision)], axis=1)
 
 
+def token_mean(rng: np.random.Generator, times: int) -> Floats:
+    """Simulate the mean of a token's attributions, those of a sequence being alike."""
+    found = []
+    for _ in range(times):
+        counts = rng.integers(1, 9, 60)
+        owner = np.repeat(np.arange(60), counts)
+        phi = rng.normal(size=60)[owner] + 0.5 * rng.normal(size=len(owner))
+        tables = SimpleNamespace(
+            tokens=pd.DataFrame({"token": "AC", "sequence_id": owner, "phi": phi})
+        )
+        table = token_table(cast(AttributionTables, tables)).iloc[0]
+        half = half_width(table["standard_error"], table["num_sequences"])
+        found.append((table["mean_phi"] - half, table["mean_phi"] + half, 0.0))
+    return np.array(found)
+
+
 def band(num: int) -> Simulate:
     """Return the simulation of the band around a mean attribution."""
 
@@ -131,6 +152,11 @@ CHECKS = {
         setting="200 sequences, half of the class",
         simulate=words_of_a_class,
         may_be_careful=True,
+    ),
+    "token_mean": Check(
+        quantity="mean attribution of a token (standard error of token_table)",
+        setting="60 sequences of 1 to 8 each",
+        simulate=token_mean,
     ),
     "anchor_bound": Check(
         quantity="lower bound of an anchor's precision (lower_bound)",

@@ -110,6 +110,28 @@ def of_tokens(tokens: int, **settings: Any) -> Simulate:
     return simulate
 
 
+def of_lime(tokens: int, **settings: Any) -> Simulate:
+    """Return the simulation of linear models nearby, against those of very many neighbours."""
+
+    def simulate(rng: np.random.Generator, times: int) -> Floats:
+        found: list[tuple[float, float, float]] = []
+        many = ExplainConfig(estimator="lime", max_evals=20_000)
+        while len(found) < times:
+            game = draw_game(tokens, KINDS[len(found) // AT_ONCE % len(KINDS)], rng)
+            one: Any = Games([game], tokens)
+            truth = ESTIMATORS["lime"](one, many, rng.spawn(1)).phi[0]
+            block: Any = Games([game] * AT_ONCE, tokens)
+            config = ExplainConfig(estimator="lime", **settings)
+            made = ESTIMATORS["lime"](block, config, rng.spawn(AT_ONCE))
+            for phi, error in zip(made.phi, made.error, strict=True):
+                i = rng.integers(tokens)
+                half = NORMAL * error[i]
+                found.append((phi[i] - half, phi[i] + half, truth[i]))
+        return np.array(found[:times])
+
+    return simulate
+
+
 def _check(tokens: int, words: str, *, careful: bool = False, **settings: Any) -> Check:
     return Check(
         quantity=f"attribution by {settings['estimator']}, 1.96 standard errors",
@@ -148,6 +170,19 @@ CHECKS = {
             max_evals=2 + 2 * (tokens - 1) * pairs,
         )
         for tokens, pairs in ((12, 10), (12, 20), (50, 10))
+    },
+    **{
+        f"lime_{tokens}_{words.split()[0]}": Check(
+            quantity="attribution by lime, 1.96 standard errors",
+            setting=f"{tokens} tokens, {words}",
+            simulate=of_lime(tokens, **settings),
+            may_be_careful=True,
+        )
+        for tokens, words, settings in (
+            (12, "default evaluations", {}),
+            (50, "default evaluations", {}),
+            (50, "100 evaluations", {"max_evals": 100}),
+        )
     },
     "permutation_25_stop": _check(
         25, "until .05 of the largest", estimator="permutation", share=0.05

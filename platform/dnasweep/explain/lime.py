@@ -13,11 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dnasweep.explain.certainty import widening
+
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
 PENALTY = 1.0
 """Of the squared coefficients, as in the lime library."""
+LEAST_FREEDOM = 0.05
+"""Least part of a residual that is taken not to have gone into its own fitted value."""
 PERCENT = 100
 """Distances are counted in hundredths, as in the lime library."""
 
@@ -28,7 +32,10 @@ class Local(NamedTuple):
     coefficients: Floats
     """(tokens,)."""
     errors: Floats
-    """(tokens,) standard errors, by the sandwich estimator: right also where the model is not linear."""
+    """(tokens,) standard errors, by the sandwich estimator: right also where the model is not linear.
+    Residuals are what they would be had their row not been fitted (HC3, MacKinnon & White 1985), and
+    errors as wide as Student's distribution has it for as many rows as the weights amount to; nan
+    where these are no more than the fit takes."""
     intercept: float
     """What it says without any token."""
     score: float
@@ -85,11 +92,15 @@ def fit_local(masks: Booleans, outputs: Floats, weight: Floats) -> Local:
     share = weight / weight.sum()
     away = kept - share @ kept
     square = (away * weight[:, None]).T @ away + PENALTY * np.eye(kept.shape[1])
-    pull = np.linalg.solve(square, (away * (weight * left)[:, None]).T)
+    inverse = np.linalg.inv(square)
+    leverage = share + weight * ((away @ inverse) * away).sum(axis=1)
+    unseen = left / np.clip(1 - leverage, LEAST_FREEDOM, 1)
+    pull = inverse @ (away * (weight * unseen)[:, None]).T
+    wide = widening(max(0.0, weight.sum() ** 2 / (weight**2).sum() - leverage.sum()))
     total = weight @ (outputs - share @ outputs) ** 2
     return Local(
         coefficients=ridge.coef_,
-        errors=np.sqrt((pull**2).sum(axis=1)),
+        errors=wide * np.sqrt((pull**2).sum(axis=1)),
         intercept=float(ridge.intercept_),
         score=float(1 - weight @ left**2 / total) if total > 0 else 1.0,
     )
