@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.storage import MANIFEST, Storage, integrity
+from dnasweep.storage import MANIFEST, Storage, integrity, telling_of_damage
 from object_store import ObjectStore
 
 CONTENT = {"a.bin": bytes(range(256)) * 8, "below/b.json": b'{"value": 0.25}\n'}
@@ -329,3 +329,26 @@ def test_a_google_bucket_that_does_not_answer_is_told_soon(
         Storage("gs://anonymous@x/y?scheme=http&endpoint_override=127.0.0.1:9").check_writable()
     assert time.monotonic() - begun < 15
     assert len(str(caught.value)) < 400
+
+
+def test_what_another_process_sets_aside_is_told_by_the_one_that_has_a_terminal(
+    tmp_path: Path,
+) -> None:
+    storage, told = Storage(tmp_path / "runs"), []
+    for key in ("here", "elsewhere", "before"):
+        storage.obtain("trials", key, build)
+    command = [sys.executable, "-c", "import sys; from dnasweep.storage import Storage; "]
+    command[2] += "print(Storage(sys.argv[1]).find('trials', sys.argv[2]))"
+    damage(storage, "trials/before/a.bin", lambda data: data[:-1])
+    subprocess.run([*command, storage.root, "before"], check=True)
+    with telling_of_damage(storage.local, told.append):
+        for key in ("here", "elsewhere"):
+            damage(storage, f"trials/{key}/a.bin", lambda data: flip(data, 5))
+        assert storage.find("trials", "here") is None
+        subprocess.run([*command, storage.root, "elsewhere"], check=True)
+    (line,) = told
+    assert "trials-elsewhere" in line
+    assert Path(line.split("set aside in ")[1]).is_dir()
+    with pytest.raises(KeyError), telling_of_damage(tmp_path / "none", told.append):
+        raise KeyError
+    assert told == [line]

@@ -29,6 +29,27 @@ def test_an_address_where_nothing_answers(monkeypatch: pytest.MonkeyPatch) -> No
         pass
 
 
+def test_an_address_of_the_environment_is_named_and_local_is_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failing(ConnectionError("Nothing is running.."), monkeypatch)
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    said = r"answers at 'auto' \(RAY_ADDRESS\): Nothing is running\. .*with --address local\."
+    with pytest.raises(InputError, match=said), session(None):
+        pass
+    monkeypatch.undo()
+    asked: list[str] = []
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setattr(
+        "dnasweep.cluster.place.session._open", lambda where, folder: asked.append(where)
+    )
+    monkeypatch.setattr("dnasweep.cluster.place.session.look_around", lambda groups: None)
+    monkeypatch.setattr("dnasweep.cluster.place.session.machine_kinds", lambda: ())
+    monkeypatch.setattr("dnasweep.cluster.place.session._end_by_sigterm", lambda: None)
+    with session("local"):
+        assert asked == ["local"]
+
+
 def test_a_port_where_nothing_listens_is_refused_before_ray_tries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -4,7 +4,7 @@ from dnasweep.errors import full_disk, is_full_disk
 from dnasweep.storage.artefacts import Storage
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.building import share_by_umask
-from dnasweep.storage.damaged import set_aside
+from dnasweep.storage.damaged import set_aside, telling_of_damage
 from dnasweep.storage.integrity import MANIFEST, damage_of_part, digest_of, seal, unseal
 from dnasweep.storage.patience import Unavailable
 from dnasweep.storage.shelf import Shelf
@@ -24,5 +24,6 @@ __all__ = [
     "seal",
     "set_aside",
     "share_by_umask",
+    "telling_of_damage",
     "unseal",
 ]

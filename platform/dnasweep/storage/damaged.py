@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import FileLock
@@ -17,6 +18,10 @@ log = logging.getLogger("dnasweep.storage")
 
 MOST_KEPT, MOST_BYTES = 20, 1 << 30
 """Of these the oldest go first; the newest one stays, however large."""
+
+
+_named: set[str] = set()
+"""What this process has set aside, and said so."""
 
 
 def damaged_folder(root: Path) -> Path:
@@ -54,6 +59,7 @@ def set_aside(
                 return False
             kept = target / f"{flat(kind)}-{key}-{time.time_ns()}"
             what.rename(kept)
+            _named.add(kept.name)
             _bound(target)
     except OSError as error:
         raise InputError(
@@ -64,6 +70,34 @@ def set_aside(
         ) from error
     log.warning("%s is damaged: %s. It is set aside in %s and made again", place, reason, kept)
     return True
+
+
+@contextlib.contextmanager
+def telling_of_damage(root: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """Tell after the block what other processes have set aside meanwhile; nobody sees their logs.
+
+    Parameters
+    ----------
+    root
+        A local root.
+    tell
+        Called with a line for each.
+    """
+    folder = damaged_folder(root)
+    before = _names(folder)
+    try:
+        yield
+    finally:
+        for name in sorted(_names(folder) - before - _named):
+            tell(
+                f"a damaged artefact was found and made again; it is set aside in {folder / name}"
+            )
+
+
+def _names(folder: Path) -> set[str]:
+    with contextlib.suppress(OSError):
+        return {path.name for path in folder.iterdir() if path.name != ".lock"}
+    return set()
 
 
 def _bound(folder: Path) -> None:

@@ -209,9 +209,12 @@ def _check_listening(address: str) -> None:
 
 
 def _no_cluster(address: str, error: Exception) -> InputError:
+    named = os.environ.get("RAY_ADDRESS") == address
+    said = (str(error) or type(error).__name__).splitlines()[0].rstrip(". ")
     return InputError(
-        f"no Ray cluster answers at {address!r}: {str(error).splitlines()[0]}",
-        remedy="Start one with `ray start --head` or `ray up`, or leave --address out.",
+        f"no Ray cluster answers at {address!r}{' (RAY_ADDRESS)' if named else ''}: {said}",
+        remedy="Start one with `ray start --head` or `ray up`, or compute on this machine alone "
+        "with --address local.",
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from rich.console import Console
@@ -34,6 +35,7 @@ from dnasweep.cluster.tracking.tracker import Tracker
 from dnasweep.model.metrics import full_name
 from dnasweep.report.comparison import Comparison, compare
 from dnasweep.stages.scores import score_baseline
+from dnasweep.storage import telling_of_damage
 
 Result = TypeVar("Result")
 
@@ -118,6 +120,7 @@ def _recorded(
     terms = _terms(sweep, uri)
     spool = sweep.storage.folder("sweeps", sweep.key, "spool")
     with Tracker(uri, options.name or name, spool) as tracker, contextlib.ExitStack() as stack:
+        stack.enter_context(telling_of_damage(sweep.storage.local, partial(_warn, console)))
         records = Records(tracker, sweep.key, sweep.data, full_name(options.metric))
         records.open(f"{name} {sweep.key[:6]}", sweep.parameters)
         phases = Phases(
@@ -136,6 +139,10 @@ def _recorded(
     # It opens among traces of language models, where no run is to be seen.
     console.print("       and there choose Model training, top left")
     return result
+
+
+def _warn(console: Console, line: str) -> None:
+    console.print(f"[yellow]{escape(line)}[/]", soft_wrap=True)
 
 
 def _terms(sweep: Sweep, uri: str) -> Terms | None:
