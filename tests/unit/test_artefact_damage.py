@@ -308,6 +308,7 @@ def test_who_may_not_read_an_artefact_is_told_which_file(
     [
         *("http://[", "s3://[/", "s3://", "s3:///x", "gs://", "://", "http://x/y", "mock://x"),
         *("", "file://", "~nobody-of-this-name/x", "a\0b", "s3://x?endpoint_override=http://["),
+        *("s3:/bucket/x", "s3:bucket", "gs:/x", "https:/x", "file://host/x", "file://relative"),
     ],
 )
 def test_what_is_no_storage_is_refused_in_words(place: str) -> None:
@@ -315,6 +316,23 @@ def test_what_is_no_storage_is_refused_in_words(place: str) -> None:
     with pytest.raises(InputError, match="storage") as caught:
         Storage(place).check_writable()
     assert len(str(caught.value)) < 400
+
+
+def test_a_uri_of_a_folder_names_that_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spaced = tmp_path / "a b"
+    for uri in (
+        spaced.as_uri(),
+        f"file://localhost{spaced}",
+        f"file:{spaced}",
+        f"file://{spaced}",
+    ):
+        assert Storage(uri).local == spaced
+    # What the message offers.
+    assert Storage("./s3:/bucket").local == tmp_path / "s3:" / "bucket"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_google_bucket_that_does_not_answer_is_told_soon(

@@ -40,7 +40,20 @@ def test_the_default_store_is_absolute(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     "uri",
-    ["mlruns", "/data/mlruns", "file:///data/mlruns", "ftp://host/x", "sqlite://", "http://"],
+    [
+        "mlruns",
+        "/data/mlruns",
+        "file:///data/mlruns",
+        "ftp://host/x",
+        "sqlite://",
+        "http://",
+        "http://[",
+        "http://host:port",
+        "http://host:99999",
+        "https://:80",
+        "~nobody-of-this-name",
+        "sqlite:///~nobody-of-this-name/mlflow.db",
+    ],
 )
 def test_stores_mlflow_does_not_take_are_refused_with_a_remedy(uri: str) -> None:
     with pytest.raises(InputError, match="sqlite:///"):

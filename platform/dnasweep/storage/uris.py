@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pyarrow import fs
 
@@ -18,6 +18,8 @@ GOOGLE_SECONDS, GOOGLE_HASTY_SECONDS = 300, 5
 
 _SECRET = re.compile(r"key|secret|token|password|signature|credential", re.IGNORECASE)
 _LONGEST = 200
+_HALF = re.compile(rf"({'|'.join((*SCHEMES, 'http', 'https'))}):", re.IGNORECASE)
+"""How a URI begins that lacks a slash or two, and hardly ever a folder."""
 _REMEDY = "Give a folder or a URI such as s3://bucket/folder."
 
 
@@ -58,15 +60,33 @@ def local_root(text: str) -> Path:
     Raises
     ------
     InputError
-        For none, and for a path that no file system has.
+        For none, for a path that no file system has, and for a URI that lacks a slash.
     """
-    path = text.removeprefix("file://")
+    path = text
     try:
+        if text.startswith("file:"):
+            path = _path_of(text)
+        elif (half := _HALF.match(text)) is not None and not Path(half[0]).exists():
+            raise ValueError(
+                f"a URI begins with {half[1]}:// (for a folder of this name: ./{text})"
+            )
         if not path or "\0" in path:
             raise ValueError("it names no folder")
         return Path(path).expanduser().resolve()
     except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"storage {text!r} cannot be used: {error}", remedy=_REMEDY) from error
+        said = str(error).rstrip(".")
+        raise InputError(f"storage {text!r} cannot be used: {said}", remedy=_REMEDY) from error
+
+
+def _path_of(uri: str) -> str:
+    """Return the path that a URI of the scheme `file` names."""
+    path = uri.removeprefix("file:")
+    if path.startswith("//"):
+        host, _, rest = path[2:].partition("/")
+        if host not in ("", "localhost"):
+            raise ValueError(f"a path behind file:// begins with / ({host!r} is a machine there)")
+        path = f"/{rest}" if rest else ""
+    return path if Path(path).exists() else unquote(path)
 
 
 def open_store(uri: str, *, hasty: bool = False) -> tuple[fs.FileSystem, str]:

@@ -111,11 +111,11 @@ def _recorded(
     cells: MakeCells = product,
 ) -> Result | None:
     sweep = prepare_sweep(name, axes, options, console, cells=cells)
+    uri = resolve_uri(options.tracking_uri, sweep.storage.root)
     announce_data(console, sweep.data)
     announce_plan(sweep)
     if options.dry_run:
         return None
-    uri = resolve_uri(options.tracking_uri, sweep.storage.root)
     check_reachable(uri)
     terms = _terms(sweep, uri)
     spool = sweep.storage.folder("sweeps", sweep.key, "spool")

@@ -92,14 +92,14 @@ def resolve_uri(uri: str | None, storage_root: str) -> str:
                 f"the tracking URI {given!r} names no database file",
                 remedy="Write it as sqlite:///path/to/mlflow.db.",
             )
-        return f"{scheme}:///{Path(path).expanduser().absolute()}"
-    if scheme in ("http", "https") and urlsplit(given).netloc:
+        return f"{scheme}:///{_absolute(path, given)}"
+    if scheme in ("http", "https") and _has_host(given):
         return given.rstrip("/")
     if scheme.split("+")[0] in _DATABASES or scheme == "databricks" or given == "databricks":
         return given
     if scheme in ("", "file"):
         path = given.removeprefix("file:").removeprefix("//") or "runs"
-        database = Path(path).expanduser().absolute() / "mlflow.db"
+        database = _absolute(path, given) / "mlflow.db"
         raise InputError(
             f"the tracking URI {given!r} is a folder, and MLflow no longer keeps runs in folders",
             remedy=f"Use sqlite:///{database}, or the http address of an MLflow server.",
@@ -108,6 +108,25 @@ def resolve_uri(uri: str | None, storage_root: str) -> str:
         f"the tracking URI {without_password(given)!r} is not one MLflow knows",
         remedy="Use sqlite:///path/to/mlflow.db or the http address of an MLflow server.",
     )
+
+
+def _absolute(path: str, given: str) -> Path:
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError as error:
+        raise InputError(
+            f"the tracking URI {given!r} is in the home folder of nobody",
+            remedy="Write the path in full: sqlite:////path/to/mlflow.db.",
+        ) from error
+
+
+def _has_host(given: str) -> bool:
+    try:
+        parts = urlsplit(given)
+        # Asking for the port finds out whether it is one.
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def check_reachable(uri: str, *, timeout_s: tuple[int, int] = (4, 60)) -> None:
