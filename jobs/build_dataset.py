@@ -35,11 +35,13 @@ def main(options: BuildOptions, console: Console) -> None:
     from dnasweep.storage import Storage
 
     with tempfile.TemporaryDirectory() as scratch:
-        storage = Storage(scratch if options.dry_run else options.storage)
+        storage = Storage(options.storage)
+        if options.dry_run:
+            storage = Storage(scratch)
         storage.check_writable()
         with console.status("reading and auditing the data"):
             data = prepare_data(storage, options)
-        announce_data(console, data, every_finding=True)
+        announce_data(console, data, every_finding=True, kept=not options.dry_run)
         if options.dry_run:
             console.print("Nothing was kept: leave --dry-run out to keep it.")
         else:

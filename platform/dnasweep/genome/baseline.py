@@ -80,7 +80,7 @@ def kmer_baseline(
         )
     scaler = StandardScaler(with_mean=False)
     train = scaler.fit_transform(kmer_counts(train_sequences, ks=ks))
-    model = LogisticRegression(C=regularisation, max_iter=300, random_state=seed)
+    model = LogisticRegression(C=regularisation, max_iter=300, random_state=seed % 2**32)
     with warnings.catch_warnings():
         # Stopping early only leaves a baseline a shade weaker; nothing for the person to mend.
         warnings.simplefilter("ignore", ConvergenceWarning)

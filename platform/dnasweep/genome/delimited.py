@@ -33,6 +33,7 @@ _MEANING = {name: column for column, names in ACCEPTED.items() for name in names
 _OVERLONG = re.compile(r"[Ll]ine (\d+): expected (\d+) fields, saw (\d+)")
 _UNCLOSED = re.compile(r"EOF inside string starting at row (\d+)")
 _LINE = re.compile(rb"[^\r\n]+")
+_BASES = re.compile(r"[ACGTUN ]{6,}", re.IGNORECASE)
 _WORDS = re.compile(rb"[ACGTRYSWKMBDHVNUacgtryswkmbdhvnu ]{6,}")
 
 
@@ -190,7 +191,7 @@ def _check_header(meaning: dict[int, str], line: str, separator: str, file: Path
                 remedy="Keep one of these columns.",
             )
     if "sequence" not in columns and not {"chrom", "start", "end"} <= set(columns):
-        if any(_WORDS.fullmatch(name.encode()) for name in found):
+        if any(_BASES.fullmatch(name) for name in found):
             raise InputError(
                 f"there is no header, row 1 holds a sequence already: {listed}",
                 file=file,

@@ -176,7 +176,7 @@ def _leave(index: Path, beside: Path) -> None:
 
 def _no_fasta(path: Path, why: str) -> InputError:
     return InputError(
-        f"is not a FASTA that can be indexed: {why}",
+        f"is not a FASTA that can be indexed: {why.rstrip('.')}",
         file=path,
         remedy="Give each record a title of its own and lines of one length.",
     )

@@ -17,6 +17,7 @@ from dnasweep.genome.strands import first_readings
 from dnasweep.genome.table import SPLITS
 
 SplitMethod = Literal["auto", "given", "chromosome", "cluster", "random"]
+_ENOUGH = 8
 SPLIT_METHODS: tuple[SplitMethod, ...] = get_args(SplitMethod)
 
 
@@ -131,9 +132,11 @@ def _finished(
     counts = {name: int((splits == name).sum()) for name in needed}
     missing = [name for name, count in counts.items() if count == 0]
     if missing:
+        # Of fewer rows, those of each class leave a split empty at any shares.
+        larger = ", or larger shares with --split-fractions, such as 0.5 0.25 0.25"
         raise InputError(
-            f"{len(table)} rows leave none for {' and '.join(missing)}",
-            remedy="Give more rows, or larger shares with --split-fractions, such as 0.5 0.25 0.25.",
+            f"{len(table)} different rows leave none for {' and '.join(missing)}",
+            remedy=f"Give more rows{larger if len(table) >= _ENOUGH else ''}.",
         )
     return table.assign(split=pd.Series(splits, index=table.index).astype("str"))
 

@@ -97,7 +97,8 @@ def understand(
     if left:
         order = sorted(left.values(), key=lambda name: not _TELLING.search(name))
         more = ", ..." if len(order) > _SHOWN else ""
-        notes.append(f"{file.name}: columns not read: {', '.join(order[:_SHOWN])}{more}")
+        names = ", ".join(name[:40] for name in order[:_SHOWN])
+        notes.append(f"{file.name}: columns not read: {names}{more}")
     return Unread(named[0] if named else None, tuple(notes))
 
 

@@ -19,8 +19,10 @@ from dnasweep.stages.plan import published
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 
 
-def announce_data(console: Console, data: Prepared, *, every_finding: bool = False) -> None:
-    """Say what the data are and what the audit warns of."""
+def announce_data(
+    console: Console, data: Prepared, *, every_finding: bool = False, kept: bool = True
+) -> None:
+    """Say what the data are and what the audit warns of; where rows left out are listed, if `kept`."""
     table = data.table
     counts = table["split"].value_counts()
     widths = table["sequence"].str.len()
@@ -32,7 +34,8 @@ def announce_data(console: Console, data: Prepared, *, every_finding: bool = Fal
         f"{counts.get('test', 0):,} test, species: {species}"
     )
     if (rejects := data.folder / REJECTS).is_file():
-        console.print(f"[yellow]rows left out: see {escape(str(rejects))}[/]", soft_wrap=True)
+        where = f"see {rejects}" if kept else "listed beside the data set once it is kept"
+        console.print(f"[yellow]rows left out: {escape(where)}[/]", soft_wrap=True)
     for finding in data.audit.findings:
         if finding.code == READ_AS:
             console.print(f"[dim]{escape(finding.message)}[/]", soft_wrap=True)

@@ -1,0 +1,63 @@
+"""The job that builds a data set, dry: it says and refuses what the real run would."""
+
+from __future__ import annotations
+
+import io
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dnasweep.errors import InputError
+from option_toys import ROOT
+from rich.console import Console
+
+JOB = runpy.run_path(str(ROOT / "jobs" / "build_dataset.py"))
+
+
+def rows(number: int) -> list[str]:
+    rng = np.random.default_rng(3)
+    return [f"{''.join(rng.choice(list('ACGT'), 40))},{i % 2}" for i in range(number)]
+
+
+def dry(tmp_path: Path, lines: list[str], **options: object) -> str:
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(["sequence,label", *lines]) + "\n")
+    said = io.StringIO()
+    chosen = JOB["BuildOptions"](data=(str(path),), dry_run=True, **options)
+    JOB["main"](chosen, Console(file=said, width=200))
+    return said.getvalue()
+
+
+def test_rows_left_out_are_not_said_to_be_listed_where_nothing_is_kept(tmp_path: Path) -> None:
+    said = dry(tmp_path, [*rows(30), "ACGTZ,1"], skip_bad_rows=True)
+    assert "rows left out: listed beside the data set once it is kept" in said
+    assert "rejects.tsv" not in said
+
+
+@pytest.mark.parametrize("root", ["s3://", "http://["])
+def test_a_storage_that_is_none_is_refused(tmp_path: Path, root: str) -> None:
+    with pytest.raises(InputError, match="storage"):
+        dry(tmp_path, rows(30), storage=root)
+
+
+@pytest.mark.parametrize("seed", [2**32, 2**63 - 1])
+def test_large_seeds_are_used(tmp_path: Path, seed: int) -> None:
+    assert "30 sequences" in dry(tmp_path, rows(30), data_seed=seed)
+
+
+def test_larger_shares_are_offered_where_they_help(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="3 different rows leave none") as caught:
+        dry(tmp_path, rows(3))
+    assert "--split-fractions" not in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        dry(tmp_path, rows(8))
+    assert "--split-fractions, such as 0.5 0.25 0.25" in str(caught.value)
+    assert "8 sequences" in dry(tmp_path, rows(8), split_fractions=(0.5, 0.25, 0.25))
+
+
+def test_words_of_other_columns_are_not_taken_for_a_sequence(tmp_path: Path) -> None:
+    path = tmp_path / "genes.gtf"
+    path.write_text("chr1\thavana\tgene\t100\t200\t.\t+\t.\tx\n")
+    with pytest.raises(InputError, match="there is no column with sequences"):
+        JOB["main"](JOB["BuildOptions"](data=(str(path),), dry_run=True), Console(quiet=True))
