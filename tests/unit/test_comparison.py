@@ -252,7 +252,7 @@ def test_findings_list_cells_that_lose_to_the_baseline() -> None:
     strong = scored(3.0, 99)
     reference = BaselineResult(test={"mcc": 0.95}, test_scores=strong)
     text = " ".join(compare(sweep(), baselines=[reference], num_resamples=50).findings)
-    assert "9 of 9 selected cells do not beat the k-mer logistic regression" in text
+    assert "9 of 9 selected cells have no better mean than the k-mer logistic regression" in text
 
 
 def test_findings_warn_at_the_edge_of_the_learning_rates() -> None:
@@ -342,3 +342,14 @@ def test_a_search_that_tried_single_seeds_says_so() -> None:
     said = " ".join(compare(one, num_resamples=50).findings)
     assert "One seed each" in said
     assert "--search" not in said
+
+
+def test_a_larger_mean_is_not_called_a_victory() -> None:
+    cells = [cell("kmer-6", "human", 1e-3, seed) for seed in (0, 1)]
+    scores = dataclasses.replace(cells[0].test_scores, scores=cells[0].test_scores.scores * 0.999)
+    just_below = BaselineResult(
+        test={name: value - 1e-4 for name, value in cells[0].test.items()}, test_scores=scores
+    )
+    said = " ".join(compare(cells, baselines=[just_below], num_resamples=50).findings)
+    assert "beat" not in said
+    assert "not significant" in said

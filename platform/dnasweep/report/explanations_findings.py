@@ -172,7 +172,9 @@ def _curves(comparison: Comparison) -> str:
         better = own[(sign * own[edge]) > 0]
         worse = own[~own.index.isin(better.index)]
         tail = (
-            f" ({', '.join(method_name(str(n)) for n in worse.index)} not)" if len(worse) else ""
+            f" (not shown of {', '.join(method_name(str(n)) for n in worse.index)})"
+            if len(worse)
+            else ""
         )
         said.append(
             f"{curve} area {number(float(own['area'][best]))} by {method_name(best)} against "
@@ -195,7 +197,7 @@ def _anchors(comparison: Comparison) -> str:
     if useful > 0:
         text += (
             f", and {useful:.0f} need {found['tokens']:.1f} tokens in the mean, with a precision of "
-            f"{number(found['precision'])} (never surely below {number(found['lowest_bound'])}) and "
+            f"{number(found['precision'])} (the least lower bound of one is {number(found['lowest_bound'])}) and "
             f"a coverage of {found['coverage']:.2g}"
         )
         if not pd.isna(found["data_precision"]):

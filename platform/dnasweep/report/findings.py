@@ -209,13 +209,13 @@ def _against_baseline(comparison: Comparison) -> list[str]:
     many = "the baselines" if len(comparison.baseline) > 1 else f"the {reference['name']}"
     where = "" if len(comparison.baseline) > 1 else f" (test {name} {value})"
     if losers.empty:
-        text = f"All {len(tested)} selected cells beat {many}{where}."
+        text = f"All {len(tested)} selected cells have a better mean than {many}{where}."
     else:
         listed = ", ".join(
             f"{row['cell']} ({number(row[f'test_{comparison.metric}'])})"
             for _, row in losers.iterrows()
         )
-        lost = f"{len(losers)} of {len(tested)} selected cells do not beat"
+        lost = f"{len(losers)} of {len(tested)} selected cells have no better mean than"
         text = f"{lost} {many}{where}: {listed}."
     pair = _pair(comparison, tested.iloc[0]["cell"], str(reference["name"]))
     if pair:

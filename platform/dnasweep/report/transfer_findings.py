@@ -140,14 +140,16 @@ def _against_baseline(transfer: Transfer, tokenizer: str, lead: str) -> list[str
     losers = matrix[sign * matrix["over_baseline"].astype(float) <= 0]
     name = transfer.baseline.iloc[0]["name"]
     if losers.empty:
-        return [f"{lead}baseline: every strategy beats the {name} on every target."]
+        return [
+            f"{lead}baseline: every strategy has a better mean than the {name} on every target."
+        ]
     parts = [
         f"{strategy} on {len(part)} ({', '.join(part['target'])})"
         for strategy, part in losers.groupby("strategy", sort=False)
     ]
     num = matrix["target"].nunique()
     return [
-        f"{lead}baseline: the {name}, trained on the target's own rows, is not beaten by "
+        f"{lead}baseline: no better mean than the {name}, trained on the target's own rows, has "
         f"{'; '.join(parts)} of {num} targets."
     ]
 
