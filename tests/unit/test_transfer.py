@@ -18,6 +18,7 @@ from dnasweep.genome.species import SPECIES, close_relatives, species_set
 from dnasweep.genome.transfer import STRATEGIES, nearest_relative, strategy_of, way
 from dnasweep.report.page import PageFrame
 from dnasweep.report.transfer import Transfer, compare_strategies
+from dnasweep.report.transfer_findings import by_distance
 from dnasweep.report.transfer_page import render_transfer
 from dnasweep.report.transfer_terminal import transfer_tables
 from dnasweep.report.transfer_tests import rank_correlation, sign_flip
@@ -284,3 +285,14 @@ def test_what_is_said_of_targets_is_said_of_the_metric_that_is_judged() -> None:
             differences = same[f"{metric}_difference"].to_numpy(float)
             assert row[f"{metric}_targets_p"] == pytest.approx(sign_flip(differences))
             assert row[f"{metric}_num_better"] == (differences > 0).sum()
+
+
+def test_correlations_with_the_distance_are_one_family(transfer: Transfer) -> None:
+    table = by_distance(transfer)
+    known = table[table["p"].notna()]
+    assert len(known) > 1
+    np.testing.assert_allclose(
+        known["p_adjusted"], stats.false_discovery_control(known["p"].to_numpy(float))
+    )
+    said = " ".join(transfer.findings)
+    assert said.count("adjusted).") == len(known)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dnasweep.genome.transfer import STRATEGIES
+from dnasweep.report.statistics import benjamini_hochberg
 from dnasweep.report.transfer_tests import EVERY, rank_correlation
 from dnasweep.report.wording import ALPHA, metric_name, number, p_text
 
@@ -106,18 +107,34 @@ def _answer(transfer: Transfer, tokenizer: str, lead: str, a: str, b: str, quest
     return f"{text}; significant on {listed}."
 
 
-def _distance(transfer: Transfer, tokenizer: str, lead: str) -> list[str]:
+def by_distance(transfer: Transfer) -> pd.DataFrame:
+    """Return how the gain of each strategy goes with the distance to the nearest relative.
+
+    Returns
+    -------
+    correlations
+        tokenizer, strategy, num (targets), rho (Spearman), p, and p_adjusted over all rows
+        (Benjamini and Hochberg).
+    """
     matrix = transfer.matrix
-    sentences = []
-    for strategy in STRATEGIES:
-        part = matrix[(matrix["tokenizer"] == tokenizer) & (matrix["strategy"] == strategy)]
-        part = part[part["gain"].notna() & part["million_years"].notna()]
-        sign = 1 if transfer.higher_is_better else -1
+    matrix = matrix[matrix["gain"].notna() & matrix["million_years"].notna()]
+    sign = 1 if transfer.higher_is_better else -1
+    records = []
+    for (tokenizer, strategy), part in matrix.groupby(["tokenizer", "strategy"], sort=False):
         rho, p_value = rank_correlation(
             part["million_years"].to_numpy(dtype=float), sign * part["gain"].to_numpy(dtype=float)
         )
-        if pd.isna(rho):
-            continue
+        records.append((tokenizer, strategy, len(part), rho, p_value))
+    table = pd.DataFrame(records, columns=["tokenizer", "strategy", "num", "rho", "p"])
+    return table.assign(p_adjusted=benjamini_hochberg(table["p"].to_numpy(dtype=float)))
+
+
+def _distance(transfer: Transfer, tokenizer: str, lead: str) -> list[str]:
+    table, sentences = by_distance(transfer), []
+    table = table[(table["tokenizer"] == tokenizer) & table["rho"].notna()].set_index("strategy")
+    for strategy in (name for name in STRATEGIES if name in table.index):
+        row = table.loc[strategy]
+        rho, p_value = float(row["rho"]), float(row["p_adjusted"])
         way = "falls" if rho < 0 else "rises"
         verdict = (
             f"{way} with the distance to the nearest relative"
@@ -126,7 +143,7 @@ def _distance(transfer: Transfer, tokenizer: str, lead: str) -> list[str]:
         )
         sentences.append(
             f"{lead}distance: the gain of {strategy} over random {verdict} (Spearman "
-            f"{_signed(rho)} over {len(part)} targets, {p_text(p_value)})."
+            f"{_signed(rho)} over {row['num']} targets, {p_text(p_value)} adjusted)."
         )
     return sentences
 
