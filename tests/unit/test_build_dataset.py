@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dnasweep.cluster.options import SweepOptions
+from dnasweep.cluster.sweep.request import prepare_sweep
 from dnasweep.errors import InputError
-from option_toys import ROOT
+from option_toys import ALL, ROOT, flags_of
 from rich.console import Console
 
 JOB = runpy.run_path(str(ROOT / "jobs" / "build_dataset.py"))
@@ -61,3 +63,21 @@ def test_words_of_other_columns_are_not_taken_for_a_sequence(tmp_path: Path) -> 
     path.write_text("chr1\thavana\tgene\t100\t200\t.\t+\t.\tx\n")
     with pytest.raises(InputError, match="there is no column with sequences"):
         JOB["main"](JOB["BuildOptions"](data=(str(path),), dry_run=True), Console(quiet=True))
+
+
+@pytest.mark.parametrize(
+    ("axis", "option"),
+    [
+        ("checkpoint", "--checkpoints"),
+        ("strategy", "--strategies"),
+        ("learning_rate", "--learning-rates"),
+    ],
+)
+def test_an_axis_without_values_names_its_option(tmp_path: Path, axis: str, option: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(["sequence,label", *rows(30)]) + "\n")
+    chosen = SweepOptions(data=(str(path),), dry_run=True, storage=str(tmp_path / "runs"))
+    assert any(option in flags_of(options) for options in ALL.values())
+    with pytest.raises(InputError, match=f"axis {axis} has no values") as caught:
+        prepare_sweep("x", {axis: ()}, chosen, Console(quiet=True))
+    assert f"Name at least one: {option}." in str(caught.value)

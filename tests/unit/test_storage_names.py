@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
+from dnasweep.storage.uris import open_store
 
 HOSTILE = ("../x", "..", "../../etc", "a/../../x", "/etc", "a\\..\\x", "a/b", ".", "", "a\0b")
 HOSTILE_KINDS = ("../x", "..", "a/../..", "/etc", "a//b", "a/./b", "", "a\\..\\x", "a\0b")
@@ -178,3 +179,9 @@ def test_what_another_tenant_puts_into_the_bucket_does_not_leave_its_folder(
     found = [path for path in tmp_path.rglob("escaped.txt") if storage.local not in path.parents]
     assert not found
     assert not list(Path("/").glob("escaped.txt"))
+
+
+def test_a_uri_that_cannot_be_opened_is_named_as_it_was_given() -> None:
+    with pytest.raises(InputError) as caught:
+        open_store("s3://bucket/x?no_such_option=1")
+    assert "storage 's3://bucket/x?no_such_option=1' cannot be opened" in str(caught.value)

@@ -102,6 +102,7 @@ def open_store(uri: str, *, hasty: bool = False) -> tuple[fs.FileSystem, str]:
     InputError
         For a URI that pyarrow cannot open.
     """
+    given = uri
     scheme, mark = uri.partition("://")[0], "&" if "?" in uri else "?"
     if scheme == "s3" and "allow_delayed_open" not in uri:
         # Files of a few megabytes are written by one request, not by three.
@@ -113,7 +114,7 @@ def open_store(uri: str, *, hasty: bool = False) -> tuple[fs.FileSystem, str]:
         store, path = fs.FileSystem.from_uri(uri)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"storage {uri!r} cannot be opened: {shortened(error)}", remedy=_REMEDY
+            f"storage {given!r} cannot be opened: {shortened(error)}", remedy=_REMEDY
         ) from error
     return store, path
 

@@ -156,7 +156,9 @@ def prepare_sweep(
         axes = axes | {"species_set": _species_sets(pretraining or data)}
     for axis, values in axes.items():
         if not values:
-            raise InputError(f"axis {axis} has no values", remedy="Name at least one.")
+            named = f"{axis[:-1]}ies" if axis.endswith("y") else f"{axis}s"
+            option = f"--{named}".replace("_", "-")
+            raise InputError(f"axis {axis} has no values", remedy=f"Name at least one: {option}.")
     wanted = tuple(cells(axes, data))
     check_species_sets(pretraining or data, list({cell.species_set: None for cell in wanted}))
     recipe = dataclasses.replace(
