@@ -46,6 +46,7 @@ ACTORS = {
 }
 DATA: dict[str, Any] = {
     "data": "other",
+    "format": "csv",
     "positives": "fasta",
     "negatives": "fasta",
     "genome": "fasta",
@@ -282,6 +283,7 @@ JOBS: dict[str, tuple[type, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {
             **PLACES,
             **ACTORS,
+            "format": ("csv", "how files are read: the rows that come of it make the key"),
             "skip_bad_rows": (True, "the rows that are left make the key"),
             "report": (False, "a page about the same values"),
             "tss_index": (20, "for the page about the same values, which it names"),
