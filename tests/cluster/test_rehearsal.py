@@ -60,7 +60,10 @@ def test_from_nothing_to_results_and_away_again(capfd: pytest.CaptureFixture[str
 def rehearse(stage: Stage, log: Log) -> None:
     runs = f"--storage {stage.bucket}/runs"
     with log("a token, and `ray up` of clusters/cluster.onprem.yaml"):
-        stage.give("ray get-auth-token --generate > /dev/null; chmod 600 ~/.ray/auth_token")
+        stage.give(
+            "mkdir -p ~/.ray; chmod 700 ~/.ray; "
+            "ray get-auth-token --generate > /dev/null; chmod 600 ~/.ray/auth_token"
+        )
         stage.give(f"ray up -y {CLUSTER}", timeout=1200)
     with log("all three hosts are in the cluster"):
         wait_for_hosts(stage, 3)

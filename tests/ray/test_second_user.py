@@ -146,7 +146,12 @@ def attempt(running: Running, user: int | None, **variables: str) -> dict[str, s
     assert logs
     assert sockets
     agents = [p for p in running.processes if p.is_running() and "RuntimeEnvAgent" in p.name()]
-    ports = [c.laddr.port for p in agents for c in p.net_connections("inet")]
+    ports = [
+        connection.laddr.port
+        for agent in agents
+        for connection in agent.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
     asked = [str(running.folder), running.address, user, ports]
     doors = [[str(path) for path in paths] for paths in ([token, *logs], sockets)]
     done = subprocess.run(

@@ -34,6 +34,7 @@ OUTSIDE = {
     "pre-commit",
     "cd",
     "aws",
+    "mkdir",
     "chmod",
     "curl",
     "pip",
