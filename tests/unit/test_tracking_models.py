@@ -119,6 +119,12 @@ def test_a_damaged_model_of_a_storage_is_named(toy_model: Path, tmp_path: Path) 
     assert find_model_directory(str(trial / "checkpoint")) == trial / "checkpoint"
 
 
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/model", "x/y/" + "z" * 5000, "a\0b/c/d"])
+def test_a_start_that_can_be_no_directory_is_refused_in_words(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such model directory"):
+        prepare_backbones(Storage(tmp_path), [name], model=ModelConfig(), tunings=[TuningConfig()])
+
+
 @pytest.mark.parametrize("beside", ["{}", "no json", '{"sha256": ["config.json"]}', "[]"])
 def test_a_manifest_of_somebody_else_says_nothing(
     toy_model: Path, tmp_path: Path, beside: str
@@ -133,6 +139,9 @@ def test_a_manifest_of_somebody_else_says_nothing(
     ("source", "said"),
     [
         ("/no/such/folder", "neither an MLflow run id nor a registered model"),
+        ("~nobody-of-this-name/model", "neither an MLflow run id nor a registered model"),
+        ("x/" + "y" * 5000 + "/z", "neither an MLflow run id nor a registered model"),
+        ("a\0b/c/d", "neither an MLflow run id nor a registered model"),
         ("0" * 32, "not found"),
         ("promoters@best", "registered models: none"),
         ("models:/promoters/3", "registered models: none"),

@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING
 
 from dnasweep.cluster.sweep.lengths import Lengths, longest_row
 from dnasweep.cluster.tracking.client import resolve_uri
-from dnasweep.cluster.tracking.lookup import find_model_directory, refuse_damaged
+from dnasweep.cluster.tracking.lookup import (
+    existing_directory,
+    find_model_directory,
+    refuse_damaged,
+)
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
 from dnasweep.language.model_files import INDEX_FILE, TEXT_FILES
@@ -82,8 +86,7 @@ def prepare_backbones(
 
 
 def _find(name: str, storage: Storage, tracking_uri: str | None, scratch: Path) -> Path:
-    path = Path(name).expanduser()
-    if path.is_dir():
+    if (path := existing_directory(name)) is not None:
         refuse_damaged(path)
         return path
     if _TRACKED.fullmatch(name) or "://" in name:

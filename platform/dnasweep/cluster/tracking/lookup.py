@@ -51,8 +51,7 @@ def find_model_directory(
     InputError
         Where nothing is found; says what was looked for and what there is.
     """
-    path = Path(source).expanduser()
-    if path.is_dir():
+    if (path := existing_directory(source)) is not None:
         return _checked(path, source)
     if "://" in source:
         return _fetched(source, destination)
@@ -88,6 +87,16 @@ def find_model_directory(
             f"{first_line(error)}",
             remedy="Look it up in the MLflow UI, or name another store with --tracking-uri.",
         ) from error
+
+
+def existing_directory(source: str) -> Path | None:
+    """Return the directory that a text names, or None where it names none or cannot name any."""
+    try:
+        path = Path(source).expanduser()
+        return path if path.is_dir() else None
+    except (OSError, RuntimeError, ValueError):
+        # Of a home of nobody, too long, or with a NUL in it.
+        return None
 
 
 def _registered(client: MlflowClient, source: str, match: re.Match[str] | None) -> str:
