@@ -56,10 +56,11 @@ def main(options: PredictOptions, console: Console) -> None:
     from dnasweep.cluster.tracking.client import resolve_uri
     from dnasweep.cluster.tracking.lookup import find_model_directory
     from dnasweep.genome.cropping import crop_table
+    from dnasweep.genome.paths import user_path
     from dnasweep.genome.reading import read_sequences
     from dnasweep.storage import Storage
 
-    out = Path(options.out).resolve()
+    out = user_path(options.out).absolute()
     check_output(out)
     table = read_sequences(
         options.data,

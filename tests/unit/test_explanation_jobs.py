@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -177,3 +178,16 @@ def test_curves_follow_the_probability(model: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(
         other.sort_values(keys)["probability"], curves.sort_values(keys)["probability"], atol=1e-5
     )
+
+
+def test_elements_that_can_be_no_file_are_refused_in_words(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for given, said in (
+        (tmp_path / "pipe", "is a pipe"),
+        ("/dev/zero", "is a device"),
+        (tmp_path, "is a folder"),
+        (tmp_path / ("x" * 300), "longer than a file system takes"),
+        ("~nobody-of-this-name/x.csv", "home folder of nobody"),
+    ):
+        with pytest.raises(InputError, match=said):
+            read_elements(str(given))

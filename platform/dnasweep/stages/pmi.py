@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dnasweep.config import content_key
 from dnasweep.errors import InputError
+from dnasweep.genome.paths import user_path
 from dnasweep.language.ngrams import NGramCounts, count_sequences
 from dnasweep.language.pmi import PmiTable, score_words
 from dnasweep.language.pmi_files import read_table, write_table
@@ -93,7 +94,7 @@ def keep_table(storage: Storage, given: str) -> tuple[str, int]:
     InputError
         When it is none of these.
     """
-    path = Path(given).expanduser()
+    path = user_path(given)
     if path.is_dir():
         path /= TABLE
     if not path.is_file():

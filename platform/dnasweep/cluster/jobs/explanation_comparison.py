@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.cluster.copies import publish_files
+from dnasweep.cluster.copies import check_folder, publish_files
 from dnasweep.cluster.jobs.explanation_jobs import Explaining, Made, options_of, request_of
 from dnasweep.cluster.jobs.explanation_options import UNSIGNED, ComparisonOptions, check_options
 from dnasweep.cluster.jobs.explanation_records import recorded
@@ -26,6 +26,7 @@ from dnasweep.cluster.tracking.tags import command
 from dnasweep.config import content_key
 from dnasweep.explain.tss import tss_places
 from dnasweep.genome.faults import write_rejects
+from dnasweep.genome.paths import user_path
 from dnasweep.storage import MANIFEST, Storage
 
 KIND = "comparisons"
@@ -49,8 +50,11 @@ def run_comparison(options: ComparisonOptions, console: Console) -> Path | None:
             tss_places(np.asarray(chosen.reading.table["sequence"].str.len()), options.tss_index)
         _check_all(options, chosen)
     _announce(options, chosen, console)
+    out = None if options.out is None else user_path(options.out)
     if options.dry_run:
         return None
+    if out is not None:
+        check_folder(out)
     with kept_session():
         made = [
             Explaining(options, model, chosen.reading, console).run() for model in options.model
@@ -63,8 +67,8 @@ def run_comparison(options: ComparisonOptions, console: Console) -> Path | None:
         folder = _compare(options, made, chosen, storage, key, settings, console)
         files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
         records.finish(folder, files)
-    if options.out is not None:
-        files = publish_files(files, Path(options.out).expanduser(), job=KIND)
+    if out is not None:
+        files = publish_files(files, out, job=KIND)
     for path in files:
         if path.suffix in (".html", ".json"):
             console.print(f"[bold]{path.suffix[1:]}[/] {escape(str(path))}", soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from dnasweep.errors import InputError
 from dnasweep.explain.recovery import REQUIRED
 from dnasweep.genome.cropping import crop_table
 from dnasweep.genome.elements import ISLAND_NAME
+from dnasweep.genome.paths import check_readable, user_path
 from dnasweep.genome.reading import Reading, read_located
 from dnasweep.genome.simulate import simulate
 
@@ -96,11 +96,10 @@ def read_elements(path: str) -> pd.DataFrame:
     InputError
         For a file that is missing, lacks a column, or has a place that is no number.
     """
-    file = Path(path).expanduser()
+    file = user_path(path)
+    check_readable(file, holds="elements")
     try:
         table = pd.read_csv(file, sep="\t" if ".tsv" in file.name else ",", dtype={"id": str})
-    except FileNotFoundError:
-        raise InputError("there is no such file", file=file) from None
     except (OSError, ValueError) as error:
         raise InputError(f"the file cannot be read: {error}", file=file) from error
     if missing := [name for name in REQUIRED if name not in table]:

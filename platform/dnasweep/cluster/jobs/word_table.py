@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from rich.console import Console
@@ -86,7 +85,7 @@ class WordOptions(DataOptions):
             require(
                 self.out.endswith(OUTPUTS), "out", self.out, f"End it in {', '.join(OUTPUTS)}."
             )
-            parent = Path(self.out).expanduser().resolve().parent
+            parent = user_path(self.out).absolute().parent
             require(parent.is_dir(), "out", self.out, f"Make the folder {parent} first.")
 
     @property
@@ -140,7 +139,7 @@ def run_words(options: WordOptions, console: Console) -> None:
     console.print(shown)
     console.print(f"{len(frame):,} of {4**options.k:,} words, {counts.num_bases:,} bases")
     if options.out is not None:
-        out = Path(options.out).expanduser().resolve()
+        out = user_path(options.out).absolute()
         write_table(frame, out)
         console.print(f"[bold]written[/] {escape(str(out))}", soft_wrap=True)
     console.print(

@@ -21,6 +21,7 @@ from dnasweep.cluster.tracking.client import check_reachable, resolve_uri, witho
 from dnasweep.config.keys import require
 from dnasweep.config.ranges import Checked, Devices, Few, Positive
 from dnasweep.errors import InputError
+from dnasweep.genome.paths import user_path
 from dnasweep.storage import Storage
 
 EXIT_FAILED = 1
@@ -51,7 +52,7 @@ class DoctorOptions(Checked):
         super().__post_init__()
         read_span(self.workers_per_trial)
         if self.json is not None:
-            path = Path(self.json).expanduser().resolve()
+            path = user_path(self.json).absolute()
             require(
                 path.parent.is_dir() and not path.is_dir(),
                 "json",
@@ -90,7 +91,7 @@ def run_doctor(options: DoctorOptions, console: Console) -> int:
     print_checks(checks, console)
     failing = [check.name for check in checks if check.level == "fail"]
     if options.json is not None:
-        _write(Path(options.json).expanduser(), resources, checks, survey)
+        _write(user_path(options.json), resources, checks, survey)
     console.print(
         f"[bold red]{len(failing)} of {len(checks)} checks fail[/]"
         if failing
