@@ -51,7 +51,7 @@ def cautions(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
 def _untried_seeds(comparison: Comparison, num_seeds: int) -> list[str]:
     """Say what a search, which tries single seeds, has chosen without trying all of its seeds."""
     selected = comparison.selected
-    tried = selected["trial_keys"].str.split().str.len()
+    tried = selected["trial_keys"].map(lambda keys: len(keys.split()))
     partly = selected[tried < num_seeds]
     if partly.empty:
         return []

@@ -132,8 +132,9 @@ def by_distance(transfer: Transfer) -> pd.DataFrame:
 def _distance(transfer: Transfer, tokenizer: str, lead: str) -> list[str]:
     table, sentences = by_distance(transfer), []
     table = table[(table["tokenizer"] == tokenizer) & table["rho"].notna()].set_index("strategy")
-    for strategy in (name for name in STRATEGIES if name in table.index):
-        row = table.loc[strategy]
+    found = table.to_dict("index")
+    for strategy in (name for name in STRATEGIES if name in found):
+        row = found[strategy]
         rho, p_value = float(row["rho"]), float(row["p_adjusted"])
         way = "falls" if rho < 0 else "rises"
         verdict = (
