@@ -27,6 +27,7 @@ from dnasweep.genome.audit import Audit
 from dnasweep.genome.checks import check_classes, check_species
 from dnasweep.genome.datasets import DatasetConfig
 from dnasweep.genome.species import pretraining_stages, species_set
+from dnasweep.genome.unlabelled import Unlabelled
 from dnasweep.stages.dataset import Rows, load_dataset, obtain_dataset, rows_of
 from dnasweep.stages.recipe import Recipe
 from dnasweep.storage import Storage
@@ -122,7 +123,16 @@ def prepare_pretraining(
         options, data=files, positives=(), negatives=(), generate_negatives="none"
     )
     with _naming(files):
-        key, folder = obtain_dataset(storage, dataset_config(other))
+        try:
+            key, folder = obtain_dataset(storage, dataset_config(other))
+        except Unlabelled as error:
+            raise InputError(
+                error.reason,
+                file=error.file,
+                row=error.row,
+                remedy="Pretraining makes no use of labels, but data are read with them: give a "
+                "table with a column label that is 1 in every row.",
+            ) from None
         dataset = load_dataset(storage, key)
     return Prepared(key, folder, dataset.table, dataset.audit, files)
 

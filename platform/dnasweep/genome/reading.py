@@ -10,7 +10,7 @@ import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.genome.coordinates import read_places, take_windows
-from dnasweep.genome.delimited import ACCEPTED, read_delimited
+from dnasweep.genome.delimited import read_delimited
 from dnasweep.genome.fasta import read_fasta, read_lines
 from dnasweep.genome.faults import Fault, parsing, refuse, write_rejects
 from dnasweep.genome.files import read_bytes
@@ -21,6 +21,7 @@ from dnasweep.genome.rows import clean, loses_class
 from dnasweep.genome.sources import Source, find_all
 from dnasweep.genome.species import resolve
 from dnasweep.genome.table import make_table
+from dnasweep.genome.unlabelled import unlabelled
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -270,7 +271,7 @@ def _read(source: Source, how: _How, notes: list[str]) -> tuple[pd.DataFrame, li
             told.append("label 1, as a list of promoters")
     notes += [f"{path.name}: {'; '.join(told)}"] if told else []
     if how.require_labels and source.label is None and "label" not in raw:
-        raise _unlabelled(source, kind, header)
+        raise unlabelled(source.path, kind, header)
     if "sequence" not in raw:
         if how.genome is None:
             raise InputError(
@@ -283,18 +284,3 @@ def _read(source: Source, how: _How, notes: list[str]) -> tuple[pd.DataFrame, li
         raw, bad = cut_out(raw, genome=how.genome, file=path)
         faults = [*faults, *bad]
     return raw, faults, source
-
-
-def _unlabelled(source: Source, kind: str, header: tuple[str, ...]) -> InputError:
-    if kind in ("csv", "tsv"):
-        return InputError(
-            f"there is no column with labels: found {', '.join(header[:20])}",
-            file=source.path,
-            row=1,
-            remedy=f"Name it {' or '.join(ACCEPTED['label'][:2])} (any case).",
-        )
-    return InputError(
-        "nothing says which label its sequences have",
-        file=source.path,
-        remedy="Give it as --positives or --negatives.",
-    )
