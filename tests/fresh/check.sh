@@ -71,8 +71,10 @@ for folder in $folders; do
 done
 
 git -C "$here" bundle create --quiet "$root/source.bundle" HEAD
-chroot "$root" id user >/dev/null 2>&1 || chroot "$root" useradd --create-home --shell /bin/bash user
-rm -rf --one-file-system "$root/home/user/dnasweep"
+chroot "$root" id user >/dev/null 2>&1 || chroot "$root" useradd --shell /bin/bash user
+# A home without anything of an earlier check.
+rm -rf --one-file-system "$root/home/user"
+chroot "$root" install --directory --owner=user --group=user /home/user
 
 variables=(HOME=/home/user USER=user LOGNAME=user SHELL=/bin/bash PATH=/usr/local/bin:/usr/bin:/bin)
 while IFS='=' read -r name value; do
@@ -91,6 +93,6 @@ clock() { # NAME COMMAND: run it, say how long it took
   return "$code"
 }
 
-as_user "git clone --quiet /source.bundle dnasweep"
+as_user "git -c advice.detachedHead=false clone --quiet /source.bundle dnasweep"
 clock "make sweep" "cd dnasweep; make sweep"
 clock "make test" "cd dnasweep; ARGS=$(printf %q "${ARGS:-}") make test"
