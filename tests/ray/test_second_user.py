@@ -64,7 +64,7 @@ attempt("install", lambda: urllib.request.urlopen(request, timeout=20).status)
 if user is None or os.access(os.__file__, os.R_OK):
     attempt("join", lambda: ray.init(
         address=address, _temp_dir=folder, logging_level="CRITICAL", log_to_driver=False))
-print(json.dumps(got))
+print(json.dumps(got), flush=True)
 os._exit(0)
 """
 

@@ -22,7 +22,7 @@ from dnasweep.model.capacity import UNBOUNDED
 from dnasweep.model.checkpoint import export
 from dnasweep.model.variants import PlainVariants, VariantForward
 from toys import TINY, toy_language
-from transformers import EsmConfig, EsmForMaskedLM
+from transformers import BertConfig, BertForMaskedLM, EsmConfig, EsmForMaskedLM
 
 CLASSES = ("background", "promoter")
 SEQUENCE = "ACGTTGCAGGCTAACTATAAAAGGC"
@@ -182,3 +182,24 @@ def test_the_self_test_says_of_coarse_gradients_that_they_are_coarse(toy, tmp_pa
     with pytest.raises(InputError, match=r"sum to .*--max-evals 90") as caught:
         explainer.self_test(SEQUENCE)
     assert "label" not in str(caught.value)
+
+
+def test_a_tokenizer_without_mask_token_needs_another_reference(tmp_path):
+    words = [word for word in dnabert_words() if word != "[MASK]"]
+    sizes = BertConfig(vocab_size=len(words), max_position_embeddings=64, **SIZE)
+    source = save(BertForMaskedLM(sizes), tmp_path / "unmasked", words)
+    tokenizer = DnaTokenizer.load(source)
+    model = build_on_checkpoint(
+        source,
+        describe(source),
+        tokenizer=tokenizer,
+        num_tokens=30,
+        label_names=CLASSES,
+        dropout=0.0,
+        seed=0,
+    )
+    folder = tmp_path / "classifier"
+    export(model, tokenizer, folder)
+    with pytest.raises(InputError, match=r"no \[MASK\] token.*--reference deletion"):
+        check_model(folder)
+    assert check_model(folder, reference="deletion").target == "promoter"

@@ -342,15 +342,6 @@ def test_a_masked_language_model_has_no_classes(toy: ToyLanguage, tmp_path: Path
         check_model(tmp_path)
 
 
-def test_a_tokenizer_without_mask_token_needs_another_reference(model, tmp_path) -> None:
-    changed(model, tmp_path)
-    text = (tmp_path / "tokenizer.json").read_text()
-    (tmp_path / "tokenizer.json").write_text(text.replace("[MASK]", "[HIDE]"))
-    with pytest.raises(InputError, match=r"no \[MASK\] token.*--reference deletion"):
-        check_model(tmp_path)
-    assert check_model(tmp_path, reference="deletion").target == "positive"
-
-
 def test_sequences_that_cannot_be_explained_are_named(toy: ToyLanguage) -> None:
     table = sequences_table(["ACGTAC", "N" * 12, "ACG" * 9, "ACGNNN", "RYSW"])
     counts = count_tokens(table["sequence"].tolist(), toy.tokenizer)

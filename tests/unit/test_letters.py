@@ -42,7 +42,7 @@ def test_words_of_a_genome_are_counted_once_however_it_is_read(tmp_path, block, 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "cannot be read"),
+        (None, "no such file"),
         (b"", "holds no FASTA record"),
         (b"\n \n", "holds no FASTA record"),
         (b"sequence,label\nACGT,1\n", "does not begin with the title"),
