@@ -277,7 +277,7 @@ def test_memory_does_not_grow_with_the_genome(tmp_path, model, monkeypatch):
         ({"picture": "chrU:1-20"}, "of chrU, which is not scanned"),
         ({"threshold": 1.5}, "threshold is 1.5"),
         ({"genome": "/no/such.fa"}, "no such file.*path of the genome"),
-        ({"model": "/no/such"}, ""),
+        ({"model": "/no/such"}, "no model is found for ./no/such.: there is no such directory"),
         ({"target": "enhancer"}, "enhancer"),
         ({"max_unknown": 2.0}, "max_unknown"),
         ({"batch_rows": 0}, "batch_rows is 0"),
