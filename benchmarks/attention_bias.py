@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from dnasweep.cluster.command import run_command
+from dnasweep.cli.command import run_command
 from dnasweep.config import ModelConfig, TokenizerConfig
-from dnasweep.language.tokenizers import fit
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.forward import class_logits
-from dnasweep.model.mesh import autocast, best_device
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.distributed import autocast, best_device
+from dnasweep.models.forward import class_logits
+from dnasweep.tokens.tokenizers import fit
 from rich.console import Console
 
 

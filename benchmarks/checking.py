@@ -21,18 +21,18 @@ from typing import Any
 
 import torch
 import tyro
-from dnasweep.cluster.jobs.attribution_request import KIND, AttributionOptions, prepare_request
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.shards.begun import clear_damaged
-from dnasweep.cluster.shards.shards import Shards
-from dnasweep.cluster.shards.totals import close
-from dnasweep.cluster.sweep.request import prepare_sweep
-from dnasweep.explain.worker import AttributionWorker
+from dnasweep.attribution.worker import AttributionWorker
+from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_request
+from dnasweep.jobs.shards.begun import clear_damaged
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.totals import close
 from dnasweep.stages import models
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.testing import open_test
 from dnasweep.storage import building, copies, integrity, kept
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.request import prepare_sweep
 from rich.console import Console
 
 

@@ -14,18 +14,18 @@ from dnasweep.config import (
     TokenizerConfig,
     TrainingConfig,
 )
-from dnasweep.genome.simulate import Simulation, simulate
-from dnasweep.language.corpus import Corpus
-from dnasweep.language.schemes import make_masking
-from dnasweep.language.tokenizers import fit
-from dnasweep.model.architecture import build_classifier, build_masked_lm
-from dnasweep.model.checkpoint import export
-from dnasweep.model.metrics import VALIDATION_AUROC, VALIDATION_MCC, classification_metrics
-from dnasweep.model.predict import predict_probabilities
-from dnasweep.model.pretraining import MaskedLanguageModelling
-from dnasweep.model.tasks import Classification
-from dnasweep.model.training import train
+from dnasweep.data.simulate import Simulation, simulate
+from dnasweep.models.architecture import build_classifier, build_masked_lm
+from dnasweep.models.checkpoint import export
+from dnasweep.models.classification import Classification
+from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretraining import MaskedLanguageModelling
+from dnasweep.models.training import train
 from dnasweep.storage import Storage
+from dnasweep.tasks.metrics import VALIDATION_AUROC, VALIDATION_MCC, classification_metrics
+from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.schemes import make_masking
+from dnasweep.tokens.tokenizers import fit
 from rich.console import Console
 
 WINDOW = 300

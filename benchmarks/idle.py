@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from dnasweep.cluster.place.order import Order
-from dnasweep.cluster.training.board import Poster
-from dnasweep.cluster.training.trials import BEST, run_trial
+from dnasweep.runtime.cluster.job_spec import Order
+from dnasweep.runtime.training.progress_actor import Poster
+from dnasweep.runtime.training.trials import BEST, run_trial
 from dnasweep.stages.outcome import CHECKPOINT, OUTCOME, StageOutcome
 from dnasweep.stages.recipe import Recipe
 from dnasweep.stages.specs import ClassifierSpec

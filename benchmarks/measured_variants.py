@@ -20,17 +20,17 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 import tyro
-from dnasweep.annotate.sequence_values import SequenceValues
-from dnasweep.annotate.variant_models import check_window, open_model, window_of
-from dnasweep.annotate.variant_scores import score
-from dnasweep.annotate.variant_settings import VariantConfig
-from dnasweep.annotate.zero_shot import ZeroShot
-from dnasweep.cluster.tracking.client import resolve_uri
-from dnasweep.cluster.tracking.lookup import find_model_directory
 from dnasweep.errors import InputError
-from dnasweep.genome.alleles import Allele, normalise, surroundings
-from dnasweep.genome.variant_files import open_lines
-from dnasweep.model.mesh import best_device
+from dnasweep.formats.vcf import open_lines
+from dnasweep.genomics.alleles import Allele, normalise, surroundings
+from dnasweep.genomics.sequence_values import SequenceValues
+from dnasweep.genomics.variant_models import check_window, open_model, window_of
+from dnasweep.genomics.variant_scores import score
+from dnasweep.genomics.variant_settings import VariantConfig
+from dnasweep.genomics.zero_shot import ZeroShot
+from dnasweep.models.distributed import best_device
+from dnasweep.tracking.client import resolve_uri
+from dnasweep.tracking.lookup import find_model_directory
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import spearmanr

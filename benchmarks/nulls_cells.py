@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from dnasweep.genome.thresholds import best_threshold
-from dnasweep.report.cells import TestScores
-from dnasweep.report.seed_tests import Side, Stratum, over_seeds
+from dnasweep.data.thresholds import best_threshold
+from dnasweep.sweeps.cell_results import TestScores
+from dnasweep.sweeps.seed_tests import Side, Stratum, over_seeds
 from nulls import Check, Floats, Simulate
 
 SIGNAL = 1.0

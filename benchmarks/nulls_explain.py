@@ -7,13 +7,13 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
-from dnasweep.annotate.shuffles import enrich, shuffle
-from dnasweep.explain.bounds import look_level, lower_bound
-from dnasweep.explain.enrichment import p_at_least, p_two_sided, same_place, same_word
-from dnasweep.explain.motif_enrichment import enrichment
-from dnasweep.explain.positions import AttributionTables
-from dnasweep.explain.token_ranking import token_table
-from dnasweep.report.statistics import half_width
+from dnasweep.attribution.bounds import look_level, lower_bound
+from dnasweep.attribution.positions import AttributionTables
+from dnasweep.attribution.token_ranking import token_table
+from dnasweep.genomics.shuffles import enrich, shuffle
+from dnasweep.motifs.attribution_enrichment import p_at_least, p_two_sided, same_place, same_word
+from dnasweep.motifs.dnabert import enrichment
+from dnasweep.sweeps.statistics import half_width
 from nulls import Check, Floats, Simulate
 
 SEQUENCES, PLACES, WINDOW = 120, 60, 6

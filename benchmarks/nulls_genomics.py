@@ -6,14 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-from dnasweep.annotate.binding_sites import SiteScanner
-from dnasweep.annotate.motif_files import motif_of
-from dnasweep.annotate.motif_matrix import Matrix
-from dnasweep.annotate.shuffled_contexts import against_background
-from dnasweep.annotate.shuffles import enrich, shuffle
-from dnasweep.explain.motif_confirmation import confirm
-from dnasweep.explain.motif_patterns import Pattern
-from dnasweep.genome.bases import UNKNOWN
+from dnasweep.formats.bases import UNKNOWN
+from dnasweep.formats.motif_matrix import Matrix
+from dnasweep.formats.motifs import motif_of
+from dnasweep.genomics.binding_sites import SiteScanner
+from dnasweep.genomics.shuffled_contexts import against_background
+from dnasweep.genomics.shuffles import enrich, shuffle
+from dnasweep.motifs.confirmation import confirm
+from dnasweep.motifs.patterns import Pattern
 from nulls import Check, Floats, Simulate
 
 TAILS = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from dnasweep.explain.resampling import mean_over
-from dnasweep.report.statistics import spread
+from dnasweep.attribution.resampling import mean_over
+from dnasweep.sweeps.statistics import spread
 from nulls import Check, Floats, Simulate
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from dnasweep.report.pairs import paired_test
-from dnasweep.report.replicates import mean_difference, shared_row_variance
-from dnasweep.report.seed_tests import Side, auroc_influence, mcc_influence, over_seeds
-from dnasweep.report.transfer_tests import rank_correlation, sign_flip
+from dnasweep.sweeps.pairs import paired_test
+from dnasweep.sweeps.replicates import mean_difference, shared_row_variance
+from dnasweep.sweeps.seed_tests import Side, auroc_influence, mcc_influence, over_seeds
+from dnasweep.sweeps.transfer_tests import rank_correlation, sign_flip
 from nulls import Check, Floats, Simulate
 from nulls_cells import SHARED, by_seed, two_cells
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from dnasweep.explain.certainty import NORMAL
-from dnasweep.explain.estimators import ESTIMATORS
-from dnasweep.explain.settings import ExplainConfig
-from dnasweep.explain.surrogate import Saturating
+from dnasweep.attribution.estimators import ESTIMATORS
+from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.attribution.standard_errors import NORMAL
+from dnasweep.attribution.surrogate import Saturating
 from nulls import Check, Floats, Simulate
 
 AT_ONCE = 25

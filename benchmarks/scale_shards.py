@@ -13,10 +13,10 @@ from typing import Any
 
 import pyarrow as pa
 import ray
-from dnasweep.cluster.shards.progress import ShardProgress
-from dnasweep.cluster.shards.run import Means, run_shards
-from dnasweep.cluster.shards.shards import Shards, name
-from dnasweep.cluster.shards.worker import Order
+from dnasweep.jobs.shards.progress import ShardProgress
+from dnasweep.jobs.shards.shards import Shards, name
+from dnasweep.runtime.shards.run import Means, run_shards
+from dnasweep.runtime.shards.worker import Order
 from dnasweep.storage import MANIFEST, Storage
 from idle import PlainActor
 from rich.console import Console

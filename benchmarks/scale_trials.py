@@ -14,25 +14,25 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep import phases, request
-from dnasweep.cluster.sweep import run as sweep
-from dnasweep.cluster.sweep.announce import announce_comparison
-from dnasweep.cluster.sweep.judging import read_results
-from dnasweep.cluster.sweep.memory import Memory
-from dnasweep.cluster.sweep.publication import page_frame, tokenizer_table
-from dnasweep.cluster.sweep.records import Records
-from dnasweep.cluster.sweep.request import Sweep
-from dnasweep.cluster.tracking.shipping import Shipper
-from dnasweep.cluster.tracking.tracker import Tracker
-from dnasweep.cluster.training import trials
-from dnasweep.cluster.training.board import Display
-from dnasweep.cluster.training.course import Course
-from dnasweep.report.comparison import compare
 from dnasweep.report.page import PageInput, render_page
+from dnasweep.runtime.training import trials
+from dnasweep.runtime.training.progress_actor import Display
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.plan import Plan
 from dnasweep.storage import Storage
+from dnasweep.sweeps import request
+from dnasweep.sweeps.comparison import compare
+from dnasweep.sweeps.event_log import Course
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.request import Sweep
+from dnasweep.tracking.replay import Shipper
+from dnasweep.tracking.tracker import Tracker
+from dnasweep.workflows import phases, sweep
+from dnasweep.workflows.announce import announce_comparison
+from dnasweep.workflows.evaluation import read_results
+from dnasweep.workflows.publication import page_frame, tokenizer_table
+from dnasweep.workflows.sweep_records import Records
+from dnasweep.workflows.sweep_state import Memory
 from idle import idle_trial, plain_trial
 from ray import tune
 from ray.cluster_utils import Cluster

@@ -23,18 +23,18 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
-from dnasweep.annotate.scan_settings import ScanConfig
-from dnasweep.annotate.scan_worker import Run, ScanWorker
 from dnasweep.config import ModelConfig, TokenizerConfig
-from dnasweep.genome.bases import reverse_complement
-from dnasweep.genome.reference import open_genome
-from dnasweep.genome.store import keep_genome
-from dnasweep.language.tokenizers import DnaTokenizer, fit
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.checkpoint import export
-from dnasweep.model.mesh import best_device
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.formats.reference import open_genome
+from dnasweep.genomics.genome_store import keep_genome
+from dnasweep.genomics.scan_settings import ScanConfig
+from dnasweep.genomics.scan_worker import Run, ScanWorker
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.checkpoint import export
+from dnasweep.models.distributed import best_device
 from dnasweep.stages import models
 from dnasweep.storage import Storage
+from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 from processes import Processes, in_parts
 from rich.console import Console
 from rich.table import Table

@@ -22,15 +22,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import tyro
-from dnasweep.cluster.preparation import prepare_data
-from dnasweep.cluster.sweep.enhancers import EnhancerOptions
-from dnasweep.cluster.sweep.request import Sweep, prepare_sweep
-from dnasweep.cluster.training.course import FILE, Point, read_course
-from dnasweep.model.metrics import direction, full_name
 from dnasweep.stages.encoder import pretrain
 from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.storage import Storage
+from dnasweep.sweeps.enhancers import EnhancerOptions
+from dnasweep.sweeps.event_log import FILE, Point, read_course
+from dnasweep.sweeps.preparation import prepare_data
+from dnasweep.sweeps.request import Sweep, prepare_sweep
+from dnasweep.tasks.metrics import direction, full_name
 from rich.console import Console
 from rich.table import Table
 from sweep import as_flags, run

@@ -19,11 +19,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import tyro
+from dnasweep.attribution.attribution import Attribution
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.config import content_key
-from dnasweep.explain.attribution import Attribution
-from dnasweep.explain.engine import Explainer
-from dnasweep.explain.settings import ExplainConfig
-from dnasweep.genome.elements import ISLAND_NAME
+from dnasweep.data.elements import ISLAND_NAME
 from dnasweep.storage import Storage
 from explained_models import Trained, trained_classifier
 from rich.console import Console

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.config import ModelConfig
-from dnasweep.explain.engine import Explainer
-from dnasweep.explain.settings import ExplainConfig
-from dnasweep.model.checkpoint import load_classifier
-from dnasweep.model.mesh import best_device
+from dnasweep.models.checkpoint import load_classifier
+from dnasweep.models.distributed import best_device
 from explained_models import Trained, trained_classifier
 from rich.console import Console
 from rich.table import Table

@@ -23,14 +23,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tyro
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.preparation import prepare_data
-from dnasweep.cluster.sweep.request import prepare_sweep
 from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.plan import Plan
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import Storage
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.preparation import prepare_data
+from dnasweep.sweeps.request import prepare_sweep
 from rich.console import Console
 from rich.table import Table
 

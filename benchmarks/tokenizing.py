@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import tyro
 from dnasweep.config import TokenizerConfig
-from dnasweep.language.tokenizers import DnaTokenizer, fit
+from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 from rich.console import Console
 from rich.table import Table
 

@@ -12,16 +12,16 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig, TrainingConfig
-from dnasweep.language.corpus import Corpus
-from dnasweep.language.masking import IGNORED
-from dnasweep.language.schemes import make_masking
-from dnasweep.language.tokenizers import DnaTokenizer, fit
-from dnasweep.model.architecture import build_masked_lm
-from dnasweep.model.loop import make_optimizer
-from dnasweep.model.mesh import Mesh, best_device
-from dnasweep.model.pretraining import MaskedLanguageModelling
-from dnasweep.model.schedule import Schedule
-from dnasweep.model.training import train
+from dnasweep.models.architecture import build_masked_lm
+from dnasweep.models.distributed import Mesh, best_device
+from dnasweep.models.loop import make_optimizer
+from dnasweep.models.pretraining import MaskedLanguageModelling
+from dnasweep.models.schedule import Schedule
+from dnasweep.models.training import train
+from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.masking import IGNORED
+from dnasweep.tokens.schemes import make_masking
+from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 
 WARM_UP = 3
 """Steps of a turn that are not timed."""

@@ -26,16 +26,16 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
-from dnasweep.annotate.sequence_values import SequenceValues
-from dnasweep.annotate.variant_scores import score
-from dnasweep.annotate.variant_settings import VariantConfig
 from dnasweep.config import ModelConfig, TokenizerConfig
-from dnasweep.genome.alleles import Allele, pairs, surroundings
-from dnasweep.genome.bases import decode
-from dnasweep.language.tokenizers import fit
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.checkpoint import export
-from dnasweep.model.mesh import best_device
+from dnasweep.formats.bases import decode
+from dnasweep.genomics.alleles import Allele, pairs, surroundings
+from dnasweep.genomics.sequence_values import SequenceValues
+from dnasweep.genomics.variant_scores import score
+from dnasweep.genomics.variant_settings import VariantConfig
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.checkpoint import export
+from dnasweep.models.distributed import best_device
+from dnasweep.tokens.tokenizers import fit
 from processes import Processes, in_parts
 from rich.console import Console
 from rich.table import Table

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.options import DataOptions
+from dnasweep.cli.command import run_command
+from dnasweep.sweeps.options import DataOptions
 from rich.console import Console
 from rich.markup import escape
 
@@ -30,9 +30,9 @@ class BuildOptions(DataOptions):
 def main(options: BuildOptions, console: Console) -> None:
     import tempfile
 
-    from dnasweep.cluster.preparation import prepare_data
-    from dnasweep.cluster.sweep.announce import announce_data
     from dnasweep.storage import Storage
+    from dnasweep.sweeps.preparation import prepare_data
+    from dnasweep.workflows.announce import announce_data
 
     with tempfile.TemporaryDirectory() as scratch:
         storage = Storage(options.storage)

@@ -10,9 +10,9 @@ table, a page, and all numbers as Parquet and JSON.
     python jobs/compare_explanations.py --model RUN_ID OTHER_RUN --data promoters.csv --num-sequences 200
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.jobs.explanation_comparison import run_comparison
-from dnasweep.cluster.jobs.explanation_options import ComparisonOptions
+from dnasweep.cli.command import run_command
+from dnasweep.jobs.explanation_options import ComparisonOptions
+from dnasweep.workflows.explanation_comparison import run_comparison
 from rich.console import Console
 
 

@@ -8,8 +8,8 @@ counts, enrichment, places and matches, and beside it the motifs in MEME format 
         --method modisco
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.jobs.motifs import MotifOptions, run_motifs
+from dnasweep.cli.command import run_command
+from dnasweep.workflows.motifs import MotifOptions, run_motifs
 from rich.console import Console
 
 

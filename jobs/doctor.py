@@ -11,8 +11,8 @@ right, 1: a check fails, 2: the options cannot be used.
     python jobs/doctor.py --address auto --storage /mnt/shared/runs --workers-per-trial 4 --json doctor.json
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.preflight.doctor import DoctorOptions, run_doctor
+from dnasweep.cli.command import run_command
+from dnasweep.runtime.preflight.doctor import DoctorOptions, run_doctor
 from rich.console import Console
 
 

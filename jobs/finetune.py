@@ -7,9 +7,9 @@ random weights.
     python jobs/finetune.py --data promoters.csv --tokenizers bpe-1024 --species-sets all --learning-rates 1e-3
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep.run import run_finetuning
+from dnasweep.cli.command import run_command
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.workflows.sweep import run_finetuning
 from rich.console import Console
 
 

@@ -8,8 +8,8 @@ schemes find it by its key.
     python jobs/pretrain.py --data promoters.csv --tokenizers kmer-6-overlap --masking genemask --pmi-table KEY
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.jobs.word_table import WordOptions, run_words
+from dnasweep.cli.command import run_command
+from dnasweep.workflows.kmer_table import WordOptions, run_words
 from rich.console import Console
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dnasweep.cluster.command import run_command
+from dnasweep.cli.command import run_command
 from dnasweep.config.ranges import Batch, Checked, Count
-from dnasweep.genome.formats import Format
+from dnasweep.formats.recognition import Format
 from rich.console import Console
 from rich.markup import escape
 
@@ -52,13 +52,13 @@ class PredictOptions(Checked):
 
 
 def main(options: PredictOptions, console: Console) -> None:
-    from dnasweep.annotate.predictions import check_output, predict_table, write_predictions
-    from dnasweep.cluster.tracking.client import resolve_uri
-    from dnasweep.cluster.tracking.lookup import find_model_directory
-    from dnasweep.genome.cropping import crop_table
-    from dnasweep.genome.paths import user_path
-    from dnasweep.genome.reading import read_sequences
+    from dnasweep.data.cropping import crop_table
+    from dnasweep.data.reading import read_sequences
+    from dnasweep.formats.paths import user_path
+    from dnasweep.genomics.predictions import check_output, predict_table, write_predictions
     from dnasweep.storage import Storage
+    from dnasweep.tracking.client import resolve_uri
+    from dnasweep.tracking.lookup import find_model_directory
 
     out = user_path(options.out).absolute()
     check_output(out)

@@ -7,9 +7,9 @@ Sweeps that ask for the same encoder find it.
     python jobs/pretrain.py --tokenizers kmer --species-sets all-then-close-human --workers-per-trial 2
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep.run import run_pretraining
+from dnasweep.cli.command import run_command
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.workflows.sweep import run_pretraining
 from rich.console import Console
 
 

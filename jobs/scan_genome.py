@@ -9,9 +9,9 @@ narrowPeak), tables of how they agree with --annotations, and figures.
         --regions right_arm.bed --annotations tss.bed --widen 100 --tss tss.bed --out scan
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.jobs.scan_options import ScanOptions
-from dnasweep.cluster.jobs.scans import run_scan
+from dnasweep.cli.command import run_command
+from dnasweep.jobs.scan_options import ScanOptions
+from dnasweep.workflows.scans import run_scan
 from rich.console import Console
 
 

@@ -11,9 +11,9 @@ gained and lost. Writes Parquet, the VCF with these fields, and what was rejecte
     python jobs/score_variants.py --model RUN_ID --genome hg38.fa --saturate chr5:1,295,000-1,295,200
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.jobs.variant_options import VariantOptions
-from dnasweep.cluster.jobs.variants import run_variants
+from dnasweep.cli.command import run_command
+from dnasweep.jobs.variant_options import VariantOptions
+from dnasweep.workflows.variants import run_variants
 from rich.console import Console
 
 

@@ -9,9 +9,9 @@ again.
     python jobs/shap_batch.py --model RUN_ID --data test.fa --target positive --num-actors 4
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.jobs.attribution_request import AttributionOptions
-from dnasweep.cluster.jobs.attributions import run_attributions
+from dnasweep.cli.command import run_command
+from dnasweep.jobs.attribution_request import AttributionOptions
+from dnasweep.workflows.attributions import run_attributions
 from rich.console import Console
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dnasweep.cluster.command import run_command
+from dnasweep.cli.command import run_command
 from dnasweep.config.ranges import Amount, Checked
 from rich.console import Console
 from rich.markup import escape
@@ -32,7 +32,7 @@ class VerifyOptions(Checked):
 
 
 def main(options: VerifyOptions, console: Console) -> int:
-    from dnasweep.cluster.shards.verification import bounds_of, find_job, verify
+    from dnasweep.jobs.shards.verification import bounds_of, find_job, verify
 
     shards = find_job(options.attributions)
     bounds = bounds_of(shards.inputs, absolute=options.max_gap, relative=options.max_relative_gap)

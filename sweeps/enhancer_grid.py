@@ -11,9 +11,9 @@ some of them and stops poor ones early. Run the same command again to go on afte
     python sweeps/enhancer_grid.py --data enhancers.csv --crop 350 --finetune-epochs 20 --batch-size 230
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.sweep.enhancers import EnhancerOptions
-from dnasweep.cluster.sweep.run import run_sweep
+from dnasweep.cli.command import run_command
+from dnasweep.sweeps.enhancers import EnhancerOptions
+from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 
 

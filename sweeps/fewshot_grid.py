@@ -12,12 +12,12 @@ evaluated once, on all test rows, at the threshold 0.5. Folders named after thei
     python sweeps/fewshot_grid.py --data Prom-core --pretrain-data genome_windows.csv --species-sets none all
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.options import FewShotOptions
-from dnasweep.cluster.sweep.few_shot import few_shot_cells
-from dnasweep.cluster.sweep.few_shot_ending import compare_few_shots
-from dnasweep.cluster.sweep.request import Axes
-from dnasweep.cluster.sweep.run import run_sweep
+from dnasweep.cli.command import run_command
+from dnasweep.sweeps.few_shot import few_shot_cells
+from dnasweep.sweeps.options import FewShotOptions
+from dnasweep.sweeps.request import Axes
+from dnasweep.workflows.few_shot_ending import compare_few_shots
+from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 
 

@@ -10,9 +10,9 @@ tokenizer ends the command before anything is trained.
 
 from dataclasses import dataclass
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep.run import run_sweep
+from dnasweep.cli.command import run_command
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 from tyro.conf import Suppress
 

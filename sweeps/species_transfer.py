@@ -11,9 +11,9 @@ against phylogenetic distance. Run the same command again to go on after an inte
     python sweeps/species_transfer.py --data promoters.csv --pretrain-epochs 20 --seeds 0 1 2 3 4
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.sweep.run import run_sweep
-from dnasweep.cluster.sweep.transfer import (
+from dnasweep.cli.command import run_command
+from dnasweep.workflows.sweep import run_sweep
+from dnasweep.workflows.transfer import (
     TransferOptions,
     end_transfer,
     find_targets,

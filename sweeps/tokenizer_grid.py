@@ -9,9 +9,9 @@ same command again to go on after an interruption, or to see the result again.
     python sweeps/tokenizer_grid.py --data promoters.csv --search optuna --num-samples 60
 """
 
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep.run import run_sweep
+from dnasweep.cli.command import run_command
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from dnasweep.config import TokenizerConfig
-from dnasweep.genome.simulate import simulate
-from dnasweep.language.tokenizers import fit
+from dnasweep.data.simulate import simulate
+from dnasweep.tokens.tokenizers import fit
 
 
 class ToyAttributions(NamedTuple):

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from dnasweep.config import ModelConfig, TokenizerConfig
-from dnasweep.language.tokenizers import DnaTokenizer, fit
-from dnasweep.model.architecture import build_classifier
+from dnasweep.models.architecture import build_classifier
+from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 from transformers import RobertaForSequenceClassification
 
 from tests.toys import MOTIF

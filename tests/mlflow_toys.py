@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dnasweep.cluster.tracking.client import check_reachable, connect, resolve_uri
-from dnasweep.cluster.tracking.tags import package_versions
-from dnasweep.cluster.tracking.tracker import DatasetInput, Tracker
+from dnasweep.tracking.client import check_reachable, connect, resolve_uri
+from dnasweep.tracking.tags import package_versions
+from dnasweep.tracking.tracker import DatasetInput, Tracker
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from dnasweep.language.ngrams import NGramCounts, words
+from dnasweep.tokens.ngrams import NGramCounts, words
 
 RANKING = "genemask/Data-A_norm-pmi-score-ranking.csv.gz"
 # Printed with GeneMask's code: bases of the part of GRCh38 that was counted.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from dnasweep.cluster.place.placement import Demand, Node
-from dnasweep.cluster.preflight.node_report import Disk, NodeReport, Reading
-from dnasweep.cluster.preflight.survey import Check, Survey
+from dnasweep.runtime.cluster.placement import Demand, Node
+from dnasweep.runtime.preflight.node_report import Disk, NodeReport, Reading
+from dnasweep.runtime.preflight.survey import Check, Survey
 
 GIB = 1 << 30
 VERSIONS = {"dnasweep": "0.1.0", "ray": "2.60.0", "torch": "2.13.0"}

@@ -10,12 +10,12 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from dnasweep.cluster.jobs import scans
-from dnasweep.cluster.jobs.scan_options import ScanOptions
-from dnasweep.cluster.shards.records import JobRecords
-from dnasweep.cluster.shards.run import Run
-from dnasweep.cluster.shards.shards import Shards
-from dnasweep.cluster.shards.worker import Order
+from dnasweep.jobs.scan_options import ScanOptions
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.runtime.shards.run import Run
+from dnasweep.runtime.shards.worker import Order
+from dnasweep.workflows import scans
+from dnasweep.workflows.job_records import JobRecords
 from rich.console import Console
 
 WINDOW, STRIDE = 60, 15

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import psutil
-from dnasweep.cluster.tracking.client import check_reachable, resolve_uri
+from dnasweep.tracking.client import check_reachable, resolve_uri
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 4

@@ -6,8 +6,8 @@ import csv
 from pathlib import Path
 
 import torch
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.checkpoint import export
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.checkpoint import export
 from toys import TINY, toy_language, toy_sequences
 
 NAMES = ("background", "promoter")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from dnasweep.report.cells import CellResult, TestScores
-from dnasweep.report.shots import ShotBaseline
+from dnasweep.sweeps.cell_results import CellResult, TestScores
+from dnasweep.sweeps.shots import ShotBaseline
 from sweep_toys import NUM_TEST, metrics_of
 
 SHOTS = (10, 100, 1000)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 from dnasweep.config import OptimizerConfig, TrainingConfig
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.mesh import Mesh
-from dnasweep.model.training import TrainingResult, train
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.distributed import Mesh
+from dnasweep.models.training import TrainingResult, train
 from dnasweep.storage import Shelf, Storage
 from toys import TINY, class_task, toy_language
 

@@ -17,19 +17,19 @@ from dnasweep.config import (
     TokenizerConfig,
     TrainingConfig,
 )
-from dnasweep.language.alphabet import other_strand
-from dnasweep.language.corpus import Corpus
-from dnasweep.language.ngrams import count_sequences
-from dnasweep.language.pmi import score_words
-from dnasweep.language.schemes import make_masking
-from dnasweep.language.tokenizers import DnaTokenizer, fit
-from dnasweep.model.architecture import build_classifier, build_masked_lm
-from dnasweep.model.class_loss import ClassLoss
-from dnasweep.model.mesh import Mesh
-from dnasweep.model.pretraining import MaskedLanguageModelling
-from dnasweep.model.strands import Strands
-from dnasweep.model.tasks import Classification
-from dnasweep.model.training import train
+from dnasweep.models.architecture import build_classifier, build_masked_lm
+from dnasweep.models.classification import Classification
+from dnasweep.models.distributed import Mesh
+from dnasweep.models.pretraining import MaskedLanguageModelling
+from dnasweep.models.strands import Strands
+from dnasweep.models.training import train
+from dnasweep.tasks.class_loss import ClassLoss
+from dnasweep.tokens.alphabet import other_strand
+from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.ngrams import count_sequences
+from dnasweep.tokens.pmi import score_words
+from dnasweep.tokens.schemes import make_masking
+from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 
 TINY = ModelConfig(layers=2, hidden=32, heads=2, intermediate=64)
 MOTIF = "TATAAAAGGC"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from dnasweep.genome.transfer import STRATEGIES, way
-from dnasweep.report.cells import BaselineResult, CellResult, TestScores
+from dnasweep.data.transfer import STRATEGIES, way
+from dnasweep.sweeps.cell_results import BaselineResult, CellResult, TestScores
 from sweep_toys import metrics_of
 
 SPECIES = ("human", "mouse", "rat", "chicken", "zebrafish", "worm")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from dnasweep.annotate.variant_settings import VariantConfig
-from dnasweep.genome.alleles import Allele, normalise, surroundings
-from dnasweep.genome.bases import reverse_complement
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.genomics.alleles import Allele, normalise, surroundings
+from dnasweep.genomics.variant_settings import VariantConfig
 from shap_toys import write_model
 
 ROOT = Path(__file__).resolve().parents[1]

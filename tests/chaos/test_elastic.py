@@ -10,11 +10,11 @@ import psutil
 import pytest
 import ray
 import shard_toys
-from dnasweep.cluster.place.machines import machine_kinds
-from dnasweep.cluster.place.session import look_around
-from dnasweep.cluster.shards.pool import allot_pool, compute_shards
-from dnasweep.cluster.shards.shards import Shards
-from dnasweep.cluster.shards.worker import Order, make_ledger
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.runtime.cluster.autoscaler import machine_kinds
+from dnasweep.runtime.cluster.session import look_around
+from dnasweep.runtime.shards.pool import allot_pool, compute_shards
+from dnasweep.runtime.shards.worker import Order, make_ledger
 from dnasweep.storage import Storage
 from raylets import machines, results, wait_for, working
 from sweep_processes import kill_all, start

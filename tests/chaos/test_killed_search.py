@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from dnasweep.cluster.training.course import FILE, Point, read_course
-from dnasweep.cluster.training.halving import Rungs
+from dnasweep.runtime.training.halving import Rungs
+from dnasweep.sweeps.event_log import FILE, Point, read_course
 from sweep_processes import kill_all
 from sweep_processes import start as start_sweep
 from toy_data import write_toy_table

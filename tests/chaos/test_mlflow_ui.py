@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dnasweep.cluster.tracking.client import connect
-from dnasweep.cluster.tracking.tracker import Tracker
+from dnasweep.tracking.client import connect
+from dnasweep.tracking.tracker import Tracker
 from mlflow_toys import runs_of
 
 pytest_plugins = ("mlflow_toys",)

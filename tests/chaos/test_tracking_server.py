@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from dnasweep.cluster.tracking.client import check_reachable, connect
-from dnasweep.cluster.tracking.lookup import find_model_directory
-from dnasweep.cluster.tracking.tracker import Tracker
 from dnasweep.errors import InputError
+from dnasweep.tracking.client import check_reachable, connect
+from dnasweep.tracking.lookup import find_model_directory
+from dnasweep.tracking.tracker import Tracker
 from mlflow_server import Server
 from mlflow_toys import history, runs_of
 
@@ -87,7 +87,7 @@ def test_a_driver_and_a_server_both_killed_end_with_one_run_and_every_metric(
 ) -> None:
     script = f"""
 import pathlib, time
-from dnasweep.cluster.tracking.tracker import Tracker
+from dnasweep.tracking.tracker import Tracker
 tracker = Tracker({server.uri!r}, "sweep", pathlib.Path({str(spool)!r}))
 tracker.run("cell", name="cell", params={{"seed": 0}})
 for step in range(100000):

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-MODULE = "dnasweep.model.loop"
+MODULE = "dnasweep.models.loop"
 
 
 def _claim(folder: Path, name: str, times: int) -> bool:

@@ -15,12 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from dnasweep.cluster.jobs.attribution_request import KIND as ATTRIBUTIONS
-from dnasweep.cluster.jobs.attribution_request import AttributionOptions, Request, prepare_request
-from dnasweep.cluster.shards.begun import clear_damaged
-from dnasweep.cluster.shards.shards import Shards
-from dnasweep.cluster.shards.totals import close
-from dnasweep.cluster.training.course import Course, Point, read_course
+from dnasweep.attribution.worker import AttributionWorker
 from dnasweep.config import (
     MaskingConfig,
     ModelConfig,
@@ -28,11 +23,15 @@ from dnasweep.config import (
     TokenizerConfig,
     TrainingConfig,
 )
-from dnasweep.explain.worker import AttributionWorker
-from dnasweep.genome.datasets import DatasetConfig
-from dnasweep.genome.reference import open_genome
-from dnasweep.genome.store import StoredGenome, keep_genome
-from dnasweep.model.state import Progress, load_state, save_state
+from dnasweep.data.datasets import DatasetConfig
+from dnasweep.formats.reference import open_genome
+from dnasweep.genomics.genome_store import StoredGenome, keep_genome
+from dnasweep.jobs.attribution_request import KIND as ATTRIBUTIONS
+from dnasweep.jobs.attribution_request import AttributionOptions, Request, prepare_request
+from dnasweep.jobs.shards.begun import clear_damaged
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.totals import close
+from dnasweep.models.train_state import Progress, load_state, save_state
 from dnasweep.stages import models
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.dataset import load_dataset, obtain_dataset
@@ -45,6 +44,7 @@ from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.stages.testing import open_test
 from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
 from dnasweep.storage import Storage
+from dnasweep.sweeps.event_log import Course, Point, read_course
 from shap_toys import write_model, write_sequences
 from variant_toys import chromosome, write_genome
 

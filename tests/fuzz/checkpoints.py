@@ -16,16 +16,16 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from backbone_toys import SIZE, dnabert, dnabert_words, save
+from dnasweep.attribution.checks import check_model
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.explain.checks import check_model
-from dnasweep.language.recognition import read_foreign, readings
-from dnasweep.language.tokenizers import CONFIG_FILE, DnaTokenizer, fit
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.backbone import build_on_checkpoint, describe
-from dnasweep.model.checkpoint import export, load_classifier
-from dnasweep.model.predict import predict_probabilities
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.checkpoint import export, load_classifier
+from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretrained import build_on_checkpoint, describe
 from dnasweep.stages.models import model_digest
+from dnasweep.tokens.recognition import read_foreign, readings
+from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer, fit
 from safetensors.torch import load_file, save_file
 from toys import TINY
 from transformers import EsmConfig, EsmForMaskedLM

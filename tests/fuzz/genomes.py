@@ -21,8 +21,8 @@ import numpy as np
 from Bio import bgzf
 from damage import damaged
 from dnasweep.errors import InputError
-from dnasweep.genome.contigs import Contigs
-from dnasweep.genome.reference import open_genome
+from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.reference import open_genome
 
 Records = dict[str, str]
 PACKINGS = ("plain", "bgzip", "gzip")

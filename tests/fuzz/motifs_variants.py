@@ -14,14 +14,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from dnasweep.annotate.motif_files import read_matrices, read_motifs
 from dnasweep.errors import InputError
-from dnasweep.genome.bed import read_bed
-from dnasweep.genome.contigs import Contigs
-from dnasweep.genome.faults import write_rejects
-from dnasweep.genome.reference import open_genome
-from dnasweep.genome.variant_files import read_variants
-from dnasweep.genome.variants import Frame, Region, place_variants
+from dnasweep.formats.bed import read_bed
+from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.motifs import read_matrices, read_motifs
+from dnasweep.formats.reference import open_genome
+from dnasweep.formats.rejects import write_rejects
+from dnasweep.formats.vcf import read_variants
+from dnasweep.genomics.variants import Frame, Region, place_variants
 
 REFUSED, READ, WRONG = "refused", "read", "wrong content"
 SPICE = (

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from damage import damaged
+from dnasweep.data.reading import read_located
 from dnasweep.errors import InputError
-from dnasweep.genome.bases import reverse_complement
-from dnasweep.genome.bed import read_bed
-from dnasweep.genome.contigs import Contigs
-from dnasweep.genome.reading import read_located
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.formats.bed import read_bed
+from dnasweep.formats.contigs import Contigs
 
 CHROMOSOME = "".join(random.Random(0).choices("ACGT", k=3000))
 NAMES = {"csv": "x.csv", "kmers": "x.tsv", "fasta": "x.fa", "lines": "x.txt", "bed": "x.bed",

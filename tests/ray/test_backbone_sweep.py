@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from backbone_toys import dnabert, labelled_rows
-from dnasweep.annotate.predictions import predict_table
-from dnasweep.genome.reading import read_sequences
+from dnasweep.data.reading import read_sequences
+from dnasweep.genomics.predictions import predict_table
 from dnasweep.stages.outcome import CHECKPOINT
 from script_toys import run
 

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import pytest
 import ray
-from dnasweep.cluster.place.machines import machine_kinds
-from dnasweep.cluster.place.placement import Demand, NodeGroup
-from dnasweep.cluster.place.session import living_nodes
-from dnasweep.cluster.preflight.checks import run_checks
-from dnasweep.cluster.preflight.preflight import Terms, checked_session
-from dnasweep.cluster.preflight.roll_call import take_survey
 from dnasweep.errors import InputError
+from dnasweep.runtime.cluster.autoscaler import machine_kinds
+from dnasweep.runtime.cluster.placement import Demand, NodeGroup
+from dnasweep.runtime.cluster.session import living_nodes
+from dnasweep.runtime.preflight.checks import run_checks
+from dnasweep.runtime.preflight.health_check import take_survey
+from dnasweep.runtime.preflight.preflight import Terms, checked_session
 from dnasweep.storage import Storage
 from preflight_toys import problems
 from rich.console import Console

@@ -19,7 +19,7 @@ import pytest
 MINUTES = 5 * 60
 SESSION = """
 import json, sys, ray
-from dnasweep.cluster.place.session import session
+from dnasweep.runtime.cluster.session import session
 with session(None):
     assert ray.get(ray.remote(lambda: 6 * 7).remote()) == 42
     context = ray.get_runtime_context()

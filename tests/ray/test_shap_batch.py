@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dnasweep.cluster.tracking.client import check_reachable, resolve_uri
-from dnasweep.explain.engine import Explainer
-from dnasweep.explain.settings import ExplainConfig
-from dnasweep.explain.tables import read_attributions
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.attribution.tables import read_attributions
+from dnasweep.tracking.client import check_reachable, resolve_uri
 from mlflow import MlflowClient
 from shap_toys import write_model, write_sequences
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import shard_toys
-from dnasweep.cluster.shards.pool import Pool, compute_shards, rehearse
-from dnasweep.cluster.shards.shards import Shards
-from dnasweep.cluster.shards.worker import MOST_STARTS, Order, make_ledger
 from dnasweep.errors import InputError
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.runtime.shards.pool import Pool, compute_shards, rehearse
+from dnasweep.runtime.shards.worker import MOST_STARTS, Order, make_ledger
 from dnasweep.storage import Storage
 
 NUM, SIZE = 40, 8

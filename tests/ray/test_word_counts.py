@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnasweep.cluster.jobs import word_counts
-from dnasweep.cluster.jobs.word_counts import count_genome, count_rows
 from dnasweep.errors import InputError
-from dnasweep.language.ngrams import count_sequences
+from dnasweep.runtime import kmer_counts as word_counts
+from dnasweep.runtime.kmer_counts import count_genome, count_rows
+from dnasweep.tokens.ngrams import count_sequences
 
 
 def test_counts_are_those_of_one_process(ray_cluster, tmp_path: Path, monkeypatch) -> None:

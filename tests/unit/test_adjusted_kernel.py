@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from dnasweep.explain.adjusted import adjusted_values, joined
-from dnasweep.explain.kernel import KernelPlan, kernel_plan
-from dnasweep.explain.plans import EMPTY, FULL
-from dnasweep.explain.surrogate import Saturating, fit_saturating
+from dnasweep.attribution.adjusted import adjusted_values, joined
+from dnasweep.attribution.kernel import KernelPlan, kernel_plan
+from dnasweep.attribution.mask_plans import EMPTY, FULL
+from dnasweep.attribution.surrogate import Saturating, fit_saturating
 
 Game = Callable[[np.ndarray], np.ndarray]
 

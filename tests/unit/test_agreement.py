@@ -7,9 +7,16 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.attribution.resampling import mean_over
 from dnasweep.errors import InputError
-from dnasweep.explain.agreement import agreement, chance_overlap, jaccard, members, spearman
-from dnasweep.explain.curves import (
+from dnasweep.method_comparison.agreement import (
+    agreement,
+    chance_overlap,
+    jaccard,
+    members,
+    spearman,
+)
+from dnasweep.method_comparison.curves import (
     RANDOM,
     area,
     areas,
@@ -18,9 +25,8 @@ from dnasweep.explain.curves import (
     curve_masks,
     order_of,
 )
-from dnasweep.explain.recovery import EVERY, auroc, planted, recovery
-from dnasweep.explain.resampling import mean_over
-from dnasweep.explain.sanity import FLIP, flipped_share, sanity
+from dnasweep.method_comparison.recovery import EVERY, auroc, planted, recovery
+from dnasweep.method_comparison.sanity import FLIP, flipped_share, sanity
 from scipy import stats
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pysam.bcftools
 import pytest
-from dnasweep.annotate.variant_settings import VariantConfig
-from dnasweep.genome.alleles import Allele, normalise, pairs, surroundings, trimmed
-from dnasweep.genome.bases import reverse_complement
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.genomics.alleles import Allele, normalise, pairs, surroundings, trimmed
+from dnasweep.genomics.variant_settings import VariantConfig
 from variant_toys import (
     allele,
     chromosome,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from dnasweep.cluster.place.allotment import allot
-from dnasweep.cluster.place.capacity import LOOK_S, Capacity
-from dnasweep.cluster.place.placement import Node, NodeGroup
-from dnasweep.cluster.place.session import Resources
 from dnasweep.errors import InputError
+from dnasweep.runtime.cluster.allotment import allot
+from dnasweep.runtime.cluster.capacity import LOOK_S, Capacity
+from dnasweep.runtime.cluster.placement import Node, NodeGroup
+from dnasweep.runtime.cluster.session import Resources
 
 
 def cluster(*nodes: Node) -> Resources:

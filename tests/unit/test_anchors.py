@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from dnasweep.explain.anchor import Anchor, AnchorConfig
-from dnasweep.explain.anchor_search import find_anchor
-from dnasweep.explain.bounds import (
+from dnasweep.attribution.anchor import Anchor, AnchorConfig
+from dnasweep.attribution.anchor_search import find_anchor
+from dnasweep.attribution.bounds import (
     exploration_level,
     kl_bernoulli,
     look_level,

@@ -245,7 +245,7 @@ import os, sys, torch
 os.umask({mask})
 from pathlib import Path
 from safetensors.torch import save_file
-from dnasweep.model.state import Progress, save_state
+from dnasweep.models.train_state import Progress, save_state
 from dnasweep.storage import Storage
 def build(folder):
     (folder / "checkpoint").mkdir()

@@ -7,17 +7,17 @@ import copy
 import numpy as np
 import pytest
 import torch
+from dnasweep.attribution.attention import attended
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.game import Game
+from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.config import ModelConfig
 from dnasweep.errors import InputError
-from dnasweep.explain.attended import attended
-from dnasweep.explain.engine import Explainer
-from dnasweep.explain.game import Game
-from dnasweep.explain.settings import ExplainConfig
-from dnasweep.model import attention as module
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.attention import first_token_attention, most_rows
-from dnasweep.model.bias import slopes
-from dnasweep.model.predict import predict_probabilities
+from dnasweep.models import attention as module
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.attention import first_token_attention, most_rows
+from dnasweep.models.bias import slopes
+from dnasweep.models.predict import predict_probabilities
 from toys import toy_language
 from transformers import (
     AlbertConfig,

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dnasweep.cluster.jobs.attribution_request import KIND, AttributionOptions, prepare_request
-from dnasweep.cluster.shards.shards import Shards
-from dnasweep.cluster.shards.verification import Verdict, bounds_of, find_job, verify
+from dnasweep.attribution.worker import AttributionWorker
 from dnasweep.errors import InputError
-from dnasweep.explain.worker import AttributionWorker
+from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_request
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.verification import Verdict, bounds_of, find_job, verify
 from dnasweep.stages import models
 from shap_toys import write_model, write_sequences
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from attribution_toys import Planted, ToyAttributions, planted_tables, toy_tables
+from dnasweep.attribution.positions import per_base
 from dnasweep.errors import InputError
-from dnasweep.explain.accounting import AccountingConfig
-from dnasweep.explain.around import around_hits, samples
-from dnasweep.explain.evidence import gather
-from dnasweep.explain.positions import per_base
-from dnasweep.explain.tata import tata_sites
+from dnasweep.motifs.element_enrichment import AccountingConfig
+from dnasweep.motifs.element_hits import gather
+from dnasweep.motifs.metaprofile import around_hits, samples
+from dnasweep.motifs.promoter_elements import tata_sites
 from dnasweep.report import attribution_figures as figures
 from dnasweep.report import attribution_page
 from dnasweep.report.attribution_findings import findings, ratio, small, warnings

@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dnasweep.cluster.jobs.attribution_request import AttributionOptions, Request, prepare_request
 from dnasweep.errors import InputError
+from dnasweep.jobs.attribution_request import AttributionOptions, Request, prepare_request
 from shap_toys import write_model, write_sequences
 
 NUM = 12

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.data.audit import Audit, audit
+from dnasweep.data.checks import check_classes, check_species
+from dnasweep.data.composition import composition
+from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
-from dnasweep.genome.audit import Audit, audit
-from dnasweep.genome.bases import decode
-from dnasweep.genome.checks import check_classes, check_species
-from dnasweep.genome.composition import composition
-from dnasweep.genome.table import make_table
+from dnasweep.formats.bases import decode
 
 
 def _clean(num: int = 300, window: int = 100, seed: int = 0) -> pd.DataFrame:

@@ -9,15 +9,14 @@ import numpy as np
 import pytest
 import torch
 from backbone_toys import SIZE, dnabert, dnabert_words, labelled_rows, save
-from dnasweep.annotate.predictions import predict_table
 from dnasweep.config import ModelConfig, OptimizerConfig, TrainingConfig, TuningConfig
+from dnasweep.data.datasets import DatasetConfig
 from dnasweep.errors import InputError
-from dnasweep.genome.datasets import DatasetConfig
-from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.backbone import build_on_checkpoint, describe
-from dnasweep.model.checkpoint import export, load_classifier, load_masked_lm
-from dnasweep.model.forward import class_logits, masked_logits
-from dnasweep.model.mesh import Mesh
+from dnasweep.genomics.predictions import predict_table
+from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm
+from dnasweep.models.distributed import Mesh
+from dnasweep.models.forward import class_logits, masked_logits
+from dnasweep.models.pretrained import build_on_checkpoint, describe
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.dataset import load_dataset, obtain_dataset
 from dnasweep.stages.models import keep_model
@@ -25,6 +24,7 @@ from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import Backbone
 from dnasweep.storage import Storage
+from dnasweep.tokens.tokenizers import DnaTokenizer
 from transformers import (
     AlbertConfig,
     AlbertForMaskedLM,

@@ -12,21 +12,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.cluster.options import DataOptions, SweepOptions
-from dnasweep.cluster.preparation import prepare_data
-from dnasweep.cluster.sweep.publication import sweep_facts
-from dnasweep.cluster.sweep.request import Sweep, prepare_sweep
-from dnasweep.cluster.sweep.run import run_sweep
-from dnasweep.cluster.training.shared import check_tokens
+from dnasweep.data.cropping import crop_table
+from dnasweep.data.datasets import DatasetConfig, build_dataset
+from dnasweep.data.reading import read_located
+from dnasweep.data.screening import check_lengths, find_copies
+from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
-from dnasweep.genome.cropping import crop_table
-from dnasweep.genome.datasets import DatasetConfig, build_dataset
-from dnasweep.genome.reading import read_located
-from dnasweep.genome.screening import check_lengths, find_copies
-from dnasweep.genome.table import make_table
+from dnasweep.runtime.training.shared import check_tokens
 from dnasweep.stages.dataset import REJECTS
 from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.storage import Storage
+from dnasweep.sweeps.options import DataOptions, SweepOptions
+from dnasweep.sweeps.preparation import prepare_data
+from dnasweep.sweeps.request import Sweep, prepare_sweep
+from dnasweep.workflows.publication import sweep_facts
+from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.data.baseline import kmer_baseline, kmer_counts, score_baseline
+from dnasweep.data.table import make_table
+from dnasweep.data.thresholds import best_threshold
 from dnasweep.errors import InputError
-from dnasweep.genome.baseline import kmer_baseline, kmer_counts, score_baseline
-from dnasweep.genome.table import make_table
-from dnasweep.genome.thresholds import best_threshold
-from dnasweep.model.metrics import classification_metrics
+from dnasweep.tasks.metrics import classification_metrics
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
 REAL = Path(

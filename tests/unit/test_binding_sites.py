@@ -8,11 +8,11 @@ from pathlib import Path
 import lightmotif
 import numpy as np
 import pytest
-from dnasweep.annotate.binding_sites import SiteScanner
-from dnasweep.annotate.motif_files import PSEUDOCOUNT, SITES, Motif, read_motifs
 from dnasweep.errors import InputError
-from dnasweep.genome.alleles import Allele
-from dnasweep.genome.bases import reverse_complement
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.formats.motifs import PSEUDOCOUNT, SITES, Motif, read_motifs
+from dnasweep.genomics.alleles import Allele
+from dnasweep.genomics.binding_sites import SiteScanner
 from variant_toys import allele, chromosome, exchanged, on_other_strand, substitutions
 
 MEME = "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF M\nletter-probability matrix: w= 2\n"

@@ -7,14 +7,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from dnasweep.cluster.shards.verification import find_job
-from dnasweep.cluster.sweep import handover
-from dnasweep.cluster.sweep.handover import Handover
-from dnasweep.cluster.tracking.lookup import find_model_directory
-from dnasweep.cluster.training.course import Course, Point, read_course
 from dnasweep.errors import InputError
-from dnasweep.storage import MANIFEST, Bucket, Storage, Unavailable, patience
-from dnasweep.storage.patience import Fault, fault_of, patiently
+from dnasweep.jobs.shards.verification import find_job
+from dnasweep.storage import MANIFEST, Bucket, Storage, Unavailable
+from dnasweep.storage import retry as patience
+from dnasweep.storage.retry import Fault, fault_of, patiently
+from dnasweep.sweeps import state_sync as handover
+from dnasweep.sweeps.event_log import Course, Point, read_course
+from dnasweep.sweeps.state_sync import Handover
+from dnasweep.tracking.lookup import find_model_directory
 from object_store import ObjectStore
 
 BUSY = "When listing objects: AWS Error SLOW_DOWN during ListObjectsV2 operation: no"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep.request import prepare_sweep
 from dnasweep.errors import InputError
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.request import prepare_sweep
 from option_toys import ALL, ROOT, flags_of
 from rich.console import Console
 

@@ -10,20 +10,20 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-from dnasweep.annotate.predictions import predict_table
-from dnasweep.annotate.variant_models import open_model
+from dnasweep.attribution.anchor_summary import summarise_anchors
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.attribution.tables import Attributions, to_tables
 from dnasweep.errors import InputError
-from dnasweep.explain.anchor_summary import summarise_anchors
-from dnasweep.explain.curve_worker import curve_work
-from dnasweep.explain.engine import Explainer
-from dnasweep.explain.settings import ExplainConfig
-from dnasweep.explain.tables import Attributions, to_tables
-from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.calls import call_classes, class_threshold, decision_threshold
-from dnasweep.model.checkpoint import export
-from dnasweep.model.predict import predict_probabilities
+from dnasweep.genomics.predictions import predict_table
+from dnasweep.genomics.variant_models import open_model
+from dnasweep.method_comparison.curve_worker import curve_work
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.checkpoint import export
+from dnasweep.models.predict import predict_probabilities
 from dnasweep.report.attribution_summary import ReportConfig, summarise
+from dnasweep.tasks.calls import call_classes, class_threshold, decision_threshold
+from dnasweep.tokens.tokenizers import DnaTokenizer
 from toys import TINY, toy_language, toy_sequences
 
 BINARY = ("background", "promoter")

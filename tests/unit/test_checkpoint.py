@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from dnasweep.errors import InputError
-from dnasweep.model.architecture import build_classifier, build_masked_lm
-from dnasweep.model.checkpoint import export, load_classifier, load_masked_lm
-from dnasweep.model.predict import predict_probabilities
+from dnasweep.models.architecture import build_classifier, build_masked_lm
+from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm
+from dnasweep.models.predict import predict_probabilities
 from toys import TINY, toy_language
 from transformers import (
     AutoModelForMaskedLM,

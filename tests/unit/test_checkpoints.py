@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 from backbone_toys import dnabert, labelled_rows
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep.checkpoints import prepare_backbones
-from dnasweep.cluster.sweep.request import prepare_sweep
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
-from dnasweep.language.tokenizers import fit
-from dnasweep.model.architecture import build_masked_lm
-from dnasweep.model.checkpoint import export
+from dnasweep.models.architecture import build_masked_lm
+from dnasweep.models.checkpoint import export
 from dnasweep.stages.models import KIND
 from dnasweep.storage import Storage
+from dnasweep.sweeps.checkpoints import prepare_backbones
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.request import prepare_sweep
+from dnasweep.tokens.tokenizers import fit
 from rich.console import Console
 from safetensors.torch import load_file
 from toys import TINY

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from dnasweep.model.class_loss import ClassLoss, balanced_weights
+from dnasweep.tasks.class_loss import ClassLoss, balanced_weights
 from sklearn.utils.class_weight import compute_class_weight
 
 WEIGHTS = np.array([0.5, 2.0, 1.25])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import ray
-from dnasweep.cluster.place import closed
-from dnasweep.cluster.place.closed import loopback_only, private_folder
 from dnasweep.errors import InputError
+from dnasweep.runtime.cluster import loopback as closed
+from dnasweep.runtime.cluster.loopback import loopback_only, private_folder
 from ray._private import ray_constants, services
 
 
@@ -48,7 +48,7 @@ def test_what_a_killed_session_has_left_is_removed_by_the_next_and_nothing_else(
 ) -> None:
     code = (
         "import os, sys, tempfile\n"
-        "from dnasweep.cluster.place import closed\n"
+        "from dnasweep.runtime.cluster import loopback as closed\n"
         "closed._LONGEST, tempfile.tempdir = 10_000, sys.argv[1]\n"
         "kept = closed.private_folder()\n"
         "folder = kept.__enter__()\n"

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from dnasweep.data.alignment import banded_identity
+from dnasweep.data.clustering import cluster_rows, similar_pairs
 from dnasweep.errors import InputError
-from dnasweep.genome.alignment import banded_identity
-from dnasweep.genome.bases import decode, encode_flat, reverse_complement
-from dnasweep.genome.clustering import cluster_rows, similar_pairs
+from dnasweep.formats.bases import decode, encode_flat, reverse_complement
 
 
 def _random(num: int, window: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -8,10 +8,10 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.report.comparison import BaselineResult, CellResult, Comparison, compare, select
 from dnasweep.report.figures import heat_map
-from dnasweep.report.pairs import pairwise_tests
 from dnasweep.report.terminal import comparison_tables
+from dnasweep.sweeps.comparison import BaselineResult, CellResult, Comparison, compare, select
+from dnasweep.sweeps.pairs import pairwise_tests
 from rich.console import Console
 from sweep_toys import GAIN, QUALITY, baseline, cell, scored, sweep
 

@@ -2,11 +2,11 @@ import gzip
 from pathlib import Path
 
 import pytest
+from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
-from dnasweep.genome.bases import reverse_complement
-from dnasweep.genome.chromosomes import match_chromosomes, species_of
-from dnasweep.genome.coordinates import read_places
-from dnasweep.genome.reading import read_sequences
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.formats.chromosomes import match_chromosomes, species_of
+from dnasweep.formats.coordinates import read_places
 
 CHROMOSOME = "ACGTTGCATTAGCCATNACGGATTACAGGCTTAACC"
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.language.corpus import Corpus
-from dnasweep.language.tokenizers import fit
+from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.tokenizers import fit
 
 SEQUENCES = ["ACGTACG", "", "AC", "ACGTNNACGTTA"]
 

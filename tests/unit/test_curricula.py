@@ -11,10 +11,10 @@ import pytest
 import torch
 import torch.multiprocessing as multiprocessing
 from dnasweep.config import OptimizerConfig, TrainingConfig
-from dnasweep.model import loop
-from dnasweep.model.architecture import build_masked_lm
-from dnasweep.model.mesh import Mesh
-from dnasweep.model.training import train
+from dnasweep.models import loop
+from dnasweep.models.architecture import build_masked_lm
+from dnasweep.models.distributed import Mesh
+from dnasweep.models.training import train
 from toys import TINY, gloo_worker, masked_task, toy_language, train_toys_on_this_worker
 
 CPU = Mesh(device=torch.device("cpu"))

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from backbone_toys import dnabert
-from dnasweep.cluster.sweep.checkpoints import prepare_backbones
-from dnasweep.cluster.tracking.lookup import find_model_directory
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
-from dnasweep.language.tokenizers import DnaTokenizer, fit
 from dnasweep.stages.models import KIND, keep_model
 from dnasweep.storage import Bucket, Storage
+from dnasweep.sweeps.checkpoints import prepare_backbones
+from dnasweep.tokens.tokenizers import DnaTokenizer, fit
+from dnasweep.tracking.lookup import find_model_directory
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 from checkpoints import cases

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.cluster.options import DataOptions
-from dnasweep.cluster.preparation import dataset_config
+from dnasweep.data.checks import check_classes
+from dnasweep.data.clustering import similar_pairs
+from dnasweep.data.datasets import Dataset, DatasetConfig, build_dataset
+from dnasweep.data.keys import dataset_key, digest
+from dnasweep.data.table import check_table
 from dnasweep.errors import InputError
-from dnasweep.genome.bases import decode
-from dnasweep.genome.checks import check_classes
-from dnasweep.genome.clustering import similar_pairs
-from dnasweep.genome.datasets import Dataset, DatasetConfig, build_dataset
-from dnasweep.genome.keys import dataset_key, digest
-from dnasweep.genome.table import check_table
+from dnasweep.formats.bases import decode
+from dnasweep.sweeps.options import DataOptions
+from dnasweep.sweeps.preparation import dataset_config
 
 REAL = Path(
     os.environ.get("DNASWEEP_REAL_DATA", Path(__file__).parents[2].parent / "shared" / "data")

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 from backbone_toys import SIZE, dnabert, dnabert_words, save
+from dnasweep.attribution import selftest
+from dnasweep.attribution.checks import check_model
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.game import Block, Game
+from dnasweep.attribution.references import mask_references
+from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
-from dnasweep.explain import selftest
-from dnasweep.explain.checks import check_model
-from dnasweep.explain.engine import Explainer
-from dnasweep.explain.game import Block, Game
-from dnasweep.explain.references import mask_references
-from dnasweep.explain.settings import ExplainConfig
-from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.backbone import build_on_checkpoint, describe
-from dnasweep.model.capacity import UNBOUNDED
-from dnasweep.model.checkpoint import export
-from dnasweep.model.variants import PlainVariants, VariantForward
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.capacity import UNBOUNDED
+from dnasweep.models.checkpoint import export
+from dnasweep.models.perturbations import PlainVariants, VariantForward
+from dnasweep.models.pretrained import build_on_checkpoint, describe
+from dnasweep.tokens.tokenizers import DnaTokenizer
 from toys import TINY, toy_language
 from transformers import BertConfig, BertForMaskedLM, EsmConfig, EsmForMaskedLM
 

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
-from dnasweep.explain.attribution import Attribution
-from dnasweep.explain.engine import Explainer
-from dnasweep.explain.settings import ExplainConfig
-from dnasweep.explain.tables import schemas_of, to_tables
-from dnasweep.explain.verification import check_shard
+from dnasweep.attribution.attribution import Attribution
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.attribution.tables import schemas_of, to_tables
+from dnasweep.attribution.verification import check_shard
 
 from tests.explain_toys import Learnt, learnt
 from tests.toys import MOTIF

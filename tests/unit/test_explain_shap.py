@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from dnasweep.explain.engine import Explainer
-from dnasweep.explain.settings import ExplainConfig
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.settings import ExplainConfig
 
 from tests.explain_toys import Learnt, TokenMasker, learnt
 

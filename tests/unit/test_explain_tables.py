@@ -13,22 +13,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from dnasweep.errors import InputError
-from dnasweep.explain.attribution import Attribution
-from dnasweep.explain.checks import check_model, check_sequences, count_tokens, find_unfit
-from dnasweep.explain.engine import Explainer
-from dnasweep.explain.settings import ExplainConfig
-from dnasweep.explain.tables import (
+from dnasweep.attribution.attribution import Attribution
+from dnasweep.attribution.checks import check_model, check_sequences, count_tokens, find_unfit
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.attribution.tables import (
     SCHEMAS,
     read_attributions,
     read_settings,
     to_tables,
     work_list,
 )
-from dnasweep.explain.verification import Bounds, check_shard
-from dnasweep.explain.worker import AttributionWorker, facts_of
-from dnasweep.model.architecture import build_classifier, build_masked_lm
-from dnasweep.model.checkpoint import export
+from dnasweep.attribution.verification import Bounds, check_shard
+from dnasweep.attribution.worker import AttributionWorker, facts_of
+from dnasweep.errors import InputError
+from dnasweep.models.architecture import build_classifier, build_masked_lm
+from dnasweep.models.checkpoint import export
 from dnasweep.stages.models import KIND, keep_model, model_digest
 from dnasweep.storage import Storage
 from toys import TINY, ToyLanguage, toy_language

@@ -10,19 +10,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from dnasweep.cluster.jobs.explanation_comparison import run_comparison
-from dnasweep.cluster.jobs.explanation_options import ComparisonOptions, check_options
-from dnasweep.cluster.jobs.explanation_rows import choose, choose_rows, read_elements
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.attribution.tables import Attributions, to_tables
 from dnasweep.errors import InputError
-from dnasweep.explain.curve_worker import CurveWorker, curve_settings, curve_work
-from dnasweep.explain.curves import RANDOM
-from dnasweep.explain.engine import Explainer
-from dnasweep.explain.settings import ExplainConfig
-from dnasweep.explain.tables import Attributions, to_tables
-from dnasweep.model.checkpoint import load_classifier, read_weights
-from dnasweep.model.randomised import cascade, num_parts, randomise
+from dnasweep.jobs.explanation_options import ComparisonOptions, check_options
+from dnasweep.jobs.explanation_rows import choose, choose_rows, read_elements
+from dnasweep.method_comparison.curve_worker import CurveWorker, curve_settings, curve_work
+from dnasweep.method_comparison.curves import RANDOM
+from dnasweep.models.checkpoint import load_classifier, read_weights
+from dnasweep.models.randomised import cascade, num_parts, randomise
 from dnasweep.stages.models import KIND, keep_model
 from dnasweep.storage import Storage
+from dnasweep.workflows.explanation_comparison import run_comparison
 from rich.console import Console
 from shap_toys import write_model, write_sequences
 

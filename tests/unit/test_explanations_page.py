@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from attribution_toys import Planted, planted_tables
-from dnasweep.cluster.jobs.explanation_records import metrics_of
-from dnasweep.explain.comparing import Comparison, Explanations, compare
-from dnasweep.explain.curves import KINDS, RANDOM
-from dnasweep.explain.recovery import EVERY
-from dnasweep.explain.sanity import FLIP
-from dnasweep.explain.tables import Attributions
-from dnasweep.genome.elements import ISLAND_NAME
+from dnasweep.attribution.tables import Attributions
+from dnasweep.data.elements import ISLAND_NAME
+from dnasweep.method_comparison.comparing import Comparison, Explanations, compare
+from dnasweep.method_comparison.curves import KINDS, RANDOM
+from dnasweep.method_comparison.recovery import EVERY
+from dnasweep.method_comparison.sanity import FLIP
 from dnasweep.report import explanations_page
 from dnasweep.report.drawing import Picture
 from dnasweep.report.explanations_findings import across, findings, warnings
 from dnasweep.report.explanations_page import NUMBERS, PAGE, write_comparison
 from dnasweep.report.explanations_terminal import explanation_tables
+from dnasweep.workflows.explanation_records import metrics_of
 from html_outline import outline
 from rich.console import Console
 

@@ -7,7 +7,8 @@ import pickle
 
 import pytest
 import torch
-from dnasweep.cluster.training.failures import (
+from dnasweep.errors import InputError
+from dnasweep.runtime.training.failures import (
     RESTARTS,
     Hung,
     Lost,
@@ -17,7 +18,6 @@ from dnasweep.cluster.training.failures import (
     lost,
     portable,
 )
-from dnasweep.errors import InputError
 from ray.exceptions import ActorDiedError, RayActorError, WorkerCrashedError
 
 DIED = (

@@ -10,13 +10,13 @@ import pytest
 import torch
 from backbone_toys import dnabert_words, save
 from dnasweep.errors import InputError
-from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.attention import first_token_attention
-from dnasweep.model.backbone import build_on_checkpoint, describe
-from dnasweep.model.capacity import UNBOUNDED
-from dnasweep.model.checkpoint import export, load_classifier, load_masked_lm
-from dnasweep.model.forward import class_logits, masked_logits
-from dnasweep.model.predict import predict_probabilities
+from dnasweep.models.attention import first_token_attention
+from dnasweep.models.capacity import UNBOUNDED
+from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm
+from dnasweep.models.forward import class_logits, masked_logits
+from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretrained import build_on_checkpoint, describe
+from dnasweep.tokens.tokenizers import DnaTokenizer
 from transformers import CONFIG_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
 SIZE = {

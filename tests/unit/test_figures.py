@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 from dnasweep.report import drawing, figures
-from dnasweep.report.comparison import Comparison, compare
+from dnasweep.sweeps.comparison import Comparison, compare
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sweep_toys import baseline, cell, sweep

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnasweep.cluster.shards.shards import Shards
 from dnasweep.errors import InputError
-from dnasweep.genome.store import StoredGenome
-from dnasweep.model.state import newest_state
+from dnasweep.genomics.genome_store import StoredGenome
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.models.train_state import newest_state
 from dnasweep.storage import MANIFEST, integrity
 from fuzz.artefacts import NOTICED, WRONG, Bench, Kind, cases, files_of
 

@@ -10,8 +10,8 @@ import pytest
 from backbone_toys import DNABERT_SPECIAL, dnabert_words
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.language.recognition import read_foreign, readings
-from dnasweep.language.tokenizers import CONFIG_FILE, DnaTokenizer, fit
+from dnasweep.tokens.recognition import read_foreign, readings
+from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer, fit
 from tokenizers import Tokenizer, models, pre_tokenizers
 from toys import toy_sequences
 from transformers import AutoTokenizer, PreTrainedTokenizerFast

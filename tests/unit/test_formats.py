@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from dnasweep.data.datasets import DatasetConfig
+from dnasweep.data.keys import dataset_key
+from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
-from dnasweep.genome.datasets import DatasetConfig
-from dnasweep.genome.keys import dataset_key
-from dnasweep.genome.reading import read_sequences
 
 BASES = "ACGTTGCATTAGCCATAACGGATTACAGGCTTAACCGATTACA" * 40
 INTERVALS = "chr1\t100\t120\t+\t5\nchr1\t300\t320\t-\t7\n"

@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.annotate.predictions import check_output
-from dnasweep.cluster.command import run_command
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep.request import Sweep, prepare_sweep
+from dnasweep.cli.command import run_command
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.language.tokenizers import fit
+from dnasweep.genomics.predictions import check_output
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import Listener, StageOutcome
 from dnasweep.stages.tokens import obtain_corpus, obtain_tokenizer
 from dnasweep.storage import MANIFEST, Storage, is_full_disk
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.request import Sweep, prepare_sweep
+from dnasweep.tokens.tokenizers import fit
 from rich.console import Console
 from safetensors.numpy import save_file
 from small_disk import small_disk

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dnasweep.data.datasets import DatasetConfig, build_dataset
+from dnasweep.data.keys import dataset_key
+from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
-from dnasweep.genome.datasets import DatasetConfig, build_dataset
-from dnasweep.genome.keys import dataset_key
-from dnasweep.genome.reading import read_sequences
 
 PLAIN = "sequence,label\nACGTACGT,1\nTTTTAACN,0\n"
 

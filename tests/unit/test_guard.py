@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from dnasweep.model.guard import WINDOW, Guard, is_collapsed
+from dnasweep.models.guard import WINDOW, Guard, is_collapsed
 
 
 def guard() -> Guard:

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from dnasweep.cluster.training.course import Course, Point, read_course
-from dnasweep.cluster.training.halving import Rungs, first_rung
 from dnasweep.config import ModelConfig, TokenizerConfig, TrainingConfig
+from dnasweep.runtime.training.halving import Rungs, first_rung
 from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
+from dnasweep.sweeps.event_log import Course, Point, read_course
 from ray.tune.schedulers import ASHAScheduler
 
 EVALUATIONS = 10

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from Bio import bgzf
-from dnasweep.annotate.scan_plan import plan_scan
-from dnasweep.annotate.scan_settings import ScanConfig
+from dnasweep.data.datasets import DatasetConfig
+from dnasweep.data.keys import dataset_key
+from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
-from dnasweep.genome.datasets import DatasetConfig
-from dnasweep.genome.keys import dataset_key
-from dnasweep.genome.reading import read_sequences
-from dnasweep.genome.reference import open_genome
-from dnasweep.genome.store import genome_key
+from dnasweep.formats.reference import open_genome
+from dnasweep.genomics.genome_store import genome_key
+from dnasweep.genomics.scan_plan import plan_scan
+from dnasweep.genomics.scan_settings import ScanConfig
 from fuzz import genomes
 
 BASES = "ACGTTGCAACGGATTACAGATTTACCAGGACATTACAGGATTACCA" * 40

@@ -7,13 +7,13 @@ from unittest import mock
 
 import pyarrow as pa
 import pytest
-from dnasweep.cluster.shards import records as job_records
-from dnasweep.cluster.shards.records import Entry, recorded
-from dnasweep.cluster.shards.run import Run
-from dnasweep.cluster.shards.shards import Shards
-from dnasweep.cluster.tracking.runs import ModelRun
 from dnasweep.errors import InputError
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.runtime.shards.run import Run
 from dnasweep.storage import Storage
+from dnasweep.tracking.runs import ModelRun
+from dnasweep.workflows import job_records
+from dnasweep.workflows.job_records import Entry, recorded
 from rich.console import Console
 
 ENTRY = Entry(

@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dnasweep.cluster.jobs.attribution_request import AttributionOptions
-from dnasweep.cluster.jobs.attribution_request import prepare_request as prepare_attributions
-from dnasweep.cluster.jobs.scan_options import ScanOptions
-from dnasweep.cluster.jobs.scan_request import prepare_scan
-from dnasweep.cluster.jobs.variant_files import digest_of_inputs
-from dnasweep.cluster.jobs.variant_options import VariantOptions
-from dnasweep.cluster.jobs.variant_request import prepare_request as prepare_variants
-from dnasweep.cluster.options import DataOptions, FewShotOptions, SweepOptions
-from dnasweep.cluster.preparation import dataset_config
-from dnasweep.cluster.sweep.few_shot import few_shot_cells
-from dnasweep.cluster.sweep.request import prepare_sweep, product
 from dnasweep.config import content_key
-from dnasweep.genome.keys import dataset_key
+from dnasweep.data.keys import dataset_key
+from dnasweep.jobs.attribution_request import AttributionOptions
+from dnasweep.jobs.attribution_request import prepare_request as prepare_attributions
+from dnasweep.jobs.scan_options import ScanOptions
+from dnasweep.jobs.scan_request import prepare_scan
+from dnasweep.jobs.variant_options import VariantOptions
+from dnasweep.jobs.variant_request import prepare_request as prepare_variants
+from dnasweep.sweeps.few_shot import few_shot_cells
+from dnasweep.sweeps.options import DataOptions, FewShotOptions, SweepOptions
+from dnasweep.sweeps.preparation import dataset_config
+from dnasweep.sweeps.request import prepare_sweep, product
+from dnasweep.workflows.variant_files import digest_of_inputs
 from rich.console import Console
 from shap_toys import write_model, write_sequences
 from toy_data import write_toy_table

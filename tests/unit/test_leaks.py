@@ -6,14 +6,14 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.data.audit import audit
+from dnasweep.data.datasets import DatasetConfig, build_dataset
+from dnasweep.data.screening import copy_faults, find_copies
+from dnasweep.data.splits import split_table
+from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
-from dnasweep.genome.audit import audit
-from dnasweep.genome.bases import decode, reverse_complement
-from dnasweep.genome.datasets import DatasetConfig, build_dataset
-from dnasweep.genome.faults import write_rejects
-from dnasweep.genome.screening import copy_faults, find_copies
-from dnasweep.genome.splits import split_table
-from dnasweep.genome.table import make_table
+from dnasweep.formats.bases import decode, reverse_complement
+from dnasweep.formats.rejects import write_rejects
 
 
 def _random(num: int, window: int = 90, seed: int = 0) -> list[str]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from backbone_toys import dnabert, labelled_rows
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep.request import Sweep, prepare_sweep
 from dnasweep.errors import InputError
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.request import Sweep, prepare_sweep
 from rich.console import Console
 
 

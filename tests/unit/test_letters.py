@@ -7,10 +7,10 @@ import gzip
 import numpy as np
 import pyarrow as pa
 import pytest
-from dnasweep.cluster.jobs.word_counts import _count, _read
 from dnasweep.errors import InputError
-from dnasweep.genome.letters import read_letters
-from dnasweep.language.ngrams import NGramCounts, count_sequences
+from dnasweep.formats.letters import read_letters
+from dnasweep.runtime.kmer_counts import _count, _read
+from dnasweep.tokens.ngrams import NGramCounts, count_sequences
 
 FASTA = b"\n>one a > in a title\nACGTN\r\nacgtT\n\nGG\n>two\n>three\nTTTTACG\r>four\nA"
 RECORDS = ["ACGTNacgtTGG", "", "TTTTACG", "A"]

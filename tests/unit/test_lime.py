@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from dnasweep.explain.lime import distances, draw_masks, fit_local, weights
+from dnasweep.attribution.lime import distances, draw_masks, fit_local, weights
 from lime.lime_base import LimeBase
 from sklearn.metrics import pairwise_distances
 

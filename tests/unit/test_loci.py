@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.data.audit import audit
+from dnasweep.data.datasets import DatasetConfig, build_dataset
+from dnasweep.data.loci import locus_groups, overlapping, place_rows
+from dnasweep.data.splits import split_table
+from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
-from dnasweep.genome.audit import audit
-from dnasweep.genome.bases import decode
-from dnasweep.genome.chromosomes import chromosome_keys
-from dnasweep.genome.datasets import DatasetConfig, build_dataset
-from dnasweep.genome.loci import locus_groups, overlapping, place_rows
-from dnasweep.genome.splits import split_table
-from dnasweep.genome.table import make_table
+from dnasweep.formats.bases import decode
+from dnasweep.formats.chromosomes import chromosome_keys
 from scipy.sparse.csgraph import connected_components
 
 NAMES = np.array(["chr1", "1", "NC_000001.11", "chr2", "X"])

@@ -7,12 +7,12 @@ import pytest
 import torch
 from dnasweep.config import ModelConfig, OptimizerConfig, TrainingConfig
 from dnasweep.errors import InputError
-from dnasweep.model.architecture import build_classifier, build_masked_lm, num_parameters
-from dnasweep.model.checkpoint import export, load_classifier
-from dnasweep.model.forward import masked_logits
-from dnasweep.model.mesh import Mesh
-from dnasweep.model.predict import predict_probabilities
-from dnasweep.model.training import train
+from dnasweep.models.architecture import build_classifier, build_masked_lm, num_parameters
+from dnasweep.models.checkpoint import export, load_classifier
+from dnasweep.models.distributed import Mesh
+from dnasweep.models.forward import masked_logits
+from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.training import train
 from toys import class_task, masked_task, toy_language
 
 CPU = Mesh(device=torch.device("cpu"))

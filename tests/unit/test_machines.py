@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from cluster_toys import CLOUDS, load
-from dnasweep.cluster.place import machines
-from dnasweep.cluster.place.machines import autoscaler_file, read_kinds
-from dnasweep.cluster.place.placement import Node, NodeGroup
+from dnasweep.runtime.cluster import autoscaler as machines
+from dnasweep.runtime.cluster.autoscaler import autoscaler_file, read_kinds
+from dnasweep.runtime.cluster.placement import Node, NodeGroup
 
 
 def kinds(most: int, **types: dict) -> list[tuple[str, float, int]]:

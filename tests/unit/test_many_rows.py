@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from dnasweep.config import ModelConfig
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.forward import class_logits
-from dnasweep.model.many_rows import forward_of, rows_a_batch
-from dnasweep.model.variants import CPU_TOKENS_AT_ONCE
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.forward import class_logits
+from dnasweep.models.many_rows import forward_of, rows_a_batch
+from dnasweep.models.perturbations import CPU_TOKENS_AT_ONCE
 from toys import toy_language
 
 

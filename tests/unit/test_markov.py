@@ -6,7 +6,7 @@ import math
 import random
 
 import pytest
-from dnasweep.language.markov import markov_bits_per_base
+from dnasweep.tokens.markov import markov_bits_per_base
 
 TRANSITIONS = {"A": (8, 1, 1, 0), "C": (1, 1, 4, 4), "G": (1, 7, 1, 1), "T": (2, 2, 3, 3)}
 

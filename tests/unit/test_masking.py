@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from dnasweep.config import MaskingConfig, TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.language import masking, schemes
-from dnasweep.language.batches import Batch, collate
-from dnasweep.language.corpus import Corpus
-from dnasweep.language.masking import IGNORED, Masked, MaskingScheme, register
-from dnasweep.language.masking_plain import SpanMasking
-from dnasweep.language.randomness import uniform
-from dnasweep.language.schemes import make_masking, make_reference
-from dnasweep.language.tokenizers import DnaTokenizer, fit
+from dnasweep.tokens import masking, schemes
+from dnasweep.tokens.batches import Batch, collate
+from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.masking import IGNORED, Masked, MaskingScheme, register
+from dnasweep.tokens.masking_plain import SpanMasking
+from dnasweep.tokens.randomness import uniform
+from dnasweep.tokens.schemes import make_masking, make_reference
+from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 from scipy import stats
 
 ALL_SPECS = [

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from dnasweep.config import MaskingConfig, PmiConfig, TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.language.batches import Batch, collate
-from dnasweep.language.corpus import Corpus
-from dnasweep.language.masking import IGNORED, Masked, MaskingScheme, Moment, masked_bases
-from dnasweep.language.masking_pmi import GeneMasking, token_ranks
-from dnasweep.language.ngrams import count_sequences, words
-from dnasweep.language.pmi import PmiTable, score_words
-from dnasweep.language.randomness import uniform
-from dnasweep.language.schemes import make_masking, resolve
-from dnasweep.language.tokenizers import DnaTokenizer, fit
+from dnasweep.tokens.batches import Batch, collate
+from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.masking import IGNORED, Masked, MaskingScheme, Moment, masked_bases
+from dnasweep.tokens.masking_pmi import GeneMasking, token_ranks
+from dnasweep.tokens.ngrams import count_sequences, words
+from dnasweep.tokens.pmi import PmiTable, score_words
+from dnasweep.tokens.randomness import uniform
+from dnasweep.tokens.schemes import make_masking, resolve
+from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 from pmi_toys import published_counts, published_ranking
 
 TOKENIZERS = (

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 import sklearn.metrics as reference
-from dnasweep.genome.thresholds import best_threshold
-from dnasweep.model.metrics import (
+from dnasweep.data.thresholds import best_threshold
+from dnasweep.tasks.metrics import (
     METRICS,
     classification_metrics,
     direction,

@@ -6,8 +6,8 @@ import pytest
 import torch
 from dnasweep.config import ModelConfig
 from dnasweep.errors import InputError
-from dnasweep.model.architecture import build_classifier, build_masked_lm, num_parameters
-from dnasweep.model.checkpoint import export
+from dnasweep.models.architecture import build_classifier, build_masked_lm, num_parameters
+from dnasweep.models.checkpoint import export
 from toys import TINY, toy_language
 
 

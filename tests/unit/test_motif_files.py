@@ -10,8 +10,8 @@ from pathlib import Path
 import lightmotif
 import numpy as np
 import pytest
-from dnasweep.annotate.motif_files import read_matrices, read_motifs
 from dnasweep.errors import InputError
+from dnasweep.formats.motifs import read_matrices, read_motifs
 
 SHARES = np.array(
     [

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from dnasweep.cluster.jobs.attribution_request import KIND, AttributionOptions, prepare_request
-from dnasweep.cluster.jobs.motifs import MotifOptions, run_motifs
-from dnasweep.cluster.shards.shards import Shards
+from dnasweep.attribution.worker import AttributionWorker
 from dnasweep.errors import InputError
-from dnasweep.explain import motif_results
-from dnasweep.explain.motif_matching import COLUMNS
-from dnasweep.explain.worker import AttributionWorker
+from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_request
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.motifs import results as motif_results
+from dnasweep.motifs.matching import COLUMNS
 from dnasweep.stages import models
+from dnasweep.workflows.motifs import MotifOptions, run_motifs
 from rich.console import Console
 from shap_toys import write_model, write_sequences
 

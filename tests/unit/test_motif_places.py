@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from dnasweep.explain.motif_confirmation import confirm, place_p
-from dnasweep.explain.motif_patterns import Pattern
-from dnasweep.genome.bases import UNKNOWN
+from dnasweep.formats.bases import UNKNOWN
+from dnasweep.motifs.confirmation import confirm, place_p
+from dnasweep.motifs.patterns import Pattern
 from scipy.stats import binom
 
 

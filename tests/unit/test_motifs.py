@@ -11,21 +11,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from attribution_toys import planted_tables
-from dnasweep.annotate.motif_files import read_matrices, read_motifs
+from dnasweep.attribution.tables import EFFECTS, Attributions
 from dnasweep.errors import InputError
-from dnasweep.explain import motif_results
-from dnasweep.explain.motif_confirmation import centres_of, threshold_of
-from dnasweep.explain.motif_enrichment import enrichment
-from dnasweep.explain.motif_input import MotifData, gather, part_clusters
-from dnasweep.explain.motif_matching import COLUMNS, KnownMotif, match
-from dnasweep.explain.motif_merging import Alignment, Member, align, merge
-from dnasweep.explain.motif_modisco import find_modisco, hypothetical
-from dnasweep.explain.motif_patterns import Pattern, matrix_of
-from dnasweep.explain.motif_regions import Region, high_bases, high_regions
-from dnasweep.explain.motif_results import discover, to_meme, write_files
-from dnasweep.explain.motif_settings import MotifConfig
-from dnasweep.explain.tables import EFFECTS, Attributions
-from dnasweep.genome.bases import encode_flat
+from dnasweep.formats.bases import encode_flat
+from dnasweep.formats.motifs import read_matrices, read_motifs
+from dnasweep.motifs import results as motif_results
+from dnasweep.motifs.confirmation import centres_of, threshold_of
+from dnasweep.motifs.discovery_input import MotifData, gather, part_clusters
+from dnasweep.motifs.dnabert import enrichment
+from dnasweep.motifs.high_regions import Region, high_bases, high_regions
+from dnasweep.motifs.matching import COLUMNS, KnownMotif, match
+from dnasweep.motifs.merging import Alignment, Member, align, merge
+from dnasweep.motifs.modisco import find_modisco, hypothetical
+from dnasweep.motifs.patterns import Pattern, matrix_of
+from dnasweep.motifs.results import discover, to_meme, write_files
+from dnasweep.motifs.settings import MotifConfig
 from dnasweep.report.motif_page import write_report
 
 CLASSES = {"classes": ["background", "promoter"], "target": "promoter"}

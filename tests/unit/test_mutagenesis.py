@@ -11,20 +11,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dnasweep.cluster.shards.verification import bounds_of
+from dnasweep.attribution import mutagenesis
+from dnasweep.attribution.checks import count_tokens
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.positions import per_base
+from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.attribution.shap_export import token_explanation
+from dnasweep.attribution.tables import SCHEMAS, read_attributions, to_tables, work_list
+from dnasweep.attribution.verification import check_shard
+from dnasweep.attribution.worker import AttributionWorker, facts_of
 from dnasweep.errors import InputError
-from dnasweep.explain import mutagenesis
-from dnasweep.explain.accounting import AccountingConfig
-from dnasweep.explain.checks import count_tokens
-from dnasweep.explain.engine import Explainer
-from dnasweep.explain.export import token_explanation
-from dnasweep.explain.positions import per_base
-from dnasweep.explain.settings import ExplainConfig
-from dnasweep.explain.tables import SCHEMAS, read_attributions, to_tables, work_list
-from dnasweep.explain.verification import check_shard
-from dnasweep.explain.worker import AttributionWorker, facts_of
-from dnasweep.model.checkpoint import export
-from dnasweep.model.predict import predict_probabilities
+from dnasweep.jobs.shards.verification import bounds_of
+from dnasweep.models.checkpoint import export
+from dnasweep.models.predict import predict_probabilities
+from dnasweep.motifs.element_enrichment import AccountingConfig
 from dnasweep.report.attribution_page import write_report
 from dnasweep.report.attribution_summary import ReportConfig
 from dnasweep.stages.models import KIND, keep_model

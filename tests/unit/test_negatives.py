@@ -6,16 +6,16 @@ from itertools import pairwise, permutations
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.errors import InputError
-from dnasweep.genome.bases import decode, reverse_complement
-from dnasweep.genome.negatives import (
+from dnasweep.data.negatives import (
     NEGATIVE_KINDS,
     dinucleotide_shuffle,
     generate_negatives,
     segment_shuffle,
     substitute_segments,
 )
-from dnasweep.genome.table import check_table, make_table
+from dnasweep.data.table import check_table, make_table
+from dnasweep.errors import InputError
+from dnasweep.formats.bases import decode, reverse_complement
 
 
 def _random(window: int, seed: int) -> str:

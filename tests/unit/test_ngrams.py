@@ -7,9 +7,9 @@ import random
 
 import numpy as np
 import pytest
-from dnasweep.genome.bases import reverse_complement
-from dnasweep.language import ngrams
-from dnasweep.language.ngrams import NGramCounts, count_sequences, count_text, words
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.tokens import ngrams
+from dnasweep.tokens.ngrams import NGramCounts, count_sequences, count_text, words
 from pmi_toys import counts_of
 
 

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from dnasweep.cluster.training import notice
-from dnasweep.cluster.training.notice import Notice
+from dnasweep.runtime.training import preemption as notice
+from dnasweep.runtime.training.preemption import Notice
 from state_toys import CONFIG, numbers, train_toy
 
 LONG = 60

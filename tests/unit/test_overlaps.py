@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from dnasweep.config import TokenizerConfig
-from dnasweep.language.alphabet import other_strand
-from dnasweep.language.overlaps import encode_windows
-from dnasweep.language.recognition import read_foreign
-from dnasweep.language.tokenizers import fit
+from dnasweep.tokens.alphabet import other_strand
+from dnasweep.tokens.overlaps import encode_windows
+from dnasweep.tokens.recognition import read_foreign
+from dnasweep.tokens.tokenizers import fit
 from scan_toys import random_dna
 
 

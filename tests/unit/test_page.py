@@ -7,8 +7,8 @@ import re
 
 import pandas as pd
 import pytest
-from dnasweep.report.comparison import Comparison, compare
 from dnasweep.report.page import PageInput, render_page
+from dnasweep.sweeps.comparison import Comparison, compare
 from html_outline import outline
 from sweep_toys import baseline, cell, sweep
 

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dnasweep.annotate.motif_files import read_matrices
+from dnasweep.data.datasets import DatasetConfig
+from dnasweep.data.keys import dataset_key
+from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
-from dnasweep.genome.bed import read_bed
-from dnasweep.genome.contigs import Contigs
-from dnasweep.genome.datasets import DatasetConfig
-from dnasweep.genome.keys import dataset_key
-from dnasweep.genome.letters import read_letters
-from dnasweep.genome.paths import user_path
-from dnasweep.genome.reading import read_sequences
-from dnasweep.genome.reference import open_genome
-from dnasweep.genome.variant_files import read_variants
+from dnasweep.formats.bed import read_bed
+from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.letters import read_letters
+from dnasweep.formats.motifs import read_matrices
+from dnasweep.formats.paths import user_path
+from dnasweep.formats.reference import open_genome
+from dnasweep.formats.vcf import read_variants
 
 CONTIGS = Contigs(genome="g.fa", lengths={"chr1": 100})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dnasweep.cluster.place.placement import Demand, Node, NodeGroup, find_room, grown, places
+from dnasweep.runtime.cluster.placement import Demand, Node, NodeGroup, find_room, grown, places
 
 SMALL = [Node("a", 4, 1), Node("b", 4, 1), Node("head", 0, drivers=8)]
 

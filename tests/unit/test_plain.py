@@ -131,8 +131,8 @@ NO_NAMES = (
     # Has gone through `csv_text`.
     "platform/dnasweep/stages/shots.py",
     # Words of DNA alone, and what is made for a key.
-    "platform/dnasweep/language/pmi_files.py",
-    "platform/dnasweep/cluster/jobs/explanation_comparison.py",
+    "platform/dnasweep/tokens/pmi_files.py",
+    "platform/dnasweep/workflows/explanation_comparison.py",
 )
 
 SAYING = ("print", "advance", "status", "add_row", "add_column", "add_task", "line")

@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 import pytest
-from dnasweep.explain.hierarchy import hierarchy
-from dnasweep.explain.kernel import KernelPlan, kernel_plan
-from dnasweep.explain.plans import EMPTY, FULL, Plan, distinct_rows, partition_plan
-from dnasweep.explain.sampling import pairs_within, permutation_plan
+from dnasweep.attribution.hierarchy import hierarchy
+from dnasweep.attribution.kernel import KernelPlan, kernel_plan
+from dnasweep.attribution.mask_plans import EMPTY, FULL, Plan, distinct_rows, partition_plan
+from dnasweep.attribution.sampling import pairs_within, permutation_plan
 
 
 class TableGame:

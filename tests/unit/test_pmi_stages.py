@@ -9,21 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnasweep.cluster.jobs.word_table import WordOptions, run_words
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep.request import prepare_sweep
 from dnasweep.config import PmiConfig, TrainingConfig
+from dnasweep.data.datasets import DatasetConfig
 from dnasweep.errors import InputError
-from dnasweep.genome.datasets import DatasetConfig
-from dnasweep.language.ngrams import count_sequences
-from dnasweep.language.pmi import score_words
-from dnasweep.language.pmi_files import write_table
 from dnasweep.stages.dataset import load_dataset, obtain_dataset, rows_of
 from dnasweep.stages.plan import make_plan
 from dnasweep.stages.pmi import keep_table, obtain_counts, obtain_table
 from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.request import prepare_sweep
+from dnasweep.tokens.ngrams import count_sequences
+from dnasweep.tokens.pmi import score_words
+from dnasweep.tokens.pmi_files import write_table
+from dnasweep.workflows.kmer_table import WordOptions, run_words
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[2]

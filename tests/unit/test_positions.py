@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from attribution_toys import ToyAttributions, planted_tables, shuffled, toy_tables
+from dnasweep.attribution import positions
+from dnasweep.attribution.attribution import Attribution
+from dnasweep.attribution.positions import per_base, profile
+from dnasweep.attribution.tss import tss_places
 from dnasweep.errors import InputError
-from dnasweep.explain import positions
-from dnasweep.explain.attribution import Attribution
-from dnasweep.explain.positions import per_base, profile
-from dnasweep.explain.tss import tss_places
-from dnasweep.genome.bases import encode
+from dnasweep.formats.bases import encode
 
 TEN = "ACGTACGTAC"
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from dnasweep.annotate import predictions
 from dnasweep.errors import InputError
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.predict import predict_probabilities
+from dnasweep.genomics import predictions
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.predict import predict_probabilities
 from toys import TINY, toy_language
 
 

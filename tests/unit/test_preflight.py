@@ -16,21 +16,22 @@ from typing import Any
 import dnasweep
 import pytest
 import ray
-from dnasweep.cluster.place.placement import Demand, Node, NodeGroup
-from dnasweep.cluster.place.session import Resources
-from dnasweep.cluster.preflight import doctor, node_report, preflight, roll_call
-from dnasweep.cluster.preflight.node_report import (
+from dnasweep.errors import InputError
+from dnasweep.runtime.cluster.placement import Demand, Node, NodeGroup
+from dnasweep.runtime.cluster.session import Resources
+from dnasweep.runtime.preflight import doctor, node_report, preflight
+from dnasweep.runtime.preflight import health_check as roll_call
+from dnasweep.runtime.preflight.node_report import (
     observe,
     read_probe,
     read_report,
     remove_probes,
     within,
 )
-from dnasweep.cluster.preflight.preflight import Terms, checked_session
-from dnasweep.cluster.preflight.survey import Survey
-from dnasweep.cluster.tracking.host import ask_server, is_loopback
-from dnasweep.errors import InputError
+from dnasweep.runtime.preflight.preflight import Terms, checked_session
+from dnasweep.runtime.preflight.survey import Survey
 from dnasweep.storage import Storage
+from dnasweep.tracking.host import ask_server, is_loopback
 from object_store import ObjectStore
 from preflight_toys import report, survey
 from rich.console import Console

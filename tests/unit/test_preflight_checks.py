@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from dnasweep.cluster.place.placement import Demand, Node, NodeGroup
-from dnasweep.cluster.preflight.checks import (
+from dnasweep.runtime.cluster.placement import Demand, Node, NodeGroup
+from dnasweep.runtime.preflight.checks import (
     check_clocks,
     check_disks,
     check_mlflow,
@@ -17,7 +17,7 @@ from dnasweep.cluster.preflight.checks import (
     check_versions,
     run_checks,
 )
-from dnasweep.cluster.preflight.node_report import Disk, Reading
+from dnasweep.runtime.preflight.node_report import Disk, Reading
 from preflight_toys import GIB, VERSIONS, problems, report, survey
 
 

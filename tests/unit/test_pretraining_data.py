@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnasweep.cluster.options import DataOptions
-from dnasweep.cluster.preparation import prepare_pretraining
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
+from dnasweep.sweeps.options import DataOptions
+from dnasweep.sweeps.preparation import prepare_pretraining
 
 
 def test_the_remedy_for_sequences_without_labels_works(tmp_path: Path) -> None:

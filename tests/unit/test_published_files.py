@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dnasweep.cluster import copies
-from dnasweep.cluster.copies import EARLIER, RECORD, publish_files
 from dnasweep.errors import InputError
+from dnasweep.storage import output_folder as copies
+from dnasweep.storage.output_folder import EARLIER, RECORD, publish_files
 
 
 def made(folder: Path, **content: str) -> list[Path]:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep.request import prepare_sweep
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.config.ranges import Checked, Range, ranges
 from dnasweep.errors import InputError
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.request import prepare_sweep
 from option_toys import ALL
 from rich.console import Console
 

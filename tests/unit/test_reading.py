@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.data.reading import read_sequences
+from dnasweep.data.table import check_table
 from dnasweep.errors import InputError
-from dnasweep.genome.chromosomes import match_chromosomes
-from dnasweep.genome.coordinates import read_places
-from dnasweep.genome.kmers import join_kmers
-from dnasweep.genome.reading import read_sequences
-from dnasweep.genome.table import check_table
+from dnasweep.formats.chromosomes import match_chromosomes
+from dnasweep.formats.coordinates import read_places
+from dnasweep.formats.kmer_sentences import join_kmers
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:

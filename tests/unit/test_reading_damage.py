@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
-from dnasweep.genome.bed import read_bed
-from dnasweep.genome.contigs import Contigs
-from dnasweep.genome.letters import read_letters
-from dnasweep.genome.reading import read_sequences
-from dnasweep.genome.reference import open_genome
-from dnasweep.genome.variant_files import read_variants
+from dnasweep.formats.bed import read_bed
+from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.letters import read_letters
+from dnasweep.formats.reference import open_genome
+from dnasweep.formats.vcf import read_variants
 from fuzz import genomes, tables
 from hypothesis import given, settings
 from hypothesis import strategies as st

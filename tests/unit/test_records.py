@@ -6,12 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from dnasweep.cluster.sweep.publication import note
-from dnasweep.cluster.sweep.records import Records
-from dnasweep.cluster.tracking.tags import NOTE_TAG
-from dnasweep.report.comparison import compare
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.sweeps.comparison import compare
+from dnasweep.tracking.tags import NOTE_TAG
+from dnasweep.workflows.publication import note
+from dnasweep.workflows.sweep_records import Records
 from sweep_toys import baseline, sweep
 
 

@@ -7,18 +7,18 @@ import json
 
 import numpy as np
 import pytest
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.sweep.request import Sweep, prepare_sweep
 from dnasweep.config import ClassificationConfig
-from dnasweep.genome.bases import reverse_complement
-from dnasweep.model.class_loss import balanced_weights
-from dnasweep.model.predict import predict_probabilities
-from dnasweep.model.tasks import Classification
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.models.classification import Classification
+from dnasweep.models.predict import predict_probabilities
 from dnasweep.stages import classifier, encoder
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.testing import open_test
 from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.request import Sweep, prepare_sweep
+from dnasweep.tasks.class_loss import balanced_weights
 from rich.console import Console
 from toy_data import write_toy_table
 

@@ -11,9 +11,9 @@ import pytest
 import ray
 import torch
 import torch.distributed as dist
-from dnasweep.cluster.place.closed import local_environment
-from dnasweep.cluster.training import rendezvous
-from dnasweep.cluster.training.rendezvous import meet, torch_config
+from dnasweep.runtime.cluster.loopback import local_environment
+from dnasweep.runtime.training import rendezvous
+from dnasweep.runtime.training.rendezvous import meet, torch_config
 from ray.train.torch import TorchConfig
 from ray.train.torch import config as ray_torch
 

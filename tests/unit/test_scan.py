@@ -8,16 +8,16 @@ import pandas as pd
 import pybigtools
 import pyBigWig
 import pytest
-from dnasweep.annotate.scan_settings import ScanConfig, TrackConfig
-from dnasweep.annotate.scan_worker import Run, ScanWorker
-from dnasweep.cluster.jobs import scans
 from dnasweep.errors import InputError
-from dnasweep.genome.bases import reverse_complement
-from dnasweep.genome.reference import open_genome
-from dnasweep.genome.store import StoredGenome, keep_genome
-from dnasweep.model.predict import predict_probabilities
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.formats.reference import open_genome
+from dnasweep.genomics.genome_store import StoredGenome, keep_genome
+from dnasweep.genomics.scan_settings import ScanConfig, TrackConfig
+from dnasweep.genomics.scan_worker import Run, ScanWorker
+from dnasweep.models.predict import predict_probabilities
 from dnasweep.stages import models
 from dnasweep.storage import Storage
+from dnasweep.workflows import scans
 from scan_toys import LENGTHS, STRIDE, WINDOW, records, scan, write_fasta
 from shap_toys import write_model
 
@@ -79,7 +79,7 @@ def track_of(folder):
 
 
 def test_a_stored_genome_gives_the_bases_of_the_fasta(tmp_path, genome, monkeypatch):
-    monkeypatch.setattr("dnasweep.genome.store.BASES", 512)
+    monkeypatch.setattr("dnasweep.genomics.genome_store.BASES", 512)
     store = Storage(tmp_path)
     with open_genome(genome) as fasta:
         key = keep_genome(store, fasta, ["chr2R", "chr2L"])
@@ -144,7 +144,7 @@ def test_other_batches_change_numbers_by_rounding_alone(tmp_path, model, genome)
 def test_shard_size_and_a_second_run_change_no_byte(
     tmp_path, model, genome, annotation, monkeypatch
 ):
-    monkeypatch.setattr("dnasweep.annotate.scan_plan.TILE_WINDOWS", 16)
+    monkeypatch.setattr("dnasweep.genomics.scan_plan.TILE_WINDOWS", 16)
     known = {"annotations": (str(annotation),), "widen": 20, "tss": str(annotation)}
     first = scan(monkeypatch, model, genome, tmp_path / "a", shard_size=1, **known)
     second = scan(monkeypatch, model, genome, tmp_path / "b", shard_size=7, **known)
@@ -255,7 +255,7 @@ def test_memory_does_not_grow_with_the_genome(tmp_path, model, monkeypatch):
             yield piece
 
     monkeypatch.setitem(scans.write_track.__globals__, "make_track", watch)
-    monkeypatch.setattr("dnasweep.annotate.scan_plan.TILE_WINDOWS", 16)
+    monkeypatch.setattr("dnasweep.genomics.scan_plan.TILE_WINDOWS", 16)
     text = records()["chr2L"]
     long = write_fasta(tmp_path / "long.fa", {"a": text * 3})
     scan(monkeypatch, model, long, tmp_path / "s", shard_size=2)

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.annotate.overlap import agree, distances_to_tss, find_hits, jaccard, widened
-from dnasweep.annotate.scan_curve import Curve
-from dnasweep.annotate.shuffles import enrich, shuffle
-from dnasweep.annotate.tracks import Piece
+from dnasweep.genomics.overlap import agree, distances_to_tss, find_hits, jaccard, widened
+from dnasweep.genomics.scan_curve import Curve
+from dnasweep.genomics.shuffles import enrich, shuffle
+from dnasweep.genomics.tracks import Piece
 from sklearn.metrics import average_precision_score
 
 CHROMS = ("chr1", "chr2")

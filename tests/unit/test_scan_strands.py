@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from dnasweep.annotate.sequence_values import SequenceValues
 from dnasweep.errors import InputError
-from dnasweep.genome.bases import reverse_complement
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.genomics.sequence_values import SequenceValues
 from scan_toys import random_dna, scan, write_fasta
 from shap_toys import write_model
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from dnasweep.annotate.peaks import PeakCaller
-from dnasweep.annotate.scan_plan import plan_scan
-from dnasweep.annotate.scan_results import Scanned
-from dnasweep.annotate.scan_settings import PeakConfig, ScanConfig, TrackConfig
-from dnasweep.annotate.tracks import Piece, Tile, make_track
 from dnasweep.errors import InputError
+from dnasweep.genomics.peaks import PeakCaller
+from dnasweep.genomics.scan_plan import plan_scan
+from dnasweep.genomics.scan_results import Scanned
+from dnasweep.genomics.scan_settings import PeakConfig, ScanConfig, TrackConfig
+from dnasweep.genomics.tracks import Piece, Tile, make_track
 
 LENGTH = 997
 SHAPES = [(30, 10), (30, 7), (30, 30), (10, 25), (5, 1), (31, 30)]

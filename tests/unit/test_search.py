@@ -8,11 +8,11 @@ from pathlib import Path
 
 import optuna
 import pytest
-from dnasweep.cluster.training.course import POINT, Point
-from dnasweep.cluster.training.search import Study
-from dnasweep.cluster.training.whole_study import open_study
+from dnasweep.runtime.training.search import Study
+from dnasweep.runtime.training.whole_study import open_study
 from dnasweep.stages.plan import cells_of
 from dnasweep.stages.recipe import Cell
+from dnasweep.sweeps.event_log import POINT, Point
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 

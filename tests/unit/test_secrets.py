@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from dnasweep.cluster.tracking.client import first_line, resolve_uri, without_password
-from dnasweep.cluster.tracking.tags import command
-from dnasweep.cluster.tracking.tracker import Tracker
 from dnasweep.errors import InputError
+from dnasweep.tracking.client import first_line, resolve_uri, without_password
+from dnasweep.tracking.tags import command
+from dnasweep.tracking.tracker import Tracker
 
 PACKAGE = Path(__file__).resolve().parents[2] / "platform" / "dnasweep"
 MODULES = sorted(PACKAGE.rglob("*.py"))

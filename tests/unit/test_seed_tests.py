@@ -6,10 +6,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from dnasweep.report.cells import TestScores
-from dnasweep.report.pairs import paired_test
-from dnasweep.report.replicates import judge
-from dnasweep.report.seed_tests import (
+from dnasweep.sweeps.cell_results import TestScores
+from dnasweep.sweeps.pairs import paired_test
+from dnasweep.sweeps.replicates import judge
+from dnasweep.sweeps.seed_tests import (
     Side,
     Stratum,
     auroc_influence,
@@ -18,7 +18,7 @@ from dnasweep.report.seed_tests import (
     over_seeds,
     stratum,
 )
-from dnasweep.report.statistics import delong_test, mcc
+from dnasweep.sweeps.statistics import delong_test, mcc
 from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 import ray
-from dnasweep.cluster.place.session import session
 from dnasweep.errors import InputError
+from dnasweep.runtime.cluster.session import session
 
 
 def failing(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,11 +41,11 @@ def test_an_address_of_the_environment_is_named_and_local_is_the_way_out(
     asked: list[str] = []
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     monkeypatch.setattr(
-        "dnasweep.cluster.place.session._open", lambda where, folder: asked.append(where)
+        "dnasweep.runtime.cluster.session._open", lambda where, folder: asked.append(where)
     )
-    monkeypatch.setattr("dnasweep.cluster.place.session.look_around", lambda groups: None)
-    monkeypatch.setattr("dnasweep.cluster.place.session.machine_kinds", lambda: ())
-    monkeypatch.setattr("dnasweep.cluster.place.session._end_by_sigterm", lambda: None)
+    monkeypatch.setattr("dnasweep.runtime.cluster.session.look_around", lambda groups: None)
+    monkeypatch.setattr("dnasweep.runtime.cluster.session.machine_kinds", lambda: ())
+    monkeypatch.setattr("dnasweep.runtime.cluster.session._end_by_sigterm", lambda: None)
     with session("local"):
         assert asked == ["local"]
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from backbone_toys import SIZE, dnabert, dnabert_words, save
 from dnasweep.errors import InputError
-from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.backbone import build_on_checkpoint, describe
-from dnasweep.model.checkpoint import export, load_classifier
-from dnasweep.model.forward import class_logits
+from dnasweep.models.checkpoint import export, load_classifier
+from dnasweep.models.forward import class_logits
+from dnasweep.models.pretrained import build_on_checkpoint, describe
+from dnasweep.tokens.tokenizers import DnaTokenizer
 from transformers import (
     DebertaV2Config,
     DebertaV2ForMaskedLM,

@@ -10,8 +10,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from attribution_toys import Planted, planted_tables, toy_tables
+from dnasweep.attribution.shap_export import base_explanation, text_explanation, token_explanation
 from dnasweep.errors import InputError
-from dnasweep.explain.export import base_explanation, text_explanation, token_explanation
 
 SMALL = [
     ("a", "ACGTAC", [(3, 6, 2.0), (0, 3, 1.0)]),
@@ -131,6 +131,6 @@ def test_without_the_library_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_library_is_not_imported_before_it_is_needed() -> None:
-    code = "import sys, dnasweep.explain.export; print({'shap', 'matplotlib'} & set(sys.modules))"
+    code = "import sys, dnasweep.attribution.shap_export; print({'shap', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

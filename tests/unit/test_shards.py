@@ -10,15 +10,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dnasweep.cluster.place.placement import Node, NodeGroup
-from dnasweep.cluster.place.session import Resources
-from dnasweep.cluster.shards import shards as shards_module
-from dnasweep.cluster.shards import work_list
-from dnasweep.cluster.shards.pool import allot_pool
-from dnasweep.cluster.shards.progress import LINE_SECONDS, ShardProgress, duration
-from dnasweep.cluster.shards.shards import Shards
-from dnasweep.cluster.shards.work_list import choose_shard_size, digest_of, key_of, spread
 from dnasweep.errors import InputError
+from dnasweep.jobs.shards import shards as shards_module
+from dnasweep.jobs.shards import work_list
+from dnasweep.jobs.shards.progress import LINE_SECONDS, ShardProgress, duration
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.work_list import choose_shard_size, digest_of, key_of, spread
+from dnasweep.runtime.cluster.placement import Node, NodeGroup
+from dnasweep.runtime.cluster.session import Resources
+from dnasweep.runtime.shards.pool import allot_pool
 from dnasweep.storage import MANIFEST, Storage
 from object_store import ObjectStore
 from rich.console import Console

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import shot_toys
-from dnasweep.cluster.sweep.results import cell_result
 from dnasweep.config import ModelConfig
-from dnasweep.report.shots import ShotComparison, compare_shots, initialisations
 from dnasweep.report.shots_page import ShotPage, means_by_shots, render_shot_page
 from dnasweep.report.shots_terminal import shot_tables
-from dnasweep.report.shots_tests import BASELINE, RANDOM
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import Backbone
 from dnasweep.storage import Storage
+from dnasweep.sweeps.results import cell_result
+from dnasweep.sweeps.shots import ShotComparison, compare_shots, initialisations
+from dnasweep.sweeps.shots_tests import BASELINE, RANDOM
 from rich.console import Console
 
 

@@ -9,9 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from dnasweep.cluster.options import FewShotOptions
-from dnasweep.cluster.sweep.few_shot import few_shot_cells
-from dnasweep.cluster.sweep.request import Sweep, prepare_sweep
 from dnasweep.config import (
     ClassificationConfig,
     ModelConfig,
@@ -19,16 +16,14 @@ from dnasweep.config import (
     TrainingConfig,
     published_training,
 )
+from dnasweep.data.datasets import DatasetConfig
+from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
-from dnasweep.genome.bases import reverse_complement
-from dnasweep.genome.datasets import DatasetConfig
-from dnasweep.genome.table import make_table
-from dnasweep.language.tokenizers import fit
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.backbone import describe
-from dnasweep.model.checkpoint import export, read_config
-from dnasweep.model.metrics import classification_metrics
-from dnasweep.model.schedule import Schedule
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.checkpoint import export, read_config
+from dnasweep.models.pretrained import describe
+from dnasweep.models.schedule import Schedule
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.dataset import load_dataset, obtain_dataset
 from dnasweep.stages.held_out import held_out_rows
@@ -40,6 +35,11 @@ from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
 from dnasweep.stages.testing import open_test
 from dnasweep.stages.tokens import obtain_tokenizer
 from dnasweep.storage import Storage
+from dnasweep.sweeps.few_shot import few_shot_cells
+from dnasweep.sweeps.options import FewShotOptions
+from dnasweep.sweeps.request import Sweep, prepare_sweep
+from dnasweep.tasks.metrics import classification_metrics
+from dnasweep.tokens.tokenizers import fit
 from rich.console import Console
 from safetensors.torch import load_file
 from toy_data import write_toy_table

@@ -3,15 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.data.background import COMPOSITION, dinucleotides, draw, evolve
+from dnasweep.data.baseline import kmer_baseline, kmer_counts
+from dnasweep.data.elements import ELEMENTS, Element
+from dnasweep.data.phylogeny import species_tree
+from dnasweep.data.simulate import simulate, tss_index
+from dnasweep.data.species import SPECIES
+from dnasweep.data.table import check_table
 from dnasweep.errors import InputError
-from dnasweep.genome.background import COMPOSITION, dinucleotides, draw, evolve
-from dnasweep.genome.baseline import kmer_baseline, kmer_counts
-from dnasweep.genome.bases import encode, reverse_complement
-from dnasweep.genome.elements import ELEMENTS, Element
-from dnasweep.genome.phylogeny import species_tree
-from dnasweep.genome.simulate import simulate, tss_index
-from dnasweep.genome.species import SPECIES
-from dnasweep.genome.table import check_table
+from dnasweep.formats.bases import encode, reverse_complement
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dnasweep.cluster.place.span import read_span
+from dnasweep.config.worker_range import read_span
 from dnasweep.errors import InputError
 
 

@@ -1,8 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from dnasweep.errors import InputError
-from dnasweep.genome.species import (
+from dnasweep.data.species import (
     SPECIES,
     SPECIES_SETS,
     distance,
@@ -10,6 +9,7 @@ from dnasweep.genome.species import (
     resolve,
     species_set,
 )
+from dnasweep.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.data.clustering import cluster_rows, similar_pairs
+from dnasweep.data.splits import split_table
+from dnasweep.data.table import check_table, make_table
 from dnasweep.errors import InputError
-from dnasweep.genome.bases import decode
-from dnasweep.genome.clustering import cluster_rows, similar_pairs
-from dnasweep.genome.splits import split_table
-from dnasweep.genome.table import check_table, make_table
+from dnasweep.formats.bases import decode
 
 
 def _table(num: int, window: int = 60, copies: int = 1, seed: int = 0) -> pd.DataFrame:

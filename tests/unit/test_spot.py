@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from dnasweep.cluster.place.spot import ask_aws, ask_gcp, wait_for_notice
+from dnasweep.runtime.cluster.spot import ask_aws, ask_gcp, wait_for_notice
 
 NOTICE = '{"action": "terminate", "time": "2030-01-02T03:04:05Z"}'
 AT = 1893553445.0

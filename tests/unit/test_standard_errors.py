@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dnasweep.attribution.budgets import nodes_within
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.exact import fits
+from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.attribution.standard_errors import NORMAL, widening
 from dnasweep.errors import InputError
-from dnasweep.explain.budgets import nodes_within
-from dnasweep.explain.certainty import NORMAL, widening
-from dnasweep.explain.engine import Explainer
-from dnasweep.explain.exact import fits
-from dnasweep.explain.settings import ExplainConfig
 from scipy import stats
 from shap_toys import write_model, write_sequences
 

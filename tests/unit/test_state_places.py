@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch.multiprocessing
 from dnasweep.errors import InputError
-from dnasweep.storage import Shelf, Storage, patience
+from dnasweep.storage import Shelf, Storage
+from dnasweep.storage import retry as patience
 from object_store import ObjectStore
 from state_toys import CONFIG, KIND, TRIAL, numbers, toy_ranks, toy_stage, train_toy
 from toys import gloo_worker

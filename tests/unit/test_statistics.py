@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dnasweep.report.statistics import (
+from dnasweep.sweeps.statistics import (
     benjamini_hochberg,
     bootstrap_mcc,
     delong_test,

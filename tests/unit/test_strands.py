@@ -1,8 +1,8 @@
 """A sequence and its reverse complement are one molecule."""
 
 import numpy as np
-from dnasweep.genome.bases import decode, reverse_complement
-from dnasweep.genome.strands import canonical, first_readings, pair_strands
+from dnasweep.data.strands import canonical, first_readings, pair_strands
+from dnasweep.formats.bases import decode, reverse_complement
 
 
 def _random(num: int, window: int, seed: int = 0) -> list[str]:

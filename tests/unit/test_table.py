@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.data.table import COLUMNS, DTYPES, check_table, make_table
 from dnasweep.errors import InputError
-from dnasweep.genome.table import COLUMNS, DTYPES, check_table, make_table
 
 
 def test_missing_columns_are_filled_and_others_dropped() -> None:

@@ -9,12 +9,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from dnasweep.errors import InputError
-from dnasweep.language.masking import IGNORED, Moment
-from dnasweep.model import rows as rows_module
-from dnasweep.model.architecture import build_classifier, build_masked_lm
-from dnasweep.model.class_loss import ClassLoss
-from dnasweep.model.mesh import Mesh
-from dnasweep.model.tasks import Classification
+from dnasweep.models import rows as rows_module
+from dnasweep.models.architecture import build_classifier, build_masked_lm
+from dnasweep.models.classification import Classification
+from dnasweep.models.distributed import Mesh
+from dnasweep.tasks.class_loss import ClassLoss
+from dnasweep.tokens.masking import IGNORED, Moment
 from toys import TINY, class_task, masked_task, toy_language
 
 CPU = Mesh(device=torch.device("cpu"))

@@ -8,22 +8,27 @@ import numpy as np
 import pandas as pd
 import pytest
 from attribution_toys import ToyAttributions, planted_tables, shuffled, toy_tables
-from dnasweep.explain import evidence as evidence_module
-from dnasweep.explain.accounting import AccountingConfig, account
-from dnasweep.explain.elements import best_hits, from_consensus, from_counts, words
-from dnasweep.explain.enrichment import p_at_least, p_two_sided, pooled_odds_ratio, same_place
-from dnasweep.explain.evidence import Site, gather, ranks, window_sums
-from dnasweep.explain.positions import per_base
-from dnasweep.explain.tata import (
+from dnasweep.attribution.positions import per_base
+from dnasweep.attribution.token_ranking import rank_tokens, token_table
+from dnasweep.data.simulate import simulate
+from dnasweep.formats.bases import encode, encode_flat, reverse_complement
+from dnasweep.motifs import element_hits as evidence_module
+from dnasweep.motifs.attribution_enrichment import (
+    p_at_least,
+    p_two_sided,
+    pooled_odds_ratio,
+    same_place,
+)
+from dnasweep.motifs.element_enrichment import AccountingConfig, account
+from dnasweep.motifs.element_hits import Site, gather, ranks, window_sums
+from dnasweep.motifs.element_scan import best_hits, from_consensus, from_counts, words
+from dnasweep.motifs.promoter_elements import (
     HIT_PROBABILITY,
     core_promoter_sites,
     naive_tata,
     tata_matrix,
     tata_sites,
 )
-from dnasweep.explain.token_ranking import rank_tokens, token_table
-from dnasweep.genome.bases import encode, encode_flat, reverse_complement
-from dnasweep.genome.simulate import simulate
 from scipy import stats
 
 FAST = AccountingConfig(permutations=999)

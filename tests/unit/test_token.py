@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import ray
-from dnasweep.cluster.command import EXIT_BAD_INPUT, run_command
-from dnasweep.cluster.options import SweepOptions
-from dnasweep.cluster.place.session import session
-from dnasweep.cluster.place.token import secure_token, token_file
+from dnasweep.cli.command import EXIT_BAD_INPUT, run_command
 from dnasweep.errors import InputError
+from dnasweep.runtime.cluster.session import session
+from dnasweep.runtime.cluster.token import secure_token, token_file
+from dnasweep.sweeps.options import SweepOptions
 
 
 @pytest.fixture

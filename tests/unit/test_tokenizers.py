@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.language import kmers, longest_match
-from dnasweep.language import tokenizers as module
-from dnasweep.language.alphabet import normalise
-from dnasweep.language.tokenizers import DnaTokenizer, fit
+from dnasweep.tokens import kmers, longest_match
+from dnasweep.tokens import tokenizers as module
+from dnasweep.tokens.alphabet import normalise
+from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 
 KMERS = [
     f"kmer-{k}-stride-{s}" if s < k else f"kmer-{k}" for k in range(3, 7) for s in range(1, k + 1)

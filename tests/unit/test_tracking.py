@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnasweep.cluster.tracking.client import check_reachable, connect, default_store, resolve_uri
-from dnasweep.cluster.tracking.spool import SpoolFile, leftovers
-from dnasweep.cluster.tracking.tracker import Tracker
 from dnasweep.errors import InputError
+from dnasweep.tracking.client import check_reachable, connect, default_store, resolve_uri
+from dnasweep.tracking.tracker import Tracker
+from dnasweep.tracking.write_ahead_log import SpoolFile, leftovers
 from mlflow_toys import history, record_a_sweep, runs_of
 
 pytest_plugins = ("mlflow_toys",)
@@ -230,9 +230,9 @@ def test_calls_return_at_once_while_the_server_is_away(
 def test_what_a_killed_process_left_is_shipped_by_the_next(uri: str, spool: Path) -> None:
     script = f"""
 import os, pathlib
-from dnasweep.cluster.tracking import courier as tracking_courier
+from dnasweep.tracking import uploader as tracking_courier
 tracking_courier.Courier._ship_all = lambda self: None
-from dnasweep.cluster.tracking.tracker import Tracker
+from dnasweep.tracking.tracker import Tracker
 tracker = Tracker({uri!r}, "sweep", pathlib.Path({str(spool)!r}))
 tracker.run("cell", name="a cell")
 for step in range(5):

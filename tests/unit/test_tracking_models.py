@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.cluster.sweep.checkpoints import prepare_backbones
-from dnasweep.cluster.tracking.client import connect, default_store
-from dnasweep.cluster.tracking.lookup import find_model_directory
-from dnasweep.cluster.tracking.tags import CHECKPOINT_TAG
-from dnasweep.cluster.tracking.tracker import Tracker
 from dnasweep.config import ModelConfig, TuningConfig
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
+from dnasweep.sweeps.checkpoints import prepare_backbones
+from dnasweep.tracking.client import connect, default_store
+from dnasweep.tracking.lookup import find_model_directory
+from dnasweep.tracking.tags import CHECKPOINT_TAG
+from dnasweep.tracking.tracker import Tracker
 
 pytest_plugins = ("mlflow_toys",)
 

@@ -6,19 +6,19 @@ import dataclasses
 
 import numpy as np
 import pytest
-from dnasweep.cluster.options import DataOptions
-from dnasweep.cluster.preparation import prepare_data
 from dnasweep.config import ModelConfig, TrainingConfig
+from dnasweep.data.thresholds import best_threshold
 from dnasweep.errors import InputError
-from dnasweep.genome.thresholds import best_threshold
-from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.checkpoint import load_classifier
-from dnasweep.model.predict import predict_probabilities
+from dnasweep.models.checkpoint import load_classifier
+from dnasweep.models.predict import predict_probabilities
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.testing import open_test
 from dnasweep.storage import Storage
+from dnasweep.sweeps.options import DataOptions
+from dnasweep.sweeps.preparation import prepare_data
+from dnasweep.tokens.tokenizers import DnaTokenizer
 from safetensors.numpy import load_file
 from toy_data import write_toy_table
 

@@ -13,10 +13,11 @@ import torch
 import torch.multiprocessing as multiprocessing
 from dnasweep.config import OptimizerConfig, TrainingConfig
 from dnasweep.errors import InputError
-from dnasweep.model import loop, state
-from dnasweep.model.architecture import build_classifier, build_masked_lm
-from dnasweep.model.mesh import Mesh
-from dnasweep.model.training import train
+from dnasweep.models import loop
+from dnasweep.models import train_state as state
+from dnasweep.models.architecture import build_classifier, build_masked_lm
+from dnasweep.models.distributed import Mesh
+from dnasweep.models.training import train
 from toys import (
     TINY,
     class_task,

@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.cluster.preparation import Prepared
-from dnasweep.cluster.sweep.transfer import TransferOptions, find_targets, too_few
-from dnasweep.cluster.sweep.transfer import transfer_cells as make_cells
 from dnasweep.config import TrainingConfig
+from dnasweep.data.species import SPECIES, close_relatives, species_set
+from dnasweep.data.transfer import STRATEGIES, nearest_relative, strategy_of, way
 from dnasweep.errors import InputError
-from dnasweep.genome.species import SPECIES, close_relatives, species_set
-from dnasweep.genome.transfer import STRATEGIES, nearest_relative, strategy_of, way
 from dnasweep.report.page import PageFrame
-from dnasweep.report.transfer import Transfer, compare_strategies
-from dnasweep.report.transfer_findings import by_distance
 from dnasweep.report.transfer_page import render_transfer
 from dnasweep.report.transfer_terminal import transfer_tables
-from dnasweep.report.transfer_tests import rank_correlation, sign_flip
 from dnasweep.stages.plan import make_plan
 from dnasweep.stages.recipe import Recipe
+from dnasweep.sweeps.preparation import Prepared
+from dnasweep.sweeps.transfer_findings import by_distance
+from dnasweep.sweeps.transfer_matrix import Transfer, compare_strategies
+from dnasweep.sweeps.transfer_tests import rank_correlation, sign_flip
+from dnasweep.workflows.transfer import TransferOptions, find_targets, too_few
+from dnasweep.workflows.transfer import transfer_cells as make_cells
 from rich.console import Console
 from scipy import stats
 from transfer_toys import SPECIES as READ

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from dnasweep.cluster.training import trials, workers
-from dnasweep.cluster.training.course import Point
-from dnasweep.cluster.training.in_order import InOrder
 from dnasweep.config import TrainingConfig
 from dnasweep.errors import InputError
+from dnasweep.runtime.training import trials, workers
+from dnasweep.runtime.training.in_order import InOrder
 from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.sweeps.event_log import Point
 from ray.exceptions import ActorDiedError
 from ray.tune.experiment import Experiment
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher

@@ -8,11 +8,11 @@ import pytest
 import torch
 from dnasweep.config import ModelConfig, TrainingConfig, TuningConfig
 from dnasweep.errors import InputError
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.forward import class_logits
-from dnasweep.model.mesh import Mesh
-from dnasweep.model.training import train
-from dnasweep.model.tuning import lora_targets, merge, num_moving, tune
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.distributed import Mesh
+from dnasweep.models.forward import class_logits
+from dnasweep.models.training import train
+from dnasweep.models.tuning import lora_targets, merge, num_moving, tune
 from toys import TINY, class_task, toy_language
 
 CPU = Mesh(device=torch.device("cpu"))

@@ -8,11 +8,11 @@ from pathlib import Path
 import pysam
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.genome.contigs import Contigs
-from dnasweep.genome.faults import write_rejects
-from dnasweep.genome.reference import open_genome
-from dnasweep.genome.variant_files import read_variants
-from dnasweep.genome.variants import Frame, Region, place_variants, saturate
+from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.reference import open_genome
+from dnasweep.formats.rejects import write_rejects
+from dnasweep.formats.vcf import read_variants
+from dnasweep.genomics.variants import Frame, Region, place_variants, saturate
 from variant_toys import chromosome, write_genome, write_vcf
 
 LINES = (

@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 import pysam.bcftools
 import pytest
 import torch
-from dnasweep.annotate.sequence_values import SequenceValues
-from dnasweep.annotate.variant_worker import VariantWorker, alleles_of
-from dnasweep.cluster.jobs.variant_files import digest_of_inputs, write_results
-from dnasweep.cluster.jobs.variant_options import VariantOptions
-from dnasweep.cluster.jobs.variant_request import KIND, VariantRequest, prepare_request
-from dnasweep.cluster.shards.shards import Shards
 from dnasweep.errors import InputError
-from dnasweep.genome.alleles import pairs
-from dnasweep.genome.reference import open_genome
+from dnasweep.formats.reference import open_genome
+from dnasweep.genomics.alleles import pairs
+from dnasweep.genomics.sequence_values import SequenceValues
+from dnasweep.genomics.variant_worker import VariantWorker, alleles_of
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.variant_options import VariantOptions
+from dnasweep.jobs.variant_request import KIND, VariantRequest, prepare_request
+from dnasweep.workflows.variant_files import digest_of_inputs, write_results
 from shap_toys import write_model
 from variant_toys import chromosome, write_genome, write_vcf
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from dnasweep.annotate.sequence_values import SequenceValues
-from dnasweep.annotate.shuffled_contexts import against_background, shuffled_contexts
-from dnasweep.annotate.variant_scores import Effects, score
-from dnasweep.annotate.zero_shot import ZeroShot, hide
-from dnasweep.genome.alleles import Allele, pairs
-from dnasweep.genome.bases import reverse_complement
-from dnasweep.genome.contigs import Contigs
-from dnasweep.genome.reference import open_genome
-from dnasweep.genome.variants import Region, saturate
-from dnasweep.model.architecture import build_masked_lm
-from dnasweep.model.checkpoint import export
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.reference import open_genome
+from dnasweep.genomics.alleles import Allele, pairs
+from dnasweep.genomics.sequence_values import SequenceValues
+from dnasweep.genomics.shuffled_contexts import against_background, shuffled_contexts
+from dnasweep.genomics.variant_scores import Effects, score
+from dnasweep.genomics.variants import Region, saturate
+from dnasweep.genomics.zero_shot import ZeroShot, hide
+from dnasweep.models.architecture import build_masked_lm
+from dnasweep.models.checkpoint import export
 from scipy.stats import binom
 from shap_toys import write_model
 from toys import TINY, toy_language

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from dnasweep.explain.game import Block, Game
-from dnasweep.explain.references import mask_references, shuffled_references
-from dnasweep.explain.values import class_value
+from dnasweep.attribution.game import Block, Game
+from dnasweep.attribution.references import mask_references, shuffled_references
+from dnasweep.attribution.values import class_value
 
 from tests.explain_toys import learnt
 

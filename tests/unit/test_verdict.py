@@ -8,12 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from dnasweep.cluster.command import EXIT_BAD_INPUT, EXIT_NOTHING, run_command
-from dnasweep.cluster.options import PlaceOptions
-from dnasweep.cluster.sweep import verdict
-from dnasweep.cluster.sweep.verdict import tell_failures
+from dnasweep.cli.command import EXIT_BAD_INPUT, EXIT_NOTHING, run_command
 from dnasweep.errors import InputError, NothingLeft
 from dnasweep.stages.recipe import Cell
+from dnasweep.sweeps import outcome as verdict
+from dnasweep.sweeps.options import PlaceOptions
+from dnasweep.sweeps.outcome import tell_failures
 from rich.console import Console
 
 CELLS = [Cell(tokenizer="kmer-3", species_set="none", seed=seed) for seed in range(3)]

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from dnasweep.cluster.training.watch import Watch
+from dnasweep.runtime.training.watchdog import Watch
 
 SECONDS = 0.3
 LONG = 60
@@ -69,7 +69,7 @@ def test_zero_waits_for_ever() -> None:
 def test_the_process_ends_even_where_nobody_listens_to_its_last_words() -> None:
     code = (
         "import time\n"
-        "from dnasweep.cluster.training.watch import Watch\n"
+        "from dnasweep.runtime.training.watchdog import Watch\n"
         "def tell(words): raise ConnectionError\n"
         "with Watch(0.2, tell) as watch:\n"
         "    watch.beat()\n"

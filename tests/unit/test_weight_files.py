@@ -9,9 +9,9 @@ import pytest
 import torch
 from backbone_toys import SIZE, dnabert, dnabert_words, save
 from dnasweep.errors import InputError
-from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.backbone import build_on_checkpoint, describe
-from dnasweep.model.checkpoint import export, load_classifier, load_masked_lm, read_weights
+from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm, read_weights
+from dnasweep.models.pretrained import build_on_checkpoint, describe
+from dnasweep.tokens.tokenizers import DnaTokenizer
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForPreTraining, BertForTokenClassification
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 from dnasweep.config import ModelConfig, TrainingConfig
 from dnasweep.errors import InputError
-from dnasweep.model.architecture import build_classifier, build_masked_lm
-from dnasweep.model.checkpoint import export, load_classifier
-from dnasweep.model.forward import class_logits, masked_logits
-from dnasweep.model.mesh import Mesh
-from dnasweep.model.predict import predict_probabilities
-from dnasweep.model.training import train
-from dnasweep.model.windows import cut, mean_over_windows, nearest
+from dnasweep.models.architecture import build_classifier, build_masked_lm
+from dnasweep.models.checkpoint import export, load_classifier
+from dnasweep.models.distributed import Mesh
+from dnasweep.models.forward import class_logits, masked_logits
+from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.training import train
+from dnasweep.models.windows import cut, mean_over_windows, nearest
 from toys import class_task, masked_task, toy_language
 
 TOKENS = 10

@@ -13,7 +13,7 @@ PMI_VARIANTS: tuple[PmiVariant, ...] = get_args(PmiVariant)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PmiConfig:
-    """How words are scored; see :mod:`dnasweep.language.pmi` for the formulas."""
+    """How words are scored; see :mod:`dnasweep.tokens.pmi` for the formulas."""
 
     variant: PmiVariant = "published"
     """`published` (GeneMask's ranking), `pmi_n` (PMI-Masking's definition), `bouma` or `naive`."""

@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from dnasweep.explain.positions import ALL
-from dnasweep.explain.tata import STRICT
-from dnasweep.explain.token_ranking import rank_tokens
+from dnasweep.attribution.positions import ALL
+from dnasweep.attribution.token_ranking import rank_tokens
+from dnasweep.motifs.promoter_elements import STRICT
 from dnasweep.report.attribution_summary import Summary
 from dnasweep.report.drawing import COLOURS, DASHES
-from dnasweep.report.statistics import half_width
+from dnasweep.sweeps.statistics import half_width
 
 """Standard errors on each side of a mean: 95 % of a normal distribution."""
 

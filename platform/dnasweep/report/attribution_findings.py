@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from dnasweep.explain.accounting import ADJUSTED, COLUMNS
-from dnasweep.explain.positions import ALL
+from dnasweep.attribution.positions import ALL
+from dnasweep.motifs.element_enrichment import ADJUSTED, COLUMNS
 from dnasweep.report.attribution_summary import Summary
-from dnasweep.report.wording import ALPHA, p_text
+from dnasweep.tasks.wording import ALPHA, p_text
 
 LARGE_GAP = 0.01
 """A gap above this share of the span between full and empty sequence is worth a warning."""

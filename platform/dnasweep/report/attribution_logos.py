@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dnasweep.explain.elements import best_hits
+from dnasweep.motifs.element_scan import best_hits
 from dnasweep.report.attribution_figures import Drawing
 from dnasweep.report.attribution_summary import Summary
 from dnasweep.report.drawing import COLOURS

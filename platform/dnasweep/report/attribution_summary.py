@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dnasweep.explain.accounting import Accounting, AccountingConfig, account
-from dnasweep.explain.around import Samples, around_hits, samples
-from dnasweep.explain.evidence import Site, gather
-from dnasweep.explain.positions import AttributionTables, BaseAttributions, per_base, profile
-from dnasweep.explain.tata import (
+from dnasweep.attribution.positions import AttributionTables, BaseAttributions, per_base, profile
+from dnasweep.attribution.token_ranking import token_table
+from dnasweep.motifs.element_enrichment import Accounting, AccountingConfig, account
+from dnasweep.motifs.element_hits import Site, gather
+from dnasweep.motifs.metaprofile import Samples, around_hits, samples
+from dnasweep.motifs.promoter_elements import (
     HIT_PROBABILITY,
     core_promoter_sites,
     naive_tata,
     tata_sites,
 )
-from dnasweep.explain.token_ranking import token_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +51,9 @@ class Summary:
     bases: BaseAttributions
     """A value a base."""
     profile: pd.DataFrame
-    """Means by position; see :func:`dnasweep.explain.positions.profile`."""
+    """Means by position; see :func:`dnasweep.attribution.positions.profile`."""
     tokens: pd.DataFrame
-    """Every token; see :func:`dnasweep.explain.token_ranking.token_table`."""
+    """Every token; see :func:`dnasweep.attribution.token_ranking.token_table`."""
     sequences: pd.DataFrame
     """The table of sequences."""
     num_tokens: int
@@ -63,7 +63,7 @@ class Summary:
     core: Accounting | None
     """The account of the other elements."""
     naive: pd.DataFrame
-    """The naive account of TATA; see :func:`dnasweep.explain.tata.naive_tata`."""
+    """The naive account of TATA; see :func:`dnasweep.motifs.promoter_elements.naive_tata`."""
     site: Site
     """The site that figures and findings speak of."""
     around: pd.DataFrame | None

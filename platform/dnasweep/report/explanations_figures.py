@@ -9,14 +9,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dnasweep.explain.agreement import MEASURES
-from dnasweep.explain.comparing import Comparison, headline
-from dnasweep.explain.curves import KINDS, RANDOM
-from dnasweep.explain.recovery import EVERY
-from dnasweep.explain.sanity import FLIP
+from dnasweep.method_comparison.agreement import MEASURES
+from dnasweep.method_comparison.comparing import Comparison, headline
+from dnasweep.method_comparison.curves import KINDS, RANDOM
+from dnasweep.method_comparison.recovery import EVERY
+from dnasweep.method_comparison.sanity import FLIP
 from dnasweep.report.attribution_figures import Drawing
 from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, draw_matrix
-from dnasweep.report.wording import ALPHA, number
+from dnasweep.tasks.wording import ALPHA, number
 
 TITLES = {
     "importance": "importance: rank correlation",

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from dnasweep.explain.agreement import chance_overlap
-from dnasweep.explain.comparing import Comparison, headline
-from dnasweep.explain.curves import KINDS, RANDOM
-from dnasweep.explain.positions import ALL
-from dnasweep.explain.recovery import EVERY
-from dnasweep.explain.sanity import FLIP
+from dnasweep.attribution.positions import ALL
+from dnasweep.method_comparison.agreement import chance_overlap
+from dnasweep.method_comparison.comparing import Comparison, headline
+from dnasweep.method_comparison.curves import KINDS, RANDOM
+from dnasweep.method_comparison.recovery import EVERY
+from dnasweep.method_comparison.sanity import FLIP
 from dnasweep.report.attribution_findings import percent, ratio
 from dnasweep.report.explanations_figures import method_name
-from dnasweep.report.wording import ALPHA, number, p_text
+from dnasweep.tasks.wording import ALPHA, number, p_text
 
 FEW = 20
 """Sequences below which a comparison is no more than a sketch."""

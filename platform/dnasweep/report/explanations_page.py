@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from dnasweep.explain.comparing import Comparison
-from dnasweep.explain.positions import ALL
+from dnasweep.attribution.positions import ALL
+from dnasweep.method_comparison.comparing import Comparison
 from dnasweep.report import explanations_figures as figures
 from dnasweep.report.attribution_figures import Drawing
 from dnasweep.report.attribution_findings import places, ratio, signed
 from dnasweep.report.drawing import panels, png
 from dnasweep.report.explanations_findings import across, findings, warnings
 from dnasweep.report.html import render, sortable
-from dnasweep.report.wording import number
+from dnasweep.tasks.wording import number
 
 PAGE = "explanations.html"
 """The file of the page."""

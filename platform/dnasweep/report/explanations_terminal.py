@@ -9,14 +9,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dnasweep.explain.comparing import Comparison
-from dnasweep.explain.curves import KINDS
-from dnasweep.explain.recovery import EVERY
-from dnasweep.explain.sanity import FLIP
+from dnasweep.method_comparison.comparing import Comparison
+from dnasweep.method_comparison.curves import KINDS
+from dnasweep.method_comparison.recovery import EVERY
+from dnasweep.method_comparison.sanity import FLIP
 from dnasweep.report.explanations_figures import method_name
 from dnasweep.report.explanations_findings import across, findings
 from dnasweep.report.terminal import bullets, new_table
-from dnasweep.report.wording import number
+from dnasweep.tasks.wording import number
 
 
 def explanation_tables(comparisons: Sequence[Comparison]) -> RenderableType:

@@ -10,8 +10,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from dnasweep.report.cells import CellResult, bare
-from dnasweep.report.comparison import Comparison
 from dnasweep.report.drawing import (
     COLOURS,
     DASHES,
@@ -21,7 +19,9 @@ from dnasweep.report.drawing import (
     picture,
     two_legends,
 )
-from dnasweep.report.wording import metric_name, number
+from dnasweep.sweeps.cell_results import CellResult, bare
+from dnasweep.sweeps.comparison import Comparison
+from dnasweep.tasks.wording import metric_name, number
 
 
 def heat_map(comparison: Comparison) -> Picture | None:

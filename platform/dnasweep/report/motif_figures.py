@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dnasweep.explain.motif_confirmation import Confirmed
-from dnasweep.explain.motif_patterns import Pattern, information
+from dnasweep.motifs.confirmation import Confirmed
+from dnasweep.motifs.patterns import Pattern, information
 from dnasweep.report.attribution_logos import LETTERS
 from dnasweep.report.drawing import COLOURS
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from dnasweep.explain.motif_matching import FEW_TARGETS
-from dnasweep.explain.motif_results import Motifs
-from dnasweep.explain.motif_settings import MotifConfig
-from dnasweep.report.wording import ALPHA, p_text
+from dnasweep.motifs.matching import FEW_TARGETS
+from dnasweep.motifs.results import Motifs
+from dnasweep.motifs.settings import MotifConfig
+from dnasweep.tasks.wording import ALPHA, p_text
 
 
 def warnings(found: Motifs, *, num_known: int, signed: bool, config: MotifConfig) -> list[str]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from dnasweep.explain.motif_regions import ABOVE_LEAST
-from dnasweep.explain.motif_results import Motifs
-from dnasweep.explain.motif_settings import MotifConfig
+from dnasweep.motifs.high_regions import ABOVE_LEAST
+from dnasweep.motifs.results import Motifs
+from dnasweep.motifs.settings import MotifConfig
 from dnasweep.report.attribution_findings import small
 from dnasweep.report.drawing import panels, plain, png
 from dnasweep.report.html import render, sortable

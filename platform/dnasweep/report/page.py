@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.report import figures
-from dnasweep.report.comparison import CellResult, Comparison
 from dnasweep.report.html import render, sortable
-from dnasweep.report.wording import ALPHA, metric_name
+from dnasweep.sweeps.comparison import CellResult, Comparison
+from dnasweep.tasks.wording import ALPHA, metric_name
 
 
 @dataclass(frozen=True, kw_only=True)

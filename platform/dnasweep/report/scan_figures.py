@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, StrMethodFormatter
 
-from dnasweep.annotate.track_files import Stretch
+from dnasweep.genomics.track_files import Stretch
 from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, png
 
 _MOST_ROWS = 6
@@ -44,7 +44,7 @@ def precision_recall(
     Parameters
     ----------
     curves, agreement, thresholds
-        Of :class:`~dnasweep.annotate.scan_results.Findings`.
+        Of :class:`~dnasweep.genomics.scan_results.Findings`.
     """
 
     def draw(figure: Figure) -> None:

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Picture, panels
-from dnasweep.report.shots import ShotComparison
-from dnasweep.report.shots_findings import settings
-from dnasweep.report.shots_tests import BASELINE
-from dnasweep.report.wording import metric_name
+from dnasweep.sweeps.shots import ShotComparison
+from dnasweep.sweeps.shots_findings import settings
+from dnasweep.sweeps.shots_tests import BASELINE
+from dnasweep.tasks.wording import metric_name
 
 APART = 0.06
 """Factor between the places of two initialisations at one number of shots, of 1."""

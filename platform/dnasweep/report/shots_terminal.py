@@ -6,11 +6,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dnasweep.report.shots import ShotComparison
 from dnasweep.report.shots_page import means_by_shots
-from dnasweep.report.shots_tests import BASELINE
 from dnasweep.report.terminal import bullets, new_table
-from dnasweep.report.wording import metric_name
+from dnasweep.sweeps.shots import ShotComparison
+from dnasweep.sweeps.shots_tests import BASELINE
+from dnasweep.tasks.wording import metric_name
 
 
 def shot_tables(comparison: ShotComparison) -> RenderableType:

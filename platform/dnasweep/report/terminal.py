@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dnasweep.plain import shown
-from dnasweep.report.cells import COMPARED_AXES
-from dnasweep.report.comparison import Comparison
-from dnasweep.report.wording import metric_name, number
+from dnasweep.sweeps.cell_results import COMPARED_AXES
+from dnasweep.sweeps.comparison import Comparison
+from dnasweep.tasks.wording import metric_name, number
 
 
 def comparison_tables(comparison: Comparison, *, max_rows: int = 20) -> RenderableType:

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from dnasweep.report.drawing import COLOURS, MARKERS, Picture, draw_matrix, picture
-from dnasweep.report.transfer import Transfer
-from dnasweep.report.wording import metric_name, number
+from dnasweep.sweeps.transfer_matrix import Transfer
+from dnasweep.tasks.wording import metric_name, number
 
 
 def matrix_map(transfer: Transfer, tokenizer: str) -> Picture | None:

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dnasweep.genome.transfer import DESCRIPTIONS
+from dnasweep.data.transfer import DESCRIPTIONS
 from dnasweep.report.html import render, sortable
 from dnasweep.report.page import PageFrame, column_text, column_title, ensembles, verdicts
-from dnasweep.report.transfer import Transfer
 from dnasweep.report.transfer_figures import gain_by_distance, matrix_map
-from dnasweep.report.transfer_findings import judged
-from dnasweep.report.transfer_tests import EVERY
-from dnasweep.report.wording import ALPHA, metric_name
+from dnasweep.sweeps.transfer_findings import judged
+from dnasweep.sweeps.transfer_matrix import Transfer
+from dnasweep.sweeps.transfer_tests import EVERY
+from dnasweep.tasks.wording import ALPHA, metric_name
 
 _TITLES = {
     "million_years": "million years",

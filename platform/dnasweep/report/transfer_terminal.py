@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dnasweep.report.terminal import bullets, new_table, with_sd
-from dnasweep.report.transfer import Transfer
-from dnasweep.report.wording import metric_name, number
+from dnasweep.sweeps.transfer_matrix import Transfer
+from dnasweep.tasks.wording import metric_name, number
 
 
 def transfer_tables(transfer: Transfer) -> RenderableType:

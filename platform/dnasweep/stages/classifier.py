@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
-from dnasweep.model.calls import DECISION_THRESHOLD, EVEN_THRESHOLD
-from dnasweep.model.class_loss import ClassLoss, balanced_weights
-from dnasweep.model.mesh import Mesh
-from dnasweep.model.metrics import VALIDATION_THRESHOLD
-from dnasweep.model.strands import Strands
-from dnasweep.model.tasks import Classification
-from dnasweep.model.training import TrainingResult
+from dnasweep.models.classification import Classification
+from dnasweep.models.distributed import Mesh
+from dnasweep.models.strands import Strands
+from dnasweep.models.training import TrainingResult
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.encoder import pretrain
 from dnasweep.stages.outcome import Listener, StageOutcome, find_outcome
@@ -20,6 +17,9 @@ from dnasweep.stages.starts import finish_tuning, start_model
 from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
 from dnasweep.stages.training import Ready, train_stage
 from dnasweep.storage import Storage
+from dnasweep.tasks.calls import DECISION_THRESHOLD, EVEN_THRESHOLD
+from dnasweep.tasks.class_loss import ClassLoss, balanced_weights
+from dnasweep.tasks.metrics import VALIDATION_THRESHOLD
 
 BINARY = ("negative", "positive")
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dnasweep.errors import InputError
-from dnasweep.language.corpus import Corpus
-from dnasweep.language.markov import markov_bits_per_base
-from dnasweep.language.schemes import make_masking
-from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.architecture import build_masked_lm
-from dnasweep.model.checkpoint import load_masked_lm
-from dnasweep.model.mesh import Mesh
-from dnasweep.model.pretraining import MaskedLanguageModelling
+from dnasweep.models.architecture import build_masked_lm
+from dnasweep.models.checkpoint import load_masked_lm
+from dnasweep.models.distributed import Mesh
+from dnasweep.models.pretraining import MaskedLanguageModelling
 from dnasweep.stages.held_out import pretraining_rows
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
 from dnasweep.stages.pmi import obtain_table
@@ -18,6 +14,10 @@ from dnasweep.stages.specs import EncoderSpec
 from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
 from dnasweep.stages.training import Ready, train_stage
 from dnasweep.storage import Storage
+from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.markov import markov_bits_per_base
+from dnasweep.tokens.schemes import make_masking
+from dnasweep.tokens.tokenizers import DnaTokenizer
 
 MARKOV_ORDER = 4
 MARKOV_SIDES = 2

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.config import content_key
-from dnasweep.genome.clustering import similar_pairs
-from dnasweep.genome.loci import overlapping, place_rows
-from dnasweep.genome.strands import pair_strands
+from dnasweep.data.clustering import similar_pairs
+from dnasweep.data.loci import overlapping, place_rows
+from dnasweep.data.strands import pair_strands
 from dnasweep.stages.dataset import Rows, load_dataset, rows_of
 from dnasweep.storage import Storage
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dnasweep.config import content_key
-from dnasweep.language.model_files import model_files, read_json, weight_files
 from dnasweep.storage import Storage
+from dnasweep.tokens.model_files import model_files, read_json, weight_files
 
 KIND = "models"
 # Who wrote the file, and from where it was read; results do not depend on them.

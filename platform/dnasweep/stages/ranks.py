@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from dnasweep.model.mesh import Mesh
+from dnasweep.models.distributed import Mesh
 from dnasweep.storage import Storage
 
 

@@ -20,12 +20,12 @@ from dnasweep.config import (
     TrainingConfig,
     TuningConfig,
 )
+from dnasweep.data.species import pretraining_stages, species_set
 from dnasweep.errors import InputError
-from dnasweep.genome.species import pretraining_stages, species_set
-from dnasweep.language.masking_pmi import check_table
-from dnasweep.language.schemes import resolve
 from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.stages.specs import Backbone, ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.tokens.masking_pmi import check_table
+from dnasweep.tokens.schemes import resolve
 
 NEXT_STAGE = 1000
 """Added to the seed for each stage of pretraining after the first, which would otherwise hide the same

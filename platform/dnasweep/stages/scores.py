@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.config import content_key
-from dnasweep.genome.baseline import kmer_baseline
-from dnasweep.genome.thresholds import best_threshold
-from dnasweep.model.metrics import classification_metrics
+from dnasweep.data.baseline import kmer_baseline
+from dnasweep.data.thresholds import best_threshold
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.shots import draw_shots
 from dnasweep.stages.specs import FORMAT, ClassifierSpec
 from dnasweep.storage import Storage
+from dnasweep.tasks.metrics import classification_metrics
 
 KIND = "tests"
 SCORES = "scores.parquet"

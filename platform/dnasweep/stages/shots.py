@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from dnasweep.data.strands import first_readings
 from dnasweep.errors import InputError
-from dnasweep.genome.strands import first_readings
 from dnasweep.plain import csv_text
 
 SHOTS = "training_rows.csv"

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from dnasweep.config import TuningConfig
-from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.architecture import build_classifier
-from dnasweep.model.backbone import build_on_checkpoint
-from dnasweep.model.tuning import merge, num_moving, tune
+from dnasweep.models.architecture import build_classifier
+from dnasweep.models.pretrained import build_on_checkpoint
+from dnasweep.models.tuning import merge, num_moving, tune
 from dnasweep.stages.models import kept_model
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import Storage
+from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
 def start_model(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.calls import decision_threshold
-from dnasweep.model.checkpoint import load_classifier
-from dnasweep.model.predict import predict_probabilities
+from dnasweep.models.checkpoint import load_classifier
+from dnasweep.models.predict import predict_probabilities
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.scores import KIND, Scored, read_scores, score_key, write_scores
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import Storage
+from dnasweep.tasks.calls import decision_threshold
+from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
 def open_test(storage: Storage, spec: ClassifierSpec) -> Scored:

@@ -9,15 +9,15 @@ import numpy as np
 
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.language.alphabet import other_strand
-from dnasweep.language.corpus import Corpus
-from dnasweep.language.recognition import read_foreign
-from dnasweep.language.tokenizers import CONFIG_FILE, DnaTokenizer, fit
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.held_out import pretraining_rows
 from dnasweep.stages.models import kept_model
 from dnasweep.stages.specs import TokenizerSpec
 from dnasweep.storage import Storage
+from dnasweep.tokens.alphabet import other_strand
+from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.recognition import read_foreign
+from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer, fit
 
 CORPUS = "corpus.safetensors"
 REPORT = "report.json"

@@ -7,11 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from dnasweep.language.tokenizers import DnaTokenizer
-from dnasweep.model.checkpoint import export
-from dnasweep.model.mesh import Mesh
-from dnasweep.model.rows import Task
-from dnasweep.model.training import TrainingResult, train
+from dnasweep.models.checkpoint import export
+from dnasweep.models.distributed import Mesh
+from dnasweep.models.rows import Task
+from dnasweep.models.training import TrainingResult, train
 from dnasweep.stages.outcome import (
     CHECKPOINT,
     OUTCOME,
@@ -23,6 +22,7 @@ from dnasweep.stages.outcome import (
 from dnasweep.stages.ranks import obtain_together
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 from dnasweep.storage import Storage
+from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
 class Ready(NamedTuple):

@@ -6,8 +6,8 @@ from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.building import share_by_umask
 from dnasweep.storage.damaged import set_aside, telling_of_damage
 from dnasweep.storage.integrity import MANIFEST, damage_of_part, digest_of, seal, unseal
-from dnasweep.storage.patience import Unavailable
-from dnasweep.storage.shelf import Shelf
+from dnasweep.storage.remote_prefix import Shelf
+from dnasweep.storage.retry import Unavailable
 from dnasweep.storage.writable import LEAST_BYTES
 
 __all__ = [

@@ -38,8 +38,8 @@ from dnasweep.storage.copies import Copies
 from dnasweep.storage.integrity import MANIFEST, describe, seal
 from dnasweep.storage.kept import Kept
 from dnasweep.storage.names import flat, inside, safe, safe_kind
-from dnasweep.storage.patience import Unavailable
-from dnasweep.storage.shelf import Shelf
+from dnasweep.storage.remote_prefix import Shelf
+from dnasweep.storage.retry import Unavailable
 from dnasweep.storage.uris import local_root
 from dnasweep.storage.writable import check_writable
 

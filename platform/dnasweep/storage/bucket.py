@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from dnasweep.errors import InputError
-from dnasweep.storage import patience
+from dnasweep.storage import retry as patience
 from dnasweep.storage.uris import check_uri, open_store
 
 PROBE_SECONDS = 30.0

@@ -1,0 +1,239 @@
+"""The search for an anchor: few tokens that, kept, make the model call a sequence as it does.
+
+An anchor (Ribeiro, Singh & Guestrin 2018) is a set of tokens. Its precision is the share of
+sequences that are called like the whole one when its tokens are kept and every other token is kept
+with probability `keep`; its coverage is the share of sequences so perturbed, without any condition,
+that hold all of its tokens. Sought is the anchor of highest coverage whose precision is at least a
+threshold, with confidence. All anchors of one size have one coverage, so the search widens by a
+token at a time and ends with the first size at which one holds.
+
+Which sets are widened is chosen by KL-LUCB. A draw made to judge one set is as good a draw for every
+larger set whose tokens it happens to keep, for tokens are kept independently: so a level costs draws
+for its parents, not for its hundreds of candidates. An anchor is declared found on draws that were
+made after it had been singled out, so the choice among many does not flatter it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.attribution.anchor import FIRST_LOOK, Anchor, AnchorConfig
+from dnasweep.attribution.bounds import exploration_level, look_level, lower_bound, upper_bound
+
+Booleans = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+
+MOST_LOOKS = 5
+"""Looks at a candidate, the draws doubled before each."""
+
+Search = Generator[Booleans, Booleans, Anchor]
+"""Yields tokens kept, (rows, tokens); wants back which rows are called like the whole sequence."""
+
+
+class _Candidate(NamedTuple):
+    order: tuple[int, ...]
+    means: tuple[float, ...]
+    """Precision after each token, that of the empty set first, its own excluded."""
+    counts: tuple[int, ...]
+    """Draws behind them."""
+
+
+class _Draws:
+    """All draws of a search, each with the tokens it was made to keep."""
+
+    def __init__(self, num_tokens: int) -> None:
+        self.kept = np.empty((0, num_tokens), np.float32)
+        self.given = np.empty((0, num_tokens), np.float32)
+        self.called = np.empty(0, np.int64)
+
+    def add(self, kept: Booleans, given: Booleans, called: Booleans) -> None:
+        """Add rows; `given` are the tokens each was made to keep."""
+        self.kept = np.concatenate([self.kept, kept.astype(np.float32)])
+        self.given = np.concatenate([self.given, given.astype(np.float32)])
+        self.called = np.concatenate([self.called, called.astype(np.int64)])
+
+    def judge(self, sets: Booleans) -> tuple[Integers, Integers]:
+        """Return the draws that count for each set, and those of them that are called alike.
+
+        A draw counts for a set when it holds its tokens and was not made to keep any other.
+        """
+        wanted = sets.astype(np.float32).T
+        holds = self.kept @ wanted >= wanted.sum(0) - 0.5
+        holds &= self.given @ wanted >= self.given.sum(1)[:, None] - 0.5
+        return holds.sum(0).astype(np.int64), self.called @ holds
+
+
+def find_anchor(num_tokens: int, rng: np.random.Generator, config: AnchorConfig) -> Search:
+    """Search for an anchor of one sequence.
+
+    Parameters
+    ----------
+    num_tokens
+        Tokens of the sequence without special tokens.
+    rng
+        Source of the draws.
+    config
+        What is sought.
+    """
+    draws, look = _Draws(num_tokens), 0
+    level = [_Candidate((), (), ())]
+    nothing = np.zeros(num_tokens, bool)
+    best: tuple[float, _Candidate] = (-1.0, level[0])
+    for size in range(min(config.most_tokens, num_tokens) + 1):
+        if size:
+            level = _widened(level, draws, num_tokens)
+            level = yield from _choose(level, draws, rng, config)
+        else:
+            yield from _draw(draws, nothing, 2 * config.draws, rng, config)
+        num, called = draws.judge(_sets(level, num_tokens))
+        means = called / np.maximum(num, 1)
+        for one, bound in zip(level, _floor(means, num, config), strict=True):
+            best = max(best, (float(bound), one), key=lambda pair: pair[0])
+        promising = [
+            one for one, mean in zip(level, means, strict=True) if mean >= config.threshold
+        ]
+        holding = []
+        for one in promising:
+            look, verdict = yield from _look(one, draws, look, rng, config)
+            if verdict.found:
+                holding.append(verdict)
+        if holding:
+            found = max(holding, key=lambda anchor: anchor.lower)
+            return found._replace(num_draws=len(draws.called))
+        if len(draws.called) >= config.most_search:
+            break
+        if size < min(config.most_tokens, num_tokens):
+            for one in level:
+                given = _sets([one], num_tokens)[0]
+                there = int(draws.judge(given[None])[0][0])
+                yield from _draw(draws, given, config.draws - there, rng, config)
+    _, verdict = yield from _look(best[1], draws, look, rng, config, patient=False)
+    return verdict._replace(num_draws=len(draws.called))
+
+
+def _widened(level: Sequence[_Candidate], draws: _Draws, num_tokens: int) -> list[_Candidate]:
+    """Return every set with one token more, each once, from the parent of highest precision."""
+    num, called = draws.judge(_sets(level, num_tokens))
+    means = called / np.maximum(num, 1)
+    found: dict[frozenset[int], _Candidate] = {}
+    for i in np.argsort(-means, kind="stable"):
+        one = level[i]
+        for token in range(num_tokens):
+            if token not in one.order:
+                found.setdefault(
+                    frozenset((*one.order, token)),
+                    _Candidate(
+                        (*one.order, token),
+                        (*one.means, float(means[i])),
+                        (*one.counts, int(num[i])),
+                    ),
+                )
+    return list(found.values())
+
+
+def _choose(
+    level: list[_Candidate], draws: _Draws, rng: np.random.Generator, config: AnchorConfig
+) -> Generator[Booleans, Booleans, list[_Candidate]]:
+    """Return the sets of highest precision, those of the beam, by KL-LUCB."""
+    num_tokens = draws.kept.shape[1]
+    sets = _sets(level, num_tokens)
+    num, called = draws.judge(sets)
+    for round_ in range(1, config.rounds + 1):
+        # A set without any draw is taken to be as good as can be.
+        means = np.where(num > 0, called / np.maximum(num, 1), 1.0)
+        order = np.lexsort((np.arange(len(level)), -means))
+        inside, outside = order[: config.beam], order[config.beam :]
+        if not len(outside):
+            break
+        level_ = exploration_level(len(level), round_, config.delta) / np.maximum(num, 1)
+        level_[num == 0] = np.inf
+        weakest = inside[np.argmin(lower_bound(means[inside], level_[inside]))]
+        rival = outside[np.argmax(upper_bound(means[outside], level_[outside]))]
+        gap = upper_bound(means[[rival]], level_[[rival]])
+        gap = gap - lower_bound(means[[weakest]], level_[[weakest]])
+        if gap[0] < config.tolerance or len(draws.called) >= config.most_search:
+            break
+        for arm in (int(weakest), int(rival)):
+            before = len(draws.called)
+            yield from _draw(draws, sets[arm], config.batch, rng, config)
+            num[arm] += len(draws.called) - before
+            called[arm] += draws.called[before:].sum()
+    means = called / np.maximum(num, 1)
+    order = np.lexsort((np.arange(len(level)), -means))
+    return [level[i] for i in order[: config.beam]]
+
+
+def _look(
+    one: _Candidate,
+    draws: _Draws,
+    look: int,
+    rng: np.random.Generator,
+    config: AnchorConfig,
+    *,
+    patient: bool = True,
+) -> Generator[Booleans, Booleans, tuple[int, Anchor]]:
+    """Judge a set on draws of its own, and look again on more until it is decided."""
+    given = _sets([one], draws.kept.shape[1])[0]
+    num = called = 0
+    size, mean, low, high = FIRST_LOOK, 0.0, 0.0, 1.0
+    for _ in range(MOST_LOOKS if patient else 1):
+        before = len(draws.called)
+        yield from _draw(draws, given, size, rng, config, last=not patient)
+        if len(draws.called) == before:
+            break
+        num, called = num + len(draws.called) - before, called + int(draws.called[before:].sum())
+        look += 1
+        mean, level = called / num, np.array([look_level(look, config.delta) / num])
+        low = float(lower_bound(np.array([mean]), level)[0])
+        high = float(upper_bound(np.array([mean]), level)[0])
+        if low >= config.threshold or high < config.threshold:
+            break
+        size = num
+    means, counts = np.array([*one.means, mean]), np.array([*one.counts, num])
+    variances = means * (1 - means) / np.maximum(counts, 1)
+    return look, Anchor(
+        tokens=one.order,
+        gains=tuple(np.diff(means).tolist()),
+        errors=tuple(np.sqrt(variances[1:] + variances[:-1]).tolist()),
+        precision=mean,
+        lower=low,
+        upper=high,
+        coverage=config.keep ** len(one.order),
+        num_draws=len(draws.called),
+        found=low >= config.threshold,
+    )
+
+
+def _draw(
+    draws: _Draws,
+    given: Booleans,
+    num: int,
+    rng: np.random.Generator,
+    config: AnchorConfig,
+    *,
+    last: bool = False,
+) -> Generator[Booleans, Booleans, None]:
+    """Add draws that keep the tokens given, as many as are left; `last` those kept back as well."""
+    most = config.most_draws if last else config.most_search
+    num = min(num, most - len(draws.called))
+    if num > 0:
+        kept = rng.random((num, len(given))) < config.keep
+        kept |= given
+        called = yield kept
+        draws.add(kept, np.broadcast_to(given, kept.shape), called)
+
+
+def _sets(level: Sequence[_Candidate], num_tokens: int) -> Booleans:
+    sets = np.zeros((len(level), num_tokens), bool)
+    for row, one in zip(sets, level, strict=True):
+        row[list(one.order)] = True
+    return sets
+
+
+def _floor(means: NDArray[np.float64], num: Integers, config: AnchorConfig) -> list[float]:
+    level = look_level(1, config.delta) / np.maximum(num, 1)
+    return [float(v) for v in lower_bound(means, level)]

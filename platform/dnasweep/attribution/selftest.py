@@ -1,0 +1,123 @@
+"""A test of a model and its explainer before a job: class, sign and sum."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from dnasweep.attribution.attribution import Attribution
+from dnasweep.attribution.settings import GRADIENT_ESTIMATORS
+from dnasweep.attribution.values import class_value
+from dnasweep.errors import InputError
+from dnasweep.models.forward import class_logits, pool_of
+from dnasweep.tasks.calls import DECISION_THRESHOLD
+
+if TYPE_CHECKING:
+    from dnasweep.attribution.engine import Explainer
+
+TOLERANCE = 1e-3
+"""Of the span of values seen, in fp32."""
+GRADIENT_GAP = 0.2
+"""Part of the span by which gradients along a path may miss it."""
+
+
+def check(explainer: Explainer, sequence: str) -> None:
+    """Raise `InputError` unless class, sign and sum hold on `sequence`."""
+    found = explainer.explain([sequence])[0]
+    sums = explainer.config.sums
+    span = abs(found.full - found.empty) if sums else 0.0
+    scale = max(span, float(np.abs(found.phi).sum()), 1e-6)
+    loose = (
+        TOLERANCE if explainer.game.precision == "fp32" else 10 * explainer.config.precision_bound
+    )
+    plain = _plain_value(explainer, sequence)
+    if abs(plain - found.full) > loose * max(scale, abs(plain)):
+        raise _failed(
+            f"the value of class {explainer.target!r} is {plain:.6g} by the model's own forward "
+            f"pass and {found.full:.6g} by this one",
+            "Where id2label and label2id in the model's config.json do not name the same classes, "
+            "mend them; otherwise use another model.",
+        )
+    allowed = GRADIENT_GAP if explainer.config.estimator in GRADIENT_ESTIMATORS else loose
+    if sums and not found.gap <= allowed * scale:
+        raise _failed(
+            f"the attributions sum to {found.phi.sum():.6g}, "
+            f"what the tokens change is {found.full - found.empty:.6g}",
+            f"Give more evaluations than --max-evals {explainer.config.max_evals}, or use the "
+            "estimator permutation."
+            if explainer.config.estimator in GRADIENT_ESTIMATORS
+            else "The model does not compute the same twice: use another one.",
+        )
+    sign, flipped = _explain_flipped(explainer, sequence)
+    if explainer.config.estimator == "attention":
+        # Attention knows nothing of classes, and the first token has 1 to share out.
+        sign = 1
+        if found.phi.min() < 0 or found.phi.sum() > 1 + loose:
+            raise _failed(
+                f"the attention of the first token is {found.phi.sum():.6g}, not part of 1",
+                "Use another estimator than attention.",
+            )
+    if np.abs(sign * flipped.phi - found.phi).max() > loose * scale:
+        raise _failed(
+            "exchanging the classes in the model's last layer does not flip the values",
+            "The model's last layer is not what tells its classes: use another model.",
+        )
+
+
+def _plain_value(explainer: Explainer, sequence: str) -> float:
+    ids = explainer.tokenizer.encode([sequence]).ids
+    model = explainer.game.model
+    with torch.inference_mode():
+        there = torch.from_numpy(ids[None].astype(np.int64)).to(model.device)
+        # A model that reads windows has no forward pass of its own for a sequence this long.
+        windowed = pool_of(model) is not None
+        logits = class_logits(model, there, None) if windowed else model(there).logits
+    index = {name: int(i) for name, i in (model.config.label2id or {}).items()}
+    return float(class_value(logits, index[explainer.target], explainer.config.value))
+
+
+def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribution]:
+    """Return the attribution by a model whose classes are in reverse order, and the sign to expect.
+
+    With two classes the same class's log odds and probability flip their sign; otherwise the class
+    that takes the target's place has the target's attribution.
+    """
+    from dnasweep.attribution.engine import Explainer
+
+    model = copy.deepcopy(explainer.game.model)
+    last = _last_layer(model, len(explainer.names))
+    with torch.no_grad():
+        last.weight.copy_(last.weight.flip(0))
+        if last.bias is not None:
+            last.bias.copy_(last.bias.flip(0))
+    if len(explainer.names) == 2:
+        # What was called the second class is called the first one by the other model.
+        setattr(model.config, DECISION_THRESHOLD, 1 - explainer.game.threshold)
+    mirrors = len(explainer.names) == 2 and explainer.config.value != "logit"
+    names = explainer.names if mirrors else explainer.names[::-1]
+    target = names[explainer.names.index(explainer.target)]
+    config = replace(explainer.config, target=target, precision=explainer.game.precision)
+    other = Explainer(model, config, tokenizer=explainer.tokenizer, device=explainer.game.device)
+    return -1 if mirrors else 1, other.explain([sequence])[0]
+
+
+def _last_layer(model: Any, num_classes: int) -> nn.Linear:
+    """Return the layer that gives the logits."""
+    inside = set(model.base_model.modules())
+    layers = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.Linear)
+        and module not in inside
+        and module.out_features == num_classes
+    ]
+    return layers[-1]
+
+
+def _failed(reason: str, remedy: str) -> InputError:
+    return InputError(f"the self-test of the model failed: {reason}", remedy=remedy)

@@ -1,0 +1,169 @@
+"""What to explain and how: the settings of an attribution job, as JSON-able as they are checked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from dnasweep.attribution.anchor import AnchorConfig
+
+Value = Literal["log_odds", "logit", "probability"]
+Reference = Literal["mask", "deletion", "shuffle"]
+Estimator = Literal[
+    "adjusted_kernel",
+    "permutation",
+    "tree_permutation",
+    "partition",
+    "kernel",
+    "integrated_gradients",
+    "gradient_shap",
+    "attention",
+    "in_silico_mutagenesis",
+    "lime",
+    "anchors",
+]
+AttentionLayers = Literal["last", "all", "rollout"]
+SAMPLING_ESTIMATORS = ("adjusted_kernel", "permutation", "tree_permutation")
+GRADIENT_ESTIMATORS = ("integrated_gradients", "gradient_shap")
+ESTIMATORS_WITHOUT_REFERENCE = ("attention", "in_silico_mutagenesis")
+"""They leave no token out, and have no error estimate."""
+ESTIMATORS_WITHOUT_SUM = (*ESTIMATORS_WITHOUT_REFERENCE, "lime", "anchors")
+"""Their values need not add up to anything."""
+_OF_SOME = {
+    "attention_layers": ("attention",),
+    "kernel_width": ("lime",),
+    "anchor_threshold": ("anchors",),
+    "anchor_tokens": ("anchors",),
+}
+"""Fields that single estimators read: no other may be given them, nor has them among its settings."""
+_OF_A_REFERENCE = (
+    *("reference", "max_evals", "standard_error"),
+    *("num_shuffles", "shap_batch_size", "seed"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainConfig:
+    """Attribution of a classifier's output to the tokens of a sequence."""
+
+    target: str | None = None
+    """Class explained, by its name in the model. Default: the second of two, the positive one."""
+    value: Value = "log_odds"
+    """Output explained: log odds of the class against all others (nats), its logit, or its
+    probability. Probabilities near 0 or 1 hide what the model saw; log odds do not."""
+    reference: Reference = "mask"
+    """What stands for a token left out: the mask token, nothing (the rest moves together), or
+    tokens of the sequence shuffled with its dinucleotides kept."""
+    estimator: Estimator = "adjusted_kernel"
+    """Estimator of the Shapley (or, for partition, Owen) values; or what is no Shapley value: the
+    attention of the first token, the mean loss of the value where a base is mutated, coefficients of
+    a local linear model (lime), or what a token adds to the precision of an anchor."""
+    attention_layers: AttentionLayers = "last"
+    """For attention: the last layer's, the mean over layers, or followed through all of them."""
+    kernel_width: float = 25.0
+    """For lime: how fast weights fall with the cosine distance, in hundredths, from the sequence."""
+    anchor_threshold: float = 0.95
+    """For anchors: precision that an anchor has to have, surely enough."""
+    anchor_tokens: int = 8
+    """For anchors: most tokens of one."""
+    max_evals: int | None = None
+    """Model evaluations a sequence. Default: the estimator's own; for partition all there are."""
+    standard_error: float | None = None
+    """Go on sampling until the mean standard error of the tokens is this small, in units of the
+    value; for estimators that sample. `max_evals` then is the most to spend. Few tokens have few
+    coalitions: where all are evaluated, values are exact and the standard error is 0."""
+    num_shuffles: int = 4
+    """Shuffled copies a sequence, for the reference `shuffle`."""
+    shap_batch_size: int = 5
+    """For partition with `max_evals`: evaluations between two choices of what to split next. The
+    values depend on it; 5 is what the shap library does with text."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto` is bf16 on GPUs that have it, if it keeps the values within `precision_bound`."""
+    precision_bound: float = 0.02
+    """Largest error of bf16, as a share of the span between full and empty sequence."""
+    seed: int = 0
+    """Of sampled masks and shuffled copies; the draws belong to the sequence, not to its batch."""
+
+    def __post_init__(self) -> None:
+        if self.max_evals is not None and self.max_evals < 4:
+            raise ValueError(f"max_evals is {self.max_evals}, use at least 4")
+        if self.standard_error is not None:
+            if not 0 < self.standard_error < math.inf:
+                raise ValueError(f"standard_error is {self.standard_error}, use more than 0")
+            if self.estimator not in SAMPLING_ESTIMATORS:
+                raise ValueError(
+                    f"standard_error needs an estimator that samples on and on, {self.estimator} "
+                    f"does not: use {' or '.join(SAMPLING_ESTIMATORS)}"
+                )
+        for name in ("num_shuffles", "shap_batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, use at least 1")
+        if not 0 < self.precision_bound < math.inf:
+            raise ValueError(f"precision_bound is {self.precision_bound}, use more than 0")
+        if self.estimator in GRADIENT_ESTIMATORS and self.reference == "deletion":
+            raise ValueError(
+                f"{self.estimator} moves along embeddings and cannot leave tokens out: use the "
+                "reference mask or shuffle"
+            )
+        for name, readers in _OF_SOME.items():
+            if getattr(self, name) != _USUAL[name] and self.estimator not in readers:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)} and the estimator {self.estimator}: it is for "
+                    f"the estimator {readers[0]}"
+                )
+        if not 0 < self.kernel_width < math.inf:
+            raise ValueError(f"kernel_width is {self.kernel_width}, use more than 0")
+        if self.estimator == "anchors":
+            self._check_anchors()
+        if self.estimator in ESTIMATORS_WITHOUT_REFERENCE:
+            self._refuse_what_is_not_read()
+
+    def _refuse_what_is_not_read(self) -> None:
+        usual = {"reference": "mask", "max_evals": None, "standard_error": None}
+        for name, value in usual.items():
+            if getattr(self, name) != value:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, and the estimator {self.estimator} has no "
+                    "use for it: it leaves no token out and does not sample. Leave it out"
+                )
+
+    def _check_anchors(self) -> None:
+        if self.value == "logit":
+            raise ValueError(
+                "anchors are of a call, and a logit does not say which: use the value log_odds or "
+                "probability"
+            )
+        self.anchor_config()
+
+    def anchor_config(self) -> AnchorConfig:
+        """Return what an anchor is to fulfil, and how it is sought."""
+        usual = AnchorConfig.most_draws
+        return AnchorConfig(
+            threshold=self.anchor_threshold,
+            most_tokens=self.anchor_tokens,
+            # The value of the whole sequence is an evaluation too.
+            most_draws=usual if self.max_evals is None else self.max_evals - 1,
+        )
+
+    @property
+    def sums(self) -> bool:
+        """Whether values add up to what the tokens change, so that a gap can be measured."""
+        return sums(self.estimator)
+
+    def to_settings(self) -> dict[str, Any]:
+        """Return what makes the values, JSON-able: the fields that this estimator reads."""
+        unread = {name for name, readers in _OF_SOME.items() if self.estimator not in readers}
+        if self.estimator in ESTIMATORS_WITHOUT_REFERENCE:
+            unread.update(_OF_A_REFERENCE)
+        elif not self.sums:
+            unread.update(("standard_error", "shap_batch_size"))
+        return {name: value for name, value in asdict(self).items() if name not in unread}
+
+
+def sums(estimator: str) -> bool:
+    """Return whether an estimator's values add up to what the tokens change."""
+    return estimator not in ESTIMATORS_WITHOUT_SUM
+
+
+_USUAL = {name: getattr(ExplainConfig, name) for name in _OF_SOME}

@@ -1,0 +1,174 @@
+"""Attributions as `shap.Explanation`, so that the shap library's own plots work on them.
+
+The library is imported when a function here is called, and takes a moment.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dnasweep.attribution.positions import AttributionTables, per_base, rows_of_tokens
+from dnasweep.errors import InputError
+
+if TYPE_CHECKING:
+    import shap
+
+_LETTERS = np.array(list("ACGTN"))
+
+
+def text_explanation(
+    tables: AttributionTables, ids: Sequence[str] | None = None, *, target: str = "promoter"
+) -> shap.Explanation:
+    """Return the tokens of sequences, each with its value, as text is explained.
+
+    For `shap.plots.text` over all or one of them, `shap.plots.bar`, `waterfall` and `force` over one,
+    such as `text_explanation(tables)[0]`, and `shap.plots.bar` over means such as
+    `text_explanation(tables).mean(0)`, by token. Base values and values add up to the model's output.
+
+    Parameters
+    ----------
+    tables
+        What a job wrote.
+    ids
+        Which sequences, in this order. Default: all.
+    target
+        Name of the class explained, as plots write it.
+
+    Raises
+    ------
+    InputError
+        For an id that is not there, or where the shap library is not installed.
+    """
+    tokens, sequences = _chosen(tables, ids)
+    rows = rows_of_tokens(_Tables(tokens, sequences))
+    order = np.lexsort((tokens["end"], tokens["start"], rows))
+    limits = np.searchsorted(rows[order], np.arange(len(sequences) + 1))
+    values, words = np.empty(len(sequences), object), np.empty(len(sequences), object)
+    for row, (first, last) in enumerate(itertools.pairwise(limits.tolist())):
+        values[row] = tokens["phi"].to_numpy()[order[first:last]]
+        words[row] = tokens["token"].to_numpy(object)[order[first:last]]
+    return _library().Explanation(
+        values=values,
+        base_values=sequences["empty"].to_numpy(),
+        data=words,
+        # Names by row, as the library's own text explanations have them: its means over sequences
+        # then gather by token.
+        feature_names=list(words),
+        output_names=target,
+    )
+
+
+def base_explanation(
+    tables: AttributionTables,
+    ids: Sequence[str] | None = None,
+    *,
+    tss_index: int | None = None,
+    target: str = "promoter",
+) -> shap.Explanation:
+    """Return a value for every base at every position, for sequences of one length.
+
+    For `shap.plots.heatmap`, `bar` and `beeswarm`: a feature is a position relative to the
+    transcription start, its data the base as a number (A 0, C 1, G 2, T 3, N 4), its display data
+    the letter. A token's value is shared by its bases and shares are summed where tokens overlap,
+    so that base values and values add up to the model's output.
+
+    Raises
+    ------
+    InputError
+        For sequences of several lengths, an id that is not there, or without the shap library.
+    """
+    tokens, sequences = _chosen(tables, ids)
+    if sequences["sequence"].str.len().nunique() > 1:
+        raise InputError(
+            "the sequences have several lengths, and a feature is a position",
+            remedy="Choose sequences of one length.",
+        )
+    bases = per_base(_Tables(tokens, sequences), tss_index=tss_index, combine="sum")
+    return _library().Explanation(
+        values=np.nan_to_num(bases.values),
+        base_values=bases.sequences["empty"].to_numpy(),
+        data=bases.codes.astype(float),
+        display_data=_LETTERS[bases.codes],
+        feature_names=[str(position) for position in bases.positions],
+        instance_names=bases.sequences["sequence_id"].tolist(),
+        output_names=target,
+    )
+
+
+def token_explanation(
+    tables: AttributionTables,
+    ids: Sequence[str] | None = None,
+    *,
+    num_tokens: int = 100,
+    target: str = "promoter",
+) -> shap.Explanation:
+    """Return a value for every token of the vocabulary in every sequence: the sum over its occurrences.
+
+    For `shap.plots.beeswarm`, `bar`, `heatmap` and `scatter`: a feature is a token, its data the
+    number of occurrences. The tokens with the greatest sum of absolute values have a feature of
+    their own; all others share the last one, so that values still add up.
+
+    Raises
+    ------
+    InputError
+        For an id that is not there, or where the shap library is not installed.
+    """
+    if num_tokens < 1:
+        raise InputError(f"num_tokens is {num_tokens}", remedy="Use at least 1.")
+    tokens, sequences = _chosen(tables, ids)
+    rows = rows_of_tokens(_Tables(tokens, sequences))
+    strength = tokens["phi"].abs().groupby(tokens["token"].to_numpy(object)).sum()
+    order = strength.sort_values(ascending=False, kind="stable").index.tolist()
+    names = order[:num_tokens] + (["other tokens"] if len(order) > num_tokens else [])
+    column = pd.Index(names).get_indexer(tokens["token"].to_numpy(object))
+    column[column < 0] = len(names) - 1
+    values, counts = (np.zeros((len(sequences), len(names))) for _ in range(2))
+    np.add.at(values, (rows, column), tokens["phi"].to_numpy())
+    np.add.at(counts, (rows, column), 1)
+    return _library().Explanation(
+        values=values,
+        base_values=sequences["empty"].to_numpy(),
+        data=counts,
+        feature_names=names,
+        instance_names=sequences["sequence_id"].tolist(),
+        output_names=target,
+    )
+
+
+class _Tables:
+    """Part of the tables of a job."""
+
+    def __init__(self, tokens: pd.DataFrame, sequences: pd.DataFrame) -> None:
+        self.tokens, self.sequences = tokens, sequences
+
+
+def _chosen(
+    tables: AttributionTables, ids: Sequence[str] | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    if tables.sequences["empty"].isna().any():
+        raise InputError(
+            "these values have no value of the empty sequence to start from, as Shapley values have",
+            remedy="Explain the sequences with an estimator of Shapley values.",
+        )
+    if ids is None:
+        return tables.tokens, tables.sequences.reset_index(drop=True)
+    by_id = tables.sequences.set_index("sequence_id", drop=False)
+    if missing := [name for name in ids if name not in by_id.index]:
+        raise InputError(f"sequence {missing[0]!r} is not in the table of sequences")
+    chosen = by_id.loc[list(dict.fromkeys(ids))].reset_index(drop=True)
+    return tables.tokens[tables.tokens["sequence_id"].isin(chosen["sequence_id"])], chosen
+
+
+def _library() -> Any:
+    try:
+        import shap
+    except ImportError as error:
+        raise InputError(
+            "the shap library is not installed", remedy="Run: pip install 'shap>=0.51,<0.52'"
+        ) from error
+    return shap

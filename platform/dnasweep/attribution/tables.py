@@ -1,0 +1,294 @@
+"""Attributions as tables: one row a token, one row a sequence, in a schema with a version.
+
+`tokens` has the value of each token and the bases it stands for, `sequences` what holds for the
+sequence as a whole. Values, errors and gaps are in the unit of the value explained: nats for log
+odds. Where single bases were mutated, `bases` has what every mutation changed; where anchors were
+sought, `anchors` has them, and a value is what a token adds to the precision. All tables carry the
+version of the schema and the settings of the job in their metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dnasweep.attribution.anchor_table import ANCHORS, anchor_columns
+from dnasweep.attribution.attribution import Attribution, mean_loss
+from dnasweep.errors import InputError
+
+SCHEMA_VERSION = "2"
+VERSION_KEY, SETTINGS_KEY = b"dnasweep_schema", b"settings"
+
+TOKENS = pa.schema(
+    [
+        pa.field("sequence_id", pa.string(), nullable=False),
+        # Place among the tokens of the sequence, special tokens not counted.
+        pa.field("token_index", pa.int32(), nullable=False),
+        pa.field("token", pa.string(), nullable=False),
+        # Bases [start, end) of the sequence.
+        pa.field("start", pa.int32(), nullable=False),
+        pa.field("end", pa.int32(), nullable=False),
+        pa.field("phi", pa.float64(), nullable=False),
+        # Error estimate of phi; nan where the estimator has none.
+        pa.field("standard_error", pa.float64(), nullable=False),
+    ]
+)
+SEQUENCES = pa.schema(
+    [
+        pa.field("sequence_id", pa.string(), nullable=False),
+        # Place in the input, from 0.
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("species", pa.string(), nullable=False),
+        # -1 where unknown.
+        pa.field("label", pa.int8(), nullable=False),
+        pa.field("sequence", pa.string(), nullable=False),
+        pa.field("num_tokens", pa.int32(), nullable=False),
+        # Value with all tokens, and with none; nan where the estimator leaves no token out.
+        pa.field("full", pa.float64(), nullable=False),
+        pa.field("empty", pa.float64(), nullable=False),
+        # |sum of phi - (full - empty)|; nan with `empty`.
+        pa.field("gap", pa.float64(), nullable=False),
+        pa.field("num_evals", pa.int32(), nullable=False),
+        pa.field("mean_standard_error", pa.float64(), nullable=False),
+        # Of the class explained; nan where the value is a logit, which does not say.
+        pa.field("probability", pa.float64(), nullable=False),
+        # Whether the model calls the sequence this class: by its own threshold, which need not be
+        # 1/2, and by both strands where it calls by both.
+        pa.field("called", pa.bool_(), nullable=False),
+    ]
+)
+EFFECTS = ("to_A", "to_C", "to_G", "to_T")
+BASES = pa.schema(
+    [
+        pa.field("sequence_id", pa.string(), nullable=False),
+        # From 0.
+        pa.field("position", pa.int32(), nullable=False),
+        # Mean loss over the three mutations; 0 for letters other than A, C, G and T.
+        pa.field("phi", pa.float64(), nullable=False),
+        # Value with that base less the value; 0 for the base that is there, nan for other letters.
+        *(pa.field(name, pa.float64(), nullable=False) for name in EFFECTS),
+    ]
+)
+SCHEMAS = {"tokens": TOKENS, "sequences": SEQUENCES}
+"""Table name to schema; a shard has a file `<name>.parquet` for each."""
+
+WORK_COLUMNS = ("row", "id", "species", "label", "sequence")
+"""Columns of the work list of an attribution job."""
+
+
+def schemas_of(settings: Mapping[str, Any]) -> dict[str, pa.Schema]:
+    """Return name and schema of each table of a job."""
+    mutated = settings.get("estimator") == "in_silico_mutagenesis"
+    anchored = settings.get("estimator") == "anchors"
+    return {
+        **SCHEMAS,
+        **({"bases": BASES} if mutated else {}),
+        **({"anchors": ANCHORS} if anchored else {}),
+    }
+
+
+class Attributions(NamedTuple):
+    """The output of an attribution job."""
+
+    tokens: pd.DataFrame
+    """Columns of `TOKENS`, tokens of a sequence together and in order."""
+    sequences: pd.DataFrame
+    """Columns of `SEQUENCES`, in the order of the input."""
+    settings: dict[str, Any]
+    """What was explained, and how."""
+    bases: pd.DataFrame | None = None
+    """Columns of `BASES`, sequences as in `sequences`, where single bases were mutated."""
+    anchors: pd.DataFrame | None = None
+    """Columns of `ANCHORS`, a row a sequence in their order, where anchors were sought."""
+
+
+def work_list(table: pd.DataFrame, token_counts: np.ndarray) -> pa.Table:
+    """Return the work list of a table of sequences, those with most tokens first.
+
+    Sequences of one token count are computed together, and what takes longest is begun first.
+    """
+    order = np.argsort(-token_counts, kind="stable")
+    listed = table.assign(row=np.arange(len(table)))[list(WORK_COLUMNS)].iloc[order]
+    text = {"id", "species", "sequence"}
+    types = {"row": pa.int64(), "label": pa.int8()}
+    return pa.table(
+        {
+            name: pa.array(listed[name], pa.large_string() if name in text else types[name])
+            for name in WORK_COLUMNS
+        }
+    )
+
+
+def to_tables(
+    rows: pa.Table,
+    attributions: Sequence[Attribution],
+    *,
+    vocabulary: Sequence[str],
+    settings: Mapping[str, Any],
+) -> dict[str, pa.Table]:
+    """Return the tables of some rows of a work list and their attributions.
+
+    Parameters
+    ----------
+    rows
+        Columns of `WORK_COLUMNS`.
+    attributions
+        One a row, in their order.
+    vocabulary
+        Token texts by id.
+    settings
+        The job's; its `value` says how a probability follows from a value.
+    """
+    # Here and not above: reading tables does without torch.
+    from dnasweep.attribution.values import probability_of
+
+    if len(rows) != len(attributions):
+        raise ValueError(f"{len(attributions)} attributions for {len(rows)} rows")
+    counts = np.array([len(one.phi) for one in attributions], np.int64)
+    owner = np.repeat(np.arange(len(rows)), counts)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+
+    def joined(field: str, dtype: str) -> np.ndarray:
+        parts = [np.asarray(getattr(one, field), dtype) for one in attributions]
+        return np.concatenate([np.empty(0, dtype), *parts])
+
+    ids = rows["id"].cast(pa.string()).combine_chunks()
+    tokens = {
+        "sequence_id": ids.take(pa.array(owner)),
+        "token_index": (np.arange(len(owner)) - first).astype(np.int32),
+        "token": pa.array(vocabulary, pa.string()).take(pa.array(joined("token_ids", "int64"))),
+        "start": joined("starts", "int32"),
+        "end": joined("ends", "int32"),
+        "phi": joined("phi", "float64"),
+        "standard_error": joined("standard_error", "float64"),
+    }
+    kind = settings["value"]
+    sequences = {
+        "sequence_id": ids,
+        "row": rows["row"],
+        "species": rows["species"].cast(pa.string()),
+        "label": rows["label"],
+        "sequence": rows["sequence"].cast(pa.string()),
+        "num_tokens": counts.astype(np.int32),
+        "full": [one.full for one in attributions],
+        "empty": [one.empty for one in attributions],
+        "gap": [one.gap for one in attributions],
+        "num_evals": [one.num_evals for one in attributions],
+        "mean_standard_error": [_mean(one.standard_error) for one in attributions],
+        "probability": [probability_of(one.full, kind) for one in attributions],
+        "called": [one.called for one in attributions],
+    }
+    schemas = schemas_of(settings)
+    columns: dict[str, dict[str, Any]] = {"tokens": tokens, "sequences": sequences}
+    if "bases" in schemas:
+        columns["bases"] = _bases(ids, attributions)
+    if "anchors" in schemas:
+        columns["anchors"] = anchor_columns(ids, attributions, vocabulary)
+    return {
+        name: pa.table(columns[name], schema=_labelled(schema, settings))
+        for name, schema in schemas.items()
+    }
+
+
+def _bases(ids: pa.Array, attributions: Sequence[Attribution]) -> dict[str, Any]:
+    effects = [one.effects for one in attributions if one.effects is not None]
+    if len(effects) != len(attributions):
+        raise ValueError("an attribution lacks the effects of mutations")
+    counts = [len(one) for one in effects]
+    every = np.concatenate([np.empty((0, len(EFFECTS))), *effects])
+    places = [np.empty(0, np.int32), *(np.arange(count, dtype=np.int32) for count in counts)]
+    return {
+        "sequence_id": ids.take(pa.array(np.repeat(np.arange(len(counts)), counts))),
+        "position": np.concatenate(places),
+        "phi": mean_loss(every),
+        **dict(zip(EFFECTS, every.T, strict=True)),
+    }
+
+
+def read_attributions(directory: str | Path, *, most_sequences: int | None = None) -> Attributions:
+    """Read what an attribution job has written.
+
+    Parameters
+    ----------
+    directory
+        Folder of the job, `<storage>/attributions/<key>`.
+    most_sequences
+        Read whole shards, evenly spread over the job, of about as many sequences at most; None
+        reads everything into memory.
+
+    Raises
+    ------
+    InputError
+        Where there are none, or of another version of the schema.
+    """
+    directory = Path(directory)
+    shards = sorted(
+        (path.parent for path in directory.glob("shards/*/sequences.parquet")),
+        key=lambda folder: int(folder.name),
+    )
+    if not shards:
+        raise InputError(
+            "there are no attributions here",
+            file=directory,
+            remedy="Give the folder that jobs/shap_batch.py has named.",
+        )
+    if most_sequences is not None:
+        size = pq.read_metadata(shards[0] / "sequences.parquet").num_rows
+        kept = max(1, most_sequences // size)
+        if kept < len(shards):
+            chosen = np.linspace(0, len(shards) - 1, kept).round().astype(int)
+            shards = [shards[i] for i in np.unique(chosen)]
+
+    def read(name: str) -> pa.Table:
+        return pa.concat_tables([pq.read_table(shard / f"{name}.parquet") for shard in shards])
+
+    whole = read("sequences")
+    settings = read_settings(whole.schema, file=directory)
+    sequences = whole.to_pandas().sort_values("row", ignore_index=True)
+    place = pd.Series(np.arange(len(sequences)), index=sequences["sequence_id"])
+
+    def ordered(name: str) -> pd.DataFrame:
+        table = read(name).to_pandas()
+        # Rows of a sequence stand together and in order already, and a stable sort keeps that.
+        order = np.argsort(table["sequence_id"].map(place).to_numpy(), kind="stable")
+        return table.iloc[order].reset_index(drop=True)
+
+    more = {name: ordered(name) for name in schemas_of(settings) if name not in SCHEMAS}
+    return Attributions(ordered("tokens"), sequences, settings, **more)
+
+
+def read_settings(schema: pa.Schema, *, file: str | Path | None = None) -> dict[str, Any]:
+    """Return the settings that a table carries.
+
+    Raises
+    ------
+    InputError
+        When the table is of another version of the schema, or not of an attribution job at all.
+    """
+    metadata = schema.metadata or {}
+    version = metadata.get(VERSION_KEY, b"").decode()
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"the tables have schema version {version or 'none'}, this program reads "
+            f"{SCHEMA_VERSION}",
+            file=file,
+            remedy="Compute the attributions again with this version.",
+        )
+    return dict(json.loads(metadata[SETTINGS_KEY]))
+
+
+def _labelled(schema: pa.Schema, settings: Mapping[str, Any]) -> pa.Schema:
+    text = json.dumps(dict(settings), sort_keys=True)
+    return schema.with_metadata({VERSION_KEY: SCHEMA_VERSION, SETTINGS_KEY: text})
+
+
+def _mean(errors: np.ndarray) -> float:
+    known = errors[~np.isnan(errors)]
+    return float(known.mean()) if len(known) else float("nan")

@@ -1,0 +1,129 @@
+"""What an attribution job does with a shard of its work list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dnasweep.attribution.attribution import Attribution
+from dnasweep.attribution.checks import count_tokens
+from dnasweep.attribution.engine import SEQUENCES_AT_ONCE, Explainer
+from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.attribution.tables import to_tables
+from dnasweep.errors import InputError
+from dnasweep.storage import Storage
+
+
+class AttributionWorker:
+    """Explains the sequences of a shard with one model, which is loaded once.
+
+    Parameters
+    ----------
+    storage, kind, key
+        Where the model is an artefact.
+    settings
+        Of the job; those that :class:`~dnasweep.attribution.settings.ExplainConfig` names are its, and
+        all are written into the tables.
+    batch_rows
+        Most model inputs a forward pass; None finds it. Changes no value beyond rounding.
+    device
+        `cpu` or `cuda`.
+    """
+
+    def __init__(
+        self,
+        *,
+        storage: str,
+        kind: str,
+        key: str,
+        settings: Mapping[str, Any],
+        batch_rows: int | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.settings = dict(settings)
+        self.explainer = load_explainer(
+            storage, kind, key, settings, batch_rows=batch_rows, device=device
+        )
+
+    def rehearse(self, rows: pa.Table) -> None:
+        """Make sure of class, sign and sum on the first sequence."""
+        self.explainer.self_test(rows["sequence"][0].as_py())
+
+    def compute(
+        self, rows: pa.Table, progress: Callable[[int], None]
+    ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+        """Return the tables of a shard, and what there is to count in it."""
+        sequences = rows["sequence"].to_pylist()
+        # Sequences of one token count are computed together, so they are not to be torn apart.
+        order = np.argsort(-count_tokens(sequences, self.explainer.tokenizer), kind="stable")
+        found: list[Attribution | None] = [None] * len(sequences)
+        for start in range(0, len(sequences), SEQUENCES_AT_ONCE):
+            part = order[start : start + SEQUENCES_AT_ONCE].tolist()
+            try:
+                done = self.explainer.explain([sequences[i] for i in part])
+            except InputError as error:
+                if error.row is None:
+                    raise
+                name = rows["id"][part[error.row - 1]].as_py()
+                reason = f"sequence {name!r}: {error.reason}"
+                raise InputError(reason, remedy=error.remedy) from None
+            for position, one in zip(part, done, strict=True):
+                found[position] = one
+            progress(start + len(part))
+        attributions = [one for one in found if one is not None]
+        tables = to_tables(
+            rows,
+            attributions,
+            vocabulary=self.explainer.tokenizer.tokens,
+            settings=self.settings,
+        )
+        return tables, facts_of(tables)
+
+
+def load_explainer(
+    storage: str,
+    kind: str,
+    key: str,
+    settings: Mapping[str, Any],
+    *,
+    batch_rows: int | None = None,
+    device: str = "cpu",
+) -> Explainer:
+    """Return the explainer of a model in the storage; parameters as of :class:`AttributionWorker`.
+
+    Raises
+    ------
+    InputError
+        Where the model is not there.
+    """
+    directory = Storage(storage).find(kind, key)
+    if directory is None:
+        raise InputError("the model is not there any more", file=f"{storage}/{kind}/{key}")
+    known = {field.name for field in fields(ExplainConfig)}
+    config = ExplainConfig(**{name: settings[name] for name in known & set(settings)})
+    return Explainer(directory, config, batch_rows=batch_rows, device=device)
+
+
+def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:
+    """Return counts and sums of a shard, which add up over shards (`max_` by their maximum)."""
+    sequences = tables["sequences"]
+    gaps, errors = (sequences[name].to_numpy() for name in ("gap", "mean_standard_error"))
+    spans = np.abs(sequences["full"].to_numpy() - sequences["empty"].to_numpy())
+    known = errors[~np.isnan(errors)]
+    summed = {
+        "sum_gap": float(gaps.sum()),
+        "max_gap": float(gaps.max(initial=0.0)),
+        "sum_span": float(spans.sum()),
+    }
+    return {
+        "num_tokens": len(tables["tokens"]),
+        "num_evals": int(sequences["num_evals"].to_numpy().sum(dtype=np.int64)),
+        # Where no token is ever left out there is nothing that values had to add up to.
+        **({} if np.isnan(spans).all() and len(spans) else summed),
+        "sum_standard_error": float(known.sum()),
+        "num_standard_errors": len(known),
+    }

@@ -1,0 +1,115 @@
+"""DNA between the elements: first-order Markov chains, drawn and evolved without a trace of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.formats.bases import Codes
+
+COMPOSITION: dict[str, tuple[float, float]] = {
+    "human": (0.41, 0.24),
+    "macaque": (0.41, 0.24),
+    "mouse": (0.42, 0.20),
+    "rat": (0.42, 0.21),
+    "chicken": (0.42, 0.27),
+    "zebrafish": (0.37, 0.53),
+    "fruit_fly": (0.42, 0.93),
+    "worm": (0.36, 0.98),
+}
+"""G+C fraction and CpG observed over expected of each genome, rounded (the genome papers; Simmen
+2008, Genomics 92:33 for CpG): depleted in vertebrates, whose genomes are methylated, most in
+mammals, and not in fly and worm."""
+
+ISLAND = (0.66, 0.82)
+"""The same of a CpG island (Gardiner-Garden and Frommer 1987: above 0.5 and 0.6)."""
+
+NEGATIVE_ISLAND = (0.66, 0.66)
+"""The same of G+C-rich DNA that is no promoter: as rich in G+C, but partly methylated, so CpG has
+begun to decay. Loci matched for G+C keep this difference in real data too."""
+
+
+def dinucleotides(gc: float, cpg: float) -> NDArray[np.float64]:
+    """Return the (4, 4) frequencies of neighbouring bases for a G+C fraction and a CpG ratio.
+
+    Both strands have the same frequencies and both bases of a pair the same marginals. What CpG
+    lacks went where deamination takes it, to TpG and CpA, and for a third to CpC and GpG.
+    """
+    one = np.array([1 - gc, gc, gc, 1 - gc]) / 2
+    pairs = np.outer(one, one)
+    lost = (1 - cpg) * pairs[1, 2]
+    pairs[1, 2] -= lost
+    for share, (first, last, rest) in (
+        (2 / 3, ((1, 0), (3, 2), (3, 0))),  # CA, TG; TA pays
+        (1 / 3, ((1, 1), (2, 2), (2, 1))),  # CC, GG; GC pays
+    ):
+        pairs[first] += share * lost
+        pairs[last] += share * lost
+        pairs[rest] -= share * lost
+    return pairs
+
+
+def mean_composition(species: Sequence[str]) -> tuple[float, float]:
+    """Return the mean G+C fraction and CpG ratio of some species: that of their ancestor."""
+    gc, cpg = np.mean([COMPOSITION[s] for s in species], axis=0)
+    return float(gc), float(cpg)
+
+
+def draw(
+    composition: tuple[float, float], num: int, window: int, rng: np.random.Generator
+) -> Codes:
+    """Return (num, window) codes drawn from the stationary chain of a composition."""
+    pairs = dinucleotides(*composition)
+    cumulative = np.cumsum(pairs / pairs.sum(axis=1, keepdims=True), axis=1)[:, :3]
+    dice = rng.random((window, num))
+    codes = np.empty((window, num), dtype=np.uint8)
+    codes[0] = np.searchsorted(np.cumsum(pairs.sum(axis=1))[:3], dice[0])
+    for i in range(1, window):
+        codes[i] = (dice[i][:, None] > cumulative[codes[i - 1]]).sum(axis=1)
+    return np.ascontiguousarray(codes.T)
+
+
+def evolve(
+    codes: Codes,
+    branch: float,
+    composition: tuple[float, float],
+    rng: np.random.Generator,
+) -> Codes:
+    """Return the descendants of (n, window) codes after a branch, towards a composition.
+
+    A hit site is drawn again given both its neighbours (Gibbs sampling, odd sites after even
+    ones), so the chain of the composition stays exactly as it is: sequences diverge and CpG stays
+    depleted.
+
+    Parameters
+    ----------
+    codes
+        The ancestors; not changed.
+    branch
+        Expected substitutions a site. A redrawn base is often the same, hence more hits.
+    composition
+        G+C fraction and CpG ratio at the end of the branch.
+    rng
+        The randomness.
+    """
+    pairs = dinucleotides(*composition)
+    one = pairs.sum(axis=1)
+    step = pairs / one[:, None]
+    # Padded with state 4, "no neighbour", so that the ends are drawn from the marginals.
+    left = np.vstack([step, one])
+    right = np.hstack([step, np.ones((4, 1))])
+    weights = left[:, None, :] * right.T[None, :, :]
+    cumulative = np.cumsum(weights / weights.sum(axis=2, keepdims=True), axis=2)[:, :, :3]
+    hits = branch / (1 - float((one**2).sum()))
+    num, window = codes.shape
+    padded = np.full((num, window + 2), 4, dtype=np.uint8)
+    padded[:, 1:-1] = codes
+    chosen = rng.random((num, window)) < 1 - np.exp(-hits)
+    for parity in (0, 1):
+        rows, places = np.nonzero(chosen[:, parity::2])
+        places = 2 * places + parity + 1
+        given = cumulative[padded[rows, places - 1], padded[rows, places + 1]]
+        padded[rows, places] = (rng.random(len(rows))[:, None] > given).sum(axis=1)
+    return padded[:, 1:-1].copy()

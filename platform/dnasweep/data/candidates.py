@@ -1,0 +1,201 @@
+"""Pairs of sequences that may be alike, among millions of windows.
+
+Found by locality-sensitive hashing by bit sampling (Indyk and Motwani 1998, in the
+sorted-table form of Manku, Jain and Das Sarma 2007): every 32-base window is packed into one
+64-bit word with its bases in a random order, so that sorting the words brings windows together
+that agree in a random sample of positions. One XOR then counts the matches of two whole windows.
+
+Both strands are searched at the price of one. The sampled positions are symmetric about the middle
+of the window, so that the sample of its reverse complement has the same positions: of the two
+readings of a window the one whose sample comes first is kept, and windows alike on opposite strands
+meet as those on one strand do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.formats.bases import UNKNOWN, FlatCodes
+
+WINDOW = 32
+"""Bases a hashed window: two bits each fill one word. Shorter sequences are in no pair."""
+
+_EXPECTED_HITS = 60.0
+_MOST_WINDOWS = 6_000_000
+_NEIGHBOURS = 24
+_PARTNERS = 40
+
+
+class LikelyPairs(NamedTuple):
+    """Pairs of sequences that may be alike, on either strand."""
+
+    first: NDArray[np.int64]
+    """(pairs,) one sequence, read as it stands."""
+    second: NDArray[np.int64]
+    """(pairs,) the other, `first < second`."""
+    shift: NDArray[np.int64]
+    """(pairs,) base p of the first lies on base p + shift of the second, as the second is read."""
+    reverse: NDArray[np.bool_]
+    """(pairs,) whether the second is read as its reverse complement."""
+
+
+def likely_pairs(flat: FlatCodes, identity: float, seed: int) -> LikelyPairs:
+    """Return pairs of sequences with windows that agree in most of their bases."""
+    starts, owners = _window_starts(flat)
+    if len(starts) == 0:
+        empty = np.zeros(0, dtype=np.int64)
+        return LikelyPairs(empty, empty, empty, empty.astype(bool))
+    rng = np.random.default_rng(seed)
+    sampled = min(16, 2 * int(np.ceil(np.log2(min(len(starts), _MOST_WINDOWS)) / 4)))
+    sampled = max(12, sampled)
+    keep_one_in = -(-len(starts) // _MOST_WINDOWS)
+    windows_each = len(starts) / (len(flat.offsets) - 1) / keep_one_in
+    tables = int(np.clip(np.ceil(_EXPECTED_HITS / (windows_each * identity**sampled)), 2, 24))
+    # One standard deviation below the matches expected in a window of a pair at the threshold: a
+    # pair has many windows, a stricter test of each costs little.
+    least = WINDOW * identity - np.sqrt(WINDOW * identity * (1 - identity))
+    most_apart = WINDOW - int(np.floor(least))
+    num = len(flat.offsets) - 1
+    hits = []
+    for _ in range(tables):
+        mirrored = rng.permutation(WINDOW // 2)
+        order = np.stack([mirrored, WINDOW - 1 - mirrored], axis=1).ravel()
+        words, reverse = _first_readings(flat.codes, starts, order, sampled)
+        chosen = slice(None)
+        if keep_one_in > 1:
+            mixed = (words >> np.uint64(64 - 2 * sampled)) * np.uint64(0x9E3779B97F4A7C15)
+            chosen = (mixed >> np.uint64(40)) % np.uint64(keep_one_in) == 0
+        table = _Table(
+            words[chosen], reverse[chosen], starts[chosen], owners[chosen], flat.offsets
+        )
+        hits.append(_close_in_table(table, sampled, most_apart))
+    return _strongest(_together(hits), num, _span(flat.offsets))
+
+
+class _Table(NamedTuple):
+    """Windows: their words, whether these read the reverse complement, where the windows begin in the
+    flat codes, whose they are, and its offsets."""
+
+    words: NDArray[np.uint64]
+    reverse: NDArray[np.bool_]
+    starts: NDArray[np.int64]
+    owners: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+
+
+class _Hits(NamedTuple):
+    """Diagonals of pairs, each once, and the number of windows that lie close on each.
+
+    A key is ((first * num + second) * 2 + reverse) * span + shift + span // 2.
+    """
+
+    key: NDArray[np.int64]
+    number: NDArray[np.int64]
+
+
+def _span(offsets: NDArray[np.int64]) -> int:
+    return 2 * int(np.diff(offsets).max()) + 1
+
+
+def _together(hits: Sequence[_Hits]) -> _Hits:
+    """Return each diagonal once, its hits added up."""
+    key, inverse = np.unique(np.concatenate([h.key for h in hits]), return_inverse=True)
+    counts = np.concatenate([h.number for h in hits])
+    return _Hits(key, np.bincount(inverse, counts, minlength=len(key)).astype(np.int64))
+
+
+def _strongest(hits: _Hits, num: int, span: int) -> LikelyPairs:
+    """Return pairs, on their best diagonal of each strand, with the best partners only.
+
+    A family of repeats has too many pairs to align them all.
+    """
+    # Best diagonal first within each pair: a chance match of repeats must not lead the alignment.
+    order = np.lexsort((-hits.number, hits.key // span))
+    pair = hits.key[order] // span
+    begins = np.flatnonzero(np.diff(pair, prepend=-1))
+    total = np.add.reduceat(hits.number[order], begins) if len(begins) else hits.number
+    pair, shift = pair[begins], hits.key[order][begins] % span - span // 2
+    kept = np.zeros(len(pair), dtype=bool)
+    first, second = pair // 2 // num, pair // 2 % num
+    for member in (first, second):
+        order = np.lexsort((-total, member))
+        begins = np.flatnonzero(np.diff(member[order], prepend=-1))
+        rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+        kept[order[rank < _PARTNERS]] = True
+    return LikelyPairs(first[kept], second[kept], shift[kept], pair[kept] % 2 == 1)
+
+
+def _window_starts(flat: FlatCodes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where every whole window of ACGT begins in the flat codes, and whose it is."""
+    lengths = np.diff(flat.offsets)
+    owners = np.repeat(np.arange(len(lengths)), lengths)
+    begins = np.arange(len(flat.codes))
+    inside = begins + WINDOW <= flat.offsets[1:][owners] if len(owners) else begins < 0
+    unknown = np.concatenate([np.zeros(1, np.int64), np.cumsum(flat.codes == UNKNOWN)])
+    starts = begins[inside]
+    starts = starts[unknown[starts + WINDOW] == unknown[starts]]
+    return starts, owners[starts]
+
+
+def _first_readings(
+    codes: NDArray[np.uint8], starts: NDArray[np.int64], order: NDArray[np.int64], sampled: int
+) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Return each window as a word, and whether that is the word of its reverse complement.
+
+    The highest bits of a word are the base at `order[0]`, and so on; of the two readings the word
+    has the one whose `sampled` first bases come first.
+    """
+    num = len(codes) - WINDOW + 1
+    words = np.zeros(num, dtype=np.uint64)
+    others = np.zeros(num, dtype=np.uint64)
+    wide = codes.astype(np.uint64)
+    complement = np.uint64(3) - wide
+    for offset in order:
+        words <<= np.uint64(2)
+        words |= wide[offset : offset + num]
+        others <<= np.uint64(2)
+        others |= complement[WINDOW - 1 - offset : WINDOW - 1 - offset + num]
+    # Slices of all windows, those across sequences among them, are read faster than what is wanted.
+    words, others = words[starts], others[starts]
+    rest = np.uint64(2 * (WINDOW - sampled))
+    reverse = (others >> rest) < (words >> rest)
+    return np.where(reverse, others, words), reverse
+
+
+def _close_in_table(table: _Table, sampled: int, most_apart: int) -> _Hits:
+    """Return windows that share the sampled bases and differ in at most `most_apart` of all."""
+    order = np.argsort(table.words, kind="stable")
+    words, owners, reverse = table.words[order], table.owners[order], table.reverse[order]
+    lengths = np.diff(table.offsets)
+    place = table.starts[order] - table.offsets[owners]
+    num = len(table.offsets) - 1
+    bucket = words >> np.uint64(64 - 2 * sampled)
+    odd = np.uint64(0x5555555555555555)
+    alive = np.arange(max(len(words) - 1, 0))
+    none = np.zeros(0, dtype=np.int64)
+    span = _span(table.offsets)
+    found = [_Hits(none, none)]
+    # Within a bucket the words stay sorted by the other bases, so in the crowded buckets of
+    # repeats, where only the nearest neighbours are compared, these are the likely ones.
+    for step in range(1, _NEIGHBOURS + 1):
+        alive = alive[alive + step < len(words)]
+        alive = alive[bucket[alive] == bucket[alive + step]]
+        if len(alive) == 0:
+            break
+        apart = words[alive] ^ words[alive + step]
+        differences = np.bitwise_count((apart | (apart >> np.uint64(1))) & odd)
+        left = alive[(differences <= most_apart) & (owners[alive] != owners[alive + step])]
+        right = left + step
+        swap = owners[left] > owners[right]
+        left, right = np.where(swap, right, left), np.where(swap, left, right)
+        other = reverse[left] != reverse[right]
+        # Read as its reverse complement, the second has the window as far from its end.
+        there = np.where(other, lengths[owners[right]] - WINDOW - place[right], place[right])
+        shift = there - place[left] + span // 2
+        pair = (owners[left] * num + owners[right]) * 2 + other
+        found.append(_Hits(*np.unique(pair * span + shift, return_counts=True)))
+    return _together(found)

@@ -1,0 +1,178 @@
+"""Core-promoter elements: what they look like, where they stand and how often, by species."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.data.species import SPECIES
+
+_IUPAC = {
+    "A": "A", "C": "C", "G": "G", "T": "T", "R": "AG", "Y": "CT", "S": "CG", "W": "AT",
+    "K": "GT", "M": "AC", "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT",
+}  # fmt: skip
+
+
+def allowed_bases(consensus: str) -> NDArray[np.bool_]:
+    """Return which of A, C, G and T agree with each IUPAC letter, (width, 4)."""
+    return np.array([[base in _IUPAC[letter] for base in "ACGT"] for letter in consensus])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Element:
+    """One kind of element."""
+
+    name: str
+    """Its name in tables."""
+    consensus: str
+    """IUPAC letters, 5' to 3' on the strand of the gene."""
+    fidelity: float = 0.97
+    """Probability that a base agrees with its letter of the consensus."""
+    first: int
+    """Leftmost place of its first base, relative to the transcription start (0 is base +1)."""
+    last: int
+    """Rightmost place of its first base."""
+    either_strand: bool
+    """Whether it works in both orientations."""
+    frequency: tuple[float, ...]
+    """Fraction of promoters that have it, in the order of `SPECIES`."""
+
+    def __post_init__(self) -> None:
+        if len(self.frequency) != len(SPECIES):
+            raise ValueError(f"{self.name}: one frequency for each of {', '.join(SPECIES)}")
+
+    @property
+    def width(self) -> int:
+        """Bases it covers."""
+        return len(self.consensus)
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """Return its (width, 4) base probabilities."""
+        matrix = np.full((self.width, 4), (1 - self.fidelity) / 4)
+        allowed = allowed_bases(self.consensus)
+        return matrix + self.fidelity * allowed / allowed.sum(axis=1, keepdims=True)
+
+    def frequency_in(self, species: str) -> float:
+        """Return the fraction of a species' promoters that have it."""
+        return self.frequency[list(SPECIES).index(species)]
+
+
+# Order of SPECIES: human, mouse, rat, macaque, zebrafish, fruit fly, chicken, worm.
+_ISLANDS = (0.70, 0.60, 0.60, 0.70, 0.15, 0.0, 0.60, 0.0)
+
+ELEMENTS: tuple[Element, ...] = (
+    Element(
+        name="tata_box",
+        consensus="TATAWAWR",
+        first=-33,
+        last=-26,
+        either_strand=False,
+        frequency=(0.2, 0.2, 0.2, 0.2, 0.3, 0.35, 0.2, 0.35),
+    ),
+    Element(
+        name="initiator",
+        consensus="YYANWYY",
+        first=-2,
+        last=-2,
+        either_strand=False,
+        frequency=(0.55, 0.55, 0.55, 0.55, 0.55, 0.0, 0.55, 0.45),
+    ),
+    Element(
+        name="initiator",
+        consensus="TCAGTY",
+        first=-2,
+        last=-2,
+        either_strand=False,
+        frequency=(0.0, 0.0, 0.0, 0.0, 0.0, 0.7, 0.0, 0.0),
+    ),
+    Element(
+        name="gc_box",
+        consensus="KGGGCGGRRY",
+        first=-60,
+        last=-55,
+        either_strand=True,
+        frequency=(0.45, 0.45, 0.45, 0.45, 0.35, 0.1, 0.45, 0.25),
+    ),
+    Element(
+        name="gc_box",
+        consensus="KGGGCGGRRY",
+        first=-76,
+        last=-71,
+        either_strand=True,
+        frequency=(0.45, 0.45, 0.45, 0.45, 0.35, 0.1, 0.45, 0.25),
+    ),
+    Element(
+        name="gc_box",
+        consensus="KGGGCGGRRY",
+        first=-92,
+        last=-87,
+        either_strand=True,
+        frequency=(0.45, 0.45, 0.45, 0.45, 0.35, 0.1, 0.45, 0.25),
+    ),
+    Element(
+        name="ccaat_box",
+        consensus="RRCCAATSR",
+        first=-106,
+        last=-102,
+        either_strand=True,
+        frequency=(0.28, 0.28, 0.28, 0.28, 0.3, 0.1, 0.28, 0.1),
+    ),
+    Element(
+        name="ccaat_box",
+        consensus="RRCCAATSR",
+        first=-120,
+        last=-116,
+        either_strand=True,
+        frequency=(0.28, 0.28, 0.28, 0.28, 0.3, 0.1, 0.28, 0.1),
+    ),
+    Element(
+        name="dpe",
+        consensus="RGWYV",
+        first=27,
+        last=27,
+        either_strand=False,
+        frequency=(0.03, 0.03, 0.03, 0.03, 0.03, 0.4, 0.03, 0.05),
+    ),
+    Element(
+        name="dre",
+        consensus="TATCGATA",
+        first=-44,
+        last=-41,
+        either_strand=True,
+        frequency=(0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0),
+    ),
+    Element(
+        name="t_block",
+        consensus="TTTTTTTTTTTT",
+        first=-45,
+        last=-45,
+        either_strand=False,
+        frequency=(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.75),
+    ),
+)
+"""The elements; their places never overlap.
+
+Consensus and place: Bucher 1990 (J. Mol. Biol. 212:563) for TATA, GC and CCAAT boxes, FitzGerald
+et al. 2006 (Genome Biol. 7:R53) for the initiator of vertebrates and of flies, Kutach and Kadonaga
+2000 (Mol. Cell. Biol. 20:4754) for the DPE at +28 to +32; the DRE of flies (FitzGerald) and the
+T-block of worms (Grishkevich et al. 2011, Genome Res. 21:707) give these two, which have few GC
+boxes, something of their own. GC and CCAAT boxes have several places, each taken independently,
+narrower than in nature so that no two elements can overlap. Frequencies are rounded and of the order
+of what Suzuki et al. 2001 (Genome Res. 11:677) and Yang et al. 2007 (Gene 389:52) count in human,
+Kutach and Kadonaga in fly and Grishkevich in worm; studies differ by factors of two and more with
+their definitions.
+"""
+
+ISLAND_NAME = "cpg_island"
+"""The name of CpG islands in tables of elements."""
+
+
+def island_frequency(species: str) -> float:
+    """Return the fraction of a species' promoters inside a CpG island.
+
+    0.7 in human (Saxonov et al. 2006, Proc. Natl Acad. Sci. 103:1412), a little less in mouse, none
+    in fly and worm.
+    """
+    return _ISLANDS[list(SPECIES).index(species)]

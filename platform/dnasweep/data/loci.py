@@ -1,0 +1,80 @@
+"""Rows by their place on a genome: two that share a base are one another's answer, however unlike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dnasweep.formats.chromosomes import chromosome_keys
+from dnasweep.formats.fasta import read_locus
+
+_INTERVAL = ["chrom", "start", "end"]
+_LOCUS = r":\d+-\d+"
+
+
+def place_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return chrom, start and end of the rows that have all three, with the index of the table.
+
+    An id such as `chr1:100-700(+)` that fits its sequence stands for columns that are not there.
+    `chr1`, `1` and `NC_000001.11` of one species are one chromosome; where names carry several
+    versions of it, each version is one of its own.
+    """
+    table = _read_ids(table)
+    placed = ~table["chrom"].isin(["", "."]) & table["start"].notna() & table["end"].notna()
+    rows = table.loc[placed, _INTERVAL]
+    keys = table.loc[placed, "species"] + "\t" + rows["chrom"].map(chromosome_keys(rows["chrom"]))
+    return rows.assign(chrom=keys).astype({"chrom": "str", "start": "int64", "end": "int64"})
+
+
+def _read_ids(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the places that ids give to rows without a chromosome."""
+    titled = (table["chrom"] == "") & table["start"].isna() & table["id"].str.contains(_LOCUS)
+    if not titled.any():
+        return table
+    # Before an id that stands in several files comes the file's name.
+    titles = table["id"][titled].str.rpartition("/")[2]
+    lengths = table["sequence"][titled].str.len()
+    found = [read_locus(t, n)[:3] for t, n in zip(titles, lengths, strict=True)]
+    read = pd.DataFrame(found, columns=_INTERVAL, index=titles.index)
+    read = read[read["chrom"] != ""].astype({"start": "Int64", "end": "Int64"})
+    table = table.copy()
+    table.loc[read.index, _INTERVAL] = read
+    return table
+
+
+def locus_groups(table: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the locus of each row, (rows,): the same for rows that share a base, directly or through
+    others, on either strand; -1 without coordinates."""
+    groups = np.full(len(table), -1, dtype=np.int64)
+    rows = place_rows(table.reset_index(drop=True))
+    if len(rows):
+        # Takes a third of a second, which data without coordinates need not wait for.
+        import bioframe
+
+        found = bioframe.cluster(rows, min_dist=None, return_cluster_intervals=False)
+        groups[rows.index] = found["cluster"].to_numpy()
+    return groups
+
+
+def overlapping(
+    places: pd.DataFrame, rows: NDArray[np.bool_], others: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which of `rows` share a base with one of `others`, (rows of the table,).
+
+    Parameters
+    ----------
+    places
+        The result of :func:`place_rows` for a table with a fresh index.
+    rows, others
+        (rows of the table,) two choices of them.
+    """
+    found = np.zeros(len(rows), dtype=bool)
+    mine, theirs = places[rows[places.index]], places[others[places.index]]
+    if len(mine) and len(theirs):
+        import bioframe
+
+        # It numbers the rows of what it is given anew.
+        covered = bioframe.coverage(mine.copy(), theirs, return_input=False)["coverage"]
+        found[mine.index] = covered.to_numpy() > 0
+    return found

@@ -1,0 +1,221 @@
+"""Negatives made out of promoters: shuffled, partly replaced, or cut elsewhere from the genome."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dnasweep.data.audit import Finding
+from dnasweep.data.regions import NoRoom, gc_matched_regions, random_regions
+from dnasweep.data.table import make_table
+from dnasweep.errors import InputError
+
+NegativeKind = Literal[
+    "segment-shuffle", "substitution", "dinucleotide-shuffle", "random-region", "gc-matched"
+]
+NEGATIVE_KINDS: tuple[NegativeKind, ...] = get_args(NegativeKind)
+"""The generators by name; the last two need coordinates and a genome."""
+
+
+USUAL_DISTANCES = (600, 300, 150, 75, 0)
+"""Bases kept around positives where none are asked for, as far as there is room."""
+
+
+class Negatives(NamedTuple):
+    """Generated rows, one for each promoter."""
+
+    table: pd.DataFrame
+    """The rows, label 0, as `genome.table` defines them."""
+    parents: NDArray[np.int64]
+    """(rows,) position of the promoter each is derived from, -1 for regions of the genome."""
+    notes: tuple[Finding, ...] = ()
+    """What to say about how they were made."""
+
+
+def segment_shuffle(sequence: str, rng: np.random.Generator) -> str:
+    """Return a promoter with 8 of 25 segments permuted among their places, and each within itself.
+
+    Hadad et al.'s negatives: 24-base segments of a 600-base promoter, 8 chosen at random, so that
+    17 stay where they are and as they are, and base composition is kept. Other windows have
+    segments of a 25th (at most 24 bases) and the same share of them is shuffled. Bases left over
+    at the end stay.
+    """
+    letters = np.frombuffer(sequence.encode("ascii"), dtype=np.uint8).copy()
+    size = min(24, max(1, len(letters) // 25))
+    num = len(letters) // size
+    # All segments are candidates: taking the first eight would leave every negative its core.
+    places = rng.choice(num, size=min(num, max(2, round(num * 8 / 25))), replace=False)
+    segments = letters[: num * size].reshape(num, size)
+    segments[places] = rng.permuted(segments[rng.permutation(places)], axis=1)
+    return letters.tobytes().decode("ascii")
+
+
+def substitute_segments(
+    sequence: str, rng: np.random.Generator, *, pieces: int = 20, kept: int = 8
+) -> str:
+    """Return a promoter with 12 of 20 pieces replaced by random bases (DeePromoter, Oubounyt 2019).
+
+    The new bases are A, C, G and T with equal probability, so the G+C fraction moves to one half:
+    the audit shows it. Bases left over at the end form one more piece, which is kept.
+    """
+    letters = np.frombuffer(sequence.encode("ascii"), dtype=np.uint8).copy()
+    size = len(letters) // pieces
+    if size == 0:
+        raise InputError(
+            f"a sequence of {len(letters)} bases cannot be cut into {pieces} pieces",
+            remedy="Use longer windows, or --generate-negatives dinucleotide-shuffle.",
+        )
+    segments = letters[: pieces * size].reshape(pieces, size)
+    replaced = rng.permutation(pieces)[kept:]
+    bases = np.frombuffer(b"ACGT", dtype=np.uint8)
+    segments[replaced] = bases[rng.integers(0, 4, (len(replaced), size))]
+    return letters.tobytes().decode("ascii")
+
+
+def dinucleotide_shuffle(sequence: str, rng: np.random.Generator) -> str:
+    """Return a uniformly drawn sequence with exactly the same dinucleotides, ends fixed.
+
+    A random Eulerian walk (Altschul and Erickson 1985, Mol. Biol. Evol. 2:526): the last exits of
+    all letters but the final one are drawn until they form a tree into it, the others shuffled.
+    """
+    if len(sequence) < 3:
+        return sequence
+    exits: dict[str, list[str]] = {letter: [] for letter in sequence}
+    for here, there in pairwise(sequence):
+        exits[here].append(there)
+    final = sequence[-1]
+    inner = [letter for letter in exits if letter != final]
+    while True:
+        last = {letter: int(rng.integers(len(exits[letter]))) for letter in inner}
+        reached = {final}
+        for _ in inner:
+            reached |= {a for a in inner if exits[a][last[a]] in reached}
+        if len(reached) == len(exits):
+            break
+    for letter, targets in exits.items():
+        tail = [targets.pop(last[letter])] if letter in last else []
+        exits[letter] = [targets[i] for i in rng.permutation(len(targets))] + tail
+    walk = [sequence[0]]
+    steps = {letter: iter(targets) for letter, targets in exits.items()}
+    for _ in range(len(sequence) - 1):
+        walk.append(next(steps[walk[-1]]))
+    return "".join(walk)
+
+
+_BY_SEQUENCE: dict[str, Callable[[str, np.random.Generator], str]] = {
+    "segment-shuffle": segment_shuffle,
+    "substitution": substitute_segments,
+    "dinucleotide-shuffle": dinucleotide_shuffle,
+}
+
+
+def generate_negatives(
+    promoters: pd.DataFrame,
+    kind: str,
+    *,
+    genome: str | Path | None = None,
+    occupied: pd.DataFrame | None = None,
+    distance: int | None = None,
+    seed: int = 0,
+) -> Negatives:
+    """Return one negative for each promoter, of the same length, species, chromosome and split.
+
+    A negative made out of a promoter depends on that row and the seed alone, not on the rows
+    beside it; it has its promoter's chromosome but no place on it.
+
+    Parameters
+    ----------
+    promoters
+        A table of promoters; for the kinds cut from a genome with chrom, start and end.
+    kind
+        One of `NEGATIVE_KINDS`.
+    genome
+        FASTA of the genome, for `random-region` and `gc-matched`.
+    occupied
+        Other rows whose places no region of the genome may touch; those without coordinates do not
+        count.
+    distance
+        Bases between a region of the genome and every promoter and occupied place; None: the first
+        of `USUAL_DISTANCES` that the genome has room for.
+    seed
+        Seeds the generator.
+
+    Raises
+    ------
+    InputError
+        For an unknown kind, no promoters, or a genome that is missing or has too little room.
+    """
+    if kind not in NEGATIVE_KINDS:
+        raise InputError(
+            f"negatives {kind!r} are not known", remedy=f"Use {', '.join(NEGATIVE_KINDS)}."
+        )
+    if promoters.empty:
+        raise InputError("there is no promoter to make negatives for")
+    promoters = promoters.reset_index(drop=True)
+    common: dict[str, Any] = {
+        "id": promoters["id"] + f":{kind}",
+        "label": 0,
+        "species": promoters["species"],
+        "split": promoters["split"],
+    }
+    if kind in _BY_SEQUENCE:
+        make = _BY_SEQUENCE[kind]
+        made = [
+            make(sequence, np.random.default_rng([seed, zlib.crc32(name.encode())]))
+            for name, sequence in zip(promoters["id"], promoters["sequence"], strict=True)
+        ]
+        table = make_table({**common, "sequence": made, "chrom": promoters["chrom"]})
+        return Negatives(table, np.arange(len(promoters), dtype=np.int64))
+    if genome is None:
+        raise InputError(
+            f"negatives {kind!r} are cut from a genome", remedy="Give its FASTA with --genome."
+        )
+    if occupied is None:
+        occupied = promoters
+    regions, kept = _cut(promoters, kind, Path(genome), occupied, distance, seed)
+    notes: tuple[Finding, ...] = ()
+    if distance is None and kept < USUAL_DISTANCES[0]:
+        what = (
+            f"the genome has no room for negatives {USUAL_DISTANCES[0]} bases from every positive: "
+            f"they keep {kept}; --negative-distance {USUAL_DISTANCES[0]} refuses instead"
+        )
+        notes = (Finding(level="warning", code="near-negatives", message=what),)
+    table = make_table(regions.assign(**{name: common[name] for name in common}))
+    return Negatives(table, np.full(len(table), -1, dtype=np.int64), notes)
+
+
+def _cut(
+    promoters: pd.DataFrame,
+    kind: str,
+    genome: Path,
+    occupied: pd.DataFrame,
+    distance: int | None,
+    seed: int,
+) -> tuple[pd.DataFrame, int]:
+    """Cut regions from the genome, at the distance asked for or the first usual one with room."""
+    cut = gc_matched_regions if kind == "gc-matched" else random_regions
+    asked = USUAL_DISTANCES if distance is None else (distance,)
+    smaller = (one for one in USUAL_DISTANCES if one < asked[-1])
+    refusal: NoRoom | None = None
+    for one in (*asked, *smaller):
+        try:
+            found = cut(promoters, genome, occupied=occupied, distance=one, seed=seed)
+        except NoRoom as error:
+            refusal = refusal or error
+            continue
+        if one in asked:
+            return found, one
+        room = f", or --negative-distance {one}"
+        break
+    else:
+        room = ""
+    assert refusal is not None, "without a refusal regions were returned"
+    remedy = f"Use --generate-negatives dinucleotide-shuffle, which needs no room{room}."
+    raise InputError(refusal.reason, file=genome, remedy=remedy) from refusal

@@ -1,0 +1,266 @@
+"""Regions of a genome away from every positive, drawn at random."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyfaidx
+from numpy.typing import NDArray
+
+from dnasweep.errors import InputError
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.formats.chromosomes import match_chromosomes
+from dnasweep.formats.reference import open_genome
+
+_ROUNDS = 60
+_POOL = 8
+
+
+class NoRoom(InputError):
+    """A chromosome has no room left; a smaller distance may make some."""
+
+
+def random_regions(
+    promoters: pd.DataFrame,
+    genome: Path,
+    *,
+    occupied: pd.DataFrame,
+    distance: int = 600,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return a region for each promoter: same chromosome, length and strand, uniformly drawn.
+
+    No base of a region lies in a row of `occupied`, and at least `distance` bases lie between;
+    regions do not overlap one another, and none holds a letter other than A, C, G and T. Free places
+    are drawn from the sorted gaps between rows, in O(n log n).
+
+    Parameters
+    ----------
+    promoters
+        What regions are drawn for.
+    genome
+        The FASTA to draw from.
+    occupied
+        Rows with chrom, start and end, the promoters among them. Those on a chromosome that the
+        genome lacks do not count.
+    distance
+        Bases between a region and every row that is occupied.
+    seed
+        Seeds the drawing.
+
+    Returns
+    -------
+    DataFrame
+        chrom, start, end (0-based, half-open), strand and sequence, in the order of `promoters`.
+
+    Raises
+    ------
+    InputError
+        Where coordinates are missing, or a chromosome is not in the genome; `NoRoom` where it has
+        no room.
+    """
+    with open_genome(genome) as fasta:
+        return _Field(promoters, occupied, fasta, genome, distance, seed).draw(promoters)
+
+
+def gc_matched_regions(
+    promoters: pd.DataFrame,
+    genome: Path,
+    *,
+    occupied: pd.DataFrame,
+    distance: int = 600,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return regions as :func:`random_regions` does, with the G+C fractions of the promoters.
+
+    From a pool of 8 regions a promoter each takes the free one nearest in G+C, of the same
+    chromosome and length; the most extreme promoters choose first.
+    """
+    with open_genome(genome) as fasta:
+        field = _Field(promoters, occupied, fasta, genome, distance, seed)
+        pool = promoters.assign(strand="+")
+        pool = pool.iloc[np.repeat(np.arange(len(pool)), _POOL)].reset_index(drop=True)
+        drawn = field.draw(pool, all_of_them=False)
+    chrom = promoters["chrom"].map(field.names).to_numpy()
+    chosen = _nearest(_gc(promoters["sequence"]), _places(promoters, chrom), drawn)
+    if (chosen < 0).any():
+        raise _no_room(str(chrom[int(np.argmin(chosen))]), genome, distance)
+    matched = drawn.iloc[chosen].reset_index(drop=True)
+    strand = promoters["strand"].to_numpy()
+    text = [
+        reverse_complement(s) if strand[i] == "-" else s for i, s in enumerate(matched["sequence"])
+    ]
+    return matched.assign(strand=strand, sequence=text)
+
+
+def _places(frame: pd.DataFrame, chrom: NDArray[np.object_]) -> list[tuple[str, int]]:
+    width = (frame["end"] - frame["start"]).to_numpy(dtype=np.int64)
+    return list(zip(chrom.tolist(), width.tolist(), strict=True))
+
+
+def _nearest(
+    wanted: NDArray[np.float64], places: list[tuple[str, int]], drawn: pd.DataFrame
+) -> NDArray[np.int64]:
+    """Return for each promoter the drawn region nearest in G+C, each once; -1 where none is left."""
+    offered = _gc(drawn["sequence"])
+    free: dict[tuple[str, int], list[int]] = {}
+    offers = _places(drawn, drawn["chrom"].to_numpy())
+    for index in np.argsort(offered, kind="stable").tolist():
+        free.setdefault(offers[index], []).append(index)
+    values = {place: offered[indices].tolist() for place, indices in free.items()}
+    chosen = np.full(len(wanted), -1, dtype=np.int64)
+    for row in np.argsort(-np.abs(wanted - np.median(wanted)), kind="stable").tolist():
+        mine = values.get(places[row], [])
+        if not mine:
+            continue
+        at = bisect_left(mine, wanted[row])
+        if at == len(mine) or (at > 0 and wanted[row] - mine[at - 1] < mine[at] - wanted[row]):
+            at -= 1
+        chosen[row] = free[places[row]].pop(at)
+        mine.pop(at)
+    return chosen
+
+
+class _Field:
+    """The free places of a genome, which shrink as regions are drawn."""
+
+    def __init__(
+        self,
+        promoters: pd.DataFrame,
+        occupied: pd.DataFrame,
+        fasta: pyfaidx.Fasta,
+        genome: Path,
+        distance: int,
+        seed: int,
+    ) -> None:
+        placed = (promoters["chrom"] != "") & promoters["start"].notna() & promoters["end"].notna()
+        if not placed.all():
+            row = int(np.argmin(placed.to_numpy()))
+            raise InputError(
+                f"the promoter {promoters['id'].iloc[row]!r} has no coordinates",
+                remedy="Give promoters as coordinates with --genome, or use negatives made from "
+                "sequences.",
+            )
+        self.fasta, self.genome, self.distance = fasta, genome, distance
+        self.rng = np.random.default_rng(seed)
+        chroms = [*promoters["chrom"], *occupied["chrom"]]
+        self.names: Mapping[str, str] = match_chromosomes(chroms, fasta.keys())
+        unknown = [c for c in promoters["chrom"].unique() if c not in self.names]
+        if unknown:
+            raise InputError(
+                f"chromosome {unknown[0]!r} of the promoters is not in the genome",
+                file=genome,
+                remedy="Give the genome that the coordinates refer to with --genome.",
+            )
+        rows = pd.concat([promoters, occupied])[["chrom", "start", "end"]].dropna()
+        chrom = rows["chrom"].map(self.names)
+        start, end = (rows[c].to_numpy(dtype=np.int64) for c in ("start", "end"))
+        kept = np.stack([start - distance, end + distance], axis=1)
+        self.taken = {
+            name: kept[(chrom == name).to_numpy()]
+            for name in promoters["chrom"].map(self.names).unique()
+        }
+
+    def draw(self, promoters: pd.DataFrame, *, all_of_them: bool = True) -> pd.DataFrame:
+        """Return a region for each row; without `all_of_them` as many as there is room for."""
+        chrom = promoters["chrom"].map(self.names).to_numpy()
+        width = (promoters["end"] - promoters["start"]).to_numpy(dtype=np.int64)
+        strand = promoters["strand"].to_numpy()
+        begins = np.full(len(promoters), -1, dtype=np.int64)
+        sequences = np.full(len(promoters), "", dtype=object)
+        for name in np.unique(chrom):
+            for size in np.unique(width[chrom == name]):
+                rows = np.flatnonzero((chrom == name) & (width == size))
+                self._fill(str(name), int(size), rows, begins, sequences)
+                if all_of_them and (begins[rows] < 0).any():
+                    raise _no_room(str(name), self.genome, self.distance)
+        found = begins >= 0
+        # Table rows without a strand are read forward, as their promoters are.
+        minus = strand == "-"
+        text = [
+            reverse_complement(s) if m else s
+            for s, m in zip(sequences[found], minus[found], strict=True)
+        ]
+        return pd.DataFrame(
+            {
+                "chrom": chrom[found],
+                "start": begins[found],
+                "end": begins[found] + width[found],
+                "strand": strand[found],
+                "sequence": text,
+            }
+        )
+
+    def _fill(
+        self,
+        name: str,
+        size: int,
+        rows: NDArray[np.int64],
+        begins: NDArray[np.int64],
+        sequences: NDArray[np.object_],
+    ) -> None:
+        """Draw places for `rows` until each has one, or no round finds another."""
+        waiting = rows
+        length = len(self.fasta[name])
+        for _ in range(_ROUNDS):
+            if len(waiting) == 0:
+                return
+            places = self._uniform(name, size, length, len(waiting))
+            if len(places) == 0:
+                return
+            accepted = []
+            for place in places[_apart(places, size)]:
+                sequence = str(self.fasta[name][int(place) : int(place) + size])
+                # Unsequenced stretches are left out for good, or they would be drawn again.
+                accepted.append([place, place + size])
+                if set(sequence) <= set("ACGT"):
+                    begins[waiting[0]], sequences[waiting[0]] = place, sequence
+                    waiting = waiting[1:]
+            self.taken[name] = np.concatenate([self.taken[name], np.array(accepted)])
+
+    def _uniform(self, name: str, size: int, length: int, num: int) -> NDArray[np.int64]:
+        """Return `num` starts drawn uniformly from all that keep clear of what is taken."""
+        taken = self.taken[name]
+        taken = taken[np.argsort(taken[:, 0], kind="stable")]
+        first = np.concatenate([[0], np.maximum.accumulate(taken[:, 1])])
+        last = np.concatenate([taken[:, 0], [length]]) - size
+        first = np.maximum(first, 0)
+        room = np.maximum(last - first + 1, 0)
+        until = np.cumsum(room)
+        if until[-1] <= 0:
+            return np.zeros(0, dtype=np.int64)
+        dice = self.rng.integers(0, until[-1], num)
+        gap = np.searchsorted(until, dice, side="right")
+        return first[gap] + dice - (until[gap] - room[gap])
+
+
+def _apart(places: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Return which places, in the order drawn, overlap no earlier neighbour of theirs."""
+    order = np.argsort(places, kind="stable")
+    kept = np.ones(len(places), dtype=bool)
+    before = None
+    for index in order:
+        if before is not None and places[index] - places[before] < size:
+            # Of two that overlap, the one drawn first stays, wherever it lies.
+            loser = max(before, index)
+            kept[loser] = False
+            before = min(before, index)
+        else:
+            before = index
+    return np.flatnonzero(kept)
+
+
+def _gc(sequences: pd.Series) -> NDArray[np.float64]:
+    lengths = sequences.str.len().to_numpy()
+    return sequences.str.count("[GC]").to_numpy() / np.maximum(lengths, 1)
+
+
+def _no_room(chrom: str, genome: Path, distance: int) -> NoRoom:
+    return NoRoom(
+        f"{chrom} has no room left for regions {distance:,} bases from every positive",
+        file=genome,
+    )

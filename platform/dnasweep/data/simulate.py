@@ -1,0 +1,277 @@
+"""Built-in data: promoters of related species with elements at known places, and their negatives.
+
+Families of orthologous sequences evolve down the species tree. Half are promoters, with elements at
+their places; half are negatives of the same composition, CpG islands included, that hold the same
+elements less often and anywhere but at their places. So counting k-mers tells the classes apart in
+part, and knowing where an element stands tells them apart better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from dnasweep.data.background import ISLAND, NEGATIVE_ISLAND, draw, evolve, mean_composition
+from dnasweep.data.elements import ELEMENTS, ISLAND_NAME, Element, island_frequency
+from dnasweep.data.phylogeny import Node, species_tree
+from dnasweep.data.species import SPECIES, resolve
+from dnasweep.data.table import make_table
+from dnasweep.errors import InputError
+from dnasweep.formats.bases import Codes, decode_rows
+
+CONSERVED = 0.25
+"""Substitution rate in elements, as a fraction of the neutral one."""
+TURNOVER = 0.5
+"""How fast relatives lose and gain elements: their presence correlates by exp(-TURNOVER x branch)."""
+SHORTEST_WINDOW = 60
+"""Bases: room for the core promoter from the TATA box to the initiator."""
+
+_ISLAND_WIDTH = 200
+
+
+class Simulation(NamedTuple):
+    """Simulated sequences and what is known about them."""
+
+    table: pd.DataFrame
+    """The sequences, label 1 for promoters and 0 for negatives, as `genome.table` defines it."""
+    elements: pd.DataFrame
+    """True elements of the promoters: id, element, start, end (0-based, half-open, in the
+    sequence), strand."""
+    decoys: pd.DataFrame
+    """The same for elements in the negatives, all of them out of place."""
+    families: NDArray[np.int64]
+    """(rows,) the family of each row; rows of one family are orthologous."""
+
+
+def tss_index(window: int) -> int:
+    """Return the 0-based index of the first transcribed base (+1): 249 in a window of 300 bases."""
+    return window * 5 // 6 - 1
+
+
+def simulate(
+    *,
+    sequences_per_species: int = 300,
+    window: int = 300,
+    seed: int = 0,
+    species: Sequence[str] = tuple(SPECIES),
+    decoy_rate: float = 0.1,
+) -> Simulation:
+    """Return simulated promoters and negatives of several species, the same for the same arguments.
+
+    Parameters
+    ----------
+    sequences_per_species
+        Promoters and negatives together, half each.
+    window
+        Bases a sequence; five sixths lie upstream of the transcription start.
+    seed
+        Seeds everything.
+    species
+        Which species; any name the registry knows.
+    decoy_rate
+        How often a negative holds an element, as a fraction of how often a promoter does: 0 makes
+        it easy to count k-mers, 1 leaves only the places to learn.
+
+    Raises
+    ------
+    InputError
+        For a window, number, rate or species that cannot be simulated.
+    """
+    names = tuple(dict.fromkeys(resolve(s) for s in species))
+    for name, value, fits, remedy in (
+        ("species", species, len(names) > 0, "Name at least one species."),
+        ("sequences_per_species", sequences_per_species, sequences_per_species >= 2, "Use 2 or more."),
+        ("window", window, window >= SHORTEST_WINDOW, f"Use at least {SHORTEST_WINDOW} bases."),
+        ("decoy_rate", decoy_rate, 0 <= decoy_rate <= 1, "Use a fraction."),
+    ):  # fmt: skip
+        if not fits:
+            raise InputError(f"{name} is {value!r}", remedy=remedy)
+    rng = np.random.default_rng(seed)
+    tree = species_tree(names)
+    num_promoters = (sequences_per_species + 1) // 2
+    promoter = np.arange(sequences_per_species) < num_promoters
+    codes = _backgrounds(tree, sequences_per_species, window, rng)
+    features: list[pd.DataFrame] = []
+    codes, island = _with_islands(tree, codes, promoter, window, rng)
+    features.extend(island)
+    for element in ELEMENTS:
+        codes, planted = _with_element(tree, element, codes, promoter, window, decoy_rate, rng)
+        features.extend(planted)
+    return _assemble(names, codes, promoter, pd.concat(features, ignore_index=True))
+
+
+Leaves = dict[str, Codes]
+
+
+def _backgrounds(tree: Sequence[Node], num: int, window: int, rng: np.random.Generator) -> Leaves:
+    """Return (num, window) codes of each species, evolved from one ancestor."""
+    at: list[Codes] = []
+    for node in tree:
+        composition = mean_composition(node.below)
+        if node.parent < 0:
+            at.append(draw(composition, num, window, rng))
+        else:
+            at.append(evolve(at[node.parent], node.branch, composition, rng))
+    return {node.species: codes for node, codes in zip(tree, at, strict=True) if node.species}
+
+
+def _with_islands(
+    tree: Sequence[Node],
+    codes: Leaves,
+    promoter: NDArray[np.bool_],
+    window: int,
+    rng: np.random.Generator,
+) -> tuple[Leaves, list[pd.DataFrame]]:
+    """Lay CpG islands over sequences of both classes, equally often, and over the start in promoters."""
+    num = len(promoter)
+    width = min(_ISLAND_WIDTH, window)
+    at_start = np.clip(tss_index(window) - width * 3 // 4, 0, window - width)
+    starts = np.where(promoter, at_start, rng.integers(0, window - width + 1, num))
+    at: list[Codes] = []
+    kinds = ((promoter, ISLAND), (~promoter, NEGATIVE_ISLAND))
+    for node in tree:
+        here = np.empty((num, width), dtype=np.uint8)
+        for rows, composition in kinds:
+            here[rows] = (
+                draw(composition, int(rows.sum()), width, rng)
+                if node.parent < 0
+                else evolve(at[node.parent][rows], node.branch, composition, rng)
+            )
+        at.append(here)
+    leaves = {node.species: i for i, node in enumerate(tree) if node.species}
+    latent = _latent(tree, num, rng)
+    features = []
+    out = dict(codes)
+    for name, leaf in leaves.items():
+        inside = np.flatnonzero(latent[leaf] < _quantile(island_frequency(name)))
+        out[name] = _overlay(codes[name], inside, starts[inside], at[leaf][inside])
+        features.append(_feature(name, ISLAND_NAME, inside, starts[inside], width, "."))
+    return out, features
+
+
+def _with_element(
+    tree: Sequence[Node],
+    element: Element,
+    codes: Leaves,
+    promoter: NDArray[np.bool_],
+    window: int,
+    decoy_rate: float,
+    rng: np.random.Generator,
+) -> tuple[Leaves, list[pd.DataFrame]]:
+    """Lay one kind of element over the sequences of every species."""
+    num, width, tss = len(promoter), element.width, tss_index(window)
+    first = max(0, tss + element.first)
+    last = min(window - width, tss + element.last)
+    proper = rng.integers(first, max(first, last) + 1, num)
+    # A decoy may stand anywhere but where it would be an element.
+    elsewhere = (
+        rng.integers(0, window - width + 1 - (last - first + 1), num) if last >= first else 0
+    )
+    starts = np.where(promoter, proper, elsewhere + (elsewhere >= first) * (last - first + 1))
+    minus = rng.random(num) < (0.5 if element.either_strand else 0.0)
+    probabilities = element.probabilities()
+    at: list[Codes] = []
+    for node in tree:
+        drawn = (
+            rng.random((num, width))[..., None] > np.cumsum(probabilities, axis=1)[:, :3]
+        ).sum(axis=2, dtype=np.uint8)
+        if node.parent >= 0:
+            # Felsenstein 1981 with the element's own base frequencies at each site, slowed down.
+            hit = rng.random((num, width)) < 1 - np.exp(-CONSERVED * node.branch)
+            drawn = np.where(hit, drawn, at[node.parent]).astype(np.uint8)
+        at.append(drawn)
+    latent = _latent(tree, num, rng)
+    features = []
+    out = dict(codes)
+    for leaf, node in enumerate(tree):
+        if not node.species or last < first:
+            continue
+        frequency = element.frequency_in(node.species)
+        threshold = np.where(promoter, _quantile(frequency), _quantile(frequency * decoy_rate))
+        rows = np.flatnonzero(latent[leaf] < threshold)
+        bases = at[leaf][rows]
+        bases = np.where(minus[rows, None], 3 - bases[:, ::-1], bases).astype(np.uint8)
+        out[node.species] = _overlay(codes[node.species], rows, starts[rows], bases)
+        strands = np.where(minus[rows], "-", "+")
+        features.append(_feature(node.species, element.name, rows, starts[rows], width, strands))
+    return out, features
+
+
+def _latent(tree: Sequence[Node], num: int, rng: np.random.Generator) -> list[NDArray[np.float64]]:
+    """Return standard normal values at every node, alike in relatives: presence by threshold."""
+    at: list[NDArray[np.float64]] = []
+    for node in tree:
+        fresh = rng.standard_normal(num)
+        if node.parent < 0:
+            at.append(fresh)
+        else:
+            kept = np.exp(-TURNOVER * node.branch)
+            at.append(kept * at[node.parent] + np.sqrt(1 - kept**2) * fresh)
+    return at
+
+
+def _quantile(frequency: float) -> float:
+    return float(ndtri(frequency))
+
+
+def _overlay(
+    codes: Codes, rows: NDArray[np.int64], starts: NDArray[np.int64], bases: Codes
+) -> Codes:
+    out = codes.copy()
+    out[rows[:, None], starts[:, None] + np.arange(bases.shape[1])] = bases
+    return out
+
+
+def _feature(
+    species: str,
+    element: str,
+    rows: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    width: int,
+    strand: str | NDArray[np.str_],
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "species": species,
+            "family": rows,
+            "element": element,
+            "start": starts.astype(np.int64),
+            "end": starts.astype(np.int64) + width,
+            "strand": strand,
+        }
+    )
+
+
+def _assemble(
+    names: Sequence[str],
+    codes: Leaves,
+    promoter: NDArray[np.bool_],
+    features: pd.DataFrame,
+) -> Simulation:
+    num = len(promoter)
+    kinds = np.where(promoter, "promoter", "negative")
+    within = [f"{kind}-{family:05d}" for family, kind in enumerate(kinds)]
+    table = make_table(
+        {
+            "id": [f"{name}:{rest}" for name in names for rest in within],
+            "sequence": [s for name in names for s in decode_rows(codes[name])],
+            "label": np.tile(promoter.astype(np.int8), len(names)),
+            "species": np.repeat(names, num),
+        }
+    )
+    family = features["family"].to_numpy()
+    features["id"] = features["species"] + ":" + pd.Series(within).iloc[family].to_numpy()
+    features = features.sort_values(["id", "start", "element"], kind="stable")
+    columns = ["id", "element", "start", "end", "strand"]
+    true = promoter[features["family"].to_numpy()]
+    return Simulation(
+        table,
+        features.loc[true, columns].reset_index(drop=True),
+        features.loc[~true, columns].reset_index(drop=True),
+        np.tile(np.arange(num, dtype=np.int64), len(names)),
+    )

@@ -1,0 +1,116 @@
+"""The one table every room reads: a labelled sequence a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.data.species import SPECIES
+from dnasweep.errors import InputError
+
+IUPAC = "ACGTRYSWKMBDHVN"
+"""The letters of a sequence, ambiguity codes included; U is read as T."""
+
+FARTHEST = 10**12
+"""No position on a chromosome lies beyond this."""
+
+DTYPES: dict[str, str] = {
+    "id": "str",
+    "sequence": "str",
+    "label": "int8",
+    "species": "str",
+    "chrom": "str",
+    "start": "Int64",
+    "end": "Int64",
+    "strand": "str",
+    "split": "str",
+    "shots": "Int64",
+}
+"""Column types. `label` is -1 where unknown; text is empty where unknown; `start` and `end` are
+0-based, half-open and missing where unknown; `shots` is the number of rows of each class in the
+given few-shot set that a training row belongs to, missing where it belongs to none."""
+
+COLUMNS = tuple(DTYPES)
+"""The columns, in order."""
+
+SPLITS = ("train", "validation", "test")
+"""The values of `split`, besides empty."""
+
+
+def make_table(data: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
+    """Return `data` as a table: all columns, in order, with their types and a fresh index.
+
+    Parameters
+    ----------
+    data
+        At least `sequence`; other columns of `COLUMNS` are filled where absent (`id` with
+        `seq:1`, `seq:2`, ...) and columns of other names are dropped. It is not changed.
+
+    Raises
+    ------
+    InputError
+        Without a column `sequence`, or with values that do not fit the types.
+    """
+    frame = pd.DataFrame(dict(data) if isinstance(data, Mapping) else data).reset_index(drop=True)
+    if "sequence" not in frame:
+        raise InputError(f"there is no column 'sequence' among {list(frame.columns)}")
+    columns: dict[str, Any] = {}
+    for name, dtype in DTYPES.items():
+        if name in frame:
+            values: Any = frame[name]
+            if dtype == "str":
+                values = values.astype("str").fillna("")
+        elif name == "id":
+            values = pd.Series(frame.index + 1).map("seq:{}".format)
+        else:
+            fill: Any = {"str": "", "int8": -1, "Int64": pd.NA}[dtype]
+            values = pd.Series(fill, index=frame.index)
+        try:
+            columns[name] = values.astype(dtype)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"column {name!r} does not hold {dtype} values: {error}") from error
+        if dtype == "int8" and not (columns[name] == values).all():
+            raise InputError("a label is not an integer from -1 to 127")
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _fail_at(frame: pd.DataFrame, bad: pd.Series, reason: str, file: str | Path | None) -> None:
+    if bad.any():
+        position = int(bad.to_numpy().argmax())
+        value = str(frame["id"].iloc[position])[:60]
+        raise InputError(f"{reason} (id {value!r})", file=file, row=position + 1)
+
+
+def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.DataFrame:
+    """Return `frame` itself if it is a table as defined here, for whatever did not come by a reader.
+
+    Rows in messages are 1-based table rows.
+
+    Raises
+    ------
+    InputError
+        For wrong columns or types, no row, an id used twice, an empty sequence or one with other
+        letters than upper-case IUPAC DNA, a label below -1, or an unknown species, strand or
+        split.
+    """
+    if tuple(frame.columns) != COLUMNS:
+        raise InputError(
+            f"the columns are {list(frame.columns)} instead of {list(COLUMNS)}", file=file
+        )
+    for name, dtype in DTYPES.items():
+        if str(frame[name].dtype) != dtype:
+            raise InputError(f"column {name!r} is {frame[name].dtype}, not {dtype}", file=file)
+    if frame.empty:
+        raise InputError("there is no sequence", file=file)
+    _fail_at(frame, frame["id"] == "", "the id is empty", file)
+    _fail_at(frame, frame["id"].duplicated(), "the id is used twice", file)
+    clean = frame["sequence"].str.fullmatch(f"[{IUPAC}]+")
+    _fail_at(frame, ~clean, "the sequence is empty or not upper-case IUPAC DNA", file)
+    _fail_at(frame, frame["label"] < -1, "the label is below -1", file)
+    for name, values in (("species", (*SPECIES, "")), ("strand", ("+", "-", ""))):
+        _fail_at(frame, ~frame[name].isin(values), f"the {name} is not known", file)
+    _fail_at(frame, ~frame["split"].isin((*SPLITS, "")), "the split is not known", file)
+    return frame

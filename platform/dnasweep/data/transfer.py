@@ -1,0 +1,97 @@
+"""The ways to a classifier of a target species that differ only in which species are read, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple, get_args
+
+from dnasweep.data.species import close_relatives, distance
+from dnasweep.errors import InputError
+
+Strategy = Literal["random", "target", "all", "all-then-close", "zero-shot"]
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+
+DESCRIPTIONS: dict[str, str] = {
+    "random": "no pretraining",
+    "target": "pretraining on the target alone",
+    "all": "pretraining on all species",
+    "all-then-close": "pretraining on all species, then on the target and its close relatives",
+    "zero-shot": "pretraining and fine-tuning on every species but the target",
+}
+"""What a strategy is, in words."""
+
+
+class Way(NamedTuple):
+    """What a strategy means for a target."""
+
+    species_set: str
+    """Species set to pretrain on, `none` for random initialisation."""
+    trained_on: str | None
+    """Species set to fine-tune on; None: the target."""
+
+
+def way(strategy: str, target: str, species: Sequence[str]) -> Way:
+    """Return what to pretrain and to fine-tune on.
+
+    Parameters
+    ----------
+    strategy
+        One of `STRATEGIES`.
+    target
+        Canonical name of the target species.
+    species
+        Species that the data have; relatives are looked for among these.
+
+    Raises
+    ------
+    InputError
+        For a strategy that is not known, or that needs other species where there are none.
+    """
+    others = [name for name in species if name != target]
+    if strategy == "random":
+        return Way("none", None)
+    if strategy == "target":
+        return Way(target, None)
+    if strategy not in STRATEGIES:
+        raise InputError(
+            f"strategy {strategy!r} is not known", remedy=f"Use {', '.join(STRATEGIES)}."
+        )
+    if not others:
+        raise InputError(
+            f"strategy {strategy} needs other species than {target}, and the data have none",
+            remedy="Add rows of other species, or use the strategies random and target.",
+        )
+    if strategy == "all":
+        return Way("all", None)
+    if strategy == "all-then-close":
+        return Way(f"all-then-{'+'.join(close_relatives(target, species))}", None)
+    rest = f"not-{target}" if len(others) > 1 else others[0]
+    return Way(rest, rest)
+
+
+def strategy_of(species_set: str, target: str, trained_on: str | None) -> Strategy:
+    """Return the strategy that :func:`way` has made these of."""
+    if trained_on is not None:
+        return "zero-shot"
+    if "-then-" in species_set:
+        return "all-then-close"
+    known: dict[str, Strategy] = {"none": "random", target: "target"}
+    return known.get(species_set, "all")
+
+
+class Relative(NamedTuple):
+    """The nearest of some species to a target."""
+
+    species: str
+    """Its name; empty where there is none."""
+    million_years: float
+    """Since it and the target diverged; nan where there is none."""
+
+
+def nearest_relative(target: str, among: Iterable[str]) -> Relative:
+    """Return the nearest other species; of several as near, the first."""
+    others = [name for name in among if name != target]
+    if not others:
+        return Relative("", float("nan"))
+    best = min(others, key=lambda name: distance(target, name))
+    return Relative(best, distance(target, best))

@@ -1,0 +1,144 @@
+"""A VCF with the scores of its variants, everything else as it was.
+
+Lines are taken over to the byte and get further INFO fields, of one value an alternative allele in
+the order of the line (Number=A); an allele that was rejected has `.`. pysam packs and indexes the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dnasweep.errors import InputError
+from dnasweep.formats.vcf import open_lines
+
+PREFIX = "DNASWEEP_"
+FIELDS: dict[str, tuple[str, str]] = {
+    "delta_probability": ("Float", "Change of the class probability, ALT - REF"),
+    "delta_log2_odds": ("Float", "Change of the log2 odds of the class, ALT - REF"),
+    "dnabert_log_or": ("Float", "The same with the sign of DNABERT, REF - ALT"),
+    "probability_ref": ("Float", "Class probability with REF"),
+    "probability_alt": ("Float", "Class probability with ALT"),
+    "z": ("Float", "Change of the log2 odds against shuffled surroundings, standard deviations"),
+    "p_value": (
+        "Float",
+        "Empirical two-sided p-value: rank of the change among those in shuffled surroundings",
+    ),
+    "llr": ("Float", "Masked language model log-likelihood ratio, ALT over REF, nats"),
+    "call": ("String", "loss, gain or none of the class"),
+    "sites_gained": ("String", "Motifs with a site in ALT only, parted by &"),
+    "sites_lost": ("String", "Motifs with a site in REF only, parted by &"),
+}
+"""Column of the table to type and description of the INFO field."""
+_UNSAFE = str.maketrans({" ": "_", "=": "_", ",": "_", ";": "&"})
+
+
+def write_annotated(
+    source: Path,
+    target: Path,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    names: Sequence[str],
+    contigs: Mapping[str, int],
+    about: str,
+) -> None:
+    """Write a VCF with scores, bgzip, and its index beside it where it is sorted.
+
+    Parameters
+    ----------
+    source
+        The VCF that was scored.
+    target
+        To be `*.vcf.gz`.
+    rows
+        Its scored alleles in the order of the file, with `row`, `allele` and the columns of `names`.
+    names
+        Columns of `FIELDS` to write.
+    contigs
+        Lengths of the chromosomes, written where the header has none.
+    about
+        A line for the header: with what it was scored.
+    """
+    import pysam
+
+    with pysam.BGZFile(str(target), "w", None) as stream:
+        for line in _lines(source, iter(rows), names, contigs, about):
+            # What is not UTF-8 is written as it was read.
+            stream.write(f"{line}\n".encode("utf-8", "surrogateescape"))
+    verbosity = pysam.set_verbosity(0)
+    try:
+        pysam.tabix_index(str(target), preset="vcf", force=True)
+    except OSError:
+        # Not in order of position, which only an index would need.
+        target.with_name(target.name + ".tbi").unlink(missing_ok=True)
+    finally:
+        pysam.set_verbosity(verbosity)
+
+
+def _lines(
+    source: Path,
+    rows: Iterator[Mapping[str, Any]],
+    names: Sequence[str],
+    contigs: Mapping[str, int],
+    about: str,
+) -> Iterator[str]:
+    known: set[str] = set()
+    waiting = next(rows, None)
+    for number, line in enumerate(open_lines(source), start=1):
+        if line.startswith("##"):
+            if line.startswith((f"##INFO=<ID={PREFIX}", "##dnasweep=")):
+                continue
+            if line.startswith("##contig=<ID="):
+                known.add(line[len("##contig=<ID=") :].split(",")[0].rstrip(">"))
+            yield line
+        elif line.startswith("#"):
+            yield from _header(names, contigs, known, about)
+            cells = line.split("\t")
+            yield "\t".join([*cells, *_EIGHT[len(cells) :]])
+        elif line:
+            found: dict[int, Mapping[str, Any]] = {}
+            while waiting is not None and waiting["row"] == number:
+                found[waiting["allele"]] = waiting
+                waiting = next(rows, None)
+            cells = line.split("\t")
+            if len(cells) >= 5 and cells[1].isdecimal():
+                yield _annotated(cells, found, names)
+    if waiting is not None:
+        raise InputError("the file has changed while it was scored", file=source)
+
+
+_EIGHT = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
+
+
+def _header(
+    names: Sequence[str], contigs: Mapping[str, int], known: set[str], about: str
+) -> Iterator[str]:
+    for name, length in contigs.items():
+        if name not in known:
+            yield f"##contig=<ID={name},length={length}>"
+    for name in names:
+        kind, text = FIELDS[name]
+        yield f'##INFO=<ID={PREFIX}{name},Number=A,Type={kind},Description="{text}">'
+    yield f"##dnasweep={about}"
+
+
+def _annotated(
+    cells: list[str], found: Mapping[int, Mapping[str, Any]], names: Sequence[str]
+) -> str:
+    cells = cells + ["."] * (8 - len(cells))
+    there = [] if cells[7] in (".", "") else cells[7].split(";")
+    there = [field for field in there if not field.startswith(PREFIX)]
+    number = cells[4].count(",") + 1
+    for name in names:
+        values = [_text(found.get(i, {}).get(name)) for i in range(1, number + 1)]
+        if any(value != "." for value in values):
+            there.append(f"{PREFIX}{name}={','.join(values)}")
+    cells[7] = ";".join(there) or "."
+    return "\t".join(cells)
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "" or value != value:
+        return "."
+    return f"{value:.6g}" if isinstance(value, float) else str(value).translate(_UNSAFE)

@@ -1,0 +1,256 @@
+"""Sequences cut out of a genome FASTA."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import shutil
+import tempfile
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pyfaidx
+from Bio import bgzf
+
+from dnasweep.errors import InputError
+from dnasweep.formats.bases import reverse_complement
+from dnasweep.formats.chromosomes import match_chromosomes
+from dnasweep.formats.indexes import fits, write_blocks
+from dnasweep.formats.paths import check_readable, user_path
+from dnasweep.formats.rejects import Fault
+
+
+class Genome(pyfaidx.Fasta):
+    """The records of a genome FASTA by name; what a slice of one gives is upper-case text.
+
+    `len(genome[name])` is a record's bases, and `genome[name][start:end]` those from `start`, 0-based,
+    to `end`, not included. Whatever fails in reading them is an `InputError` that names the file.
+    """
+
+    def __init__(self, fasta: Path, index: Path, blocks: Path | None, *, given: Path) -> None:
+        self._given = given
+        super().__init__(
+            str(fasta),
+            indexname=str(index),
+            gzi_indexname=None if blocks is None else str(blocks),
+            as_raw=True,
+            build_index=False,
+        )
+        self._starts = [] if blocks is None else [b.ustart for b in self.faidx.gzi_index]
+
+    def read(self, at: int, number: int) -> bytes:
+        """Return `number` bytes of the unpacked file from `at` on, fewer at its end."""
+        if self._starts:
+            block = bisect_right(self._starts, at) - 1
+            begin = self.faidx.gzi_index[block].cstart
+            at = bgzf.make_virtual_offset(begin, at - self._starts[block])
+        self.faidx.file.seek(at)
+        return bytes(self.faidx.file.read(number))
+
+    def get_seq(self, name: str, start: int, end: int, rc: bool = False) -> str:
+        """Return bases `start` to `end`, 1-based and both included, as `pyfaidx.Fasta` does."""
+        record = self.faidx.index[name]
+        first, last = start - 1, min(end, record.rlen) - 1
+        if last < first:
+            return ""
+        begin, until = (
+            record.offset + at // record.lenc * record.lenb + at % record.lenc
+            for at in (first, last)
+        )
+        try:
+            packed = self.read(begin, until + 1 - begin)
+            text = packed.translate(None, b"\r\n").decode("ascii").upper()
+        except Exception as error:
+            # Of a damaged file, each library says it in its own exception.
+            raise InputError(
+                f"bases {start:,} to {end:,} of {name} cannot be read: {error}",
+                file=self._given,
+                remedy="Fetch the file again.",
+            ) from error
+        if len(text) != last - first + 1:
+            raise InputError(
+                f"bases {start:,} to {end:,} of {name} are not where they were",
+                file=self._given,
+                remedy="Leave the file alone while it is read, and run the command again.",
+            )
+        return reverse_complement(text) if rc else text
+
+
+@contextlib.contextmanager
+def open_genome(path: Path) -> Iterator[Genome]:
+    """Open a genome FASTA; sequences come as upper-case text, 0-based and half-open.
+
+    The index beside it (`.fai`) is used where it describes the file, whatever their dates say.
+    Otherwise a new one is made, and left there where that folder can be written. Plain gzip, which
+    cannot be read at random, is unpacked into a temporary folder first: for a large genome, pack it
+    with bgzip once.
+
+    Raises
+    ------
+    InputError
+        For a file that is missing or cannot be read, a corrupt gzip or not FASTA.
+    """
+    path = user_path(path)
+    check_readable(path, holds="genome")
+    with tempfile.TemporaryDirectory(prefix="dnasweep-genome-") as scratch:
+        try:
+            genome = _opened(path, Path(scratch))
+        except OSError as error:
+            raise InputError(
+                f"cannot be read: {error.strerror or error}",
+                file=path,
+                remedy="Check the disk, and that there is room for temporary files.",
+            ) from error
+        try:
+            yield genome
+        finally:
+            genome.close()
+
+
+def _opened(path: Path, scratch: Path) -> Genome:
+    packing, blocks = _packing(path), None
+    # pyfaidx tells by its name whether a file is packed.
+    fasta = scratch / ("genome.fa.gz" if packing == "bgzip" else "genome.fa")
+    beside = path.with_name(path.name + ".fai")
+    if packing == "gzip":
+        _unpack(path, fasta)
+        beside = fasta.with_name("genome.fa.fai")
+    else:
+        fasta.symlink_to(path.absolute())
+    size = fasta.stat().st_size
+    if packing == "bgzip":
+        blocks = scratch / "genome.fa.gz.gzi"
+        size = write_blocks(path, blocks)
+    if (genome := _by_index(fasta, beside, blocks, size, path)) is not None:
+        return genome
+    index = scratch / "made.fai"
+    try:
+        pyfaidx.Faidx(
+            str(fasta),
+            indexname=str(index),
+            gzi_indexname=None if blocks is None else str(blocks),
+        ).close()
+    except Exception as error:
+        raise _no_fasta(path, str(error).replace(str(fasta), path.name)) from error
+    if not index.read_bytes():
+        raise InputError("holds no FASTA record", file=path, remedy="Give another file.")
+    genome = _by_index(fasta, index, blocks, size, path)
+    if genome is None:
+        raise _no_fasta(path, "records, names and lines do not follow one another as they have to")
+    _leave(index, beside)
+    return genome
+
+
+def _by_index(
+    fasta: Path, index: Path, blocks: Path | None, size: int, given: Path
+) -> Genome | None:
+    """Return a genome opened with an index, None where that is not the index of this file."""
+    if not index.is_file():
+        return None
+    try:
+        genome = Genome(fasta, index, blocks, given=given)
+    except Exception:
+        return None
+    with contextlib.suppress(Exception):
+        if fits(genome.faidx.index, genome.read, size):
+            return genome
+    genome.close()
+    return None
+
+
+def _leave(index: Path, beside: Path) -> None:
+    """Put a new index beside its genome, at once and whole, where that may be done."""
+    if not os.access(beside.parent, os.W_OK):
+        return
+    aside = beside.with_name(f".{beside.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(index, aside)
+        aside.replace(beside)
+    except OSError:
+        aside.unlink(missing_ok=True)
+
+
+def _no_fasta(path: Path, why: str) -> InputError:
+    return InputError(
+        f"is not a FASTA that can be indexed: {why.rstrip('.')}",
+        file=path,
+        remedy="Give each record a title of its own and lines of one length.",
+    )
+
+
+def _packing(path: Path) -> str:
+    """Return `bgzip`, `gzip` or `plain`, by the first bytes."""
+    with path.open("rb") as stream:
+        head = stream.read(18)
+    if head[:2] != b"\x1f\x8b":
+        return "plain"
+    # A bgzip block is a gzip member with an extra field named BC: the SAM specification, 4.1.
+    return "bgzip" if head[3:4] == b"\x04" and head[12:14] == b"BC" else "gzip"
+
+
+def _unpack(path: Path, target: Path) -> None:
+    try:
+        with gzip.open(path) as source, target.open("wb") as sink:
+            shutil.copyfileobj(source, sink, 1 << 20)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(
+            "the gzip data is corrupt or cut short",
+            file=path,
+            remedy="Fetch the file again; gzip -t checks it.",
+        ) from error
+
+
+def cut_out(places: pd.DataFrame, *, genome: Path, file: Path) -> tuple[pd.DataFrame, list[Fault]]:
+    """Return `places` with their sequence, 5' to 3' along the strand of each.
+
+    Parameters
+    ----------
+    places
+        Columns row, chrom, start, end (0-based, half-open, of the forward strand) and strand; ""
+        is read as the forward strand.
+    genome
+        The FASTA file. Its chromosomes may be called `chr1`, `1` or by RefSeq accession.
+    file
+        Where the places come from; named in faults.
+
+    Returns
+    -------
+    frame
+        The places inside the genome, with `sequence`, and `chrom` as the genome calls it.
+    faults
+        Places on no chromosome of the genome, or reaching over an end of theirs.
+    """
+    sequences: list[str | None] = []
+    faults = []
+    with open_genome(genome) as fasta:
+        names = list(fasta.keys())
+        lengths = {name: len(fasta[name]) for name in names}
+        matches = match_chromosomes(places["chrom"].unique(), names)
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        columns = (places[c] for c in ("row", "chrom", "start", "end", "strand"))
+        for row, chrom, start, end, strand in zip(*columns, strict=True):
+            name, reason = matches.get(chrom), ""
+            if name is None:
+                reason = (
+                    f"chromosome {chrom!r} is not in the genome {genome.name}, which has {shown}"
+                )
+            elif start < 0 or end > lengths[name]:
+                reason = (
+                    f"bases {start:,} to {end:,} reach over the end of {name}, "
+                    f"which has {lengths[name]:,}"
+                )
+            if name is None or reason:
+                faults.append(
+                    Fault(str(file), int(row), reason, f"{chrom} {start} {end} {strand}")
+                )
+                sequences.append(None)
+                continue
+            sequence = str(fasta[name][int(start) : int(end)])
+            sequences.append(reverse_complement(sequence) if strand == "-" else sequence)
+    frame = places.assign(sequence=pd.Series(sequences, index=places.index, dtype="str"))
+    frame = frame[frame["sequence"].notna()].reset_index(drop=True)
+    return frame.assign(chrom=frame["chrom"].map(matches)), faults

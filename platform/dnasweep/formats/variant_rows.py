@@ -1,0 +1,159 @@
+"""The lines of a VCF or of a table as variants, before anything is said of their alleles."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dnasweep.errors import InputError
+from dnasweep.formats.rejects import Fault
+
+HEADER = "#CHROM\tPOS\tID\tREF\tALT"
+"""How the header of a VCF begins."""
+TSV_NAMES: dict[str, tuple[str, ...]] = {
+    "chrom": ("chrom", "chr", "#chrom", "chromosome"),
+    "pos": ("pos", "position"),
+    "ref": ("ref", "reference"),
+    "alt": ("alt", "alternate", "alternative"),
+    "id": ("id", "name", "rsid"),
+}
+"""Header names of a TSV or CSV by column, in any case; `id` is not needed."""
+_FEWEST, _FIXED = 5, 8
+"""Columns of a VCF that are read, and those that every one has."""
+
+
+class Row(NamedTuple):
+    """A line, its cells as they are written."""
+
+    row: int
+    id: str
+    chrom: str
+    pos: str
+    ref: str
+    alt: str
+    text: str
+
+
+def readable(text: str) -> str:
+    """Return text as it can be shown and stored: what is not UTF-8 is read as Latin-1."""
+    if text.isascii():
+        return text
+    data = text.encode("utf-8", "surrogateescape")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def vcf_rows(lines: Iterable[str], path: Path) -> Iterator[Row | Fault]:
+    """Yield the rows of a VCF.
+
+    Raises
+    ------
+    InputError
+        For a file without its header.
+    """
+    num_columns = 0
+    for number, line in enumerate(lines, start=1):
+        if line.startswith("##") or not line:
+            continue
+        if line.startswith("#"):
+            if not num_columns and not line.startswith(HEADER):
+                raise InputError(
+                    f"the header is {readable(line[:60])!r}",
+                    file=path,
+                    row=number,
+                    remedy="Begin it with #CHROM POS ID REF ALT, parted by tabs.",
+                )
+            num_columns = num_columns or line.count("\t") + 1
+            continue
+        if not num_columns:
+            raise InputError(
+                "a variant stands before the line #CHROM",
+                file=path,
+                row=number,
+                remedy="Give the file its header.",
+            )
+        cells = line.split("\t", _FIXED)
+        # A line that was cut may have lost a part of its last allele.
+        if len(cells) < min(_FIXED, num_columns):
+            reason = f"the line has {len(cells)} columns, a VCF has at least 8, parted by tabs"
+            yield Fault(str(path), number, reason, readable(line))
+            continue
+        chrom, pos, name, ref, alt = map(readable, cells[:_FEWEST])
+        yield Row(number, "" if name == "." else name, chrom, pos, ref, alt, readable(line))
+
+
+def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | Fault]:
+    """Yield the rows of a table with a header, parted by tabs, commas or semicolons.
+
+    Raises
+    ------
+    InputError
+        For a table without a column that is needed, or with two for one thing.
+    """
+    names: list[str] = []
+    separator = "\t"
+    at: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("##"):
+            continue
+        if not names:
+            separator = max("\t,;", key=lambda one: _num_known(line, one))
+            names = [name.strip().lower() for name in _cells(line, separator) or [line]]
+            at = _columns(names, path, number)
+            continue
+        if line.startswith("#"):
+            continue
+        cells = _cells(line, separator)
+        if cells is None:
+            yield Fault(str(path), number, "a quotation mark is never closed", readable(line))
+            continue
+        while len(cells) > len(names) and not cells[-1]:
+            cells.pop()
+        if len(cells) != len(names):
+            reason = f"the row has {len(cells)} cells where there are {len(names)} columns"
+            yield Fault(str(path), number, reason, readable(line))
+            continue
+        chrom, pos, ref, alt = (cells[at[c]] for c in ("chrom", "pos", "ref", "alt"))
+        name = cells[at["id"]] if "id" in at else ""
+        yield Row(number, name, chrom, pos, ref, alt, readable(line))
+    if not names:
+        raise InputError("the file is empty", file=path, remedy="Give a file with variants.")
+
+
+def _cells(line: str, separator: str) -> list[str] | None:
+    """Return the cells of a line without quotation marks; None where one is not closed."""
+    if '"' not in line:
+        return [readable(cell.strip()) for cell in line.split(separator)]
+    try:
+        (cells,) = csv.reader([line], delimiter=separator, skipinitialspace=True, strict=True)
+    except csv.Error:
+        return None
+    return [readable(cell.strip()) for cell in cells]
+
+
+def _num_known(header: str, separator: str) -> tuple[int, int]:
+    """Return how many names of a header are known, and how many there are."""
+    known = {name for names in TSV_NAMES.values() for name in names}
+    cells = [cell.strip().strip('"').lower() for cell in header.split(separator)]
+    return sum(cell in known for cell in cells), len(cells)
+
+
+def _columns(names: Sequence[str], path: Path, row: int) -> dict[str, int]:
+    """Return where the columns stand."""
+    at: dict[str, int] = {}
+    for column, accepted in TSV_NAMES.items():
+        found = [i for i, name in enumerate(names) if name in accepted]
+        if len(found) > 1 or (not found and column != "id"):
+            raise InputError(
+                f"the header has {'two columns' if found else 'no column'} for {column}",
+                file=path,
+                row=row,
+                remedy=f"Give a VCF, or a TSV with a header such as {', '.join(TSV_NAMES)}.",
+            )
+        if found:
+            at[column] = found[0]
+    return at

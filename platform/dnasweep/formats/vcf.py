@@ -1,0 +1,200 @@
+"""Variants as files give them: VCF, plain, gzip or bgzip, and TSV; one row an alternative allele.
+
+Only what says where a variant is and what it changes is read. Whatever cannot be scored by anybody
+(a symbolic allele, a letter that is no base) is a fault with its line; whether it fits a genome is
+found out in :mod:`dnasweep.genomics.variants`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+import pandas as pd
+
+from dnasweep.errors import InputError
+from dnasweep.formats.paths import check_readable, user_path
+from dnasweep.formats.rejects import Fault
+from dnasweep.formats.variant_rows import HEADER, Row, table_rows, vcf_rows
+
+COLUMNS = ("file", "row", "allele", "id", "chrom", "pos", "ref", "alt")
+"""Columns of a table of variants; `allele` counts from 1 within its line, `pos` is 1-based."""
+MISSING = ("", "-")
+_BASES = re.compile(r"[ACGT]+")
+_FARTHEST, _DIGITS = 1 << 40, 13
+
+
+class Variants(NamedTuple):
+    """What a file holds."""
+
+    table: pd.DataFrame
+    """Columns of `COLUMNS`; alleles in upper case, `ref` or `alt` empty where a TSV leaves it out."""
+    faults: list[Fault]
+    """Alleles and lines that cannot be used: each input allele is here or in the table."""
+
+
+def read_variants(paths: Sequence[str | Path]) -> Variants:
+    """Read the variants of files in order.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read, is of another format or holds no variant at all.
+    """
+    rows: list[tuple[object, ...]] = []
+    faults: list[Fault] = []
+    for path in map(Path, paths):
+        before = len(rows) + len(faults)
+        with_anchor = True
+        for item in _rows_of(path):
+            if isinstance(item, bool):
+                with_anchor = item
+            elif isinstance(item, Fault):
+                faults.append(item)
+            else:
+                _read(item, path, rows, faults, with_anchor=with_anchor)
+        if len(rows) + len(faults) == before:
+            raise InputError("the file holds no variant", file=path)
+    return Variants(pd.DataFrame(rows, columns=list(COLUMNS)), faults)
+
+
+def short_names(paths: Sequence[str | Path]) -> dict[str, str]:
+    """Return what files are called in tables: their name, and the path where two have one name."""
+    names = [Path(path).name for path in paths]
+    return {
+        str(Path(path)): name if names.count(name) == 1 else str(path)
+        for path, name in zip(paths, names, strict=True)
+    }
+
+
+def open_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a text file, gzip or bgzip undone, without their ends.
+
+    What is not UTF-8 is kept byte by byte (Python's `surrogateescape`): it mostly stands in columns
+    that nobody reads. :func:`dnasweep.formats.variant_rows.readable` makes text of it.
+
+    Raises
+    ------
+    InputError
+        For a file that is missing, a corrupt gzip or not text.
+    """
+    path = user_path(path)
+    check_readable(path, holds="variants")
+    try:
+        with path.open("rb") as stream:
+            packed = stream.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rb") if packed else path.open("rb") as stream:
+            if stream.peek(4)[:3] == b"BCF":  # type: ignore[union-attr]
+                raise InputError(
+                    "is BCF",
+                    file=path,
+                    remedy=f"Convert it: bcftools view -Oz -o x.vcf.gz {path}.",
+                )
+            for number, line in enumerate(_utf8(cast(BinaryIO, stream)), start=1):
+                if b"\0" in line:
+                    raise InputError(
+                        "the line is not text",
+                        file=path,
+                        row=number,
+                        remedy="Give a VCF, plain or bgzip, or a TSV.",
+                    )
+                yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(
+            "the gzip data is corrupt or cut short",
+            file=path,
+            remedy="Fetch the file again; gzip -t checks it.",
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror or error}", file=path, remedy="Check the disk."
+        ) from error
+
+
+def _utf8(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield lines without a mark of UTF-8, and UTF-16, as spreadsheets save it, as UTF-8."""
+    first = stream.readline()
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = (first + stream.read()).decode("utf-16", "replace")
+        yield from (line.encode() for line in text.split("\n"))
+    else:
+        if first:
+            yield first.removeprefix(codecs.BOM_UTF8)
+        yield from stream
+
+
+def is_vcf(path: Path) -> bool:
+    """Return whether a file says that it is a VCF, or has a VCF's header."""
+    for line in open_lines(path):
+        if line.startswith("##fileformat=VCF"):
+            return True
+        if line.strip() and not line.startswith("##"):
+            return line.startswith(HEADER)
+    return False
+
+
+def _rows_of(path: Path) -> Iterator[Row | Fault | bool]:
+    """Yield rows; first, whether their alleles hold the base before a deletion, as VCF's do."""
+    if is_vcf(path):
+        yield True
+        yield from vcf_rows(open_lines(path), path)
+    else:
+        yield False
+        yield from table_rows(open_lines(path), path)
+
+
+def _read(
+    row: Row,
+    path: Path,
+    rows: list[tuple[object, ...]],
+    faults: list[Fault],
+    *,
+    with_anchor: bool,
+) -> None:
+    place = _place(row)
+    for number, alt in enumerate(row.alt.split(","), start=1):
+        reason, remedy = (
+            (place, "") if isinstance(place, str) else _why_not(row.ref, alt, with_anchor)
+        )
+        if reason:
+            faults.append(Fault(str(path), row.row, reason, row.text, remedy))
+            continue
+        ref, alt = ("" if text in MISSING else text.upper() for text in (row.ref, alt))
+        rows.append((str(path), row.row, number, row.id, row.chrom, place, ref, alt))
+
+
+def _place(row: Row) -> int | str:
+    """Return the position, or what is wrong with it."""
+    if not row.chrom:
+        return "the chromosome is empty"
+    is_number = row.pos.isascii() and row.pos.isdecimal() and len(row.pos) <= _DIGITS
+    if not is_number or not 0 < int(row.pos) < _FARTHEST:
+        return f"the position {row.pos[:40]!r} is no whole number from 1 on"
+    return int(row.pos)
+
+
+def _why_not(ref: str, alt: str, with_anchor: bool) -> tuple[str, str]:
+    """Return why an allele, as it is written, cannot be scored, and what to do; "" where it can."""
+    if with_anchor and alt == ".":
+        return "there is no alternative allele", ""
+    if alt.startswith("<") or "[" in alt or "]" in alt or alt.startswith(".") or alt.endswith("."):
+        return f"the allele {alt} is symbolic, its bases are not written out", ""
+    if alt == "*":
+        return "the allele * stands for a deletion that another line describes", ""
+    if not with_anchor and ref in MISSING:
+        return (
+            "the reference allele is empty, so it is not certain where the insertion stands",
+            "Write the base before it with both alleles, as VCF does.",
+        )
+    deleted = not with_anchor and alt in MISSING
+    for name, text in (("REF", ref), ("ALT", alt)):
+        if not _BASES.fullmatch(text.upper()) and not (deleted and name == "ALT"):
+            return f"{name} is {text!r}, which is not made of A, C, G and T", ""
+    if ref.upper() == alt.upper():
+        return "REF and ALT are the same", ""
+    return "", ""

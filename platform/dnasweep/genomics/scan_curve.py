@@ -1,0 +1,107 @@
+"""Precision and recall of a track, base by base, counted as it comes.
+
+Tracks have probabilities of six decimals, so there are a million values at most: they are counted
+one by one, and average precision is that of all bases sorted. Points of the curve are thinned.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import bioframe
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dnasweep.genomics.overlap import INTERVAL
+from dnasweep.genomics.tracks import DECIMALS, Piece
+
+VALUES = 10**DECIMALS
+"""Steps of a probability in tracks, from 0 to 1."""
+STEPS, MOST = 100, 14
+"""Points of a curve that are kept: one a hundredth of log odds, which lie within 14."""
+
+
+class CurveSummary(NamedTuple):
+    """Base-wise figures of a track against an annotation."""
+
+    bases: int
+    """Bases with a value."""
+    positive: int
+    """Bases of them in the annotation."""
+    average_precision: float
+    """Mean precision at the bases of the annotation, as scikit-learn has it; nan without
+    positives."""
+    prevalence: float
+    """Positive over all: the average precision of a track of chance."""
+
+
+class Curve:
+    """Bases of a track by value and by whether they are annotated.
+
+    Parameters
+    ----------
+    elements
+        chrom, start and end of what is positive.
+    """
+
+    def __init__(self, elements: pd.DataFrame) -> None:
+        merged = bioframe.merge(elements[INTERVAL], min_dist=0) if len(elements) else elements
+        self._known = {
+            str(name): part[["start", "end"]].to_numpy(np.int64)
+            for name, part in merged.sort_values(["chrom", "start"]).groupby("chrom")
+        }
+        self.counts = np.zeros((2, VALUES + 1), np.int64)
+        """Bases outside and in the annotation, by value."""
+
+    def feed(self, piece: Piece) -> None:
+        """Count the bases of a piece."""
+        bins = np.round(piece.values * VALUES).astype(np.int64)
+        size = piece.ends - piece.starts
+        inside = self._covered(piece)
+        np.add.at(self.counts[1], bins, inside)
+        np.add.at(self.counts[0], bins, size - inside)
+
+    def _covered(self, piece: Piece) -> NDArray[np.int64]:
+        """Return annotated bases of each interval."""
+        known = self._known.get(piece.chrom)
+        if known is None:
+            return np.zeros(len(piece.starts), np.int64)
+        before = np.concatenate([[0], np.cumsum(known[:, 1] - known[:, 0])])
+
+        def until(at: NDArray[np.int64]) -> NDArray[np.int64]:
+            which = np.searchsorted(known[:, 0], at, side="right") - 1
+            part = np.clip(at - known[which, 0], 0, known[which, 1] - known[which, 0])
+            return np.where(which < 0, 0, before[which] + part)
+
+        return until(piece.ends) - until(piece.starts)
+
+    def _every(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the values that occur, falling, and precision and recall of all from there on."""
+        called = self.counts.sum(0)[::-1].cumsum()
+        kept = np.flatnonzero(np.diff(called, prepend=0))
+        positive = self.counts[1][::-1].cumsum()[kept]
+        total = max(1, int(self.counts[1].sum()))
+        return VALUES - kept, positive / called[kept], positive / total
+
+    def points(self) -> pd.DataFrame:
+        """Return threshold (probability), precision and recall, falling: of all values within a
+        hundredth of log odds the last."""
+        values, precision, recall = self._every()
+        threshold = values / VALUES
+        with np.errstate(divide="ignore"):
+            odds = np.log(threshold) - np.log1p(-threshold)
+        bins = np.floor(np.clip(odds, -MOST, MOST) * STEPS)
+        kept = np.append(bins[1:] != bins[:-1], True)[: len(bins)]
+        return pd.DataFrame(
+            {"threshold": threshold[kept], "precision": precision[kept], "recall": recall[kept]}
+        )
+
+    def summary(self) -> CurveSummary:
+        """Return average precision, and what chance would have."""
+        bases, positive = int(self.counts.sum()), int(self.counts[1].sum())
+        if not positive:
+            return CurveSummary(bases, 0, float("nan"), 0.0)
+        _, precision, recall = self._every()
+        area = float((precision * np.diff(recall, prepend=0.0)).sum())
+        return CurveSummary(bases, positive, area, positive / bases)

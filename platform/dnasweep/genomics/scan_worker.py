@@ -1,0 +1,175 @@
+"""What a genome scan does with a shard of its tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dnasweep.errors import InputError
+from dnasweep.genomics.genome_store import StoredGenome
+from dnasweep.genomics.scan_settings import ScanConfig
+from dnasweep.genomics.sequence_values import SequenceValues
+from dnasweep.storage import Storage
+from dnasweep.tokens.alphabet import digits, normalise, other_strand
+from dnasweep.tokens.overlaps import Rows, encode_windows
+
+SCHEMA = pa.schema(
+    [
+        ("chrom", pa.dictionary(pa.int32(), pa.string())),
+        ("start", pa.int64()),
+        ("forward", pa.float32()),
+        ("reverse", pa.float32()),
+    ]
+)
+"""Log odds (nats) of the target in each window, shown each strand; nan where it was not."""
+AT_ONCE, BASES_AT_ONCE = 4, 1 << 21
+"""Tiles, and bases of their windows, that are computed together: batches are filled, memory not."""
+Floats = NDArray[np.float32]
+
+
+class Run(NamedTuple):
+    """Windows that follow each other on the grid of a record."""
+
+    chrom: str
+    """The record."""
+    first: int
+    """Number of the first window."""
+    number: int
+    """Windows."""
+
+
+class ScanWorker:
+    """Reads windows of a stored genome with one model, which is loaded once.
+
+    Parameters
+    ----------
+    storage
+        Where genome and model are artefacts.
+    models
+        The kind of artefact that models are.
+    settings
+        Of the scan: those of :class:`ScanConfig`, and `genome`, `model`, `target` (a class by its
+        name) and `precision`.
+    batch_rows
+        Windows a forward pass; None: by their tokens.
+    device
+        `cpu` or `cuda`.
+    """
+
+    def __init__(
+        self,
+        *,
+        storage: str,
+        models: str,
+        settings: Mapping[str, Any],
+        batch_rows: int | None = None,
+        device: str = "cpu",
+    ) -> None:
+        place = Storage(storage)
+        directory = place.find(models, settings["model"])
+        if directory is None:
+            raise InputError(
+                "the model is not there any more", file=place.place(models, settings["model"])
+            )
+        self._genome = StoredGenome(place, settings["genome"])
+        self._config = ScanConfig(**{f.name: settings[f.name] for f in fields(ScanConfig)})
+        self._values = SequenceValues(
+            directory,
+            target=settings["target"],
+            batch_rows=batch_rows,
+            device=device,
+            precision=settings["precision"],
+        )
+
+    def rehearse(self, rows: pa.Table) -> None:
+        """Score the first windows and make sure that they are numbers."""
+        (run,) = runs_of(rows.slice(0, 1))
+        self.score([run._replace(number=min(2, run.number))])
+
+    def compute(
+        self, rows: pa.Table, progress: Callable[[int], None]
+    ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+        """Return the windows of a shard's tiles in order, and how many there are."""
+        parts = []
+        read = 0
+        runs = runs_of(rows)
+        most = max((run.number for run in runs), default=1) * self._config.window
+        size = max(1, min(AT_ONCE, BASES_AT_ONCE // most))
+        for start in range(0, len(runs), size):
+            some = runs[start : start + size]
+            for run, (forward, reverse) in zip(some, self.score(some), strict=True):
+                starts = np.arange(run.first, run.first + run.number, dtype=np.int64)
+                chrom = pa.DictionaryArray.from_arrays(np.zeros(run.number, np.int32), [run.chrom])
+                columns = [chrom, starts * self._config.stride, forward, reverse]
+                parts.append(pa.table(columns, schema=SCHEMA))
+                read += int((~np.isnan(forward) | ~np.isnan(reverse)).sum())
+            progress(start + len(some))
+        table = pa.concat_tables(parts).unify_dictionaries()
+        return {"windows": table}, {"num_windows": len(table), "num_read": read}
+
+    def score(self, runs: Sequence[Run]) -> list[tuple[Floats, Floats]]:
+        """Return the log odds of runs of windows on either strand, (number,) each.
+
+        All go through the model together; a number depends on its window alone.
+        """
+        found = [(_unread(run.number), _unread(run.number)) for run in runs]
+        places, rows, owners = [], [], []
+        for run, strands in zip(runs, found, strict=True):
+            for strand, windows, tokens in self._encode(run):
+                places.append((strands[strand], windows))
+                rows.append(tokens)
+                owners.append(run)
+        if not rows:
+            return found
+        ids = np.concatenate([one for one, _ in rows])
+        counts = np.concatenate([np.diff(offsets) for _, offsets in rows])
+        ends = np.cumsum([len(offsets) - 1 for _, offsets in rows])
+
+        def name(row: int) -> str:
+            part = int(np.searchsorted(ends, row, side="right"))
+            run, windows = owners[part], places[part][1]
+            window = run.first + int(windows[row - ends[part]])
+            start = window * self._config.stride
+            return f"the window {run.chrom}:{start + 1:,}-{start + self._config.window:,}"
+
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        odds = self._values.of_tokens(ids, offsets, name=name)
+        done = 0
+        for part, windows in places:
+            part[windows] = odds[done : (done := done + len(windows))]
+        return found
+
+    def _encode(self, run: Run) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
+        """Yield, for each strand that is read, its number, windows with known bases, and tokens."""
+        width, stride = self._config.window, self._config.stride
+        low = run.first * stride
+        # The last window reaches over the next one's start: what belongs to others is read too.
+        high = low + (run.number - 1) * stride + width
+        text = normalise(self._genome.fetch(run.chrom, low, high))
+        starts = np.arange(run.number, dtype=np.int64) * stride
+        unknown = np.concatenate([[0], np.cumsum(digits(text) == 4)])
+        share = (unknown[starts + width] - unknown[starts]) / width
+        windows = np.flatnonzero(share <= self._config.max_unknown)
+        if len(windows) == 0:
+            return
+        tokenizer, starts = self._values.tokenizer, starts[windows]
+        if self._config.strands != "reverse":
+            yield 0, windows, encode_windows(tokenizer, text, starts, width)
+        if self._config.strands != "forward":
+            behind = len(text) - width - starts
+            yield 1, windows, encode_windows(tokenizer, other_strand(text), behind, width)
+
+
+def runs_of(tiles: pa.Table) -> list[Run]:
+    """Return the runs of windows that tiles of a plan are."""
+    columns = (tiles[name].to_pylist() for name in Run._fields)
+    return [Run(*cells) for cells in zip(*columns, strict=True)]
+
+
+def _unread(number: int) -> Floats:
+    return np.full(number, np.nan, np.float32)

@@ -1,0 +1,152 @@
+"""What a classifier says of many short sequences, each computed once.
+
+Sequences are compared as text, so a window that several alleles share is encoded and run once.
+Batches hold sequences of one number of tokens, and always the same number of them: what is missing
+is filled with copies. So a product of matrices has one shape whoever meets in it, and a value is
+the same to the bit in whatever company and order, hence in shards of any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dnasweep.errors import InputError
+from dnasweep.models.capacity import capacity
+from dnasweep.models.checkpoint import load_classifier
+from dnasweep.models.distributed import Precision, autocast
+from dnasweep.models.many_rows import forward_of, rows_a_batch
+from dnasweep.tokens.tokenizers import DnaTokenizer
+
+
+def numbered(row: int) -> str:
+    """Return what messages call a row that has no name."""
+    return f"row {row + 1}"
+
+
+class SequenceValues:
+    """A classifier, ready to give the log odds of one class.
+
+    Parameters
+    ----------
+    directory
+        Of a classifier with its tokenizer.
+    target
+        The class, by its name.
+    batch_rows
+        Sequences a forward pass; None finds it from their tokens.
+    device, precision
+        Where and in what arithmetic.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        target: str,
+        batch_rows: int | None = None,
+        device: str = "cpu",
+        precision: Precision = "fp32",
+    ) -> None:
+        self.tokenizer = DnaTokenizer.load(directory)
+        self.device, self.precision = torch.device(device), precision
+        self.batch_rows = batch_rows
+        model = load_classifier(directory)
+        self.model = torch.nn.Module.to(model, self.device).eval()
+        self.forward = forward_of(self.model, precision)
+        labels = {str(name): int(i) for i, name in (model.config.id2label or {}).items()}
+        self.target = labels[target]
+
+    def log_odds(
+        self, sequences: Sequence[str], *, name: Callable[[int], str] = numbered
+    ) -> NDArray[np.float64]:
+        """Return the log odds (nats) of the class against all others, (sequences,).
+
+        They come from the logits, so a probability that rounds to 0 or 1 still has its odds.
+
+        Parameters
+        ----------
+        name
+            What messages call sequence i.
+        """
+        unique = list(dict.fromkeys(sequences))
+        place = {text: i for i, text in enumerate(unique)}
+        encoded = self.tokenizer.encode(unique)
+        found = self.of_tokens(
+            encoded.ids,
+            encoded.offsets,
+            name=lambda row: name(sequences.index(unique[row])),
+        )
+        return found[[place[text] for text in sequences]]
+
+    def of_tokens(
+        self,
+        ids: NDArray[np.integer[Any]],
+        offsets: NDArray[np.int64],
+        *,
+        name: Callable[[int], str] = numbered,
+    ) -> NDArray[np.float64]:
+        """Return the same of rows of tokens, (rows,); row i is `ids[offsets[i] : offsets[i + 1]]`.
+
+        Raises
+        ------
+        InputError
+            For a row of more tokens than the model holds, and odds that are no numbers.
+        """
+        counts = np.diff(offsets)
+        self._check(counts)
+        found = np.empty(len(counts))
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            for rows, filled in batches(counts, self._rows_a_batch):
+                columns = np.arange(counts[rows[0]])
+                tokens = ids[offsets[filled][:, None] + columns].astype(np.int64)
+                logits = self.forward(torch.from_numpy(tokens).to(self.device), None)
+                found[rows] = self._odds(logits.double()).cpu().numpy()[: len(rows)]
+        check_finite(found, "log odds", name)
+        return found
+
+    def _check(self, counts: NDArray[np.int64]) -> None:
+        held = capacity(self.model.config.to_dict())
+        if counts.max(initial=0) > held:
+            raise InputError(
+                f"a window has {counts.max()} tokens, the model holds {held}",
+                remedy="Use the --window that the model was trained on, or a smaller one.",
+            )
+
+    def _rows_a_batch(self, num_tokens: int) -> int:
+        return self.batch_rows or rows_a_batch(num_tokens, self.device)
+
+    def _odds(self, logits: torch.Tensor) -> torch.Tensor:
+        others = torch.cat([logits[:, : self.target], logits[:, self.target + 1 :]], dim=1)
+        return logits[:, self.target] - others.logsumexp(-1)
+
+
+def check_finite(
+    values: NDArray[np.float64], what: str, name: Callable[[int], str] = numbered
+) -> None:
+    """Raise :class:`InputError`, with the name of the first row, where values are no numbers."""
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(
+            f"the model's {what} of {name(row)} are {values[row]}, {int(wrong.sum()):,} of {len(values):,} "
+            "are no numbers",
+            remedy="Use --precision fp32, or another model.",
+        )
+
+
+def batches(
+    counts: NDArray[np.int64], rows_a_batch: Callable[[int], int]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield rows of one count each, and the same filled up with the first to `rows_a_batch(count)`."""
+    for count in np.unique(counts).tolist():
+        rows = np.flatnonzero(counts == count)
+        size = rows_a_batch(count)
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            yield part, np.concatenate([part, np.repeat(part[:1], size - len(part))])

@@ -1,0 +1,109 @@
+"""Models that can score variants: what has to be known of them before anything is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dnasweep.errors import InputError
+from dnasweep.formats.bases import decode_rows
+from dnasweep.models.capacity import capacity
+from dnasweep.models.checkpoint import read_config
+from dnasweep.tasks.calls import EVEN_THRESHOLD, class_threshold
+from dnasweep.tokens.tokenizers import DnaTokenizer
+
+CLASSIFIER, LANGUAGE = "ForSequenceClassification", "ForMaskedLM"
+WIDEST = 1000
+_PROBES = 64
+
+
+class ScoringModel(NamedTuple):
+    """A model, without its weights."""
+
+    directory: Path
+    is_classifier: bool
+    """Whether it tells classes apart; otherwise it predicts hidden tokens."""
+    target: str
+    """Class that is compared; "" where it has none."""
+    threshold: float
+    """Probability from which on it calls the class."""
+    capacity: int
+    """Most tokens of a sequence, special tokens counted."""
+    tokenizer: DnaTokenizer
+    digest: str = ""
+    """Name of its content."""
+
+
+def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
+    """Return what is needed to know of a model.
+
+    Parameters
+    ----------
+    target
+        Class that is compared; None: the second of two.
+
+    Raises
+    ------
+    InputError
+        When it is neither a classifier nor a masked language model with its tokenizer, or has no
+        class of this name.
+    """
+    config = read_config(directory)
+    found = [str(name) for name in config.get("architectures") or ["a model of unknown kind"]]
+    is_classifier = any(name.endswith(CLASSIFIER) for name in found)
+    if not is_classifier and not any(name.endswith(LANGUAGE) for name in found):
+        raise InputError(
+            f"the directory holds {found[0]}, which neither classifies nor predicts hidden tokens",
+            file=directory,
+            remedy=f"Give a model ...{CLASSIFIER} or ...{LANGUAGE}.",
+        )
+    tokenizer = DnaTokenizer.load(directory)
+    if not is_classifier and not tokenizer.has_mask:
+        raise InputError("the tokenizer has no [MASK] token to hide alleles", file=directory)
+    name, threshold = "", EVEN_THRESHOLD
+    if is_classifier:
+        labels = {int(i): str(label) for i, label in (config.get("id2label") or {}).items()}
+        names = [labels[i] for i in sorted(labels)]
+        name = _target(names, target, directory)
+        threshold = class_threshold(config, names.index(name), len(names))
+    return ScoringModel(directory, is_classifier, name, threshold, capacity(config), tokenizer)
+
+
+def _target(names: list[str], target: str | None, directory: Path) -> str:
+    if target is None and len(names) == 2:
+        return names[1]
+    if target in names:
+        return str(target)
+    reason = f"the model has no class {target!r}" if target else "the model has no two classes"
+    raise InputError(
+        reason, file=directory, remedy=f"Name one with --target: {', '.join(names) or 'none'}."
+    )
+
+
+def window_of(model: ScoringModel) -> int:
+    """Return a window in bases that the model surely holds: random DNA of it has room to spare."""
+    # Not by halves: where single bases fill the end, 299 may have more tokens than 300.
+    for window in range(WIDEST, 1, -1):
+        fits = _most_tokens(model, window, 1) <= model.capacity
+        if fits and _most_tokens(model, window) <= model.capacity:
+            return window
+    raise InputError("the model holds no window of two bases", file=model.directory)
+
+
+def check_window(model: ScoringModel, window: int) -> None:
+    """Raise :class:`InputError` where a window has more tokens than the model holds."""
+    tokens = _most_tokens(model, window)
+    if tokens > model.capacity:
+        raise InputError(
+            f"a window of {window:,} bases has {tokens:,} tokens, the model holds "
+            f"{model.capacity:,}",
+            file=model.directory,
+            remedy=f"Use --window {window_of(model)}, or the window it was trained on.",
+        )
+
+
+def _most_tokens(model: ScoringModel, window: int, probes: int = _PROBES) -> int:
+    codes = np.random.default_rng(0).integers(0, 4, (probes, window)).astype(np.uint8)
+    return int(np.diff(model.tokenizer.encode(decode_rows(codes)).offsets).max())

@@ -1,0 +1,204 @@
+"""Scored variants as tables: one row an allele, and one row a binding site of an allele.
+
+Columns that a model gives are there for every job; what was not asked for is missing (null).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from dnasweep.genomics.binding_sites import GAIN, LOSS, Site
+from dnasweep.genomics.variant_scores import Effects
+from dnasweep.genomics.variant_settings import VariantConfig
+
+WORK = pa.schema(
+    [
+        ("file", pa.large_string()),
+        # Line of the file, and number of the alternative allele in it, both from 1.
+        ("row", pa.int64()),
+        ("allele", pa.int32()),
+        ("id", pa.large_string()),
+        ("chrom", pa.large_string()),
+        # 1-based, left-aligned and trimmed.
+        ("pos", pa.int64()),
+        ("ref", pa.large_string()),
+        ("alt", pa.large_string()),
+        ("given_pos", pa.int64()),
+        ("given_ref", pa.large_string()),
+        ("given_alt", pa.large_string()),
+        ("context", pa.large_string()),
+        ("offset", pa.int32()),
+        ("lead", pa.int32()),
+        # The same on the other strand.
+        ("other_offset", pa.int32()),
+        ("other_lead", pa.int32()),
+    ]
+)
+"""The work list of a variant job."""
+SCORES = (
+    "probability_ref",
+    "probability_alt",
+    "delta_probability",
+    "log2_odds_ref",
+    "log2_odds_alt",
+    # alt - ref.
+    "delta_log2_odds",
+    # DNABERT's sign, ref - alt, and its diff, (alt - ref) x the larger probability.
+    "dnabert_log_or",
+    "dnabert_diff",
+    # The change of log2 odds in the centred window against shuffled surroundings; the p-value is
+    # empirical.
+    "background_mean",
+    "background_sd",
+    "z",
+    "p_value",
+    # Masked language model, alt over ref, nats.
+    "llr",
+)
+KEPT = (
+    "file",
+    "row",
+    "allele",
+    "id",
+    "chrom",
+    "pos",
+    "ref",
+    "alt",
+    "given_pos",
+    "given_ref",
+    "given_alt",
+)
+VARIANTS = pa.schema(
+    [
+        *(
+            pa.field(
+                name,
+                pa.string()
+                if pa.types.is_large_string(WORK.field(name).type)
+                else WORK.field(name).type,
+            )
+            for name in KEPT
+        ),
+        *(pa.field(name, pa.float64()) for name in SCORES),
+        pa.field("call", pa.string()),
+        pa.field("sites_gained", pa.string()),
+        pa.field("sites_lost", pa.string()),
+    ]
+)
+SITES = pa.schema(
+    [
+        *(
+            VARIANTS.field(name)
+            for name in ("file", "row", "allele", "chrom", "pos", "ref", "alt")
+        ),
+        ("motif", pa.string()),
+        ("name", pa.string()),
+        ("change", pa.string()),
+        ("ref_score", pa.float64()),
+        ("alt_score", pa.float64()),
+        ("ref_p", pa.float64()),
+        ("alt_p", pa.float64()),
+    ]
+)
+SCHEMAS = {"variants": VARIANTS, "sites": SITES}
+"""Table name to schema; a shard has a file `<name>.parquet` for each."""
+
+
+def work_list(placed: pd.DataFrame) -> pa.Table:
+    """Return the work list of placed variants, in their order."""
+    return pa.table({name: pa.array(placed[name], WORK.field(name).type) for name in WORK.names})
+
+
+def to_tables(
+    rows: pa.Table,
+    config: VariantConfig,
+    *,
+    effects: Effects | None,
+    ratios: np.ndarray | None,
+    sites: Sequence[Site] | None,
+) -> dict[str, pa.Table]:
+    """Return the tables of some rows of a work list.
+
+    Parameters
+    ----------
+    rows
+        Of a work list.
+    config
+        Of the job; its thresholds make the calls.
+    effects, ratios, sites
+        What was computed for them; None where it was not asked for.
+    """
+    columns: dict[str, Any] = {name: rows[name].cast(VARIANTS.field(name).type) for name in KEPT}
+    columns |= _of_effects(effects, config) if effects is not None else {}
+    if ratios is not None:
+        columns["llr"] = ratios
+    if sites is not None:
+        columns |= {
+            name: _joined(sites, change, len(rows))
+            for name, change in (("sites_gained", GAIN), ("sites_lost", LOSS))
+        }
+    variants = {
+        field.name: _column(columns.get(field.name), field.type, len(rows)) for field in VARIANTS
+    }
+    owners = pa.array([site.variant for site in sites or ()], pa.int64())
+    places = {name: columns[name].take(owners) for name in SITES.names if name in KEPT}
+    found = {
+        name: pa.array([getattr(site, name) for site in sites or ()], SITES.field(name).type)
+        for name in SITES.names
+        if name not in KEPT
+    }
+    return {
+        "variants": pa.table(variants, schema=VARIANTS),
+        "sites": pa.table({**places, **found}, schema=SITES),
+    }
+
+
+def _of_effects(effects: Effects, config: VariantConfig) -> Mapping[str, Any]:
+    delta, highest = (
+        effects.delta_probability,
+        np.maximum(effects.probability_ref, effects.probability_alt),
+    )
+    found = {
+        "probability_ref": effects.probability_ref,
+        "probability_alt": effects.probability_alt,
+        "delta_probability": delta,
+        "log2_odds_ref": effects.log2_odds_ref,
+        "log2_odds_alt": effects.log2_odds_alt,
+        "delta_log2_odds": effects.delta_log2_odds,
+        "dnabert_log_or": -effects.delta_log2_odds,
+        "dnabert_diff": delta * highest,
+        "call": effects.calls(config.threshold, config.min_delta),
+    }
+    background = effects.background
+    if config.backgrounds:
+        found |= {
+            "background_mean": background.mean,
+            "background_sd": background.deviation,
+            "z": background.z,
+            "p_value": background.p_value,
+        }
+    return found
+
+
+def _column(values: Any, kind: pa.DataType, num_rows: int) -> Any:
+    if values is None:
+        return pa.nulls(num_rows, kind)
+    if isinstance(values, np.ndarray):
+        # nan is "not known" here, and null says so to everybody who reads the file.
+        return pa.array(
+            values.tolist() if values.dtype.kind == "U" else values, kind, from_pandas=True
+        )
+    return values
+
+
+def _joined(sites: Sequence[Site], change: str, num_rows: int) -> pa.Array:
+    names: list[list[str]] = [[] for _ in range(num_rows)]
+    for site in sites:
+        if site.change == change and site.name not in names[site.variant]:
+            names[site.variant].append(site.name)
+    return pa.array([";".join(found) for found in names], pa.string())

@@ -1,0 +1,155 @@
+"""What a variant job does with a shard of its work list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dnasweep.errors import InputError
+from dnasweep.formats.motifs import read_motifs
+from dnasweep.genomics.alleles import Allele
+from dnasweep.genomics.binding_sites import SiteScanner
+from dnasweep.genomics.sequence_values import SequenceValues
+from dnasweep.genomics.variant_scores import Effects, score
+from dnasweep.genomics.variant_settings import VariantConfig
+from dnasweep.genomics.variant_tables import to_tables
+from dnasweep.genomics.zero_shot import ZeroShot
+from dnasweep.storage import Storage
+
+AT_ONCE = 128
+"""Variants whose windows are computed together: enough to fill batches, little memory."""
+MOTIF_FILE = "motifs"
+
+
+class VariantWorker:
+    """Scores the variants of a shard; models and motifs are loaded once.
+
+    Parameters
+    ----------
+    storage
+        Where models and motifs are artefacts.
+    classifier, language, motifs
+        Their kinds and keys, `kind/key`; None for what was not asked for.
+    settings
+        Of the job; those that :class:`VariantConfig` names are its.
+    batch_rows
+        Windows a forward pass; None finds it.
+    device
+        `cpu` or `cuda`.
+    """
+
+    def __init__(
+        self,
+        *,
+        storage: str,
+        settings: Mapping[str, Any],
+        classifier: str | None = None,
+        language: str | None = None,
+        motifs: str | None = None,
+        batch_rows: int | None = None,
+        device: str = "cpu",
+    ) -> None:
+        place = Storage(storage)
+        known = {field.name for field in fields(VariantConfig)}
+        chosen = {name: settings[name] for name in known & set(settings)}
+        self.config = VariantConfig(**{**chosen, "shifts": tuple(chosen["shifts"])})
+        how: dict[str, Any] = {
+            "batch_rows": batch_rows,
+            "device": device,
+            "precision": self.config.precision,
+        }
+        self.classifier = self.language = self.scanner = None
+        if classifier is not None:
+            directory = _find(place, classifier)
+            self.classifier = SequenceValues(directory, target=self.config.target, **how)
+        if language is not None:
+            self.language = ZeroShot(_find(place, language), **how)
+        if motifs is not None:
+            found = read_motifs(_find(place, motifs) / MOTIF_FILE)
+            self.scanner = SiteScanner(found, p_value=self.config.motif_p)
+
+    def rehearse(self, rows: pa.Table) -> None:
+        """Make sure on the first variant that exchanged alleles exchange the scores."""
+        (one,) = alleles_of(rows)
+        if self.classifier is None:
+            return
+        rest = one.context[one.offset + len(one.ref) :]
+        turned = one._replace(
+            context=one.context[: one.offset] + one.alt + rest, ref=one.alt, alt=one.ref
+        )
+        config = self.config
+        there, back = (
+            score([allele], self.classifier, config, names=names_of(rows)).delta_log2_odds[0]
+            for allele in (one, turned)
+        )
+        if not np.isclose(there, -back, rtol=1e-3, atol=1e-4):
+            raise InputError(
+                f"with REF and ALT exchanged the score is {back:.4g} and not {-there:.4g}",
+                remedy="Use --precision fp32.",
+            )
+
+    def compute(
+        self, rows: pa.Table, progress: Callable[[int], None]
+    ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+        """Return the tables of a shard, and what there is to count in it."""
+        parts = []
+        for start in range(0, len(rows), AT_ONCE):
+            part = rows.slice(start, AT_ONCE)
+            parts.append(self._tables(part, alleles_of(part)))
+            progress(start + len(part))
+        tables = {name: pa.concat_tables([part[name] for part in parts]) for name in parts[0]}
+        return tables, facts_of(tables)
+
+    def _tables(self, rows: pa.Table, alleles: Sequence[Allele]) -> dict[str, pa.Table]:
+        names = names_of(rows)
+        effects: Effects | None = None
+        if self.classifier is not None:
+            effects = score(alleles, self.classifier, self.config, names=names)
+        ratios = None
+        if self.language is not None:
+            window, shifts = self.config.window, self.config.shifts
+            ratios = self.language.ratios(alleles, window=window, shifts=shifts, names=names)
+        sites = None if self.scanner is None else self.scanner.sites(alleles)
+        return to_tables(rows, self.config, effects=effects, ratios=ratios, sites=sites)
+
+
+def alleles_of(rows: pa.Table) -> list[Allele]:
+    """Return the alleles of rows of a work list."""
+    columns = [rows[name].to_pylist() for name in Allele._fields]
+    return [Allele(*cells) for cells in zip(*columns, strict=True)]
+
+
+def names_of(rows: pa.Table) -> list[str]:
+    """Return what messages call the variants of a work list."""
+    columns = [rows[name].to_pylist() for name in ("chrom", "pos", "ref", "alt", "file", "row")]
+    return [
+        f"{chrom}:{pos} {ref}>{alt} ({file}, row {row})"
+        for chrom, pos, ref, alt, file, row in zip(*columns, strict=True)
+    ]
+
+
+def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:
+    """Return counts of a shard, which add up over shards."""
+    calls = tables["variants"]["call"].to_pylist()
+    changes = tables["sites"]["change"].to_pylist()
+    return {
+        "num_loss": calls.count("loss"),
+        "num_gain": calls.count("gain"),
+        "num_sites_gained": changes.count("gain"),
+        "num_sites_lost": changes.count("loss"),
+    }
+
+
+def _find(storage: Storage, name: str) -> Path:
+    kind, _, key = name.partition("/")
+    folder = storage.find(kind, key)
+    if folder is None:
+        raise InputError(
+            "the model or motifs are not there any more", file=f"{storage.root}/{name}"
+        )
+    return folder

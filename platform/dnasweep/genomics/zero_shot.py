@@ -1,0 +1,155 @@
+"""What a masked language model thinks of a variant, without having been told anything about it.
+
+Of a window with either allele, the tokens in which the two differ are hidden, all at once, and the
+model says how probable they are: the log-likelihood ratio is the sum of their log probabilities
+with ALT less that with REF (nats), averaged over windows and strands. With single bases it is
+GPN's (Benegas et al. 2023); of overlapping k-mers, k tokens hold a base and all are hidden.
+
+Only alleles of equal length have it: with an indel everything behind it moves, and how tokens fall
+there says more than the bases do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dnasweep.genomics.alleles import Allele, Pair, pairs
+from dnasweep.genomics.sequence_values import batches, check_finite, numbered
+from dnasweep.models.checkpoint import load_masked_lm
+from dnasweep.models.distributed import Precision, autocast
+from dnasweep.models.forward import masked_logits
+from dnasweep.models.many_rows import rows_a_batch
+from dnasweep.tokens.tokenizers import DnaTokenizer
+
+
+class Hidden(NamedTuple):
+    """A window with some tokens hidden, and which they were."""
+
+    ids: NDArray[np.int64]
+    """Token ids, hidden ones masked."""
+    positions: NDArray[np.int64]
+    """Where they are."""
+    tokens: NDArray[np.int64]
+    """What they are."""
+
+
+class ZeroShot:
+    """A masked language model with its tokenizer.
+
+    Parameters
+    ----------
+    directory
+        Of the model.
+    batch_rows
+        Windows a forward pass; None finds it from their tokens.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        batch_rows: int | None = None,
+        device: str = "cpu",
+        precision: Precision = "fp32",
+    ) -> None:
+        self.tokenizer = DnaTokenizer.load(directory)
+        self.device, self.precision = torch.device(device), precision
+        self.batch_rows = batch_rows
+        self.model = torch.nn.Module.to(load_masked_lm(directory), self.device).eval()
+
+    def ratios(
+        self,
+        alleles: Sequence[Allele],
+        *,
+        window: int,
+        shifts: Sequence[int] = (),
+        names: Sequence[str] = (),
+    ) -> NDArray[np.float64]:
+        """Return the log-likelihood ratio of each variant, ALT over REF (nats); nan for indels.
+
+        Parameters
+        ----------
+        names
+            What messages call the alleles; their numbers where there are none.
+        """
+        found = np.full(len(alleles), np.nan)
+        rows = [i for i, one in enumerate(alleles) if len(one.ref) == len(one.alt)]
+        if not rows:
+            return found
+        windows: list[Pair] = []
+        for i in rows:
+            for strand in (alleles[i], alleles[i].on_other_strand()):
+                windows += pairs(strand, window=window, shifts=shifts)
+        likely = self._log_likelihoods(windows)
+        ratios = (likely[:, 1] - likely[:, 0]).reshape(len(rows), -1).mean(1)
+        called = names or [numbered(row) for row in range(len(alleles))]
+        check_finite(ratios, "likelihood ratios", lambda row: called[rows[row]])
+        found[rows] = ratios
+        return found
+
+    def _log_likelihoods(self, windows: Sequence[Pair]) -> NDArray[np.float64]:
+        """Return the log probability of the hidden tokens of either allele, (windows, 2)."""
+        texts = list(dict.fromkeys(text for pair in windows for text in pair))
+        place = {text: i for i, text in enumerate(texts)}
+        encoded = self.tokenizer.encode(texts)
+        cuts = zip(encoded.offsets, encoded.offsets[1:], strict=False)
+        ids = [encoded.ids[first:last].astype(np.int64) for first, last in cuts]
+        hidden = [
+            one
+            for pair in windows
+            for one in hide(ids[place[pair.ref]], ids[place[pair.alt]], self.tokenizer.mask_id)
+        ]
+        # Alleles of one place mostly differ in the hidden tokens alone: one forward pass for all.
+        keys = [(one.ids.tobytes(), one.positions.tobytes()) for one in hidden]
+        inputs = dict(zip(keys, hidden, strict=True))
+        number = {key: i for i, key in enumerate(inputs)}
+        logs = self._logs(list(inputs.values()))
+        sums = [
+            logs[number[key]][np.arange(len(one.tokens)), one.tokens].sum()
+            for key, one in zip(keys, hidden, strict=True)
+        ]
+        return np.array(sums).reshape(-1, 2)
+
+    def _logs(self, inputs: Sequence[Hidden]) -> list[NDArray[np.float64]]:
+        """Return the log probabilities at the hidden positions of each input, (hidden, words)."""
+        found: list[NDArray[np.float64]] = [np.empty(0)] * len(inputs)
+        # Of one number of tokens, hidden ones among them, so that every product has one shape.
+        shapes = np.array([len(one.ids) << 16 | len(one.positions) for one in inputs])
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            for rows, filled in batches(shapes, lambda shape: self._rows_a_batch(shape >> 16)):
+                part = [inputs[row] for row in filled]
+                ids = torch.from_numpy(np.stack([one.ids for one in part])).to(self.device)
+                width = ids.shape[1]
+                flat = np.stack([i * width + one.positions for i, one in enumerate(part)])
+                logits = masked_logits(
+                    self.model, ids, None, torch.from_numpy(flat.ravel()).to(self.device)
+                )
+                logs = logits.double().log_softmax(-1).cpu().numpy()
+                for row, log in zip(rows, logs.reshape(*flat.shape, -1), strict=False):
+                    found[row] = log
+        return found
+
+    def _rows_a_batch(self, num_tokens: int) -> int:
+        return self.batch_rows or rows_a_batch(num_tokens, self.device)
+
+
+def hide(ref: NDArray[np.int64], alt: NDArray[np.int64], mask_id: int) -> tuple[Hidden, Hidden]:
+    """Hide the tokens of two encodings from the first to the last in which they differ."""
+    short = min(len(ref), len(alt))
+    same = ref[:short] == alt[:short]
+    first = short if same.all() else int(np.argmin(same))
+    ends = ref[::-1][:short] == alt[::-1][:short]
+    behind = min(short if ends.all() else int(np.argmin(ends)), short - first)
+    parts = []
+    for ids in (ref, alt):
+        positions = np.arange(first, len(ids) - behind)
+        masked = ids.copy()
+        masked[positions] = mask_id
+        parts.append(Hidden(masked, positions, ids[positions]))
+    return parts[0], parts[1]

@@ -1,0 +1,122 @@
+"""The sequences of a comparison: read or simulated, and a part of them chosen."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dnasweep.data.cropping import crop_table
+from dnasweep.data.elements import ISLAND_NAME
+from dnasweep.data.reading import Reading, read_located
+from dnasweep.data.simulate import simulate
+from dnasweep.errors import InputError
+from dnasweep.formats.paths import check_readable, user_path
+from dnasweep.jobs.explanation_options import ComparisonOptions
+from dnasweep.method_comparison.recovery import REQUIRED
+
+BUILT_IN = "built-in"
+
+
+class Chosen(NamedTuple):
+    """Sequences to explain, and what is known about them."""
+
+    reading: Reading
+    """The rows, and where they stand."""
+    elements: pd.DataFrame | None
+    """True elements, of all sequences; None where they are not known."""
+
+
+def choose_rows(options: ComparisonOptions) -> Chosen:
+    """Read or simulate the sequences of a comparison and choose some.
+
+    Raises
+    ------
+    InputError
+        For files that cannot be used.
+    """
+    if options.data:
+        table, places, faults = read_located(
+            options.data,
+            species=options.species,
+            require_labels=False,
+            skip_bad_rows=options.skip_bad_rows,
+            shortest=options.crop or 1,
+            format=options.format,
+        )
+        if options.crop is not None:
+            table = crop_table(table, options.crop)
+        known = None if options.elements is None else read_elements(options.elements)
+        rows = choose(table["label"].to_numpy(), options.num_sequences, options.seed)
+        chosen = Reading(
+            table.iloc[rows].reset_index(drop=True),
+            places.iloc[rows].reset_index(drop=True),
+            faults,
+        )
+        return Chosen(chosen, known)
+    for name in ("elements", "crop", "species"):
+        if getattr(options, name) is not None:
+            raise InputError(
+                f"{name} is given, and there are no sequences it belongs to",
+                remedy="Give them with --data, or leave it out: built-in sequences have their own.",
+            )
+    # Eight species.
+    each = max(2, -(-options.num_sequences // 8))
+    made = simulate(sequences_per_species=each, seed=options.data_seed)
+    rows = choose(made.table["label"].to_numpy(), options.num_sequences, options.seed)
+    table = made.table.iloc[rows].reset_index(drop=True)
+    places = pd.DataFrame({"file": BUILT_IN, "row": rows + 1})
+    # An island is a stretch of another composition, not a word at a place.
+    elements = made.elements[made.elements["element"] != ISLAND_NAME].reset_index(drop=True)
+    return Chosen(Reading(table, places, []), elements)
+
+
+def choose(labels: NDArray[np.int8], num: int, seed: int) -> NDArray[np.int64]:
+    """Return some rows in their order, of each label alike as far as there are.
+
+    Which ones depends on labels, number and seed alone.
+    """
+    rng = np.random.default_rng(seed)
+    waiting = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    taken: list[int] = []
+    place = 0
+    while len(taken) < min(num, len(labels)):
+        taken += [int(rows[place]) for rows in waiting if place < len(rows)]
+        place += 1
+    return np.sort(np.array(taken[:num], np.int64))
+
+
+def read_elements(path: str) -> pd.DataFrame:
+    """Read the true elements of sequences.
+
+    Raises
+    ------
+    InputError
+        For a file that is missing, lacks a column, or has a place that is no number.
+    """
+    file = user_path(path)
+    check_readable(file, holds="elements")
+    try:
+        table = pd.read_csv(file, sep="\t" if ".tsv" in file.name else ",", dtype={"id": str})
+    except (OSError, ValueError) as error:
+        raise InputError(f"the file cannot be read: {error}", file=file) from error
+    if missing := [name for name in REQUIRED if name not in table]:
+        raise InputError(
+            f"the table of elements has no column {', '.join(missing)}",
+            file=file,
+            remedy=f"Give columns {', '.join(REQUIRED)}; start from 0, end one past the last base.",
+        )
+    for name in ("start", "end"):
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        wrong = (numbers.isna() | (numbers < 0) | (numbers % 1 != 0)).to_numpy()
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise InputError(
+                f"{name} is {table[name].iloc[row]!r}, not a place in a sequence",
+                file=file,
+                row=row + 2,
+            )
+        table[name] = numbers.astype(np.int64)
+    return table.astype({"element": str})

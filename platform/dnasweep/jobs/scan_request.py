@@ -1,0 +1,281 @@
+"""A genome scan as it was asked for: the genome, the model and the annotations, all checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyfaidx
+
+from dnasweep.attribution.checks import check_model
+from dnasweep.errors import InputError
+from dnasweep.formats.bases import decode_rows
+from dnasweep.formats.bed import read_bed
+from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.files import stem
+from dnasweep.formats.reference import open_genome
+from dnasweep.formats.rejects import Fault
+from dnasweep.genomics.genome_store import genome_key, keep_genome
+from dnasweep.genomics.overlap import widened
+from dnasweep.genomics.scan_plan import Plan, plan_scan
+from dnasweep.genomics.scan_settings import PeakConfig, ScanConfig, TrackConfig
+from dnasweep.genomics.variants import position
+from dnasweep.jobs.scan_options import ScanOptions
+from dnasweep.jobs.shards.work_list import key_of, spread
+from dnasweep.runtime.cluster.precision import settle_precision
+from dnasweep.stages.models import keep_model, model_digest
+from dnasweep.storage import Storage
+from dnasweep.tracking.client import resolve_uri
+from dnasweep.tracking.lookup import find_model_directory
+
+KIND = "scans"
+SCAN_FORMAT = 1
+"""Part of every key; raised when the same settings are to give other numbers."""
+_PROBES = 64
+_REGION = re.compile(r"(.+):([0-9,_]+)-([0-9,_]+)")
+
+
+class Place(NamedTuple):
+    """A region of a genome, 0-based and half-open."""
+
+    chrom: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanRequest:
+    """A scan that can be started."""
+
+    options: ScanOptions
+    """What was asked for."""
+    storage: Storage
+    """Where it goes."""
+    uri: str
+    """MLflow store."""
+    config: ScanConfig
+    """Windows."""
+    track: TrackConfig
+    """What is made of them."""
+    peaks: PeakConfig
+    """What a peak is."""
+    lengths: dict[str, int]
+    """Bases of the records that are scanned, in the order of the FASTA."""
+    plan: Plan
+    """Tiles."""
+    settings: dict[str, Any]
+    """Everything beside the tiles that makes the result, JSON-able."""
+    annotations: dict[str, pd.DataFrame]
+    """Known elements by the name of their file, widened."""
+    tss: pd.DataFrame | None
+    """Transcription starts."""
+    picture: Place | None
+    """What to draw."""
+    rejects: list[Fault]
+    """Bad rows that were left out."""
+    short: int
+    """Records too short for one window."""
+    tokens: tuple[int, int]
+    """Tokens of a window of the genome, and those that the model holds."""
+
+    @property
+    def key(self) -> str:
+        """The scan's identity."""
+        return key_of(KIND, self.settings, self.plan.tiles)
+
+
+def prepare_scan(options: ScanOptions) -> ScanRequest:
+    """Read genome, annotations and model, and check them against each other.
+
+    Raises
+    ------
+    InputError
+        For anything that can be known to be wrong before the first window is read.
+    """
+    config = ScanConfig(
+        window=options.window,
+        stride=max(1, options.window // 4) if options.stride is None else options.stride,
+        strands=options.strands,
+        max_unknown=options.max_unknown,
+    )
+    _check_numbers(options)
+    storage = Storage(options.storage)
+    storage.check_writable()
+    uri = resolve_uri(options.tracking_uri, storage.root)
+    rejects: list[Fault] = []
+    path = Path(options.genome)
+    with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
+        directory = find_model_directory(options.model, uri=uri, destination=Path(scratch))
+        model = check_model(directory, target=options.target, reference="deletion")
+        threshold = _threshold(directory, model.target, model.names, options)
+        with open_genome(path) as fasta:
+            contigs = Contigs.of(fasta, path, match=options.match_chromosomes)
+            regions = _regions(options, contigs, rejects)
+            annotations = _annotations(options, contigs, rejects)
+            tss = None
+            if options.tss is not None:
+                tss = _bed(options.tss, contigs, options, rejects)
+            picture = _picture(options.picture, contigs)
+            every = _chosen(options, contigs, regions)
+            lengths = {name: n for name, n in every.items() if config.number(n)}
+            if picture is not None and picture.chrom not in lengths:
+                raise InputError(
+                    f"the picture is of {picture.chrom}, which is not scanned",
+                    file=path,
+                    remedy="Draw a record of --chromosomes and --regions as long as a window.",
+                )
+            if regions is not None:
+                regions = regions[regions["chrom"].isin(list(lengths))]
+            plan = plan_scan(lengths, config, regions)
+            if plan.num_windows == 0:
+                raise InputError(
+                    f"no window of {config.window:,} bases fits",
+                    file=options.regions or path,
+                    remedy="Use a smaller --window, or longer sequences.",
+                )
+            tokens = _count_tokens(fasta, plan, config, model.tokenizer)
+            if tokens > model.capacity:
+                raise InputError(
+                    f"a window of {config.window:,} bases has {tokens:,} tokens, the model holds "
+                    f"{model.capacity:,}",
+                    file=options.model,
+                    remedy="Use the --window that the model was trained on, or a smaller one.",
+                )
+            names = list(lengths)
+            if options.dry_run:
+                genome, digest = genome_key(fasta, names), model_digest(directory)
+            else:
+                genome = keep_genome(storage, fasta, names)
+                digest = keep_model(storage, directory)
+    settings = {
+        **dataclasses.asdict(config),
+        "genome": genome,
+        "model": digest,
+        "target": model.target,
+        "tokenizer": model.tokenizer.config.name,
+        "precision": settle_precision(
+            options.precision, gpus=options.gpus_per_actor, address=options.address
+        ),
+        "format": SCAN_FORMAT,
+    }
+    return ScanRequest(
+        options=options,
+        storage=storage,
+        uri=uri,
+        config=config,
+        track=TrackConfig(per=options.per, combine=options.combine),
+        peaks=PeakConfig(
+            threshold=threshold, merge_gap=options.merge_gap, min_length=options.min_length
+        ),
+        lengths=lengths,
+        plan=plan,
+        settings=settings,
+        annotations=annotations,
+        tss=tss,
+        picture=picture,
+        rejects=rejects,
+        short=len(every) - len(lengths),
+        tokens=(tokens, model.capacity),
+    )
+
+
+def _check_numbers(options: ScanOptions) -> None:
+    lowest = {"shard_size": 1, "num_actors": 1, "batch_rows": 1, "gpus_per_actor": 0}
+    for name, least in {**lowest, "widen": 0, "shuffles": 1}.items():
+        number = getattr(options, name)
+        if number is not None and not number >= least:
+            raise InputError(f"{name} is {number}", remedy=f"Use at least {least}.")
+    for threshold in options.thresholds:
+        PeakConfig(threshold=threshold)
+
+
+def _threshold(directory: Path, target: str, names: list[str], options: ScanOptions) -> float:
+    from dnasweep.models.checkpoint import read_config
+    from dnasweep.tasks.calls import class_threshold
+
+    if options.threshold is not None:
+        return options.threshold
+    return class_threshold(read_config(directory), names.index(target), len(names))
+
+
+def _regions(options: ScanOptions, contigs: Contigs, rejects: list[Fault]) -> pd.DataFrame | None:
+    if options.regions is None:
+        return None
+    return _bed(options.regions, contigs, options, rejects)
+
+
+def _annotations(
+    options: ScanOptions, contigs: Contigs, rejects: list[Fault]
+) -> dict[str, pd.DataFrame]:
+    found: dict[str, pd.DataFrame] = {}
+    for path in options.annotations:
+        name = stem(Path(path))
+        if name in found:
+            raise InputError(
+                f"two annotations are called {name!r}", file=path, remedy="Rename one of them."
+            )
+        found[name] = widened(_bed(path, contigs, options, rejects), options.widen)
+    return found
+
+
+def _bed(path: str, contigs: Contigs, options: ScanOptions, rejects: list[Fault]) -> pd.DataFrame:
+    frame, faults = read_bed(path, contigs, skip_bad_rows=options.skip_bad_rows)
+    rejects += faults
+    return frame
+
+
+def _picture(text: str | None, contigs: Contigs) -> Place | None:
+    if text is None:
+        return None
+    match = _REGION.fullmatch(text)
+    if match is None:
+        raise InputError(
+            f"picture is {text!r}", remedy="Give CHROM:START-END, such as chr2R:1000-21000."
+        )
+    name = contigs.record(match[1])
+    start, end = map(position, match.groups()[1:])
+    if not 1 <= start <= end <= contigs.lengths[name]:
+        raise InputError(
+            f"picture is {text!r}, and {name} has bases 1 to {contigs.lengths[name]:,}",
+            file=contigs.genome,
+            remedy="Give CHROM:START-END, both included, counted from 1.",
+        )
+    return Place(name, start - 1, end)
+
+
+def _chosen(
+    options: ScanOptions, contigs: Contigs, regions: pd.DataFrame | None
+) -> dict[str, int]:
+    """Return the lengths of the records to scan, in the order of the FASTA."""
+    names = {contigs.record(name) for name in options.chromosomes} or set(contigs.lengths)
+    if regions is not None:
+        names &= set(regions["chrom"])
+        if not names:
+            raise InputError(
+                f"no region lies on {', '.join(options.chromosomes)}", file=options.regions
+            )
+    return {name: length for name, length in contigs.lengths.items() if name in names}
+
+
+def _count_tokens(fasta: pyfaidx.Fasta, plan: Plan, config: ScanConfig, tokenizer: Any) -> int:
+    """Return the most tokens of some windows from all over the plan; of k-mers, all have as many.
+
+    Windows that are left out do not count: a chromosome may begin with unknown bases alone.
+    """
+    most, windows = config.max_unknown * config.window, []
+    for number in spread(len(plan.tiles), _PROBES):
+        tile = plan.tiles.slice(number, 1).to_pylist()[0]
+        start = (tile["first"] + tile["number"] // 2) * config.stride
+        window = str(fasta[tile["chrom"]][start : start + config.window])
+        if config.window - sum(map(window.count, "ACGT")) <= most:
+            windows.append(window)
+    if not windows:
+        codes = np.random.default_rng(0).integers(0, 4, (1, config.window))
+        windows = decode_rows(codes.astype(np.uint8))
+    return int(np.diff(tokenizer.encode(windows).offsets).max())

@@ -1,0 +1,299 @@
+"""A long list of rows computed shard by shard, each shard published whole under its number.
+
+The work list is written once, as Parquet in which no row group cuts a shard in two. The job is named by the content
+of everything that makes its result: the kind, the inputs (model, parameters) and the rows; its
+shards are numbered. So whoever is asked for the job lists the shards that are there and computes
+the others, and a shard is the same whoever computes it::
+
+    <root>/<kind>/<key>
+      work              work.parquet and its manifest, written first
+      shards/00000      the tables of the first shard and their manifest
+      manifest.json     written last: the job is complete
+
+Nothing here knows of Ray; :mod:`dnasweep.runtime.shards.pool` computes on a cluster.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dnasweep.config import canonical
+from dnasweep.errors import InputError
+from dnasweep.jobs.shards.begun import (
+    SHARDS,
+    WORK,
+    WORK_FILE,
+    begun_with,
+    find_parts,
+    name,
+    read_work,
+    readable_list,
+)
+from dnasweep.jobs.shards.manifests import read_manifest
+from dnasweep.jobs.shards.work_list import (
+    FORMAT,
+    digest_of,
+    key_of,
+    read_rows,
+    spread,
+    write_rows,
+)
+from dnasweep.storage import MANIFEST, Storage, Unavailable, seal
+
+log = logging.getLogger("dnasweep.storage")
+
+_LISTING_THREADS, _LISTING_AT_ONCE = 16, 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shards:
+    """The shards of one job on its storage."""
+
+    storage: Storage
+    """Where they lie."""
+    kind: str
+    """Folder below the storage root, by what is computed."""
+    key: str
+    """Content key of the job."""
+    num_rows: int
+    """Rows of the work list."""
+    shard_size: int
+    """Rows of every shard but the last."""
+
+    @classmethod
+    def begin(
+        cls,
+        storage: Storage,
+        *,
+        kind: str,
+        inputs: Mapping[str, Any],
+        rows: pa.Table,
+        shard_size: int,
+    ) -> Shards:
+        """Write the work list of a job, or find the one that is there.
+
+        A job that was begun keeps the shard size it was begun with.
+
+        Parameters
+        ----------
+        inputs
+            Everything beside the rows that makes the result, JSON-able.
+        rows
+            The work list; columns of text, numbers and booleans.
+        shard_size
+            Rows a shard.
+
+        Raises
+        ------
+        InputError
+            For no rows, or shards of less than one row.
+        """
+        if len(rows) == 0:
+            raise InputError("there is nothing to do: the list of sequences is empty")
+        if shard_size < 1:
+            raise InputError(f"shard_size is {shard_size}", remedy="Use at least 1.")
+        key, digest = key_of(kind, inputs, rows), digest_of(rows)
+
+        shard_size = begun_with(storage, kind, key) or shard_size
+
+        def write(folder: Path) -> dict[str, Any]:
+            return {"groups": write_rows(folder / WORK_FILE, rows, shard_size)}
+
+        said = {
+            "format": FORMAT,
+            "num_rows": len(rows),
+            "shard_size": shard_size,
+            "rows_digest": digest,
+            "job": canonical(inputs),
+        }
+        storage.obtain(f"{kind}/{key}", WORK, write, inputs=said)
+        return cls.open(storage, kind, key)
+
+    @classmethod
+    def open(cls, storage: Storage, kind: str, key: str) -> Shards:
+        """Find a job that was begun.
+
+        Raises
+        ------
+        InputError
+            Where there is none.
+        """
+        try:
+            said = read_work(storage, kind, key)["inputs"]
+        except FileNotFoundError:
+            raise InputError(
+                "there is no job with this name", file=storage.place(kind, key)
+            ) from None
+        return cls(
+            storage=storage,
+            kind=kind,
+            key=key,
+            num_rows=int(said["num_rows"]),
+            shard_size=int(said["shard_size"]),
+        )
+
+    def __len__(self) -> int:
+        return -(-self.num_rows // self.shard_size)
+
+    @property
+    def part_kind(self) -> str:
+        """The shards as a kind of artefact."""
+        return f"{self.kind}/{self.key}/{SHARDS}"
+
+    @property
+    def place(self) -> str:
+        """Folder or URI of the job."""
+        return self.storage.place(self.kind, self.key)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What the job was begun with."""
+        return dict(read_work(self.storage, self.kind, self.key)["inputs"]["job"])
+
+    def size(self, shard: int) -> int:
+        """Return the rows of a shard."""
+        return min(self.shard_size, self.num_rows - shard * self.shard_size)
+
+    def missing(self) -> list[int]:
+        """Return the numbers of the shards that are not published, in order."""
+        there = self.published()
+        return [shard for shard in range(len(self)) if name(shard) not in there]
+
+    def rows(self, shard: int) -> pa.Table:
+        """Read the rows of a shard from the work list, and no others.
+
+        Raises
+        ------
+        InputError
+            When the work list is damaged.
+        """
+
+        def read() -> pa.Table:
+            known, digests = self._work
+            with self.storage.open(f"{self.kind}/{self.key}", WORK, WORK_FILE) as source:
+                begin, size = shard * self.shard_size, self.size(shard)
+                return read_rows(source, known, begin, size, digests)
+
+        with readable_list(self.storage.place(self.kind, self.key, WORK, WORK_FILE)):
+            return self.storage.patiently(read)
+
+    # Once a process: of a long list it takes much longer than the rows of a shard.
+    @cached_property
+    def _work(self) -> tuple[pq.FileMetaData, Sequence[str]]:
+        facts = read_work(self.storage, self.kind, self.key).get("facts", {})
+        with self.storage.open(f"{self.kind}/{self.key}", WORK, WORK_FILE) as source:
+            return pq.read_metadata(source), facts.get("groups", ())
+
+    def is_published(self, shard: int) -> bool:
+        """Return whether a shard is there now."""
+        return self.storage.exists(self.part_kind, name(shard))
+
+    def publish(self, shard: int, tables: Mapping[str, pa.Table], facts: dict[str, Any]) -> bool:
+        """Publish the tables of a shard; return False where somebody else was first.
+
+        Parameters
+        ----------
+        tables
+            Written as `<name>.parquet`, with checksums, so that damage is seen when read.
+        facts
+            Counts and times of the shard, kept in its manifest.
+        """
+
+        def write(folder: Path) -> dict[str, Any]:
+            for stem, table in tables.items():
+                pq.write_table(
+                    table,
+                    folder / f"{stem}.parquet",
+                    compression="zstd",
+                    write_page_checksum=True,
+                )
+            return {"num_rows": self.size(shard), **facts}
+
+        inputs = {"num_rows": self.size(shard)}
+        return self.storage.publish(self.part_kind, name(shard), write, inputs=inputs)
+
+    def fetch(self, most_rows: int | None = None) -> Path:
+        """Return a local folder of the job with its shards, or some of them spread over the job.
+
+        Parameters
+        ----------
+        most_rows
+            On an object store fetch shards of about as many rows at most.
+
+        Raises
+        ------
+        InputError
+            Where one of them is not there, or is damaged.
+        """
+        most = (most_rows or self.num_rows) // self.shard_size
+        wanted = spread(len(self), most) if self.storage.is_remote else range(len(self))
+        find_parts(self.storage, self.kind, self.key, wanted)
+        return self.storage.local / self.kind / self.key
+
+    def manifests(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the number and the manifest of every published shard, in order.
+
+        Raises
+        ------
+        InputError
+            For a manifest that is damaged.
+        """
+        there = sorted(int(key) for key in self.published())
+        with ThreadPoolExecutor(_LISTING_THREADS) as pool:
+            # All at once, they would all be held in memory.
+            for begin in range(0, len(there), _LISTING_AT_ONCE):
+                some = there[begin : begin + _LISTING_AT_ONCE]
+                yield from zip(some, pool.map(self.manifest, some), strict=True)
+
+    def manifest(self, shard: int) -> dict[str, Any]:
+        """Read the manifest of a published shard.
+
+        Raises
+        ------
+        InputError
+            For one that is damaged.
+        """
+        remedy = "Run the job again: this shard alone is computed anew."
+        return read_manifest(self.storage, self.part_kind, name(shard), remedy=remedy)
+
+    def published(self) -> set[str]:
+        """Return the names of the shards that are there; folders of other names do not count."""
+        there = self.storage.published(self.part_kind)
+        return {key for key in there if key.isdecimal() and key == name(int(key))}
+
+    def finish(self, facts: Mapping[str, Any]) -> None:
+        """Declare the job complete: write its manifest, once every shard is there."""
+        if missing := self.missing():
+            raise RuntimeError(f"{len(missing)} shards are missing, the first is {missing[0]}")
+        manifest = {
+            "kind": self.kind,
+            "key": self.key,
+            "num_rows": self.num_rows,
+            "num_shards": len(self),
+            "shard_size": self.shard_size,
+            "inputs": self.inputs,
+            "facts": canonical(dict(facts)),
+        }
+        self.storage.put(self.kind, self.key, MANIFEST, seal(manifest))
+
+    def finished(self) -> dict[str, Any] | None:
+        """Return the manifest of a complete job, or None."""
+        try:
+            return read_manifest(self.storage, self.kind, self.key, remedy="")
+        except FileNotFoundError:
+            return None
+        except Unavailable:
+            raise
+        except InputError as error:
+            # All that it says follows from the shards.
+            log.warning("%s. It is written again when the job is run again", error)
+            return None

@@ -1,0 +1,172 @@
+"""Everything a job of shards has published, read again and judged; memory is bounded by a shard."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dnasweep.attribution.settings import GRADIENT_ESTIMATORS, sums
+from dnasweep.attribution.tables import read_settings, schemas_of
+from dnasweep.attribution.verification import Bounds, Problem, check_shard
+from dnasweep.config import TokenizerConfig
+from dnasweep.errors import InputError
+from dnasweep.jobs.shards.shards import Shards, name
+from dnasweep.storage import MANIFEST, Storage, Unavailable
+
+KIND = "attributions"
+GRADIENT_GAP = 0.2
+"""Part of |full - empty| that gradients along a path may miss it by: they integrate by nodes."""
+
+
+class Verdict(NamedTuple):
+    """What a verification came to."""
+
+    shards: Shards
+    """The job."""
+    num_read: int
+    """Rows of shards that could be read."""
+    num_tokens: int
+    """Tokens of them."""
+    max_gap: float
+    """Largest gap of efficiency; nan where the estimator's values need not add up."""
+    problems: list[Problem]
+    """Everything that is wrong; the job is whole where this is empty."""
+
+
+def find_job(place: str) -> Shards:
+    """Open the attribution job in a folder or at a URI.
+
+    Raises
+    ------
+    InputError
+        Where there is none.
+    """
+    if "://" in place:
+        head, mark, query = place.partition("?")
+        scheme, _, rest = head.partition("://")
+        path = PurePosixPath(rest)
+        storage = Storage(f"{scheme}://{path.parent.parent}{mark}{query}")
+    else:
+        path = PurePosixPath(str(Storage(place).local))
+        storage = Storage(str(path.parent.parent))
+    if path.parent.name != KIND:
+        raise InputError(
+            f"this is no folder of a job, which lies below {KIND}/",
+            file=place,
+            remedy="Give the folder that jobs/shap_batch.py has named.",
+        )
+    return Shards.open(storage, KIND, path.name)
+
+
+def bounds_of(
+    settings: dict[str, Any], *, absolute: float | None = None, relative: float | None = None
+) -> Bounds | None:
+    """Return the bounds on efficiency for a job's estimator, unless told; None where there are none.
+
+    Raises
+    ------
+    InputError
+        For bounds where the estimator's values need not add up to anything.
+    """
+    if not sums(settings["estimator"]):
+        if absolute is not None or relative is not None:
+            raise InputError(
+                f"values of the estimator {settings['estimator']} need not add up to anything, so "
+                "there is no gap to bound",
+                remedy="Leave --max-gap and --max-relative-gap out.",
+            )
+        return None
+    usual = GRADIENT_GAP if settings["estimator"] in GRADIENT_ESTIMATORS else Bounds.relative
+    return Bounds(
+        absolute=Bounds.absolute if absolute is None else absolute,
+        relative=usual if relative is None else relative,
+    )
+
+
+def verify(
+    shards: Shards, bounds: Bounds | None, *, progress: Callable[[int], None] = lambda done: None
+) -> Verdict:
+    """Read a whole job again: each row once, each shard complete, every value in bounds.
+
+    Parameters
+    ----------
+    progress
+        Takes the number of shards read.
+
+    Raises
+    ------
+    InputError
+        When the work list, which everything is compared with, is damaged itself.
+    """
+    overlapping = TokenizerConfig.parse(shards.inputs["tokenizer"]).overlapping
+    there = sorted(int(key) for key in shards.published())
+    problems = [
+        Problem(f"shard {name(number)}", "it is not one of the job's")
+        for number in there
+        if number >= len(shards)
+    ]
+    missing = sorted(set(range(len(shards))) - set(there))
+    problems += [Problem(f"shard {name(number)}", "it is missing") for number in missing]
+    if not missing and shards.finished() is None:
+        problems.append(Problem("the job", f"it has not been closed: there is no {MANIFEST}"))
+    num_read = num_tokens = 0
+    max_gap = 0.0 if bounds is not None else float("nan")
+    for done, number in enumerate(n for n in there if n < len(shards)):
+        tables, faults = _read(shards, number)
+        if not faults:
+            found = check_shard(
+                shards.rows(number), tables, bounds=bounds, overlapping=overlapping
+            )
+            problems += _prefixed(number, found)
+            num_read += len(tables["sequences"])
+            num_tokens += len(tables["tokens"])
+            if bounds is not None:
+                max_gap = max(max_gap, *tables["sequences"]["gap"].to_pylist(), 0.0)
+        problems += [Problem(f"shard {name(number)}", fault) for fault in faults]
+        progress(done + 1)
+    return Verdict(shards, num_read, num_tokens, max_gap, problems)
+
+
+def _prefixed(number: int, problems: Iterator[Problem]) -> Iterator[Problem]:
+    for problem in problems:
+        yield Problem(f"shard {name(number)}, {problem.place}", problem.what)
+
+
+def _read(shards: Shards, number: int) -> tuple[dict[str, pa.Table], Sequence[str]]:
+    tables: dict[str, pa.Table] = {}
+    faults: list[str] = []
+    try:
+        manifest = shards.manifest(number)
+        sizes, digests = dict(manifest["files"]), dict(manifest.get("sha256", {}))
+    except Unavailable:
+        raise
+    except (OSError, InputError, KeyError, TypeError):
+        return tables, [f"its {MANIFEST} is damaged"]
+    for table in schemas_of(shards.inputs):
+        file = f"{table}.parquet"
+
+        def read(file: str = file) -> bytes:
+            with shards.storage.open(shards.part_kind, name(number), file) as source:
+                return bytes(source.read())
+
+        try:
+            data = shards.storage.patiently(read)
+            if len(data) != sizes.get(file):
+                faults.append(f"{file} has {len(data)} bytes, not those of the manifest")
+                continue
+            if file in digests and hashlib.sha256(data).hexdigest() != digests[file]:
+                faults.append(f"{file} has another content than was published")
+                continue
+            tables[table] = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+            if read_settings(tables[table].schema) != shards.inputs:
+                faults.append(f"{file} was computed with other settings")
+        except Unavailable:
+            raise
+        except (OSError, pa.ArrowException, InputError, ValueError) as error:
+            faults.append(f"{file} cannot be read: {error}".splitlines()[0])
+    return tables, faults

@@ -1,0 +1,217 @@
+"""A variant job as it was asked for: variants, genome, models and motifs, all checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from dnasweep.errors import InputError
+from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.motifs import read_motifs
+from dnasweep.formats.paths import user_path
+from dnasweep.formats.reference import open_genome
+from dnasweep.formats.rejects import Fault, refuse
+from dnasweep.formats.vcf import read_variants, short_names
+from dnasweep.genomics.variant_models import ScoringModel, check_window, open_model, window_of
+from dnasweep.genomics.variant_settings import VariantConfig
+from dnasweep.genomics.variant_tables import work_list
+from dnasweep.genomics.variant_worker import MOTIF_FILE
+from dnasweep.genomics.variants import Region, place_variants, saturate
+from dnasweep.jobs.shards.work_list import choose_shard_size, key_of
+from dnasweep.jobs.variant_options import VariantOptions
+from dnasweep.stages import models
+from dnasweep.storage import Storage
+from dnasweep.tracking.client import resolve_uri
+from dnasweep.tracking.lookup import find_model_directory
+
+KIND = "variants"
+MOTIFS = "motifs"
+ENGINE_FORMAT = 3
+"""Part of every key; raised when the same settings are to give other scores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantRequest:
+    """A job that can be started."""
+
+    options: VariantOptions
+    """What was asked for."""
+    storage: Storage
+    """Where it goes."""
+    uri: str
+    """MLflow store."""
+    rows: pa.Table
+    """The work list."""
+    settings: dict[str, Any]
+    """Everything beside the rows that makes the result, JSON-able."""
+    rejects: list[Fault]
+    """Alleles that cannot be scored."""
+    names: dict[str, int]
+    """Lengths of the chromosomes by the names that the variants have for them."""
+    shard_size: int
+    """Variants a shard, for a job that was not begun before."""
+
+    @property
+    def key(self) -> str:
+        """The job's identity: the same request finds what it computed before."""
+        return key_of(KIND, self.settings, self.rows)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the worker is made with."""
+
+        def named(kind: str, what: str) -> str | None:
+            key = self.settings[what]
+            return None if key is None else f"{kind}/{key}"
+
+        return {
+            "storage": self.storage.root,
+            "settings": self.settings,
+            "classifier": named(models.KIND, "classifier"),
+            "language": named(models.KIND, "language_model"),
+            "motifs": named(MOTIFS, "motifs"),
+            "batch_rows": self.options.batch_rows,
+        }
+
+
+def prepare_request(options: VariantOptions) -> VariantRequest:
+    """Read the variants, find the models and check all against each other.
+
+    Raises
+    ------
+    InputError
+        For anything that can be known to be wrong before the first variant is scored.
+    """
+    options.check()
+    storage = Storage(options.storage)
+    storage.check_writable()
+    uri = resolve_uri(options.tracking_uri, storage.root)
+    classifier, language = _models(options, storage, uri)
+    both = [one for one in (classifier, language) if one is not None]
+    window = options.window or min(window_of(one) for one in both)
+    try:
+        config = VariantConfig(
+            window=window,
+            shifts=options.shifts,
+            target="" if classifier is None else classifier.target,
+            threshold=_threshold(options, classifier),
+            min_delta=options.min_delta,
+            backgrounds=options.backgrounds if classifier else 0,
+            motif_p=options.motif_p,
+            precision=options.precision,
+            seed=options.seed,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    for one in both:
+        check_window(one, window)
+    table, rejects, names = _variants(options, config)
+    settings = {
+        **dataclasses.asdict(config),
+        "classifier": None if classifier is None else classifier.digest,
+        "language_model": None if language is None else language.digest,
+        "tokenizer": both[0].tokenizer.config.name,
+        "motifs": _keep_motifs(storage, options),
+        "engine": ENGINE_FORMAT,
+    }
+    return VariantRequest(
+        options=options,
+        storage=storage,
+        uri=uri,
+        rows=work_list(table),
+        settings=settings,
+        rejects=rejects,
+        names=names,
+        shard_size=options.shard_size or choose_shard_size(len(table), options.num_actors),
+    )
+
+
+def _threshold(options: VariantOptions, classifier: ScoringModel | None) -> float:
+    if options.threshold is not None:
+        return options.threshold
+    return VariantConfig.threshold if classifier is None else classifier.threshold
+
+
+def _models(
+    options: VariantOptions, storage: Storage, uri: str
+) -> tuple[ScoringModel | None, ScoringModel | None]:
+    """Return the classifier and the masked language model; one of them may be missing."""
+
+    def opened(source: str) -> ScoringModel:
+        with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
+            directory = find_model_directory(source, uri=uri, destination=Path(scratch))
+            model = open_model(directory, target=options.target)
+            digest = models.model_digest(directory)
+            if not options.dry_run:
+                models.keep_model(storage, directory)
+        return model._replace(digest=digest)
+
+    first = opened(options.model)
+    if options.language_model is None:
+        return (first, None) if first.is_classifier else (None, first)
+    second = opened(options.language_model)
+    if not first.is_classifier or second.is_classifier:
+        raise InputError(
+            "--language-model goes with a classifier as --model, and is a masked language model",
+            file=options.language_model,
+            remedy="Give the classifier as --model, and its encoder as --language-model.",
+        )
+    return first, second
+
+
+def _variants(
+    options: VariantOptions, config: VariantConfig
+) -> tuple[pd.DataFrame, list[Fault], dict[str, int]]:
+    """Return placed variants, those that cannot be scored, and lengths by the names they use."""
+    read = read_variants(options.data) if options.data else None
+    genome = Path(options.genome)
+    with open_genome(genome) as fasta:
+        contigs = Contigs.of(fasta, genome, match=options.match_chromosomes)
+        if read is None:
+            regions = [Region.parse(text, contigs) for text in options.saturate]
+            if len({*regions}) < len(regions):
+                raise InputError("--saturate names the same twice", remedy="Name it once.")
+            table = pd.concat([saturate(one, fasta, contigs, config) for one in regions])
+            return table.reset_index(drop=True), [], {}
+        names = contigs.names(read.table["chrom"].unique())
+        placed = place_variants(read.table, fasta, contigs, config)
+    rejects = sorted([*read.faults, *placed.faults], key=lambda one: (one.file, one.row))
+    if rejects and not options.skip_bad_rows:
+        # Each variant is scored by itself, so that leaving out many does not change the others.
+        raise refuse(rejects, len(read.table) + len(read.faults), most=0.5)
+    if len(placed.table) == 0:
+        raise InputError(
+            f"no variant is left to score; the first of {len(rejects):,}: {rejects[0].reason}",
+            file=rejects[0].file,
+            row=rejects[0].row,
+            remedy=rejects[0].remedy or None,
+        )
+    # By its name alone, so that a file that is moved is still the same job.
+    table = placed.table.assign(file=placed.table["file"].map(short_names(options.data)))
+    lengths = {name: contigs.lengths[record] for name, record in names.items()}
+    return table, rejects, lengths
+
+
+def _keep_motifs(storage: Storage, options: VariantOptions) -> str | None:
+    """Copy the file of motifs into the storage, unless it is there, and return its key."""
+    if options.motifs is None:
+        return None
+    read_motifs(options.motifs)
+    source = user_path(options.motifs)
+    with source.open("rb") as file:
+        key = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+    def copy(folder: Path) -> None:
+        shutil.copyfile(source, folder / MOTIF_FILE)
+
+    if not options.dry_run:
+        storage.obtain(MOTIFS, key, copy)
+    return key

@@ -1,0 +1,139 @@
+"""Do methods agree on which bases count? Rank correlation and overlap of the top bases.
+
+Methods differ in units and in what they sum to, so only ranks within a sequence are compared. And
+they differ in whether they have a sign: attention has none. So the *importance* of bases, the size
+of their attribution, is compared among all of them, and the signed attribution among those with sign.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from dnasweep.attribution.resampling import mean_over
+
+Floats = NDArray[np.float64]
+
+TOP = 0.1
+"""Share of a sequence's bases that are its top."""
+MEASURES = ("importance", "signed", "top")
+"""Spearman's correlation of sizes, of signed values, and Jaccard's index of the top bases by size."""
+
+
+def spearman(one: Floats, other: Floats) -> Floats:
+    """Return the rank correlation of each row, (n,); nan where a row is constant.
+
+    Parameters
+    ----------
+    one, other
+        (n, width), nan beyond the ends of a sequence.
+    """
+    found = np.full(len(one), np.nan)
+    for row in range(len(one)):
+        there = ~(np.isnan(one[row]) | np.isnan(other[row]))
+        if there.sum() > 1:
+            a, b = (rankdata(v[row][there]) - (there.sum() + 1) / 2 for v in (one, other))
+            scale = np.sqrt((a @ a) * (b @ b))
+            found[row] = a @ b / scale if scale > 0 else np.nan
+    return found
+
+
+def members(values: Floats, num: NDArray[np.int64]) -> Floats:
+    """Return how far each base belongs to the `num` highest of its row, (n, width) in 0 to 1.
+
+    Bases that are equal share what is left for them, so neither order nor chance decides between
+    the bases of one token. nan counts as outside.
+
+    Parameters
+    ----------
+    values
+        (n, width).
+    num
+        (n,) how many bases of each row.
+    """
+    found = np.zeros_like(values)
+    for row, k in enumerate(num):
+        there = np.flatnonzero(~np.isnan(values[row]))
+        k = min(int(k), len(there))
+        if k < 1:
+            continue
+        known = values[row][there]
+        # Sums that differ by rounding alone are equal.
+        least = np.sort(known)[-k]
+        slack = 1e-12 * abs(least)
+        above, equal = known > least + slack, np.abs(known - least) <= slack
+        found[row, there[above]] = 1.0
+        found[row, there[equal]] = (k - above.sum()) / equal.sum()
+    return found
+
+
+def jaccard(one: Floats, other: Floats) -> Floats:
+    """Return the overlap of soft sets, row by row: sum of minima over sum of maxima."""
+    larger = np.maximum(one, other).sum(axis=1)
+    overlap = np.minimum(one, other).sum(axis=1)
+    return np.divide(overlap, larger, out=np.full(len(one), np.nan), where=larger > 0)
+
+
+def agreement(
+    values: Mapping[str, Floats],
+    *,
+    unsigned: Collection[str] = (),
+    top: float = TOP,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return how far every two methods agree, in the mean over sequences.
+
+    Parameters
+    ----------
+    values
+        Attribution of each base by method, (n, width), nan beyond the ends.
+    unsigned
+        Methods whose values have no sign.
+    top
+        Share of the bases that are the top.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    agreement
+        A row a pair and measure: one, other, measure (see `MEASURES`), num (sequences where neither
+        is constant), mean, low, high (95 % interval).
+    """
+    sizes = {name: np.abs(found) for name, found in values.items()}
+    flat = {name: _constant(found) for name, found in sizes.items()}
+    tops = {}
+    for name, found in sizes.items():
+        num = np.ceil(top * np.count_nonzero(~np.isnan(found), axis=1)).astype(np.int64)
+        tops[name] = members(found, num)
+    rows = []
+    for one, other in itertools.combinations(values, 2):
+        useful = ~(flat[one] | flat[other])
+        both = {
+            "importance": spearman(sizes[one], sizes[other]),
+            "top": np.where(useful, jaccard(tops[one], tops[other]), np.nan),
+        }
+        if one not in unsigned and other not in unsigned:
+            both["signed"] = spearman(values[one], values[other])
+        for measure in MEASURES:
+            if measure in both:
+                mean = mean_over(both[measure], seed=seed)
+                rows.append({"one": one, "other": other, "measure": measure, **mean._asdict()})
+    columns = ["one", "other", "measure", "num", "mean", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def chance_overlap(top: float = TOP) -> float:
+    """Return about what Jaccard's index of two random choices of this share is."""
+    return top / (2 - top)
+
+
+def _constant(sizes: Floats) -> NDArray[np.bool_]:
+    known = np.where(np.isnan(sizes), -np.inf, sizes).max(axis=1)
+    least = np.where(np.isnan(sizes), np.inf, sizes).min(axis=1)
+    return ~(known > least)

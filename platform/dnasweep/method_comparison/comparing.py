@@ -1,0 +1,274 @@
+"""Several explanations of one model and one set of sequences, compared with each other and the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from statsmodels.stats.multitest import multipletests
+
+from dnasweep.attribution.anchor_summary import summarise_anchors
+from dnasweep.attribution.positions import ALL, BaseAttributions, per_base
+from dnasweep.attribution.resampling import mean_over
+from dnasweep.attribution.tables import Attributions
+from dnasweep.method_comparison.agreement import TOP, agreement
+from dnasweep.method_comparison.curves import areas, compare_areas
+from dnasweep.method_comparison.recovery import planted, recovery
+from dnasweep.method_comparison.sanity import sanity
+from dnasweep.motifs.element_enrichment import AccountingConfig, account
+from dnasweep.motifs.element_hits import Site
+from dnasweep.motifs.promoter_elements import core_promoter_sites, tata_sites
+
+Floats = NDArray[np.float64]
+ELEMENTS = ("TATA box", "initiator", "GC box", "CCAAT box", "DPE")
+"""Elements that enrichment is tested of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanations:
+    """What is compared, of one model."""
+
+    name: str
+    """Of the model, for readers."""
+    tokenizer: str
+    """Its tokenizer."""
+    target: str
+    """Class explained."""
+    methods: Mapping[str, Attributions]
+    """Attributions of the same sequences by method."""
+    unsigned: tuple[str, ...]
+    """Methods whose values have no sign."""
+    flipped: Mapping[str, Attributions]
+    """Of the other class, of some of the sequences."""
+    randomised: Mapping[str, Mapping[str, Attributions]]
+    """Of models with shuffled weights by what was shuffled, of some of the sequences."""
+    curves: pd.DataFrame
+    """Points of deletion and insertion curves."""
+    costs: Mapping[str, float]
+    """Seconds of an actor by method."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What the comparison of one model's explanations comes to; tables are None without their data."""
+
+    name: str
+    """Of the model."""
+    tokenizer: str
+    """Its tokenizer."""
+    target: str
+    """Class explained."""
+    methods: tuple[str, ...]
+    """In the order given."""
+    num_sequences: int
+    """Sequences compared."""
+    num_called: int
+    """Of these, those that the model calls the class explained."""
+    agreement: pd.DataFrame
+    """See :func:`~dnasweep.method_comparison.agreement.agreement`."""
+    recovery: pd.DataFrame | None
+    """See :func:`~dnasweep.method_comparison.recovery.recovery`."""
+    enrichment: pd.DataFrame | None
+    """Tests of :func:`~dnasweep.motifs.element_enrichment.account` by method, of sequences of the class
+    explained; `p_adjusted` is that of the enrichment over methods and elements of a species."""
+    curves: pd.DataFrame
+    """method, curve, share, mean, low, high."""
+    areas: pd.DataFrame
+    """See :func:`~dnasweep.method_comparison.curves.compare_areas`."""
+    sanity: pd.DataFrame
+    """See :func:`~dnasweep.method_comparison.sanity.sanity`."""
+    anchors: dict[str, float] | None
+    """See :func:`~dnasweep.attribution.anchor_summary.summarise_anchors`."""
+    costs: pd.DataFrame
+    """method, evaluations (a sequence, mean), milliseconds (of an actor, a sequence)."""
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables there are, by name."""
+        named = {
+            "agreement": self.agreement,
+            "recovery": self.recovery,
+            "enrichment": self.enrichment,
+            "curves": self.curves,
+            "areas": self.areas,
+            "sanity": self.sanity,
+            "costs": self.costs,
+        }
+        return {name: table for name, table in named.items() if table is not None}
+
+
+def compare(
+    given: Explanations,
+    *,
+    elements: pd.DataFrame | None = None,
+    tss_index: int | None = None,
+    positive_label: int = 1,
+    permutations: int = 1_999,
+    top: float = TOP,
+    seed: int = 0,
+) -> Comparison:
+    """Compare explanations with each other and with what is known of the sequences.
+
+    Parameters
+    ----------
+    given
+        The explanations.
+    elements
+        True elements: id, element, start, end; None where they are not known.
+    tss_index
+        0-based index of base +1. Default: by the length of the windows.
+    positive_label
+        Label of the sequences of the class explained.
+    permutations
+        Shuffles of every test of enrichment.
+    top
+        Share of a sequence's bases that are its top.
+    seed
+        Of bootstrap and shuffles.
+    """
+    laid = {name: per_base(one, tss_index=tss_index) for name, one in given.methods.items()}
+    values = {name: bases.values for name, bases in laid.items()}
+    first = next(iter(laid.values()))
+    inside = None if elements is None else planted(first, elements)
+    sequences = next(iter(given.methods.values())).sequences
+    chosen = _chosen(given, first)
+    return Comparison(
+        name=given.name,
+        tokenizer=given.tokenizer,
+        target=given.target,
+        methods=tuple(given.methods),
+        num_sequences=len(first.values),
+        num_called=int(sequences["called"].sum()),
+        agreement=agreement(values, unsigned=given.unsigned, top=top, seed=seed),
+        recovery=None if inside is None else recovery(values, inside, seed=seed),
+        enrichment=enrichment(
+            laid, _label_of(first, positive_label), permutations=permutations, seed=seed
+        ),
+        curves=mean_curves(given.curves, seed=seed),
+        areas=compare_areas(areas(given.curves), seed=seed),
+        sanity=sanity(
+            {name: found[chosen] for name, found in values.items()},
+            _rows_of(given.flipped, first, tss_index),
+            {what: _rows_of(one, first, tss_index) for what, one in given.randomised.items()},
+            elements=None
+            if inside is None
+            else {name: bases[chosen] for name, bases in inside.items()},
+            seed=seed,
+        ),
+        anchors=_anchors(given),
+        costs=_costs(given),
+    )
+
+
+def sites() -> list[Site]:
+    """Return the elements tested, each at its place: the TATA box by its matrix at -35 to -24."""
+    return [tata_sites()[0], *(s for s in core_promoter_sites() if s.element in ELEMENTS)]
+
+
+def enrichment(
+    laid: Mapping[str, BaseAttributions],
+    label: int,
+    *,
+    permutations: int,
+    seed: int,
+) -> pd.DataFrame | None:
+    """Test elements at their places by each method; None where transcription starts are not known."""
+    config = AccountingConfig(permutations=permutations, seed=seed)
+    parts = []
+    for method, bases in laid.items():
+        if not bases.tss.known:
+            return None
+        tests = account(bases, sites(), config).tests
+        parts.append(tests[tests["label"] == label].assign(method=method))
+    table = pd.concat(parts, ignore_index=True)
+    if table.empty:
+        return None
+    adjusted = np.full(len(table), np.nan)
+    for species in table["species"].unique():
+        family = (table["species"] == species) & table["p_enrichment"].notna()
+        if family.any():
+            p_values = table.loc[family, "p_enrichment"].to_numpy(float)
+            adjusted[family.to_numpy()] = multipletests(p_values, method="fdr_bh")[1]
+    return table.assign(p_adjusted=adjusted)
+
+
+def mean_curves(curves: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """Return the mean over sequences at each point of the curves, with its interval.
+
+    Sequences of fewer tokens than steps have fewer points; shares are those of the most common
+    number of points.
+    """
+    rows = []
+    usual = curves.groupby(["sequence_id", "method", "curve", "repeat"])["share"].transform("size")
+    grid = curves[usual == usual.mode().iloc[0]]
+    place = grid.groupby(["sequence_id", "method", "curve", "repeat"]).cumcount()
+    for (method, curve, _), part in grid.groupby(["method", "curve", place], sort=False):
+        mean = mean_over(
+            part.groupby("sequence_id")["probability"].mean().to_numpy(), resamples=500, seed=seed
+        )
+        share = float(part["share"].mean())
+        rows.append({"method": method, "curve": curve, "share": share, **mean._asdict()})
+    return pd.DataFrame(rows)
+
+
+def _label_of(bases: BaseAttributions, positive: int) -> int:
+    """Return the label whose sequences are tested: the positive one, else the highest there is."""
+    labels = bases.sequences["label"]
+    return positive if (labels == positive).any() else int(labels.max())
+
+
+def _chosen(given: Explanations, bases: BaseAttributions) -> NDArray[np.int64]:
+    """Return the rows of the sequences that the checks of sanity were made of."""
+    checks = [
+        *given.flipped.values(),
+        *(v for one in given.randomised.values() for v in one.values()),
+    ]
+    if not checks:
+        return np.arange(len(bases.values))
+    known = pd.Index(bases.sequences["sequence_id"])
+    return np.flatnonzero(known.isin(checks[0].sequences["sequence_id"]))
+
+
+def _rows_of(
+    found: Mapping[str, Attributions], like: BaseAttributions, tss_index: int | None
+) -> dict[str, Floats]:
+    """Return values laid out as `like` has them, of the sequences that are there in its order."""
+    out = {}
+    for name, one in found.items():
+        bases = per_base(one, tss_index=tss_index)
+        rows = pd.Index(bases.sequences["sequence_id"]).get_indexer(
+            pd.Index(like.sequences["sequence_id"])
+        )
+        shift = bases.first - like.first
+        values = np.full((int((rows >= 0).sum()), like.values.shape[1]), np.nan)
+        values[:, shift : shift + bases.values.shape[1]] = bases.values[rows[rows >= 0]]
+        out[name] = values
+    return out
+
+
+def _anchors(given: Explanations) -> dict[str, float] | None:
+    for found in given.methods.values():
+        if found.anchors is not None:
+            return summarise_anchors(found)
+    return None
+
+
+def _costs(given: Explanations) -> pd.DataFrame:
+    rows = []
+    for name, found in given.methods.items():
+        num = len(found.sequences)
+        rows.append(
+            {
+                "method": name,
+                "evaluations": float(found.sequences["num_evals"].mean()),
+                "milliseconds": 1000 * given.costs.get(name, float("nan")) / num,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def headline(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the tests over all species."""
+    return table[table["species"] == ALL].reset_index(drop=True)

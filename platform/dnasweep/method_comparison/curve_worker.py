@@ -1,0 +1,148 @@
+"""What a job of deletion and insertion curves does with a shard of its work list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from scipy.special import expit
+
+from dnasweep.attribution.engine import SEQUENCES_AT_ONCE
+from dnasweep.attribution.tables import Attributions
+from dnasweep.attribution.worker import load_explainer
+from dnasweep.method_comparison.curves import (
+    KINDS,
+    RANDOM,
+    STEPS,
+    counts_of,
+    curve_masks,
+    order_of,
+)
+
+COLUMNS = ("row", "id", "sequence", "method", "repeat", "order")
+"""Columns of the work list: one row an order of the tokens of a sequence."""
+
+
+class CurveWorker:
+    """Follows the probability of the class while tokens go or come in a given order.
+
+    Parameters
+    ----------
+    storage, kind, key
+        Where the model is an artefact.
+    settings
+        Of the explanations compared: target and reference.
+    batch_rows, device
+        As for attributions.
+    """
+
+    def __init__(
+        self,
+        *,
+        storage: str,
+        kind: str,
+        key: str,
+        settings: Mapping[str, Any],
+        batch_rows: int | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.steps = int(settings["steps"])
+        self.explainer = load_explainer(
+            storage, kind, key, settings, batch_rows=batch_rows, device=device
+        )
+
+    def rehearse(self, rows: pa.Table) -> None:
+        """Follow one curve."""
+        self.compute(rows.slice(0, 1), lambda done: None)
+
+    def compute(
+        self, rows: pa.Table, progress: Callable[[int], None]
+    ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+        """Return the points of every curve of a shard, and what there is to count in it."""
+        orders = [np.array(text.split(","), np.int64) for text in rows["order"].to_pylist()]
+        sequences = rows["sequence"].to_pylist()
+        parts = []
+        for start in range(0, len(rows), SEQUENCES_AT_ONCE):
+            here = slice(start, min(len(rows), start + SEQUENCES_AT_ONCE))
+            masks = [curve_masks(order, self.steps) for order in orders[here]]
+            parts += self.explainer.values(sequences[here], masks)
+            progress(here.stop)
+        points = [counts_of(len(order), self.steps) / len(order) for order in orders]
+        owner = np.repeat(np.arange(len(rows)), [len(part) for part in parts])
+        names = {name: rows[name].take(pa.array(owner)) for name in ("id", "method", "repeat")}
+        curve = [kind for one in points for kind in KINDS for _ in one]
+        table = pa.table(
+            {
+                "sequence_id": names["id"],
+                "method": names["method"],
+                "repeat": names["repeat"],
+                "curve": pa.array(curve, pa.string()),
+                "share": np.concatenate([share for one in points for share in (one, one)]),
+                "probability": expit(np.concatenate(parts)),
+            }
+        )
+        return {"curves": table}, {"num_evals": len(table)}
+
+
+def curve_work(found: Mapping[str, Attributions], *, repeats: int = 3, seed: int = 0) -> pa.Table:
+    """Return the work list of the curves of some methods, and of random orders beside them.
+
+    Of sequences that the model calls the class explained; all where there are none.
+
+    Parameters
+    ----------
+    found
+        Attributions of the same sequences by method.
+    repeats
+        Random orders a sequence.
+    seed
+        Of these.
+    """
+    first = next(iter(found.values())).sequences
+    called = first["called"].to_numpy(bool)
+    kept = first[called] if called.any() else first
+    rows: list[tuple[str, str, str, int, str]] = []
+    for method, attributions in found.items():
+        phi = {
+            name: part.to_numpy()
+            for name, part in attributions.tokens.groupby("sequence_id")["phi"]
+        }
+        for name, sequence in zip(kept["sequence_id"], kept["sequence"], strict=True):
+            rows.append((name, sequence, method, 0, _text(order_of(phi[name]))))
+    for place, (name, sequence, num) in enumerate(
+        zip(kept["sequence_id"], kept["sequence"], kept["num_tokens"], strict=True)
+    ):
+        rng = np.random.default_rng([seed, place])
+        for repeat in range(repeats):
+            rows.append((name, sequence, RANDOM, repeat, _text(rng.permutation(int(num)))))
+    table = pd.DataFrame(rows, columns=list(COLUMNS[1:]))
+    # Orders of as many tokens are computed together.
+    table = table.iloc[np.argsort(-table["order"].str.count(",").to_numpy(), kind="stable")]
+    return pa.table(
+        {
+            "row": pa.array(np.arange(len(table)), pa.int64()),
+            **{n: pa.array(table[n], pa.large_string()) for n in ("id", "sequence", "method")},
+            "repeat": pa.array(table["repeat"], pa.int64()),
+            "order": pa.array(table["order"], pa.large_string()),
+        }
+    )
+
+
+def curve_settings(settings: Mapping[str, Any], steps: int = STEPS) -> dict[str, Any]:
+    """Return what makes the curves, from the settings of one of the explanations.
+
+    `reference` and `seed` have to be among them, which some methods do without.
+    """
+    names = ("target", "model", "classes", "tokenizer", "engine", "precision", "precision_bound")
+    return {
+        **{name: settings[name] for name in (*names, "reference", "seed")},
+        "value": "log_odds",
+        "steps": steps,
+    }
+
+
+def _text(order: np.ndarray) -> str:
+    return ",".join(map(str, order.tolist()))

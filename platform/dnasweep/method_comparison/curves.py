@@ -1,0 +1,115 @@
+"""Deletion and insertion: how fast the call goes when the highest tokens go first, or comes back.
+
+After Petsiuk, Das & Saenko (2018): tokens are left out in the order of their attribution, highest
+first, and the probability is watched (deletion: the sooner it falls the better); or they come in
+that order (insertion: the sooner it rises the better). The area under the curve sums it up; that of
+a random order is what it has to be compared with.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dnasweep.attribution.resampling import mean_over
+
+Booleans = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+STEPS = 20
+"""Steps of a curve at most."""
+KINDS = ("deletion", "insertion")
+RANDOM = "random order"
+"""Stands among the methods."""
+
+
+def counts_of(num_tokens: int, steps: int = STEPS) -> NDArray[np.int64]:
+    """Return how many tokens have gone, or come, at each point of a curve: from 0 to all."""
+    points = np.linspace(0, num_tokens, min(steps, num_tokens) + 1)
+    return points.round().astype(np.int64)
+
+
+def curve_masks(order: NDArray[np.int64], steps: int = STEPS) -> Booleans:
+    """Return the tokens kept at each point of both curves, deletion first, (2 points, tokens).
+
+    Parameters
+    ----------
+    order
+        Tokens, highest first.
+    steps
+        Steps of a curve at most.
+    """
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    come = rank < counts_of(len(order), steps)[:, None]
+    return np.concatenate([~come, come])
+
+
+def order_of(phi: Floats) -> NDArray[np.int64]:
+    """Return tokens by attribution, highest first; of equal ones the leftmost first."""
+    return np.argsort(-phi, kind="stable")
+
+
+def area(shares: Floats, values: Floats) -> float:
+    """Return the area under a curve, by trapezoids."""
+    return float(np.trapezoid(values, shares))
+
+
+def areas(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the area under each curve: sequence_id, method, curve, area.
+
+    Parameters
+    ----------
+    curves
+        sequence_id, method, curve, share, probability; several orders of one method and sequence
+        (`repeat`) are averaged.
+    """
+    keys = ["sequence_id", "method", "curve", "repeat"]
+    found = []
+    for key, group in curves.groupby(keys, sort=False):
+        value = area(group["share"].to_numpy(), group["probability"].to_numpy())
+        found.append((*key, value))
+    table = pd.DataFrame(found, columns=[*keys, "area"])
+    return table.groupby(keys[:-1], sort=False)["area"].mean().reset_index()
+
+
+def compare_areas(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """Return the mean area of each method, and its difference from random order, paired.
+
+    Parameters
+    ----------
+    table
+        As :func:`areas` returns it.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    summary
+        A row a method and curve: method, curve, num, area, area_low, area_high, difference,
+        difference_low, difference_high; for deletion a negative difference is good, for insertion
+        a positive one.
+    """
+    rows = []
+    for curve in KINDS:
+        wide = table[table["curve"] == curve].pivot(
+            index="sequence_id", columns="method", values="area"
+        )
+        for method in table["method"].unique():
+            own = mean_over(wide[method].to_numpy(), seed=seed)
+            apart = mean_over((wide[method] - wide[RANDOM]).to_numpy(), seed=seed)
+            rows.append(
+                {
+                    "method": method,
+                    "curve": curve,
+                    "num": own.num,
+                    "area": own.mean,
+                    "area_low": own.low,
+                    "area_high": own.high,
+                    "difference": apart.mean,
+                    "difference_low": apart.low,
+                    "difference_high": apart.high,
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,147 @@
+"""Do methods find what was planted? AUROC over bases, and hits among the highest ones.
+
+Where the elements are known, as in simulated sequences, a method is judged by the bases it ranks
+high. Attributions to the class explained keep their sign: an element speaks for its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from dnasweep.attribution.positions import BaseAttributions
+from dnasweep.attribution.resampling import mean_over
+from dnasweep.errors import InputError
+from dnasweep.method_comparison.agreement import members
+
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+
+EVERY = "every element"
+"""All elements together."""
+REQUIRED = ("id", "element", "start", "end")
+"""Columns of a table of elements."""
+
+
+def planted(bases: BaseAttributions, elements: pd.DataFrame) -> dict[str, Booleans]:
+    """Return which bases lie in elements, by name, (n, width) as `bases.values`.
+
+    Parameters
+    ----------
+    bases
+        Sequences laid out.
+    elements
+        id, element, start and end (0-based, half-open, in the sequence).
+
+    Raises
+    ------
+    InputError
+        Where a column is missing, an element lies outside of its sequence, or none of the sequences
+        has one.
+    """
+    if missing := [name for name in REQUIRED if name not in elements]:
+        raise InputError(
+            f"the table of elements has no column {', '.join(missing)}",
+            remedy=f"Give columns {', '.join(REQUIRED)}; start from 0, end one past the last base.",
+        )
+    rows = pd.Index(bases.sequences["sequence_id"]).get_indexer(pd.Index(elements["id"]))
+    there = np.flatnonzero(rows >= 0)
+    lengths = bases.sequences["sequence"].str.len().to_numpy(np.int64)
+    origin = bases.tss.at[bases.tss.at >= 0] if bases.tss.known else np.zeros(len(lengths), int)
+    found = {
+        name: np.zeros(bases.values.shape, bool) for name in (EVERY, *elements["element"].unique())
+    }
+    for i in there.tolist():
+        row, one = int(rows[i]), elements.iloc[i]
+        start, end = int(one["start"]), int(one["end"])
+        if not 0 <= start < end <= lengths[row]:
+            raise InputError(
+                f"element {one['element']!r} at {start} to {end} lies outside of sequence "
+                f"{one['id']!r} of {lengths[row]} bases",
+                row=i + 2,
+            )
+        columns = slice(start - origin[row] - bases.first, end - origin[row] - bases.first)
+        found[str(one["element"])][row, columns] = True
+        found[EVERY][row, columns] = True
+    if not found[EVERY].any():
+        raise InputError(
+            "none of the sequences has an element in the table of elements",
+            remedy="Its ids have to be those of the sequences.",
+        )
+    return {name: inside for name, inside in found.items() if inside.any()}
+
+
+def auroc(values: Floats, inside: Booleans, outside: Booleans) -> Floats:
+    """Return the probability that a base inside ranks above one outside, row by row, (n,).
+
+    Ties count half, as by Mann and Whitney; nan where either side is empty.
+    """
+    found = np.full(len(values), np.nan)
+    for row in range(len(values)):
+        known = ~np.isnan(values[row])
+        a, b = inside[row] & known, outside[row] & known
+        if a.any() and b.any():
+            both = np.concatenate([values[row][a], values[row][b]])
+            total = rankdata(both)[: a.sum()].sum()
+            found[row] = (total - a.sum() * (a.sum() + 1) / 2) / (a.sum() * b.sum())
+    return found
+
+
+def recovery(
+    values: Mapping[str, Floats], elements: Mapping[str, Booleans], *, seed: int = 0
+) -> pd.DataFrame:
+    """Return how well each method finds each kind of element, in the mean over sequences with one.
+
+    Parameters
+    ----------
+    values
+        Attribution of each base by method, (n, width).
+    elements
+        Bases inside by name, as :func:`planted` returns them.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    recovery
+        A row a method and kind: method, element, num, auroc, auroc_low, auroc_high (against bases
+        outside of all elements), hit_rate, hit_low, hit_high (share of the k highest bases that are
+        inside, k the bases inside; ties share), chance (of the hit rate).
+    """
+    rows = []
+    for method, found in values.items():
+        outside = ~elements[EVERY] & ~np.isnan(found)
+        for element, inside in elements.items():
+            num = (inside & ~np.isnan(found)).sum(axis=1)
+            has = num > 0
+            area = mean_over(auroc(found, inside, outside), seed=seed)
+            top = members(found, num)
+            share = np.divide(
+                (top * inside).sum(axis=1), num, out=np.full(len(num), np.nan), where=has
+            )
+            hits = mean_over(share, seed=seed)
+            width = np.count_nonzero(~np.isnan(found), axis=1)
+            rows.append(
+                {
+                    "method": method,
+                    "element": element,
+                    "num": hits.num,
+                    "auroc": area.mean,
+                    "auroc_low": area.low,
+                    "auroc_high": area.high,
+                    "hit_rate": hits.mean,
+                    "hit_low": hits.low,
+                    "hit_high": hits.high,
+                    "chance": float((num[has] / width[has]).mean()) if has.any() else np.nan,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def order_of(names: Sequence[str]) -> list[str]:
+    """Return kinds of element with all together first."""
+    return [EVERY, *sorted(name for name in set(names) if name != EVERY)]

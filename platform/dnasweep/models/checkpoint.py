@@ -1,0 +1,132 @@
+"""Models on disk: plain HuggingFace directories, safetensors only.
+
+What :func:`export` writes opens with `AutoModelForMaskedLM` or
+`AutoModelForSequenceClassification` and `AutoTokenizer`, with transformers alone. Nothing is ever
+unpickled from a path a person gives. The state of a training in progress is in `state.py`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from dnasweep.errors import InputError
+from dnasweep.models.architectures import class_named, load_model
+from dnasweep.models.config_file import read_settings
+from dnasweep.models.settings import check_classes, settings_of
+from dnasweep.models.smoke_test import check_runs
+from dnasweep.models.weight_files import has_weights, is_counter, read_tensors
+from dnasweep.models.weight_match import refuse_misfit
+from dnasweep.tokens.model_files import WEIGHTS_FILE
+from dnasweep.tokens.tokenizers import DnaTokenizer
+
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+CONVERT = (
+    "Where you trust it, write its weights as safetensors beside it, everything else as it is: "
+    'python -c "import sys, glob, torch; from safetensors.torch import save_file; '
+    "d = sys.argv[1]; w = {{}}; [w.update(torch.load(f, 'cpu', weights_only=True)) "
+    "for f in sorted(glob.glob(glob.escape(d) + '/pytorch_model*.bin'))]; "
+    "save_file({{k: v.contiguous().clone() for k, v in w.items()}}, "
+    "d + '/model.safetensors', {{'format': 'pt'}})\" {}"
+)
+"""How to make safetensors of pickled weights, in the hands of whoever trusts them: tensor by tensor.
+A class of transformers that loads and saves them would leave out what it does not know."""
+
+
+def export(model: PreTrainedModel, tokenizer: DnaTokenizer | None, directory: str | Path) -> Path:
+    """Write model and tokenizer as a plain HuggingFace directory and return it.
+
+    Parameters
+    ----------
+    model
+        A masked language model or a classifier; weights are written in the precision they have.
+    tokenizer
+        Its tokenizer; None writes the model alone.
+    directory
+        Made where it is missing; files of the same names are replaced.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(directory, max_shard_size="50GB")
+    if tokenizer is not None:
+        tokenizer.save(directory)
+    return directory
+
+
+def read_config(directory: str | Path) -> dict[str, Any]:
+    """Return `config.json` of a model directory.
+
+    Raises
+    ------
+    InputError
+        When the directory is missing, is no checkpoint, or holds only pickled weights.
+    """
+    directory = Path(directory)
+    config = read_settings(directory)
+    if has_weights(directory):
+        return config
+    if any(directory.glob("pytorch_model*.bin")):
+        reason, remedy = "the weights are pickled", CONVERT.format(shlex.quote(str(directory)))
+    elif any(any(directory.glob(pattern)) for pattern in PICKLES):
+        reason, remedy = "the weights are pickled", "Ask its authors for safetensors."
+    else:
+        reason, remedy = "there are no weights", "Give a directory written by save_pretrained."
+    raise InputError(f"{reason}, only {WEIGHTS_FILE} is read", file=directory, remedy=remedy)
+
+
+def read_weights(directory: str | Path) -> dict[str, Tensor]:
+    """Return the weights of a model directory by name, on the CPU.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_config`, when a file is damaged, and for values that are not finite.
+    """
+    directory = Path(directory)
+    read_config(directory)
+    return read_tensors(directory)
+
+
+def load_classifier(directory: str | Path) -> PreTrainedModel:
+    """Return the classifier in `directory`, in fp32, in evaluation mode, on the CPU.
+
+    Raises
+    ------
+    InputError
+        When the directory is no checkpoint of a classifier that transformers itself can run, its
+        weights are not those of its class, or it does not run.
+    """
+    return _load(Path(directory), "ForSequenceClassification", "a classifier")
+
+
+def load_masked_lm(directory: str | Path) -> PreTrainedModel:
+    """Return the masked language model in `directory`; as :func:`load_classifier`."""
+    return _load(Path(directory), "ForMaskedLM", "a masked language model")
+
+
+def _load(directory: Path, ending: str, wanted: str) -> PreTrainedModel:
+    config = read_config(directory)
+    found = [str(name) for name in config.get("architectures") or []]
+    name = next((name for name in found if name.endswith(ending)), None)
+    if name is None:
+        raise InputError(
+            f"the directory holds {found[0] if found else 'an unknown model'}, not {wanted} "
+            f"(...{ending})",
+            file=directory,
+        )
+    kind = class_named(name, str(config.get("model_type")), directory)
+    settings = settings_of(config, directory)
+    check_classes(settings, directory)
+    loaded = load_model(kind, directory, settings)
+    refuse_misfit(
+        str(settings.model_type),
+        directory,
+        missing=loaded.missing,
+        unexpected=[name for name in loaded.unexpected if not is_counter(name)],
+    )
+    check_runs(loaded.model, directory)
+    return loaded.model.eval()

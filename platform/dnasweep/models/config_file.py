@@ -1,0 +1,66 @@
+"""`config.json` as it is, and the settings there that this platform has written; without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dnasweep.config import AVERAGED
+from dnasweep.errors import InputError
+from dnasweep.models.capacity import WINDOWS
+from dnasweep.tokens.model_files import AGAIN, read_json
+
+CONFIG_FILE = "config.json"
+THRESHOLD = "decision_threshold"
+
+
+def read_settings(directory: Path) -> dict[str, Any]:
+    """Return `config.json` of a model directory.
+
+    Raises
+    ------
+    InputError
+        When the directory is missing or has none, or it is damaged.
+    """
+    if not directory.is_dir():
+        raise InputError("there is no such model directory", file=directory)
+    if not (directory / CONFIG_FILE).is_file():
+        raise InputError(
+            f"the directory is no model checkpoint, it has no {CONFIG_FILE}",
+            file=directory,
+            remedy="Give a directory written by save_pretrained.",
+        )
+    found = read_json(directory / CONFIG_FILE)
+    check_own(found, directory)
+    return found
+
+
+def check_own(found: Mapping[str, Any], directory: Path) -> None:
+    """Refuse values that cannot be of settings which this platform writes into `config.json`."""
+    threshold, windows = found.get(THRESHOLD), found.get(WINDOWS)
+    wrong = None
+    if not (threshold is None or (is_number(threshold) and 0 <= threshold <= 1)):
+        wrong = THRESHOLD
+    if not isinstance(found.get(AVERAGED, False), bool | None):
+        wrong = AVERAGED
+    if windows is not None and not (
+        isinstance(windows, dict)
+        and windows.get("pool") in ("log-odds", "hidden")
+        and isinstance(windows.get("tokens"), int)
+        and windows["tokens"] >= 3
+    ):
+        wrong = WINDOWS
+    if not isinstance(found.get("architectures") or [], list):
+        wrong = "architectures"
+    if wrong is not None:
+        raise InputError(
+            f"{wrong} is {found[wrong]!r}, which cannot be",
+            file=directory / CONFIG_FILE,
+            remedy=AGAIN,
+        )
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value of JSON is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

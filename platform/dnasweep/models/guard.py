@@ -1,0 +1,107 @@
+"""When a training is not worth going on with: divergence and collapse to one class.
+
+Both end a trial with a name for what happened, never with an exception, and leave finite metrics
+behind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from dnasweep.tasks.metrics import auroc
+
+WINDOW = 20
+"""Steps over which the training loss is averaged before it counts as exploded."""
+EXPLOSION = 4.0
+"""Times the loss of guessing uniformly at which the training has exploded."""
+GRACE = 0.5
+"""Fraction of the budget before which no trial is judged to have collapsed."""
+HOPELESS = 2
+"""Evaluations in a row, after the grace, that must look collapsed to end a trial early."""
+CHANCE = 0.98
+"""Fraction of the loss of guessing by class frequency that a collapsed model does not get below."""
+CHANCE_AUROC = 0.6
+"""A model that ranks better than this has learnt something, whatever its threshold."""
+
+
+def is_collapsed(labels: np.ndarray, probabilities: np.ndarray, loss: float) -> bool:
+    """Return whether a classifier calls one class only and knows no more than the class frequencies.
+
+    Parameters
+    ----------
+    labels
+        Class numbers, (n,).
+    probabilities
+        (n, classes).
+    loss
+        Mean cross-entropy on these rows, in nats.
+    """
+    num_labels = probabilities.shape[1]
+    if len(np.unique(labels)) < 2 or len(np.unique(probabilities.argmax(1))) > 1:
+        return False
+    frequency = np.bincount(labels, minlength=num_labels) / len(labels)
+    seen = frequency[frequency > 0]
+    chance = float(-(seen * np.log(seen)).sum())
+    classes = [1] if num_labels == 2 else range(num_labels)
+    ranked = np.mean([auroc((labels == c).astype(int), probabilities[:, c]) for c in classes])
+    return loss >= CHANCE * chance and bool(abs(ranked - 0.5) < CHANCE_AUROC - 0.5)
+
+
+class Guard:
+    """Watches one training; its memory can be saved and restored.
+
+    Parameters
+    ----------
+    uniform_loss
+        Loss of guessing uniformly, in nats.
+    total_steps
+        Steps of the whole training.
+    """
+
+    def __init__(self, *, uniform_loss: float, total_steps: int) -> None:
+        self.uniform_loss = uniform_loss
+        self.total_steps = total_steps
+        self._losses: deque[float] = deque(maxlen=WINDOW)
+        self._collapsed = 0
+
+    def diverged(self, loss: float, gradient_norm: float) -> str | None:
+        """Take in one step and return why the training has diverged, or None."""
+        if not math.isfinite(loss):
+            return f"the training loss became {loss}"
+        if not math.isfinite(gradient_norm):
+            return f"the gradient norm became {gradient_norm}"
+        self._losses.append(loss)
+        mean = sum(self._losses) / len(self._losses)
+        if len(self._losses) == WINDOW and mean > EXPLOSION * self.uniform_loss:
+            return (
+                f"the training loss rose to {mean:.3g} nats, "
+                f"guessing costs {self.uniform_loss:.3g}"
+            )
+        return None
+
+    def collapsed(self, collapsed_now: bool, steps_done: int) -> str | None:
+        """Take in one evaluation and return why the trial has collapsed for good, or None.
+
+        Slow starters are left alone: nothing counts before half the budget, and before the end
+        two evaluations in a row have to agree.
+        """
+        if steps_done < GRACE * self.total_steps:
+            return None
+        self._collapsed = self._collapsed + 1 if collapsed_now else 0
+        at_end = steps_done >= self.total_steps
+        if self._collapsed >= HOPELESS or (at_end and collapsed_now):
+            return "all validation rows are called one class and the loss is that of guessing"
+        return None
+
+    def memory(self) -> dict[str, Any]:
+        """Return what has to be kept to go on later, as JSON types."""
+        return {"losses": list(self._losses), "collapsed": self._collapsed}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Take back what :meth:`memory` gave."""
+        self._losses.extend(memory["losses"])
+        self._collapsed = int(memory["collapsed"])

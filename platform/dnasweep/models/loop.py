@@ -1,0 +1,243 @@
+"""One optimizer step, and what is carried from one to the next.
+
+A global batch is cut into micro-batches, which the workers share out; gradients are summed over
+all of them and divided by the global weight, so one worker and several take the same steps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from dnasweep.config import TrainingConfig, content_key
+from dnasweep.models.distributed import Mesh, autocast
+from dnasweep.models.forward import is_lean
+from dnasweep.models.guard import Guard
+from dnasweep.models.rows import Batch, Task
+from dnasweep.models.schedule import Schedule
+from dnasweep.models.train_state import Evaluation, Progress, moving, pack, unpack
+from dnasweep.models.train_state_storage import StatePlace
+from dnasweep.tasks.metrics import VALIDATION_PERPLEXITY
+from dnasweep.tokens.masking import Moment
+
+PREFETCH = frozenset({"cuda"})
+"""Devices that compute while the CPU makes the next batches; on a CPU there is nothing to gain."""
+
+
+def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
+    """Return fused AdamW that decays matrices only."""
+    settings = config.optimizer
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return torch.optim.AdamW(
+        [
+            {
+                "params": [p for p in parameters if p.ndim >= 2],
+                "weight_decay": settings.weight_decay,
+            },
+            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        ],
+        lr=settings.learning_rate,
+        betas=(settings.beta1, settings.beta2),
+        eps=settings.epsilon,
+        fused=True,
+    )
+
+
+def seed_dropout(seed: int, step: int, micro_batch: int) -> None:
+    """Seed torch for one micro-batch, the same whichever worker takes it."""
+    words = np.random.SeedSequence([seed, step, micro_batch]).generate_state(2)
+    torch.manual_seed(int(words[0]) << 32 | int(words[1]))
+
+
+class _Objective(nn.Module):
+    """Model and loss as one module, so that DDP sees one forward pass."""
+
+    def __init__(self, task: Task, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self._loss = task.loss
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        return self._loss(self.model, batch)
+
+
+class Loop:
+    """One training under way: its model, optimizer, progress and best weights so far."""
+
+    def __init__(self, task: Task, model: Any, config: TrainingConfig, mesh: Mesh) -> None:
+        self.task, self.config, self.mesh = task, config, mesh
+        self.model = model.to(mesh.device)
+        self.schedule = Schedule(config=config, lengths=task.lengths, bases=task.bases)
+        self.optimizer = make_optimizer(model, config)
+        self.guard = Guard(uniform_loss=task.uniform_loss, total_steps=self.schedule.total_steps)
+        self.progress = Progress(fingerprint=self._fingerprint())
+        # What to fall back on when the training diverges before its first evaluation.
+        self.best = self._weights()
+        self.probabilities: Tensor | None = None
+        self.objective: nn.Module = _Objective(task, model)
+        if mesh.world_size > 1:
+            self.objective = DistributedDataParallel(
+                self.objective,
+                forward_sync_buffers=False,
+                # Models from elsewhere have weights that no loss reads.
+                find_unused_parameters=not is_lean(model),
+            )
+        self._pending: list[tuple[Tensor, Tensor]] = []
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._next: tuple[Moment, Future[list[Batch]]] | None = None
+
+    def _fingerprint(self) -> str:
+        shape = {name: [p.requires_grad, *p.shape] for name, p in self.model.named_parameters()}
+        rows = [int(self.task.bases.sum()), len(self.task.train_rows)]
+        return content_key(self.task.name, self.config, shape, rows)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: p.detach().clone() for name, p in moving(self.model)}
+
+    def moment(self, step: int) -> Moment:
+        """Return how far the training has come by `step`, given the evaluations so far."""
+        metrics = [evaluation.metrics for evaluation in self.progress.evaluations]
+        perplexities = (m[VALIDATION_PERPLEXITY] for m in metrics if VALIDATION_PERPLEXITY in m)
+        return Moment(step, self.schedule.total_steps, tuple(perplexities))
+
+    def _batches(self, moment: Moment) -> list[Batch]:
+        """Make this worker's micro-batches of a step; a worker left without one takes a row."""
+        epoch = self.schedule.epoch(moment.step)
+        parts = self.schedule.micro_batches(moment.step)
+        mine = parts[self.mesh.rank :: self.mesh.world_size] or [parts[0][:1]]
+        return [
+            self.task.batch_at(self.task.train_rows[part], epoch, moment).to(self.mesh.device)
+            for part in mine
+        ]
+
+    def _take(self, step: int) -> list[Batch]:
+        """Return the batches of `step` and have those of the next one made meanwhile."""
+        moment = self.moment(step)
+        if self._next is not None and self._next[0] == moment:
+            batches = self._next[1].result()
+        else:
+            # An evaluation since may have changed what the batches of this step are.
+            batches = self._batches(moment)
+        if self.mesh.device.type in PREFETCH and step + 1 < self.schedule.total_steps:
+            upcoming = self.moment(step + 1)
+            self._next = (upcoming, self._pool.submit(self._batches, upcoming))
+        return batches
+
+    def train_step(self) -> None:
+        """Take one optimizer step; its loss and gradient norm wait in `_pending`."""
+        self.model.train()
+        step, mesh = self.progress.step, self.mesh
+        parts = self.schedule.micro_batches(step)
+        idle = mesh.rank >= len(parts)
+        batches = self._take(step)
+        self.optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros(2, device=mesh.device)
+        for i, batch in enumerate(batches):
+            more = i + 1 < len(batches)
+            ddp = self.objective if isinstance(self.objective, DistributedDataParallel) else None
+            with ddp.no_sync() if ddp and more else contextlib.nullcontext():
+                if self.config.dropout > 0:
+                    seed_dropout(self.config.seed, step, mesh.rank + i * mesh.world_size)
+                with autocast(mesh.device, self.config.precision):
+                    nats, weight = self.objective(batch)
+                if idle:
+                    nats, weight = nats * 0.0, weight * 0.0
+                nats.backward()
+                total += torch.stack([nats.detach(), weight])
+        mesh.all_reduce_sum_(total)
+        weight = total[1].clamp(min=torch.finfo(torch.float32).tiny)
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        # DDP has taken the mean over the workers of sums over rows.
+        scale = torch.where(total[1] > 0, mesh.world_size / weight, 0.0)
+        norm = torch.nn.utils.get_total_norm(gradients) * scale
+        clip = (self.config.optimizer.clip / (norm + 1e-6)).clamp(max=1.0)
+        torch._foreach_mul_(gradients, scale * clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.learning_rate(step)
+        self.optimizer.step()
+        self._pending.append((total, norm))
+        rows = np.concatenate(parts)
+        self.progress.bases_seen += float(self.task.bases[rows].sum())
+        self.progress.step += 1
+
+    def look(self) -> tuple[float, str | None]:
+        """Take in the losses of the steps since the last look; return the last and any trouble."""
+        totals = torch.stack([torch.cat([t, n[None]]) for t, n in self._pending]).tolist()
+        self._pending.clear()
+        loss = 0.0
+        for nats, weight, norm in totals:
+            loss = nats / weight if weight else nats
+            if reason := self.guard.diverged(loss, norm):
+                return loss, reason
+            self.progress.nats += nats
+            self.progress.weight += weight
+        return loss, None
+
+    def record(self, metrics: dict[str, float], device_seconds: float) -> Evaluation:
+        """Append and return an evaluation, and keep the weights where it is the best."""
+        progress = self.progress
+        evaluation = Evaluation(
+            step=progress.step,
+            epoch=progress.step / self.schedule.steps_per_epoch,
+            bases_seen=progress.bases_seen,
+            metrics=metrics,
+            device_seconds=device_seconds,
+            peak_memory_bytes=self.mesh.peak_memory_bytes(),
+            learning_rate=self.schedule.learning_rate(max(progress.step - 1, 0)),
+            train_loss=progress.nats / progress.weight if progress.weight else 0.0,
+        )
+        progress.evaluations.append(evaluation)
+        progress.nats = progress.weight = 0.0
+        return evaluation
+
+    def _better(self, now: Evaluation, before: Evaluation) -> bool:
+        if self.task.selection is None:
+            return True
+        name, way = self.task.selection
+        sign = 1 if way == "max" else -1
+        return now.metrics[name] * sign > before.metrics[name] * sign
+
+    def keep_if_best(self) -> None:
+        """Keep the weights of the last evaluation where it is better than all before, or where
+        the last ones are to be kept."""
+        progress = self.progress
+        before = None if progress.best is None else progress.evaluations[progress.best]
+        if before is not None and not self._better(progress.evaluations[-1], before):
+            return
+        progress.best = len(progress.evaluations) - 1
+        self.best = self._weights()
+        if self.task.probabilities is not None:
+            self.probabilities = torch.from_numpy(self.task.probabilities)
+
+    def save(self, place: StatePlace) -> None:
+        """Keep the state; rank 0 does."""
+        if self.mesh.rank == 0:
+            self.progress.guard = self.guard.memory()
+            tensors = pack(self.model, self.optimizer, self.best, self.probabilities)
+            place.save(self.progress, tensors)
+
+    def resume(self, place: StatePlace) -> None:
+        """Go on from the newest state in a place, where there is one."""
+        found = place.load(self.progress.fingerprint, self.mesh)
+        if found is not None:
+            self.progress, tensors = found
+            self.best, self.probabilities = unpack(tensors, self.model, self.optimizer)
+            self.guard.recall(self.progress.guard)
+
+    def restore_best(self) -> None:
+        """Put the best weights into the model, and leave it in evaluation mode."""
+        with torch.no_grad():
+            for name, parameter in moving(self.model):
+                parameter.copy_(self.best[name])
+        self.optimizer.zero_grad(set_to_none=True)
+        self.model.eval()
+
+    def close(self) -> None:
+        """Stop the thread that makes batches."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

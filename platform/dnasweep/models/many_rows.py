@@ -1,0 +1,106 @@
+"""The forward pass of a classifier over very many rows on a CPU, such as the windows of a genome.
+
+The logits are those of the model's own forward to rounding. A few thousand tokens make up all rows,
+so the first layer's query, key and value need no matrix product a row. Its input is the normalised
+sum of a token's embedding a and a position's b; with the norm's weight in W the product is
+
+    (W a + W b - mean(a + b) W 1) / deviation(a + b) + constant,
+
+where W a is computed once a token and W b once a position. The last layer is computed at [CLS] alone,
+as :mod:`dnasweep.models.perturbations` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import PreTrainedModel, RobertaForSequenceClassification
+
+from dnasweep.models.distributed import Precision
+from dnasweep.models.forward import class_logits
+from dnasweep.models.perturbations import CPU_TOKENS, VariantForward, variants_of
+
+MOST_BYTES = 1 << 26
+"""Of the table of tokens: beyond that, looking up costs as much as it saves."""
+GPU_TOKENS = 1 << 16
+"""Tokens a batch on a GPU: enough for full speed, small enough for the memory."""
+
+
+def forward_of(
+    model: PreTrainedModel, precision: Precision
+) -> Callable[[Tensor, Tensor | None], Tensor]:
+    """Return the fastest function from ids and attention, as `class_logits` takes them, to logits.
+
+    Parameters
+    ----------
+    model
+        A classifier in evaluation mode, on its device.
+    """
+    plain = partial(class_logits, model)
+    if model.device.type != "cpu" or precision == "bf16":
+        return plain
+    if not isinstance(variants_of(model), VariantForward) or _table_bytes(model) > MOST_BYTES:
+        return plain
+    lean = ManyRows(model)  # type: ignore[arg-type]
+    return lambda ids, attention: lean(ids) if attention is None else plain(ids, attention)
+
+
+def rows_a_batch(num_tokens: int, device: torch.device) -> int:
+    """Return how many rows of so many tokens go together."""
+    return max(1, (CPU_TOKENS if device.type == "cpu" else GPU_TOKENS) // num_tokens)
+
+
+def _table_bytes(model: PreTrainedModel) -> int:
+    return 4 * 3 * int(model.config.hidden_size) * int(model.config.vocab_size)
+
+
+class ManyRows(VariantForward):
+    """A RoBERTa classifier, ready to run over rows of one number of tokens.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode, in fp32; its weights are read, not changed.
+    """
+
+    @torch.inference_mode()
+    def __init__(self, model: RobertaForSequenceClassification) -> None:
+        super().__init__(model)
+        part = model.roberta.embeddings
+        self._norm = part.LayerNorm
+        self._words = part.word_embeddings.weight
+        self._places = (
+            part.position_embeddings.weight[part.padding_idx + 1 :]
+            + part.token_type_embeddings.weight[0]
+        )
+        if len(self.layers) == 1:
+            return
+        weight, bias = self.projections[0]
+        scaled = weight * self._norm.weight
+        self._projected_words = self._words @ scaled.T
+        self._projected_places = self._places @ scaled.T
+        self._of_mean = scaled.sum(1)
+        self._constant = weight @ self._norm.bias + bias
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        """Return the class logits of token ids without padding, (rows, classes)."""
+        tokens = ids.shape[1]
+        x, mean, scale = torch.native_layer_norm(
+            F.embedding(ids, self._words) + self._places[:tokens],
+            self._norm.normalized_shape,
+            self._norm.weight,
+            self._norm.bias,
+            self._norm.eps,
+        )
+        if len(self.layers) == 1:
+            return self._above(x, None)
+        projected = F.embedding(ids, self._projected_words)
+        projected += self._projected_places[:tokens]
+        projected.addcmul_(mean, self._of_mean, value=-1)
+        projected *= scale
+        projected += self._constant
+        return self._above(x, projected)

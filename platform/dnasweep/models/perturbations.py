@@ -1,0 +1,149 @@
+"""The forward pass of a classifier over many masked variants of the same sequences.
+
+The logits are those of the model's own forward, which any model but a RoBERTa runs as it is. Of a
+RoBERTa, what is saved is work that variants share and work nobody reads:
+
+- a position of the input has few possible tokens (its own, or a reference's), so the first layer's
+  embeddings and its query, key and value are computed once a position and token, and gathered;
+- the last layer is computed at [CLS] alone; there its key and value projections move to the other
+  side of the attention, since q . (W x) = (W' q) . x and the weighted mean of W x is W of the
+  weighted mean. What a key's bias adds is the same for every token, so softmax takes it away;
+- all rows have the same number of tokens: nothing is padded and there is no attention mask;
+- on a CPU, what follows the attention is computed for some tokens at a time, so that its widest
+  tensor stays in the caches and its memory is used again, not asked of the system for every batch.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import PreTrainedModel, RobertaForSequenceClassification
+from transformers.models.roberta.modeling_roberta import RobertaLayer
+
+from dnasweep.models.forward import class_logits, embed, pool_of
+
+CPU_TOKENS = 3072
+"""Tokens a batch on a CPU: enough for full speed, small enough for the caches."""
+CPU_TOKENS_AT_ONCE = 1024
+"""Tokens of a batch that go through the feed-forward part together there."""
+
+
+def variants_of(model: PreTrainedModel) -> VariantForward | PlainVariants:
+    """Return the fastest way to run a classifier over masked variants."""
+    plain = type(model) is RobertaForSequenceClassification and pool_of(model) is None
+    return VariantForward(model) if plain else PlainVariants(model)  # type: ignore[arg-type]
+
+
+class PlainVariants:
+    """Any classifier, each variant run through its own forward pass."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model = model
+
+    def tables(self, ids: Tensor) -> Tensor:
+        """Return the token at every row of the tables, as :meth:`VariantForward.tables` has them."""
+        return ids.flatten()
+
+    def logits(self, tables: Tensor, rows: Tensor) -> Tensor:
+        """Return class logits, (variants, classes), as :meth:`VariantForward.logits`."""
+        return class_logits(self.model, tables[rows], None)
+
+
+class Tables(NamedTuple):
+    """First-layer inputs of every token that may stand at a position."""
+
+    embedded: Tensor
+    """(sequences * choices * tokens, hidden)."""
+    projected: Tensor
+    """Query, key and value of the first layer, (sequences * choices * tokens, 3 hidden)."""
+
+
+class VariantForward:
+    """A RoBERTa classifier, ready to run over masked variants.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode, on the device it is to run on; its weights are read, not changed.
+    """
+
+    def __init__(self, model: RobertaForSequenceClassification) -> None:
+        self.model = model
+        self.layers = cast(list[RobertaLayer], list(model.roberta.encoder.layer))
+        self.num_heads = int(model.config.num_attention_heads)
+        self.projections = [_projection(layer) for layer in self.layers]
+
+    def tables(self, ids: Tensor) -> Tables:
+        """Return the tables of token ids, (sequences, choices, tokens), choice 0 the token itself."""
+        embedded = embed(self.model.roberta, ids.flatten(0, 1)).flatten(0, 1)
+        if len(self.layers) == 1:
+            return Tables(embedded, embedded)
+        return Tables(embedded, F.linear(embedded, *self.projections[0]))
+
+    def logits(self, tables: Tables, rows: Tensor) -> Tensor:
+        """Return class logits, (variants, classes).
+
+        Parameters
+        ----------
+        tables
+            As :meth:`tables` returns them.
+        rows
+            Row of the tables at each position, (variants, tokens).
+        """
+        one = len(self.layers) == 1
+        return self._above(tables.embedded[rows], None if one else tables.projected[rows])
+
+    def _above(self, x: Tensor, projected: Tensor | None) -> Tensor:
+        """Return class logits of inputs whose first projections, if there are any, are known."""
+        if projected is not None:
+            x = self._finish(0, self._attend(projected), x)
+        for i in range(1, len(self.layers) - 1):
+            x = self._finish(i, self._attend(F.linear(x, *self.projections[i])), x)
+        first = self._finish(len(self.layers) - 1, self._attend_first(x), x[:, 0])
+        return self.model.classifier(first.unsqueeze(1))
+
+    def _attend(self, projected: Tensor) -> Tensor:
+        query, key, value = (
+            projected.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        )
+        context = F.scaled_dot_product_attention(query, key, value)
+        return context.transpose(1, 2).flatten(2)
+
+    def _attend_first(self, x: Tensor) -> Tensor:
+        """Return the last layer's attention output at [CLS], (variants, hidden)."""
+        weight, bias = self.projections[-1]
+        hidden = x.shape[-1]
+        query_weight, key_weight, value_weight = weight.view(3, hidden, hidden).unbind(0)
+        query_bias, _, value_bias = bias.view(3, hidden).unbind(0)
+        heads = (self.num_heads, hidden // self.num_heads)
+        query = F.linear(x[:, 0], query_weight, query_bias).unflatten(-1, heads)
+        towards = torch.einsum("rhd,hdk->rhk", query, key_weight.view(*heads, hidden))
+        scores = towards @ x.transpose(1, 2) * heads[1] ** -0.5
+        mean = scores.softmax(-1).to(x.dtype) @ x
+        value = torch.einsum("rhk,hdk->rhd", mean, value_weight.view(*heads, hidden))
+        return value.flatten(1) + value_bias
+
+    def _finish(self, i: int, context: Tensor, residual: Tensor) -> Tensor:
+        """Return the layer's output of its attention's, some tokens at a time on a CPU."""
+        layer = self.layers[i]
+
+        def finish(context: Tensor, residual: Tensor) -> Tensor:
+            x = layer.attention.output(context, residual)
+            return layer.output(layer.intermediate(x), x)
+
+        if context.device.type != "cpu" or context[..., 0].numel() <= CPU_TOKENS_AT_ONCE:
+            return finish(context, residual)
+        parts = (x.flatten(0, -2).split(CPU_TOKENS_AT_ONCE) for x in (context, residual))
+        return torch.cat(list(map(finish, *parts))).view(context.shape)
+
+
+def _projection(layer: RobertaLayer) -> tuple[Tensor, Tensor]:
+    """Return weight (3 hidden, hidden) and bias of query, key and value together."""
+    parts: list[nn.Linear] = [getattr(layer.attention.self, n) for n in ("query", "key", "value")]
+    return (
+        torch.cat([part.weight for part in parts]).detach(),
+        torch.cat([part.bias for part in parts]).detach(),
+    )

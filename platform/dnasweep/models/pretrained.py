@@ -1,0 +1,250 @@
+"""Encoders from elsewhere: any that transformers' own classes run, as the start of a classifier.
+
+Only the safe formats are read, and no code that comes with a model is ever run.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    MODEL_FOR_MASKED_LM_MAPPING,
+    MODEL_FOR_MULTIPLE_CHOICE_MAPPING,
+    MODEL_FOR_PRETRAINING_MAPPING,
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+    MODEL_MAPPING,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+
+from dnasweep.config import ModelConfig
+from dnasweep.errors import InputError
+from dnasweep.models.alibi import AlibiRobertaForSequenceClassification
+from dnasweep.models.architecture import FRESH, check_fits, load_encoder, name_classes, set_windows
+from dnasweep.models.architectures import attention_of, load_model, restore_attention
+from dnasweep.models.capacity import ALIBI, UNBOUNDED, WINDOWS, tokens_at_once
+from dnasweep.models.checkpoint import read_config
+from dnasweep.models.config_file import CONFIG_FILE, read_settings
+from dnasweep.models.settings import settings_of
+from dnasweep.models.smoke_test import check_runs
+from dnasweep.models.weight_files import is_counter, read_headers
+from dnasweep.models.weight_match import check_size, refuse_misfit, weightless
+from dnasweep.tokens.model_files import first_line
+from dnasweep.tokens.tokenizers import DnaTokenizer
+
+_DROPOUT = (
+    "hidden_dropout_prob",
+    "classifier_dropout",
+    "classifier_dropout_prob",
+    "dropout",
+    "seq_classif_dropout",
+    "embedding_dropout",
+    "mlp_dropout",
+)
+_HEADS = (
+    MODEL_FOR_MASKED_LM_MAPPING,
+    MODEL_FOR_PRETRAINING_MAPPING,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
+    MODEL_FOR_MULTIPLE_CHOICE_MAPPING,
+)
+"""Heads of transformers that an encoder may come with; they are left."""
+_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
+
+
+def describe(directory: Path) -> ModelConfig:
+    """Return size and kind of the encoder in a model directory.
+
+    Raises
+    ------
+    InputError
+        When it is no checkpoint, or none of an encoder that transformers itself can run.
+    """
+    config = _encoder_config(directory)
+    read_config(directory)
+    path = directory / CONFIG_FILE
+    alibi = config.model_type == ALIBI
+    try:
+        tokens = tokens_at_once(config.to_dict())
+        hidden = int(config.hidden_size)
+        return ModelConfig(
+            layers=int(config.num_hidden_layers),
+            hidden=hidden,
+            # An FNet has none.
+            heads=int(getattr(config, "num_attention_heads", 1)),
+            intermediate=int(getattr(config, "intermediate_size", 4 * hidden)),
+            max_tokens=None if tokens == UNBOUNDED else tokens,
+            family="roberta" if alibi else str(config.model_type),
+            embedding=int(getattr(config, "embedding_size", hidden)),
+            positions="alibi" if alibi else "learned",
+        )
+    except ValueError as error:
+        reason = error.reason if isinstance(error, InputError) else first_line(error)
+        raise InputError(
+            reason, file=path, remedy="Give the model with the config.json it was saved with."
+        ) from error
+    except (TypeError, AttributeError) as error:
+        raise InputError(
+            f"a {config.model_type} model is not described by layers of one size "
+            f"({first_line(error)})",
+            file=path,
+            remedy="Use a model of another kind, such as BERT, RoBERTa or ESM.",
+        ) from error
+
+
+def build_on_checkpoint(
+    directory: Path,
+    config: ModelConfig,
+    *,
+    tokenizer: DnaTokenizer,
+    num_tokens: int,
+    num_labels: int = 2,
+    dropout: float,
+    seed: int,
+    label_names: Sequence[str] | None = None,
+) -> PreTrainedModel:
+    """Return a classifier whose encoder is that of a model directory, and whose head is new.
+
+    Parameters
+    ----------
+    directory
+        A model saved by transformers, with any head or none.
+    config
+        As :func:`describe` returns it; its `max_tokens` and `windows` count.
+    tokenizer, num_tokens, num_labels, label_names
+        As for :func:`dnasweep.models.architecture.build_classifier`.
+    dropout
+        Probability in encoder and head; the attention weights have none.
+    seed
+        Of the head, and of a pooler that the directory does not have.
+
+    Raises
+    ------
+    InputError
+        When the directory, the vocabulary or the length of the sequences does not fit.
+    """
+    settings = _encoder_config(directory)
+    _check_vocabulary(settings, tokenizer, directory)
+    # A checkpoint may say of itself how it reads long sequences; here the configuration says.
+    if hasattr(settings, WINDOWS):
+        setattr(settings, WINDOWS, None)
+    if config.max_tokens is not None:
+        if config.windows == "none":
+            check_fits(config.max_tokens, num_tokens)
+        set_windows(settings, config, config.max_tokens)
+    settings.pad_token_id = tokenizer.pad_id
+    for names, value in ((_DROPOUT, dropout), (_ATTENTION_DROPOUT, 0.0)):
+        for name in names:
+            if hasattr(settings, name):
+                setattr(settings, name, value)
+    name_classes(settings, num_labels, label_names)
+    alibi = settings.model_type == ALIBI
+    kind: Any = (
+        AlibiRobertaForSequenceClassification
+        if alibi
+        else MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(settings)]
+    )
+    settings._attn_implementation = attention_of(kind)
+    check_size(kind, settings, read_headers(directory), directory)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model: PreTrainedModel = kind(settings)
+        if alibi:
+            load_encoder(model, directory)
+        else:
+            _take_over(model, directory, settings)
+            restore_attention(model)
+    check_runs(model, directory)
+    return model
+
+
+def _take_over(model: PreTrainedModel, directory: Path, settings: PreTrainedConfig) -> None:
+    """Put the encoder of a directory into a classifier; a pooler it lacks stays as initialised."""
+    kind: Any = MODEL_MAPPING[type(settings)]
+    found = load_model(kind, directory, copy.deepcopy(settings))
+    refuse_misfit(
+        settings.model_type,
+        directory,
+        missing=_of_no_start(found.missing),
+        unexpected=_of_no_head(found.unexpected, settings),
+    )
+    weights = {k: v for k, v in found.model.state_dict().items() if k not in found.missing}
+    left = model.base_model.load_state_dict(weights, strict=False).missing_keys
+    refuse_misfit(
+        settings.model_type,
+        directory,
+        missing=_of_no_start(left),
+        unexpected=[],
+    )
+
+
+def _of_no_start(names: list[str]) -> list[str]:
+    """Return those weights that a fresh start does not give, and that do not only count positions."""
+    return [name for name in names if not name.startswith(FRESH) and not is_counter(name)]
+
+
+def _of_no_head(names: list[str], settings: PreTrainedConfig) -> list[str]:
+    """Return those weights that no head of transformers has for a kind of encoder."""
+    if not names:
+        return []
+    heads: set[str] = set()
+    for kinds in _HEADS:
+        if type(settings) in kinds:
+            kind: Any = kinds[type(settings)]
+            for one in kind if isinstance(kind, tuple) else (kind,):
+                prefix = f"{one.base_model_prefix}."
+                known = weightless(one, copy.deepcopy(settings)).state_dict()
+                heads.update(name for name in known if not name.startswith(prefix))
+    return [name for name in names if name not in heads and not is_counter(name)]
+
+
+def _encoder_config(directory: Path) -> Any:
+    config = settings_of(read_settings(directory), directory)
+    if config.model_type == ALIBI:
+        return config
+    is_encoder = (
+        type(config) in MODEL_FOR_MASKED_LM_MAPPING
+        and type(config) in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+        and not config.is_encoder_decoder
+        and not getattr(config, "is_decoder", False)
+    )
+    if not is_encoder:
+        raise InputError(
+            f"a {config.model_type} model is no encoder that reads both sides of a base",
+            file=directory,
+            remedy="Use a masked language model, such as BERT, RoBERTa or ESM.",
+        )
+    return config
+
+
+def _check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) -> None:
+    if tokenizer.vocab_size > int(settings.vocab_size):
+        raise InputError(
+            f"the tokenizer has ids up to {tokenizer.vocab_size - 1} and the model has "
+            f"{settings.vocab_size} token embeddings",
+            file=directory,
+            remedy="Give the model with the vocabulary it was trained with.",
+        )
+    size, wanted = tokenizer.vocab_size, int(settings.vocab_size)
+    # Embeddings are often filled up to a number that suits the hardware.
+    filled_up = {-(-size // multiple) * multiple for multiple in (1, 8, 16, 32, 64, 128)}
+    if size < wanted and wanted not in filled_up:
+        raise InputError(
+            f"the tokenizer has {size} tokens and the model {wanted} token embeddings",
+            file=directory,
+            remedy="Give the model with the vocabulary it was trained with.",
+        )
+    if settings.pad_token_id not in (None, tokenizer.pad_id):
+        raise InputError(
+            f"config.json says the padding token is {settings.pad_token_id}, the tokenizer "
+            f"{tokenizer.pad_id}",
+            file=directory,
+            remedy="Give the model with the vocabulary it was trained with.",
+        )

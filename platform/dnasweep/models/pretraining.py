@@ -1,0 +1,193 @@
+"""Pretraining: guess hidden tokens.
+
+Batches are made on the CPU by numpy. A row's mask depends on the row, the seed and the epoch, and
+where masks grow harder, on the step and on the evaluations before it; never on who makes it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dnasweep.models.distributed import Mesh, Precision
+from dnasweep.models.forward import masked_logits
+from dnasweep.models.rows import (
+    EVALUATION_EPOCH,
+    Batch,
+    Selection,
+    TaskRows,
+    attention_mask,
+    evaluate_rows,
+)
+from dnasweep.tasks import metrics as names
+from dnasweep.tasks.metrics import full_name
+from dnasweep.tokens.batches import Batch as PlainBatch
+from dnasweep.tokens.batches import collate
+from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.masking import IGNORED, Masked, MaskingScheme, Moment, masked_bases
+from dnasweep.tokens.schemes import make_reference
+from dnasweep.tokens.tokenizers import DnaTokenizer
+
+EVALUATION_SEED = 0
+"""Evaluation masks are the same for every seed, so that their losses can be compared."""
+MEASURED_ROWS = 512
+"""Validation rows on which a scheme's mask rate is measured, at most."""
+
+
+class MaskedLanguageModelling(TaskRows):
+    """Guess hidden tokens from the rest of the sequence.
+
+    Parameters
+    ----------
+    corpus
+        Tokenised rows of a table.
+    tokenizer
+        The tokenizer the corpus was made with.
+    scheme
+        What is hidden in training. Evaluation hides the same tokens whatever it is, see
+        :func:`dnasweep.tokens.schemes.make_reference`.
+    train_rows, validation_rows
+        Row numbers.
+    seed
+        Of the training masks; evaluation masks are fixed.
+    """
+
+    name = "pretrain"
+    selection: Selection | None = (names.VALIDATION_BITS_PER_BASE, "min")
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        tokenizer: DnaTokenizer,
+        scheme: MaskingScheme,
+        *,
+        train_rows: np.ndarray,
+        validation_rows: np.ndarray,
+        seed: int,
+    ) -> None:
+        super().__init__(corpus, train_rows=train_rows, validation_rows=validation_rows)
+        self.scheme = scheme
+        self._evaluation_scheme = make_reference(scheme.config, tokenizer)
+        self._measured: dict[str, tuple[float, float]] = {}
+        self._mask_id = tokenizer.mask_id
+        self.seed = seed
+        self.pad_id = tokenizer.pad_id
+        self.uniform_loss = math.log(tokenizer.vocab_size)
+
+    def _mask(
+        self, scheme: MaskingScheme, rows: np.ndarray, seed: int, epoch: int
+    ) -> tuple[PlainBatch, Masked]:
+        plain = collate(self.corpus, rows, self.pad_id)
+        return plain, scheme.mask(*plain, rows=rows, seed=seed, epoch=epoch)
+
+    def _hide(
+        self, scheme: MaskingScheme, rows: np.ndarray, seed: int, epoch: int
+    ) -> tuple[Batch, Masked]:
+        plain, masked = self._mask(scheme, rows, seed, epoch)
+        flat = masked.labels.ravel()
+        positions = np.flatnonzero(flat != IGNORED)
+        batch = Batch(
+            ids=torch.from_numpy(np.ascontiguousarray(masked.input_ids, dtype=np.int64)),
+            attention=attention_mask(plain.lengths, plain.ids.shape[1]),
+            targets=torch.from_numpy(flat[positions].astype(np.int64)),
+            positions=torch.from_numpy(positions),
+        )
+        return batch, masked
+
+    def _hide_for_evaluation(self, rows: np.ndarray) -> tuple[Batch, Masked]:
+        return self._hide(self._evaluation_scheme, rows, EVALUATION_SEED, EVALUATION_EPOCH)
+
+    def batch(self, rows: np.ndarray, epoch: int) -> Batch:
+        """Return the batch of corpus rows `rows`, hidden as in `epoch` at the start of training."""
+        return self.batch_at(rows, epoch, Moment())
+
+    def batch_at(self, rows: np.ndarray, epoch: int, moment: Moment) -> Batch:
+        """Return the batch of corpus rows `rows`, hidden as in `epoch` by the scheme of `moment`."""
+        return self._hide(self.scheme.at(moment, seed=self.seed), rows, self.seed, epoch)[0]
+
+    def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the sum of nats over the hidden tokens, and their number."""
+        assert batch.positions is not None
+        logits = masked_logits(model, batch.ids, batch.attention, batch.positions)
+        nats = F.cross_entropy(logits.float(), batch.targets, reduction="sum")
+        return nats, torch.tensor(float(len(batch.targets)), device=nats.device)
+
+    def evaluate(self, model: Any, mesh: Mesh, precision: Precision = "auto") -> dict[str, float]:
+        """Return loss, bits per base, perplexity and masked accuracy on validation."""
+
+        def measure(part: np.ndarray) -> tuple[Tensor, np.ndarray]:
+            rows = self.validation_rows[part]
+            batch, masked = self._hide_for_evaluation(rows)
+            batch = batch.to(mesh.device)
+            assert batch.positions is not None
+            logits = masked_logits(model, batch.ids, batch.attention, batch.positions).float()
+            nats = F.cross_entropy(logits, batch.targets, reduction="none").double()
+            right = (logits.argmax(-1) == batch.targets).double()
+            row = batch.positions // batch.ids.shape[1]
+            sums = torch.zeros(len(rows), 2, dtype=torch.float64, device=mesh.device)
+            sums.index_add_(0, row, torch.stack([nats, right], dim=1))
+            return sums, _mask_counts(masked)
+
+        sums = evaluate_rows(self, model, mesh, precision, 4, measure).sum(0)
+        return self._metrics(*sums)
+
+    def _metrics(
+        self, nats: float, right: float, hidden: float, hidden_bases: float
+    ) -> dict[str, float]:
+        loss = nats / max(hidden, 1)
+        values = {
+            names.LOSS: loss,
+            names.BITS_PER_BASE: nats / math.log(2) / max(hidden_bases, 1),
+            names.PERPLEXITY: math.exp(min(loss, 700)) if math.isfinite(loss) else math.inf,
+            names.MASKED_ACCURACY: right / max(hidden, 1),
+        }
+        return {full_name(name): float(value) for name, value in values.items()}
+
+    def describe(self, moment: Moment) -> dict[str, float]:
+        """Return the mask rate, by tokens and by bases, of the training steps at `moment`.
+
+        Measured on validation rows. Where a step may be masked by one of several schemes, it is
+        their mean.
+        """
+        totals = np.zeros(2)
+        for probability, scheme in self.scheme.mixture(moment):
+            totals += probability * np.array(self._measure(scheme))
+        return {
+            full_name(names.MASK_RATE): float(totals[0]),
+            full_name(names.MASKED_BASES): float(totals[1]),
+        }
+
+    def _measure(self, scheme: MaskingScheme) -> tuple[float, float]:
+        if scheme.name not in self._measured:
+            drawn = np.random.default_rng(0).permutation(self.validation_rows)
+            rows = np.sort(drawn[:MEASURED_ROWS])
+            plain, masked = self._mask(scheme, rows, EVALUATION_SEED, EVALUATION_EPOCH)
+            chosen = masked.labels != IGNORED
+            visible = (plain.ids > self._mask_id) & ~chosen
+            hidden = masked_bases(plain.starts, plain.ends, chosen, visible).sum()
+            self._measured[scheme.name] = (
+                float(chosen.sum() / max((plain.lengths - 2).sum(), 1)),
+                float(hidden / max(self.corpus.num_bases(rows).sum(), 1)),
+            )
+        return self._measured[scheme.name]
+
+    def collapsed(self, metrics: dict[str, float]) -> bool:
+        """Return False: there is no one class to collapse to."""
+        return False
+
+    def worst(self) -> dict[str, float]:
+        """Return the metrics of guessing uniformly over the vocabulary, none right."""
+        masked = self._hide_for_evaluation(self.validation_rows)[1]
+        hidden, hidden_bases = _mask_counts(masked).sum(0)
+        return self._metrics(hidden * self.uniform_loss, 0, hidden, hidden_bases)
+
+
+def _mask_counts(masked: Masked) -> np.ndarray:
+    """Return hidden tokens and hidden bases, (rows, 2)."""
+    hidden = (masked.labels != IGNORED).sum(1)
+    return np.stack([hidden, masked.hidden_bases.sum(1)], axis=1).astype(np.float64)

@@ -1,0 +1,82 @@
+"""Models that have forgotten: a check that explanations show what was learnt (Adebayo et al. 2018).
+
+The entries of every weight are shuffled, so each keeps its distribution and what was learnt is gone.
+In a cascade the head goes first, then layer after layer from the top, and the embeddings last.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dnasweep.models.checkpoint import WEIGHTS_FILE, read_weights
+
+_LAYER = re.compile(r"\.layers?\.(\d+)\.")
+_TEXTS = (".json", ".txt")
+_INDEX = "model.safetensors.index.json"
+
+
+def cascade(names: Iterable[str]) -> list[list[str]]:
+    """Return names of weights from the head down: head, layers from the last on, embeddings."""
+    head, embeddings = [], []
+    layers: dict[int, list[str]] = {}
+    for name in names:
+        if match := _LAYER.search(name):
+            layers.setdefault(int(match[1]), []).append(name)
+        elif "embedding" in name:
+            embeddings.append(name)
+        else:
+            head.append(name)
+    parts = [head, *(layers[number] for number in sorted(layers, reverse=True)), embeddings]
+    return [sorted(part) for part in parts if part]
+
+
+def shuffled(weights: dict[str, Tensor], names: Iterable[str], seed: int) -> dict[str, Tensor]:
+    """Return all weights, the entries of those named in another order."""
+    generator = torch.Generator().manual_seed(seed)
+    found = dict(weights)
+    for name in sorted(names):
+        flat = weights[name].flatten()
+        found[name] = flat[torch.randperm(len(flat), generator=generator)].view_as(weights[name])
+    return found
+
+
+def randomise(directory: Path, into: Path, *, parts: int | None = None, seed: int = 0) -> Path:
+    """Write a copy of a model whose weights are shuffled, and return its folder.
+
+    Parameters
+    ----------
+    directory
+        A model with its tokenizer.
+    into
+        An empty folder, or one to be made.
+    parts
+        How many parts of :func:`cascade`, from the head down; None: all.
+    seed
+        Of the shuffles.
+
+    Raises
+    ------
+    InputError
+        When the directory is no model.
+    """
+    weights = read_weights(directory)
+    names = [name for part in cascade(weights)[:parts] for name in part]
+    into.mkdir(parents=True, exist_ok=True)
+    for path in sorted(directory.iterdir()):
+        if path.is_file() and path.suffix in _TEXTS and path.name != _INDEX:
+            shutil.copyfile(path, into / path.name)
+    made = {name: one.contiguous() for name, one in shuffled(weights, names, seed).items()}
+    save_file(made, into / WEIGHTS_FILE, metadata={"format": "pt"})
+    return into
+
+
+def num_parts(directory: Path) -> int:
+    """Return how many parts of a model a cascade goes through."""
+    return len(cascade(read_weights(directory)))

@@ -1,0 +1,174 @@
+"""Rows of a corpus on their way into a model: batches, and what a task must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dnasweep.errors import InputError
+from dnasweep.models.distributed import Mesh, Precision, autocast
+from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.masking import Moment
+
+EVALUATION_ROWS = {"cpu": 64, "cuda": 512}
+"""Rows of an evaluation batch, by device; it changes speed only."""
+EVALUATION_EPOCH = -1
+"""The epoch that evaluation batches are made for."""
+
+
+Selection = tuple[str, Literal["max", "min"]]
+"""A validation metric and its direction."""
+
+
+class Batch(NamedTuple):
+    """Tensors of some rows; padding at the right end only."""
+
+    ids: Tensor
+    """Token ids, (rows, tokens)."""
+    attention: Tensor | None
+    """True at real tokens, (rows, tokens); None when nothing is padded."""
+    targets: Tensor
+    """Hidden token ids, (m,), or class labels, (rows,)."""
+    positions: Tensor | None = None
+    """Flat positions of the hidden tokens, (m,); None for a classifier."""
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on `device`."""
+        if device.type == "cpu":
+            return self
+        return Batch(*(None if t is None else _copy(t, device) for t in self))  # type: ignore[arg-type]
+
+
+def _copy(tensor: Tensor, device: torch.device) -> Tensor:
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+class Task(Protocol):
+    """What the training loop asks of a task."""
+
+    name: str
+    """`pretrain` or `finetune`."""
+    train_rows: np.ndarray
+    """Rows of the corpus to train on, (n,)."""
+    lengths: np.ndarray
+    """Tokens of each training row, (n,)."""
+    bases: np.ndarray
+    """Bases of each training row, (n,)."""
+    selection: Selection | None
+    """The validation metric that decides which weights are best, and its direction; None: the last
+    weights are kept."""
+    uniform_loss: float
+    """Loss of guessing uniformly, in nats."""
+    probabilities: np.ndarray | None
+    """Class probabilities of the validation rows at the last evaluation, (n, classes)."""
+
+    def batch_at(self, rows: np.ndarray, epoch: int, moment: Moment) -> Batch:
+        """Return the batch of corpus rows `rows` in `epoch`, on the CPU.
+
+        It may depend on how far the training has come, and is the same for whoever asks.
+        """
+        ...
+
+    def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the sum of nats over the batch and the weight it is to be divided by."""
+        ...
+
+    def evaluate(self, model: Any, mesh: Mesh, precision: Precision = "auto") -> dict[str, float]:
+        """Return the validation metrics by full name, the same on every worker."""
+        ...
+
+    def describe(self, moment: Moment) -> dict[str, float]:
+        """Return further metrics, of how the training goes on from `moment`, by full name."""
+        ...
+
+    def collapsed(self, metrics: dict[str, float]) -> bool:
+        """Return whether the last evaluation shows a model that has collapsed to one class."""
+        ...
+
+    def worst(self) -> dict[str, float]:
+        """Return finite metrics for a model that has diverged."""
+        ...
+
+
+class TaskRows:
+    """What both tasks share: the rows of a corpus they train and are judged on."""
+
+    selection: Selection | None
+
+    def __init__(
+        self, corpus: Corpus, *, train_rows: np.ndarray, validation_rows: np.ndarray
+    ) -> None:
+        self.corpus = corpus
+        self.train_rows = np.asarray(train_rows, dtype=np.int64)
+        self.validation_rows = np.asarray(validation_rows, dtype=np.int64)
+        for name, rows in (("training", self.train_rows), ("validation", self.validation_rows)):
+            if len(rows) == 0 and (name == "training" or self.selection is not None):
+                raise InputError(
+                    f"there is no {name} row",
+                    remedy="Check the splits, the labels and the species set.",
+                )
+        self.lengths = corpus.num_tokens(self.train_rows)
+        self.bases = corpus.num_bases(self.train_rows)
+        self.probabilities: np.ndarray | None = None
+
+    def batch(self, rows: np.ndarray, epoch: int) -> Batch:
+        """Return the batch of corpus rows `rows` in `epoch`, on the CPU."""
+        raise NotImplementedError
+
+    def batch_at(self, rows: np.ndarray, epoch: int, moment: Moment) -> Batch:
+        """Return the batch in `epoch`, which the rest of `moment` does not change."""
+        return self.batch(rows, epoch)
+
+    def describe(self, moment: Moment) -> dict[str, float]:
+        """Return nothing more."""
+        return {}
+
+    def evaluation_batches(self, mesh: Mesh) -> Iterator[np.ndarray]:
+        """Yield this worker's share of the validation rows, as indices, alike lengths together."""
+        size = EVALUATION_ROWS.get(mesh.device.type, 64)
+        order = np.argsort(self.corpus.num_tokens(self.validation_rows), kind="stable")
+        batches = [order[i : i + size] for i in range(0, len(order), size)]
+        yield from batches[mesh.rank :: mesh.world_size]
+
+
+def attention_mask(lengths: np.ndarray, width: int) -> Tensor | None:
+    if int(lengths.min()) == width:
+        return None
+    return torch.from_numpy(np.arange(width) < np.asarray(lengths)[:, None])
+
+
+def evaluate_rows(
+    rows: TaskRows,
+    model: nn.Module,
+    mesh: Mesh,
+    precision: Precision,
+    columns: int,
+    measure: Callable[[np.ndarray], tuple[Tensor, np.ndarray | None]],
+) -> np.ndarray:
+    """Return the columns `measure` gives for each validation row, put together from all workers.
+
+    `measure` takes indices into the validation rows and returns a tensor of float64 columns and,
+    optionally, further columns that were never on the device.
+    """
+    training = model.training
+    model.eval()
+    index, tensors, arrays = [], [], []
+    with torch.inference_mode(), autocast(mesh.device, precision):
+        for part in rows.evaluation_batches(mesh):
+            tensor, array = measure(part)
+            index.append(part)
+            tensors.append(tensor)
+            arrays.append(np.zeros((len(part), 0)) if array is None else array)
+    model.train(training)
+    if not index:
+        return mesh.gather_rows(
+            np.zeros(0, np.int64), np.zeros((0, columns)), len(rows.validation_rows)
+        )
+    measured = np.concatenate([torch.cat(tensors).cpu().numpy(), np.concatenate(arrays)], axis=1)
+    return mesh.gather_rows(np.concatenate(index), measured, len(rows.validation_rows))

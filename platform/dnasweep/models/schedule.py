@@ -1,0 +1,91 @@
+"""What every step of a training does, known before the first: rows, learning rate, evaluations."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dnasweep.config import TrainingConfig
+from dnasweep.errors import InputError
+from dnasweep.tokens.batches import epoch_plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The plan of one training; a function of the configuration and the training rows alone.
+
+    No field depends on the number of workers, so neither does the order of the data.
+    """
+
+    config: TrainingConfig
+    """Budget, batch sizes, seed and optimizer."""
+    lengths: np.ndarray = field(repr=False)
+    """Tokens of each training row, (n,)."""
+    bases: np.ndarray = field(repr=False)
+    """Bases of each training row, (n,)."""
+
+    def __post_init__(self) -> None:
+        if len(self.lengths) == 0 or self.bases.sum() <= 0:
+            raise InputError(
+                "there is no training row",
+                remedy="Check the splits, the labels and the species set.",
+            )
+
+    @functools.cached_property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in which every row is seen once; the last may be short."""
+        return math.ceil(len(self.lengths) / self.config.batch_size)
+
+    @functools.cached_property
+    def total_steps(self) -> int:
+        """Steps that reach the budget, reckoned with whole epochs and the mean bases of a row."""
+        epochs, rest = divmod(self.config.bases, int(self.bases.sum()))
+        step_bases = float(self.bases.mean()) * self.config.batch_size
+        steps = epochs * self.steps_per_epoch
+        return max(1, steps + min(self.steps_per_epoch, math.ceil(rest / step_bases)))
+
+    @functools.cached_property
+    def evaluation_steps(self) -> tuple[int, ...]:
+        """Numbers of finished steps after which to evaluate, equally spaced, the last at the end."""
+        wanted = self.config.evaluations
+        points = {math.ceil(self.total_steps * (i + 1) / wanted) for i in range(wanted)}
+        return tuple(sorted(points))
+
+    def learning_rate(self, step: int) -> float:
+        """Return the rate of step `step` (from 0): linear rise to the peak, linear fall to 0."""
+        optimizer = self.config.optimizer
+        warmup = min(round(optimizer.warmup * self.total_steps), self.total_steps - 1)
+        if step < warmup:
+            return optimizer.learning_rate * (step + 1) / warmup
+        return optimizer.learning_rate * (self.total_steps - step) / (self.total_steps - warmup)
+
+    def epoch(self, step: int) -> int:
+        """Return the epoch, from 0, that step `step` belongs to."""
+        return step // self.steps_per_epoch
+
+    def micro_batches(self, step: int) -> list[np.ndarray]:
+        """Return the micro-batches of step `step` as indices into the training rows."""
+        batch = self._epoch_batches(self.epoch(step))[step % self.steps_per_epoch]
+        size = self.config.micro_batch_size
+        return [batch[i : i + size] for i in range(0, len(batch), size)]
+
+    def _epoch_batches(self, epoch: int) -> list[np.ndarray]:
+        batches = self._batches.get(epoch)
+        if batches is None:
+            batches = epoch_plan(
+                self.lengths,
+                batch_size=self.config.batch_size,
+                seed=self.config.seed,
+                epoch=epoch,
+            )
+            # The epoch before stays: another thread may be making the batches of this one.
+            self._batches.pop(epoch - 2, None)
+            self._batches[epoch] = batches
+        return batches
+
+    @functools.cached_property
+    def _batches(self) -> dict[int, list[np.ndarray]]:
+        return {}

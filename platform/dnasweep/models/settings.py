@@ -1,0 +1,234 @@
+"""`config.json` of a model from anywhere: what transformers' own classes make of it, or why nothing.
+
+A setting that transformers' class does not read may still say that the model computes something
+else: layers normalised first, positions counted relatively, gates. Weights do not always show it.
+So settings are known by name; what is not known is refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import CONFIG_MAPPING, MODEL_MAPPING
+
+from dnasweep.config import AVERAGED
+from dnasweep.errors import InputError
+from dnasweep.models.alibi import AlibiRobertaConfig
+from dnasweep.models.capacity import ALIBI, WINDOWS
+from dnasweep.models.config_file import CONFIG_FILE, THRESHOLD, is_number
+from dnasweep.tokens.model_files import AGAIN, reading
+
+_MOST_LAYERS = 1000
+_OWN = (WINDOWS, AVERAGED, THRESHOLD, "how_to_load")
+# How attention is computed and in which precision weights lie is decided here. The names of kernels
+# would be looked up on the hub.
+_OURS_TO_DECIDE = (
+    "attn_implementation",
+    "_attn_implementation",
+    "_attn_implementation_internal",
+    "_attn_implementation_autoset",
+    "experts_implementation",
+    "_experts_implementation",
+    "_experts_implementation_internal",
+    "dtype",
+    "torch_dtype",
+    "per_layer_config",
+)
+# How transformers' classes read a setting that they do not declare, such as one of an earlier version.
+_READ = re.compile(r"""(?:getattr|hasattr)\(\s*(?:self\.)?config,\s*["'](\w+)["']""")
+_TAKEN = re.compile(r"""kwargs\.(?:get|pop)\(\s*["'](\w+)["']""")
+_TURNED = ("rope_theta", "rope_scaling", "partial_rotary_factor")
+"""Taken by every class that declares `rope_parameters`."""
+# What other versions and trainers have written there without an effect on the encoder: how text is
+# generated, how the model was trained, heads that are not read, and what files are called.
+_WITHOUT_EFFECT = frozenset(
+    "_commit_hash _name_or_path _num_labels adapters auto_map bad_words_ids begin_suppress_tokens "
+    "classifier_activation classifier_bias classifier_dropout classifier_dropout_prob "
+    "classifier_pooling cls_token_id decoder_bias decoder_start_token_id directionality "
+    "diversity_penalty do_sample early_stopping encoder_no_repeat_ngram_size eos_token_ids "
+    "exponential_decay_length_penalty finetuning_task forced_bos_token_id forced_eos_token_id "
+    "global_attn_every_n_layers gradient_checkpointing label2id language length_penalty license "
+    "mask_token_id max_length min_length model_max_length model_type name_or_path "
+    "no_repeat_ngram_size num_beam_groups num_beams num_labels num_return_sequences num_rnn_layer "
+    "output_attentions output_past output_scores pooler_fc_size pooler_num_attention_heads "
+    "pooler_num_fc_layers pooler_size_per_head pooler_type prefix reference_compile "
+    "remove_invalid_values repad_logits_with_grad repetition_penalty return_dict_in_generate rnn "
+    "rnn_dropout rnn_hidden sep_token_id split suppress_tokens tags task_specific_params "
+    "temperature tf_legacy_loss tie_encoder_decoder tokenizer_class top_k top_p torchscript "
+    "training_args transformers_weights typical_p use_bfloat16 use_cache vocab_list xla_device "
+    "cross_attention_hidden_size esmfold_config gap_size net_structure_type num_memory_blocks "
+    "down_scale_factor layers_to_keep max_seq_length mlm_probability padding_idx tie_weights_ "
+    "transformers.js_config unsloth_fixed unsloth_version".split()
+)
+# Settings that are read nowhere, with the values at which there is nothing to read.
+_ONLY: dict[str, tuple[Any, ...]] = {
+    "position_embedding_type": ("absolute",),
+    "pre_layer_norm": (False,),
+    "last_layer_norm": (),
+    "alibi_starting_size": (),
+    "add_bias_fnn": (True,),
+    "add_bias_ffn": (True,),
+    "gated_mlp": (False,),
+    "use_glu": (False,),
+    "rotary_emb_base": (),
+    "use_rotary": (False,),
+    "use_alibi": (False,),
+    "pre_norm": (False,),
+    "norm_first": (False,),
+    "normalize_before": (False,),
+    "pruned_heads": (),
+    "quantization_config": (),
+    "is_folding_model": (False,),
+    "add_cross_attention": (False,),
+    "attention_mode": ("longformer",),
+    "ignore_attention_mask": (False,),
+    "is_decoder": (False,),
+}
+_AGAIN = {"layer_norm_eps": "norm_eps"}
+"""Settings that ModernBERT's authors give under two names, with the one that is read."""
+_ESM_POSITIONS = ("absolute", "rotary")
+
+
+def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
+    """Return the configuration of a model of transformers, or of our own with biased attention.
+
+    Parameters
+    ----------
+    found
+        The contents of `config.json`.
+    directory
+        Named in errors.
+
+    Raises
+    ------
+    InputError
+        When transformers has no such kind of model, a value cannot be, or a setting asks for what
+        transformers' own model does not compute.
+    """
+    model_type = found.get("model_type")
+    kind: Any = None
+    if isinstance(model_type, str):
+        known = model_type in CONFIG_MAPPING
+        kind = AlibiRobertaConfig if model_type == ALIBI else None
+        kind = CONFIG_MAPPING[model_type] if known else kind
+    own = _code(found)
+    if kind is None:
+        what = (
+            f"transformers itself has no model of the kind {model_type!r}"
+            if "model_type" in found
+            else f"{CONFIG_FILE} does not say of which kind the model is (model_type)"
+        )
+        raise InputError(
+            what + (", and code that comes with a model is never run" if own else ""),
+            file=directory,
+            remedy="Use a model of a kind that transformers has, such as BERT, RoBERTa or ESM.",
+        )
+    _refuse_strange(found, kind, directory)
+    if own:
+        raise InputError(
+            f"{CONFIG_FILE} names code of its own that computes the model ({own}); such code is "
+            "never run, and what else than transformers' own "
+            f"{model_type} it computes cannot be told from the weights",
+            file=directory,
+            remedy=f"Only where you know that it computes the same, take auto_map out of "
+            f"{CONFIG_FILE}.",
+        )
+    plain = {name: value for name, value in found.items() if name not in _OURS_TO_DECIDE}
+    with reading(directory / CONFIG_FILE):
+        settings = kind.from_dict(plain)
+        if not isinstance(settings.architectures or [], list):
+            raise ValueError(f"architectures is {settings.architectures!r}")
+    _refuse_impossible(settings, directory)
+    return settings
+
+
+def check_classes(settings: Any, directory: Path) -> None:
+    """Refuse names of classes that are not one for each class, numbered from 0."""
+    with reading(directory / CONFIG_FILE):
+        names = settings.id2label
+        if sorted(names) != list(range(len(names))) or len(set(names.values())) < len(names):
+            raise ValueError(f"id2label is {names!r}")
+        if not all(isinstance(name, str) for name in names.values()):
+            raise ValueError(f"id2label is {names!r}")
+        back = settings.label2id
+        if back is not None and back != {name: i for i, name in names.items()}:
+            raise ValueError(f"label2id is {back!r}, which is not id2label turned round")
+
+
+def _code(found: Mapping[str, Any]) -> str | None:
+    """Return the code of its own that computes a model, where there is one."""
+    own = found.get("auto_map")
+    if not isinstance(own, Mapping):
+        return None if own is None else repr(own)
+    return next((str(c) for name, c in own.items() if name != "AutoTokenizer"), None)
+
+
+def _refuse_strange(found: Mapping[str, Any], kind: Any, directory: Path) -> None:
+    declared = {field.name for field in dataclasses.fields(kind)} | set(kind.attribute_map)
+    # Some are derived from others, and written with them.
+    declared |= set(kind().to_dict())
+    for name in sorted(found, key=lambda name: name not in _ONLY):
+        value = found[name]
+        only: tuple[Any, ...] | None = _ONLY.get(name)
+        if name == "position_embedding_type" and name in declared:
+            only = _ESM_POSITIONS
+        if value is None or value in ({}, []) or (only is not None and value in only):
+            continue
+        if only is None and (name in declared or name in (*_OURS_TO_DECIDE, *_OWN)):
+            continue
+        if only is None and name in _AGAIN and value == found.get(_AGAIN[name]):
+            continue
+        if only is None and (name in _WITHOUT_EFFECT or name in _read_undeclared(kind)):
+            continue
+        asks = f"{CONFIG_FILE} sets {name} to {str(value)[:60]!s}"
+        if only is not None:
+            raise InputError(
+                f"{asks}, which transformers' own {kind.model_type} does not compute",
+                file=directory,
+                remedy="Models that need code of their own (DNABERT-2, GENA-LM and the Nucleotide "
+                "Transformer v2 are some) are not read; use one of transformers' own kinds.",
+            )
+        raise InputError(
+            f"{asks}, a setting that transformers' own {kind.model_type} does not have; the model "
+            "may compute something else",
+            file=directory,
+            remedy="Only where you know that it has no effect on what the encoder computes, take "
+            f"it out of {CONFIG_FILE}.",
+        )
+
+
+def _read_undeclared(kind: Any) -> set[str]:
+    """Return the settings that transformers' code for a kind of model reads without declaring them."""
+    modules = [inspect.getmodule(kind)]
+    if kind in MODEL_MAPPING:
+        model: Any = MODEL_MAPPING[kind]
+        classes = model if isinstance(model, tuple) else (model,)
+        modules += [sys.modules[one.__module__] for one in classes]
+    found: set[str] = set()
+    for module in modules:
+        text = inspect.getsource(module) if module is not None else ""
+        found.update(_READ.findall(text), _TAKEN.findall(text))
+    if "rope_parameters" in {field.name for field in dataclasses.fields(kind)}:
+        found.update(_TURNED)
+    return found
+
+
+def _refuse_impossible(settings: Any, directory: Path) -> None:
+    layers = getattr(settings, "num_hidden_layers", None)
+    eps = getattr(settings, "layer_norm_eps", 1e-12)
+    wrong = None
+    if isinstance(layers, int) and not 1 <= layers <= _MOST_LAYERS:
+        wrong = f"num_hidden_layers is {layers}"
+    if not (is_number(eps) and 0 <= eps < 1):
+        wrong = f"layer_norm_eps is {eps}"
+    for name, value in vars(settings).items():
+        if isinstance(value, float) and not abs(value) < 1e30:
+            wrong = f"{name} is {value}"
+    if wrong is not None:
+        raise InputError(f"{wrong}, which cannot be", file=directory / CONFIG_FILE, remedy=AGAIN)

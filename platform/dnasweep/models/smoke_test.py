@@ -1,0 +1,88 @@
+"""Whether a model runs at all, tried on two short rows before anything is asked of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dnasweep.errors import InputError
+from dnasweep.models.capacity import tokens_at_once
+from dnasweep.models.forward import class_logits, masked_logits
+from dnasweep.tokens.model_files import first_line
+
+_TOKENS = (9, 6)
+"""Of the two rows."""
+_TOLERANCE = 1e-3
+"""Of the largest value, in fp32."""
+
+
+def check_runs(model: Any, directory: Path) -> None:
+    """Refuse a model that does not run, gives no finite numbers, or counts padding.
+
+    Parameters
+    ----------
+    model
+        A classifier or masked language model, on the CPU in fp32.
+    directory
+        Named in errors.
+
+    Raises
+    ------
+    InputError
+        Saying which.
+    """
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode(), torch.random.fork_rng(devices=[]):
+            alone, together = _values(model)
+    except MemoryError:
+        raise
+    except Exception as error:  # of any kind, from whatever a class does with a row
+        raise InputError(
+            f"transformers' {model.config.model_type} with these settings does not run on a row of "
+            f"a few tokens ({first_line(error)})",
+            file=directory,
+            remedy="Use a model that reads rows of any length, such as BERT, RoBERTa or ESM.",
+        ) from error
+    finally:
+        model.train(training)
+    if not (torch.isfinite(alone).all() and torch.isfinite(together).all()):
+        raise InputError(
+            "what the model computes is not finite (nan or inf)",
+            file=directory,
+            remedy="Its training has diverged or a file is damaged: give another model.",
+        )
+    if (alone - together).abs().max() > _TOLERANCE * max(1.0, float(alone.abs().max())):
+        raise InputError(
+            "what the model computes for a row depends on the rows beside it",
+            file=directory,
+            remedy="Use a model that leaves padding out, such as BERT, RoBERTa or ESM.",
+        )
+
+
+def _values(model: Any) -> tuple[Tensor, Tensor]:
+    """Return what the model gives for two rows, each alone and both in one batch."""
+    config = model.config
+    held = tokens_at_once(config.to_dict())
+    long, short = (max(1, min(tokens, held)) for tokens in _TOKENS)
+    special = {getattr(config, f"{role}_token_id", None) for role in ("pad", "mask")}
+    known = [i for i in range(min(int(config.vocab_size), 64)) if i not in special]
+    row = [known[i % len(known)] for i in range(long)]
+    pad = int(config.pad_token_id or 0)
+    ids = torch.tensor([row, row[:short] + [pad] * (long - short)])
+    attention = torch.arange(long) < torch.tensor([[long], [short]])
+    classifies = type(model).__name__.endswith("ForSequenceClassification")
+    compute = class_logits if classifies else _token_values
+    together = compute(model, ids, None if long == short else attention)
+    alone = [compute(model, ids[:1], None)[0], compute(model, ids[1:, :short], None)[0]]
+    return torch.stack(alone), together
+
+
+def _token_values(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+    """Return the vocabulary logits at the first token of each row."""
+    first = torch.arange(len(ids)) * ids.shape[1]
+    return masked_logits(model, ids, attention, first)

@@ -1,0 +1,84 @@
+"""Reading DNA on either strand: which one a classifier is shown, and which ones it calls by.
+
+What regulates transcription mostly works on both strands, so a sequence and its reverse complement
+are two views of the same thing. The tokens of the other strand are cut from its own bases: they
+are others, and not the same ones backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dnasweep.tokens.alphabet import other_strand
+from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.encoded import concatenate
+from dnasweep.tokens.randomness import uniform
+
+_STREAM = 64
+"""Keeps the draws of strands apart from those of masks."""
+
+
+class Strands:
+    """Rows of a corpus as they are, and as their reverse complements.
+
+    Parameters
+    ----------
+    corpus
+        Tokenised rows of a table.
+    reverse
+        Their reverse complements, tokenised; None: nothing asks for them.
+    augment
+        Whether training shows each row on a strand drawn for it anew every epoch.
+    average
+        Whether rows are called by both strands.
+    seed
+        Of the draws.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        reverse: Corpus | None = None,
+        *,
+        augment: bool = False,
+        average: bool = False,
+        seed: int = 0,
+    ) -> None:
+        if (augment or average) and (reverse is None or len(reverse) != len(corpus)):
+            raise ValueError("every row needs its reverse complement")
+        self.augment, self.average, self.seed = augment, average, seed
+        self.num_rows = len(corpus)
+        self.corpus = corpus
+        if reverse is not None:
+            self.corpus = Corpus.of(concatenate([corpus.encoded, reverse.encoded]))
+
+    def shown(self, rows: np.ndarray, epoch: int) -> np.ndarray:
+        """Return what training shows for rows of the table: rows of :attr:`corpus`, (n,).
+
+        The strand depends on row, epoch and seed alone, not on the batch or the worker.
+        """
+        if not self.augment:
+            return rows
+        return rows + self.num_rows * (uniform(self.seed, epoch, _STREAM, rows, 0) < 0.5)
+
+    def called_by(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Return what rows of the table are called by: rows of :attr:`corpus`, one array a strand."""
+        return [rows, rows + self.num_rows] if self.average else [rows]
+
+
+def strands_of(sequences: Sequence[str], *, average: bool) -> list[list[str]]:
+    """Return what sequences are called by: themselves, and where asked for their other strands."""
+    own = list(sequences)
+    return [own, [other_strand(sequence) for sequence in own]] if average else [own]
+
+
+def mean_logits(logits: Sequence[Tensor]) -> Tensor:
+    """Return the mean of the logits of each strand, (rows, classes).
+
+    Differences of mean logits are mean differences of logits: of two classes, the mean log odds.
+    """
+    return logits[0] if len(logits) == 1 else torch.stack(list(logits)).mean(0)

@@ -1,0 +1,236 @@
+"""The one training loop, for pretraining and fine-tuning, for one worker and for many.
+
+A step's rows, masks, dropout and learning rate are functions of the configuration and the step,
+so a training that was killed goes on where it was saved and ends with the same numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from dnasweep.config import TrainingConfig
+from dnasweep.models.distributed import Mesh
+from dnasweep.models.loop import Loop
+from dnasweep.models.rows import Task
+from dnasweep.models.train_state import Evaluation
+from dnasweep.models.train_state_storage import StatePlace, open_place
+from dnasweep.storage import Shelf
+
+__all__ = ["Evaluation", "TrainingResult", "train"]
+
+Outcome = Literal["completed", "diverged", "collapsed", "stopped"]
+OnEvaluation = Callable[[Evaluation], bool | None]
+OnStep = Callable[[int, int, float, float], None]
+SaveWhen = Callable[[], bool]
+
+LOOK_EVERY = {"cpu": 1, "cuda": 16}
+"""Steps between looks at the loss; on a GPU every look waits for the device."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What a training came to."""
+
+    model: Any
+    """The model that was given, with its best weights, in evaluation mode."""
+    evaluations: list[Evaluation]
+    """In order; after divergence the last one holds the worst metrics."""
+    best: Evaluation
+    """The evaluation of the weights in `model`; after divergence the one with worst metrics."""
+    outcome: Outcome
+    """How it ended."""
+    reason: str
+    """Why it ended early; empty when completed."""
+    device_seconds: float
+    """Seconds of training and evaluation times workers, over all attempts."""
+    peak_memory_bytes: int
+    """Most memory a worker has used."""
+    steps: int
+    """Optimizer steps done."""
+    probabilities: np.ndarray | None
+    """Validation class probabilities of the weights in `model`, (validation rows, classes)."""
+
+
+class _Clock:
+    """Seconds of work, callbacks and saving left out."""
+
+    def __init__(self, seconds: float, world_size: int) -> None:
+        self._seconds, self._workers, self._since = seconds, world_size, time.perf_counter()
+
+    def read(self) -> float:
+        return self._seconds + (time.perf_counter() - self._since) * self._workers
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        self._seconds = self.read()
+        try:
+            yield
+        finally:
+            self._since = time.perf_counter()
+
+
+def train(
+    task: Task,
+    model: Any,
+    config: TrainingConfig,
+    *,
+    mesh: Mesh | None = None,
+    state_dir: Path | Shelf | None = None,
+    on_evaluation: OnEvaluation | None = None,
+    on_step: OnStep | None = None,
+    checkpoint_seconds: float = 60.0,
+    save_when: SaveWhen | None = None,
+) -> TrainingResult:
+    """Train `model` on `task` and return it with its best weights.
+
+    Never raises for what the numbers do: divergence and collapse are outcomes.
+
+    Parameters
+    ----------
+    task
+        What to learn, from which rows.
+    model
+        As built by :mod:`dnasweep.models.architecture`, the same on every worker; changed in place.
+    config
+        Budget, batches, arithmetic and optimizer.
+    mesh
+        The workers; default: the process group that is initialised, or this process alone. Every
+        worker calls this function with the same arguments.
+    state_dir
+        Where to keep the state: a directory, or a folder of a bucket. With a state of the same
+        training in it, the training goes on from there; a finished one returns at once. A state of
+        another training is an :class:`~dnasweep.errors.InputError`.
+    on_evaluation
+        Called after each evaluation on the workers that give it; if it returns True on any, the
+        training stops there with outcome `stopped`. Evaluations of an earlier attempt are not announced again,
+        but for the last ones where the attempt was killed before they were saved.
+    on_step
+        Called on worker 0 after each step with the steps done, the steps in all, the bases seen
+        and the training loss last looked at (on a GPU up to 16 steps old).
+    checkpoint_seconds
+        Seconds between states; one is also saved after every evaluation.
+    save_when
+        Asked between steps on worker 0; a state is saved wherever it says True.
+
+    Returns
+    -------
+    TrainingResult
+        The same on every worker but for the model, which is this worker's.
+    """
+    mesh = mesh or Mesh.current()
+    loop = Loop(task, model, config, mesh)
+    place = None if state_dir is None else open_place(state_dir)
+    if place is not None:
+        loop.resume(place)
+    if mesh.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(mesh.device)
+    clock = _Clock(loop.progress.device_seconds, mesh.world_size)
+    stopped = False
+    try:
+        with torch.random.fork_rng(devices=_cuda_index(mesh)):
+            stopped = _run(
+                loop, clock, place, on_evaluation, on_step, checkpoint_seconds, save_when
+            )
+    finally:
+        loop.close()
+        if place is not None:
+            place.close()
+    loop.restore_best()
+    progress = loop.progress
+    assert progress.best is not None
+    return TrainingResult(
+        model=model,
+        evaluations=progress.evaluations,
+        best=progress.evaluations[progress.best],
+        outcome="stopped" if stopped else progress.outcome,  # type: ignore[arg-type]
+        reason="asked to stop after an evaluation" if stopped else progress.reason,
+        device_seconds=progress.device_seconds,
+        peak_memory_bytes=progress.evaluations[-1].peak_memory_bytes,
+        steps=progress.step,
+        probabilities=None if loop.probabilities is None else loop.probabilities.numpy(),
+    )
+
+
+def _cuda_index(mesh: Mesh) -> list[int]:
+    if mesh.device.type != "cuda":
+        return []
+    return [torch.cuda.current_device() if mesh.device.index is None else mesh.device.index]
+
+
+def _run(
+    loop: Loop,
+    clock: _Clock,
+    place: StatePlace | None,
+    on_evaluation: OnEvaluation | None,
+    on_step: OnStep | None,
+    checkpoint_seconds: float,
+    save_when: SaveWhen | None,
+) -> bool:
+    """Take the steps that are left; return whether a callback stopped them."""
+    schedule, mesh = loop.schedule, loop.mesh
+    evaluation_steps = frozenset(schedule.evaluation_steps)
+    look_every = LOOK_EVERY.get(mesh.device.type, 1)
+    saved_at, loss = time.monotonic(), 0.0
+    while not loop.progress.outcome:
+        loop.train_step()
+        done = loop.progress.step
+        evaluating = done in evaluation_steps
+        looking = evaluating or done % look_every == 0
+        trouble = None
+        if looking:
+            loss, trouble = loop.look()
+        if on_step is not None and mesh.rank == 0:
+            on_step(done, schedule.total_steps, loop.progress.bases_seen, loss)
+        stop = False
+        if evaluating or trouble:
+            evaluation = _evaluate(loop, clock, trouble)
+            with clock.paused():
+                wants_stop = on_evaluation is not None and bool(on_evaluation(evaluation))
+                # Every worker asks, whether or not it listens: this is a collective.
+                stop = bool(mesh.largest(float(wants_stop)))
+        overdue = looking and time.monotonic() - saved_at >= checkpoint_seconds
+        if looking and save_when is not None and mesh.rank == 0:
+            overdue |= save_when()
+        if evaluating or trouble or overdue:
+            loop.progress.device_seconds = clock.read()
+            if place is not None:
+                with clock.paused():
+                    loop.save(place)
+            saved_at = time.monotonic()
+        if stop and not loop.progress.outcome:
+            return True
+    return False
+
+
+def _evaluate(loop: Loop, clock: _Clock, trouble: str | None) -> Evaluation:
+    """Evaluate and decide what follows; the outcome is set in the progress where the end is near."""
+    task, progress = loop.task, loop.progress
+    metrics: dict[str, float] = {}
+    described = task.describe(loop.moment(progress.step))
+    if trouble is None:
+        metrics = task.evaluate(loop.model, loop.mesh, loop.config.precision) | described
+        bad = [name for name, value in metrics.items() if not math.isfinite(value)]
+        if bad:
+            trouble = f"{bad[0]} became {metrics[bad[0]]}"
+    if trouble is not None:
+        evaluation = loop.record(task.worst() | described, clock.read())
+        progress.best = len(progress.evaluations) - 1
+        progress.outcome, progress.reason = "diverged", f"{trouble} at step {progress.step}"
+        loop.probabilities = None
+        return evaluation
+    evaluation = loop.record(metrics, clock.read())
+    loop.keep_if_best()
+    if reason := loop.guard.collapsed(task.collapsed(metrics), progress.step):
+        progress.outcome, progress.reason = "collapsed", f"{reason} at step {progress.step}"
+    elif progress.step >= loop.schedule.total_steps:
+        progress.outcome = "completed"
+    return evaluation

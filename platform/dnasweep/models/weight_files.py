@@ -1,0 +1,135 @@
+"""The weights of a model directory: safetensors, read once it is known that they can be.
+
+Names and shapes stand in a file's header, so that a model can be judged before a weight is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from dnasweep.errors import InputError
+from dnasweep.tokens.model_files import (
+    AGAIN,
+    INDEX_FILE,
+    WEIGHTS_FILE,
+    raise_missing,
+    read_index,
+    reading,
+    refuse_pointer,
+)
+
+_FLOATS = ("F64", "F32", "F16", "BF16")
+# Counters that some files hold beside their weights.
+_COUNTERS = ("position_ids", "token_type_ids", "num_batches_tracked")
+
+
+class Stored(NamedTuple):
+    """A weight as a file's header tells of it."""
+
+    file: str
+    """Name of the file."""
+    shape: tuple[int, ...]
+    """Its shape."""
+    dtype: str
+    """As safetensors names it: `F32`, `BF16`..."""
+
+
+def has_weights(directory: Path) -> bool:
+    """Return whether a directory has weights in the format that is read."""
+    return (directory / WEIGHTS_FILE).is_file() or (directory / INDEX_FILE).is_file()
+
+
+def is_counter(name: str) -> bool:
+    """Return whether a stored array counts positions or the like, and is no weight."""
+    return name.endswith(_COUNTERS)
+
+
+def read_headers(directory: Path) -> dict[str, Stored]:
+    """Return all weights of a model directory by name, as the headers of its files tell.
+
+    Raises
+    ------
+    InputError
+        When a file is missing, damaged or no safetensors, or an index does not fit its files.
+    """
+    pieces = not (directory / WEIGHTS_FILE).is_file()
+    place = read_index(directory / INDEX_FILE) if pieces else None
+    files = [WEIGHTS_FILE] if place is None else sorted(set(place.values()))
+    found: dict[str, Stored] = {}
+    for name in files:
+        for weight, stored in _header(directory / name).items():
+            if weight in found:
+                raise InputError(
+                    f"{weight} stands in {found[weight].file} and in {name}",
+                    file=directory,
+                    remedy=AGAIN,
+                )
+            found[weight] = stored
+    if place is not None and place != {weight: stored.file for weight, stored in found.items()}:
+        there = {weight: stored.file for weight, stored in found.items()}
+        wrong = sorted(weight for weight, _ in place.items() ^ there.items())
+        raise InputError(
+            f"{INDEX_FILE} does not say which file holds {wrong[0]}, as the files have it",
+            file=directory,
+            remedy=AGAIN,
+        )
+    for weight, stored in found.items():
+        if stored.dtype not in _FLOATS and not is_counter(weight):
+            raise InputError(
+                f"the weight {weight} of {stored.file} is stored as {stored.dtype}",
+                file=directory,
+                remedy=f"Weights are read from {', '.join(_FLOATS)}; quantised ones are not.",
+            )
+    return found
+
+
+def read_tensors(
+    directory: Path, headers: Mapping[str, Stored] | None = None
+) -> dict[str, Tensor]:
+    """Return the weights of a model directory by name, on the CPU, in the precision stored.
+
+    Counters such as `position_ids` are left out.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_headers`, and for a weight that holds values which are no finite numbers.
+    """
+    headers = read_headers(directory) if headers is None else headers
+    files = sorted({stored.file for stored in headers.values()})
+    weights: dict[str, Tensor] = {}
+    for name in files:
+        path = directory / name
+        with reading(path), safe_open(path, framework="pt") as file:
+            for weight, stored in headers.items():
+                if stored.file == name and stored.dtype in _FLOATS:
+                    weights[weight] = file.get_tensor(weight)
+    for weight, value in weights.items():
+        if not torch.isfinite(value).all():
+            count = int((~torch.isfinite(value)).sum())
+            raise InputError(
+                f"the weight {weight} of {headers[weight].file} holds {count} values that are no "
+                "finite numbers (nan or inf)",
+                file=directory,
+                remedy="Its training has diverged or the file is damaged: give another model.",
+            )
+    return weights
+
+
+def _header(path: Path) -> dict[str, Stored]:
+    if not path.is_file():
+        raise_missing(path)
+    with reading(path):
+        refuse_pointer(path)
+        with safe_open(path, framework="pt") as file:
+            parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            return {
+                name: Stored(path.name, tuple(part.get_shape()), str(part.get_dtype()))
+                for name, part in parts.items()
+            }

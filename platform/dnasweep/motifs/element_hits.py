@@ -1,0 +1,184 @@
+"""One element over many sequences: where it stands, and what the attributions are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dnasweep.attribution.positions import BaseAttributions
+from dnasweep.motifs.element_scan import Motif, best_hits, words
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
+
+# Values of a block of rows compared at once; bounds the memory of ranks.
+_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """An element and where it has to start."""
+
+    element: str
+    """Its name."""
+    motif: Motif
+    """What it looks like."""
+    first: int
+    """Least position of its first base, relative to the transcription start."""
+    last: int
+    """Greatest position of its first base."""
+
+    @property
+    def window(self) -> str:
+        """The positions as written."""
+        return f"{self.first}..{self.last}" if self.first < self.last else f"{self.first}"
+
+
+class Elsewhere(NamedTuple):
+    """Every hit of a motif that does not touch a place of its site."""
+
+    row: Integers
+    """(hits,) its sequence."""
+    column: Integers
+    """(hits,) the column of its first base."""
+    top: Booleans
+    """(hits,) whether it is top."""
+
+
+class Evidence(NamedTuple):
+    """A site over the n sequences that reach over its places."""
+
+    site: Site
+    """The site, its places cut to those the sequences have."""
+    sequences: pd.DataFrame
+    """Their rows."""
+    starts: Integers
+    """(places,) columns where a hit may start."""
+    place: Integers
+    """(n,) which of `starts` the sequence's hit has; -1 without one."""
+    score: Floats
+    """(n,) of the hit; nan without one."""
+    word: Integers
+    """(n, columns) number of the word at every column."""
+    sums: Floats
+    """(n, columns) attribution of a hit at every column: the sum over its bases."""
+    rank: Floats
+    """(n, places) of the sums in `starts`."""
+    top: Booleans
+    """(n, places) whether they are top."""
+    elsewhere: Elsewhere
+    """The hits out of place."""
+
+    @property
+    def phi(self) -> Floats:
+        """(n, places) attribution of a hit in `starts`."""
+        return self.sums[:, self.starts]
+
+
+def gather(bases: BaseAttributions, site: Site, *, top: float) -> Evidence:
+    """Find the hits of a site and look up their attributions.
+
+    A sum is *top* when it is positive and its rank is at most `top`. Sequences that do not reach
+    over the places of the site, or with bases there that no token covers, are left out.
+    """
+    width = site.motif.width
+    sums = window_sums(bases.values, width)
+    starts = np.arange(site.first, site.last + 1) - bases.first
+    starts = starts[(starts >= 0) & (starts < sums.shape[1])]
+    # A window of 70 bases begins at -33: a place that no sequence has is none.
+    starts = starts[~np.isnan(sums[:, starts]).all(axis=0)]
+    kept = np.flatnonzero(~np.isnan(sums[:, starts]).any(axis=1) & bool(len(starts)))
+    sums, codes = sums[kept], bases.codes[kept]
+    if len(starts):
+        first, last = int(starts[0]) + bases.first, int(starts[-1]) + bases.first
+        site = replace(site, first=first, last=last)
+    found = best_hits(site.motif, codes, starts)
+    n, places = len(sums), len(starts)
+    rank = ranks(sums, np.repeat(np.arange(n), places), np.tile(starts, n)).reshape(n, places)
+    away = site.motif.hits(codes) & ~np.isnan(sums)
+    positions = np.arange(sums.shape[1]) + bases.first
+    away[:, (positions > site.first - width) & (positions < site.last + width)] = False
+    row, column = np.nonzero(away)
+    high = (sums[row, column] > 0) & (ranks(sums, row, column) <= top)
+    return Evidence(
+        site=site,
+        sequences=bases.sequences.iloc[kept].reset_index(drop=True),
+        starts=starts,
+        place=np.where(found.start >= 0, np.searchsorted(starts, found.start), -1),
+        score=found.score,
+        word=words(codes, width),
+        sums=sums,
+        rank=rank,
+        top=(sums[:, starts] > 0) & (rank <= top),
+        elsewhere=Elsewhere(row, column, high),
+    )
+
+
+def hit_table(evidence: Evidence) -> pd.DataFrame:
+    """Return a row a hit: its sequence, position, word, score, attribution, rank, positive, top."""
+    row = np.flatnonzero(evidence.place >= 0)
+    place = evidence.place[row]
+    known = evidence.sequences.iloc[row]
+    width = evidence.site.motif.width
+    number = evidence.word[row, evidence.starts[place]]
+    letters = np.array(list("ACGT"))[number[:, None] >> 2 * np.arange(width)[::-1] & 3]
+    phi = evidence.phi[row, place]
+    return pd.DataFrame(
+        {
+            "sequence_id": known["sequence_id"].to_numpy(),
+            "species": known["species"].to_numpy(),
+            "label": known["label"].to_numpy(),
+            "element": evidence.site.element,
+            "definition": evidence.site.motif.name,
+            "window": evidence.site.window,
+            "start": place + evidence.site.first,
+            "word": ["".join(word) for word in letters],
+            "score": evidence.score[row],
+            "phi": phi,
+            "rank": evidence.rank[row, place],
+            "positive": phi > 0,
+            "top": evidence.top[row, place],
+        }
+    )
+
+
+def window_sums(values: Floats, width: int) -> Floats:
+    """Return sums over `width` bases from every start, (n, columns - width + 1); nan if any is."""
+    columns = max(values.shape[1] - width + 1, 0)
+    total = np.zeros((values.shape[0], columns))
+    for place in range(width):
+        total += values[:, place : place + columns]
+    return total
+
+
+def ranks(sums: Floats, rows: Integers, columns: Integers) -> Floats:
+    """Return the rank of some sums, each among all of its row.
+
+    Parameters
+    ----------
+    sums
+        (n, places), nan where there is none.
+    rows, columns
+        (k,) which ones.
+
+    Returns
+    -------
+    ranks
+        (k,) share of the row's sums that are at least as high, itself counted: 1 / places for the
+        highest alone, 1 for the lowest and where all are equal; nan for nan.
+    """
+    num = np.count_nonzero(~np.isnan(sums), axis=1)
+    value = sums[rows, columns]
+    # Sums that differ by rounding alone are equal: bases of one token make many ties.
+    least = value - 1e-12 * np.abs(value)
+    at_least = np.zeros(len(rows), np.int64)
+    block = max(1, _BLOCK // max(1, sums.shape[1]))
+    for first in range(0, len(rows), block):
+        here = slice(first, first + block)
+        at_least[here] = (sums[rows[here]] >= least[here, None]).sum(axis=1)
+    return np.where(np.isnan(value), np.nan, at_least / np.maximum(num[rows], 1))

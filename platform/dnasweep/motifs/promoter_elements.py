@@ -1,0 +1,134 @@
+"""The TATA box and other core-promoter elements accounted for, and the naive count of an earlier study."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dnasweep.attribution.positions import AttributionTables, rows_of_tokens
+from dnasweep.attribution.tss import tss_places
+from dnasweep.data.elements import ELEMENTS
+from dnasweep.motifs.element_hits import Site
+from dnasweep.motifs.element_scan import Motif, from_consensus, from_counts
+
+STRICT, WIDE = (-35, -24), (-35, -20)
+"""Positions where a TATA box may start, relative to the transcription start: first and last."""
+
+HIT_PROBABILITY = 0.001
+"""Share of all words of its width that the matrix takes for a TATA box: 16 of 16,384."""
+
+_TBP = (
+    (16, 46, 18, 309),
+    (352, 0, 2, 35),
+    (3, 10, 2, 374),
+    (354, 0, 5, 30),
+    (268, 0, 0, 121),
+    (360, 3, 20, 6),
+    (222, 2, 44, 121),
+)
+"""Counts of A, C, G and T in 389 TATA boxes of Bucher 1990 (J. Mol. Biol. 212:563), the profile
+MA0108.3 of JASPAR 2024 (Rauluseviciute et al., Nucleic Acids Res. 52:D174)."""
+
+_WRITTEN = {
+    "initiator": "initiator",
+    "gc_box": "GC box",
+    "ccaat_box": "CCAAT box",
+    "dpe": "DPE",
+    "dre": "DRE",
+    "t_block": "T-block",
+}
+
+WORD = "TATA"
+"""What a token has to hold to count as TATA in the naive account."""
+
+
+def tata_matrix(hit_probability: float = HIT_PROBABILITY) -> Motif:
+    """Return the TATA box as a matrix of log2 odds.
+
+    Its threshold lets as many words through as make at most a share `hit_probability` of all 4^7.
+    """
+    return from_counts("TATA matrix", _TBP, hit_probability=hit_probability)
+
+
+def tata_sites(hit_probability: float = HIT_PROBABILITY) -> list[Site]:
+    """Return the sites of the TATA box: the matrix and TATAWA, each where it starts at -35 to -24.
+
+    Both once more for starts at -35 to -20. TATAWA may have one mismatch, which takes 17 words of
+    2,048, eight times as many as the matrix. The first site is the one the report speaks of.
+    """
+    matrix, consensus = tata_matrix(hit_probability), from_consensus("TATAWA", mismatches=1)
+    return [
+        Site(element="TATA box", motif=motif, first=first, last=last)
+        for first, last in (STRICT, WIDE)
+        for motif in (matrix, consensus)
+    ]
+
+
+def core_promoter_sites() -> list[Site]:
+    """Return the other elements of :mod:`dnasweep.data.elements` at their places, by consensus.
+
+    Consensus of eight bases and more may have a mismatch; places of one element are joined.
+    """
+    places: dict[tuple[str, str, bool], list[int]] = {}
+    for element in ELEMENTS:
+        if element.name != "tata_box":
+            key = (element.name, element.consensus, element.either_strand)
+            places.setdefault(key, []).extend((element.first, element.last))
+    return [
+        Site(
+            element=_WRITTEN[name],
+            motif=from_consensus(
+                consensus, mismatches=int(len(consensus) >= 8), either_strand=either
+            ),
+            first=min(where),
+            last=max(where),
+        )
+        for (name, consensus, either), where in places.items()
+    ]
+
+
+def naive_tata(tables: AttributionTables, *, tss_index: int | None = None) -> pd.DataFrame:
+    """Count tokens that contain TATA by the sign of their attribution, wherever they stand.
+
+    This is how an earlier study accounted for the TATA box, kept for comparison. A TATA that tokens
+    cut in two is not seen, overlapping tokens see one several times, and most of what is seen stands
+    where no TATA box can be.
+
+    Returns
+    -------
+    quadrants
+        A row a label: label, num_tokens (with TATA), positive, negative, zero, positive_in_place
+        and negative_in_place (of these, those whose TATA starts at -35 to -24).
+    """
+    rows = rows_of_tokens(tables)
+    lengths = np.array(tables.sequences["sequence"].str.len(), np.int64)
+    tss = tss_places(lengths, tss_index).at[rows]
+    codes, texts = pd.factorize(tables.tokens["token"])
+    starts = tables.tokens["start"].to_numpy(np.int64) - tss
+    found, in_place = np.zeros(len(codes), bool), np.zeros(len(codes), bool)
+    holding = [number for number, text in enumerate(texts) if WORD in text]
+    mine = np.flatnonzero(np.isin(codes, holding))
+    found[mine] = True
+    for number in holding:
+        same = mine[codes[mine] == number]
+        text = str(texts[number])
+        for offset in range(len(text) - len(WORD) + 1):
+            if text.startswith(WORD, offset):
+                at = starts[same] + offset
+                in_place[same] |= (tss[same] >= 0) & (at >= STRICT[0]) & (at <= STRICT[1])
+    phi = tables.tokens["phi"].to_numpy()
+    labels = tables.sequences["label"].to_numpy()[rows]
+    return pd.DataFrame(
+        [
+            {
+                "label": label,
+                "num_tokens": int((here := found & (labels == label)).sum()),
+                "positive": int((here & (phi > 0)).sum()),
+                "negative": int((here & (phi < 0)).sum()),
+                "zero": int((here & (phi == 0)).sum()),
+                "positive_in_place": int((here & in_place & (phi > 0)).sum()),
+                "negative_in_place": int((here & in_place & (phi < 0)).sum()),
+            }
+            for label in sorted({int(v) for v in tables.sequences["label"]}, reverse=True)
+        ]
+    )

@@ -1,0 +1,22 @@
+"""Where and how fast a stage runs: everything about it that changes no result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dnasweep.runtime.cluster.allotment import Allotment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a stage needs beside its specification; nothing in here changes a result."""
+
+    storage: str
+    """Storage root."""
+    allotment: Allotment
+    """Workers and devices."""
+    board: Any = None
+    """Progress board."""
+    hang_seconds: float = 0.0
+    """Longest time without a step before a training is taken to hang; 0: for ever."""

@@ -1,0 +1,148 @@
+"""Words counted over a genome or a data set: a map-reduce on Ray Data.
+
+A reader streams text in pieces of some megabytes, each with the last letters of the piece before so
+that no word is lost between two; counters turn a piece into one row of counts; the driver adds the
+rows up as they come. So memory is bounded by the pieces in flight, whatever the size of a genome.
+The result is a sum of integers, the same for any number of workers and any cut into pieces.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dnasweep.errors import InputError
+from dnasweep.formats.letters import BLOCK, read_letters
+from dnasweep.tokens.alphabet import chunks, lengths_of
+from dnasweep.tokens.ngrams import SEPARATOR, NGramCounts, count_text
+
+PIECE = 1 << 22
+"""Letters of a piece of a data set."""
+
+Progress = Callable[[int], None]
+
+
+def count_genome(file: Path, k: int, *, soft_masked: bool, progress: Progress) -> NGramCounts:
+    """Count the words of a genome FASTA, plain or gzip, in the session that is open.
+
+    Parameters
+    ----------
+    file
+        A path on this machine.
+    k
+        Bases of the longest words.
+    soft_masked
+        Whether lower-case bases count.
+    progress
+        Told how many bytes of the file are counted since it was told last.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read.
+    """
+    import ray.data
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    _set_up()
+    pieces = ray.data.from_items([{"file": str(file)}]).map_batches(
+        _read,  # type: ignore[arg-type]
+        batch_size=1,
+        batch_format="pyarrow",
+        fn_kwargs={"k": k},
+        # It waits for the counters, and so must not hold a CPU that these need.
+        num_cpus=0,
+        # The machine that was given the path is the one that has the file.
+        scheduling_strategy=NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False
+        ),
+    )
+    return _reduce(pieces, k, soft_masked, progress)
+
+
+def count_rows(sequences: Sequence[str], k: int, *, progress: Progress) -> NGramCounts:
+    """Count the words of sequences in the session that is open; progress is told in bases."""
+    import ray.data
+
+    _set_up()
+    lengths = lengths_of(sequences)
+    parts = [
+        _piece(SEPARATOR.join(sequences[first:last]), 0, int(lengths[first:last].sum()))
+        for first, last in chunks(lengths, PIECE)
+    ]
+    return _reduce(ray.data.from_arrow(parts), k, True, progress)
+
+
+def _set_up() -> None:
+    """Set what Ray Data copies into a dataset when it is made."""
+    import ray.data
+
+    for logger in ("ray.data", "ray.data._internal"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = False
+    # A tolerated block would be dropped without a word.
+    context.max_errored_blocks = 0
+    # Readers hand a piece on once it is there, not when a hundred megabytes are.
+    context.target_max_block_size = PIECE
+
+
+def _piece(text: str, context: int, size: int, error: str = "") -> pa.Table:
+    return pa.table({"text": [text], "context": [context], "size": [size], "error": [error]})
+
+
+def _read(batch: pa.Table, k: int, block: int = BLOCK) -> Iterator[pa.Table]:
+    for file in batch["file"].to_pylist():
+        before = ""
+        try:
+            for letters in read_letters(Path(file), block=block):
+                text = before + letters.text.decode("ascii", "replace")
+                yield _piece(text, len(before), letters.num_read)
+                before = text[len(text) - min(k - 1, len(text)) :]
+        except InputError as error:
+            # A row and not an exception: Ray would wrap that, and tell of it in many lines.
+            yield _piece("", 0, 0, f"{error.reason}\n{error.file}\n{error.remedy}")
+
+
+def _count(batch: pa.Table, k: int, soft_masked: bool) -> pa.Table:
+    total, sizes, errors = NGramCounts.zeros(k), 0, []
+    for row in batch.to_pylist():
+        if row["error"]:
+            errors.append(row["error"])
+            continue
+        total = total + count_text(row["text"], k, context=row["context"], soft_masked=soft_masked)
+        sizes += row["size"]
+    counts = pa.FixedSizeListArray.from_arrays(pa.array(total.flat), total.flat.size)
+    return pa.table({"counts": counts, "size": [sizes], "error": ["".join(errors[:1])]})
+
+
+def _reduce(pieces: Any, k: int, soft_masked: bool, progress: Progress) -> NGramCounts:
+    counted = pieces.map_batches(
+        _count,
+        batch_size=None,
+        batch_format="pyarrow",
+        fn_kwargs={"k": k, "soft_masked": soft_masked},
+        num_cpus=1,
+    )
+    total = np.zeros(NGramCounts.zeros(k).flat.size, np.int64)
+    batches: Any = iter(
+        counted.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+    )
+    try:
+        for batch in batches:
+            for row in batch.to_pylist():
+                if row["error"]:
+                    reason, file, remedy = row["error"].split("\n", 2)
+                    raise InputError(reason, file=file, remedy=remedy)
+                total += np.asarray(row["counts"], np.int64)
+                progress(row["size"])
+    finally:
+        # Left to the garbage collector it would end after Ray itself, and start Ray once more.
+        batches.close()
+    return NGramCounts.of_flat(total)

@@ -1,0 +1,199 @@
+"""Every living node is asked, at once and with a time limit, what it sees."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from dnasweep.runtime.cluster.autoscaler import machine_kinds
+from dnasweep.runtime.cluster.placement import Demand, Node
+from dnasweep.runtime.cluster.session import living_nodes
+from dnasweep.runtime.preflight.node_report import (
+    PATIENCE_S,
+    NodeReport,
+    Reading,
+    observe,
+    read_probe,
+    read_report,
+    remove_probes,
+)
+from dnasweep.runtime.preflight.survey import Survey
+from dnasweep.storage import Storage
+from dnasweep.tracking.client import first_line
+from dnasweep.tracking.host import is_server
+
+TIMEOUT_S = 120.0
+"""How long a node may take to start a worker and report."""
+HERE = "this process"
+_DRIVER = "driver"
+"""Name of this process's probe; those of nodes have the node's id."""
+_WARM_S = PATIENCE_S + 10.0
+"""How long a node may take that has answered before."""
+
+_Asked = dict[str, Any]
+
+
+class _Reply(NamedTuple):
+    value: Any
+    """What the task returned, or the error in its place."""
+    sent: float
+    received: float
+
+
+def take_survey(
+    storage: Storage, uri: str | None, demand: Demand, *, timeout_s: float = TIMEOUT_S
+) -> Survey:
+    """Ask every node of the session that is open, and this process.
+
+    First each node reports and writes a probe. Then, in workers that are warm by now and so answer
+    fast enough to compare clocks, each reads the probe of another one.
+
+    Parameters
+    ----------
+    uri
+        MLflow store; None where none is needed.
+    demand
+        What is to run at once.
+    timeout_s
+        How long a node may take to report. One that takes longer is named in `silent`.
+    """
+    started = time.monotonic()
+    nodes, probes = living_nodes(), {"storage": storage.root, "key": uuid.uuid4().hex}
+    common: _Asked = probes | {"uri": uri if uri and is_server(uri) else None, "places": {}}
+    try:
+        sent = _send(_report, {i: common | {"name": n.name, "probe": i} for i, n in nodes.items()})
+        here = read_report(observe(common | {"name": HERE, "probe": _DRIVER}))
+        reports, silent = _reports(_collect(sent, timeout_s), nodes, timeout_s)
+        readings = _readings(probes, here, reports)
+    finally:
+        remove_probes(storage, probes["key"])
+    # The cluster goes on without a machine that it has given up by now, and so does the work.
+    alive = living_nodes()
+    left = {node.name for number, node in nodes.items() if number not in alive}
+    return Survey(
+        here=here,
+        reports=tuple(report for number, report in reports.items() if number in alive),
+        silent={name: why for name, why in silent.items() if name not in left},
+        left=tuple(sorted(left)),
+        readings=tuple(r for r in readings if not left & {r.reader, r.writer}),
+        nodes=tuple(node for number, node in nodes.items() if number in alive),
+        groups=machine_kinds(),
+        demand=demand,
+        storage=storage.root,
+        uri=uri,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _report(asked: _Asked) -> dict[str, Any]:
+    return observe(asked | {"places": {"Ray": ray.get_runtime_context().get_temp_dir()}})
+
+
+def _reports(
+    replies: Mapping[str, _Reply], nodes: Mapping[str, Node], timeout_s: float
+) -> tuple[dict[str, NodeReport], dict[str, str]]:
+    """Tell those who report from those who cannot."""
+    reports, silent = {}, {}
+    for node, named in nodes.items():
+        value = replies[node].value if node in replies else None
+        if value is None:
+            silent[named.name] = f"did not answer within {timeout_s:g} s"
+        elif isinstance(value, Exception):
+            silent[named.name] = f"could not report: {_reason(value)}"
+        else:
+            try:
+                reports[node] = read_report(value)
+            except (TypeError, KeyError):
+                silent[named.name] = "reports in the form of another version of dnasweep"
+    return reports, silent
+
+
+def _readings(
+    probes: _Asked, here: NodeReport, reports: Mapping[str, NodeReport]
+) -> list[Reading]:
+    """Let everybody read the probe of the one before, in a ring with this process."""
+    everybody = {_DRIVER: here, **reports}
+    pairs = pair([(who, not report.storage_fault) for who, report in everybody.items()])
+    sent = _send(read_probe, {node: probes | {"writer": pairs[node]} for node in reports})
+    readings = []
+    for node, reply in _collect(sent, _WARM_S).items():
+        reader, writer = reports[node].name, pairs[node]
+        named = everybody[writer].name if writer else ""
+        if isinstance(reply.value, Exception):
+            readings.append(Reading(reader, named, _reason(reply.value), 0.0, 0.0))
+            continue
+        begun, ended = reply.value["begun"], reply.value["ended"]
+        # As NTP has it (RFC 5905): the clocks differ by this, give or take half the time the
+        # question and the answer were on their way.
+        offset = (begun - reply.sent + ended - reply.received) / 2
+        travel = (reply.received - reply.sent) - (ended - begun)
+        readings.append(
+            Reading(reader, named, reply.value["fault"], offset, max(travel / 2, 1e-3))
+        )
+    answered = {reading.reader for reading in readings}
+    readings += [
+        Reading(report.name, everybody[pairs[node]].name, "it did not answer again", 0.0, 0.0)
+        for node, report in reports.items()
+        if report.name not in answered and pairs[node]
+    ]
+    if writer := pairs[_DRIVER]:
+        fault = read_probe(probes | {"writer": writer})["fault"]
+        readings.append(Reading(HERE, everybody[writer].name, fault, 0.0, 0.0))
+    return readings
+
+
+def pair(wrote: Sequence[tuple[str, bool]]) -> dict[str, str]:
+    """Return whose probe everybody reads: the last one before who wrote, in a ring; empty is none.
+
+    Parameters
+    ----------
+    wrote
+        Everybody, and whether there is a probe of theirs.
+    """
+    pairs = {}
+    for at, (reader, _) in enumerate(wrote):
+        before = [*reversed(wrote[:at]), *reversed(wrote[at + 1 :])]
+        pairs[reader] = next((writer for writer, there in before if there), "")
+    return pairs
+
+
+def _send(task: Callable[[_Asked], Any], asked: Mapping[str, _Asked]) -> dict[Any, Any]:
+    """Start a task on each of the nodes; return the reference to (node, time)."""
+    remote, sent = ray.remote(task), {}
+    for node, arguments in asked.items():
+        placed = remote.options(
+            num_cpus=0,
+            max_retries=0,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
+        )
+        began = time.time()
+        sent[placed.remote(arguments)] = (node, began)
+    return sent
+
+
+def _collect(sent: Mapping[Any, Any], timeout_s: float) -> dict[str, _Reply]:
+    """Return the replies of those who answer in time, and give up the others."""
+    replies, waiting = {}, list(sent)
+    deadline = time.monotonic() + timeout_s
+    while waiting and (left := deadline - time.monotonic()) > 0:
+        ready, waiting = ray.wait(waiting, num_returns=1, timeout=left)
+        received = time.time()
+        for ref in ready:
+            node, began = sent[ref]
+            try:
+                replies[node] = _Reply(ray.get(ref), began, received)
+            except ray.exceptions.RayError as error:
+                replies[node] = _Reply(error, began, received)
+    for ref in waiting:
+        ray.cancel(ref, force=True)
+    return replies
+
+
+def _reason(error: Exception) -> str:
+    cause = getattr(error, "cause", None) or error
+    return f"{type(cause).__name__}: {first_line(cause)}"

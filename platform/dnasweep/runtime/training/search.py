@@ -1,0 +1,195 @@
+"""Optuna over the cells of the grid, with a study that outlives the sweep."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+from ray.tune.search import Searcher
+
+from dnasweep.stages.recipe import Cell
+from dnasweep.sweeps.event_log import Point
+
+ASKED = 5
+"""Times the sampler is asked for a cell that has not been tried, before one is drawn at random."""
+TRIED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+class Study:
+    """A persistent Optuna study in the storage root; `optuna-dashboard` opens its file.
+
+    Its trials are cells of the grid and no others, each tried once: what the sampler proposes is
+    taken only if it is a cell that is still to be tried.
+
+    Parameters
+    ----------
+    file
+        SQLite file of all studies of a storage root.
+    name
+        The sweep's key: the same command finds the same study.
+    cells
+        The grid.
+    mode
+        `max` or `min`.
+    seed
+        Seeds the sampler.
+    """
+
+    def __init__(
+        self, file: Path, name: str, cells: Sequence[Cell], *, mode: str, seed: int = 0
+    ) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.name, self._cells, self._seed = name, dict.fromkeys(cells), seed
+        self.url = f"sqlite:///{file}"
+        values = {
+            field.name: list(dict.fromkeys(getattr(cell, field.name) for cell in cells))
+            for field in dataclasses.fields(Cell)
+        }
+        self._fixed = {name: found[0] for name, found in values.items() if len(found) == 1}
+        self._axes: dict[str, Any] = {
+            name: optuna.distributions.CategoricalDistribution(found)
+            for name, found in values.items()
+            if len(found) > 1
+        }
+        self._file = optuna.storages.RDBStorage(self.url)
+        self.study = optuna.create_study(
+            study_name=name,
+            storage=self._file,
+            sampler=optuna.samplers.TPESampler(seed=seed),
+            direction="maximize" if mode == "max" else "minimize",
+            load_if_exists=True,
+        )
+        self._taken = set(self.tried())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.engine.dispose()
+
+    def remaining(self, num_samples: int) -> int:
+        """Return how many of `num_samples` cells are still to be tried.
+
+        Trials that a killed driver left running go first: they are enqueued again.
+        """
+        for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
+            self.study.tell(trial.number, state=TrialState.FAIL)
+            if self._cell(trial.params) not in self._taken:
+                self.study.enqueue_trial(trial.params, skip_if_exists=False)
+        return max(0, min(num_samples, len(self._cells)) - len(self.tried()))
+
+    def tried(self) -> list[Cell]:
+        """Return the cells that came to an end, their own or an early one, in order."""
+        found = [self._cell(trial.params) for trial in self.study.get_trials(states=TRIED)]
+        return list(dict.fromkeys(cell for cell in found if cell in self._cells))
+
+    def ask(self) -> tuple[optuna.Trial, Cell] | None:
+        """Return a cell that has not been tried, with its trial; None when all have been."""
+        for _ in range(ASKED):
+            trial = self.study.ask(self._axes)
+            if (cell := self._cell(trial.params)) in self._cells and cell not in self._taken:
+                self._taken.add(cell)
+                return trial, cell
+            # Nothing is learned from it: failed trials are no part of the sampler's model.
+            self.study.tell(trial, state=TrialState.FAIL)
+        free = [cell for cell in self._cells if cell not in self._taken]
+        if not free:
+            return None
+        cell = free[int(np.random.default_rng([self._seed, len(free)]).integers(len(free)))]
+        self.study.enqueue_trial({name: getattr(cell, name) for name in self._axes})
+        self._taken.add(cell)
+        return self.study.ask(self._axes), cell
+
+    def contradicts(self, worth: Mapping[Cell, float]) -> bool:
+        """Return whether it says anything else of cells than what their trials are known to be worth."""
+        for trial in self.study.get_trials(states=(TrialState.COMPLETE,)):
+            cell = self._cell(trial.params)
+            if cell in worth and worth[cell] != trial.value:
+                return True
+        return False
+
+    def recall(self, worth: Mapping[Cell, float]) -> None:
+        """Take in what cells are known to be worth, as if it had been told when they were tried."""
+        for cell, value in worth.items():
+            if cell in self._cells and cell not in self._taken:
+                params = {name: getattr(cell, name) for name in self._axes}
+                self.study.add_trial(
+                    optuna.trial.create_trial(params=params, distributions=self._axes, value=value)
+                )
+                self._taken.add(cell)
+
+    def searcher(self, stopped: Container[str]) -> CellSearch:
+        """Return the searcher for Tune; `stopped` holds the keys of trials that end early."""
+        return CellSearch(self, stopped)
+
+    def importance(self) -> dict[str, float] | None:
+        """Return the importance of each axis, or None while there are too few whole trials."""
+        whole = self.study.get_trials(states=(TrialState.COMPLETE,))
+        if len(whole) < 4 or len(self._axes) < 2:
+            return None
+        try:
+            return dict(optuna.importance.get_param_importances(self.study))
+        except (RuntimeError, ValueError):
+            return None
+
+    def _cell(self, params: dict[str, Any]) -> Cell:
+        return Cell(**self._fixed, **params)
+
+
+class CellSearch(Searcher):
+    """A study as a searcher of Tune.
+
+    Ray's own for Optuna tries cells twice and tells a trial that was stopped early as if it had
+    been trained to its end; here it is pruned, which the sampler knows to rank below.
+    """
+
+    def __init__(self, study: Study, stopped: Container[str]) -> None:
+        super().__init__()
+        self._study, self._stopped = study, stopped
+        self._trials: dict[str, optuna.Trial] = {}
+        self._values: dict[str, dict[int, float]] = {}
+
+    def set_search_properties(
+        self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any
+    ) -> bool:
+        return True
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
+        asked = self._study.ask()
+        if asked is None:
+            return Searcher.FINISHED
+        self._trials[trial_id], cell = asked
+        return {"cell": dataclasses.asdict(cell)}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        point = Point.told(result)
+        if point is not None and trial_id in self._trials:
+            known = self._values.setdefault(trial_id, {})
+            if point.number not in known:
+                self._trials[trial_id].report(point.best, point.number)
+            known[point.number] = point.best
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        if trial_id not in self._trials:
+            return
+        if result:
+            # Of a trial that is stopped, Tune tells the last evaluation here alone.
+            self.on_trial_result(trial_id, result)
+        trial, values = self._trials.pop(trial_id), self._values.pop(trial_id, {})
+        if error or not values:
+            self._study.study.tell(trial, state=TrialState.FAIL)
+        elif result and result.get("trial_key") in self._stopped:
+            self._study.study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self._study.study.tell(trial, values[max(values)])
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing beside the study: the same command finds it again."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing, see `save`."""

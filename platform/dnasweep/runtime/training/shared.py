@@ -1,0 +1,196 @@
+"""Shared stages, built once before the trials that stand on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ray
+
+from dnasweep.errors import InputError
+from dnasweep.runtime.cluster.job_spec import Order
+from dnasweep.runtime.training.failures import RESTARTS, lost
+from dnasweep.stages.dataset import load_dataset
+from dnasweep.stages.outcome import StageOutcome
+from dnasweep.stages.pmi import obtain_table
+from dnasweep.stages.pmi_specs import PmiSpec
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
+from dnasweep.storage import Storage
+
+Longest = Callable[[Storage, TokenizerSpec], int | None]
+"""Tells the tokens of the longest row; None where that is not known yet."""
+_LOOK_S = 10.0
+"""How often machines that have joined are looked for."""
+
+
+def _tokenise(spec: TokenizerSpec, storage: str) -> None:
+    obtain_corpus(Storage(storage), spec)
+
+
+def _tabulate(spec: PmiSpec, storage: str) -> None:
+    obtain_table(Storage(storage), spec)
+
+
+def _pretrain(spec: EncoderSpec, order: Order, text: str) -> StageOutcome:
+    # Here and not above: the driver imports this module and does without torch.
+    from dnasweep.runtime.training.workers import run_stage
+
+    return run_stage(spec, order, text=text)
+
+
+def _open_test(spec: ClassifierSpec, storage: str) -> None:
+    from dnasweep.stages.testing import open_test
+
+    open_test(Storage(storage), spec)
+
+
+def build_corpora(
+    specs: Sequence[TokenizerSpec], order: Order, *, done: Callable[[TokenizerSpec], None]
+) -> None:
+    """Fit tokenizers and tokenise the data set, in parallel."""
+    _build(_tokenise, specs, order, done)
+
+
+def build_tables(
+    specs: Sequence[PmiSpec], order: Order, *, done: Callable[[PmiSpec], None]
+) -> None:
+    """Count and score the words that encoders are masked by, in parallel."""
+    _build(_tabulate, specs, order, done)
+
+
+def _build(
+    build: Callable[[Any, str], None],
+    specs: Sequence[Any],
+    order: Order,
+    done: Callable[[Any], None],
+) -> None:
+    remote = ray.remote(build).options(num_cpus=1)
+    running = {remote.remote(spec, order.storage): spec for spec in specs}
+    while running:
+        for reference in ray.wait(list(running), num_returns=1)[0]:
+            spec = running.pop(reference)
+            _get(reference)
+            done(spec)
+
+
+def longest_of(storage: Storage, spec: TokenizerSpec) -> int:
+    """Return the tokens of the longest row of a published corpus."""
+    return int(tokenizer_report(storage, spec)["longest"])
+
+
+def check_tokens(
+    storage: Storage,
+    specs: Sequence[TokenizerSpec],
+    max_tokens: int | None,
+    *,
+    longest_of: Longest = longest_of,
+) -> None:
+    """Refuse a tokenizer that yields more tokens than the model is to have positions."""
+    if max_tokens is None:
+        return
+    for spec in specs:
+        longest = longest_of(storage, spec)
+        if longest is not None and longest > max_tokens:
+            which = ""
+            if storage.exists(spec.corpus_kind, spec.corpus_key):
+                row = int(obtain_corpus(storage, spec)[1].num_tokens().argmax())
+                which = f" ({load_dataset(storage, spec.dataset).table['id'].iloc[row]})"
+            raise InputError(
+                f"tokenizer {spec.config.name} makes {longest} tokens of the longest sequence"
+                f"{which}, the model has {max_tokens} positions",
+                remedy=f"Use --max-tokens {longest} or more, or a tokenizer with longer tokens.",
+            )
+
+
+def check_encoders(
+    storage: Storage, specs: Sequence[ClassifierSpec], *, longest_of: Longest = longest_of
+) -> None:
+    """Refuse to pretrain an encoder on shorter sequences than it is to read afterwards."""
+    for spec in specs:
+        if spec.encoder is None or spec.model.max_tokens is not None:
+            continue
+        if spec.model.positions == "alibi":
+            continue
+        needed = longest_of(storage, spec.tokenizer)
+        held = longest_of(storage, spec.encoder.tokenizer)
+        if needed is not None and held is not None and needed > held:
+            raise InputError(
+                f"sequences to pretrain on have up to {held} tokens of "
+                f"{spec.tokenizer.config.name}, those to fine-tune on {needed}",
+                remedy=f"Use --max-tokens {needed} or more.",
+            )
+
+
+def check_backbones(
+    storage: Storage, specs: Sequence[ClassifierSpec], *, longest_of: Longest = longest_of
+) -> None:
+    """Refuse sequences longer than the model from elsewhere that is to read them."""
+    for spec in specs:
+        if spec.checkpoint is None or spec.model.max_tokens is None:
+            continue
+        longest = longest_of(storage, spec.tokenizer)
+        if longest is not None and longest > spec.model.max_tokens:
+            raise InputError(
+                f"the longest sequence has {longest} tokens of {spec.tokenizer.config.name}, and "
+                f"the model to start from holds {spec.model.max_tokens}",
+                remedy="Use --windows log-odds to read it in parts, or --crop.",
+            )
+
+
+def build_encoders(
+    specs: Sequence[EncoderSpec],
+    order: Order,
+    *,
+    room: Callable[[], int],
+    name: Callable[[EncoderSpec], str],
+    done: Callable[[EncoderSpec, StageOutcome], None],
+) -> None:
+    """Pretrain encoders, as many at once as there is `room` for, parents before children."""
+    storage = Storage(order.storage)
+    allotment = order.allotment
+    single = not allotment.grouped
+    remote = ray.remote(_pretrain).options(
+        num_cpus=allotment.cpus_per_worker if single else 0,
+        num_gpus=allotment.gpus_per_worker if single else 0,
+        # The driver of a group stays where machines stay; a sliver of a CPU would do for none.
+        resources={name: n for name, n in allotment.driver if name != "CPU"},
+        max_retries=RESTARTS,
+    )
+    waiting = list(specs)
+    running: dict[Any, EncoderSpec] = {}
+    while waiting or running:
+        for spec in list(waiting):
+            ready = spec.parent is None or storage.exists(spec.kind, spec.parent.key)
+            if ready and len(running) < max(1, room()):
+                waiting.remove(spec)
+                running[remote.remote(spec, order, name(spec))] = spec
+        for reference in ray.wait(list(running), num_returns=1, timeout=_LOOK_S)[0]:
+            spec = running.pop(reference)
+            done(spec, _get(reference))
+
+
+def open_tests(specs: Sequence[ClassifierSpec], order: Order, *, done: Callable[[], None]) -> None:
+    """Score chosen trials on their test rows, in parallel."""
+    allotment = order.allotment
+    remote = ray.remote(_open_test).options(
+        num_cpus=allotment.cpus_per_worker, num_gpus=allotment.gpus_per_worker
+    )
+    for reference in [remote.remote(spec, order.storage) for spec in specs]:
+        _get(reference)
+        done()
+
+
+def _get(reference: Any) -> Any:
+    """Return a task's result, or raise what it raised rather than Ray's account of it."""
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, InputError):
+            raise error.cause from None
+        raise
+    except ray.exceptions.RayError as error:
+        raise InputError(
+            str(lost(error)),
+            remedy="Run the same command again: it goes on from the last state.",
+        ) from error

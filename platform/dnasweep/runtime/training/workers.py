@@ -1,0 +1,223 @@
+"""Training one stage: in this process, or by a group of data-parallel workers.
+
+A stage that fits one device runs where it is called. A larger one runs the same function on every
+rank of a Ray Train worker group. Rank 0 puts its evaluations into a queue that the calling thread
+drains, so the caller hears of them in its own thread, in order and without loss; Ray's bundled
+callback can lose its last report or wait for ever on it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+import torch
+from ray.exceptions import RayError
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+from ray.util.queue import Empty, Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from dnasweep.models.distributed import Mesh
+from dnasweep.runtime.cluster.allotment import Allotment
+from dnasweep.runtime.cluster.job_spec import Order
+from dnasweep.runtime.cluster.orphans import remove_orphans
+from dnasweep.runtime.training.failures import RESTARTS, Hung, is_final, lost, portable
+from dnasweep.runtime.training.preemption import Notice, this_node
+from dnasweep.runtime.training.progress_actor import Poster, last_words, say_last
+from dnasweep.runtime.training.rendezvous import torch_config
+from dnasweep.runtime.training.watchdog import Watch
+from dnasweep.stages.classifier import finetune
+from dnasweep.stages.encoder import pretrain
+from dnasweep.stages.outcome import Listener, StageOutcome
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
+from dnasweep.storage import Storage
+
+Spec = EncoderSpec | ClassifierSpec
+Evaluations = Callable[[dict[str, Any]], bool | None]
+
+DRAIN_SECONDS = 0.2
+ORPHAN_SECONDS = 5.0
+"""How often a driver looks for what one before it has left when it was killed."""
+RESIZE_SECONDS = 300.0
+"""How often a group that may grow looks whether it can; growing costs the steps since the last state."""
+START = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"
+ELASTIC_START_SECONDS = "60"
+"""How long a group that may do with fewer waits for all: Ray may count on a machine that has just gone."""
+MOST_HANGS = 1
+"""Hangs of a training after which it is started once more."""
+
+
+def run_stage(
+    spec: Spec, order: Order, *, text: str, on_evaluation: Evaluations | None = None
+) -> StageOutcome:
+    """Train a stage to its end and return how it went.
+
+    Parameters
+    ----------
+    text
+        The stage in words, for the progress display.
+    on_evaluation
+        Hears each evaluation; in process, returning True ends the training there.
+    """
+    torch.set_num_threads(order.allotment.threads)
+    if not order.allotment.grouped:
+        return _compute(spec, order, text, on_evaluation, None)
+    _run_group(spec, order, text, on_evaluation)
+    # Published by rank 0: this only reads it.
+    return _compute(spec, order, text, None, None)
+
+
+def _compute(
+    spec: Spec, order: Order, text: str, on_evaluation: Evaluations | None, mesh: Mesh | None
+) -> StageOutcome:
+    board = order.board
+    leads = mesh is None or mesh.rank == 0
+    storage = Storage(order.storage)
+    hangs = last_words(board).get(spec.key, []) if leads else []
+    if len(hangs) > MOST_HANGS:
+        raise Hung(f"{hangs[-1]}; {len(hangs)} times")
+    nodes = _nodes(mesh)
+    poster = Poster(board, spec.key, text)
+    seconds = order.hang_seconds if leads else 0.0
+    with (
+        Watch(seconds, lambda words: say_last(board, spec.key, words)) as watch,
+        Notice(nodes if leads else ()) as notice,
+    ):
+
+        def step(done: int, total: int, bases: float) -> None:
+            watch.beat()
+            poster.step(done, total, bases)
+
+        def evaluated(evaluation: dict[str, Any]) -> bool | None:
+            watch.beat()
+            return None if on_evaluation is None else on_evaluation(evaluation)
+
+        listener = Listener(
+            on_evaluation=evaluated if leads else None, on_step=step, save_when=notice.due
+        )
+        how: dict[str, Any] = {"mesh": mesh, "listener": listener}
+        try:
+            if isinstance(spec, EncoderSpec):
+                return pretrain(storage, spec, **how)
+            return finetune(storage, spec, **how)
+        finally:
+            poster.close()
+
+
+def _nodes(mesh: Mesh | None) -> Collection[str]:
+    """Return the machines that a training runs on."""
+    if mesh is None or mesh.world_size == 1:
+        return {this_node()}
+    mine = np.frombuffer(bytes.fromhex(this_node()), np.uint8).astype(float)
+    nodes = mesh.gather_rows(np.array([mesh.rank]), mine[None], mesh.world_size)
+    return {row.astype(np.uint8).tobytes().hex() for row in nodes}
+
+
+def _rank(config: dict[str, Any]) -> None:
+    """Run on every worker of a group."""
+    spec, order = config["spec"], config["order"]
+    torch.set_num_threads(order.allotment.threads)
+    queue: Queue = config["queue"]
+    verdict: Queue = config["verdict"]
+    if not verdict.empty():
+        # Ray Train tries again whatever was wrong; here it learns that there is no use.
+        return
+    try:
+        _compute(spec, order, config["text"], queue.put, Mesh.current())
+    except Exception as error:
+        if is_final(error):
+            verdict.put(portable(error))
+        raise
+
+
+def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations | None) -> None:
+    allotment = order.allotment
+    if allotment.elastic:
+        os.environ[START] = ELASTIC_START_SECONDS
+    # Beside this process, whose end is theirs: another machine may leave while both go on.
+    here = NodeAffinitySchedulingStrategy(this_node(), soft=False)
+    beside = {"num_cpus": 0, "scheduling_strategy": here}
+    queue, verdict = (Queue(actor_options=beside) for _ in range(2))
+    worker = {"CPU": float(allotment.cpus_per_worker)}
+    if allotment.gpus_per_worker:
+        worker["GPU"] = allotment.gpus_per_worker
+    trainer = TorchTrainer(
+        _rank,
+        train_loop_config={
+            "spec": spec,
+            "order": order,
+            "text": text,
+            "queue": queue,
+            "verdict": verdict,
+        },
+        torch_config=torch_config(),
+        scaling_config=ScalingConfig(
+            **_size(allotment),
+            use_gpu=bool(allotment.gpus_per_worker),
+            resources_per_worker=worker,
+        ),
+        run_config=RunConfig(
+            name=spec.key,
+            # Of this machine alone, whatever the storage: Ray's own notes, from which nothing is
+            # restored. The state of a training is ours, see `Storage.states`.
+            storage_path=str(Storage(order.storage).folder("work", "train")),
+            failure_config=FailureConfig(
+                max_failures=RESTARTS,
+                controller_failure_limit=RESTARTS,  # type: ignore[call-arg]
+            ),
+        ),
+    )
+    failure: list[BaseException] = []
+
+    def fit() -> None:
+        try:
+            trainer.fit()
+        except BaseException as error:
+            failure.append(error)
+
+    logging.getLogger("ray.train").setLevel(logging.ERROR)
+    thread = threading.Thread(target=fit, daemon=True)
+    thread.start()
+    looked = 0.0
+    try:
+        while thread.is_alive() or not queue.empty():
+            if time.monotonic() - looked > ORPHAN_SECONDS:
+                remove_orphans()
+                looked = time.monotonic()
+            try:
+                evaluation = queue.get(timeout=DRAIN_SECONDS)
+            except Empty:
+                continue
+            if on_evaluation is not None:
+                on_evaluation(evaluation)
+        thread.join()
+        if not verdict.empty():
+            raise verdict.get()
+    finally:
+        queue.shutdown()
+        verdict.shutdown()
+    if failure:
+        raise _cause(failure[0])
+
+
+def _size(allotment: Allotment) -> dict[str, Any]:
+    """Return a fixed number of workers, or the range within which Ray Train takes what there is."""
+    if not allotment.elastic:
+        return {"num_workers": allotment.workers}
+    span = allotment.least, allotment.workers
+    return {"num_workers": span, "elastic_resize_monitor_interval_s": RESIZE_SECONDS}
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return what a worker raised, rather than Ray's account of it."""
+    failures = getattr(error, "worker_failures", None)
+    first = next(iter(failures.values())) if failures else error
+    cause = getattr(first, "cause", None) or first
+    # The group has been started again already, as often as is of use.
+    return lost(cause) if isinstance(cause, RayError) else cause

@@ -1,0 +1,202 @@
+"""Models from elsewhere on their way into a sweep: found, judged, and copied into the storage.
+
+Everything about them that can be wrong is found here, before anything is trained.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
+from dnasweep.errors import InputError
+from dnasweep.stages.models import keep_model, model_digest
+from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.stages.specs import Backbone
+from dnasweep.storage import Storage
+from dnasweep.sweeps.lengths import Lengths, longest_row
+from dnasweep.tokens.model_files import INDEX_FILE, TEXT_FILES
+from dnasweep.tracking.client import resolve_uri
+from dnasweep.tracking.lookup import (
+    existing_directory,
+    find_model_directory,
+    refuse_damaged,
+)
+
+if TYPE_CHECKING:
+    from dnasweep.tokens.tokenizers import DnaTokenizer
+
+_TRACKED = re.compile(r"models:/.+|[0-9a-f]{32}|[^/@]+@[^/]+")
+_HUB = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+_FILES = ("*.safetensors", INDEX_FILE, *TEXT_FILES)
+
+
+def prepare_backbones(
+    storage: Storage,
+    names: Iterable[str],
+    *,
+    model: ModelConfig,
+    tunings: Iterable[TuningConfig],
+    tracking_uri: str | None = None,
+    keep: bool = True,
+    sequences: Sequence[str] = (),
+    lengths: Lengths | None = None,
+) -> tuple[Backbone, ...]:
+    """Return the models that cells name, each once, copied into the storage.
+
+    Parameters
+    ----------
+    names
+        Directories, hub names, or names in MLflow; `none` is no model.
+    model
+        Its `windows` have to be possible with each of them.
+    tunings
+        Each has to be possible with each of them.
+    keep
+        Whether they are copied, or only looked at.
+    sequences, lengths
+        Rows whose most tokens are put into `lengths`, where that is given, for each model and each
+        of its tokenizers.
+
+    Raises
+    ------
+    InputError
+        When one is not found, is no checkpoint of an encoder that transformers itself runs, is
+        pickled, or its tokenizer cannot be used for DNA.
+    """
+    wanted = [name for name in dict.fromkeys(names) if name != "none"]
+    tunings = list(dict.fromkeys(tunings))
+    found = []
+    for name in wanted:
+        with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
+            directory = _find(name, storage, tracking_uri, Path(scratch))
+            described, ways = _judge(directory, model, tunings)
+            key = keep_model(storage, directory) if keep else model_digest(directory)
+            if lengths is not None:
+                for way in ways:
+                    tokenizer = _tokenizer(directory, way)
+                    lengths[key, way.name] = longest_row(tokenizer, sequences)
+        names_of_ways = tuple(way.name for way in ways)
+        found.append(Backbone(name=name, key=key, tokenizers=names_of_ways, model=described))
+    return tuple(found)
+
+
+def _find(name: str, storage: Storage, tracking_uri: str | None, scratch: Path) -> Path:
+    if (path := existing_directory(name)) is not None:
+        refuse_damaged(path)
+        return path
+    if _TRACKED.fullmatch(name) or "://" in name:
+        uri = resolve_uri(tracking_uri, storage.root)
+        return find_model_directory(name, uri=uri, destination=scratch)
+    if not _HUB.fullmatch(name):
+        raise InputError(
+            "there is no such model directory",
+            file=name,
+            remedy="Give a directory written by save_pretrained, its URI in a bucket, a hub name "
+            "OWNER/MODEL, a run id or models:/NAME@ALIAS.",
+        )
+    return _download(name)
+
+
+def _download(name: str) -> Path:
+    # Imported here: a sweep without such models has no use for it.
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(_FILES), ignore_patterns=["*/*"]))
+    except Exception as error:  # of many kinds, from the network, the hub and its cache
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"there is no such directory, and the hub does not give it ({reason})",
+            file=name,
+            remedy="Check the name, or give a directory; a machine without network takes what is "
+            "in the hub's cache.",
+        ) from error
+
+
+def _tokenizer(directory: Path, way: TokenizerConfig) -> DnaTokenizer:
+    from dnasweep.tokens.recognition import read_foreign
+    from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer
+
+    own = (directory / CONFIG_FILE).is_file()
+    return DnaTokenizer.load(directory) if own else read_foreign(directory, way)
+
+
+def _judge(
+    directory: Path, model: ModelConfig, tunings: Sequence[TuningConfig]
+) -> tuple[ModelConfig, tuple[TokenizerConfig, ...]]:
+    """Return size and tokenizers of a model, once a classifier has been built on it."""
+    # Imported here: a sweep without such models does without torch.
+    from dnasweep.models.pretrained import build_on_checkpoint, describe
+    from dnasweep.models.tuning import lora_targets
+    from dnasweep.tokens.recognition import read_foreign, readings
+    from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer
+
+    described = describe(directory)
+    if (directory / CONFIG_FILE).is_file():
+        tokenizer = DnaTokenizer.load(directory)
+        ways: tuple[TokenizerConfig, ...] = (tokenizer.config,)
+    else:
+        ways = readings(directory)
+        tokenizer = read_foreign(directory, ways[0])
+    built = build_on_checkpoint(
+        directory,
+        dataclasses.replace(described, windows=model.windows),
+        tokenizer=tokenizer,
+        num_tokens=3,
+        dropout=0.0,
+        seed=0,
+    )
+    for tuning in tunings:
+        if tuning.method == "lora":
+            try:
+                lora_targets(built, tuning)
+            except InputError as error:
+                raise InputError(error.reason, file=directory, remedy=error.remedy) from None
+    return described, ways
+
+
+def check_tokenizers(recipe: Recipe, cells: Sequence[Cell]) -> None:
+    """Refuse cells that name a tokenizer which the model they start from does not have.
+
+    Raises
+    ------
+    InputError
+        Naming the model and the tokenizers that fit it.
+    """
+    known = {one.name: one for one in recipe.checkpoints}
+    for cell in cells:
+        found = known.get(cell.checkpoint or "none")
+        if found is None or TokenizerConfig.parse(cell.tokenizer).name in found.tokenizers:
+            continue
+        raise InputError(
+            f"the model has another vocabulary than {cell.tokenizer}: that of "
+            f"{' or '.join(found.tokenizers)}",
+            file=found.name,
+            remedy=f"Leave --tokenizers out, or name {found.tokenizers[0]}.",
+        )
+
+
+def check_tunings(recipe: Recipe, cells: Sequence[Cell]) -> None:
+    """Refuse LoRA targets that are no layers of the models of our own that cells train."""
+    judged = set()
+    for cell in cells:
+        spec = recipe.expand(cell)
+        kind = (spec.model.family, spec.tuning.targets)
+        if spec.checkpoint is None and spec.tuning.targets and kind not in judged:
+            judged.add(kind)
+            # Imported here: a sweep without such targets does without torch.
+            from dnasweep.models.architecture import build_classifier
+            from dnasweep.models.tuning import lora_targets
+            from dnasweep.tokens.tokenizers import fit
+
+            small = dataclasses.replace(
+                spec.model, layers=1, hidden=8, heads=1, intermediate=8, max_tokens=None
+            )
+            tokenizer = fit(TokenizerConfig(kind="char"), [])
+            built = build_classifier(small, tokenizer=tokenizer, num_tokens=8, dropout=0.0, seed=0)
+            lora_targets(built, spec.tuning)

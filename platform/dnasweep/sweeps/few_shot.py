@@ -1,0 +1,135 @@
+"""A few-shot sweep as it is asked for: its cells, how each is trained, and what cannot be."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+from dnasweep.config import TrainingConfig, published_training
+from dnasweep.config.shots import SHOTS
+from dnasweep.data.species import species_set
+from dnasweep.data.strands import first_readings
+from dnasweep.errors import InputError
+from dnasweep.stages.dataset import rows_of
+from dnasweep.stages.plan import Plan
+from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.stages.shots import draw_shots
+from dnasweep.sweeps.options import FewShotOptions
+from dnasweep.sweeps.preparation import Prepared, micro_batch
+
+NUM_CLASSES = 2
+
+
+def few_shot_cells(axes: dict[str, Sequence[Any]], data: Prepared) -> tuple[Cell, ...]:
+    """Return the cells of a few-shot design: tokenizers x initialisations x draws x seeds.
+
+    An initialisation is a species set pretrained on with a masking scheme, random weights (`none`,
+    once) or a model from elsewhere. Without learning rates each number of shots has the published
+    one.
+    """
+    found = []
+    for tokenizer, start, shots, resample in product(
+        axes["tokenizer"], _initialisations(axes), axes["shots"], axes["resample"]
+    ):
+        rates = axes.get("learning_rate") or (published_training(shots).learning_rate,)
+        found += [
+            Cell(
+                tokenizer=tokenizer,
+                **start,
+                shots=shots,
+                resample=resample,
+                learning_rate=rate,
+                seed=seed,
+            )
+            for rate, seed in product(rates, axes["seed"])
+        ]
+    return tuple(dict.fromkeys(found))
+
+
+def _initialisations(axes: dict[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for name in dict.fromkeys(axes["species_set"]):
+        if name == "none":
+            found.append({"species_set": name})
+        else:
+            found += [
+                {"species_set": name, "masking": masking}
+                for masking in dict.fromkeys(axes["masking"])
+            ]
+    for name in dict.fromkeys(axes.get("checkpoint", ())):
+        found.append({"species_set": "none", "checkpoint": name})
+    return found
+
+
+def train_on_shots(
+    recipe: Recipe, data: Prepared, options: FewShotOptions, shots: Sequence[int]
+) -> Recipe:
+    """Return the recipe with a training for each number of shots, none of them validated.
+
+    The budget in bases is that of so many rows of mean width, and so the same for every draw.
+    """
+    rows = rows_of(data.table, recipe.members(recipe.target)).train
+    width = float(data.table["sequence"].iloc[rows].str.len().mean())
+    trainings: list[tuple[int, TrainingConfig]] = []
+    for number in dict.fromkeys(shots):
+        usual = published_training(number)
+        batch = usual.batch_size if options.batch_size is None else options.batch_size
+        epochs = usual.epochs if options.finetune_epochs is None else options.finetune_epochs
+        training = dataclasses.replace(
+            recipe.finetuning,
+            bases=max(1, round(epochs * NUM_CLASSES * number * width)),
+            batch_size=batch,
+            micro_batch_size=micro_batch(batch, options.micro_batch_size),
+            evaluations=1,
+        )
+        trainings.append((number, training))
+    return dataclasses.replace(
+        recipe,
+        shot_training=tuple(trainings),
+        classification=dataclasses.replace(recipe.classification, keep="last"),
+    )
+
+
+def usual_shots(data: Prepared, target: str) -> tuple[int, ...]:
+    """Return the published numbers of shots that the training rows can give.
+
+    Raises
+    ------
+    InputError
+        Where they can give none of them.
+    """
+    members = () if target == "all" or not data.species else species_set(target)
+    train = data.table.iloc[rows_of(data.table, members).train]
+    classes = train[first_readings(train["sequence"])]["label"].value_counts()
+    fewest = int(classes.min()) if len(classes) == NUM_CLASSES else 0
+    given = set(train["shots"].dropna())
+    found = tuple(n for n in SHOTS if n <= fewest or n in given)
+    if not found:
+        number = f"--shots {min(fewest, 5)}" if fewest else "rows of both classes"
+        raise InputError(
+            f"training holds {fewest} different sequences of a class, fewer than the least default of "
+            f"{SHOTS[0]} shots",
+            remedy=f"Pass {number}." if fewest else f"Give {number}.",
+        )
+    return found
+
+
+def check_shots(data: Prepared, plan: Plan) -> None:
+    """Refuse more shots than a class has rows, before anything is trained."""
+    for shots, resample, species in dict.fromkeys(
+        (spec.shots, spec.resample, spec.learned_from) for spec in plan.classifiers
+    ):
+        if shots is not None:
+            draw_shots(data.table, rows_of(data.table, species).train, shots, resample)
+
+
+def check_pretraining(data: Prepared, pretraining: Prepared | None, cells: Sequence[Cell]) -> None:
+    """Refuse to pretrain on few-shot sets that come without validation rows."""
+    wanted = any(cell.species_set != "none" for cell in cells)
+    if wanted and pretraining is None and not (data.table["split"] == "validation").any():
+        raise InputError(
+            "the data have no validation rows to pretrain by",
+            remedy="Give sequences to pretrain on with --pretrain-data, or --species-sets none.",
+        )

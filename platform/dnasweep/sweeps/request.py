@@ -1,0 +1,242 @@
+"""A sweep as it was asked for: options and axes, checked against the data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+
+from dnasweep.config import TuningConfig, canonical, content_key
+from dnasweep.errors import InputError
+from dnasweep.runtime.cluster.precision import settle_precision
+from dnasweep.stages.plan import Plan, cells_of, make_plan
+from dnasweep.stages.pmi import keep_table
+from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.storage import Storage
+from dnasweep.sweeps.checkpoints import check_tokenizers, check_tunings, prepare_backbones
+from dnasweep.sweeps.few_shot import (
+    check_pretraining,
+    check_shots,
+    train_on_shots,
+    usual_shots,
+)
+from dnasweep.sweeps.lengths import Lengths, check_lengths
+from dnasweep.sweeps.options import FewShotOptions, SweepOptions
+from dnasweep.sweeps.preparation import (
+    Prepared,
+    check_species_sets,
+    make_recipe,
+    prepare_data,
+    prepare_pretraining,
+)
+from dnasweep.tasks.metrics import CLASSIFIER_METRICS
+
+Axes = dict[str, Sequence[Any]]
+Asked = Mapping[str, Sequence[Any] | Callable[[Prepared], Sequence[Any]]]
+"""Axes of which some are functions of the data."""
+MakeCells = Callable[[Axes, Prepared], Sequence[Cell]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What the steps of one sweep share."""
+
+    name: str
+    """Its name."""
+    options: SweepOptions
+    """What was asked for."""
+    axes: Axes
+    """Axis name to values."""
+    storage: Storage
+    """Where artefacts live."""
+    data: Prepared
+    """The data set."""
+    pretraining: Prepared | None
+    """The data set to pretrain on, where it is another one."""
+    recipe: Recipe
+    """What every cell shares."""
+    plan: Plan
+    """Every cell of the grid."""
+    console: Console
+    """Where it is told."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """Why trials failed, by trial key; filled while it runs."""
+    last_seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The last evaluation of trials, by trial key; filled while it runs."""
+
+    @property
+    def key(self) -> str:
+        """The sweep's identity: the same request finds its own records again."""
+        options = self.options
+        search = f"{options.search}+asha" if options.asha else options.search
+        # Whom it stops and what it tries next hang on the metric; a grid is only ranked by it.
+        if search != "grid" and options.metric != SweepOptions.metric:
+            search += f" by {options.metric}"
+        return content_key("sweep", self.name, self.axes, self.recipe, search)
+
+    @property
+    def target(self) -> str:
+        """The species that classifiers are judged on, in words."""
+        return " ".join(map(str, self.axes.get("target", (self.recipe.target,))))
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The request in flat parameters."""
+        axes = {f"axis.{name}": " ".join(map(str, values)) for name, values in self.axes.items()}
+        budgets = {f"finetune_bases.{n}": t.bases for n, t in self.recipe.shot_training}
+        return {
+            **axes,
+            "search": self.options.search,
+            "asha": self.options.asha,
+            "metric": self.options.metric,
+            "num_cells": len(self.plan.cells),
+            "target": self.target,
+            "dataset": self.recipe.dataset,
+            "rows": len(self.data.table),
+            **{
+                f"model.{name}": value
+                for name, value in canonical(self.recipe.model).items()
+                if value is not None
+            },
+            "precision": self.recipe.finetuning.precision,
+            "pretrain_bases": self.recipe.pretraining.bases,
+            **(budgets or {"finetune_bases": self.recipe.finetuning.bases}),
+        }
+
+
+def product(axes: Axes, data: Prepared) -> tuple[Cell, ...]:
+    """Return the product of the axes, whatever the data are."""
+    return cells_of(axes)
+
+
+def prepare_sweep(
+    name: str,
+    asked: Asked,
+    options: SweepOptions,
+    console: Console,
+    *,
+    cells: MakeCells = product,
+) -> Sweep:
+    """Read the data, check the request against it and plan its cells.
+
+    An empty `species_set` axis becomes the sets that suit the data.
+
+    Parameters
+    ----------
+    name, asked, options, console
+        As for :func:`~dnasweep.workflows.sweep.run_sweep`.
+    cells
+        Makes the cells of the axes and the data.
+
+    Raises
+    ------
+    InputError
+        For anything that can be known to be wrong before training.
+    """
+    if options.metric not in CLASSIFIER_METRICS:
+        raise InputError(
+            f"classifiers have no metric {options.metric!r}",
+            remedy=f"Use one of {', '.join(CLASSIFIER_METRICS)}.",
+        )
+    storage = Storage(options.storage)
+    storage.check_writable()
+    with console.status("reading and auditing the data"):
+        data = prepare_data(storage, options)
+        pretraining = prepare_pretraining(storage, options, options.pretrain_data)
+    axes: Axes = {axis: v(data) if callable(v) else v for axis, v in asked.items()}
+    few = isinstance(options, FewShotOptions)
+    if "shots" in axes and not axes["shots"]:
+        axes = axes | {"shots": usual_shots(data, options.target)}
+    if options.checkpoints and "checkpoint" not in axes:
+        axes = axes | {"checkpoint": options.checkpoints}
+    if "species_set" in axes and not axes["species_set"]:
+        axes = axes | {"species_set": _species_sets(pretraining or data)}
+    for axis, values in axes.items():
+        if not values:
+            named = f"{axis[:-1]}ies" if axis.endswith("y") else f"{axis}s"
+            option = f"--{named}".replace("_", "-")
+            raise InputError(f"axis {axis} has no values", remedy=f"Name at least one: {option}.")
+    wanted = tuple(cells(axes, data))
+    check_species_sets(pretraining or data, list({cell.species_set: None for cell in wanted}))
+    recipe = dataclasses.replace(
+        make_recipe(
+            data,
+            options,
+            target=options.target,
+            pretraining=pretraining,
+            targets=[str(name) for name in axes.get("target", ())],
+            validated=not few,
+            pmi_table=keep_table(storage, options.pmi_table) if options.pmi_table else None,
+            precision=settle_precision(
+                options.precision, gpus=options.gpus_per_worker, address=options.address
+            ),
+        ),
+        pretrain_per_seed=options.pretrain_per_seed,
+    )
+    if isinstance(options, FewShotOptions):
+        recipe = train_on_shots(recipe, data, options, axes["shots"])
+        check_pretraining(data, pretraining, wanted)
+    lengths: Lengths = {}
+    sequences = data.table["sequence"].tolist()
+    recipe, wanted = _start_elsewhere(
+        recipe, wanted, axes, options, storage, sequences=sequences, lengths=lengths
+    )
+    plan = make_plan(recipe, wanted)
+    check_shots(data, plan)
+    if options.dry_run:
+        check_lengths(storage, recipe, plan, lengths)
+    return Sweep(
+        name=name,
+        options=options,
+        axes=axes,
+        storage=storage,
+        data=data,
+        pretraining=pretraining,
+        recipe=recipe,
+        plan=plan,
+        console=console,
+    )
+
+
+def _start_elsewhere(
+    recipe: Recipe,
+    cells: tuple[Cell, ...],
+    axes: Axes,
+    options: SweepOptions,
+    storage: Storage,
+    *,
+    sequences: Sequence[str],
+    lengths: Lengths,
+) -> tuple[Recipe, tuple[Cell, ...]]:
+    """Return the recipe with the models that cells start from, and the cells settled, each once."""
+    names = [cell.checkpoint for cell in cells if cell.checkpoint]
+    if names:
+        tunings = [TuningConfig.parse(cell.tuning) for cell in cells if cell.tuning]
+        backbones = prepare_backbones(
+            storage,
+            names,
+            model=recipe.model,
+            tunings=[recipe.tuning, *tunings],
+            tracking_uri=options.tracking_uri,
+            keep=not options.dry_run,
+            sequences=sequences,
+            lengths=lengths if options.dry_run and options.windows == "none" else None,
+        )
+        recipe = dataclasses.replace(recipe, checkpoints=backbones)
+        # Tokenizers that nobody named give way to those of the models.
+        if tuple(axes.get("tokenizer", ())) != type(options).tokenizers:
+            check_tokenizers(recipe, cells)
+    settled = tuple(dict.fromkeys(map(recipe.settled, cells)))
+    check_tunings(recipe, settled)
+    return recipe, settled
+
+
+def _species_sets(data: Prepared) -> tuple[str, ...]:
+    """Return no pretraining, the best known species, and all of them."""
+    if len(data.species) < 2:
+        return ("none", "all")
+    largest = str(data.table["species"].value_counts().index[0])
+    return ("none", "human" if "human" in data.species else largest, "all")

@@ -1,0 +1,130 @@
+"""From published trials to the rows of a comparison."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from dnasweep.stages.outcome import StageOutcome, find_outcome
+from dnasweep.stages.recipe import Cell
+from dnasweep.stages.scores import Scored, find_scores
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
+from dnasweep.storage import Storage
+from dnasweep.sweeps.comparison import BaselineResult, CellResult, TestScores
+
+MAIN_AXES = ("tokenizer", "species_set", "learning_rate", "seed")
+
+
+def cell_result(
+    storage: Storage,
+    cell: Cell,
+    spec: ClassifierSpec,
+    *,
+    species: tuple[str, ...],
+    tested: bool,
+    error: str | None = None,
+    last: Mapping[str, Any] | None = None,
+) -> CellResult:
+    """Return what a trial came to.
+
+    Parameters
+    ----------
+    species
+        Those named by the data set that is pretrained on.
+    tested
+        Whether to read its test scores; only chosen trials have them.
+    error
+        Why it failed, where it left nothing.
+    last
+        Its last evaluation, where it was stopped early.
+    """
+    outcome = find_outcome(storage, spec)
+    scored = find_scores(storage, spec) if tested else None
+    axes = {
+        name: value
+        for name, value in dataclasses.asdict(cell).items()
+        if name not in (*MAIN_AXES, "checkpoint") and value is not None
+    }
+    common: dict[str, Any] = {
+        "trial_key": spec.key,
+        "tokenizer": cell.tokenizer,
+        # A model from elsewhere stands where the species pretrained on would: it takes their place.
+        "species_set": cell.checkpoint or cell.species_set,
+        "learning_rate": cell.learning_rate,
+        "seed": cell.seed,
+        "axes": axes,
+        "checkpoint": cell.checkpoint,
+        "species": None if cell.checkpoint else _pretrained_on(spec.encoder, species),
+    }
+    if outcome is None:
+        if error is None:
+            return CellResult(
+                **common,
+                outcome="stopped",
+                reason="stopped early by the search",
+                validation=last["metrics"] if last else {},
+                device_seconds=last["device_seconds"] if last else None,
+            )
+        return CellResult(**common, outcome="failed", reason=error)
+    finished = {"completed": "finished", "stopped": "finished"}
+    return CellResult(
+        **common,
+        validation=outcome.best["metrics"],
+        test=scored.metrics if scored else None,
+        test_scores=scores_of(scored) if scored else None,
+        per_species_test=scored.per_species if scored else None,
+        device_seconds=outcome.device_seconds,
+        peak_memory_bytes=outcome.peak_memory_bytes,
+        outcome=finished.get(outcome.outcome, outcome.outcome),  # type: ignore[arg-type]
+        reason=outcome.reason,
+        history=[flat(e) for e in outcome.history],
+        pretraining=_pretraining(storage, spec.encoder),
+    )
+
+
+def _pretrained_on(encoder: EncoderSpec | None, species: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the species an encoder saw, (`not named`,) where the data set names none."""
+    seen: dict[str, None] = {}
+    while encoder is not None:
+        seen |= dict.fromkeys(encoder.species or species or ("not named",))
+        encoder = encoder.parent
+    return tuple(seen)
+
+
+def baseline_result(scored: Scored) -> BaselineResult:
+    """Return the k-mer baseline as the comparison wants it."""
+    return BaselineResult(test=scored.metrics, test_scores=scores_of(scored))
+
+
+def scores_of(scored: Scored) -> TestScores:
+    """Return test scores as the comparison wants them."""
+    return TestScores(
+        ids=scored.ids, labels=scored.labels, scores=scored.scores, threshold=scored.threshold
+    )
+
+
+def flat(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """Return an evaluation with its metrics beside its step, epoch and bases seen."""
+    plain = {k: v for k, v in evaluation.items() if k != "metrics" and v is not None}
+    return {**plain, **evaluation["metrics"]}
+
+
+def _pretraining(storage: Storage, spec: EncoderSpec | None) -> dict[str, Any] | None:
+    if spec is None:
+        return None
+    outcome: StageOutcome | None = find_outcome(storage, spec)
+    if outcome is None:
+        return None
+    name = "validation/bits_per_base"
+    stages = [find_outcome(storage, ancestor) for ancestor in spec.lineage]
+    return {
+        "bases_seen": sum(stage.history[-1]["bases_seen"] for stage in stages if stage),
+        "bits_per_base": outcome.best["metrics"].get(name),
+        "markov_bits_per_base": outcome.facts.get("markov_bits_per_base"),
+        "history": [
+            {"step": e["step"], "bases_seen": e["bases_seen"], "bits_per_base": e["metrics"][name]}
+            for e in outcome.history
+            if name in e["metrics"]
+        ],
+    }

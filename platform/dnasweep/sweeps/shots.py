@@ -1,0 +1,232 @@
+"""Few shots compared: what each initialisation reaches with so many rows of each class.
+
+Nothing is chosen: every trial is evaluated once, on all test rows, at the threshold 0.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.plain import write_csv
+from dnasweep.sweeps.cell_results import CellResult, TestScores, bare
+from dnasweep.sweeps.shots_findings import shot_findings
+from dnasweep.sweeps.shots_tests import RANDOM, paired_tests
+from dnasweep.sweeps.statistics import spread
+from dnasweep.sweeps.tables import higher_is_better
+
+ARM = ["tokenizer", "learning_rate", "initialisation"]
+"""What trials share that differ in shots, draw and seed alone; `learning_rate` is missing where it
+follows from the number of shots. A model from elsewhere that has a tokenizer of its own stands
+with the one tokenizer of all other trials, to be compared with them, and is named with its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShotBaseline:
+    """The k-mer logistic regression, trained on one draw."""
+
+    shots: int
+    """Rows of each class."""
+    resample: int
+    """Which draw."""
+    test: Mapping[str, float]
+    """Test metrics by name."""
+    test_scores: TestScores
+    """Its scores on the test rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShotComparison:
+    """A compared few-shot sweep; every table is a DataFrame ready for CSV."""
+
+    metric: str
+    """Name of the metric compared by, without its split."""
+    rows: pd.DataFrame
+    """One row an initialisation (and tokenizer, and learning rate where rates were given) and
+    number of shots: test metrics as mean and standard deviation over draws and seeds."""
+    runs: pd.DataFrame
+    """One row a trial."""
+    baseline: pd.DataFrame
+    """One row a number of shots, over draws."""
+    pairwise: pd.DataFrame
+    """One row a pair of initialisations, or of one and the baseline, and number of shots."""
+    findings: list[str] = field(default_factory=list)
+    """Plain sentences computed from the tables."""
+    unhealthy: pd.DataFrame
+    """Trials that diverged or failed, with the reason; they are in no mean."""
+
+    @property
+    def judged(self) -> str:
+        """The metric whose tests decide: MCC where it is compared by, else AUROC."""
+        return "mcc" if self.metric == "mcc" else "auroc"
+
+    def to_csv(self, path: Path) -> Path:
+        """Write the table of means to `path`, and the others beside it as `<stem>_<table>.csv`."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_csv(self.rows, path)
+        for name in ("runs", "baseline", "pairwise", "unhealthy"):
+            write_csv(getattr(self, name), path.with_name(f"{path.stem}_{name}.csv"))
+        return path
+
+
+def compare_shots(
+    cells: Sequence[CellResult],
+    *,
+    baselines: Sequence[ShotBaseline] = (),
+    metric: str = "mcc",
+    rates_follow_shots: bool = True,
+    overlap: Mapping[int, float] | None = None,
+    shared_encoders: bool = False,
+) -> ShotComparison:
+    """Compare the trials of a few-shot sweep.
+
+    Parameters
+    ----------
+    cells
+        All trials, with the axes `shots` and `resample`, and with test results.
+    baselines
+        One a draw.
+    metric
+        Test metric to compare by.
+    rates_follow_shots
+        Whether the learning rate is a matter of the number of shots; otherwise trials of different
+        rates are compared apart.
+    overlap
+        Number of shots to the mean fraction of its rows that two draws share.
+    shared_encoders
+        Whether all seeds of a pretrained initialisation start from one encoder.
+    """
+    name = metric.rsplit("/", 1)[-1]
+    runs = _runs(cells, name, rates_follow_shots)
+    tested = {
+        cell.trial_key: cell.test_scores
+        for cell in cells
+        if cell.outcome == "finished" and cell.test_scores is not None
+    }
+    healthy = runs[runs["trial_key"].isin(tested)]
+    comparison = ShotComparison(
+        metric=name,
+        rows=_means(healthy, [*ARM, "shots"]),
+        runs=runs,
+        baseline=_baseline(baselines),
+        pairwise=paired_tests(healthy, tested, baselines),
+        unhealthy=_unhealthy(cells, runs, set(tested)),
+    )
+    comparison.rows.insert(
+        len(comparison.rows.columns), "over_baseline", _over_baseline(comparison)
+    )
+    comparison.findings.extend(
+        shot_findings(comparison, overlap=overlap or {}, shared_encoders=shared_encoders)
+    )
+    return comparison
+
+
+def initialisations(cells: Sequence[CellResult]) -> dict[str, str]:
+    """Return where each trial starts, in words, by trial key."""
+    ours = {c.tokenizer for c in cells if not c.checkpoint}
+    sets = {c.species_set for c in cells if not c.checkpoint and c.species_set != "none"}
+    models = {c.checkpoint for c in cells if c.checkpoint}
+    short = {name: PurePath(name).name or name for name in models}
+    # Folders of one name in two places are told apart by all of their path.
+    shown = short if len(set(short.values())) == len(models) else {name: name for name in models}
+    found = {}
+    for cell in cells:
+        masking = cell.axes.get("masking")
+        text = RANDOM
+        if cell.checkpoint:
+            text = f"checkpoint {shown[cell.checkpoint]}"
+            if ours and cell.tokenizer not in ours:
+                text += f" ({cell.tokenizer})"
+        elif cell.species_set != "none":
+            text = f"MLM {masking or ''}".strip()
+            if len(sets) > 1 or not masking:
+                text += f" on {cell.species_set}"
+        found[cell.trial_key] = text
+    return found
+
+
+def _runs(cells: Sequence[CellResult], metric: str, rates_follow_shots: bool) -> pd.DataFrame:
+    names = initialisations(cells)
+    ours = {c.tokenizer for c in cells if not c.checkpoint}
+    other = next(iter(ours)) if len(ours) == 1 else None
+    records: list[dict[str, Any]] = []
+    for cell in cells:
+        test = bare(cell.test)
+        records.append(
+            {
+                "tokenizer": cell.tokenizer if cell.tokenizer in ours else other or cell.tokenizer,
+                "learning_rate": pd.NA if rates_follow_shots else cell.learning_rate,
+                "initialisation": names[cell.trial_key],
+                "shots": int(cell.axes["shots"]),
+                "resample": int(cell.axes["resample"]),
+                "seed": cell.seed,
+                "rate": cell.learning_rate,
+                **{
+                    f"test_{n}": test[n]
+                    for n in [metric, *sorted(set(test) - {metric})]
+                    if n in test
+                },
+                "one_class": _calls_one_class(cell.test_scores),
+                "device_seconds": cell.device_seconds,
+                "outcome": cell.outcome,
+                "trial_key": cell.trial_key,
+            }
+        )
+    return pd.DataFrame.from_records(records)
+
+
+def _calls_one_class(scores: TestScores | None) -> bool:
+    return scores is not None and len(set((scores.scores >= scores.threshold).tolist())) == 1
+
+
+def _means(runs: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Return the means of test metrics over draws and seeds, groups in order of appearance."""
+    metrics = [n for n in map(str, runs) if n.startswith("test_") and n != "test_threshold"]
+    records = []
+    for key, group in runs.groupby(by, sort=False, dropna=False):
+        record: dict[str, Any] = dict(zip(by, key, strict=True))  # type: ignore[call-overload]
+        for name in metrics:
+            over = spread(group[name].to_numpy(dtype=float))
+            record |= {name: over.mean, f"{name}_sd": over.sd}
+        record |= {
+            "draws": group["resample"].nunique(),
+            "runs": len(group),
+            "device_seconds": group.get("device_seconds", pd.Series(dtype=float)).mean(),
+        }
+        records.append(record)
+    return pd.DataFrame.from_records(records, columns=None if records else [*by, "draws", "runs"])
+
+
+def _baseline(baselines: Sequence[ShotBaseline]) -> pd.DataFrame:
+    records = [
+        {
+            "shots": b.shots,
+            "resample": b.resample,
+            **{f"test_{name}": value for name, value in bare(b.test).items()},
+        }
+        for b in baselines
+    ]
+    if not records:
+        return pd.DataFrame(columns=["shots", "draws", "runs"])
+    return _means(pd.DataFrame(records), ["shots"]).drop(columns="device_seconds")
+
+
+def _over_baseline(comparison: ShotComparison) -> pd.Series:
+    """Return how much better each mean is than the baseline's of as many shots."""
+    column = f"test_{comparison.metric}"
+    if comparison.rows.empty or column not in comparison.baseline:
+        return pd.Series(float("nan"), index=comparison.rows.index)
+    reference = comparison.baseline.set_index("shots")[column]
+    sign = 1 if higher_is_better(comparison.metric) else -1
+    return sign * (comparison.rows[column] - comparison.rows["shots"].map(reference))
+
+
+def _unhealthy(cells: Sequence[CellResult], runs: pd.DataFrame, tested: set[str]) -> pd.DataFrame:
+    reasons = {cell.trial_key: cell.reason or "it has no test scores" for cell in cells}
+    sick = runs[~runs["trial_key"].isin(tested)]
+    shown = [*ARM, "shots", "resample", "seed", "outcome", "trial_key"]
+    return sick[shown].assign(reason=sick["trial_key"].map(reasons)).reset_index(drop=True)

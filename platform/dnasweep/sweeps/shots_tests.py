@@ -1,0 +1,143 @@
+"""Every pair of initialisations, and each against the baseline, at each number of shots."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+from dnasweep.sweeps.cell_results import TestScores
+from dnasweep.sweeps.replicates import mean_difference, shared_row_variance
+from dnasweep.sweeps.seed_tests import (
+    Measured,
+    auroc_influence,
+    has_both_classes,
+    mcc_influence,
+    stratum,
+)
+from dnasweep.sweeps.statistics import benjamini_hochberg
+
+if TYPE_CHECKING:
+    from dnasweep.sweeps.shots import ShotBaseline
+
+RANDOM = "no pretraining"
+BASELINE = "k-mer logistic regression"
+_TEST = ("difference", "low", "high", "p", "p_adjusted")
+COLUMNS = (
+    *(
+        "tokenizer",
+        "learning_rate",
+        "shots",
+        "a",
+        "b",
+        "num_rows",
+        "draws",
+        "pairs",
+        "pairs_for_a",
+    ),
+    *(f"{metric}_{name}" for metric in ("mcc", "auroc") for name in _TEST),
+)
+
+
+class _Pool(NamedTuple):
+    """All trainings on the test rows they share."""
+
+    num_rows: int
+    places: dict[str, int]
+    """Where a training stands, by its key."""
+    measured: dict[str, Measured]
+    """By metric."""
+
+
+def paired_tests(
+    runs: pd.DataFrame,
+    tested: Mapping[str, TestScores],
+    baselines: Sequence[ShotBaseline],
+) -> pd.DataFrame:
+    """Return one row a pair and number of shots, p-values adjusted over all of them.
+
+    Trainings are paired by draw and seed, and with the baseline by draw. See
+    :mod:`dnasweep.sweeps.replicates` for what the tests are.
+
+    Parameters
+    ----------
+    runs
+        The trials to compare, with their arm, shots, resample, seed and trial key.
+    tested
+        Test scores by trial key.
+    baselines
+        One a draw.
+
+    Returns
+    -------
+    DataFrame
+        Columns :data:`COLUMNS`; `pairs_for_a` counts the pairs in which a has the larger MCC.
+        Benjamini and Hochberg run over all pairs at all numbers of shots, for each metric.
+    """
+    references = {(b.shots, b.resample): b.test_scores for b in baselines}
+    known = dict(tested) | {f"baseline {key}": scores for key, scores in references.items()}
+    records = []
+    pool = _pooled(known) if len(known) > 1 else None
+    if pool is not None:
+        for head, pairs in _pairs(runs, references):
+            records.append(head | _test(pool, pairs))
+    table = pd.DataFrame.from_records(records, columns=list(COLUMNS))
+    for metric in ("mcc", "auroc"):
+        table[f"{metric}_p_adjusted"] = benjamini_hochberg(table[f"{metric}_p"].to_numpy(float))
+    return table
+
+
+def _pooled(known: dict[str, TestScores]) -> _Pool | None:
+    shared = stratum(list(known.values()), [])
+    if not has_both_classes(shared):
+        return None
+    scores = shared.a.scores
+    measured = {
+        "mcc": mcc_influence(shared.labels, scores >= shared.a.thresholds[:, None]),
+        "auroc": auroc_influence(shared.labels, scores),
+    }
+    return _Pool(len(shared.labels), {key: i for i, key in enumerate(known)}, measured)
+
+
+def _pairs(
+    runs: pd.DataFrame, references: Mapping[tuple[int, int], TestScores]
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Yield what is compared, and the pairs of trainings: keys a and b, draw and seed."""
+    for (tokenizer, rate, shots), group in runs.groupby(
+        ["tokenizer", "learning_rate", "shots"], sort=False, dropna=False
+    ):
+        arms = {
+            name: arm.set_index(["resample", "seed"])["trial_key"]
+            for name, arm in group.groupby("initialisation", sort=False)
+        }
+        # What comes later is what is tried: it reads as the new against the old.
+        pairs = [(b, a, arms[b], arms[a]) for a, b in itertools.combinations(arms, 2)]
+        for name, arm in arms.items():
+            keys = [f"baseline {(shots, resample)}" for resample, _ in arm.index]
+            there = [(shots, resample) in references for resample, _ in arm.index]
+            pairs.append((name, BASELINE, arm, pd.Series(keys, index=arm.index)[there]))
+        for a, b, first, second in pairs:
+            joined = pd.concat([first.rename("a"), second.rename("b")], axis=1, join="inner")
+            if len(joined):
+                head = {"tokenizer": tokenizer, "learning_rate": rate, "shots": shots}
+                yield head | {"a": a, "b": b}, joined.reset_index()
+
+
+def _test(pool: _Pool, pairs: pd.DataFrame) -> dict[str, Any]:
+    draws, seeds = pairs["resample"].tolist(), pairs["seed"].tolist()
+    a, b = ([pool.places[key] for key in pairs[side]] for side in ("a", "b"))
+    record: dict[str, Any] = {
+        "num_rows": pool.num_rows,
+        "draws": len(set(draws)),
+        "pairs": len(pairs),
+    }
+    for metric, found in pool.measured.items():
+        differences = found.values[a] - found.values[b]
+        rows = shared_row_variance(found.influence[a] - found.influence[b], draws, seeds)
+        judged = mean_difference(differences, draws, seeds, rows)
+        record |= {f"{metric}_{n}": v for n, v in zip(_TEST, judged, strict=False)}
+        if metric == "mcc":
+            record["pairs_for_a"] = int((differences > 0).sum())
+    return record

@@ -1,0 +1,261 @@
+"""Paired tests of two models on the same test rows, and spread over seeds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+
+class DeLongResult(NamedTuple):
+    """Two correlated AUROCs compared."""
+
+    auroc_a: float
+    auroc_b: float
+    difference: float
+    """auroc_a - auroc_b."""
+    variance: float
+    """Of the difference."""
+    z: float
+    p_value: float
+    """Two-sided."""
+
+
+class BootstrapResult(NamedTuple):
+    """Two MCCs on the same rows compared."""
+
+    mcc_a: float
+    mcc_b: float
+    difference: float
+    """mcc_a - mcc_b."""
+    low: float
+    """Lower end of the 95 % percentile interval of the difference."""
+    high: float
+    """Upper end."""
+    p_value: float
+    """Two-sided."""
+
+
+class Spread(NamedTuple):
+    """A metric over seeds."""
+
+    mean: float
+    sd: float
+    """Sample standard deviation; nan for fewer than two values."""
+    num: int
+    low: float
+    """Lower end of the 95 % t interval of the mean; nan for fewer than two values."""
+    high: float
+
+
+def structural_components(
+    labels: np.ndarray, scores: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the AUROC and its placement values, by mid-ranks.
+
+    Parameters
+    ----------
+    labels
+        True labels (n,), 0 or 1.
+    scores
+        Scores (models, n).
+
+    Returns
+    -------
+    auroc
+        (models,).
+    v10
+        Of each positive, the fraction of negatives it outranks, ties one half (models, positives).
+    v01
+        Of each negative, the fraction of positives that outrank it (models, negatives).
+
+    Notes
+    -----
+    X. Sun and W. Xu, Fast implementation of DeLong's algorithm, IEEE Signal Processing Letters 21
+    (2014): O(n log n) in place of one comparison for each pair.
+    """
+    positive = _binary(labels)
+    num_positive = int(positive.sum())
+    num_negative = len(positive) - num_positive
+    if not num_positive or not num_negative:
+        raise ValueError("an AUROC needs rows of both classes")
+    if not np.isfinite(scores).all():
+        raise ValueError("scores must be finite")
+    rank_all = stats.rankdata(scores, axis=1)
+    rank_positive = stats.rankdata(scores[:, positive], axis=1)
+    rank_negative = stats.rankdata(scores[:, ~positive], axis=1)
+    v10 = (rank_all[:, positive] - rank_positive) / num_negative
+    v01 = 1.0 - (rank_all[:, ~positive] - rank_negative) / num_positive
+    return v10.mean(axis=1), v10, v01
+
+
+def delong_test(labels: np.ndarray, scores_a: np.ndarray, scores_b: np.ndarray) -> DeLongResult:
+    """Test whether two models have the same AUROC on the same rows.
+
+    Parameters
+    ----------
+    labels
+        True labels (n,), 0 or 1; at least two rows of each class.
+    scores_a, scores_b
+        Scores of the two models on these rows (n,), higher for label 1.
+
+    Returns
+    -------
+    DeLongResult
+        Where the variance of the difference is 0 (equal rankings) p is 1 for equal AUROCs, else 0.
+
+    Raises
+    ------
+    ValueError
+        For labels other than 0 and 1, one class only, or unequal lengths.
+
+    Notes
+    -----
+    E. DeLong, D. DeLong and D. Clarke-Pearson, Biometrics 44 (1988). It speaks of these trained
+    models on this population; what another training would give, :mod:`dnasweep.sweeps.seed_tests` asks.
+    """
+    if not len(labels) == len(scores_a) == len(scores_b):
+        raise ValueError("labels and both scores must have one entry a row")
+    scores = np.stack([scores_a, scores_b]).astype(float)
+    auroc, v10, v01 = structural_components(labels, scores)
+    if min(v10.shape[1], v01.shape[1]) < 2:
+        raise ValueError("the variance of an AUROC needs two rows of each class")
+    covariance = np.cov(v10) / v10.shape[1] + np.cov(v01) / v01.shape[1]
+    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    difference = float(auroc[0] - auroc[1])
+    if variance <= 1e-15:
+        variance, z = (
+            0.0,
+            0.0 if abs(difference) < 1e-12 else float(np.copysign(np.inf, difference)),
+        )
+    else:
+        z = difference / float(np.sqrt(variance))
+    p_value = float(2 * stats.norm.sf(abs(z)))
+    return DeLongResult(float(auroc[0]), float(auroc[1]), difference, variance, z, p_value)
+
+
+def mcc(true_positive: np.ndarray, called: np.ndarray, actual: np.ndarray, num: int) -> np.ndarray:
+    """Return Matthews correlation from counts, elementwise; 0 where a margin is empty.
+
+    Parameters
+    ----------
+    true_positive
+        Rows of label 1 called 1.
+    called
+        Rows called 1.
+    actual
+        Rows of label 1.
+    num
+        All rows.
+    """
+    tp, pp, ap = (np.asarray(x, dtype=float) for x in (true_positive, called, actual))
+    below = pp * (num - pp) * ap * (num - ap)
+    return np.divide(num * tp - pp * ap, np.sqrt(below), out=np.zeros_like(below), where=below > 0)
+
+
+def bootstrap_mcc(
+    labels: np.ndarray,
+    predictions_a: np.ndarray,
+    predictions_b: np.ndarray,
+    *,
+    num_resamples: int = 2000,
+    seed: int = 0,
+) -> BootstrapResult:
+    """Test whether two models have the same MCC on the same rows, by a paired bootstrap.
+
+    Parameters
+    ----------
+    labels
+        True labels (n,), 0 or 1.
+    predictions_a, predictions_b
+        Labels called by the two models (n,), 0 or 1.
+    num_resamples
+        Resamples of the rows, with replacement.
+    seed
+        Seeds the resampling.
+
+    Returns
+    -------
+    BootstrapResult
+        The p-value is twice the smaller tail of resampled differences at or beyond 0, each tail
+        with one added to both counts, so it is never below 2 / (num_resamples + 1); 1 where the
+        predictions are the same.
+
+    Notes
+    -----
+    A row falls in one of eight kinds (label x call of a x call of b), so a resample of rows is one
+    multinomial draw of eight counts: the percentile bootstrap exactly, without an index array.
+    """
+    actual, a, b = (_binary(values) for values in (labels, predictions_a, predictions_b))
+    if not len(actual) == len(a) == len(b):
+        raise ValueError("labels and both predictions must have one entry a row")
+    num = len(actual)
+    kinds = 4 * actual.astype(int) + 2 * a.astype(int) + b.astype(int)
+    counts = np.bincount(kinds, minlength=8)
+    draws = np.random.default_rng(seed).multinomial(num, counts / num, size=num_resamples)
+    resampled_a, resampled_b = _mccs(draws, num)
+    differences = resampled_a - resampled_b
+    # Sums of equal numbers may differ in their last digits.
+    differences[np.abs(differences) < 1e-12] = 0.0
+    low, high = np.quantile(differences, [0.025, 0.975])
+    tails = [(np.sum(differences <= 0) + 1), (np.sum(differences >= 0) + 1)]
+    p_value = min(1.0, 2 * min(tails) / (num_resamples + 1))
+    mcc_a, mcc_b = (float(one[0]) for one in _mccs(counts[None, :], num))
+    return BootstrapResult(mcc_a, mcc_b, mcc_a - mcc_b, float(low), float(high), float(p_value))
+
+
+def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
+    """Return p-values adjusted for the false discovery rate over the family; nan stays nan and
+    does not count.
+
+    Notes
+    -----
+    Y. Benjamini and Y. Hochberg, J. R. Stat. Soc. B 57 (1995), by statsmodels.
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    adjusted = np.full(p_values.shape, np.nan)
+    known = np.isfinite(p_values)
+    if known.any():
+        adjusted[known] = multipletests(p_values[known], method="fdr_bh")[1]
+    return adjusted
+
+
+def spread(values: np.ndarray) -> Spread:
+    """Return mean, sample standard deviation and the 95 % t interval of the mean; nan is left out."""
+    known = np.asarray(values, dtype=float)
+    known = known[np.isfinite(known)]
+    num = len(known)
+    if num == 0:
+        return Spread(np.nan, np.nan, 0, np.nan, np.nan)
+    mean = float(known.mean())
+    if num == 1:
+        return Spread(mean, np.nan, 1, np.nan, np.nan)
+    sd = float(known.std(ddof=1))
+    half = float(stats.t.ppf(0.975, num - 1)) * sd / num**0.5
+    return Spread(mean, sd, num, mean - half, mean + half)
+
+
+def half_width(standard_error: np.ndarray, num: np.ndarray) -> np.ndarray:
+    """Return half of the 95 % t interval of means of `num` values; nan for fewer than two."""
+    num = np.asarray(num, dtype=float)
+    return stats.t.ppf(0.975, np.where(num > 1, num - 1, np.nan)) * np.asarray(standard_error)
+
+
+def _mccs(counts: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray]:
+    # Columns are 4 * label + 2 * call of a + call of b.
+    actual = counts[:, 4:].sum(axis=1)
+    called_a = counts[:, [2, 3, 6, 7]].sum(axis=1)
+    called_b = counts[:, [1, 3, 5, 7]].sum(axis=1)
+    return (
+        mcc(counts[:, [6, 7]].sum(axis=1), called_a, actual, num),
+        mcc(counts[:, [5, 7]].sum(axis=1), called_b, actual, num),
+    )
+
+
+def _binary(values: np.ndarray) -> np.ndarray:
+    array = np.asarray(values)
+    if array.size and not np.isin(array, (0, 1)).all():
+        raise ValueError("labels and predictions must be 0 or 1")
+    return array.astype(bool)

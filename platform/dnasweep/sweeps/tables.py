@@ -1,0 +1,180 @@
+"""The tables of a comparison, seeds joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare
+from dnasweep.sweeps.statistics import spread
+from dnasweep.tasks.metrics import direction
+
+
+def higher_is_better(metric: str) -> bool:
+    """Return the direction of a metric; one that is not known is better when higher."""
+    try:
+        return direction(metric) != "min"
+    except KeyError:
+        return True
+
+
+def grouped(
+    cells: Iterable[CellResult], key: Callable[[CellResult], Hashable]
+) -> list[list[CellResult]]:
+    """Return the cells that share a key, in the order in which keys appear."""
+    groups: dict[Any, list[CellResult]] = {}
+    for cell in cells:
+        groups.setdefault(key(cell), []).append(cell)
+    return list(groups.values())
+
+
+def ranked(
+    cells: Sequence[CellResult], metric: str, axes: tuple[str, ...], chosen: set[Any]
+) -> pd.DataFrame:
+    """Return one row a combination, ranked; what is not finished stands below, without a rank."""
+    records = []
+    for group in grouped(cells, lambda cell: cell.combination):
+        first, healthy = group[0], [cell for cell in group if cell.healthy(metric)]
+        over_seeds = spread(np.array([cell.validation_metric(metric) for cell in healthy]))
+        record: dict[str, Any] = {
+            "tokenizer": first.tokenizer,
+            "species_set": first.species_set,
+            "learning_rate": first.learning_rate,
+            **{axis: first.axes.get(axis) for axis in axes},
+            "num_seeds": len(healthy),
+            f"validation_{metric}": over_seeds.mean,
+            f"validation_{metric}_sd": over_seeds.sd,
+        }
+        others = sorted({name for cell in healthy for name in bare(cell.validation)} - {metric})
+        for name in others:
+            values = [cell.validation_metric(name) for cell in healthy]
+            record[f"validation_{name}"] = spread(np.array(values)).mean
+        record |= {
+            "device_seconds": _mean(cell.device_seconds for cell in group),
+            "peak_memory_bytes": max((cell.peak_memory_bytes or 0 for cell in group), default=0),
+            "outcome": _outcome(group, metric),
+            "selected": first.combination in chosen,
+            "arm": first.arm,
+            "trial_keys": " ".join(cell.trial_key for cell in group),
+        }
+        records.append(record)
+    table = pd.DataFrame.from_records(records)
+    if table.empty:
+        return table
+    sign = -1 if higher_is_better(metric) else 1
+    table["whole"] = table["outcome"] == "finished"
+    table["order"] = sign * table[f"validation_{metric}"]
+    table = table.sort_values(
+        ["whole", "order"], ascending=[False, True], kind="stable", na_position="last"
+    )
+    rank = pd.Series(range(1, len(table) + 1), index=table.index, dtype="Int64")
+    table.insert(0, "rank", rank.where(table["whole"]))
+    return table.drop(columns=["whole", "order"]).reset_index(drop=True)
+
+
+def _outcome(group: list[CellResult], metric: str) -> str:
+    troubled = [cell for cell in group if not cell.healthy(metric)]
+    if not troubled:
+        return "finished"
+    kinds = sorted({_trouble(cell) for cell in troubled})
+    if len(troubled) == len(group):
+        return ", ".join(kinds)
+    return f"{len(troubled)} of {len(group)} {' or '.join(kinds)}"
+
+
+def _trouble(cell: CellResult) -> str:
+    return "failed" if cell.outcome == "finished" else cell.outcome
+
+
+def selected_table(
+    chosen: list[CellResult],
+    rows: pd.DataFrame,
+    metric: str,
+    baselines: Sequence[BaselineResult],
+) -> pd.DataFrame:
+    """Return one row a selected combination with its test metrics over seeds."""
+    if rows.empty or not chosen:
+        return pd.DataFrame()
+    by_keys = {cell.trial_key: cell for cell in chosen}
+    records = []
+    for record in rows[rows["selected"]].to_dict("records"):
+        seeds = [by_keys[key] for key in record["trial_keys"].split() if key in by_keys]
+        tested = [bare(cell.test) for cell in seeds if cell.test is not None]
+        for name in sorted({name for test in tested for name in test}):
+            over_seeds = spread(np.array([test.get(name, np.nan) for test in tested]))
+            record[f"test_{name}"], record[f"test_{name}_sd"] = over_seeds.mean, over_seeds.sd
+            if name == metric:
+                record["test_low"], record["test_high"] = over_seeds.low, over_seeds.high
+        reference = [b for b in baselines if b.species_set in (None, record["species_set"])]
+        if reference and f"test_{metric}" in record:
+            best = [bare(b.test).get(metric, np.nan) for b in reference]
+            top = np.nanmax(best) if higher_is_better(metric) else np.nanmin(best)
+            record["over_baseline"] = record[f"test_{metric}"] - top
+        scores = [cell.test_scores for cell in seeds if cell.test_scores is not None]
+        record["num_test_rows"] = len(scores[0].ids) if scores else pd.NA
+        record["cell"] = seeds[0].label
+        records.append(record)
+    table = pd.DataFrame.from_records(records).drop(columns=["selected"])
+    table.insert(0, "cell", table.pop("cell"))
+    table["rank"] = table["rank"].astype("Int64")
+    return table
+
+
+def baseline_table(baselines: Sequence[BaselineResult]) -> pd.DataFrame:
+    """Return one row a baseline."""
+    return pd.DataFrame.from_records(
+        [
+            {
+                "name": baseline.name,
+                "species_set": baseline.species_set or "all cells",
+                **{f"test_{name}": value for name, value in bare(baseline.test).items()},
+            }
+            for baseline in baselines
+        ]
+    )
+
+
+def species_table(chosen: list[CellResult], metric: str) -> pd.DataFrame:
+    """Return test metrics by selected combination and species of the test rows."""
+    records = []
+    for group in grouped(chosen, lambda cell: cell.combination):
+        tests = [cell.per_species_test for cell in group if cell.per_species_test]
+        for species in sorted({name for test in tests for name in test}):
+            values = [bare(test.get(species)).get(metric, np.nan) for test in tests]
+            over_seeds = spread(np.array(values))
+            records.append(
+                {
+                    "cell": group[0].label,
+                    "tokenizer": group[0].tokenizer,
+                    "species_set": group[0].species_set,
+                    "test_species": species,
+                    f"test_{metric}": over_seeds.mean,
+                    f"test_{metric}_sd": over_seeds.sd,
+                    "num_seeds": over_seeds.num,
+                }
+            )
+    return pd.DataFrame.from_records(records)
+
+
+def unhealthy_table(cells: Sequence[CellResult], metric: str) -> pd.DataFrame:
+    """Return one row a trial that diverged, collapsed or failed."""
+    columns = ["tokenizer", "species_set", "learning_rate", "seed", "outcome", "reason"]
+    records = [
+        {
+            **{name: getattr(cell, name) for name in columns[:4]},
+            "outcome": _trouble(cell),
+            "reason": cell.reason or ("" if cell.outcome != "finished" else f"no {metric}"),
+            "trial_key": cell.trial_key,
+        }
+        for cell in cells
+        if not cell.healthy(metric) and cell.outcome != "stopped"
+    ]
+    return pd.DataFrame.from_records(records, columns=[*columns, "trial_key"])
+
+
+def _mean(values: Iterable[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else float("nan")

@@ -1,0 +1,249 @@
+"""What pretraining on other species is worth, species by species: a target x strategy matrix.
+
+As in every comparison selection looks at validation alone, and test metrics are read of the
+selected combinations only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.data.species import distance, species_set
+from dnasweep.data.transfer import STRATEGIES, nearest_relative, strategy_of
+from dnasweep.plain import write_csv
+from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare, scores_by_seed
+from dnasweep.sweeps.comparison import select
+from dnasweep.sweeps.tables import (
+    grouped,
+    higher_is_better,
+    ranked,
+    selected_table,
+    unhealthy_table,
+)
+from dnasweep.sweeps.transfer_findings import findings
+from dnasweep.sweeps.transfer_tests import overall_tests, target_tests
+
+TABLES = ("matrix", "means", "tests", "baseline", "unhealthy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """A compared species transfer; every table is a DataFrame ready for CSV."""
+
+    metric: str
+    """Name of the metric, without its split."""
+    higher_is_better: bool
+    """Its direction."""
+    rows: pd.DataFrame
+    """One row a combination, seeds joined, ranked by the mean validation metric."""
+    matrix: pd.DataFrame
+    """One row a tokenizer, target and strategy: the best combination on validation with its test
+    means and spread, its gain over random initialisation, and how near its relatives are."""
+    means: pd.DataFrame
+    """One row a tokenizer and strategy: the mean over the targets that all strategies have."""
+    tests: pd.DataFrame
+    """One row a pair of strategies on a target, and on the mean over targets (target `all`)."""
+    baseline: pd.DataFrame
+    """One row a target: the k-mer baseline, trained on the target."""
+    unhealthy: pd.DataFrame
+    """Trials that diverged, collapsed or failed, with the reason."""
+    left_out: tuple[str, ...] = ()
+    """Why species of the data are no targets, in words."""
+    findings: list[str] = field(default_factory=list)
+    """Plain sentences computed from the tables."""
+
+    @property
+    def targets(self) -> list[str]:
+        """Targets, from nearest to farthest from the first of them by name of known species."""
+        return list(dict.fromkeys(self.matrix.get("target", pd.Series(dtype=str))))
+
+    @property
+    def strategies(self) -> list[str]:
+        """Strategies that were tried, in the order of `STRATEGIES`."""
+        found = set(self.matrix.get("strategy", ()))
+        return [name for name in STRATEGIES if name in found]
+
+    def to_csv(self, path: Path) -> Path:
+        """Write the ranked table to `path`, and the others beside it as `<stem>_<table>.csv`."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_csv(self.rows, path)
+        for name in TABLES:
+            write_csv(getattr(self, name), path.with_name(f"{path.stem}_{name}.csv"))
+        return path
+
+
+def bout(cell: CellResult) -> Hashable:
+    """Return which cells are chosen among: those of one tokenizer, target and strategy."""
+    return (cell.tokenizer, _target(cell), _strategy(cell))
+
+
+def compare_strategies(
+    cells: Sequence[CellResult],
+    *,
+    baselines: Mapping[str, BaselineResult] | None = None,
+    metric: str = "mcc",
+    relatives: Sequence[str] = (),
+    left_out: Sequence[str] = (),
+    num_resamples: int = 2000,
+    seed: int = 0,
+) -> Transfer:
+    """Compare the trials of a species transfer.
+
+    Parameters
+    ----------
+    cells
+        All trials, their target in `axes`. Test results are read of the selected ones alone.
+    baselines
+        The k-mer baseline of each target.
+    metric
+        Metric to select by and to show.
+    relatives
+        Species with enough rows to be looked at as relatives of a target.
+    left_out
+        Sentences on the species that are no targets.
+    num_resamples, seed
+        Of the bootstrap of ensembles.
+    """
+    name = metric.rsplit("/", 1)[-1]
+    axes = tuple(sorted({axis for cell in cells for axis in cell.axes}))
+    chosen = select(cells, metric=name, by=bout)
+    rows = ranked(cells, name, axes, {cell.combination for cell in chosen})
+    matrix = _matrix(chosen, rows, name, baselines or {}, relatives)
+    scores = {}
+    for group in grouped(chosen, bout):
+        if tested := scores_by_seed(group):
+            scores[(group[0].tokenizer, _target(group[0]), _strategy(group[0]))] = tested
+    tests = [
+        target_tests(scores, num_resamples=num_resamples, seed=seed),
+        overall_tests(scores),
+    ]
+    transfer = Transfer(
+        metric=name,
+        higher_is_better=higher_is_better(name),
+        rows=rows,
+        matrix=matrix,
+        means=_means(matrix, name),
+        tests=pd.concat([table for table in tests if not table.empty] or tests[:1]),
+        baseline=_baseline(baselines or {}),
+        unhealthy=unhealthy_table(cells, name),
+        left_out=tuple(left_out),
+    )
+    transfer.findings.extend(findings(transfer, len(cells)))
+    return transfer
+
+
+def _target(cell: CellResult) -> str:
+    return str(cell.axes["target"])
+
+
+def _strategy(cell: CellResult) -> str:
+    trained_on = cell.axes.get("trained_on")
+    return strategy_of(cell.species_set, _target(cell), trained_on)
+
+
+def _matrix(
+    chosen: list[CellResult],
+    rows: pd.DataFrame,
+    metric: str,
+    baselines: Mapping[str, BaselineResult],
+    relatives: Sequence[str],
+) -> pd.DataFrame:
+    table = selected_table(chosen, rows, metric, ())
+    if table.empty:
+        return table
+    by_key = {cell.trial_key: cell for cell in chosen}
+    records: list[dict[Any, Any]] = []
+    for record in table.drop(columns=["cell", "rank"]).to_dict("records"):
+        seeds = [by_key[key] for key in record["trial_keys"].split() if key in by_key]
+        cell, target = seeds[0], record["target"]
+        near = nearest_relative(target, _others(cell, target, relatives))
+        reference = baselines.get(target)
+        level = bare(reference.test).get(metric) if reference else None
+        test = record.get(f"test_{metric}")
+        more = {
+            "strategy": _strategy(cell),
+            "over_baseline": None if level is None or test is None else test - level,
+            "pretrain_bases": (cell.pretraining or {}).get("bases_seen", 0.0),
+            "finetune_bases": _bases(seeds),
+            "nearest_relative": near.species,
+            "million_years": near.million_years,
+        }
+        records.append(record | more)
+    matrix = pd.DataFrame.from_records(records)
+    first = ["tokenizer", "target", "strategy"]
+    matrix = matrix[[*first, *(c for c in matrix if c not in (*first, "trained_on"))]]
+    order = {name: distance("human", name) for name in matrix["target"].unique()}
+    matrix = matrix.sort_values(
+        ["tokenizer", "target", "strategy"],
+        key=lambda column: column.map(
+            {
+                "target": lambda name: (order[name], name),
+                "strategy": lambda name: STRATEGIES.index(name),
+            }.get(str(column.name), lambda name: name)
+        ),
+        kind="stable",
+    ).reset_index(drop=True)
+    return _with_gain(matrix, metric)
+
+
+def _with_gain(matrix: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Add the difference of the test metric to random initialisation on the same target."""
+    if f"test_{metric}" not in matrix:
+        return matrix.assign(gain=float("nan"))
+    start = matrix[matrix["strategy"] == "random"].set_index(["tokenizer", "target"])
+    level = start[f"test_{metric}"].to_dict()
+    keys = zip(matrix["tokenizer"], matrix["target"], strict=True)
+    return matrix.assign(
+        gain=matrix[f"test_{metric}"] - [level.get(key, float("nan")) for key in keys]
+    )
+
+
+def _others(cell: CellResult, target: str, relatives: Sequence[str]) -> list[str]:
+    """Return relatives that the model has read in pretraining or in fine-tuning."""
+    read = set(cell.species or ())
+    if trained_on := cell.axes.get("trained_on"):
+        read |= set(species_set(str(trained_on)))
+    return [name for name in relatives if name in read and name != target]
+
+
+def _bases(seeds: Sequence[CellResult]) -> float:
+    return max((cell.history[-1]["bases_seen"] for cell in seeds if cell.history), default=0.0)
+
+
+def _means(matrix: pd.DataFrame, metric: str) -> pd.DataFrame:
+    column = f"test_{metric}"
+    if matrix.empty or column not in matrix:
+        return pd.DataFrame()
+    records = []
+    for tokenizer, part in matrix.groupby("tokenizer", sort=False):
+        wide = part.pivot(index="target", columns="strategy", values=column).dropna()
+        for strategy in [name for name in STRATEGIES if name in wide]:
+            records.append(
+                {
+                    "tokenizer": tokenizer,
+                    "strategy": strategy,
+                    "num_targets": len(wide),
+                    column: wide[strategy].mean() if len(wide) else float("nan"),
+                    "lowest": wide[strategy].min(),
+                    "highest": wide[strategy].max(),
+                }
+            )
+    return pd.DataFrame.from_records(records)
+
+
+def _baseline(baselines: Mapping[str, BaselineResult]) -> pd.DataFrame:
+    return pd.DataFrame.from_records(
+        [
+            {
+                "target": target,
+                "name": baseline.name,
+                **{f"test_{name}": value for name, value in bare(baseline.test).items()},
+            }
+            for target, baseline in baselines.items()
+        ]
+    )

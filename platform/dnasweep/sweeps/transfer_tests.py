@@ -1,0 +1,125 @@
+"""Pairs of strategies tested on the same rows: on each target, and on the mean over targets."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from dnasweep.data.transfer import STRATEGIES
+from dnasweep.sweeps.pairs import COLUMNS, VERDICT, adjusted, paired_test
+from dnasweep.sweeps.seed_tests import (
+    METRICS,
+    BySeed,
+    equal_seeds,
+    has_both_classes,
+    over_seeds,
+    stratum,
+)
+
+EVERY = "all"
+"""The target of a test on the mean over targets."""
+P_VALUES = tuple(f"{metric}_p" for metric in METRICS)
+TARGETS_P = tuple(f"{metric}_targets_p" for metric in METRICS)
+
+Scores = Mapping[tuple[str, str, str], BySeed]
+"""Tokenizer, target and strategy to scores by seed."""
+
+
+def target_tests(scores: Scores, *, num_resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Return one row a tokenizer, target and pair of strategies, p-values adjusted over all rows.
+
+    Differences are a minus b; b stands before a in `STRATEGIES`. Columns as in
+    :data:`dnasweep.sweeps.pairs.COLUMNS`.
+    """
+    records = []
+    for tokenizer, target in dict.fromkeys(key[:2] for key in scores):
+        for b, a in itertools.combinations(STRATEGIES, 2):
+            first = scores.get((tokenizer, target, a))
+            second = scores.get((tokenizer, target, b))
+            if first is None or second is None:
+                continue
+            tested = paired_test(first, second, num_resamples=num_resamples, seed=seed)
+            records.append({"tokenizer": tokenizer, "target": target, "a": a, "b": b} | tested)
+    columns = ["tokenizer", "target", *(c for c in COLUMNS if "adjusted" not in c)]
+    return adjusted(pd.DataFrame.from_records(records, columns=columns))
+
+
+def overall_tests(scores: Scores) -> pd.DataFrame:
+    """Return one row a tokenizer and pair of strategies, on the mean over the targets of both.
+
+    Targets count alike: `mcc_p` and `auroc_p` ask about other rows of these species and about other
+    seeds, of which only those are compared that a strategy has on every target. `mcc_targets_p` and
+    `auroc_targets_p` ask about other species: whether the differences of the targets could as well
+    have had the other sign (:func:`sign_flip`); `mcc_num_better` and `auroc_num_better` count the
+    targets on which a is better.
+    """
+    records = []
+    for tokenizer in dict.fromkeys(key[0] for key in scores):
+        for b, a in itertools.combinations(STRATEGIES, 2):
+            pairs = [
+                (scores[(tokenizer, target, a)], scores[(tokenizer, target, b)])
+                for target in dict.fromkeys(key[1] for key in scores if key[0] == tokenizer)
+                if {(tokenizer, target, a), (tokenizer, target, b)} <= scores.keys()
+            ]
+            tested = _over(pairs) if len(pairs) > 1 else None
+            if tested is not None:
+                records.append({"tokenizer": tokenizer, "target": EVERY, "a": a, "b": b} | tested)
+    return adjusted(pd.DataFrame.from_records(records), (*P_VALUES, *TARGETS_P))
+
+
+def _over(pairs: Sequence[tuple[BySeed, BySeed]]) -> dict[str, Any] | None:
+    everywhere = [sorted(set.intersection(*map(set, side))) for side in zip(*pairs, strict=True)]
+    seeds_a, seeds_b = equal_seeds(*everywhere)
+    if not seeds_a:
+        return None
+    strata = [stratum([a[one] for one in seeds_a], [b[one] for one in seeds_b]) for a, b in pairs]
+    strata = [one for one in strata if has_both_classes(one)]
+    if len(strata) < 2:
+        return None
+    record: dict[str, Any] = {
+        "num_rows": sum(len(one.labels) for one in strata),
+        "num_targets": len(strata),
+        "num_seeds": len(seeds_a),
+    }
+    for metric in METRICS:
+        found = over_seeds(strata, metric)
+        record |= {f"{metric}_{n}": v for n, v in zip(VERDICT, found, strict=True)}
+        single = np.array([over_seeds([one], metric).difference for one in strata])
+        record[f"{metric}_num_better"] = int((single > 0).sum())
+        record[f"{metric}_targets_p"] = sign_flip(single)
+    return record
+
+
+def sign_flip(differences: np.ndarray) -> float:
+    """Return how often the mean of these is as far from 0 when each may have either sign.
+
+    All 2^n choices of signs are tried, so p is exact and at least 2 / 2^n for n differences that
+    are not 0. Fisher, The Design of Experiments (1935).
+    """
+    signs = np.array(list(itertools.product((-1, 1), repeat=len(differences))))
+    means = np.abs(signs @ differences)
+    return float(np.mean(means >= np.abs(differences.sum()) - 1e-12))
+
+
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Return Spearman's correlation and its exact two-sided p, over all orders of at most 8 points.
+
+    Ties share their mean rank; nan for fewer than 4 points or where all values of one are equal.
+    """
+    if len(x) < 4 or len(set(x)) < 2 or len(set(y)) < 2:
+        return float("nan"), float("nan")
+    first, second = stats.rankdata(x), stats.rankdata(y)
+    if len(x) > 8:
+        found = stats.spearmanr(x, y)
+        return float(found.statistic), float(found.pvalue)
+    first, second = first - first.mean(), second - second.mean()
+    orders = np.array(list(itertools.permutations(second)))
+    scale = np.sqrt((first @ first) * (second @ second))
+    observed = float(first @ second / scale)
+    p_value = float(np.mean(np.abs(orders @ first / scale) >= abs(observed) - 1e-12))
+    return observed, p_value

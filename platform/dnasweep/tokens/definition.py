@@ -1,0 +1,207 @@
+"""What each kind of tokenizer is, as one `tokenizers.Tokenizer` that works on raw DNA.
+
+The rules, the same for every kind:
+
+- Letters are normalised as :mod:`dnasweep.tokens.alphabet` says.
+- The ids 0 to 4 are [PAD], [UNK], [CLS], [SEP], [MASK], as in DNABERT; a row is [CLS] tokens [SEP].
+- ``kmer``: then all words over A, T, C, G of length k in that order (AAAAAA is 5, AAAAAT 6), then
+  the single bases A, T, C, G. Words begin at 0, stride, 2 stride ... as long as k bases are left.
+  The tail, the bases after the last word, is written in single bases, and so is a sequence shorter
+  than k: no base is lost. A word with an N is one [UNK]; so is an N in the tail.
+- ``char``: then A, T, C, G; an N is [UNK].
+- ``bpe``, ``wordpiece``: trained on whole sequences; each N is one [UNK] and no token crosses it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
+from tokenizers import trainers as training
+
+from dnasweep.config import TokenizerConfig
+from dnasweep.errors import InputError
+from dnasweep.tokens.alphabet import BASES
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+MASKS = ("[MASK]", "<mask>")
+"""Special tokens; a token's place is its id."""
+
+_LONGEST_WORD = 2**31 - 1
+
+
+def define(config: TokenizerConfig, sequences: Sequence[str]) -> Tokenizer:
+    """Make the tokenizer; only `bpe` and `wordpiece` look at the sequences.
+
+    Training is deterministic: the same sequences in any order give the same tokenizer.
+
+    Raises
+    ------
+    InputError
+        If a tokenizer is to be trained and no sequence has a base.
+    """
+    if config.kind in ("kmer", "char"):
+        return _enumerated(config)
+    return _trained(config, sequences)
+
+
+def _enumerated(config: TokenizerConfig) -> Tokenizer:
+    vocabulary = {word: i for i, word in enumerate([*SPECIAL_TOKENS, *enumerated_words(config)])}
+    return framed(enumerate_with(config, vocabulary, unknown="[UNK]"))
+
+
+def enumerated_words(config: TokenizerConfig) -> list[str]:
+    """Return the words of an enumerated tokenizer in our own order, special tokens left out."""
+    k = config.k if config.kind == "kmer" else 1
+    words = ["".join(word) for word in product(BASES, repeat=k)]
+    return words + list(BASES) if k > 1 else words
+
+
+def enumerate_with(
+    config: TokenizerConfig, vocabulary: dict[str, int], *, unknown: str
+) -> Tokenizer:
+    """Return the tokenizer that cuts as `config` says and numbers words as `vocabulary` does."""
+    k = config.k if config.kind == "kmer" else 1
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
+    steps = _letter_steps()
+    if config.overlapping:
+        steps += _overlap_steps(config.k, config.stride)
+    else:
+        tokenizer.decoder = decoders.Fuse()
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    pattern = f"[ACGTN]{{{k}}}|[ACGTN]" if k > 1 else "[ACGTN]"
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "isolated")
+    return tokenizer
+
+
+def _trained(config: TokenizerConfig, sequences: Sequence[str]) -> Tokenizer:
+    if not any(sequences):
+        raise InputError(
+            f"there is no sequence to train the {config.name} tokenizer on",
+            remedy="Give training sequences or use an enumerated tokenizer (kmer or char).",
+        )
+    options: dict[str, Any] = {
+        "vocab_size": config.vocab_size,
+        "special_tokens": list(SPECIAL_TOKENS),
+        "initial_alphabet": sorted(BASES),
+        "limit_alphabet": len(BASES),
+        "show_progress": False,
+    }
+    if config.kind == "bpe":
+        tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
+        trainer: Any = training.BpeTrainer(**options)
+    else:
+        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        trainer = training.WordPieceTrainer(**options, continuing_subword_prefix="")
+    tokenizer.normalizer = normalizers.Sequence(_letter_steps())
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("N", "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    tokenizer.train_from_iterator(sequences, trainer)
+    if config.kind == "wordpiece":
+        tokenizer.model = models.WordPiece(
+            tokenizer.get_vocab(with_added_tokens=True),
+            unk_token="[UNK]",
+            max_input_chars_per_word=_LONGEST_WORD,
+            continuing_subword_prefix="",
+        )
+    return framed(tokenizer)
+
+
+def framed(
+    tokenizer: Tokenizer,
+    special_tokens: Sequence[str] = SPECIAL_TOKENS,
+    *,
+    cls: str = "[CLS]",
+    sep: str = "[SEP]",
+) -> Tokenizer:
+    """Put `cls` and `sep` around rows; special tokens written in a sequence are not cut."""
+    # A mask takes the blanks around it with it, as RoBERTa's does, so that `ACGT [MASK] ACGT` is
+    # read by fill-mask pipelines and attribution libraries as it is meant.
+    tokenizer.add_special_tokens(
+        [
+            AddedToken(token, lstrip=True, rstrip=True, special=True, normalized=False)
+            if token in MASKS
+            else token
+            for token in special_tokens
+        ]
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{cls} $A {sep}",
+        pair=f"{cls} $A {sep} $B {sep}",
+        special_tokens=[(t, tokenizer.token_to_id(t)) for t in (cls, sep)],
+    )
+    return tokenizer
+
+
+def _letter_steps() -> list[normalizers.Normalizer]:
+    pairs = [("a", "A"), ("c", "C"), ("g", "G"), ("t", "T"), ("u", "T"), ("U", "T")]
+    steps = [normalizers.Replace(old, new) for old, new in pairs]
+    return [*steps, normalizers.Replace(Regex("[^ACGT]"), "N")]
+
+
+def _overlap_steps(k: int, stride: int) -> list[normalizers.Normalizer]:
+    """Rewrite a sequence as its overlapping words, one after the other, and its tail.
+
+    A pre-tokenizer can only cut a text, never repeat a part of it, so the repetition is done by
+    inserting: each base grows to the word that starts at it, one letter a round, the first letter
+    of a word in upper case and the others in lower case. The next letter of a word is the last
+    letter so far of the word after it.
+    """
+    upper, lower = "[ACGTN]", "[acgtn]"
+    word = f"{upper}{lower}{{{k - 1}}}"
+    steps = []
+    for grown in range(1, k):
+        for base in "ACGTN":
+            last = base if grown == 1 else f"{upper}{lower}{{{grown - 2}}}{base.lower()}"
+            steps.append((f"(?<=[ACGTNacgtn])(?={last})", base.lower()))
+    # Words cut short by the end go; where no word is whole, of each only its first letter stays.
+    steps.append((rf"{word}\K(?:{upper}{lower}{{0,{k - 2}}}(?!{lower}))+", ""))
+    steps.append((rf"{upper}\K{lower}{{1,{k - 2}}}(?!{lower})", ""))
+    if stride > 1:
+        # Words between two steps become a bar. A word after another without a bar lies behind the
+        # last step, and its last letter is a base of the tail.
+        steps.append((rf"{word}\K(?:{word}){{{stride - 1}}}(?={upper})", "|"))
+        steps.append((rf"{lower}\K{upper}{lower}{{{k - 2}}}(?={lower})", ""))
+        steps.append((r"\|", ""))
+    steps += [(base.lower(), base) for base in "ACGTN"]
+    return [normalizers.Replace(Regex(old), new) for old, new in steps]
+
+
+ROLES = tuple(token[1:-1].lower() for token in SPECIAL_TOKENS)
+"""What special tokens are for: pad, unk, cls, sep, mask."""
+
+
+def files(tokenizer: Tokenizer, special_tokens: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the files that `transformers.AutoTokenizer` reads, by name.
+
+    Parameters
+    ----------
+    special_tokens
+        Role to token; None: our own.
+    """
+    roles = (
+        dict(zip(ROLES, SPECIAL_TOKENS, strict=True)) if special_tokens is None else special_tokens
+    )
+    names = {f"{role}_token": token for role, token in roles.items()}
+    settings = {
+        **names,
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_input_names": ["input_ids", "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+    }
+    return {
+        "tokenizer.json": tokenizer.to_str(pretty=True) + "\n",
+        "tokenizer_config.json": json.dumps(settings, indent=2, sort_keys=True) + "\n",
+    }

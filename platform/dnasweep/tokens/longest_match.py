@@ -1,0 +1,143 @@
+"""Greedy longest match in time linear in the bases, for WordPiece vocabularies.
+
+The `tokenizers` model tries every end of the rest of a word at every token, so its time grows with
+the square of the sequence. Here the longest word at every position comes from a table over the next
+few bases; the few positions where longer words may follow walk on in a trie, all at once. Then each
+row jumps from token to token, all rows of a chunk together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.tokens.alphabet import BASES, chunks, digits, lengths_of
+from dnasweep.tokens.encoded import Encoded, concatenate, with_special_tokens
+
+_DEPTH = 7
+_CHUNK = 1 << 17
+_FEW_ROWS = 16
+
+
+class LongestMatch:
+    """A vocabulary of DNA words, ready to cut sequences.
+
+    Parameters
+    ----------
+    vocabulary
+        Ids by word; words over A, C, G, T. The four single bases must be among them.
+    unk_id
+        Id of the one-letter token of anything that is not A, C, G or T.
+    """
+
+    def __init__(self, vocabulary: Mapping[str, int], *, unk_id: int) -> None:
+        missing = set(BASES) - set(vocabulary)
+        if missing:
+            raise ValueError(f"the vocabulary lacks the base {sorted(missing)[0]}")
+        self._unk_id = unk_id
+        self._trie, self._node_ids = _trie(vocabulary)
+        self._widths, self._ids, self._nodes = self._table()
+
+    def _table(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """Longest word, its id, and the node reached, by the next `_DEPTH` letters in base 5."""
+        codes = np.arange(5**_DEPTH)
+        nodes = np.zeros(codes.size, np.int32)
+        widths = np.ones(codes.size, np.int32)
+        ids = np.full(codes.size, self._unk_id, np.int32)
+        for depth in range(_DEPTH):
+            nodes = self._trie[nodes, codes // 5 ** (_DEPTH - 1 - depth) % 5]
+            found = self._node_ids[nodes] >= 0
+            widths[found] = depth + 1
+            ids[found] = self._node_ids[nodes[found]]
+        leaf = (self._trie[nodes] == 1).all(axis=1)
+        nodes[leaf] = 1
+        return widths, ids, nodes
+
+    def encode(self, sequences: Sequence[str], *, cls_id: int, sep_id: int) -> Encoded:
+        """Cut each sequence from its start, always by the longest word that fits."""
+        lengths = lengths_of(sequences)
+        parts = []
+        for first, last in chunks(lengths, _CHUNK):
+            ids, widths, counts = self._chunk(sequences[first:last], lengths[first:last])
+            parts.append(with_special_tokens(ids, counts, widths, cls_id=cls_id, sep_id=sep_id))
+        return concatenate(parts)
+
+    def _chunk(
+        self, sequences: Sequence[str], lengths: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+        # A letter that is no base ends each row, so that no word reaches into the next one.
+        letters = digits("|".join(sequences) + "|" * _DEPTH)
+        limits = np.cumsum(lengths + 1) - 1
+        starts = limits - lengths
+        size = int(limits[-1]) + 1
+        codes = _base_five(letters)[:size]
+        widths, ids = self._widths[codes], self._ids[codes]
+        self._walk_on(letters, codes, widths, ids)
+        widths[limits] = 0
+
+        begins = np.zeros(size, bool)
+        at = starts[lengths > 0]
+        while at.size > _FEW_ROWS:
+            begins[at] = True
+            at = at + widths[at]
+            at = at[widths[at] > 0]
+        for place in at.tolist():
+            end = int(limits[np.searchsorted(limits, place)])
+            steps = widths[place:end].tolist()
+            jumps, here = [], 0
+            while here < len(steps):
+                jumps.append(here)
+                here += steps[here]
+            begins[place + np.array(jumps)] = True
+
+        tokens = np.flatnonzero(begins)
+        bounds = np.searchsorted(tokens, np.append(starts, size))
+        return ids[tokens], widths[tokens], np.diff(bounds)
+
+    def _walk_on(
+        self,
+        letters: NDArray[np.uint8],
+        codes: NDArray[np.int32],
+        widths: NDArray[np.int32],
+        ids: NDArray[np.int32],
+    ) -> None:
+        """Set, in place, the words longer than the table reaches."""
+        nodes = self._nodes[codes]
+        places = np.flatnonzero(nodes > 1)
+        nodes = nodes[places]
+        depth = _DEPTH
+        while places.size:
+            nodes = self._trie[nodes, letters[places + depth]]
+            depth += 1
+            alive = nodes > 1
+            places, nodes = places[alive], nodes[alive]
+            found = self._node_ids[nodes]
+            whole = found >= 0
+            widths[places[whole]] = depth
+            ids[places[whole]] = found[whole]
+
+
+def _trie(vocabulary: Mapping[str, int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return children by node and digit, and ids by node; node 0 is the root and 1 the dead end."""
+    children = [[1] * 5, [1] * 5]
+    ids = [-1, -1]
+    for word, token in vocabulary.items():
+        node = 0
+        for digit in digits(word).tolist():
+            if children[node][digit] == 1:
+                children[node][digit] = len(children)
+                children.append([1] * 5)
+                ids.append(-1)
+            node = children[node][digit]
+        ids[node] = token
+    return np.array(children, np.int32), np.array(ids, np.int32)
+
+
+def _base_five(letters: NDArray[np.uint8]) -> NDArray[np.int32]:
+    one = letters.astype(np.int32)
+    two = one[:-1] * 5 + one[1:]
+    three = two[:-1] * 5 + one[2:]
+    four = two[:-2] * 25 + two[2:]
+    return four[:-3] * 125 + three[4:]

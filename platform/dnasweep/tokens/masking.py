@@ -1,0 +1,235 @@
+"""What masked language modelling hides: what a masking scheme is, and how chosen tokens are hidden.
+
+A scheme chooses the tokens to predict; what replaces them is the same for all: 80 % [MASK], 10 % a
+random real token, 10 % left as they are (fractions of :class:`dnasweep.config.MaskingConfig`). A
+new scheme is a subclass of :class:`MaskingScheme` under a name of its own::
+
+    @register("mine")
+    class Mine(MaskingScheme):
+        def choose(self, ids, starts, ends, maskable, draw): ...
+
+The schemes there are stand in `masking_plain`, `masking_pmi` and `masking_curricula`;
+:func:`dnasweep.tokens.schemes.make_masking` makes one by its name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dnasweep.config import MaskingConfig, TokenizerConfig
+from dnasweep.tokens.pmi import PmiTable
+from dnasweep.tokens.randomness import uniform
+from dnasweep.tokens.tokenizers import DnaTokenizer
+
+IGNORED = -100
+"""The label of a token that is not to be predicted."""
+
+CHOICE, _FATE, _REPLACEMENT, BASE, TIE, _PART = range(6)
+
+
+class Masked(NamedTuple):
+    """A batch with tokens hidden; all arrays have shape ``(B, T)``."""
+
+    input_ids: NDArray[np.int64]
+    """Ids the model sees."""
+    labels: NDArray[np.int64]
+    """Ids to predict where chosen, -100 elsewhere."""
+    hidden_bases: NDArray[np.float64]
+    """Bases of a chosen token that no token left visible shows; 0 elsewhere. A base counts in every
+    chosen token that has it."""
+
+
+class Moment(NamedTuple):
+    """How far a training has come, as far as masks may depend on it."""
+
+    step: int = 0
+    """The optimizer step, from 0."""
+    total_steps: int = 1
+    """Steps in all."""
+    perplexities: tuple[float, ...] = ()
+    """Validation perplexity at every evaluation before the step, in order."""
+
+
+class Draw(Protocol):
+    """Uniform numbers in [0, 1) for each (row, position) of the batch, shape ``(B, T)``."""
+
+    def __call__(self, stream: int) -> NDArray[np.float64]:
+        """Draw; a scheme's own streams begin at 16."""
+
+
+class MaskingScheme(ABC):
+    """Chooses tokens and hides them.
+
+    Parameters
+    ----------
+    config
+        Rate and fractions.
+    tokenizer
+        The tokenizer whose ids are masked.
+    table
+        Scores of words, for schemes that :attr:`need_pmi`.
+    """
+
+    name: str
+    need_pmi: ClassVar[bool] = False
+    """Whether the scheme chooses by a table of pointwise mutual information."""
+
+    def __init__(
+        self, config: MaskingConfig, tokenizer: DnaTokenizer, table: PmiTable | None = None
+    ) -> None:
+        self.config = config
+        self.tokenizer = tokenizer
+
+    @classmethod
+    def refusal(cls, tokenizer: TokenizerConfig) -> str:
+        """Return why the scheme makes no sense for a tokenizer; empty where it does."""
+        return ""
+
+    def mixture(self, moment: Moment) -> tuple[tuple[float, MaskingScheme], ...]:
+        """Return the schemes a training step at `moment` is masked by, with their probabilities."""
+        return ((1.0, self),)
+
+    def at(self, moment: Moment, *, seed: int) -> MaskingScheme:
+        """Return the one scheme that masks the whole of a training step.
+
+        It depends on `seed` and on `moment` alone: workers and micro-batches of a step agree.
+        """
+        parts = self.mixture(moment)
+        drawn = float(uniform(seed, 0, _PART, [0], [moment.step])[0])
+        below = np.cumsum([probability for probability, _ in parts])
+        return parts[min(int(np.searchsorted(below, drawn, "right")), len(parts) - 1)][1]
+
+    @abstractmethod
+    def choose(
+        self,
+        ids: NDArray[np.int64],
+        starts: NDArray[np.int32],
+        ends: NDArray[np.int32],
+        maskable: NDArray[np.bool_],
+        draw: Draw,
+    ) -> NDArray[np.bool_]:
+        """Return the tokens to predict, shape ``(B, T)``.
+
+        A token that is not `maskable` is never predicted even if chosen. A row may be left without.
+        """
+
+    def mask(
+        self,
+        ids: ArrayLike,
+        starts: ArrayLike,
+        ends: ArrayLike,
+        lengths: ArrayLike,
+        *,
+        rows: ArrayLike,
+        seed: int,
+        epoch: int,
+    ) -> Masked:
+        """Hide tokens of a batch; the arrays given are not changed.
+
+        Parameters
+        ----------
+        ids, starts, ends, lengths
+            As in :class:`dnasweep.tokens.batches.Batch`.
+        rows
+            Identity of each row, shape ``(B,)``: with `seed` and `epoch` all that the choice
+            depends on besides the row itself.
+        seed, epoch
+            Any integers.
+        """
+        ids, starts, ends = np.asarray(ids, np.int64), np.asarray(starts), np.asarray(ends)
+        columns = np.arange(ids.shape[1])
+        inside = columns < np.asarray(lengths)[:, None]
+        maskable = inside & (ids > self.tokenizer.mask_id)
+        rows = np.asarray(rows, np.int64)
+
+        def draw(stream: int) -> NDArray[np.float64]:
+            return uniform(seed, epoch, stream, rows[:, None], columns[None, :])
+
+        chosen = self.choose(ids, starts, ends, maskable, draw) & maskable
+        row, column = np.nonzero(chosen)
+        at = partial(uniform, seed, epoch)
+        fate = at(_FATE, rows[row], _run_starts(row, column))
+        real = self.tokenizer.real_ids
+        other = real[(at(_REPLACEMENT, rows[row], column) * real.size).astype(np.int64)]
+        original = ids[row, column]
+        masked_below = self.config.mask_fraction
+        random_below = masked_below + self.config.random_fraction
+        seen = np.where(fate < random_below, other, original)
+        seen = np.where(fate < masked_below, self.tokenizer.mask_id, seen)
+        input_ids = ids.copy()
+        input_ids[row, column] = seen
+        if self.tokenizer.config.overlapping:
+            hidden = hidden_bases(starts, ends, chosen, maskable & ~chosen)
+        else:
+            hidden = np.where(chosen, ends - starts, 0).astype(np.float64)
+        return Masked(input_ids, np.where(chosen, ids, IGNORED), hidden)
+
+
+SCHEMES: dict[str, type[MaskingScheme]] = {}
+"""Masking schemes by name."""
+
+
+def register(name: str) -> Callable[[type[MaskingScheme]], type[MaskingScheme]]:
+    """Make a scheme known under `name`; a name can be taken once."""
+
+    def add(scheme: type[MaskingScheme]) -> type[MaskingScheme]:
+        if name in SCHEMES or name == "auto":
+            raise ValueError(f"the masking scheme {name!r} is registered already")
+        scheme.name = name
+        SCHEMES[name] = scheme
+        return scheme
+
+    return add
+
+
+def _run_starts(row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the first column of the run of neighbours that each of the sorted places is in."""
+    begins = np.ones(row.size, bool)
+    begins[1:] = (np.diff(row) != 0) | (np.diff(column) != 1)
+    return column[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
+
+
+def hidden_bases(
+    starts: NDArray[np.int32],
+    ends: NDArray[np.int32],
+    chosen: NDArray[np.bool_],
+    visible: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Count the bases of each chosen token that no visible token of its row contains."""
+    result = np.zeros(chosen.shape)
+    shown = _covered(starts, ends, visible)
+    hidden_before = np.zeros((chosen.shape[0], shown.shape[1] + 1), np.int64)
+    np.cumsum(~shown, axis=1, out=hidden_before[:, 1:])
+    row, column = np.nonzero(chosen)
+    first, last = starts[row, column], ends[row, column]
+    result[row, column] = hidden_before[row, last] - hidden_before[row, first]
+    return result
+
+
+def masked_bases(
+    starts: NDArray[np.int32],
+    ends: NDArray[np.int32],
+    chosen: NDArray[np.bool_],
+    visible: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Count the bases of each row that chosen tokens contain and no visible one, each once."""
+    hidden = _covered(starts, ends, chosen) & ~_covered(starts, ends, visible)
+    return hidden.sum(axis=1)
+
+
+def _covered(
+    starts: NDArray[np.int32], ends: NDArray[np.int32], which: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return the bases that some of the tokens contain, by row and base."""
+    width = int(ends.max(initial=0)) + 1
+    row, column = np.nonzero(which)
+    size = which.shape[0] * width
+    begins = np.bincount(row * width + starts[row, column], minlength=size)
+    stops = np.bincount(row * width + ends[row, column], minlength=size)
+    return np.cumsum((begins - stops).reshape(-1, width), axis=1) > 0

@@ -1,0 +1,163 @@
+"""How often every word of 1 to k bases occurs in a text.
+
+A word that has a letter other than A, C, G or T does not occur: nothing is counted across an N, or
+from one sequence into the next. Soft-masked (lower-case) bases count as such letters where asked.
+Counts are exact integers, so the counts of a text are the sum of those of its parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from dnasweep.tokens.alphabet import BASES, chunks, digits, lengths_of, window_codes
+
+SEPARATOR = "|"
+"""A letter that is no base, to part sequences in one text."""
+
+_KEPT = bytes(ord("N") if chr(b).islower() else b for b in range(256))
+# Letters worked on at once; the arrays then stay in the cache.
+_CHUNK = 1 << 18
+# Complement of a digit: A 0, T 1, C 2, G 3.
+_COMPLEMENT = np.array([1, 0, 3, 2])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class NGramCounts:
+    """Occurrences of every word of 1 to k bases."""
+
+    counts: tuple[NDArray[np.int64], ...]
+    """One array a word length n, shape ``(4**n,)``; a word's place is its number in base 4 over
+    A 0, T 1, C 2, G 3 (:func:`dnasweep.tokens.alphabet.window_codes`)."""
+
+    @classmethod
+    def zeros(cls, k: int) -> NGramCounts:
+        """Return the counts of an empty text."""
+        return cls(counts=tuple(np.zeros(4**n, np.int64) for n in range(1, k + 1)))
+
+    @classmethod
+    def of_flat(cls, flat: NDArray[np.int64]) -> NGramCounts:
+        """Return counts from all of them in one array, as :attr:`flat` gives it."""
+        parts: list[NDArray[np.int64]] = []
+        at = 0
+        while at < flat.size:
+            size = 4 ** (len(parts) + 1)
+            parts.append(np.asarray(flat[at : at + size], np.int64))
+            at += size
+        return cls(counts=tuple(parts))
+
+    @property
+    def k(self) -> int:
+        """Bases of the longest words."""
+        return len(self.counts)
+
+    @property
+    def flat(self) -> NDArray[np.int64]:
+        """All counts in one array, short words first."""
+        return np.concatenate(self.counts)
+
+    @property
+    def num_bases(self) -> int:
+        """Bases of the text, those that are not A, C, G or T left out."""
+        return int(self.counts[0].sum())
+
+    def __add__(self, other: NGramCounts) -> NGramCounts:
+        return NGramCounts(
+            counts=tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
+        )
+
+    def both_strands(self) -> NGramCounts:
+        """Return the counts of the text and of its reverse complement together."""
+        return self + NGramCounts(counts=tuple(map(_other_strand, self.counts)))
+
+    def save(self, file: Path) -> None:
+        """Write the counts as safetensors."""
+        save_file({str(n): c for n, c in enumerate(self.counts, start=1)}, file)
+
+    @classmethod
+    def load(cls, file: Path) -> NGramCounts:
+        """Read counts written by :meth:`save`."""
+        arrays = load_file(file)
+        return cls(counts=tuple(arrays[str(n)] for n in range(1, len(arrays) + 1)))
+
+
+def _other_strand(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    n = round(np.log(counts.size) / np.log(4))
+    cube = counts.reshape((4,) * n).transpose()
+    return cube[np.ix_(*[_COMPLEMENT] * n)].reshape(-1)
+
+
+def words(k: int) -> list[str]:
+    """Return the words of k bases in the order in which they are counted."""
+    codes = np.arange(4**k)[:, None] // 4 ** np.arange(k - 1, -1, -1) % 4
+    text = np.frombuffer(BASES.encode(), np.uint8)[codes].tobytes().decode()
+    return [text[i : i + k] for i in range(0, len(text), k)]
+
+
+def count_text(text: str, k: int, *, context: int = 0, soft_masked: bool = True) -> NGramCounts:
+    """Count words in a text.
+
+    Parameters
+    ----------
+    text
+        Bases in any case; every other letter ends a run of bases.
+    k
+        Bases of the longest words, at most 6.
+    context
+        Letters at the start of `text` that another part ends with, at most k - 1 of them: a word
+        counts here only if it ends behind them.
+    soft_masked
+        Whether lower-case bases count; if not they are as an N.
+
+    Returns
+    -------
+    counts
+        The sum of the counts of the parts of a text, each with the last k - 1 letters of the one
+        before as its context, is the count of the whole text.
+    """
+    if not soft_masked:
+        text = text.encode("ascii", "replace").translate(_KEPT).decode("ascii")
+    return _count(digits(text), k, context)
+
+
+def count_sequences(sequences: Sequence[str], k: int, *, soft_masked: bool = True) -> NGramCounts:
+    """Count words in sequences; nothing is counted across the border of two."""
+    total = NGramCounts.zeros(k)
+    for first, last in chunks(lengths_of(sequences), 1 << 22):
+        text = SEPARATOR.join(sequences[first:last])
+        total = total + count_text(text, k, soft_masked=soft_masked)
+    return total
+
+
+def _count(letters: NDArray[np.uint8], k: int, context: int) -> NGramCounts:
+    # With k - 1 letters before the first that counts, every place ends a window of every length.
+    letters = np.concatenate([np.full(k - 1 - context, 4, np.uint8), letters])
+    whole = np.zeros(4**k + 1, np.int64)
+    shorter = [np.zeros(4**n, np.int64) for n in range(1, k)]
+    for first in range(0, letters.size - k + 1, _CHUNK):
+        part = letters[first : first + _CHUNK + k - 1]
+        codes = np.minimum(window_codes(part, k), 4**k)
+        whole += np.bincount(codes, minlength=4**k + 1)
+        _count_cut_short(part, np.flatnonzero(codes == 4**k) + k - 1, shorter)
+    # A word of k bases ends with one word of each smaller length.
+    ends = (whole[:-1].reshape(-1, 4**n).sum(axis=0) for n in range(1, k))
+    return NGramCounts(
+        counts=(*(a + b for a, b in zip(ends, shorter, strict=True)), whole[:-1].copy())
+    )
+
+
+def _count_cut_short(
+    letters: NDArray[np.uint8], ends: NDArray[np.int64], into: Iterable[NDArray[np.int64]]
+) -> None:
+    """Add the words that end at `ends`, where something else than a base cuts the longest short."""
+    codes = np.zeros(ends.size, np.int64)
+    for back, counts in enumerate(into):
+        letter = letters[ends - back]
+        inside = letter < 4
+        ends, codes = ends[inside], codes[inside] + letter[inside].astype(np.int64) * 4**back
+        counts += np.bincount(codes, minlength=counts.size)

@@ -1,0 +1,135 @@
+"""Pointwise mutual information of DNA words: how much more often a word occurs than its pieces tell.
+
+Four variants, all from the counts of :mod:`dnasweep.tokens.ngrams`, natural logarithms
+throughout. With f(w) the count of a word and p its probability:
+
+``naive``
+    ln p(w) - sum of ln p(base). One frequent part makes a long word look bound together.
+``pmi_n``
+    The least of ln p(w) - sum of ln p(piece) over all 2^(k-1) - 1 ways to cut the word into two or
+    more pieces: PMI-Masking's definition (Levine et al., PMI-Masking: Principled masking of
+    correlated spans, ICLR 2021, arXiv:2010.01825). Each word length has its own denominator.
+``bouma``
+    naive / (-(k - 1) ln p(w)): 1 for a word whose bases occur nowhere else, and no more (Bouma,
+    Normalized (pointwise) mutual information in collocation extraction, GSCL 2009; for more than
+    two parts by Van de Cruys, DiSCo 2011).
+``published``
+    What ranks 6-mers in the table that was published with GeneMask (Roy et al., GeneMask: Fast
+    pretraining of gene sequences to enable few-shot learning, ECAI 2023, arXiv:2307.15933):
+    the least over cuts into pieces of one or two bases only, with p(w) = f(w) / 2N for every
+    length, N being the number of bases, times ln f / (ln f + ln C) with C = 101. The factor 2 adds
+    ln 2 a cut; it is kept because the ranking depends on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dnasweep.config import PmiConfig
+from dnasweep.errors import InputError
+from dnasweep.tokens.ngrams import NGramCounts, words
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class PmiTable:
+    """Every word of k bases with its score."""
+
+    k: int
+    """Bases a word."""
+    scores: Scores
+    """Score of each word, shape ``(4**k,)``, in the order of :func:`dnasweep.tokens.ngrams.words`;
+    NaN where it has none."""
+
+    @property
+    def ranks(self) -> NDArray[np.int64]:
+        """Rank of each word, 1 for the highest score; equal scores share the best of their ranks.
+
+        Words without a score share the last rank, 4**k, where there are any.
+        """
+        missing = np.isnan(self.scores)
+        falling = np.sort(-self.scores[~missing])
+        ranks = np.full(self.scores.size, self.scores.size, np.int64)
+        ranks[~missing] = np.searchsorted(falling, -self.scores[~missing], "left") + 1
+        return ranks
+
+    def frame(self, counts: NGramCounts | None = None) -> pd.DataFrame:
+        """Return the scored words, best first: columns rank, word, count (where given) and score."""
+        frame = pd.DataFrame({"rank": self.ranks, "word": words(self.k), "score": self.scores})
+        if counts is not None:
+            frame.insert(2, "count", counts.counts[self.k - 1])
+        frame = frame[frame["score"].notna()]
+        return frame.sort_values(["rank", "word"], ignore_index=True)
+
+
+def score_words(counts: NGramCounts, config: PmiConfig) -> PmiTable:
+    """Score every word of the longest length that was counted.
+
+    Raises
+    ------
+    InputError
+        If no word occurs often enough.
+    """
+    if config.both_strands:
+        counts = counts.both_strands()
+    found = counts.counts[-1] >= config.min_count
+    if not found.any():
+        raise InputError(
+            f"no word of {counts.k} bases occurs {config.min_count} times in "
+            f"{counts.num_bases:,} bases",
+            remedy="Count over more sequences, or lower the least count.",
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = _VARIANTS[config.variant](counts, config)
+    return PmiTable(k=counts.k, scores=np.where(found, scores, np.nan))
+
+
+def _own_logarithms(counts: NGramCounts) -> list[Scores]:
+    """ln p of the words of each length, over the words of that length."""
+    return [np.log(c) - np.log(c.sum()) for c in counts.counts]
+
+
+def _naive(counts: NGramCounts, config: PmiConfig) -> Scores:
+    logs = _own_logarithms(counts)
+    return logs[-1] - _best_cut(logs[:1], counts.k)
+
+
+def _bouma(counts: NGramCounts, config: PmiConfig) -> Scores:
+    return _naive(counts, config) / (-(counts.k - 1) * _own_logarithms(counts)[-1])
+
+
+def _pmi_n(counts: NGramCounts, config: PmiConfig) -> Scores:
+    logs = _own_logarithms(counts)
+    return logs[-1] - _best_cut(logs[:-1], counts.k)
+
+
+def _published(counts: NGramCounts, config: PmiConfig) -> Scores:
+    logs = [np.log(c) - np.log(2 * counts.num_bases) for c in counts.counts]
+    frequency = np.log(counts.counts[-1])
+    discount = frequency / (frequency + np.log(config.discount))
+    return (logs[-1] - _best_cut(logs[:2], counts.k)) * discount
+
+
+_VARIANTS = {"naive": _naive, "bouma": _bouma, "pmi_n": _pmi_n, "published": _published}
+
+
+def _best_cut(logs: list[Scores], k: int) -> Scores:
+    """Return, for each word of k bases, the most that the ln p of its pieces can sum to.
+
+    Pieces have at most ``len(logs)`` bases, fewer than k. The best cut of the first bases of a word
+    is the best over the length of its last piece.
+    """
+    codes = np.arange(4**k)
+    best: list[Scores] = [np.zeros(4**k)]
+    for end in range(1, k + 1):
+        sums = [
+            best[end - n] + logs[n - 1][codes // 4 ** (k - end) % 4**n]
+            for n in range(1, min(end, len(logs)) + 1)
+        ]
+        best.append(np.max(sums, axis=0))
+    return best[k]

@@ -1,0 +1,114 @@
+"""Masking schemes by name, and which of them fit a tokenizer."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+from dnasweep.config import MaskingConfig, PmiConfig, TokenizerConfig
+from dnasweep.errors import InputError
+from dnasweep.tokens.masking import SCHEMES, MaskingScheme
+
+# Its import makes every scheme known by name.
+from dnasweep.tokens.masking_curricula import StallCurriculum
+from dnasweep.tokens.pmi import PmiTable
+from dnasweep.tokens.tokenizers import DnaTokenizer
+
+
+class Resolved(NamedTuple):
+    """A masking scheme that is known and fits a tokenizer."""
+
+    masking: MaskingConfig
+    """With the scheme's own name, and no setting that it does not use."""
+    pmi: PmiConfig | None
+    """How it scores words; None for schemes that do not."""
+
+
+def resolve(
+    config: MaskingConfig, tokenizer: TokenizerConfig, pmi: PmiConfig | None = None
+) -> Resolved:
+    """Look a scheme up and hold it against a tokenizer.
+
+    Parameters
+    ----------
+    config
+        Its `scheme` may be `auto`, which is `span` where tokens overlap and else `random`, or name
+        a variant of PMI as well, as `genemask@pmi_n` does.
+    tokenizer
+        What is to be masked.
+    pmi
+        How words are scored where the name does not say.
+
+    Raises
+    ------
+    InputError
+        If no scheme has that name, or it makes no sense for the tokenizer.
+    """
+    name, _, variant = config.scheme.partition("@")
+    if name == "auto":
+        name = "span" if tokenizer.overlapping else "random"
+    if name not in SCHEMES:
+        known = ", ".join(["auto", *sorted(SCHEMES)])
+        raise InputError(f"masking scheme {name!r} is not known", remedy=f"Use one of {known}.")
+    scheme = SCHEMES[name]
+    if reason := scheme.refusal(tokenizer):
+        fitting = [n for n in sorted(SCHEMES) if not SCHEMES[n].refusal(tokenizer)]
+        raise InputError(
+            f"masking scheme {name} does not fit tokenizer {tokenizer.name}: {reason}",
+            remedy=f"Use another tokenizer, or one of auto, {', '.join(fitting)}.",
+        )
+    if not scheme.need_pmi:
+        if "@" in config.scheme:
+            raise InputError(
+                f"masking scheme {config.scheme!r} names a PMI variant, and {name} has no use for "
+                "one",
+                remedy=f"Use {name}.",
+            )
+        pmi = None
+    else:
+        pmi = pmi or PmiConfig()
+        if "@" in config.scheme:
+            pmi = PmiConfig(
+                variant=variant,  # type: ignore[arg-type]
+                min_count=pmi.min_count,
+                # That of a variant without one is 0.
+                discount=pmi.discount or PmiConfig().discount,
+                both_strands=pmi.both_strands,
+            )
+    # A setting that does not apply is 0, so that equal encoders have equal keys.
+    threshold = config.threshold if issubclass(scheme, StallCurriculum) else 0.0
+    return Resolved(dataclasses.replace(config, scheme=name, threshold=threshold), pmi)
+
+
+def make_masking(
+    config: MaskingConfig, tokenizer: DnaTokenizer, table: PmiTable | None = None
+) -> MaskingScheme:
+    """Return the scheme that `config` names.
+
+    Parameters
+    ----------
+    config
+        As for :func:`resolve`.
+    tokenizer
+        The tokenizer whose ids are masked.
+    table
+        Scores of words; schemes that use none do without.
+
+    Raises
+    ------
+    InputError
+        As :func:`resolve`, or if the table is of words of another length than the tokens.
+    """
+    masking = resolve(config, tokenizer.config).masking
+    return SCHEMES[masking.scheme](masking, tokenizer, table)
+
+
+def make_reference(config: MaskingConfig, tokenizer: DnaTokenizer) -> MaskingScheme:
+    """Return what models are judged by, whatever scheme they are trained with.
+
+    It is `auto` at the same rate, with [MASK] for every chosen token: one left as it is would show
+    its answer. So bits per base are of the same hidden bases for every scheme and at every stage
+    of a curriculum.
+    """
+    plain = dataclasses.replace(config, scheme="auto", mask_fraction=1.0, random_fraction=0.0)
+    return make_masking(plain, tokenizer)

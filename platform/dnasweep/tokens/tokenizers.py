@@ -1,0 +1,261 @@
+"""Tokenizers for DNA: fitted, applied, saved and reported as one object.
+
+:mod:`dnasweep.tokens.definition` states the rules and makes the `tokenizers.Tokenizer` that is
+saved for `transformers.AutoTokenizer`. :meth:`DnaTokenizer.encode` gives the same ids from raw DNA,
+and the bases of each token, at the speed of arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from dnasweep.config import TokenizerConfig, save_json
+from dnasweep.errors import InputError
+from dnasweep.tokens.agreement import saved_tokenizer
+from dnasweep.tokens.alphabet import chunks, lengths_of, normalise
+from dnasweep.tokens.definition import SPECIAL_TOKENS, define, files
+from dnasweep.tokens.encoded import Encoded, concatenate, with_special_tokens
+from dnasweep.tokens.kmers import encode_kmers
+from dnasweep.tokens.longest_match import LongestMatch
+from dnasweep.tokens.model_files import read_json, read_text, reading
+from dnasweep.tokens.vocabulary import ROLES_FILE
+
+CONFIG_FILE = "dnasweep_tokenizer.json"
+"""The file beside `tokenizer.json` that holds the :class:`~dnasweep.config.TokenizerConfig`."""
+
+VOCABULARY_FILES = ("tokenizer.json", "vocab.txt")
+"""Where the vocabulary of a model from elsewhere stands, in the order they are looked for."""
+
+# Bases given to the BPE model at once: its result objects take some ten bytes a base.
+_BPE_CHUNK = 1 << 20
+
+
+class TokenizerReport(NamedTuple):
+    """How a tokenizer fits a set of sequences. Special tokens are not counted unless said."""
+
+    name: str
+    """Short name of the tokenizer."""
+    vocab_size: int
+    """Tokens in the vocabulary, special tokens counted."""
+    requested_vocab_size: int
+    """Tokens asked for; above `vocab_size` where the training data did not support as many."""
+    num_sequences: int
+    """Sequences looked at."""
+    bases_per_token: float
+    """Bases of all sequences over their tokens; 0 without tokens."""
+    vocabulary_used: float
+    """Fraction of the real tokens (`real_ids`) that occurs."""
+    unknown_rate: float
+    """Fraction of tokens that are [UNK]."""
+    mean_tokens: float
+    """Mean tokens a sequence, special tokens counted."""
+    longest_tokens: int
+    """Most tokens of any sequence, special tokens counted: what a model must have room for."""
+    longest_word: int
+    """Bases of the longest token in the vocabulary."""
+
+
+class DnaTokenizer:
+    """A fitted tokenizer; make one with :func:`fit` or :meth:`load`.
+
+    Parameters
+    ----------
+    config
+        How DNA is cut.
+    tokenizer
+        The definition, as :func:`dnasweep.tokens.definition.define` makes it.
+    """
+
+    pad_id, unk_id, cls_id, sep_id, mask_id = range(len(SPECIAL_TOKENS))
+
+    def __init__(self, config: TokenizerConfig, tokenizer: Tokenizer) -> None:
+        self.config = config
+        self.tokenizer = tokenizer
+
+    def __repr__(self) -> str:
+        return f"DnaTokenizer({self.config.name}, {self.vocab_size} tokens)"
+
+    @cached_property
+    def tokens(self) -> tuple[str, ...]:
+        """The vocabulary; a token's place is its id."""
+        vocabulary = self.tokenizer.get_vocab(with_added_tokens=True)
+        return tuple(sorted(vocabulary, key=vocabulary.__getitem__))
+
+    @cached_property
+    def vocab_size(self) -> int:
+        """Tokens in the vocabulary, special tokens counted."""
+        return len(self.tokens)
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether there is a token that stands for a hidden one."""
+        wanted = SPECIAL_TOKENS[self.mask_id]
+        return self.tokens[self.mask_id : self.mask_id + 1] == (wanted,)
+
+    @cached_property
+    def real_ids(self) -> NDArray[np.int64]:
+        """Ids that may replace a token at random: all words, but not the single bases of a tail."""
+        num_tail = 4 if self.config.kind == "kmer" else 0
+        return np.arange(len(SPECIAL_TOKENS), self.vocab_size - num_tail)
+
+    @cached_property
+    def _word_widths(self) -> NDArray[np.int32]:
+        widths = np.array([len(token) for token in self.tokens], np.int32)
+        widths[: len(SPECIAL_TOKENS)] = 1
+        return widths
+
+    @cached_property
+    def _longest_match(self) -> LongestMatch:
+        words = {t: i for i, t in enumerate(self.tokens) if i >= len(SPECIAL_TOKENS)}
+        return LongestMatch(words, unk_id=self.unk_id)
+
+    @cached_property
+    def _bare_model(self) -> Tokenizer:
+        """The model alone, for text in normal form: no merge holds an N, so nothing crosses one."""
+        return Tokenizer(self.tokenizer.model)
+
+    def encode(self, sequences: Sequence[str]) -> Encoded:
+        """Cut sequences into tokens.
+
+        Parameters
+        ----------
+        sequences
+            Raw DNA in any case, shape ``(n,)``; empty sequences become [CLS] [SEP].
+
+        Returns
+        -------
+        encoded
+            What the saved tokenizer gives in `transformers`, and the bases of each token.
+
+        Notes
+        -----
+        A special token written out in a sequence, such as ``[MASK]``, is read letter by letter.
+        """
+        if isinstance(sequences, str):
+            raise TypeError("encode takes a list of sequences, not one string")
+        sequences = list(sequences)
+        ends = {"cls_id": self.cls_id, "sep_id": self.sep_id}
+        if self.config.kind == "kmer":
+            k, stride = self.config.k, self.config.stride
+            return encode_kmers(sequences, k=k, stride=stride, unk_id=self.unk_id, **ends)
+        if self.config.kind == "char":
+            return encode_kmers(sequences, k=1, stride=1, unk_id=self.unk_id, **ends)
+        if self.config.kind == "wordpiece":
+            return self._longest_match.encode(sequences, **ends)
+        lengths = lengths_of(sequences)
+        return concatenate(
+            self._encode_bpe(sequences[first:last], lengths[first:last])
+            for first, last in chunks(lengths, _BPE_CHUNK)
+        )
+
+    def _encode_bpe(self, sequences: list[str], lengths: NDArray[np.int64]) -> Encoded:
+        text = normalise("".join(sequences))
+        limits = np.cumsum(lengths)
+        rows = [
+            text[a:b] for a, b in zip((limits - lengths).tolist(), limits.tolist(), strict=True)
+        ]
+        tokens = [
+            e.ids for e in self._bare_model.encode_batch_fast(rows, add_special_tokens=False)
+        ]
+        counts = lengths_of(tokens)  # type: ignore[arg-type]
+        ids = np.fromiter(chain.from_iterable(tokens), np.int32, int(counts.sum()))
+        widths = self._word_widths[ids]
+        return with_special_tokens(ids, counts, widths, cls_id=self.cls_id, sep_id=self.sep_id)
+
+    def renumber(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the model's ids for those of our own enumeration of words: here they are."""
+        return ids
+
+    def report(self, sequences: Sequence[str]) -> TokenizerReport:
+        """Encode `sequences` and say how well the tokenizer fits them."""
+        return self.report_encoded(self.encode(sequences))
+
+    def report_encoded(self, encoded: Encoded) -> TokenizerReport:
+        """Say how well the tokenizer fits sequences that are encoded already."""
+        num_sequences = encoded.offsets.size - 1
+        lengths = np.diff(encoded.offsets)
+        num_tokens = encoded.ids.size - 2 * num_sequences
+        counts = np.bincount(encoded.ids, minlength=self.vocab_size)
+        words = counts[self.real_ids]
+        bases = int(encoded.ends[encoded.offsets[1:] - 2].sum()) if num_sequences else 0
+        return TokenizerReport(
+            name=self.config.name,
+            vocab_size=self.vocab_size,
+            requested_vocab_size=self.config.vocab_size
+            if self.config.kind in ("bpe", "wordpiece")
+            else self.vocab_size,
+            num_sequences=num_sequences,
+            bases_per_token=bases / num_tokens if num_tokens else 0.0,
+            vocabulary_used=float(np.count_nonzero(words) / words.size),
+            unknown_rate=float(counts[self.unk_id] / num_tokens) if num_tokens else 0.0,
+            mean_tokens=float(lengths.mean()) if num_sequences else 0.0,
+            longest_tokens=int(lengths.max(initial=0)),
+            longest_word=int(self._word_widths.max()),
+        )
+
+    def save(self, directory: str | Path) -> None:
+        """Write the tokenizer; `transformers.AutoTokenizer` opens the folder as it is."""
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in {**files(self.tokenizer), CONFIG_FILE: save_json(self.config)}.items():
+            (directory / name).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, directory: str | Path) -> DnaTokenizer:
+        """Read a tokenizer written by :meth:`save`, or that of a model from elsewhere.
+
+        Raises
+        ------
+        InputError
+            If a file is missing or damaged, or a tokenizer from elsewhere is none for DNA.
+        """
+        # These extend this class.
+        from dnasweep.tokens.pretrained import reopen
+        from dnasweep.tokens.recognition import read_foreign
+
+        directory = Path(directory)
+        file = directory / CONFIG_FILE
+        if not file.is_file() and any((directory / name).is_file() for name in VOCABULARY_FILES):
+            return read_foreign(directory)
+        if not file.is_file():
+            raise InputError(
+                "the tokenizer file is missing",
+                file=file,
+                remedy="Give a folder written by this platform.",
+            )
+        own = not (directory / ROLES_FILE).is_file()
+        with reading(file):
+            found = read_json(file)
+            if any(isinstance(value, bool) for value in found.values()):
+                raise ValueError(f"it holds {found}")
+            config = TokenizerConfig(**found)
+        file = directory / "tokenizer.json"
+        with reading(file):
+            tokenizer = saved_tokenizer(config, read_text(file), own=own)
+        return cls(config, tokenizer) if own else reopen(directory, config, tokenizer)
+
+
+def fit(config: TokenizerConfig, sequences: Sequence[str]) -> DnaTokenizer:
+    """Make a tokenizer from training sequences; enumerated kinds do not look at them.
+
+    Parameters
+    ----------
+    config
+        How DNA is cut.
+    sequences
+        Training rows only, raw DNA.
+
+    Raises
+    ------
+    InputError
+        If `bpe` or `wordpiece` is asked for and there is nothing to train on.
+    """
+    return DnaTokenizer(config, define(config, sequences))

@@ -1,0 +1,172 @@
+"""The vocabulary of a model from elsewhere, read from its own files: what its tokens are and which
+of them are special. JSON and text alone are read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from dnasweep.errors import InputError
+from dnasweep.tokens.agreement import check_certain, check_numbers
+from dnasweep.tokens.definition import ROLES
+from dnasweep.tokens.model_files import AGAIN, read_json, read_text, reading
+
+ROLES_FILE = "dnasweep_vocabulary.json"
+"""Written beside a vocabulary that is not our own: its special tokens by what they are for."""
+
+_CONVENTIONS = {
+    "pad": ("[PAD]", "<pad>"),
+    "unk": ("[UNK]", "<unk>"),
+    "cls": ("[CLS]", "<cls>", "<s>"),
+    "sep": ("[SEP]", "<eos>", "</s>", "<sep>"),
+    "mask": ("[MASK]", "<mask>"),
+}
+_PURPOSES = {"cls": "begins a row", "sep": "ends a row", "pad": "fills up a batch"}
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Tokens of a model and what the special ones are for."""
+
+    directory: Path
+    """Where it was read."""
+    ids: Mapping[str, int]
+    """Token to id."""
+    roles: Mapping[str, str]
+    """`pad`, `unk`, `cls`, `sep` and `mask` to token; `unk` and `mask` may be missing."""
+    file: Tokenizer | None
+    """The tokenizer of `tokenizer.json`, where there is one."""
+
+    @property
+    def words(self) -> dict[str, int]:
+        """Tokens that stand for DNA, in upper case, to id."""
+        special = set(self.roles.values())
+        return {t.upper(): i for t, i in self.ids.items() if t not in special and not _marked(t)}
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Tokens by id; ids that no token has are filled up."""
+        names = {i: t for t, i in self.ids.items()}
+        return tuple(names.get(i, f"[unused{i}]") for i in range(max(names) + 1))
+
+
+def read_vocabulary(directory: Path) -> Vocabulary:
+    """Read `tokenizer.json`, else `vocab.txt`, and the special tokens named beside it.
+
+    Raises
+    ------
+    InputError
+        When there is none, it is damaged, or it lacks a token that rows need.
+    """
+    ids, file = _read_ids(directory)
+    return Vocabulary(directory, ids, _roles(directory, ids), file)
+
+
+def _read_ids(directory: Path) -> tuple[dict[str, int], Tokenizer | None]:
+    path = directory / "tokenizer.json"
+    if path.is_file():
+        with reading(path):
+            file = Tokenizer.from_str(read_text(path))
+            check_numbers(file)
+            check_certain(json.loads(file.to_str())["model"])
+        # Whoever saved it may have padded and cut rows to a length of their own.
+        file.no_padding()
+        file.no_truncation()
+        return file.get_vocab(with_added_tokens=True), file
+    path = directory / "vocab.txt"
+    if path.is_file():
+        lines = read_text(path).splitlines()
+        while lines and not lines[-1].strip():
+            lines.pop()
+        ids: dict[str, int] = {}
+        for row, token in enumerate((line.strip() for line in lines), start=1):
+            if not token or token in ids:
+                what = f"{token!r} stands there twice" if token else "the line is empty"
+                raise InputError(what, file=path, row=row, remedy="Give one token a line.")
+            ids[token] = row - 1
+        return ids, None
+    raise InputError(
+        "the directory has no tokenizer.json and no vocab.txt",
+        file=directory,
+        remedy="Copy the model's vocabulary file there.",
+    )
+
+
+def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
+    said: dict[str, Any] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        path = directory / name
+        if path.is_file():
+            said |= read_json(path)
+    roles = {}
+    for role in ROLES:
+        token = _said(directory, said, role)
+        if token is not None and token not in ids:
+            raise InputError(
+                f"the token {token!r}, which is said to be its {role} token, is not in the vocabulary",
+                file=directory,
+                remedy=AGAIN,
+            )
+        if token is None and not _denied(said, role):
+            token = next((t for t in _CONVENTIONS[role] if t in ids), None)
+        if token is not None and token in ids:
+            roles[role] = token
+    for role in ("unk", "mask"):
+        strange = [t for t in ids if _marked(t) and t not in roles.values() and not _spare(t)]
+        if role not in roles and not _denied(said, role) and strange:
+            raise InputError(
+                f"the vocabulary has no {role} token, and {strange[0]!r}, of which nothing is known",
+                file=directory,
+                remedy="Name it in special_tokens_map.json, as "
+                f'{{"{role}_token": "..."}}, or null where there is none.',
+            )
+    for role, purpose in _PURPOSES.items():
+        if role not in roles:
+            raise InputError(
+                f"the vocabulary has no token that {purpose}, and rows are read as one token that "
+                "begins them, their DNA, and one that ends them",
+                file=directory,
+                remedy="Use a model whose tokenizer has such tokens.",
+            )
+    return roles
+
+
+def _said(directory: Path, settings: Mapping[str, Any], role: str) -> str | None:
+    """Return the token that the files name for a role."""
+    for name in (role, *{"cls": ("bos",), "sep": ("eos",)}.get(role, ())):
+        token = settings.get(f"{name}_token")
+        if isinstance(token, dict):
+            token = token.get("content")
+        if isinstance(token, str):
+            return token
+        if token is not None:
+            raise InputError(
+                f"{name}_token of special_tokens_map.json or tokenizer_config.json is {token!r}",
+                file=directory,
+                remedy=AGAIN,
+            )
+    return None
+
+
+def _denied(settings: Mapping[str, Any], role: str) -> bool:
+    """Return whether the files say that there is no token for a role."""
+    names = (role, *{"sep": ("eos",)}.get(role, ()))
+    return any(f"{name}_token" in settings for name in names)
+
+
+def _marked(token: str) -> bool:
+    """Return whether a token is written as no DNA could be: in brackets."""
+    return (token[:1], token[-1:]) in (("[", "]"), ("<", ">"))
+
+
+def _spare(token: str) -> bool:
+    """Return whether a token is known to be no pad, unk, cls, sep or mask."""
+    return bool(
+        re.fullmatch(r"\[unused\d+\]|<null_\d+>|[\[<](bos|eos|reserved|s)[\]>]", token, re.I)
+    )

@@ -1,0 +1,115 @@
+"""What a sweep says in the terminal: the data, the plan, the outcome and what to type next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dnasweep.formats.recognition import READ_AS
+from dnasweep.report.terminal import comparison_tables
+from dnasweep.stages.dataset import REJECTS
+from dnasweep.stages.outcome import CHECKPOINT
+from dnasweep.stages.plan import published
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.sweeps.comparison import Comparison
+from dnasweep.sweeps.preparation import Prepared
+from dnasweep.sweeps.request import Sweep
+
+
+def announce_data(
+    console: Console, data: Prepared, *, every_finding: bool = False, kept: bool = True
+) -> None:
+    """Say what the data are and what the audit warns of; where rows left out are listed, if `kept`."""
+    table = data.table
+    counts = table["split"].value_counts()
+    widths = table["sequence"].str.len()
+    span = f"{widths.min()}" if widths.min() == widths.max() else f"{widths.min()}-{widths.max()}"
+    species = escape(", ".join(data.species)) or "not named"
+    console.print(
+        f"[bold]data[/] {len(table):,} sequences of {span} bases, "
+        f"{counts.get('train', 0):,} train / {counts.get('validation', 0):,} validation / "
+        f"{counts.get('test', 0):,} test, species: {species}"
+    )
+    if (rejects := data.folder / REJECTS).is_file():
+        where = f"see {rejects}" if kept else "listed beside the data set once it is kept"
+        console.print(f"[yellow]rows left out: {escape(where)}[/]", soft_wrap=True)
+    for finding in data.audit.findings:
+        if finding.code == READ_AS:
+            console.print(f"[dim]{escape(finding.message)}[/]", soft_wrap=True)
+        elif finding.level == "warning":
+            console.print(f"[yellow]audit: {escape(finding.message)}[/]")
+        elif every_finding:
+            console.print(f"[dim]audit: {escape(finding.message)}[/]")
+
+
+def announce_plan(sweep: Sweep) -> None:
+    """Say what will be built, what is there already and what it will cost."""
+    options = sweep.options
+    grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for axis, values in sweep.axes.items():
+        grid.add_row(
+            f"[bold]{escape(axis.replace('_', ' '))}[/]", escape(" ".join(map(str, values)))
+        )
+    sweep.console.print(grid)
+    there = published(sweep.storage, sweep.plan)
+    parts = [f"{number} {kind} ({found} there)" for kind, (found, number) in there.items()]
+    how = f"Optuna, {options.num_samples} trials" if options.search == "optuna" else "the grid"
+    how += ", poor trials stopped early" if options.asha else ""
+    sweep.console.print(f"[bold]plan[/] {how}: {', '.join(parts)}")
+    if not options.dry_run:
+        return
+    found, number = there["encoders"]
+    trials = there["trials"][1] - there["trials"][0]
+    if options.search == "optuna":
+        trials = min(trials, options.num_samples)
+    pretrain = sum(
+        spec.training.bases
+        for spec in sweep.plan.encoders
+        if not sweep.storage.exists(spec.kind, spec.key)
+    )
+    missing = sweep.plan.missing(sweep.storage).classifiers
+    each = {spec.key: spec.training.bases for spec in missing}
+    finetune = trials * sum(each.values()) / max(1, len(each))
+    sweep.console.print(
+        f"[bold]resources[/] {options.span} worker(s) a trial, "
+        f"{'automatic' if options.cpus_per_worker is None else options.cpus_per_worker} CPU and "
+        f"{'automatic' if options.gpus_per_worker is None else options.gpus_per_worker} GPU each\n"
+        f"[bold]cost[/] {pretrain / 1e6:.1f} Mb pretraining in {number - found} encoders, "
+        f"{finetune / 1e6:.1f} Mb fine-tuning in {trials} trials\n"
+        "Nothing was started: leave --dry-run out to run it."
+    )
+
+
+def announce_comparison(console: Console, comparison: Comparison, report: Path) -> None:
+    """Print the comparison and where it is kept."""
+    console.print(comparison_tables(comparison))
+    console.print(f"[bold]page[/]   {escape(str(report / 'comparison.html'))}", soft_wrap=True)
+    console.print(f"[bold]table[/]  {escape(str(report / 'comparison.csv'))}", soft_wrap=True)
+
+
+def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierSpec) -> None:
+    """Say where a model is, and that it failed where there is none."""
+    where = f"[yellow]{escape(sweep.errors.get(spec.key, 'none'))}[/]"
+    if sweep.storage.exists(spec.kind, spec.key):
+        where = escape(sweep.storage.place(spec.kind, spec.key, CHECKPOINT))
+    sweep.console.print(f"[bold]{escape(name)}[/] {where}", soft_wrap=True)
+
+
+def encoder_name(sweep: Sweep, spec: EncoderSpec) -> str:
+    """Return an encoder in words: its tokenizer, the species sets it has read, in order, and its
+    masking scheme where the sweep has several."""
+    path = " then ".join(_species(ancestor.species) for ancestor in spec.lineage)
+    several = len({encoder.masking_name for encoder in sweep.plan.encoders}) > 1
+    return f"{spec.tokenizer.config.name} {path}" + f" {spec.masking_name}" * several
+
+
+def tokenizer_name(spec: TokenizerSpec) -> str:
+    """Return a tokenizer in words, with the species it is fitted on where it is fitted."""
+    return spec.config.name + (f" of {_species(spec.species)}" if spec.config.fitted else "")
+
+
+def _species(species: tuple[str, ...]) -> str:
+    return "+".join(species) if species else "all"

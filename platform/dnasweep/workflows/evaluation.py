@@ -1,0 +1,59 @@
+"""How every sweep is judged: chosen on validation alone, then tested once.
+
+Only after the choice has been made is the test set opened, for the chosen trials and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+from dnasweep.stages.plan import Plan
+from dnasweep.stages.scores import find_scores
+from dnasweep.sweeps.comparison import CellResult, contest, select
+from dnasweep.sweeps.request import Sweep
+from dnasweep.sweeps.results import cell_result
+from dnasweep.workflows.phases import Phases
+from dnasweep.workflows.sweep_records import Records
+
+
+def judge(
+    sweep: Sweep,
+    records: Records,
+    phases: Phases,
+    plan: Plan,
+    *,
+    by: Callable[[CellResult], Hashable] = contest,
+) -> list[CellResult]:
+    """Open the test set for the best combination of each contest and return all results.
+
+    Parameters
+    ----------
+    plan
+        What was trained.
+    by
+        The contest a cell takes part in; default: all that is compared.
+    """
+    results = read_results(sweep, plan, frozenset())
+    best = select(results, metric=sweep.options.metric, by=by)
+    chosen = frozenset(cell.trial_key for cell in best)
+    phases.open_tests([spec for spec in plan.classifiers if spec.key in chosen])
+    for spec in plan.classifiers:
+        if spec.key in chosen and (scored := find_scores(sweep.storage, spec)):
+            records.tested(spec, scored.metrics)
+    return read_results(sweep, plan, chosen)
+
+
+def read_results(sweep: Sweep, plan: Plan, tested: frozenset[str]) -> list[CellResult]:
+    """Return the result of every cell, with the test scores of those trials that are `tested`."""
+    return [
+        cell_result(
+            sweep.storage,
+            cell,
+            spec,
+            species=sweep.recipe.read_species,
+            tested=spec.key in tested,
+            error=sweep.errors.get(spec.key),
+            last=sweep.last_seen.get(spec.key),
+        )
+        for cell, spec in zip(plan.cells, plan.classifiers, strict=True)
+    ]

@@ -1,0 +1,188 @@
+"""How a few-shot sweep ends: every trial is tested once, and nothing is chosen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.markup import escape
+
+from dnasweep.report.shots_page import ShotPage, render_shot_page
+from dnasweep.report.shots_terminal import shot_tables
+from dnasweep.stages.dataset import rows_of
+from dnasweep.stages.outcome import find_outcome
+from dnasweep.stages.plan import Plan
+from dnasweep.stages.scores import find_scores, score_baseline
+from dnasweep.stages.shots import draw_shots
+from dnasweep.sweeps.request import Sweep
+from dnasweep.sweeps.results import scores_of
+from dnasweep.sweeps.shots import ShotBaseline, ShotComparison, compare_shots
+from dnasweep.sweeps.shots_tests import BASELINE
+from dnasweep.tracking.tags import command, package_versions
+from dnasweep.workflows.announce import encoder_name
+from dnasweep.workflows.evaluation import read_results
+from dnasweep.workflows.phases import Phases
+from dnasweep.workflows.publication import (
+    REPORT,
+    report_folder,
+    sweep_facts,
+    tokenizer_table,
+    writing_report,
+)
+from dnasweep.workflows.sweep_records import Records
+
+
+def compare_few_shots(sweep: Sweep, records: Records, phases: Phases) -> ShotComparison:
+    """Train, test every healthy trial once, and compare initialisations at each number of shots."""
+    plan = phases.train()
+    done = {
+        spec.key: spec
+        for spec in plan.classifiers
+        if (outcome := find_outcome(sweep.storage, spec)) and outcome.outcome == "completed"
+    }
+    phases.open_tests(list(done.values()))
+    for spec in done.values():
+        scored = find_scores(sweep.storage, spec)
+        if scored is not None:
+            records.tested(spec, scored.metrics, selected=False)
+    with sweep.console.status("testing the differences"):
+        comparison = compare_shots(
+            read_results(sweep, plan, frozenset(done)),
+            baselines=_baselines(sweep, plan),
+            metric=sweep.options.metric,
+            rates_follow_shots="learning_rate" not in sweep.axes,
+            overlap=_overlap(sweep),
+            shared_encoders=bool(plan.encoders) and not sweep.recipe.pretrain_per_seed,
+        )
+    folder = _publish(sweep, plan, records, comparison)
+    sweep.console.print(shot_tables(comparison))
+    sweep.console.print(
+        f"[bold]page[/]   {escape(str(folder / 'comparison.html'))}", soft_wrap=True
+    )
+    sweep.console.print(
+        f"[bold]table[/]  {escape(str(folder / 'comparison.csv'))}", soft_wrap=True
+    )
+    return comparison
+
+
+def _baselines(sweep: Sweep, plan: Plan) -> list[ShotBaseline]:
+    found = []
+    target = sweep.recipe.members(sweep.recipe.target)
+    draws = {(c.shots, c.resample or 0) for c in plan.cells if c.shots is not None}
+    for shots, resample in sorted(draws):
+        scored = score_baseline(
+            sweep.storage, sweep.recipe.dataset, target, shots=shots, resample=resample
+        )
+        found.append(
+            ShotBaseline(
+                shots=shots,
+                resample=resample,
+                test=scored.metrics,
+                test_scores=scores_of(scored),
+            )
+        )
+    return found
+
+
+def _overlap(sweep: Sweep) -> dict[int, float]:
+    """Return the mean fraction of rows that two draws of a number of shots share."""
+    table = sweep.data.table
+    pool = rows_of(table, sweep.recipe.members(sweep.recipe.target)).train
+    found = {}
+    for shots in sweep.axes["shots"]:
+        draws = [set(draw_shots(table, pool, shots, r)) for r in sweep.axes["resample"]]
+        shared = [len(a & b) / min(len(a), len(b)) for a, b in combinations(draws, 2)]
+        if shared:
+            found[int(shots)] = float(np.mean(shared))
+    return found
+
+
+def _publish(sweep: Sweep, plan: Plan, records: Records, comparison: ShotComparison) -> Path:
+    """Write the report, log it to the parent run and return its folder."""
+    page = ShotPage(
+        title=sweep.name,
+        comparison=comparison,
+        command=command(),
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        data=sweep_facts(sweep) | _draws(sweep),
+        audit_findings=[
+            {"level": f.level, "code": f.code, "message": f.message}
+            for f in sweep.data.audit.findings
+        ],
+        audit_table=sweep.data.audit.table,
+        tokenizers=tokenizer_table(sweep, plan),
+        encoders=_encoders(sweep, plan),
+        versions=package_versions(),
+        keys={"sweep": sweep.key, "data set": sweep.recipe.dataset},
+        places={"storage": sweep.storage.root},
+    )
+    with writing_report(sweep, records) as aside:
+        comparison.to_csv(aside / "comparison.csv")
+        (aside / "comparison.html").write_text(render_shot_page(page))
+    _record_curves(sweep, records, comparison)
+    records.summary(_note(comparison.findings))
+    return report_folder(sweep)
+
+
+def _record_curves(sweep: Sweep, records: Records, comparison: ShotComparison) -> None:
+    """Log the means to the parent run, the number of shots as the step."""
+    column = f"test_{comparison.metric}"
+    curves = [(comparison.baseline, BASELINE)]
+    for (tokenizer, rate, name), rows in comparison.rows.groupby(
+        ["tokenizer", "learning_rate", "initialisation"], sort=False, dropna=False
+    ):
+        rest = f" {rate:g}" if isinstance(rate, float) and math.isfinite(rate) else ""
+        curves.append((rows, f"{tokenizer}{rest} {name}"))
+    for rows, name in curves:
+        for _, row in rows.iterrows():
+            metrics = {f"{comparison.metric}/{name}": float(row[column])}
+            records.tracker.metrics(sweep.key, metrics, step=int(row["shots"]))
+
+
+def _draws(sweep: Sweep) -> dict[str, object]:
+    given = sorted(set(sweep.data.table["shots"].dropna()) & set(sweep.axes["shots"]))
+    facts: dict[str, object] = {"draws of each number of shots": len(sweep.axes["resample"])}
+    if given:
+        facts["given as the first draw"] = ", ".join(f"{n:,}" for n in given)
+    if sweep.pretraining is not None:
+        facts["pretrained on"] = " ".join(sweep.pretraining.files)
+    return facts
+
+
+def _encoders(sweep: Sweep, plan: Plan) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for spec in plan.encoders:
+        outcome = find_outcome(sweep.storage, spec)
+        if outcome is not None:
+            rows.append(
+                {
+                    "encoder": encoder_name(sweep, spec),
+                    "masking": spec.masking.scheme,
+                    "seed": spec.training.seed,
+                    "bits_per_base": outcome.best["metrics"].get("validation/bits_per_base"),
+                    "markov_bits_per_base": outcome.facts.get("markov_bits_per_base"),
+                    "rows_left_out_as_like_a_test_row": outcome.facts.get("held_out_rows"),
+                    "bases_seen": int(outcome.best["bases_seen"]),
+                    "device_seconds": outcome.device_seconds,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _note(findings: Sequence[str]) -> str:
+    """Return the findings as the description of the parent run, in Markdown."""
+    return "\n\n".join(
+        [
+            "\n".join(f"- {sentence}" for sentence in findings),
+            "### Where to look",
+            f"The whole comparison, with its learning curve: `{REPORT}/comparison.html` under "
+            "*Artifacts*. Metrics here have the number of shots as their step. Each trial has the "
+            "ids of the rows it was trained on as `training_rows.csv`.",
+        ]
+    )

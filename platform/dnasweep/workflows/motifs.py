@@ -1,0 +1,187 @@
+"""Motif discovery from finished attribution jobs, into a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dnasweep.config.ranges import MANY, Between, Checked, NotNone, Range, Seed, Whole
+from dnasweep.errors import InputError
+from dnasweep.formats.paths import user_path
+from dnasweep.jobs.shards.verification import find_job
+from dnasweep.motifs.settings import Method, MotifConfig
+from dnasweep.storage.output_folder import publish_files
+from dnasweep.tracking.tags import command
+
+SHOWN = 12
+StretchLength = Annotated[int, Range(2, 10_000)]
+Window = Annotated[int, Range(8, 10_000)]
+Instances = Annotated[int, Range(2, MANY)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotifOptions(Checked):
+    """Options of motif discovery."""
+
+    attributions: tuple[str, ...]
+    """Folders or URIs of finished jobs, as shap_batch.py has named them; of one model and kind,
+    their sequences with labels."""
+    motifs: str
+    """Known motifs to compare with: a MEME or JASPAR file, gzip or not."""
+    out: str
+    """Folder to write into; made if it is not there."""
+    method: Method = "enrichment"
+    """enrichment: DNABERT's words of high attention or attribution. modisco: TF-MoDISco."""
+    tss_index: Whole | None = None
+    """0-based index of the first transcribed base. Default: by the length of the sequences."""
+    min_length: StretchLength = MotifConfig.min_length
+    """enrichment: bases of a stretch of high values, at least."""
+    discovery_q: NotNone = MotifConfig.discovery_q
+    """enrichment: words are kept whose enrichment has at most this adjusted p-value. The default is
+    DNABERT's, for thousands of sequences; with hundreds few words are met often enough: 1 keeps all."""
+    window: Window = MotifConfig.window
+    """enrichment: bases that instances are cut or widened to."""
+    min_instances: Instances = MotifConfig.min_instances
+    """Motifs of fewer instances are left out."""
+    hit_p: Between = MotifConfig.hit_p
+    """A place is a hit where words of random DNA are as good with this probability at most."""
+    share: Between = 0.5
+    """Share of the sequences that motifs are found in; they are tested in the others."""
+    identity: NotNone = 0.8
+    """Sequences at least this alike stay on one side."""
+    seed: Seed = 0
+    """Of the parting of sequences."""
+
+
+def run_motifs(options: MotifOptions, console: Console) -> Path:
+    """Find motifs, write their files and the page, and return the page's path.
+
+    Raises
+    ------
+    InputError
+        For a folder that is no finished job, motifs that cannot be read, or sequences that are too
+        few or have no labels.
+    """
+    from dnasweep.attribution.tables import read_attributions
+    from dnasweep.formats.motifs import read_matrices
+    from dnasweep.motifs.discovery_input import gather
+    from dnasweep.motifs.matching import KnownMotif
+    from dnasweep.motifs.results import discover, write_files
+    from dnasweep.report.motif_page import PAGE, write_report
+
+    config = _config(options)
+    out = _free(user_path(options.out))
+    known = [KnownMotif(*one) for one in read_matrices(options.motifs)]
+    with console.status("reading the attributions"):
+        jobs = [find_job(place) for place in options.attributions]
+        for job in jobs:
+            if job.finished() is None:
+                raise InputError(
+                    "the job has not been finished",
+                    file=job.place,
+                    remedy="Run its shap_batch.py command again.",
+                )
+        tables = [read_attributions(job.fetch()) for job in jobs]
+        data = gather(
+            tables,
+            tss_index=options.tss_index,
+            share=options.share,
+            identity=options.identity,
+            seed=options.seed,
+        )
+    settings = tables[0].settings
+    signed = settings["estimator"] != "attention"
+    with console.status("looking for motifs; the first time libraries are compiled, for minutes"):
+        found = discover(data, config, known, signed=signed)
+    summary = _summary(options, config, settings, found.table(), len(known))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".motifs-", dir=out.parent) as scratch:
+        folder = Path(scratch) / "motifs"
+        folder.mkdir()
+        write_files(found, folder, summary)
+        shown = {**settings, "known motifs": f"{options.motifs} ({len(known)})"}
+        shown |= dataclasses.asdict(config)
+        write_report(
+            folder,
+            found,
+            config=config,
+            settings=shown,
+            num_known=len(known),
+            signed=signed,
+            command=command(),
+        )
+        made = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        named = {path.relative_to(folder).as_posix(): path for path in made}
+        publish_files(named, out, job="motifs")
+    _tell(found.table(), out / PAGE, console)
+    return out / PAGE
+
+
+def _config(options: MotifOptions) -> MotifConfig:
+    names = [field.name for field in dataclasses.fields(MotifConfig)]
+    try:
+        config = MotifConfig(**{name: getattr(options, name) for name in names})
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if not 0 < options.share < 1:
+        raise InputError(f"share is {options.share}", remedy="Use a share between 0 and 1.")
+    return config
+
+
+def _free(out: Path) -> Path:
+    """Return the folder to write, which is not there, empty, or of an earlier run."""
+    from dnasweep.motifs.results import SUMMARY_FILE
+
+    out = out.resolve()
+    if out.is_dir() and any(out.iterdir()) and not (out / SUMMARY_FILE).is_file():
+        raise InputError(
+            "the folder holds other files", file=out, remedy="Give a new folder with --out."
+        )
+    if out.exists() and not out.is_dir():
+        raise InputError("this is a file", file=out, remedy="Give a folder with --out.")
+    return out
+
+
+def _summary(
+    options: MotifOptions,
+    config: MotifConfig,
+    settings: dict[str, Any],
+    table: Any,
+    num_known: int,
+) -> dict[str, Any]:
+    return {
+        "attributions": list(options.attributions),
+        "known_motifs": options.motifs,
+        "num_known": num_known,
+        "settings": settings,
+        "config": dataclasses.asdict(config),
+        "share": options.share,
+        "identity": options.identity,
+        "num_motifs": len(table),
+    }
+
+
+def _tell(table: Any, page: Path, console: Console) -> None:
+    shown = Table("motif", "instances", "of class", "others", "q", "place", "match", "q", box=None)
+    for _, row in table.sort_values("match_p").head(SHOWN).iterrows():
+        shown.add_row(
+            str(row["consensus"]),
+            f"{row['num_instances']:,}",
+            f"{row['num_positive']:,}/{row['of_positive']:,}",
+            f"{row['num_negative']:,}/{row['of_negative']:,}",
+            f"{row['q']:.2g}",
+            f"{row['place_first']:+d}..{row['place_last']:+d}",
+            escape(f"{row['match_name']} {row['match']}"),
+            f"{row['match_q']:.2g}",
+        )
+    console.print(f"[bold]motifs[/] {len(table):,}")
+    if len(table):
+        console.print(shown)
+    console.print(f"[bold]report[/] {escape(str(page))}", soft_wrap=True)

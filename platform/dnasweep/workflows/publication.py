@@ -1,0 +1,171 @@
+"""The comparison as artefacts: CSV and one page on disk and in MLflow, the best model registered."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.data.table import SPLITS
+from dnasweep.report.page import PageInput, render_page
+from dnasweep.stages.outcome import CHECKPOINT
+from dnasweep.stages.plan import Plan
+from dnasweep.stages.specs import ClassifierSpec
+from dnasweep.stages.tokens import tokenizer_report
+from dnasweep.storage.output_folder import publish_files
+from dnasweep.sweeps.comparison import CellResult, Comparison, select
+from dnasweep.sweeps.request import Sweep
+from dnasweep.tasks.metrics import direction, full_name
+from dnasweep.tracking.tags import command, package_versions
+from dnasweep.workflows.sweep_records import Records
+
+ALIAS = "best"
+REPORT = "report"
+METRICS_HERE = "`best/` validation and `test/` of the registered model, `baseline/` test of the k-mer baseline"
+
+
+def publish(
+    sweep: Sweep,
+    plan: Plan,
+    records: Records,
+    results: Sequence[CellResult],
+    comparison: Comparison,
+    importance: dict[str, float] | None,
+) -> Path:
+    """Write the report, log it to the parent run, register the best model; return its folder."""
+    page = PageInput(
+        **page_frame(sweep),
+        comparison=comparison,
+        cells=results,
+        tokenizers=tokenizer_table(sweep, plan),
+        importance=importance,
+    )
+    with writing_report(sweep, records) as aside:
+        comparison.to_csv(aside / "comparison.csv")
+        (aside / "comparison.html").write_text(render_page(page))
+    best = best_trial(sweep, results)
+    if best is not None:
+        _register(sweep, records, best)
+    records.summary(
+        note(comparison.findings, page.audit_findings),
+        best=best.validation if best else {},
+        test=(best.test if best else None) or {},
+        baseline=_baseline(comparison),
+    )
+    return report_folder(sweep)
+
+
+def note(
+    findings: Sequence[str],
+    audit: Sequence[Mapping[str, str]],
+    *,
+    page: str = "comparison.html",
+    metrics: str = METRICS_HERE,
+) -> str:
+    """Return the findings as the description of the parent run, in Markdown."""
+    warnings = [finding["message"] for finding in audit if finding["level"] == "warning"]
+    parts = ["\n".join(f"- {sentence}" for sentence in findings)]
+    if warnings:
+        heading = "### Warnings of the data audit"
+        parts.append("\n".join([heading, "", *(f"- {message}" for message in warnings)]))
+    parts += [
+        "### Where to look",
+        f"The whole comparison, with figures: `{REPORT}/{page}` under *Artifacts*. "
+        "To compare the trials alone, filter the runs by `tags.stage = 'trial'`.",
+        f"Metrics here: {metrics}.",
+    ]
+    return "\n\n".join(parts)
+
+
+def page_frame(sweep: Sweep) -> dict[str, Any]:
+    """Return the fields of a :class:`~dnasweep.report.page.PageFrame`."""
+    return {
+        "title": sweep.name,
+        "command": command(),
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "data": sweep_facts(sweep),
+        "audit_findings": [
+            {"level": f.level, "code": f.code, "message": f.message}
+            for f in sweep.data.audit.findings
+        ],
+        "audit_table": sweep.data.audit.table,
+        "versions": package_versions(),
+        "keys": {"sweep": sweep.key, "data set": sweep.recipe.dataset},
+        "places": {"storage": sweep.storage.root},
+    }
+
+
+def report_folder(sweep: Sweep) -> Path:
+    """Return the folder of a sweep's report."""
+    return sweep.storage.folder("sweeps", sweep.key, REPORT)
+
+
+@contextlib.contextmanager
+def writing_report(sweep: Sweep, records: Records) -> Iterator[Path]:
+    """Give a folder to write a report into, which then takes the place of the one before as a whole.
+
+    Its files are logged to the parent run, and lie where other machines find them.
+    """
+    folder = report_folder(sweep)
+    with tempfile.TemporaryDirectory(dir=sweep.storage.folder("work")) as scratch:
+        yield Path(scratch)
+        files = publish_files(sorted(Path(scratch).iterdir()), folder, job=REPORT)
+    sweep.storage.share(folder)
+    for path in files:
+        records.tracker.artifact(sweep.key, path, REPORT)
+
+
+def sweep_facts(sweep: Sweep) -> dict[str, object]:
+    """Return what a page says of the data, label to value."""
+    table = sweep.data.table
+    widths = table["sequence"].str.len()
+    counts = table["split"].value_counts()
+    return {
+        "source": " ".join(sweep.data.files) or "built-in simulated promoters",
+        "sequences": f"{len(table):,}",
+        "bases each": " to ".join(f"{w:,}" for w in sorted({widths.min(), widths.max()})),
+        "split": ", ".join(f"{counts.get(s, 0):,} {s}" for s in SPLITS),
+        "species": ", ".join(sweep.data.species) or "not named",
+        "trained and judged on": sweep.target,
+    }
+
+
+def tokenizer_table(sweep: Sweep, plan: Plan) -> pd.DataFrame:
+    """Return what the tokenizers made of the data, a row each."""
+    table = pd.DataFrame([tokenizer_report(sweep.storage, spec) for spec in plan.tokenizers])
+    # `longest` counts every row of the data set, `longest_tokens` those of the training split.
+    table = table.rename(columns={"longest": "most_tokens"})
+    return table.drop(columns=["num_sequences", "longest_tokens"], errors="ignore")
+
+
+def _baseline(comparison: Comparison) -> dict[str, float]:
+    if comparison.baseline.empty:
+        return {}
+    row = comparison.baseline.filter(regex="^test_").iloc[0].dropna()
+    return {str(name).removeprefix("test_"): float(value) for name, value in row.items()}
+
+
+def best_trial(sweep: Sweep, results: Sequence[CellResult]) -> CellResult | None:
+    """Return the trial with the best validation metric of those the test set was opened for."""
+    metric = full_name(sweep.options.metric)
+    sign = 1.0 if direction(metric) == "max" else -1.0
+    chosen = select(results, metric=metric)
+    return max(chosen, key=lambda cell: sign * cell.validation[metric], default=None)
+
+
+def _register(sweep: Sweep, records: Records, best: CellResult) -> None:
+    """Register a trial under the sweep's name."""
+    folder = sweep.storage.expect(ClassifierSpec.kind, best.trial_key)
+    records.tracker.tags(sweep.key, {"best_trial": best.trial_key})
+    records.tracker.model(
+        best.trial_key,
+        folder / CHECKPOINT,
+        registered_name=sweep.options.name or sweep.name,
+        alias=ALIAS,
+        example=str(sweep.data.table["sequence"].iloc[0]),
+    )

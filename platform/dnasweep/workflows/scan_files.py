@@ -1,0 +1,170 @@
+"""The files of a genome scan, made of its shards as they are read once in order."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dnasweep.config import content_key
+from dnasweep.formats.rejects import write_rejects
+from dnasweep.genomics.scan_results import Findings, Question, find
+from dnasweep.genomics.track_files import read_track, write_peaks, writing_track
+from dnasweep.genomics.tracks import Piece, Tile, make_track
+from dnasweep.jobs.scan_request import KIND, Place, ScanRequest
+from dnasweep.jobs.shards.shards import Shards, name
+from dnasweep.jobs.shards.work_list import digest_of
+from dnasweep.plain import write_csv
+
+FINDINGS_FORMAT = 2
+"""Part of the key of peaks and comparisons; raised when the same question is to give other ones."""
+PICTURE_BASES = 20_000
+REJECTS, SUMMARY = "rejects.tsv", "summary.json"
+_CURVE = "precision_recall_{}.tsv"
+SOMETIMES = (
+    "agreement.tsv",
+    "thresholds.tsv",
+    "precision_recall.png",
+    _CURVE.format("*"),
+    REJECTS,
+)
+"""Files that some scans have and others have not."""
+
+
+def read_tiles(shards: Shards) -> Iterator[Tile]:
+    """Yield the windows of a scan, a tile at a time, in the order of the genome."""
+    for number in range(len(shards)):
+        data = shards.storage.read(shards.part_kind, name(number), "windows.parquet")
+        table = pq.read_table(pa.BufferReader(data), columns=["forward", "reverse"])
+        forward, reverse = (table[c].to_numpy() for c in ("forward", "reverse"))
+        done = 0
+        for tile in shards.rows(number).to_pylist():
+            part = slice(done, done := done + tile["number"])
+            yield Tile(tile["chrom"], tile["first"], forward[part], reverse[part])
+
+
+def write_track(request: ScanRequest, shards: Shards) -> Path:
+    """Write bigWig and bedGraph unless they are there, and return their folder."""
+    inputs = _track_inputs(request)
+
+    def write(folder: Path) -> None:
+        with writing_track(folder, request.lengths) as writer:
+            for piece in _pieces(request, shards):
+                writer.write(piece)
+
+    kind = f"{KIND}/{shards.key}"
+    return request.storage.obtain(kind, f"track-{content_key(inputs)}", write, inputs=inputs)
+
+
+def write_findings(request: ScanRequest, shards: Shards, track: Path) -> Path:
+    """Write peaks, comparisons and figures unless they are there, and return their folder."""
+    options = request.options
+    question = Question(
+        peaks=request.peaks,
+        thresholds=options.thresholds,
+        num_shuffles=options.shuffles,
+        seed=options.seed,
+    )
+    known = {**request.annotations, **({} if request.tss is None else {"": request.tss})}
+    inputs = {
+        **_track_inputs(request),
+        "format": FINDINGS_FORMAT,
+        **dataclasses.asdict(question),
+        "picture": request.picture,
+        "annotations": {
+            stem: digest_of(pa.Table.from_pandas(frame, preserve_index=False))
+            for stem, frame in known.items()
+        },
+        "rejects": list(map(list, request.rejects)),
+    }
+
+    def write(folder: Path) -> None:
+        pieces = _pieces(request, shards)
+        found = find(pieces, question, request.annotations, request.tss)
+        _write_tables(folder, found, request)
+        if request.rejects:
+            write_rejects(request.rejects, folder / REJECTS)
+        _draw(folder, found, request, track)
+
+    kind = f"{KIND}/{shards.key}"
+    return request.storage.obtain(kind, f"peaks-{content_key(inputs)}", write, inputs=inputs)
+
+
+def _track_inputs(request: ScanRequest) -> dict[str, Any]:
+    spans = request.plan.spans.itertuples(index=False, name=None)
+    return {**dataclasses.asdict(request.track), "spans": content_key(*map(list, spans))}
+
+
+def _pieces(request: ScanRequest, shards: Shards) -> Iterator[Piece]:
+    return make_track(read_tiles(shards), request.config, request.track, request.plan.spans)
+
+
+def _write_tables(folder: Path, found: Findings, request: ScanRequest) -> None:
+    write_peaks(folder, found.called)
+    tables = {"peaks.tsv": found.peaks}
+    if len(found.agreement):
+        tables |= {"agreement.tsv": found.agreement, "thresholds.tsv": found.thresholds}
+    tables |= {_CURVE.format(stem): points for stem, points in found.curves.items()}
+    for file, frame in tables.items():
+        write_csv(frame, folder / file, sep="\t", float_format="%.6g")
+    summary = {
+        "bases": found.bases,
+        "peaks": len(found.called),
+        "bases_in_peaks": int((found.peaks["end"] - found.peaks["start"]).sum()),
+        **dataclasses.asdict(request.peaks),
+        **found.near,
+        "annotations": found.agreement.to_dict("records"),
+    }
+    text = json.dumps(_finite(summary), indent=2, default=float)
+    (folder / SUMMARY).write_text(text + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _draw(folder: Path, found: Findings, request: ScanRequest, track: Path) -> None:
+    from dnasweep.report.scan_figures import Region, precision_recall, region_picture
+
+    if len(found.agreement):
+        (folder / "precision_recall.png").write_bytes(
+            precision_recall(found.curves, found.agreement, found.thresholds)
+        )
+    place = request.picture or _highest(found, request)
+    known = dict(request.annotations)
+    if request.tss is not None:
+        known = {"TSS": request.tss, **known}
+    region = Region(
+        *place,
+        read_track(track, *place),
+        _within(found.peaks, place),
+        {stem: _within(frame, place) for stem, frame in known.items()},
+        request.peaks.threshold,
+    )
+    (folder / "region.png").write_bytes(region_picture(region))
+
+
+def _within(frame: Any, place: Place) -> Any:
+    there = (frame["start"] < place.end) & (frame["end"] > place.start)
+    return frame[there & (frame["chrom"] == place.chrom)]
+
+
+def _highest(found: Findings, request: ScanRequest) -> Place:
+    """Return the surroundings of the highest peak, the first of them, or of what was scanned."""
+    chrom, middle = str(request.plan.spans["chrom"].iloc[0]), request.plan.spans["start"].iloc[0]
+    if len(found.peaks):
+        best = found.peaks.iloc[int(found.peaks["height"].to_numpy().argmax())]
+        chrom, middle = str(best["chrom"]), best["summit"]
+    length = request.lengths[chrom]
+    start = max(0, min(int(middle) - PICTURE_BASES // 2, length - PICTURE_BASES))
+    return Place(chrom, start, min(length, start + PICTURE_BASES))

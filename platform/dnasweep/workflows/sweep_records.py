@@ -1,0 +1,195 @@
+"""What a sweep tells MLflow: one parent run, one run an encoder, one run a trial."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dnasweep.config import canonical
+from dnasweep.stages.outcome import StageOutcome
+from dnasweep.stages.recipe import Cell
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
+from dnasweep.tracking.tags import CHECKPOINT_TAG, NOTE_TAG, command, package_versions
+from dnasweep.tracking.tracker import DatasetInput, Tracker
+
+if TYPE_CHECKING:
+    from dnasweep.sweeps.preparation import Prepared
+
+
+class Records:
+    """The records of one sweep or job.
+
+    Parameters
+    ----------
+    tracker
+        Takes the records on their way.
+    parent
+        Key of the parent run.
+    data
+        The data set, named as the input of every run.
+    metric
+        Full name of the metric to draw first.
+    """
+
+    def __init__(self, tracker: Tracker, parent: str, data: Prepared, metric: str = "") -> None:
+        self.tracker, self.parent, self.metric = tracker, parent, metric
+        self._versions = package_versions()
+        self._inputs = [
+            DatasetInput(name=f"dataset-{data.key[:8]}", digest=data.key, source=str(data.folder))
+        ]
+        self._told: set[str] = set()
+
+    def open(self, name: str, params: Mapping[str, object]) -> None:
+        """Open the parent run."""
+        self.tracker.run(
+            self.parent,
+            name=name,
+            params=params,
+            tags=self._versions | {"stage": "sweep", "command": command()},
+            inputs=self._inputs,
+        )
+
+    def encoder(self, spec: EncoderSpec, name: str, outcome: StageOutcome) -> None:
+        """Record a pretrained encoder, whole."""
+        key = f"encoder-{spec.key}"
+        params = {
+            "tokenizer": spec.tokenizer.config.name,
+            "species": " ".join(spec.species) or "all",
+            **settings(spec.training, "pretrain."),
+            **settings(spec.model, "model."),
+            **settings(spec.masking, "masking."),
+        }
+        if spec.pmi is not None:
+            params["pmi.table"] = spec.pmi.key
+            params |= settings(spec.pmi.config, "pmi.") if spec.pmi.config else {}
+        tags = {"encoder_key": spec.parent.key} if spec.parent else {}
+        self._open(key, f"encoder {name}", params, "encoder", spec, tags)
+        for evaluation in outcome.history:
+            self.tracker.metrics(key, curve(evaluation), step=int(evaluation["bases_seen"]))
+        self._close(key, outcome)
+
+    def start(self, cell: Cell, spec: ClassifierSpec) -> None:
+        """Open the run of a trial; telling it twice does no harm."""
+        if spec.key in self._told:
+            return
+        self._told.add(spec.key)
+        axes = {k: v for k, v in dataclasses.asdict(cell).items() if v is not None}
+        fixed = {
+            **settings(spec.training, "finetune."),
+            **settings(spec.classification, "finetune."),
+            **settings(spec.model, "model."),
+        }
+        params = {
+            **axes,
+            "target": " ".join(spec.target) or "all",
+            **{k: v for k, v in fixed.items() if k.partition(".")[2] not in axes},
+        }
+        # MLflow's comparison draws the first parameters that differ. How the encoder was made
+        # follows from the axes, and stands in its own run; here it would hide them.
+        tags = {"encoder_key": spec.encoder.key} if spec.encoder else {}
+        self._open(spec.key, cell.label, params, "trial", spec, tags)
+
+    def evaluation(self, spec: ClassifierSpec, evaluation: Mapping[str, Any]) -> None:
+        """Record one evaluation of a trial."""
+        # MLflow's comparison draws the metric that came first.
+        points = curve(evaluation)
+        first = {self.metric: points[self.metric]} if self.metric in points else {}
+        self.tracker.metrics(spec.key, first | points, step=int(evaluation["bases_seen"]))
+
+    def finish(
+        self,
+        cell: Cell,
+        spec: ClassifierSpec,
+        outcome: StageOutcome | None,
+        *,
+        checkpoint: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Close the run of a trial: its best evaluation, its cost, and where its weights are."""
+        self.start(cell, spec)
+        if outcome is None:
+            said = {"outcome": "failed", "reason": error} if error else {"outcome": "stopped"}
+            self.tracker.tags(spec.key, said)
+            self.tracker.end(spec.key, "FAILED" if error else "KILLED")
+            return
+        if checkpoint is not None:
+            self.tracker.tags(spec.key, {CHECKPOINT_TAG: checkpoint})
+        self._close(spec.key, outcome)
+
+    def tested(
+        self, spec: ClassifierSpec, metrics: Mapping[str, float], *, selected: bool = True
+    ) -> None:
+        """Record the test metrics of a trial, and that it was chosen where it was."""
+        self.tracker.metrics(spec.key, named("test", metrics), step=0)
+        if selected:
+            self.tracker.tags(spec.key, {"selected": "true"})
+
+    def summary(self, note: str, **groups: Mapping[str, float]) -> None:
+        """Describe the parent run in Markdown, with groups of metrics such as `test`."""
+        self.tracker.tags(self.parent, {NOTE_TAG: note})
+        for group, metrics in groups.items():
+            self.tracker.metrics(self.parent, named(group, metrics), step=0)
+
+    def _open(
+        self,
+        key: str,
+        name: str,
+        params: Mapping[str, object],
+        stage: str,
+        spec: Any,
+        tags: Mapping[str, object],
+    ) -> None:
+        self.tracker.run(
+            key,
+            name=name,
+            parent=self.parent,
+            params=params,
+            tags=self._versions
+            | {
+                "stage": stage,
+                "tokenizer_key": spec.tokenizer.key,
+                "corpus_key": spec.tokenizer.corpus_key,
+                "artefact_key": spec.key,
+                **tags,
+            },
+            inputs=self._inputs,
+        )
+
+    def _close(self, key: str, outcome: StageOutcome) -> None:
+        best = outcome.best
+        self.tracker.metrics(key, named("best", best["metrics"]), step=int(best["bases_seen"]))
+        cost = {
+            "device_seconds": outcome.device_seconds,
+            "peak_memory_bytes": outcome.peak_memory_bytes,
+        }
+        last = outcome.history[-1] if outcome.history else best
+        self.tracker.metrics(key, cost | outcome.facts, step=int(last["bases_seen"]))
+        reason = {"reason": outcome.reason} if outcome.reason else {}
+        self.tracker.tags(key, {"outcome": outcome.outcome, **reason})
+        healthy = outcome.outcome in ("completed", "stopped")
+        self.tracker.end(key, "FINISHED" if healthy else "FAILED")
+
+
+def curve(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """Return one point of the learning curves: `validation/...`, then `train/...`."""
+    progress = {
+        f"train/{name.removeprefix('train_')}": value
+        for name, value in evaluation.items()
+        # The highest memory is told once, at the end.
+        if name not in ("metrics", "peak_memory_bytes") and value is not None
+    }
+    return {**evaluation["metrics"], **progress}
+
+
+def named(group: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return metrics under the name of a group, without the split they were named by."""
+    return {f"{group}/{name.rpartition('/')[2]}": value for name, value in metrics.items()}
+
+
+def settings(value: Any, prefix: str) -> dict[str, Any]:
+    """Return a configuration as flat parameters, without what is left open."""
+    found: dict[str, Any] = {}
+    for name, inner in canonical(value).items():
+        found |= inner if isinstance(inner, dict) else {name: inner}
+    return {f"{prefix}{name}": inner for name, inner in found.items() if inner is not None}

@@ -1,0 +1,188 @@
+"""A species transfer: its options, its targets and cells, and the matrix it ends with."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from tyro.conf import Suppress
+
+from dnasweep.config.ranges import Batch, Between, Count, Positive, Seed, Whole
+from dnasweep.data.species import SPECIES, resolve
+from dnasweep.data.table import SPLITS
+from dnasweep.data.transfer import STRATEGIES, Strategy, way
+from dnasweep.errors import InputError
+from dnasweep.report.page import PageFrame
+from dnasweep.report.transfer_page import render_transfer
+from dnasweep.report.transfer_terminal import transfer_tables
+from dnasweep.stages.recipe import Cell
+from dnasweep.stages.scores import score_baseline
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.preparation import Prepared
+from dnasweep.sweeps.request import Axes, Sweep
+from dnasweep.sweeps.results import baseline_result
+from dnasweep.sweeps.transfer_matrix import Transfer, bout, compare_strategies
+from dnasweep.workflows.evaluation import judge
+from dnasweep.workflows.phases import Phases
+from dnasweep.workflows.publication import note, page_frame, report_folder, writing_report
+from dnasweep.workflows.sweep_records import Records
+
+ESTIMATES = "`test/` the mean test metric of each strategy over the targets that all of them have"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferOptions(SweepOptions):
+    """Options of a species transfer."""
+
+    targets: tuple[str, ...] = ()
+    """Species to judge on. Default: every species with enough rows."""
+    strategies: tuple[Strategy, ...] = STRATEGIES
+    """Ways to a classifier of the target: random (no pretraining); pretraining on target, all, or
+    all-then-close (all species, then the target and its close relatives); zero-shot (pretraining
+    and fine-tuning on every species but the target)."""
+    min_rows: Count = 10
+    """Fewest rows of each class in training, validation and test that a target needs."""
+    tokenizers: tuple[str, ...] = ("kmer",)
+    """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
+    learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
+    """Peak learning rates of fine-tuning; each strategy and target keeps the best on validation."""
+    seeds: tuple[Seed, ...] = (0, 1, 2)
+    """Seeds of fine-tuning; results are means over them, with spread."""
+    pretrain_epochs: Positive = 10.0
+    """Pretraining budget, in passes over the training positives of all species; the same number of
+    bases for every strategy, half of it in each stage of all-then-close."""
+    batch_size: Batch = 16
+    """Sequences a fine-tuning step, over all workers."""
+    finetune_epochs: Positive = 4.0
+    """Fine-tuning budget, in passes over the training rows of the mean target; the same number of
+    bases for every strategy and target."""
+    # What the strategies decide, or what would compare them on unequal terms.
+    species_sets: Suppress[tuple[str, ...]] = ()
+    checkpoints: Suppress[tuple[str, ...]] = ()
+    target: Suppress[str] = "all"
+    search: Suppress[Literal["grid", "optuna"]] = "grid"
+    num_samples: Suppress[Whole] = 0
+    asha: Suppress[bool] = False
+
+
+def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepared], list[str]]:
+    """Return what finds the targets in the data: those asked for, or all with enough rows.
+
+    Raises
+    ------
+    InputError
+        From the returned function: where a species that was asked for has too few rows, or none has
+        enough.
+    """
+
+    def find(data: Prepared) -> list[str]:
+        if not data.species:
+            raise InputError(
+                "the rows name no species, so there is nothing to transfer between",
+                remedy="Give a column `species`, or an organism in the names of the sequences.",
+            )
+        lacking = too_few(data.table, options.min_rows)
+        if options.targets:
+            asked = list(dict.fromkeys(map(resolve, options.targets)))
+            for name in asked:
+                if name not in data.species:
+                    held = ", ".join(data.species)
+                    raise InputError(
+                        f"target {name}: the data have no rows of it",
+                        remedy=f"Name targets among {held}.",
+                    )
+                if name in lacking:
+                    raise InputError(
+                        f"target {lacking[name]}",
+                        remedy="Give more rows of it, leave it out of --targets, or lower "
+                        "--min-rows.",
+                    )
+            return asked
+        found = [name for name in SPECIES if name in data.species and name not in lacking]
+        if not found:
+            raise InputError(
+                f"no species has enough rows to be a target: {'; '.join(lacking.values())}",
+                remedy="Give more rows, or lower --min-rows.",
+            )
+        for sentence in lacking.values():
+            console.print(f"[yellow]no target: {escape(sentence)}[/]", soft_wrap=True)
+        return found
+
+    return find
+
+
+def too_few(table: pd.DataFrame, least: int) -> dict[str, str]:
+    """Return the species with fewer than `least` rows of a class in a split, and what they lack."""
+    found = {}
+    for name, part in table[table["species"] != ""].groupby("species", sort=False):
+        counts = part.groupby(["split", "label"]).size()
+        short = [
+            f"{counts.get((split, label), 0)} {word} {split} rows"
+            for split in SPLITS
+            for label, word in ((1, "positive"), (0, "negative"))
+            if counts.get((split, label), 0) < least
+        ]
+        if short:
+            found[str(name)] = f"{name} has {', '.join(short)}; {least} are needed"
+    return found
+
+
+def transfer_cells(axes: Axes, data: Prepared) -> list[Cell]:
+    """Return a cell for each value of each axis, strategies turned into what they read."""
+    cells = []
+    for values in itertools.product(*axes.values()):
+        named = dict(zip(axes, values, strict=True))
+        read = way(named.pop("strategy"), named["target"], data.species)
+        cells.append(Cell(**named, **read._asdict()))
+    return cells
+
+
+def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
+    """Train, judge, and end with the target x strategy matrix."""
+    plan = phases.train()
+    results = judge(sweep, records, phases, plan, by=bout)
+    options, data = sweep.options, sweep.data
+    least = options.min_rows if isinstance(options, TransferOptions) else 1
+    lacking = too_few(data.table, least)
+    targets = [str(name) for name in sweep.axes["target"]]
+    transfer = compare_strategies(
+        results,
+        baselines={
+            name: baseline_result(score_baseline(sweep.storage, sweep.recipe.dataset, (name,)))
+            for name in targets
+        },
+        metric=options.metric,
+        relatives=[name for name in data.species if name not in lacking],
+        left_out=[f"No target: {text}." for text in lacking.values()],
+    )
+    frame = PageFrame(**page_frame(sweep))
+    with writing_report(sweep, records) as aside:
+        transfer.to_csv(aside / "transfer.csv")
+        text = render_transfer(transfer, frame, num_trials=len(results))
+        (aside / "transfer.html").write_text(text)
+    folder = report_folder(sweep)
+    page = folder / "transfer.html"
+    records.summary(
+        note(transfer.findings, frame.audit_findings, page=page.name, metrics=ESTIMATES),
+        test=_means(transfer),
+    )
+    sweep.console.print(transfer_tables(transfer))
+    sweep.console.print(f"[bold]page[/]   {escape(str(page))}", soft_wrap=True)
+    sweep.console.print(
+        f"[bold]table[/]  {escape(str(folder / 'transfer_matrix.csv'))}", soft_wrap=True
+    )
+    return transfer
+
+
+def _means(transfer: Transfer) -> dict[str, float]:
+    several = transfer.means.get("tokenizer", pd.Series(dtype=str)).nunique() > 1
+    return {
+        f"{transfer.metric} {row['strategy']}"
+        + (f" {row['tokenizer']}" if several else ""): float(row[f"test_{transfer.metric}"])
+        for _, row in transfer.means.iterrows()
+    }

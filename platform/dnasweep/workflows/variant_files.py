@@ -1,0 +1,101 @@
+"""What a variant job leaves for people: tables, annotated VCFs, heat maps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dnasweep.formats.annotated_vcf import FIELDS, write_annotated
+from dnasweep.formats.paths import user_path
+from dnasweep.formats.vcf import is_vcf, short_names
+from dnasweep.genomics.variant_tables import SCHEMAS
+from dnasweep.jobs.shards.shards import Shards, name
+from dnasweep.jobs.variant_request import VariantRequest
+
+_NAME_LENGTH = 12
+SOMETIMES = ("sites.parquet", "*.scored.vcf.gz", "saturation-*.png")
+"""Files that some jobs have and others have not."""
+
+
+def digest_of_inputs(request: VariantRequest) -> str:
+    """Return a name for what the files follow from beside the job: the input to the byte."""
+    digest = hashlib.sha256(
+        repr((request.options.saturate, sorted(request.names.items()))).encode()
+    )
+    for path in request.options.data:
+        with user_path(path).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(Path(path).name.encode())
+    return digest.hexdigest()[:_NAME_LENGTH]
+
+
+def write_results(folder: Path, request: VariantRequest, shards: Shards) -> None:
+    """Write the tables, and an annotated VCF for each VCF or a heat map for each region.
+
+    Tables are written shard by shard, and VCFs line by line.
+    """
+    job = shards.fetch()
+    for table, schema in SCHEMAS.items():
+        if table == "sites" and request.settings["motifs"] is None:
+            continue
+        with pq.ParquetWriter(folder / f"{table}.parquet", schema, compression="zstd") as writer:
+            for part in _parts(job, shards, table):
+                writer.write_table(part)
+    taken: set[str] = set()
+    for path, file in short_names(request.options.data).items():
+        if is_vcf(Path(path)):
+            stem = Path(path).name.removesuffix(".gz").removesuffix(".bgz").removesuffix(".vcf")
+            while stem in taken:
+                stem += "_"
+            taken.add(stem)
+            write_annotated(
+                Path(path),
+                folder / f"{stem}.scored.vcf.gz",
+                _rows(job, shards, file),
+                names=_fields(request.settings),
+                contigs=request.names,
+                about=f"variants {shards.key}",
+            )
+    for number, region in enumerate(_regions(job, shards) if request.options.saturate else ()):
+        from dnasweep.report.saturation import MOST_DRAWN, write_heat_map
+
+        rows = list(_rows(job, shards, region))
+        if rows[-1]["pos"] - rows[0]["pos"] >= MOST_DRAWN:
+            continue
+        write_heat_map(rows, folder / f"saturation-{number + 1}.png", title=region)
+
+
+def _fields(settings: dict[str, Any]) -> list[str]:
+    """Return the columns that a VCF gets: those that were asked for."""
+    left_out = (
+        set() if settings["classifier"] else set(FIELDS) - {"llr", "sites_gained", "sites_lost"}
+    )
+    if not settings["backgrounds"]:
+        left_out |= {"z", "p_value"}
+    if settings["language_model"] is None:
+        left_out.add("llr")
+    if settings["motifs"] is None:
+        left_out |= {"sites_gained", "sites_lost"}
+    return [field for field in FIELDS if field not in left_out]
+
+
+def _parts(job: Path, shards: Shards, table: str) -> Iterator[pa.Table]:
+    for shard in range(len(shards)):
+        yield pq.read_table(job / "shards" / name(shard) / f"{table}.parquet")
+
+
+def _rows(job: Path, shards: Shards, file: str) -> Iterator[dict[str, Any]]:
+    for part in _parts(job, shards, "variants"):
+        yield from (row for row in part.to_pylist() if row["file"] == file)
+
+
+def _regions(job: Path, shards: Shards) -> list[str]:
+    found: dict[str, None] = {}
+    for part in _parts(job, shards, "variants"):
+        found.update(dict.fromkeys(part["file"].to_pylist()))
+    return list(found)
