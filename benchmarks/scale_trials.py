@@ -21,7 +21,7 @@ from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.plan import Plan
 from dnasweep.storage import Storage
 from dnasweep.sweeps import request
-from dnasweep.sweeps.comparison import compare
+from dnasweep.sweeps.compare import compare
 from dnasweep.sweeps.event_log import Course
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import Sweep

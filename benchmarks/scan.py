@@ -34,7 +34,8 @@ from dnasweep.models.checkpoint import export
 from dnasweep.models.distributed import best_device
 from dnasweep.stages import models
 from dnasweep.storage import Storage
-from dnasweep.tokens.tokenizers import DnaTokenizer, fit
+from dnasweep.tokens.loading import load_tokenizer
+from dnasweep.tokens.tokenizers import fit
 from processes import Processes, in_parts
 from rich.console import Console
 from rich.table import Table
@@ -155,7 +156,7 @@ def measure(options: Options, preset: str, tokenizer: str, folder: Path) -> tupl
                 spent.append(time.perf_counter() - started)
     apart = max(float(np.abs(ours - found[0]).max()) for ours in found[1:])
     them, one, many = (statistics.median(side) for side in seconds)
-    tokens = len(DnaTokenizer.load(directory).encode([text[: options.window]]).ids)
+    tokens = len(load_tokenizer(directory).encode([text[: options.window]]).ids)
     windows = 2 * options.windows
     cells = [f"{windows / them:,.0f}"]
     for ours in (one, many):

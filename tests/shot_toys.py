@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from dnasweep.sweeps.cell_results import CellResult, TestScores
-from dnasweep.sweeps.shots import ShotBaseline
+from dnasweep.sweeps.shot_comparison import ShotBaseline
 from sweep_toys import NUM_TEST, metrics_of
 
 SHOTS = (10, 100, 1000)

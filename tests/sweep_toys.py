@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from dnasweep.sweeps.comparison import BaselineResult, CellResult, TestScores
+from dnasweep.sweeps.cell_results import BaselineResult, CellResult, TestScores
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
 SPECIES = {"none": (), "human": ("human",), "mammals": ("human", "mouse", "rat", "macaque")}

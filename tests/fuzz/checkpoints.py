@@ -24,8 +24,9 @@ from dnasweep.models.checkpoint import export, load_classifier
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained import build_on_checkpoint, describe
 from dnasweep.stages.models import model_digest
+from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.recognition import read_foreign, readings
-from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer, fit
+from dnasweep.tokens.tokenizers import CONFIG_FILE, fit
 from safetensors.torch import load_file, save_file
 from toys import TINY
 from transformers import EsmConfig, EsmForMaskedLM
@@ -85,7 +86,7 @@ def _make(folder: Path) -> dict[str, Path]:
         found[f"{name}-classifier"] = export(model, tokenizer, folder / f"{name}-classifier")
     exported = folder / "bert-classifier"
     found["bert-classifier"] = export(
-        _built(found["bert-encoder"]), DnaTokenizer.load(found["bert-encoder"]), exported
+        _built(found["bert-encoder"]), load_tokenizer(found["bert-encoder"]), exported
     )
     # Every weight counts, so that a missing one would show.
     for path in found.values():
@@ -96,7 +97,7 @@ def _make(folder: Path) -> dict[str, Path]:
 
 def _built(path: Path) -> Any:
     if (path / CONFIG_FILE).is_file():
-        tokenizer = DnaTokenizer.load(path)
+        tokenizer = load_tokenizer(path)
     else:
         tokenizer = read_foreign(path, readings(path)[0])
     return build_on_checkpoint(
@@ -117,7 +118,7 @@ def _values(name: str, path: Path) -> tuple[Any, ...]:
     if classifies:
         check_model(path)
     model_digest(path)
-    tokenizer = DnaTokenizer.load(path)
+    tokenizer = load_tokenizer(path)
     encoded = tokenizer.encode(SEQUENCES)
     probabilities = predict_probabilities(model, tokenizer, SEQUENCES, device="cpu")
     roles = (tokenizer.pad_id, tokenizer.unk_id, tokenizer.has_mask, tokenizer.config.kind)

@@ -10,6 +10,7 @@ import torch
 from dnasweep.attribution.attention import attended
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.game import Game
+from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.config import ModelConfig
 from dnasweep.errors import InputError
@@ -158,7 +159,7 @@ def test_attributions_are_the_share_of_each_token_whatever_the_batch(
     for layers in ("last", "all", "rollout"):
         config = ExplainConfig(estimator="attention", attention_layers=layers)  # type: ignore[arg-type]
         explainer = Explainer(model, config, tokenizer=toy.tokenizer)
-        explainer.self_test(toy.sequences[0])
+        self_test(explainer, toy.sequences[0])
         found = explainer.explain(toy.sequences)
         monkeypatch.setattr(module, "MOST_WEIGHTS", 1)
         alone = explainer.explain(toy.sequences[3:4])[0]

@@ -24,7 +24,7 @@ from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import Backbone
 from dnasweep.storage import Storage
-from dnasweep.tokens.tokenizers import DnaTokenizer
+from dnasweep.tokens.loading import load_tokenizer
 from transformers import (
     AlbertConfig,
     AlbertForMaskedLM,
@@ -113,7 +113,7 @@ def test_every_family_is_taken_over_run_and_written_as_plain_transformers(family
     torch.manual_seed(3)
     original = FAMILIES[family]().eval()
     folder = save(original, tmp_path / "original", dnabert_words())
-    tokenizer, size = DnaTokenizer.load(folder), describe(folder)
+    tokenizer, size = load_tokenizer(folder), describe(folder)
     assert (size.family, size.layers, size.hidden) == (family, 2, 32)
     model = build_on_checkpoint(
         folder, size, tokenizer=tokenizer, num_tokens=20, dropout=0.1, seed=1, label_names="ab"
@@ -217,7 +217,7 @@ def test_weights_of_another_architecture_are_refused(folder, tmp_path):
     state = {n.replace("self.query", "self.Wqkv"): v for n, v in model.state_dict().items()}
     model.save_pretrained(tmp_path, state_dict=state)
     (tmp_path / "vocab.txt").write_text((folder / "vocab.txt").read_text())
-    tokenizer = DnaTokenizer.load(tmp_path)
+    tokenizer = load_tokenizer(tmp_path)
     with pytest.raises(InputError, match=r"query.* missing .*DNABERT-2"):
         build_on_checkpoint(
             tmp_path,
@@ -247,20 +247,18 @@ def test_a_vocabulary_larger_than_the_model_or_of_another_padding_is_refused(fol
     larger = save(FAMILIES["bert"](), tmp_path / "a", [*dnabert_words(), *"ATCG"])
     common = {"num_tokens": 9, "dropout": 0.0, "seed": 0}
     with pytest.raises(InputError, match="ids up to 72 and the model has 69"):
-        build_on_checkpoint(
-            larger, describe(larger), tokenizer=DnaTokenizer.load(larger), **common
-        )
+        build_on_checkpoint(larger, describe(larger), tokenizer=load_tokenizer(larger), **common)
     words = dnabert_words()
     swapped = save(FAMILIES["bert"](), tmp_path / "b", [words[1], words[0], *words[2:]])
     with pytest.raises(InputError, match="padding token is 0, the tokenizer 1"):
         build_on_checkpoint(
-            swapped, describe(swapped), tokenizer=DnaTokenizer.load(swapped), **common
+            swapped, describe(swapped), tokenizer=load_tokenizer(swapped), **common
         )
     with pytest.raises(InputError, match="70 tokens and the model holds 64"):
         build_on_checkpoint(
             folder,
             describe(folder),
-            tokenizer=DnaTokenizer.load(folder),
+            tokenizer=load_tokenizer(folder),
             **(common | {"num_tokens": 70}),
         )
 

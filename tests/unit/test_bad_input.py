@@ -18,8 +18,8 @@ from dnasweep.data.reading import read_located
 from dnasweep.data.screening import check_lengths, find_copies
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
-from dnasweep.runtime.training.shared import check_tokens
 from dnasweep.stages.dataset import REJECTS
+from dnasweep.stages.row_lengths import check_tokens
 from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.storage import Storage
 from dnasweep.sweeps.options import DataOptions, SweepOptions

@@ -12,6 +12,7 @@ import pytest
 import torch
 from dnasweep.attribution.anchor_summary import summarise_anchors
 from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.tables import Attributions, to_tables
 from dnasweep.errors import InputError
@@ -23,7 +24,7 @@ from dnasweep.models.checkpoint import export
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.report.attribution_summary import ReportConfig, summarise
 from dnasweep.tasks.calls import call_classes, class_threshold, decision_threshold
-from dnasweep.tokens.tokenizers import DnaTokenizer
+from dnasweep.tokens.loading import load_tokenizer
 from toys import TINY, toy_language, toy_sequences
 
 BINARY = ("background", "promoter")
@@ -138,7 +139,7 @@ def test_an_anchor_holds_for_the_class_that_is_predicted(threshold: float, tmp_p
     model = write_model(tmp_path / "model", decision_threshold=threshold)
     config = ExplainConfig(estimator="anchors", anchor_threshold=0.9)
     explainer = Explainer(model, config, device="cpu")
-    explainer.self_test(SEQUENCES[0])
+    self_test(explainer, SEQUENCES[0])
     chosen = SEQUENCES[:8]
     found = explainer.explain(chosen)
     cut = np.log(threshold / (1 - threshold))
@@ -185,8 +186,8 @@ def test_a_model_that_calls_by_both_strands_is_called_by_both(tmp_path: Path) ->
 def test_weights_that_are_no_numbers_are_refused_with_the_sequence(tmp_path: Path) -> None:
     model = write_model(tmp_path / "model")
     explainer = Explainer(model, ExplainConfig(), device="cpu")
-    ids = DnaTokenizer.load(model).encode([SEQUENCES[2]]).ids
-    others = set(DnaTokenizer.load(model).encode(SEQUENCES[:2]).ids.tolist())
+    ids = load_tokenizer(model).encode([SEQUENCES[2]]).ids
+    others = set(load_tokenizer(model).encode(SEQUENCES[:2]).ids.tolist())
     only = next(int(i) for i in ids if int(i) not in others)
     words = explainer.game.model.get_input_embeddings()
     with torch.no_grad():

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from dnasweep.report.figures import heat_map
 from dnasweep.report.terminal import comparison_tables
-from dnasweep.sweeps.comparison import BaselineResult, CellResult, Comparison, compare, select
+from dnasweep.sweeps.cell_results import BaselineResult, CellResult
+from dnasweep.sweeps.compare import compare, select
+from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.pairs import pairwise_tests
 from rich.console import Console
 from sweep_toys import GAIN, QUALITY, baseline, cell, scored, sweep

@@ -10,6 +10,7 @@ import pytest
 import torch
 from dnasweep.attribution.attribution import Attribution
 from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
 from dnasweep.models.checkpoint import export
@@ -163,11 +164,11 @@ def test_the_self_test_passes_an_honest_model_and_finds_a_swapped_one() -> None:
     toy = learnt("kmer-3")
     for settings in ({}, {"value": "logit"}, {"reference": "shuffle"}, {"estimator": "kernel"}):
         config = ExplainConfig(**settings)  # type: ignore[arg-type]
-        Explainer(toy.model, config, tokenizer=toy.tokenizer).self_test(toy.sequences[1])
+        self_test(Explainer(toy.model, config, tokenizer=toy.tokenizer), toy.sequences[1])
     swapped = copy.deepcopy(toy.model)
     swapped.config.label2id = dict(zip(CLASSES, (1, 0), strict=True))
     with pytest.raises(InputError, match="self-test"):
-        Explainer(swapped, tokenizer=toy.tokenizer).self_test(toy.sequences[1])
+        self_test(Explainer(swapped, tokenizer=toy.tokenizer), toy.sequences[1])
 
 
 def test_the_self_test_finds_a_forward_pass_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +179,7 @@ def test_the_self_test_finds_a_forward_pass_that_is_off(monkeypatch: pytest.Monk
         explainer.game.variants, "logits", lambda tables, rows: real(tables, rows).flip(1)
     )
     with pytest.raises(InputError, match="own forward"):
-        explainer.self_test(toy.sequences[1])
+        self_test(explainer, toy.sequences[1])
 
 
 def test_randomised_weights_lose_the_motif() -> None:

@@ -13,6 +13,7 @@ from dnasweep.attribution.checks import check_model
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.game import Block, Game
 from dnasweep.attribution.references import mask_references
+from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier
@@ -20,7 +21,7 @@ from dnasweep.models.capacity import UNBOUNDED
 from dnasweep.models.checkpoint import export
 from dnasweep.models.perturbations import PlainVariants, VariantForward
 from dnasweep.models.pretrained import build_on_checkpoint, describe
-from dnasweep.tokens.tokenizers import DnaTokenizer
+from dnasweep.tokens.loading import load_tokenizer
 from toys import TINY, toy_language
 from transformers import BertConfig, BertForMaskedLM, EsmConfig, EsmForMaskedLM
 
@@ -42,7 +43,7 @@ def toy():
 def classifier(toy, family, folder):
     if family == "bert":
         source = dnabert(folder / "dnabert")
-        tokenizer = DnaTokenizer.load(source)
+        tokenizer = load_tokenizer(source)
         model = build_on_checkpoint(
             source,
             describe(source),
@@ -102,7 +103,7 @@ def test_the_fast_and_the_plain_way_agree_and_the_self_test_passes(toy, family, 
     facts = check_model(directory)
     assert facts.capacity == {"alibi": UNBOUNDED, "windows": UNBOUNDED, "bert": 64}.get(family, 32)
     explainer = Explainer(directory, ExplainConfig(max_evals=60), device="cpu")
-    explainer.self_test(SEQUENCE)
+    self_test(explainer, SEQUENCE)
     (found,) = explainer.explain([SEQUENCE])
     assert abs(found.phi.sum() - (found.full - found.empty)) < 1e-3
     if family != "windows":
@@ -141,7 +142,7 @@ def test_gradients_of_an_esm_see_its_positions_and_its_token_dropout(
         **SIZE,
     )
     source = save(EsmForMaskedLM(config), tmp_path / "esm", dnabert_words())
-    tokenizer = DnaTokenizer.load(source)
+    tokenizer = load_tokenizer(source)
     model = build_on_checkpoint(
         source,
         describe(source),
@@ -158,7 +159,7 @@ def test_gradients_of_an_esm_see_its_positions_and_its_token_dropout(
         estimator="integrated_gradients", max_evals=1800, reference=reference, num_shuffles=2
     )
     explainer = Explainer(model, settings, tokenizer=tokenizer, device="cpu")
-    explainer.self_test(SEQUENCE)
+    self_test(explainer, SEQUENCE)
     (found,) = explainer.explain([SEQUENCE])
     # Between the values of the model's own forward pass, token dropout and all.
     ids = torch.from_numpy(tokenizer.encode([SEQUENCE]).ids.astype(np.int64))[None]
@@ -180,7 +181,7 @@ def test_the_self_test_says_of_coarse_gradients_that_they_are_coarse(toy, tmp_pa
     explainer = Explainer(model, settings, tokenizer=tokenizer, device="cpu")
     monkeypatch.setattr(selftest, "GRADIENT_GAP", 0.0)
     with pytest.raises(InputError, match=r"sum to .*--max-evals 90") as caught:
-        explainer.self_test(SEQUENCE)
+        self_test(explainer, SEQUENCE)
     assert "label" not in str(caught.value)
 
 
@@ -188,7 +189,7 @@ def test_a_tokenizer_without_mask_token_needs_another_reference(tmp_path):
     words = [word for word in dnabert_words() if word != "[MASK]"]
     sizes = BertConfig(vocab_size=len(words), max_position_embeddings=64, **SIZE)
     source = save(BertForMaskedLM(sizes), tmp_path / "unmasked", words)
-    tokenizer = DnaTokenizer.load(source)
+    tokenizer = load_tokenizer(source)
     model = build_on_checkpoint(
         source,
         describe(source),

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from dnasweep.attribution.attribution import Attribution
 from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.tables import schemas_of, to_tables
 from dnasweep.attribution.verification import check_shard
@@ -45,7 +46,7 @@ def test_the_motif_is_found_and_the_other_class_turns_the_sign(estimator: str) -
         if np.abs(bases).sum() > 0:
             shares.append(bases[start : start + len(MOTIF)].sum() / np.abs(bases).sum())
     assert np.mean(shares) > 0.6
-    explainer(toy, estimator).self_test(sequences[0])
+    self_test(explainer(toy, estimator), sequences[0])
 
 
 @pytest.mark.parametrize("estimator", LOCAL)

@@ -16,7 +16,7 @@ from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm
 from dnasweep.models.forward import class_logits, masked_logits
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained import build_on_checkpoint, describe
-from dnasweep.tokens.tokenizers import DnaTokenizer
+from dnasweep.tokens.loading import load_tokenizer
 from transformers import CONFIG_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
 SIZE = {
@@ -68,7 +68,7 @@ def build(folder, num_tokens=30, **options):
     return build_on_checkpoint(
         folder,
         describe(folder),
-        tokenizer=DnaTokenizer.load(folder),
+        tokenizer=load_tokenizer(folder),
         num_tokens=num_tokens,
         dropout=0.0,
         seed=0,
@@ -79,7 +79,7 @@ def build(folder, num_tokens=30, **options):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_padding_and_company_change_no_value(family, tmp_path):
     folder = encoder(family, tmp_path / "encoder")
-    tokenizer, model = DnaTokenizer.load(folder), build(folder)
+    tokenizer, model = load_tokenizer(folder), build(folder)
     alone = np.concatenate(
         [predict_probabilities(model, tokenizer, [s], device="cpu") for s in SEQUENCES]
     )
@@ -137,7 +137,7 @@ def test_the_attention_of_a_bigbird_is_chosen_by_the_row_not_by_those_before(tmp
             (long, fresh[1]),
         ):
             torch.testing.assert_close(model.bert(ids).pooler_output, expected)
-        exported = export(model, DnaTokenizer.load(folder), tmp_path / "classifier")
+        exported = export(model, load_tokenizer(folder), tmp_path / "classifier")
         expected = class_logits(build(folder), long, None)
         found = load_classifier(exported)
         class_logits(found, short, None)

@@ -9,7 +9,8 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 from dnasweep.report import drawing, figures
-from dnasweep.sweeps.comparison import Comparison, compare
+from dnasweep.sweeps.compare import compare
+from dnasweep.sweeps.comparison import Comparison
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sweep_toys import baseline, cell, sweep

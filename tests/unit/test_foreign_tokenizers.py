@@ -10,8 +10,9 @@ import pytest
 from backbone_toys import DNABERT_SPECIAL, dnabert_words
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
+from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.recognition import read_foreign, readings
-from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer, fit
+from dnasweep.tokens.tokenizers import CONFIG_FILE, fit
 from tokenizers import Tokenizer, models, pre_tokenizers
 from toys import toy_sequences
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
@@ -37,7 +38,7 @@ def test_dnabert_numbers_words_as_its_vocabulary_does(tmp_path, k):
     assert len(words) == 4**k + 5
     assert words[5:8] == ["A" * k, "A" * (k - 1) + "T", "A" * (k - 1) + "C"]
     (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n")
-    tokenizer = DnaTokenizer.load(tmp_path)
+    tokenizer = load_tokenizer(tmp_path)
     assert tokenizer.config.name == f"kmer-{k}-overlap"
     assert tokenizer.vocab_size == len(words)
     whole = [s for s in SEQUENCES if len(s) >= k and s.isupper()]
@@ -80,7 +81,7 @@ def test_a_tokenizer_file_alone_gives_what_it_gave_with_its_settings(tmp_path, s
     ours.save(tmp_path)
     (tmp_path / CONFIG_FILE).unlink()
     assert len(readings(tmp_path)) == 1, "the file says whether words overlap"
-    theirs = DnaTokenizer.load(tmp_path)
+    theirs = load_tokenizer(tmp_path)
     assert theirs.config.kind == ours.config.kind
     for one, other in zip(ours.encode(SEQUENCES), theirs.encode(SEQUENCES), strict=True):
         assert np.array_equal(one, other)
@@ -96,9 +97,9 @@ def test_what_is_saved_opens_here_and_in_transformers_alike(tmp_path, kind):
     else:
         fit(TokenizerConfig.parse("bpe-64"), SEQUENCES).save(source)
         (source / CONFIG_FILE).unlink()
-    first = DnaTokenizer.load(source)
+    first = load_tokenizer(source)
     first.save(target)
-    again = DnaTokenizer.load(target)
+    again = load_tokenizer(target)
     assert (again.tokens, again.config, again.pad_id) == (first.tokens, first.config, first.pad_id)
     rows = rows_of(first.encode(SEQUENCES))
     assert rows_of(again.encode(SEQUENCES)) == rows
@@ -117,21 +118,21 @@ def test_a_bert_tokenizer_that_wants_words_already_cut_is_given_them_whole(tmp_p
         sep_token="[SEP]", mask_token="[MASK]",
     ).save_pretrained(tmp_path)  # fmt: skip
     assert [way.name for way in readings(tmp_path)] == ["kmer-3-overlap", "kmer-3"]
-    tokenizer = DnaTokenizer.load(tmp_path)
+    tokenizer = load_tokenizer(tmp_path)
     assert rows_of(tokenizer.encode(["ACGTA"])) == [dnabert_ids("ACGTA", 3)]
 
 
 def test_an_n_of_its_own_is_used(tmp_path):
     words = ["<pad>", "<cls>", "<eos>", "<mask>", "A", "C", "G", "T", "N"]
     (tmp_path / "vocab.txt").write_text("\n".join(words))
-    tokenizer = DnaTokenizer.load(tmp_path)
+    tokenizer = load_tokenizer(tmp_path)
     assert [words[i] for i in tokenizer.encode(["ACNRT"]).ids[1:-1]] == ["A", "C", "N", "N", "T"]
     assert tokenizer.has_mask
 
 
 def refused(folder, reason):
     with pytest.raises(InputError, match=reason) as caught:
-        DnaTokenizer.load(folder)
+        load_tokenizer(folder)
     assert caught.value.remedy
 
 

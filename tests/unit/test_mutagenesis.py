@@ -15,6 +15,7 @@ from dnasweep.attribution import mutagenesis
 from dnasweep.attribution.checks import count_tokens
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.positions import per_base
+from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.shap_export import token_explanation
 from dnasweep.attribution.tables import SCHEMAS, read_attributions, to_tables, work_list
@@ -79,7 +80,7 @@ def test_it_finds_the_motif_and_the_sign_flips_with_the_class() -> None:
     rows = np.flatnonzero(toy.labels)[:6]
     sequences = [toy.sequences[row] for row in rows]
     explainer = Explainer(toy.model, ISM, tokenizer=toy.tokenizer)
-    explainer.self_test(sequences[0])
+    self_test(explainer, sequences[0])
     other = dataclasses.replace(ISM, target="background")
     against = Explainer(toy.model, other, tokenizer=toy.tokenizer).explain(sequences)
     for row, one, negative in zip(rows, explainer.explain(sequences), against, strict=True):

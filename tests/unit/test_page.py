@@ -8,7 +8,8 @@ import re
 import pandas as pd
 import pytest
 from dnasweep.report.page import PageInput, render_page
-from dnasweep.sweeps.comparison import Comparison, compare
+from dnasweep.sweeps.compare import compare
+from dnasweep.sweeps.comparison import Comparison
 from html_outline import outline
 from sweep_toys import baseline, cell, sweep
 

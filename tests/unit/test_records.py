@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, Recipe
-from dnasweep.sweeps.comparison import compare
+from dnasweep.sweeps.compare import compare
 from dnasweep.tracking.tags import NOTE_TAG
 from dnasweep.workflows.publication import note
 from dnasweep.workflows.sweep_records import Records

@@ -12,7 +12,7 @@ from dnasweep.errors import InputError
 from dnasweep.models.checkpoint import export, load_classifier
 from dnasweep.models.forward import class_logits
 from dnasweep.models.pretrained import build_on_checkpoint, describe
-from dnasweep.tokens.tokenizers import DnaTokenizer
+from dnasweep.tokens.loading import load_tokenizer
 from transformers import (
     DebertaV2Config,
     DebertaV2ForMaskedLM,
@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def classifier(folder, tmp_path_factory):
-    model, tokenizer = build(folder), DnaTokenizer.load(folder)
+    model, tokenizer = build(folder), load_tokenizer(folder)
     return export(model, tokenizer, tmp_path_factory.mktemp("models") / "classifier")
 
 
@@ -44,7 +44,7 @@ def build(folder):
     return build_on_checkpoint(
         folder,
         describe(folder),
-        tokenizer=DnaTokenizer.load(folder),
+        tokenizer=load_tokenizer(folder),
         num_tokens=3,
         dropout=0.0,
         seed=0,

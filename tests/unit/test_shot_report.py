@@ -17,7 +17,8 @@ from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import Backbone
 from dnasweep.storage import Storage
 from dnasweep.sweeps.results import cell_result
-from dnasweep.sweeps.shots import ShotComparison, compare_shots, initialisations
+from dnasweep.sweeps.shot_comparison import ShotComparison
+from dnasweep.sweeps.shots import compare_shots, initialisations
 from dnasweep.sweeps.shots_tests import BASELINE, RANDOM
 from rich.console import Console
 

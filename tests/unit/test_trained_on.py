@@ -18,7 +18,7 @@ from dnasweep.stages.testing import open_test
 from dnasweep.storage import Storage
 from dnasweep.sweeps.options import DataOptions
 from dnasweep.sweeps.preparation import prepare_data
-from dnasweep.tokens.tokenizers import DnaTokenizer
+from dnasweep.tokens.loading import load_tokenizer
 from safetensors.numpy import load_file
 from toy_data import write_toy_table
 
@@ -65,7 +65,7 @@ def test_it_learns_from_one_species_and_is_judged_on_another(
     human = table[(table["species"] == "human") & (table["split"] == "test")]
     assert list(scored.ids) == list(human["id"])
     checkpoint = storage.find(away.kind, away.key) / CHECKPOINT
-    model, tokenizer = load_classifier(checkpoint), DnaTokenizer.load(checkpoint)
+    model, tokenizer = load_classifier(checkpoint), load_tokenizer(checkpoint)
     seen = table[(table["species"] == "mouse") & (table["split"] == "validation")]
     scores = predict_probabilities(model, tokenizer, seen["sequence"].tolist())[:, 1]
     # Training computed the same probabilities in other batches.

@@ -19,8 +19,9 @@ from dnasweep.report.transfer_terminal import transfer_tables
 from dnasweep.stages.plan import make_plan
 from dnasweep.stages.recipe import Recipe
 from dnasweep.sweeps.preparation import Prepared
+from dnasweep.sweeps.transfer_comparison import Transfer
 from dnasweep.sweeps.transfer_findings import by_distance
-from dnasweep.sweeps.transfer_matrix import Transfer, compare_strategies
+from dnasweep.sweeps.transfer_matrix import compare_strategies
 from dnasweep.sweeps.transfer_tests import rank_correlation, sign_flip
 from dnasweep.workflows.transfer import TransferOptions, find_targets, too_few
 from dnasweep.workflows.transfer import transfer_cells as make_cells

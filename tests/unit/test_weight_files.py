@@ -11,7 +11,7 @@ from backbone_toys import SIZE, dnabert, dnabert_words, save
 from dnasweep.errors import InputError
 from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm, read_weights
 from dnasweep.models.pretrained import build_on_checkpoint, describe
-from dnasweep.tokens.tokenizers import DnaTokenizer
+from dnasweep.tokens.loading import load_tokenizer
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForPreTraining, BertForTokenClassification
 
@@ -30,7 +30,7 @@ def folder(source, tmp_path):
 
 
 def build(folder):
-    tokenizer = DnaTokenizer.load(folder)
+    tokenizer = load_tokenizer(folder)
     return build_on_checkpoint(
         folder, describe(folder), tokenizer=tokenizer, num_tokens=3, dropout=0.0, seed=0
     )
@@ -74,7 +74,7 @@ def test_missing_and_misshapen_weights_are_named(folder):
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 def test_a_weight_that_is_no_number_is_refused_by_name(folder, value, tmp_path):
-    exported = export(build(folder), DnaTokenizer.load(folder), tmp_path / "classifier")
+    exported = export(build(folder), load_tokenizer(folder), tmp_path / "classifier")
 
     def spoil(weights):
         weights[QUERY][3, 5] = value

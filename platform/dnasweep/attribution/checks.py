@@ -15,6 +15,7 @@ from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.capacity import capacity
 from dnasweep.models.config_file import read_settings
+from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import reading
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -79,7 +80,7 @@ def check_model(
             remedy=f"Give a fine-tuned ...{CLASSIFIER}, such as a trial of a sweep.",
         )
     names = _class_names(config, directory)
-    tokenizer = DnaTokenizer.load(directory)
+    tokenizer = load_tokenizer(directory)
     with reading(directory / "config.json"):
         size, held = int(config["vocab_size"]), capacity(config)
     if tokenizer.vocab_size > size:

@@ -27,6 +27,7 @@ from dnasweep.models.distributed import Precision, best_device, resolve_precisio
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.tasks.calls import call_classes
 from dnasweep.tokens.encoded import Encoded
+from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 SEQUENCES_AT_ONCE = 64
@@ -79,7 +80,7 @@ class Explainer:
     ) -> None:
         self.config = ExplainConfig() if config is None else config
         if not isinstance(model, PreTrainedModel):
-            tokenizer = DnaTokenizer.load(Path(model)) if tokenizer is None else tokenizer
+            tokenizer = load_tokenizer(Path(model)) if tokenizer is None else tokenizer
             model = load_classifier(model)
         if tokenizer is None:
             raise ValueError("a model without its directory needs its tokenizer")
@@ -274,19 +275,3 @@ class Explainer:
         rounded = Block.open(self.game, ids, block.references).values(rows, masks)
         error = np.abs(rounded - exact).max() / np.ptp(exact)
         return "bf16" if error <= self.config.precision_bound else "fp32"
-
-    def self_test(self, sequence: str) -> None:
-        """Make sure of class, sign and sum on one sequence.
-
-        The value of the whole sequence must be that of the model's own forward pass for the class
-        named; with the classes exchanged in the model's last layer, every attribution must be that
-        of the other class; and the attributions must sum to what the tokens change.
-
-        Raises
-        ------
-        InputError
-            When one of them does not hold: then the attributions could not be trusted.
-        """
-        from dnasweep.attribution.selftest import check
-
-        check(self, sequence)

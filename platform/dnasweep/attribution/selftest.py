@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from dnasweep.attribution.attribution import Attribution
+from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import GRADIENT_ESTIMATORS
 from dnasweep.attribution.values import class_value
 from dnasweep.errors import InputError
 from dnasweep.models.forward import class_logits, pool_of
 from dnasweep.tasks.calls import DECISION_THRESHOLD
-
-if TYPE_CHECKING:
-    from dnasweep.attribution.engine import Explainer
 
 TOLERANCE = 1e-3
 """Of the span of values seen, in fp32."""
@@ -26,8 +24,18 @@ GRADIENT_GAP = 0.2
 """Part of the span by which gradients along a path may miss it."""
 
 
-def check(explainer: Explainer, sequence: str) -> None:
-    """Raise `InputError` unless class, sign and sum hold on `sequence`."""
+def self_test(explainer: Explainer, sequence: str) -> None:
+    """Make sure of class, sign and sum on one sequence.
+
+    The value of the whole sequence must be that of the model's own forward pass for the class
+    named; with the classes exchanged in the model's last layer, every attribution must be that of
+    the other class; and the attributions must sum to what the tokens change.
+
+    Raises
+    ------
+    InputError
+        When one of them does not hold: then the attributions could not be trusted.
+    """
     found = explainer.explain([sequence])[0]
     sums = explainer.config.sums
     span = abs(found.full - found.empty) if sums else 0.0
@@ -87,8 +95,6 @@ def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribut
     With two classes the same class's log odds and probability flip their sign; otherwise the class
     that takes the target's place has the target's attribution.
     """
-    from dnasweep.attribution.engine import Explainer
-
     model = copy.deepcopy(explainer.game.model)
     last = _last_layer(model, len(explainer.names))
     with torch.no_grad():

@@ -12,6 +12,7 @@ import pyarrow as pa
 from dnasweep.attribution.attribution import Attribution
 from dnasweep.attribution.checks import count_tokens
 from dnasweep.attribution.engine import SEQUENCES_AT_ONCE, Explainer
+from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.tables import to_tables
 from dnasweep.errors import InputError
@@ -51,7 +52,7 @@ class AttributionWorker:
 
     def rehearse(self, rows: pa.Table) -> None:
         """Make sure of class, sign and sum on the first sequence."""
-        self.explainer.self_test(rows["sequence"][0].as_py())
+        self_test(self.explainer, rows["sequence"][0].as_py())
 
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]

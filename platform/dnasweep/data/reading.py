@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from dnasweep.data.delimited import read_delimited
+from dnasweep.data.columns import read_delimited
 from dnasweep.data.rows import clean, loses_class
 from dnasweep.data.sources import Source, find_all
 from dnasweep.data.species import resolve

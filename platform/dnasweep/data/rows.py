@@ -8,8 +8,9 @@ import pandas as pd
 
 from dnasweep.data.sources import SPLIT_NAMES, Source
 from dnasweep.data.species import SPECIES, resolve
-from dnasweep.data.table import FARTHEST, IUPAC
+from dnasweep.data.table import IUPAC
 from dnasweep.errors import InputError
+from dnasweep.formats.coordinates import FARTHEST
 from dnasweep.formats.kmer_sentences import join_kmers
 from dnasweep.formats.rejects import Fault
 

@@ -14,9 +14,6 @@ from dnasweep.errors import InputError
 IUPAC = "ACGTRYSWKMBDHVN"
 """The letters of a sequence, ambiguity codes included; U is read as T."""
 
-FARTHEST = 10**12
-"""No position on a chromosome lies beyond this."""
-
 DTYPES: dict[str, str] = {
     "id": "str",
     "sequence": "str",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dnasweep.data.delimited import ACCEPTED
 from dnasweep.errors import InputError
+from dnasweep.formats.delimited import ACCEPTED
 
 
 class Unlabelled(InputError):

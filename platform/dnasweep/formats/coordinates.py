@@ -8,13 +8,15 @@ from typing import Literal
 
 import pandas as pd
 
-from dnasweep.data.delimited import read_cells
-from dnasweep.data.table import FARTHEST
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import species_of
+from dnasweep.formats.delimited import read_cells
 from dnasweep.formats.rejects import Fault
 
 Format = Literal["sga", "bed", "fps"]
+
+FARTHEST = 10**12
+"""No position on a chromosome lies beyond this."""
 
 _COMMENT = re.compile(rb"#|track\b|browser\b")
 _NO_STRAND = "the strand is not +, - or ."

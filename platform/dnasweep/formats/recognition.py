@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Literal, get_args
 
-from dnasweep.data.delimited import ACCEPTED
 from dnasweep.errors import InputError
+from dnasweep.formats.delimited import ACCEPTED
 from dnasweep.formats.files import ENDINGS, ending
 
 Format = Literal["auto", "csv", "tsv", "fasta", "bed", "sga", "fps", "text"]

@@ -19,6 +19,7 @@ from dnasweep.models.strands import strands_of
 from dnasweep.plain import write_csv
 from dnasweep.storage import LEAST_BYTES
 from dnasweep.tasks.calls import call_classes, decision_threshold
+from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 PREFIX = 1 << 20
@@ -58,7 +59,7 @@ def predict_table(
     """
     if len(table) == 0:
         raise InputError("there are no sequences to predict")
-    model, tokenizer = load_classifier(model_directory), DnaTokenizer.load(model_directory)
+    model, tokenizer = load_classifier(model_directory), load_tokenizer(model_directory)
     settings = read_config(model_directory)
     labels = {int(i): str(name) for i, name in (model.config.id2label or {}).items()}
     names = [labels[i] for i in range(len(labels))]

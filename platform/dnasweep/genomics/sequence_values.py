@@ -21,7 +21,7 @@ from dnasweep.models.capacity import capacity
 from dnasweep.models.checkpoint import load_classifier
 from dnasweep.models.distributed import Precision, autocast
 from dnasweep.models.many_rows import forward_of, rows_a_batch
-from dnasweep.tokens.tokenizers import DnaTokenizer
+from dnasweep.tokens.loading import load_tokenizer
 
 
 def numbered(row: int) -> str:
@@ -53,7 +53,7 @@ class SequenceValues:
         device: str = "cpu",
         precision: Precision = "fp32",
     ) -> None:
-        self.tokenizer = DnaTokenizer.load(directory)
+        self.tokenizer = load_tokenizer(directory)
         self.device, self.precision = torch.device(device), precision
         self.batch_rows = batch_rows
         model = load_classifier(directory)

@@ -12,6 +12,7 @@ from dnasweep.formats.bases import decode_rows
 from dnasweep.models.capacity import capacity
 from dnasweep.models.checkpoint import read_config
 from dnasweep.tasks.calls import EVEN_THRESHOLD, class_threshold
+from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 CLASSIFIER, LANGUAGE = "ForSequenceClassification", "ForMaskedLM"
@@ -59,7 +60,7 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
             file=directory,
             remedy=f"Give a model ...{CLASSIFIER} or ...{LANGUAGE}.",
         )
-    tokenizer = DnaTokenizer.load(directory)
+    tokenizer = load_tokenizer(directory)
     if not is_classifier and not tokenizer.has_mask:
         raise InputError("the tokenizer has no [MASK] token to hide alleles", file=directory)
     name, threshold = "", EVEN_THRESHOLD

@@ -25,7 +25,7 @@ from dnasweep.models.checkpoint import load_masked_lm
 from dnasweep.models.distributed import Precision, autocast
 from dnasweep.models.forward import masked_logits
 from dnasweep.models.many_rows import rows_a_batch
-from dnasweep.tokens.tokenizers import DnaTokenizer
+from dnasweep.tokens.loading import load_tokenizer
 
 
 class Hidden(NamedTuple):
@@ -58,7 +58,7 @@ class ZeroShot:
         device: str = "cpu",
         precision: Precision = "fp32",
     ) -> None:
-        self.tokenizer = DnaTokenizer.load(directory)
+        self.tokenizer = load_tokenizer(directory)
         self.device, self.precision = torch.device(device), precision
         self.batch_rows = batch_rows
         self.model = torch.nn.Module.to(load_masked_lm(directory), self.device).eval()

@@ -40,7 +40,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.recognition import Format
 from dnasweep.formats.rejects import Fault, refuse
 from dnasweep.jobs.shards.work_list import choose_shard_size, key_of
-from dnasweep.runtime.cluster.precision import settle_precision
+from dnasweep.models.precision import SettlePrecision, settle_here
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import resolve_uri
 from dnasweep.tracking.lookup import find_model_directory
@@ -155,7 +155,12 @@ class Request:
         return key_of(KIND, self.settings, self.rows)
 
 
-def prepare_request(options: AttributionOptions, reading: Reading | None = None) -> Request:
+def prepare_request(
+    options: AttributionOptions,
+    reading: Reading | None = None,
+    *,
+    settle: SettlePrecision = settle_here,
+) -> Request:
     """Read the sequences, find the model and check them against each other.
 
     Parameters
@@ -195,9 +200,7 @@ def prepare_request(options: AttributionOptions, reading: Reading | None = None)
     check_budget(config, int(counts.max()) - NUM_SPECIAL)
     if options.tss_index is not None:
         tss_places(np.asarray(table["sequence"].str.len(), np.int64), options.tss_index)
-    settled = settle_precision(
-        options.precision, gpus=options.gpus_per_actor, address=options.address
-    )
+    settled = settle(options.precision, gpus=options.gpus_per_actor, address=options.address)
     # On GPUs `auto` stays what it is: bf16 where that keeps the values, which hangs on the model.
     arithmetic = options.precision if settled == "bf16" else settled
     config = dataclasses.replace(config, target=model.target, precision=arithmetic)

@@ -29,6 +29,7 @@ from dnasweep.models.alibi import (
 from dnasweep.models.capacity import ALIBI, WINDOWS
 from dnasweep.models.checkpoint import read_config, read_weights
 from dnasweep.models.forward import check_pooling
+from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 POSITION_MULTIPLE = 8
@@ -231,7 +232,7 @@ def _check_encoder(
                 remedy="Use the model size and the tokenizer the encoder was pretrained with.",
             )
     saved = encoder / "tokenizer.json"
-    if saved.is_file() and DnaTokenizer.load(encoder).tokens != tokenizer.tokens:
+    if saved.is_file() and load_tokenizer(encoder).tokens != tokenizer.tokens:
         raise InputError(
             "the encoder was pretrained with another vocabulary",
             file=encoder,

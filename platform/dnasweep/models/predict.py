@@ -18,6 +18,7 @@ from dnasweep.models.checkpoint import load_classifier
 from dnasweep.models.distributed import Precision, autocast, best_device
 from dnasweep.models.forward import class_logits
 from dnasweep.models.strands import mean_logits, strands_of
+from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
@@ -61,7 +62,7 @@ def predict_probabilities(
         finite (row counted from 1), or the directory is no checkpoint.
     """
     if not isinstance(model, PreTrainedModel):
-        tokenizer = DnaTokenizer.load(Path(model)) if tokenizer is None else tokenizer
+        tokenizer = load_tokenizer(Path(model)) if tokenizer is None else tokenizer
         model = load_classifier(model)
     if tokenizer is None:
         raise ValueError("a model without its directory needs its tokenizer")

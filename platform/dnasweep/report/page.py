@@ -11,7 +11,8 @@ import pandas as pd
 
 from dnasweep.report import figures
 from dnasweep.report.html import render, sortable
-from dnasweep.sweeps.comparison import CellResult, Comparison
+from dnasweep.sweeps.cell_results import CellResult
+from dnasweep.sweeps.comparison import Comparison
 from dnasweep.tasks.wording import ALPHA, metric_name
 
 

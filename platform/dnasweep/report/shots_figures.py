@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Picture, panels
-from dnasweep.sweeps.shots import ShotComparison
+from dnasweep.sweeps.shot_comparison import ShotComparison
 from dnasweep.sweeps.shots_findings import settings
 from dnasweep.sweeps.shots_tests import BASELINE
 from dnasweep.tasks.wording import metric_name

@@ -12,7 +12,7 @@ import pandas as pd
 from dnasweep.report.html import render, sortable
 from dnasweep.report.page import column_text, column_title, verdicts
 from dnasweep.report.shots_figures import learning_curve
-from dnasweep.sweeps.shots import ShotComparison
+from dnasweep.sweeps.shot_comparison import ShotComparison
 from dnasweep.sweeps.shots_findings import settings
 from dnasweep.sweeps.shots_tests import BASELINE
 from dnasweep.tasks.wording import ALPHA, metric_name, number

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from dnasweep.report.shots_page import means_by_shots
 from dnasweep.report.terminal import bullets, new_table
-from dnasweep.sweeps.shots import ShotComparison
+from dnasweep.sweeps.shot_comparison import ShotComparison
 from dnasweep.sweeps.shots_tests import BASELINE
 from dnasweep.tasks.wording import metric_name
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from dnasweep.report.drawing import COLOURS, MARKERS, Picture, draw_matrix, picture
-from dnasweep.sweeps.transfer_matrix import Transfer
+from dnasweep.sweeps.transfer_comparison import Transfer
 from dnasweep.tasks.wording import metric_name, number
 
 

@@ -11,8 +11,8 @@ from dnasweep.data.transfer import DESCRIPTIONS
 from dnasweep.report.html import render, sortable
 from dnasweep.report.page import PageFrame, column_text, column_title, ensembles, verdicts
 from dnasweep.report.transfer_figures import gain_by_distance, matrix_map
+from dnasweep.sweeps.transfer_comparison import Transfer
 from dnasweep.sweeps.transfer_findings import judged
-from dnasweep.sweeps.transfer_matrix import Transfer
 from dnasweep.sweeps.transfer_tests import EVERY
 from dnasweep.tasks.wording import ALPHA, metric_name
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dnasweep.report.terminal import bullets, new_table, with_sd
-from dnasweep.sweeps.transfer_matrix import Transfer
+from dnasweep.sweeps.transfer_comparison import Transfer
 from dnasweep.tasks.wording import metric_name, number
 
 

@@ -13,7 +13,7 @@ from dnasweep.stages.scores import KIND, Scored, read_scores, score_key, write_s
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import Storage
 from dnasweep.tasks.calls import decision_threshold
-from dnasweep.tokens.tokenizers import DnaTokenizer
+from dnasweep.tokens.loading import load_tokenizer
 
 
 def open_test(storage: Storage, spec: ClassifierSpec) -> Scored:
@@ -33,7 +33,7 @@ def open_test(storage: Storage, spec: ClassifierSpec) -> Scored:
         checkpoint = trial / CHECKPOINT
         table = load_dataset(storage, spec.tokenizer.dataset).table
         test = rows_of(table, spec.target).test
-        model, tokenizer = load_classifier(checkpoint), DnaTokenizer.load(checkpoint)
+        model, tokenizer = load_classifier(checkpoint), load_tokenizer(checkpoint)
         threshold = decision_threshold(model.config.to_dict())
         sequences = table["sequence"].iloc[test].tolist()
         scores = predict_probabilities(model, tokenizer, sequences, dtype=spec.training.precision)[

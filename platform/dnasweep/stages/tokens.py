@@ -16,6 +16,7 @@ from dnasweep.stages.specs import TokenizerSpec
 from dnasweep.storage import Storage
 from dnasweep.tokens.alphabet import other_strand
 from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.recognition import read_foreign
 from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer, fit
 
@@ -34,7 +35,7 @@ def obtain_tokenizer(storage: Storage, spec: TokenizerSpec) -> DnaTokenizer:
             return
         fit(spec.config, _fitted_on(storage, spec) if spec.config.fitted else []).save(folder)
 
-    return DnaTokenizer.load(storage.obtain(spec.kind, spec.key, build, inputs=spec))
+    return load_tokenizer(storage.obtain(spec.kind, spec.key, build, inputs=spec))
 
 
 def _fitted_on(storage: Storage, spec: TokenizerSpec) -> list[str]:
@@ -51,7 +52,7 @@ def _fitted_on(storage: Storage, spec: TokenizerSpec) -> list[str]:
 
 def _tokenizer_of(model: Path, config: TokenizerConfig) -> DnaTokenizer:
     if (model / CONFIG_FILE).is_file():
-        return DnaTokenizer.load(model)
+        return load_tokenizer(model)
     return read_foreign(model, config)
 
 

@@ -28,6 +28,7 @@ from dnasweep.tracking.lookup import (
 )
 
 if TYPE_CHECKING:
+    from dnasweep.tokens.loading import load_tokenizer
     from dnasweep.tokens.tokenizers import DnaTokenizer
 
 _TRACKED = re.compile(r"models:/.+|[0-9a-f]{32}|[^/@]+@[^/]+")
@@ -120,10 +121,10 @@ def _download(name: str) -> Path:
 
 def _tokenizer(directory: Path, way: TokenizerConfig) -> DnaTokenizer:
     from dnasweep.tokens.recognition import read_foreign
-    from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer
+    from dnasweep.tokens.tokenizers import CONFIG_FILE
 
     own = (directory / CONFIG_FILE).is_file()
-    return DnaTokenizer.load(directory) if own else read_foreign(directory, way)
+    return load_tokenizer(directory) if own else read_foreign(directory, way)
 
 
 def _judge(
@@ -134,11 +135,11 @@ def _judge(
     from dnasweep.models.pretrained import build_on_checkpoint, describe
     from dnasweep.models.tuning import lora_targets
     from dnasweep.tokens.recognition import read_foreign, readings
-    from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer
+    from dnasweep.tokens.tokenizers import CONFIG_FILE
 
     described = describe(directory)
     if (directory / CONFIG_FILE).is_file():
-        tokenizer = DnaTokenizer.load(directory)
+        tokenizer = load_tokenizer(directory)
         ways: tuple[TokenizerConfig, ...] = (tokenizer.config,)
     else:
         ways = readings(directory)

@@ -5,15 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 
-from dnasweep.runtime.training.shared import (
-    check_backbones,
-    check_encoders,
-    check_tokens,
-    longest_of,
-)
 from dnasweep.stages.dataset import load_dataset
 from dnasweep.stages.plan import Plan
 from dnasweep.stages.recipe import Recipe
+from dnasweep.stages.row_lengths import check_backbones, check_encoders, check_tokens, longest_of
 from dnasweep.stages.specs import TokenizerSpec
 from dnasweep.storage import Storage
 from dnasweep.tokens.corpus import Corpus

@@ -11,7 +11,7 @@ from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import Scored, find_scores
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 from dnasweep.storage import Storage
-from dnasweep.sweeps.comparison import BaselineResult, CellResult, TestScores
+from dnasweep.sweeps.cell_results import BaselineResult, CellResult, TestScores
 
 MAIN_AXES = ("tokenizer", "species_set", "learning_rate", "seed")
 

@@ -16,7 +16,7 @@ from dnasweep.sweeps.tables import higher_is_better
 from dnasweep.tasks.wording import ALPHA, metric_name, number, p_text
 
 if TYPE_CHECKING:
-    from dnasweep.sweeps.shots import ShotComparison
+    from dnasweep.sweeps.shot_comparison import ShotComparison
 
 SHARED = 0.2
 """Fraction of rows that two draws share above which their spread says too little."""

@@ -20,7 +20,7 @@ from dnasweep.sweeps.seed_tests import (
 from dnasweep.sweeps.statistics import benjamini_hochberg
 
 if TYPE_CHECKING:
-    from dnasweep.sweeps.shots import ShotBaseline
+    from dnasweep.sweeps.shot_comparison import ShotBaseline
 
 RANDOM = "no pretraining"
 BASELINE = "k-mer logistic regression"

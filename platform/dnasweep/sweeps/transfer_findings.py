@@ -16,7 +16,7 @@ from dnasweep.sweeps.transfer_tests import EVERY, rank_correlation
 from dnasweep.tasks.wording import ALPHA, metric_name, number, p_text
 
 if TYPE_CHECKING:
-    from dnasweep.sweeps.transfer_matrix import Transfer
+    from dnasweep.sweeps.transfer_comparison import Transfer
 
 QUESTIONS: tuple[tuple[str, str, str], ...] = (
     ("target", "random", "Does pretraining on the target alone help"),

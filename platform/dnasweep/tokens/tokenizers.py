@@ -18,20 +18,15 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from dnasweep.config import TokenizerConfig, save_json
-from dnasweep.errors import InputError
-from dnasweep.tokens.agreement import saved_tokenizer
 from dnasweep.tokens.alphabet import chunks, lengths_of, normalise
 from dnasweep.tokens.definition import SPECIAL_TOKENS, define, files
 from dnasweep.tokens.encoded import Encoded, concatenate, with_special_tokens
 from dnasweep.tokens.kmers import encode_kmers
 from dnasweep.tokens.longest_match import LongestMatch
-from dnasweep.tokens.model_files import read_json, read_text, reading
-from dnasweep.tokens.vocabulary import ROLES_FILE
 
 CONFIG_FILE = "dnasweep_tokenizer.json"
 """The file beside `tokenizer.json` that holds the :class:`~dnasweep.config.TokenizerConfig`."""
 
-VOCABULARY_FILES = ("tokenizer.json", "vocab.txt")
 """Where the vocabulary of a model from elsewhere stands, in the order they are looked for."""
 
 # Bases given to the BPE model at once: its result objects take some ten bytes a base.
@@ -207,40 +202,6 @@ class DnaTokenizer:
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in {**files(self.tokenizer), CONFIG_FILE: save_json(self.config)}.items():
             (directory / name).write_text(text, encoding="utf-8")
-
-    @classmethod
-    def load(cls, directory: str | Path) -> DnaTokenizer:
-        """Read a tokenizer written by :meth:`save`, or that of a model from elsewhere.
-
-        Raises
-        ------
-        InputError
-            If a file is missing or damaged, or a tokenizer from elsewhere is none for DNA.
-        """
-        # These extend this class.
-        from dnasweep.tokens.pretrained import reopen
-        from dnasweep.tokens.recognition import read_foreign
-
-        directory = Path(directory)
-        file = directory / CONFIG_FILE
-        if not file.is_file() and any((directory / name).is_file() for name in VOCABULARY_FILES):
-            return read_foreign(directory)
-        if not file.is_file():
-            raise InputError(
-                "the tokenizer file is missing",
-                file=file,
-                remedy="Give a folder written by this platform.",
-            )
-        own = not (directory / ROLES_FILE).is_file()
-        with reading(file):
-            found = read_json(file)
-            if any(isinstance(value, bool) for value in found.values()):
-                raise ValueError(f"it holds {found}")
-            config = TokenizerConfig(**found)
-        file = directory / "tokenizer.json"
-        with reading(file):
-            tokenizer = saved_tokenizer(config, read_text(file), own=own)
-        return cls(config, tokenizer) if own else reopen(directory, config, tokenizer)
 
 
 def fit(config: TokenizerConfig, sequences: Sequence[str]) -> DnaTokenizer:

@@ -24,6 +24,7 @@ from dnasweep.jobs.attribution_request import (
 from dnasweep.jobs.shards.progress import duration
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.totals import close
+from dnasweep.runtime.cluster.precision import settle_precision
 from dnasweep.runtime.shards.run import Means, run_shards
 from dnasweep.runtime.shards.worker import Order
 from dnasweep.stages import models
@@ -63,7 +64,7 @@ def run_attributions(
     alone = request is None
     if request is None:
         with console.status("reading the sequences and the model"):
-            request = prepare_request(options)
+            request = prepare_request(options, settle=settle_precision)
         _announce(request, console)
     if options.dry_run:
         return None

@@ -9,7 +9,8 @@ from collections.abc import Callable, Hashable
 
 from dnasweep.stages.plan import Plan
 from dnasweep.stages.scores import find_scores
-from dnasweep.sweeps.comparison import CellResult, contest, select
+from dnasweep.sweeps.cell_results import CellResult
+from dnasweep.sweeps.compare import contest, select
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import cell_result
 from dnasweep.workflows.phases import Phases

@@ -37,6 +37,7 @@ from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.method_comparison.comparing import Explanations
 from dnasweep.method_comparison.curve_worker import curve_settings, curve_work
+from dnasweep.runtime.cluster.precision import settle_precision
 from dnasweep.runtime.shards.run import Means, run_shards
 from dnasweep.runtime.shards.worker import Order
 from dnasweep.stages import models
@@ -101,7 +102,9 @@ def request_of(
 ) -> Request:
     """Return the attribution job of one method, checked."""
     asked = options_of(options, model, method, target=target)
-    return prepare_request(dataclasses.replace(asked, dry_run=dry_run), reading)
+    return prepare_request(
+        dataclasses.replace(asked, dry_run=dry_run), reading, settle=settle_precision
+    )
 
 
 class Explaining:

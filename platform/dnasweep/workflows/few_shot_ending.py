@@ -22,7 +22,8 @@ from dnasweep.stages.scores import find_scores, score_baseline
 from dnasweep.stages.shots import draw_shots
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import scores_of
-from dnasweep.sweeps.shots import ShotBaseline, ShotComparison, compare_shots
+from dnasweep.sweeps.shot_comparison import ShotBaseline, ShotComparison
+from dnasweep.sweeps.shots import compare_shots
 from dnasweep.sweeps.shots_tests import BASELINE
 from dnasweep.tracking.tags import command, package_versions
 from dnasweep.workflows.announce import encoder_name

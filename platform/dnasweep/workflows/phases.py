@@ -7,29 +7,26 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ray.exceptions import RayError
 from rich.markup import escape
 
 from dnasweep.errors import InputError
 from dnasweep.runtime.cluster.job_spec import Order
 from dnasweep.runtime.cluster.session import Resources
 from dnasweep.runtime.training import trials
-from dnasweep.runtime.training.failures import in_words, lost
+from dnasweep.runtime.training.failures import in_words, is_lost, lost
 from dnasweep.runtime.training.halving import Halving
 from dnasweep.runtime.training.progress_actor import Display, last_words, make_board
 from dnasweep.runtime.training.shared import (
     build_corpora,
     build_encoders,
     build_tables,
-    check_backbones,
-    check_encoders,
-    check_tokens,
     open_tests,
 )
 from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
 from dnasweep.stages.plan import Plan, make_plan
 from dnasweep.stages.pmi_specs import PmiSpec
 from dnasweep.stages.recipe import Cell
+from dnasweep.stages.row_lengths import check_backbones, check_encoders, check_tokens
 from dnasweep.stages.scores import find_scores
 from dnasweep.stages.shots import SHOTS
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
@@ -225,7 +222,7 @@ class Phases:
             words = last_words(order.board)
         for cell, error in trials.failures(results).items():
             spec = sweep.plan.spec(cell)
-            if isinstance(error, RayError):
+            if is_lost(error):
                 error = lost(error, words=(words.get(spec.key) or [""])[-1])
             sweep.errors[spec.key] = in_words(error)
             if isinstance(error, InputError) or is_full_disk(error):

@@ -18,7 +18,9 @@ from dnasweep.stages.plan import Plan
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.stages.tokens import tokenizer_report
 from dnasweep.storage.output_folder import publish_files
-from dnasweep.sweeps.comparison import CellResult, Comparison, select
+from dnasweep.sweeps.cell_results import CellResult
+from dnasweep.sweeps.compare import select
+from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.request import Sweep
 from dnasweep.tasks.metrics import direction, full_name
 from dnasweep.tracking.tags import command, package_versions

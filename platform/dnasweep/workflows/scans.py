@@ -23,6 +23,7 @@ from dnasweep.jobs.scan_request import KIND, ScanRequest, prepare_scan
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.totals import close
 from dnasweep.jobs.shards.work_list import choose_shard_size
+from dnasweep.runtime.cluster.precision import settle_precision
 from dnasweep.runtime.shards.run import Means, run_shards
 from dnasweep.runtime.shards.worker import Order
 from dnasweep.stages import models
@@ -50,7 +51,7 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
         For anything the user can mend.
     """
     with console.status("reading the genome and the model"):
-        request = prepare_scan(options)
+        request = prepare_scan(options, settle=settle_precision)
     _announce(request, console)
     if options.dry_run:
         return None

@@ -15,10 +15,12 @@ from typing import TypeVar
 from rich.console import Console
 from rich.markup import escape
 
+from dnasweep.runtime.cluster.precision import settle_precision
 from dnasweep.runtime.preflight.preflight import Terms, checked_session
 from dnasweep.stages.scores import score_baseline
 from dnasweep.storage import telling_of_damage
-from dnasweep.sweeps.comparison import Comparison, compare
+from dnasweep.sweeps.compare import compare
+from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import Asked, MakeCells, Sweep, prepare_sweep, product
 from dnasweep.sweeps.results import baseline_result
@@ -110,7 +112,7 @@ def _recorded(
     work: Callable[[Sweep, Records, Phases], Result],
     cells: MakeCells = product,
 ) -> Result | None:
-    sweep = prepare_sweep(name, axes, options, console, cells=cells)
+    sweep = prepare_sweep(name, axes, options, console, cells=cells, settle=settle_precision)
     uri = resolve_uri(options.tracking_uri, sweep.storage.root)
     announce_data(console, sweep.data)
     announce_plan(sweep)

@@ -26,7 +26,8 @@ from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.request import Axes, Sweep
 from dnasweep.sweeps.results import baseline_result
-from dnasweep.sweeps.transfer_matrix import Transfer, bout, compare_strategies
+from dnasweep.sweeps.transfer_comparison import Transfer
+from dnasweep.sweeps.transfer_matrix import bout, compare_strategies
 from dnasweep.workflows.evaluation import judge
 from dnasweep.workflows.phases import Phases
 from dnasweep.workflows.publication import note, page_frame, report_folder, writing_report

@@ -7,16 +7,13 @@ could mix two, and a second one with other machines would be served what it did 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Literal
 
 import ray
 
+from dnasweep.models.precision import this_machine_has_bf16
 from dnasweep.runtime.cluster.autoscaler import machine_kinds
 from dnasweep.runtime.cluster.session import look_around, session
-
-# Without one of these no driver of GPUs is there, and torch need not be imported to ask.
-_DRIVERS = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg", "/dev/kfd")
 
 
 def settle_precision(
@@ -50,12 +47,3 @@ def settle_precision(
     else:
         found = gpus > 0
     return "bf16" if found else "fp32"
-
-
-def this_machine_has_bf16() -> bool:
-    """Return whether there is a GPU here, one that computes in bf16."""
-    if not any(Path(driver).exists() for driver in _DRIVERS):
-        return False
-    import torch
-
-    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()

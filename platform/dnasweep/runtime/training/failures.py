@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+from typing import TypeGuard
 
 from ray.exceptions import RayActorError, RayError
 
@@ -29,6 +30,11 @@ class Hung(RuntimeError):
 
 class Lost(RuntimeError):
     """Every attempt at a training ended with the loss of its process."""
+
+
+def is_lost(error: BaseException) -> TypeGuard[RayError]:
+    """Return whether Ray tells of a process, or of what it held, that is no more."""
+    return isinstance(error, RayError)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

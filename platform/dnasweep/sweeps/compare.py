@@ -1,0 +1,143 @@
+"""Compare the trials of a sweep: rank, select, test pairwise, and say in sentences.
+
+Selection looks at validation metrics only. Test metrics and test scores are read for the selected
+cells alone, so the test set can be opened once, after :func:`select` has named them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from dnasweep.sweeps.cell_results import (
+    BaselineResult,
+    CellResult,
+    scores_by_seed,
+)
+from dnasweep.sweeps.comparison import Comparison
+from dnasweep.sweeps.findings import findings
+from dnasweep.sweeps.pairs import pairwise_tests
+from dnasweep.sweeps.seed_tests import BySeed
+from dnasweep.sweeps.tables import (
+    baseline_table,
+    grouped,
+    higher_is_better,
+    ranked,
+    selected_table,
+    species_table,
+    unhealthy_table,
+)
+
+
+def contest(cell: CellResult) -> Hashable:
+    """Return which cells are chosen among: those of one tokenizer, species set, masking, tuning."""
+    return cell.label
+
+
+def select(
+    cells: Sequence[CellResult],
+    *,
+    metric: str = "mcc",
+    by: Callable[[CellResult], Hashable] = contest,
+) -> list[CellResult]:
+    """Return the trials to open the test set for.
+
+    These are all healthy seeds of the best combination of each contest by the mean validation
+    metric. A combination of which some seed did not finish healthy is taken only where the contest
+    has no other.
+
+    Parameters
+    ----------
+    cells
+        All trials.
+    metric
+        Validation metric, its direction known.
+    by
+        The contest a cell takes part in; default: all that is compared, see :func:`contest`.
+    """
+    name = _bare_name(metric)
+    chosen: list[CellResult] = []
+    for group in grouped(cells, by):
+        best = _best_combination(group, name)
+        chosen += [cell for cell in best if cell.healthy(name)]
+    return chosen
+
+
+def compare(
+    cells: Sequence[CellResult],
+    *,
+    baselines: Sequence[BaselineResult] = (),
+    metric: str = "mcc",
+    shared_encoders: bool = False,
+    num_resamples: int = 2000,
+    seed: int = 0,
+) -> Comparison:
+    """Compare the trials of a sweep.
+
+    Parameters
+    ----------
+    cells
+        All trials. Test results are read of the selected ones alone.
+    baselines
+        References shown and tested beside the selected cells.
+    metric
+        Metric to select and rank by, for example `mcc` or `validation/auroc`; its direction is
+        that of :data:`dnasweep.tasks.metrics.METRICS`.
+    shared_encoders
+        Whether all seeds of a pretrained cell start from one encoder.
+    num_resamples
+        Bootstrap resamples for the MCC of ensembles.
+    seed
+        Seeds the bootstrap.
+    """
+    name = _bare_name(metric)
+    axes = tuple(sorted({axis for cell in cells for axis in cell.axes}))
+    chosen = select(cells, metric=name)
+    keys = {cell.combination for cell in chosen}
+    rows = ranked(cells, name, axes, keys)
+    selected = selected_table(chosen, rows, name, baselines)
+    comparison = Comparison(
+        metric=name,
+        higher_is_better=higher_is_better(name),
+        axes=axes,
+        rows=rows,
+        selected=selected,
+        baseline=baseline_table(baselines),
+        pairwise=pairwise_tests(
+            _by_seed(chosen, selected), baselines, num_resamples=num_resamples, seed=seed
+        ),
+        by_species=species_table(chosen, name),
+        unhealthy=unhealthy_table(cells, name),
+        shared_encoders=shared_encoders,
+    )
+    comparison.findings.extend(findings(comparison, cells))
+    return comparison
+
+
+def _bare_name(metric: str) -> str:
+    return metric.rsplit("/", 1)[-1]
+
+
+def _best_combination(cells: list[CellResult], metric: str) -> list[CellResult]:
+    sign = 1 if higher_is_better(metric) else -1
+
+    def worth(group: list[CellResult]) -> tuple[bool, float]:
+        healthy = [cell for cell in group if cell.healthy(metric)]
+        mean = np.mean([cell.validation_metric(metric) for cell in healthy]) if healthy else np.nan
+        return len(healthy) == len(group), sign * float(mean)
+
+    groups = [g for g in grouped(cells, lambda c: c.combination) if np.isfinite(worth(g)[1])]
+    return max(groups, key=worth, default=[])
+
+
+def _by_seed(chosen: list[CellResult], selected: pd.DataFrame) -> dict[str, BySeed]:
+    """Return scores by cell, best cell first, so that a pair reads as the better against the other."""
+    found = {
+        group[0].label: scores
+        for group in grouped(chosen, lambda cell: cell.combination)
+        if (scores := scores_by_seed(group))
+    }
+    order: list[str] = [] if selected.empty else selected["cell"].to_list()
+    return {label: found[label] for label in order if label in found}
