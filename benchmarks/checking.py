@@ -22,14 +22,14 @@ from typing import Any
 import torch
 import tyro
 from dnasweep.attribution.worker import AttributionWorker
-from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_request
+from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_attribution
 from dnasweep.jobs.shards.begun import clear_damaged
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.totals import close
 from dnasweep.stages import models
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import CHECKPOINT
-from dnasweep.stages.testing import open_test
+from dnasweep.stages.testing import evaluate_on_test
 from dnasweep.storage import building, copies, integrity, kept
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep
@@ -109,7 +109,7 @@ def run_sweep(options: Options, root: Path) -> tuple[Path, list[str]]:
     sweep = prepare_sweep("checking", axes, asked, Console(quiet=True))
     for spec in sweep.plan.classifiers:
         finetune(sweep.storage, spec)
-        open_test(sweep.storage, spec)
+        evaluate_on_test(sweep.storage, spec)
     first = sweep.plan.classifiers[0]
     table = sweep.data.table
     sequences = table["sequence"][table["split"] == "test"].tolist()
@@ -120,7 +120,7 @@ def run_shap(options: Options, root: Path, model: Path, sequences: list[str]) ->
     """Explain sequences, or find them explained, and read the job."""
     file = root / "explained.csv"
     file.write_text("\n".join(["sequence", *sequences[: options.num_explained]]) + "\n")
-    request = prepare_request(
+    request = prepare_attribution(
         AttributionOptions(model=str(model), data=(str(file),), storage=str(root))
     )
     shards = Shards.begin(

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from dnasweep.runtime.cluster.job_spec import Order
-from dnasweep.runtime.training.progress_actor import Poster
+from dnasweep.runtime.cluster.job_spec import JobSpec
+from dnasweep.runtime.training.progress_actor import ProgressPoster
 from dnasweep.runtime.training.trials import BEST, run_trial
 from dnasweep.stages.outcome import CHECKPOINT, OUTCOME, StageOutcome
 from dnasweep.stages.recipe import Recipe
@@ -24,14 +24,14 @@ from ray import tune
 METRICS = ("mcc", "auroc", "auprc", "f1", "macro_f1", "accuracy", "loss", "threshold")
 
 
-def idle_trial(config: dict[str, Any], *, recipe: Recipe, order: Order, metric: str) -> None:
+def idle_trial(config: dict[str, Any], *, recipe: Recipe, order: JobSpec, metric: str) -> None:
     """Do all that a trial does under Tune, but train."""
     run_trial(config, recipe=recipe, order=order, metric=metric, train=publish_at_once)
 
 
 def publish_at_once(
     spec: ClassifierSpec,
-    order: Order,
+    order: JobSpec,
     *,
     text: str,
     on_evaluation: Callable[[dict[str, Any]], Any] | None = None,
@@ -52,7 +52,7 @@ def publish_at_once(
         }
         for i in range(1, number + 1)
     ]
-    poster = Poster(order.board, spec.key, text)
+    poster = ProgressPoster(order.board, spec.key, text)
     for evaluation in history:
         poster.step(int(evaluation["step"]), number, float(evaluation["bases_seen"]))
         if on_evaluation is not None:
@@ -89,7 +89,7 @@ class IdleShards:
     def __init__(self, *, device: str) -> None:
         self.device = device
 
-    def rehearse(self, rows: pa.Table) -> None:
+    def smoke_test(self, rows: pa.Table) -> None:
         """Find nothing wrong."""
 
     def compute(

@@ -22,7 +22,7 @@ import pandas as pd
 import tyro
 from dnasweep.errors import InputError
 from dnasweep.formats.vcf import open_lines
-from dnasweep.genomics.alleles import Allele, normalise, surroundings
+from dnasweep.genomics.alleles import Allele, flanks, normalise
 from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_models import check_window, open_model, window_of
 from dnasweep.genomics.variant_scores import score
@@ -112,7 +112,7 @@ def cut(
 
     at, ref, alt = normalise(fetch, start, ref, alt)
     how = {"lead": config.lead, "shifts": config.shifts, "window": config.window}
-    return surroundings(fetch, len(bases), at, ref, alt, **how)
+    return flanks(fetch, len(bases), at, ref, alt, **how)
 
 
 def main(options: Options) -> None:

@@ -15,8 +15,8 @@ import pyarrow as pa
 import ray
 from dnasweep.jobs.shards.progress import ShardProgress
 from dnasweep.jobs.shards.shards import Shards, name
-from dnasweep.runtime.shards.run import Means, run_shards
-from dnasweep.runtime.shards.worker import Order
+from dnasweep.runtime.shards.run import JobResources, run_shards
+from dnasweep.runtime.shards.worker import ShardJobSpec
 from dnasweep.storage import MANIFEST, Storage
 from idle import PlainActor
 from rich.console import Console
@@ -121,12 +121,12 @@ def run_pool(number: int, folder: Path, address: str, watch: Stopwatch) -> None:
     shards = Shards.begin(
         Storage(folder), kind=KIND, inputs={}, rows=work_list(number), shard_size=1
     )
-    order = Order(
+    order = ShardJobSpec(
         storage=str(folder), kind=KIND, key=shards.key, worker="idle:IdleShards", arguments={}
     )
     with open(os.devnull, "w") as screen:
         console = Console(file=screen, force_terminal=True)
-        means = Means(address=address, preflight=False)
+        means = JobResources(address=address, preflight=False)
         run = run_shards(shards, order, means, console, title="idling", unit="rows")
         # Without the start of Ray, actors and libraries, which is the same for one shard.
         watch.clock[POOL] = run.seconds

@@ -18,21 +18,21 @@ from dnasweep.report.page import PageInput, render_page
 from dnasweep.runtime.training import trials
 from dnasweep.runtime.training.progress_actor import Display
 from dnasweep.stages.outcome import StageOutcome
-from dnasweep.stages.plan import Plan
+from dnasweep.stages.plan import SweepPlan
 from dnasweep.storage import Storage
 from dnasweep.sweeps import request
 from dnasweep.sweeps.compare import compare
-from dnasweep.sweeps.event_log import Course
+from dnasweep.sweeps.event_log import EventLog
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import Sweep
-from dnasweep.tracking.replay import Shipper
+from dnasweep.tracking.replay import Replayer
 from dnasweep.tracking.tracker import Tracker
 from dnasweep.workflows import phases, sweep
 from dnasweep.workflows.announce import announce_comparison
 from dnasweep.workflows.evaluation import read_results
 from dnasweep.workflows.publication import page_frame, tokenizer_table
 from dnasweep.workflows.sweep_records import Records
-from dnasweep.workflows.sweep_state import Memory
+from dnasweep.workflows.sweep_state import SweepState
 from idle import idle_trial, plain_trial
 from ray import tune
 from ray.cluster_utils import Cluster
@@ -50,19 +50,19 @@ WATCHED = (
     (phases.Phases, "_build_corpora", START),
     (trials, "run_trials", "Ray Tune"),
     (trials, "failures", "Ray Tune"),
-    (Memory, "__init__", "course"),
-    (Course, "add", "course"),
-    (Course, "last", "course"),
+    (SweepState, "__init__", "course"),
+    (EventLog, "add", "course"),
+    (EventLog, "last", "course"),
     (Records, "start", "records"),
     (Records, "evaluation", "records"),
     (Records, "finish", "records"),
     (Display, "advance", "display"),
     (Display, "_draw", "display"),
-    (Plan, "missing", "look-ups"),
+    (SweepPlan, "missing", "look-ups"),
     (Storage, "exists", "look-ups"),
     (Storage, "file", "look-ups"),
     (StageOutcome, "read", "look-ups"),
-    (Shipper, "apply", SHIPPING),
+    (Replayer, "apply", SHIPPING),
 )
 
 
@@ -73,17 +73,17 @@ def logical_cluster(nodes: int, cpus: int) -> Iterator[str]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     node = {"num_cpus": cpus, "num_gpus": 0, "object_store_memory": 100 * 2**20}
     head = {**node, "include_dashboard": False}
-    cluster = patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
+    cluster = with_retries(lambda: Cluster(initialize_head=True, head_node_args=head))
     try:
         for _ in range(nodes - 1):
-            patiently(lambda: cluster.add_node(**node))
+            with_retries(lambda: cluster.add_node(**node))
         cluster.wait_for_nodes(timeout=300)
         yield cluster.address
     finally:
         cluster.shutdown()
 
 
-def patiently(start: Callable[[], Any]) -> Any:
+def with_retries(start: Callable[[], Any]) -> Any:
     """Start a node, again where this machine is too busy for Ray's half a minute."""
     for left in reversed(range(STARTS)):
         try:

@@ -28,7 +28,7 @@ from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.genome_store import keep_genome
 from dnasweep.genomics.scan_settings import ScanConfig
-from dnasweep.genomics.scan_worker import Run, ScanWorker
+from dnasweep.genomics.scan_worker import ScanWorker, WindowRun
 from dnasweep.models.architecture import build_classifier
 from dnasweep.models.checkpoint import export
 from dnasweep.models.distributed import best_device
@@ -138,7 +138,9 @@ def measure(options: Options, preset: str, tokenizer: str, folder: Path) -> tupl
     worker, classify = start(), their_pipeline(directory)
     number = torch.get_num_threads() if best_device().type == "cpu" else 1
     # With the windows asked for by default, as long as a tile of the job.
-    runs = [Run("a", part[0], len(part)) for part in in_parts(range(options.windows), number)]
+    runs = [
+        WindowRun("a", part[0], len(part)) for part in in_parts(range(options.windows), number)
+    ]
     seconds: list[list[float]] = [[], [], []]
     with Processes(partial(scorer, start), number) as processes:
         sides = (
@@ -164,7 +166,7 @@ def measure(options: Options, preset: str, tokenizer: str, folder: Path) -> tupl
     return preset, tokenizer, tokens, *cells, f"{apart:.1e}"
 
 
-def scorer(start: Callable[[], ScanWorker]) -> Callable[[Run], Any]:
+def scorer(start: Callable[[], ScanWorker]) -> Callable[[WindowRun], Any]:
     """Return what a process does with a run of windows."""
     worker = start()
     return lambda run: worker.score([run])[0]

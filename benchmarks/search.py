@@ -27,7 +27,7 @@ from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.storage import Storage
 from dnasweep.sweeps.enhancers import EnhancerOptions
-from dnasweep.sweeps.event_log import FILE, Point, read_course
+from dnasweep.sweeps.event_log import FILE, Evaluated, read_event_log
 from dnasweep.sweeps.preparation import prepare_data
 from dnasweep.sweeps.request import Sweep, prepare_sweep
 from dnasweep.tasks.metrics import direction, full_name
@@ -65,7 +65,7 @@ class Way(NamedTuple):
     name: str
     seconds: float
     """Wall time of the command."""
-    points: list[Point]
+    points: list[Evaluated]
     """Evaluations in the order they came in."""
     whole: int
     """Trials that were trained to their end."""
@@ -118,7 +118,7 @@ def take(name: str, options: EnhancerOptions, source: Path, folder: Path) -> Way
     sweep = prepared(here)
     seconds = run(GRID, as_flags(here, EnhancerOptions), folder / f"{place.name}.log")
     storage = Storage(place)
-    points = read_course(place / "sweeps" / sweep.key / FILE)
+    points = read_event_log(place / "sweeps" / sweep.key / FILE)
     last = {point.key: float(point.evaluation["device_seconds"]) for point in points}
     outcomes = {s.key: find_outcome(storage, s) for s in sweep.plan.classifiers}
     ended = {key: o.device_seconds for key, o in outcomes.items() if o is not None}

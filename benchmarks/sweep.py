@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tyro
 from dnasweep.stages.outcome import find_outcome
-from dnasweep.stages.plan import Plan
+from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import Storage
@@ -92,7 +92,7 @@ def run(script: Path, flags: list[str], log: Path) -> float:
     return time.perf_counter() - started
 
 
-def plan_of(options: SweepOptions) -> Plan:
+def plan_of(options: SweepOptions) -> SweepPlan:
     """Return the cells and stages that the sweep of these options has."""
     axes = {
         "tokenizer": options.tokenizers,

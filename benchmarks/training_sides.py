@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig, TrainingConfig
 from dnasweep.models.architecture import build_masked_lm
-from dnasweep.models.distributed import Mesh, best_device
+from dnasweep.models.distributed import DistributedContext, best_device
 from dnasweep.models.loop import make_optimizer
 from dnasweep.models.pretraining import MaskedLanguageModelling
 from dnasweep.models.schedule import Schedule
@@ -191,7 +191,7 @@ def loss_curves(bench: Bench) -> tuple[list[float], list[float]]:
         bench.model(),
         config,
         on_step=lambda done, total, bases, loss: ours.append(loss),
-        mesh=Mesh(device=best_device()),
+        mesh=DistributedContext(device=best_device()),
         precision="fp32",
     )
     task = bench.task()

@@ -28,7 +28,7 @@ import torch
 import tyro
 from dnasweep.config import ModelConfig, TokenizerConfig
 from dnasweep.formats.bases import decode
-from dnasweep.genomics.alleles import Allele, pairs, surroundings
+from dnasweep.genomics.alleles import Allele, flanks, pairs
 from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_scores import score
 from dnasweep.genomics.variant_settings import VariantConfig
@@ -72,7 +72,7 @@ def variants_of(options: Options, alleles_a_place: int) -> list[Allele]:
     for start in rng.choice(np.arange(1000, 99_000), options.variants // alleles_a_place).tolist():
         for alt in "ACGT".replace(bases[start], "")[:alleles_a_place]:
             found.append(
-                surroundings(
+                flanks(
                     lambda first, last: bases[first:last],
                     len(bases),
                     start,

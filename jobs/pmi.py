@@ -9,13 +9,13 @@ schemes find it by its key.
 """
 
 from dnasweep.cli.command import run_command
-from dnasweep.workflows.kmer_table import WordOptions, run_words
+from dnasweep.workflows.kmer_table import KmerTableOptions, run_kmer_table
 from rich.console import Console
 
 
-def main(options: WordOptions, console: Console) -> None:
-    run_words(options, console)
+def main(options: KmerTableOptions, console: Console) -> None:
+    run_kmer_table(options, console)
 
 
 if __name__ == "__main__":
-    run_command(main, WordOptions, doc=__doc__)
+    run_command(main, KmerTableOptions, doc=__doc__)

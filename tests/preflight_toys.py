@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from dnasweep.runtime.cluster.placement import Demand, Node
-from dnasweep.runtime.preflight.node_report import Disk, NodeReport, Reading
-from dnasweep.runtime.preflight.survey import Check, Survey
+from dnasweep.runtime.cluster.placement import Demand, NodeCapacity
+from dnasweep.runtime.preflight.node_report import Disk, NodeReport, ProbeReading
+from dnasweep.runtime.preflight.survey import Check, ClusterHealth
 
 GIB = 1 << 30
 VERSIONS = {"dnasweep": "0.1.0", "ray": "2.60.0", "torch": "2.13.0"}
@@ -33,19 +33,23 @@ def report(name: str, **changed: Any) -> NodeReport:
     return replace(healthy, **changed)
 
 
-def survey(node: str = "", spoilt: dict[str, Any] | None = None, **changed: Any) -> Survey:
+def survey(node: str = "", spoilt: dict[str, Any] | None = None, **changed: Any) -> ClusterHealth:
     """Return a healthy survey, but for the report of `node` and the fields given."""
-    healthy = Survey(
+    healthy = ClusterHealth(
         here=report("this process"),
         reports=tuple(report(n, **(spoilt or {}) if n == node else {}) for n in NAMES),
         silent={},
         readings=(
-            Reading("gpu-1", "head", "", 0.01, 0.02),
-            Reading("gpu-2", "gpu-1", "", 0.01, 0.02),
-            Reading("head", "this process", "", 0.01, 0.02),
-            Reading("this process", "gpu-2", "", 0.0, 0.0),
+            ProbeReading("gpu-1", "head", "", 0.01, 0.02),
+            ProbeReading("gpu-2", "gpu-1", "", 0.01, 0.02),
+            ProbeReading("head", "this process", "", 0.01, 0.02),
+            ProbeReading("this process", "gpu-2", "", 0.0, 0.0),
         ),
-        nodes=(Node("head", 0, drivers=8), Node("gpu-1", 4, 1), Node("gpu-2", 4, 1)),
+        nodes=(
+            NodeCapacity("head", 0, drivers=8),
+            NodeCapacity("gpu-1", 4, 1),
+            NodeCapacity("gpu-2", 4, 1),
+        ),
         demand=Demand(workers=2, cpus=2, gpus=1, driver=True),
         storage="s3://bucket/runs",
         uri="http://10.0.0.4:5000",

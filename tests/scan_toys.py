@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.runtime.shards.run import Run
-from dnasweep.runtime.shards.worker import Order
+from dnasweep.runtime.shards.run import JobOutcome
+from dnasweep.runtime.shards.worker import ShardJobSpec
 from dnasweep.workflows import scans
 from dnasweep.workflows.job_records import JobRecords
 from rich.console import Console
@@ -44,14 +44,14 @@ def write_fasta(path: Path, sequences: dict[str, str]) -> Path:
     return path
 
 
-def compute_here(shards: Shards, order: Order, *_: Any, **__: Any) -> Run:
+def compute_here(shards: Shards, order: ShardJobSpec, *_: Any, **__: Any) -> JobOutcome:
     """Compute the missing shards in this process."""
     worker = order.make_worker()
-    worker.rehearse(shards.rows(0).slice(0, 1))
+    worker.smoke_test(shards.rows(0).slice(0, 1))
     missing = shards.missing()
     for shard in missing:
         shards.publish(shard, *_with_seconds(worker.compute(shards.rows(shard), lambda _: None)))
-    return Run(sum(map(shards.size, missing)), 1.0, 1)
+    return JobOutcome(sum(map(shards.size, missing)), 1.0, 1)
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ class Squares:
         self.marks, self.device, self.seconds = Path(marks), device, seconds
         self.die, self.dies, self.refuse, self.fill = die, dies, refuse, fill
 
-    def rehearse(self, rows: pa.Table) -> None:
+    def smoke_test(self, rows: pa.Table) -> None:
         assert len(rows) == 1
         (self.marks / "rehearsed").touch()
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from dnasweep.config import OptimizerConfig, TrainingConfig
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.training import TrainingResult, train
-from dnasweep.storage import Shelf, Storage
+from dnasweep.storage import RemotePrefix, Storage
 from toys import TINY, class_task, toy_language
 
 KIND, TRIAL = "trials", "toy"
@@ -28,7 +28,9 @@ CONFIG = TrainingConfig(
 )
 
 
-def train_toy(where: Path | Shelf | None, *, mesh: Mesh | None = None, **how) -> TrainingResult:
+def train_toy(
+    where: Path | RemotePrefix | None, *, mesh: DistributedContext | None = None, **how
+) -> TrainingResult:
     """Train the toy classifier to its end, or from the state that is there."""
     toy = toy_language(90, ragged=9)
     model = build_classifier(
@@ -38,7 +40,7 @@ def train_toy(where: Path | Shelf | None, *, mesh: Mesh | None = None, **how) ->
         dropout=CONFIG.dropout,
         seed=0,
     )
-    mesh = mesh or Mesh(device=torch.device("cpu"))
+    mesh = mesh or DistributedContext(device=torch.device("cpu"))
     return train(class_task(toy), model, CONFIG, mesh=mesh, state_dir=where, **how)
 
 
@@ -76,6 +78,8 @@ def toy_stage(root: str, home: str, out: str, kill_at: int | None) -> None:
 def toy_ranks(rank: int, *, root: str, stop: bool, out: str) -> None:
     """Train on this worker of a group, to the end or to the first evaluation."""
     where = Storage(root).states(KIND, TRIAL)
-    result = train_toy(where, mesh=Mesh.current("cpu"), on_evaluation=lambda evaluation: stop)
+    result = train_toy(
+        where, mesh=DistributedContext.current("cpu"), on_evaluation=lambda evaluation: stop
+    )
     if rank == 0:
         Path(out).write_text(json.dumps([result.outcome, numbers(result)]))

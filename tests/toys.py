@@ -19,9 +19,9 @@ from dnasweep.config import (
 )
 from dnasweep.models.architecture import build_classifier, build_masked_lm
 from dnasweep.models.classification import Classification
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.pretraining import MaskedLanguageModelling
-from dnasweep.models.strands import Strands
+from dnasweep.models.strands import StrandCorpus
 from dnasweep.models.training import train
 from dnasweep.tasks.class_loss import ClassLoss
 from dnasweep.tokens.alphabet import other_strand
@@ -110,7 +110,7 @@ def regular_task(toy: ToyLanguage) -> Classification:
     """Return the classification task with everything there is: strands, weights and smoothing."""
     return class_task(
         toy,
-        strands=Strands(toy.corpus, reverse_of(toy), augment=True, average=True, seed=1),
+        strands=StrandCorpus(toy.corpus, reverse_of(toy), augment=True, average=True, seed=1),
         objective=ClassLoss(np.array([0.7, 1.6]), 0.1),
     )
 
@@ -152,7 +152,7 @@ def train_toys_on_this_worker(rank: int, *, runs: dict[str, TrainingConfig], out
             toy_task(toy, task),
             model,
             config,
-            mesh=Mesh.current("cpu"),
+            mesh=DistributedContext.current("cpu"),
             on_step=lambda done, total, bases, loss, to=losses: to.append(loss),
         )
         metrics = [e.metrics for e in result.evaluations]

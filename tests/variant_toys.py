@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 from dnasweep.formats.bases import reverse_complement
-from dnasweep.genomics.alleles import Allele, normalise, surroundings
+from dnasweep.genomics.alleles import Allele, flanks, normalise
 from dnasweep.genomics.variant_settings import VariantConfig
 from shap_toys import write_model
 
@@ -53,7 +53,7 @@ def allele(bases: str, start: int, ref: str, alt: str, config: VariantConfig = C
     """Return a variant of a chromosome, `start` from 0, as a job cuts it out."""
     assert bases[start : start + len(ref)] == ref
     start, ref, alt = normalise(lambda a, b: bases[a:b], start, ref, alt)
-    return surroundings(
+    return flanks(
         lambda a, b: bases[a:b],
         len(bases),
         start,

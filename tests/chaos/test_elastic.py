@@ -14,7 +14,7 @@ from dnasweep.jobs.shards.shards import Shards
 from dnasweep.runtime.cluster.autoscaler import machine_kinds
 from dnasweep.runtime.cluster.session import look_around
 from dnasweep.runtime.shards.pool import allot_pool, compute_shards
-from dnasweep.runtime.shards.worker import Order, make_ledger
+from dnasweep.runtime.shards.worker import ShardJobSpec, make_status_actor
 from dnasweep.storage import Storage
 from raylets import machines, results, wait_for, working
 from sweep_processes import kill_all, start
@@ -110,7 +110,7 @@ def test_shards_go_to_a_machine_that_joins_and_outlive_one_that_leaves(
     job = Shards.begin(
         Storage(tmp_path / "runs"), kind="squares", inputs={}, rows=rows, shard_size=8
     )
-    order = Order(
+    order = ShardJobSpec(
         storage=job.storage.root,
         kind=job.kind,
         key=job.key,
@@ -125,7 +125,7 @@ def test_shards_go_to_a_machine_that_joins_and_outlive_one_that_leaves(
         seen: set[int] = set()
         second = None
         for number, _ in enumerate(
-            compute_shards(order, pool, job.missing(), ledger=make_ledger())
+            compute_shards(order, pool, job.missing(), ledger=make_status_actor())
         ):
             for mark in marks.glob("*-*"):
                 if psutil.pid_exists(int(mark.name.split("-")[1])):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from dnasweep.runtime.training.halving import Rungs
-from dnasweep.sweeps.event_log import FILE, Point, read_course
+from dnasweep.sweeps.event_log import FILE, Evaluated, read_event_log
 from sweep_processes import kill_all
 from sweep_processes import start as start_sweep
 from toy_data import write_toy_table
@@ -27,12 +27,12 @@ def start(storage: Path, table: Path, *arguments: str):
     return start_sweep(storage, table, script="sweeps/enhancer_grid.py", flags=[*GRID, *arguments])
 
 
-def points_of(storage: Path) -> list[Point]:
+def points_of(storage: Path) -> list[Evaluated]:
     paths = list(storage.glob(f"sweeps/*/{FILE}"))
-    return read_course(paths[0]) if paths else []
+    return read_event_log(paths[0]) if paths else []
 
 
-def stopped_of(points: list[Point]) -> set[str]:
+def stopped_of(points: list[Evaluated]) -> set[str]:
     rungs = Rungs(EVALUATIONS, warmup=WARMUP)
     rungs.recall(points)
     return rungs.stopped

@@ -52,12 +52,12 @@ def test_from_nothing_to_results_and_away_again(capfd: pytest.CaptureFixture[str
         log = Log()
         with open_stage() as stage:
             try:
-                rehearse(stage, log)
+                smoke_test(stage, log)
             finally:
                 stage.close_terminals()
 
 
-def rehearse(stage: Stage, log: Log) -> None:
+def smoke_test(stage: Stage, log: Log) -> None:
     runs = f"--storage {stage.bucket}/runs"
     with log("a token, and `ray up` of clusters/cluster.onprem.yaml"):
         stage.give(

@@ -27,7 +27,11 @@ from dnasweep.data.datasets import DatasetConfig
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.genome_store import StoredGenome, keep_genome
 from dnasweep.jobs.attribution_request import KIND as ATTRIBUTIONS
-from dnasweep.jobs.attribution_request import AttributionOptions, Request, prepare_request
+from dnasweep.jobs.attribution_request import (
+    AttributionOptions,
+    AttributionRequest,
+    prepare_attribution,
+)
 from dnasweep.jobs.shards.begun import clear_damaged
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.totals import close
@@ -41,10 +45,10 @@ from dnasweep.stages.pmi import obtain_counts, obtain_table
 from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.stages.scores import score_baseline
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
-from dnasweep.stages.testing import open_test
+from dnasweep.stages.testing import evaluate_on_test
 from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
 from dnasweep.storage import Storage
-from dnasweep.sweeps.event_log import Course, Point, read_course
+from dnasweep.sweeps.event_log import Evaluated, EventLog, read_event_log
 from shap_toys import write_model, write_sequences
 from variant_toys import chromosome, write_genome
 
@@ -147,7 +151,7 @@ class Bench:
         return outcome, files
 
     def _read_scores(self) -> Any:
-        scored = open_test(self.storage, self.trial)
+        scored = evaluate_on_test(self.storage, self.trial)
         base = score_baseline(self.storage, self.trial.tokenizer.dataset, ())
         return [(one.scores.tolist(), one.metrics, one.threshold) for one in (scored, base)]
 
@@ -157,8 +161,8 @@ class Bench:
         found = StoredGenome(self.storage, key)
         return [found.fetch(name, 0, length) for name, length in found.lengths.items()]
 
-    def _ask(self) -> Request:
-        return prepare_request(
+    def _ask(self) -> AttributionRequest:
+        return prepare_attribution(
             AttributionOptions(
                 model=str(self.folder / "model"),
                 data=(str(self.folder / "toy.csv"),),
@@ -201,18 +205,20 @@ class Bench:
             return self._read_state()
         return found[0].plain(), {name: one.tolist() for name, one in found[1].items()}
 
-    def _points(self) -> list[Point]:
-        return [Point("k", n, n / 7, {"step": n, "metrics": {"m": n / 3}}) for n in range(1, 5)]
+    def _points(self) -> list[Evaluated]:
+        return [
+            Evaluated("k", n, n / 7, {"step": n, "metrics": {"m": n / 3}}) for n in range(1, 5)
+        ]
 
     def _write_course(self) -> Path:
-        course = Course(self.folder / "course" / "course.jsonl")
+        course = EventLog(self.folder / "course" / "course.jsonl")
         (self.folder / "course").mkdir(exist_ok=True)
         for point in self._points():
             course.add(point)
         return self.folder / "course"
 
     def _read_course(self) -> Any:
-        points = read_course(self.folder / "course" / "course.jsonl")
+        points = read_event_log(self.folder / "course" / "course.jsonl")
         if set(points_of(points)) - set(points_of(self._points())):
             return "a point that nobody has written"
         # What is left out is heard again.
@@ -221,7 +227,7 @@ class Bench:
         return "the points that were written"
 
 
-def points_of(points: list[Point]) -> list[str]:
+def points_of(points: list[Evaluated]) -> list[str]:
     """Return points as texts."""
     return [point.text for point in points]
 

@@ -17,8 +17,8 @@ from dnasweep.runtime.cluster.autoscaler import machine_kinds
 from dnasweep.runtime.cluster.placement import Demand, NodeGroup
 from dnasweep.runtime.cluster.session import living_nodes
 from dnasweep.runtime.preflight.checks import run_checks
-from dnasweep.runtime.preflight.health_check import take_survey
-from dnasweep.runtime.preflight.preflight import Terms, checked_session
+from dnasweep.runtime.preflight.health_check import check_health
+from dnasweep.runtime.preflight.preflight import Requirements, checked_session
 from dnasweep.storage import Storage
 from preflight_toys import problems
 from rich.console import Console
@@ -51,8 +51,8 @@ def nodes() -> Iterator[Pair]:
     cluster.shutdown()
 
 
-def terms(storage: Storage, **asked: object) -> Terms:
-    return Terms(storage=storage, **asked)  # type: ignore[arg-type]
+def terms(storage: Storage, **asked: object) -> Requirements:
+    return Requirements(storage=storage, **asked)  # type: ignore[arg-type]
 
 
 def test_two_nodes(nodes: Pair, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_two_nodes(nodes: Pair, tmp_path: Path) -> None:
         assert "preflight: 8 checks passed on 2 nodes, 1 with a warning" in said.getvalue()
         assert len(said.getvalue().splitlines()) == 2
 
-        found = take_survey(storage, None, Demand(workers=3))
+        found = check_health(storage, None, Demand(workers=3))
         assert problems(run_checks(found)) == {"tokens": "warn", "request": "fail"}
         names = {node.name for node in living_nodes().values()}
         assert {report.name for report in found.reports} == names
@@ -84,7 +84,7 @@ def test_two_nodes(nodes: Pair, tmp_path: Path) -> None:
 
         os.kill(nodes.raylet, signal.SIGSTOP)
         try:
-            found = take_survey(storage, None, Demand(), timeout_s=4)
+            found = check_health(storage, None, Demand(), timeout_s=4)
         finally:
             os.kill(nodes.raylet, signal.SIGCONT)
         name = living_nodes()[nodes.second].name

@@ -10,8 +10,8 @@ import pytest
 import shard_toys
 from dnasweep.errors import InputError
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.runtime.shards.pool import Pool, compute_shards, rehearse
-from dnasweep.runtime.shards.worker import MOST_STARTS, Order, make_ledger
+from dnasweep.runtime.shards.pool import Pool, compute_shards, smoke_test
+from dnasweep.runtime.shards.worker import MAX_STARTS, ShardJobSpec, make_status_actor
 from dnasweep.storage import Storage
 
 NUM, SIZE = 40, 8
@@ -41,9 +41,9 @@ def job(importable: None, ray_cluster: None, tmp_path: Path) -> Shards:
     )
 
 
-def order(job: Shards, **arguments: object) -> Order:
+def order(job: Shards, **arguments: object) -> ShardJobSpec:
     marks = str(job.storage.local.parent / "marks")
-    return Order(
+    return ShardJobSpec(
         storage=job.storage.root,
         kind=job.kind,
         key=job.key,
@@ -70,7 +70,7 @@ def squares(job: Shards) -> list[int]:
 
 def test_every_shard_once_with_actors_on_every_cpu(job: Shards) -> None:
     # Two actors hold both CPUs: a task that read the list would wait for ever.
-    ledger = make_ledger()
+    ledger = make_status_actor()
     done = list(compute_shards(order(job), Pool(2, 0.0, 2), job.missing(), ledger=ledger))
     assert sorted(one.shard for one in done) == [0, 1, 2, 3, 4]
     assert all(one.computed and one.num_rows == SIZE for one in done)
@@ -85,7 +85,7 @@ def test_every_shard_once_with_actors_on_every_cpu(job: Shards) -> None:
 
 def test_a_killed_actor_is_replaced_and_its_shard_computed_again(job: Shards) -> None:
     how = order(job, die=20, seconds=0.05)
-    list(compute_shards(how, Pool(2, 0.0, 2), job.missing(), ledger=make_ledger()))
+    list(compute_shards(how, Pool(2, 0.0, 2), job.missing(), ledger=make_status_actor()))
     assert job.missing() == []
     assert squares(job) == [n * n for n in range(NUM)]
     assert starts(job) == [0, 8, 16, 16, 24, 32]
@@ -94,8 +94,8 @@ def test_a_killed_actor_is_replaced_and_its_shard_computed_again(job: Shards) ->
 def test_what_kills_its_process_again_and_again_ends_the_job(job: Shards) -> None:
     how = order(job, die=20, dies=99)
     with pytest.raises(InputError, match=r"rows 16 to 23 has died 4 times.*--batch-rows"):
-        list(compute_shards(how, Pool(1, 0.0, 1), job.missing(), ledger=make_ledger()))
-    assert starts(job).count(16) == MOST_STARTS
+        list(compute_shards(how, Pool(1, 0.0, 1), job.missing(), ledger=make_status_actor()))
+    assert starts(job).count(16) == MAX_STARTS
     assert 2 in job.missing()
 
 
@@ -109,20 +109,22 @@ def test_what_kills_its_process_again_and_again_ends_the_job(job: Shards) -> Non
 def test_what_a_person_can_mend_arrives_as_such(job: Shards, how: dict, said: str) -> None:
     with pytest.raises(InputError, match=said):
         list(
-            compute_shards(order(job, **how), Pool(1, 0.0, 1), job.missing(), ledger=make_ledger())
+            compute_shards(
+                order(job, **how), Pool(1, 0.0, 1), job.missing(), ledger=make_status_actor()
+            )
         )
     # The one that was being computed meanwhile may be there or not.
     assert set(job.missing()) - {3} == {2, 4}, "what was done before stays"
-    list(compute_shards(order(job), Pool(1, 0.0, 1), job.missing(), ledger=make_ledger()))
+    list(compute_shards(order(job), Pool(1, 0.0, 1), job.missing(), ledger=make_status_actor()))
     assert squares(job) == [n * n for n in range(NUM)]
 
 
 def test_a_rehearsal_comes_before_the_pool(job: Shards) -> None:
-    rehearse(order(job), Pool(1, 0.0, 1))
+    smoke_test(order(job), Pool(1, 0.0, 1))
     assert [path.name for path in (job.storage.local.parent / "marks").iterdir()] == ["rehearsed"]
     with pytest.raises(Exception, match="NoSuchWorker"):
-        rehearse(
-            Order(
+        smoke_test(
+            ShardJobSpec(
                 storage=job.storage.root,
                 kind=job.kind,
                 key=job.key,

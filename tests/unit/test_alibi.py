@@ -14,7 +14,7 @@ from dnasweep.models.alibi import register
 from dnasweep.models.architecture import build_classifier, build_masked_lm
 from dnasweep.models.bias import attention_bias, bias_of, slopes
 from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.forward import class_logits, masked_logits
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.training import train
@@ -107,7 +107,9 @@ def test_longer_sequences_than_trained_on_are_read(toy):
 def test_a_bias_kept_from_evaluation_serves_training(toy):
     model = build(toy)
     training = TrainingConfig(bases=3000, batch_size=16, micro_batch_size=8, evaluations=3)
-    result = train(class_task(toy), model, training, mesh=Mesh(device=torch.device("cpu")))
+    result = train(
+        class_task(toy), model, training, mesh=DistributedContext(device=torch.device("cpu"))
+    )
     assert len(result.evaluations) == 3
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pysam.bcftools
 import pytest
 from dnasweep.formats.bases import reverse_complement
-from dnasweep.genomics.alleles import Allele, normalise, pairs, surroundings, trimmed
+from dnasweep.genomics.alleles import Allele, flanks, normalise, pairs, trimmed
 from dnasweep.genomics.variant_settings import VariantConfig
 from variant_toys import (
     allele,
@@ -116,7 +116,7 @@ def test_what_differs_may_be_nothing_on_one_side() -> None:
 
 
 def test_a_context_reaches_no_farther_than_its_windows() -> None:
-    one = surroundings(
+    one = flanks(
         lambda a, b: BASES[a:b], 400, 200, BASES[200], "N", lead=30, shifts=(-4, 4), window=61
     )
     assert one.offset == 34
@@ -151,7 +151,7 @@ def test_a_strand_is_read_as_if_the_genome_were_given_as_it() -> None:
 
 @pytest.mark.parametrize("window", [60, 61])
 def test_a_window_begins_as_many_bases_before_a_base_on_either_strand(window: int) -> None:
-    one = surroundings(
+    one = flanks(
         lambda a, b: BASES[a:b], 400, 200, BASES[200], "N", lead=30, shifts=(), window=window
     )
     (there,), (turned,) = (pairs(x, window=window) for x in (one, one.on_other_strand()))

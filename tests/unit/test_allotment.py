@@ -6,16 +6,16 @@ import pytest
 from dnasweep.errors import InputError
 from dnasweep.runtime.cluster.allotment import allot
 from dnasweep.runtime.cluster.capacity import LOOK_S, Capacity
-from dnasweep.runtime.cluster.placement import Node, NodeGroup
+from dnasweep.runtime.cluster.placement import NodeCapacity, NodeGroup
 from dnasweep.runtime.cluster.session import Resources
 
 
-def cluster(*nodes: Node) -> Resources:
+def cluster(*nodes: NodeCapacity) -> Resources:
     return Resources(nodes)
 
 
 def machine(cpus: float, gpus: float = 0, drivers: float = 0) -> Resources:
-    return cluster(Node("machine", cpus, gpus, drivers))
+    return cluster(NodeCapacity("machine", cpus, gpus, drivers))
 
 
 def test_one_thread_a_trial_and_as_many_trials_as_cpus() -> None:
@@ -51,17 +51,20 @@ def test_a_driver_without_a_place_of_its_own_is_counted() -> None:
 
 
 def test_a_worker_asks_for_no_more_than_one_node_has() -> None:
-    small = Node("a", 3), Node("b", 3)
+    small = NodeCapacity("a", 3), NodeCapacity("b", 3)
     assert allot(cluster(*small), num_trials=1).cpus_per_worker == 3
     given = allot(cluster(*small), num_trials=1, workers=2, batch_parts=2)
     assert (given.cpus_per_worker, given.concurrent) == (2, 1)
     # A large head without a GPU makes no worker with a GPU larger.
-    given = allot(cluster(Node("head", 8), Node("a", 4, 1), Node("b", 4, 1)), num_trials=2)
+    given = allot(
+        cluster(NodeCapacity("head", 8), NodeCapacity("a", 4, 1), NodeCapacity("b", 4, 1)),
+        num_trials=2,
+    )
     assert (given.cpus_per_worker, given.concurrent) == (4, 2)
 
 
-HEAD = Node("head", 0, drivers=12)
-GPU = Node("gpu", 4, 1)
+HEAD = NodeCapacity("head", 0, drivers=12)
+GPU = NodeCapacity("gpu", 4, 1)
 EIGHT = (NodeGroup(GPU, 8),)
 
 
@@ -82,8 +85,8 @@ def test_machines_that_are_still_to_start_count(there: int) -> None:
 
 
 def test_what_there_is_and_may_be_in_words() -> None:
-    assert str(cluster(Node("a", 4, 1), Node("b", 2))) == "2 nodes, 6 CPU, 1 GPU"
-    kinds = (*EIGHT, NodeGroup(Node("big", 64), 10**9))
+    assert str(cluster(NodeCapacity("a", 4, 1), NodeCapacity("b", 2))) == "2 nodes, 6 CPU, 1 GPU"
+    kinds = (*EIGHT, NodeGroup(NodeCapacity("big", 64), 10**9))
     assert str(Resources((HEAD,), kinds)) == (
         "1 node, 0 CPU, no GPU now; machines that come with the work: up to 8 of 4 CPU, 1 GPU, "
         "up to any number of 64 CPU, no GPU"
@@ -104,17 +107,17 @@ def test_an_elastic_trial_runs_with_what_there_is() -> None:
 
 
 def test_room_follows_machines_that_come_and_go() -> None:
-    now, there = 0.0, [Node("a", 2)]
+    now, there = 0.0, [NodeCapacity("a", 2)]
     resources = cluster(*there)
     room = Capacity(
         allot(resources, num_trials=5), lambda: cluster(*there), num_trials=5, clock=lambda: now
     )
     assert room() == 2
-    there.append(Node("b", 2))
+    there.append(NodeCapacity("b", 2))
     assert room() == 2, "not asked again at once"
     now = LOOK_S
     assert room() == 4
-    there.append(Node("c", 8))
+    there.append(NodeCapacity("c", 8))
     now = 2 * LOOK_S
     assert room() == 5, "no more than there are trials"
     there.clear()
@@ -125,7 +128,9 @@ def test_room_follows_machines_that_come_and_go() -> None:
 @pytest.mark.parametrize("cpus", [4, 6])
 def test_what_fits_no_node_could_never_start(cpus: int) -> None:
     with pytest.raises(InputError, match="could never start"):
-        allot(cluster(Node("a", 3), Node("b", 3)), num_trials=1, cpus_per_worker=cpus)
+        allot(
+            cluster(NodeCapacity("a", 3), NodeCapacity("b", 3)), num_trials=1, cpus_per_worker=cpus
+        )
 
 
 @pytest.mark.parametrize(
@@ -134,7 +139,7 @@ def test_what_fits_no_node_could_never_start(cpus: int) -> None:
         (machine(2), {"workers": 4, "batch_parts": 4}),
         (machine(2), {"cpus_per_worker": 3}),
         (machine(2), {"gpus_per_worker": 1.0}),
-        (cluster(*[Node("one of 8", 8, 1)] * 8), {"workers": 4, "batch_parts": 2}),
+        (cluster(*[NodeCapacity("one of 8", 8, 1)] * 8), {"workers": 4, "batch_parts": 2}),
         (machine(2), {"workers": 0}),
     ],
 )

@@ -161,7 +161,7 @@ def test_attributions_are_the_share_of_each_token_whatever_the_batch(
         explainer = Explainer(model, config, tokenizer=toy.tokenizer)
         self_test(explainer, toy.sequences[0])
         found = explainer.explain(toy.sequences)
-        monkeypatch.setattr(module, "MOST_WEIGHTS", 1)
+        monkeypatch.setattr(module, "MAX_WEIGHTS", 1)
         alone = explainer.explain(toy.sequences[3:4])[0]
         monkeypatch.undo()
         np.testing.assert_allclose(found[3].phi, alone.phi, atol=1e-6)
@@ -177,10 +177,10 @@ def test_attributions_are_the_share_of_each_token_whatever_the_batch(
 
 def test_rows_at_once_are_bounded_by_the_matrices_they_need() -> None:
     model = sharpened(FAMILIES["roberta"]())
-    assert most_rows(model, 512, "rollout") == module.MOST_WEIGHTS // (4 * 512 * 512)
-    assert most_rows(model, 512, "last") == module.MOST_WEIGHTS // (4 * 512)
+    assert most_rows(model, 512, "rollout") == module.MAX_WEIGHTS // (4 * 512 * 512)
+    assert most_rows(model, 512, "last") == module.MAX_WEIGHTS // (4 * 512)
     bert = FAMILIES["bert"]()
-    assert most_rows(bert, 512, "last") == module.MOST_WEIGHTS // (3 * 4 * 512 * 512)
+    assert most_rows(bert, 512, "last") == module.MAX_WEIGHTS // (3 * 4 * 512 * 512)
     assert most_rows(bert, 1 << 20, "last") == 1
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dnasweep.attribution.worker import AttributionWorker
 from dnasweep.errors import InputError
-from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_request
+from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_attribution
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.verification import Verdict, bounds_of, find_job, verify
 from dnasweep.stages import models
@@ -29,7 +29,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished job of three shards."""
     root = tmp_path_factory.mktemp("whole")
     write_sequences(root / "toy.csv", 9)
-    request = prepare_request(
+    request = prepare_attribution(
         AttributionOptions(
             model=str(write_model(root / "model")),
             data=(str(root / "toy.csv"),),

@@ -11,13 +11,13 @@ import pytest
 from attribution_toys import Planted, ToyAttributions, planted_tables, toy_tables
 from dnasweep.attribution.positions import per_base
 from dnasweep.errors import InputError
-from dnasweep.motifs.element_enrichment import AccountingConfig
+from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig
 from dnasweep.motifs.element_hits import gather
-from dnasweep.motifs.metaprofile import around_hits, samples
+from dnasweep.motifs.metaprofile import metaprofile_at_hits, samples
 from dnasweep.motifs.promoter_elements import tata_sites
 from dnasweep.report import attribution_figures as figures
 from dnasweep.report import attribution_page
-from dnasweep.report.attribution_findings import findings, ratio, small, warnings
+from dnasweep.report.attribution_findings import attribution_findings, ratio, small, warnings
 from dnasweep.report.attribution_logos import LETTERS, sequence_logo
 from dnasweep.report.attribution_page import PAGE, write_report
 from dnasweep.report.attribution_summary import ReportConfig, Summary, summarise
@@ -26,7 +26,7 @@ from html_outline import outline
 from matplotlib.figure import Figure
 
 QUICK = ReportConfig(
-    accounting=AccountingConfig(permutations=199),
+    accounting=ElementEnrichmentConfig(permutations=199),
     num_true_positives=1,
     logo_bases=40,
     least_count=5,
@@ -158,7 +158,7 @@ def test_the_same_tables_give_the_same_bytes(
 
 
 def test_findings_name_what_was_planted(summary: Summary) -> None:
-    said = findings(summary)
+    said = attribution_findings(summary)
     assert said[0].startswith("TATA box: ")
     assert "of 120 promoter sequences have one starting at −35 to −24" in said[0]
     assert said[0].endswith("The model looks at the box, and at where it stands.")
@@ -178,10 +178,12 @@ def test_findings_name_what_was_planted(summary: Summary) -> None:
 def test_findings_say_so_where_nothing_or_the_reverse_was_planted(planted: Planted) -> None:
     noise = np.random.default_rng(3).normal(size=len(planted.tables.tokens))
     null = quick(planted.tables._replace(tokens=planted.tables.tokens.assign(phi=noise)))
-    assert findings(null)[0].endswith("There is no sign that the model looks at the box.")
+    assert attribution_findings(null)[0].endswith(
+        "There is no sign that the model looks at the box."
+    )
     turned = planted.tables.tokens.assign(phi=-planted.tables.tokens["phi"])
     against = quick(planted.tables._replace(tokens=turned))
-    assert findings(against)[0].endswith("The model holds the box against the class.")
+    assert attribution_findings(against)[0].endswith("The model holds the box against the class.")
 
 
 def test_a_word_that_counts_anywhere_is_not_called_a_place(planted: Planted) -> None:
@@ -189,7 +191,9 @@ def test_a_word_that_counts_anywhere_is_not_called_a_place(planted: Planted) -> 
     phi = np.where(tokens["token"].str.contains("TATAAA|ATAAAA|TATATA|ATATAA"), 1.0, 0.0)
     noise = np.random.default_rng(0).normal(0, 0.05, len(phi))
     anywhere = quick(planted.tables._replace(tokens=tokens.assign(phi=phi + noise)))
-    assert findings(anywhere)[0].endswith("there is no sign that it minds where it stands.")
+    assert attribution_findings(anywhere)[0].endswith(
+        "there is no sign that it minds where it stands."
+    )
 
 
 def test_warnings_come_first(planted: Planted) -> None:
@@ -243,7 +247,7 @@ def test_around_hits_by_hand() -> None:
         rows.append((name, "".join(letters), [(i, i + 1, phi[i]) for i in range(300)]))
     bases = per_base(toy_tables(rows))
     evidence = gather(bases, tata_sites()[0], top=0.05)
-    table = around_hits(bases, evidence, 1, flank=3).set_index("offset")
+    table = metaprofile_at_hits(bases, evidence, 1, flank=3).set_index("offset")
     assert table.index.tolist() == list(range(-3, 10))
     assert table["mean"].tolist() == [0.0] * 3 + [2.0] * 7 + [0.0] * 3
     assert table.loc[0, "standard_error"] == pytest.approx(1.0)
@@ -286,7 +290,7 @@ def test_logo_letters_are_as_high_as_their_attribution() -> None:
 
 def test_long_sequences_show_the_part_about_the_start(planted: Planted) -> None:
     config = ReportConfig(
-        accounting=AccountingConfig(permutations=9), logo_bases=150, core_elements=False
+        accounting=ElementEnrichmentConfig(permutations=9), logo_bases=150, core_elements=False
     )
     summary = summarise(planted.tables, config=config)
     figure = drawn(sequence_logo(summary, 0))
@@ -311,14 +315,14 @@ def test_examples_are_the_surest_hits_and_mistakes() -> None:
 
 def test_a_class_of_label_zero_is_explained(planted: Planted) -> None:
     config = ReportConfig(
-        accounting=AccountingConfig(permutations=19), positive_label=0, core_elements=False
+        accounting=ElementEnrichmentConfig(permutations=19), positive_label=0, core_elements=False
     )
     summary = summarise(
         planted.tables, settings=SETTINGS | {"target": "background"}, config=config
     )
     assert figures.label_name(summary, 0) == "background (label 0)"
     assert figures.label_name(summary, 1) == "promoter (label 1)"
-    assert "background sequences have one" in findings(summary)[0]
+    assert "background sequences have one" in attribution_findings(summary)[0]
     assert summary.examples[0][0] == "true positive"
     assert summary.bases.sequences["label"].iloc[summary.examples[0][1]] == 0
 

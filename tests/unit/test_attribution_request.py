@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.jobs.attribution_request import AttributionOptions, Request, prepare_request
+from dnasweep.jobs.attribution_request import (
+    AttributionOptions,
+    AttributionRequest,
+    prepare_attribution,
+)
 from shap_toys import write_model, write_sequences
 
 NUM = 12
@@ -28,8 +32,8 @@ def options(model: Path, tmp_path: Path) -> AttributionOptions:
     )
 
 
-def prepare(options: AttributionOptions, **changes: object) -> Request:
-    return prepare_request(dataclasses.replace(options, **changes))
+def prepare(options: AttributionOptions, **changes: object) -> AttributionRequest:
+    return prepare_attribution(dataclasses.replace(options, **changes))
 
 
 def add(options: AttributionOptions, *rows: str) -> None:

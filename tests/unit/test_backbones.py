@@ -14,7 +14,7 @@ from dnasweep.data.datasets import DatasetConfig
 from dnasweep.errors import InputError
 from dnasweep.genomics.predictions import predict_table
 from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.forward import class_logits, masked_logits
 from dnasweep.models.pretrained import build_on_checkpoint, describe
 from dnasweep.stages.classifier import finetune
@@ -43,7 +43,7 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
-CPU = Mesh(device=torch.device("cpu"))
+CPU = DistributedContext(device=torch.device("cpu"))
 VOCABULARY = {"vocab_size": 69, "max_position_embeddings": 64, "pad_token_id": 0}
 FAMILIES = {
     "bert": lambda: BertForMaskedLM(BertConfig(**VOCABULARY, **SIZE)),

@@ -11,10 +11,10 @@ from dnasweep.errors import InputError
 from dnasweep.jobs.shards.verification import find_job
 from dnasweep.storage import MANIFEST, Bucket, Storage, Unavailable
 from dnasweep.storage import retry as patience
-from dnasweep.storage.retry import Fault, fault_of, patiently
+from dnasweep.storage.retry import StorageFault, fault_of, with_retries
 from dnasweep.sweeps import state_sync as handover
-from dnasweep.sweeps.event_log import Course, Point, read_course
-from dnasweep.sweeps.state_sync import Handover
+from dnasweep.sweeps.event_log import Evaluated, EventLog, read_event_log
+from dnasweep.sweeps.state_sync import StateSync
 from dnasweep.tracking.lookup import find_model_directory
 from object_store import ObjectStore
 
@@ -40,17 +40,17 @@ def writing(text: str):
 @pytest.mark.parametrize(
     ("said", "fault"),
     [
-        (BUSY, Fault("SLOW_DOWN", True)),
-        ("AWS Error INTERNAL_FAILURE during CreateMultipartUpload operation: no", Fault("INTERNAL_FAILURE", True)),
-        ("AWS Error UNKNOWN (HTTP status 503) during HeadObject operation: No response body.", Fault("UNKNOWN, HTTP status 503", True)),
-        ("AWS Error NETWORK_CONNECTION during HeadObject operation: curlCode: 7", Fault("NETWORK_CONNECTION", True)),
-        ("AWS Error UNKNOWN (HTTP status 400) during PutObject operation: ExpiredToken", Fault("UNKNOWN, HTTP status 400", False)),
-        ("AWS Error ACCESS_DENIED during ListObjectsV2 operation: no", Fault("ACCESS_DENIED", False)),
-        ("AWS Error NO_SUCH_BUCKET during PutObject operation", Fault("NO_SUCH_BUCKET", False)),
+        (BUSY, StorageFault("SLOW_DOWN", True)),
+        ("AWS Error INTERNAL_FAILURE during CreateMultipartUpload operation: no", StorageFault("INTERNAL_FAILURE", True)),
+        ("AWS Error UNKNOWN (HTTP status 503) during HeadObject operation: No response body.", StorageFault("UNKNOWN, HTTP status 503", True)),
+        ("AWS Error NETWORK_CONNECTION during HeadObject operation: curlCode: 7", StorageFault("NETWORK_CONNECTION", True)),
+        ("AWS Error UNKNOWN (HTTP status 400) during PutObject operation: ExpiredToken", StorageFault("UNKNOWN, HTTP status 400", False)),
+        ("AWS Error ACCESS_DENIED during ListObjectsV2 operation: no", StorageFault("ACCESS_DENIED", False)),
+        ("AWS Error NO_SUCH_BUCKET during PutObject operation", StorageFault("NO_SUCH_BUCKET", False)),
         ("[Errno 28] No space left on device", None),
     ],
 )  # fmt: skip
-def test_what_a_store_answers_is_told_apart(said: str, fault: Fault | None) -> None:
+def test_what_a_store_answers_is_told_apart(said: str, fault: StorageFault | None) -> None:
     assert fault_of(OSError(said)) == fault
 
 
@@ -73,16 +73,16 @@ def test_patience_ends_with_success_or_in_words(monkeypatch: pytest.MonkeyPatch)
             raise OSError(BUSY)
         return "there"
 
-    assert patiently(busy, where="s3://b") == "there"
+    assert with_retries(busy, where="s3://b") == "there"
     assert pauses == [0.5, 1.0, 2.0, 4.0]
     left[0] = 10_000
     with pytest.raises(Unavailable, match=r"s3://b: .*not answered for 300 s \(SLOW_DOWN\)"):
-        patiently(busy, where="s3://b")
+        with_retries(busy, where="s3://b")
     assert max(pauses) == patience.LONGEST_PAUSE
     assert now[0] == pytest.approx(7.5 + 300)
     assert len(pauses) < 30
     with pytest.raises(OSError, match="disk"):
-        patiently(lambda: (_ for _ in ()).throw(OSError("a disk")), where="s3://b")
+        with_retries(lambda: (_ for _ in ()).throw(OSError("a disk")), where="s3://b")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_an_upload_that_loses_a_part_is_no_success(
     hosts, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # pyarrow's own copy_files says nothing when the last part of a large file is refused.
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
     storage = hosts("a")
 
     def large(folder: Path) -> None:
@@ -216,16 +216,16 @@ def test_a_driver_goes_on_with_what_another_host_knew(
     hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handover, "EVERY_SECONDS", 0.05)
-    points = [Point("t", n, n / 10, {"metrics": {}, "bases_seen": n}) for n in range(4)]
+    points = [Evaluated("t", n, n / 10, {"metrics": {}, "bases_seen": n}) for n in range(4)]
 
-    def course_on(name: str) -> tuple[Handover, Path, Path]:
+    def course_on(name: str) -> tuple[StateSync, Path, Path]:
         storage = hosts(name)
         folder = storage.folder("sweeps", "s")
-        return Handover(storage), folder / "course.jsonl", folder / "optuna.db"
+        return StateSync(storage), folder / "course.jsonl", folder / "optuna.db"
 
-    def add(given: Handover, path: Path, database: Path, number: int) -> None:
+    def add(given: StateSync, path: Path, database: Path, number: int) -> None:
         with given.keeping([path, database]):
-            assert Course(path).add(points[number])
+            assert EventLog(path).add(points[number])
             with sqlite3.connect(database) as connection:
                 connection.execute("create table if not exists told (n int)")
                 connection.execute("insert into told values (?)", (number,))
@@ -238,19 +238,19 @@ def test_a_driver_goes_on_with_what_another_host_knew(
     two, copy, copy_of_database = course_on("b")
     assert two.take(copy)
     assert two.take(copy_of_database)
-    assert read_course(copy) == points[:1]
+    assert read_event_log(copy) == points[:1]
     add(two, copy, copy_of_database, 1)
     # Back on the first host, whose own files are old by now.
     assert one.take(path)
     assert one.take(database)
-    assert read_course(path) == points[:2]
+    assert read_event_log(path) == points[:2]
     with sqlite3.connect(database) as connection:
         assert connection.execute("select n from told").fetchall() == [(0,), (1,)]
     connection.close()
 
 
 def test_a_folder_needs_no_handover(tmp_path: Path) -> None:
-    given = Handover(Storage(tmp_path))
+    given = StateSync(Storage(tmp_path))
     path = tmp_path / "course.jsonl"
     with given.keeping([path]):
         path.write_text("x")

@@ -13,11 +13,11 @@ import torch.multiprocessing as multiprocessing
 from dnasweep.config import OptimizerConfig, TrainingConfig
 from dnasweep.models import loop
 from dnasweep.models.architecture import build_masked_lm
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.training import train
 from toys import TINY, gloo_worker, masked_task, toy_language, train_toys_on_this_worker
 
-CPU = Mesh(device=torch.device("cpu"))
+CPU = DistributedContext(device=torch.device("cpu"))
 CONFIG = TrainingConfig(
     bases=20_000,
     batch_size=16,
@@ -91,13 +91,16 @@ def test_cm_gems_goes_over_at_the_evaluation_at_which_perplexity_has_stalled(toy
 
 def test_metrics_say_what_is_hidden_by_now(toy):
     early, late = (
-        make(toy, "cm_gems")[0].describe(loop.Moment(1, 2, seen)) for seen in ((), (5.0, 5.0))
+        make(toy, "cm_gems")[0].describe(loop.MaskingProgress(1, 2, seen))
+        for seen in ((), (5.0, 5.0))
     )
     for name in ("genemask", "global_pmi"):
-        found = make(toy, name)[0].describe(loop.Moment())
+        found = make(toy, name)[0].describe(loop.MaskingProgress())
         assert found == (early if name == "genemask" else late)
-    half = make(toy, "cm_step")[0].describe(loop.Moment(50, 100))
-    parts = [make(toy, name)[0].describe(loop.Moment()) for name in ("span", "global_pmi")]
+    half = make(toy, "cm_step")[0].describe(loop.MaskingProgress(50, 100))
+    parts = [
+        make(toy, name)[0].describe(loop.MaskingProgress()) for name in ("span", "global_pmi")
+    ]
     for metric, value in half.items():
         assert value == pytest.approx(sum(part[metric] for part in parts) / 2)
 

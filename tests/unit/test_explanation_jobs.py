@@ -160,7 +160,7 @@ def test_curves_follow_the_probability(model: Path, tmp_path: Path) -> None:
     assert len(work) == 3 * num
     settings = curve_settings(settings, steps=5)
     worker = CurveWorker(storage=storage.root, kind=KIND, key=settings["model"], settings=settings)
-    worker.rehearse(work.slice(0, 1))
+    worker.smoke_test(work.slice(0, 1))
     made, facts = worker.compute(work, lambda done: None)
     curves = made["curves"].to_pandas()
     assert facts["num_evals"] == len(curves) == 3 * num * 2 * 6

@@ -12,13 +12,13 @@ import pytest
 from attribution_toys import Planted, planted_tables
 from dnasweep.attribution.tables import Attributions
 from dnasweep.data.elements import ISLAND_NAME
-from dnasweep.method_comparison.comparing import Comparison, Explanations, compare
+from dnasweep.method_comparison.comparing import Explanations, MethodComparison, compare
 from dnasweep.method_comparison.curves import KINDS, RANDOM
 from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.method_comparison.sanity import FLIP
 from dnasweep.report import explanations_page
 from dnasweep.report.drawing import Picture
-from dnasweep.report.explanations_findings import across, findings, warnings
+from dnasweep.report.explanations_findings import across, explanation_findings, warnings
 from dnasweep.report.explanations_page import NUMBERS, PAGE, write_comparison
 from dnasweep.report.explanations_terminal import explanation_tables
 from dnasweep.workflows.explanation_records import metrics_of
@@ -127,12 +127,12 @@ def given(planted: Planted) -> Explanations:
 
 
 @pytest.fixture(scope="module")
-def comparison(planted: Planted, given: Explanations) -> Comparison:
+def comparison(planted: Planted, given: Explanations) -> MethodComparison:
     elements = planted.elements[planted.elements["element"] != ISLAND_NAME]
     return compare(given, elements=elements, permutations=999)
 
 
-def test_what_was_planted_is_found_by_who_has_it(comparison: Comparison) -> None:
+def test_what_was_planted_is_found_by_who_has_it(comparison: MethodComparison) -> None:
     found = comparison.recovery
     assert found is not None
     boxes = found[found["element"] == "tata_box"].set_index("method")
@@ -144,7 +144,7 @@ def test_what_was_planted_is_found_by_who_has_it(comparison: Comparison) -> None
     assert every.loc["good", "num"] > boxes.loc["good", "num"]
 
 
-def test_enrichment_is_where_it_was_planted(comparison: Comparison) -> None:
+def test_enrichment_is_where_it_was_planted(comparison: MethodComparison) -> None:
     tests = comparison.enrichment
     assert tests is not None
     box = tests[(tests["element"] == "TATA box")].set_index(["species", "method"])
@@ -157,7 +157,7 @@ def test_enrichment_is_where_it_was_planted(comparison: Comparison) -> None:
     assert (tests["label"] == 1).all()
 
 
-def test_checks_are_of_the_sequences_they_were_made_of(comparison: Comparison) -> None:
+def test_checks_are_of_the_sequences_they_were_made_of(comparison: MethodComparison) -> None:
     by = comparison.sanity.set_index(["check", "method"])
     assert by.loc[(FLIP, "good"), "mean"] == 1
     assert by.loc[(FLIP, "blind"), "mean"] == 0
@@ -165,7 +165,7 @@ def test_checks_are_of_the_sequences_they_were_made_of(comparison: Comparison) -
     assert by.loc[(FLIP, "good"), "num"] == len(range(0, 240, 7))
 
 
-def test_the_other_numbers(comparison: Comparison) -> None:
+def test_the_other_numbers(comparison: MethodComparison) -> None:
     pairs = comparison.agreement.set_index(["one", "other", "measure"])["mean"]
     assert pairs["good", "opposite", "importance"] == pytest.approx(1)
     assert pairs["good", "opposite", "signed"] == pytest.approx(-1)
@@ -182,8 +182,8 @@ def test_the_other_numbers(comparison: Comparison) -> None:
     assert comparison.anchors["tokens"] == 1
 
 
-def test_the_sentences_say_the_numbers(comparison: Comparison) -> None:
-    said = "\n".join(findings(comparison))
+def test_the_sentences_say_the_numbers(comparison: MethodComparison) -> None:
+    said = "\n".join(explanation_findings(comparison))
     assert "Planted elements: good ranks their bases best" in said
     assert "Agreement: good and opposite rank the bases most alike, correlation 1.00" in said
     assert "TATA box:" in said
@@ -195,12 +195,12 @@ def test_the_sentences_say_the_numbers(comparison: Comparison) -> None:
     assert not warnings(comparison)
     few = replace(comparison, num_sequences=8, recovery=None, enrichment=None)
     assert len(warnings(few)) == 2
-    assert findings(few)
+    assert explanation_findings(few)
     both = across([comparison, replace(comparison, name="bpe-64 (n)")])
     assert "TATA box: kmer-6 (m) 1 of 3, bpe-64 (n) 1 of 3" in both[0]
 
 
-def test_the_page_stands_alone(comparison: Comparison, tmp_path: Path) -> None:
+def test_the_page_stands_alone(comparison: MethodComparison, tmp_path: Path) -> None:
     page = write_comparison(tmp_path / "report", [comparison], settings=SETTINGS)
     assert page.name == PAGE
     text = page.read_text()
@@ -219,7 +219,7 @@ def test_the_page_stands_alone(comparison: Comparison, tmp_path: Path) -> None:
     assert {"agreement.png", "curves.png", "sanity.png", "agreement.parquet", NUMBERS} <= files
     numbers = json.loads((page.parent / NUMBERS).read_text())
     (model,) = numbers["models"]
-    assert model["findings"] == findings(comparison)
+    assert model["findings"] == explanation_findings(comparison)
     metrics = metrics_of(model)
     assert metrics["agreement_signed.good.opposite"] == pytest.approx(-1)
     assert metrics["recovery_auroc.good"] > 0.5
@@ -228,7 +228,7 @@ def test_the_page_stands_alone(comparison: Comparison, tmp_path: Path) -> None:
 
 
 def test_several_models_have_a_page_together(
-    comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    comparison: MethodComparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Drawn once already, by the test before.
     monkeypatch.setattr(
@@ -243,7 +243,7 @@ def test_several_models_have_a_page_together(
     assert (tmp_path / "agreement-2.parquet").is_file()
 
 
-def test_the_terminal_has_a_row_a_method(comparison: Comparison) -> None:
+def test_the_terminal_has_a_row_a_method(comparison: MethodComparison) -> None:
     console = Console(width=120, record=True, file=None)
     with console.capture() as capture:
         console.print(explanation_tables([comparison]))

@@ -10,17 +10,19 @@ import pytest
 from dnasweep.config import ModelConfig, TokenizerConfig, TrainingConfig
 from dnasweep.runtime.training.halving import Rungs, first_rung
 from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
-from dnasweep.sweeps.event_log import Course, Point, read_course
+from dnasweep.sweeps.event_log import Evaluated, EventLog, read_event_log
 from ray.tune.schedulers import ASHAScheduler
 
 EVALUATIONS = 10
 
 
-def point(key: str, number: int, best: float) -> Point:
-    return Point(key, number, best, {"bases_seen": 100.0 * number, "device_seconds": 1.0 * number})
+def point(key: str, number: int, best: float) -> Evaluated:
+    return Evaluated(
+        key, number, best, {"bases_seen": 100.0 * number, "device_seconds": 1.0 * number}
+    )
 
 
-def race(seed: int, num_trials: int = 40) -> list[Point]:
+def race(seed: int, num_trials: int = 40) -> list[Evaluated]:
     """Points of trials that take turns, two at a time; each gets better as it goes on."""
     rng = np.random.default_rng(seed)
     level = rng.random(num_trials)
@@ -123,15 +125,15 @@ def test_a_rung_looks_at_no_evaluation_that_comes_after_it() -> None:
 
 def test_the_course_outlives_a_line_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "course.jsonl"
-    course = Course(path)
+    course = EventLog(path)
     assert course.add(point("a", 1, 0.5))
     assert course.add(point("a", 2, 0.6))
     path.write_text(path.read_text()[:-10])
-    again = Course(path)
+    again = EventLog(path)
     assert again.points == [point("a", 1, 0.5)]
     assert not again.add(point("a", 1, 0.5)), "known already"
     assert again.add(point("a", 2, 0.6))
-    assert read_course(path) == [point("a", 1, 0.5), point("a", 2, 0.6)]
+    assert read_event_log(path) == [point("a", 1, 0.5), point("a", 2, 0.6)]
     assert again.last("a") == point("a", 2, 0.6).evaluation
     assert again.last("b") is None
 
@@ -146,4 +148,4 @@ def test_evaluations_are_numbered_by_bases_seen() -> None:
     )
     # Batches of unequal sequences reach a fifth of the budget a little early or late.
     for seen, number in ((190.0, 1), (205.0, 1), (398.0, 2), (1010.0, 5), (10.0, 1)):
-        assert Point.of(spec, 0.5, {"bases_seen": seen}).number == number
+        assert Evaluated.of(spec, 0.5, {"bases_seen": seen}).number == number

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.runtime.shards.run import Run
+from dnasweep.runtime.shards.run import JobOutcome
 from dnasweep.storage import Storage
 from dnasweep.tracking.runs import ModelRun
 from dnasweep.workflows import job_records
-from dnasweep.workflows.job_records import Entry, recorded
+from dnasweep.workflows.job_records import RunMetadata, recorded
 from rich.console import Console
 
-ENTRY = Entry(
+ENTRY = RunMetadata(
     uri="sqlite:///nowhere.db",
     model="RUN",
     settings={"target": "promoter", "shifts": (-4, 4), "motifs": None},
@@ -52,8 +52,8 @@ def test_a_job_has_one_run_under_that_of_its_model(
     large.write_bytes(b"x" * 100)
     monkeypatch.setattr(job_records, "LARGEST", 99)
     with recorded(ENTRY, shards, Console(quiet=True)) as records:
-        records.throughput(Run(8, 2.0, 3))
-        records.throughput(Run(0, 0.0, 0))
+        records.throughput(JobOutcome(8, 2.0, 3))
+        records.throughput(JobOutcome(0, 0.0, 0))
         records.finish({"num_scored": 10}, "a note", [small, large])
     assert tracker.call_args.args[1] == "grid"
     sent = tracker.return_value.__enter__.return_value

@@ -15,11 +15,11 @@ import pytest
 from dnasweep.config import content_key
 from dnasweep.data.keys import dataset_key
 from dnasweep.jobs.attribution_request import AttributionOptions
-from dnasweep.jobs.attribution_request import prepare_request as prepare_attributions
+from dnasweep.jobs.attribution_request import prepare_attribution as prepare_attributions
 from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.scan_request import prepare_scan
 from dnasweep.jobs.variant_options import VariantOptions
-from dnasweep.jobs.variant_request import prepare_request as prepare_variants
+from dnasweep.jobs.variant_request import prepare_variants as prepare_variants
 from dnasweep.sweeps.few_shot import few_shot_cells
 from dnasweep.sweeps.options import DataOptions, FewShotOptions, SweepOptions
 from dnasweep.sweeps.preparation import dataset_config

@@ -9,13 +9,13 @@ from dnasweep.config import ModelConfig, OptimizerConfig, TrainingConfig
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier, build_masked_lm, num_parameters
 from dnasweep.models.checkpoint import export, load_classifier
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.forward import masked_logits
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.training import train
 from toys import class_task, masked_task, toy_language
 
-CPU = Mesh(device=torch.device("cpu"))
+CPU = DistributedContext(device=torch.device("cpu"))
 SMALL = ModelConfig(layers=2, hidden=32, heads=2, intermediate=64, family="albert", embedding=16)
 
 

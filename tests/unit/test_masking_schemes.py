@@ -10,7 +10,7 @@ from dnasweep.config import MaskingConfig, PmiConfig, TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.batches import Batch, collate
 from dnasweep.tokens.corpus import Corpus
-from dnasweep.tokens.masking import IGNORED, Masked, MaskingScheme, Moment, masked_bases
+from dnasweep.tokens.masking import IGNORED, Masked, MaskingProgress, MaskingScheme, masked_bases
 from dnasweep.tokens.masking_pmi import GeneMasking, token_ranks
 from dnasweep.tokens.ngrams import count_sequences, words
 from dnasweep.tokens.pmi import PmiTable, score_words
@@ -25,7 +25,7 @@ TOKENIZERS = (
 )  # fmt: skip
 WORDS = ("genemask", "global_pmi", "cm_step", "cm_gems")
 SCHEMES = ("random", "span", *WORDS)
-LATE = Moment(99, 100, (5.0, 5.0))
+LATE = MaskingProgress(99, 100, (5.0, 5.0))
 
 
 def fits(spec: str, scheme: str) -> bool:
@@ -75,7 +75,7 @@ def mixed(num: int) -> list[str]:
 
 
 def both_ends(scheme: MaskingScheme) -> tuple[MaskingScheme, MaskingScheme]:
-    return scheme.at(Moment(), seed=0), scheme.mixture(LATE)[-1][1]
+    return scheme.at(MaskingProgress(), seed=0), scheme.mixture(LATE)[-1][1]
 
 
 @pytest.mark.parametrize(("spec", "name"), FITTING)
@@ -129,7 +129,7 @@ def test_no_visible_token_shows_all_of_what_is_hidden(spec, name):
     _, batch, scheme = prepare(spec, name, mixed(120))
     for part in both_ends(scheme):
         masked = hide(part, batch)
-        assert (masked.hidden_bases[masked.labels != IGNORED] >= 1).all()
+        assert (masked.masked_bases_of[masked.labels != IGNORED] >= 1).all()
 
 
 @pytest.mark.parametrize(("spec", "name"), REFUSED)
@@ -297,14 +297,14 @@ def test_at_the_ends_of_a_sequence_windows_are_cut():
 
 def test_cm_step_mixes_the_harder_scheme_in_by_hundredths():
     _, _, scheme = prepare("kmer-6-overlap", "cm_step", ["ACGT"])
-    parts = [scheme.mixture(Moment(step, 2000)) for step in (0, 19, 20, 39, 1999, 2000)]
+    parts = [scheme.mixture(MaskingProgress(step, 2000)) for step in (0, 19, 20, 39, 1999, 2000)]
     assert [part[1][0] for part in parts] == [0.0, 0.0, 0.01, 0.01, 0.99, 1.0]
     assert {s.name for _, s in parts[0]} == {"span", "global_pmi"}
     plain = prepare("kmer-6", "cm_step", ["ACGT"])[2]
-    assert plain.at(Moment(), seed=0).name == "random"
-    names = [scheme.at(Moment(step, 2000), seed=5).name for step in range(2000)]
-    assert names == [scheme.at(Moment(step, 2000), seed=5).name for step in range(2000)]
-    assert names != [scheme.at(Moment(step, 2000), seed=6).name for step in range(2000)]
+    assert plain.at(MaskingProgress(), seed=0).name == "random"
+    names = [scheme.at(MaskingProgress(step, 2000), seed=5).name for step in range(2000)]
+    assert names == [scheme.at(MaskingProgress(step, 2000), seed=5).name for step in range(2000)]
+    assert names != [scheme.at(MaskingProgress(step, 2000), seed=6).name for step in range(2000)]
     for quarter in range(4):
         part = names[500 * quarter : 500 * (quarter + 1)]
         assert part.count("global_pmi") / 500 == pytest.approx(quarter / 4 + 0.12, abs=0.06)
@@ -325,5 +325,7 @@ def test_cm_gems_goes_over_once_two_evaluations_in_a_row_are_alike_and_never_bac
     perplexities, harder
 ):
     _, _, scheme = prepare("kmer-6-overlap", "cm_gems", ["ACGT"], threshold=1.0)
-    at = {scheme.at(Moment(step, 100, perplexities), seed=step).name for step in range(100)}
+    at = {
+        scheme.at(MaskingProgress(step, 100, perplexities), seed=step).name for step in range(100)
+    }
     assert at == {"global_pmi" if harder else "genemask"}

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from dnasweep.attribution.worker import AttributionWorker
 from dnasweep.errors import InputError
-from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_request
+from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_attribution
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.motifs import results as motif_results
 from dnasweep.motifs.matching import COLUMNS
@@ -31,7 +31,7 @@ def finished(root: Path, num: int, *, estimator: str, close: bool = True) -> str
     write_sequences(root / "toy.csv", num)
     if not (root / "model").exists():
         write_model(root / "model")
-    request = prepare_request(
+    request = prepare_attribution(
         AttributionOptions(
             model=str(root / "model"),
             data=(str(root / "toy.csv"),),
@@ -132,12 +132,12 @@ def test_attention_and_mutagenesis_are_told_in_the_request(tmp_path: Path) -> No
         storage=str(tmp_path / "runs"),
         estimator="attention",
     )
-    settings = prepare_request(options).settings
+    settings = prepare_attribution(options).settings
     assert settings["attention_layers"] == "last"
     assert "reference" not in settings
-    rollout = prepare_request(dataclasses.replace(options, attention_layers="rollout"))
-    assert rollout.key != prepare_request(options).key
-    plain = prepare_request(dataclasses.replace(options, estimator="permutation"))
+    rollout = prepare_attribution(dataclasses.replace(options, attention_layers="rollout"))
+    assert rollout.key != prepare_attribution(options).key
+    plain = prepare_attribution(dataclasses.replace(options, estimator="permutation"))
     assert "attention_layers" not in plain.settings
     for changes, said in (
         ({"reference": "deletion"}, "reference is deletion"),
@@ -146,4 +146,4 @@ def test_attention_and_mutagenesis_are_told_in_the_request(tmp_path: Path) -> No
         ({"estimator": "kernel", "attention_layers": "all"}, "for the estimator attention"),
     ):
         with pytest.raises(InputError, match=said):
-            prepare_request(dataclasses.replace(options, **changes))  # type: ignore[arg-type]
+            prepare_attribution(dataclasses.replace(options, **changes))  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from dnasweep.motifs import results as motif_results
 from dnasweep.motifs.confirmation import centres_of, threshold_of
 from dnasweep.motifs.discovery_input import MotifData, gather, part_clusters
 from dnasweep.motifs.dnabert import enrichment
-from dnasweep.motifs.high_regions import Region, high_bases, high_regions
+from dnasweep.motifs.high_regions import HighRegion, high_bases, high_regions
 from dnasweep.motifs.matching import COLUMNS, KnownMotif, match
 from dnasweep.motifs.merging import Alignment, Member, align, merge
 from dnasweep.motifs.modisco import find_modisco, hypothetical
@@ -67,8 +67,8 @@ def test_attention_is_high_by_dnaberts_rule() -> None:
 
 def test_regions_are_runs_long_enough() -> None:
     high = np.array([[1, 1, 1, 0, 1, 1], [0, 1, 1, 1, 1, 1], [0] * 6], bool)
-    assert high_regions(high, min_length=3) == [Region(0, 0, 3), Region(1, 1, 6)]
-    assert high_regions(high, min_length=2)[1] == Region(0, 4, 6)
+    assert high_regions(high, min_length=3) == [HighRegion(0, 0, 3), HighRegion(1, 1, 6)]
+    assert high_regions(high, min_length=2)[1] == HighRegion(0, 4, 6)
 
 
 @pytest.mark.parametrize(

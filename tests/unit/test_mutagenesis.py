@@ -25,13 +25,13 @@ from dnasweep.errors import InputError
 from dnasweep.jobs.shards.verification import bounds_of
 from dnasweep.models.checkpoint import export
 from dnasweep.models.predict import predict_probabilities
-from dnasweep.motifs.element_enrichment import AccountingConfig
+from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig
 from dnasweep.report.attribution_page import write_report
 from dnasweep.report.attribution_summary import ReportConfig
 from dnasweep.stages.models import KIND, keep_model
 from dnasweep.storage import Storage
 
-from tests.explain_toys import learnt
+from tests.explainer_toys import learnt
 from tests.toys import MOTIF
 
 ISM = ExplainConfig(estimator="in_silico_mutagenesis")
@@ -131,7 +131,7 @@ def job(request, tmp_path_factory):
         }
     )
     rows = work_list(table, count_tokens(toy.sequences[:8], toy.tokenizer))
-    worker.rehearse(rows.slice(0, 1))
+    worker.smoke_test(rows.slice(0, 1))
     tables, facts = worker.compute(rows, lambda done: None)
     assert facts == facts_of(tables)
     assert "max_gap" not in facts
@@ -199,7 +199,9 @@ def test_bases_keep_their_own_values_through_the_files(job, tmp_path: Path) -> N
         read,
         settings=settings,
         config=ReportConfig(
-            accounting=AccountingConfig(permutations=19), num_true_positives=1, core_elements=False
+            accounting=ElementEnrichmentConfig(permutations=19),
+            num_true_positives=1,
+            core_elements=False,
         ),
     )
     text = re.sub(r"data:[^\"]+", "", page.read_text())

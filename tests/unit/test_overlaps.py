@@ -5,7 +5,7 @@ import pytest
 from dnasweep.config import TokenizerConfig
 from dnasweep.tokens.alphabet import other_strand
 from dnasweep.tokens.overlaps import encode_windows
-from dnasweep.tokens.recognition import read_foreign
+from dnasweep.tokens.recognition import read_pretrained
 from dnasweep.tokens.tokenizers import fit
 from scan_toys import random_dna
 
@@ -30,7 +30,7 @@ def test_a_vocabulary_of_others_keeps_its_numbers(tmp_path):
     words = [a + b + c for a in "TGCA" for b in "TGCA" for c in "TGCA"]
     names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
     (tmp_path / "vocab.txt").write_text("\n".join(names) + "\n")
-    tokenizer = read_foreign(tmp_path)
+    tokenizer = read_pretrained(tmp_path)
     assert tokenizer.config.kind == "kmer"
     text = random_dna(200, 1)
     starts = np.arange(0, 150, 11)

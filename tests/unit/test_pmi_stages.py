@@ -23,7 +23,7 @@ from dnasweep.sweeps.request import prepare_sweep
 from dnasweep.tokens.ngrams import count_sequences
 from dnasweep.tokens.pmi import score_words
 from dnasweep.tokens.pmi_files import write_table
-from dnasweep.workflows.kmer_table import WordOptions, run_words
+from dnasweep.workflows.kmer_table import KmerTableOptions, run_kmer_table
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -177,7 +177,7 @@ def test_a_scheme_that_does_not_fit_ends_with_code_2_and_the_reason(tmp_path):
 def test_the_job_refuses_what_it_cannot_do(tmp_path, monkeypatch, options, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=message):
-        run_words(WordOptions(**options), QUIET)
+        run_kmer_table(KmerTableOptions(**options), QUIET)
 
 
 def test_words_that_are_nearly_all_rare_are_said_to_be(data):

@@ -17,7 +17,7 @@ import dnasweep
 import pytest
 import ray
 from dnasweep.errors import InputError
-from dnasweep.runtime.cluster.placement import Demand, Node, NodeGroup
+from dnasweep.runtime.cluster.placement import Demand, NodeCapacity, NodeGroup
 from dnasweep.runtime.cluster.session import Resources
 from dnasweep.runtime.preflight import doctor, node_report, preflight
 from dnasweep.runtime.preflight import health_check as roll_call
@@ -28,17 +28,19 @@ from dnasweep.runtime.preflight.node_report import (
     remove_probes,
     within,
 )
-from dnasweep.runtime.preflight.preflight import Terms, checked_session
-from dnasweep.runtime.preflight.survey import Survey
+from dnasweep.runtime.preflight.preflight import Requirements, checked_session
+from dnasweep.runtime.preflight.survey import ClusterHealth
 from dnasweep.storage import Storage
 from dnasweep.tracking.host import ask_server, is_loopback
 from object_store import ObjectStore
 from preflight_toys import report, survey
 from rich.console import Console
 
-LAPTOP = Resources((Node("laptop", 2),))
+LAPTOP = Resources((NodeCapacity("laptop", 2),))
 CLUSTER = Resources(survey().nodes)
-EMPTY = Resources((Node("head", 0, drivers=8),), (NodeGroup(Node("gpu", 4, 1), 8),))
+EMPTY = Resources(
+    (NodeCapacity("head", 0, drivers=8),), (NodeGroup(NodeCapacity("gpu", 4, 1), 8),)
+)
 
 
 def asked(storage: Path | str, **changed: Any) -> dict[str, Any]:
@@ -174,7 +176,7 @@ def test_who_cannot_report_is_named_with_the_reason() -> None:
         "2": roll_call._Reply(ModuleNotFoundError("No module named 'dnasweep'"), 0, 1),
         "3": roll_call._Reply(fields | {"unheard_of": 1}, 0, 1),
     }
-    nodes = {str(i): Node(f"node-{i}", 1) for i in (1, 2, 3, 4)}
+    nodes = {str(i): NodeCapacity(f"node-{i}", 1) for i in (1, 2, 3, 4)}
     reports, silent = roll_call._reports(replies, nodes, 60)
     assert list(reports) == ["1"]
     assert silent == {
@@ -188,7 +190,7 @@ def test_who_cannot_report_is_named_with_the_reason() -> None:
 def test_a_machine_that_dies_meanwhile_is_not_held_against_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    both = {"1": Node("node-1", 2), "2": Node("node-2", 2)}
+    both = {"1": NodeCapacity("node-1", 2), "2": NodeCapacity("node-2", 2)}
     lists = [both, {"1": both["1"]}]
     monkeypatch.setattr(roll_call, "living_nodes", lambda: lists.pop(0) if lists[1:] else lists[0])
     monkeypatch.setattr(roll_call, "machine_kinds", lambda: ())
@@ -207,7 +209,7 @@ def test_a_machine_that_dies_meanwhile_is_not_held_against_the_others(
         return replies
 
     monkeypatch.setattr(roll_call, "_collect", collect)
-    found = roll_call.take_survey(Storage(tmp_path), None, Demand())
+    found = roll_call.check_health(Storage(tmp_path), None, Demand())
     assert (found.left, found.silent) == (("node-2",), {})
     assert [node.name for node in found.nodes] == ["node-1"]
     assert [found_report.name for found_report in found.reports] == ["node-1"]
@@ -230,7 +232,7 @@ def test_a_machine_that_dies_meanwhile_is_not_held_against_the_others(
 def test_what_has_to_run_at_once(
     terms: dict[str, Any], resources: Resources, expected: Demand, tmp_path: Path
 ) -> None:
-    assert Terms(storage=Storage(tmp_path), **terms).demand(resources) == expected
+    assert Requirements(storage=Storage(tmp_path), **terms).demand(resources) == expected
 
 
 class Stage:
@@ -243,13 +245,13 @@ class Stage:
         self.console = Console(file=self.said, width=60)
         for module in (preflight, doctor):
             monkeypatch.setattr(module, "session", self._session)
-            monkeypatch.setattr(module, "take_survey", self._survey)
+            monkeypatch.setattr(module, "check_health", self._survey)
         monkeypatch.setattr(doctor, "check_reachable", lambda uri: None)
 
     def _session(self, address: str | None) -> contextlib.AbstractContextManager[Resources]:
         return contextlib.nullcontext(self.resources)
 
-    def _survey(self, *asked: Any, **how: Any) -> Survey:
+    def _survey(self, *asked: Any, **how: Any) -> ClusterHealth:
         self.surveys += 1
         return self.survey
 
@@ -264,7 +266,9 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 
 def test_a_sweep_says_one_line_where_all_is_well(stage: Stage, tmp_path: Path) -> None:
-    with checked_session(None, Terms(storage=Storage(tmp_path)), stage.console) as resources:
+    with checked_session(
+        None, Requirements(storage=Storage(tmp_path)), stage.console
+    ) as resources:
         assert resources is CLUSTER
     assert stage.lines == ["preflight: 8 checks passed on 3 nodes (1.5 s)"]
 
@@ -272,7 +276,7 @@ def test_a_sweep_says_one_line_where_all_is_well(stage: Stage, tmp_path: Path) -
 def test_a_head_that_waits_for_work_is_looked_at(stage: Stage, tmp_path: Path) -> None:
     stage.resources = EMPTY
     stage.survey = survey(nodes=EMPTY.each, groups=EMPTY.groups, demand=Demand(gpus=1))
-    with checked_session(None, Terms(storage=Storage(tmp_path)), stage.console):
+    with checked_session(None, Requirements(storage=Storage(tmp_path)), stage.console):
         assert stage.surveys == 1
     assert stage.lines == ["preflight: 8 checks passed on 3 nodes (1.5 s)"]
 
@@ -281,7 +285,7 @@ def test_a_sweep_is_refused_where_a_check_fails(stage: Stage, tmp_path: Path) ->
     stage.survey = survey("gpu-1", {"storage_fault": "Permission denied", "auth_mode": ""})
     with (
         pytest.raises(InputError, match=r"not ready: storage\. .*--no-preflight"),
-        checked_session(None, Terms(storage=Storage(tmp_path)), stage.console),
+        checked_session(None, Requirements(storage=Storage(tmp_path)), stage.console),
     ):
         pytest.fail("it went on")
     assert [line.split()[:2] for line in stage.lines] == [["fail", "storage"], ["warn", "tokens"]]
@@ -293,7 +297,7 @@ def test_one_machine_alone_and_who_does_not_want_it_are_not_looked_at(
     with checked_session(None, None, stage.console):
         pass
     stage.resources = LAPTOP
-    with checked_session(None, Terms(storage=Storage(tmp_path)), stage.console):
+    with checked_session(None, Requirements(storage=Storage(tmp_path)), stage.console):
         pass
     assert (stage.surveys, stage.lines) == (0, [])
 

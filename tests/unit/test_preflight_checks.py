@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from dnasweep.runtime.cluster.placement import Demand, Node, NodeGroup
+from dnasweep.runtime.cluster.placement import Demand, NodeCapacity, NodeGroup
 from dnasweep.runtime.preflight.checks import (
     check_clocks,
     check_disks,
@@ -17,7 +17,7 @@ from dnasweep.runtime.preflight.checks import (
     check_versions,
     run_checks,
 )
-from dnasweep.runtime.preflight.node_report import Disk, Reading
+from dnasweep.runtime.preflight.node_report import Disk, ProbeReading
 from preflight_toys import GIB, VERSIONS, problems, report, survey
 
 
@@ -89,7 +89,7 @@ def test_where_nobody_answers_nothing_is_said_to_be_right() -> None:
 
 
 def test_a_folder_that_every_machine_has_for_itself() -> None:
-    readings = (Reading("gpu-1", "head", "it is not there", 0.0, 0.1),)
+    readings = (ProbeReading("gpu-1", "head", "it is not there", 0.0, 0.1),)
     line = check_storage(survey(readings=readings))
     assert line.level == "fail"
     assert "gpu-1 cannot read what head wrote (it is not there)" in line.message
@@ -113,21 +113,24 @@ def test_passwords_stay_out_of_the_lines() -> None:
 def test_clocks_count_as_far_as_the_round_trip_lets_one_know(
     offset: float, within: float, level: str
 ) -> None:
-    readings = (Reading("gpu-1", "head", "", offset, within), Reading("head", "", "", 0.0, 0.01))
+    readings = (
+        ProbeReading("gpu-1", "head", "", offset, within),
+        ProbeReading("head", "", "", 0.0, 0.01),
+    )
     line = check_clocks(survey(readings=readings))
     assert line.level == level
     assert level == "pass" or "gpu-1" in line.message
 
 
 def test_two_nodes_may_be_further_apart_than_either_is_from_here() -> None:
-    readings = (Reading("gpu-1", "", "", 1.5, 0.1), Reading("gpu-2", "", "", -1.5, 0.1))
+    readings = (ProbeReading("gpu-1", "", "", 1.5, 0.1), ProbeReading("gpu-2", "", "", -1.5, 0.1))
     line = check_clocks(survey(readings=readings))
     assert (line.level, "2.8 s" in line.message) == ("warn", True)
     assert "gpu-1 and gpu-2" in line.message
 
 
 def test_a_clock_that_was_not_read_tells_nothing() -> None:
-    silent = (Reading("gpu-1", "head", "it did not answer again", 999.0, 0.0),)
+    silent = (ProbeReading("gpu-1", "head", "it did not answer again", 999.0, 0.0),)
     assert check_clocks(survey(readings=silent)).level == "pass"
 
 
@@ -150,7 +153,7 @@ def test_what_mlflows_own_client_says_counts() -> None:
 
 def test_a_laptop_is_only_warned_of_a_token_that_others_can_read() -> None:
     one = (report("laptop", token_permissions=0o644),)
-    line = check_tokens(survey(reports=one, nodes=(Node("laptop", 8),)))
+    line = check_tokens(survey(reports=one, nodes=(NodeCapacity("laptop", 8),)))
     assert (line.level, line.remedy) == ("warn", "chmod 600 /home/ray/.ray/auth_token")
 
 
@@ -162,7 +165,7 @@ def test_a_request_that_never_fits_names_what_is_missing() -> None:
 
 @pytest.mark.parametrize(("most", "level"), [(4, "pass"), (3, "fail")])
 def test_an_autoscaler_counts_with_all_it_may_start(most: int, level: str) -> None:
-    groups = (NodeGroup(Node("gpu", 4, 1), most),)
+    groups = (NodeGroup(NodeCapacity("gpu", 4, 1), most),)
     line = check_request(survey(demand=Demand(workers=4, cpus=2, gpus=1), groups=groups))
     assert line.level == level
 

@@ -14,7 +14,7 @@ from dnasweep.models.predict import predict_probabilities
 from dnasweep.stages import classifier, encoder
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.recipe import Cell
-from dnasweep.stages.testing import open_test
+from dnasweep.stages.testing import evaluate_on_test
 from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import Sweep, prepare_sweep
@@ -70,7 +70,7 @@ def test_options_reach_the_loss_the_weights_on_disk_and_the_test(
     config = json.loads((checkpoint / "config.json").read_text())
     assert config["average_reverse_complement"] is True
     sequences = table["sequence"].iloc[rows.test].tolist()
-    scores = open_test(storage, spec).scores
+    scores = evaluate_on_test(storage, spec).scores
     for strand in (sequences, [reverse_complement(s) for s in sequences]):
         found_again = predict_probabilities(checkpoint, None, strand, device="cpu")[:, 1]
         np.testing.assert_allclose(found_again, scores, atol=1e-6)

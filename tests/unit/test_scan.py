@@ -13,7 +13,7 @@ from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.genome_store import StoredGenome, keep_genome
 from dnasweep.genomics.scan_settings import ScanConfig, TrackConfig
-from dnasweep.genomics.scan_worker import Run, ScanWorker
+from dnasweep.genomics.scan_worker import ScanWorker, WindowRun
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.stages import models
 from dnasweep.storage import Storage
@@ -94,7 +94,7 @@ def test_a_stored_genome_gives_the_bases_of_the_fasta(tmp_path, genome, monkeypa
 
 
 def test_windows_have_the_probabilities_of_prediction(tmp_path, model, genome):
-    ((forward, reverse),) = worker(tmp_path, model, genome).score([Run("chr2L", 3, 200)])
+    ((forward, reverse),) = worker(tmp_path, model, genome).score([WindowRun("chr2L", 3, 200)])
     text = records()["chr2L"]
     windows = [text[i * STRIDE : i * STRIDE + WINDOW] for i in range(3, 203)]
     unknown = np.array([w.count("N") / WINDOW > 0.05 for w in windows])
@@ -112,8 +112,10 @@ def test_both_strands_say_the_same_of_the_reverse_complement(tmp_path, model):
     text = records()["chr2L"][: WINDOW + 40 * STRIDE]
     one = write_fasta(tmp_path / "one.fa", {"a": text})
     other = write_fasta(tmp_path / "other.fa", {"a": reverse_complement(text)})
-    ((forward, reverse),) = worker(tmp_path / "s", model, one, ["a"]).score([Run("a", 0, 41)])
-    ((there, back),) = worker(tmp_path / "s", model, other, ["a"]).score([Run("a", 0, 41)])
+    ((forward, reverse),) = worker(tmp_path / "s", model, one, ["a"]).score(
+        [WindowRun("a", 0, 41)]
+    )
+    ((there, back),) = worker(tmp_path / "s", model, other, ["a"]).score([WindowRun("a", 0, 41)])
     np.testing.assert_array_equal(forward, back[::-1])
     np.testing.assert_array_equal((forward + reverse) / 2, ((there + back) / 2)[::-1])
     assert np.abs(forward - reverse).max() > 0.01
@@ -124,9 +126,11 @@ def test_a_number_depends_on_its_window_alone(tmp_path, genome, spec):
     """To the bit: not on what else is computed with it, nor on where regions or shards cut."""
     model = write_model(tmp_path / spec, spec=spec, max_tokens=70)
     one = worker(tmp_path, model, genome)
-    (whole,) = one.score([Run("chr2L", 0, 263)])
-    alone = one.score([Run("chr2L", 5, 1)])[0]
-    others = one.score([Run("chr2R", 9, 40), Run("chr2L", 3, 100), Run("chr2L", 103, 7)])
+    (whole,) = one.score([WindowRun("chr2L", 0, 263)])
+    alone = one.score([WindowRun("chr2L", 5, 1)])[0]
+    others = one.score(
+        [WindowRun("chr2R", 9, 40), WindowRun("chr2L", 3, 100), WindowRun("chr2L", 103, 7)]
+    )
     assert np.isfinite(whole).sum() > 300
     np.testing.assert_array_equal(np.stack(alone), np.stack(whole)[:, 5:6])
     np.testing.assert_array_equal(np.concatenate(others[1:], 1), np.stack(whole)[:, 3:110])
@@ -134,7 +138,9 @@ def test_a_number_depends_on_its_window_alone(tmp_path, genome, spec):
 
 def test_other_batches_change_numbers_by_rounding_alone(tmp_path, model, genome):
     found = [
-        np.stack(worker(tmp_path, model, genome, batch_rows=n).score([Run("chr2L", 0, 60)])[0])
+        np.stack(
+            worker(tmp_path, model, genome, batch_rows=n).score([WindowRun("chr2L", 0, 60)])[0]
+        )
         for n in (None, 1, 7)
     ]
     for one in found[1:]:

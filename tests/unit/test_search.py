@@ -12,7 +12,7 @@ from dnasweep.runtime.training.search import Study
 from dnasweep.runtime.training.whole_study import open_study
 from dnasweep.stages.plan import cells_of
 from dnasweep.stages.recipe import Cell
-from dnasweep.sweeps.event_log import POINT, Point
+from dnasweep.sweeps.event_log import POINT, Evaluated
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
@@ -26,7 +26,7 @@ GRID = cells_of(
 
 
 def result(key: str, number: int, best: float) -> dict:
-    return {"trial_key": key, POINT: Point(key, number, best, {}).text}
+    return {"trial_key": key, POINT: Evaluated(key, number, best, {}).text}
 
 
 @pytest.fixture

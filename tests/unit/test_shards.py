@@ -16,7 +16,7 @@ from dnasweep.jobs.shards import work_list
 from dnasweep.jobs.shards.progress import LINE_SECONDS, ShardProgress, duration
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.work_list import choose_shard_size, digest_of, key_of, spread
-from dnasweep.runtime.cluster.placement import Node, NodeGroup
+from dnasweep.runtime.cluster.placement import NodeCapacity, NodeGroup
 from dnasweep.runtime.cluster.session import Resources
 from dnasweep.runtime.shards.pool import allot_pool
 from dnasweep.storage import MANIFEST, Storage
@@ -89,14 +89,14 @@ def test_shards_of_a_long_list_share_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, groups: int
 ) -> None:
     """A file of 20,000 row groups takes seconds to open."""
-    monkeypatch.setattr(work_list, "MOST_ROW_GROUPS", most)
+    monkeypatch.setattr(work_list, "MAX_ROW_GROUPS", most)
     shards = begin(Storage(tmp_path), num_rows=20, shard_size=3)
     cut = [shards.rows(i)["number"].to_pylist() for i in range(len(shards))]
     assert cut == [list(range(i, min(i + 3, 20))) for i in range(0, 20, 3)]
     with shards.storage.open(f"squares/{shards.key}", "work", "work.parquet") as file:
         assert pq.ParquetFile(file).num_row_groups == groups
     # Whoever has begun the job with another layout reads it as well.
-    monkeypatch.setattr(work_list, "MOST_ROW_GROUPS", 1024)
+    monkeypatch.setattr(work_list, "MAX_ROW_GROUPS", 1024)
     again = Shards.open(shards.storage, "squares", shards.key)
     assert again.rows(4)["number"].to_pylist() == [12, 13, 14]
 
@@ -244,17 +244,20 @@ def test_numbers_are_spread_over_the_whole() -> None:
 
 
 def test_the_pool_fits_the_cluster() -> None:
-    laptop, farm = Resources((Node("laptop", 2),)), Resources((Node("one of 4", 16, 2),) * 4)
+    laptop, farm = (
+        Resources((NodeCapacity("laptop", 2),)),
+        Resources((NodeCapacity("one of 4", 16, 2),) * 4),
+    )
     assert allot_pool(laptop, num_shards=9) == (2, 0.0, 9), "and more should machines join"
     assert allot_pool(laptop, num_shards=1) == (1, 0.0, 1), "no more actors than shards"
     assert allot_pool(farm, num_shards=99) == (8, 1.0, 99)
     assert allot_pool(farm, num_shards=99, gpus_per_actor=0.25) == (32, 0.25, 99)
     assert allot_pool(farm, num_shards=99, gpus_per_actor=0) == (64, 0.0, 99)
     assert allot_pool(farm, num_shards=99, num_actors=3) == (3, 1.0, 3), "as many as are named"
-    assert allot_pool(Resources((Node("gpus", 4, 8),)), num_shards=99)[:2] == (4, 1.0), (
+    assert allot_pool(Resources((NodeCapacity("gpus", 4, 8),)), num_shards=99)[:2] == (4, 1.0), (
         "an actor needs a CPU"
     )
-    waiting = Resources((Node("head", 0),), (NodeGroup(Node("gpu", 4, 1), 8),))
+    waiting = Resources((NodeCapacity("head", 0),), (NodeGroup(NodeCapacity("gpu", 4, 1), 8),))
     assert allot_pool(waiting, num_shards=99) == (8, 1.0, 99), "machines come with the work"
     assert allot_pool(waiting, num_shards=3) == (3, 1.0, 3)
     for wrong in ({"num_actors": 3}, {"gpus_per_actor": 1.0}):

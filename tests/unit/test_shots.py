@@ -32,7 +32,7 @@ from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.scores import score_baseline
 from dnasweep.stages.shots import SHOTS, draw_shots
 from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
-from dnasweep.stages.testing import open_test
+from dnasweep.stages.testing import evaluate_on_test
 from dnasweep.stages.tokens import obtain_tokenizer
 from dnasweep.storage import Storage
 from dnasweep.sweeps.few_shot import few_shot_cells
@@ -316,7 +316,7 @@ def test_validation_is_not_looked_at(tmp_path: Path) -> None:
         assert outcome.best["train_loss"] > 0
         folder = storage.find(spec.kind, spec.key)
         weights.append(load_file(folder / CHECKPOINT / "model.safetensors"))
-        scores.append(open_test(storage, spec))
+        scores.append(evaluate_on_test(storage, spec))
         assert (folder / SHOTS).is_file()
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert np.array_equal(scores[0].scores, scores[1].scores)
@@ -349,7 +349,7 @@ def test_a_trial_calls_by_its_own_rule_and_not_by_that_of_the_model_it_starts_fr
         config = read_config(storage.find(spec.kind, spec.key) / CHECKPOINT)
         threshold = 0.5 if keep == "last" else outcome.best["metrics"]["validation/threshold"]
         assert config["decision_threshold"] == threshold
-        assert open_test(storage, spec).threshold == threshold
+        assert evaluate_on_test(storage, spec).threshold == threshold
         assert not config.get("average_reverse_complement")
 
 

@@ -18,7 +18,7 @@ import pytest
 from dnasweep.errors import InputError
 from dnasweep.tracking.client import check_reachable, connect, default_store, resolve_uri
 from dnasweep.tracking.tracker import Tracker
-from dnasweep.tracking.write_ahead_log import SpoolFile, leftovers
+from dnasweep.tracking.write_ahead_log import WriteAheadLog, leftovers
 from mlflow_toys import history, record_a_sweep, runs_of
 
 pytest_plugins = ("mlflow_toys",)
@@ -152,9 +152,9 @@ def test_what_is_not_finite_becomes_a_tag(uri: str, spool: Path) -> None:
 def test_what_is_written_just_before_the_end_is_shipped(
     uri: str, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, ends = SpoolFile.read, []
+    read, ends = WriteAheadLog.read, []
 
-    def read_and_be_overtaken(file: SpoolFile, *args: int) -> list:
+    def read_and_be_overtaken(file: WriteAheadLog, *args: int) -> list:
         found = read(file, *args)
         if not found and not ends:
             tracker.run("cell", name="a cell")
@@ -166,7 +166,7 @@ def test_what_is_written_just_before_the_end_is_shipped(
 
     opened = threading.Event()
     monkeypatch.setattr(
-        SpoolFile, "read", lambda *args: opened.wait() and read_and_be_overtaken(*args)
+        WriteAheadLog, "read", lambda *args: opened.wait() and read_and_be_overtaken(*args)
     )
     tracker = Tracker(uri, "sweep", spool)
     opened.set()
@@ -230,8 +230,8 @@ def test_calls_return_at_once_while_the_server_is_away(
 def test_what_a_killed_process_left_is_shipped_by_the_next(uri: str, spool: Path) -> None:
     script = f"""
 import os, pathlib
-from dnasweep.tracking import uploader as tracking_courier
-tracking_courier.Courier._ship_all = lambda self: None
+from dnasweep.tracking import uploader
+uploader.Uploader._ship_all = lambda self: None
 from dnasweep.tracking.tracker import Tracker
 tracker = Tracker({uri!r}, "sweep", pathlib.Path({str(spool)!r}))
 tracker.run("cell", name="a cell")
@@ -281,7 +281,7 @@ def test_records_for_another_store_are_left_alone(
 
 
 def test_a_living_process_keeps_its_spool(spool: Path) -> None:
-    mine = SpoolFile.create(spool, {"uri": "x"})
+    mine = WriteAheadLog.create(spool, {"uri": "x"})
     assert leftovers(spool, besides=spool / "other.jsonl") == []
     mine.append({"kind": "tags"})
     mine.close()
@@ -291,7 +291,7 @@ def test_a_living_process_keeps_its_spool(spool: Path) -> None:
 def test_a_full_disk_keeps_records_in_memory(
     spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file = SpoolFile.create(spool, {"uri": "x"})
+    file = WriteAheadLog.create(spool, {"uri": "x"})
     file.append({"n": 0})
     real = os.write
 
@@ -306,13 +306,13 @@ def test_a_full_disk_keeps_records_in_memory(
     assert caplog.text.count("held in memory") == 1
     first = file.read()
     assert [record["n"] for record, _ in first] == [0]
-    file.mark_shipped(first[-1][1], 1)
+    file.mark_uploaded(first[-1][1], 1)
     second = file.read()
     assert [record["n"] for record, _ in second] == [1, 2]
-    file.mark_shipped(second[0][1], 1)
+    file.mark_uploaded(second[0][1], 1)
     monkeypatch.setattr(os, "write", real)
     file.append({"n": 3})
     assert [record["n"] for record, _ in file.read()] == [2]
-    file.mark_shipped(-1, 1)
+    file.mark_uploaded(-1, 1)
     assert [record["n"] for record, _ in file.read()] == [3]
     assert file.pending == 1

@@ -14,7 +14,7 @@ from dnasweep.models.predict import predict_probabilities
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.recipe import Cell, Recipe
-from dnasweep.stages.testing import open_test
+from dnasweep.stages.testing import evaluate_on_test
 from dnasweep.storage import Storage
 from dnasweep.sweeps.options import DataOptions
 from dnasweep.sweeps.preparation import prepare_data
@@ -61,7 +61,7 @@ def test_it_learns_from_one_species_and_is_judged_on_another(
     for name, value in weights["home"].items():
         np.testing.assert_array_equal(weights["away"][name], value)
 
-    scored, table = open_test(storage, away), data.table
+    scored, table = evaluate_on_test(storage, away), data.table
     human = table[(table["species"] == "human") & (table["split"] == "test")]
     assert list(scored.ids) == list(human["id"])
     checkpoint = storage.find(away.kind, away.key) / CHECKPOINT
@@ -72,7 +72,7 @@ def test_it_learns_from_one_species_and_is_judged_on_another(
     there = best_threshold(seen["label"].to_numpy(), scores)
     assert scored.threshold == pytest.approx(there, abs=1e-5)
     assert scored.threshold == model.config.decision_threshold
-    assert scored.threshold == open_test(storage, home).threshold
+    assert scored.threshold == evaluate_on_test(storage, home).threshold
     assert set(scored.per_species) == {"human"}
 
 

@@ -16,7 +16,7 @@ from dnasweep.errors import InputError
 from dnasweep.models import loop
 from dnasweep.models import train_state as state
 from dnasweep.models.architecture import build_classifier, build_masked_lm
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.training import train
 from toys import (
     TINY,
@@ -27,7 +27,7 @@ from toys import (
     train_toys_on_this_worker,
 )
 
-CPU = Mesh(device=torch.device("cpu"))
+CPU = DistributedContext(device=torch.device("cpu"))
 # 68 training rows in batches of 16: 5 steps an epoch, the last of 4 rows.
 CONFIG = TrainingConfig(
     bases=20_000,
@@ -312,7 +312,7 @@ def test_gpu_takes_the_steps_of_the_cpu(toy):
     curves = []
     for device in ("cpu", "cuda"):
         task, model = make(toy, "finetune")
-        mesh = Mesh(device=torch.device(device))
+        mesh = DistributedContext(device=torch.device(device))
         result = train(task, model, CONFIG, mesh=mesh)
         curves.append([e.train_loss for e in result.evaluations])
     np.testing.assert_allclose(curves[0], curves[1], atol=5e-3)

@@ -9,13 +9,13 @@ import torch
 from dnasweep.config import ModelConfig, TrainingConfig, TuningConfig
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.forward import class_logits
 from dnasweep.models.training import train
 from dnasweep.models.tuning import lora_targets, merge, num_moving, tune
 from toys import TINY, class_task, toy_language
 
-CPU = Mesh(device=torch.device("cpu"))
+CPU = DistributedContext(device=torch.device("cpu"))
 SIZES = {
     "roberta": TINY,
     "alibi": dataclasses.replace(TINY, positions="alibi"),

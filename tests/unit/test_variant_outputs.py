@@ -20,7 +20,7 @@ from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_worker import VariantWorker, alleles_of
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.variant_options import VariantOptions
-from dnasweep.jobs.variant_request import KIND, VariantRequest, prepare_request
+from dnasweep.jobs.variant_request import KIND, VariantRequest, prepare_variants
 from dnasweep.workflows.variant_files import digest_of_inputs, write_results
 from shap_toys import write_model
 from variant_toys import chromosome, write_genome, write_vcf
@@ -53,7 +53,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def request(inputs: Path, storage: Path, **options: Any) -> VariantRequest:
     given = {"data": (str(inputs / "x.vcf"),), "skip_bad_rows": True, **options}
-    return prepare_request(
+    return prepare_variants(
         VariantOptions(
             model=str(inputs / "model"),
             genome=str(inputs / "g.fa"),
@@ -75,7 +75,7 @@ def run(asked: VariantRequest, *, order: Sequence[int] | None = None) -> Path:
         shard_size=asked.shard_size,
     )
     worker = VariantWorker(**asked.arguments)
-    worker.rehearse(shards.rows(0).slice(0, 1))
+    worker.smoke_test(shards.rows(0).slice(0, 1))
     for shard in order or shards.missing():
         tables, facts = worker.compute(shards.rows(shard), lambda done: None)
         shards.publish(shard, tables, facts)
@@ -194,7 +194,7 @@ def test_what_cannot_be_scored_is_told_beforehand(
     if "language_model" in given:
         given["language_model"] = str(inputs / given["language_model"])
     with pytest.raises(InputError, match=says):
-        prepare_request(
+        prepare_variants(
             VariantOptions(
                 model=str(inputs / "model"),
                 genome=str(inputs / "g.fa"),

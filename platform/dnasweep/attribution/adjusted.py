@@ -20,7 +20,7 @@ from dnasweep.attribution.surrogate import fit_saturating
 Floats = NDArray[np.float64]
 RIDGE = 1.0
 """Penalty on what the surrogate leaves; it counts as so many pairs of draws."""
-LEAST_PAIRS_A_TOKEN = 2.25
+MIN_PAIRS_A_TOKEN = 2.25
 """Pairs of draws from which on what is left tells how sure values are: with 2 a token their intervals
 cover 91 to 94 %, with 1.5 of them 82 to 90 %."""
 
@@ -50,7 +50,7 @@ def adjusted_values(
         unseen = surrogate.left_out(index, rest[plan.rows])
         more, error[index] = plan.solve(rest, ridge=RIDGE, unseen=unseen)
         phi[index] += more
-        if len(plan.rows) < LEAST_PAIRS_A_TOKEN * phi.shape[1]:
+        if len(plan.rows) < MIN_PAIRS_A_TOKEN * phi.shape[1]:
             error[index] = np.nan
     return phi, error
 

@@ -27,7 +27,7 @@ from dnasweep.attribution.bounds import exploration_level, look_level, lower_bou
 Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
-MOST_LOOKS = 5
+MAX_LOOKS = 5
 """Looks at a candidate, the draws doubled before each."""
 
 Search = Generator[Booleans, Booleans, Anchor]
@@ -180,7 +180,7 @@ def _look(
     given = _sets([one], draws.kept.shape[1])[0]
     num = called = 0
     size, mean, low, high = FIRST_LOOK, 0.0, 0.0, 1.0
-    for _ in range(MOST_LOOKS if patient else 1):
+    for _ in range(MAX_LOOKS if patient else 1):
         before = len(draws.called)
         yield from _draw(draws, given, size, rng, config, last=not patient)
         if len(draws.called) == before:

@@ -17,13 +17,13 @@ tokens, about as many as are drawn of a longer sequence. Of 9 to 15 tokens those
 that cover 95 to 98 % (`benchmarks/nulls_shapley.py`), at a fraction of 512 or more evaluations."""
 EXACT_EVALS_TO_STOP = 1024
 """The same where a standard error is asked for: it would soon take as many to reach it."""
-MOST_TOKENS = 16
+MAX_TOKENS = 16
 """All coalitions of more are not held in memory."""
 
 
 def fits(num_tokens: int, max_evals: int) -> bool:
     """Return whether all coalitions of so many tokens can be evaluated."""
-    return num_tokens <= MOST_TOKENS and 2**num_tokens <= max_evals
+    return num_tokens <= MAX_TOKENS and 2**num_tokens <= max_evals
 
 
 def all_coalitions(block: Block) -> Estimates:
@@ -35,7 +35,7 @@ def all_coalitions(block: Block) -> Estimates:
     return Estimates(phi, np.zeros_like(phi), outputs[:, -1], outputs[:, 0], spent)
 
 
-@functools.lru_cache(maxsize=MOST_TOKENS)
+@functools.lru_cache(maxsize=MAX_TOKENS)
 def _coalitions(num_tokens: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Return all coalitions, the empty one first and the full one last, and their weights.
 

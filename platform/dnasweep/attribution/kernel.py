@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 CAUTION = 0.75
 """What a residual counts as, between its own size (0) and what it would be had it not been fitted
 (1). HC2 is 1/2 and HC3 is 1."""
-LEAST_FREEDOM = 0.05
+MIN_FREEDOM = 0.05
 """Least part of a residual that is taken not to have gone into its own fitted value."""
 
 
@@ -63,7 +63,7 @@ class KernelPlan(NamedTuple):
         leverage = ((design @ inverse) * design).sum(1)
         fitted = equal + design @ free
         predicted = target if unseen is None else (unseen[:, 0] - unseen[:, 1]) / 2
-        predicted = (predicted - fitted) / np.clip(1 - leverage, LEAST_FREEDOM, 1)
+        predicted = (predicted - fitted) / np.clip(1 - leverage, MIN_FREEDOM, 1)
         size = np.abs(target - fitted) ** (1 - CAUTION) * np.abs(predicted) ** CAUTION
         meat = (design * size[:, None] ** 2).T @ design
         spread = basis @ inverse @ meat @ inverse @ basis.T

@@ -20,7 +20,7 @@ Booleans = NDArray[np.bool_]
 
 PENALTY = 1.0
 """Of the squared coefficients, as in the lime library."""
-LEAST_FREEDOM = 0.05
+MIN_FREEDOM = 0.05
 """Least part of a residual that is taken not to have gone into its own fitted value."""
 PERCENT = 100
 """Distances are counted in hundredths, as in the lime library."""
@@ -94,7 +94,7 @@ def fit_local(masks: Booleans, outputs: Floats, weight: Floats) -> Local:
     square = (away * weight[:, None]).T @ away + PENALTY * np.eye(kept.shape[1])
     inverse = np.linalg.inv(square)
     leverage = share + weight * ((away @ inverse) * away).sum(axis=1)
-    unseen = left / np.clip(1 - leverage, LEAST_FREEDOM, 1)
+    unseen = left / np.clip(1 - leverage, MIN_FREEDOM, 1)
     pull = inverse @ (away * (weight * unseen)[:, None]).T
     wide = widening(max(0.0, weight.sum() ** 2 / (weight**2).sum() - leverage.sum()))
     total = weight @ (outputs - share @ outputs) ** 2

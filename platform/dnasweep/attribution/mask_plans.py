@@ -19,7 +19,7 @@ EMPTY, FULL = 0, 1
 """Rows of a plan's masks that hold no token and all tokens."""
 
 
-class Plan(NamedTuple):
+class MaskPlan(NamedTuple):
     """Masks to evaluate, and estimates of the values as weighted sums of the outputs."""
 
     masks: NDArray[np.bool_]
@@ -51,7 +51,7 @@ def plan_of_steps(
     weights: NDArray[np.float64],
     order: NDArray[np.int64],
     num_replicates: int,
-) -> Plan:
+) -> MaskPlan:
     """Return the plan whose values are weighted differences between two masks.
 
     Parameters
@@ -73,7 +73,7 @@ def plan_of_steps(
     distinct, rows = distinct_rows(np.concatenate([ends, masks]))
     by_sum = np.argsort(order, kind="stable")
     begins = np.searchsorted(order[by_sum], np.arange(num_replicates * tokens))
-    return Plan(
+    return MaskPlan(
         distinct,
         rows[step[by_sum] + 2].reshape(-1),
         (weights[by_sum, None] * np.array([1.0, -1.0])).reshape(-1),
@@ -93,7 +93,7 @@ def distinct_rows(masks: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[
 
 
 @functools.lru_cache(maxsize=32)
-def partition_plan(num_tokens: int) -> Plan:
+def partition_plan(num_tokens: int) -> MaskPlan:
     """Return the plan of all Owen values of the hierarchy, the full `shap.PartitionExplainer`.
 
     A node's credit is split between its children once with the sibling left out and once with it

@@ -22,18 +22,18 @@ from dnasweep.attribution.estimates import (
 from dnasweep.attribution.exact import EXACT_EVALS, EXACT_EVALS_TO_STOP, all_coalitions, fits
 from dnasweep.attribution.game import Block
 from dnasweep.attribution.kernel import KernelPlan, kernel_plan
-from dnasweep.attribution.mask_plans import EMPTY, FULL, Plan, partition_plan
+from dnasweep.attribution.mask_plans import EMPTY, FULL, MaskPlan, partition_plan
 from dnasweep.attribution.sampling import pairs_within, permutation_plan
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.standard_errors import widening
 
 EVALS_A_TOKEN = 5
-LEAST_EVALS = 250
+MIN_EVALS = 250
 """Evaluations of a sequence, however few tokens it has."""
-MOST_EVALS = 200_000
-MOST_PAIRS = 10_000
+MAX_EVALS = 200_000
+MAX_PAIRS = 10_000
 DEFAULT_PAIRS = 2
-LEAST_PAIRS = 10
+MIN_PAIRS = 10
 """Pairs of permutations from which on their spread says how sure their mean is."""
 DEFAULT_COALITIONS = 500
 
@@ -44,8 +44,8 @@ def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators)
     few = EXACT_EVALS if config.standard_error is None else EXACT_EVALS_TO_STOP
     if fits(tokens, config.max_evals or few):
         return all_coalitions(block)
-    usual = max(LEAST_EVALS, EVALS_A_TOKEN * tokens)
-    most = config.max_evals or (usual if config.standard_error is None else MOST_EVALS)
+    usual = max(MIN_EVALS, EVALS_A_TOKEN * tokens)
+    most = config.max_evals or (usual if config.standard_error is None else MAX_EVALS)
     open_ = np.arange(block.num_sequences)
     first = most if config.standard_error is None else min(most, usual)
     plans = [kernel_plan(tokens, first, rng) for rng in generators]
@@ -82,7 +82,7 @@ def kernel(block: Block, config: ExplainConfig, generators: Generators) -> Estim
 def permutation(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
     """Draw pairs until each sequence has its number, or its standard error.
 
-    Whether a sequence has it is looked at after `LEAST_PAIRS` and whenever their number has doubled.
+    Whether a sequence has it is looked at after `MIN_PAIRS` and whenever their number has doubled.
     """
     tree = config.estimator == "tree_permutation"
     exact = _exact(block, config, tree=tree)
@@ -95,7 +95,7 @@ def permutation(block: Block, config: ExplainConfig, generators: Generators) -> 
     evals = np.zeros(shape[0], np.int64)
     pairs = np.zeros(shape[0], np.int64)
     open_, done = np.arange(shape[0]), 0
-    look = most if config.standard_error is None else min(most, LEAST_PAIRS)
+    look = most if config.standard_error is None else min(most, MIN_PAIRS)
     while len(open_):
         num = min(look - done, max(1, ROWS_AT_ONCE // (2 * shape[1] * len(open_))))
         plans = [
@@ -146,12 +146,12 @@ def all_owen_values(block: Block) -> Estimates:
 def _pairs(block: Block, config: ExplainConfig) -> int:
     """Return the antithetic pairs to draw at most."""
     if config.max_evals is None:
-        return DEFAULT_PAIRS if config.standard_error is None else MOST_PAIRS
+        return DEFAULT_PAIRS if config.standard_error is None else MAX_PAIRS
     return pairs_within(block.num_players, config.max_evals)
 
 
 def _ask(
-    block: Block, rows: NDArray[np.int64], plans: Sequence[Plan] | Sequence[KernelPlan]
+    block: Block, rows: NDArray[np.int64], plans: Sequence[MaskPlan] | Sequence[KernelPlan]
 ) -> list[NDArray[np.float64]]:
     """Return the values of `rows` of the block, each on its own plan's masks, each (masks,)."""
     counts = [len(plan.masks) for plan in plans]
@@ -174,4 +174,4 @@ def _spread(
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = np.clip(squares / n - (total / n) ** 2, 0, None) * n / (n - 1)
         error = np.sqrt(variance / n) * widening((n - 1) / 2)
-    return np.where(n >= LEAST_PAIRS, error, np.nan)
+    return np.where(n >= MIN_PAIRS, error, np.nan)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.attribution.hierarchy import Hierarchy, hierarchy
-from dnasweep.attribution.mask_plans import Plan, plan_of_steps
+from dnasweep.attribution.mask_plans import MaskPlan, plan_of_steps
 from dnasweep.errors import InputError
 
 
@@ -36,7 +36,7 @@ def pairs_within(num_tokens: int, max_evals: int) -> int:
 
 def permutation_plan(
     num_tokens: int, num_pairs: int, rng: np.random.Generator, *, tree: bool = False
-) -> Plan:
+) -> MaskPlan:
     """Return the plan of `num_pairs` antithetic pairs, a replicate each.
 
     Parameters

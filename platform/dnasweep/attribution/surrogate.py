@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 SHRINKAGE = 1e-4
 """Penalty on squared weights, an output and in units of the squared span of the outputs / 4."""
-LEAST_RELEVANCE = 1e-4
+MIN_RELEVANCE = 1e-4
 """Squared weight that no token is taken to have less than."""
 ANCHOR = 1e-4
 """The same on the deviation of the height from the one that the outputs' range suggests."""
 NUM_PARAMETERS_BESIDE_WEIGHTS = 3
-LEAST_FREEDOM = 0.1
+MIN_FREEDOM = 0.1
 """Least part of an output that is taken not to have gone into its own fitted value."""
-MOST_STEPS = 60
+MAX_STEPS = 60
 CONVERGED = 1e-6
 """Relative change of the penalised error at which the fit ends."""
-MOST_DAMPING = 1e8
-MOST_NODES = 64
+MAX_DAMPING = 1e8
+MAX_NODES = 64
 HIGHEST_FREQUENCY = 10.0
 """Of the waves that make up tanh: 3e-7 of the weight lies beyond."""
 ALIASING = 30.0
@@ -62,7 +62,7 @@ class Saturating(NamedTuple):
             What it leaves when it is fitted to all, (pairs, 2).
         """
         shares, axes = np.linalg.eigh(np.eye(2) - self.pull[index])
-        turned = np.einsum("pij,pi->pj", axes, rest) / np.clip(shares, LEAST_FREEDOM, None)
+        turned = np.einsum("pij,pi->pj", axes, rest) / np.clip(shares, MIN_FREEDOM, None)
         found: Floats = np.einsum("pij,pj->pi", axes, turned)
         return found
 
@@ -83,7 +83,7 @@ class Saturating(NamedTuple):
         # Half as many nodes as tokens are exact; none of an even number lies at 1/2, where a
         # token's factor could vanish.
         tokens = self.weights.shape[1]
-        nodes, shares = np.polynomial.legendre.leggauss(min(2 * (tokens // 4 + 1), MOST_NODES))
+        nodes, shares = np.polynomial.legendre.leggauss(min(2 * (tokens // 4 + 1), MAX_NODES))
         q, shares = (nodes + 1) / 2, shares / 2
         for index, weights in enumerate(self.weights):
             reach = abs(self.bias[index]) + np.abs(weights).sum()
@@ -131,7 +131,7 @@ def fit_saturating(masks: NDArray[np.bool_], outputs: Floats) -> Saturating:
     error = (left**2).sum(1)[:, None]
     inverse = np.linalg.inv(_square(slopes, penalty))
     uncertainty = np.einsum("sii->si", inverse)[:, 3:] * error / max(1, rows - tokens)
-    relevance = theta[:, 3:] ** 2 + uncertainty + LEAST_RELEVANCE
+    relevance = theta[:, 3:] ** 2 + uncertainty + MIN_RELEVANCE
     # Half of the weights are taken to be free.
     penalty[:, 3:] = np.maximum(error / max(1.0, rows - tokens / 2), 1e-12) / relevance
     theta = _settle(kept, target, theta, penalty, prior)
@@ -162,7 +162,7 @@ def _settle(kept: Floats, target: Floats, theta: Floats, penalty: Floats, prior:
     damping = np.full(len(theta), 1e-2)
     error = _error(kept, target, theta, penalty, prior)
     open_ = np.arange(len(theta))
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_STEPS):
         here, wanted, held = kept[open_], target[open_], penalty[open_]
         slopes, left = _slopes(here, wanted, theta[open_])
         square = _square(slopes, held)
@@ -177,7 +177,7 @@ def _settle(kept: Floats, target: Floats, theta: Floats, penalty: Floats, prior:
         theta[open_[better]] = moved[better]
         error[open_[better]] = found[better]
         damping[open_] = np.where(better, damping[open_] / 3, damping[open_] * 4).clip(1e-9)
-        open_ = open_[~converged & (damping[open_] < MOST_DAMPING)]
+        open_ = open_[~converged & (damping[open_] < MAX_DAMPING)]
         if not len(open_):
             break
     return theta

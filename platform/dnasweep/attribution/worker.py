@@ -50,7 +50,7 @@ class AttributionWorker:
             storage, kind, key, settings, batch_rows=batch_rows, device=device
         )
 
-    def rehearse(self, rows: pa.Table) -> None:
+    def smoke_test(self, rows: pa.Table) -> None:
         """Make sure of class, sign and sum on the first sequence."""
         self_test(self.explainer, rows["sequence"][0].as_py())
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 SHOTS = (10, 50, 100, 500, 1000)
 """The numbers of rows of each class that GeneMask is judged by."""
 
-MOST_OF_FEW = 100
+MAX_OF_FEW = 100
 """Up to so many shots of a class, training is long and in small batches."""
 
 
@@ -32,4 +32,4 @@ def published_training(shots: int) -> ShotTraining:
     Published are 10, 50 and 100 shots with one setting, 500 and 1000 with another; numbers between
     are trained as 500.
     """
-    return FEW if shots <= MOST_OF_FEW else MORE
+    return FEW if shots <= MAX_OF_FEW else MORE

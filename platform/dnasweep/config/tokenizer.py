@@ -11,7 +11,7 @@ from dnasweep.errors import InputError
 
 TokenizerKind = Literal["kmer", "bpe", "wordpiece", "char"]
 
-MOST_TOKENS = 1_000_000
+MAX_TOKENS = 1_000_000
 """Tokens of a vocabulary, at most: a wide model's embeddings of so many fill 3 GB."""
 _SPEC = re.compile(
     r"(?P<kind>kmer|bpe|wordpiece|char)"
@@ -40,10 +40,10 @@ class TokenizerConfig:
             require(1 <= self.stride <= self.k, "stride", self.stride, "Use a stride from 1 to k.")
         if self.fitted:
             require(
-                16 <= self.vocab_size <= MOST_TOKENS,
+                16 <= self.vocab_size <= MAX_TOKENS,
                 "vocab_size",
                 self.vocab_size,
-                f"Use a size from 16 to {MOST_TOKENS:,}.",
+                f"Use a size from 16 to {MAX_TOKENS:,}.",
             )
         # Settings that do not apply are 0, so that equal tokenizers have equal keys.
         if self.kind != "kmer":

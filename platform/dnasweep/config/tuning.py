@@ -9,7 +9,7 @@ from typing import Literal
 from dnasweep.config.keys import require
 from dnasweep.errors import InputError
 
-MOST_RANK = 65_536
+MAX_RANK = 65_536
 """Beyond the width of any model a rank adds nothing."""
 _SPEC = re.compile(
     r"lora-(?P<rank>[0-9]{1,7})(?:-a(?P<alpha>[0-9]{1,7}))?(?:@(?P<targets>[\w.+]+))?"
@@ -35,10 +35,10 @@ class TuningConfig:
         require(self.method in known, "tuning", self.method, f"Use one of {', '.join(known)}.")
         if self.method == "lora":
             require(
-                1 <= self.rank <= MOST_RANK,
+                1 <= self.rank <= MAX_RANK,
                 "LoRA rank",
                 self.rank,
-                f"Use a rank from 1 to {MOST_RANK:,}.",
+                f"Use a rank from 1 to {MAX_RANK:,}.",
             )
             require(self.alpha >= 1, "LoRA alpha", self.alpha, "Use at least 1.")
         else:

@@ -25,7 +25,7 @@ WINDOW = 32
 """Bases a hashed window: two bits each fill one word. Shorter sequences are in no pair."""
 
 _EXPECTED_HITS = 60.0
-_MOST_WINDOWS = 6_000_000
+_MAX_WINDOWS = 6_000_000
 _NEIGHBOURS = 24
 _PARTNERS = 40
 
@@ -50,9 +50,9 @@ def likely_pairs(flat: FlatCodes, identity: float, seed: int) -> LikelyPairs:
         empty = np.zeros(0, dtype=np.int64)
         return LikelyPairs(empty, empty, empty, empty.astype(bool))
     rng = np.random.default_rng(seed)
-    sampled = min(16, 2 * int(np.ceil(np.log2(min(len(starts), _MOST_WINDOWS)) / 4)))
+    sampled = min(16, 2 * int(np.ceil(np.log2(min(len(starts), _MAX_WINDOWS)) / 4)))
     sampled = max(12, sampled)
-    keep_one_in = -(-len(starts) // _MOST_WINDOWS)
+    keep_one_in = -(-len(starts) // _MAX_WINDOWS)
     windows_each = len(starts) / (len(flat.offsets) - 1) / keep_one_in
     tables = int(np.clip(np.ceil(_EXPECTED_HITS / (windows_each * identity**sampled)), 2, 24))
     # One standard deviation below the matches expected in a window of a pair at the threshold: a

@@ -24,7 +24,7 @@ from dnasweep.data.splits import SplitMethod, check_fractions, resolve_method, s
 from dnasweep.data.table import check_table, make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.recognition import READ_AS, Format
-from dnasweep.formats.rejects import Fault, write_rejects
+from dnasweep.formats.rejects import RejectedRow, write_rejects
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -211,7 +211,7 @@ class _Gathered(NamedTuple):
     table: pd.DataFrame
     places: pd.DataFrame
     groups: NDArray[np.int64] | None
-    faults: list[Fault]
+    faults: list[RejectedRow]
     notes: tuple[Finding, ...] = ()
 
     def keep(self, rows: NDArray[np.bool_]) -> _Gathered:

@@ -40,7 +40,7 @@ _BYPRODUCT = re.compile(
 _SHOWN = 8
 
 
-class Found(NamedTuple):
+class FoundFile(NamedTuple):
     """A file of a folder, and what its place there says of it."""
 
     path: Path
@@ -51,13 +51,13 @@ class Found(NamedTuple):
 class Inside(NamedTuple):
     """What a folder stands for."""
 
-    files: list[Found]
+    files: list[FoundFile]
     """The files to read, by split."""
     notes: list[str]
     """What is not read of it."""
 
 
-def words_of(name: str) -> set[str]:
+def name_parts(name: str) -> set[str]:
     """Return the words of a name in lower case: my, train and set of `my_trainSet2`.
 
     Words in one count by their first part as well: train of `trainset`; `hold-out` is one word.
@@ -70,7 +70,7 @@ def words_of(name: str) -> set[str]:
 
 def named_split(path: Path) -> str:
     """Return the split that the name of a file holds as a word, "" where it holds none or two."""
-    found = {SPLIT_NAMES[word] for word in words_of(stem(path)) if word in SPLIT_NAMES}
+    found = {SPLIT_NAMES[word] for word in name_parts(stem(path)) if word in SPLIT_NAMES}
     return found.pop() if len(found) == 1 else ""
 
 
@@ -102,7 +102,7 @@ def read_folder(folder: Path, *, split_matters: bool = True) -> Inside:
     few_shot = [] if any(f.split == "train" for f in by_split) else _few_shot(entries)
     found = few_shot + by_split or _nested(entries)
     found = sorted(found, key=lambda one: SPLITS.index(one.split)) or [
-        Found(f) for f in files if stem(f).lower() in LABEL_NAMES
+        FoundFile(f) for f in files if stem(f).lower() in LABEL_NAMES
     ]
     if not found:
         raise _nothing(folder, entries)
@@ -126,12 +126,12 @@ def read_folder(folder: Path, *, split_matters: bool = True) -> Inside:
     return Inside(found, [f"{folder.name}: read are {names}; not read: {_listed(left, folder)}"])
 
 
-def _by_split(files: Iterable[Path]) -> list[Found]:
+def _by_split(files: Iterable[Path]) -> list[FoundFile]:
     names = [(f, stem(f).lower()) for f in files]
-    return [Found(f, SPLIT_NAMES[name]) for f, name in names if name in SPLIT_NAMES]
+    return [FoundFile(f, SPLIT_NAMES[name]) for f, name in names if name in SPLIT_NAMES]
 
 
-def _few_shot(entries: Sequence[Path]) -> list[Found]:
+def _few_shot(entries: Sequence[Path]) -> list[FoundFile]:
     """Return the train files of folders that are named after their rows of each class."""
     folders = [p for p in entries if p.name.isdecimal() and p.is_dir() and int(p.name) > 0]
     return [
@@ -146,10 +146,10 @@ def _parted(path: Path) -> bool:
     return path.name.lower() in SPLIT_NAMES and path.is_dir()
 
 
-def _nested(entries: Sequence[Path]) -> list[Found]:
+def _nested(entries: Sequence[Path]) -> list[FoundFile]:
     """Return the files of classes in folders of splits."""
     return [
-        Found(file, SPLIT_NAMES[sub.name.lower()])
+        FoundFile(file, SPLIT_NAMES[sub.name.lower()])
         for sub in entries
         if _parted(sub)
         for file in entries_of(sub)
@@ -160,7 +160,7 @@ def _nested(entries: Sequence[Path]) -> list[Found]:
 def _may_matter(path: Path) -> bool:
     if _BYPRODUCT.fullmatch(path.name):
         return False
-    words = words_of(path.name)
+    words = name_parts(path.name)
     return bool(words & (SPLIT_NAMES.keys() | PERHAPS | LABEL_NAMES.keys()))
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dnasweep.data.clustering import SimilarPairs, cluster_rows
 from dnasweep.data.loci import overlapping, place_rows
-from dnasweep.data.strands import Strands, pair_strands
+from dnasweep.data.strands import Molecules, pair_strands
 
 EVALUATED = ("validation", "test")
 
@@ -67,7 +67,7 @@ def leaks(table: pd.DataFrame, pairs: SimilarPairs) -> Iterator[Leak]:
 
 
 def _alike(
-    pairs: SimilarPairs, strands: Strands, here: NDArray[np.bool_], there: NDArray[np.bool_]
+    pairs: SimilarPairs, strands: Molecules, here: NDArray[np.bool_], there: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the rows `here` with a like that has a copy `there`: on either strand, and as they read."""
     # Pairs join first copies; through the numbers of their molecules they hold for all copies.

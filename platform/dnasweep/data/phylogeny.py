@@ -26,7 +26,7 @@ mouse and rat (0.15-0.20, Rat Genome Consortium 2004) and 0.5 between human and 
 Mouse Genome Consortium 2002); between classes and phyla sites are saturated."""
 
 
-class Node(NamedTuple):
+class TreeNode(NamedTuple):
     """One node of the tree; parents stand before their children."""
 
     parent: int
@@ -39,7 +39,7 @@ class Node(NamedTuple):
     """The species of the leaves below, of a leaf itself."""
 
 
-def species_tree(species: Sequence[str]) -> tuple[Node, ...]:
+def species_tree(species: Sequence[str]) -> tuple[TreeNode, ...]:
     """Return the tree of some species, root first.
 
     The topology is the average linkage of divergence times, which are those of a tree already. An
@@ -61,14 +61,14 @@ def species_tree(species: Sequence[str]) -> tuple[Node, ...]:
             children[node] = (int(left), int(right))
             age[node] = float(height)
             below[node] = below[int(left)] + below[int(right)]
-    nodes: list[Node] = []
+    nodes: list[TreeNode] = []
     waiting = [(max(age), -1, max(age))]
     while waiting:
         label, parent, parent_label = waiting.pop()
         rate = float(np.mean([SUBSTITUTIONS_PER_MYR[s] for s in below[label]]))
         branch = (age[parent_label] - age[label]) * rate
         leaf = names[label] if label < len(names) else ""
-        nodes.append(Node(parent, branch, leaf, below[label]))
+        nodes.append(TreeNode(parent, branch, leaf, below[label]))
         here = len(nodes) - 1
         waiting.extend((child, here, label) for child in children.get(label, ()))
     return tuple(nodes)

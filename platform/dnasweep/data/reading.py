@@ -21,7 +21,7 @@ from dnasweep.formats.files import read_bytes
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.recognition import FORMATS, Format, detect, taken_for
 from dnasweep.formats.reference import cut_out
-from dnasweep.formats.rejects import Fault, parsing, refuse, write_rejects
+from dnasweep.formats.rejects import RejectedRow, parsing, refuse, write_rejects
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -33,7 +33,7 @@ class Reading(NamedTuple):
     """The good rows."""
     places: pd.DataFrame
     """For each of them `file`, as text, and `row`, 1-based with the header counted."""
-    faults: list[Fault]
+    faults: list[RejectedRow]
     """The bad rows."""
 
 
@@ -159,7 +159,7 @@ def read_located(
     reference = None if genome is None else user_path(genome)
     how = _How(format, reference, window, require_labels, matters)
     frames: list[pd.DataFrame] = []
-    faults: list[Fault] = []
+    faults: list[RejectedRow] = []
     lost = False
     for source in sources:
         with parsing(source.path):
@@ -206,7 +206,9 @@ def _listed(paths: Paths) -> list[Path]:
     return [user_path(path) for path in listed]
 
 
-def _joined(frames: list[pd.DataFrame], sources: list[Source], faults: list[Fault]) -> Reading:
+def _joined(
+    frames: list[pd.DataFrame], sources: list[Source], faults: list[RejectedRow]
+) -> Reading:
     ids = pd.concat([frame["id"] for frame in frames])
     shared = set(ids[ids.duplicated()])
     for frame, source in zip(frames, sources, strict=True):
@@ -234,12 +236,14 @@ class _How(NamedTuple):
     split_matters: bool
 
 
-def _read(source: Source, how: _How, notes: list[str]) -> tuple[pd.DataFrame, list[Fault], Source]:
+def _read(
+    source: Source, how: _How, notes: list[str]
+) -> tuple[pd.DataFrame, list[RejectedRow], Source]:
     data, path = read_bytes(source.path), source.path
     kind = detect(data, path) if how.format == "auto" else how.format
     told = [f"read as {kind.upper()}"] if how.format == "auto" and taken_for(kind, path) else []
     promoters = False
-    faults: list[Fault] = []
+    faults: list[RejectedRow] = []
     header: tuple[str, ...] = ()
     if kind == "fasta":
         raw, promoters = read_fasta(data)

@@ -12,7 +12,7 @@ from dnasweep.data.table import IUPAC
 from dnasweep.errors import InputError
 from dnasweep.formats.coordinates import FARTHEST
 from dnasweep.formats.kmer_sentences import join_kmers
-from dnasweep.formats.rejects import Fault
+from dnasweep.formats.rejects import RejectedRow
 
 _FOREIGN = f"[^{IUPAC}U{IUPAC.lower()}u]"
 _MISSING = ("nan", "na", "n/a", "none", "null", "<na>")
@@ -40,7 +40,7 @@ class _Findings:
 
 def clean(
     raw: pd.DataFrame, source: Source, *, require_labels: bool = True, shortest: int = 1
-) -> tuple[pd.DataFrame, list[Fault]]:
+) -> tuple[pd.DataFrame, list[RejectedRow]]:
     """Return the usable rows of `raw`, and a fault for every other row.
 
     The rows have the columns of a table, and `file` and `row`, where they stand.
@@ -73,7 +73,7 @@ def clean(
     columns["id"] = _ids(columns["id"], raw["row"], source, good, found)
     good = found.reason == ""
     faults = [
-        Fault(str(source.path), int(row), reason, " ".join(map(str, cells)), remedy)
+        RejectedRow(str(source.path), int(row), reason, " ".join(map(str, cells)), remedy)
         for row, reason, remedy, *cells in zip(
             *(raw["row"][~good], found.reason[~good], found.remedy[~good]),
             *(raw[c][~good] for c in raw.columns if c not in ("row", "tss")),

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from dnasweep.data.audit import Finding
 from dnasweep.data.composition import separation
 from dnasweep.data.loci import overlapping, place_rows
-from dnasweep.data.strands import Strands, pair_strands
+from dnasweep.data.strands import Molecules, pair_strands
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
-from dnasweep.formats.rejects import Fault
+from dnasweep.formats.rejects import RejectedRow
 
 LeakPolicy = Literal["refuse", "drop", "keep"]
 
@@ -25,7 +25,7 @@ TELLING = 0.9
 """AUROC of the length of a sequence alone above which it gives the class away."""
 
 
-class Copies(NamedTuple):
+class SharedRows(NamedTuple):
     """Rows of train and validation that a later split has too: the same sequence or the same bases."""
 
     rows: NDArray[np.bool_]
@@ -44,7 +44,7 @@ class Copies(NamedTuple):
         return (Finding(level="info", code="dropped-copies", message=what),)
 
 
-def find_copies(table: pd.DataFrame, places: pd.DataFrame) -> Copies:
+def find_copies(table: pd.DataFrame, places: pd.DataFrame) -> SharedRows:
     """Find the rows of train that validation or test have too, and of validation that test has.
 
     A split has a row whose sequence it holds, read from either strand, or whose coordinates share a
@@ -67,14 +67,14 @@ def find_copies(table: pd.DataFrame, places: pd.DataFrame) -> Copies:
     for place in (1, 2):
         evaluated |= shared.rows(order == place, (order >= 0) & (order < place))
     if not evaluated.any():
-        return Copies(dropped, None)
-    return Copies(dropped, _refusal(table, places, shared, order, dropped, evaluated))
+        return SharedRows(dropped, None)
+    return SharedRows(dropped, _refusal(table, places, shared, order, dropped, evaluated))
 
 
 class _Shared(NamedTuple):
     """What rows may have in common: their molecule, as it reads or turned, or bases of the genome."""
 
-    strands: Strands
+    strands: Molecules
     places: pd.DataFrame
 
     def rows(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -153,7 +153,9 @@ def _ways_on(table: pd.DataFrame, dropped: NDArray[np.bool_]) -> str:
     return f"Pass --skip-bad-rows or --leaks drop to leave the earlier copies out, {anew}"
 
 
-def copy_faults(table: pd.DataFrame, places: pd.DataFrame, rows: NDArray[np.bool_]) -> list[Fault]:
+def copy_faults(
+    table: pd.DataFrame, places: pd.DataFrame, rows: NDArray[np.bool_]
+) -> list[RejectedRow]:
     """Return the rows that :func:`find_copies` found as rows to be set aside.
 
     Raises
@@ -170,7 +172,7 @@ def copy_faults(table: pd.DataFrame, places: pd.DataFrame, rows: NDArray[np.bool
                 remedy="Pass --split cluster to split anew, or --leaks keep to go on with a warning.",
             )
     return [
-        Fault(
+        RejectedRow(
             file,
             int(row),
             f"a split after {split} has the sequence, its reverse complement or bases of its place",

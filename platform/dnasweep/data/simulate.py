@@ -18,7 +18,7 @@ from scipy.special import ndtri
 
 from dnasweep.data.background import ISLAND, NEGATIVE_ISLAND, draw, evolve, mean_composition
 from dnasweep.data.elements import ELEMENTS, ISLAND_NAME, Element, island_frequency
-from dnasweep.data.phylogeny import Node, species_tree
+from dnasweep.data.phylogeny import TreeNode, species_tree
 from dnasweep.data.species import SPECIES, resolve
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
@@ -108,7 +108,9 @@ def simulate(
 Leaves = dict[str, Codes]
 
 
-def _backgrounds(tree: Sequence[Node], num: int, window: int, rng: np.random.Generator) -> Leaves:
+def _backgrounds(
+    tree: Sequence[TreeNode], num: int, window: int, rng: np.random.Generator
+) -> Leaves:
     """Return (num, window) codes of each species, evolved from one ancestor."""
     at: list[Codes] = []
     for node in tree:
@@ -121,7 +123,7 @@ def _backgrounds(tree: Sequence[Node], num: int, window: int, rng: np.random.Gen
 
 
 def _with_islands(
-    tree: Sequence[Node],
+    tree: Sequence[TreeNode],
     codes: Leaves,
     promoter: NDArray[np.bool_],
     window: int,
@@ -155,7 +157,7 @@ def _with_islands(
 
 
 def _with_element(
-    tree: Sequence[Node],
+    tree: Sequence[TreeNode],
     element: Element,
     codes: Leaves,
     promoter: NDArray[np.bool_],
@@ -202,7 +204,9 @@ def _with_element(
     return out, features
 
 
-def _latent(tree: Sequence[Node], num: int, rng: np.random.Generator) -> list[NDArray[np.float64]]:
+def _latent(
+    tree: Sequence[TreeNode], num: int, rng: np.random.Generator
+) -> list[NDArray[np.float64]]:
     """Return standard normal values at every node, alike in relatives: presence by threshold."""
     at: list[NDArray[np.float64]] = []
     for node in tree:

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from dnasweep.data.folders import (
     LABEL_NAMES,
     SPLIT_NAMES,
-    Found,
+    FoundFile,
+    name_parts,
     named_split,
     read_folder,
-    words_of,
 )
 from dnasweep.data.species import resolve
 from dnasweep.errors import InputError
@@ -89,7 +89,7 @@ def find_all(
         For a path that does not exist, a folder without such files, or names of which only some
         say which split they are.
     """
-    found: list[tuple[Found, int | None]] = []
+    found: list[tuple[FoundFile, int | None]] = []
     notes: list[str] = []
     for paths, default in ((data, label), (positives, 1), (negatives, 0)):
         for path in map(user_path, paths):
@@ -99,7 +99,7 @@ def find_all(
                 found += [(one, default) for one in inside.files]
                 notes += inside.notes
             else:
-                found.append((Found(path), default))
+                found.append((FoundFile(path), default))
     files = [one for one, _ in found]
     splits = _splits(files, notes, split_matters)
     names = _names([one.path for one in files])
@@ -128,7 +128,7 @@ def find_sources(
     return find_all(paths, label=label, species=species).files
 
 
-def _splits(files: list[Found], notes: list[str], matters: bool) -> list[str]:
+def _splits(files: list[FoundFile], notes: list[str], matters: bool) -> list[str]:
     """Return the split of each file, "" where its rows are to tell."""
     named = [one.split or named_split(one.path) for one in files]
     if len({name for name in named if name}) < 2:
@@ -139,7 +139,7 @@ def _splits(files: list[Found], notes: list[str], matters: bool) -> list[str]:
         named = _short_splits(files)
     by_name = [one for one, name in zip(files, named, strict=True) if name and not one.split]
     if not any(named) or not (by_name or matters):
-        perhaps = [one.path for one in files if words_of(stem(one.path)) & _HELD_OUT]
+        perhaps = [one.path for one in files if name_parts(stem(one.path)) & _HELD_OUT]
         if matters and 0 < len(perhaps) < len(files):
             raise InputError(
                 "may be a split by its name, and no other file is named after one",
@@ -169,9 +169,9 @@ def _splits(files: list[Found], notes: list[str], matters: bool) -> list[str]:
     return named
 
 
-def _short_splits(files: list[Found]) -> list[str]:
+def _short_splits(files: list[FoundFile]) -> list[str]:
     """Return the splits of files named `x_tr`, `x_va` and `x_te`, "" unless all of them are."""
-    found = [{_SHORT[w] for w in words_of(stem(one.path)) if w in _SHORT} for one in files]
+    found = [{_SHORT[w] for w in name_parts(stem(one.path)) if w in _SHORT} for one in files]
     splits = [one.pop() if len(one) == 1 else "" for one in found]
     whole = all(splits) and "train" in splits and len(set(splits)) > 1
     return splits if whole else [""] * len(files)

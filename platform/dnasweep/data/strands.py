@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dnasweep.formats.bases import reverse_complement
 
 
-class Strands(NamedTuple):
+class Molecules(NamedTuple):
     """Which rows are one molecule, and which strand of it each of them reads."""
 
     molecule: NDArray[np.int64]
@@ -31,13 +31,13 @@ def canonical(sequence: str) -> str:
     return min(sequence, reverse_complement(sequence))
 
 
-def pair_strands(sequences: Iterable[str]) -> Strands:
+def pair_strands(sequences: Iterable[str]) -> Molecules:
     """Return which of many upper-case sequences are the same, read from either strand."""
     given = list(sequences)
     chosen = [canonical(sequence) for sequence in given]
     molecule = pd.factorize(np.array(chosen, dtype=object))[0].astype(np.int64)
     reverse = [one != two for one, two in zip(given, chosen, strict=True)]
-    return Strands(molecule, np.array(reverse, dtype=bool))
+    return Molecules(molecule, np.array(reverse, dtype=bool))
 
 
 def first_readings(sequences: Iterable[str]) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ DESCRIPTIONS: dict[str, str] = {
 """What a strategy is, in words."""
 
 
-class Way(NamedTuple):
+class TransferRoute(NamedTuple):
     """What a strategy means for a target."""
 
     species_set: str
@@ -30,7 +30,7 @@ class Way(NamedTuple):
     """Species set to fine-tune on; None: the target."""
 
 
-def way(strategy: str, target: str, species: Sequence[str]) -> Way:
+def way(strategy: str, target: str, species: Sequence[str]) -> TransferRoute:
     """Return what to pretrain and to fine-tune on.
 
     Parameters
@@ -49,9 +49,9 @@ def way(strategy: str, target: str, species: Sequence[str]) -> Way:
     """
     others = [name for name in species if name != target]
     if strategy == "random":
-        return Way("none", None)
+        return TransferRoute("none", None)
     if strategy == "target":
-        return Way(target, None)
+        return TransferRoute(target, None)
     if strategy not in STRATEGIES:
         raise InputError(
             f"strategy {strategy!r} is not known", remedy=f"Use {', '.join(STRATEGIES)}."
@@ -62,11 +62,11 @@ def way(strategy: str, target: str, species: Sequence[str]) -> Way:
             remedy="Add rows of other species, or use the strategies random and target.",
         )
     if strategy == "all":
-        return Way("all", None)
+        return TransferRoute("all", None)
     if strategy == "all-then-close":
-        return Way(f"all-then-{'+'.join(close_relatives(target, species))}", None)
+        return TransferRoute(f"all-then-{'+'.join(close_relatives(target, species))}", None)
     rest = f"not-{target}" if len(others) > 1 else others[0]
-    return Way(rest, rest)
+    return TransferRoute(rest, rest)
 
 
 def strategy_of(species_set: str, target: str, trained_on: str | None) -> Strategy:

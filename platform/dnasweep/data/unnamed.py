@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from dnasweep.data.folders import PERHAPS, SPLIT_NAMES, words_of
+from dnasweep.data.folders import PERHAPS, SPLIT_NAMES, name_parts
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
 
@@ -111,12 +111,12 @@ def _perhaps(values: set[str], name: str) -> str:
     words = values - {""}
     if _SPLITS.fullmatch(name):
         # `training set` and `test1` as well, and 0, 1 and 2 where the name leaves little else.
-        telling = {w for w in words if words_of(w) & (SPLIT_NAMES.keys() | PERHAPS)}
+        telling = {w for w in words if name_parts(w) & (SPLIT_NAMES.keys() | PERHAPS)}
         numbered = _COUNTED.fullmatch(name) and 1 < len(words) <= len(SPLITS)
         if telling or (numbered and all(map(str.isdecimal, words))):
             return min(words - SPLIT_NAMES.keys(), default="")
     # A column `is_test` or `holdout` of yes and no.
-    about = {word for word in words_of(name) if word not in _AROUND}
+    about = {word for word in name_parts(name) if word not in _AROUND}
     if len(words) > 1 and about and about <= SPLIT_NAMES.keys() | PERHAPS and words <= _YES_OR_NO:
         return min(words)
     return ""

@@ -11,14 +11,14 @@ from dnasweep.formats.contigs import Contigs
 from dnasweep.formats.coordinates import read_places
 from dnasweep.formats.files import read_bytes
 from dnasweep.formats.paths import user_path
-from dnasweep.formats.rejects import Fault, parsing, refuse
+from dnasweep.formats.rejects import RejectedRow, parsing, refuse
 
 COLUMNS = ["row", "id", "chrom", "start", "end", "strand"]
 
 
 def read_bed(
     path: str | Path, contigs: Contigs, *, skip_bad_rows: bool = False
-) -> tuple[pd.DataFrame, list[Fault]]:
+) -> tuple[pd.DataFrame, list[RejectedRow]]:
     """Return the intervals of a BED file, plain or gzip, by the names of a genome.
 
     Returns

@@ -11,7 +11,7 @@ import pyfaidx
 
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import match_chromosomes
-from dnasweep.formats.rejects import Fault
+from dnasweep.formats.rejects import RejectedRow
 
 _SHOWN = 5
 MATCH = "--match-chromosomes"
@@ -54,7 +54,9 @@ class Contigs:
         reason, remedy = self._strange(name)
         raise InputError(reason, file=self.genome, remedy=remedy or "Check the name.")
 
-    def place(self, places: pd.DataFrame, *, file: str | Path) -> tuple[pd.DataFrame, list[Fault]]:
+    def place(
+        self, places: pd.DataFrame, *, file: str | Path
+    ) -> tuple[pd.DataFrame, list[RejectedRow]]:
         """Return `places` by the genome's names, and those that do not lie on it.
 
         Parameters
@@ -89,7 +91,9 @@ class Contigs:
                     f"which has {self.lengths[there]:,}",
                     "Check that both files are of one assembly.",
                 )
-            faults.append(Fault(str(file), int(row), reason, f"{name} {start} {end}", remedy))
+            faults.append(
+                RejectedRow(str(file), int(row), reason, f"{name} {start} {end}", remedy)
+            )
         good = chrom.notna() & ~outside
         return places.assign(chrom=chrom)[good].reset_index(drop=True), faults
 

@@ -11,7 +11,7 @@ import pandas as pd
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import species_of
 from dnasweep.formats.delimited import read_cells
-from dnasweep.formats.rejects import Fault
+from dnasweep.formats.rejects import RejectedRow
 
 Format = Literal["sga", "bed", "fps"]
 
@@ -28,7 +28,7 @@ _FPS = re.compile(
 
 def read_places(
     data: bytes, *, format: Format, window: tuple[int, int], file: Path
-) -> tuple[pd.DataFrame, list[Fault]]:
+) -> tuple[pd.DataFrame, list[RejectedRow]]:
     """Return the genomic interval of every row, a window around each transcription start.
 
     SGA and FPS rows, and BED rows of one base, are transcription starts (TSS): base `window[0]` to
@@ -62,7 +62,7 @@ def read_places(
 
 def take_windows(
     frame: pd.DataFrame, *, window: tuple[int, int], file: Path
-) -> tuple[pd.DataFrame, list[Fault]]:
+) -> tuple[pd.DataFrame, list[RejectedRow]]:
     """Return rows of text with checked intervals, those of one base widened to `window`.
 
     Parameters
@@ -103,7 +103,7 @@ def take_windows(
         reason = reason.mask(bad & (reason == ""), text)
     good = reason == ""
     faults = [
-        Fault(str(file), int(row), why, " ".join(map(str, cells)), _REMEDIES.get(why, ""))
+        RejectedRow(str(file), int(row), why, " ".join(map(str, cells)), _REMEDIES.get(why, ""))
         for row, why, *cells in zip(
             *(frame["row"][~good], reason[~good]),
             *(frame[c][~good] for c in ("chrom", "start", "end", "strand")),
@@ -125,7 +125,7 @@ def take_windows(
     return frame.reset_index(drop=True), faults
 
 
-def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list[Fault]]:
+def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list[RejectedRow]]:
     head = [line for line in data[:65536].splitlines() if not _COMMENT.match(line)]
     tabs = any(b"\t" in line for line in head)
     num_columns = max(6, *(len(line.split(b"\t" if tabs else None)) for line in head), 6)
@@ -159,14 +159,14 @@ def _is_strand(column: pd.Series) -> bool:
     return bool(column.isin(["+", "-", "."]).all() and column.isin(["+", "-"]).any())
 
 
-def _read_fps(data: bytes, file: Path) -> tuple[pd.DataFrame, list[Fault]]:
+def _read_fps(data: bytes, file: Path) -> tuple[pd.DataFrame, list[RejectedRow]]:
     lines = pd.Series(data.decode("utf-8", errors="replace").splitlines(), dtype="str")
     lines = lines[lines.str.startswith("FP  ")]
     frame = lines.str.extract(_FPS)
     frame["row"] = lines.index + 1
     bad = frame["tss"].isna()
     faults = [
-        Fault(str(file), int(row), "the line is not an FP line of EPDnew", text)
+        RejectedRow(str(file), int(row), "the line is not an FP line of EPDnew", text)
         for row, text in zip(frame["row"][bad], lines[bad], strict=True)
     ]
     frame = frame[~bad].rename(columns={"tss": "end"})

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from dnasweep.errors import InputError
-from dnasweep.formats.rejects import Fault
+from dnasweep.formats.rejects import RejectedRow
 
 ACCEPTED: dict[str, tuple[str, ...]] = {
     "sequence": ("sequence", "seq", "sequences", "dna_sequence"),
@@ -37,7 +37,7 @@ class Cells(NamedTuple):
 
     frame: pd.DataFrame
     """Text columns 0, 1, ... and `row`, the 1-based row of the file; blank rows are left out."""
-    faults: list[Fault]
+    faults: list[RejectedRow]
     """Rows with more cells than there are columns."""
     header: tuple[str, ...] = ()
     """The names found in the header, where there is one."""
@@ -92,7 +92,7 @@ def read_cells(
     frame["row"] = rows[~rows.isin(list(overlong))]
     lines = data.splitlines() if overlong else []
     faults = [
-        Fault(
+        RejectedRow(
             str(file),
             row,
             f"the row has {seen} cells where there are {expected} columns",

@@ -21,7 +21,7 @@ from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import match_chromosomes
 from dnasweep.formats.indexes import fits, write_blocks
 from dnasweep.formats.paths import check_readable, user_path
-from dnasweep.formats.rejects import Fault
+from dnasweep.formats.rejects import RejectedRow
 
 
 class Genome(pyfaidx.Fasta):
@@ -204,7 +204,9 @@ def _unpack(path: Path, target: Path) -> None:
         ) from error
 
 
-def cut_out(places: pd.DataFrame, *, genome: Path, file: Path) -> tuple[pd.DataFrame, list[Fault]]:
+def cut_out(
+    places: pd.DataFrame, *, genome: Path, file: Path
+) -> tuple[pd.DataFrame, list[RejectedRow]]:
     """Return `places` with their sequence, 5' to 3' along the strand of each.
 
     Parameters
@@ -245,7 +247,7 @@ def cut_out(places: pd.DataFrame, *, genome: Path, file: Path) -> tuple[pd.DataF
                 )
             if name is None or reason:
                 faults.append(
-                    Fault(str(file), int(row), reason, f"{chrom} {start} {end} {strand}")
+                    RejectedRow(str(file), int(row), reason, f"{chrom} {start} {end} {strand}")
                 )
                 sequences.append(None)
                 continue

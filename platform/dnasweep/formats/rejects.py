@@ -15,7 +15,7 @@ from dnasweep.plain import shown, write_csv
 _CLIPPED = 200
 
 
-class Fault(NamedTuple):
+class RejectedRow(NamedTuple):
     """One row that cannot be used."""
 
     file: str
@@ -46,7 +46,7 @@ def parsing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write_rejects(faults: Sequence[Fault], path: Path) -> None:
+def write_rejects(faults: Sequence[RejectedRow], path: Path) -> None:
     """Write `faults` as a TSV with the columns file, row, reason, text (clipped to 200 letters).
 
     Raises
@@ -72,7 +72,7 @@ FEW = 0.1
 
 
 def refuse(
-    faults: Sequence[Fault], rows: int, *, keeps_classes: bool = True, most: float = FEW
+    faults: Sequence[RejectedRow], rows: int, *, keeps_classes: bool = True, most: float = FEW
 ) -> InputError:
     """Return the error for the first of `faults`, which says how many there are in all.
 

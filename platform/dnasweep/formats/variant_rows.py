@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dnasweep.errors import InputError
-from dnasweep.formats.rejects import Fault
+from dnasweep.formats.rejects import RejectedRow
 
 HEADER = "#CHROM\tPOS\tID\tREF\tALT"
 """How the header of a VCF begins."""
@@ -47,7 +47,7 @@ def readable(text: str) -> str:
         return data.decode("latin-1")
 
 
-def vcf_rows(lines: Iterable[str], path: Path) -> Iterator[Row | Fault]:
+def vcf_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
     """Yield the rows of a VCF.
 
     Raises
@@ -80,13 +80,13 @@ def vcf_rows(lines: Iterable[str], path: Path) -> Iterator[Row | Fault]:
         # A line that was cut may have lost a part of its last allele.
         if len(cells) < min(_FIXED, num_columns):
             reason = f"the line has {len(cells)} columns, a VCF has at least 8, parted by tabs"
-            yield Fault(str(path), number, reason, readable(line))
+            yield RejectedRow(str(path), number, reason, readable(line))
             continue
         chrom, pos, name, ref, alt = map(readable, cells[:_FEWEST])
         yield Row(number, "" if name == "." else name, chrom, pos, ref, alt, readable(line))
 
 
-def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | Fault]:
+def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
     """Yield the rows of a table with a header, parted by tabs, commas or semicolons.
 
     Raises
@@ -109,13 +109,15 @@ def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | Fault]:
             continue
         cells = _cells(line, separator)
         if cells is None:
-            yield Fault(str(path), number, "a quotation mark is never closed", readable(line))
+            yield RejectedRow(
+                str(path), number, "a quotation mark is never closed", readable(line)
+            )
             continue
         while len(cells) > len(names) and not cells[-1]:
             cells.pop()
         if len(cells) != len(names):
             reason = f"the row has {len(cells)} cells where there are {len(names)} columns"
-            yield Fault(str(path), number, reason, readable(line))
+            yield RejectedRow(str(path), number, reason, readable(line))
             continue
         chrom, pos, ref, alt = (cells[at[c]] for c in ("chrom", "pos", "ref", "alt"))
         name = cells[at["id"]] if "id" in at else ""

@@ -19,7 +19,7 @@ import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import check_readable, user_path
-from dnasweep.formats.rejects import Fault
+from dnasweep.formats.rejects import RejectedRow
 from dnasweep.formats.variant_rows import HEADER, Row, table_rows, vcf_rows
 
 COLUMNS = ("file", "row", "allele", "id", "chrom", "pos", "ref", "alt")
@@ -34,7 +34,7 @@ class Variants(NamedTuple):
 
     table: pd.DataFrame
     """Columns of `COLUMNS`; alleles in upper case, `ref` or `alt` empty where a TSV leaves it out."""
-    faults: list[Fault]
+    faults: list[RejectedRow]
     """Alleles and lines that cannot be used: each input allele is here or in the table."""
 
 
@@ -47,14 +47,14 @@ def read_variants(paths: Sequence[str | Path]) -> Variants:
         For a file that cannot be read, is of another format or holds no variant at all.
     """
     rows: list[tuple[object, ...]] = []
-    faults: list[Fault] = []
+    faults: list[RejectedRow] = []
     for path in map(Path, paths):
         before = len(rows) + len(faults)
         with_anchor = True
         for item in _rows_of(path):
             if isinstance(item, bool):
                 with_anchor = item
-            elif isinstance(item, Fault):
+            elif isinstance(item, RejectedRow):
                 faults.append(item)
             else:
                 _read(item, path, rows, faults, with_anchor=with_anchor)
@@ -138,7 +138,7 @@ def is_vcf(path: Path) -> bool:
     return False
 
 
-def _rows_of(path: Path) -> Iterator[Row | Fault | bool]:
+def _rows_of(path: Path) -> Iterator[Row | RejectedRow | bool]:
     """Yield rows; first, whether their alleles hold the base before a deletion, as VCF's do."""
     if is_vcf(path):
         yield True
@@ -152,7 +152,7 @@ def _read(
     row: Row,
     path: Path,
     rows: list[tuple[object, ...]],
-    faults: list[Fault],
+    faults: list[RejectedRow],
     *,
     with_anchor: bool,
 ) -> None:
@@ -162,7 +162,7 @@ def _read(
             (place, "") if isinstance(place, str) else _why_not(row.ref, alt, with_anchor)
         )
         if reason:
-            faults.append(Fault(str(path), row.row, reason, row.text, remedy))
+            faults.append(RejectedRow(str(path), row.row, reason, row.text, remedy))
             continue
         ref, alt = ("" if text in MISSING else text.upper() for text in (row.ref, alt))
         rows.append((str(path), row.row, number, row.id, row.chrom, place, ref, alt))

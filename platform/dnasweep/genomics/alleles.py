@@ -67,7 +67,7 @@ class Pair(NamedTuple):
     alt: str
 
 
-def leads(
+def upstream_offsets(
     lead: int, shifts: Sequence[int], *, window: int, ref: str, alt: str, before: int, behind: int
 ) -> list[int]:
     """Return the bases before the variant, of the centred window and of each moved one.
@@ -86,7 +86,7 @@ def leads(
     return [max(0, min(before, max(one, window - shorter - behind))) for one in wanted]
 
 
-def surroundings(
+def flanks(
     fetch: Fetch,
     length: int,
     start: int,
@@ -123,7 +123,9 @@ def surroundings(
     reaches = []
     for wanted, (at, one, two) in ((lead, (start, ref, alt)), (other_lead, other)):
         behind = length - at - len(one)
-        chosen = leads(wanted, shifts, window=window, ref=one, alt=two, before=at, behind=behind)
+        chosen = upstream_offsets(
+            wanted, shifts, window=window, ref=one, alt=two, before=at, behind=behind
+        )
         shorter = min(len(one), len(two))
         end = at + len(one) + min(behind, max(0, window - shorter - min(chosen)))
         reaches.append((at - max(chosen), end))
@@ -144,7 +146,7 @@ def pairs(allele: Allele, *, window: int, shifts: Sequence[int] = ()) -> list[Pa
 
 
 def _leads_of(allele: Allele, window: int, shifts: Sequence[int]) -> list[int]:
-    return leads(
+    return upstream_offsets(
         allele.lead,
         shifts,
         window=window,

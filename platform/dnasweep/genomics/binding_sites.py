@@ -20,7 +20,7 @@ from dnasweep.genomics.alleles import Allele, trimmed
 GAIN, LOSS, KEPT = "gain", "loss", "kept"
 
 
-class Site(NamedTuple):
+class BindingSite(NamedTuple):
     """A motif that matches at least one allele of a variant."""
 
     variant: int
@@ -63,7 +63,7 @@ class SiteScanner:
         self.reach = max(motif.width for motif in self.motifs) - 1
         self.thresholds = [motif.threshold(p_value) for motif in self.motifs]
 
-    def sites(self, alleles: Sequence[Allele]) -> list[Site]:
+    def sites(self, alleles: Sequence[Allele]) -> list[BindingSite]:
         """Return the sites of alleles, ordered by variant, then as the motifs are."""
         import lightmotif
 
@@ -89,7 +89,7 @@ class SiteScanner:
                 ref, alt = best[row].tolist()
                 change = KEPT if there[row].all() else (GAIN if there[row, 1] else LOSS)
                 p_values = (motif.p_value(one) for one in (ref, alt))
-                found.append(Site(row, motif.id, motif.name, change, ref, alt, *p_values))
+                found.append(BindingSite(row, motif.id, motif.name, change, ref, alt, *p_values))
         return sorted(found, key=lambda site: site.variant)
 
     def _stretches(self, allele: Allele) -> tuple[_Stretch, _Stretch]:

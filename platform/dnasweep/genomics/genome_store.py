@@ -93,7 +93,9 @@ class StoredGenome:
         self._digests = manifest.get("facts", {}).get("groups", ())
         self.lengths: Mapping[str, int] = manifest["inputs"]["lengths"]
         try:
-            self._file = storage.patiently(lambda: pq.ParquetFile(storage.open(KIND, key, FILE)))
+            self._file = storage.with_retries(
+                lambda: pq.ParquetFile(storage.open(KIND, key, FILE))
+            )
         except Unavailable:
             raise
         except (OSError, ValueError, pa.ArrowException) as error:
@@ -118,7 +120,7 @@ class StoredGenome:
     def _group(self, group: int) -> str:
         if self._read[0] != group:
             try:
-                table = self._storage.patiently(
+                table = self._storage.with_retries(
                     lambda: self._file.read_row_group(group, columns=["bases"])
                 )
                 bases = str(table["bases"][0].as_py())

@@ -17,7 +17,7 @@ from dnasweep.models.distributed import Precision
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.strands import strands_of
 from dnasweep.plain import write_csv
-from dnasweep.storage import LEAST_BYTES
+from dnasweep.storage import MIN_BYTES
 from dnasweep.tasks.calls import call_classes, decision_threshold
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
@@ -133,7 +133,7 @@ def check_output(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".write-test-") as file:
-            file.write(bytes(LEAST_BYTES))
+            file.write(bytes(MIN_BYTES))
             file.flush()
     except OSError as error:
         raise InputError(

@@ -23,7 +23,7 @@ TILE_BASES = 1 << 22
 """Tiles have fewer windows where these would reach over more bases."""
 
 
-class Plan(NamedTuple):
+class ScanPlan(NamedTuple):
     """What to compute and what to keep of it."""
 
     tiles: pa.Table
@@ -36,7 +36,7 @@ class Plan(NamedTuple):
 
 def plan_scan(
     lengths: Mapping[str, int], config: ScanConfig, regions: pd.DataFrame | None = None
-) -> Plan:
+) -> ScanPlan:
     """Return the tiles of a scan.
 
     Parameters
@@ -69,4 +69,4 @@ def plan_scan(
                 columns["first"].append(low)
                 columns["number"].append(high - low)
     schema = pa.schema([("chrom", pa.string()), ("first", pa.int64()), ("number", pa.int32())])
-    return Plan(pa.table(columns, schema), spans, int(np.sum(columns["number"])))
+    return ScanPlan(pa.table(columns, schema), spans, int(np.sum(columns["number"])))

@@ -15,7 +15,7 @@ from dnasweep.genomics.overlap import INTERVAL, Agreement, agree, distances_to_t
 from dnasweep.genomics.peaks import Peak, PeakCaller
 from dnasweep.genomics.scan_curve import Curve, CurveSummary
 from dnasweep.genomics.scan_settings import PeakConfig
-from dnasweep.genomics.shuffles import Enrichment, enrich
+from dnasweep.genomics.shuffles import OverlapEnrichment, enrich
 from dnasweep.genomics.track_files import peaks_frame
 from dnasweep.genomics.tracks import Piece
 
@@ -24,7 +24,7 @@ NEAR = (50, 100, 500, 1000)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class TrackQuery:
     """What to find in a track."""
 
     peaks: PeakConfig
@@ -45,7 +45,7 @@ class Findings(NamedTuple):
     called: list[Peak]
     """The same, to be written."""
     agreement: pd.DataFrame
-    """One row an annotation: :class:`Agreement`, :class:`CurveSummary`, :class:`Enrichment`."""
+    """One row an annotation: :class:`Agreement`, :class:`CurveSummary`, :class:`OverlapEnrichment`."""
     thresholds: pd.DataFrame
     """annotation, threshold, num_peaks, precision, recall."""
     curves: dict[str, pd.DataFrame]
@@ -93,7 +93,7 @@ def _joined(
 
 def find(
     pieces: Iterable[Piece],
-    question: Question,
+    question: TrackQuery,
     annotations: Mapping[str, pd.DataFrame],
     tss: pd.DataFrame | None = None,
 ) -> Findings:
@@ -135,7 +135,7 @@ def find(
             peaks, elements, space, num_shuffles=question.num_shuffles, seed=question.seed
         )
         rows.append((name, *agree(peaks, elements), *curves[name].summary(), *found))
-    columns = ["annotation", *Agreement._fields, *CurveSummary._fields, *Enrichment._fields]
+    columns = ["annotation", *Agreement._fields, *CurveSummary._fields, *OverlapEnrichment._fields]
     near: dict[str, float] = {}
     if tss is not None:
         away = distances_to_tss(peaks, tss)

@@ -32,7 +32,7 @@ AT_ONCE, BASES_AT_ONCE = 4, 1 << 21
 Floats = NDArray[np.float32]
 
 
-class Run(NamedTuple):
+class WindowRun(NamedTuple):
     """Windows that follow each other on the grid of a record."""
 
     chrom: str
@@ -86,7 +86,7 @@ class ScanWorker:
             precision=settings["precision"],
         )
 
-    def rehearse(self, rows: pa.Table) -> None:
+    def smoke_test(self, rows: pa.Table) -> None:
         """Score the first windows and make sure that they are numbers."""
         (run,) = runs_of(rows.slice(0, 1))
         self.score([run._replace(number=min(2, run.number))])
@@ -112,7 +112,7 @@ class ScanWorker:
         table = pa.concat_tables(parts).unify_dictionaries()
         return {"windows": table}, {"num_windows": len(table), "num_read": read}
 
-    def score(self, runs: Sequence[Run]) -> list[tuple[Floats, Floats]]:
+    def score(self, runs: Sequence[WindowRun]) -> list[tuple[Floats, Floats]]:
         """Return the log odds of runs of windows on either strand, (number,) each.
 
         All go through the model together; a number depends on its window alone.
@@ -144,7 +144,7 @@ class ScanWorker:
             part[windows] = odds[done : (done := done + len(windows))]
         return found
 
-    def _encode(self, run: Run) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
+    def _encode(self, run: WindowRun) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
         """Yield, for each strand that is read, its number, windows with known bases, and tokens."""
         width, stride = self._config.window, self._config.stride
         low = run.first * stride
@@ -165,10 +165,10 @@ class ScanWorker:
             yield 1, windows, encode_windows(tokenizer, other_strand(text), behind, width)
 
 
-def runs_of(tiles: pa.Table) -> list[Run]:
+def runs_of(tiles: pa.Table) -> list[WindowRun]:
     """Return the runs of windows that tiles of a plan are."""
-    columns = (tiles[name].to_pylist() for name in Run._fields)
-    return [Run(*cells) for cells in zip(*columns, strict=True)]
+    columns = (tiles[name].to_pylist() for name in WindowRun._fields)
+    return [WindowRun(*cells) for cells in zip(*columns, strict=True)]
 
 
 def _unread(number: int) -> Floats:

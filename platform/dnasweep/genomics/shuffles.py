@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dnasweep.genomics.overlap import RECIPROCAL, find_hits
 
 
-class Enrichment(NamedTuple):
+class OverlapEnrichment(NamedTuple):
     """Peaks that overlap an annotation, against chromosome-preserving shuffles."""
 
     observed: int
@@ -70,7 +70,7 @@ def enrich(
     *,
     num_shuffles: int,
     seed: int,
-) -> Enrichment:
+) -> OverlapEnrichment:
     """Count peaks on an annotation, and how often shuffled ones do as well.
 
     Parameters
@@ -91,7 +91,7 @@ def enrich(
         least = (1 + int((those >= count).sum())) / (1 + num_shuffles)
         p = least if num_shuffles else float("nan")
         figures += [count, mean, fold, p]
-    return Enrichment(*figures)  # type: ignore[arg-type]
+    return OverlapEnrichment(*figures)  # type: ignore[arg-type]
 
 
 def _counts(peaks: pd.DataFrame, elements: pd.DataFrame) -> tuple[int, int]:

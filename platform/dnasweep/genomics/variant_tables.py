@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from dnasweep.genomics.binding_sites import GAIN, LOSS, Site
+from dnasweep.genomics.binding_sites import GAIN, LOSS, BindingSite
 from dnasweep.genomics.variant_scores import Effects
 from dnasweep.genomics.variant_settings import VariantConfig
 
@@ -120,7 +120,7 @@ def to_tables(
     *,
     effects: Effects | None,
     ratios: np.ndarray | None,
-    sites: Sequence[Site] | None,
+    sites: Sequence[BindingSite] | None,
 ) -> dict[str, pa.Table]:
     """Return the tables of some rows of a work list.
 
@@ -196,7 +196,7 @@ def _column(values: Any, kind: pa.DataType, num_rows: int) -> Any:
     return values
 
 
-def _joined(sites: Sequence[Site], change: str, num_rows: int) -> pa.Array:
+def _joined(sites: Sequence[BindingSite], change: str, num_rows: int) -> pa.Array:
     names: list[list[str]] = [[] for _ in range(num_rows)]
     for site in sites:
         if site.change == change and site.name not in names[site.variant]:

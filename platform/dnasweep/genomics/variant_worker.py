@@ -73,7 +73,7 @@ class VariantWorker:
             found = read_motifs(_find(place, motifs) / MOTIF_FILE)
             self.scanner = SiteScanner(found, p_value=self.config.motif_p)
 
-    def rehearse(self, rows: pa.Table) -> None:
+    def smoke_test(self, rows: pa.Table) -> None:
         """Make sure on the first variant that exchanged alleles exchange the scores."""
         (one,) = alleles_of(rows)
         if self.classifier is None:

@@ -11,12 +11,12 @@ import pyfaidx
 
 from dnasweep.errors import InputError
 from dnasweep.formats.contigs import Contigs
-from dnasweep.formats.rejects import Fault
-from dnasweep.genomics.alleles import Fetch, normalise, surroundings
+from dnasweep.formats.rejects import RejectedRow
+from dnasweep.genomics.alleles import Fetch, flanks, normalise
 
 WIDEST = 1 << 24
 """Bases of a window at most."""
-MOST_UNKNOWN = 0.05
+MAX_UNKNOWN = 0.05
 """Part of a context that may be no known base."""
 
 
@@ -91,20 +91,20 @@ def position(text: str) -> int:
     return int(digits) if 0 < len(digits) <= 15 else 0
 
 
-class Placed(NamedTuple):
+class PlacedVariants(NamedTuple):
     """Variants that can be scored, and those that cannot."""
 
     table: pd.DataFrame
     """One row an allele, in the order given: the columns read, chrom as the genome calls it, `pos`,
     `ref` and `alt` normalised, what was written as `given_pos`, `given_ref` and `given_alt`, and
     `CUT` as :class:`dnasweep.genomics.alleles.Allele` has them."""
-    faults: list[Fault]
+    faults: list[RejectedRow]
     """The others."""
 
 
 def place_variants(
     table: pd.DataFrame, fasta: pyfaidx.Fasta, contigs: Contigs, frame: Frame
-) -> Placed:
+) -> PlacedVariants:
     """Check variants against a genome and cut them out.
 
     Parameters
@@ -120,22 +120,22 @@ def place_variants(
     """
     known = contigs.names(table["chrom"].unique())
     rows: list[tuple[object, ...]] = []
-    faults: list[Fault] = []
+    faults: list[RejectedRow] = []
     row: Any
     for row in table.itertuples(index=False):
         text = f"{row.chrom} {row.pos} {row.id or '.'} {row.ref or '-'} {row.alt or '-'}"
         name = known.get(row.chrom)
         if name is None:
-            faults.append(Fault(row.file, row.row, *_strange(contigs, row.chrom, text)))
+            faults.append(RejectedRow(row.file, row.row, *_strange(contigs, row.chrom, text)))
             continue
         length, fetch = contigs.lengths[name], _reader(fasta, name)
         start = row.pos - 1
         reason = _unplaced(row.ref, start, length, name, fetch)
         if reason:
-            faults.append(Fault(row.file, row.row, reason, text, _OTHER))
+            faults.append(RejectedRow(row.file, row.row, reason, text, _OTHER))
             continue
         at, ref, alt = normalise(fetch, start, row.ref, row.alt)
-        around = surroundings(
+        around = flanks(
             fetch,
             length,
             at,
@@ -147,14 +147,14 @@ def place_variants(
         )
         reason = _unfit(around.context, max(len(ref), len(alt)), frame)
         if reason:
-            faults.append(Fault(row.file, row.row, reason, text))
+            faults.append(RejectedRow(row.file, row.row, reason, text))
             continue
         given = (row.pos, row.ref, row.alt)
         found = tuple(getattr(around, name) for name in CUT)
         rows.append(
             (row.file, row.row, row.allele, row.id, name, at + 1, ref, alt, *given, *found)
         )
-    return Placed(pd.DataFrame(rows, columns=list(PLACED)), faults)
+    return PlacedVariants(pd.DataFrame(rows, columns=list(PLACED)), faults)
 
 
 CUT = ("context", "offset", "lead", "other_offset", "other_lead")
@@ -192,7 +192,7 @@ def saturate(region: Region, fasta: pyfaidx.Fasta, contigs: Contigs, frame: Fram
         for number, alt in enumerate("ACGT".replace(ref, ""), start=1):
             if ref not in "ACGT":
                 continue
-            around = surroundings(
+            around = flanks(
                 fetch,
                 length,
                 start,
@@ -245,7 +245,7 @@ def _unfit(context: str, longest: int, frame: Frame) -> str:
             f"{frame.window:,}"
         )
     unknown = len(context) - sum(map(context.count, "ACGT"))
-    if unknown > MOST_UNKNOWN * len(context):
+    if unknown > MAX_UNKNOWN * len(context):
         return f"{unknown:,} of the {len(context):,} bases around are unknown"
     return ""
 

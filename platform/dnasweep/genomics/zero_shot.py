@@ -28,7 +28,7 @@ from dnasweep.models.many_rows import rows_a_batch
 from dnasweep.tokens.loading import load_tokenizer
 
 
-class Hidden(NamedTuple):
+class MaskedWindow(NamedTuple):
     """A window with some tokens hidden, and which they were."""
 
     ids: NDArray[np.int64]
@@ -116,7 +116,7 @@ class ZeroShot:
         ]
         return np.array(sums).reshape(-1, 2)
 
-    def _logs(self, inputs: Sequence[Hidden]) -> list[NDArray[np.float64]]:
+    def _logs(self, inputs: Sequence[MaskedWindow]) -> list[NDArray[np.float64]]:
         """Return the log probabilities at the hidden positions of each input, (hidden, words)."""
         found: list[NDArray[np.float64]] = [np.empty(0)] * len(inputs)
         # Of one number of tokens, hidden ones among them, so that every product has one shape.
@@ -139,7 +139,9 @@ class ZeroShot:
         return self.batch_rows or rows_a_batch(num_tokens, self.device)
 
 
-def hide(ref: NDArray[np.int64], alt: NDArray[np.int64], mask_id: int) -> tuple[Hidden, Hidden]:
+def hide(
+    ref: NDArray[np.int64], alt: NDArray[np.int64], mask_id: int
+) -> tuple[MaskedWindow, MaskedWindow]:
     """Hide the tokens of two encodings from the first to the last in which they differ."""
     short = min(len(ref), len(alt))
     same = ref[:short] == alt[:short]
@@ -151,5 +153,5 @@ def hide(ref: NDArray[np.int64], alt: NDArray[np.int64], mask_id: int) -> tuple[
         positions = np.arange(first, len(ids) - behind)
         masked = ids.copy()
         masked[positions] = mask_id
-        parts.append(Hidden(masked, positions, ids[positions]))
+        parts.append(MaskedWindow(masked, positions, ids[positions]))
     return parts[0], parts[1]

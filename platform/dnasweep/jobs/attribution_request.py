@@ -38,7 +38,7 @@ from dnasweep.data.cropping import crop_table
 from dnasweep.data.reading import Reading, read_located
 from dnasweep.errors import InputError
 from dnasweep.formats.recognition import Format
-from dnasweep.formats.rejects import Fault, refuse
+from dnasweep.formats.rejects import RejectedRow, refuse
 from dnasweep.jobs.shards.work_list import choose_shard_size, key_of
 from dnasweep.models.precision import SettlePrecision, settle_here
 from dnasweep.storage import Storage
@@ -129,7 +129,7 @@ class AttributionOptions(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class AttributionRequest:
     """A job that can be started."""
 
     options: AttributionOptions
@@ -142,7 +142,7 @@ class Request:
     """The work list."""
     settings: dict[str, Any]
     """Everything beside the rows that makes the result, JSON-able; written into every table."""
-    rejects: list[Fault]
+    rejects: list[RejectedRow]
     """Bad rows that were left out."""
     shard_size: Count
     """Sequences a shard, for a job that was not begun before."""
@@ -155,12 +155,12 @@ class Request:
         return key_of(KIND, self.settings, self.rows)
 
 
-def prepare_request(
+def prepare_attribution(
     options: AttributionOptions,
     reading: Reading | None = None,
     *,
     settle: SettlePrecision = settle_here,
-) -> Request:
+) -> AttributionRequest:
     """Read the sequences, find the model and check them against each other.
 
     Parameters
@@ -212,7 +212,7 @@ def prepare_request(
         "schema": SCHEMA_VERSION,
         "engine": ENGINE_FORMAT,
     }
-    return Request(
+    return AttributionRequest(
         options=options,
         storage=storage,
         uri=uri,
@@ -263,11 +263,15 @@ def _read(options: AttributionOptions) -> Reading:
     return Reading(table[: options.limit], places[: options.limit], faults)
 
 
-def _faults(unfit: Sequence[Unfit], reading: Reading, options: AttributionOptions) -> list[Fault]:
+def _faults(
+    unfit: Sequence[Unfit], reading: Reading, options: AttributionOptions
+) -> list[RejectedRow]:
     """Return where the sequences that cannot be explained stand, if they may be left out."""
     rows = reading.places.iloc[[one.position for one in unfit]]
     faults = [
-        Fault(file, row, one.reason, reading.table["sequence"].iloc[one.position], one.remedy)
+        RejectedRow(
+            file, row, one.reason, reading.table["sequence"].iloc[one.position], one.remedy
+        )
         for one, file, row in zip(unfit, rows["file"], rows["row"], strict=True)
     ]
     if faults and not options.skip_bad_rows:

@@ -20,10 +20,10 @@ from dnasweep.formats.bed import read_bed
 from dnasweep.formats.contigs import Contigs
 from dnasweep.formats.files import stem
 from dnasweep.formats.reference import open_genome
-from dnasweep.formats.rejects import Fault
+from dnasweep.formats.rejects import RejectedRow
 from dnasweep.genomics.genome_store import genome_key, keep_genome
 from dnasweep.genomics.overlap import widened
-from dnasweep.genomics.scan_plan import Plan, plan_scan
+from dnasweep.genomics.scan_plan import ScanPlan, plan_scan
 from dnasweep.genomics.scan_settings import PeakConfig, ScanConfig, TrackConfig
 from dnasweep.genomics.variants import position
 from dnasweep.jobs.scan_options import ScanOptions
@@ -41,7 +41,7 @@ _PROBES = 64
 _REGION = re.compile(r"(.+):([0-9,_]+)-([0-9,_]+)")
 
 
-class Place(NamedTuple):
+class GenomeRegion(NamedTuple):
     """A region of a genome, 0-based and half-open."""
 
     chrom: str
@@ -67,7 +67,7 @@ class ScanRequest:
     """What a peak is."""
     lengths: dict[str, int]
     """Bases of the records that are scanned, in the order of the FASTA."""
-    plan: Plan
+    plan: ScanPlan
     """Tiles."""
     settings: dict[str, Any]
     """Everything beside the tiles that makes the result, JSON-able."""
@@ -75,9 +75,9 @@ class ScanRequest:
     """Known elements by the name of their file, widened."""
     tss: pd.DataFrame | None
     """Transcription starts."""
-    picture: Place | None
+    picture: GenomeRegion | None
     """What to draw."""
-    rejects: list[Fault]
+    rejects: list[RejectedRow]
     """Bad rows that were left out."""
     short: int
     """Records too short for one window."""
@@ -108,7 +108,7 @@ def prepare_scan(options: ScanOptions, *, settle: SettlePrecision = settle_here)
     storage = Storage(options.storage)
     storage.check_writable()
     uri = resolve_uri(options.tracking_uri, storage.root)
-    rejects: list[Fault] = []
+    rejects: list[RejectedRow] = []
     path = Path(options.genome)
     with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
         directory = find_model_directory(options.model, uri=uri, destination=Path(scratch))
@@ -204,14 +204,16 @@ def _threshold(directory: Path, target: str, names: list[str], options: ScanOpti
     return class_threshold(read_config(directory), names.index(target), len(names))
 
 
-def _regions(options: ScanOptions, contigs: Contigs, rejects: list[Fault]) -> pd.DataFrame | None:
+def _regions(
+    options: ScanOptions, contigs: Contigs, rejects: list[RejectedRow]
+) -> pd.DataFrame | None:
     if options.regions is None:
         return None
     return _bed(options.regions, contigs, options, rejects)
 
 
 def _annotations(
-    options: ScanOptions, contigs: Contigs, rejects: list[Fault]
+    options: ScanOptions, contigs: Contigs, rejects: list[RejectedRow]
 ) -> dict[str, pd.DataFrame]:
     found: dict[str, pd.DataFrame] = {}
     for path in options.annotations:
@@ -224,13 +226,15 @@ def _annotations(
     return found
 
 
-def _bed(path: str, contigs: Contigs, options: ScanOptions, rejects: list[Fault]) -> pd.DataFrame:
+def _bed(
+    path: str, contigs: Contigs, options: ScanOptions, rejects: list[RejectedRow]
+) -> pd.DataFrame:
     frame, faults = read_bed(path, contigs, skip_bad_rows=options.skip_bad_rows)
     rejects += faults
     return frame
 
 
-def _picture(text: str | None, contigs: Contigs) -> Place | None:
+def _picture(text: str | None, contigs: Contigs) -> GenomeRegion | None:
     if text is None:
         return None
     match = _REGION.fullmatch(text)
@@ -246,7 +250,7 @@ def _picture(text: str | None, contigs: Contigs) -> Place | None:
             file=contigs.genome,
             remedy="Give CHROM:START-END, both included, counted from 1.",
         )
-    return Place(name, start - 1, end)
+    return GenomeRegion(name, start - 1, end)
 
 
 def _chosen(
@@ -263,7 +267,7 @@ def _chosen(
     return {name: length for name, length in contigs.lengths.items() if name in names}
 
 
-def _count_tokens(fasta: pyfaidx.Fasta, plan: Plan, config: ScanConfig, tokenizer: Any) -> int:
+def _count_tokens(fasta: pyfaidx.Fasta, plan: ScanPlan, config: ScanConfig, tokenizer: Any) -> int:
     """Return the most tokens of some windows from all over the plan; of k-mers, all have as many.
 
     Windows that are left out do not count: a chromosome may begin with unknown bases alone.

@@ -18,7 +18,7 @@ from dnasweep.formats.contigs import Contigs
 from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import open_genome
-from dnasweep.formats.rejects import Fault, refuse
+from dnasweep.formats.rejects import RejectedRow, refuse
 from dnasweep.formats.vcf import read_variants, short_names
 from dnasweep.genomics.variant_models import ScoringModel, check_window, open_model, window_of
 from dnasweep.genomics.variant_settings import VariantConfig
@@ -52,7 +52,7 @@ class VariantRequest:
     """The work list."""
     settings: dict[str, Any]
     """Everything beside the rows that makes the result, JSON-able."""
-    rejects: list[Fault]
+    rejects: list[RejectedRow]
     """Alleles that cannot be scored."""
     names: dict[str, int]
     """Lengths of the chromosomes by the names that the variants have for them."""
@@ -82,7 +82,7 @@ class VariantRequest:
         }
 
 
-def prepare_request(options: VariantOptions) -> VariantRequest:
+def prepare_variants(options: VariantOptions) -> VariantRequest:
     """Read the variants, find the models and check all against each other.
 
     Raises
@@ -169,7 +169,7 @@ def _models(
 
 def _variants(
     options: VariantOptions, config: VariantConfig
-) -> tuple[pd.DataFrame, list[Fault], dict[str, int]]:
+) -> tuple[pd.DataFrame, list[RejectedRow], dict[str, int]]:
     """Return placed variants, those that cannot be scored, and lengths by the names they use."""
     read = read_variants(options.data) if options.data else None
     genome = Path(options.genome)

@@ -18,8 +18,8 @@ from dnasweep.method_comparison.agreement import TOP, agreement
 from dnasweep.method_comparison.curves import areas, compare_areas
 from dnasweep.method_comparison.recovery import planted, recovery
 from dnasweep.method_comparison.sanity import sanity
-from dnasweep.motifs.element_enrichment import AccountingConfig, account
-from dnasweep.motifs.element_hits import Site
+from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig, account
+from dnasweep.motifs.element_hits import ElementSite
 from dnasweep.motifs.promoter_elements import core_promoter_sites, tata_sites
 
 Floats = NDArray[np.float64]
@@ -52,7 +52,7 @@ class Explanations:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class MethodComparison:
     """What the comparison of one model's explanations comes to; tables are None without their data."""
 
     name: str
@@ -108,7 +108,7 @@ def compare(
     permutations: int = 1_999,
     top: float = TOP,
     seed: int = 0,
-) -> Comparison:
+) -> MethodComparison:
     """Compare explanations with each other and with what is known of the sequences.
 
     Parameters
@@ -134,7 +134,7 @@ def compare(
     inside = None if elements is None else planted(first, elements)
     sequences = next(iter(given.methods.values())).sequences
     chosen = _chosen(given, first)
-    return Comparison(
+    return MethodComparison(
         name=given.name,
         tokenizer=given.tokenizer,
         target=given.target,
@@ -162,7 +162,7 @@ def compare(
     )
 
 
-def sites() -> list[Site]:
+def sites() -> list[ElementSite]:
     """Return the elements tested, each at its place: the TATA box by its matrix at -35 to -24."""
     return [tata_sites()[0], *(s for s in core_promoter_sites() if s.element in ELEMENTS)]
 
@@ -175,7 +175,7 @@ def enrichment(
     seed: int,
 ) -> pd.DataFrame | None:
     """Test elements at their places by each method; None where transcription starts are not known."""
-    config = AccountingConfig(permutations=permutations, seed=seed)
+    config = ElementEnrichmentConfig(permutations=permutations, seed=seed)
     parts = []
     for method, bases in laid.items():
         if not bases.tss.known:

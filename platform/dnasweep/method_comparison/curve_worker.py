@@ -54,7 +54,7 @@ class CurveWorker:
             storage, kind, key, settings, batch_rows=batch_rows, device=device
         )
 
-    def rehearse(self, rows: pa.Table) -> None:
+    def smoke_test(self, rows: pa.Table) -> None:
         """Follow one curve."""
         self.compute(rows.slice(0, 1), lambda done: None)
 

@@ -23,7 +23,7 @@ from transformers import (
 from transformers.modeling_outputs import MaskedLMOutput, SequenceClassifierOutput
 
 from dnasweep.models.capacity import ALIBI
-from dnasweep.models.forward import class_logits, hidden_first, masked_logits
+from dnasweep.models.forward import class_logits, masked_first, masked_logits
 
 RELOAD = (
     "RoBERTa without position embeddings, its attention biased by distance (ALiBi, both sides). "
@@ -83,7 +83,7 @@ class AlibiRobertaForSequenceClassification(RobertaForSequenceClassification):
         mask = _mask(attention_mask)
         if input_ids is not None:
             return SequenceClassifierOutput(logits=class_logits(self, input_ids, mask))
-        hidden = hidden_first(self.roberta, None, mask, inputs_embeds)
+        hidden = masked_first(self.roberta, None, mask, inputs_embeds)
         return SequenceClassifierOutput(logits=self.classifier(hidden.unsqueeze(1)))
 
 

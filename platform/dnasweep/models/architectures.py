@@ -50,7 +50,7 @@ def class_named(name: str, model_type: str, directory: Path) -> type[Any]:
     return kind
 
 
-class Loaded(NamedTuple):
+class LoadedModel(NamedTuple):
     """A model, and how its class and the weights of its directory differ."""
 
     model: PreTrainedModel
@@ -60,7 +60,7 @@ class Loaded(NamedTuple):
     """Weights of the files that the class does not have, by their names there."""
 
 
-def load_model(kind: type[Any], directory: Path, settings: Any) -> Loaded:
+def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
     """Return a model in fp32 on the CPU, made of the weights of a directory alone.
 
     No other file is read: neither code nor adapters, which could name a model elsewhere.
@@ -107,7 +107,7 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> Loaded:
         logging.set_verbosity(verbosity)
     mismatched = [entry[0] for entry in info.get("mismatched_keys") or []]
     restore_attention(model)
-    return Loaded(
+    return LoadedModel(
         model,
         sorted({*info["missing_keys"], *mismatched}),
         sorted(info["unexpected_keys"]),

@@ -20,19 +20,19 @@ from dnasweep.errors import InputError
 from dnasweep.models.forward import is_lean, layer_inputs
 
 Layers = Literal["last", "all", "rollout"]
-MOST_WEIGHTS = 1 << 26
+MAX_WEIGHTS = 1 << 26
 """Attention weights held at once, where whole matrices are needed: 256 MB."""
 
 
 def most_rows(model: Any, tokens: int, layers: Layers) -> int:
-    """Return how many rows of `tokens` tokens keep within `MOST_WEIGHTS`, at least 1."""
+    """Return how many rows of `tokens` tokens keep within `MAX_WEIGHTS`, at least 1."""
     config = model.config
     heads = int(getattr(config, "num_attention_heads", 1))
     if is_lean(model):
         matrix = tokens * (tokens if layers == "rollout" else 1)
-        return max(1, MOST_WEIGHTS // (heads * matrix))
+        return max(1, MAX_WEIGHTS // (heads * matrix))
     number = int(getattr(config, "num_hidden_layers", 1))
-    return max(1, MOST_WEIGHTS // (number * heads * tokens**2))
+    return max(1, MAX_WEIGHTS // (number * heads * tokens**2))
 
 
 def first_token_attention(

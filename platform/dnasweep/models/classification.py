@@ -16,17 +16,17 @@ from torch import Tensor
 
 from dnasweep.data.thresholds import best_threshold
 from dnasweep.errors import InputError
-from dnasweep.models.distributed import Mesh, Precision
+from dnasweep.models.distributed import DistributedContext, Precision
 from dnasweep.models.forward import class_logits
 from dnasweep.models.guard import is_collapsed
 from dnasweep.models.rows import (
-    Batch,
     Selection,
     TaskRows,
+    TensorBatch,
     attention_mask,
     evaluate_rows,
 )
-from dnasweep.models.strands import Strands, mean_logits
+from dnasweep.models.strands import StrandCorpus, mean_logits
 from dnasweep.tasks import metrics as names
 from dnasweep.tasks.class_loss import ClassLoss
 from dnasweep.tasks.metrics import classification_metrics
@@ -71,7 +71,7 @@ class Classification(TaskRows):
         num_labels: int = 2,
         pad_id: int = 0,
         keep: Literal["best", "last"] = "best",
-        strands: Strands | None = None,
+        strands: StrandCorpus | None = None,
         objective: ClassLoss | None = None,
     ) -> None:
         if keep == "last":
@@ -94,27 +94,29 @@ class Classification(TaskRows):
         self.num_labels = num_labels
         self.pad_id = pad_id
         self.uniform_loss = math.log(num_labels)
-        self.strands = Strands(corpus) if strands is None else strands
+        self.strands = StrandCorpus(corpus) if strands is None else strands
         self.objective = ClassLoss() if objective is None else objective
 
-    def batch(self, rows: np.ndarray, epoch: int) -> Batch:
+    def batch(self, rows: np.ndarray, epoch: int) -> TensorBatch:
         """Return the batch of corpus rows `rows`, on the strands that the epoch shows them on."""
         return self._batch(rows, self.strands.shown(rows, epoch))
 
-    def _batch(self, rows: np.ndarray, shown: np.ndarray) -> Batch:
+    def _batch(self, rows: np.ndarray, shown: np.ndarray) -> TensorBatch:
         plain = collate(self.strands.corpus, shown, self.pad_id)
-        return Batch(
+        return TensorBatch(
             ids=torch.from_numpy(plain.ids),
             attention=attention_mask(plain.lengths, plain.ids.shape[1]),
             targets=torch.from_numpy(self.labels[rows]),
         )
 
-    def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
         """Return the weighted sum of nats over the sequences, and the sum of weights."""
         logits = class_logits(model, batch.ids, batch.attention)
         return self.objective(logits.float(), batch.targets)
 
-    def evaluate(self, model: Any, mesh: Mesh, precision: Precision = "auto") -> dict[str, float]:
+    def evaluate(
+        self, model: Any, mesh: DistributedContext, precision: Precision = "auto"
+    ) -> dict[str, float]:
         """Return the classification metrics on validation, at the threshold best there.
 
         The probabilities are kept in :attr:`probabilities`. Without validation there are no metrics.

@@ -1,6 +1,6 @@
 """Where a run computes: one process or one of several, and on which device.
 
-Everything that depends on the number of workers goes through :class:`Mesh`, so the rest of the
+Everything that depends on the number of workers goes through :class:`DistributedContext`, so the rest of the
 room reads as if there were one process. Reductions over a single process cost nothing.
 """
 
@@ -28,7 +28,7 @@ def best_device() -> torch.device:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mesh:
+class DistributedContext:
     """This process among the workers of one run."""
 
     rank: int = 0
@@ -39,7 +39,7 @@ class Mesh:
     """Device of this worker."""
 
     @classmethod
-    def current(cls, device: torch.device | str | None = None) -> Mesh:
+    def current(cls, device: torch.device | str | None = None) -> DistributedContext:
         """Return the mesh of the initialised process group, or a single process without one."""
         place = best_device() if device is None else torch.device(device)
         if dist.is_available() and dist.is_initialized():

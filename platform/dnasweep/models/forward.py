@@ -113,7 +113,7 @@ def _lower_layers(
     return x, mask, last
 
 
-def hidden_at(
+def logits_at_masked(
     roberta: RobertaModel, ids: Tensor, attention: Tensor | None, positions: Tensor
 ) -> Tensor:
     """Return the last hidden state at chosen positions.
@@ -139,7 +139,7 @@ def hidden_at(
     return _finish(last, context, x.flatten(0, 1)[positions])
 
 
-def hidden_first(
+def masked_first(
     roberta: RobertaModel,
     ids: Tensor | None,
     attention: Tensor | None,
@@ -159,7 +159,7 @@ def masked_logits(model: Any, ids: Tensor, attention: Tensor | None, positions: 
     model
         A masked language model of transformers.
     ids, attention, positions
-        As for :func:`hidden_at`. In a row read in windows, each position is judged in the window
+        As for :func:`logits_at_masked`. In a row read in windows, each position is judged in the window
         whose middle is nearest.
     """
     tokens = _window_tokens(model, ids)
@@ -168,7 +168,7 @@ def masked_logits(model: Any, ids: Tensor, attention: Tensor | None, positions: 
         positions = nearest(windows, positions, ids.shape[1])
         ids, attention = windows.ids, windows.attention
     if is_lean(model):
-        return model.lm_head(hidden_at(model.roberta, ids, attention, positions))
+        return model.lm_head(logits_at_masked(model.roberta, ids, attention, positions))
     head = _VOCABULARY_HEADS.get(model.config.model_type)
     if head is None:
         return _run(model, ids, attention, "logits").flatten(0, 1)[positions]
@@ -265,14 +265,14 @@ def _run(model: Any, ids: Tensor, attention: Tensor | None, output: str) -> Tens
 
 def _whole_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
     if is_lean(model):
-        return _class_head(model, hidden_first(model.roberta, ids, attention))
+        return _class_head(model, masked_first(model.roberta, ids, attention))
     return _run(model, ids, attention, "logits")
 
 
 def _summary(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
     """Return what the classification head reads of each row, (rows, hidden)."""
     if is_lean(model):
-        return hidden_first(model.roberta, ids, attention)
+        return masked_first(model.roberta, ids, attention)
     if model.config.model_type in _POOLED_HEADS:
         return _run(model.base_model, ids, attention, "pooler_output")
     return _run(model.base_model, ids, attention, "last_hidden_state")[:, 0]

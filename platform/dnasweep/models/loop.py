@@ -16,15 +16,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from dnasweep.config import TrainingConfig, content_key
-from dnasweep.models.distributed import Mesh, autocast
+from dnasweep.models.distributed import DistributedContext, autocast
 from dnasweep.models.forward import is_lean
 from dnasweep.models.guard import Guard
-from dnasweep.models.rows import Batch, Task
+from dnasweep.models.rows import Task, TensorBatch
 from dnasweep.models.schedule import Schedule
 from dnasweep.models.train_state import Evaluation, Progress, moving, pack, unpack
 from dnasweep.models.train_state_storage import StatePlace
 from dnasweep.tasks.metrics import VALIDATION_PERPLEXITY
-from dnasweep.tokens.masking import Moment
+from dnasweep.tokens.masking import MaskingProgress
 
 PREFETCH = frozenset({"cuda"})
 """Devices that compute while the CPU makes the next batches; on a CPU there is nothing to gain."""
@@ -63,14 +63,16 @@ class _Objective(nn.Module):
         self.model = model
         self._loss = task.loss
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: TensorBatch) -> tuple[Tensor, Tensor]:
         return self._loss(self.model, batch)
 
 
 class Loop:
     """One training under way: its model, optimizer, progress and best weights so far."""
 
-    def __init__(self, task: Task, model: Any, config: TrainingConfig, mesh: Mesh) -> None:
+    def __init__(
+        self, task: Task, model: Any, config: TrainingConfig, mesh: DistributedContext
+    ) -> None:
         self.task, self.config, self.mesh = task, config, mesh
         self.model = model.to(mesh.device)
         self.schedule = Schedule(config=config, lengths=task.lengths, bases=task.bases)
@@ -90,7 +92,7 @@ class Loop:
             )
         self._pending: list[tuple[Tensor, Tensor]] = []
         self._pool = ThreadPoolExecutor(max_workers=1)
-        self._next: tuple[Moment, Future[list[Batch]]] | None = None
+        self._next: tuple[MaskingProgress, Future[list[TensorBatch]]] | None = None
 
     def _fingerprint(self) -> str:
         shape = {name: [p.requires_grad, *p.shape] for name, p in self.model.named_parameters()}
@@ -100,13 +102,13 @@ class Loop:
     def _weights(self) -> dict[str, Tensor]:
         return {name: p.detach().clone() for name, p in moving(self.model)}
 
-    def moment(self, step: int) -> Moment:
+    def moment(self, step: int) -> MaskingProgress:
         """Return how far the training has come by `step`, given the evaluations so far."""
         metrics = [evaluation.metrics for evaluation in self.progress.evaluations]
         perplexities = (m[VALIDATION_PERPLEXITY] for m in metrics if VALIDATION_PERPLEXITY in m)
-        return Moment(step, self.schedule.total_steps, tuple(perplexities))
+        return MaskingProgress(step, self.schedule.total_steps, tuple(perplexities))
 
-    def _batches(self, moment: Moment) -> list[Batch]:
+    def _batches(self, moment: MaskingProgress) -> list[TensorBatch]:
         """Make this worker's micro-batches of a step; a worker left without one takes a row."""
         epoch = self.schedule.epoch(moment.step)
         parts = self.schedule.micro_batches(moment.step)
@@ -116,7 +118,7 @@ class Loop:
             for part in mine
         ]
 
-    def _take(self, step: int) -> list[Batch]:
+    def _take(self, step: int) -> list[TensorBatch]:
         """Return the batches of `step` and have those of the next one made meanwhile."""
         moment = self.moment(step)
         if self._next is not None and self._next[0] == moment:

@@ -24,7 +24,7 @@ from dnasweep.models.distributed import Precision
 from dnasweep.models.forward import class_logits
 from dnasweep.models.perturbations import CPU_TOKENS, VariantForward, variants_of
 
-MOST_BYTES = 1 << 26
+MAX_BYTES = 1 << 26
 """Of the table of tokens: beyond that, looking up costs as much as it saves."""
 GPU_TOKENS = 1 << 16
 """Tokens a batch on a GPU: enough for full speed, small enough for the memory."""
@@ -43,7 +43,7 @@ def forward_of(
     plain = partial(class_logits, model)
     if model.device.type != "cpu" or precision == "bf16":
         return plain
-    if not isinstance(variants_of(model), VariantForward) or _table_bytes(model) > MOST_BYTES:
+    if not isinstance(variants_of(model), VariantForward) or _table_bytes(model) > MAX_BYTES:
         return plain
     lean = ManyRows(model)  # type: ignore[arg-type]
     return lambda ids, attention: lean(ids) if attention is None else plain(ids, attention)

@@ -14,13 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dnasweep.models.distributed import Mesh, Precision
+from dnasweep.models.distributed import DistributedContext, Precision
 from dnasweep.models.forward import masked_logits
 from dnasweep.models.rows import (
     EVALUATION_EPOCH,
-    Batch,
     Selection,
     TaskRows,
+    TensorBatch,
     attention_mask,
     evaluate_rows,
 )
@@ -29,7 +29,7 @@ from dnasweep.tasks.metrics import full_name
 from dnasweep.tokens.batches import Batch as PlainBatch
 from dnasweep.tokens.batches import collate
 from dnasweep.tokens.corpus import Corpus
-from dnasweep.tokens.masking import IGNORED, Masked, MaskingScheme, Moment, masked_bases
+from dnasweep.tokens.masking import IGNORED, Masked, MaskingProgress, MaskingScheme, masked_bases
 from dnasweep.tokens.schemes import make_reference
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -87,11 +87,11 @@ class MaskedLanguageModelling(TaskRows):
 
     def _hide(
         self, scheme: MaskingScheme, rows: np.ndarray, seed: int, epoch: int
-    ) -> tuple[Batch, Masked]:
+    ) -> tuple[TensorBatch, Masked]:
         plain, masked = self._mask(scheme, rows, seed, epoch)
         flat = masked.labels.ravel()
         positions = np.flatnonzero(flat != IGNORED)
-        batch = Batch(
+        batch = TensorBatch(
             ids=torch.from_numpy(np.ascontiguousarray(masked.input_ids, dtype=np.int64)),
             attention=attention_mask(plain.lengths, plain.ids.shape[1]),
             targets=torch.from_numpy(flat[positions].astype(np.int64)),
@@ -99,25 +99,27 @@ class MaskedLanguageModelling(TaskRows):
         )
         return batch, masked
 
-    def _hide_for_evaluation(self, rows: np.ndarray) -> tuple[Batch, Masked]:
+    def _hide_for_evaluation(self, rows: np.ndarray) -> tuple[TensorBatch, Masked]:
         return self._hide(self._evaluation_scheme, rows, EVALUATION_SEED, EVALUATION_EPOCH)
 
-    def batch(self, rows: np.ndarray, epoch: int) -> Batch:
+    def batch(self, rows: np.ndarray, epoch: int) -> TensorBatch:
         """Return the batch of corpus rows `rows`, hidden as in `epoch` at the start of training."""
-        return self.batch_at(rows, epoch, Moment())
+        return self.batch_at(rows, epoch, MaskingProgress())
 
-    def batch_at(self, rows: np.ndarray, epoch: int, moment: Moment) -> Batch:
+    def batch_at(self, rows: np.ndarray, epoch: int, moment: MaskingProgress) -> TensorBatch:
         """Return the batch of corpus rows `rows`, hidden as in `epoch` by the scheme of `moment`."""
         return self._hide(self.scheme.at(moment, seed=self.seed), rows, self.seed, epoch)[0]
 
-    def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
         """Return the sum of nats over the hidden tokens, and their number."""
         assert batch.positions is not None
         logits = masked_logits(model, batch.ids, batch.attention, batch.positions)
         nats = F.cross_entropy(logits.float(), batch.targets, reduction="sum")
         return nats, torch.tensor(float(len(batch.targets)), device=nats.device)
 
-    def evaluate(self, model: Any, mesh: Mesh, precision: Precision = "auto") -> dict[str, float]:
+    def evaluate(
+        self, model: Any, mesh: DistributedContext, precision: Precision = "auto"
+    ) -> dict[str, float]:
         """Return loss, bits per base, perplexity and masked accuracy on validation."""
 
         def measure(part: np.ndarray) -> tuple[Tensor, np.ndarray]:
@@ -137,18 +139,18 @@ class MaskedLanguageModelling(TaskRows):
         return self._metrics(*sums)
 
     def _metrics(
-        self, nats: float, right: float, hidden: float, hidden_bases: float
+        self, nats: float, right: float, hidden: float, masked_bases_of: float
     ) -> dict[str, float]:
         loss = nats / max(hidden, 1)
         values = {
             names.LOSS: loss,
-            names.BITS_PER_BASE: nats / math.log(2) / max(hidden_bases, 1),
+            names.BITS_PER_BASE: nats / math.log(2) / max(masked_bases_of, 1),
             names.PERPLEXITY: math.exp(min(loss, 700)) if math.isfinite(loss) else math.inf,
             names.MASKED_ACCURACY: right / max(hidden, 1),
         }
         return {full_name(name): float(value) for name, value in values.items()}
 
-    def describe(self, moment: Moment) -> dict[str, float]:
+    def describe(self, moment: MaskingProgress) -> dict[str, float]:
         """Return the mask rate, by tokens and by bases, of the training steps at `moment`.
 
         Measured on validation rows. Where a step may be masked by one of several schemes, it is
@@ -183,11 +185,11 @@ class MaskedLanguageModelling(TaskRows):
     def worst(self) -> dict[str, float]:
         """Return the metrics of guessing uniformly over the vocabulary, none right."""
         masked = self._hide_for_evaluation(self.validation_rows)[1]
-        hidden, hidden_bases = _mask_counts(masked).sum(0)
-        return self._metrics(hidden * self.uniform_loss, 0, hidden, hidden_bases)
+        hidden, masked_bases_of = _mask_counts(masked).sum(0)
+        return self._metrics(hidden * self.uniform_loss, 0, hidden, masked_bases_of)
 
 
 def _mask_counts(masked: Masked) -> np.ndarray:
     """Return hidden tokens and hidden bases, (rows, 2)."""
     hidden = (masked.labels != IGNORED).sum(1)
-    return np.stack([hidden, masked.hidden_bases.sum(1)], axis=1).astype(np.float64)
+    return np.stack([hidden, masked.masked_bases_of.sum(1)], axis=1).astype(np.float64)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from dnasweep.errors import InputError
-from dnasweep.models.distributed import Mesh, Precision, autocast
+from dnasweep.models.distributed import DistributedContext, Precision, autocast
 from dnasweep.tokens.corpus import Corpus
-from dnasweep.tokens.masking import Moment
+from dnasweep.tokens.masking import MaskingProgress
 
 EVALUATION_ROWS = {"cpu": 64, "cuda": 512}
 """Rows of an evaluation batch, by device; it changes speed only."""
@@ -24,7 +24,7 @@ Selection = tuple[str, Literal["max", "min"]]
 """A validation metric and its direction."""
 
 
-class Batch(NamedTuple):
+class TensorBatch(NamedTuple):
     """Tensors of some rows; padding at the right end only."""
 
     ids: Tensor
@@ -36,11 +36,11 @@ class Batch(NamedTuple):
     positions: Tensor | None = None
     """Flat positions of the hidden tokens, (m,); None for a classifier."""
 
-    def to(self, device: torch.device) -> Batch:
+    def to(self, device: torch.device) -> TensorBatch:
         """Return the batch on `device`."""
         if device.type == "cpu":
             return self
-        return Batch(*(None if t is None else _copy(t, device) for t in self))  # type: ignore[arg-type]
+        return TensorBatch(*(None if t is None else _copy(t, device) for t in self))  # type: ignore[arg-type]
 
 
 def _copy(tensor: Tensor, device: torch.device) -> Tensor:
@@ -68,22 +68,24 @@ class Task(Protocol):
     probabilities: np.ndarray | None
     """Class probabilities of the validation rows at the last evaluation, (n, classes)."""
 
-    def batch_at(self, rows: np.ndarray, epoch: int, moment: Moment) -> Batch:
+    def batch_at(self, rows: np.ndarray, epoch: int, moment: MaskingProgress) -> TensorBatch:
         """Return the batch of corpus rows `rows` in `epoch`, on the CPU.
 
         It may depend on how far the training has come, and is the same for whoever asks.
         """
         ...
 
-    def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
         """Return the sum of nats over the batch and the weight it is to be divided by."""
         ...
 
-    def evaluate(self, model: Any, mesh: Mesh, precision: Precision = "auto") -> dict[str, float]:
+    def evaluate(
+        self, model: Any, mesh: DistributedContext, precision: Precision = "auto"
+    ) -> dict[str, float]:
         """Return the validation metrics by full name, the same on every worker."""
         ...
 
-    def describe(self, moment: Moment) -> dict[str, float]:
+    def describe(self, moment: MaskingProgress) -> dict[str, float]:
         """Return further metrics, of how the training goes on from `moment`, by full name."""
         ...
 
@@ -117,19 +119,19 @@ class TaskRows:
         self.bases = corpus.num_bases(self.train_rows)
         self.probabilities: np.ndarray | None = None
 
-    def batch(self, rows: np.ndarray, epoch: int) -> Batch:
+    def batch(self, rows: np.ndarray, epoch: int) -> TensorBatch:
         """Return the batch of corpus rows `rows` in `epoch`, on the CPU."""
         raise NotImplementedError
 
-    def batch_at(self, rows: np.ndarray, epoch: int, moment: Moment) -> Batch:
+    def batch_at(self, rows: np.ndarray, epoch: int, moment: MaskingProgress) -> TensorBatch:
         """Return the batch in `epoch`, which the rest of `moment` does not change."""
         return self.batch(rows, epoch)
 
-    def describe(self, moment: Moment) -> dict[str, float]:
+    def describe(self, moment: MaskingProgress) -> dict[str, float]:
         """Return nothing more."""
         return {}
 
-    def evaluation_batches(self, mesh: Mesh) -> Iterator[np.ndarray]:
+    def evaluation_batches(self, mesh: DistributedContext) -> Iterator[np.ndarray]:
         """Yield this worker's share of the validation rows, as indices, alike lengths together."""
         size = EVALUATION_ROWS.get(mesh.device.type, 64)
         order = np.argsort(self.corpus.num_tokens(self.validation_rows), kind="stable")
@@ -146,7 +148,7 @@ def attention_mask(lengths: np.ndarray, width: int) -> Tensor | None:
 def evaluate_rows(
     rows: TaskRows,
     model: nn.Module,
-    mesh: Mesh,
+    mesh: DistributedContext,
     precision: Precision,
     columns: int,
     measure: Callable[[np.ndarray], tuple[Tensor, np.ndarray | None]],

@@ -24,7 +24,7 @@ from dnasweep.models.capacity import ALIBI, WINDOWS
 from dnasweep.models.config_file import CONFIG_FILE, THRESHOLD, is_number
 from dnasweep.tokens.model_files import AGAIN, reading
 
-_MOST_LAYERS = 1000
+_MAX_LAYERS = 1000
 _OWN = (WINDOWS, AVERAGED, THRESHOLD, "how_to_load")
 # How attention is computed and in which precision weights lie is decided here. The names of kernels
 # would be looked up on the hub.
@@ -223,7 +223,7 @@ def _refuse_impossible(settings: Any, directory: Path) -> None:
     layers = getattr(settings, "num_hidden_layers", None)
     eps = getattr(settings, "layer_norm_eps", 1e-12)
     wrong = None
-    if isinstance(layers, int) and not 1 <= layers <= _MOST_LAYERS:
+    if isinstance(layers, int) and not 1 <= layers <= _MAX_LAYERS:
         wrong = f"num_hidden_layers is {layers}"
     if not (is_number(eps) and 0 <= eps < 1):
         wrong = f"layer_norm_eps is {eps}"

@@ -22,7 +22,7 @@ _STREAM = 64
 """Keeps the draws of strands apart from those of masks."""
 
 
-class Strands:
+class StrandCorpus:
     """Rows of a corpus as they are, and as their reverse complements.
 
     Parameters

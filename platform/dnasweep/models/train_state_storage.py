@@ -21,9 +21,9 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from dnasweep.errors import InputError
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.train_state import Progress, load_state, newest_state, save_state
-from dnasweep.storage import Shelf
+from dnasweep.storage import RemotePrefix
 
 log = logging.getLogger("dnasweep.storage")
 
@@ -38,7 +38,7 @@ State = tuple[Progress, dict[str, Tensor]]
 class StatePlace(Protocol):
     """Keeps the states of one training."""
 
-    def load(self, fingerprint: str, mesh: Mesh) -> State | None:
+    def load(self, fingerprint: str, mesh: DistributedContext) -> State | None:
         """Return the newest state, the same on every worker, or None; all workers call this."""
 
     def save(self, progress: Progress, tensors: dict[str, Tensor]) -> None:
@@ -54,7 +54,7 @@ class OnDisk:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def load(self, fingerprint: str, mesh: Mesh) -> State | None:
+    def load(self, fingerprint: str, mesh: DistributedContext) -> State | None:
         """Return the newest state."""
         # Workers may be told different things by a file system: one chooses for all.
         newest = newest_state(self._directory) if mesh.rank == 0 else None
@@ -75,12 +75,12 @@ class OnDisk:
 class InBucket:
     """States in a bucket."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: RemotePrefix) -> None:
         self._shelf = shelf
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._writing: Future[None] | None = None
 
-    def load(self, fingerprint: str, mesh: Mesh) -> State | None:
+    def load(self, fingerprint: str, mesh: DistributedContext) -> State | None:
         """Return the newest state that can be read, on every worker that which the first found."""
         step, digest, found = -1, 0, None
         if mesh.rank == 0:
@@ -150,9 +150,9 @@ class InBucket:
         return [name for name in self._shelf.names() if _NAME.fullmatch(name)]
 
 
-def open_place(where: Path | Shelf) -> StatePlace:
+def open_place(where: Path | RemotePrefix) -> StatePlace:
     """Return the place for states at a directory or in a bucket."""
-    return InBucket(where) if isinstance(where, Shelf) else OnDisk(Path(where))
+    return InBucket(where) if isinstance(where, RemotePrefix) else OnDisk(Path(where))
 
 
 def _name(step: int, digest: str) -> str:

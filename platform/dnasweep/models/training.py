@@ -18,12 +18,12 @@ import numpy as np
 import torch
 
 from dnasweep.config import TrainingConfig
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.loop import Loop
 from dnasweep.models.rows import Task
 from dnasweep.models.train_state import Evaluation
 from dnasweep.models.train_state_storage import StatePlace, open_place
-from dnasweep.storage import Shelf
+from dnasweep.storage import RemotePrefix
 
 __all__ = ["Evaluation", "TrainingResult", "train"]
 
@@ -83,8 +83,8 @@ def train(
     model: Any,
     config: TrainingConfig,
     *,
-    mesh: Mesh | None = None,
-    state_dir: Path | Shelf | None = None,
+    mesh: DistributedContext | None = None,
+    state_dir: Path | RemotePrefix | None = None,
     on_evaluation: OnEvaluation | None = None,
     on_step: OnStep | None = None,
     checkpoint_seconds: float = 60.0,
@@ -126,7 +126,7 @@ def train(
     TrainingResult
         The same on every worker but for the model, which is this worker's.
     """
-    mesh = mesh or Mesh.current()
+    mesh = mesh or DistributedContext.current()
     loop = Loop(task, model, config, mesh)
     place = None if state_dir is None else open_place(state_dir)
     if place is not None:
@@ -160,7 +160,7 @@ def train(
     )
 
 
-def _cuda_index(mesh: Mesh) -> list[int]:
+def _cuda_index(mesh: DistributedContext) -> list[int]:
     if mesh.device.type != "cuda":
         return []
     return [torch.cuda.current_device() if mesh.device.index is None else mesh.device.index]

@@ -29,7 +29,7 @@ _FLOATS = ("F64", "F32", "F16", "BF16")
 _COUNTERS = ("position_ids", "token_type_ids", "num_batches_tracked")
 
 
-class Stored(NamedTuple):
+class StoredTensor(NamedTuple):
     """A weight as a file's header tells of it."""
 
     file: str
@@ -50,7 +50,7 @@ def is_counter(name: str) -> bool:
     return name.endswith(_COUNTERS)
 
 
-def read_headers(directory: Path) -> dict[str, Stored]:
+def read_headers(directory: Path) -> dict[str, StoredTensor]:
     """Return all weights of a model directory by name, as the headers of its files tell.
 
     Raises
@@ -61,7 +61,7 @@ def read_headers(directory: Path) -> dict[str, Stored]:
     pieces = not (directory / WEIGHTS_FILE).is_file()
     place = read_index(directory / INDEX_FILE) if pieces else None
     files = [WEIGHTS_FILE] if place is None else sorted(set(place.values()))
-    found: dict[str, Stored] = {}
+    found: dict[str, StoredTensor] = {}
     for name in files:
         for weight, stored in _header(directory / name).items():
             if weight in found:
@@ -90,7 +90,7 @@ def read_headers(directory: Path) -> dict[str, Stored]:
 
 
 def read_tensors(
-    directory: Path, headers: Mapping[str, Stored] | None = None
+    directory: Path, headers: Mapping[str, StoredTensor] | None = None
 ) -> dict[str, Tensor]:
     """Return the weights of a model directory by name, on the CPU, in the precision stored.
 
@@ -122,7 +122,7 @@ def read_tensors(
     return weights
 
 
-def _header(path: Path) -> dict[str, Stored]:
+def _header(path: Path) -> dict[str, StoredTensor]:
     if not path.is_file():
         raise_missing(path)
     with reading(path):
@@ -130,6 +130,6 @@ def _header(path: Path) -> dict[str, Stored]:
         with safe_open(path, framework="pt") as file:
             parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             return {
-                name: Stored(path.name, tuple(part.get_shape()), str(part.get_dtype()))
+                name: StoredTensor(path.name, tuple(part.get_shape()), str(part.get_dtype()))
                 for name, part in parts.items()
             }

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.modules import module as registration
 
 from dnasweep.errors import InputError
-from dnasweep.models.weight_files import Stored
+from dnasweep.models.weight_files import StoredTensor
 from dnasweep.tokens.model_files import first_line
 
 _SPARE = 200
@@ -28,7 +28,9 @@ class _TooManyError(Exception):
     pass
 
 
-def check_size(kind: Any, settings: Any, stored: Mapping[str, Stored], directory: Path) -> None:
+def check_size(
+    kind: Any, settings: Any, stored: Mapping[str, StoredTensor], directory: Path
+) -> None:
     """Refuse a configuration that describes another model than the weights there are.
 
     Names and shapes are compared with those of a model without memory, and making that stops when it

@@ -38,7 +38,7 @@ def cut(ids: Tensor, attention: Tensor | None, tokens: int, pad_id: int) -> Cut:
     Parameters
     ----------
     ids, attention
-        As in :class:`dnasweep.models.rows.Batch`.
+        As in :class:`dnasweep.models.rows.TensorBatch`.
     tokens
         At least 3.
     pad_id

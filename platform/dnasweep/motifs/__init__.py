@@ -1,0 +1,1 @@
+"""Motifs in sequences and in attributions: scanning, enrichment, discovery, promoter elements."""

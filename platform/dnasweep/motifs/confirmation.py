@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from dnasweep.motifs.discovery_input import MotifData
 from dnasweep.motifs.dnabert import enrichment
-from dnasweep.motifs.element_scan import Motif
+from dnasweep.motifs.element_scan import ScoringMatrix
 from dnasweep.motifs.patterns import Pattern
 
 Floats = NDArray[np.float64]
@@ -77,10 +77,10 @@ def threshold_of(scores: Floats, p_value: float) -> float:
     return first / STEPS + float(scores.min(axis=1).sum()) - 1e-9
 
 
-def scanner(pattern: Pattern, p_value: float) -> Motif:
+def scanner(pattern: Pattern, p_value: float) -> ScoringMatrix:
     """Return the core of a motif, ready to be scanned with."""
     scores = np.log2(pattern.matrix[pattern.core] * 4)
-    return Motif(
+    return ScoringMatrix(
         name=pattern.name,
         scores=tuple(tuple(row) for row in scores.tolist()),
         threshold=threshold_of(scores, p_value / (2 if pattern.either_strand else 1)),
@@ -130,7 +130,7 @@ class _Best(NamedTuple):
 
 
 def _best_centres(
-    motif: Motif, codes: NDArray[np.uint8], first: int, place: tuple[int, int]
+    motif: ScoringMatrix, codes: NDArray[np.uint8], first: int, place: tuple[int, int]
 ) -> _Best:
     """Return whether each sequence has a hit, where its best is, and what share of its starts have
     their centre in a place."""

@@ -17,13 +17,13 @@ from statsmodels.stats.multitest import multipletests
 
 from dnasweep.formats.bases import UNKNOWN, Codes, decode_rows
 from dnasweep.motifs.discovery_input import MotifData
-from dnasweep.motifs.high_regions import Region, high_bases, high_regions
+from dnasweep.motifs.high_regions import HighRegion, high_bases, high_regions
 from dnasweep.motifs.merging import merge
 from dnasweep.motifs.patterns import Pattern, matrix_of
 from dnasweep.motifs.settings import MotifConfig
 
 
-class Enrichment(NamedTuple):
+class KmerEnrichment(NamedTuple):
     """Words and how much more often sequences of the class have them."""
 
     p_values: NDArray[np.float64]
@@ -34,7 +34,7 @@ class Enrichment(NamedTuple):
 
 def enrichment(
     with_it: NDArray[np.int64], positives_with_it: NDArray[np.int64], num: int, num_positive: int
-) -> Enrichment:
+) -> KmerEnrichment:
     """Return hypergeometric p-values of enrichment among positives, and adjusted ones.
 
     Parameters
@@ -48,8 +48,8 @@ def enrichment(
     """
     p_values = hypergeom.sf(positives_with_it - 1, num, num_positive, with_it)
     if not len(p_values):
-        return Enrichment(p_values, p_values)
-    return Enrichment(p_values, multipletests(p_values, method="fdr_bh")[1])
+        return KmerEnrichment(p_values, p_values)
+    return KmerEnrichment(p_values, multipletests(p_values, method="fdr_bh")[1])
 
 
 def find_enriched(data: MotifData, config: MotifConfig, *, signed: bool) -> list[Pattern]:
@@ -67,7 +67,7 @@ def find_enriched(data: MotifData, config: MotifConfig, *, signed: bool) -> list
     rows = data.part(discovery=True, positive=True)
     codes = data.bases.codes
     high = high_bases(data.bases.values[rows], signed=signed) & (codes[rows] != UNKNOWN)
-    places: dict[str, list[Region]] = defaultdict(list)
+    places: dict[str, list[HighRegion]] = defaultdict(list)
     texts = decode_rows(codes[rows])
     for region in high_regions(high, min_length=config.min_length):
         word = texts[region.row][region.start : region.end]

@@ -25,7 +25,7 @@ from dnasweep.motifs.attribution_enrichment import (
     same_place,
     same_word,
 )
-from dnasweep.motifs.element_hits import Evidence, Integers, Site, gather, hit_table
+from dnasweep.motifs.element_hits import ElementHits, ElementSite, Integers, gather, hit_table
 
 COLUMNS = (
     *("element", "definition", "window", "species", "label", "num_sequences"),
@@ -40,7 +40,7 @@ ADJUSTED = ("p_difference", "p_enrichment", "p_word")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountingConfig:
+class ElementEnrichmentConfig:
     """How hits are judged and tested."""
 
     top: float = 0.05
@@ -57,7 +57,7 @@ class AccountingConfig:
             raise ValueError(f"permutations is {self.permutations}; use at least 1")
 
 
-class Accounting(NamedTuple):
+class ElementEnrichment(NamedTuple):
     """The account of some sites."""
 
     hits: pd.DataFrame
@@ -77,22 +77,24 @@ class Accounting(NamedTuple):
 
 
 def account(
-    bases: BaseAttributions, sites: Sequence[Site], config: AccountingConfig | None = None
-) -> Accounting:
+    bases: BaseAttributions,
+    sites: Sequence[ElementSite],
+    config: ElementEnrichmentConfig | None = None,
+) -> ElementEnrichment:
     """Find the hits of each site, judge them, and compare them with both backgrounds."""
-    config = config or AccountingConfig()
+    config = config or ElementEnrichmentConfig()
     hits, tests = [], []
     for site in sites:
         evidence = gather(bases, site, top=config.top)
         hits.append(hit_table(evidence))
         tests.append(_tests(evidence, config))
-    return Accounting(
+    return ElementEnrichment(
         pd.concat(hits, ignore_index=True),
         pd.concat(tests, ignore_index=True),
     )
 
 
-def _tests(evidence: Evidence, config: AccountingConfig) -> pd.DataFrame:
+def _tests(evidence: ElementHits, config: ElementEnrichmentConfig) -> pd.DataFrame:
     site = evidence.site
     strata: dict[tuple[str, int], tuple[PlaceStratum, WordStratum]] = {}
     whose = evidence.sequences.groupby(["species", "label"]).ngroup().to_numpy()
@@ -126,7 +128,7 @@ def _tests(evidence: Evidence, config: AccountingConfig) -> pd.DataFrame:
 
 
 def _stratum(
-    evidence: Evidence, rows: Integers, config: AccountingConfig, *, name: str
+    evidence: ElementHits, rows: Integers, config: ElementEnrichmentConfig, *, name: str
 ) -> tuple[PlaceStratum, WordStratum]:
     """Compare the hits of one species and label, the sequences in these rows."""
     place, away = evidence.place[rows], evidence.elsewhere

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.attribution.positions import BaseAttributions
-from dnasweep.motifs.element_scan import Motif, best_hits, words
+from dnasweep.motifs.element_scan import ScoringMatrix, best_hits, kmer_codes
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -21,12 +21,12 @@ _BLOCK = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
+class ElementSite:
     """An element and where it has to start."""
 
     element: str
     """Its name."""
-    motif: Motif
+    motif: ScoringMatrix
     """What it looks like."""
     first: int
     """Least position of its first base, relative to the transcription start."""
@@ -39,7 +39,7 @@ class Site:
         return f"{self.first}..{self.last}" if self.first < self.last else f"{self.first}"
 
 
-class Elsewhere(NamedTuple):
+class OtherHits(NamedTuple):
     """Every hit of a motif that does not touch a place of its site."""
 
     row: Integers
@@ -50,10 +50,10 @@ class Elsewhere(NamedTuple):
     """(hits,) whether it is top."""
 
 
-class Evidence(NamedTuple):
+class ElementHits(NamedTuple):
     """A site over the n sequences that reach over its places."""
 
-    site: Site
+    site: ElementSite
     """The site, its places cut to those the sequences have."""
     sequences: pd.DataFrame
     """Their rows."""
@@ -71,7 +71,7 @@ class Evidence(NamedTuple):
     """(n, places) of the sums in `starts`."""
     top: Booleans
     """(n, places) whether they are top."""
-    elsewhere: Elsewhere
+    elsewhere: OtherHits
     """The hits out of place."""
 
     @property
@@ -80,7 +80,7 @@ class Evidence(NamedTuple):
         return self.sums[:, self.starts]
 
 
-def gather(bases: BaseAttributions, site: Site, *, top: float) -> Evidence:
+def gather(bases: BaseAttributions, site: ElementSite, *, top: float) -> ElementHits:
     """Find the hits of a site and look up their attributions.
 
     A sum is *top* when it is positive and its rank is at most `top`. Sequences that do not reach
@@ -105,21 +105,21 @@ def gather(bases: BaseAttributions, site: Site, *, top: float) -> Evidence:
     away[:, (positions > site.first - width) & (positions < site.last + width)] = False
     row, column = np.nonzero(away)
     high = (sums[row, column] > 0) & (ranks(sums, row, column) <= top)
-    return Evidence(
+    return ElementHits(
         site=site,
         sequences=bases.sequences.iloc[kept].reset_index(drop=True),
         starts=starts,
         place=np.where(found.start >= 0, np.searchsorted(starts, found.start), -1),
         score=found.score,
-        word=words(codes, width),
+        word=kmer_codes(codes, width),
         sums=sums,
         rank=rank,
         top=(sums[:, starts] > 0) & (rank <= top),
-        elsewhere=Elsewhere(row, column, high),
+        elsewhere=OtherHits(row, column, high),
     )
 
 
-def hit_table(evidence: Evidence) -> pd.DataFrame:
+def hit_table(evidence: ElementHits) -> pd.DataFrame:
     """Return a row a hit: its sequence, position, word, score, attribution, rank, positive, top."""
     row = np.flatnonzero(evidence.place >= 0)
     place = evidence.place[row]

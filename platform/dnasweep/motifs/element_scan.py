@@ -21,7 +21,7 @@ _WORDS_AT_MOST = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Motif:
+class ScoringMatrix:
     """A matrix of scores, and the least score that is a hit."""
 
     name: str
@@ -77,7 +77,7 @@ class Motif:
         return self.score(codes) >= self.threshold
 
 
-class Found(NamedTuple):
+class BestHits(NamedTuple):
     """The best hit of each sequence among given starts."""
 
     start: NDArray[np.int64]
@@ -86,22 +86,22 @@ class Found(NamedTuple):
     """(n,) its score; nan without a hit."""
 
 
-def best_hits(motif: Motif, codes: Codes, starts: NDArray[np.int64]) -> Found:
+def best_hits(motif: ScoringMatrix, codes: Codes, starts: NDArray[np.int64]) -> BestHits:
     """Return the highest-scoring hit of each sequence that starts in one of these columns.
 
     Of equal scores the leftmost is taken.
     """
     n = codes.shape[0]
     if not len(starts):
-        return Found(np.full(n, -1), np.full(n, np.nan))
+        return BestHits(np.full(n, -1), np.full(n, np.nan))
     scores = motif.score(codes)[:, starts]
     best = scores.argmax(axis=1)
     score = scores[np.arange(n), best]
     hit = score >= motif.threshold
-    return Found(np.where(hit, starts[best], -1), np.where(hit, score, np.nan))
+    return BestHits(np.where(hit, starts[best], -1), np.where(hit, score, np.nan))
 
 
-def words(codes: Codes, width: int) -> NDArray[np.int64]:
+def kmer_codes(codes: Codes, width: int) -> NDArray[np.int64]:
     """Return the word at every start as a number in base 4, -1 where a base is unknown.
 
     Shape (n, columns - width + 1).
@@ -130,7 +130,7 @@ def word_scores(scores: tuple[tuple[float, ...], ...]) -> Floats:
 
 def from_counts(
     name: str, counts: tuple[tuple[int, int, int, int], ...], *, hit_probability: float
-) -> Motif:
+) -> ScoringMatrix:
     """Return a position weight matrix: log2 odds of a count matrix against equal base frequencies.
 
     The threshold is the lowest score that at most a share `hit_probability` of all words reaches,
@@ -150,7 +150,7 @@ def from_counts(
         raise ValueError(f"{name}: the best words are more than a share {hit_probability:g}")
     last = int(fitting[-1])
     threshold = float(listed[last - 1] + listed[last]) / 2
-    return Motif(name=name, scores=scores, threshold=threshold)
+    return ScoringMatrix(name=name, scores=scores, threshold=threshold)
 
 
 def _turned(scores: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
@@ -158,13 +158,15 @@ def _turned(scores: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], .
     return tuple(row[::-1] for row in scores[::-1])
 
 
-def from_consensus(consensus: str, *, mismatches: int = 0, either_strand: bool = False) -> Motif:
+def from_consensus(
+    consensus: str, *, mismatches: int = 0, either_strand: bool = False
+) -> ScoringMatrix:
     """Return a motif whose score is the number of bases that agree with IUPAC letters.
 
     A hit disagrees in at most `mismatches`.
     """
     allowed = allowed_bases(consensus).astype(float)
-    return Motif(
+    return ScoringMatrix(
         name=f"{consensus}, ≤{mismatches} mismatch" if mismatches else consensus,
         scores=tuple(tuple(row) for row in allowed.tolist()),
         threshold=len(consensus) - mismatches - 0.5,

@@ -13,7 +13,7 @@ DEVIATIONS = 1.0
 """Signed values are high this many standard deviations above the mean of their sequence."""
 
 
-class Region(NamedTuple):
+class HighRegion(NamedTuple):
     """A stretch of high values."""
 
     row: int
@@ -45,7 +45,7 @@ def high_bases(values: NDArray[np.float64], *, signed: bool) -> NDArray[np.bool_
     return values > bound
 
 
-def high_regions(high: NDArray[np.bool_], *, min_length: int) -> list[Region]:
+def high_regions(high: NDArray[np.bool_], *, min_length: int) -> list[HighRegion]:
     """Return the runs of at least `min_length` high bases, by row and start."""
     padded = np.pad(high, ((0, 0), (1, 1))).astype(np.int8)
     steps = np.diff(padded, axis=1)
@@ -53,7 +53,7 @@ def high_regions(high: NDArray[np.bool_], *, min_length: int) -> list[Region]:
     _, ends = np.nonzero(steps == -1)
     long = ends - starts >= min_length
     return [
-        Region(*one)
+        HighRegion(*one)
         for one in zip(
             rows[long].tolist(), starts[long].tolist(), ends[long].tolist(), strict=True
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.attribution.positions import BaseAttributions
-from dnasweep.motifs.element_hits import Evidence, Floats, Integers
+from dnasweep.motifs.element_hits import ElementHits, Floats, Integers
 
 SAMPLE = 20_000
 """Most values of the same places that are kept to be drawn."""
@@ -25,8 +25,8 @@ class Samples(NamedTuple):
     """Of the same words elsewhere, in sequences of the same species."""
 
 
-def around_hits(
-    bases: BaseAttributions, evidence: Evidence, label: int, *, flank: int = 20
+def metaprofile_at_hits(
+    bases: BaseAttributions, evidence: ElementHits, label: int, *, flank: int = 20
 ) -> pd.DataFrame:
     """Return the mean attribution of each base around the hits of one label.
 
@@ -81,7 +81,7 @@ def around_hits(
     return pd.DataFrame(table)
 
 
-def samples(evidence: Evidence, label: int, *, seed: int = 0) -> Samples:
+def samples(evidence: ElementHits, label: int, *, seed: int = 0) -> Samples:
     """Return the attributions of the hits of one label, and of the two backgrounds."""
     hits: list[Floats] = [np.empty(0)]
     place: list[Floats] = [np.empty(0)]
@@ -104,7 +104,7 @@ def samples(evidence: Evidence, label: int, *, seed: int = 0) -> Samples:
     return Samples(np.concatenate(hits), others, np.concatenate(word))
 
 
-def _strata(evidence: Evidence, label: int) -> list[Integers]:
+def _strata(evidence: ElementHits, label: int) -> list[Integers]:
     """Return the rows of each species with this label."""
     labels = evidence.sequences["label"].to_numpy()
     species = evidence.sequences["species"].to_numpy(str)

@@ -14,9 +14,9 @@ Floats = NDArray[np.float64]
 
 PSEUDOCOUNT = 1.0
 """Sites added to the counts of a column, shared by the four bases."""
-LEAST_BITS = 0.3
+MIN_BITS = 0.3
 """Columns of a motif's core tell more than this in the mean of any end of it."""
-LEAST_WIDTH = 8
+MIN_WIDTH = 8
 """Bases a core has at least, where the motif has them: fewer do not tell places from chance."""
 
 
@@ -48,19 +48,19 @@ class Pattern:
 
     @cached_property
     def core(self) -> slice:
-        """The columns that together tell most beyond `LEAST_BITS` each, widened to `LEAST_WIDTH`.
+        """The columns that together tell most beyond `MIN_BITS` each, widened to `MIN_WIDTH`.
 
         What so few instances tell by chance, 3 / (2 ln 2 n) bits (Schneider et al. 1986), is taken
         off first.
         """
         bits = information(self.matrix)
         by_chance = 3 / (2 * np.log(2) * max(1, len(self.rows)))
-        total = np.concatenate([[0.0], (bits - by_chance - LEAST_BITS).cumsum()])
+        total = np.concatenate([[0.0], (bits - by_chance - MIN_BITS).cumsum()])
         # The stretch of greatest sum ends where the sum so far is furthest above its least.
         end = int(np.argmax(total[1:] - np.minimum.accumulate(total)[:-1])) + 1
         first, last = int(np.argmin(total[:end])), end
         bits = np.pad(bits, 1, constant_values=-1)
-        while last - first < min(LEAST_WIDTH, self.width):
+        while last - first < min(MIN_WIDTH, self.width):
             # The neighbour that tells more; bits[i + 1] is column i.
             if bits[first] >= bits[last + 1]:
                 first -= 1

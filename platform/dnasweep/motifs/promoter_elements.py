@@ -8,8 +8,8 @@ import pandas as pd
 from dnasweep.attribution.positions import AttributionTables, rows_of_tokens
 from dnasweep.attribution.tss import tss_places
 from dnasweep.data.elements import ELEMENTS
-from dnasweep.motifs.element_hits import Site
-from dnasweep.motifs.element_scan import Motif, from_consensus, from_counts
+from dnasweep.motifs.element_hits import ElementSite
+from dnasweep.motifs.element_scan import ScoringMatrix, from_consensus, from_counts
 
 STRICT, WIDE = (-35, -24), (-35, -20)
 """Positions where a TATA box may start, relative to the transcription start: first and last."""
@@ -42,7 +42,7 @@ WORD = "TATA"
 """What a token has to hold to count as TATA in the naive account."""
 
 
-def tata_matrix(hit_probability: float = HIT_PROBABILITY) -> Motif:
+def tata_matrix(hit_probability: float = HIT_PROBABILITY) -> ScoringMatrix:
     """Return the TATA box as a matrix of log2 odds.
 
     Its threshold lets as many words through as make at most a share `hit_probability` of all 4^7.
@@ -50,7 +50,7 @@ def tata_matrix(hit_probability: float = HIT_PROBABILITY) -> Motif:
     return from_counts("TATA matrix", _TBP, hit_probability=hit_probability)
 
 
-def tata_sites(hit_probability: float = HIT_PROBABILITY) -> list[Site]:
+def tata_sites(hit_probability: float = HIT_PROBABILITY) -> list[ElementSite]:
     """Return the sites of the TATA box: the matrix and TATAWA, each where it starts at -35 to -24.
 
     Both once more for starts at -35 to -20. TATAWA may have one mismatch, which takes 17 words of
@@ -58,13 +58,13 @@ def tata_sites(hit_probability: float = HIT_PROBABILITY) -> list[Site]:
     """
     matrix, consensus = tata_matrix(hit_probability), from_consensus("TATAWA", mismatches=1)
     return [
-        Site(element="TATA box", motif=motif, first=first, last=last)
+        ElementSite(element="TATA box", motif=motif, first=first, last=last)
         for first, last in (STRICT, WIDE)
         for motif in (matrix, consensus)
     ]
 
 
-def core_promoter_sites() -> list[Site]:
+def core_promoter_sites() -> list[ElementSite]:
     """Return the other elements of :mod:`dnasweep.data.elements` at their places, by consensus.
 
     Consensus of eight bases and more may have a mismatch; places of one element are joined.
@@ -75,7 +75,7 @@ def core_promoter_sites() -> list[Site]:
             key = (element.name, element.consensus, element.either_strand)
             places.setdefault(key, []).extend((element.first, element.last))
     return [
-        Site(
+        ElementSite(
             element=_WRITTEN[name],
             motif=from_consensus(
                 consensus, mismatches=int(len(consensus) >= 8), either_strand=either

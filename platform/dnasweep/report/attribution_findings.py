@@ -40,7 +40,7 @@ def warnings(summary: Summary) -> list[str]:
     return found
 
 
-def findings(summary: Summary) -> list[str]:
+def attribution_findings(summary: Summary) -> list[str]:
     """Return the sentences, most important first."""
     sentences = [_tata(summary), _tata_by_species(summary), _core(summary), _position(summary)]
     sentences += [_naive(summary), _tokens(summary), _efficiency(summary)]

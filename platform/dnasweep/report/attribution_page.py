@@ -13,8 +13,8 @@ from dnasweep.attribution.token_ranking import rank_tokens
 from dnasweep.plain import write_csv
 from dnasweep.report import attribution_figures as figures
 from dnasweep.report.attribution_findings import (
+    attribution_findings,
     core_tests,
-    findings,
     headline_tests,
     percent,
     places,
@@ -33,7 +33,7 @@ PAGE = "attributions.html"
 """The file of the page."""
 
 
-class Shown(NamedTuple):
+class PageFigure(NamedTuple):
     """A figure of the page."""
 
     name: str
@@ -88,7 +88,7 @@ def write_report(
     return page
 
 
-def render_report(summary: Summary, shown: list[Shown], settings: Mapping[str, Any]) -> str:
+def render_report(summary: Summary, shown: list[PageFigure], settings: Mapping[str, Any]) -> str:
     """Return the page as one HTML document."""
     drawn = {
         figure.name: {
@@ -110,7 +110,7 @@ def render_report(summary: Summary, shown: list[Shown], settings: Mapping[str, A
         reading=what_it_says(summary),
         summary=summary,
         warnings=warnings(summary),
-        findings=findings(summary),
+        attribution_findings=attribution_findings(summary),
         figures=drawn,
         logos=logos,
         tata=_table(_readable(headline_tests(summary), "species", "label")),
@@ -141,18 +141,18 @@ def _title(summary: Summary) -> str:
     return "Attention of the first token"
 
 
-def _figures(summary: Summary) -> list[Shown]:
+def _figures(summary: Summary) -> list[PageFigure]:
     bands = "Bands: 95 % interval of the mean."
     base = "A token's attribution is shared equally by its bases; where tokens overlap, a base has the mean over them."
     return [
-        Shown(
+        PageFigure(
             "profile",
             "Mean attribution by position",
             f"{base} {bands} Below: the median and the range of the middle 80 % of sequences.",
             figures.position_profile(summary),
         ),
-        Shown("profile-species", "By species", bands, figures.species_profiles(summary)),
-        Shown(
+        PageFigure("profile-species", "By species", bands, figures.species_profiles(summary)),
+        PageFigure(
             "tata",
             "Attribution at TATA boxes",
             "Left: base by base around the boxes, and around the same places in sequences of the "
@@ -160,14 +160,14 @@ def _figures(summary: Summary) -> list[Shown]:
             "reach from 5 % to 95 %, the number is of values.",
             figures.tata_panel(summary),
         ),
-        Shown(
+        PageFigure(
             "tokens",
             "Tokens with the highest and lowest mean attribution",
             f"Of tokens met {summary.config.least_count} times or more, with how often they were "
             "met. Lines: standard error of the mean.",
             figures.token_bars(summary),
         ),
-        Shown(
+        PageFigure(
             "efficiency",
             "Do the attributions add up?",
             "Left: how far the sum of a sequence's attributions misses the difference between the "
@@ -177,7 +177,7 @@ def _figures(summary: Summary) -> list[Shown]:
     ]
 
 
-def _logos(summary: Summary) -> list[Shown]:
+def _logos(summary: Summary) -> list[PageFigure]:
     shown = []
     for number, (what, row) in enumerate(summary.examples, start=1):
         known = summary.bases.sequences.iloc[row]
@@ -191,7 +191,7 @@ def _logos(summary: Summary) -> list[Shown]:
         title = f"{what.capitalize()}: {known['sequence_id']}"
         kind = what.split(",")[0].replace(" ", "-")
         shown.append(
-            Shown(f"logo-{number}-{kind}", title, f"{about}.", sequence_logo(summary, row))
+            PageFigure(f"logo-{number}-{kind}", title, f"{about}.", sequence_logo(summary, row))
         )
     return shown
 

@@ -11,9 +11,9 @@ import pandas as pd
 
 from dnasweep.attribution.positions import AttributionTables, BaseAttributions, per_base, profile
 from dnasweep.attribution.token_ranking import token_table
-from dnasweep.motifs.element_enrichment import Accounting, AccountingConfig, account
-from dnasweep.motifs.element_hits import Site, gather
-from dnasweep.motifs.metaprofile import Samples, around_hits, samples
+from dnasweep.motifs.element_enrichment import ElementEnrichment, ElementEnrichmentConfig, account
+from dnasweep.motifs.element_hits import ElementSite, gather
+from dnasweep.motifs.metaprofile import Samples, metaprofile_at_hits, samples
 from dnasweep.motifs.promoter_elements import (
     HIT_PROBABILITY,
     core_promoter_sites,
@@ -26,7 +26,7 @@ from dnasweep.motifs.promoter_elements import (
 class ReportConfig:
     """What the report shows and how it tests."""
 
-    accounting: AccountingConfig = field(default_factory=AccountingConfig)
+    accounting: ElementEnrichmentConfig = field(default_factory=ElementEnrichmentConfig)
     """How hits are judged and tested."""
     hit_probability: float = HIT_PROBABILITY
     """Share of all words of its width that the TATA matrix takes for a box."""
@@ -58,13 +58,13 @@ class Summary:
     """The table of sequences."""
     num_tokens: int
     """Rows of the table of tokens."""
-    tata: Accounting | None
+    tata: ElementEnrichment | None
     """The account of the TATA box; None where transcription starts are not known."""
-    core: Accounting | None
+    core: ElementEnrichment | None
     """The account of the other elements."""
     naive: pd.DataFrame
     """The naive account of TATA; see :func:`dnasweep.motifs.promoter_elements.naive_tata`."""
-    site: Site
+    site: ElementSite
     """The site that figures and findings speak of."""
     around: pd.DataFrame | None
     """Means around its hits, positive label."""
@@ -140,7 +140,7 @@ def summarise(
             several = replace(config.accounting, permutations=fewer)
             core = account(bases, core_promoter_sites(), several)
         evidence = gather(bases, sites[0], top=config.accounting.top)
-        around = around_hits(bases, evidence, focus)
+        around = metaprofile_at_hits(bases, evidence, focus)
         chosen = {label: samples(evidence, label) for label in labels}
         if not around["num_hits"].any():
             around = None

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnasweep.method_comparison.agreement import MEASURES
-from dnasweep.method_comparison.comparing import Comparison, headline
+from dnasweep.method_comparison.comparing import MethodComparison, headline
 from dnasweep.method_comparison.curves import KINDS, RANDOM
 from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.method_comparison.sanity import FLIP
@@ -42,7 +42,7 @@ def matrix_of(table: pd.DataFrame, methods: Sequence[str], measure: str) -> np.n
     return found
 
 
-def agreement_maps(comparison: Comparison) -> Drawing | None:
+def agreement_maps(comparison: MethodComparison) -> Drawing | None:
     """Heat-maps of the agreement of every two methods, one a measure; None of a single method."""
     methods = comparison.methods
     if len(methods) < 2:
@@ -71,7 +71,7 @@ def agreement_maps(comparison: Comparison) -> Drawing | None:
     return Drawing(draw, (3.0 + 1.5 * len(methods), 2.2 + 0.38 * len(methods)))
 
 
-def curve_panels(comparison: Comparison) -> Drawing | None:
+def curve_panels(comparison: MethodComparison) -> Drawing | None:
     """Deletion and insertion curves of every method and of random order."""
     table = comparison.curves
     if table.empty:
@@ -103,7 +103,7 @@ def curve_panels(comparison: Comparison) -> Drawing | None:
     return Drawing(draw, (9.4, 3.8))
 
 
-def recovery_bars(comparison: Comparison) -> Drawing | None:
+def recovery_bars(comparison: MethodComparison) -> Drawing | None:
     """AUROC and hit rate of every method for all planted elements together."""
     if comparison.recovery is None:
         return None
@@ -121,7 +121,7 @@ def recovery_bars(comparison: Comparison) -> Drawing | None:
     return Drawing(draw, (8.2, 1.3 + 0.34 * len(comparison.methods)))
 
 
-def enrichment_map(comparison: Comparison) -> Drawing | None:
+def enrichment_map(comparison: MethodComparison) -> Drawing | None:
     """Odds ratios of top attributions at elements, by method; a star where it is significant."""
     if comparison.enrichment is None:
         return None
@@ -158,7 +158,7 @@ def enrichment_map(comparison: Comparison) -> Drawing | None:
     return Drawing(draw, (2.4 + 1.2 * len(sites), 1.5 + 0.4 * len(comparison.methods)))
 
 
-def sanity_bars(comparison: Comparison) -> Drawing | None:
+def sanity_bars(comparison: MethodComparison) -> Drawing | None:
     """What the checks of sanity came to, a panel a check."""
     table = comparison.sanity
     checks = list(dict.fromkeys(table["check"]))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dnasweep.attribution.positions import ALL
 from dnasweep.method_comparison.agreement import chance_overlap
-from dnasweep.method_comparison.comparing import Comparison, headline
+from dnasweep.method_comparison.comparing import MethodComparison, headline
 from dnasweep.method_comparison.curves import KINDS, RANDOM
 from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.method_comparison.sanity import FLIP
@@ -22,7 +22,7 @@ UNMOVED = 0.5
 """Rank correlation with the model of shuffled weights above which a method fails the check."""
 
 
-def warnings(comparison: Comparison) -> list[str]:
+def warnings(comparison: MethodComparison) -> list[str]:
     """Return what a reader has to know before anything else."""
     found = []
     if comparison.num_sequences < FEW:
@@ -43,7 +43,7 @@ def warnings(comparison: Comparison) -> list[str]:
     return found
 
 
-def findings(comparison: Comparison) -> list[str]:
+def explanation_findings(comparison: MethodComparison) -> list[str]:
     """Return the sentences on one model, most important first."""
     sentences = [_recovery(comparison), _agreement(comparison), *_enrichment(comparison)]
     sentences += [_curves(comparison), _anchors(comparison), _flip(comparison)]
@@ -51,7 +51,7 @@ def findings(comparison: Comparison) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
-def across(comparisons: Sequence[Comparison]) -> list[str]:
+def across(comparisons: Sequence[MethodComparison]) -> list[str]:
     """Return the sentences on several models: what each finds of the TATA box, by tokenizer."""
     tests = [(one, headline(one.enrichment)) for one in comparisons if one.enrichment is not None]
     if len(comparisons) < 2 or not tests:
@@ -70,7 +70,7 @@ def across(comparisons: Sequence[Comparison]) -> list[str]:
     ]
 
 
-def _recovery(comparison: Comparison) -> str:
+def _recovery(comparison: MethodComparison) -> str:
     if comparison.recovery is None:
         return ""
     table = comparison.recovery
@@ -89,7 +89,7 @@ def _recovery(comparison: Comparison) -> str:
     )
 
 
-def _agreement(comparison: Comparison) -> str:
+def _agreement(comparison: MethodComparison) -> str:
     table = comparison.agreement
     pairs = table[(table["measure"] == "importance") & table["mean"].notna()]
     if pairs.empty:
@@ -106,7 +106,7 @@ def _agreement(comparison: Comparison) -> str:
     )
 
 
-def _enrichment(comparison: Comparison) -> list[str]:
+def _enrichment(comparison: MethodComparison) -> list[str]:
     if comparison.enrichment is None:
         return []
     table, sentences = headline(comparison.enrichment), []
@@ -142,7 +142,7 @@ def _enrichment(comparison: Comparison) -> list[str]:
     return sentences + _species(comparison)
 
 
-def _species(comparison: Comparison) -> list[str]:
+def _species(comparison: MethodComparison) -> list[str]:
     assert comparison.enrichment is not None
     table = comparison.enrichment
     single = table[(table["species"] != ALL) & table["p_adjusted"].notna()]
@@ -157,7 +157,7 @@ def _species(comparison: Comparison) -> list[str]:
     return [f"By species: methods by which each element is enriched: {'; '.join(parts)}."]
 
 
-def _curves(comparison: Comparison) -> str:
+def _curves(comparison: MethodComparison) -> str:
     table = comparison.areas
     if table.empty:
         return ""
@@ -185,7 +185,7 @@ def _curves(comparison: Comparison) -> str:
     return f"Deletion and insertion: of {num:,} sequences, {'; '.join(said)}."
 
 
-def _anchors(comparison: Comparison) -> str:
+def _anchors(comparison: MethodComparison) -> str:
     found = comparison.anchors
     if found is None:
         return ""
@@ -209,7 +209,7 @@ def _anchors(comparison: Comparison) -> str:
     return f"{text}."
 
 
-def _flip(comparison: Comparison) -> str:
+def _flip(comparison: MethodComparison) -> str:
     table = comparison.sanity
     part = table[(table["check"] == FLIP) & table["mean"].notna()]
     if part.empty:
@@ -225,7 +225,7 @@ def _flip(comparison: Comparison) -> str:
     return f"{text}."
 
 
-def _randomised(comparison: Comparison) -> str:
+def _randomised(comparison: MethodComparison) -> str:
     table = comparison.sanity
     checks = [check for check in dict.fromkeys(table["check"]) if check != FLIP]
     if not checks:

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from dnasweep.attribution.positions import ALL
-from dnasweep.method_comparison.comparing import Comparison
+from dnasweep.method_comparison.comparing import MethodComparison
 from dnasweep.report import explanations_figures as figures
 from dnasweep.report.attribution_figures import Drawing
 from dnasweep.report.attribution_findings import places, ratio, signed
 from dnasweep.report.drawing import panels, png
-from dnasweep.report.explanations_findings import across, findings, warnings
+from dnasweep.report.explanations_findings import across, explanation_findings, warnings
 from dnasweep.report.html import render, sortable
 from dnasweep.tasks.wording import number
 
@@ -25,7 +25,7 @@ NUMBERS = "numbers.json"
 """The file of all numbers, for programs."""
 
 
-class Shown(NamedTuple):
+class PageFigure(NamedTuple):
     """A figure of the page."""
 
     name: str
@@ -36,7 +36,7 @@ class Shown(NamedTuple):
 
 
 def write_comparison(
-    directory: Path, comparisons: Sequence[Comparison], *, settings: Mapping[str, Any]
+    directory: Path, comparisons: Sequence[MethodComparison], *, settings: Mapping[str, Any]
 ) -> Path:
     """Write the report of a comparison into a folder and return the page's path.
 
@@ -69,7 +69,9 @@ def write_comparison(
     return page
 
 
-def numbers(comparisons: Sequence[Comparison], settings: Mapping[str, Any]) -> dict[str, Any]:
+def numbers(
+    comparisons: Sequence[MethodComparison], settings: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return everything the page says as JSON: tables as lists of rows, nan as null."""
     return {
         "settings": {name: value for name, value in settings.items() if value is not None},
@@ -81,7 +83,7 @@ def numbers(comparisons: Sequence[Comparison], settings: Mapping[str, Any]) -> d
                 "methods": list(one.methods),
                 "num_sequences": one.num_sequences,
                 "num_called": one.num_called,
-                "findings": findings(one),
+                "findings": explanation_findings(one),
                 "anchors": None if one.anchors is None else _plain(one.anchors),
                 **{
                     name: json.loads(table.to_json(orient="records", double_precision=12))
@@ -94,11 +96,11 @@ def numbers(comparisons: Sequence[Comparison], settings: Mapping[str, Any]) -> d
     }
 
 
-def figures_of(comparison: Comparison) -> list[Shown]:
+def figures_of(comparison: MethodComparison) -> list[PageFigure]:
     """Return the figures of one model."""
     interval = "Lines: 95 % interval of the mean over sequences; none where all have one value."
     return [
-        Shown(
+        PageFigure(
             "agreement",
             "Agreement of methods",
             "Means over sequences of rank correlations over bases, of the size of attributions and "
@@ -106,7 +108,7 @@ def figures_of(comparison: Comparison) -> list[Shown]:
             "attributions. A token's attribution is shared equally by its bases.",
             figures.agreement_maps(comparison),
         ),
-        Shown(
+        PageFigure(
             "recovery",
             "Recovery of planted elements",
             f"AUROC of attributions to {comparison.target} for bases inside against outside of "
@@ -114,7 +116,7 @@ def figures_of(comparison: Comparison) -> list[Shown]:
             f"inside. {interval}",
             figures.recovery_bars(comparison),
         ),
-        Shown(
+        PageFigure(
             "enrichment",
             "Elements at their places",
             "A hit is top where its attribution is positive and at most a twentieth of the places of "
@@ -122,14 +124,14 @@ def figures_of(comparison: Comparison) -> list[Shown]:
             "hit; a star: significant, adjusted over methods and elements.",
             figures.enrichment_map(comparison),
         ),
-        Shown(
+        PageFigure(
             "curves",
             "Deletion and insertion",
             "Sequences that the model calls the class. Deletion is better the sooner it falls, "
             "insertion the sooner it rises.",
             figures.curve_panels(comparison),
         ),
-        Shown(
+        PageFigure(
             "sanity",
             "Checks of sanity",
             "Share of the attribution that turns its sign for the other class, and rank correlation "
@@ -139,7 +141,7 @@ def figures_of(comparison: Comparison) -> list[Shown]:
     ]
 
 
-def _section(one: Comparison, shown: Sequence[Shown], end: str) -> dict[str, Any]:
+def _section(one: MethodComparison, shown: Sequence[PageFigure], end: str) -> dict[str, Any]:
     drawn = {
         figure.name: {
             "title": figure.title,
@@ -153,7 +155,7 @@ def _section(one: Comparison, shown: Sequence[Shown], end: str) -> dict[str, Any
     return {
         "end": end,
         "comparison": one,
-        "findings": findings(one),
+        "findings": explanation_findings(one),
         "warnings": warnings(one),
         "figures": drawn,
         "recovery": _table(one.recovery),
@@ -176,7 +178,7 @@ def _readable(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def _render(
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[MethodComparison],
     sections: Sequence[dict[str, Any]],
     settings: Mapping[str, Any],
 ) -> str:

@@ -9,27 +9,31 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dnasweep.method_comparison.comparing import Comparison
+from dnasweep.method_comparison.comparing import MethodComparison
 from dnasweep.method_comparison.curves import KINDS
 from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.method_comparison.sanity import FLIP
 from dnasweep.report.explanations_figures import method_name
-from dnasweep.report.explanations_findings import across, findings
+from dnasweep.report.explanations_findings import across, explanation_findings
 from dnasweep.report.terminal import bullets, new_table
 from dnasweep.tasks.wording import number
 
 
-def explanation_tables(comparisons: Sequence[Comparison]) -> RenderableType:
+def explanation_tables(comparisons: Sequence[MethodComparison]) -> RenderableType:
     """Return a table a model, a row a method, and the findings."""
     parts: list[RenderableType] = []
     for one in comparisons:
-        parts += [_methods(one), Text("Findings", style="bold"), bullets(findings(one))]
+        parts += [
+            _methods(one),
+            Text("Findings", style="bold"),
+            bullets(explanation_findings(one)),
+        ]
     if said := across(comparisons):
         parts.append(bullets(said))
     return Group(*parts)
 
 
-def _methods(one: Comparison) -> Table:
+def _methods(one: MethodComparison) -> Table:
     table = new_table(f"{one.name}: {one.num_sequences:,} sequences, class {one.target}")
     table.add_column("method", overflow="fold")
     titles = ["agreement", "deletion", "insertion", "sign turns", "shuffled", "evaluations"]

@@ -37,7 +37,7 @@ def warnings(found: Motifs, *, num_known: int, signed: bool, config: MotifConfig
     return told
 
 
-def findings(found: Motifs, *, target: str) -> list[str]:
+def motif_findings(found: Motifs, *, target: str) -> list[str]:
     """Return the sentences, most important first."""
     data, table = found.data, found.table()
     sizes = [int(part.sum()) for part in (data.discovery, ~data.discovery)]

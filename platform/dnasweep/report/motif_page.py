@@ -15,10 +15,10 @@ from dnasweep.report.attribution_findings import small
 from dnasweep.report.drawing import panels, plain, png
 from dnasweep.report.html import render, sortable
 from dnasweep.report.motif_figures import logo, positions, shown_matrix
-from dnasweep.report.motif_findings import findings, warnings
+from dnasweep.report.motif_findings import motif_findings, warnings
 
 PAGE = "motifs.html"
-MOST_SHOWN = 12
+MAX_SHOWN = 12
 """Motifs with pictures: those of lowest p-value of enrichment, place or match."""
 MATCH_Q = 0.25
 """Matches beside the best one are shown up to this adjusted p-value."""
@@ -55,7 +55,7 @@ def write_report(
     target = str(settings.get("target") or "the class")
     table = found.table()
     order = table[["p", "p_place", "match_p"]].min(axis=1).sort_values(kind="stable").index
-    drawn = [_shown(found, int(i), table.iloc[int(i)], directory) for i in order[:MOST_SHOWN]]
+    drawn = [_shown(found, int(i), table.iloc[int(i)], directory) for i in order[:MAX_SHOWN]]
     bases = found.data.bases
     page = directory / PAGE
     html = render(
@@ -66,11 +66,11 @@ def write_report(
             f"{settings.get('estimator', 'attributions')} · {config.method} · {bases.tss.statement}"
         ),
         warnings=warnings(found, num_known=num_known, signed=signed, config=config),
-        findings=findings(found, target=target),
+        motif_findings=motif_findings(found, target=target),
         motifs=_table(_readable(table)),
         matches=_table(_matches(found.matches)),
         shown=drawn,
-        more=len(table) > MOST_SHOWN,
+        more=len(table) > MAX_SHOWN,
         method=_method(config, signed=signed),
         command=command,
         settings={

@@ -15,7 +15,7 @@ from dnasweep.report.drawing import png
 BASES = "ACGT"
 LINE = 100
 """Bases a line of the picture."""
-MOST_DRAWN = 5_000
+MAX_DRAWN = 5_000
 """Bases of the longest region of which a picture can be read."""
 
 

@@ -14,10 +14,10 @@ from matplotlib.ticker import EngFormatter, StrMethodFormatter
 from dnasweep.genomics.track_files import Stretch
 from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, png
 
-_MOST_ROWS = 6
+_MAX_ROWS = 6
 
 
-class Region(NamedTuple):
+class RegionTrack(NamedTuple):
     """What a picture of a region shows."""
 
     chrom: str
@@ -89,9 +89,9 @@ def precision_recall(
     return png(draw, size=(9.5, 4.3))
 
 
-def region_picture(region: Region) -> bytes:
+def region_picture(region: RegionTrack) -> bytes:
     """Return a PNG of a region: the track, its peaks, and annotations below."""
-    bands = {"peaks": region.peaks, **dict(list(region.annotations.items())[:_MOST_ROWS])}
+    bands = {"peaks": region.peaks, **dict(list(region.annotations.items())[:_MAX_ROWS])}
 
     def draw(figure: Figure) -> None:
         heights = [3.0, *([0.45] * len(bands))]
@@ -112,7 +112,7 @@ def region_picture(region: Region) -> bytes:
     return png(draw, size=(10.5, 2.6 + 0.42 * len(bands)))
 
 
-def _draw_track(axes: Axes, region: Region) -> None:
+def _draw_track(axes: Axes, region: RegionTrack) -> None:
     starts, ends, values = region.track
     # Gaps of the track stay empty: a step down to nothing between intervals that do not touch.
     cuts = np.flatnonzero(starts[1:] != ends[:-1]) + 1
@@ -129,7 +129,9 @@ def _draw_track(axes: Axes, region: Region) -> None:
     axes.set(xlim=(region.start, region.end), ylim=(0, 1.02), ylabel="probability")
 
 
-def _draw_band(axes: Axes, name: str, frame: pd.DataFrame, colour: str, region: Region) -> None:
+def _draw_band(
+    axes: Axes, name: str, frame: pd.DataFrame, colour: str, region: RegionTrack
+) -> None:
     seen = (region.end - region.start) / 400
     row: Any
     for row in frame.itertuples():

@@ -1,0 +1,1 @@
+"""Ray: the one room that imports it."""

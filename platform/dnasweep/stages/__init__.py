@@ -1,0 +1,1 @@
+"""Data set, tokenizer, corpus, encoder, classifier and test scores, each an artefact."""

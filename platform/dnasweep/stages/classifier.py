@@ -5,8 +5,8 @@ from __future__ import annotations
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.classification import Classification
-from dnasweep.models.distributed import Mesh
-from dnasweep.models.strands import Strands
+from dnasweep.models.distributed import DistributedContext
+from dnasweep.models.strands import StrandCorpus
 from dnasweep.models.training import TrainingResult
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.encoder import pretrain
@@ -15,7 +15,7 @@ from dnasweep.stages.shots import SHOTS, draw_shots, shots_text
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.stages.starts import finish_tuning, start_model
 from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
-from dnasweep.stages.training import Ready, train_stage
+from dnasweep.stages.training import TrainableStage, train_stage
 from dnasweep.storage import Storage
 from dnasweep.tasks.calls import DECISION_THRESHOLD, EVEN_THRESHOLD
 from dnasweep.tasks.class_loss import ClassLoss, balanced_weights
@@ -28,7 +28,7 @@ def finetune(
     storage: Storage,
     spec: ClassifierSpec,
     *,
-    mesh: Mesh | None = None,
+    mesh: DistributedContext | None = None,
     listener: Listener | None = None,
 ) -> StageOutcome:
     """Fine-tune a classifier, pretraining its encoder first where it is not there.
@@ -39,7 +39,7 @@ def finetune(
         When the training or validation rows of the species it learns from have one class, or
         fewer rows of one than there are to be shots.
     """
-    mesh = mesh or Mesh.current()
+    mesh = mesh or DistributedContext.current()
     if mesh.world_size == 1 and (there := find_outcome(storage, spec)) is not None:
         # Killed after it was published, a builder leaves its state.
         storage.forget(spec.kind, spec.key)
@@ -55,7 +55,7 @@ def finetune(
     )
 
 
-def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
+def _make_ready(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
     table = load_dataset(storage, spec.tokenizer.dataset).table
     tokenizer, corpus = obtain_corpus(storage, spec.tokenizer)
     rows = rows_of(table, spec.learned_from)
@@ -73,7 +73,7 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
                 remedy="Give rows of both classes, or another species set to train on.",
             )
     settings = spec.classification
-    strands = Strands(
+    strands = StrandCorpus(
         corpus,
         obtain_reverse_corpus(storage, spec.tokenizer, tokenizer)
         if settings.both_strands
@@ -112,7 +112,7 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> Ready:
     def finish(result: TrainingResult) -> dict[str, float]:
         return _keep_threshold(result) | finish_tuning(result.model, spec.tuning)
 
-    return Ready(task, model, tokenizer, finish, notes)
+    return TrainableStage(task, model, tokenizer, finish, notes)
 
 
 def _keep_threshold(result: TrainingResult) -> dict[str, float]:

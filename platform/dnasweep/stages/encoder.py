@@ -5,14 +5,14 @@ from __future__ import annotations
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_masked_lm
 from dnasweep.models.checkpoint import load_masked_lm
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.pretraining import MaskedLanguageModelling
 from dnasweep.stages.held_out import pretraining_rows
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
 from dnasweep.stages.pmi import obtain_table
 from dnasweep.stages.specs import EncoderSpec
 from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
-from dnasweep.stages.training import Ready, train_stage
+from dnasweep.stages.training import TrainableStage, train_stage
 from dnasweep.storage import Storage
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.markov import markov_bits_per_base
@@ -27,7 +27,7 @@ def pretrain(
     storage: Storage,
     spec: EncoderSpec,
     *,
-    mesh: Mesh | None = None,
+    mesh: DistributedContext | None = None,
     listener: Listener | None = None,
 ) -> StageOutcome:
     """Pretrain an encoder, and first those it goes on from, or find them published.
@@ -37,7 +37,7 @@ def pretrain(
     InputError
         When the species set has no positives to train or to validate on.
     """
-    mesh = mesh or Mesh.current()
+    mesh = mesh or DistributedContext.current()
     if spec.parent is not None:
         pretrain(storage, spec.parent, mesh=mesh, listener=listener)
     return train_stage(
@@ -49,7 +49,7 @@ def pretrain(
     )
 
 
-def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
+def _make_ready(storage: Storage, spec: EncoderSpec) -> TrainableStage:
     tokenizer, corpus = obtain_corpus(storage, spec.tokenizer)
     table, rows, num_left_out = pretraining_rows(
         storage,
@@ -87,7 +87,9 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> Ready:
     sequences = table["sequence"]
     train = sequences.iloc[rows.train].tolist()
     validation = sequences.iloc[rows.validation].tolist()
-    return Ready(task, model, tokenizer, lambda result: _baselines(train, validation) | left_out)
+    return TrainableStage(
+        task, model, tokenizer, lambda result: _baselines(train, validation) | left_out
+    )
 
 
 def _longest(storage: Storage, spec: EncoderSpec, tokenizer: DnaTokenizer, corpus: Corpus) -> int:

@@ -23,7 +23,7 @@ IDENTITY = 0.8
 """Sequences at least so much the same, on either strand, are not read; the default of splits."""
 
 
-class Reading(NamedTuple):
+class PretrainingRows(NamedTuple):
     """What an encoder reads of a data set."""
 
     table: pd.DataFrame
@@ -41,7 +41,7 @@ def pretraining_rows(
     *,
     positives_only: bool,
     held_out: str | None = None,
-) -> Reading:
+) -> PretrainingRows:
     """Return the rows of a data set that an encoder reads.
 
     Parameters
@@ -58,10 +58,10 @@ def pretraining_rows(
     table = load_dataset(storage, key).table
     rows = rows_of(table, species, positives_only=positives_only)
     if held_out is None:
-        return Reading(table, rows, 0)
+        return PretrainingRows(table, rows, 0)
     known = held_out_rows(storage, key, held_out)
     num = int(sum(known[part].sum() for part in rows[:2]))
-    return Reading(table, Rows(*(part[~known[part]] for part in rows)), num)
+    return PretrainingRows(table, Rows(*(part[~known[part]] for part in rows)), num)
 
 
 def held_out_rows(storage: Storage, dataset: str, judged: str) -> np.ndarray:

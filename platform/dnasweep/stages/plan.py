@@ -15,7 +15,7 @@ from dnasweep.storage import Storage
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """Cells and the stages below them, each stage once, in the order they are needed."""
 
     cells: tuple[Cell, ...]
@@ -68,23 +68,23 @@ class Plan:
         """Whether all cells start from one encoder, or all from none."""
         return len({spec.encoder and spec.encoder.key for spec in self.classifiers}) == 1
 
-    def missing(self, storage: Storage) -> Plan:
+    def missing(self, storage: Storage) -> SweepPlan:
         """Return the cells that have no published trial yet."""
         return self._only(
             [i for i, s in enumerate(self.classifiers) if find_outcome(storage, s) is None]
         )
 
-    def without(self, keys: Collection[str]) -> Plan:
+    def without(self, keys: Collection[str]) -> SweepPlan:
         """Return the cells whose trial key is not among `keys`."""
         return self._only([i for i, s in enumerate(self.classifiers) if s.key not in keys])
 
-    def shuffled(self) -> Plan:
+    def shuffled(self) -> SweepPlan:
         """Return the cells in the order of their trial keys, which is no order of their axes."""
         order = range(len(self.cells))
         return self._only(sorted(order, key=lambda i: self.classifiers[i].key))
 
-    def _only(self, places: Sequence[int]) -> Plan:
-        return Plan(
+    def _only(self, places: Sequence[int]) -> SweepPlan:
+        return SweepPlan(
             tuple(self.cells[i] for i in places), tuple(self.classifiers[i] for i in places)
         )
 
@@ -97,12 +97,12 @@ def cells_of(axes: dict[str, Sequence[object]]) -> tuple[Cell, ...]:
     )
 
 
-def make_plan(recipe: Recipe, cells: Sequence[Cell]) -> Plan:
+def make_plan(recipe: Recipe, cells: Sequence[Cell]) -> SweepPlan:
     """Expand cells into what they stand for; every name is checked on the way."""
-    return Plan(tuple(cells), tuple(recipe.expand(cell) for cell in cells))
+    return SweepPlan(tuple(cells), tuple(recipe.expand(cell) for cell in cells))
 
 
-def published(storage: Storage, plan: Plan) -> dict[str, tuple[int, int]]:
+def published(storage: Storage, plan: SweepPlan) -> dict[str, tuple[int, int]]:
     """Return, by kind of stage, how many are published and how many there are in all."""
 
     def count(specs: Sequence[TokenizerSpec | EncoderSpec | ClassifierSpec]) -> tuple[int, int]:

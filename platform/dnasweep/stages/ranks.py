@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.storage import Storage
 
 
@@ -18,7 +18,7 @@ def obtain_together(
     key: str,
     build: Callable[[Path | None], None],
     *,
-    mesh: Mesh,
+    mesh: DistributedContext,
     inputs: Any = None,
 ) -> None:
     """Build and publish an artefact with every rank of `mesh`, unless it is there already.

@@ -16,7 +16,7 @@ from dnasweep.tasks.calls import decision_threshold
 from dnasweep.tokens.loading import load_tokenizer
 
 
-def open_test(storage: Storage, spec: ClassifierSpec) -> Scored:
+def evaluate_on_test(storage: Storage, spec: ClassifierSpec) -> Scored:
     """Score a trial on the test rows of its target, trained again where it was damaged.
 
     The threshold is the one kept with its weights, chosen on the validation rows of the species it

@@ -17,7 +17,7 @@ from dnasweep.storage import Storage
 from dnasweep.tokens.alphabet import other_strand
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.loading import load_tokenizer
-from dnasweep.tokens.recognition import read_foreign
+from dnasweep.tokens.recognition import read_pretrained
 from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer, fit
 
 CORPUS = "corpus.safetensors"
@@ -53,7 +53,7 @@ def _fitted_on(storage: Storage, spec: TokenizerSpec) -> list[str]:
 def _tokenizer_of(model: Path, config: TokenizerConfig) -> DnaTokenizer:
     if (model / CONFIG_FILE).is_file():
         return load_tokenizer(model)
-    return read_foreign(model, config)
+    return read_pretrained(model, config)
 
 
 def obtain_corpus(storage: Storage, spec: TokenizerSpec) -> tuple[DnaTokenizer, Corpus]:

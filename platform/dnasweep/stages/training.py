@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from dnasweep.models.checkpoint import export
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.rows import Task
 from dnasweep.models.training import TrainingResult, train
 from dnasweep.stages.outcome import (
@@ -25,7 +25,7 @@ from dnasweep.storage import Storage
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
-class Ready(NamedTuple):
+class TrainableStage(NamedTuple):
     """A stage that can be trained."""
 
     task: Task
@@ -43,9 +43,9 @@ class Ready(NamedTuple):
 def train_stage(
     storage: Storage,
     spec: EncoderSpec | ClassifierSpec,
-    make_ready: Callable[[], Ready],
+    make_ready: Callable[[], TrainableStage],
     *,
-    mesh: Mesh,
+    mesh: DistributedContext,
     listener: Listener | None = None,
 ) -> StageOutcome:
     """Train a stage and publish its checkpoint and outcome, or find them published.

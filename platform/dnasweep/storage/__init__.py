@@ -6,15 +6,15 @@ from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.building import share_by_umask
 from dnasweep.storage.damaged import set_aside, telling_of_damage
 from dnasweep.storage.integrity import MANIFEST, damage_of_part, digest_of, seal, unseal
-from dnasweep.storage.remote_prefix import Shelf
+from dnasweep.storage.remote_prefix import RemotePrefix
 from dnasweep.storage.retry import Unavailable
-from dnasweep.storage.writable import LEAST_BYTES
+from dnasweep.storage.writable import MIN_BYTES
 
 __all__ = [
-    "LEAST_BYTES",
     "MANIFEST",
+    "MIN_BYTES",
     "Bucket",
-    "Shelf",
+    "RemotePrefix",
     "Storage",
     "Unavailable",
     "damage_of_part",

@@ -34,11 +34,11 @@ from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError, full_disk, is_full_disk
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.building import building, building_folder, settle, share_by_umask
-from dnasweep.storage.copies import Copies
+from dnasweep.storage.copies import LocalCopies
 from dnasweep.storage.integrity import MANIFEST, describe, seal
-from dnasweep.storage.kept import Kept
+from dnasweep.storage.kept import LocalArtefacts
 from dnasweep.storage.names import flat, inside, safe, safe_kind
-from dnasweep.storage.remote_prefix import Shelf
+from dnasweep.storage.remote_prefix import RemotePrefix
 from dnasweep.storage.retry import Unavailable
 from dnasweep.storage.uris import local_root
 from dnasweep.storage.writable import check_writable
@@ -63,11 +63,11 @@ class Storage:
             self.bucket = Bucket(text)
             self.root = self.bucket.uri
             self.local = Path.home() / ".cache" / "dnasweep" / content_key(self.root)
-            self._found: Copies | Kept = Copies(self.bucket, self.local)
+            self._found: LocalCopies | LocalArtefacts = LocalCopies(self.bucket, self.local)
         else:
             self.local = local_root(text)
             self.root = str(self.local)
-            self._found = Kept(self.local)
+            self._found = LocalArtefacts(self.local)
 
     def __repr__(self) -> str:
         return f"Storage({self.root!r})"
@@ -174,9 +174,9 @@ class Storage:
         """Open a file of an artefact where it lies, to read parts of it, which nobody has checked."""
         return self._found.open(kind, key, name)
 
-    def patiently(self, read: Callable[[], Result]) -> Result:
+    def with_retries(self, read: Callable[[], Result]) -> Result:
         """Read from an open file, again where a bucket does not answer."""
-        return read() if self.bucket is None else self.bucket.patiently(read)
+        return read() if self.bucket is None else self.bucket.with_retries(read)
 
     def put(self, kind: str, key: str, name: str, text: str) -> None:
         """Write or replace a small file of an artefact that grows, in one step."""
@@ -192,11 +192,11 @@ class Storage:
         """Return the folder of this machine where a builder keeps what it needs between attempts."""
         return self.local / "work" / safe_kind(kind) / safe(key)
 
-    def states(self, kind: str, key: str) -> Path | Shelf:
+    def states(self, kind: str, key: str) -> Path | RemotePrefix:
         """Return where a builder keeps its state, for whichever machine goes on from it."""
         if self.bucket is None:
             return self.work(kind, key)
-        return Shelf(self.bucket, f"work/{safe_kind(kind)}/{safe(key)}")
+        return RemotePrefix(self.bucket, f"work/{safe_kind(kind)}/{safe(key)}")
 
     def forget(self, kind: str, key: str) -> None:
         """Remove the state of a builder whose artefact is published."""

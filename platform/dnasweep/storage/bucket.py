@@ -59,7 +59,7 @@ class Bucket:
 
     def size(self, path: str) -> int | None:
         """Return the bytes of a file, or None where there is none."""
-        info = self.patiently(lambda: self._store.get_file_info(self._full(path)))
+        info = self.with_retries(lambda: self._store.get_file_info(self._full(path)))
         return info.size if info.type == fs.FileType.File else None
 
     def version(self, path: str) -> str | None:
@@ -77,7 +77,7 @@ class Bucket:
         """Return the bytes of all files below a folder, by their path relative to it."""
         start = self._full(folder)
         selector = fs.FileSelector(start, recursive=True, allow_not_found=True)
-        found = self.patiently(partial(self._store.get_file_info, selector))
+        found = self.with_retries(partial(self._store.get_file_info, selector))
         return {
             info.path[len(start) + 1 :]: info.size
             for info in found
@@ -86,7 +86,7 @@ class Bucket:
 
     def open(self, path: str) -> pa.NativeFile:
         """Open a file to read parts of it."""
-        return self.patiently(lambda: self._store.open_input_file(self._full(path)))
+        return self.with_retries(lambda: self._store.open_input_file(self._full(path)))
 
     def read(self, path: str) -> bytes:
         """Return a whole file.
@@ -101,7 +101,7 @@ class Bucket:
             with self._store.open_input_file(self._full(path)) as stream:
                 return bytes(stream.read())
 
-        return self.patiently(once)
+        return self.with_retries(once)
 
     def write(self, path: str, data: bytes) -> None:
         """Write or replace a file in one step."""
@@ -150,7 +150,7 @@ class Bucket:
                 raise InputError("a file of this name is not copied", file=self.place(name))
             local = target / name if name else target
             local.parent.mkdir(parents=True, exist_ok=True)
-            self.patiently(partial(self._copy, f"{path}/{name}".strip("/"), local))
+            self.with_retries(partial(self._copy, f"{path}/{name}".strip("/"), local))
             if local.stat().st_size != expected:
                 raise OSError(f"{self.place(path)}/{name} was changed while it was read")
 
@@ -163,7 +163,7 @@ class Bucket:
             except FileNotFoundError:
                 return
 
-        self.patiently(once)
+        self.with_retries(once)
 
     def clear(self, folder: str) -> None:
         """Remove a folder with everything in it, if it is there."""
@@ -175,7 +175,7 @@ class Bucket:
                 return
 
         if self.files(folder):
-            self.patiently(once)
+            self.with_retries(once)
 
     def probe(self) -> None:
         """Write a file and remove it.
@@ -207,11 +207,11 @@ class Bucket:
         there = None
         # Twice: another machine may publish the same in this moment.
         for _ in range(2):
-            self.patiently(write)
+            self.with_retries(write)
             if (there := self.size(path)) == size:
                 return
         raise OSError(f"{self.place(path)} has {there} bytes after {size} were written")
 
-    def patiently(self, call: Callable[[], Result]) -> Result:
+    def with_retries(self, call: Callable[[], Result]) -> Result:
         """Read something, again where the store does not answer; see :mod:`.patience`."""
-        return patience.patiently(call, where=self.uri, seconds=self._patience)
+        return patience.with_retries(call, where=self.uri, seconds=self._patience)

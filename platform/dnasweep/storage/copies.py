@@ -20,7 +20,7 @@ _ATTEMPTS = 2
 """After damage is found: another machine may have made the artefact again by then."""
 
 
-class Copies:
+class LocalCopies:
     """Fetches artefacts, whole or a file of them, and clears away what is damaged in the bucket.
 
     Parameters

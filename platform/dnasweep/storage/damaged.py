@@ -16,7 +16,7 @@ from dnasweep.storage.names import flat
 
 log = logging.getLogger("dnasweep.storage")
 
-MOST_KEPT, MOST_BYTES = 20, 1 << 30
+MAX_KEPT, MAX_BYTES = 20, 1 << 30
 """Of these the oldest go first; the newest one stays, however large."""
 
 
@@ -104,9 +104,9 @@ def _bound(folder: Path) -> None:
     """Remove the oldest of what is kept."""
     kept = [path for path in folder.iterdir() if path.name != ".lock"]
     kept.sort(key=lambda path: path.name.rpartition("-")[2], reverse=True)
-    room = MOST_BYTES
+    room = MAX_BYTES
     for number, path in enumerate(kept):
         files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
         room -= sum(file.stat().st_size for file in files)
-        if number and (number >= MOST_KEPT or room < 0):
+        if number and (number >= MAX_KEPT or room < 0):
             path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)

@@ -21,7 +21,7 @@ log = logging.getLogger("dnasweep.storage")
 
 MANIFEST = "manifest.json"
 SIZES, DIGESTS, CHECKSUM = "files", "sha256", "checksum"
-_MOST_KNOWN = 1 << 16
+_MAX_KNOWN = 1 << 16
 
 _known: dict[tuple[int, ...], str] = {}
 _unsealed = False
@@ -39,7 +39,7 @@ def digest_of(path: Path) -> str:
             status.st_ctime_ns,
         )
         if what not in _known:
-            if len(_known) >= _MOST_KNOWN:
+            if len(_known) >= _MAX_KNOWN:
                 _known.clear()
             _known[what] = hashlib.file_digest(file, "sha256").hexdigest()
         return _known[what]

@@ -14,7 +14,7 @@ from dnasweep.storage.integrity import MANIFEST, SIZES, damage, readable, unseal
 from dnasweep.storage.names import inside, safe, safe_kind
 
 
-class Kept:
+class LocalArtefacts:
     """Finds artefacts below a folder.
 
     Parameters

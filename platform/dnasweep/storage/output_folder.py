@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from dnasweep.errors import InputError
-from dnasweep.storage import LEAST_BYTES, digest_of, seal, unseal
+from dnasweep.storage import MIN_BYTES, digest_of, seal, unseal
 
 log = logging.getLogger("dnasweep.storage")
 
@@ -40,7 +40,7 @@ def check_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".write-test-") as file:
-            file.write(bytes(LEAST_BYTES))
+            file.write(bytes(MIN_BYTES))
             file.flush()
     except OSError as error:
         raise _unwritable(error, folder) from error

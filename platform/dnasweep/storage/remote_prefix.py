@@ -7,7 +7,7 @@ from typing import NamedTuple
 from dnasweep.storage.bucket import Bucket
 
 
-class Shelf(NamedTuple):
+class RemotePrefix(NamedTuple):
     """A folder of a bucket that holds a few files."""
 
     bucket: Bucket

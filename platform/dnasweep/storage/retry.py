@@ -17,7 +17,7 @@ from dnasweep.errors import InputError
 
 log = logging.getLogger("dnasweep.storage")
 
-PATIENCE_SECONDS = 300.0
+RETRY_SECONDS = 300.0
 """How long a store that does not answer is asked again, beyond pyarrow's own few attempts."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 
@@ -35,7 +35,7 @@ class Unavailable(InputError):
     """The store has not answered for longer than anybody waits, or refuses for good."""
 
 
-class Fault(NamedTuple):
+class StorageFault(NamedTuple):
     """What an object store has answered in place of the thing asked for."""
 
     name: str
@@ -44,17 +44,19 @@ class Fault(NamedTuple):
     """Whether asking again may help."""
 
 
-def fault_of(error: BaseException) -> Fault | None:
+def fault_of(error: BaseException) -> StorageFault | None:
     """Return what a store has answered, or None where the error is none of a store's."""
     found = _FAULT.search(str(error))
     if found is None:
         return None
     name, status = found[1], int(found[2] or 0)
     passing = name in _PASSING or status in _PASSING_STATUS
-    return Fault(f"{name}, HTTP status {status}" if status else name, passing)
+    return StorageFault(f"{name}, HTTP status {status}" if status else name, passing)
 
 
-def patiently(call: Callable[[], Result], *, where: str, seconds: float | None = None) -> Result:
+def with_retries(
+    call: Callable[[], Result], *, where: str, seconds: float | None = None
+) -> Result:
     """Call until it succeeds, fails for good, or patience ends.
 
     Parameters
@@ -62,14 +64,14 @@ def patiently(call: Callable[[], Result], *, where: str, seconds: float | None =
     where
         URI of the store, for messages.
     seconds
-        Patience; None: `PATIENCE_SECONDS`.
+        Patience; None: `RETRY_SECONDS`.
 
     Raises
     ------
     Unavailable
         For an answer of the store; other errors pass through.
     """
-    patience = PATIENCE_SECONDS if seconds is None else seconds
+    patience = RETRY_SECONDS if seconds is None else seconds
     end, pause = time.monotonic() + patience, FIRST_PAUSE
     while True:
         try:
@@ -88,7 +90,7 @@ def patiently(call: Callable[[], Result], *, where: str, seconds: float | None =
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _unavailable(fault: Fault, where: str, patience: float) -> Unavailable:
+def _unavailable(fault: StorageFault, where: str, patience: float) -> Unavailable:
     if fault.passing:
         return Unavailable(
             f"the storage has not answered for {patience:.0f} s ({fault.name})",

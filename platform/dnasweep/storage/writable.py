@@ -9,7 +9,7 @@ from dnasweep.errors import InputError
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.uris import shortened
 
-LEAST_BYTES = 1 << 16
+MIN_BYTES = 1 << 16
 """Room without which a storage counts as full."""
 
 
@@ -29,7 +29,7 @@ def check_writable(local: Path, bucket: Bucket | None, root: str) -> None:
         local.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=local, prefix=".write-test-") as file:
             # A full disk still takes an empty file.
-            file.write(bytes(LEAST_BYTES))
+            file.write(bytes(MIN_BYTES))
             file.flush()
         if bucket is not None:
             bucket.probe()

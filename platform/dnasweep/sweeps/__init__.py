@@ -1,0 +1,1 @@
+"""A sweep without Ray: its options, cells and request, and what its results mean."""

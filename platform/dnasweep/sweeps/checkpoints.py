@@ -120,11 +120,11 @@ def _download(name: str) -> Path:
 
 
 def _tokenizer(directory: Path, way: TokenizerConfig) -> DnaTokenizer:
-    from dnasweep.tokens.recognition import read_foreign
+    from dnasweep.tokens.recognition import read_pretrained
     from dnasweep.tokens.tokenizers import CONFIG_FILE
 
     own = (directory / CONFIG_FILE).is_file()
-    return load_tokenizer(directory) if own else read_foreign(directory, way)
+    return load_tokenizer(directory) if own else read_pretrained(directory, way)
 
 
 def _judge(
@@ -134,7 +134,7 @@ def _judge(
     # Imported here: a sweep without such models does without torch.
     from dnasweep.models.pretrained import build_on_checkpoint, describe
     from dnasweep.models.tuning import lora_targets
-    from dnasweep.tokens.recognition import read_foreign, readings
+    from dnasweep.tokens.recognition import read_pretrained, readings
     from dnasweep.tokens.tokenizers import CONFIG_FILE
 
     described = describe(directory)
@@ -143,7 +143,7 @@ def _judge(
         ways: tuple[TokenizerConfig, ...] = (tokenizer.config,)
     else:
         ways = readings(directory)
-        tokenizer = read_foreign(directory, ways[0])
+        tokenizer = read_pretrained(directory, ways[0])
     built = build_on_checkpoint(
         directory,
         dataclasses.replace(described, windows=model.windows),

@@ -17,7 +17,7 @@ from dnasweep.sweeps.cell_results import (
     scores_by_seed,
 )
 from dnasweep.sweeps.comparison import Comparison
-from dnasweep.sweeps.findings import findings
+from dnasweep.sweeps.findings import sweep_findings
 from dnasweep.sweeps.pairs import pairwise_tests
 from dnasweep.sweeps.seed_tests import BySeed
 from dnasweep.sweeps.tables import (
@@ -31,7 +31,7 @@ from dnasweep.sweeps.tables import (
 )
 
 
-def contest(cell: CellResult) -> Hashable:
+def comparison_group(cell: CellResult) -> Hashable:
     """Return which cells are chosen among: those of one tokenizer, species set, masking, tuning."""
     return cell.label
 
@@ -40,7 +40,7 @@ def select(
     cells: Sequence[CellResult],
     *,
     metric: str = "mcc",
-    by: Callable[[CellResult], Hashable] = contest,
+    by: Callable[[CellResult], Hashable] = comparison_group,
 ) -> list[CellResult]:
     """Return the trials to open the test set for.
 
@@ -55,7 +55,7 @@ def select(
     metric
         Validation metric, its direction known.
     by
-        The contest a cell takes part in; default: all that is compared, see :func:`contest`.
+        The contest a cell takes part in; default: all that is compared, see :func:`comparison_group`.
     """
     name = _bare_name(metric)
     chosen: list[CellResult] = []
@@ -112,7 +112,7 @@ def compare(
         unhealthy=unhealthy_table(cells, name),
         shared_encoders=shared_encoders,
     )
-    comparison.findings.extend(findings(comparison, cells))
+    comparison.findings.extend(sweep_findings(comparison, cells))
     return comparison
 
 

@@ -22,7 +22,7 @@ POINT = "point"
 """Under which name a trial reports it to Tune."""
 
 
-class Point(NamedTuple):
+class Evaluated(NamedTuple):
     """One evaluation of one trial."""
 
     key: str
@@ -35,7 +35,7 @@ class Point(NamedTuple):
     """The evaluation: step, bases_seen, device_seconds, metrics and more."""
 
     @classmethod
-    def of(cls, spec: ClassifierSpec, best: float, evaluation: dict[str, Any]) -> Point:
+    def of(cls, spec: ClassifierSpec, best: float, evaluation: dict[str, Any]) -> Evaluated:
         """Make the point of an evaluation of `spec`."""
         share = evaluation["bases_seen"] / spec.training.bases
         number = max(1, round(spec.training.evaluations * share))
@@ -47,12 +47,12 @@ class Point(NamedTuple):
         return json.dumps(self._asdict())
 
     @classmethod
-    def told(cls, result: Mapping[str, Any]) -> Point | None:
+    def told(cls, result: Mapping[str, Any]) -> Evaluated | None:
         """Return the point that a result of Tune carries, or None."""
         return cls(**json.loads(result[POINT])) if POINT in result else None
 
 
-class Course:
+class EventLog:
     """The points of a sweep, kept in a file.
 
     Parameters
@@ -63,12 +63,12 @@ class Course:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.points = read_course(path)
+        self.points = read_event_log(path)
         self._known = {(point.key, point.number) for point in self.points}
         self._last = {point.key: point.evaluation for point in self.points}
         self._whole = not path.is_file() or path.read_bytes()[-1:] in (b"\n", b"")
 
-    def add(self, point: Point) -> bool:
+    def add(self, point: Evaluated) -> bool:
         """Keep a point and return True, unless that evaluation of its trial is known already."""
         if (point.key, point.number) in self._known:
             return False
@@ -86,20 +86,20 @@ class Course:
         return self._last.get(key)
 
 
-def read_course(path: Path) -> list[Point]:
+def read_event_log(path: Path) -> list[Evaluated]:
     """Return the points of a file, without lines that a kill has cut short or that are damaged."""
-    points: list[Point] = []
+    points: list[Evaluated] = []
     if not path.is_file():
         return points
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(ValueError, TypeError, AttributeError):
-            point = Point(**{n: v for n, v in json.loads(line).items() if n != CHECK})
+            point = Evaluated(**{n: v for n, v in json.loads(line).items() if n != CHECK})
             if _line(point) == line:
                 points.append(point)
     return points
 
 
-def _line(point: Point) -> str:
+def _line(point: Evaluated) -> str:
     """Return the line of a point, with a checksum."""
     fields = point._asdict()
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]

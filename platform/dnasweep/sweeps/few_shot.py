@@ -13,7 +13,7 @@ from dnasweep.data.species import species_set
 from dnasweep.data.strands import first_readings
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import rows_of
-from dnasweep.stages.plan import Plan
+from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.shots import draw_shots
 from dnasweep.sweeps.options import FewShotOptions
@@ -116,7 +116,7 @@ def usual_shots(data: Prepared, target: str) -> tuple[int, ...]:
     return found
 
 
-def check_shots(data: Prepared, plan: Plan) -> None:
+def check_shots(data: Prepared, plan: SweepPlan) -> None:
     """Refuse more shots than a class has rows, before anything is trained."""
     for shots, resample, species in dict.fromkeys(
         (spec.shots, spec.resample, spec.learned_from) for spec in plan.classifiers

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dnasweep.sweeps.comparison import Comparison
 
 
-def findings(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
+def sweep_findings(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
     """Return the sentences, most important first."""
     sentences = [_best(comparison)]
     if not comparison.selected.empty:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 
 from dnasweep.stages.dataset import load_dataset
-from dnasweep.stages.plan import Plan
+from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.recipe import Recipe
 from dnasweep.stages.row_lengths import check_backbones, check_encoders, check_tokens, longest_of
 from dnasweep.stages.specs import TokenizerSpec
@@ -31,7 +31,7 @@ def longest_row(tokenizer: DnaTokenizer, sequences: Sequence[str]) -> int:
 
 
 def check_lengths(
-    storage: Storage, recipe: Recipe, plan: Plan, lengths: Mapping[tuple[str, str], int]
+    storage: Storage, recipe: Recipe, plan: SweepPlan, lengths: Mapping[tuple[str, str], int]
 ) -> None:
     """Refuse what the run itself would refuse once its rows are tokens.
 

@@ -8,13 +8,13 @@ from rich.markup import escape
 
 from dnasweep.errors import NothingLeft
 from dnasweep.stages.outcome import find_outcome
-from dnasweep.stages.plan import Plan
+from dnasweep.stages.plan import SweepPlan
 from dnasweep.sweeps.request import Sweep
 
 _HEALTHY = ("completed", "stopped")
 
 
-def tell_failures(sweep: Sweep, plan: Plan) -> None:
+def tell_failures(sweep: Sweep, plan: SweepPlan) -> None:
     """Say how many trials failed and why the first did; end where none is left to compare.
 
     Trials that a search has stopped early have not failed.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 Floats = NDArray[np.float64]
-LEAST_DRAWS = 2
+MIN_DRAWS = 2
 
 
 class MeanDifference(NamedTuple):
@@ -118,7 +118,7 @@ def mean_difference(
         Without interval and p-value (nan) for one draw: its rows may favour either side, and
         neither test rows nor seeds tell how much.
     """
-    if len(set(draws)) < LEAST_DRAWS:
+    if len(set(draws)) < MIN_DRAWS:
         return MeanDifference(float(np.mean(differences)), np.nan, np.nan, np.nan)
     runs = run_variance(np.asarray(differences, dtype=float), draws, seeds)
     return judge(

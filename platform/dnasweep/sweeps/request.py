@@ -12,7 +12,7 @@ from rich.console import Console
 from dnasweep.config import TuningConfig, canonical, content_key
 from dnasweep.errors import InputError
 from dnasweep.models.precision import SettlePrecision, settle_here
-from dnasweep.stages.plan import Plan, cells_of, make_plan
+from dnasweep.stages.plan import SweepPlan, cells_of, make_plan
 from dnasweep.stages.pmi import keep_table
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
@@ -58,7 +58,7 @@ class Sweep:
     """The data set to pretrain on, where it is another one."""
     recipe: Recipe
     """What every cell shares."""
-    plan: Plan
+    plan: SweepPlan
     """Every cell of the grid."""
     console: Console
     """Where it is told."""

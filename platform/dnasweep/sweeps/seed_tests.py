@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 BySeed = Mapping[int, TestScores]
 """Test scores of the trainings of one cell, by seed."""
 
-LEAST_SEEDS = 2
+MIN_SEEDS = 2
 """Of one seed the scatter over seeds cannot be seen."""
 METRICS = ("mcc", "auroc")
 
@@ -149,7 +149,7 @@ def over_seeds(strata: Sequence[Stratum], metric: str, *, fixed: bool = False) -
     sides = [np.arange(num), np.arange(num, len(values))]
     weights = np.concatenate([np.full(num, 1 / num), np.full(len(sides[1]), -1 / len(sides[1]))])
     mean_a, mean_b = (float(values[side].mean()) for side in sides)
-    if num < LEAST_SEEDS:
+    if num < MIN_SEEDS:
         return OverSeeds(mean_a, mean_b, mean_a - mean_b, np.nan, np.nan, np.nan)
     varied = sides[:1] if fixed else sides
     shared = weights @ covariance @ weights - sum(_own(covariance, side) for side in varied)

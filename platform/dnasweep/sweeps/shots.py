@@ -18,7 +18,7 @@ from dnasweep.sweeps.shots_tests import RANDOM, paired_tests
 from dnasweep.sweeps.statistics import spread
 from dnasweep.sweeps.tables import higher_is_better
 
-ARM = ["tokenizer", "learning_rate", "initialisation"]
+COMPARISON_GROUP = ["tokenizer", "learning_rate", "initialisation"]
 """What trials share that differ in shots, draw and seed alone; `learning_rate` is missing where it
 follows from the number of shots. A model from elsewhere that has a tokenizer of its own stands
 with the one tokenizer of all other trials, to be compared with them, and is named with its own."""
@@ -61,7 +61,7 @@ def compare_shots(
     healthy = runs[runs["trial_key"].isin(tested)]
     comparison = ShotComparison(
         metric=name,
-        rows=_means(healthy, [*ARM, "shots"]),
+        rows=_means(healthy, [*COMPARISON_GROUP, "shots"]),
         runs=runs,
         baseline=_baseline(baselines),
         pairwise=paired_tests(healthy, tested, baselines),
@@ -179,5 +179,5 @@ def _over_baseline(comparison: ShotComparison) -> pd.Series:
 def _unhealthy(cells: Sequence[CellResult], runs: pd.DataFrame, tested: set[str]) -> pd.DataFrame:
     reasons = {cell.trial_key: cell.reason or "it has no test scores" for cell in cells}
     sick = runs[~runs["trial_key"].isin(tested)]
-    shown = [*ARM, "shots", "resample", "seed", "outcome", "trial_key"]
+    shown = [*COMPARISON_GROUP, "shots", "resample", "seed", "outcome", "trial_key"]
     return sick[shown].assign(reason=sick["trial_key"].map(reasons)).reset_index(drop=True)

@@ -24,10 +24,10 @@ EVERY_SECONDS = 5.0
 """Between two copies; what a driver that is killed may have told nobody."""
 SHARE = 0.05
 """Part of the time that copying may take."""
-PATIENCE_SECONDS = 30.0
+RETRY_SECONDS = 30.0
 
 
-class Handover:
+class StateSync:
     """Some files below a storage's local folder, kept in its bucket too.
 
     Parameters
@@ -39,7 +39,7 @@ class Handover:
     def __init__(self, storage: Storage) -> None:
         self._root = storage.local
         remote = storage.bucket is not None
-        self._bucket = Bucket(storage.root, seconds=PATIENCE_SECONDS) if remote else None
+        self._bucket = Bucket(storage.root, seconds=RETRY_SECONDS) if remote else None
         self._copied: dict[Path, tuple[int, int]] = {}
 
     def take(self, path: Path) -> bool:

@@ -27,11 +27,11 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
     ("zero-shot", "all", "What do the target's own rows add"),
 )
 """Pairs of strategies, and what their difference answers."""
-LEAST_TARGETS = 5
+MIN_TARGETS = 5
 """Of fewer the signs can tell nothing: p is 0.125 at least."""
 
 
-def findings(transfer: Transfer, num_cells: int) -> list[str]:
+def transfer_findings(transfer: Transfer, num_cells: int) -> list[str]:
     """Return the sentences, most important first."""
     if transfer.matrix.empty:
         return ["No cell finished with a validation metric; there is nothing to compare."]
@@ -95,7 +95,7 @@ def _answer(transfer: Transfer, tokenizer: str, lead: str, a: str, b: str, quest
                 f"95 % interval {_signed(row[f'{name}_low'])} to {_signed(row[f'{name}_high'])}",
                 f"{p_text(row[p_name])} over rows and seeds",
             ]
-        if row["num_targets"] >= LEAST_TARGETS:
+        if row["num_targets"] >= MIN_TARGETS:
             parts.append(f"{p_text(row[f'{name}_targets_p_adjusted'])} over targets")
         text += f" ({', '.join(parts)})" if parts else ""
     if single[p_name].isna().all():

@@ -23,11 +23,11 @@ from dnasweep.sweeps.tables import (
     unhealthy_table,
 )
 from dnasweep.sweeps.transfer_comparison import Transfer
-from dnasweep.sweeps.transfer_findings import findings
+from dnasweep.sweeps.transfer_findings import transfer_findings
 from dnasweep.sweeps.transfer_tests import overall_tests, target_tests
 
 
-def bout(cell: CellResult) -> Hashable:
+def comparison_group(cell: CellResult) -> Hashable:
     """Return which cells are chosen among: those of one tokenizer, target and strategy."""
     return (cell.tokenizer, _target(cell), _strategy(cell))
 
@@ -61,11 +61,11 @@ def compare_strategies(
     """
     name = metric.rsplit("/", 1)[-1]
     axes = tuple(sorted({axis for cell in cells for axis in cell.axes}))
-    chosen = select(cells, metric=name, by=bout)
+    chosen = select(cells, metric=name, by=comparison_group)
     rows = ranked(cells, name, axes, {cell.combination for cell in chosen})
     matrix = _matrix(chosen, rows, name, baselines or {}, relatives)
     scores = {}
-    for group in grouped(chosen, bout):
+    for group in grouped(chosen, comparison_group):
         if tested := scores_by_seed(group):
             scores[(group[0].tokenizer, _target(group[0]), _strategy(group[0]))] = tested
     tests = [
@@ -83,7 +83,7 @@ def compare_strategies(
         unhealthy=unhealthy_table(cells, name),
         left_out=tuple(left_out),
     )
-    transfer.findings.extend(findings(transfer, len(cells)))
+    transfer.findings.extend(transfer_findings(transfer, len(cells)))
     return transfer
 
 

@@ -1,0 +1,1 @@
+"""What a model is judged by: metrics, the loss, and which class is called."""

@@ -1,0 +1,1 @@
+"""DNA as tokens: tokenizers, corpora, masking, mutual information of k-mers, batches."""

@@ -9,7 +9,7 @@ from dnasweep.errors import InputError
 from dnasweep.tokens.agreement import saved_tokenizer
 from dnasweep.tokens.model_files import read_json, read_text, reading
 from dnasweep.tokens.pretrained import reopen
-from dnasweep.tokens.recognition import read_foreign
+from dnasweep.tokens.recognition import read_pretrained
 from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer
 from dnasweep.tokens.vocabulary import ROLES_FILE
 
@@ -27,7 +27,7 @@ def load_tokenizer(directory: str | Path) -> DnaTokenizer:
     directory = Path(directory)
     file = directory / CONFIG_FILE
     if not file.is_file() and any((directory / name).is_file() for name in VOCABULARY_FILES):
-        return read_foreign(directory)
+        return read_pretrained(directory)
     if not file.is_file():
         raise InputError(
             "the tokenizer file is missing",

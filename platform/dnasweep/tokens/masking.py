@@ -40,12 +40,12 @@ class Masked(NamedTuple):
     """Ids the model sees."""
     labels: NDArray[np.int64]
     """Ids to predict where chosen, -100 elsewhere."""
-    hidden_bases: NDArray[np.float64]
+    masked_bases_of: NDArray[np.float64]
     """Bases of a chosen token that no token left visible shows; 0 elsewhere. A base counts in every
     chosen token that has it."""
 
 
-class Moment(NamedTuple):
+class MaskingProgress(NamedTuple):
     """How far a training has come, as far as masks may depend on it."""
 
     step: int = 0
@@ -91,11 +91,11 @@ class MaskingScheme(ABC):
         """Return why the scheme makes no sense for a tokenizer; empty where it does."""
         return ""
 
-    def mixture(self, moment: Moment) -> tuple[tuple[float, MaskingScheme], ...]:
+    def mixture(self, moment: MaskingProgress) -> tuple[tuple[float, MaskingScheme], ...]:
         """Return the schemes a training step at `moment` is masked by, with their probabilities."""
         return ((1.0, self),)
 
-    def at(self, moment: Moment, *, seed: int) -> MaskingScheme:
+    def at(self, moment: MaskingProgress, *, seed: int) -> MaskingScheme:
         """Return the one scheme that masks the whole of a training step.
 
         It depends on `seed` and on `moment` alone: workers and micro-batches of a step agree.
@@ -165,7 +165,7 @@ class MaskingScheme(ABC):
         input_ids = ids.copy()
         input_ids[row, column] = seen
         if self.tokenizer.config.overlapping:
-            hidden = hidden_bases(starts, ends, chosen, maskable & ~chosen)
+            hidden = masked_bases_of(starts, ends, chosen, maskable & ~chosen)
         else:
             hidden = np.where(chosen, ends - starts, 0).astype(np.float64)
         return Masked(input_ids, np.where(chosen, ids, IGNORED), hidden)
@@ -195,7 +195,7 @@ def _run_starts(row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np
     return column[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
 
 
-def hidden_bases(
+def masked_bases_of(
     starts: NDArray[np.int32],
     ends: NDArray[np.int32],
     chosen: NDArray[np.bool_],

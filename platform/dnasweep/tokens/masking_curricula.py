@@ -13,7 +13,7 @@ import itertools
 from typing import Any
 
 from dnasweep.config import MaskingConfig, TokenizerConfig
-from dnasweep.tokens.masking import Draw, MaskingScheme, Moment, register
+from dnasweep.tokens.masking import Draw, MaskingProgress, MaskingScheme, register
 from dnasweep.tokens.masking_plain import RandomMasking, SpanMasking
 from dnasweep.tokens.masking_pmi import GeneMasking, GlobalPmiMasking
 from dnasweep.tokens.pmi import PmiTable
@@ -41,11 +41,11 @@ class Curriculum(MaskingScheme):
         """Refuse what either scheme refuses."""
         return GlobalPmiMasking.refusal(tokenizer) or cls._easier(tokenizer).refusal(tokenizer)
 
-    def progress(self, moment: Moment) -> float:
+    def progress(self, moment: MaskingProgress) -> float:
         """Return the probability of the harder scheme at `moment`."""
         raise NotImplementedError
 
-    def mixture(self, moment: Moment) -> tuple[tuple[float, MaskingScheme], ...]:
+    def mixture(self, moment: MaskingProgress) -> tuple[tuple[float, MaskingScheme], ...]:
         """Return both schemes with their probabilities."""
         progress = self.progress(moment)
         return ((1 - progress, self.easier), (progress, self.harder))
@@ -68,7 +68,7 @@ class StepCurriculum(Curriculum):
     def _easier(cls, tokenizer: TokenizerConfig) -> type[MaskingScheme]:
         return SpanMasking if tokenizer.overlapping else RandomMasking
 
-    def progress(self, moment: Moment) -> float:
+    def progress(self, moment: MaskingProgress) -> float:
         """Return the fraction of steps done, in hundredths rounded down."""
         return min(100 * moment.step // moment.total_steps, 100) / 100
 
@@ -85,7 +85,7 @@ class StallCurriculum(Curriculum):
     def _easier(cls, tokenizer: TokenizerConfig) -> type[MaskingScheme]:
         return GeneMasking
 
-    def progress(self, moment: Moment) -> float:
+    def progress(self, moment: MaskingProgress) -> float:
         """Return 1 once the perplexity has stalled, 0 before."""
         pairs = itertools.pairwise(moment.perplexities)
         return float(any(abs(b - a) < self.config.threshold for a, b in pairs))

@@ -55,13 +55,13 @@ class SpanMasking(MaskingScheme):
         tokenizer = self.tokenizer.config
         rate = self.config.rate * tokenizer.stride / tokenizer.k
         chosen = at_rate(draw(CHOICE), maskable, rate)
-        centres = Places(*np.nonzero(chosen))
+        centres = TokenPositions(*np.nonzero(chosen))
         near, contain = around_base(tokenizer, centres, starts, ends, draw)
         chosen[centres.row[:, None].repeat(near.shape[1], 1)[contain], near[contain]] = True
         return chosen
 
 
-class Places(NamedTuple):
+class TokenPositions(NamedTuple):
     """Tokens of a batch, both arrays of shape ``(n,)``."""
 
     row: NDArray[np.int64]
@@ -82,7 +82,7 @@ def at_rate(
 
 def around_base(
     tokenizer: TokenizerConfig,
-    centres: Places,
+    centres: TokenPositions,
     starts: NDArray[np.int32],
     ends: NDArray[np.int32],
     draw: Draw,
@@ -108,7 +108,7 @@ def around_base(
 
 def overlapping_with(
     tokenizer: TokenizerConfig,
-    places: Places,
+    places: TokenPositions,
     starts: NDArray[np.int32],
     ends: NDArray[np.int32],
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

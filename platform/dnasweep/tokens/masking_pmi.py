@@ -16,7 +16,7 @@ from dnasweep.config import MaskingConfig, TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.alphabet import digits, window_codes
 from dnasweep.tokens.masking import CHOICE, TIE, Draw, MaskingScheme, register
-from dnasweep.tokens.masking_plain import Places, around_base, overlapping_with
+from dnasweep.tokens.masking_plain import TokenPositions, around_base, overlapping_with
 from dnasweep.tokens.pmi import PmiTable
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -89,7 +89,7 @@ class GeneMasking(RankedMasking):
         span = tokenizer.k / tokenizer.stride
         rate = self.config.rate * 2 / (span + focus_width(tokenizer))
         chosen = maskable & (draw(CHOICE) < rate)
-        centres = Places(*np.nonzero(chosen))
+        centres = TokenPositions(*np.nonzero(chosen))
         near, contain = around_base(tokenizer, centres, starts, ends, draw)
         rows = centres.row[:, None].repeat(near.shape[1], 1)
         order = np.where(contain, self.order(ids, maskable, draw)[rows, near], np.inf)
@@ -97,10 +97,10 @@ class GeneMasking(RankedMasking):
         if not centres.row.size:
             return chosen
         best = order.argmin(axis=1)[:, None]
-        focus = Places(centres.row, np.take_along_axis(near, best, 1)[:, 0])
+        focus = TokenPositions(centres.row, np.take_along_axis(near, best, 1)[:, 0])
         high = _better_half(centres.row, np.take_along_axis(order, best, 1)[:, 0])
         near, touch = overlapping_with(
-            tokenizer, Places(focus.row[high], focus.column[high]), starts, ends
+            tokenizer, TokenPositions(focus.row[high], focus.column[high]), starts, ends
         )
         chosen[rows[high][touch], near[touch]] = True
         return chosen
@@ -130,7 +130,7 @@ class GlobalPmiMasking(RankedMasking):
         best = np.argpartition(order, min(taken, order.shape[1] - 1), axis=1)[:, :taken]
         best = np.take_along_axis(best, np.take_along_axis(order, best, 1).argsort(axis=1), 1)
         row, place = np.nonzero(np.arange(taken) < number[:, None])
-        places = Places(row, best[row, place])
+        places = TokenPositions(row, best[row, place])
         near, touch = overlapping_with(tokenizer, places, starts, ends)
         chosen[row[:, None].repeat(near.shape[1], 1)[touch], near[touch]] = True
         return chosen

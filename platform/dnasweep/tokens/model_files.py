@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from dnasweep.errors import InputError, is_full_disk
 
-MOST_BYTES = 1 << 28
+MAX_BYTES = 1 << 28
 """Of a file of text: vocabularies and indexes take some megabytes."""
 _POINTER = b"version https://git-lfs.github.com/spec/"
 WEIGHTS_FILE = "model.safetensors"
@@ -85,8 +85,8 @@ def read_text(path: Path) -> str:
         if not path.is_file():
             raise_missing(path)
         refuse_pointer(path)
-        if path.stat().st_size > MOST_BYTES:
-            raise ValueError(f"it is larger than {MOST_BYTES >> 20} MB")
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"it is larger than {MAX_BYTES >> 20} MB")
         return path.read_bytes().decode("utf-8-sig")
 
 

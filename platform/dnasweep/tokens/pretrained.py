@@ -32,8 +32,8 @@ from dnasweep.tokens.vocabulary import ROLES_FILE
 _CHUNK = 1 << 18
 
 
-class ForeignTokenizer(DnaTokenizer):
-    """A tokenizer with a vocabulary that is not our own; made by :func:`~dnasweep.tokens.recognition.read_foreign`.
+class PretrainedTokenizer(DnaTokenizer):
+    """A tokenizer with a vocabulary that is not our own; made by :func:`~dnasweep.tokens.recognition.read_pretrained`.
 
     Parameters
     ----------
@@ -149,8 +149,8 @@ class ForeignTokenizer(DnaTokenizer):
             (directory / name).write_text(text, encoding="utf-8")
 
 
-def reopen(directory: Path, config: TokenizerConfig, tokenizer: Tokenizer) -> ForeignTokenizer:
-    """Return a tokenizer that :meth:`ForeignTokenizer.save` has written."""
+def reopen(directory: Path, config: TokenizerConfig, tokenizer: Tokenizer) -> PretrainedTokenizer:
+    """Return a tokenizer that :meth:`PretrainedTokenizer.save` has written."""
     path = directory / ROLES_FILE
     with reading(path):
         roles = read_json(path)
@@ -160,4 +160,4 @@ def reopen(directory: Path, config: TokenizerConfig, tokenizer: Tokenizer) -> Fo
         for token in known.values():
             if tokenizer.token_to_id(token) is None:
                 raise ValueError(f"the vocabulary has no token {token!r}")
-    return ForeignTokenizer(config, tokenizer, known)
+    return PretrainedTokenizer(config, tokenizer, known)

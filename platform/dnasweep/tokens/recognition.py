@@ -17,7 +17,7 @@ from tokenizers import Tokenizer, models
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.definition import enumerate_with, framed
-from dnasweep.tokens.pretrained import ForeignTokenizer
+from dnasweep.tokens.pretrained import PretrainedTokenizer
 from dnasweep.tokens.vocabulary import Vocabulary, read_vocabulary
 
 _PROBES = ("ACGTTGCAAGGCTTAACCGATCGGATATCCTAG", "TTTTTTTTTTTTT", "GATTACANNNGATTACAN", "ACG", "")
@@ -51,7 +51,7 @@ def readings(directory: Path) -> tuple[TokenizerConfig, ...]:
     return (apart, overlapping) if has_bases else (overlapping, apart)
 
 
-def read_foreign(directory: Path, config: TokenizerConfig | None = None) -> ForeignTokenizer:
+def read_pretrained(directory: Path, config: TokenizerConfig | None = None) -> PretrainedTokenizer:
     """Return the tokenizer of a model from elsewhere.
 
     Parameters
@@ -102,7 +102,7 @@ def _word_length(words: Mapping[str, int]) -> int | None:
     return longest if whole and possible else None
 
 
-def _enumerated(vocabulary: Vocabulary, config: TokenizerConfig) -> ForeignTokenizer:
+def _enumerated(vocabulary: Vocabulary, config: TokenizerConfig) -> PretrainedTokenizer:
     roles = vocabulary.roles
     unknown = roles.get("unk", "N")
     words = vocabulary.words
@@ -111,10 +111,10 @@ def _enumerated(vocabulary: Vocabulary, config: TokenizerConfig) -> ForeignToken
         _refuse(vocabulary, "it has neither a token for what is unknown nor one for N")
     tokenizer = enumerate_with(config, numbered, unknown=unknown)
     framed(tokenizer, list(roles.values()), cls=roles["cls"], sep=roles["sep"])
-    return ForeignTokenizer(config, tokenizer, roles)
+    return PretrainedTokenizer(config, tokenizer, roles)
 
 
-def _by_file(vocabulary: Vocabulary) -> ForeignTokenizer:
+def _by_file(vocabulary: Vocabulary) -> PretrainedTokenizer:
     if vocabulary.file is None:
         _refuse(
             vocabulary,
@@ -127,7 +127,7 @@ def _by_file(vocabulary: Vocabulary) -> ForeignTokenizer:
         _refuse(vocabulary, f"it cuts by {type(vocabulary.file.model).__name__}")
     size = len(vocabulary.tokens)
     config = TokenizerConfig(kind=kind, vocab_size=size)  # type: ignore[arg-type]
-    found = ForeignTokenizer(config, vocabulary.file, vocabulary.roles)
+    found = PretrainedTokenizer(config, vocabulary.file, vocabulary.roles)
     if found.unk_id < 0:
         _refuse(vocabulary, "it has neither a token for what is unknown nor one for N")
     for probe in _PROBES:
@@ -137,7 +137,7 @@ def _by_file(vocabulary: Vocabulary) -> ForeignTokenizer:
     return found
 
 
-def _trouble(tokenizer: ForeignTokenizer, probe: str) -> str | None:
+def _trouble(tokenizer: PretrainedTokenizer, probe: str) -> str | None:
     """Return what is wrong with the tokens of a sequence, if anything."""
     encoded = tokenizer.encode([probe])
     ids, starts, ends = encoded.ids, encoded.starts[1:-1], encoded.ends[1:-1]
@@ -151,7 +151,7 @@ def _trouble(tokenizer: ForeignTokenizer, probe: str) -> str | None:
     return None
 
 
-def _agrees(tokenizer: ForeignTokenizer, file: Tokenizer) -> bool:
+def _agrees(tokenizer: PretrainedTokenizer, file: Tokenizer) -> bool:
     """Return whether a model's own file cuts raw DNA as `tokenizer` does."""
     probes = [probe for probe in _PROBES if "N" not in probe]
     return all(file.encode(p).ids == tokenizer.encode([p]).ids.tolist() for p in probes[:2])

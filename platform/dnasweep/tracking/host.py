@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 _QUESTION = "/api/2.0/mlflow/experiments/search?max_results=1"
 """Not `/health`, which answers to every name."""
 _LOOPBACK = ("localhost", "::1")
-_MOST_BYTES = 200
+_MAX_BYTES = 200
 
 
-class Answer(NamedTuple):
+class ServerAnswer(NamedTuple):
     """What a server said."""
 
     status: int | None
@@ -54,20 +54,22 @@ def is_loopback(uri: str) -> bool:
     return host in _LOOPBACK or host.startswith("127.")
 
 
-def ask_server(uri: str, *, timeout_s: float = 4.0) -> Answer:
+def ask_server(uri: str, *, timeout_s: float = 4.0) -> ServerAnswer:
     """Ask a server for an experiment, and say how it answers."""
     try:
         # A password in the address is for MLflow's own client; here it would be part of the host.
         address = re.sub(r"//[^/@]*@", "//", uri) + _QUESTION
         with urllib.request.urlopen(address, timeout=timeout_s, context=_tls(uri)) as said:
-            return Answer(said.status, "")
+            return ServerAnswer(said.status, "")
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, error.read(_MOST_BYTES).decode(errors="replace").strip())
+            return ServerAnswer(
+                error.code, error.read(_MAX_BYTES).decode(errors="replace").strip()
+            )
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         said = getattr(reason, "strerror", None) or str(reason)
-        return Answer(None, said or type(reason).__name__)
+        return ServerAnswer(None, said or type(reason).__name__)
 
 
 def _tls(uri: str) -> ssl.SSLContext | None:

@@ -7,7 +7,7 @@ import posixpath
 from dnasweep.errors import InputError
 from dnasweep.plain import shown
 
-MOST_LETTERS = 250
+MAX_LETTERS = 250
 """MLflow's databases hold 256."""
 _PARTS = "/:@"
 """Letters that part the names of models, versions and aliases."""
@@ -30,12 +30,12 @@ def check_name(name: str | None) -> None:
         fault = "it has spaces at an end, or letters that cannot be seen"
     elif found := [letter for letter in _PARTS if letter in name]:
         fault = f"it has {' and '.join(found)} in it"
-    elif len(name) > MOST_LETTERS:
+    elif len(name) > MAX_LETTERS:
         fault = f"it has {len(name):,} letters"
     elif name == "." or posixpath.normpath(name) != name or name.startswith(".."):
         fault = "it is a path"
     if fault:
         raise InputError(
             f"name is {name[:40]!r}: {fault}",
-            remedy=f"Use a name of at most {MOST_LETTERS} letters without /, : and @.",
+            remedy=f"Use a name of at most {MAX_LETTERS} letters without /, : and @.",
         )

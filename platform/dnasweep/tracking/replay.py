@@ -48,7 +48,7 @@ def is_refusal(error: BaseException) -> bool:
     return code in _REFUSALS or isinstance(error, FileNotFoundError | TypeError | KeyError)
 
 
-class Shipper:
+class Replayer:
     """Applies records to one experiment of one store; used by one thread."""
 
     def __init__(self, uri: str, experiment: str, *, lock_path: Path) -> None:

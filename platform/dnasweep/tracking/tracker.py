@@ -23,8 +23,8 @@ from dnasweep.tracking.replay import (
     MAX_TAG_CHARS,
     now_ms,
 )
-from dnasweep.tracking.uploader import Courier
-from dnasweep.tracking.write_ahead_log import Record, SpoolFile
+from dnasweep.tracking.uploader import Uploader
+from dnasweep.tracking.write_ahead_log import Record, WriteAheadLog
 
 log = logging.getLogger("dnasweep.tracking")
 
@@ -66,8 +66,8 @@ class Tracker:
         self._spool = spool.absolute()
         self._closed = False
         header = {"uri": without_password(uri), "experiment": experiment}
-        self._own = SpoolFile.create(self._spool, header)
-        self._courier = Courier(uri, experiment, self._spool, self._own)
+        self._own = WriteAheadLog.create(self._spool, header)
+        self._courier = Uploader(uri, experiment, self._spool, self._own)
 
     def run(
         self,
@@ -195,7 +195,7 @@ class Tracker:
 
     def flush(self, timeout_s: float = 60.0) -> int:
         """Wait until everything is shipped, at most `timeout_s`; return how many records are not."""
-        return self._courier.wait_until_shipped(timeout_s)
+        return self._courier.wait_until_uploaded(timeout_s)
 
     def close(self, timeout_s: float | None = None) -> int:
         """Ship what is left and stop; return how many records are not shipped.

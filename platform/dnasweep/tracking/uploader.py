@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from dnasweep.tracking.client import first_line, without_password
-from dnasweep.tracking.replay import Shipper, is_refusal
-from dnasweep.tracking.write_ahead_log import Record, SpoolFile, leftovers
+from dnasweep.tracking.replay import Replayer, is_refusal
+from dnasweep.tracking.write_ahead_log import Record, WriteAheadLog, leftovers
 
 log = logging.getLogger("dnasweep.tracking")
 
@@ -20,16 +20,16 @@ _LONGEST_WAIT_SECONDS = 30.0
 _TRIES_WHILE_ANSWERING = 4
 
 
-class Courier:
+class Uploader:
     """Ships the files that earlier processes left, oldest first, and then `own` as it grows."""
 
-    def __init__(self, uri: str, experiment: str, spool: Path, own: SpoolFile) -> None:
+    def __init__(self, uri: str, experiment: str, spool: Path, own: WriteAheadLog) -> None:
         self.failure = ""
         self.rejected = 0
         self._own = own
         self._files = [*_adopted(spool, uri, own), own]
         self._shippers = {
-            name: Shipper(uri, name, lock_path=spool / "runs.lock")
+            name: Replayer(uri, name, lock_path=spool / "runs.lock")
             for name in {str(file.header.get("experiment", experiment)) for file in self._files}
         }
         self._main = self._shippers[experiment]
@@ -53,7 +53,7 @@ class Courier:
                 self._changed.wait(min(left, 0.1))
         return self._main.run_ids.get(key)
 
-    def wait_until_shipped(self, timeout_s: float) -> int:
+    def wait_until_uploaded(self, timeout_s: float) -> int:
         """Wait until nothing is pending, at most `timeout_s`; return what is."""
         deadline = time.monotonic() + timeout_s
         self._hurry()
@@ -112,7 +112,7 @@ class Courier:
                 wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
 
     def _ship(
-        self, file: SpoolFile, shipper: Shipper, window: list[tuple[Record, int]], tries: int
+        self, file: WriteAheadLog, shipper: Replayer, window: list[tuple[Record, int]], tries: int
     ) -> Exception | None:
         """Send a window of records; return why it must be tried again, or None."""
         try:
@@ -129,18 +129,18 @@ class Courier:
                         return failure
                 return None
             self._reject(file, window[0][0], first_line(error))
-        file.mark_shipped(window[-1][1], len(window))
+        file.mark_uploaded(window[-1][1], len(window))
         with self._changed:
             self._changed.notify_all()
         return None
 
-    def _reject(self, file: SpoolFile, record: Record, reason: str) -> None:
+    def _reject(self, file: WriteAheadLog, record: Record, reason: str) -> None:
         self.rejected += 1
         file.reject(record, reason)
         log.warning("MLflow refused a record (%s): %s", record.get("kind"), reason)
 
 
-def _adopted(spool: Path, uri: str, own: SpoolFile) -> list[SpoolFile]:
+def _adopted(spool: Path, uri: str, own: WriteAheadLog) -> list[WriteAheadLog]:
     adopted = []
     for file in leftovers(spool, besides=own.path):
         # Older files have the whole URI.
@@ -158,7 +158,7 @@ def _adopted(spool: Path, uri: str, own: SpoolFile) -> list[SpoolFile]:
     return adopted
 
 
-def _answers(shipper: Shipper) -> bool:
+def _answers(shipper: Replayer) -> bool:
     try:
         shipper.client.search_experiments(max_results=1)
     except Exception:

@@ -24,7 +24,7 @@ log = logging.getLogger("dnasweep.tracking")
 Record = dict[str, Any]
 
 
-class SpoolFile:
+class WriteAheadLog:
     """One spool file, held under an exclusive lock for as long as the object lives."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -40,7 +40,7 @@ class SpoolFile:
         self.written = self.shipped + self._count_lines(self.offset)
 
     @classmethod
-    def create(cls, folder: Path, header: Record) -> SpoolFile:
+    def create(cls, folder: Path, header: Record) -> WriteAheadLog:
         """Make a new file whose first line is `header`."""
         folder.mkdir(parents=True, exist_ok=True)
         while True:
@@ -56,7 +56,7 @@ class SpoolFile:
         return cls(path, descriptor)
 
     @classmethod
-    def adopt(cls, path: Path) -> SpoolFile | None:
+    def adopt(cls, path: Path) -> WriteAheadLog | None:
         """Take over the file of a process that is gone; None while it lives."""
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
@@ -124,7 +124,7 @@ class SpoolFile:
             return [(record, -1) for record in self._taken]
         return records
 
-    def mark_shipped(self, offset: int, num_records: int) -> None:
+    def mark_uploaded(self, offset: int, num_records: int) -> None:
         """Remember that everything before `offset` has arrived."""
         self.shipped += num_records
         if offset < 0:
@@ -181,10 +181,10 @@ class SpoolFile:
         return count
 
 
-def leftovers(folder: Path, *, besides: Path) -> list[SpoolFile]:
+def leftovers(folder: Path, *, besides: Path) -> list[WriteAheadLog]:
     """Take over all files of earlier processes in `folder`, oldest first."""
     files = sorted(path for path in folder.glob("*.jsonl") if path != besides)
-    return [file for path in files if (file := SpoolFile.adopt(path)) is not None]
+    return [file for path in files if (file := WriteAheadLog.adopt(path)) is not None]
 
 
 def _line(record: Record) -> bytes:

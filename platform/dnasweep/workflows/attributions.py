@@ -18,18 +18,18 @@ from dnasweep.formats.rejects import write_rejects
 from dnasweep.jobs.attribution_request import (
     KIND,
     AttributionOptions,
-    Request,
-    prepare_request,
+    AttributionRequest,
+    prepare_attribution,
 )
 from dnasweep.jobs.shards.progress import duration
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.totals import close
 from dnasweep.runtime.cluster.precision import settle_precision
-from dnasweep.runtime.shards.run import Means, run_shards
-from dnasweep.runtime.shards.worker import Order
+from dnasweep.runtime.shards.run import JobResources, run_shards
+from dnasweep.runtime.shards.worker import ShardJobSpec
 from dnasweep.stages import models
 from dnasweep.tracking.client import without_password
-from dnasweep.workflows.job_records import Entry, recorded
+from dnasweep.workflows.job_records import RunMetadata, recorded
 
 WORKER = "dnasweep.attribution.worker:AttributionWorker"
 REJECTS = "rejects.tsv"
@@ -38,12 +38,12 @@ _LAYERS = {
     "all": "mean over all layers",
     "rollout": "followed through all layers",
 }
-MOST_REPORTED = 20_000
+MAX_REPORTED = 20_000
 """Sequences the report is made of at most; of a longer list whole shards, evenly spread."""
 
 
 def run_attributions(
-    options: AttributionOptions, console: Console, *, request: Request | None = None
+    options: AttributionOptions, console: Console, *, request: AttributionRequest | None = None
 ) -> Shards | None:
     """Run an attribution job and return its shards; None after a dry run.
 
@@ -64,7 +64,7 @@ def run_attributions(
     alone = request is None
     if request is None:
         with console.status("reading the sequences and the model"):
-            request = prepare_request(options, settle=settle_precision)
+            request = prepare_attribution(options, settle=settle_precision)
         _announce(request, console)
     if options.dry_run:
         return None
@@ -83,7 +83,7 @@ def run_attributions(
         rows=request.rows,
         shard_size=request.shard_size,
     )
-    order = Order(
+    order = ShardJobSpec(
         storage=storage.root,
         kind=KIND,
         key=shards.key,
@@ -96,8 +96,8 @@ def run_attributions(
             "batch_rows": options.batch_rows,
         },
     )
-    means = Means.of(options)
-    entry = Entry(
+    means = JobResources.of(options)
+    entry = RunMetadata(
         uri=request.uri,
         model=options.model,
         settings=request.settings,
@@ -117,7 +117,7 @@ def run_attributions(
     return shards
 
 
-def _announce(request: Request, console: Console) -> None:
+def _announce(request: AttributionRequest, console: Console) -> None:
     settings, rows, options = request.settings, request.rows, request.options
     most = settings.get("max_evals")
     if settings["estimator"] == "attention":
@@ -178,7 +178,7 @@ def _facts(total: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def _report(request: Request, shards: Shards, console: Console) -> list[Path]:
+def _report(request: AttributionRequest, shards: Shards, console: Console) -> list[Path]:
     """Write the report unless it is there, and return its files."""
     index, settings = request.options.tss_index, request.settings
 
@@ -187,7 +187,7 @@ def _report(request: Request, shards: Shards, console: Console) -> list[Path]:
         from dnasweep.report.attribution_page import write_report
         from dnasweep.report.attribution_summary import ReportConfig
 
-        attributions = read_attributions(shards.fetch(MOST_REPORTED), most_sequences=MOST_REPORTED)
+        attributions = read_attributions(shards.fetch(MAX_REPORTED), most_sequences=MAX_REPORTED)
         positive = settings["classes"].index(settings["target"])
         write_report(
             folder,
@@ -203,7 +203,7 @@ def _report(request: Request, shards: Shards, console: Console) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file())
 
 
-def _note(request: Request, shards: Shards, facts: dict[str, Any]) -> str:
+def _note(request: AttributionRequest, shards: Shards, facts: dict[str, Any]) -> str:
     settings = request.settings
     what = f"Attributions of {shards.num_rows:,} sequences to the class `{settings['target']}`"
     if settings["estimator"] == "attention":
@@ -219,7 +219,11 @@ def _note(request: Request, shards: Shards, facts: dict[str, Any]) -> str:
 
 
 def _say_where(
-    request: Request, shards: Shards, facts: dict[str, Any], files: list[Path], console: Console
+    request: AttributionRequest,
+    shards: Shards,
+    facts: dict[str, Any],
+    files: list[Path],
+    console: Console,
 ) -> None:
     pages = [escape(str(path)) for path in files if path.suffix == ".html"]
     place = escape(shards.place)

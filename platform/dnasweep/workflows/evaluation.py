@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from dnasweep.stages.plan import Plan
+from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.scores import find_scores
 from dnasweep.sweeps.cell_results import CellResult
-from dnasweep.sweeps.compare import contest, select
+from dnasweep.sweeps.compare import comparison_group, select
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import cell_result
 from dnasweep.workflows.phases import Phases
 from dnasweep.workflows.sweep_records import Records
 
 
-def judge(
+def evaluate_on_test(
     sweep: Sweep,
     records: Records,
     phases: Phases,
-    plan: Plan,
+    plan: SweepPlan,
     *,
-    by: Callable[[CellResult], Hashable] = contest,
+    by: Callable[[CellResult], Hashable] = comparison_group,
 ) -> list[CellResult]:
     """Open the test set for the best combination of each contest and return all results.
 
@@ -37,14 +37,14 @@ def judge(
     results = read_results(sweep, plan, frozenset())
     best = select(results, metric=sweep.options.metric, by=by)
     chosen = frozenset(cell.trial_key for cell in best)
-    phases.open_tests([spec for spec in plan.classifiers if spec.key in chosen])
+    phases.evaluate_on_tests([spec for spec in plan.classifiers if spec.key in chosen])
     for spec in plan.classifiers:
         if spec.key in chosen and (scored := find_scores(sweep.storage, spec)):
             records.tested(spec, scored.metrics)
     return read_results(sweep, plan, chosen)
 
 
-def read_results(sweep: Sweep, plan: Plan, tested: frozenset[str]) -> list[CellResult]:
+def read_results(sweep: Sweep, plan: SweepPlan, tested: frozenset[str]) -> list[CellResult]:
     """Return the result of every cell, with the test scores of those trials that are `tested`."""
     return [
         cell_result(

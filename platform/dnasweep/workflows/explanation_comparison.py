@@ -26,7 +26,12 @@ from dnasweep.storage import MANIFEST, Storage
 from dnasweep.storage.output_folder import check_folder, publish_files
 from dnasweep.tracking.client import resolve_uri, without_password
 from dnasweep.tracking.tags import command
-from dnasweep.workflows.explanation_jobs import Explaining, Made, options_of, request_of
+from dnasweep.workflows.explanation_jobs import (
+    Explaining,
+    MadeExplanations,
+    options_of,
+    request_of,
+)
 from dnasweep.workflows.explanation_records import recorded
 
 KIND = "comparisons"
@@ -105,7 +110,9 @@ def _announce(options: ComparisonOptions, chosen: Chosen, console: Console) -> N
         console.print("Nothing was started: leave --dry-run out to run it.")
 
 
-def _settings(options: ComparisonOptions, made: Sequence[Made], chosen: Chosen) -> dict[str, Any]:
+def _settings(
+    options: ComparisonOptions, made: Sequence[MadeExplanations], chosen: Chosen
+) -> dict[str, Any]:
     """Return everything that makes the comparison, JSON-able."""
     elements = None
     if chosen.elements is not None:
@@ -125,7 +132,7 @@ def _settings(options: ComparisonOptions, made: Sequence[Made], chosen: Chosen) 
 
 def _compare(
     options: ComparisonOptions,
-    made: Sequence[Made],
+    made: Sequence[MadeExplanations],
     chosen: Chosen,
     storage: Storage,
     key: str,

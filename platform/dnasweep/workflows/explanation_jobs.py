@@ -22,9 +22,9 @@ from dnasweep.attribution.tables import Attributions, read_attributions
 from dnasweep.data.reading import Reading
 from dnasweep.jobs.attribution_request import (
     AttributionOptions,
-    Request,
+    AttributionRequest,
     config_of,
-    prepare_request,
+    prepare_attribution,
 )
 from dnasweep.jobs.explanation_options import (
     SETTINGS,
@@ -38,8 +38,8 @@ from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.method_comparison.comparing import Explanations
 from dnasweep.method_comparison.curve_worker import curve_settings, curve_work
 from dnasweep.runtime.cluster.precision import settle_precision
-from dnasweep.runtime.shards.run import Means, run_shards
-from dnasweep.runtime.shards.worker import Order
+from dnasweep.runtime.shards.run import JobResources, run_shards
+from dnasweep.runtime.shards.worker import ShardJobSpec
 from dnasweep.stages import models
 from dnasweep.storage import Storage
 from dnasweep.workflows.attributions import run_attributions
@@ -49,7 +49,7 @@ CURVE_WORKER = "dnasweep.method_comparison.curve_worker:CurveWorker"
 WHOLE = "all weights"
 
 
-class Made(NamedTuple):
+class MadeExplanations(NamedTuple):
     """The explanations of one model, and the jobs they are in."""
 
     explanations: Explanations
@@ -99,10 +99,10 @@ def request_of(
     *,
     target: str | None = None,
     dry_run: bool = False,
-) -> Request:
+) -> AttributionRequest:
     """Return the attribution job of one method, checked."""
     asked = options_of(options, model, method, target=target)
-    return prepare_request(
+    return prepare_attribution(
         dataclasses.replace(asked, dry_run=dry_run), reading, settle=settle_precision
     )
 
@@ -130,7 +130,7 @@ class Explaining:
         self.costs: dict[str, float] = {}
         self._kept: str | None = None
 
-    def run(self) -> Made:
+    def run(self) -> MadeExplanations:
         """Compute what is missing, and return all."""
         options = self.options
         methods: list[str] = list(options.methods)
@@ -165,7 +165,7 @@ class Explaining:
             curves=self._curves(found),
             costs=self.costs,
         )
-        return Made(explanations, self.keys)
+        return MadeExplanations(explanations, self.keys)
 
     def _explain(
         self,
@@ -243,7 +243,7 @@ class Explaining:
             rows=rows,
             shard_size=choose_shard_size(len(rows), options.num_actors),
         )
-        order = Order(
+        order = ShardJobSpec(
             storage=storage.root,
             kind=CURVES,
             key=shards.key,
@@ -256,7 +256,7 @@ class Explaining:
                 "batch_rows": options.batch_rows,
             },
         )
-        means = Means.of(options)
+        means = JobResources.of(options)
         self.console.print("[bold]deletion and insertion[/]")
         run_shards(shards, order, means, self.console, title="following", unit="curves")
         if shards.finished() is None:

@@ -17,7 +17,7 @@ from dnasweep.report.shots_page import ShotPage, render_shot_page
 from dnasweep.report.shots_terminal import shot_tables
 from dnasweep.stages.dataset import rows_of
 from dnasweep.stages.outcome import find_outcome
-from dnasweep.stages.plan import Plan
+from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.scores import find_scores, score_baseline
 from dnasweep.stages.shots import draw_shots
 from dnasweep.sweeps.request import Sweep
@@ -47,7 +47,7 @@ def compare_few_shots(sweep: Sweep, records: Records, phases: Phases) -> ShotCom
         for spec in plan.classifiers
         if (outcome := find_outcome(sweep.storage, spec)) and outcome.outcome == "completed"
     }
-    phases.open_tests(list(done.values()))
+    phases.evaluate_on_tests(list(done.values()))
     for spec in done.values():
         scored = find_scores(sweep.storage, spec)
         if scored is not None:
@@ -72,7 +72,7 @@ def compare_few_shots(sweep: Sweep, records: Records, phases: Phases) -> ShotCom
     return comparison
 
 
-def _baselines(sweep: Sweep, plan: Plan) -> list[ShotBaseline]:
+def _baselines(sweep: Sweep, plan: SweepPlan) -> list[ShotBaseline]:
     found = []
     target = sweep.recipe.members(sweep.recipe.target)
     draws = {(c.shots, c.resample or 0) for c in plan.cells if c.shots is not None}
@@ -104,7 +104,7 @@ def _overlap(sweep: Sweep) -> dict[int, float]:
     return found
 
 
-def _publish(sweep: Sweep, plan: Plan, records: Records, comparison: ShotComparison) -> Path:
+def _publish(sweep: Sweep, plan: SweepPlan, records: Records, comparison: ShotComparison) -> Path:
     """Write the report, log it to the parent run and return its folder."""
     page = ShotPage(
         title=sweep.name,
@@ -156,7 +156,7 @@ def _draws(sweep: Sweep) -> dict[str, object]:
     return facts
 
 
-def _encoders(sweep: Sweep, plan: Plan) -> pd.DataFrame:
+def _encoders(sweep: Sweep, plan: SweepPlan) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for spec in plan.encoders:
         outcome = find_outcome(sweep.storage, spec)

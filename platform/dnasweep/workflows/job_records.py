@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from dnasweep.errors import InputError
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.runtime.shards.run import Run
+from dnasweep.runtime.shards.run import JobOutcome
 from dnasweep.tracking.client import check_reachable
 from dnasweep.tracking.runs import find_model_run
 from dnasweep.tracking.tags import NOTE_TAG, command, package_versions
@@ -24,7 +24,7 @@ LARGEST = 64 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class RunMetadata:
     """What stands in MLflow of a job before anything is computed."""
 
     uri: str
@@ -56,7 +56,7 @@ class JobRecords:
         The job.
     """
 
-    def __init__(self, tracker: Tracker, entry: Entry, shards: Shards) -> None:
+    def __init__(self, tracker: Tracker, entry: RunMetadata, shards: Shards) -> None:
         self._tracker, self._entry, self._shards = tracker, entry, shards
         self._run = f"{shards.kind}-{shards.key}"
 
@@ -90,7 +90,7 @@ class JobRecords:
             ],
         )
 
-    def throughput(self, run: Run) -> None:
+    def throughput(self, run: JobOutcome) -> None:
         """Record how fast this start of the job was, if it computed anything."""
         if run.num_rows and run.seconds > 0:
             rate = {
@@ -116,7 +116,7 @@ class JobRecords:
 
 
 @contextmanager
-def recorded(entry: Entry, shards: Shards, console: Console) -> Iterator[JobRecords]:
+def recorded(entry: RunMetadata, shards: Shards, console: Console) -> Iterator[JobRecords]:
     """Open the run of a job, under the run of its model where that is known, and close it.
 
     A tracking server that does not answer never stops the job: records wait and are sent by the

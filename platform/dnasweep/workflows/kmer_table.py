@@ -25,7 +25,7 @@ from dnasweep.data.keys import file_digest
 from dnasweep.data.species import species_set
 from dnasweep.formats.paths import user_path
 from dnasweep.runtime.kmer_counts import count_genome, count_rows
-from dnasweep.runtime.preflight.preflight import Terms, checked_session
+from dnasweep.runtime.preflight.preflight import Requirements, checked_session
 from dnasweep.stages.pmi import obtain_counts, obtain_table, sequences_to_count
 from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.storage import Storage
@@ -40,7 +40,7 @@ OUTPUTS = (".csv", ".csv.gz", ".parquet")
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordOptions(DataOptions):
+class KmerTableOptions(DataOptions):
     """Options of the ranking of words."""
 
     genome: str | None = None
@@ -107,7 +107,7 @@ class _Work:
     """Bytes or bases of it, in which progress is told."""
 
 
-def run_words(options: WordOptions, console: Console) -> None:
+def run_kmer_table(options: KmerTableOptions, console: Console) -> None:
     """Count words, rank them and say where the table is."""
     storage = Storage(options.storage)
     storage.check_writable()
@@ -124,7 +124,7 @@ def run_words(options: WordOptions, console: Console) -> None:
         return
 
     def count(_: CountsSpec) -> NGramCounts:
-        terms = Terms(storage=storage, gpus_per_worker=0) if options.preflight else None
+        terms = Requirements(storage=storage, gpus_per_worker=0) if options.preflight else None
         with checked_session(options.address, terms, console), _progress(console) as bar:
             task = bar.add_task("counting", total=work.total)
             return work.count(lambda done: bar.advance(task, done))
@@ -151,7 +151,7 @@ def run_words(options: WordOptions, console: Console) -> None:
     )
 
 
-def _genome(options: WordOptions) -> _Work:
+def _genome(options: KmerTableOptions) -> _Work:
     path = user_path(options.genome or "").absolute()
     spec = CountsSpec(
         k=options.k,
@@ -165,7 +165,7 @@ def _genome(options: WordOptions) -> _Work:
     return _Work(spec=spec, text=path.name, count=count, total=path.stat().st_size)
 
 
-def _rows(storage: Storage, options: WordOptions) -> _Work:
+def _rows(storage: Storage, options: KmerTableOptions) -> _Work:
     data = prepare_data(storage, options)
     check_species_sets(data, [options.species_set])
     members = (

@@ -10,20 +10,20 @@ from typing import Any
 from rich.markup import escape
 
 from dnasweep.errors import InputError
-from dnasweep.runtime.cluster.job_spec import Order
+from dnasweep.runtime.cluster.job_spec import JobSpec
 from dnasweep.runtime.cluster.session import Resources
 from dnasweep.runtime.training import trials
 from dnasweep.runtime.training.failures import in_words, is_lost, lost
 from dnasweep.runtime.training.halving import Halving
-from dnasweep.runtime.training.progress_actor import Display, last_words, make_board
+from dnasweep.runtime.training.progress_actor import Display, last_status, make_progress_actor
 from dnasweep.runtime.training.shared import (
     build_corpora,
     build_encoders,
     build_tables,
-    open_tests,
+    evaluate_on_tests,
 )
 from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
-from dnasweep.stages.plan import Plan, make_plan
+from dnasweep.stages.plan import SweepPlan, make_plan
 from dnasweep.stages.pmi_specs import PmiSpec
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.row_lengths import check_backbones, check_encoders, check_tokens
@@ -36,7 +36,7 @@ from dnasweep.sweeps.request import Sweep
 from dnasweep.tasks.metrics import full_name
 from dnasweep.workflows.announce import encoder_name, tokenizer_name
 from dnasweep.workflows.sweep_records import Records
-from dnasweep.workflows.sweep_state import Memory
+from dnasweep.workflows.sweep_state import SweepState
 from dnasweep.workflows.workplace import Workplace
 
 
@@ -57,12 +57,12 @@ class Phases:
         self._sweep, self._records = sweep, records
         self._workplace = Workplace(sweep, connect)
         self._recorded: set[str] = set()
-        self._memory: Memory
+        self._memory: SweepState
         self.importance: dict[str, float] | None = None
 
-    def train(self) -> Plan:
+    def train(self) -> SweepPlan:
         """Train the grid, or search it, and return the cells that were tried."""
-        self._memory = Memory(self._sweep)
+        self._memory = SweepState(self._sweep)
         plan = self._search() if self._sweep.options.search == "optuna" else self._grid()
         for spec in plan.classifiers:
             if evaluation := self._memory.course.last(spec.key):
@@ -85,21 +85,21 @@ class Phases:
             self._record_encoder(spec, find_outcome(self._sweep.storage, spec))
         return plan.encoders
 
-    def open_tests(self, specs: Sequence[ClassifierSpec]) -> None:
+    def evaluate_on_tests(self, specs: Sequence[ClassifierSpec]) -> None:
         """Open the test set for chosen trials that have not been tested yet."""
         missing = [spec for spec in specs if find_scores(self._sweep.storage, spec) is None]
         if missing:
             with self._showing("opening the test set", len(missing)) as (order, display):
-                open_tests(missing, order, done=display.count)
+                evaluate_on_tests(missing, order, done=display.count)
 
     def keep_whole(self, specs: Sequence[ClassifierSpec]) -> None:
         """Have trials trained again whose weights turn out to be damaged."""
         damaged = [spec for spec in specs if self._sweep.storage.find(spec.kind, spec.key) is None]
         if damaged:
             with self._showing("training again", len(damaged)) as (order, display):
-                open_tests(damaged, order, done=display.count)
+                evaluate_on_tests(damaged, order, done=display.count)
 
-    def _grid(self) -> Plan:
+    def _grid(self) -> SweepPlan:
         plan = self._sweep.plan
         missing = plan.missing(self._sweep.storage)
         if (rungs := self._memory.rungs) is not None:
@@ -115,7 +115,7 @@ class Phases:
             )
         return plan
 
-    def _search(self) -> Plan:
+    def _search(self) -> SweepPlan:
         sweep, options = self._sweep, self._sweep.options
         study, rungs = self._memory.study(), self._memory.rungs
         sweep.console.print(f"[dim]Optuna study {study.name} in {escape(study.url)}[/]")
@@ -140,7 +140,7 @@ class Phases:
     def _scheduler(self) -> Halving | None:
         return None if self._memory.rungs is None else Halving(self._memory.rungs)
 
-    def _build_corpora(self, plan: Plan) -> None:
+    def _build_corpora(self, plan: SweepPlan) -> None:
         sweep = self._sweep
         missing = [
             spec
@@ -159,7 +159,7 @@ class Phases:
             check_encoders(sweep.storage, plan.classifiers)
             check_backbones(sweep.storage, plan.classifiers)
 
-    def _build_tables(self, plan: Plan) -> None:
+    def _build_tables(self, plan: SweepPlan) -> None:
         storage = self._sweep.storage
         missing = [spec for spec in plan.tables if not storage.exists(spec.kind, spec.key)]
         if missing:
@@ -170,7 +170,7 @@ class Phases:
 
                 build_tables(missing, order, done=done)
 
-    def _build_encoders(self, plan: Plan) -> None:
+    def _build_encoders(self, plan: SweepPlan) -> None:
         specs = [spec for spec in plan.encoders if self._absent(spec)]
         if not specs:
             return
@@ -198,7 +198,7 @@ class Phases:
         sweep = self._sweep
         with self._showing("fine-tuning", number) as (order, display):
 
-            def hear(heard: trials.Heard) -> None:
+            def hear(heard: trials.TrialEvent) -> None:
                 spec = sweep.plan.spec(heard.cell)
                 self._records.start(heard.cell, spec)
                 if heard.point is not None and self._memory.course.add(heard.point):
@@ -219,7 +219,7 @@ class Phases:
                     name=sweep.key,
                     **how,
                 )
-            words = last_words(order.board)
+            words = last_status(order.board)
         for cell, error in trials.failures(results).items():
             spec = sweep.plan.spec(cell)
             if is_lost(error):
@@ -267,9 +267,9 @@ class Phases:
         return full_name(self._sweep.options.metric)
 
     @contextlib.contextmanager
-    def _showing(self, title: str, number: int) -> Iterator[tuple[Order, Display]]:
+    def _showing(self, title: str, number: int) -> Iterator[tuple[JobSpec, Display]]:
         """Give the order of a phase of `number` parts, and draw its progress meanwhile."""
         order = self._workplace.order(number)
-        board = make_board()
+        board = make_progress_actor()
         with Display(self._sweep.console, board, title, number).running() as display:
             yield dataclasses.replace(order, board=board), display

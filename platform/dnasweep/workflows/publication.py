@@ -14,7 +14,7 @@ import pandas as pd
 from dnasweep.data.table import SPLITS
 from dnasweep.report.page import PageInput, render_page
 from dnasweep.stages.outcome import CHECKPOINT
-from dnasweep.stages.plan import Plan
+from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.stages.tokens import tokenizer_report
 from dnasweep.storage.output_folder import publish_files
@@ -33,7 +33,7 @@ METRICS_HERE = "`best/` validation and `test/` of the registered model, `baselin
 
 def publish(
     sweep: Sweep,
-    plan: Plan,
+    plan: SweepPlan,
     records: Records,
     results: Sequence[CellResult],
     comparison: Comparison,
@@ -137,7 +137,7 @@ def sweep_facts(sweep: Sweep) -> dict[str, object]:
     }
 
 
-def tokenizer_table(sweep: Sweep, plan: Plan) -> pd.DataFrame:
+def tokenizer_table(sweep: Sweep, plan: SweepPlan) -> pd.DataFrame:
     """Return what the tokenizers made of the data, a row each."""
     table = pd.DataFrame([tokenizer_report(sweep.storage, spec) for spec in plan.tokenizers])
     # `longest` counts every row of the data set, `longest_tokens` those of the training split.

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 
 from dnasweep.config import content_key
 from dnasweep.formats.rejects import write_rejects
-from dnasweep.genomics.scan_results import Findings, Question, find
+from dnasweep.genomics.scan_results import Findings, TrackQuery, find
 from dnasweep.genomics.track_files import read_track, write_peaks, writing_track
 from dnasweep.genomics.tracks import Piece, Tile, make_track
-from dnasweep.jobs.scan_request import KIND, Place, ScanRequest
+from dnasweep.jobs.scan_request import KIND, GenomeRegion, ScanRequest
 from dnasweep.jobs.shards.shards import Shards, name
 from dnasweep.jobs.shards.work_list import digest_of
 from dnasweep.plain import write_csv
@@ -65,7 +65,7 @@ def write_track(request: ScanRequest, shards: Shards) -> Path:
 def write_findings(request: ScanRequest, shards: Shards, track: Path) -> Path:
     """Write peaks, comparisons and figures unless they are there, and return their folder."""
     options = request.options
-    question = Question(
+    question = TrackQuery(
         peaks=request.peaks,
         thresholds=options.thresholds,
         num_shuffles=options.shuffles,
@@ -134,7 +134,7 @@ def _finite(value: Any) -> Any:
 
 
 def _draw(folder: Path, found: Findings, request: ScanRequest, track: Path) -> None:
-    from dnasweep.report.scan_figures import Region, precision_recall, region_picture
+    from dnasweep.report.scan_figures import RegionTrack, precision_recall, region_picture
 
     if len(found.agreement):
         (folder / "precision_recall.png").write_bytes(
@@ -144,7 +144,7 @@ def _draw(folder: Path, found: Findings, request: ScanRequest, track: Path) -> N
     known = dict(request.annotations)
     if request.tss is not None:
         known = {"TSS": request.tss, **known}
-    region = Region(
+    region = RegionTrack(
         *place,
         read_track(track, *place),
         _within(found.peaks, place),
@@ -154,12 +154,12 @@ def _draw(folder: Path, found: Findings, request: ScanRequest, track: Path) -> N
     (folder / "region.png").write_bytes(region_picture(region))
 
 
-def _within(frame: Any, place: Place) -> Any:
+def _within(frame: Any, place: GenomeRegion) -> Any:
     there = (frame["start"] < place.end) & (frame["end"] > place.start)
     return frame[there & (frame["chrom"] == place.chrom)]
 
 
-def _highest(found: Findings, request: ScanRequest) -> Place:
+def _highest(found: Findings, request: ScanRequest) -> GenomeRegion:
     """Return the surroundings of the highest peak, the first of them, or of what was scanned."""
     chrom, middle = str(request.plan.spans["chrom"].iloc[0]), request.plan.spans["start"].iloc[0]
     if len(found.peaks):
@@ -167,4 +167,4 @@ def _highest(found: Findings, request: ScanRequest) -> Place:
         chrom, middle = str(best["chrom"]), best["summit"]
     length = request.lengths[chrom]
     start = max(0, min(int(middle) - PICTURE_BASES // 2, length - PICTURE_BASES))
-    return Place(chrom, start, min(length, start + PICTURE_BASES))
+    return GenomeRegion(chrom, start, min(length, start + PICTURE_BASES))

@@ -24,13 +24,13 @@ from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.totals import close
 from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.runtime.cluster.precision import settle_precision
-from dnasweep.runtime.shards.run import Means, run_shards
-from dnasweep.runtime.shards.worker import Order
+from dnasweep.runtime.shards.run import JobResources, run_shards
+from dnasweep.runtime.shards.worker import ShardJobSpec
 from dnasweep.stages import models
 from dnasweep.storage import MANIFEST
 from dnasweep.storage.output_folder import check_folder, publish_files
 from dnasweep.tracking.client import without_password
-from dnasweep.workflows.job_records import Entry, recorded
+from dnasweep.workflows.job_records import RunMetadata, recorded
 from dnasweep.workflows.scan_files import (
     REJECTS,
     SOMETIMES,
@@ -65,7 +65,7 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
         shard_size=options.shard_size
         or choose_shard_size(len(request.plan.tiles), options.num_actors),
     )
-    order = Order(
+    order = ShardJobSpec(
         storage=request.storage.root,
         kind=KIND,
         key=shards.key,
@@ -77,8 +77,8 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
             "batch_rows": options.batch_rows,
         },
     )
-    means = Means.of(options)
-    entry = Entry(
+    means = JobResources.of(options)
+    entry = RunMetadata(
         uri=request.uri,
         model=options.model,
         settings=request.settings,

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.runtime.cluster.precision import settle_precision
-from dnasweep.runtime.preflight.preflight import Terms, checked_session
+from dnasweep.runtime.preflight.preflight import Requirements, checked_session
 from dnasweep.stages.scores import score_baseline
 from dnasweep.storage import telling_of_damage
 from dnasweep.sweeps.compare import compare
@@ -34,7 +34,7 @@ from dnasweep.workflows.announce import (
     announce_plan,
     encoder_name,
 )
-from dnasweep.workflows.evaluation import judge
+from dnasweep.workflows.evaluation import evaluate_on_test
 from dnasweep.workflows.phases import Phases
 from dnasweep.workflows.publication import best_trial, publish
 from dnasweep.workflows.sweep_records import Records
@@ -45,7 +45,7 @@ Result = TypeVar("Result")
 def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
     """End a sweep with the ranking of its cells and tests between the best ones."""
     plan = phases.train()
-    results = judge(sweep, records, phases, plan)
+    results = evaluate_on_test(sweep, records, phases, plan)
     baseline = score_baseline(sweep.storage, sweep.recipe.dataset, plan.classifiers[0].target)
     comparison = compare(
         results,
@@ -147,12 +147,12 @@ def _warn(console: Console, line: str) -> None:
     console.print(f"[yellow]{escape(line)}[/]", soft_wrap=True)
 
 
-def _terms(sweep: Sweep, uri: str) -> Terms | None:
+def _terms(sweep: Sweep, uri: str) -> Requirements | None:
     options = sweep.options
     span = options.span
     if not options.preflight:
         return None
-    return Terms(
+    return Requirements(
         storage=sweep.storage,
         uri=uri,
         workers=span.least,

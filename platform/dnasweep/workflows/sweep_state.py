@@ -10,15 +10,15 @@ from dnasweep.runtime.training.search import Study
 from dnasweep.runtime.training.whole_study import open_study
 from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.recipe import Cell
-from dnasweep.sweeps.event_log import FILE, Course, Point
+from dnasweep.sweeps.event_log import FILE, Evaluated, EventLog
 from dnasweep.sweeps.request import Sweep
-from dnasweep.sweeps.state_sync import Handover
+from dnasweep.sweeps.state_sync import StateSync
 from dnasweep.tasks.metrics import direction, full_name
 
 STUDIES = "optuna.db"
 
 
-class Memory:
+class SweepState:
     """The course of a sweep, who was stopped, and what a search has tried.
 
     Parameters
@@ -30,15 +30,15 @@ class Memory:
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
         self._mode = direction(full_name(sweep.options.metric))
-        self._handover = Handover(sweep.storage)
+        self._handover = StateSync(sweep.storage)
         folder = sweep.storage.folder("sweeps", sweep.key)
         # One file for all sweeps of a folder; a bucket has no file that several drivers can write.
         self._studies = (folder if sweep.storage.is_remote else sweep.storage.folder()) / STUDIES
         self._paths = (folder / FILE, self._studies)
         elsewhere = self._handover.take(folder / FILE)
-        self.course = Course(folder / FILE)
+        self.course = EventLog(folder / FILE)
         """Every evaluation so far."""
-        self.inherited: dict[str, list[Point]] = defaultdict(list)
+        self.inherited: dict[str, list[Evaluated]] = defaultdict(list)
         """Evaluations, by trial key, that another machine heard of and may not have recorded."""
         for point in self.course.points if elsewhere else ():
             self.inherited[point.key].append(point)
@@ -54,7 +54,7 @@ class Memory:
         for spec in sweep.plan.classifiers:
             outcome = None if spec.key in known else find_outcome(sweep.storage, spec)
             for evaluation in outcome.history if outcome else ():
-                rungs.tell(Point.of(spec, evaluation["metrics"][metric], evaluation))
+                rungs.tell(Evaluated.of(spec, evaluation["metrics"][metric], evaluation))
                 # Trained by another sweep: others are measured by it, but it is whole.
                 rungs.stopped.discard(spec.key)
         rungs.recall(self.course.points)

@@ -27,8 +27,8 @@ from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.request import Axes, Sweep
 from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.transfer_comparison import Transfer
-from dnasweep.sweeps.transfer_matrix import bout, compare_strategies
-from dnasweep.workflows.evaluation import judge
+from dnasweep.sweeps.transfer_matrix import compare_strategies, comparison_group
+from dnasweep.workflows.evaluation import evaluate_on_test
 from dnasweep.workflows.phases import Phases
 from dnasweep.workflows.publication import note, page_frame, report_folder, writing_report
 from dnasweep.workflows.sweep_records import Records
@@ -146,7 +146,7 @@ def transfer_cells(axes: Axes, data: Prepared) -> list[Cell]:
 def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
     """Train, judge, and end with the target x strategy matrix."""
     plan = phases.train()
-    results = judge(sweep, records, phases, plan, by=bout)
+    results = evaluate_on_test(sweep, records, phases, plan, by=comparison_group)
     options, data = sweep.options, sweep.data
     least = options.min_rows if isinstance(options, TransferOptions) else 1
     lacking = too_few(data.table, least)

@@ -62,10 +62,10 @@ def write_results(folder: Path, request: VariantRequest, shards: Shards) -> None
                 about=f"variants {shards.key}",
             )
     for number, region in enumerate(_regions(job, shards) if request.options.saturate else ()):
-        from dnasweep.report.saturation import MOST_DRAWN, write_heat_map
+        from dnasweep.report.saturation import MAX_DRAWN, write_heat_map
 
         rows = list(_rows(job, shards, region))
-        if rows[-1]["pos"] - rows[0]["pos"] >= MOST_DRAWN:
+        if rows[-1]["pos"] - rows[0]["pos"] >= MAX_DRAWN:
             continue
         write_heat_map(rows, folder / f"saturation-{number + 1}.png", title=region)
 

@@ -18,13 +18,13 @@ from dnasweep.formats.rejects import write_rejects
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.totals import close
 from dnasweep.jobs.variant_options import VariantOptions
-from dnasweep.jobs.variant_request import KIND, VariantRequest, prepare_request
-from dnasweep.runtime.shards.run import Means, run_shards
-from dnasweep.runtime.shards.worker import Order
+from dnasweep.jobs.variant_request import KIND, VariantRequest, prepare_variants
+from dnasweep.runtime.shards.run import JobResources, run_shards
+from dnasweep.runtime.shards.worker import ShardJobSpec
 from dnasweep.storage import MANIFEST
 from dnasweep.storage.output_folder import check_folder, publish_files
 from dnasweep.tracking.client import without_password
-from dnasweep.workflows.job_records import Entry, recorded
+from dnasweep.workflows.job_records import RunMetadata, recorded
 from dnasweep.workflows.variant_files import SOMETIMES, digest_of_inputs, write_results
 
 WORKER = "dnasweep.genomics.variant_worker:VariantWorker"
@@ -40,7 +40,7 @@ def run_variants(options: VariantOptions, console: Console) -> Path | None:
         For anything the user can mend, before the first variant wherever it can be known by then.
     """
     with console.status("reading the variants and the model"):
-        request = prepare_request(options)
+        request = prepare_variants(options)
     _announce(request, console)
     if options.dry_run:
         return None
@@ -54,15 +54,15 @@ def run_variants(options: VariantOptions, console: Console) -> Path | None:
         rows=request.rows,
         shard_size=request.shard_size,
     )
-    order = Order(
+    order = ShardJobSpec(
         storage=storage.root,
         kind=KIND,
         key=shards.key,
         worker=WORKER,
         arguments=request.arguments,
     )
-    means = Means.of(options)
-    entry = Entry(
+    means = JobResources.of(options)
+    entry = RunMetadata(
         uri=request.uri,
         model=options.model,
         settings=request.settings,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dnasweep.runtime.cluster.allotment import allot
 from dnasweep.runtime.cluster.capacity import Capacity
-from dnasweep.runtime.cluster.job_spec import Order
+from dnasweep.runtime.cluster.job_spec import JobSpec
 from dnasweep.runtime.cluster.placement import NodeGroup
 from dnasweep.runtime.cluster.session import Resources, look_around
 from dnasweep.sweeps.request import Sweep
@@ -27,7 +27,7 @@ class Workplace:
         self._sweep, self._connect = sweep, connect
         self._groups: tuple[NodeGroup, ...] | None = None
 
-    def room(self, order: Order, number: int) -> Capacity:
+    def room(self, order: JobSpec, number: int) -> Capacity:
         """Return who says how many of `number` parts have room at once, as machines come and go."""
         return Capacity(order.allotment, self._look, num_trials=number)
 
@@ -42,7 +42,7 @@ class Workplace:
         console.print(f"[dim]Ray: {resources}[/]")
         return resources
 
-    def order(self, number: int) -> Order:
+    def order(self, number: int) -> JobSpec:
         """Return the order of a phase of `number` parts, for what there is by now."""
         sweep = self._sweep
         options = sweep.options
@@ -63,7 +63,7 @@ class Workplace:
                 "[dim]no machine that could take a trial is there yet; cloud machines take some "
                 "minutes to start[/]"
             )
-        return Order(
+        return JobSpec(
             storage=sweep.storage.root,
             allotment=allotment,
             hang_seconds=options.hang_seconds,

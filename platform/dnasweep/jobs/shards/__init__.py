@@ -1,0 +1,1 @@
+"""A long work list, computed and published shard by shard."""

@@ -28,7 +28,7 @@ def read_manifest(storage: Storage, kind: str, key: str, *, remedy: str) -> dict
         with storage.open(kind, key, MANIFEST) as stream:
             return bytes(stream.read())
 
-    text = storage.patiently(read)
+    text = storage.with_retries(read)
     try:
         return unseal(text)
     except ValueError as error:

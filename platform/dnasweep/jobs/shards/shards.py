@@ -184,7 +184,7 @@ class Shards:
                 return read_rows(source, known, begin, size, digests)
 
         with readable_list(self.storage.place(self.kind, self.key, WORK, WORK_FILE)):
-            return self.storage.patiently(read)
+            return self.storage.with_retries(read)
 
     # Once a process: of a long list it takes much longer than the rows of a shard.
     @cached_property

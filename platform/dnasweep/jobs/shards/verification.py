@@ -155,7 +155,7 @@ def _read(shards: Shards, number: int) -> tuple[dict[str, pa.Table], Sequence[st
                 return bytes(source.read())
 
         try:
-            data = shards.storage.patiently(read)
+            data = shards.storage.with_retries(read)
             if len(data) != sizes.get(file):
                 faults.append(f"{file} has {len(data)} bytes, not those of the manifest")
                 continue

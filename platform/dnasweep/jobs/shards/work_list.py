@@ -17,8 +17,8 @@ from dnasweep.config import content_key
 FORMAT = 1
 """Part of every key; raised when the same inputs are to give another result."""
 LARGEST_SHARD, SMALLEST_SHARD = 256, 8
-MOST_SHARDS = 20_000
-MOST_ROW_GROUPS = 1024
+MAX_SHARDS = 20_000
+MAX_ROW_GROUPS = 1024
 USUAL_ACTORS, SHARDS_PER_ACTOR = 16, 6
 """Where there are enough rows each actor gets some shards, so that all end at about one time."""
 
@@ -31,11 +31,11 @@ def key_of(kind: str, inputs: Mapping[str, Any], rows: pa.Table) -> str:
 def choose_shard_size(num_rows: int, num_actors: int | None = None) -> int:
     """Return rows a shard: `LARGEST_SHARD`, and less where actors would get only a few shards.
 
-    More only for lists so long that there would be more than `MOST_SHARDS`. It follows from the
+    More only for lists so long that there would be more than `MAX_SHARDS`. It follows from the
     list, and not from the machine, unless there are to be more actors than `USUAL_ACTORS`.
     """
     fair = num_rows // (SHARDS_PER_ACTOR * max(USUAL_ACTORS, num_actors or 0))
-    least = max(SMALLEST_SHARD, -(-num_rows // MOST_SHARDS))
+    least = max(SMALLEST_SHARD, -(-num_rows // MAX_SHARDS))
     return max(least, min(LARGEST_SHARD, fair))
 
 
@@ -49,7 +49,7 @@ def write_rows(path: Path, rows: pa.Table, shard_size: int) -> list[str]:
     list
         What each row group has for a digest.
     """
-    size = -(-len(rows) // (shard_size * MOST_ROW_GROUPS)) * shard_size
+    size = -(-len(rows) // (shard_size * MAX_ROW_GROUPS)) * shard_size
     pq.write_table(rows, path, row_group_size=size, compression="zstd")
     return [_short(rows.slice(begin, size)) for begin in range(0, len(rows), size)]
 

@@ -15,12 +15,12 @@ import ray
 import yaml
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from dnasweep.runtime.cluster.placement import Node, NodeGroup
+from dnasweep.runtime.cluster.placement import NodeCapacity, NodeGroup
 
 _HEAD = "node:__internal_head__"
-_PATIENCE_S = 60.0
+_RETRY_SECONDS = 60.0
 """How long the head may take to answer where this process runs elsewhere."""
-_MOST_WORKERS = 2
+_MAX_WORKERS = 2
 """Ray's own limit where a file sets none."""
 
 
@@ -38,10 +38,13 @@ def read_kinds(config: Mapping[str, Any]) -> tuple[NodeGroup, ...]:
     Kinds whose size the file leaves to the machine itself are left out, as nobody can plan with
     them. Two that offer the same count as one.
     """
-    left = config.get("max_workers", _MOST_WORKERS)
+    left = config.get("max_workers", _MAX_WORKERS)
     sizes: dict[tuple[float, ...], NodeGroup] = {}
     for name, kind in config.get("available_node_types", {}).items():
-        node, most = Node.of(name, kind.get("resources") or {}), kind.get("max_workers", left)
+        node, most = (
+            NodeCapacity.of(name, kind.get("resources") or {}),
+            kind.get("max_workers", left),
+        )
         if name == config.get("head_node_type") or not node.cpus:
             continue
         there = sizes.get(node[1:], NodeGroup(node, 0))
@@ -80,7 +83,7 @@ def _reported() -> tuple[NodeGroup, ...]:
         return ()
     return tuple(
         NodeGroup(
-            Node.of(group.name, dict(group.resources)),
+            NodeCapacity.of(group.name, dict(group.resources)),
             sys.maxsize if group.max_count < 0 else group.max_count,
         )
         for group in (config.node_group_configs if config else ())
@@ -99,7 +102,7 @@ def _configured() -> tuple[NodeGroup, ...]:
         scheduling_strategy=NodeAffinitySchedulingStrategy(heads[0], soft=False),
     )
     try:
-        return ray.get(task.remote(address), timeout=_PATIENCE_S)
+        return ray.get(task.remote(address), timeout=_RETRY_SECONDS)
     except (ray.exceptions.RayError, TimeoutError):
         return ()
 

@@ -9,7 +9,7 @@ from dnasweep.runtime.cluster.allotment import Allotment
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class JobSpec:
     """What a stage needs beside its specification; nothing in here changes a result."""
 
     storage: str

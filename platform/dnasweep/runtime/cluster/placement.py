@@ -19,7 +19,7 @@ _ROUNDING = 1e-9
 _SHOWN = 4
 
 
-class Node(NamedTuple):
+class NodeCapacity(NamedTuple):
     """What one machine offers."""
 
     name: str
@@ -32,7 +32,7 @@ class Node(NamedTuple):
     """Places for the drivers of worker groups."""
 
     @classmethod
-    def of(cls, name: str, has: Mapping[str, float]) -> Node:
+    def of(cls, name: str, has: Mapping[str, float]) -> NodeCapacity:
         """Make a node of what Ray calls its resources."""
         return cls(name, has.get("CPU", 0.0), has.get("GPU", 0.0), has.get(DRIVER_RESOURCE, 0.0))
 
@@ -48,7 +48,7 @@ class Node(NamedTuple):
 class NodeGroup(NamedTuple):
     """Machines of one kind that an autoscaler may start."""
 
-    node: Node
+    node: NodeCapacity
     """What each of them offers."""
     most: int
     """How many there can be at once."""
@@ -72,7 +72,7 @@ class Demand:
         return f"{self.workers} worker{'s' * (self.workers != 1)} of {self.cpus:g} CPU{gpus}"
 
 
-class Room(NamedTuple):
+class Fit(NamedTuple):
     """The answer to a demand."""
 
     fits: bool
@@ -81,7 +81,7 @@ class Room(NamedTuple):
     """How much room there is, or what is missing."""
 
 
-def places(nodes: Sequence[Node], *, cpus: float, gpus: float) -> int:
+def places(nodes: Sequence[NodeCapacity], *, cpus: float, gpus: float) -> int:
     """Return how many workers fit at once, each with its CPUs and GPUs on one node.
 
     GPUs below one are parts of a single device: two GPUs hold two workers of 0.7, and not more.
@@ -89,7 +89,7 @@ def places(nodes: Sequence[Node], *, cpus: float, gpus: float) -> int:
     return sum(_on(node, cpus, gpus) for node in nodes)
 
 
-def find_room(demand: Demand, nodes: Sequence[Node]) -> Room:
+def find_room(demand: Demand, nodes: Sequence[NodeCapacity]) -> Fit:
     """Say whether a demand can run on nodes that hold nothing else, and what is missing if not.
 
     A driver takes its place among `drivers`, and where no node has such places a sliver of a CPU
@@ -97,24 +97,26 @@ def find_room(demand: Demand, nodes: Sequence[Node]) -> Room:
     """
     found = places(nodes, cpus=demand.cpus, gpus=demand.gpus)
     if demand.gpus > 1 and demand.gpus % 1:
-        return Room(False, f"Ray gives a worker whole GPUs or a part of one, not {demand.gpus:g}")
+        return Fit(False, f"Ray gives a worker whole GPUs or a part of one, not {demand.gpus:g}")
     if found < demand.workers:
-        return Room(False, f"{_missing(demand, nodes, found)}; there is {_shown(nodes)}")
+        return Fit(False, f"{_missing(demand, nodes, found)}; there is {_shown(nodes)}")
     if demand.driver and all(node.drivers < 1 for node in nodes):
         spare = any(
             node.cpus - _on(node, demand.cpus, demand.gpus) * demand.cpus >= DRIVER_CPU
             for node in nodes
         )
         if found == demand.workers and not spare:
-            return Room(
+            return Fit(
                 False,
                 f"the workers fill every CPU, and their driver needs {DRIVER_CPU:g} of one beside "
                 f"them; there is {_shown(nodes)}",
             )
-    return Room(True, f"room for {found} worker{'s' * (found != 1)} at once")
+    return Fit(True, f"room for {found} worker{'s' * (found != 1)} at once")
 
 
-def grown(nodes: Sequence[Node], groups: Sequence[NodeGroup], *, at_most: int) -> list[Node]:
+def grown(
+    nodes: Sequence[NodeCapacity], groups: Sequence[NodeGroup], *, at_most: int
+) -> list[NodeCapacity]:
     """Return the nodes once an autoscaler has started all it may, as far as anybody would ask.
 
     Parameters
@@ -132,21 +134,21 @@ def grown(nodes: Sequence[Node], groups: Sequence[NodeGroup], *, at_most: int) -
     return there
 
 
-def _on(node: Node, cpus: float, gpus: float) -> int:
+def _on(node: NodeCapacity, cpus: float, gpus: float) -> int:
     return min(_by_cpu(node, cpus), _by_gpu(node, gpus)) if gpus else _by_cpu(node, cpus)
 
 
-def _by_cpu(node: Node, cpus: float) -> int:
+def _by_cpu(node: NodeCapacity, cpus: float) -> int:
     return int(node.cpus / cpus + _ROUNDING)
 
 
-def _by_gpu(node: Node, gpus: float) -> int:
+def _by_gpu(node: NodeCapacity, gpus: float) -> int:
     if gpus < 1:
         return int(node.gpus + _ROUNDING) * int(1 / gpus + _ROUNDING)
     return int(node.gpus / gpus + _ROUNDING)
 
 
-def _missing(demand: Demand, nodes: Sequence[Node], found: int) -> str:
+def _missing(demand: Demand, nodes: Sequence[NodeCapacity], found: int) -> str:
     by_cpu = sum(_by_cpu(node, demand.cpus) for node in nodes)
     by_gpu = sum(_by_gpu(node, demand.gpus) for node in nodes) if demand.gpus else found
     if demand.gpus and all(node.gpus == 0 for node in nodes):
@@ -166,6 +168,6 @@ def _missing(demand: Demand, nodes: Sequence[Node], found: int) -> str:
     return f"CPUs and GPUs for {demand.workers - found} of the workers are not on the same node"
 
 
-def _shown(nodes: Sequence[Node]) -> str:
+def _shown(nodes: Sequence[NodeCapacity]) -> str:
     text = "; ".join(map(str, nodes[:_SHOWN])) or "no node"
     return text + (f"; and {len(nodes) - _SHOWN} more" if len(nodes) > _SHOWN else "")

@@ -21,7 +21,7 @@ import ray
 from dnasweep.errors import InputError
 from dnasweep.runtime.cluster.autoscaler import machine_kinds
 from dnasweep.runtime.cluster.loopback import local_environment, loopback_only, private_folder
-from dnasweep.runtime.cluster.placement import DRIVER_RESOURCE, Node, NodeGroup, grown
+from dnasweep.runtime.cluster.placement import DRIVER_RESOURCE, NodeCapacity, NodeGroup, grown
 from dnasweep.runtime.cluster.token import secure_token
 
 WORKER_ENVIRONMENT = {
@@ -61,7 +61,7 @@ DRIVER_ENVIRONMENT = {
 class Resources(NamedTuple):
     """What a cluster has, and what it may have."""
 
-    each: tuple[Node, ...]
+    each: tuple[NodeCapacity, ...]
     """What every living node offers."""
     groups: tuple[NodeGroup, ...] = ()
     """Machines that an autoscaler may start, those of them that are there included."""
@@ -244,7 +244,7 @@ def look_around(groups: Sequence[NodeGroup]) -> Resources:
     return Resources(tuple(living_nodes().values()), tuple(groups))
 
 
-def living_nodes() -> dict[str, Node]:
+def living_nodes() -> dict[str, NodeCapacity]:
     """Return the living nodes of the session that is open, by NodeID; no two names are alike."""
     nodes = sorted((node for node in ray.nodes() if node["Alive"]), key=lambda n: n["NodeID"])
     hosts = Counter(node["NodeManagerHostname"] for node in nodes)
@@ -254,5 +254,5 @@ def living_nodes() -> dict[str, Node]:
         number, address = node["NodeID"], node["NodeManagerAddress"]
         if hosts[name := node["NodeManagerHostname"]] > 1:
             name = address if addresses[address] == 1 else f"{name}#{number[:6]}"
-        found[number] = Node.of(name, node["Resources"])
+        found[number] = NodeCapacity.of(name, node["Resources"])
     return found

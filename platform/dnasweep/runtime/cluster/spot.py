@@ -25,7 +25,7 @@ import ray
 log = logging.getLogger("dnasweep.runtime")
 
 POLL_SECONDS = 5.0
-PATIENCE_SECONDS = 2.0
+RETRY_SECONDS = 2.0
 GCP_SECONDS = 30.0
 """What Google gives a machine from its notice on; it names no time."""
 AWS, GCP = "http://169.254.169.254", "http://metadata.google.internal"
@@ -57,7 +57,7 @@ def _ask(url: str, headers: Mapping[str, str], *, method: str = "GET") -> str | 
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(url, headers=dict(headers), method=method)
     try:
-        with opener.open(request, timeout=PATIENCE_SECONDS) as answer:
+        with opener.open(request, timeout=RETRY_SECONDS) as answer:
             return str(answer.read().decode()).strip()
     except urllib.error.HTTPError as error:
         if error.code == 404:

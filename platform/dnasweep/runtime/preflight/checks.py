@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 from dnasweep.runtime.cluster.placement import find_room, grown
-from dnasweep.runtime.preflight.survey import Check, Survey
+from dnasweep.runtime.preflight.survey import Check, ClusterHealth
 from dnasweep.tracking.client import without_password
-from dnasweep.tracking.host import Answer, is_loopback, is_server
+from dnasweep.tracking.host import ServerAnswer, is_loopback, is_server
 
-LEAST_FREE = 1 << 30
+MIN_FREE = 1 << 30
 """Bytes without which a disk fails the check."""
 ENOUGH_FREE = 5 << 30
 """Bytes below which a disk is worth a warning."""
@@ -24,14 +24,14 @@ _SHOWN = 4
 _GIB = 1 << 30
 
 
-def run_checks(survey: Survey) -> list[Check]:
+def run_checks(survey: ClusterHealth) -> list[Check]:
     """Return every check of a survey, in the order a person would mend them.
 
     Where no node has answered, only what can be told without them.
     """
     if not survey.reports:
         return [check_nodes(survey), check_request(survey)]
-    checks: Sequence[Callable[[Survey], Check]] = (
+    checks: Sequence[Callable[[ClusterHealth], Check]] = (
         check_nodes,
         check_versions,
         check_storage,
@@ -44,7 +44,7 @@ def run_checks(survey: Survey) -> list[Check]:
     return [check(survey) for check in checks]
 
 
-def check_nodes(survey: Survey) -> Check:
+def check_nodes(survey: ClusterHealth) -> Check:
     """Every living node answers."""
     if survey.silent:
         return Check(
@@ -61,7 +61,7 @@ def check_nodes(survey: Survey) -> Check:
     return Check("nodes", "pass", text)
 
 
-def check_versions(survey: Survey) -> Check:
+def check_versions(survey: ClusterHealth) -> Check:
     """Python's minor version, the libraries and dnasweep's source are those of this process."""
     here, wrong = survey.here, []
     for node in survey.reports:
@@ -87,7 +87,7 @@ def check_versions(survey: Survey) -> Check:
     return Check("versions", "pass", f"Python {_minor(here.python)}, {known} everywhere")
 
 
-def check_storage(survey: Survey) -> Check:
+def check_storage(survey: ClusterHealth) -> Check:
     """Every node writes to the storage, and another one reads it."""
     reports = (survey.here, *survey.reports)
     where = without_password(survey.storage)
@@ -113,7 +113,7 @@ def check_storage(survey: Survey) -> Check:
     return Check("storage", "pass", f"{where}: {who}")
 
 
-def check_disks(survey: Survey) -> Check:
+def check_disks(survey: ClusterHealth) -> Check:
     """There is room for temporary files, Ray and the storage."""
     disks = [(disk, node.name) for node in survey.reports for disk in node.disks]
     if not disks:
@@ -121,7 +121,7 @@ def check_disks(survey: Survey) -> Check:
     (least, name) = min(disks, key=lambda pair: pair[0].free)
     text = f"{least.free / _GIB:.1f} GiB free for {least.use} at {least.path} on {name}"
     remedy = "Free space there, or point TMPDIR, `ray start --temp-dir` or --storage elsewhere."
-    if least.free < LEAST_FREE:
+    if least.free < MIN_FREE:
         return Check("disk", "fail", text, remedy)
     if least.free < ENOUGH_FREE:
         return Check("disk", "warn", text, remedy)
@@ -136,7 +136,7 @@ def check_disks(survey: Survey) -> Check:
     return Check("disk", "pass", f"at least {text}")
 
 
-def check_mlflow(survey: Survey) -> Check:
+def check_mlflow(survey: ClusterHealth) -> Check:
     """The store answers this process, and a server also every node, by its name."""
     if survey.uri is None:
         return Check("mlflow", "pass", "not needed for this")
@@ -146,7 +146,7 @@ def check_mlflow(survey: Survey) -> Check:
     if not is_server(survey.uri):
         return Check("mlflow", "pass", f"{where}: this process opens it, and nobody else has to")
     answers = [
-        (node.name, Answer(node.mlflow_status, node.mlflow_text)) for node in survey.reports
+        (node.name, ServerAnswer(node.mlflow_status, node.mlflow_text)) for node in survey.reports
     ]
     if refused := [name for name, answer in answers if answer.refused_host]:
         return Check(
@@ -177,7 +177,7 @@ def check_mlflow(survey: Survey) -> Check:
     )
 
 
-def check_clocks(survey: Survey) -> Check:
+def check_clocks(survey: ClusterHealth) -> Check:
     """Clocks agree, as far as the round trip lets one know."""
     clocks = [("this machine", 0.0, 0.0)]
     clocks += [(r.reader, r.offset_s, r.within_s) for r in survey.readings if r.within_s > 0]
@@ -197,7 +197,7 @@ def check_clocks(survey: Survey) -> Check:
     )
 
 
-def check_tokens(survey: Survey) -> Check:
+def check_tokens(survey: ClusterHealth) -> Check:
     """Ray asks for a token, and only its owner can read it."""
     modes = {node.auth_mode or "not set" for node in survey.reports}
     several = len(survey.nodes) > 1
@@ -240,7 +240,7 @@ def check_tokens(survey: Survey) -> Check:
     return Check("tokens", "pass", "Ray asks for one, and only its owner can read it")
 
 
-def check_request(survey: Survey) -> Check:
+def check_request(survey: ClusterHealth) -> Check:
     """What has to run at once fits the nodes, or those an autoscaler may start."""
     demand, asked = survey.demand, str(survey.demand)
     now, but = find_room(demand, survey.nodes), ""

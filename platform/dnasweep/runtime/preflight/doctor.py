@@ -18,9 +18,9 @@ from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
 from dnasweep.runtime.cluster.session import Resources, session
 from dnasweep.runtime.preflight.checks import run_checks
-from dnasweep.runtime.preflight.health_check import TIMEOUT_S, take_survey
-from dnasweep.runtime.preflight.preflight import Terms, print_checks
-from dnasweep.runtime.preflight.survey import Check, Survey
+from dnasweep.runtime.preflight.health_check import TIMEOUT_S, check_health
+from dnasweep.runtime.preflight.preflight import Requirements, print_checks
+from dnasweep.runtime.preflight.survey import Check, ClusterHealth
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import check_reachable, resolve_uri, without_password
 
@@ -71,7 +71,7 @@ def run_doctor(options: DoctorOptions, console: Console) -> int:
     """
     storage = Storage(options.storage)
     uri = resolve_uri(options.tracking_uri, storage.root)
-    terms = Terms(
+    terms = Requirements(
         storage=storage,
         uri=uri,
         workers=read_span(options.workers_per_trial).least,
@@ -83,7 +83,7 @@ def run_doctor(options: DoctorOptions, console: Console) -> int:
         session(options.address) as resources,
     ):
         status.update(f"asking {resources.nodes} node{'s' * (resources.nodes != 1)}")
-        survey = take_survey(storage, uri, terms.demand(resources), timeout_s=options.timeout_s)
+        survey = check_health(storage, uri, terms.demand(resources), timeout_s=options.timeout_s)
         status.update("opening the MLflow store")
         survey = _with_store(survey, uri)
     checks = run_checks(survey)
@@ -100,7 +100,7 @@ def run_doctor(options: DoctorOptions, console: Console) -> int:
     return EXIT_FAILED if failing else 0
 
 
-def _with_store(survey: Survey, uri: str) -> Survey:
+def _with_store(survey: ClusterHealth, uri: str) -> ClusterHealth:
     """Add what MLflow's own client says in this process, which records everything."""
     try:
         check_reachable(uri)
@@ -111,7 +111,7 @@ def _with_store(survey: Survey, uri: str) -> Survey:
     return survey
 
 
-def _write(path: Path, resources: Resources, checks: list[Check], survey: Survey) -> None:
+def _write(path: Path, resources: Resources, checks: list[Check], survey: ClusterHealth) -> None:
     content = {
         "ready": all(check.level != "fail" for check in checks),
         "cluster": str(resources),

@@ -11,18 +11,18 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dnasweep.runtime.cluster.autoscaler import machine_kinds
-from dnasweep.runtime.cluster.placement import Demand, Node
+from dnasweep.runtime.cluster.placement import Demand, NodeCapacity
 from dnasweep.runtime.cluster.session import living_nodes
 from dnasweep.runtime.preflight.node_report import (
-    PATIENCE_S,
+    RETRY_SECONDS,
     NodeReport,
-    Reading,
+    ProbeReading,
     observe,
     read_probe,
     read_report,
     remove_probes,
 )
-from dnasweep.runtime.preflight.survey import Survey
+from dnasweep.runtime.preflight.survey import ClusterHealth
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import first_line
 from dnasweep.tracking.host import is_server
@@ -32,7 +32,7 @@ TIMEOUT_S = 120.0
 HERE = "this process"
 _DRIVER = "driver"
 """Name of this process's probe; those of nodes have the node's id."""
-_WARM_S = PATIENCE_S + 10.0
+_WARM_S = RETRY_SECONDS + 10.0
 """How long a node may take that has answered before."""
 
 _Asked = dict[str, Any]
@@ -45,9 +45,9 @@ class _Reply(NamedTuple):
     received: float
 
 
-def take_survey(
+def check_health(
     storage: Storage, uri: str | None, demand: Demand, *, timeout_s: float = TIMEOUT_S
-) -> Survey:
+) -> ClusterHealth:
     """Ask every node of the session that is open, and this process.
 
     First each node reports and writes a probe. Then, in workers that are warm by now and so answer
@@ -75,7 +75,7 @@ def take_survey(
     # The cluster goes on without a machine that it has given up by now, and so does the work.
     alive = living_nodes()
     left = {node.name for number, node in nodes.items() if number not in alive}
-    return Survey(
+    return ClusterHealth(
         here=here,
         reports=tuple(report for number, report in reports.items() if number in alive),
         silent={name: why for name, why in silent.items() if name not in left},
@@ -95,7 +95,7 @@ def _report(asked: _Asked) -> dict[str, Any]:
 
 
 def _reports(
-    replies: Mapping[str, _Reply], nodes: Mapping[str, Node], timeout_s: float
+    replies: Mapping[str, _Reply], nodes: Mapping[str, NodeCapacity], timeout_s: float
 ) -> tuple[dict[str, NodeReport], dict[str, str]]:
     """Tell those who report from those who cannot."""
     reports, silent = {}, {}
@@ -115,7 +115,7 @@ def _reports(
 
 def _readings(
     probes: _Asked, here: NodeReport, reports: Mapping[str, NodeReport]
-) -> list[Reading]:
+) -> list[ProbeReading]:
     """Let everybody read the probe of the one before, in a ring with this process."""
     everybody = {_DRIVER: here, **reports}
     pairs = pair([(who, not report.storage_fault) for who, report in everybody.items()])
@@ -125,7 +125,7 @@ def _readings(
         reader, writer = reports[node].name, pairs[node]
         named = everybody[writer].name if writer else ""
         if isinstance(reply.value, Exception):
-            readings.append(Reading(reader, named, _reason(reply.value), 0.0, 0.0))
+            readings.append(ProbeReading(reader, named, _reason(reply.value), 0.0, 0.0))
             continue
         begun, ended = reply.value["begun"], reply.value["ended"]
         # As NTP has it (RFC 5905): the clocks differ by this, give or take half the time the
@@ -133,17 +133,17 @@ def _readings(
         offset = (begun - reply.sent + ended - reply.received) / 2
         travel = (reply.received - reply.sent) - (ended - begun)
         readings.append(
-            Reading(reader, named, reply.value["fault"], offset, max(travel / 2, 1e-3))
+            ProbeReading(reader, named, reply.value["fault"], offset, max(travel / 2, 1e-3))
         )
     answered = {reading.reader for reading in readings}
     readings += [
-        Reading(report.name, everybody[pairs[node]].name, "it did not answer again", 0.0, 0.0)
+        ProbeReading(report.name, everybody[pairs[node]].name, "it did not answer again", 0.0, 0.0)
         for node, report in reports.items()
         if report.name not in answered and pairs[node]
     ]
     if writer := pairs[_DRIVER]:
         fault = read_probe(probes | {"writer": writer})["fault"]
-        readings.append(Reading(HERE, everybody[writer].name, fault, 0.0, 0.0))
+        readings.append(ProbeReading(HERE, everybody[writer].name, fault, 0.0, 0.0))
     return readings
 
 

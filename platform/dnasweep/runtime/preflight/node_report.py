@@ -29,7 +29,7 @@ from dnasweep.tracking.host import ask_server
 PROBES = "preflight"
 """Artefact kind of the probes; they are gone when the preflight ends."""
 LIBRARIES = ("ray", "torch", "transformers", "mlflow")
-PATIENCE_S = 20.0
+RETRY_SECONDS = 20.0
 """How long a storage may take to answer."""
 _SETTLE_S = 3.0
 """How long a network file system may take to show what another machine has written."""
@@ -78,7 +78,7 @@ class NodeReport:
     """Permission bits of that file; None where there is none."""
 
 
-class Reading(NamedTuple):
+class ProbeReading(NamedTuple):
     """How one node reads what another one has written, and the time on its clock."""
 
     reader: str
@@ -105,7 +105,7 @@ def observe(asked: Mapping[str, Any]) -> dict[str, Any]:
     answer = ask_server(asked["uri"]) if asked["uri"] else None
     token_file = os.environ.get("RAY_AUTH_TOKEN_PATH") or str(Path.home() / ".ray" / "auth_token")
     places = {"temporary files": tempfile.gettempdir(), **asked["places"]}
-    fault = within(PATIENCE_S, lambda: _write(asked))
+    fault = within(RETRY_SECONDS, lambda: _write(asked))
     if not fault:
         places["storage"] = str(Storage(asked["storage"]).local)
     return {
@@ -138,7 +138,7 @@ def read_probe(asked: Mapping[str, Any]) -> dict[str, Any]:
         `storage` and `key` of the probes, and `writer`: whose to read; empty reads none.
     """
     begun = time.time()
-    fault = within(PATIENCE_S, lambda: _read(asked)) if asked["writer"] else ""
+    fault = within(RETRY_SECONDS, lambda: _read(asked)) if asked["writer"] else ""
     return {"fault": fault, "begun": begun, "ended": time.time()}
 
 
@@ -146,7 +146,7 @@ def remove_probes(storage: Storage, key: str) -> None:
     """Remove the probes of one preflight, as far as that is possible."""
     shutil.rmtree(storage.local / PROBES / key, ignore_errors=True)
     if (bucket := storage.bucket) is not None:
-        within(PATIENCE_S, lambda: bucket.clear(f"{PROBES}/{key}"))
+        within(RETRY_SECONDS, lambda: bucket.clear(f"{PROBES}/{key}"))
 
 
 def within(seconds: float, work: Callable[[], None]) -> str:

@@ -16,7 +16,7 @@ from dnasweep.errors import InputError
 from dnasweep.runtime.cluster.placement import Demand
 from dnasweep.runtime.cluster.session import Resources, session
 from dnasweep.runtime.preflight.checks import run_checks
-from dnasweep.runtime.preflight.health_check import take_survey
+from dnasweep.runtime.preflight.health_check import check_health
 from dnasweep.runtime.preflight.survey import Check
 from dnasweep.storage import Storage
 
@@ -25,7 +25,7 @@ _WIDTH = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Terms:
+class Requirements:
     """What some work needs of every node."""
 
     storage: Storage
@@ -55,7 +55,7 @@ class Terms:
 
 @contextlib.contextmanager
 def checked_session(
-    address: str | None, terms: Terms | None, console: Console
+    address: str | None, terms: Requirements | None, console: Console
 ) -> Iterator[Resources]:
     """Open a Ray session, and look at all nodes first where there are several.
 
@@ -77,8 +77,8 @@ def checked_session(
         yield resources
 
 
-def _require(terms: Terms, resources: Resources, console: Console) -> None:
-    survey = take_survey(terms.storage, terms.uri, terms.demand(resources))
+def _require(terms: Requirements, resources: Resources, console: Console) -> None:
+    survey = check_health(terms.storage, terms.uri, terms.demand(resources))
     checks = run_checks(survey)
     failing = [check for check in checks if check.level == "fail"]
     notable = [check for check in checks if check.level != "pass"]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from dnasweep.runtime.cluster.placement import Demand, Node, NodeGroup
-from dnasweep.runtime.preflight.node_report import NodeReport, Reading
+from dnasweep.runtime.cluster.placement import Demand, NodeCapacity, NodeGroup
+from dnasweep.runtime.preflight.node_report import NodeReport, ProbeReading
 
 Level = Literal["pass", "warn", "fail"]
 
@@ -26,7 +26,7 @@ class Check(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Survey:
+class ClusterHealth:
     """Everything a preflight has found out."""
 
     here: NodeReport
@@ -37,9 +37,9 @@ class Survey:
     """Node without a report to why."""
     left: tuple[str, ...] = ()
     """Nodes that have left the cluster while they were asked, as machines that die do."""
-    readings: tuple[Reading, ...]
+    readings: tuple[ProbeReading, ...]
     """Who reads whose probe, and the clocks."""
-    nodes: tuple[Node, ...]
+    nodes: tuple[NodeCapacity, ...]
     """What the living nodes offer."""
     groups: tuple[NodeGroup, ...] = ()
     """What an autoscaler may start."""

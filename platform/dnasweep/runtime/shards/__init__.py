@@ -1,0 +1,1 @@
+"""The pool of actors that computes the missing shards of a job."""

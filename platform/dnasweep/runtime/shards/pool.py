@@ -22,7 +22,7 @@ import ray
 from dnasweep.errors import InputError
 from dnasweep.runtime.cluster.placement import places
 from dnasweep.runtime.cluster.session import Resources
-from dnasweep.runtime.shards.worker import Order, ShardActor
+from dnasweep.runtime.shards.worker import ShardActor, ShardJobSpec
 
 _HARMLESS = (
     # Their owner is the driver, which the actors do not outlive anyway.
@@ -30,7 +30,7 @@ _HARMLESS = (
     # By us, when the work is stopped.
     b"because it was killed by `ray.kill`",
 )
-_MOST_ACTORS = 1000
+_MAX_ACTORS = 1000
 
 
 class Pool(NamedTuple):
@@ -48,7 +48,7 @@ class Pool(NamedTuple):
         return f"{self.num_actors} actor{'s' * (self.num_actors != 1)} of 1 CPU{gpus}"
 
 
-class Done(NamedTuple):
+class PublishedShard(NamedTuple):
     """One shard that is published."""
 
     shard: int
@@ -90,10 +90,10 @@ def allot_pool(
         )
     useful = max(1, num_shards)
     size = min(asked, useful)
-    return Pool(size, gpus, size if num_actors is not None else min(useful, _MOST_ACTORS))
+    return Pool(size, gpus, size if num_actors is not None else min(useful, _MAX_ACTORS))
 
 
-def rehearse(order: Order, pool: Pool) -> None:
+def smoke_test(order: ShardJobSpec, pool: Pool) -> None:
     """Let one worker try the first row where and as the pool will work.
 
     Raises
@@ -111,13 +111,13 @@ def rehearse(order: Order, pool: Pool) -> None:
         raise
 
 
-def _rehearse(order: Order) -> None:
-    order.make_worker().rehearse(order.shards().rows(0).slice(0, 1))
+def _rehearse(order: ShardJobSpec) -> None:
+    order.make_worker().smoke_test(order.shards().rows(0).slice(0, 1))
 
 
 def compute_shards(
-    order: Order, pool: Pool, missing: Sequence[int], *, ledger: Any
-) -> Generator[Done, None, None]:
+    order: ShardJobSpec, pool: Pool, missing: Sequence[int], *, ledger: Any
+) -> Generator[PublishedShard, None, None]:
     """Compute shards and yield each when it is published, in the order they end.
 
     Raises
@@ -160,10 +160,10 @@ def compute_shards(
                 if row["error"]:
                     reason, file, at, remedy = json.loads(row["error"])
                     raise InputError(reason, file=file, row=at, remedy=remedy)
-                yield Done(row["shard"], shards.size(row["shard"]), row["computed"])
+                yield PublishedShard(row["shard"], shards.size(row["shard"]), row["computed"])
 
 
-def _placed(order: Order, pool: Pool) -> Order:
+def _placed(order: ShardJobSpec, pool: Pool) -> ShardJobSpec:
     return replace(order, device="cuda" if pool.gpus_per_actor else "cpu")
 
 

@@ -16,14 +16,14 @@ from rich.markup import escape
 from dnasweep.jobs.shards.begun import clear_damaged
 from dnasweep.jobs.shards.progress import ShardProgress, duration
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.runtime.preflight.preflight import Terms, checked_session
-from dnasweep.runtime.shards.pool import allot_pool, compute_shards, rehearse
-from dnasweep.runtime.shards.worker import Order, make_ledger
+from dnasweep.runtime.preflight.preflight import Requirements, checked_session
+from dnasweep.runtime.shards.pool import allot_pool, compute_shards, smoke_test
+from dnasweep.runtime.shards.worker import ShardJobSpec, make_status_actor
 from dnasweep.storage import Storage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class JobResources:
     """What a job may use; nothing in here changes a result."""
 
     address: str | None = None
@@ -36,15 +36,15 @@ class Means:
     """Whether to look at every node of a cluster first."""
 
     @classmethod
-    def of(cls, options: Any) -> Means:
+    def of(cls, options: Any) -> JobResources:
         """Return the means of a job's options, which have these names."""
         return cls(**{field.name: getattr(options, field.name) for field in fields(cls)})
 
-    def terms(self, storage: Storage) -> Terms | None:
+    def terms(self, storage: Storage) -> Requirements | None:
         """Return what is needed of the nodes; records for MLflow wait where it does not answer."""
         if not self.preflight:
             return None
-        return Terms(
+        return Requirements(
             storage=storage,
             workers=self.num_actors or 1,
             gpus_per_worker=self.gpus_per_actor,
@@ -52,7 +52,7 @@ class Means:
         )
 
 
-class Run(NamedTuple):
+class JobOutcome(NamedTuple):
     """What one run of a job did."""
 
     num_rows: int
@@ -64,8 +64,14 @@ class Run(NamedTuple):
 
 
 def run_shards(
-    shards: Shards, order: Order, means: Means, console: Console, *, title: str, unit: str
-) -> Run:
+    shards: Shards,
+    order: ShardJobSpec,
+    means: JobResources,
+    console: Console,
+    *,
+    title: str,
+    unit: str,
+) -> JobOutcome:
     """Compute the missing shards of a job; none is missing when this returns.
 
     Parameters
@@ -86,7 +92,7 @@ def run_shards(
         clear_damaged(shards.storage, shards.part_kind, shards.published())
         missing = shards.missing()
         if not missing:
-            return Run(0, 0.0, 0)
+            return JobOutcome(0, 0.0, 0)
         left = sum(map(shards.size, missing))
         begun, started, computed = False, time.monotonic(), 0
         try:
@@ -105,8 +111,8 @@ def run_shards(
                     f"of {shards.shard_size} to compute[/]"
                 )
                 with console.status("trying the first of the " + unit):
-                    rehearse(order, pool)
-                ledger = make_ledger()
+                    smoke_test(order, pool)
+                ledger = make_status_actor()
                 progress = ShardProgress(
                     console,
                     title,
@@ -131,7 +137,7 @@ def run_shards(
             f"[bold]{title}[/] {computed:,} {unit} in {duration(seconds)}, "
             f"{computed / seconds:.3g} a second"
         )
-        return Run(computed, seconds, pool.num_actors)
+        return JobOutcome(computed, seconds, pool.num_actors)
 
 
 @contextlib.contextmanager

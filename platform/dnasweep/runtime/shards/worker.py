@@ -22,14 +22,14 @@ from dnasweep.errors import InputError, full_disk, is_full_disk
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.storage import Storage, Unavailable
 
-MOST_STARTS = 4
+MAX_STARTS = 4
 """Starts of one shard, each of them killed, after which the job ends."""
 
 
 class Worker(Protocol):
     """What computes shards; made once an actor, with keyword arguments that are JSON, and `device`."""
 
-    def rehearse(self, rows: pa.Table) -> None:
+    def smoke_test(self, rows: pa.Table) -> None:
         """Raise `InputError` if the work cannot be done as it is asked for; gets the first row."""
 
     def compute(
@@ -39,7 +39,7 @@ class Worker(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class ShardJobSpec:
     """Who computes the shards of a job, and where they lie; JSON all through."""
 
     storage: str
@@ -89,7 +89,7 @@ class Order:
         return made
 
 
-class _Ledger:
+class _StatusActor:
     """An actor that knows how often each shard was started and how far each is."""
 
     def __init__(self) -> None:
@@ -114,15 +114,17 @@ class _Ledger:
         return self._running, time.monotonic() - self._began if self._began else 0.0
 
 
-def make_ledger() -> Any:
+def make_status_actor() -> Any:
     """Start the ledger; it takes no CPU from actors."""
-    return ray.remote(_Ledger).options(num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
+    return (
+        ray.remote(_StatusActor).options(num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
+    )
 
 
 class ShardActor:
     """One member of the pool; a shard number in, how it went out."""
 
-    def __init__(self, order: Order, ledger: Any) -> None:
+    def __init__(self, order: ShardJobSpec, ledger: Any) -> None:
         self._order, self._ledger = order, ledger
         self._shards: Shards | None = None
         self._worker: Worker | None = None
@@ -155,7 +157,7 @@ class ShardActor:
         if self._shards.is_published(shard):
             return False
         starts = ray.get(self._ledger.start.remote(shard))
-        if starts > MOST_STARTS:
+        if starts > MAX_STARTS:
             first = shard * self._shards.shard_size
             raise InputError(
                 f"the process that computed rows {first} to "

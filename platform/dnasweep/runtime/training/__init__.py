@@ -1,0 +1,1 @@
+"""Trials and shared stages on Ray: workers, progress, failures, search."""

@@ -16,7 +16,7 @@ import numpy as np
 from ray.tune.schedulers import TrialScheduler
 
 from dnasweep.runtime.training.in_order import InOrder
-from dnasweep.sweeps.event_log import Point
+from dnasweep.sweeps.event_log import Evaluated
 
 REDUCTION_FACTOR = 3
 
@@ -52,7 +52,7 @@ class Rungs:
         self._seen: dict[str, dict[int, float]] = {}
         self.stopped: set[str] = set()
 
-    def tell(self, point: Point) -> bool:
+    def tell(self, point: Evaluated) -> bool:
         """Take a point and return whether its trial is to be stopped there.
 
         A trial stops where it is worse than the best third of those that came to its rung before.
@@ -75,7 +75,7 @@ class Rungs:
             self.stopped.add(point.key)
         return worse
 
-    def recall(self, points: Iterable[Point]) -> None:
+    def recall(self, points: Iterable[Evaluated]) -> None:
         """Take points of an earlier run, in their order."""
         for point in points:
             self.tell(point)
@@ -96,6 +96,6 @@ class Halving(InOrder):
         return True
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        point = Point.told(result)
+        point = Evaluated.told(result)
         worse = point is not None and self._rungs.tell(point)
         return TrialScheduler.STOP if worse else TrialScheduler.CONTINUE

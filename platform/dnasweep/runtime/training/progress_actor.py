@@ -31,7 +31,7 @@ DRAW_SECONDS = 0.5
 
 
 @dataclass
-class Post:
+class StageProgress:
     """Where a running stage stands."""
 
     text: str
@@ -40,20 +40,20 @@ class Post:
     bases_per_second: float
 
 
-class _Board:
+class _ProgressActor:
     """The actor's state: posts of running stages, and what hung ones have said at their end."""
 
     def __init__(self) -> None:
-        self.posts: dict[str, Post] = {}
+        self.posts: dict[str, StageProgress] = {}
         self.words: dict[str, list[str]] = {}
 
-    def post(self, key: str, post: Post | None) -> None:
+    def post(self, key: str, post: StageProgress | None) -> None:
         if post is None:
             self.posts.pop(key, None)
         else:
             self.posts[key] = post
 
-    def read(self) -> dict[str, Post]:
+    def read(self) -> dict[str, StageProgress]:
         return self.posts
 
     def end(self, key: str, words: str) -> None:
@@ -63,10 +63,10 @@ class _Board:
         return self.words
 
 
-def make_board() -> Any:
+def make_progress_actor() -> Any:
     """Start the actor beside the driver, whose end is its own; it takes no CPU from trials."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    return ray.remote(_Board).options(num_cpus=0, scheduling_strategy=here).remote()
+    return ray.remote(_ProgressActor).options(num_cpus=0, scheduling_strategy=here).remote()
 
 
 def say_last(board: Any, key: str, words: str) -> None:
@@ -74,7 +74,7 @@ def say_last(board: Any, key: str, words: str) -> None:
     ray.get(board.end.remote(key, words), timeout=WORDS_SECONDS)
 
 
-def last_words(board: Any) -> dict[str, list[str]]:
+def last_status(board: Any) -> dict[str, list[str]]:
     """Return the last words of stages that have hung, by key; nothing where the board is gone."""
     if board is None:
         return {}
@@ -84,7 +84,7 @@ def last_words(board: Any) -> dict[str, list[str]]:
         return {}
 
 
-class Poster:
+class ProgressPoster:
     """Posts the progress of one stage, at most twice a second.
 
     Parameters
@@ -107,7 +107,7 @@ class Poster:
             return
         self._last = now
         rate = (bases - self._first_bases) / max(now - self._started, 1e-9)
-        self._board.post.remote(self._key, Post(self._text, done, total, rate))
+        self._board.post.remote(self._key, StageProgress(self._text, done, total, rate))
 
     def close(self) -> None:
         """Take the post down."""
@@ -173,7 +173,7 @@ class Display:
                 # A late or dying board costs a picture, never the sweep.
                 continue
 
-    def _draw(self, posts: dict[str, Post]) -> None:
+    def _draw(self, posts: dict[str, StageProgress]) -> None:
         for key in [k for k in self._tasks if k not in posts]:
             self._progress.remove_task(self._tasks.pop(key))
         for key, post in posts.items():

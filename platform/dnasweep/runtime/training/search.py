@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from dnasweep.stages.recipe import Cell
-from dnasweep.sweeps.event_log import Point
+from dnasweep.sweeps.event_log import Evaluated
 
 ASKED = 5
 """Times the sampler is asked for a cell that has not been tried, before one is drawn at random."""
@@ -165,7 +165,7 @@ class CellSearch(Searcher):
         return {"cell": dataclasses.asdict(cell)}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        point = Point.told(result)
+        point = Evaluated.told(result)
         if point is not None and trial_id in self._trials:
             known = self._values.setdefault(trial_id, {})
             if point.number not in known:

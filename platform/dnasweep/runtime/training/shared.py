@@ -8,7 +8,7 @@ from typing import Any
 import ray
 
 from dnasweep.errors import InputError
-from dnasweep.runtime.cluster.job_spec import Order
+from dnasweep.runtime.cluster.job_spec import JobSpec
 from dnasweep.runtime.training.failures import RESTARTS, lost
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.pmi import obtain_table
@@ -29,28 +29,28 @@ def _tabulate(spec: PmiSpec, storage: str) -> None:
     obtain_table(Storage(storage), spec)
 
 
-def _pretrain(spec: EncoderSpec, order: Order, text: str) -> StageOutcome:
+def _pretrain(spec: EncoderSpec, order: JobSpec, text: str) -> StageOutcome:
     # Here and not above: the driver imports this module and does without torch.
     from dnasweep.runtime.training.workers import run_stage
 
     return run_stage(spec, order, text=text)
 
 
-def _open_test(spec: ClassifierSpec, storage: str) -> None:
-    from dnasweep.stages.testing import open_test
+def _evaluate_on_test(spec: ClassifierSpec, storage: str) -> None:
+    from dnasweep.stages.testing import evaluate_on_test
 
-    open_test(Storage(storage), spec)
+    evaluate_on_test(Storage(storage), spec)
 
 
 def build_corpora(
-    specs: Sequence[TokenizerSpec], order: Order, *, done: Callable[[TokenizerSpec], None]
+    specs: Sequence[TokenizerSpec], order: JobSpec, *, done: Callable[[TokenizerSpec], None]
 ) -> None:
     """Fit tokenizers and tokenise the data set, in parallel."""
     _build(_tokenise, specs, order, done)
 
 
 def build_tables(
-    specs: Sequence[PmiSpec], order: Order, *, done: Callable[[PmiSpec], None]
+    specs: Sequence[PmiSpec], order: JobSpec, *, done: Callable[[PmiSpec], None]
 ) -> None:
     """Count and score the words that encoders are masked by, in parallel."""
     _build(_tabulate, specs, order, done)
@@ -59,7 +59,7 @@ def build_tables(
 def _build(
     build: Callable[[Any, str], None],
     specs: Sequence[Any],
-    order: Order,
+    order: JobSpec,
     done: Callable[[Any], None],
 ) -> None:
     remote = ray.remote(build).options(num_cpus=1)
@@ -73,7 +73,7 @@ def _build(
 
 def build_encoders(
     specs: Sequence[EncoderSpec],
-    order: Order,
+    order: JobSpec,
     *,
     room: Callable[[], int],
     name: Callable[[EncoderSpec], str],
@@ -103,10 +103,12 @@ def build_encoders(
             done(spec, _get(reference))
 
 
-def open_tests(specs: Sequence[ClassifierSpec], order: Order, *, done: Callable[[], None]) -> None:
+def evaluate_on_tests(
+    specs: Sequence[ClassifierSpec], order: JobSpec, *, done: Callable[[], None]
+) -> None:
     """Score chosen trials on their test rows, in parallel."""
     allotment = order.allotment
-    remote = ray.remote(_open_test).options(
+    remote = ray.remote(_evaluate_on_test).options(
         num_cpus=allotment.cpus_per_worker, num_gpus=allotment.gpus_per_worker
     )
     for reference in [remote.remote(spec, order.storage) for spec in specs]:

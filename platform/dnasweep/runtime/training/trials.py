@@ -23,7 +23,7 @@ from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter
 
 from dnasweep.errors import full_disk
-from dnasweep.runtime.cluster.job_spec import Order
+from dnasweep.runtime.cluster.job_spec import JobSpec
 from dnasweep.runtime.training.failures import (
     RESTARTS,
     full_memory,
@@ -34,7 +34,7 @@ from dnasweep.runtime.training.in_order import InOrder
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
-from dnasweep.sweeps.event_log import POINT, Point
+from dnasweep.sweeps.event_log import POINT, Evaluated
 from dnasweep.tasks.metrics import direction
 
 BEST = "best"
@@ -46,12 +46,12 @@ their machine's own, as those of training and of batch jobs do."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class TrialEvent:
     """What the driver is told of a trial."""
 
     cell: Cell
     """The combination."""
-    point: Point | None = None
+    point: Evaluated | None = None
     """One evaluation, while it runs."""
     finished: bool = False
     """Whether it has come to its end."""
@@ -63,7 +63,7 @@ def run_trial(
     config: dict[str, Any],
     *,
     recipe: Recipe,
-    order: Order,
+    order: JobSpec,
     metric: str,
     train: Callable[..., StageOutcome] | None = None,
 ) -> None:
@@ -87,7 +87,7 @@ def run_trial(
     def report(evaluation: dict[str, Any]) -> None:
         # Without validation there is nothing to choose by, and all trials are worth the same.
         best.append(max([sign * evaluation["metrics"].get(metric, 0.0), *best[-1:]]))
-        point = Point.of(spec, sign * best[-1], evaluation)
+        point = Evaluated.of(spec, sign * best[-1], evaluation)
         tune.report({"trial_key": spec.key, BEST: point.best, POINT: point.text})
 
     try:
@@ -125,7 +125,7 @@ class Limit(Callback):
 class Messenger(Callback):
     """Passes what Tune hears on to the driver's own function."""
 
-    def __init__(self, hear: Callable[[Heard], None]) -> None:
+    def __init__(self, hear: Callable[[TrialEvent], None]) -> None:
         self._hear = hear
 
     def __getstate__(self) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class Messenger(Callback):
         return {"_hear": print}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._hear(Heard(cell=cell_of(trial.config)))
+        self._hear(TrialEvent(cell=cell_of(trial.config)))
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -142,25 +142,25 @@ class Messenger(Callback):
         if result.get(FINAL):
             # Heard before it raises: Tune counts failures and does not ask what they are.
             trial.max_failures = 0
-        if (point := Point.told(result)) is not None:
-            self._hear(Heard(cell=cell_of(trial.config), point=point))
+        if (point := Evaluated.told(result)) is not None:
+            self._hear(TrialEvent(cell=cell_of(trial.config), point=point))
 
     def on_trial_complete(
         self, iteration: int, trials: list[Any], trial: Any, **info: Any
     ) -> None:
-        self._hear(Heard(cell=cell_of(trial.config), finished=True))
+        self._hear(TrialEvent(cell=cell_of(trial.config), finished=True))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._hear(Heard(cell=cell_of(trial.config), failed=True))
+        self._hear(TrialEvent(cell=cell_of(trial.config), failed=True))
 
 
 def run_trials(
     *,
     space: dict[str, Any],
     recipe: Recipe,
-    order: Order,
+    order: JobSpec,
     metric: str,
-    hear: Callable[[Heard], None],
+    hear: Callable[[TrialEvent], None],
     room: Callable[[], int],
     name: str,
     num_samples: int = 1,

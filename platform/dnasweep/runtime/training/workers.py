@@ -23,13 +23,13 @@ from ray.train.torch import TorchTrainer
 from ray.util.queue import Empty, Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.runtime.cluster.allotment import Allotment
-from dnasweep.runtime.cluster.job_spec import Order
+from dnasweep.runtime.cluster.job_spec import JobSpec
 from dnasweep.runtime.cluster.orphans import remove_orphans
 from dnasweep.runtime.training.failures import RESTARTS, Hung, is_final, lost, portable
 from dnasweep.runtime.training.preemption import Notice, this_node
-from dnasweep.runtime.training.progress_actor import Poster, last_words, say_last
+from dnasweep.runtime.training.progress_actor import ProgressPoster, last_status, say_last
 from dnasweep.runtime.training.rendezvous import torch_config
 from dnasweep.runtime.training.watchdog import Watch
 from dnasweep.stages.classifier import finetune
@@ -49,12 +49,12 @@ RESIZE_SECONDS = 300.0
 START = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"
 ELASTIC_START_SECONDS = "60"
 """How long a group that may do with fewer waits for all: Ray may count on a machine that has just gone."""
-MOST_HANGS = 1
+MAX_HANGS = 1
 """Hangs of a training after which it is started once more."""
 
 
 def run_stage(
-    spec: Spec, order: Order, *, text: str, on_evaluation: Evaluations | None = None
+    spec: Spec, order: JobSpec, *, text: str, on_evaluation: Evaluations | None = None
 ) -> StageOutcome:
     """Train a stage to its end and return how it went.
 
@@ -74,16 +74,20 @@ def run_stage(
 
 
 def _compute(
-    spec: Spec, order: Order, text: str, on_evaluation: Evaluations | None, mesh: Mesh | None
+    spec: Spec,
+    order: JobSpec,
+    text: str,
+    on_evaluation: Evaluations | None,
+    mesh: DistributedContext | None,
 ) -> StageOutcome:
     board = order.board
     leads = mesh is None or mesh.rank == 0
     storage = Storage(order.storage)
-    hangs = last_words(board).get(spec.key, []) if leads else []
-    if len(hangs) > MOST_HANGS:
+    hangs = last_status(board).get(spec.key, []) if leads else []
+    if len(hangs) > MAX_HANGS:
         raise Hung(f"{hangs[-1]}; {len(hangs)} times")
     nodes = _nodes(mesh)
-    poster = Poster(board, spec.key, text)
+    poster = ProgressPoster(board, spec.key, text)
     seconds = order.hang_seconds if leads else 0.0
     with (
         Watch(seconds, lambda words: say_last(board, spec.key, words)) as watch,
@@ -110,7 +114,7 @@ def _compute(
             poster.close()
 
 
-def _nodes(mesh: Mesh | None) -> Collection[str]:
+def _nodes(mesh: DistributedContext | None) -> Collection[str]:
     """Return the machines that a training runs on."""
     if mesh is None or mesh.world_size == 1:
         return {this_node()}
@@ -129,14 +133,14 @@ def _rank(config: dict[str, Any]) -> None:
         # Ray Train tries again whatever was wrong; here it learns that there is no use.
         return
     try:
-        _compute(spec, order, config["text"], queue.put, Mesh.current())
+        _compute(spec, order, config["text"], queue.put, DistributedContext.current())
     except Exception as error:
         if is_final(error):
             verdict.put(portable(error))
         raise
 
 
-def _run_group(spec: Spec, order: Order, text: str, on_evaluation: Evaluations | None) -> None:
+def _run_group(spec: Spec, order: JobSpec, text: str, on_evaluation: Evaluations | None) -> None:
     allotment = order.allotment
     if allotment.elastic:
         os.environ[START] = ELASTIC_START_SECONDS

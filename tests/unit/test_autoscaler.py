@@ -8,7 +8,7 @@ import pytest
 from cluster_toys import CLOUDS, load
 from dnasweep.runtime.cluster import autoscaler as machines
 from dnasweep.runtime.cluster.autoscaler import autoscaler_file, read_kinds
-from dnasweep.runtime.cluster.placement import Node, NodeGroup
+from dnasweep.runtime.cluster.placement import NodeCapacity, NodeGroup
 
 
 def kinds(most: int, **types: dict) -> list[tuple[str, float, int]]:
@@ -75,7 +75,7 @@ def test_the_file_of_a_foreign_autoscaler_is_no_reason_to_fail(
     monkeypatch.setattr(machines, "autoscaler_file", lambda address: file)
     assert machines._read("here") == ()
     file.write_text("available_node_types: {gpu: {resources: {CPU: 4, GPU: 1}, max_workers: 3}}")
-    assert machines._read("here") == (NodeGroup(Node("gpu", 4, 1), 2),)
+    assert machines._read("here") == (NodeGroup(NodeCapacity("gpu", 4, 1), 2),)
     for broken in ("", "a: [", "- text", "max_workers: many\navailable_node_types: {a: {}}"):
         file.write_text(broken)
         assert machines._read("here") == ()

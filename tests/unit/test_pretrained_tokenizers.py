@@ -11,7 +11,7 @@ from backbone_toys import DNABERT_SPECIAL, dnabert_words
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.loading import load_tokenizer
-from dnasweep.tokens.recognition import read_foreign, readings
+from dnasweep.tokens.recognition import read_pretrained, readings
 from dnasweep.tokens.tokenizers import CONFIG_FILE, fit
 from tokenizers import Tokenizer, models, pre_tokenizers
 from toys import toy_sequences
@@ -61,7 +61,7 @@ def test_our_own_numbers_are_translated_whatever_the_order(tmp_path, spec, speci
     own = list(ours.tokens[5:])
     words = [special[0], *own[::-1], *special[1:]]
     (tmp_path / "vocab.txt").write_text("\n".join(words))
-    theirs = read_foreign(tmp_path, TokenizerConfig.parse(spec))
+    theirs = read_pretrained(tmp_path, TokenizerConfig.parse(spec))
     expected, found = ours.encode(SEQUENCES), theirs.encode(SEQUENCES)
     for name in ("starts", "ends", "offsets"):
         assert np.array_equal(getattr(expected, name), getattr(found, name))

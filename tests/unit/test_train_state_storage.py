@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch.multiprocessing
 from dnasweep.errors import InputError
-from dnasweep.storage import Shelf, Storage
+from dnasweep.storage import RemotePrefix, Storage
 from dnasweep.storage import retry as patience
 from object_store import ObjectStore
 from state_toys import CONFIG, KIND, TRIAL, numbers, toy_ranks, toy_stage, train_toy
@@ -24,7 +24,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def shelf(object_store: ObjectStore) -> Shelf:
+def shelf(object_store: ObjectStore) -> RemotePrefix:
     return Storage(object_store.new_root()).states(KIND, TRIAL)
 
 
@@ -96,7 +96,7 @@ def test_the_state_does_not_know_how_many_workers_there_were(
         assert mine[2] == pytest.approx(theirs[2], abs=1e-4)
 
 
-def test_a_state_that_cannot_be_read_is_passed_over(shelf: Shelf, whole: list) -> None:
+def test_a_state_that_cannot_be_read_is_passed_over(shelf: RemotePrefix, whole: list) -> None:
     with pytest.raises(Killed):
         train_toy(shelf, on_step=kill_at(12), checkpoint_seconds=0.0)
     names = shelf.names()
@@ -109,7 +109,7 @@ def test_a_state_that_cannot_be_read_is_passed_over(shelf: Shelf, whole: list) -
 
 
 def test_writes_refused_for_a_while_cost_time_and_nothing_else(
-    object_store: ObjectStore, shelf: Shelf, whole: list, caplog: pytest.LogCaptureFixture
+    object_store: ObjectStore, shelf: RemotePrefix, whole: list, caplog: pytest.LogCaptureFixture
 ) -> None:
     # More often than pyarrow itself asks again.
     with object_store.refusing("PUT", first=1, times=35):
@@ -120,14 +120,14 @@ def test_writes_refused_for_a_while_cost_time_and_nothing_else(
 
 
 def test_writes_refused_for_good_end_in_words_and_the_state_before_stays(
-    object_store: ObjectStore, shelf: Shelf, whole: list, monkeypatch: pytest.MonkeyPatch
+    object_store: ObjectStore, shelf: RemotePrefix, whole: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with object_store.refusing("PUT", first=2, status="403 Forbidden", code="AccessDenied"):  # noqa: SIM117
         with pytest.raises(InputError, match=r"refuses \(ACCESS_DENIED\).*rights|may"):
             train_toy(shelf, checkpoint_seconds=0.0)
     before = shelf.names()
     assert len(before) == 2
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
     with object_store.refusing("PUT", status="500 Internal Server Error", code="InternalError"):  # noqa: SIM117
         with pytest.raises(InputError, match=r"not answered.*Run the same command again"):
             train_toy(shelf, checkpoint_seconds=0.0)

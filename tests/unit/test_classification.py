@@ -12,12 +12,12 @@ from dnasweep.errors import InputError
 from dnasweep.models import rows as rows_module
 from dnasweep.models.architecture import build_classifier, build_masked_lm
 from dnasweep.models.classification import Classification
-from dnasweep.models.distributed import Mesh
+from dnasweep.models.distributed import DistributedContext
 from dnasweep.tasks.class_loss import ClassLoss
-from dnasweep.tokens.masking import IGNORED, Moment
+from dnasweep.tokens.masking import IGNORED, MaskingProgress
 from toys import TINY, class_task, masked_task, toy_language
 
-CPU = Mesh(device=torch.device("cpu"))
+CPU = DistributedContext(device=torch.device("cpu"))
 
 
 def masked_lm(toy):
@@ -64,7 +64,7 @@ def test_masked_metrics_are_their_definitions(spec):
         nats += float(F.cross_entropy(logits[at], labels[at], reduction="sum"))
         right += int((logits[at].argmax(-1) == labels[at]).sum())
         hidden += int(at.sum())
-        bases += masked.hidden_bases.sum()
+        bases += masked.masked_bases_of.sum()
     assert found == pytest.approx(
         {
             "validation/loss": nats / hidden,
@@ -90,7 +90,7 @@ def test_mask_rates_are_their_definitions(spec):
         bases += len({b for i in chosen for b in spans[i - 1]} - shown)
         all_bases += len(toy.sequences[row])
         hidden, tokens = hidden + len(chosen), tokens + len(spans)
-    found = masked_task(toy).describe(Moment())
+    found = masked_task(toy).describe(MaskingProgress())
     assert found == pytest.approx(
         {"validation/mask_rate": hidden / tokens, "validation/masked_bases": bases / all_bases}
     )
@@ -100,8 +100,8 @@ def test_random_masks_of_overlapping_tokens_hide_next_to_no_base_and_are_judged_
     toy = toy_language(80, spec="kmer-3-overlap")
     model = masked_lm(toy)
     leaky, fair = masked_task(toy, scheme="random"), masked_task(toy, scheme="span")
-    assert leaky.describe(Moment())["validation/masked_bases"] < 0.01
-    assert fair.describe(Moment())["validation/masked_bases"] > 0.03
+    assert leaky.describe(MaskingProgress())["validation/masked_bases"] < 0.01
+    assert fair.describe(MaskingProgress())["validation/masked_bases"] > 0.03
     assert leaky.evaluate(model, CPU) == fair.evaluate(model, CPU)
 
 

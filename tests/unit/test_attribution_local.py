@@ -14,7 +14,7 @@ from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.tables import schemas_of, to_tables
 from dnasweep.attribution.verification import check_shard
 
-from tests.explain_toys import Learnt, learnt
+from tests.explainer_toys import Learnt, learnt
 from tests.toys import MOTIF
 
 LOCAL = ("lime", "anchors")

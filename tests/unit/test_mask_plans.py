@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from dnasweep.attribution.hierarchy import hierarchy
 from dnasweep.attribution.kernel import KernelPlan, kernel_plan
-from dnasweep.attribution.mask_plans import EMPTY, FULL, Plan, distinct_rows, partition_plan
+from dnasweep.attribution.mask_plans import EMPTY, FULL, MaskPlan, distinct_rows, partition_plan
 from dnasweep.attribution.sampling import pairs_within, permutation_plan
 
 
@@ -47,7 +47,7 @@ def _orders_of_tree(num_players: int) -> list[tuple[int, ...]]:
     return below(tree.root)
 
 
-def _estimate(plan: Plan, game: TableGame) -> np.ndarray:
+def _estimate(plan: MaskPlan, game: TableGame) -> np.ndarray:
     return plan.replicates(game(plan.masks)[None])[0].mean(0)
 
 

@@ -269,7 +269,7 @@ def test_a_worker_writes_what_the_explainer_says(toy, model: Path, tmp_path: Pat
     )
     table = sequences_table(toy.sequences)
     rows = work_list(table, count_tokens(toy.sequences, toy.tokenizer))
-    worker.rehearse(rows.slice(0, 1))
+    worker.smoke_test(rows.slice(0, 1))
     seen: list[int] = []
     tables, facts = worker.compute(rows, seen.append)
     assert seen[-1] == 24

@@ -9,7 +9,7 @@ from dnasweep.attribution.game import Block, Game
 from dnasweep.attribution.references import mask_references, shuffled_references
 from dnasweep.attribution.values import class_value
 
-from tests.explain_toys import learnt
+from tests.explainer_toys import learnt
 
 
 def _block(layers: int, *, batch_rows: int | None = None) -> tuple[Block, np.ndarray]:

@@ -10,7 +10,7 @@ import torch
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import ExplainConfig
 
-from tests.explain_toys import Learnt, TokenMasker, learnt
+from tests.explainer_toys import Learnt, TokenMasker, learnt
 
 shap = pytest.importorskip("shap")
 FULL = 10**6

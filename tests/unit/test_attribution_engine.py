@@ -15,7 +15,7 @@ from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
 from dnasweep.models.checkpoint import export
 
-from tests.explain_toys import CLASSES, SPECS, Learnt, learnt
+from tests.explainer_toys import CLASSES, SPECS, Learnt, learnt
 from tests.toys import MOTIF
 
 ESTIMATORS = (

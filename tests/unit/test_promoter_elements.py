@@ -19,9 +19,9 @@ from dnasweep.motifs.attribution_enrichment import (
     pooled_odds_ratio,
     same_place,
 )
-from dnasweep.motifs.element_enrichment import AccountingConfig, account
-from dnasweep.motifs.element_hits import Site, gather, ranks, window_sums
-from dnasweep.motifs.element_scan import best_hits, from_consensus, from_counts, words
+from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig, account
+from dnasweep.motifs.element_hits import ElementSite, gather, ranks, window_sums
+from dnasweep.motifs.element_scan import best_hits, from_consensus, from_counts, kmer_codes
 from dnasweep.motifs.promoter_elements import (
     HIT_PROBABILITY,
     core_promoter_sites,
@@ -31,7 +31,7 @@ from dnasweep.motifs.promoter_elements import (
 )
 from scipy import stats
 
-FAST = AccountingConfig(permutations=999)
+FAST = ElementEnrichmentConfig(permutations=999)
 
 
 def codes_of(*sequences: str) -> np.ndarray:
@@ -76,7 +76,7 @@ def test_hits_in_random_dna_are_as_rare_as_stated() -> None:
 
 def test_the_consensus_may_have_one_mismatch() -> None:
     motif = from_consensus("TATAWA", mismatches=1)
-    words = [
+    kmer_codes = [
         "TATAAA",
         "TATATA",
         "TATAGA",
@@ -87,7 +87,7 @@ def test_the_consensus_may_have_one_mismatch() -> None:
         "TANAAA",
         "TTTTTA",
     ]
-    assert motif.hits(codes_of(*words))[:, 0].tolist() == [True] * 5 + [False] * 4
+    assert motif.hits(codes_of(*kmer_codes))[:, 0].tolist() == [True] * 5 + [False] * 4
     assert motif.hit_probability == 17 / 2048
     assert from_consensus("TATAWA").hit_probability == 1 / 2048
 
@@ -123,7 +123,7 @@ def test_best_hit_among_starts() -> None:
 
 
 def test_words_are_numbers_in_base_four() -> None:
-    assert words(codes_of("ACGTN"), 2).tolist() == [[1, 6, 11, -1]]
+    assert kmer_codes(codes_of("ACGTN"), 2).tolist() == [[1, 6, 11, -1]]
 
 
 def test_planted_boxes_are_found_in_simulated_promoters() -> None:
@@ -294,14 +294,14 @@ def test_a_model_that_holds_the_box_against_the_class_is_seen() -> None:
 
 def test_p_is_uniform_where_nothing_was_planted() -> None:
     differences, enrichments, by_word = [], [], []
-    config = AccountingConfig(permutations=199)
+    config = ElementEnrichmentConfig(permutations=199)
     planted = planted_tables("kmer-6", per_species=100, species=("human",), planted=())
     for seed in range(120):
         phi = np.random.default_rng([9, seed]).normal(size=len(planted.tables.tokens))
         tables = planted.tables._replace(tokens=planted.tables.tokens.assign(phi=phi))
         site = tata_sites()[1]
         tests = account(
-            per_base(tables), [site], AccountingConfig(permutations=199, seed=seed)
+            per_base(tables), [site], ElementEnrichmentConfig(permutations=199, seed=seed)
         ).tests
         test = pick(tests, species="all", label=1)
         differences.append(test["p_difference"])
@@ -440,7 +440,7 @@ def test_the_error_of_a_token_is_that_over_sequences() -> None:
 
 def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="top is 0"):
-        AccountingConfig(top=0)
+        ElementEnrichmentConfig(top=0)
     with pytest.raises(ValueError, match="permutations"):
-        AccountingConfig(permutations=0)
-    assert Site(element="x", motif=tata_matrix(), first=3, last=3).window == "3"
+        ElementEnrichmentConfig(permutations=0)
+    assert ElementSite(element="x", motif=tata_matrix(), first=3, last=3).window == "3"
