@@ -158,22 +158,22 @@ def main() -> int:
     print(f"seed {first}; kinds: {', '.join(options.kinds)}")
     ends = time.monotonic() + 60 * options.minutes
     totals = {kind: Tally() for kind in options.kinds}
-    seed = first
-    while time.monotonic() < ends:
-        for place, kind in enumerate(options.kinds):
-            left = ends - time.monotonic()
-            share = left / (len(options.kinds) - place) if seed == first else left
-            until = time.monotonic() + share
+    last = first
+    for place, kind in enumerate(options.kinds):
+        # Equal time for each kind, as many seeds as fit into it.
+        until = time.monotonic() + (ends - time.monotonic()) / (len(options.kinds) - place)
+        seed, total = first, totals[kind]
+        while time.monotonic() < until:
             found = try_seed(kind, seed, patience=options.patience, until=until, only=options.only)
-            total = totals[kind]
             total.outcomes += found.outcomes
             total.slowest = max(total.slowest, found.slowest)
             total.findings += found.findings
             for finding in found.findings:
                 print(finding, flush=True)
-        if options.only is not None:
-            break
-        seed += 1
+            last = max(last, seed)
+            seed += 1
+            if options.only is not None:
+                break
     print(f"\n{'kind':<20}{'inputs':>8}  outcomes")
     for kind, total in totals.items():
         words = ", ".join(f"{n:,} {what}" for what, n in sorted(total.outcomes.items()))
@@ -181,7 +181,7 @@ def main() -> int:
     inputs = sum(t.outcomes.total() for t in totals.values())
     bad = {what: sum(t.outcomes[what] for t in totals.values()) for what in BAD}
     print(
-        f"{inputs:,} damaged inputs, seeds {first} to {seed}: {bad[TRACEBACK]} tracebacks, "
+        f"{inputs:,} damaged inputs, seeds {first} to {last}: {bad[TRACEBACK]} tracebacks, "
         f"{bad[HANG]} hangs, {bad[WRONG]} accepted with other content"
     )
     return int(any(bad.values()) or not inputs)
