@@ -110,7 +110,7 @@ def render_report(summary: Summary, shown: list[PageFigure], settings: Mapping[s
         reading=what_it_says(summary),
         summary=summary,
         warnings=warnings(summary),
-        attribution_findings=attribution_findings(summary),
+        findings=attribution_findings(summary),
         figures=drawn,
         logos=logos,
         tata=_table(_readable(headline_tests(summary), "species", "label")),

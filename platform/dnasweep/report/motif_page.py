@@ -66,7 +66,7 @@ def write_report(
             f"{settings.get('estimator', 'attributions')} · {config.method} · {bases.tss.statement}"
         ),
         warnings=warnings(found, num_known=num_known, signed=signed, config=config),
-        motif_findings=motif_findings(found, target=target),
+        findings=motif_findings(found, target=target),
         motifs=_table(_readable(table)),
         matches=_table(_matches(found.matches)),
         shown=drawn,
