@@ -24,14 +24,14 @@ from ray import tune
 METRICS = ("mcc", "auroc", "auprc", "f1", "macro_f1", "accuracy", "loss", "threshold")
 
 
-def idle_trial(config: dict[str, Any], *, recipe: Recipe, order: JobSpec, metric: str) -> None:
+def idle_trial(config: dict[str, Any], *, recipe: Recipe, job: JobSpec, metric: str) -> None:
     """Do all that a trial does under Tune, but train."""
-    run_trial(config, recipe=recipe, order=order, metric=metric, train=publish_at_once)
+    run_trial(config, recipe=recipe, job=job, metric=metric, train=publish_at_once)
 
 
 def publish_at_once(
     spec: ClassifierSpec,
-    order: JobSpec,
+    job: JobSpec,
     *,
     text: str,
     on_evaluation: Callable[[dict[str, Any]], Any] | None = None,
@@ -52,7 +52,7 @@ def publish_at_once(
         }
         for i in range(1, number + 1)
     ]
-    poster = ProgressPoster(order.board, spec.key, text)
+    poster = ProgressPoster(job.progress_actor, spec.key, text)
     for evaluation in history:
         poster.step(int(evaluation["step"]), number, float(evaluation["bases_seen"]))
         if on_evaluation is not None:
@@ -72,7 +72,7 @@ def publish_at_once(
         (folder / CHECKPOINT / "config.json").write_text(json.dumps({"made": "by a benchmark"}))
         outcome.write(folder / OUTCOME)
 
-    Storage(order.storage).obtain(spec.kind, spec.key, write, inputs=spec)
+    Storage(job.storage).obtain(spec.kind, spec.key, write, inputs=spec)
     poster.close()
     return outcome
 

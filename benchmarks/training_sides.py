@@ -191,7 +191,7 @@ def loss_curves(bench: Bench) -> tuple[list[float], list[float]]:
         bench.model(),
         config,
         on_step=lambda done, total, bases, loss: ours.append(loss),
-        mesh=DistributedContext(device=best_device()),
+        context=DistributedContext(device=best_device()),
         precision="fp32",
     )
     task = bench.task()

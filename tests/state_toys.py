@@ -29,7 +29,7 @@ CONFIG = TrainingConfig(
 
 
 def train_toy(
-    where: Path | RemotePrefix | None, *, mesh: DistributedContext | None = None, **how
+    where: Path | RemotePrefix | None, *, context: DistributedContext | None = None, **how
 ) -> TrainingResult:
     """Train the toy classifier to its end, or from the state that is there."""
     toy = toy_language(90, ragged=9)
@@ -40,8 +40,8 @@ def train_toy(
         dropout=CONFIG.dropout,
         seed=0,
     )
-    mesh = mesh or DistributedContext(device=torch.device("cpu"))
-    return train(class_task(toy), model, CONFIG, mesh=mesh, state_dir=where, **how)
+    context = context or DistributedContext(device=torch.device("cpu"))
+    return train(class_task(toy), model, CONFIG, context=context, state_dir=where, **how)
 
 
 def numbers(result: TrainingResult) -> list:
@@ -57,7 +57,7 @@ def toy_stage(root: str, home: str, out: str, kill_at: int | None) -> None:
     os.environ["HOME"] = home
     torch.set_num_threads(1)
     storage = Storage(root)
-    shelf = storage.states(KIND, TRIAL)
+    shelf = storage.state_folder(KIND, TRIAL)
     steps: list[int] = []
 
     def on_step(done: int, total: int, bases: float, loss: float) -> None:
@@ -77,9 +77,9 @@ def toy_stage(root: str, home: str, out: str, kill_at: int | None) -> None:
 
 def toy_ranks(rank: int, *, root: str, stop: bool, out: str) -> None:
     """Train on this worker of a group, to the end or to the first evaluation."""
-    where = Storage(root).states(KIND, TRIAL)
+    where = Storage(root).state_folder(KIND, TRIAL)
     result = train_toy(
-        where, mesh=DistributedContext.current("cpu"), on_evaluation=lambda evaluation: stop
+        where, context=DistributedContext.current("cpu"), on_evaluation=lambda evaluation: stop
     )
     if rank == 0:
         Path(out).write_text(json.dumps([result.outcome, numbers(result)]))

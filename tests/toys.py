@@ -152,7 +152,7 @@ def train_toys_on_this_worker(rank: int, *, runs: dict[str, TrainingConfig], out
             toy_task(toy, task),
             model,
             config,
-            mesh=DistributedContext.current("cpu"),
+            context=DistributedContext.current("cpu"),
             on_step=lambda done, total, bases, loss, to=losses: to.append(loss),
         )
         metrics = [e.metrics for e in result.evaluations]

@@ -50,7 +50,7 @@ def _disturb(module: ModuleType) -> None:
         asked = json.loads(path.read_text())
         here = {
             "stage": loop.task.name,
-            "rank": loop.mesh.rank,
+            "rank": loop.context.rank,
             "step": loop.progress.step,
             "learning_rate": loop.config.optimizer.learning_rate,
         }
@@ -61,7 +61,7 @@ def _disturb(module: ModuleType) -> None:
                 _strike(fault["what"])
         time.sleep(asked["pace"])
         take(loop)
-        if loop.mesh.rank == 0:
+        if loop.context.rank == 0:
             with (path.parent / "steps.txt").open("a") as file:
                 file.write(f"{here['stage']} {here['learning_rate']} {here['step']}\n")
 

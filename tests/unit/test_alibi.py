@@ -108,7 +108,7 @@ def test_a_bias_kept_from_evaluation_serves_training(toy):
     model = build(toy)
     training = TrainingConfig(bases=3000, batch_size=16, micro_batch_size=8, evaluations=3)
     result = train(
-        class_task(toy), model, training, mesh=DistributedContext(device=torch.device("cpu"))
+        class_task(toy), model, training, context=DistributedContext(device=torch.device("cpu"))
     )
     assert len(result.evaluations) == 3
 

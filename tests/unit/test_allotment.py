@@ -94,15 +94,20 @@ def test_what_there_is_and_may_be_in_words() -> None:
 
 
 def test_an_elastic_trial_runs_with_what_there_is() -> None:
-    given = allot(cluster(HEAD, GPU), num_trials=9, workers=4, least=1, batch_parts=4)
-    assert (given.workers, given.least, given.concurrent) == (4, 1, 1)
+    given = allot(cluster(HEAD, GPU), num_trials=9, workers=4, min_workers=1, batch_parts=4)
+    assert (given.workers, given.min_workers, given.concurrent) == (4, 1, 1)
     five = cluster(HEAD, *[GPU] * 5)
     assert given.fitting(five) == 1, "a second one would get a single worker"
     assert given.fitting(cluster(HEAD, *[GPU] * 8)) == 2
     assert given.fitting(cluster(HEAD)) == 0
     with pytest.raises(InputError, match=r"2 x 1 CPU and 2 x 1 GPU"):
         allot(
-            cluster(HEAD, GPU), num_trials=9, workers=4, least=2, cpus_per_worker=1, batch_parts=4
+            cluster(HEAD, GPU),
+            num_trials=9,
+            workers=4,
+            min_workers=2,
+            cpus_per_worker=1,
+            batch_parts=4,
         )
 
 

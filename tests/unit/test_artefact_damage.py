@@ -84,7 +84,7 @@ def test_a_damaged_file_is_named_set_aside_and_made_again(
     damage(storage, f"kind/key/{name}", CHANGES[change])
     assert storage.find("kind", "key") is None
     (line,) = (record.getMessage() for record in caplog.records)
-    assert storage.place("kind", "key") in line
+    assert storage.uri_of("kind", "key") in line
     assert name in line
     assert len(set_aside(storage)) == 1
     assert str(set_aside(storage)[0]) in line
@@ -255,7 +255,7 @@ storage = Storage(sys.argv[1])
 storage.obtain("trials", "key", build)
 storage.publish("shards/x", "0", build)
 storage.put("shards", "x", "manifest.json", "text")
-save_state(storage.work("trials", "other"), Progress(fingerprint="f"), {{"w": torch.zeros(3)}})
+save_state(storage.work_folder("trials", "other"), Progress(fingerprint="f"), {{"w": torch.zeros(3)}})
 """
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "runs")], check=True)
     seen = set()

@@ -142,7 +142,7 @@ def test_every_family_is_taken_over_run_and_written_as_plain_transformers(family
 def test_a_trial_from_dnabert_is_a_plain_model_in_the_end(trials, folder, tuning):
     storage, spec_of = trials
     spec = spec_of(tuning=tuning)
-    outcome = finetune(storage, spec, mesh=CPU)
+    outcome = finetune(storage, spec, context=CPU)
     assert outcome.outcome in ("completed", "collapsed")
     checkpoint = storage.find(spec.kind, spec.key) / CHECKPOINT
     names = set(load_classifier(checkpoint).state_dict())
@@ -185,7 +185,7 @@ def test_a_trial_from_dnabert_is_a_plain_model_in_the_end(trials, folder, tuning
 
 def test_fine_tuning_learns(trials):
     storage, spec_of = trials
-    outcome = finetune(storage, spec_of(tuning="full"), mesh=CPU)
+    outcome = finetune(storage, spec_of(tuning="full"), context=CPU)
     assert outcome.history[-1]["train_loss"] < outcome.history[0]["train_loss"]
 
 

@@ -104,11 +104,11 @@ def test_a_uri_with_credentials_is_refused_and_not_repeated(uri: str) -> None:
 def test_places_keep_the_options_of_the_root(hosts) -> None:
     storage = hosts("a")
     head, _, options = storage.root.partition("?")
-    assert storage.place("trials", "k", "checkpoint") == f"{head}/trials/k/checkpoint?{options}"
-    assert Bucket(storage.place("trials")).place("k") == storage.place("trials", "k")
+    assert storage.uri_of("trials", "k", "checkpoint") == f"{head}/trials/k/checkpoint?{options}"
+    assert Bucket(storage.uri_of("trials")).uri_of("k") == storage.uri_of("trials", "k")
     with pytest.raises(InputError, match="no job") as caught:
-        find_job(storage.place("attributions", "k"))
-    assert caught.value.file == storage.place("attributions", "k")
+        find_job(storage.uri_of("attributions", "k"))
+    assert caught.value.file == storage.uri_of("attributions", "k")
 
 
 def test_what_one_host_publishes_another_finds(hosts) -> None:
@@ -139,10 +139,10 @@ def test_a_model_in_a_bucket_is_opened_by_its_uri(hosts) -> None:
             (folder / "checkpoint" / name).write_text("{}")
 
     storage.obtain("trials", "k", build)
-    found = find_model_directory(storage.place("trials", "k", "checkpoint"))
+    found = find_model_directory(storage.uri_of("trials", "k", "checkpoint"))
     assert sorted(path.name for path in found.iterdir()) == ["config.json", "tokenizer.json"]
     with pytest.raises(InputError, match="no such folder"):
-        find_model_directory(storage.place("trials", "other", "checkpoint"))
+        find_model_directory(storage.uri_of("trials", "other", "checkpoint"))
 
 
 def test_a_copy_left_on_a_host_does_not_count_and_is_replaced(hosts) -> None:

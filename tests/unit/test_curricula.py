@@ -63,7 +63,7 @@ class Recorder:
 def schemes_of(toy, scheme: str, config=CONFIG, **how):
     task, model = make(toy, scheme, **how)
     recorder = Recorder(task)
-    result = train(recorder, model, config, mesh=CPU)
+    result = train(recorder, model, config, context=CPU)
     return recorder.used, result
 
 
@@ -108,7 +108,7 @@ def test_metrics_say_what_is_hidden_by_now(toy):
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_micro_batches_change_nothing(toy, scheme):
     results = [
-        train(*make(toy, scheme), replace(CONFIG, micro_batch_size=size), mesh=CPU)
+        train(*make(toy, scheme), replace(CONFIG, micro_batch_size=size), context=CPU)
         for size in (16, 4)
     ]
     for one, other in zip(*(r.evaluations for r in results), strict=True):
@@ -118,9 +118,9 @@ def test_micro_batches_change_nothing(toy, scheme):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_batches_made_ahead_of_an_evaluation_are_made_anew_after_it(toy, scheme, monkeypatch):
-    plain = train(*make(toy, scheme), CONFIG, mesh=CPU)
+    plain = train(*make(toy, scheme), CONFIG, context=CPU)
     monkeypatch.setattr(loop, "PREFETCH", frozenset({"cpu"}))
-    assert numbers(train(*make(toy, scheme), CONFIG, mesh=CPU)) == numbers(plain)
+    assert numbers(train(*make(toy, scheme), CONFIG, context=CPU)) == numbers(plain)
 
 
 class Killed(Exception):
@@ -130,13 +130,13 @@ class Killed(Exception):
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kill_at", [13, 19])
 def test_killed_and_resumed_is_uninterrupted_to_the_bit(toy, scheme, kill_at, tmp_path):
-    whole = train(*make(toy, scheme), CONFIG, mesh=CPU)
+    whole = train(*make(toy, scheme), CONFIG, context=CPU)
 
     def kill(done, total, bases, loss):
         if done == kill_at:
             raise Killed
 
-    common = {"mesh": CPU, "state_dir": tmp_path}
+    common = {"context": CPU, "state_dir": tmp_path}
     with pytest.raises(Killed):
         train(*make(toy, scheme), CONFIG, on_step=kill, **common)
     resumed = train(*make(toy, scheme), CONFIG, **common)

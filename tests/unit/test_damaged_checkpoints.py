@@ -123,7 +123,7 @@ def uploaded(folder: Path, root: str) -> str:
     for path in folder.rglob("*"):
         if path.is_file():
             bucket.upload(path, f"{folder.name}/{path.relative_to(folder)}")
-    return bucket.place(folder.name)
+    return bucket.uri_of(folder.name)
 
 
 def test_only_the_files_of_a_model_are_copied(object_store, tmp_path):

@@ -12,7 +12,7 @@ from dnasweep.runtime.training.failures import (
     RESTARTS,
     Hung,
     Lost,
-    in_words,
+    describe_error,
     is_final,
     is_out_of_memory,
     lost,
@@ -68,16 +68,17 @@ def test_a_lost_process_is_told_by_what_ended_it() -> None:
     )
     killed = lost(RayActorError(error_msg="Worker exit detail: the node was low on memory"))
     assert str(killed).startswith(f"its process ran out of memory {RESTARTS + 1} times: the node")
-    hung = lost(RayActorError(error_msg=DIED), words="no step for 9 s, in forward (x.py:1)")
+    hung = lost(RayActorError(error_msg=DIED), hang="no step for 9 s, in forward (x.py:1)")
     assert isinstance(hung, Hung)
     assert str(hung) == "no step for 9 s, in forward (x.py:1)"
 
 
 def test_errors_in_words_name_memory_first_and_their_kind_where_they_are_a_defect() -> None:
-    assert in_words(real_out_of_memory()).startswith("out of memory: RuntimeError: ")
-    assert in_words(KeyError("x")) == "KeyError: 'x'"
+    assert describe_error(real_out_of_memory()).startswith("out of memory: RuntimeError: ")
+    assert describe_error(KeyError("x")) == "KeyError: 'x'"
     assert (
-        in_words(InputError("a row is bad", file="a.csv", row=3)) == "a.csv, row 3: a row is bad"
+        describe_error(InputError("a row is bad", file="a.csv", row=3))
+        == "a.csv, row 3: a row is bad"
     )
 
 

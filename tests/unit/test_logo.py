@@ -55,7 +55,7 @@ def test_pretrained_fine_tuned_and_reloaded(toy, tmp_path):
     training = TrainingConfig(
         bases=20_000, batch_size=16, micro_batch_size=16, evaluations=2, optimizer=optimizer
     )
-    masked = train(masked_task(toy), build_masked_lm(SMALL, **common), training, mesh=CPU)
+    masked = train(masked_task(toy), build_masked_lm(SMALL, **common), training, context=CPU)
     first, last = (e.metrics["validation/bits_per_base"] for e in masked.evaluations)
     assert last < first
     export(masked.model, toy.tokenizer, tmp_path / "encoder")
@@ -63,7 +63,7 @@ def test_pretrained_fine_tuned_and_reloaded(toy, tmp_path):
     theirs = masked.model.albert.state_dict()
     state = model.albert.state_dict()
     assert all(torch.equal(state[name], theirs[name]) for name in theirs)
-    result = train(class_task(toy), model, training, mesh=CPU)
+    result = train(class_task(toy), model, training, context=CPU)
     export(result.model, toy.tokenizer, tmp_path / "classifier")
     assert load_classifier(tmp_path / "classifier").config.model_type == "albert"
     sequences = [toy.sequences[i] for i in toy.validation_rows]

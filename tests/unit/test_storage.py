@@ -34,7 +34,7 @@ def test_obtain_builds_once_and_finds_after(tmp_path: Path) -> None:
 
 def test_a_failed_build_publishes_nothing_and_keeps_its_work(tmp_path: Path) -> None:
     storage = Storage(tmp_path)
-    work = storage.work("encoders", "k")
+    work = storage.work_folder("encoders", "k")
     work.mkdir(parents=True)
     (work / "state").write_text("half")
 

@@ -25,7 +25,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def shelf(object_store: ObjectStore) -> RemotePrefix:
-    return Storage(object_store.new_root()).states(KIND, TRIAL)
+    return Storage(object_store.new_root()).state_folder(KIND, TRIAL)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_another_host_goes_on_from_the_last_state(
 
     assert host("a", kill=13)[0] == -signal.SIGKILL
     storage = Storage(root)
-    assert storage.states(KIND, TRIAL).names()
+    assert storage.state_folder(KIND, TRIAL).names()
     assert not storage.exists(KIND, TRIAL)
     code, out = host("b")
     assert code == 0

@@ -69,7 +69,7 @@ def with_(config, **changes):
 def test_a_classifier_learns_a_planted_motif():
     toy = toy_language(400, ragged=9)
     task, model = make(toy, "finetune")
-    result = train(task, model, with_(CONFIG, bases=100_000), mesh=CPU)
+    result = train(task, model, with_(CONFIG, bases=100_000), context=CPU)
     assert result.outcome == "completed"
     assert result.best.metrics["validation/auroc"] > 0.95
     assert result.model is model
@@ -81,7 +81,7 @@ def test_a_classifier_learns_a_planted_motif():
 
 def test_a_language_model_beats_guessing(toy):
     task, model = make(toy, "pretrain")
-    result = train(task, model, with_(CONFIG, bases=60_000), mesh=CPU)
+    result = train(task, model, with_(CONFIG, bases=60_000), context=CPU)
     first, last = result.evaluations[0].metrics, result.evaluations[-1].metrics
     assert last["validation/bits_per_base"] < first["validation/bits_per_base"]
     assert last["validation/loss"] < math.log(toy.tokenizer.vocab_size)
@@ -94,7 +94,7 @@ def test_evaluations_say_where_they_stand(toy):
         task,
         model,
         CONFIG,
-        mesh=CPU,
+        context=CPU,
         on_step=lambda *step: steps.append(step),
         on_evaluation=seen.append,
     )
@@ -117,7 +117,7 @@ def test_micro_batches_change_nothing_without_dropout(toy):
         task, model = make(toy, "pretrain")
         curve: list[float] = []
         config = with_(CONFIG, micro_batch_size=size)
-        train(task, model, config, mesh=CPU, on_step=lambda *s, to=curve: to.append(s[3]))
+        train(task, model, config, context=CPU, on_step=lambda *s, to=curve: to.append(s[3]))
         losses.append(curve)
     np.testing.assert_allclose(losses[0], losses[1], atol=1e-4)
 
@@ -148,13 +148,13 @@ def test_killed_and_resumed_is_uninterrupted_to_the_bit(
     toy, task, dropout, kill_at, every, tmp_path
 ):
     config = with_(CONFIG, dropout=dropout)
-    whole = train(*make(toy, task, dropout=dropout), config, mesh=CPU)
+    whole = train(*make(toy, task, dropout=dropout), config, context=CPU)
 
     def kill(done, total, bases, loss):
         if done == kill_at:
             raise Killed
 
-    common = {"mesh": CPU, "state_dir": tmp_path / "state", "checkpoint_seconds": every}
+    common = {"context": CPU, "state_dir": tmp_path / "state", "checkpoint_seconds": every}
     with pytest.raises(Killed):
         train(*make(toy, task, dropout=dropout), config, on_step=kill, **common)
     done: list[int] = []
@@ -182,15 +182,15 @@ def test_a_state_half_written_is_passed_over(toy, tmp_path):
     task, model = make(toy, "finetune")
     (tmp_path / ".step-00000003.77").mkdir(parents=True)
     (tmp_path / ".step-00000003.77" / "tensors.safetensors").write_bytes(b"cut of")
-    result = train(task, model, with_(CONFIG, bases=1000), mesh=CPU, state_dir=tmp_path)
+    result = train(task, model, with_(CONFIG, bases=1000), context=CPU, state_dir=tmp_path)
     assert result.outcome == "completed"
     assert [p.name for p in tmp_path.iterdir()] == [f"step-{result.steps:08d}"]
 
 
 def test_the_state_of_another_training_is_refused(toy, tmp_path):
-    train(*make(toy, "finetune"), with_(CONFIG, bases=1000), mesh=CPU, state_dir=tmp_path)
+    train(*make(toy, "finetune"), with_(CONFIG, bases=1000), context=CPU, state_dir=tmp_path)
     with pytest.raises(InputError, match="belongs to another training"):
-        train(*make(toy, "finetune"), CONFIG, mesh=CPU, state_dir=tmp_path)
+        train(*make(toy, "finetune"), CONFIG, context=CPU, state_dir=tmp_path)
 
 
 def test_a_state_that_cannot_be_written_names_the_place_and_keeps_the_one_before(
@@ -200,7 +200,7 @@ def test_a_state_that_cannot_be_written_names_the_place_and_keeps_the_one_before
         if done == 9:
             raise Killed
 
-    common = {"mesh": CPU, "state_dir": tmp_path}
+    common = {"context": CPU, "state_dir": tmp_path}
     with pytest.raises(Killed):
         train(*make(toy, "finetune"), CONFIG, on_step=kill, **common)
     before = [p.name for p in tmp_path.iterdir()]
@@ -214,13 +214,13 @@ def test_a_state_that_cannot_be_written_names_the_place_and_keeps_the_one_before
             train(*make(toy, "finetune"), CONFIG, **common)
     assert [p.name for p in tmp_path.iterdir()] == before
     resumed = train(*make(toy, "finetune"), CONFIG, **common)
-    assert numbers(resumed) == numbers(train(*make(toy, "finetune"), CONFIG, mesh=CPU))
+    assert numbers(resumed) == numbers(train(*make(toy, "finetune"), CONFIG, context=CPU))
 
 
 def test_batches_made_ahead_are_the_same(toy, monkeypatch):
-    plain = train(*make(toy, "pretrain"), CONFIG, mesh=CPU)
+    plain = train(*make(toy, "pretrain"), CONFIG, context=CPU)
     monkeypatch.setattr(loop, "PREFETCH", frozenset({"cpu"}))
-    assert numbers(train(*make(toy, "pretrain"), CONFIG, mesh=CPU)) == numbers(plain)
+    assert numbers(train(*make(toy, "pretrain"), CONFIG, context=CPU)) == numbers(plain)
 
 
 def test_divergence_is_an_outcome_with_finite_numbers(toy, tmp_path):
@@ -233,7 +233,13 @@ def test_divergence_is_an_outcome_with_finite_numbers(toy, tmp_path):
                 model.classifier.dense.weight.fill_(math.nan)
 
     result = train(
-        task, model, CONFIG, mesh=CPU, on_step=spoil, on_evaluation=seen.append, state_dir=tmp_path
+        task,
+        model,
+        CONFIG,
+        context=CPU,
+        on_step=spoil,
+        on_evaluation=seen.append,
+        state_dir=tmp_path,
     )
     assert result.outcome == "diverged"
     assert "step 10" in result.reason
@@ -243,7 +249,7 @@ def test_divergence_is_an_outcome_with_finite_numbers(toy, tmp_path):
     assert all(math.isfinite(e.train_loss) for e in result.evaluations)
     # The weights are the last good ones, and a rerun does not try again.
     assert all(bool(p.isfinite().all()) for p in model.parameters())
-    rerun = train(*make(toy, "finetune"), CONFIG, mesh=CPU, state_dir=tmp_path)
+    rerun = train(*make(toy, "finetune"), CONFIG, context=CPU, state_dir=tmp_path)
     assert (rerun.outcome, rerun.evaluations) == ("diverged", result.evaluations)
 
 
@@ -256,7 +262,7 @@ def test_divergence_before_the_first_evaluation_gives_back_the_initial_weights(t
         with torch.no_grad():
             model.lm_head.bias.fill_(math.inf)
 
-    result = train(task, model, config, mesh=CPU, on_step=spoil)
+    result = train(task, model, config, context=CPU, on_step=spoil)
     assert result.outcome == "diverged"
     assert digest(model) == before
 
@@ -269,24 +275,24 @@ def test_a_model_that_cannot_learn_is_marked_as_collapsed_after_half_the_budget(
         model.classifier.out_proj.weight.zero_()
     model.classifier.dense.weight.requires_grad_(False)
     model.classifier.out_proj.weight.requires_grad_(False)
-    result = train(task, model, with_(CONFIG, evaluations=10), mesh=CPU)
+    result = train(task, model, with_(CONFIG, evaluations=10), context=CPU)
     assert result.outcome == "collapsed"
     assert len(result.evaluations) == 6
     assert result.best.metrics["validation/mcc"] == 0.0
 
 
 def test_a_callback_can_stop_and_the_next_call_goes_on(toy, tmp_path):
-    whole = train(*make(toy, "finetune"), CONFIG, mesh=CPU)
+    whole = train(*make(toy, "finetune"), CONFIG, context=CPU)
     stopped = train(
         *make(toy, "finetune"),
         CONFIG,
-        mesh=CPU,
+        context=CPU,
         state_dir=tmp_path,
         on_evaluation=lambda e: len(e.metrics) > 0,
     )
     assert stopped.outcome == "stopped"
     assert len(stopped.evaluations) == 1
-    resumed = train(*make(toy, "finetune"), CONFIG, mesh=CPU, state_dir=tmp_path)
+    resumed = train(*make(toy, "finetune"), CONFIG, context=CPU, state_dir=tmp_path)
     assert resumed.outcome == "completed"
     assert numbers(resumed) == numbers(whole)
 
@@ -295,14 +301,14 @@ def test_the_global_generator_is_given_back(toy):
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    train(*make(toy, "finetune", dropout=0.3), with_(CONFIG, bases=1000, dropout=0.3), mesh=CPU)
+    train(*make(toy, "finetune", dropout=0.3), with_(CONFIG, bases=1000, dropout=0.3), context=CPU)
     assert torch.equal(torch.rand(1), expected)
 
 
 def test_bf16_learns_too():
     toy = toy_language(400)
     task, model = make(toy, "finetune")
-    result = train(task, model, with_(CONFIG, bases=100_000, precision="bf16"), mesh=CPU)
+    result = train(task, model, with_(CONFIG, bases=100_000, precision="bf16"), context=CPU)
     assert result.best.metrics["validation/auroc"] > 0.9
     assert model.dtype == torch.float32
 
@@ -312,7 +318,7 @@ def test_gpu_takes_the_steps_of_the_cpu(toy):
     curves = []
     for device in ("cpu", "cuda"):
         task, model = make(toy, "finetune")
-        mesh = DistributedContext(device=torch.device(device))
-        result = train(task, model, CONFIG, mesh=mesh)
+        context = DistributedContext(device=torch.device(device))
+        result = train(task, model, CONFIG, context=context)
         curves.append([e.train_loss for e in result.evaluations])
     np.testing.assert_allclose(curves[0], curves[1], atol=5e-3)

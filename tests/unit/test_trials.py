@@ -35,7 +35,7 @@ def test_evaluations_are_worth_what_had_been_reached_by_then(
         for i, value in enumerate(VALUES, start=1)
     ]
 
-    def run_stage(spec: Any, order: Any, *, text: str, on_evaluation: Any) -> Any:
+    def run_stage(spec: Any, job: Any, *, text: str, on_evaluation: Any) -> Any:
         for evaluation in history[first:]:
             on_evaluation(evaluation)
         return SimpleNamespace(history=history)
@@ -44,8 +44,8 @@ def test_evaluations_are_worth_what_had_been_reached_by_then(
     monkeypatch.setattr(workers, "run_stage", run_stage)
     monkeypatch.setattr(trials.tune, "report", told.append)
     cell = Cell(species_set="none")
-    order: Any = None
-    trials.run_trial(dataclasses.asdict(cell), recipe=recipe, order=order, metric="validation/mcc")
+    job: Any = None
+    trials.run_trial(dataclasses.asdict(cell), recipe=recipe, job=job, metric="validation/mcc")
     points = [point for result in told if (point := Evaluated.told(result))]
     whole = [(1, 0.1), (2, 0.3), (3, 0.3), (4, 0.9)]
     assert [(p.number, p.best) for p in points][-4:] == whole
@@ -131,7 +131,7 @@ def test_the_grid_has_room_in_the_same_way() -> None:
 def test_only_a_lost_process_is_worth_another_attempt(
     error: Exception, final: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_stage(spec: Any, order: Any, **how: Any) -> Any:
+    def run_stage(spec: Any, job: Any, **how: Any) -> Any:
         raise error
 
     told: list[dict[str, Any]] = []
@@ -139,9 +139,9 @@ def test_only_a_lost_process_is_worth_another_attempt(
     monkeypatch.setattr(trials.tune, "report", told.append)
     recipe = Recipe(dataset="d", species=(), finetuning=TrainingConfig(bases=400))
     config = dataclasses.asdict(Cell(species_set="none"))
-    order: Any = None
+    job: Any = None
     with pytest.raises(type(error)):
-        trials.run_trial(config, recipe=recipe, order=order, metric="validation/mcc")
+        trials.run_trial(config, recipe=recipe, job=job, metric="validation/mcc")
     # Tune asks no trial why it failed: the driver has to hear it before.
     trial = SimpleNamespace(config=config, max_failures=3)
     messenger = trials.Messenger(lambda heard: None)

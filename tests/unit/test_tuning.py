@@ -76,7 +76,7 @@ def test_training_moves_what_is_to_move_and_resumes_alike(toy, method, tmp_path)
     def run(**how):
         model = build(toy, dropout=0.2)
         tune(model, tuning, seed=0)
-        return train(class_task(toy), model, training, mesh=CPU, **how).model
+        return train(class_task(toy), model, training, context=CPU, **how).model
 
     start, whole = build(toy).state_dict(), run()
     stops = iter([True, False, False])

@@ -132,7 +132,7 @@ def test_training_and_prediction_read_alike_after_a_round_trip(tmp_path):
     )
     task = class_task(toy)
     training = TrainingConfig(bases=6000, batch_size=16, micro_batch_size=8, evaluations=1)
-    result = train(task, model, training, mesh=DistributedContext(device=torch.device("cpu")))
+    result = train(task, model, training, context=DistributedContext(device=torch.device("cpu")))
     export(result.model, toy.tokenizer, tmp_path)
     sequences = [toy.sequences[i] for i in toy.validation_rows]
     found = predict_probabilities(tmp_path, None, sequences, batch_size=3, device="cpu")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dnasweep.config.worker_range import read_span
+from dnasweep.config.worker_range import read_worker_range
 from dnasweep.errors import InputError
 
 
@@ -12,11 +12,11 @@ from dnasweep.errors import InputError
     [(1, (1, 1), "1"), ("4", (4, 4), "4"), ("1..4", (1, 4), "1..4"), (" 2..2 ", (2, 2), "2")],
 )
 def test_a_number_or_a_range(text: int | str, expected: tuple[int, int], shown: str) -> None:
-    assert read_span(text) == expected
-    assert str(read_span(text)) == shown
+    assert read_worker_range(text) == expected
+    assert str(read_worker_range(text)) == shown
 
 
 @pytest.mark.parametrize("text", [0, -1, "", "0..2", "3..2", "1-4", "1...4", "two", "1..", "1.5"])
 def test_anything_else_is_refused(text: int | str) -> None:
     with pytest.raises(InputError, match=r"workers_per_trial is .* 1\.\.4"):
-        read_span(text)
+        read_worker_range(text)

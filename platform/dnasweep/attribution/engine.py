@@ -92,7 +92,7 @@ class Explainer:
         place = best_device() if device is None else torch.device(device)
         torch.nn.Module.to(model, place).eval().requires_grad_(False)
         self.game = Game(model, target=target, value=self.config.value, batch_rows=batch_rows)
-        self.game.precision = self._settle_precision(place)
+        self.game.precision = self._resolve_precision(place)
 
     def explain(self, sequences: Sequence[str]) -> list[Attribution]:
         """Return the attribution of each sequence, in their order.
@@ -251,7 +251,7 @@ class Explainer:
                 row = int(np.argmax(wrong))
                 raise InputError(f"the sequence has {reason}", row=row + 1, remedy=remedy)
 
-    def _settle_precision(self, place: torch.device) -> Precision:
+    def _resolve_precision(self, place: torch.device) -> Precision:
         """Return bf16 where it is wanted and holds the bound on sequences drawn for the purpose.
 
         They depend on the model alone, so every worker of a job decides alike.

@@ -138,6 +138,6 @@ class StoredGenome:
         self._storage.find(KIND, self._key)
         return InputError(
             "the genome is not there any more, or is damaged",
-            file=self._storage.place(KIND, self._key),
+            file=self._storage.uri_of(KIND, self._key),
             remedy="Run the same command again from where the FASTA is.",
         )

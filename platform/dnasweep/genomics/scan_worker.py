@@ -74,7 +74,7 @@ class ScanWorker:
         directory = place.find(models, settings["model"])
         if directory is None:
             raise InputError(
-                "the model is not there any more", file=place.place(models, settings["model"])
+                "the model is not there any more", file=place.uri_of(models, settings["model"])
             )
         self._genome = StoredGenome(place, settings["genome"])
         self._config = ScanConfig(**{f.name: settings[f.name] for f in fields(ScanConfig)})

@@ -28,7 +28,7 @@ from dnasweep.genomics.scan_settings import PeakConfig, ScanConfig, TrackConfig
 from dnasweep.genomics.variants import position
 from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.shards.work_list import key_of, spread
-from dnasweep.models.precision import SettlePrecision, settle_here
+from dnasweep.models.precision import ResolvePrecision, resolve_here
 from dnasweep.stages.models import keep_model, model_digest
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import resolve_uri
@@ -90,7 +90,7 @@ class ScanRequest:
         return key_of(KIND, self.settings, self.plan.tiles)
 
 
-def prepare_scan(options: ScanOptions, *, settle: SettlePrecision = settle_here) -> ScanRequest:
+def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_here) -> ScanRequest:
     """Read genome, annotations and model, and check them against each other.
 
     Raises
@@ -159,7 +159,7 @@ def prepare_scan(options: ScanOptions, *, settle: SettlePrecision = settle_here)
         "model": digest,
         "target": model.target,
         "tokenizer": model.tokenizer.config.name,
-        "precision": settle(
+        "precision": resolve(
             options.precision, gpus=options.gpus_per_actor, address=options.address
         ),
         "format": SCAN_FORMAT,

@@ -115,7 +115,7 @@ class Classification(TaskRows):
         return self.objective(logits.float(), batch.targets)
 
     def evaluate(
-        self, model: Any, mesh: DistributedContext, precision: Precision = "auto"
+        self, model: Any, context: DistributedContext, precision: Precision = "auto"
     ) -> dict[str, float]:
         """Return the classification metrics on validation, at the threshold best there.
 
@@ -128,11 +128,13 @@ class Classification(TaskRows):
             rows = self.validation_rows[part]
             logits = []
             for shown in self.strands.called_by(rows):
-                batch = self._batch(rows, shown).to(mesh.device)
+                batch = self._batch(rows, shown).to(context.device)
                 logits.append(class_logits(model, batch.ids, batch.attention).double())
             return mean_logits(logits).softmax(-1), None
 
-        self.probabilities = evaluate_rows(self, model, mesh, precision, self.num_labels, measure)
+        self.probabilities = evaluate_rows(
+            self, model, context, precision, self.num_labels, measure
+        )
         labels = self.labels[self.validation_rows]
         if not np.isfinite(self.probabilities).all():
             return dict.fromkeys(self.worst(), math.nan)

@@ -40,7 +40,7 @@ class DistributedContext:
 
     @classmethod
     def current(cls, device: torch.device | str | None = None) -> DistributedContext:
-        """Return the mesh of the initialised process group, or a single process without one."""
+        """Return the context of the initialised process group, or a single process without one."""
         place = best_device() if device is None else torch.device(device)
         if dist.is_available() and dist.is_initialized():
             return cls(rank=dist.get_rank(), world_size=dist.get_world_size(), device=place)

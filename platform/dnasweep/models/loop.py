@@ -71,10 +71,10 @@ class Loop:
     """One training under way: its model, optimizer, progress and best weights so far."""
 
     def __init__(
-        self, task: Task, model: Any, config: TrainingConfig, mesh: DistributedContext
+        self, task: Task, model: Any, config: TrainingConfig, context: DistributedContext
     ) -> None:
-        self.task, self.config, self.mesh = task, config, mesh
-        self.model = model.to(mesh.device)
+        self.task, self.config, self.context = task, config, context
+        self.model = model.to(context.device)
         self.schedule = Schedule(config=config, lengths=task.lengths, bases=task.bases)
         self.optimizer = make_optimizer(model, config)
         self.guard = Guard(uniform_loss=task.uniform_loss, total_steps=self.schedule.total_steps)
@@ -83,7 +83,7 @@ class Loop:
         self.best = self._weights()
         self.probabilities: Tensor | None = None
         self.objective: nn.Module = _Objective(task, model)
-        if mesh.world_size > 1:
+        if context.world_size > 1:
             self.objective = DistributedDataParallel(
                 self.objective,
                 forward_sync_buffers=False,
@@ -112,9 +112,9 @@ class Loop:
         """Make this worker's micro-batches of a step; a worker left without one takes a row."""
         epoch = self.schedule.epoch(moment.step)
         parts = self.schedule.micro_batches(moment.step)
-        mine = parts[self.mesh.rank :: self.mesh.world_size] or [parts[0][:1]]
+        mine = parts[self.context.rank :: self.context.world_size] or [parts[0][:1]]
         return [
-            self.task.batch_at(self.task.train_rows[part], epoch, moment).to(self.mesh.device)
+            self.task.batch_at(self.task.train_rows[part], epoch, moment).to(self.context.device)
             for part in mine
         ]
 
@@ -126,7 +126,7 @@ class Loop:
         else:
             # An evaluation since may have changed what the batches of this step are.
             batches = self._batches(moment)
-        if self.mesh.device.type in PREFETCH and step + 1 < self.schedule.total_steps:
+        if self.context.device.type in PREFETCH and step + 1 < self.schedule.total_steps:
             upcoming = self.moment(step + 1)
             self._next = (upcoming, self._pool.submit(self._batches, upcoming))
         return batches
@@ -134,29 +134,29 @@ class Loop:
     def train_step(self) -> None:
         """Take one optimizer step; its loss and gradient norm wait in `_pending`."""
         self.model.train()
-        step, mesh = self.progress.step, self.mesh
+        step, context = self.progress.step, self.context
         parts = self.schedule.micro_batches(step)
-        idle = mesh.rank >= len(parts)
+        idle = context.rank >= len(parts)
         batches = self._take(step)
         self.optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros(2, device=mesh.device)
+        total = torch.zeros(2, device=context.device)
         for i, batch in enumerate(batches):
             more = i + 1 < len(batches)
             ddp = self.objective if isinstance(self.objective, DistributedDataParallel) else None
             with ddp.no_sync() if ddp and more else contextlib.nullcontext():
                 if self.config.dropout > 0:
-                    seed_dropout(self.config.seed, step, mesh.rank + i * mesh.world_size)
-                with autocast(mesh.device, self.config.precision):
+                    seed_dropout(self.config.seed, step, context.rank + i * context.world_size)
+                with autocast(context.device, self.config.precision):
                     nats, weight = self.objective(batch)
                 if idle:
                     nats, weight = nats * 0.0, weight * 0.0
                 nats.backward()
                 total += torch.stack([nats.detach(), weight])
-        mesh.all_reduce_sum_(total)
+        context.all_reduce_sum_(total)
         weight = total[1].clamp(min=torch.finfo(torch.float32).tiny)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         # DDP has taken the mean over the workers of sums over rows.
-        scale = torch.where(total[1] > 0, mesh.world_size / weight, 0.0)
+        scale = torch.where(total[1] > 0, context.world_size / weight, 0.0)
         norm = torch.nn.utils.get_total_norm(gradients) * scale
         clip = (self.config.optimizer.clip / (norm + 1e-6)).clamp(max=1.0)
         torch._foreach_mul_(gradients, scale * clip)
@@ -190,7 +190,7 @@ class Loop:
             bases_seen=progress.bases_seen,
             metrics=metrics,
             device_seconds=device_seconds,
-            peak_memory_bytes=self.mesh.peak_memory_bytes(),
+            peak_memory_bytes=self.context.peak_memory_bytes(),
             learning_rate=self.schedule.learning_rate(max(progress.step - 1, 0)),
             train_loss=progress.nats / progress.weight if progress.weight else 0.0,
         )
@@ -219,14 +219,14 @@ class Loop:
 
     def save(self, place: StatePlace) -> None:
         """Keep the state; rank 0 does."""
-        if self.mesh.rank == 0:
+        if self.context.rank == 0:
             self.progress.guard = self.guard.memory()
             tensors = pack(self.model, self.optimizer, self.best, self.probabilities)
             place.save(self.progress, tensors)
 
     def resume(self, place: StatePlace) -> None:
         """Go on from the newest state in a place, where there is one."""
-        found = place.load(self.progress.fingerprint, self.mesh)
+        found = place.load(self.progress.fingerprint, self.context)
         if found is not None:
             self.progress, tensors = found
             self.best, self.probabilities = unpack(tensors, self.model, self.optimizer)

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 _DRIVERS = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg", "/dev/kfd")
 
 
-class SettlePrecision(Protocol):
+class ResolvePrecision(Protocol):
     """Tells what `auto` stands for, before anything is named by it."""
 
     def __call__(
@@ -17,7 +17,7 @@ class SettlePrecision(Protocol):
     ) -> Literal["fp32", "bf16"]: ...
 
 
-def settle_here(
+def resolve_here(
     asked: Literal["auto", "fp32", "bf16"], *, gpus: float | None, address: str | None = None
 ) -> Literal["fp32", "bf16"]:
     """Return the arithmetic of what is computed on this machine, whatever cluster is at `address`.

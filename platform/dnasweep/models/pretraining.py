@@ -118,24 +118,24 @@ class MaskedLanguageModelling(TaskRows):
         return nats, torch.tensor(float(len(batch.targets)), device=nats.device)
 
     def evaluate(
-        self, model: Any, mesh: DistributedContext, precision: Precision = "auto"
+        self, model: Any, context: DistributedContext, precision: Precision = "auto"
     ) -> dict[str, float]:
         """Return loss, bits per base, perplexity and masked accuracy on validation."""
 
         def measure(part: np.ndarray) -> tuple[Tensor, np.ndarray]:
             rows = self.validation_rows[part]
             batch, masked = self._hide_for_evaluation(rows)
-            batch = batch.to(mesh.device)
+            batch = batch.to(context.device)
             assert batch.positions is not None
             logits = masked_logits(model, batch.ids, batch.attention, batch.positions).float()
             nats = F.cross_entropy(logits, batch.targets, reduction="none").double()
             right = (logits.argmax(-1) == batch.targets).double()
             row = batch.positions // batch.ids.shape[1]
-            sums = torch.zeros(len(rows), 2, dtype=torch.float64, device=mesh.device)
+            sums = torch.zeros(len(rows), 2, dtype=torch.float64, device=context.device)
             sums.index_add_(0, row, torch.stack([nats, right], dim=1))
             return sums, _mask_counts(masked)
 
-        sums = evaluate_rows(self, model, mesh, precision, 4, measure).sum(0)
+        sums = evaluate_rows(self, model, context, precision, 4, measure).sum(0)
         return self._metrics(*sums)
 
     def _metrics(

@@ -80,7 +80,7 @@ class Task(Protocol):
         ...
 
     def evaluate(
-        self, model: Any, mesh: DistributedContext, precision: Precision = "auto"
+        self, model: Any, context: DistributedContext, precision: Precision = "auto"
     ) -> dict[str, float]:
         """Return the validation metrics by full name, the same on every worker."""
         ...
@@ -131,12 +131,12 @@ class TaskRows:
         """Return nothing more."""
         return {}
 
-    def evaluation_batches(self, mesh: DistributedContext) -> Iterator[np.ndarray]:
+    def evaluation_batches(self, context: DistributedContext) -> Iterator[np.ndarray]:
         """Yield this worker's share of the validation rows, as indices, alike lengths together."""
-        size = EVALUATION_ROWS.get(mesh.device.type, 64)
+        size = EVALUATION_ROWS.get(context.device.type, 64)
         order = np.argsort(self.corpus.num_tokens(self.validation_rows), kind="stable")
         batches = [order[i : i + size] for i in range(0, len(order), size)]
-        yield from batches[mesh.rank :: mesh.world_size]
+        yield from batches[context.rank :: context.world_size]
 
 
 def attention_mask(lengths: np.ndarray, width: int) -> Tensor | None:
@@ -148,7 +148,7 @@ def attention_mask(lengths: np.ndarray, width: int) -> Tensor | None:
 def evaluate_rows(
     rows: TaskRows,
     model: nn.Module,
-    mesh: DistributedContext,
+    context: DistributedContext,
     precision: Precision,
     columns: int,
     measure: Callable[[np.ndarray], tuple[Tensor, np.ndarray | None]],
@@ -161,16 +161,16 @@ def evaluate_rows(
     training = model.training
     model.eval()
     index, tensors, arrays = [], [], []
-    with torch.inference_mode(), autocast(mesh.device, precision):
-        for part in rows.evaluation_batches(mesh):
+    with torch.inference_mode(), autocast(context.device, precision):
+        for part in rows.evaluation_batches(context):
             tensor, array = measure(part)
             index.append(part)
             tensors.append(tensor)
             arrays.append(np.zeros((len(part), 0)) if array is None else array)
     model.train(training)
     if not index:
-        return mesh.gather_rows(
+        return context.gather_rows(
             np.zeros(0, np.int64), np.zeros((0, columns)), len(rows.validation_rows)
         )
     measured = np.concatenate([torch.cat(tensors).cpu().numpy(), np.concatenate(arrays)], axis=1)
-    return mesh.gather_rows(np.concatenate(index), measured, len(rows.validation_rows))
+    return context.gather_rows(np.concatenate(index), measured, len(rows.validation_rows))

@@ -38,7 +38,7 @@ State = tuple[Progress, dict[str, Tensor]]
 class StatePlace(Protocol):
     """Keeps the states of one training."""
 
-    def load(self, fingerprint: str, mesh: DistributedContext) -> State | None:
+    def load(self, fingerprint: str, context: DistributedContext) -> State | None:
         """Return the newest state, the same on every worker, or None; all workers call this."""
 
     def save(self, progress: Progress, tensors: dict[str, Tensor]) -> None:
@@ -54,14 +54,14 @@ class OnDisk:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def load(self, fingerprint: str, mesh: DistributedContext) -> State | None:
+    def load(self, fingerprint: str, context: DistributedContext) -> State | None:
         """Return the newest state."""
         # Workers may be told different things by a file system: one chooses for all.
-        newest = newest_state(self._directory) if mesh.rank == 0 else None
-        step = int(mesh.largest(-1 if newest is None else newest))
+        newest = newest_state(self._directory) if context.rank == 0 else None
+        step = int(context.largest(-1 if newest is None else newest))
         found = load_state(self._directory, fingerprint, step) if step >= 0 else None
         # Nobody writes before everybody has read.
-        mesh.barrier()
+        context.barrier()
         return found
 
     def save(self, progress: Progress, tensors: dict[str, Tensor]) -> None:
@@ -80,27 +80,27 @@ class InBucket:
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._writing: Future[None] | None = None
 
-    def load(self, fingerprint: str, mesh: DistributedContext) -> State | None:
+    def load(self, fingerprint: str, context: DistributedContext) -> State | None:
         """Return the newest state that can be read, on every worker that which the first found."""
         step, digest, found = -1, 0, None
-        if mesh.rank == 0:
+        if context.rank == 0:
             for name in reversed(self._names()):
                 try:
                     found = self._read(name, fingerprint)
                 except InputError:
                     raise
                 except (SafetensorError, FileNotFoundError, KeyError, ValueError) as error:
-                    log.warning("%s in %s is passed over: %s", name, self._shelf.place, error)
+                    log.warning("%s in %s is passed over: %s", name, self._shelf.uri, error)
                     continue
                 match = _NAME.fullmatch(name)
                 assert match is not None
                 step, digest = int(match[1]), int(match[2], 16)
                 break
         # Another group that is cut off may still write: one worker chooses for all.
-        step, digest = int(mesh.largest(step)), int(mesh.largest(digest))
-        if step >= 0 and mesh.rank != 0:
+        step, digest = int(context.largest(step)), int(context.largest(digest))
+        if step >= 0 and context.rank != 0:
             found = self._read(_name(step, f"{digest:0{_DIGITS}x}"), fingerprint)
-        mesh.barrier()
+        context.barrier()
         return found
 
     def save(self, progress: Progress, tensors: dict[str, Tensor]) -> None:
@@ -144,7 +144,7 @@ class InBucket:
         data = self._shelf.read(name)
         if (match := _NAME.fullmatch(name)) is None or match[2] != _digest(data):
             raise ValueError("it has another content than was written")
-        return _decode(data, fingerprint, self._shelf.place)
+        return _decode(data, fingerprint, self._shelf.uri)
 
     def _names(self) -> list[str]:
         return [name for name in self._shelf.names() if _NAME.fullmatch(name)]

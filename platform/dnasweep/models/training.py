@@ -83,7 +83,7 @@ def train(
     model: Any,
     config: TrainingConfig,
     *,
-    mesh: DistributedContext | None = None,
+    context: DistributedContext | None = None,
     state_dir: Path | RemotePrefix | None = None,
     on_evaluation: OnEvaluation | None = None,
     on_step: OnStep | None = None,
@@ -102,7 +102,7 @@ def train(
         As built by :mod:`dnasweep.models.architecture`, the same on every worker; changed in place.
     config
         Budget, batches, arithmetic and optimizer.
-    mesh
+    context
         The workers; default: the process group that is initialised, or this process alone. Every
         worker calls this function with the same arguments.
     state_dir
@@ -126,17 +126,17 @@ def train(
     TrainingResult
         The same on every worker but for the model, which is this worker's.
     """
-    mesh = mesh or DistributedContext.current()
-    loop = Loop(task, model, config, mesh)
+    context = context or DistributedContext.current()
+    loop = Loop(task, model, config, context)
     place = None if state_dir is None else open_place(state_dir)
     if place is not None:
         loop.resume(place)
-    if mesh.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(mesh.device)
-    clock = _Clock(loop.progress.device_seconds, mesh.world_size)
+    if context.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(context.device)
+    clock = _Clock(loop.progress.device_seconds, context.world_size)
     stopped = False
     try:
-        with torch.random.fork_rng(devices=_cuda_index(mesh)):
+        with torch.random.fork_rng(devices=_cuda_index(context)):
             stopped = _run(
                 loop, clock, place, on_evaluation, on_step, checkpoint_seconds, save_when
             )
@@ -160,10 +160,10 @@ def train(
     )
 
 
-def _cuda_index(mesh: DistributedContext) -> list[int]:
-    if mesh.device.type != "cuda":
+def _cuda_index(context: DistributedContext) -> list[int]:
+    if context.device.type != "cuda":
         return []
-    return [torch.cuda.current_device() if mesh.device.index is None else mesh.device.index]
+    return [torch.cuda.current_device() if context.device.index is None else context.device.index]
 
 
 def _run(
@@ -176,9 +176,9 @@ def _run(
     save_when: SaveWhen | None,
 ) -> bool:
     """Take the steps that are left; return whether a callback stopped them."""
-    schedule, mesh = loop.schedule, loop.mesh
+    schedule, context = loop.schedule, loop.context
     evaluation_steps = frozenset(schedule.evaluation_steps)
-    look_every = LOOK_EVERY.get(mesh.device.type, 1)
+    look_every = LOOK_EVERY.get(context.device.type, 1)
     saved_at, loss = time.monotonic(), 0.0
     while not loop.progress.outcome:
         loop.train_step()
@@ -188,7 +188,7 @@ def _run(
         trouble = None
         if looking:
             loss, trouble = loop.look()
-        if on_step is not None and mesh.rank == 0:
+        if on_step is not None and context.rank == 0:
             on_step(done, schedule.total_steps, loop.progress.bases_seen, loss)
         stop = False
         if evaluating or trouble:
@@ -196,9 +196,9 @@ def _run(
             with clock.paused():
                 wants_stop = on_evaluation is not None and bool(on_evaluation(evaluation))
                 # Every worker asks, whether or not it listens: this is a collective.
-                stop = bool(mesh.largest(float(wants_stop)))
+                stop = bool(context.largest(float(wants_stop)))
         overdue = looking and time.monotonic() - saved_at >= checkpoint_seconds
-        if looking and save_when is not None and mesh.rank == 0:
+        if looking and save_when is not None and context.rank == 0:
             overdue |= save_when()
         if evaluating or trouble or overdue:
             loop.progress.device_seconds = clock.read()
@@ -217,7 +217,7 @@ def _evaluate(loop: Loop, clock: _Clock, trouble: str | None) -> Evaluation:
     metrics: dict[str, float] = {}
     described = task.describe(loop.moment(progress.step))
     if trouble is None:
-        metrics = task.evaluate(loop.model, loop.mesh, loop.config.precision) | described
+        metrics = task.evaluate(loop.model, loop.context, loop.config.precision) | described
         bad = [name for name, value in metrics.items() if not math.isfinite(value)]
         if bad:
             trouble = f"{bad[0]} became {metrics[bad[0]]}"

@@ -28,7 +28,7 @@ def finetune(
     storage: Storage,
     spec: ClassifierSpec,
     *,
-    mesh: DistributedContext | None = None,
+    context: DistributedContext | None = None,
     listener: Listener | None = None,
 ) -> StageOutcome:
     """Fine-tune a classifier, pretraining its encoder first where it is not there.
@@ -39,18 +39,18 @@ def finetune(
         When the training or validation rows of the species it learns from have one class, or
         fewer rows of one than there are to be shots.
     """
-    mesh = mesh or DistributedContext.current()
-    if mesh.world_size == 1 and (there := find_outcome(storage, spec)) is not None:
+    context = context or DistributedContext.current()
+    if context.world_size == 1 and (there := find_outcome(storage, spec)) is not None:
         # Killed after it was published, a builder leaves its state.
         storage.forget(spec.kind, spec.key)
         return there
     if spec.encoder is not None:
-        pretrain(storage, spec.encoder, mesh=mesh)
+        pretrain(storage, spec.encoder, context=context)
     return train_stage(
         storage,
         spec,
         lambda: _make_ready(storage, spec),
-        mesh=mesh,
+        context=context,
         listener=listener,
     )
 

@@ -27,7 +27,7 @@ def pretrain(
     storage: Storage,
     spec: EncoderSpec,
     *,
-    mesh: DistributedContext | None = None,
+    context: DistributedContext | None = None,
     listener: Listener | None = None,
 ) -> StageOutcome:
     """Pretrain an encoder, and first those it goes on from, or find them published.
@@ -37,14 +37,14 @@ def pretrain(
     InputError
         When the species set has no positives to train or to validate on.
     """
-    mesh = mesh or DistributedContext.current()
+    context = context or DistributedContext.current()
     if spec.parent is not None:
-        pretrain(storage, spec.parent, mesh=mesh, listener=listener)
+        pretrain(storage, spec.parent, context=context, listener=listener)
     return train_stage(
         storage,
         spec,
         lambda: _make_ready(storage, spec),
-        mesh=mesh,
+        context=context,
         listener=listener,
     )
 

@@ -18,10 +18,10 @@ def obtain_together(
     key: str,
     build: Callable[[Path | None], None],
     *,
-    mesh: DistributedContext,
+    context: DistributedContext,
     inputs: Any = None,
 ) -> None:
-    """Build and publish an artefact with every rank of `mesh`, unless it is there already.
+    """Build and publish an artefact with every rank of `context`, unless it is there already.
 
     Only rank 0 holds the lock. It tells the others whether there is anything to build, since it
     may find the artefact published by somebody else after waiting.
@@ -33,11 +33,11 @@ def obtain_together(
     """
 
     def agree(there_is_work: bool) -> bool:
-        flag = torch.tensor([float(there_is_work)], device=mesh.device)
-        mesh.all_reduce_sum_(flag)
+        flag = torch.tensor([float(there_is_work)], device=context.device)
+        context.all_reduce_sum_(flag)
         return bool(flag.item())
 
-    if mesh.rank != 0:
+    if context.rank != 0:
         if agree(False):
             build(None)
     else:
@@ -52,4 +52,4 @@ def obtain_together(
         storage.obtain(kind, key, lead, inputs=inputs)
         if not built:
             agree(False)
-    mesh.barrier()
+    context.barrier()

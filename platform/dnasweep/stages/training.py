@@ -45,7 +45,7 @@ def train_stage(
     spec: EncoderSpec | ClassifierSpec,
     make_ready: Callable[[], TrainableStage],
     *,
-    mesh: DistributedContext,
+    context: DistributedContext,
     listener: Listener | None = None,
 ) -> StageOutcome:
     """Train a stage and publish its checkpoint and outcome, or find them published.
@@ -60,8 +60,8 @@ def train_stage(
             ready.task,
             ready.model,
             spec.training,
-            mesh=mesh,
-            state_dir=storage.states(spec.kind, spec.key),
+            context=context,
+            state_dir=storage.state_folder(spec.kind, spec.key),
             **listen(listener),
         )
         if folder is not None:
@@ -72,8 +72,8 @@ def train_stage(
                 (folder / name).write_text(text)
 
     # Workers look at different moments: in a group only the leader's look may decide.
-    if mesh.world_size > 1 or storage.find(spec.kind, spec.key) is None:
-        obtain_together(storage, spec.kind, spec.key, build, mesh=mesh, inputs=spec)
+    if context.world_size > 1 or storage.find(spec.kind, spec.key) is None:
+        obtain_together(storage, spec.kind, spec.key, build, context=context, inputs=spec)
     else:
         # Killed after it was published, a builder leaves its state.
         storage.forget(spec.kind, spec.key)

@@ -33,7 +33,7 @@ from filelock import FileLock
 from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError, full_disk, is_full_disk
 from dnasweep.storage.bucket import Bucket
-from dnasweep.storage.building import building, building_folder, settle, share_by_umask
+from dnasweep.storage.building import building, building_folder, move_into_place, share_by_umask
 from dnasweep.storage.copies import LocalCopies
 from dnasweep.storage.integrity import MANIFEST, describe, seal
 from dnasweep.storage.kept import LocalArtefacts
@@ -99,7 +99,7 @@ class Storage:
         """
         data = self._found.read(kind, key, safe(name))
         if data is None:
-            raise _lost(self.place(kind, key))
+            raise _lost(self.uri_of(kind, key))
         return data
 
     def expect(self, kind: str, key: str) -> Path:
@@ -111,7 +111,7 @@ class Storage:
             Where it is not there any more, or is damaged.
         """
         if (folder := self.find(kind, key)) is None:
-            raise _lost(self.place(kind, key))
+            raise _lost(self.uri_of(kind, key))
         return folder
 
     def manifest(self, kind: str, key: str) -> dict[str, Any] | None:
@@ -188,19 +188,19 @@ class Storage:
             (aside / name).write_text(text)
             (aside / name).replace(inside(self.local, where))
 
-    def work(self, kind: str, key: str) -> Path:
+    def work_folder(self, kind: str, key: str) -> Path:
         """Return the folder of this machine where a builder keeps what it needs between attempts."""
         return self.local / "work" / safe_kind(kind) / safe(key)
 
-    def states(self, kind: str, key: str) -> Path | RemotePrefix:
+    def state_folder(self, kind: str, key: str) -> Path | RemotePrefix:
         """Return where a builder keeps its state, for whichever machine goes on from it."""
         if self.bucket is None:
-            return self.work(kind, key)
+            return self.work_folder(kind, key)
         return RemotePrefix(self.bucket, f"work/{safe_kind(kind)}/{safe(key)}")
 
     def forget(self, kind: str, key: str) -> None:
         """Remove the state of a builder whose artefact is published."""
-        shutil.rmtree(self.work(kind, key), ignore_errors=True)
+        shutil.rmtree(self.work_folder(kind, key), ignore_errors=True)
         try:
             if self.bucket is not None:
                 self.bucket.clear(f"work/{safe_kind(kind)}/{safe(key)}")
@@ -208,10 +208,10 @@ class Storage:
             # What is published is published; whoever asks for it next clears up.
             log.warning("the state of %s/%s stays for now: %s", kind, key, error)
 
-    def place(self, *parts: str) -> str:
+    def uri_of(self, *parts: str) -> str:
         """Return the path or URI of something below the root."""
         path = "/".join(map(safe_kind, parts))
-        return f"{self.root}/{path}" if self.bucket is None else self.bucket.place(path)
+        return f"{self.root}/{path}" if self.bucket is None else self.bucket.uri_of(path)
 
     def share(self, path: Path) -> None:
         """Copy a file below `local`, or the files of a folder, to where other machines see it."""
@@ -262,7 +262,7 @@ class Storage:
                     manifest["facts"] = canonical(facts)
                 (aside / MANIFEST).write_text(seal(manifest))
                 if self.bucket is None:
-                    return settle(aside, self._folder(kind, key))
+                    return move_into_place(aside, self._folder(kind, key))
                 fresh = not self.exists(kind, key)
                 if fresh:
                     self.bucket.upload_folder(aside, f"{kind}/{key}", last=MANIFEST)
@@ -270,7 +270,7 @@ class Storage:
                     # What is kept here is what all others see, and not what was here before.
                     shutil.rmtree(self._folder(kind, key), ignore_errors=True)
                     if fresh:
-                        settle(aside, self._folder(kind, key))
+                        move_into_place(aside, self._folder(kind, key))
                     else:
                         self.find(kind, key)
                 return fresh

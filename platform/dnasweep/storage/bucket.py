@@ -53,7 +53,7 @@ class Bucket:
         self._store, base = open_store(self.uri)
         self._base = base.rstrip("/")
 
-    def place(self, path: str = "") -> str:
+    def uri_of(self, path: str = "") -> str:
         """Return the URI of a path; another `Bucket` can be made of it."""
         return f"{self._head}/{path}".rstrip("/") + self._query
 
@@ -144,15 +144,15 @@ class Bucket:
         size = self.size(path)
         found = self.files(path) if size is None else {"": size}
         if not found:
-            raise FileNotFoundError(self.place(path))
+            raise FileNotFoundError(self.uri_of(path))
         for name, expected in found.items():
             if ".." in name.split("/"):
-                raise InputError("a file of this name is not copied", file=self.place(name))
+                raise InputError("a file of this name is not copied", file=self.uri_of(name))
             local = target / name if name else target
             local.parent.mkdir(parents=True, exist_ok=True)
             self.with_retries(partial(self._copy, f"{path}/{name}".strip("/"), local))
             if local.stat().st_size != expected:
-                raise OSError(f"{self.place(path)}/{name} was changed while it was read")
+                raise OSError(f"{self.uri_of(path)}/{name} was changed while it was read")
 
     def delete(self, path: str) -> None:
         """Remove a file, if it is there."""
@@ -210,7 +210,7 @@ class Bucket:
             self.with_retries(write)
             if (there := self.size(path)) == size:
                 return
-        raise OSError(f"{self.place(path)} has {there} bytes after {size} were written")
+        raise OSError(f"{self.uri_of(path)} has {there} bytes after {size} were written")
 
     def with_retries(self, call: Callable[[], Result]) -> Result:
         """Read something, again where the store does not answer; see :mod:`.patience`."""

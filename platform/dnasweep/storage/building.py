@@ -12,7 +12,7 @@ from pathlib import Path
 from dnasweep.storage.integrity import MANIFEST
 from dnasweep.storage.names import flat, safe
 
-__all__ = ["MANIFEST", "building", "building_folder", "settle", "share_by_umask"]
+__all__ = ["MANIFEST", "building", "building_folder", "move_into_place", "share_by_umask"]
 
 
 def building_folder(root: Path) -> Path:
@@ -43,7 +43,7 @@ def share_by_umask(folder: Path) -> None:
             path.chmod(mode if path.is_dir() else mode & 0o666)
 
 
-def settle(aside: Path, folder: Path) -> bool:
+def move_into_place(aside: Path, folder: Path) -> bool:
     """Rename what was built to where it belongs; return False where it has been there before."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from dnasweep.storage.bucket import Bucket
-from dnasweep.storage.building import building, settle
+from dnasweep.storage.building import building, move_into_place
 from dnasweep.storage.damaged import set_aside
 from dnasweep.storage.integrity import DIGESTS, MANIFEST, SIZES, damage, unseal
 from dnasweep.storage.names import flat, inside, safe, safe_kind
@@ -62,7 +62,7 @@ class LocalCopies:
                     continue
                 if (wrong := damage(aside)) is None:
                     _clear(folder, aside)
-                    settle(aside, folder)
+                    move_into_place(aside, folder)
                     return folder
                 self._drop(kind, key, text, aside, wrong)
         return None
@@ -135,7 +135,7 @@ class LocalCopies:
             return
         self._bucket.delete(f"{where}/{MANIFEST}")
         self._bucket.clear(where)
-        set_aside(self._local, kind, key, kept, lambda: wrong, self._bucket.place(where))
+        set_aside(self._local, kind, key, kept, lambda: wrong, self._bucket.uri_of(where))
 
     def _text(self, kind: str, key: str) -> bytes | None:
         try:

@@ -30,6 +30,6 @@ class RemotePrefix(NamedTuple):
         self.bucket.delete(f"{self.folder}/{name}")
 
     @property
-    def place(self) -> str:
+    def uri(self) -> str:
         """Its URI."""
-        return self.bucket.place(self.folder)
+        return self.bucket.uri_of(self.folder)

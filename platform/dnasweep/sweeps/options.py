@@ -22,7 +22,7 @@ from dnasweep.config.ranges import (
     Seed,
     Whole,
 )
-from dnasweep.config.worker_range import Span, read_span
+from dnasweep.config.worker_range import WorkerRange, read_worker_range
 from dnasweep.data.clustering import LOWEST_IDENTITY
 from dnasweep.data.negatives import NegativeKind
 from dnasweep.data.screening import LeakPolicy
@@ -125,12 +125,12 @@ class PlaceOptions(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        read_span(self.workers_per_trial)
+        read_worker_range(self.workers_per_trial)
 
     @property
-    def span(self) -> Span:
+    def worker_range(self) -> WorkerRange:
         """Fewest and most workers of one trial."""
-        return read_span(self.workers_per_trial)
+        return read_worker_range(self.workers_per_trial)
 
 
 @dataclass(frozen=True, kw_only=True)

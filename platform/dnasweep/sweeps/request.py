@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dnasweep.config import TuningConfig, canonical, content_key
 from dnasweep.errors import InputError
-from dnasweep.models.precision import SettlePrecision, settle_here
+from dnasweep.models.precision import ResolvePrecision, resolve_here
 from dnasweep.stages.plan import SweepPlan, cells_of, make_plan
 from dnasweep.stages.pmi import keep_table
 from dnasweep.stages.recipe import Cell, Recipe
@@ -119,7 +119,7 @@ def prepare_sweep(
     console: Console,
     *,
     cells: MakeCells = product,
-    settle: SettlePrecision = settle_here,
+    resolve: ResolvePrecision = resolve_here,
 ) -> Sweep:
     """Read the data, check the request against it and plan its cells.
 
@@ -131,7 +131,7 @@ def prepare_sweep(
         As for :func:`~dnasweep.workflows.sweep.run_sweep`.
     cells
         Makes the cells of the axes and the data.
-    settle
+    resolve
         Tells what `--precision auto` stands for where the sweep will run.
 
     Raises
@@ -173,7 +173,7 @@ def prepare_sweep(
             targets=[str(name) for name in axes.get("target", ())],
             validated=not few,
             pmi_table=keep_table(storage, options.pmi_table) if options.pmi_table else None,
-            precision=settle(
+            precision=resolve(
                 options.precision, gpus=options.gpus_per_worker, address=options.address
             ),
         ),

@@ -74,7 +74,7 @@ def announce_plan(sweep: Sweep) -> None:
     each = {spec.key: spec.training.bases for spec in missing}
     finetune = trials * sum(each.values()) / max(1, len(each))
     sweep.console.print(
-        f"[bold]resources[/] {options.span} worker(s) a trial, "
+        f"[bold]resources[/] {options.worker_range} worker(s) a trial, "
         f"{'automatic' if options.cpus_per_worker is None else options.cpus_per_worker} CPU and "
         f"{'automatic' if options.gpus_per_worker is None else options.gpus_per_worker} GPU each\n"
         f"[bold]cost[/] {pretrain / 1e6:.1f} Mb pretraining in {number - found} encoders, "
@@ -94,7 +94,7 @@ def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierS
     """Say where a model is, and that it failed where there is none."""
     where = f"[yellow]{escape(sweep.errors.get(spec.key, 'none'))}[/]"
     if sweep.storage.exists(spec.kind, spec.key):
-        where = escape(sweep.storage.place(spec.kind, spec.key, CHECKPOINT))
+        where = escape(sweep.storage.uri_of(spec.kind, spec.key, CHECKPOINT))
     sweep.console.print(f"[bold]{escape(name)}[/] {where}", soft_wrap=True)
 
 

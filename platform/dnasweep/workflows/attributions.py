@@ -24,7 +24,7 @@ from dnasweep.jobs.attribution_request import (
 from dnasweep.jobs.shards.progress import duration
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.totals import close
-from dnasweep.runtime.cluster.precision import settle_precision
+from dnasweep.runtime.cluster.precision import resolve_precision
 from dnasweep.runtime.shards.run import JobResources, run_shards
 from dnasweep.runtime.shards.worker import ShardJobSpec
 from dnasweep.stages import models
@@ -64,7 +64,7 @@ def run_attributions(
     alone = request is None
     if request is None:
         with console.status("reading the sequences and the model"):
-            request = prepare_attribution(options, settle=settle_precision)
+            request = prepare_attribution(options, resolve=resolve_precision)
         _announce(request, console)
     if options.dry_run:
         return None
@@ -157,7 +157,7 @@ def _announce(request: AttributionRequest, console: Console) -> None:
         number = -(-len(rows) // size)
     console.print(
         f"[bold]plan[/] {number:,} shards of {size} sequences ({done:,} there)\n"
-        f"[bold]place[/] {escape(request.storage.place(KIND, request.key))}\n"
+        f"[bold]place[/] {escape(request.storage.uri_of(KIND, request.key))}\n"
         "Nothing was started: leave --dry-run out to run it.",
         soft_wrap=True,
     )

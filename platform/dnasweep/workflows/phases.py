@@ -13,9 +13,9 @@ from dnasweep.errors import InputError
 from dnasweep.runtime.cluster.job_spec import JobSpec
 from dnasweep.runtime.cluster.session import Resources
 from dnasweep.runtime.training import trials
-from dnasweep.runtime.training.failures import in_words, is_lost, lost
+from dnasweep.runtime.training.failures import describe_error, is_lost, lost
 from dnasweep.runtime.training.halving import Halving
-from dnasweep.runtime.training.progress_actor import Display, last_status, make_progress_actor
+from dnasweep.runtime.training.progress_actor import Display, hang_reports, make_progress_actor
 from dnasweep.runtime.training.shared import (
     build_corpora,
     build_encoders,
@@ -89,21 +89,21 @@ class Phases:
         """Open the test set for chosen trials that have not been tested yet."""
         missing = [spec for spec in specs if find_scores(self._sweep.storage, spec) is None]
         if missing:
-            with self._showing("opening the test set", len(missing)) as (order, display):
-                evaluate_on_tests(missing, order, done=display.count)
+            with self._showing("opening the test set", len(missing)) as (job, display):
+                evaluate_on_tests(missing, job, done=display.count)
 
     def keep_whole(self, specs: Sequence[ClassifierSpec]) -> None:
         """Have trials trained again whose weights turn out to be damaged."""
         damaged = [spec for spec in specs if self._sweep.storage.find(spec.kind, spec.key) is None]
         if damaged:
-            with self._showing("training again", len(damaged)) as (order, display):
-                evaluate_on_tests(damaged, order, done=display.count)
+            with self._showing("training again", len(damaged)) as (job, display):
+                evaluate_on_tests(damaged, job, done=display.count)
 
     def _grid(self) -> SweepPlan:
         plan = self._sweep.plan
         missing = plan.missing(self._sweep.storage)
         if (rungs := self._memory.rungs) is not None:
-            # In no order that a rung would take for the order of merit.
+            # In an order that has nothing to do with how good the trials are.
             missing = missing.without(rungs.stopped).shuffled()
         if missing.cells:
             self._build_corpora(missing)
@@ -148,12 +148,12 @@ class Phases:
             if not sweep.storage.exists(spec.corpus_kind, spec.corpus_key)
         ]
         if missing:
-            with self._showing("tokenizing", len(missing)) as (order, display):
+            with self._showing("tokenizing", len(missing)) as (job, display):
 
                 def done(spec: TokenizerSpec) -> None:
                     display.advance(f"tokenizer {escape(tokenizer_name(spec))}")
 
-                build_corpora(missing, order, done=done)
+                build_corpora(missing, job, done=done)
         if sweep.recipe.model.windows == "none":
             check_tokens(sweep.storage, plan.corpora, sweep.recipe.model.max_tokens)
             check_encoders(sweep.storage, plan.classifiers)
@@ -163,19 +163,19 @@ class Phases:
         storage = self._sweep.storage
         missing = [spec for spec in plan.tables if not storage.exists(spec.kind, spec.key)]
         if missing:
-            with self._showing("counting words", len(missing)) as (order, display):
+            with self._showing("counting words", len(missing)) as (job, display):
 
                 def done(spec: PmiSpec) -> None:
                     display.advance(f"PMI table {spec.key}")
 
-                build_tables(missing, order, done=done)
+                build_tables(missing, job, done=done)
 
     def _build_encoders(self, plan: SweepPlan) -> None:
         specs = [spec for spec in plan.encoders if self._absent(spec)]
         if not specs:
             return
         self._build_tables(plan)
-        with self._showing("pretraining", len(specs)) as (order, display):
+        with self._showing("pretraining", len(specs)) as (job, display):
 
             def done(spec: EncoderSpec, outcome: StageOutcome) -> None:
                 self._record_encoder(spec, outcome)
@@ -188,15 +188,15 @@ class Phases:
 
             build_encoders(
                 specs,
-                order,
-                room=self._workplace.room(order, len(specs)),
+                job,
+                room=self._workplace.room(job, len(specs)),
                 name=lambda spec: encoder_name(self._sweep, spec),
                 done=done,
             )
 
     def _run_trials(self, space: dict[str, Any], number: int, **how: Any) -> None:
         sweep = self._sweep
-        with self._showing("fine-tuning", number) as (order, display):
+        with self._showing("fine-tuning", number) as (job, display):
 
             def hear(heard: trials.TrialEvent) -> None:
                 spec = sweep.plan.spec(heard.cell)
@@ -212,19 +212,19 @@ class Phases:
                 results = trials.run_trials(
                     space=space,
                     recipe=sweep.recipe,
-                    order=order,
+                    job=job,
                     metric=self._metric,
                     hear=hear,
-                    room=self._workplace.room(order, number),
+                    room=self._workplace.room(job, number),
                     name=sweep.key,
                     **how,
                 )
-            words = last_status(order.board)
+            hangs = hang_reports(job.progress_actor)
         for cell, error in trials.failures(results).items():
             spec = sweep.plan.spec(cell)
             if is_lost(error):
-                error = lost(error, words=(words.get(spec.key) or [""])[-1])
-            sweep.errors[spec.key] = in_words(error)
+                error = lost(error, hang=(hangs.get(spec.key) or [""])[-1])
+            sweep.errors[spec.key] = describe_error(error)
             if isinstance(error, InputError) or is_full_disk(error):
                 # Something to mend and go on from, before the test set is opened for less than
                 # was asked for.
@@ -248,7 +248,7 @@ class Phases:
             self._records.start(cell, spec)
             for point in self._memory.inherited.get(spec.key, ()):
                 self._records.evaluation(spec, point.evaluation)
-            checkpoint = storage.place(spec.kind, spec.key, CHECKPOINT) if outcome else None
+            checkpoint = storage.uri_of(spec.kind, spec.key, CHECKPOINT) if outcome else None
             self._records.finish(cell, spec, outcome, checkpoint=checkpoint, error=error)
             if spec.shots is not None and (shots := storage.file(spec.kind, spec.key, SHOTS)):
                 self._records.tracker.artifact(spec.key, shots)
@@ -268,8 +268,8 @@ class Phases:
 
     @contextlib.contextmanager
     def _showing(self, title: str, number: int) -> Iterator[tuple[JobSpec, Display]]:
-        """Give the order of a phase of `number` parts, and draw its progress meanwhile."""
-        order = self._workplace.order(number)
-        board = make_progress_actor()
-        with Display(self._sweep.console, board, title, number).running() as display:
-            yield dataclasses.replace(order, board=board), display
+        """Yield the job spec of a phase of `number` parts, and draw its progress meanwhile."""
+        job = self._workplace.job_spec(number)
+        progress_actor = make_progress_actor()
+        with Display(self._sweep.console, progress_actor, title, number).running() as display:
+            yield dataclasses.replace(job, progress_actor=progress_actor), display

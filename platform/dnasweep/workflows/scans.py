@@ -23,7 +23,7 @@ from dnasweep.jobs.scan_request import KIND, ScanRequest, prepare_scan
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.totals import close
 from dnasweep.jobs.shards.work_list import choose_shard_size
-from dnasweep.runtime.cluster.precision import settle_precision
+from dnasweep.runtime.cluster.precision import resolve_precision
 from dnasweep.runtime.shards.run import JobResources, run_shards
 from dnasweep.runtime.shards.worker import ShardJobSpec
 from dnasweep.stages import models
@@ -51,7 +51,7 @@ def run_scan(options: ScanOptions, console: Console) -> Path | None:
         For anything the user can mend.
     """
     with console.status("reading the genome and the model"):
-        request = prepare_scan(options, settle=settle_precision)
+        request = prepare_scan(options, resolve=resolve_precision)
     _announce(request, console)
     if options.dry_run:
         return None
@@ -162,7 +162,7 @@ def _announce(request: ScanRequest, console: Console) -> None:
     if options.dry_run:
         console.print(
             f"[bold]plan[/] {len(plan.tiles):,} tiles of up to {TILE_WINDOWS:,} windows\n"
-            f"[bold]place[/] {escape(request.storage.place(KIND, request.key))}\n"
+            f"[bold]place[/] {escape(request.storage.uri_of(KIND, request.key))}\n"
             "Nothing was started: leave --dry-run out to run it.",
             soft_wrap=True,
         )

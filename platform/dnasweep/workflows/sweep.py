@@ -15,7 +15,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.runtime.cluster.precision import settle_precision
+from dnasweep.runtime.cluster.precision import resolve_precision
 from dnasweep.runtime.preflight.preflight import Requirements, checked_session
 from dnasweep.stages.scores import score_baseline
 from dnasweep.storage import telling_of_damage
@@ -112,14 +112,14 @@ def _recorded(
     work: Callable[[Sweep, Records, Phases], Result],
     cells: MakeCells = product,
 ) -> Result | None:
-    sweep = prepare_sweep(name, axes, options, console, cells=cells, settle=settle_precision)
+    sweep = prepare_sweep(name, axes, options, console, cells=cells, resolve=resolve_precision)
     uri = resolve_uri(options.tracking_uri, sweep.storage.root)
     announce_data(console, sweep.data)
     announce_plan(sweep)
     if options.dry_run:
         return None
     check_reachable(uri)
-    terms = _terms(sweep, uri)
+    requirements = _requirements(sweep, uri)
     spool = sweep.storage.folder("sweeps", sweep.key, "spool")
     with Tracker(uri, options.name or name, spool) as tracker, contextlib.ExitStack() as stack:
         stack.enter_context(telling_of_damage(sweep.storage.local, partial(_warn, console)))
@@ -128,7 +128,7 @@ def _recorded(
         phases = Phases(
             sweep,
             records,
-            lambda: stack.enter_context(checked_session(options.address, terms, console)),
+            lambda: stack.enter_context(checked_session(options.address, requirements, console)),
         )
         try:
             result = work(sweep, records, phases)
@@ -147,15 +147,15 @@ def _warn(console: Console, line: str) -> None:
     console.print(f"[yellow]{escape(line)}[/]", soft_wrap=True)
 
 
-def _terms(sweep: Sweep, uri: str) -> Requirements | None:
+def _requirements(sweep: Sweep, uri: str) -> Requirements | None:
     options = sweep.options
-    span = options.span
+    workers = options.worker_range
     if not options.preflight:
         return None
     return Requirements(
         storage=sweep.storage,
         uri=uri,
-        workers=span.least,
+        workers=workers.minimum,
         cpus_per_worker=options.cpus_per_worker,
         gpus_per_worker=options.gpus_per_worker,
     )

@@ -111,7 +111,7 @@ def _announce(request: VariantRequest, console: Console) -> None:
     )
     if options.dry_run:
         console.print(
-            f"[bold]place[/] {escape(request.storage.place(KIND, request.key))}\n"
+            f"[bold]place[/] {escape(request.storage.uri_of(KIND, request.key))}\n"
             "Nothing was started: leave --dry-run out to run it.",
             soft_wrap=True,
         )

@@ -13,23 +13,23 @@ from dnasweep.sweeps.request import Sweep
 
 
 class Workplace:
-    """Gives the phases of a sweep their orders.
+    """Gives the phases of a sweep their job specs.
 
     Parameters
     ----------
     sweep
         What runs.
     connect
-        Joins or starts a cluster; called once, with the first order.
+        Joins or starts a cluster; called once, with the first job.
     """
 
     def __init__(self, sweep: Sweep, connect: Callable[[], Resources]) -> None:
         self._sweep, self._connect = sweep, connect
         self._groups: tuple[NodeGroup, ...] | None = None
 
-    def room(self, order: JobSpec, number: int) -> Capacity:
+    def room(self, job: JobSpec, number: int) -> Capacity:
         """Return who says how many of `number` parts have room at once, as machines come and go."""
-        return Capacity(order.allotment, self._look, num_trials=number)
+        return Capacity(job.allotment, self._look, num_trials=number)
 
     def _look(self) -> Resources:
         """Join or start Ray, and return what there is by now."""
@@ -42,18 +42,18 @@ class Workplace:
         console.print(f"[dim]Ray: {resources}[/]")
         return resources
 
-    def order(self, number: int) -> JobSpec:
-        """Return the order of a phase of `number` parts, for what there is by now."""
+    def job_spec(self, number: int) -> JobSpec:
+        """Return the job spec of a phase of `number` parts, for what there is by now."""
         sweep = self._sweep
         options = sweep.options
         trainings = [spec.training for spec in sweep.plan.classifiers]
         resources = self._look()
-        least, most = options.span
+        min_workers, max_workers = options.worker_range
         allotment = allot(
             resources,
             num_trials=number,
-            workers=most,
-            least=least,
+            workers=max_workers,
+            min_workers=min_workers,
             cpus_per_worker=options.cpus_per_worker,
             gpus_per_worker=options.gpus_per_worker,
             batch_parts=min(t.batch_size // t.micro_batch_size for t in trainings),

@@ -36,7 +36,7 @@ def find_parts(storage: Storage, kind: str, key: str, wanted: Sequence[int]) -> 
     if lost:
         raise InputError(
             f"shard {name(lost[0])} is missing or was damaged",
-            file=storage.place(kind, key),
+            file=storage.uri_of(kind, key),
             remedy="Run the job again: it alone is computed anew.",
         )
 

@@ -34,6 +34,6 @@ def read_manifest(storage: Storage, kind: str, key: str, *, remedy: str) -> dict
     except ValueError as error:
         raise InputError(
             f"the manifest is damaged: {error}",
-            file=storage.place(kind, key, MANIFEST),
+            file=storage.uri_of(kind, key, MANIFEST),
             remedy=remedy,
         ) from error

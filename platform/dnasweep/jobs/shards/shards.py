@@ -131,7 +131,7 @@ class Shards:
             said = read_work(storage, kind, key)["inputs"]
         except FileNotFoundError:
             raise InputError(
-                "there is no job with this name", file=storage.place(kind, key)
+                "there is no job with this name", file=storage.uri_of(kind, key)
             ) from None
         return cls(
             storage=storage,
@@ -152,7 +152,7 @@ class Shards:
     @property
     def place(self) -> str:
         """Folder or URI of the job."""
-        return self.storage.place(self.kind, self.key)
+        return self.storage.uri_of(self.kind, self.key)
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -183,7 +183,7 @@ class Shards:
                 begin, size = shard * self.shard_size, self.size(shard)
                 return read_rows(source, known, begin, size, digests)
 
-        with readable_list(self.storage.place(self.kind, self.key, WORK, WORK_FILE)):
+        with readable_list(self.storage.uri_of(self.kind, self.key, WORK, WORK_FILE)):
             return self.storage.with_retries(read)
 
     # Once a process: of a long list it takes much longer than the rows of a shard.

@@ -23,7 +23,7 @@ class Allotment:
     """Trials at once."""
     driver: tuple[tuple[str, float], ...] = ()
     """What the driver of a worker group asks for beside its workers."""
-    least: int | None = None
+    min_workers: int | None = None
     """Workers with which a trial goes on where there are no more; None: it needs all of them."""
 
     @property
@@ -39,7 +39,7 @@ class Allotment:
     @property
     def elastic(self) -> bool:
         """Whether a trial goes on with fewer workers where there is no room for all."""
-        return self.least is not None and self.least < self.workers
+        return self.min_workers is not None and self.min_workers < self.workers
 
     def fitting(self, resources: Resources) -> int:
         """Return how many trials run at once on what is there, whatever may come.
@@ -62,7 +62,7 @@ class Allotment:
                 return min(fitting, int(room + 1e-9))
             return min(fitting, int(resources.drivers))
 
-        return groups_of(self.workers) or min(1, groups_of(self.least or self.workers))
+        return groups_of(self.workers) or min(1, groups_of(self.min_workers or self.workers))
 
 
 def allot(
@@ -70,7 +70,7 @@ def allot(
     *,
     num_trials: int,
     workers: int = 1,
-    least: int | None = None,
+    min_workers: int | None = None,
     cpus_per_worker: int | None = None,
     gpus_per_worker: float | None = None,
     batch_parts: int | None = None,
@@ -82,7 +82,7 @@ def allot(
 
     Parameters
     ----------
-    least
+    min_workers
         Fewest workers a trial goes on with; None: as many as `workers`.
     batch_parts
         Micro-batches of a step, the most workers that can share it.
@@ -111,14 +111,16 @@ def allot(
             cpus -= 1
     allotment = Allotment(
         workers=workers,
-        least=least,
+        min_workers=min_workers,
         cpus_per_worker=cpus,
         gpus_per_worker=gpus,
         concurrent=1,
         driver=(driver,) if workers > 1 else (),
     )
     if (fitting := allotment.fitting(most)) < 1:
-        asked = f"{least or workers} x {cpus} CPU and {least or workers} x {gpus:g} GPU"
+        asked = (
+            f"{min_workers or workers} x {cpus} CPU and {min_workers or workers} x {gpus:g} GPU"
+        )
         raise InputError(
             f"a trial asks for {asked}, the cluster has {resources}: it could never start",
             remedy="Lower --workers-per-trial, --cpus-per-worker or --gpus-per-worker.",

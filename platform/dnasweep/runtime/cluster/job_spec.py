@@ -16,7 +16,7 @@ class JobSpec:
     """Storage root."""
     allotment: Allotment
     """Workers and devices."""
-    board: Any = None
-    """Progress board."""
+    progress_actor: Any = None
+    """Handle of the actor that running stages post their progress to; None posts nothing."""
     hang_seconds: float = 0.0
     """Longest time without a step before a training is taken to hang; 0: for ever."""

@@ -16,7 +16,7 @@ from dnasweep.runtime.cluster.autoscaler import machine_kinds
 from dnasweep.runtime.cluster.session import look_around, session
 
 
-def settle_precision(
+def resolve_precision(
     asked: Literal["auto", "fp32", "bf16"], *, gpus: float | None, address: str | None
 ) -> Literal["fp32", "bf16"]:
     """Return the arithmetic of a whole sweep or job: `auto` is bf16 where it computes on GPUs.

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from dnasweep.config.keys import require
 from dnasweep.config.ranges import Checked, Devices, Few, Positive
-from dnasweep.config.worker_range import read_span
+from dnasweep.config.worker_range import read_worker_range
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
 from dnasweep.runtime.cluster.session import Resources, session
@@ -50,7 +50,7 @@ class DoctorOptions(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        read_span(self.workers_per_trial)
+        read_worker_range(self.workers_per_trial)
         if self.json is not None:
             path = user_path(self.json).absolute()
             require(
@@ -71,10 +71,10 @@ def run_doctor(options: DoctorOptions, console: Console) -> int:
     """
     storage = Storage(options.storage)
     uri = resolve_uri(options.tracking_uri, storage.root)
-    terms = Requirements(
+    requirements = Requirements(
         storage=storage,
         uri=uri,
-        workers=read_span(options.workers_per_trial).least,
+        workers=read_worker_range(options.workers_per_trial).minimum,
         cpus_per_worker=options.cpus_per_worker,
         gpus_per_worker=options.gpus_per_worker,
     )
@@ -83,7 +83,9 @@ def run_doctor(options: DoctorOptions, console: Console) -> int:
         session(options.address) as resources,
     ):
         status.update(f"asking {resources.nodes} node{'s' * (resources.nodes != 1)}")
-        survey = check_health(storage, uri, terms.demand(resources), timeout_s=options.timeout_s)
+        survey = check_health(
+            storage, uri, requirements.demand(resources), timeout_s=options.timeout_s
+        )
         status.update("opening the MLflow store")
         survey = _with_store(survey, uri)
     checks = run_checks(survey)

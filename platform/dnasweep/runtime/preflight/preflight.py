@@ -55,7 +55,7 @@ class Requirements:
 
 @contextlib.contextmanager
 def checked_session(
-    address: str | None, terms: Requirements | None, console: Console
+    address: str | None, requirements: Requirements | None, console: Console
 ) -> Iterator[Resources]:
     """Open a Ray session, and look at all nodes first where there are several.
 
@@ -63,7 +63,7 @@ def checked_session(
     ----------
     address
         As for :func:`~dnasweep.runtime.cluster.session.session`.
-    terms
+    requirements
         What is needed of the nodes; None looks at nothing.
 
     Raises
@@ -72,13 +72,13 @@ def checked_session(
         When there is no cluster, or a check fails; the lines of those have been printed.
     """
     with session(address) as resources:
-        if terms is not None and (resources.nodes > 1 or resources.groups):
-            _require(terms, resources, console)
+        if requirements is not None and (resources.nodes > 1 or resources.groups):
+            _require(requirements, resources, console)
         yield resources
 
 
-def _require(terms: Requirements, resources: Resources, console: Console) -> None:
-    survey = check_health(terms.storage, terms.uri, terms.demand(resources))
+def _require(requirements: Requirements, resources: Resources, console: Console) -> None:
+    survey = check_health(requirements.storage, requirements.uri, requirements.demand(resources))
     checks = run_checks(survey)
     failing = [check for check in checks if check.level == "fail"]
     notable = [check for check in checks if check.level != "pass"]

@@ -74,18 +74,18 @@ def portable(error: Exception) -> Exception:
     return error
 
 
-def lost(error: BaseException, *, words: str = "") -> Lost | Hung:
+def lost(error: BaseException, *, hang: str = "") -> Lost | Hung:
     """Return what to say of a training whose process has been lost too often.
 
     Parameters
     ----------
     error
         Of the last attempt.
-    words
-        The last words of a process that ended itself, if there are any.
+    hang
+        What a process that hung reported before it ended itself; empty if there is none.
     """
-    if words:
-        return Hung(words)
+    if hang:
+        return Hung(hang)
     detail = _DETAIL.search(str(error))
     said = next(filter(None, detail.groups()), "") if detail else ""
     said = (said or str(error).strip() or type(error).__name__).splitlines()[0][:_LONGEST]
@@ -93,7 +93,7 @@ def lost(error: BaseException, *, words: str = "") -> Lost | Hung:
     return Lost(f"its process {what} {RESTARTS + 1} times: {said}")
 
 
-def in_words(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return an error for a table or a tag."""
     if isinstance(error, (InputError, Hung, Lost)):
         return str(error)

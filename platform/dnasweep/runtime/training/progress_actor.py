@@ -69,12 +69,12 @@ def make_progress_actor() -> Any:
     return ray.remote(_ProgressActor).options(num_cpus=0, scheduling_strategy=here).remote()
 
 
-def say_last(board: Any, key: str, words: str) -> None:
+def report_hang(board: Any, key: str, words: str) -> None:
     """Leave the last words of a stage that hangs."""
     ray.get(board.end.remote(key, words), timeout=WORDS_SECONDS)
 
 
-def last_status(board: Any) -> dict[str, list[str]]:
+def hang_reports(board: Any) -> dict[str, list[str]]:
     """Return the last words of stages that have hung, by key; nothing where the board is gone."""
     if board is None:
         return {}

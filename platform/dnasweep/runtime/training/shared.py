@@ -29,11 +29,11 @@ def _tabulate(spec: PmiSpec, storage: str) -> None:
     obtain_table(Storage(storage), spec)
 
 
-def _pretrain(spec: EncoderSpec, order: JobSpec, text: str) -> StageOutcome:
+def _pretrain(spec: EncoderSpec, job: JobSpec, text: str) -> StageOutcome:
     # Here and not above: the driver imports this module and does without torch.
     from dnasweep.runtime.training.workers import run_stage
 
-    return run_stage(spec, order, text=text)
+    return run_stage(spec, job, text=text)
 
 
 def _evaluate_on_test(spec: ClassifierSpec, storage: str) -> None:
@@ -43,27 +43,27 @@ def _evaluate_on_test(spec: ClassifierSpec, storage: str) -> None:
 
 
 def build_corpora(
-    specs: Sequence[TokenizerSpec], order: JobSpec, *, done: Callable[[TokenizerSpec], None]
+    specs: Sequence[TokenizerSpec], job: JobSpec, *, done: Callable[[TokenizerSpec], None]
 ) -> None:
     """Fit tokenizers and tokenise the data set, in parallel."""
-    _build(_tokenise, specs, order, done)
+    _build(_tokenise, specs, job, done)
 
 
 def build_tables(
-    specs: Sequence[PmiSpec], order: JobSpec, *, done: Callable[[PmiSpec], None]
+    specs: Sequence[PmiSpec], job: JobSpec, *, done: Callable[[PmiSpec], None]
 ) -> None:
     """Count and score the words that encoders are masked by, in parallel."""
-    _build(_tabulate, specs, order, done)
+    _build(_tabulate, specs, job, done)
 
 
 def _build(
     build: Callable[[Any, str], None],
     specs: Sequence[Any],
-    order: JobSpec,
+    job: JobSpec,
     done: Callable[[Any], None],
 ) -> None:
     remote = ray.remote(build).options(num_cpus=1)
-    running = {remote.remote(spec, order.storage): spec for spec in specs}
+    running = {remote.remote(spec, job.storage): spec for spec in specs}
     while running:
         for reference in ray.wait(list(running), num_returns=1)[0]:
             spec = running.pop(reference)
@@ -73,15 +73,15 @@ def _build(
 
 def build_encoders(
     specs: Sequence[EncoderSpec],
-    order: JobSpec,
+    job: JobSpec,
     *,
     room: Callable[[], int],
     name: Callable[[EncoderSpec], str],
     done: Callable[[EncoderSpec, StageOutcome], None],
 ) -> None:
     """Pretrain encoders, as many at once as there is `room` for, parents before children."""
-    storage = Storage(order.storage)
-    allotment = order.allotment
+    storage = Storage(job.storage)
+    allotment = job.allotment
     single = not allotment.grouped
     remote = ray.remote(_pretrain).options(
         num_cpus=allotment.cpus_per_worker if single else 0,
@@ -97,21 +97,21 @@ def build_encoders(
             ready = spec.parent is None or storage.exists(spec.kind, spec.parent.key)
             if ready and len(running) < max(1, room()):
                 waiting.remove(spec)
-                running[remote.remote(spec, order, name(spec))] = spec
+                running[remote.remote(spec, job, name(spec))] = spec
         for reference in ray.wait(list(running), num_returns=1, timeout=_LOOK_S)[0]:
             spec = running.pop(reference)
             done(spec, _get(reference))
 
 
 def evaluate_on_tests(
-    specs: Sequence[ClassifierSpec], order: JobSpec, *, done: Callable[[], None]
+    specs: Sequence[ClassifierSpec], job: JobSpec, *, done: Callable[[], None]
 ) -> None:
     """Score chosen trials on their test rows, in parallel."""
-    allotment = order.allotment
+    allotment = job.allotment
     remote = ray.remote(_evaluate_on_test).options(
         num_cpus=allotment.cpus_per_worker, num_gpus=allotment.gpus_per_worker
     )
-    for reference in [remote.remote(spec, order.storage) for spec in specs]:
+    for reference in [remote.remote(spec, job.storage) for spec in specs]:
         _get(reference)
         done()
 

@@ -63,7 +63,7 @@ def run_trial(
     config: dict[str, Any],
     *,
     recipe: Recipe,
-    order: JobSpec,
+    job: JobSpec,
     metric: str,
     train: Callable[..., StageOutcome] | None = None,
 ) -> None:
@@ -91,7 +91,7 @@ def run_trial(
         tune.report({"trial_key": spec.key, BEST: point.best, POINT: point.text})
 
     try:
-        outcome = train(spec, order, text=cell.label, on_evaluation=report)
+        outcome = train(spec, job, text=cell.label, on_evaluation=report)
     except RayError:
         # A process it needs was lost with its machine.
         raise
@@ -158,7 +158,7 @@ def run_trials(
     *,
     space: dict[str, Any],
     recipe: Recipe,
-    order: JobSpec,
+    job: JobSpec,
     metric: str,
     hear: Callable[[TrialEvent], None],
     room: Callable[[], int],
@@ -181,7 +181,7 @@ def run_trials(
     ENV_VARS_TO_PROPAGATE.difference_update(
         {name for name in ENV_VARS_TO_PROPAGATE if name.startswith(CREDENTIALS)}
     )
-    allotment, notes = order.allotment, Storage(order.storage).folder("work", "tune")
+    allotment, notes = job.allotment, Storage(job.storage).folder("work", "tune")
     search: Any = BasicVariantGenerator(max_concurrent=allotment.concurrent)
     if searcher is not None:
         search = ConcurrencyLimiter(searcher, max_concurrent=allotment.concurrent)
@@ -191,7 +191,7 @@ def run_trials(
             resources["GPU"] = allotment.gpus_per_worker
     else:
         resources = dict(allotment.driver)
-    bound = tune.with_parameters(run_trial, recipe=recipe, order=order, metric=metric)
+    bound = tune.with_parameters(run_trial, recipe=recipe, job=job, metric=metric)
     tuner = Tuner(
         tune.with_resources(bound, resources),
         param_space=space,
@@ -250,7 +250,7 @@ def cell_of(config: dict[str, Any]) -> Cell:
 
 
 def grid_space(cells: Sequence[Cell]) -> dict[str, Any]:
-    """Return a Tune space that visits exactly these cells, in order.
+    """Return a Tune space that visits exactly these cells, in job.
 
     One axis whose values are whole cells, so that a grid with holes (some cells are published
     already) stays a grid. As text: Tune copies the whole axis for every trial, and dictionaries

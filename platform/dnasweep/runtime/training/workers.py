@@ -29,7 +29,7 @@ from dnasweep.runtime.cluster.job_spec import JobSpec
 from dnasweep.runtime.cluster.orphans import remove_orphans
 from dnasweep.runtime.training.failures import RESTARTS, Hung, is_final, lost, portable
 from dnasweep.runtime.training.preemption import Notice, this_node
-from dnasweep.runtime.training.progress_actor import ProgressPoster, last_status, say_last
+from dnasweep.runtime.training.progress_actor import ProgressPoster, hang_reports, report_hang
 from dnasweep.runtime.training.rendezvous import torch_config
 from dnasweep.runtime.training.watchdog import Watch
 from dnasweep.stages.classifier import finetune
@@ -54,7 +54,7 @@ MAX_HANGS = 1
 
 
 def run_stage(
-    spec: Spec, order: JobSpec, *, text: str, on_evaluation: Evaluations | None = None
+    spec: Spec, job: JobSpec, *, text: str, on_evaluation: Evaluations | None = None
 ) -> StageOutcome:
     """Train a stage to its end and return how it went.
 
@@ -65,32 +65,32 @@ def run_stage(
     on_evaluation
         Hears each evaluation; in process, returning True ends the training there.
     """
-    torch.set_num_threads(order.allotment.threads)
-    if not order.allotment.grouped:
-        return _compute(spec, order, text, on_evaluation, None)
-    _run_group(spec, order, text, on_evaluation)
+    torch.set_num_threads(job.allotment.threads)
+    if not job.allotment.grouped:
+        return _compute(spec, job, text, on_evaluation, None)
+    _run_group(spec, job, text, on_evaluation)
     # Published by rank 0: this only reads it.
-    return _compute(spec, order, text, None, None)
+    return _compute(spec, job, text, None, None)
 
 
 def _compute(
     spec: Spec,
-    order: JobSpec,
+    job: JobSpec,
     text: str,
     on_evaluation: Evaluations | None,
-    mesh: DistributedContext | None,
+    context: DistributedContext | None,
 ) -> StageOutcome:
-    board = order.board
-    leads = mesh is None or mesh.rank == 0
-    storage = Storage(order.storage)
-    hangs = last_status(board).get(spec.key, []) if leads else []
+    actor = job.progress_actor
+    leads = context is None or context.rank == 0
+    storage = Storage(job.storage)
+    hangs = hang_reports(actor).get(spec.key, []) if leads else []
     if len(hangs) > MAX_HANGS:
         raise Hung(f"{hangs[-1]}; {len(hangs)} times")
-    nodes = _nodes(mesh)
-    poster = ProgressPoster(board, spec.key, text)
-    seconds = order.hang_seconds if leads else 0.0
+    nodes = _nodes(context)
+    poster = ProgressPoster(actor, spec.key, text)
+    seconds = job.hang_seconds if leads else 0.0
     with (
-        Watch(seconds, lambda words: say_last(board, spec.key, words)) as watch,
+        Watch(seconds, lambda message: report_hang(actor, spec.key, message)) as watch,
         Notice(nodes if leads else ()) as notice,
     ):
 
@@ -105,7 +105,7 @@ def _compute(
         listener = Listener(
             on_evaluation=evaluated if leads else None, on_step=step, save_when=notice.due
         )
-        how: dict[str, Any] = {"mesh": mesh, "listener": listener}
+        how: dict[str, Any] = {"context": context, "listener": listener}
         try:
             if isinstance(spec, EncoderSpec):
                 return pretrain(storage, spec, **how)
@@ -114,34 +114,34 @@ def _compute(
             poster.close()
 
 
-def _nodes(mesh: DistributedContext | None) -> Collection[str]:
+def _nodes(context: DistributedContext | None) -> Collection[str]:
     """Return the machines that a training runs on."""
-    if mesh is None or mesh.world_size == 1:
+    if context is None or context.world_size == 1:
         return {this_node()}
     mine = np.frombuffer(bytes.fromhex(this_node()), np.uint8).astype(float)
-    nodes = mesh.gather_rows(np.array([mesh.rank]), mine[None], mesh.world_size)
+    nodes = context.gather_rows(np.array([context.rank]), mine[None], context.world_size)
     return {row.astype(np.uint8).tobytes().hex() for row in nodes}
 
 
 def _rank(config: dict[str, Any]) -> None:
     """Run on every worker of a group."""
-    spec, order = config["spec"], config["order"]
-    torch.set_num_threads(order.allotment.threads)
+    spec, job = config["spec"], config["job"]
+    torch.set_num_threads(job.allotment.threads)
     queue: Queue = config["queue"]
     verdict: Queue = config["verdict"]
     if not verdict.empty():
         # Ray Train tries again whatever was wrong; here it learns that there is no use.
         return
     try:
-        _compute(spec, order, config["text"], queue.put, DistributedContext.current())
+        _compute(spec, job, config["text"], queue.put, DistributedContext.current())
     except Exception as error:
         if is_final(error):
             verdict.put(portable(error))
         raise
 
 
-def _run_group(spec: Spec, order: JobSpec, text: str, on_evaluation: Evaluations | None) -> None:
-    allotment = order.allotment
+def _run_group(spec: Spec, job: JobSpec, text: str, on_evaluation: Evaluations | None) -> None:
+    allotment = job.allotment
     if allotment.elastic:
         os.environ[START] = ELASTIC_START_SECONDS
     # Beside this process, whose end is theirs: another machine may leave while both go on.
@@ -155,7 +155,7 @@ def _run_group(spec: Spec, order: JobSpec, text: str, on_evaluation: Evaluations
         _rank,
         train_loop_config={
             "spec": spec,
-            "order": order,
+            "job": job,
             "text": text,
             "queue": queue,
             "verdict": verdict,
@@ -170,7 +170,7 @@ def _run_group(spec: Spec, order: JobSpec, text: str, on_evaluation: Evaluations
             name=spec.key,
             # Of this machine alone, whatever the storage: Ray's own notes, from which nothing is
             # restored. The state of a training is ours, see `Storage.states`.
-            storage_path=str(Storage(order.storage).folder("work", "train")),
+            storage_path=str(Storage(job.storage).folder("work", "train")),
             failure_config=FailureConfig(
                 max_failures=RESTARTS,
                 controller_failure_limit=RESTARTS,  # type: ignore[call-arg]
@@ -214,7 +214,7 @@ def _size(allotment: Allotment) -> dict[str, Any]:
     """Return a fixed number of workers, or the range within which Ray Train takes what there is."""
     if not allotment.elastic:
         return {"num_workers": allotment.workers}
-    span = allotment.least, allotment.workers
+    span = allotment.min_workers, allotment.workers
     return {"num_workers": span, "elastic_resize_monitor_interval_s": RESIZE_SECONDS}
 
 
