@@ -86,7 +86,7 @@ NAMING = {name: flags for name, path in MODULES.items() if (flags := named(path)
 
 def test_there_are_messages_to_look_at() -> None:
     assert len(NAMING) > 30
-    assert "--max-tokens" in NAMING["dnasweep.runtime.training.shared"]
+    assert "--max-tokens" in NAMING["dnasweep.stages.row_lengths"]
 
 
 @pytest.mark.parametrize("module", sorted(NAMING))

@@ -36,7 +36,7 @@ def test_a_training_that_stops_stepping_ends_and_tells_where_it_was() -> None:
         hang_here()
     (words,) = ended.words
     assert words.startswith("no step for 0.3 s, in wait (threading.py:")
-    assert "hang_here (test_watch.py:" in words
+    assert "hang_here (test_watchdog.py:" in words
 
 
 @pytest.mark.parametrize("seconds", [SECONDS, 0.0])

@@ -28,7 +28,6 @@ from dnasweep.tracking.lookup import (
 )
 
 if TYPE_CHECKING:
-    from dnasweep.tokens.loading import load_tokenizer
     from dnasweep.tokens.tokenizers import DnaTokenizer
 
 _TRACKED = re.compile(r"models:/.+|[0-9a-f]{32}|[^/@]+@[^/]+")
@@ -120,6 +119,7 @@ def _download(name: str) -> Path:
 
 
 def _tokenizer(directory: Path, way: TokenizerConfig) -> DnaTokenizer:
+    from dnasweep.tokens.loading import load_tokenizer
     from dnasweep.tokens.recognition import read_pretrained
     from dnasweep.tokens.tokenizers import CONFIG_FILE
 
@@ -134,6 +134,7 @@ def _judge(
     # Imported here: a sweep without such models does without torch.
     from dnasweep.models.pretrained import build_on_checkpoint, describe
     from dnasweep.models.tuning import lora_targets
+    from dnasweep.tokens.loading import load_tokenizer
     from dnasweep.tokens.recognition import read_pretrained, readings
     from dnasweep.tokens.tokenizers import CONFIG_FILE
 
