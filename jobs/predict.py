@@ -52,8 +52,8 @@ class PredictOptions(Checked):
 
 
 def main(options: PredictOptions, console: Console) -> None:
-    from dnasweep.data.cropping import crop_table
     from dnasweep.data.reading import read_sequences
+    from dnasweep.data.table import crop_table
     from dnasweep.formats.paths import user_path
     from dnasweep.genomics.predictions import check_output, predict_table, write_predictions
     from dnasweep.storage import Storage

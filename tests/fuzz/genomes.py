@@ -21,7 +21,7 @@ import numpy as np
 from Bio import bgzf
 from damage import damaged
 from dnasweep.errors import InputError
-from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.reference import open_genome
 
 Records = dict[str, str]

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 from dnasweep.errors import InputError
-from dnasweep.formats.bed import read_bed
-from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.chromosomes import Contigs
+from dnasweep.formats.intervals import read_bed
 from dnasweep.formats.motifs import read_matrices, read_motifs
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import write_rejects

@@ -19,8 +19,8 @@ from damage import damaged
 from dnasweep.data.reading import read_located
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
-from dnasweep.formats.bed import read_bed
-from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.chromosomes import Contigs
+from dnasweep.formats.intervals import read_bed
 
 CHROMOSOME = "".join(random.Random(0).choices("ACGT", k=3000))
 NAMES = {"csv": "x.csv", "kmers": "x.tsv", "fasta": "x.fa", "lines": "x.txt", "bed": "x.bed",

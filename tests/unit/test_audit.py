@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from dnasweep.data.audit import Audit, audit
-from dnasweep.data.checks import check_classes, check_species
 from dnasweep.data.composition import composition
-from dnasweep.data.table import make_table
+from dnasweep.data.table import check_classes, check_species, make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode
 

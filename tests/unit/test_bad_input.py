@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.data.cropping import crop_table
 from dnasweep.data.datasets import DatasetConfig, build_dataset
 from dnasweep.data.reading import read_located
 from dnasweep.data.screening import check_lengths, find_copies
-from dnasweep.data.table import make_table
+from dnasweep.data.table import crop_table, make_table
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import REJECTS
 from dnasweep.stages.row_lengths import check_tokens

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from dnasweep.config import TokenizerConfig
-from dnasweep.tokens.batches import collate, epoch_plan
-from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.corpus import Corpus, collate, epoch_plan
 from dnasweep.tokens.tokenizers import fit
 
 LENGTHS = np.random.default_rng(0).integers(5, 500, size=1003)

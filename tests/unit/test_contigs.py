@@ -7,7 +7,7 @@ import pandas as pd
 import pysam
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.reference import open_genome
 
 RECORDS = {"chr2L": "ACGTTGCAAC" * 900, "chr2R": "ggatnNCCTA" * 700, "scaffold_1": "TTTTC"}

@@ -6,7 +6,7 @@ from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import match_chromosomes, species_of
-from dnasweep.formats.coordinates import read_places
+from dnasweep.formats.intervals import read_places
 
 CHROMOSOME = "ACGTTGCATTAGCCATNACGGATTACAGGCTTAACC"
 

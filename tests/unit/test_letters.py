@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.formats.letters import read_letters
+from dnasweep.formats.sequences import read_letters
 from dnasweep.runtime.kmer_counts import _count, _read
 from dnasweep.tokens.ngrams import NGramCounts, count_sequences
 

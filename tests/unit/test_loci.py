@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from dnasweep.data.audit import audit
 from dnasweep.data.datasets import DatasetConfig, build_dataset
-from dnasweep.data.loci import locus_groups, overlapping, place_rows
+from dnasweep.data.duplicates import locus_groups, overlapping, place_rows
 from dnasweep.data.splits import split_table
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError

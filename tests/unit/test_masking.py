@@ -10,8 +10,7 @@ import pytest
 from dnasweep.config import MaskingConfig, TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens import masking, schemes
-from dnasweep.tokens.batches import Batch, collate
-from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.corpus import Batch, Corpus, collate
 from dnasweep.tokens.masking import IGNORED, Masked, MaskingScheme, register
 from dnasweep.tokens.masking_plain import SpanMasking
 from dnasweep.tokens.randomness import uniform

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from dnasweep.config import MaskingConfig, PmiConfig, TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.tokens.batches import Batch, collate
-from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.corpus import Batch, Corpus, collate
 from dnasweep.tokens.masking import IGNORED, Masked, MaskingProgress, MaskingScheme, masked_bases
 from dnasweep.tokens.masking_pmi import GeneMasking, token_ranks
 from dnasweep.tokens.ngrams import count_sequences, words

@@ -11,12 +11,12 @@ from dnasweep.data.datasets import DatasetConfig
 from dnasweep.data.keys import dataset_key
 from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
-from dnasweep.formats.bed import read_bed
-from dnasweep.formats.contigs import Contigs
-from dnasweep.formats.letters import read_letters
+from dnasweep.formats.chromosomes import Contigs
+from dnasweep.formats.intervals import read_bed
 from dnasweep.formats.motifs import read_matrices
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import open_genome
+from dnasweep.formats.sequences import read_letters
 from dnasweep.formats.vcf import read_variants
 
 CONTIGS = Contigs(genome="g.fa", lengths={"chr1": 100})

@@ -131,7 +131,7 @@ NO_NAMES = (
     # Has gone through `csv_text`.
     "platform/dnasweep/stages/shots.py",
     # Words of DNA alone, and what is made for a key.
-    "platform/dnasweep/tokens/pmi_files.py",
+    "platform/dnasweep/tokens/pmi.py",
     "platform/dnasweep/workflows/explanation_comparison.py",
 )
 

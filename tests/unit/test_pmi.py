@@ -11,8 +11,7 @@ import pytest
 from dnasweep.config import PMI_VARIANTS, PmiConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.ngrams import count_text, words
-from dnasweep.tokens.pmi import PmiTable, score_words
-from dnasweep.tokens.pmi_files import read_table, write_table
+from dnasweep.tokens.pmi import PmiTable, read_table, score_words, write_table
 from pmi_toys import counts_of, published_counts, published_ranking
 from scipy.stats import spearmanr
 

@@ -21,8 +21,7 @@ from dnasweep.storage import Storage
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep
 from dnasweep.tokens.ngrams import count_sequences
-from dnasweep.tokens.pmi import score_words
-from dnasweep.tokens.pmi_files import write_table
+from dnasweep.tokens.pmi import score_words, write_table
 from dnasweep.workflows.kmer_table import KmerTableOptions, run_kmer_table
 from rich.console import Console
 

@@ -12,8 +12,8 @@ from dnasweep.data.reading import read_sequences
 from dnasweep.data.table import check_table
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import match_chromosomes
-from dnasweep.formats.coordinates import read_places
-from dnasweep.formats.kmer_sentences import join_kmers
+from dnasweep.formats.intervals import read_places
+from dnasweep.formats.sequences import join_kmers
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:

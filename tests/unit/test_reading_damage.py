@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
-from dnasweep.formats.bed import read_bed
-from dnasweep.formats.contigs import Contigs
-from dnasweep.formats.letters import read_letters
+from dnasweep.formats.chromosomes import Contigs
+from dnasweep.formats.intervals import read_bed
 from dnasweep.formats.reference import open_genome
+from dnasweep.formats.sequences import read_letters
 from dnasweep.formats.vcf import read_variants
 from fuzz import genomes, tables
 from hypothesis import given, settings

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from dnasweep.formats.bases import reverse_complement
-from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.alleles import Allele, pairs
 from dnasweep.genomics.sequence_values import SequenceValues

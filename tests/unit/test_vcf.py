@@ -8,7 +8,7 @@ from pathlib import Path
 import pysam
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import write_rejects
 from dnasweep.formats.vcf import read_variants

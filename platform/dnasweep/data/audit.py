@@ -11,8 +11,8 @@ import pandas as pd
 from dnasweep.data.baseline import score_baseline
 from dnasweep.data.clustering import SimilarPairs, similar_pairs
 from dnasweep.data.composition import composition, separation
+from dnasweep.data.duplicates import pair_strands
 from dnasweep.data.leaks import Leak, across_species, conflicting_labels, leaks
-from dnasweep.data.strands import pair_strands
 from dnasweep.data.table import SPLITS
 
 EASY = 0.9

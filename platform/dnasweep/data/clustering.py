@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import connected_components
 
 from dnasweep.data.alignment import banded_identity
 from dnasweep.data.candidates import likely_pairs
-from dnasweep.data.strands import canonical, pair_strands
+from dnasweep.data.duplicates import canonical, pair_strands
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import encode_flat, reverse_complement
 

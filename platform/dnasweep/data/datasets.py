@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from dnasweep.data.audit import Audit, Finding, audit
 from dnasweep.data.clustering import similar_pairs
-from dnasweep.data.cropping import crop_table
 from dnasweep.data.negatives import NegativeKind, generate_negatives
 from dnasweep.data.reading import read_located
 from dnasweep.data.screening import LeakPolicy, check_lengths, copy_faults, find_copies
 from dnasweep.data.simulate import simulate
 from dnasweep.data.species import SPECIES
 from dnasweep.data.splits import SplitMethod, check_fractions, resolve_method, split_table
-from dnasweep.data.table import check_table, make_table
+from dnasweep.data.table import check_table, crop_table, make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.recognition import READ_AS, Format
 from dnasweep.formats.rejects import RejectedRow, write_rejects

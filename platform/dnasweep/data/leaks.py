@@ -14,8 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.clustering import SimilarPairs, cluster_rows
-from dnasweep.data.loci import overlapping, place_rows
-from dnasweep.data.strands import Molecules, pair_strands
+from dnasweep.data.duplicates import Molecules, overlapping, pair_strands, place_rows
 
 EVALUATED = ("validation", "test")
 

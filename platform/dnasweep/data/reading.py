@@ -15,13 +15,13 @@ from dnasweep.data.species import resolve
 from dnasweep.data.table import make_table
 from dnasweep.data.unlabelled import unlabelled
 from dnasweep.errors import InputError
-from dnasweep.formats.coordinates import read_places, take_windows
-from dnasweep.formats.fasta import read_fasta, read_lines
 from dnasweep.formats.files import read_bytes
+from dnasweep.formats.intervals import read_places, take_windows
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.recognition import FORMATS, Format, detect, taken_for
 from dnasweep.formats.reference import cut_out
 from dnasweep.formats.rejects import RejectedRow, parsing, refuse, write_rejects
+from dnasweep.formats.sequences import read_fasta, read_lines
 
 Paths = str | Path | Sequence[str | Path]
 

@@ -10,9 +10,9 @@ from dnasweep.data.sources import SPLIT_NAMES, Source
 from dnasweep.data.species import SPECIES, resolve
 from dnasweep.data.table import IUPAC
 from dnasweep.errors import InputError
-from dnasweep.formats.coordinates import FARTHEST
-from dnasweep.formats.kmer_sentences import join_kmers
+from dnasweep.formats.intervals import FARTHEST
 from dnasweep.formats.rejects import RejectedRow
+from dnasweep.formats.sequences import join_kmers
 
 _FOREIGN = f"[^{IUPAC}U{IUPAC.lower()}u]"
 _MISSING = ("nan", "na", "n/a", "none", "null", "<na>")

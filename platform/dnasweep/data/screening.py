@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from dnasweep.data.audit import Finding
 from dnasweep.data.composition import separation
-from dnasweep.data.loci import overlapping, place_rows
-from dnasweep.data.strands import Molecules, pair_strands
+from dnasweep.data.duplicates import Molecules, overlapping, pair_strands, place_rows
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
 from dnasweep.formats.rejects import RejectedRow

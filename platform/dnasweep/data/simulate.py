@@ -16,9 +16,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from dnasweep.data.background import ISLAND, NEGATIVE_ISLAND, draw, evolve, mean_composition
 from dnasweep.data.elements import ELEMENTS, ISLAND_NAME, Element, island_frequency
-from dnasweep.data.phylogeny import TreeNode, species_tree
+from dnasweep.data.evolution import (
+    ISLAND,
+    NEGATIVE_ISLAND,
+    TreeNode,
+    draw,
+    evolve,
+    mean_composition,
+    species_tree,
+)
 from dnasweep.data.species import SPECIES, resolve
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError

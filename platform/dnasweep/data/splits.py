@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.clustering import SimilarPairs, cluster_rows, similar_pairs
-from dnasweep.data.loci import locus_groups
-from dnasweep.data.strands import first_readings
+from dnasweep.data.duplicates import first_readings, locus_groups
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import chromosome_keys

@@ -1,8 +1,8 @@
-"""The one table every room reads: a labelled sequence a row."""
+"""The table that every room reads, one labelled sequence per row, and what it must hold."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +111,92 @@ def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.Da
         _fail_at(frame, ~frame[name].isin(values), f"the {name} is not known", file)
     _fail_at(frame, ~frame["split"].isin((*SPLITS, "")), "the split is not known", file)
     return frame
+
+
+def crop_table(table: pd.DataFrame, num_bases: int) -> pd.DataFrame:
+    """Return the table with every sequence cut to its `num_bases` central bases.
+
+    Of an odd number of bases too many, the extra one is taken from the end. Coordinates that span
+    the sequence are moved along, on the strand it is read from; rows and order stay.
+
+    Raises
+    ------
+    InputError
+        For a number below 1, or a sequence of fewer bases.
+    """
+    if num_bases < 1:
+        raise InputError(f"crop is {num_bases!r}", remedy="Use 1 base or more.")
+    bases = table["sequence"].str.len()
+    if (bases < num_bases).any():
+        first = int((bases < num_bases).to_numpy().argmax())
+        raise InputError(
+            f"the sequence {table['id'].iloc[first]!r} has {bases.iloc[first]} bases, and "
+            f"{num_bases} are to be cut from it",
+            remedy="Use a smaller --crop, or leave the row out.",
+        )
+    left = (bases - num_bases) // 2
+    right = bases - num_bases - left
+    spanned = ((table["end"] - table["start"]) == bases).fillna(False).astype(bool)
+    backward = table["strand"] == "-"
+    start = table["start"] + left.mask(backward, right)
+    return table.assign(
+        sequence=pd.Series(
+            [s[i : i + num_bases] for s, i in zip(table["sequence"], left, strict=True)],
+            index=table.index,
+            dtype="str",
+        ),
+        start=table["start"].mask(spanned, start),
+        end=table["end"].mask(spanned, start + num_bases),
+    )
+
+
+def check_classes(table: pd.DataFrame) -> None:
+    """Raise `InputError` unless every split holds two classes or more, all labelled 0, 1, ...
+
+    Few-shot sets may come without a validation split.
+    """
+    if (table["label"] < 0).any():
+        first = table["id"][table["label"] < 0].iloc[0]
+        raise InputError(
+            f"the row {first!r} has no label", remedy="Give each row a label of 0, 1, ..."
+        )
+    classes = sorted(table["label"].unique().tolist())
+    if len(classes) < 2:
+        made = ", or have negatives made with --generate-negatives" if classes == [1] else ""
+        raise InputError(
+            f"all {len(table):,} rows have the label {classes[0] if classes else 'none'}",
+            remedy=f"Give rows of both classes{made}.",
+        )
+    if classes != list(range(len(classes))):
+        raise InputError(
+            f"the labels are {', '.join(map(str, classes))}", remedy="Number the classes 0, 1, ..."
+        )
+    few_shot = bool(table["shots"].notna().any())
+    for split in SPLITS:
+        if split == "validation" and few_shot and not (table["split"] == split).any():
+            continue
+        labels = table["label"][table["split"] == split]
+        if labels.nunique() < 2:
+            raise InputError(
+                f"the {split} split has {len(labels):,} rows of {labels.nunique()} class(es)",
+                remedy="Give more rows, or larger shares with --split-fractions, such as 0.5 0.25 "
+                "0.25; given splits need rows of both classes, or --split cluster.",
+            )
+
+
+def check_species(table: pd.DataFrame, species: Sequence[str]) -> None:
+    """Raise `InputError` unless training has rows of `species`, of two of them where these are many."""
+    train = table[table["split"] == "train"]
+    present = set(train["species"].unique()) & set(species)
+    wanted = ", ".join(species)
+    held = ", ".join(sorted(s for s in train["species"].unique() if s)) or "no named species"
+    if not present:
+        raise InputError(
+            f"there are no training rows of {wanted}; the data hold {held}",
+            remedy="Choose species sets the data hold, or name the species with --species.",
+        )
+    if len(species) > 1 and len(present) < 2:
+        raise InputError(
+            f"of {wanted} the training rows hold only {next(iter(present))}",
+            remedy="Name that species instead of the set, or add data of the others.",
+        )

@@ -10,7 +10,7 @@ import pandas as pd
 import pyfaidx
 
 from dnasweep.errors import InputError
-from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.rejects import RejectedRow
 from dnasweep.genomics.alleles import Fetch, flanks, normalise
 

@@ -34,8 +34,8 @@ from dnasweep.config.ranges import (
     Seed,
     Whole,
 )
-from dnasweep.data.cropping import crop_table
 from dnasweep.data.reading import Reading, read_located
+from dnasweep.data.table import crop_table
 from dnasweep.errors import InputError
 from dnasweep.formats.recognition import Format
 from dnasweep.formats.rejects import RejectedRow, refuse

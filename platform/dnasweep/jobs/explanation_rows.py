@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.data.cropping import crop_table
 from dnasweep.data.elements import ISLAND_NAME
 from dnasweep.data.reading import Reading, read_located
 from dnasweep.data.simulate import simulate
+from dnasweep.data.table import crop_table
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import check_readable, user_path
 from dnasweep.jobs.explanation_options import ComparisonOptions

@@ -16,9 +16,9 @@ import pyfaidx
 from dnasweep.attribution.checks import check_model
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows
-from dnasweep.formats.bed import read_bed
-from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.files import stem
+from dnasweep.formats.intervals import read_bed
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import RejectedRow
 from dnasweep.genomics.genome_store import genome_key, keep_genome

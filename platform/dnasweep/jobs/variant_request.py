@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dnasweep.errors import InputError
-from dnasweep.formats.contigs import Contigs
+from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import open_genome

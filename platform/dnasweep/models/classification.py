@@ -30,8 +30,7 @@ from dnasweep.models.strands import StrandCorpus, mean_logits
 from dnasweep.tasks import metrics as names
 from dnasweep.tasks.class_loss import ClassLoss
 from dnasweep.tasks.metrics import classification_metrics
-from dnasweep.tokens.batches import collate
-from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.corpus import Corpus, collate
 
 
 class Classification(TaskRows):

@@ -26,9 +26,8 @@ from dnasweep.models.rows import (
 )
 from dnasweep.tasks import metrics as names
 from dnasweep.tasks.metrics import full_name
-from dnasweep.tokens.batches import Batch as PlainBatch
-from dnasweep.tokens.batches import collate
-from dnasweep.tokens.corpus import Corpus
+from dnasweep.tokens.corpus import Batch as PlainBatch
+from dnasweep.tokens.corpus import Corpus, collate
 from dnasweep.tokens.masking import IGNORED, Masked, MaskingProgress, MaskingScheme, masked_bases
 from dnasweep.tokens.schemes import make_reference
 from dnasweep.tokens.tokenizers import DnaTokenizer

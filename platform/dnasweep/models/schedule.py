@@ -10,7 +10,7 @@ import numpy as np
 
 from dnasweep.config import TrainingConfig
 from dnasweep.errors import InputError
-from dnasweep.tokens.batches import epoch_plan
+from dnasweep.tokens.corpus import epoch_plan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from dnasweep.errors import InputError
-from dnasweep.formats.letters import BLOCK, read_letters
+from dnasweep.formats.sequences import BLOCK, read_letters
 from dnasweep.tokens.alphabet import chunks, lengths_of
 from dnasweep.tokens.ngrams import SEPARATOR, NGramCounts, count_text
 

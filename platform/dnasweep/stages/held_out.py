@@ -10,8 +10,7 @@ import pandas as pd
 
 from dnasweep.config import content_key
 from dnasweep.data.clustering import similar_pairs
-from dnasweep.data.loci import overlapping, place_rows
-from dnasweep.data.strands import pair_strands
+from dnasweep.data.duplicates import overlapping, pair_strands, place_rows
 from dnasweep.stages.dataset import Rows, load_dataset, rows_of
 from dnasweep.storage import Storage
 

@@ -13,8 +13,7 @@ from dnasweep.stages.held_out import pretraining_rows
 from dnasweep.stages.pmi_specs import FORMAT, CountsSpec, PmiSpec
 from dnasweep.storage import Storage
 from dnasweep.tokens.ngrams import NGramCounts, count_sequences
-from dnasweep.tokens.pmi import PmiTable, score_words
-from dnasweep.tokens.pmi_files import read_table, write_table
+from dnasweep.tokens.pmi import PmiTable, read_table, score_words, write_table
 
 COUNTS = "counts.safetensors"
 TABLE = "words.parquet"
@@ -86,7 +85,7 @@ def keep_table(storage: Storage, given: str) -> tuple[str, int]:
     ----------
     given
         The key of a table in the storage, its folder, or a file that
-        :func:`~dnasweep.tokens.pmi_files.read_table` reads. It is copied under a key of its
+        :func:`~dnasweep.tokens.pmi.read_table` reads. It is copied under a key of its
         content, so that an encoder does not depend on how its table was named.
 
     Raises

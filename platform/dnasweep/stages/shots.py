@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dnasweep.data.strands import first_readings
+from dnasweep.data.duplicates import first_readings
 from dnasweep.errors import InputError
 from dnasweep.plain import csv_text
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from dnasweep.config import TrainingConfig, published_training
 from dnasweep.config.shots import SHOTS
+from dnasweep.data.duplicates import first_readings
 from dnasweep.data.species import species_set
-from dnasweep.data.strands import first_readings
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import rows_of
 from dnasweep.stages.plan import SweepPlan

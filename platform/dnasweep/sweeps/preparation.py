@@ -22,9 +22,9 @@ from dnasweep.config import (
     TuningConfig,
 )
 from dnasweep.data.audit import Audit
-from dnasweep.data.checks import check_classes, check_species
 from dnasweep.data.datasets import DatasetConfig
 from dnasweep.data.species import pretraining_stages, species_set
+from dnasweep.data.table import check_classes, check_species
 from dnasweep.data.unlabelled import Unlabelled
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import Rows, load_dataset, obtain_dataset, rows_of

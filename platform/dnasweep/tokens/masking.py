@@ -135,7 +135,7 @@ class MaskingScheme(ABC):
         Parameters
         ----------
         ids, starts, ends, lengths
-            As in :class:`dnasweep.tokens.batches.Batch`.
+            As in :class:`dnasweep.tokens.corpus.Batch`.
         rows
             Identity of each row, shape ``(B,)``: with `seed` and `epoch` all that the choice
             depends on besides the row itself.

@@ -32,7 +32,7 @@ from dnasweep.storage import Storage
 from dnasweep.sweeps.options import DataOptions
 from dnasweep.sweeps.preparation import check_species_sets, prepare_data
 from dnasweep.tokens.ngrams import NGramCounts
-from dnasweep.tokens.pmi_files import write_table
+from dnasweep.tokens.pmi import write_table
 
 SHOWN = 5
 WordLength = Annotated[int, Range(3, 6)]

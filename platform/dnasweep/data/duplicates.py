@@ -1,13 +1,55 @@
-"""Rows by their place on a genome: two that share a base are one another's answer, however unlike."""
+"""Rows that are the same DNA: the same molecule read from either strand, or bases of the same locus.
+
+A sequence and its reverse complement are one molecule. Two rows that share a base of the genome give
+each other's answer away, however different their sequences look.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import chromosome_keys
-from dnasweep.formats.fasta import read_locus
+from dnasweep.formats.sequences import read_locus
+
+
+class Molecules(NamedTuple):
+    """Which rows are one molecule, and which strand of it each of them reads."""
+
+    molecule: NDArray[np.int64]
+    """(rows,) equal for a sequence, its copies and its reverse complements; by first row from 0."""
+    reverse: NDArray[np.bool_]
+    """(rows,) whether a row reads the strand that :func:`canonical` does not choose."""
+
+    @property
+    def reading(self) -> NDArray[np.int64]:
+        """(rows,) equal for equal sequences only: twice the molecule, plus one on the reverse."""
+        return 2 * self.molecule + self.reverse
+
+
+def canonical(sequence: str) -> str:
+    """Return the strand that comes first in the alphabet, the same for both strands of a molecule."""
+    return min(sequence, reverse_complement(sequence))
+
+
+def pair_strands(sequences: Iterable[str]) -> Molecules:
+    """Return which of many upper-case sequences are the same, read from either strand."""
+    given = list(sequences)
+    chosen = [canonical(sequence) for sequence in given]
+    molecule = pd.factorize(np.array(chosen, dtype=object))[0].astype(np.int64)
+    reverse = [one != two for one, two in zip(given, chosen, strict=True)]
+    return Molecules(molecule, np.array(reverse, dtype=bool))
+
+
+def first_readings(sequences: Iterable[str]) -> NDArray[np.bool_]:
+    """Return which sequences are not an earlier one, read from either strand, (sequences,)."""
+    return ~pd.Series(pair_strands(sequences).molecule).duplicated().to_numpy()
+
 
 _INTERVAL = ["chrom", "start", "end"]
 _LOCUS = r":\d+-\d+"

@@ -1,0 +1,200 @@
+"""Files of sequences: FASTA, whole or piece by piece, plain text, and k-mer sentences."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import itertools
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+import pandas as pd
+
+from dnasweep.errors import InputError
+from dnasweep.formats.paths import check_readable
+
+_EPDNEW = re.compile(r"(?:FP\d+\s+)?(\S+)\s*:[+-]?\s?\w\s+\w+:\w+;\s*range\s", re.ASCII)
+_LOCUS = re.compile(r"(?:^|[\s:=])([\w.|\-]+):(\d+)-(\d+)(?:\(([+-])\))?(?=\s|$)", re.ASCII)
+
+
+def read_fasta(data: bytes) -> tuple[pd.DataFrame, bool]:
+    """Return the records of a FASTA file, and whether EPDnew wrote it.
+
+    The id is the first word of a title, in EPDnew's titles (`FP003191 FMP25_1 :+U EU:NC; range
+    -200 to 200.`) the promoter's name. Coordinates (`chr1:100-700(+)`) are taken from a title
+    where their length is that of the sequence, 0-based as bedtools or 1-based as samtools and UCSC
+    write them; a length tells which.
+
+    Returns
+    -------
+    frame
+        Text columns row (1-based record), sequence, id, chrom, start, end, strand.
+    epdnew
+        Whether all titles are EPDnew's, so that every sequence is a promoter.
+    """
+    text = _unix(data).decode("utf-8", errors="replace").lstrip()
+    rows, epdnew = [], True
+    for number, record in enumerate(("\n" + text).split("\n>")[1:], start=1):
+        title, _, body = record.partition("\n")
+        title = title.strip()
+        sequence = "".join(body.split())
+        match = _EPDNEW.match(title)
+        epdnew = epdnew and match is not None
+        words = title.split(maxsplit=1)
+        name = match[1] if match else (words[0] if words else "")
+        rows.append((number, sequence, name, *read_locus(title, len(sequence))))
+    columns = ["row", "sequence", "id", "chrom", "start", "end", "strand"]
+    return pd.DataFrame(rows, columns=columns), epdnew
+
+
+def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
+    """Return chrom, start, end and strand that a title gives a sequence of so many bases, or nothing."""
+    match = _LOCUS.search(title)
+    if match:
+        start, end = int(match[2]), int(match[3])
+        if end - start + 1 == length:
+            start -= 1
+        if end - start == length and start >= 0:
+            return match[1], str(start), str(end), match[4] or ""
+    return "", "", "", ""
+
+
+def read_lines(data: bytes) -> pd.DataFrame:
+    """Return plain text with one sequence a line: columns row (1-based line) and sequence."""
+    lines = _unix(data).decode("utf-8", errors="replace").split("\n")
+    frame = pd.DataFrame({"row": range(1, len(lines) + 1), "sequence": lines})
+    return frame[frame["sequence"].str.strip() != ""].reset_index(drop=True)
+
+
+def _unix(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def join_kmers(sentence: str) -> str:
+    """Return the sequence whose overlapping k-mers, one base apart, `sentence` lists.
+
+    n words of k letters come from n + k - 1 bases: the first letter of every word but the last,
+    then the whole last word (DNABERT's input format). Any run of blanks parts words.
+
+    Raises
+    ------
+    InputError
+        Naming the first word that has another length or does not continue the one before.
+    """
+    words = sentence.split()
+    if not words:
+        return ""
+    k = len(words[0])
+    plain = " ".join(words)
+    sequence = plain[:: k + 1][:-1] + words[-1]
+    num_words = len(words)
+    # Letter j of word i is base i + j: k strided slices compare all words at once.
+    if len(plain) == num_words * (k + 1) - 1 and all(
+        plain[j :: k + 1] == sequence[j : j + num_words] for j in range(k)
+    ):
+        return sequence
+    for number, (before, word) in enumerate(itertools.pairwise(words), start=2):
+        if len(word) != k:
+            raise InputError(
+                f"word {number} of the k-mer sentence, {word[:20]!r}, has {len(word)} letters "
+                f"where the first has {k}"
+            )
+        if before[1:] != word[:-1]:
+            raise InputError(
+                f"word {number} of the k-mer sentence, {word[:20]!r}, does not continue "
+                f"{before[:20]!r}"
+            )
+    raise AssertionError(f"consistent k-mers did not join: {sentence[:80]!r}")
+
+
+SEPARATOR = b"|"
+"""Stands where a record begins; no letter of a sequence."""
+BLOCK = 1 << 23
+"""Bytes read at once, after unpacking."""
+_GZIP = b"\x1f\x8b"
+
+
+class Letters(NamedTuple):
+    """A piece of a FASTA file."""
+
+    text: bytes
+    """Letters as they stand in the file, upper and lower case; titles and line ends left out."""
+    num_read: int
+    """Bytes of the file, packed where it is, that were read for it."""
+
+
+def read_letters(path: Path, *, block: int = BLOCK) -> Iterator[Letters]:
+    """Read a FASTA file, plain or gzip, piece by piece.
+
+    Parameters
+    ----------
+    path
+        The file.
+    block
+        Bytes of text a piece comes from.
+
+    Yields
+    ------
+    letters
+        Pieces in order. The pieces of one record follow each other without anything between, and
+        SEPARATOR stands before each record.
+
+    Raises
+    ------
+    InputError
+        For a file that is missing, a corrupt gzip or not FASTA.
+    """
+    check_readable(path, holds="genome")
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == _GZIP
+            raw.seek(0)
+            with contextlib.ExitStack() as stack:
+                stream = stack.enter_context(gzip.open(raw)) if packed else raw
+                yield from _pieces(path, raw, cast(BinaryIO, stream), block)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(
+            "the gzip data is corrupt or cut short",
+            file=path,
+            remedy="Fetch the file again; gzip -t checks it.",
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror or error}",
+            file=path,
+            remedy="Check the path; every machine of a cluster has to see it.",
+        ) from error
+
+
+def _pieces(path: Path, raw: BinaryIO, stream: BinaryIO, block: int) -> Iterator[Letters]:
+    seen, in_title, begun = 0, False, False
+    while data := stream.read(block):
+        data = data.replace(b"\r", b"\n")
+        if not begun and data.strip():
+            begun = True
+            if not data.lstrip().startswith(b">"):
+                raise InputError(
+                    "does not begin with the title of a record",
+                    file=path,
+                    remedy="Give a FASTA file, plain or gzip.",
+                )
+        parts, at = [], 0
+        while at < len(data):
+            if in_title:
+                end = data.find(b"\n", at)
+                in_title, at = end < 0, len(data) if end < 0 else end
+                continue
+            title = data.find(b">", at)
+            parts.append(data[at : len(data) if title < 0 else title])
+            if title < 0:
+                break
+            parts.append(SEPARATOR)
+            in_title, at = True, title
+        now = raw.tell()
+        yield Letters(b"".join(parts).translate(None, b"\n \t"), now - seen)
+        seen = now
+    if not begun:
+        raise InputError("holds no FASTA record", file=path, remedy="Give another file.")
