@@ -159,10 +159,6 @@ CHECKS = {
         for tokens in (12, 25)
     },
     **{
-        f"kernel_{tokens}": _check(tokens, "default evaluations", estimator="kernel", careful=True)
-        for tokens in (12, 50)
-    },
-    **{
         f"permutation_{pairs}_{tokens}": _check(
             tokens,
             f"{pairs} pairs",

@@ -34,11 +34,8 @@ from scipy import stats
 BUDGETS: tuple[tuple[str, tuple[int | None, ...]], ...] = (
     ("adjusted_kernel", (100, 150, 200, None, 500, 1000, 2000)),
     ("permutation", (100, 200, 300, 500, 1000, 2000)),
-    ("tree_permutation", (100, 200, 300, 500, 1000)),
     ("partition", (100, 200, 500, 2000, None)),
-    ("kernel", (200, 500, 1000, 2000)),
     ("integrated_gradients", (26, 50, 98)),
-    ("gradient_shap", (50, 194, 500)),
 )
 
 

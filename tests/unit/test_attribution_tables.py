@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from dnasweep.attribution.attribution import Attribution
-from dnasweep.attribution.checks import check_model, check_sequences, count_tokens, find_unfit
+from dnasweep.attribution.checks import check_model, count_tokens, find_unfit
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.tables import (
@@ -350,11 +350,6 @@ def test_sequences_that_cannot_be_explained_are_named(toy: ToyLanguage) -> None:
     assert [one.position for one in unfit] == [1, 2, 4]
     assert "'s1' has no known base to explain in its 12" in unfit[0].reason
     assert "'s2' of 27 bases has 11 tokens, the model holds 10" in unfit[1].reason
-    with pytest.raises(InputError, match=r"row 2: sequence 's1' has no known base"):
-        check_sequences(table, toy.tokenizer, 10)
-    assert check_sequences(table.iloc[[0, 3]], toy.tokenizer, 10).tolist() == [4, 4]
-    with pytest.raises(InputError, match="no sequences to explain"):
-        check_sequences(table[:0], toy.tokenizer, 10)
 
 
 def test_a_model_is_the_same_wherever_it_lies(model: Path, tmp_path: Path) -> None:

@@ -270,7 +270,7 @@ JOBS: dict[str, tuple[type, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
             "target": "background",
             "value": "logit",
             "reference": "deletion",
-            "estimator": "kernel",
+            "estimator": "permutation",
             "attention_layers": ("rollout", {"estimator": "attention"}),
             "kernel_width": (3.0, {"estimator": "lime"}),
             "anchor_threshold": (0.8, {"estimator": "anchors"}),

@@ -67,21 +67,18 @@ def test_partition_asks_for_each_mask_once(num_tokens: int, most: int) -> None:
     assert masks[FULL].all()
 
 
-@pytest.mark.parametrize("tree", [False, True])
-def test_permutations_estimate_what_they_walk(tree: bool) -> None:
+def test_permutations_estimate_the_mean_over_all_orders() -> None:
     game = TableGame(5, seed=3)
-    orders = _orders_of_tree(5) if tree else list(itertools.permutations(range(5)))
-    expected = _shapley(game, 5, orders)
-    plan = permutation_plan(5, 4000, np.random.default_rng(0), tree=tree)
+    expected = _shapley(game, 5, list(itertools.permutations(range(5))))
+    plan = permutation_plan(5, 4000, np.random.default_rng(0))
     found = plan.replicates(game(plan.masks)[None])[0]
     error = found.std(0, ddof=1) / math.sqrt(len(found))
     assert (np.abs(found.mean(0) - expected) < 4 * error + 1e-12).all()
 
 
-@pytest.mark.parametrize("tree", [False, True])
-def test_each_pair_is_efficient_and_costs_what_is_said(tree: bool) -> None:
+def test_each_pair_is_efficient_and_costs_what_is_said() -> None:
     game = TableGame(8)
-    plan = permutation_plan(8, 3, np.random.default_rng(1), tree=tree)
+    plan = permutation_plan(8, 3, np.random.default_rng(1))
     found = plan.replicates(game(plan.masks)[None])[0]
     span = game(np.ones((1, 8), bool))[0] - game(np.zeros((1, 8), bool))[0]
     np.testing.assert_allclose(found.sum(1), span)
@@ -103,16 +100,6 @@ def test_an_antithetic_pair_is_exact_for_pairwise_interactions() -> None:
     plan = permutation_plan(6, 1, rng)
     found = plan.replicates(game(plan.masks)[None])[0, 0]
     np.testing.assert_allclose(found, weights + 0.5 * pairs.sum(1), atol=1e-12)
-
-
-def test_tree_permutations_keep_groups_together() -> None:
-    groups = {frozenset(np.flatnonzero(mask)) for mask in hierarchy(13).masks()}
-    plan = permutation_plan(13, 20, np.random.default_rng(0), tree=True)
-    for mask in plan.masks:
-        inside = set(np.flatnonzero(mask))
-        cut = [group for group in groups if group & inside and group - inside]
-        # The groups that a walk has entered and not yet left lie within each other.
-        assert all(a <= b or b <= a for a, b in itertools.combinations(cut, 2))
 
 
 def test_kernel_over_all_coalitions_is_the_shapley_value() -> None:

@@ -143,7 +143,7 @@ def test_attention_and_mutagenesis_are_told_in_the_request(tmp_path: Path) -> No
         ({"reference": "deletion"}, "reference is deletion"),
         ({"max_evals": 40}, "max_evals is 40"),
         ({"standard_error": 0.1}, "standard_error needs"),
-        ({"estimator": "kernel", "attention_layers": "all"}, "for the estimator attention"),
+        ({"estimator": "permutation", "attention_layers": "all"}, "for the estimator attention"),
     ):
         with pytest.raises(InputError, match=said):
             prepare_attribution(dataclasses.replace(options, **changes))  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ def check_budget(config: ExplainConfig, num_tokens: int) -> None:
     """Raise `InputError` where `max_evals` is too little for a sequence of so many tokens."""
     if config.max_evals is None:
         return
-    if config.estimator in (*SAMPLING_ESTIMATORS, "kernel"):
+    if config.estimator in SAMPLING_ESTIMATORS:
         pairs_within(num_tokens, config.max_evals)
     if config.estimator in GRADIENT_ESTIMATORS:
         nodes_within(config.num_shuffles if config.reference == "shuffle" else 1, config.max_evals)

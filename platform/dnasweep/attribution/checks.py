@@ -174,31 +174,3 @@ def find_unfit(table: pd.DataFrame, token_counts: NDArray[np.int64], capacity: i
             remedy = "Leave it out."
         found.append(Unfit(position, reason, remedy))
     return found
-
-
-def check_sequences(
-    table: pd.DataFrame, tokenizer: DnaTokenizer, capacity: int
-) -> NDArray[np.int64]:
-    """Return the tokens of each sequence, special tokens counted, if all can be explained.
-
-    Parameters
-    ----------
-    table
-        Columns `id` and `sequence`.
-    tokenizer, capacity
-        The model's, as :func:`check_model` returns them.
-
-    Raises
-    ------
-    InputError
-        When there is no sequence, or for the first one that has no known base (all N) or more
-        tokens than the model holds; the row is counted from 1.
-    """
-    if len(table) == 0:
-        raise InputError("there are no sequences to explain")
-    counts = count_tokens(table["sequence"].tolist(), tokenizer)
-    unfit = find_unfit(table, counts, capacity)
-    if unfit:
-        first = unfit[0]
-        raise InputError(first.reason, row=first.position + 1, remedy=first.remedy)
-    return counts

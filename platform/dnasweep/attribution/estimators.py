@@ -5,12 +5,9 @@
 | adjusted_kernel | Shapley values | max_evals, 250 or 5 a token | of the least squares fit |
 | the same, to 8 tokens | Shapley values | all coalitions | none: exact |
 | permutation | Shapley values | 2 (tokens - 1) a pair, 2 pairs | spread over pairs, from 10 on |
-| tree_permutation | Owen values | the same | spread over pairs, from 10 on |
 | partition | Owen values | all, about 0.7 tokens^2 | none: exact |
 | partition, max_evals | Owen values | at most max_evals | credit not split to the token |
-| kernel | Shapley values | max_evals, 500 or 5 a token | of the least squares fit |
 | integrated_gradients | path integral | 3 a node, 16 nodes | of the quadrature |
-| gradient_shap | path integral | 3 a draw, 64 draws | spread over draws |
 | attention | attention of [CLS] | 2 | none |
 | lime | a linear model nearby | max_evals, 1000 or 10 a token | of the weighted fit |
 | anchors | what joins an anchor | what it takes, about max_evals at most | of the draws |
@@ -36,13 +33,12 @@ from dnasweep.attribution.attention import attended
 from dnasweep.attribution.budgets import EVALS_A_NODE, nodes_within
 from dnasweep.attribution.estimates import ROWS_AT_ONCE, Estimates, Generators, ends
 from dnasweep.attribution.game import Block
-from dnasweep.attribution.gradients import expected_gradients, integrated_gradients
+from dnasweep.attribution.gradients import integrated_gradients
 from dnasweep.attribution.lime import distances, draw_masks, fit_local, weights
-from dnasweep.attribution.sampled import adjusted_kernel, all_owen_values, kernel, permutation
+from dnasweep.attribution.sampled import adjusted_kernel, all_owen_values, permutation
 from dnasweep.attribution.settings import ExplainConfig
 
 DEFAULT_NODES = 16
-DEFAULT_DRAWS = 64
 DEFAULT_NEIGHBOURS = 1000
 NEIGHBOURS_A_TOKEN = 10
 
@@ -77,14 +73,6 @@ def _integrated(block: Block, config: ExplainConfig, generators: Generators) -> 
     nodes = _nodes(block, config, DEFAULT_NODES)
     phi, error = integrated_gradients(block, nodes)
     return _with_ends(block, phi, error, nodes)
-
-
-def _expected(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
-    draws = _nodes(block, config, DEFAULT_DRAWS)
-    # One draw in each of as many equal parts of the path: far less noise than draws anywhere.
-    points = np.stack([(np.arange(draws) + rng.random(draws)) / draws for rng in generators])
-    phi, error = expected_gradients(block, points)
-    return _with_ends(block, phi, error, draws)
 
 
 def _with_ends(
@@ -138,11 +126,8 @@ def _anchors(block: Block, config: ExplainConfig, generators: Generators) -> Est
 ESTIMATORS: dict[str, Callable[[Block, ExplainConfig, Generators], Estimates]] = {
     "adjusted_kernel": adjusted_kernel,
     "permutation": permutation,
-    "tree_permutation": permutation,
     "partition": _partition,
-    "kernel": kernel,
     "integrated_gradients": _integrated,
-    "gradient_shap": _expected,
     "attention": _attention,
     "lime": _lime,
     "anchors": _anchors,

@@ -1,4 +1,4 @@
-"""Attributions along gradients: integrated gradients and expected gradients, through embeddings."""
+"""Integrated gradients, through the word embeddings."""
 
 from __future__ import annotations
 
@@ -40,24 +40,6 @@ def integrated_gradients(
     phi = np.einsum("scnp,n->sp", found, weights) / found.shape[1]
     rough = np.einsum("scnp,n->sp", found, np.diff(edges)) / found.shape[1]
     return phi, np.abs(phi - rough)
-
-
-def expected_gradients(
-    block: Block, points: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return expected gradients (GradientSHAP) and their standard error, (sequences, players).
-
-    Gradients at random points of the paths from every reference (Erion et al. 2021).
-
-    Parameters
-    ----------
-    points
-        Where on the paths, (sequences, draws), in 0 to 1.
-    """
-    found = _along(block, points)
-    draws = found.reshape(len(found), -1, block.num_players)
-    error = draws.std(axis=1, ddof=1) / draws.shape[1] ** 0.5 if draws.shape[1] > 1 else np.nan
-    return draws.mean(axis=1), np.broadcast_to(error, (len(found), block.num_players))
 
 
 def _along(block: Block, points: NDArray[np.float64]) -> NDArray[np.float64]:

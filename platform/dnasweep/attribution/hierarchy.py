@@ -1,4 +1,4 @@
-"""The binary hierarchy of tokens within which Owen values and restricted permutations move.
+"""The binary hierarchy of tokens within which Owen values are.
 
 It is the one the shap library builds for a text that is one long word (`shap.maskers.Text`, shap
 0.51): neighbouring groups merge, the smallest together first and the leftmost among equals, where

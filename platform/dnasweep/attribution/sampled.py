@@ -1,4 +1,4 @@
-"""Estimators that draw coalitions: adjusted KernelSHAP, KernelSHAP, and antithetic permutations.
+"""Estimators that draw coalitions: adjusted KernelSHAP and antithetic permutations.
 
 Where the evaluations asked for cover all coalitions, none is drawn and values are exact. Otherwise
 each value has a standard error, of which 1.96 to either side are an interval of 95 %; it is nan
@@ -35,7 +35,6 @@ MAX_PAIRS = 10_000
 DEFAULT_PAIRS = 2
 MIN_PAIRS = 10
 """Pairs of permutations from which on their spread says how sure their mean is."""
-DEFAULT_COALITIONS = 500
 
 
 def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
@@ -66,28 +65,15 @@ def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators)
     return _of_plans(phi, error, outputs)
 
 
-def kernel(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
-    """Draw a number of coalitions and their complements, and fit."""
-    tokens = block.num_players
-    budget = config.max_evals or max(DEFAULT_COALITIONS, EVALS_A_TOKEN * tokens)
-    if fits(tokens, budget):
-        return all_coalitions(block)
-    plans = [kernel_plan(tokens, budget, rng) for rng in generators]
-    outputs = _ask(block, np.arange(len(plans)), plans)
-    solved = [plan.solve(part) for plan, part in zip(plans, outputs, strict=True)]
-    phi, error = (np.stack(part) for part in zip(*solved, strict=True))
-    return _of_plans(phi, error, outputs)
-
-
 def permutation(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
     """Draw pairs until each sequence has its number, or its standard error.
 
     Whether a sequence has it is looked at after `MIN_PAIRS` and whenever their number has doubled.
     """
-    tree = config.estimator == "tree_permutation"
-    exact = _exact(block, config, tree=tree)
-    if exact is not None:
-        return exact
+    usual = 2 + 2 * (block.num_players - 1) * DEFAULT_PAIRS
+    budget = config.max_evals or (usual if config.standard_error is None else EXACT_EVALS_TO_STOP)
+    if fits(block.num_players, budget):
+        return all_coalitions(block)
     most = _pairs(block, config)
     shape = (block.num_sequences, block.num_players)
     total, squares = np.zeros(shape), np.zeros(shape)
@@ -98,9 +84,7 @@ def permutation(block: Block, config: ExplainConfig, generators: Generators) -> 
     look = most if config.standard_error is None else min(most, MIN_PAIRS)
     while len(open_):
         num = min(look - done, max(1, ROWS_AT_ONCE // (2 * shape[1] * len(open_))))
-        plans = [
-            permutation_plan(block.num_players, num, generators[int(i)], tree=tree) for i in open_
-        ]
+        plans = [permutation_plan(block.num_players, num, generators[int(i)]) for i in open_]
         answers = _ask(block, open_, plans)
         for i, plan, outputs in zip(open_, plans, answers, strict=True):
             found = plan.replicates(outputs[None])[0]
@@ -119,19 +103,6 @@ def permutation(block: Block, config: ExplainConfig, generators: Generators) -> 
         look = min(most, 2 * look)
     phi = total / pairs[:, None]
     return Estimates(phi, _spread(total, squares, pairs), full, empty, evals)
-
-
-def _exact(block: Block, config: ExplainConfig, *, tree: bool) -> Estimates | None:
-    """Return the exact values where they cost no more evaluations than are asked for."""
-    tokens = block.num_players
-    usual = 2 + 2 * (tokens - 1) * DEFAULT_PAIRS
-    budget = config.max_evals or (usual if config.standard_error is None else EXACT_EVALS_TO_STOP)
-    if not tree:
-        return all_coalitions(block) if fits(tokens, budget) else None
-    # All Owen values take about 0.7 tokens^2.
-    if tokens**2 // 2 > budget or len(partition_plan(tokens).masks) > budget:
-        return None
-    return all_owen_values(block)
 
 
 def all_owen_values(block: Block) -> Estimates:

@@ -2,16 +2,13 @@
 
 A permutation adds the tokens one by one; each token is credited with what its arrival changes.
 Walked in reverse order as well, the pair costs 2 (tokens - 1) evaluations beside the two ends and
-its errors largely cancel (Castro et al. 2009; Mitchell et al. 2022). Restricted to the hierarchy,
-a permutation keeps every group of tokens together, and estimates the Owen values instead.
+its errors largely cancel (Castro et al. 2009; Mitchell et al. 2022).
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dnasweep.attribution.hierarchy import Hierarchy, hierarchy
 from dnasweep.attribution.mask_plans import MaskPlan, plan_of_steps
 from dnasweep.errors import InputError
 
@@ -34,9 +31,7 @@ def pairs_within(num_tokens: int, max_evals: int) -> int:
     return pairs
 
 
-def permutation_plan(
-    num_tokens: int, num_pairs: int, rng: np.random.Generator, *, tree: bool = False
-) -> MaskPlan:
+def permutation_plan(num_tokens: int, num_pairs: int, rng: np.random.Generator) -> MaskPlan:
     """Return the plan of `num_pairs` antithetic pairs, a replicate each.
 
     Parameters
@@ -47,14 +42,8 @@ def permutation_plan(
         Permutations, each walked in both directions.
     rng
         Source of the permutations.
-    tree
-        Only permutations that keep the groups of the hierarchy together.
     """
-    if tree:
-        groups = hierarchy(num_tokens)
-        orders = np.stack([_ordered(groups, rng) for _ in range(num_pairs)])
-    else:
-        orders = np.argsort(rng.random((num_pairs, num_tokens)), axis=1)
+    orders = np.argsort(rng.random((num_pairs, num_tokens)), axis=1)
     ranks = np.argsort(orders, axis=1)
     # Tokens kept after s arrivals, for both directions: (pairs, 2, tokens + 1, tokens).
     arrival = np.stack([ranks, num_tokens - 1 - ranks], axis=1)
@@ -70,18 +59,3 @@ def permutation_plan(
         order,
         num_pairs,
     )
-
-
-def _ordered(tree: Hierarchy, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the tokens as a walk meets them that enters each group from a random side."""
-    flips = rng.random(len(tree.children)) < 0.5
-    order, stack = [], [tree.root]
-    while stack:
-        node = stack.pop()
-        if node < tree.num_leaves:
-            order.append(tree.players[node])
-        else:
-            left, right = tree.children[node - tree.num_leaves]
-            flip = flips[node - tree.num_leaves]
-            stack += [left, right] if flip else [right, left]
-    return np.array(order)

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from dnasweep.attribution.anchor import AnchorConfig
+from dnasweep.errors import InputError
 
 Value = Literal["log_odds", "logit", "probability"]
 Reference = Literal["mask", "deletion", "shuffle"]
 Estimator = Literal[
     "adjusted_kernel",
     "permutation",
-    "tree_permutation",
     "partition",
-    "kernel",
     "integrated_gradients",
-    "gradient_shap",
     "attention",
     "in_silico_mutagenesis",
     "lime",
     "anchors",
 ]
 AttentionLayers = Literal["last", "all", "rollout"]
-SAMPLING_ESTIMATORS = ("adjusted_kernel", "permutation", "tree_permutation")
-GRADIENT_ESTIMATORS = ("integrated_gradients", "gradient_shap")
+ESTIMATOR_NAMES: tuple[str, ...] = get_args(Estimator)
+REMOVED_ESTIMATORS = {
+    "kernel": "adjusted_kernel",
+    "tree_permutation": "partition",
+    "gradient_shap": "integrated_gradients",
+}
+"""Estimators of earlier versions, each with one that is at least as close to the Shapley or Owen values
+at no more evaluations (`benchmarks/shap_fidelity.py`)."""
+SAMPLING_ESTIMATORS = ("adjusted_kernel", "permutation")
+GRADIENT_ESTIMATORS = ("integrated_gradients",)
 ESTIMATORS_WITHOUT_REFERENCE = ("attention", "in_silico_mutagenesis")
 """They leave no token out, and have no error estimate."""
 ESTIMATORS_WITHOUT_SUM = (*ESTIMATORS_WITHOUT_REFERENCE, "lime", "anchors")
@@ -86,6 +92,7 @@ class ExplainConfig:
     """Of sampled masks and shuffled copies; the draws belong to the sequence, not to its batch."""
 
     def __post_init__(self) -> None:
+        check_estimator(self.estimator)
         if self.max_evals is not None and self.max_evals < 4:
             raise ValueError(f"max_evals is {self.max_evals}, use at least 4")
         if self.standard_error is not None:
@@ -159,6 +166,19 @@ class ExplainConfig:
         elif not self.sums:
             unread.update(("standard_error", "shap_batch_size"))
         return {name: value for name, value in asdict(self).items() if name not in unread}
+
+
+def check_estimator(name: str) -> None:
+    """Raise `InputError` unless there is an estimator of this name; name the successor of an old one."""
+    if name in REMOVED_ESTIMATORS:
+        raise InputError(
+            f"there is no estimator {name} any more",
+            remedy=f"Use {REMOVED_ESTIMATORS[name]}, which is at least as close at no more evaluations.",
+        )
+    if name not in ESTIMATOR_NAMES:
+        raise InputError(
+            f"there is no estimator {name!r}", remedy=f"Use one of {', '.join(ESTIMATOR_NAMES)}."
+        )
 
 
 def sums(estimator: str) -> bool:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+from tyro.constructors import PrimitiveConstructorSpec
 
 from dnasweep.attribution.budgets import check_budget
 from dnasweep.attribution.settings import (
+    ESTIMATOR_NAMES,
     ESTIMATORS_WITHOUT_REFERENCE,
     AttentionLayers,
     Estimator,
@@ -52,6 +54,17 @@ KIND = "attributions"
 NUM_SPECIAL = 2
 """Tokens of every sequence that are not explained: [CLS] and [SEP]."""
 Evaluations = Annotated[int, Range(4, 2**31 - 1)]
+EstimatorName = Annotated[
+    Estimator,
+    # Any name is read, so that one of an earlier version is refused with what to use in its place.
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=f"{{{','.join(ESTIMATOR_NAMES)}}}",
+        instance_from_str=lambda words: words[0],
+        is_instance=lambda name: isinstance(name, str),
+        str_from_instance=lambda name: [name],
+    ),
+]
 ENGINE_FORMAT = 4
 """Part of every key; raised when the same settings are to give other attributions."""
 
@@ -88,7 +101,7 @@ class AttributionOptions(Checked):
     """What of the class is explained: its log odds (nats), its logit, or its probability."""
     reference: Reference = "mask"
     """What stands for a token left out: the mask token, nothing, or shuffled copies."""
-    estimator: Estimator = "adjusted_kernel"
+    estimator: EstimatorName = "adjusted_kernel"
     """How Shapley (partition: Owen) values are estimated; or attention, the share of the first
     token's attention, in_silico_mutagenesis, the mean loss of the value where a base is mutated, lime,
     coefficients of a local linear model, or anchors, what a token adds to the precision of an anchor."""
