@@ -13,6 +13,7 @@ from dnasweep.genomics.binding_sites import SiteScanner
 from dnasweep.genomics.shuffled_contexts import against_background
 from dnasweep.genomics.shuffles import enrich, shuffle
 from dnasweep.motifs.confirmation import confirm
+from dnasweep.motifs.matching import KnownMotif, match
 from dnasweep.motifs.patterns import Pattern
 from nulls import Check, Floats, Simulate
 
@@ -94,6 +95,19 @@ def sites(rng: np.random.Generator, times: int) -> Floats:
     return np.array(found[:times])
 
 
+def matches(rng: np.random.Generator, times: int) -> Floats:
+    """Simulate motifs that are like none of the known ones; one known motif is looked at for each."""
+
+    def drawn(number: int) -> list[Floats]:
+        return [rng.dirichlet([0.5] * 4, size=rng.integers(8, 13)) for _ in range(number)]
+
+    known = [KnownMotif(str(i), "", matrix) for i, matrix in enumerate(drawn(100))]
+    found = match([str(i) for i in range(times)], drawn(times), known, most=len(known))
+    return (
+        found.sample(frac=1, random_state=0).groupby("motif", sort=False)["p"].first().to_numpy()
+    )
+
+
 def peaks(rng: np.random.Generator, times: int) -> Floats:
     """Return `p` of peaks on an annotation: peaks anywhere, elements of their own."""
     space = pd.DataFrame({"chrom": ["a", "b"], "start": 0, "end": [40_000, 20_000]})
@@ -146,6 +160,13 @@ CHECKS = {
         simulate=sites,
         may_be_careful=True,
         times=20_000,
+    ),
+    "motif_match": Check(
+        quantity="p of a motif's match with a known motif (Tomtom)",
+        setting="random motifs of 8 to 12 bases, 100 known ones",
+        simulate=matches,
+        times=1000,
+        quick=False,
     ),
     "peaks_p": Check(
         quantity="p of a scan's peaks on an annotation (fold enrichment)",
