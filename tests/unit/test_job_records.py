@@ -11,7 +11,7 @@ from dnasweep.errors import InputError
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.runtime.shards.run import JobOutcome
 from dnasweep.storage import Storage
-from dnasweep.tracking.runs import ModelRun
+from dnasweep.tracking.lookup import ModelRun
 from dnasweep.workflows import job_records
 from dnasweep.workflows.job_records import RunMetadata, recorded
 from rich.console import Console

@@ -31,7 +31,7 @@ from dnasweep.runtime.preflight.node_report import (
 from dnasweep.runtime.preflight.preflight import Requirements, checked_session
 from dnasweep.runtime.preflight.survey import ClusterHealth
 from dnasweep.storage import Storage
-from dnasweep.tracking.host import ask_server, is_loopback
+from dnasweep.tracking.client import ask_server, is_loopback
 from object_store import ObjectStore
 from preflight_toys import report, survey
 from rich.console import Console

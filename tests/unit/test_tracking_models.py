@@ -21,6 +21,7 @@ from dnasweep.tracking.client import connect, default_store
 from dnasweep.tracking.lookup import find_model_directory
 from dnasweep.tracking.tags import CHECKPOINT_TAG
 from dnasweep.tracking.tracker import Tracker
+from mlflow_toys import runs_of
 
 pytest_plugins = ("mlflow_toys",)
 
@@ -33,9 +34,7 @@ def register(uri: str, spool: Path, model: Path) -> str:
         )
         tracker.end("cell")
         assert tracker.flush(120) == 0
-        run_id = tracker.run_id("cell")
-    assert run_id is not None
-    return run_id
+    return str(runs_of(uri)["cell"].info.run_id)
 
 
 def test_a_registered_model_answers_raw_dna_and_is_found_by_every_name(
@@ -85,7 +84,7 @@ def test_a_run_is_found_by_its_checkpoint_tag_or_artifact(
         tracker.artifact("uploaded", toy_model, "checkpoint")
         tracker.run("neither", name="n")
         tracker.flush(30)
-        ids = {key: tracker.run_id(key) for key in ("tagged", "uploaded", "neither")}
+    ids = {key: str(run.info.run_id) for key, run in runs_of(uri).items()}
     assert find_model_directory(ids["tagged"], uri=uri) == toy_model
     assert (find_model_directory(ids["uploaded"], uri=uri) / "tokenizer.json").is_file()
     with pytest.raises(InputError, match=r"has no model.*parent run has none"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.sweeps.options import SweepOptions
-from dnasweep.tracking.names import check_name
+from dnasweep.tracking.tags import check_name
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

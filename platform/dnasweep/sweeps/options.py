@@ -29,7 +29,7 @@ from dnasweep.data.screening import LeakPolicy
 from dnasweep.data.splits import SplitMethod
 from dnasweep.formats.recognition import Format
 from dnasweep.tasks.metrics import CLASSIFIER_METRICS
-from dnasweep.tracking.names import check_name
+from dnasweep.tracking.tags import check_name
 
 _METRICS = ", ".join(CLASSIFIER_METRICS)
 SelectionMetric = Annotated[

@@ -1,1 +1,1 @@
-"""MLflow: runs, records that wait while the server is away, registered models. The one room that imports mlflow."""
+"""MLflow: runs, a write-ahead log for when the server is away, registered models. The one room that imports mlflow."""

@@ -1,7 +1,7 @@
-"""Which MLflow store is meant, whether it answers, and a client for it.
+"""Which MLflow store to use, whether it answers, and a client for it.
 
-MLflow is imported at the first use and never at import of this module: that costs two seconds, and
-its telemetry can only be turned off before.
+MLflow is imported when it is first needed, never when this module is imported: the import takes two
+seconds, and MLflow's telemetry can only be turned off before it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from dnasweep.errors import InputError
@@ -24,15 +24,24 @@ _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # The defaults (7 retries of 120 s) would hold the shipping thread for a quarter of an hour.
+    # The defaults (7 retries of 120 s) would hold the uploading thread for a quarter of an hour.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_PING = "/api/2.0/mlflow/experiments/search"
+"""Not `/health`, which answers whatever the Host header says."""
+_REMEDIES = {
+    401: "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
+    403: "Start the server with --allowed-hosts naming this host and port, "
+    "or reach it by localhost.",
+    404: "There is a web server at this address, but MLflow is not; correct --tracking-uri.",
+}
+"""What to do about each HTTP status."""
 
 
 def prepare() -> None:
-    """Set MLflow's own settings where the user has not, and quieten its migration log."""
+    """Set MLflow's own settings where the user has not, and silence its migration log."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     for name in ("alembic", "mlflow.store.db.utils", "mlflow.transformers"):
@@ -40,7 +49,7 @@ def prepare() -> None:
 
 
 def connect(uri: str) -> MlflowClient:
-    """Return a client for `uri`; makes no request."""
+    """Return a client for `uri`; this sends no request."""
     prepare()
     from mlflow import MlflowClient
 
@@ -49,9 +58,9 @@ def connect(uri: str) -> MlflowClient:
 
 @contextlib.contextmanager
 def default_store(uri: str) -> Iterator[None]:
-    """Make `uri` MLflow's default for a while.
+    """Make `uri` MLflow's default store within the block.
 
-    A client of a database looks up `models:/m-...` in the default store and not in its own.
+    A client of a database looks up `models:/m-...` in the default store instead of its own.
     """
     import mlflow
 
@@ -69,15 +78,15 @@ def resolve_uri(uri: str | None, storage_root: str) -> str:
     Parameters
     ----------
     uri
-        What the user gave, or None: then MLFLOW_TRACKING_URI, and without it a SQLite database in
-        the storage root.
+        What the user gave. None stands for MLFLOW_TRACKING_URI, and if that is not set, for a SQLite
+        database in the storage root.
     storage_root
-        Storage root; where it is no local path, the database goes to `runs/` in the current folder.
+        Storage root. If it is not a local path, the database goes to `runs/` in the current folder.
 
     Raises
     ------
     InputError
-        For a path or a `file:` store, which MLflow has retired, or a scheme it does not know.
+        For a path or a `file:` store, which MLflow no longer supports, or an unknown scheme.
     """
     given = uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
     if not given:
@@ -123,36 +132,42 @@ def _absolute(path: str, given: str) -> Path:
 def _has_host(given: str) -> bool:
     try:
         parts = urlsplit(given)
-        # Asking for the port finds out whether it is one.
+        # Reading the port raises ValueError if it is not a port number.
         return bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
 
 
-def check_reachable(uri: str, *, timeout_s: tuple[int, int] = (4, 60)) -> None:
-    """Make sure that the store answers; make or migrate a SQLite database (5 s, once).
+def check_reachable(uri: str, *, timeout_s: tuple[float, float] = (4, 60)) -> None:
+    """Make sure that the store answers; create or migrate a SQLite database (5 s, once).
 
-    Call it in the driver before any trial starts: two processes that migrate one database at once
-    break it.
+    Call it in the driver before any trial starts: two processes that migrate one database at the
+    same time break it.
 
     Parameters
     ----------
+    uri
+        Absolute tracking URI.
     timeout_s
-        Seconds for a server to accept a call, and to answer it: a busy one answers late.
+        Seconds within which a server has to accept the connection, and to answer. A busy server
+        answers late.
 
     Raises
     ------
     InputError
         With what to start or change.
     """
-    if uri.startswith(("http://", "https://")):
+    if is_server(uri):
         _check_server(uri, timeout_s)
         return
     path = database_path(uri)
     try:
-        if path is not None:
-            _open_database(uri, path)
-        else:
+        with contextlib.ExitStack() as stack:
+            if path is not None:
+                from filelock import FileLock
+
+                path.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(FileLock(f"{path}.lock"))
             connect(uri).search_experiments(max_results=1)
     except Exception as error:
         raise InputError(
@@ -162,48 +177,95 @@ def check_reachable(uri: str, *, timeout_s: tuple[int, int] = (4, 60)) -> None:
         ) from error
 
 
-def _open_database(uri: str, path: Path) -> None:
-    from filelock import FileLock
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
-        connect(uri).search_experiments(max_results=1)
-
-
-def _check_server(uri: str, timeout_s: tuple[int, int]) -> None:
-    prepare()
-    from mlflow.tracking._tracking_service.utils import get_default_host_creds
-    from mlflow.utils.rest_utils import http_request
-
-    try:
-        answer = http_request(
-            get_default_host_creds(uri),
-            "/api/2.0/mlflow/experiments/search",
-            "GET",
-            max_retries=0,
-            timeout=timeout_s,
-            raise_on_status=False,
-            params={"max_results": 1},
-        )
-    except Exception as error:
+def _check_server(uri: str, timeout_s: tuple[float, float]) -> None:
+    answer = ask_server(uri, timeout_s=timeout_s)
+    if answer.status is None:
         raise InputError(
-            f"no MLflow server answers at {without_password(uri)} ({type(error).__name__})",
+            f"no MLflow server answers at {without_password(uri)} ({answer.text})",
             remedy="Start it (`mlflow server --port 5000`), correct --tracking-uri, or leave "
             "--tracking-uri and MLFLOW_TRACKING_URI out to record into a local database.",
-        ) from error
-    if answer.status_code == 200:
+        )
+    if answer.status == 200:
         return
-    remedies = {
-        401: "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
-        403: "Start the server with --allowed-hosts naming this host and port, "
-        "or reach it by localhost.",
-        404: "There is a web server at this address, but MLflow is not; correct --tracking-uri.",
-    }
-    raise InputError(
-        f"the MLflow server at {without_password(uri)} answered with HTTP status "
-        f"{answer.status_code}",
-        remedy=remedies.get(answer.status_code, "See the log of the server."),
-    )
+    try:
+        # MLflow's own client sends the user's credentials.
+        connect(uri).search_experiments(max_results=1)
+    except Exception as error:
+        raise InputError(
+            f"the MLflow server at {without_password(uri)} answered with HTTP status "
+            f"{answer.status}",
+            remedy=_REMEDIES.get(answer.status, "See the log of the server."),
+        ) from error
+
+
+class ServerAnswer(NamedTuple):
+    """What an MLflow server answered to a request without credentials."""
+
+    status: int | None
+    """HTTP status; None if there was no answer."""
+    text: str
+    """The beginning of the answer, or why there was none."""
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.text}".strip() if self.status else self.text
+
+    @property
+    def reached(self) -> bool:
+        """Whether MLflow accepts this host name; 401 means only that credentials are missing."""
+        return self.status in (200, 401)
+
+    @property
+    def refused_host(self) -> bool:
+        """Whether MLflow refuses the Host header, as MLflow 3 does for names it was not told."""
+        return self.status == 403 and "host" in self.text.lower()
+
+
+def ask_server(uri: str, *, timeout_s: tuple[float, float] = (4, 4)) -> ServerAnswer:
+    """Send one small request to a server, without importing MLflow, and return the answer.
+
+    Parameters
+    ----------
+    uri
+        Address of the server.
+    timeout_s
+        Seconds to connect, and to wait for the answer.
+    """
+    # As MLflow's own client does: the same proxies, and the same certificates.
+    import requests
+
+    insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("1", "true")
+    trusted = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True
+    try:
+        answer = requests.get(
+            uri + _PING,
+            params={"max_results": 1},
+            timeout=timeout_s,
+            verify=False if insecure else trusted,
+        )
+        return ServerAnswer(answer.status_code, "" if answer.ok else answer.text[:200].strip())
+    except (OSError, ValueError) as error:
+        return ServerAnswer(None, _reason(error))
+
+
+def _reason(error: BaseException) -> str:
+    """Return the operating system's reason for a failed request, if there is one."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return first_line(error)
+
+
+def is_server(uri: str) -> bool:
+    """Return whether the store is a server rather than a database."""
+    return uri.startswith(("http://", "https://"))
+
+
+def is_loopback(uri: str) -> bool:
+    """Return whether the server's address means "this machine" on every machine."""
+    host = urlsplit(uri).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def database_path(uri: str) -> Path | None:
@@ -213,16 +275,16 @@ def database_path(uri: str) -> Path | None:
 
 
 def without_password(text: str) -> str:
-    """Return a URI, or a text with URIs in it, fit for a message, a file or a run.
+    """Return a URI, or a text that contains URIs, without user names and passwords.
 
-    Names of users go too, and options of a database that hold a password.
+    Database options that hold a password are masked too.
     """
     text = re.sub(r"//[^/@\s]*@", "//***@", text)
     return re.sub(r"([?&][^=&\s]*(?:password|secret|token)[^=&\s]*=)[^&\s]*", r"\1***", text)
 
 
 def first_line(error: BaseException, limit: int = 200) -> str:
-    """Return the first line of an error, shortened, and without passwords of the URIs in it."""
+    """Return the first line of an error message, shortened and without passwords."""
     text = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     text = without_password(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,13 +1,14 @@
-"""A model named by run, registry name or path, found as a plain transformers directory."""
+"""Models named by run, registry name or path: the directory they are in, and the run that made them."""
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnasweep.errors import InputError
 from dnasweep.storage import Bucket, damage_of_part
@@ -20,21 +21,46 @@ from dnasweep.tracking.client import (
     without_password,
 )
 from dnasweep.tracking.models import EXTRA_FOLDER
-from dnasweep.tracking.tags import CHECKPOINT_TAG
+from dnasweep.tracking.tags import CHECKPOINT_TAG, PARENT_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
+
+log = logging.getLogger("dnasweep.tracking")
 
 CHECKPOINT_FOLDER = "checkpoint"
-"""Artifact folder of a run that may hold its model directory."""
-
+"""Artifact folder of a run that may contain its model directory."""
 _TRANSFORMERS_FILES = ("config.json", "tokenizer.json")
+_NAME = re.compile(
+    r"(?P<run>[0-9a-f]{32})"
+    r"|(?:models:/)?(?P<model>m-[0-9a-f]{32})"
+    r"|(?:models:/)?(?P<name>[^/@]+)(?:@(?P<alias>.+)|/(?P<version>\d+))"
+)
+"""A run, a logged model, or a version of a registered model."""
+
+
+class ModelRun(NamedTuple):
+    """The run that trained a model."""
+
+    run_id: str
+    """Its id in MLflow."""
+    name: str
+    """Its name in MLflow."""
+    experiment: str
+    """Name of its experiment; MLflow nests runs within one experiment only."""
+
+    @property
+    def parent_tags(self) -> dict[str, str]:
+        """Tags that nest another run under this one."""
+        return {PARENT_TAG: self.run_id}
 
 
 def find_model_directory(
     source: str, *, uri: str | None = None, destination: Path | None = None
 ) -> Path:
-    """Return a plain transformers directory for a model named in any of the usual ways.
+    """Return a transformers directory for a model that is named in any of the usual ways.
 
     Parameters
     ----------
@@ -42,25 +68,20 @@ def find_model_directory(
         A directory, the URI of one in a bucket, an MLflow run id (32 hexadecimal digits),
         `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/m-ID` or `NAME@ALIAS`.
     uri
-        Tracking URI; None: MLFLOW_TRACKING_URI, or the database in `runs/`.
+        Tracking URI. None stands for MLFLOW_TRACKING_URI, else the database in `runs/`.
     destination
-        Folder to put a downloaded model in; None: a new temporary one, which is the caller's.
+        Folder for a downloaded model. None makes a temporary folder, which the caller removes.
 
     Raises
     ------
     InputError
-        Where nothing is found; says what was looked for and what there is.
+        If nothing is found; says what was looked for and what there is.
     """
     if (path := existing_directory(source)) is not None:
         return _checked(path, source)
     if "://" in source:
-        return _fetched(source, destination)
-    match = re.fullmatch(
-        r"(?:models:/)?(?P<name>[^/@]+)(?:@(?P<alias>.+)|/(?P<version>\d+))", source
-    )
-    model_id = re.fullmatch(r"(?:models:/)?(m-[0-9a-f]{32})", source)
-    run_id = re.fullmatch(r"[0-9a-f]{32}", source)
-    if not (match or model_id or run_id):
+        return _download_from_bucket(source, destination)
+    if (name := _NAME.fullmatch(source)) is None:
         raise InputError(
             f"no model is found for {source!r}: there is no such directory, and it is neither an "
             "MLflow run id nor a registered model",
@@ -75,10 +96,13 @@ def find_model_directory(
         )
     client = connect(store)
     try:
-        if run_id:
-            return _of_run(client, source, destination)
-        identity = model_id[1] if model_id else _registered(client, source, match)
-        return _of_model(client, identity, source, destination)
+        if name["run"]:
+            return _model_of_run(client, source, destination)
+        model_id = name["model"]
+        if not model_id:
+            version = _registered(client, name)
+            model_id = version.model_id or str(version.source).removeprefix("models:/")
+        return _download_model(client, str(model_id), source, destination)
     except InputError:
         raise
     except Exception as error:
@@ -89,54 +113,99 @@ def find_model_directory(
         ) from error
 
 
+def find_model_run(source: str, *, uri: str) -> ModelRun | None:
+    """Return the run that made a model, or None if it is not known; this never fails.
+
+    Parameters
+    ----------
+    source
+        As for :func:`find_model_directory`. The run of a directory is the latest run that names the
+        directory as its checkpoint.
+    uri
+        Absolute tracking URI.
+    """
+    database = database_path(uri)
+    if database is not None and not database.is_file():
+        return None
+    try:
+        client = connect(uri)
+        if (run := _find_run(client, source)) is None:
+            return None
+        experiment = client.get_experiment(run.info.experiment_id)
+        return ModelRun(run.info.run_id, run.info.run_name or "", experiment.name)
+    except Exception as error:
+        log.info("the run of %s is not known: %s", source, first_line(error))
+        return None
+
+
+def _find_run(client: MlflowClient, source: str) -> Run | None:
+    path = existing_directory(source)
+    if path is not None or "://" in source:
+        location = str(path.resolve()) if path is not None else source.rstrip("/")
+        found = client.search_runs(
+            [experiment.experiment_id for experiment in client.search_experiments()],
+            f"tags.{CHECKPOINT_TAG} = '{location.replace(chr(39), '')}'",
+            order_by=["attributes.start_time DESC"],
+            max_results=1,
+        )
+        return found[0] if found else None
+    if (name := _NAME.fullmatch(source)) is None:
+        return None
+    run_id: str | None = source
+    if name["model"]:
+        run_id = client.get_logged_model(name["model"]).source_run_id
+    elif name["name"]:
+        run_id = _registered(client, name).run_id
+    return client.get_run(run_id) if run_id else None
+
+
 def existing_directory(source: str) -> Path | None:
-    """Return the directory that a text names, or None where it names none or cannot name any."""
+    """Return the directory at a path, or None if there is none or the text cannot be a path."""
     try:
         path = Path(source).expanduser()
         return path if path.is_dir() else None
     except (OSError, RuntimeError, ValueError):
-        # Of a home of nobody, too long, or with a NUL in it.
+        # An unknown user's home, a name that is too long, or one with a NUL character.
         return None
 
 
-def _registered(client: MlflowClient, source: str, match: re.Match[str] | None) -> str:
+def _registered(client: MlflowClient, name: re.Match[str]) -> ModelVersion:
     from mlflow.exceptions import MlflowException
 
-    assert match is not None
     try:
-        if match["alias"]:
-            version = client.get_model_version_by_alias(match["name"], match["alias"])
-        else:
-            version = client.get_model_version(match["name"], match["version"])
+        if name["alias"]:
+            return client.get_model_version_by_alias(name["name"], name["alias"])
+        return client.get_model_version(name["name"], name["version"])
     except MlflowException as error:
-        names = {model.name: sorted(model.aliases) for model in client.search_registered_models()}
-        if match["name"] in names:
-            aliases = ", ".join(names[match["name"]]) or "none"
-            there = f"the model {match['name']!r} is there, with the aliases: {aliases}"
+        aliases = {
+            model.name: sorted(model.aliases) for model in client.search_registered_models()
+        }
+        if name["name"] in aliases:
+            known = ", ".join(aliases[name["name"]]) or "none"
+            there = f"the model {name['name']!r} is there, with the aliases: {known}"
         else:
-            there = "registered models: " + (", ".join(sorted(names)) or "none")
-        raise InputError(f"no model {source!r} is registered ({there})") from error
-    if version.model_id:
-        return str(version.model_id)
-    return str(version.source).removeprefix("models:/")
+            there = "registered models: " + (", ".join(sorted(aliases)) or "none")
+        raise InputError(f"no model {name[0]!r} is registered ({there})") from error
 
 
-def _of_run(client: MlflowClient, run_id: str, destination: Path | None) -> Path:
+def _model_of_run(client: MlflowClient, run_id: str, destination: Path | None) -> Path:
     run = client.get_run(run_id)
     outputs = run.outputs.model_outputs if run.outputs else []
     if outputs:
-        return _of_model(client, outputs[-1].model_id, run_id, destination)
-    kept = run.data.tags.get(CHECKPOINT_TAG, "")
-    if kept and Path(kept).is_dir():
-        return _checked(Path(kept), run_id)
-    if "://" in kept:
-        return _fetched(kept, destination)
+        return _download_model(client, outputs[-1].model_id, run_id, destination)
+    checkpoint = run.data.tags.get(CHECKPOINT_TAG, "")
+    if checkpoint and Path(checkpoint).is_dir():
+        return _checked(Path(checkpoint), run_id)
+    if "://" in checkpoint:
+        return _download_from_bucket(checkpoint, destination)
     artifacts = [entry.path for entry in client.list_artifacts(run_id)]
     if CHECKPOINT_FOLDER in artifacts:
         target = _target(destination)
         found = Path(client.download_artifacts(run_id, CHECKPOINT_FOLDER, str(target)))
         return _checked(found, run_id)
-    where = f"; its tag {CHECKPOINT_TAG} names {kept}, which is not there" if kept else ""
+    where = (
+        f"; its tag {CHECKPOINT_TAG} names {checkpoint}, which is not there" if checkpoint else ""
+    )
     raise InputError(
         f"the run {run_id} ({run.info.run_name}) has no model{where}; "
         f"its artifacts: {', '.join(artifacts) or 'none'}",
@@ -144,8 +213,10 @@ def _of_run(client: MlflowClient, run_id: str, destination: Path | None) -> Path
     )
 
 
-def _of_model(client: MlflowClient, model_id: str, source: str, destination: Path | None) -> Path:
-    """Put the parts that MLflow keeps apart (weights, tokenizer, ours) into one directory."""
+def _download_model(
+    client: MlflowClient, model_id: str, source: str, destination: Path | None
+) -> Path:
+    """Copy the parts that MLflow keeps apart (weights, tokenizer, our files) into one directory."""
     import mlflow.artifacts
 
     logged = client.get_logged_model(model_id)
@@ -165,27 +236,22 @@ def _of_model(client: MlflowClient, model_id: str, source: str, destination: Pat
     return _checked(target, source)
 
 
-def _fetched(place: str, destination: Path | None) -> Path:
-    """Copy the files of a model, and nothing else, out of a folder of a bucket."""
-    bucket = Bucket(place)
+def _download_from_bucket(uri: str, destination: Path | None) -> Path:
+    """Copy the files of a model, and no others, from a folder of a bucket."""
+    bucket = Bucket(uri)
     if bucket.size("config.json") is None:
         raise InputError(
             "there is no such folder, or no model in it: it has no config.json",
-            file=place,
+            file=uri,
             remedy="Give the folder that holds config.json, the weights and the tokenizer.",
         )
     target = _target(destination)
     _copy(bucket, (*TEXT_FILES, WEIGHTS_FILE), target)
     if not (target / WEIGHTS_FILE).is_file():
         _copy(bucket, (INDEX_FILE,), target)
-        _copy(bucket, _pieces(target), target)
-    return _checked(target, place)
-
-
-def _pieces(directory: Path) -> list[str]:
-    """Return the pieces of weights that an index names, whether they are there or not."""
-    index = directory / INDEX_FILE
-    return sorted(set(read_index(index).values())) if index.is_file() else []
+        index = target / INDEX_FILE
+        _copy(bucket, sorted(set(read_index(index).values())) if index.is_file() else (), target)
+    return _checked(target, uri)
 
 
 def _copy(bucket: Bucket, names: Iterable[str], target: Path) -> None:
@@ -204,7 +270,7 @@ def _target(destination: Path | None) -> Path:
 def _checked(path: Path, source: str) -> Path:
     missing = [name for name in _TRANSFORMERS_FILES if not (path / name).is_file()]
     if (path / "vocab.txt").is_file():
-        # As models from elsewhere have it.
+        # Pretrained checkpoints of others may have this file instead.
         missing = [name for name in missing if name != "tokenizer.json"]
     if missing:
         there = ", ".join(sorted(entry.name for entry in path.iterdir())[:8]) or "nothing"
@@ -218,12 +284,12 @@ def _checked(path: Path, source: str) -> Path:
 
 
 def refuse_damaged(directory: Path) -> None:
-    """Refuse a model in a storage that is not as it was published; others are taken as they are.
+    """Check that a model in a storage is as it was published; other directories are not checked.
 
     Raises
     ------
     InputError
-        Naming the file.
+        Naming the damaged file.
     """
     if (found := damage_of_part(directory.resolve())) is not None:
         artefact, wrong = found

@@ -1,4 +1,4 @@
-"""The chosen model logged with the transformers flavour and registered, once a content."""
+"""The chosen model: logged with the transformers flavour and registered, once per content."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 _CONTENT_TAG = "content"
 EXTRA_FOLDER = "dnasweep"
-"""Folder in a logged model for the JSON files of the model directory that MLflow leaves out."""
-
-
-def model_record(
-    directory: Path, *, registered_name: str, alias: str, example: str, task: str
-) -> dict[str, str]:
-    """Return what the spool keeps of a model to register."""
-    return {
-        "directory": str(directory.absolute()),
-        "name": registered_name,
-        "alias": alias,
-        "example": example,
-        "task": task,
-    }
+"""Folder of a logged model for those JSON files of the model directory that MLflow does not save."""
 
 
 def register(client: MlflowClient, experiment_id: str, run_id: str, model: dict[str, str]) -> str:
-    """Log the model directory with the transformers flavour, register it and set its alias.
+    """Log a model directory with the transformers flavour, register it and set its alias.
 
-    The same content of the same run is registered once, however often this is called. Returns the
-    version.
+    The same content of the same run is registered once, however often this is called.
+
+    Parameters
+    ----------
+    client
+        Client of the store.
+    experiment_id, run_id
+        The run that made the model, and its experiment.
+    model
+        `directory`, `name` and `alias` of the registered model, `example` sequence, pipeline `task`.
+
+    Returns
+    -------
+    str
+        The version of the registered model.
     """
     directory = Path(model["directory"])
     if not (directory / "config.json").is_file():
@@ -108,7 +108,7 @@ def _log(
         client.finalize_logged_model(logged.model_id, "READY")
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     except Exception:
-        # It will be tried again; half a model must not stay in the list.
+        # This will be tried again; half a model must not stay in the list.
         with contextlib.suppress(Exception):
             client.delete_logged_model(logged.model_id)
         raise
@@ -121,17 +121,16 @@ def _save(
     import transformers
     from mlflow.models import Model
 
-    from dnasweep.models.alibi import register
+    from dnasweep.models import alibi
 
-    register()
-
+    alibi.register()
     build = {
         "text-classification": transformers.AutoModelForSequenceClassification,
         "fill-mask": transformers.AutoModelForMaskedLM,
     }[model["task"]]
-    # mlflow 3.17 cannot save from a checkpoint path under transformers 5 (the registry of pipelines
-    # now holds names), so the model is loaded. The absolute path keeps it from asking the hub for a
-    # model card: no absolute path is a repository name.
+    # MLflow 3.17 cannot save from a checkpoint path under transformers 5 (the pipeline registry now
+    # contains names instead of classes), so the model is loaded. The path is absolute so that MLflow
+    # does not ask the hub for a model card: no absolute path is a repository name.
     bars = transformers.utils.logging.is_progress_bar_enabled()
     transformers.utils.logging.disable_progress_bar()
     try:

@@ -1,7 +1,7 @@
-"""Records of a spool applied to MLflow, so that applying one twice changes nothing.
+"""Records of a write-ahead log applied to MLflow, so that applying one twice changes nothing.
 
-Runs are looked up by their tag `trial_key` before they are made; parameters are compared with what
-stands there; a metric value that a re-opened run already has at that step is left out.
+A run is looked up by its tag `trial_key` before it is created; parameters are compared with those the
+run already has; a metric value that a reopened run already has at that step is left out.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import json
 import logging
 import math
 import sys
-import time
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from dnasweep.tracking.client import connect, database_path
+from dnasweep.tracking.models import register
 from dnasweep.tracking.tags import KEY_TAG, PARENT_TAG
 from dnasweep.tracking.write_ahead_log import Record
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("dnasweep.tracking")
 
 MAX_METRICS, MAX_PARAMS, MAX_TAGS = 1000, 100, 100
+"""How many of each MLflow takes in one request; 1000 of all kinds together."""
 MAX_PARAM_CHARS, MAX_TAG_CHARS = 6000, 8000
 
 _REFUSALS = frozenset(
@@ -43,13 +45,23 @@ _REFUSALS = frozenset(
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Return whether sending the same again can never succeed."""
+    """Return whether sending the same record again can never succeed."""
     code = getattr(error, "error_code", None)
     return code in _REFUSALS or isinstance(error, FileNotFoundError | TypeError | KeyError)
 
 
 class Replayer:
-    """Applies records to one experiment of one store; used by one thread."""
+    """Applies records to one experiment of one store; used by one thread.
+
+    Parameters
+    ----------
+    uri
+        Absolute tracking URI.
+    experiment
+        Name of the experiment; created when first needed.
+    lock_path
+        File lock shared by the processes that may create the same experiment or run.
+    """
 
     def __init__(self, uri: str, experiment: str, *, lock_path: Path) -> None:
         self._uri = uri
@@ -57,29 +69,39 @@ class Replayer:
         self._lock_path = lock_path
         self._client: MlflowClient | None = None
         self._experiment_id = ""
-        self.run_ids: dict[str, str] = {}
+        self._run_ids: dict[str, str] = {}
         self._reopened: dict[str, dict[str, dict[int, float]]] = {}
+        """For each run that existed before: metric name to step to value, as far as looked up."""
         self._ended: dict[str, tuple[str, int]] = {}
+        """For each reopened run: the status and the time it had ended with."""
 
     @property
     def client(self) -> MlflowClient:
-        """The client, made at first use."""
+        """The client, made when first needed."""
         if self._client is None:
             self._client = connect(self._uri)
         return self._client
 
+    def store_answers(self) -> bool:
+        """Return whether the store answers a small request."""
+        try:
+            self.client.search_experiments(max_results=1)
+        except Exception:
+            return False
+        return True
+
     def apply(self, records: list[Record]) -> None:
-        """Send records in order; neighbouring metrics and tags of a run travel together."""
-        waiting: dict[str, list[Record]] = {}
+        """Send records in order; successive metrics and tags of a run are sent together."""
+        waiting: dict[str, list[Record]] = defaultdict(list)
         for record in records:
             if record.get("kind") in ("metrics", "tags"):
-                waiting.setdefault(record["key"], []).append(record)
+                waiting[record["key"]].append(record)
                 continue
-            self._send_waiting(waiting)
+            self._send(waiting)
             self._apply_one(record)
-        self._send_waiting(waiting)
+        self._send(waiting)
 
-    def _send_waiting(self, waiting: dict[str, list[Record]]) -> None:
+    def _send(self, waiting: dict[str, list[Record]]) -> None:
         for key, records in waiting.items():
             self._log_batch(self.run_of(key), records)
         waiting.clear()
@@ -89,31 +111,28 @@ class Replayer:
         if kind == "run":
             self._open_run(record)
         elif kind == "artifact":
-            self._upload(record)
+            self._log_artifact(record)
         elif kind == "model":
-            from dnasweep.tracking.models import register
-
-            register(
-                self.client, self.experiment_id(), self.run_of(record["key"]), record["model"]
-            )
+            run_id = self.run_of(record["key"])
+            register(self.client, self.experiment_id(), run_id, record["model"])
         elif kind == "end":
             run_id = self.run_of(record["key"])
-            status, time = self._ended.pop(run_id, ("", 0))
-            # A run that was only looked at again keeps the end it had.
-            when = time if status == record["status"] else record["time"]
-            self.client.set_terminated(run_id, status=record["status"], end_time=when)
+            status, ended_at = self._ended.pop(run_id, ("", 0))
+            # A run that was reopened without new metrics keeps the time it ended.
+            end_time = ended_at if status == record["status"] else record["time"]
+            self.client.set_terminated(run_id, status=record["status"], end_time=end_time)
 
     def experiment_id(self) -> str:
-        """Return the experiment's identity; it is made, or restored where it was deleted."""
+        """Return the experiment's id; it is created, or restored if it was deleted."""
         if not self._experiment_id:
             with FileLock(self._lock_path):
                 found = self.client.get_experiment_by_name(self._experiment)
                 if found is None:
                     path = database_path(self._uri)
-                    # Without a place of its own it would write to mlruns/ in the current folder.
-                    place = None if path is None else (path.parent / "mlartifacts").as_uri()
+                    # By default MLflow would write artifacts to mlruns/ in the current folder.
+                    location = None if path is None else (path.parent / "mlartifacts").as_uri()
                     self._experiment_id = self.client.create_experiment(
-                        self._experiment, artifact_location=place
+                        self._experiment, artifact_location=location
                     )
                 else:
                     if found.lifecycle_stage == "deleted":
@@ -122,13 +141,13 @@ class Replayer:
         return self._experiment_id
 
     def run_of(self, key: str) -> str:
-        """Return the run of `key`, making a bare one where there is none."""
-        return self.run_ids.get(key) or self._find_or_make(key, name=None, tags={})[0]
+        """Return the run id of `key`, creating an empty run if there is none."""
+        return self._run_ids.get(key) or self._find_or_create(key)[0]
 
-    def _find_or_make(
-        self, key: str, *, name: str | None, tags: dict[str, str], started: int | None = None
+    def _find_or_create(
+        self, key: str, *, name: str | None = None, started: int | None = None
     ) -> tuple[str, bool]:
-        """Return the run of `key` and whether it stood there before."""
+        """Return the run id of `key` and whether the run existed before."""
         if "'" in key or "\\" in key:
             raise KeyError(f"a run key has no quotes or backslashes: {key!r}")
         experiment = self.experiment_id()
@@ -143,12 +162,14 @@ class Replayer:
                 run_id = str(found[0].info.run_id)
                 self._reopened.setdefault(run_id, {})
             else:
-                first = {KEY_TAG: key, **_source_tags(), **tags}
                 run = self.client.create_run(
-                    experiment, start_time=started, tags=first, run_name=name or key
+                    experiment,
+                    start_time=started,
+                    tags={KEY_TAG: key, **_source_tags()},
+                    run_name=name or key,
                 )
                 run_id = str(run.info.run_id)
-        self.run_ids[key] = run_id
+        self._run_ids[key] = run_id
         return run_id, bool(found)
 
     def _open_run(self, record: Record) -> None:
@@ -157,24 +178,22 @@ class Replayer:
         key, tags = record["key"], dict(record["tags"])
         if record["parent"]:
             tags[PARENT_TAG] = self.run_of(record["parent"])
-        run_id, stood = self._find_or_make(
-            key, name=record["name"], tags={}, started=record["time"]
-        )
-        params, there = record["params"], {}
-        if stood:
+        run_id, existed = self._find_or_create(key, name=record["name"], started=record["time"])
+        known: dict[str, str] = {}
+        if existed:
             run = self.client.get_run(run_id)
-            there = run.data.params
+            known = run.data.params
             if run.info.end_time:
                 self._ended[run_id] = (run.info.status, run.info.end_time)
             self.client.update_run(run_id, status="RUNNING", name=record["name"])
-        fresh = []
-        for name, value in params.items():
-            if name not in there:
-                fresh.append(Param(name, value))
-            elif there[name] != value:
+        new = []
+        for name, value in record["params"].items():
+            if name not in known:
+                new.append(Param(name, value))
+            elif known[name] != value:
                 tags[f"changed/{name}"] = value
-        for begin in range(0, len(fresh), MAX_PARAMS):
-            self.client.log_batch(run_id, params=fresh[begin : begin + MAX_PARAMS])
+        for begin in range(0, len(new), MAX_PARAMS):
+            self.client.log_batch(run_id, params=new[begin : begin + MAX_PARAMS])
         self._log_batch(run_id, [{"kind": "tags", "tags": tags}])
         if record["inputs"]:
             self.client.log_inputs(run_id, [_dataset(entry) for entry in record["inputs"]])
@@ -188,30 +207,29 @@ class Replayer:
                 tags.update(record["tags"])
                 continue
             for name, value in record["metrics"].items():
-                if not self._is_there(run_id, name, record["step"], value):
+                if not self._is_logged(run_id, name, record["step"], value):
                     metrics.append(Metric(name, value, record["time"], record["step"]))
         if metrics:
             self._ended.pop(run_id, None)
         run_tags = [RunTag(name, value) for name, value in tags.items()]
         while metrics or run_tags:
-            # A request holds at most 1000 things altogether.
             some_tags = run_tags[:MAX_TAGS]
             some = metrics[: MAX_METRICS - len(some_tags)]
             self.client.log_batch(run_id, metrics=some, tags=some_tags)
             metrics, run_tags = metrics[len(some) :], run_tags[len(some_tags) :]
 
-    def _is_there(self, run_id: str, name: str, step: int, value: float) -> bool:
+    def _is_logged(self, run_id: str, name: str, step: int, value: float) -> bool:
         if run_id not in self._reopened:
             return False
         known = self._reopened[run_id]
         if name not in known:
             history = self.client.get_metric_history(run_id, name)
             known[name] = {entry.step: entry.value for entry in history}
-        there = known[name].get(step)
+        before = known[name].get(step)
         known[name][step] = value
-        return there is not None and math.isclose(there, value, rel_tol=1e-12)
+        return before is not None and math.isclose(before, value, rel_tol=1e-12)
 
-    def _upload(self, record: Record) -> None:
+    def _log_artifact(self, record: Record) -> None:
         run_id, path = self.run_of(record["key"]), Path(record["path"])
         if path.is_dir():
             self.client.log_artifacts(run_id, str(path), record["folder"])
@@ -238,8 +256,3 @@ def _dataset(entry: dict[str, str]) -> Any:
         source=json.dumps({"uri": entry["source"]}),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", entry["context"])])
-
-
-def now_ms() -> int:
-    """Return the time as MLflow counts it."""
-    return time.time_ns() // 1_000_000

@@ -1,33 +1,39 @@
-"""What every run is tagged with: where it belongs, what it was made by, and with which packages."""
+"""The tags every run gets, and the names MLflow accepts."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
+import posixpath
 import shlex
 import sys
 
+from dnasweep.errors import InputError
+from dnasweep.plain import shown
 from dnasweep.tracking.client import without_password
 
 KEY_TAG = "trial_key"
-"""Tag that finds the run of a trial again, whoever asks."""
+"""Tag by which the run of a trial is found again."""
 PARENT_TAG = "mlflow.parentRunId"
-"""What MLflow nests a run under."""
+"""Tag by which MLflow nests a run under another."""
 NOTE_TAG = "mlflow.note.content"
-"""What MLflow shows as the description of a run, in Markdown."""
+"""Tag that MLflow shows as the description of a run, in Markdown."""
 CHECKPOINT_TAG = "checkpoint"
-"""Tag of a run that names the directory its model lies in; read by `find_model_directory`."""
+"""Tag that names the model directory of a run; read by `find_model_directory`."""
+
+MAX_NAME_LETTERS = 250
+"""MLflow's databases store 256."""
 
 _PACKAGES = ("dnasweep", "torch", "transformers", "tokenizers", "ray", "optuna", "mlflow")
 
 
 def command() -> str:
-    """Return the command line that is running, to be typed again, without passwords of its URIs."""
+    """Return the running command line, ready to be typed again, without passwords in URIs."""
     return shlex.join(["python", *map(without_password, sys.argv)])
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions that make a result, name to version; logged as tags of every run."""
+    """Return the versions of Python and of the packages that affect results, by name."""
     versions = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -35,3 +41,32 @@ def package_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "not installed"
     return versions
+
+
+def check_name(name: str | None) -> None:
+    """Check the name of an experiment or a registered model before anything is trained.
+
+    Raises
+    ------
+    InputError
+        For a name that MLflow, or a later look-up of the model by this name, would refuse.
+    """
+    if name is None:
+        return
+    fault = ""
+    if not name.strip():
+        fault = "it is empty"
+    elif name != name.strip() or name != shown(name) or {"\n", "\t"} & set(name):
+        fault = "it has spaces at an end, or letters that cannot be seen"
+    elif found := [letter for letter in "/:@" if letter in name]:
+        # They separate the names of models, versions and aliases.
+        fault = f"it has {' and '.join(found)} in it"
+    elif len(name) > MAX_NAME_LETTERS:
+        fault = f"it has {len(name):,} letters"
+    elif name == "." or posixpath.normpath(name) != name or name.startswith(".."):
+        fault = "it is a path"
+    if fault:
+        raise InputError(
+            f"name is {name[:40]!r}: {fault}",
+            remedy=f"Use a name of at most {MAX_NAME_LETTERS} letters without /, : and @.",
+        )

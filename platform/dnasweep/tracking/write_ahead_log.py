@@ -1,9 +1,9 @@
-"""The spool: one file of JSON lines a process, and how far its lines have been shipped.
+"""The write-ahead log: one file of JSON lines per process, and how far its lines are uploaded.
 
-A line is written with a single system call, so what a killed process has written survives it; a
-torn last line is ignored. `<file>.offset` says how many bytes are shipped; it is replaced
-atomically after the fact, so a kill in between ships some lines twice, which the receiving end
-must bear.
+Each line is written by a single system call, so what a process has written survives when it is
+killed; an incomplete last line is ignored. `<file>.offset` says how many bytes are uploaded. It is
+replaced atomically after each upload, so a kill in between uploads some lines twice, which the
+receiving end has to tolerate.
 """
 
 from __future__ import annotations
@@ -25,23 +25,27 @@ Record = dict[str, Any]
 
 
 class WriteAheadLog:
-    """One spool file, held under an exclusive lock for as long as the object lives."""
+    """One file of records, held under an exclusive lock as long as the object is open."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
         self._lock = threading.Lock()
         self._unwritten: deque[bytes] = deque()
-        self._taken: list[Record] = []
-        self.offset, self.shipped = self._read_offset()
-        self.header: Record = {}
-        self.start = 0
-        self._read_header()
-        self.written = self.shipped + self._count_lines(self.offset)
+        """Lines that a full disk did not take."""
+        self._in_memory: list[Record] = []
+        """Records being uploaded from memory; they are never written."""
+        self._offset_path = path.with_suffix(".offset")
+        self._offset, self._num_uploaded = self._read_offset()
+        first, newline, _ = os.pread(descriptor, 1 << 16, 0).partition(b"\n")
+        self.header: Record = _parse(first) if newline else {}
+        if newline:
+            self._offset = max(self._offset, len(first) + 1)
+        self._num_records = self._num_uploaded + self._count_lines(self._offset)
 
     @classmethod
     def create(cls, folder: Path, header: Record) -> WriteAheadLog:
-        """Make a new file whose first line is `header`."""
+        """Create a new file whose first line is `header`."""
         folder.mkdir(parents=True, exist_ok=True)
         while True:
             path = folder / f"{time.time_ns()}-{os.getpid()}.jsonl"
@@ -50,14 +54,14 @@ class WriteAheadLog:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                # Another process looked for leftovers in this very moment and took the empty file.
+                # Another process looked for leftover files at this moment and locked the empty file.
                 os.close(descriptor)
         os.write(descriptor, _line(header))
         return cls(path, descriptor)
 
     @classmethod
     def adopt(cls, path: Path) -> WriteAheadLog | None:
-        """Take over the file of a process that is gone; None while it lives."""
+        """Take over the file of a process that has ended; None while that process runs."""
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
         except FileNotFoundError:
@@ -65,6 +69,7 @@ class WriteAheadLog:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(descriptor).st_nlink == 0:
+                # Deleted since it was opened.
                 raise BlockingIOError
             return cls(path, descriptor)
         except BlockingIOError:
@@ -73,14 +78,14 @@ class WriteAheadLog:
 
     @property
     def pending(self) -> int:
-        """Records not yet shipped."""
-        return self.written - self.shipped
+        """Number of records that are not uploaded yet."""
+        return self._num_records - self._num_uploaded
 
     def append(self, record: Record) -> None:
-        """Write one record; on a full disk keep it in memory and try again with the next."""
+        """Write one record; if the disk is full, keep it in memory and try again with the next."""
         with self._lock:
             self._unwritten.append(_line(record))
-            self.written += 1
+            self._num_records += 1
             self._write_waiting()
 
     def _write_waiting(self) -> None:
@@ -99,82 +104,65 @@ class WriteAheadLog:
             self._unwritten.popleft()
 
     def read(self, limit_bytes: int = 1 << 20) -> list[tuple[Record, int]]:
-        """Return the unshipped records in order, each with the offset behind it.
+        """Return pending records in order, each with the offset of the line after it.
 
-        Records that a full disk keeps in memory come last, with the offset -1.
+        Records that exist only in memory, because the disk is full, come last and have offset -1.
         """
         with self._lock:
             self._write_waiting()
-        if self._taken:
-            return [(record, -1) for record in self._taken]
-        data = os.pread(self._descriptor, limit_bytes, max(self.offset, self.start))
-        if b"\n" not in data and len(data) == limit_bytes:
-            return self.read(limit_bytes * 8)
-        position = max(self.offset, self.start)
-        records = []
-        for line in data.splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
-            position += len(line)
-            records.append((_parse(line), position))
-        if not records:
+        if not self._in_memory:
+            data = os.pread(self._descriptor, limit_bytes, self._offset)
+            if b"\n" not in data and len(data) == limit_bytes:
+                return self.read(limit_bytes * 8)
+            records, position = [], self._offset
+            for line in data.splitlines(keepends=True):
+                if line.endswith(b"\n"):
+                    position += len(line)
+                    records.append((_parse(line), position))
+            if records:
+                return records
             with self._lock:
-                self._taken = [_parse(line) for line in self._unwritten]
+                self._in_memory = [_parse(line) for line in self._unwritten]
                 self._unwritten.clear()
-            return [(record, -1) for record in self._taken]
-        return records
+        return [(record, -1) for record in self._in_memory]
 
     def mark_uploaded(self, offset: int, num_records: int) -> None:
-        """Remember that everything before `offset` has arrived."""
-        self.shipped += num_records
+        """Remember that the records before `offset`, `num_records` more than before, are uploaded."""
+        self._num_uploaded += num_records
         if offset < 0:
-            del self._taken[:num_records]
+            del self._in_memory[:num_records]
             return
-        self.offset = offset
-        target = self._offset_path()
-        aside = target.with_suffix(".aside")
+        self._offset = offset
+        temporary = self._offset_path.with_suffix(".aside")
         try:
-            aside.write_text(json.dumps({"offset": self.offset, "records": self.shipped}))
-            aside.replace(target)
+            temporary.write_text(json.dumps({"offset": offset, "records": self._num_uploaded}))
+            temporary.replace(self._offset_path)
         except OSError as error:
             log.debug("cannot remember the offset of %s: %s", self.path, error)
 
     def reject(self, record: Record, reason: str) -> None:
-        """Set aside a record that the store refuses for good."""
-        with contextlib.suppress(OSError), self.rejects_path.open("a") as file:
+        """Append a record that the store refuses for good to `<file>.rejected`."""
+        rejected = self.path.with_suffix(".rejected")
+        with contextlib.suppress(OSError), rejected.open("a") as file:
             file.write(json.dumps({"reason": reason, "record": record}) + "\n")
 
-    @property
-    def rejects_path(self) -> Path:
-        """Where refused records stand."""
-        return self.path.with_suffix(".rejected")
-
     def close(self) -> None:
-        """Release the file, and delete it where everything in it has arrived."""
+        """Release the file, and delete it if everything in it is uploaded."""
         if self.pending == 0:
-            for path in (self.path, self._offset_path()):
+            for path in (self.path, self._offset_path):
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
-    def _offset_path(self) -> Path:
-        return self.path.with_suffix(".offset")
-
     def _read_offset(self) -> tuple[int, int]:
         try:
-            state = json.loads(self._offset_path().read_text())
+            state = json.loads(self._offset_path.read_text())
             return int(state["offset"]), int(state["records"])
         except (OSError, ValueError, KeyError, TypeError):
             return 0, 0
 
-    def _read_header(self) -> None:
-        first = os.pread(self._descriptor, 1 << 16, 0)
-        if b"\n" in first:
-            line = first.split(b"\n", 1)[0] + b"\n"
-            self.header, self.start = _parse(line), len(line)
-
-    def _count_lines(self, offset: int) -> int:
-        position, count = max(offset, self.start), 0
+    def _count_lines(self, position: int) -> int:
+        count = 0
         while data := os.pread(self._descriptor, 1 << 20, position):
             count += data.count(b"\n")
             position += len(data)
@@ -182,7 +170,7 @@ class WriteAheadLog:
 
 
 def leftovers(folder: Path, *, besides: Path) -> list[WriteAheadLog]:
-    """Take over all files of earlier processes in `folder`, oldest first."""
+    """Take over all files that earlier processes left in `folder`, oldest first."""
     files = sorted(path for path in folder.glob("*.jsonl") if path != besides)
     return [file for path in files if (file := WriteAheadLog.adopt(path)) is not None]
 

@@ -17,7 +17,7 @@ from dnasweep.jobs.explanation_options import ComparisonOptions
 from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import check_reachable
-from dnasweep.tracking.runs import find_model_run
+from dnasweep.tracking.lookup import find_model_run
 from dnasweep.tracking.tags import NOTE_TAG, command, package_versions
 from dnasweep.tracking.tracker import Tracker
 

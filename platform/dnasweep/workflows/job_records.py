@@ -15,7 +15,7 @@ from dnasweep.errors import InputError
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.runtime.shards.run import JobOutcome
 from dnasweep.tracking.client import check_reachable
-from dnasweep.tracking.runs import find_model_run
+from dnasweep.tracking.lookup import find_model_run
 from dnasweep.tracking.tags import NOTE_TAG, command, package_versions
 from dnasweep.tracking.tracker import DatasetInput, Tracker
 

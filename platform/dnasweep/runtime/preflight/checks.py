@@ -7,8 +7,7 @@ from itertools import combinations
 
 from dnasweep.runtime.cluster.placement import find_room, grown
 from dnasweep.runtime.preflight.survey import Check, ClusterHealth
-from dnasweep.tracking.client import without_password
-from dnasweep.tracking.host import ServerAnswer, is_loopback, is_server
+from dnasweep.tracking.client import ServerAnswer, is_loopback, is_server, without_password
 
 MIN_FREE = 1 << 30
 """Bytes without which a disk fails the check."""

@@ -24,8 +24,7 @@ from dnasweep.runtime.preflight.node_report import (
 )
 from dnasweep.runtime.preflight.survey import ClusterHealth
 from dnasweep.storage import Storage
-from dnasweep.tracking.client import first_line
-from dnasweep.tracking.host import is_server
+from dnasweep.tracking.client import first_line, is_server
 
 TIMEOUT_S = 120.0
 """How long a node may take to start a worker and report."""

@@ -23,8 +23,7 @@ from typing import Any, NamedTuple
 import dnasweep
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
-from dnasweep.tracking.client import first_line
-from dnasweep.tracking.host import ask_server
+from dnasweep.tracking.client import ask_server, first_line
 
 PROBES = "preflight"
 """Artefact kind of the probes; they are gone when the preflight ends."""
