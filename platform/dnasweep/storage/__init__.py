@@ -5,7 +5,7 @@ from dnasweep.storage.artefacts import Storage
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.building import share_by_umask
 from dnasweep.storage.damaged import set_aside, telling_of_damage
-from dnasweep.storage.integrity import MANIFEST, damage_of_part, digest_of, seal, unseal
+from dnasweep.storage.integrity import MANIFEST, digest_of, refuse_damaged, seal, unseal
 from dnasweep.storage.remote_prefix import RemotePrefix
 from dnasweep.storage.retry import Unavailable
 from dnasweep.storage.writable import MIN_BYTES
@@ -17,10 +17,10 @@ __all__ = [
     "RemotePrefix",
     "Storage",
     "Unavailable",
-    "damage_of_part",
     "digest_of",
     "full_disk",
     "is_full_disk",
+    "refuse_damaged",
     "seal",
     "set_aside",
     "share_by_umask",

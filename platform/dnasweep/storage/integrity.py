@@ -132,23 +132,33 @@ def damage(folder: Path, names: Collection[str] | None = None) -> str | None:
     return None
 
 
-def damage_of_part(folder: Path) -> tuple[Path, str] | None:
-    """Return the artefact that a folder is a part of and what is wrong there, or None.
+def refuse_damaged(folder: Path) -> None:
+    """Check a folder that is part of a published artefact; other folders are not checked.
 
-    A folder that is no part of one, and whatever has been put into it since, are taken as they are.
+    Files that were added to the artefact since it was published are not checked either.
+
+    Raises
+    ------
+    InputError
+        Naming the file that is not as it was published.
     """
+    folder = folder.resolve()
     for artefact in (folder, folder.parent):
         try:
             manifest = unseal((artefact / MANIFEST).read_bytes())
-            named = [artefact / name for name in manifest[DIGESTS]]
+            names = [
+                name for name in manifest[DIGESTS] if (artefact / name).is_relative_to(folder)
+            ]
         except (OSError, ValueError, KeyError, TypeError):
-            # Files of this name are written by others too.
+            # Other programs write files of this name too.
             continue
-        inside = [path for path in named if path.is_relative_to(folder)]
-        wrong = damage(artefact, [path.relative_to(artefact).as_posix() for path in inside])
-        if wrong is not None:
-            return artefact, wrong
-    return None
+        if (wrong := damage(artefact, names)) is not None:
+            raise InputError(
+                f"this is damaged: {wrong}",
+                file=artefact,
+                remedy="Delete this folder and run the sweep again: it is made anew. To use the model "
+                "as it is, copy its directory to another place.",
+            )
 
 
 def _say_unsealed(folder: Path) -> None:

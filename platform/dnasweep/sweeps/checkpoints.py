@@ -17,14 +17,13 @@ from dnasweep.errors import InputError
 from dnasweep.stages.models import keep_model, model_digest
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import Backbone
-from dnasweep.storage import Storage
+from dnasweep.storage import Storage, refuse_damaged
 from dnasweep.sweeps.lengths import Lengths, longest_row
 from dnasweep.tokens.model_files import INDEX_FILE, TEXT_FILES
 from dnasweep.tracking.client import resolve_uri
 from dnasweep.tracking.lookup import (
     existing_directory,
     find_model_directory,
-    refuse_damaged,
 )
 
 if TYPE_CHECKING:

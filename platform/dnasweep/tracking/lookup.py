@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnasweep.errors import InputError
-from dnasweep.storage import Bucket, damage_of_part
+from dnasweep.storage import Bucket, refuse_damaged
 from dnasweep.tokens.model_files import INDEX_FILE, TEXT_FILES, WEIGHTS_FILE, read_index
 from dnasweep.tracking.client import (
     connect,
@@ -281,21 +281,3 @@ def _checked(path: Path, source: str) -> Path:
         )
     refuse_damaged(path)
     return path
-
-
-def refuse_damaged(directory: Path) -> None:
-    """Check that a model in a storage is as it was published; other directories are not checked.
-
-    Raises
-    ------
-    InputError
-        Naming the damaged file.
-    """
-    if (found := damage_of_part(directory.resolve())) is not None:
-        artefact, wrong = found
-        raise InputError(
-            f"this is damaged: {wrong}",
-            file=artefact,
-            remedy="Delete this folder and run the sweep again: it is made anew. To use the model as "
-            "it is, copy its directory to another place.",
-        )
