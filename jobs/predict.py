@@ -17,7 +17,7 @@ from typing import Literal
 
 from dnasweep.cli.command import run_command
 from dnasweep.config.ranges import Batch, Checked, Count
-from dnasweep.formats.recognition import Format
+from dnasweep.formats.files import Format
 from rich.console import Console
 from rich.markup import escape
 
@@ -52,9 +52,9 @@ class PredictOptions(Checked):
 
 
 def main(options: PredictOptions, console: Console) -> None:
-    from dnasweep.data.reading import read_sequences
-    from dnasweep.data.table import crop_table
+    from dnasweep.data.reading import read_unlabelled
     from dnasweep.formats.paths import user_path
+    from dnasweep.formats.rejects import write_rejects
     from dnasweep.genomics.predictions import check_output, predict_table, write_predictions
     from dnasweep.storage import Storage
     from dnasweep.tracking.client import resolve_uri
@@ -62,18 +62,17 @@ def main(options: PredictOptions, console: Console) -> None:
 
     out = user_path(options.out).absolute()
     check_output(out)
-    table = read_sequences(
+    reading = read_unlabelled(
         options.data,
         species=options.species,
-        require_labels=False,
         skip_bad_rows=options.skip_bad_rows,
-        shortest=options.crop or 1,
+        crop=options.crop,
         format=options.format,
         say=lambda line: console.print(f"[dim]{escape(line)}[/]", soft_wrap=True),
-        rejects=out.with_name(out.stem + ".rejects.tsv"),
     )
-    if options.crop is not None:
-        table = crop_table(table, options.crop)
+    if reading.rejected:
+        write_rejects(reading.rejected, out.with_name(out.stem + ".rejects.tsv"))
+    table = reading.table
     uri = resolve_uri(options.tracking_uri, Storage(options.storage).root)
     with (
         tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch,

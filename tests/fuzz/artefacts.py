@@ -23,7 +23,7 @@ from dnasweep.config import (
     TokenizerConfig,
     TrainingConfig,
 )
-from dnasweep.data.datasets import DatasetConfig
+from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.genome_store import StoredGenome, keep_genome
 from dnasweep.jobs.attribution_request import KIND as ATTRIBUTIONS

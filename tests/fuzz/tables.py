@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from damage import damaged
-from dnasweep.data.reading import read_located
+from dnasweep.data.reading import read_rows
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import Contigs
@@ -100,7 +100,7 @@ def damaged_file(folder: Path, seed: int, kind: str) -> str:
         text = damaged(text, rng)
         path.write_bytes(text)
     try:
-        table, places, _ = read_located(
+        table, places, _ = read_rows(
             path if rng.random() < 0.5 else (),
             positives=path if rng.random() < 0.3 else (),
             label=rng.choice((None, 1)),
@@ -165,7 +165,7 @@ def odd_folder(folder: Path, seed: int) -> str:
             text = sound(rng.choice(("csv", "fasta", "kmers")), rng)
             (inside / name).write_bytes(text if rng.random() < 0.8 else damaged(text, rng))
     try:
-        table, places, _ = read_located(place, require_labels=rng.random() < 0.5)
+        table, places, _ = read_rows(place, require_labels=rng.random() < 0.5)
     except InputError:
         return "refused"
     for file, split in zip(places["file"], table["split"], strict=True):

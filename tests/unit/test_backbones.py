@@ -10,7 +10,7 @@ import pytest
 import torch
 from backbone_toys import SIZE, dnabert, dnabert_words, labelled_rows, save
 from dnasweep.config import ModelConfig, OptimizerConfig, TrainingConfig, TuningConfig
-from dnasweep.data.datasets import DatasetConfig
+from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.errors import InputError
 from dnasweep.genomics.predictions import predict_table
 from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm

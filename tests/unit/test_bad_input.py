@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.data.datasets import DatasetConfig, build_dataset
-from dnasweep.data.reading import read_located
+from dnasweep.data.dataset_config import DatasetConfig
+from dnasweep.data.datasets import build_dataset
+from dnasweep.data.reading import read_rows
 from dnasweep.data.screening import check_lengths, find_copies
 from dnasweep.data.table import crop_table, make_table
 from dnasweep.errors import InputError
@@ -287,7 +288,7 @@ def test_near_copies_and_our_own_splits_are_no_bad_input(tmp_path: Path) -> None
 
 
 def test_published_splits_with_copies(real_data: Path) -> None:
-    table, places, _ = read_located(real_data / "gue" / "prom_core_all")
+    table, places, _ = read_rows(real_data / "gue" / "prom_core_all")
     copies = find_copies(table, places)
     assert copies.error is not None
     assert "54 in validation and 51 in test" in str(copies.error)

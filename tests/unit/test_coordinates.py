@@ -6,7 +6,7 @@ from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import match_chromosomes, species_of
-from dnasweep.formats.intervals import read_places
+from dnasweep.formats.intervals import read_intervals
 
 CHROMOSOME = "ACGTTGCATTAGCCATNACGGATTACAGGCTTAACC"
 
@@ -47,8 +47,8 @@ def test_a_window_counts_along_the_strand_from_the_start_at_zero(
 
 
 def test_the_default_window_is_601_bases() -> None:
-    frame, faults = read_places(
-        b"chr1\tTSS\t1000\t-\t1\ta\n", format="sga", window=(-300, 300), file=Path("x")
+    frame, faults = read_intervals(
+        b"chr1\tTSS\t1000\t-\t1\ta\n", "sga", window=(-300, 300), file=Path("x")
     )
     assert not faults
     assert (frame["start"][0], frame["end"][0]) == (699, 1300)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from dnasweep.data.clustering import similar_pairs
-from dnasweep.data.datasets import Dataset, DatasetConfig, build_dataset
-from dnasweep.data.keys import dataset_key, digest
-from dnasweep.data.table import check_classes, check_table
+from dnasweep.data.dataset_config import DatasetConfig, dataset_key
+from dnasweep.data.datasets import Dataset, build_dataset
+from dnasweep.data.table import check_classes, check_table, digest
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode
 from dnasweep.sweeps.options import DataOptions

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnasweep.data.datasets import DatasetConfig, build_dataset
-from dnasweep.data.keys import dataset_key
+from dnasweep.data.dataset_config import DatasetConfig, dataset_key
+from dnasweep.data.datasets import build_dataset
 from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from Bio import bgzf
-from dnasweep.data.datasets import DatasetConfig
-from dnasweep.data.keys import dataset_key
+from dnasweep.data.dataset_config import DatasetConfig, dataset_key
 from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
 from dnasweep.formats.reference import open_genome

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from dnasweep.config import content_key
-from dnasweep.data.keys import dataset_key
+from dnasweep.data.dataset_config import dataset_key
 from dnasweep.jobs.attribution_request import AttributionOptions
 from dnasweep.jobs.attribution_request import prepare_attribution as prepare_attributions
 from dnasweep.jobs.scan_options import ScanOptions

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from dnasweep.data.audit import audit
-from dnasweep.data.datasets import DatasetConfig, build_dataset
-from dnasweep.data.screening import copy_faults, find_copies
+from dnasweep.data.dataset_config import DatasetConfig
+from dnasweep.data.datasets import build_dataset
+from dnasweep.data.screening import rejected_copies, find_copies
 from dnasweep.data.splits import split_table
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
@@ -224,5 +225,5 @@ def test_rows_left_out_agree_with_comparing_every_pair(compared, tmp_path):
     np.testing.assert_array_equal(found.rows, (either & later).any(axis=1))
     rest = table[~found.rows].reset_index(drop=True)
     assert find_copies(rest, places).error is None
-    write_rejects(copy_faults(table, places, found.rows), tmp_path / "rejects.tsv")
+    write_rejects(rejected_copies(table, places, found.rows), tmp_path / "rejects.tsv")
     assert len(pd.read_csv(tmp_path / "rejects.tsv", sep="\t")) == found.rows.sum()

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from dnasweep.data.audit import audit
-from dnasweep.data.datasets import DatasetConfig, build_dataset
-from dnasweep.data.duplicates import locus_groups, overlapping, place_rows
+from dnasweep.data.dataset_config import DatasetConfig
+from dnasweep.data.datasets import build_dataset
+from dnasweep.data.duplicates import locus_groups, overlapping, row_loci
 from dnasweep.data.splits import split_table
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
@@ -69,7 +70,7 @@ def test_groups_and_overlaps_are_those_of_all_pairs(seed):
     np.testing.assert_array_equal(together, components[placed][:, None] == components[placed])
     rng = np.random.default_rng(seed)
     rows, others = rng.random((2, len(table))) < 0.3
-    found = overlapping(place_rows(table), rows, others)
+    found = overlapping(row_loci(table), rows, others)
     np.testing.assert_array_equal(found, rows & sharing[:, others].any(axis=1))
     assert 0 < found.sum() < rows.sum()
 
@@ -93,7 +94,7 @@ def test_an_id_that_names_a_place_of_the_length_of_its_sequence_counts():
             "sequence": ["ACGTAC" * 10] * 4,
         }
     )
-    places = place_rows(table)
+    places = row_loci(table)
     # Of 60 bases: 100 to 160 counted from 0, and 159 to 218 counted from 1 with both ends.
     assert places[["start", "end"]].to_numpy().tolist() == [[100, 160], [158, 218]]
     assert locus_groups(table).tolist() == [0, 0, -1, -1]

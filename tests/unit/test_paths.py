@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dnasweep.data.datasets import DatasetConfig
-from dnasweep.data.keys import dataset_key
+from dnasweep.data.dataset_config import DatasetConfig, dataset_key
 from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dnasweep.config import PmiConfig, TrainingConfig
-from dnasweep.data.datasets import DatasetConfig
+from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import load_dataset, obtain_dataset, rows_of
 from dnasweep.stages.plan import make_plan

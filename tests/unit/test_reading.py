@@ -12,7 +12,7 @@ from dnasweep.data.reading import read_sequences
 from dnasweep.data.table import check_table
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import match_chromosomes
-from dnasweep.formats.intervals import read_places
+from dnasweep.formats.intervals import read_intervals
 from dnasweep.formats.sequences import join_kmers
 
 
@@ -421,7 +421,7 @@ def test_real_places_of_all_formats_agree() -> None:
     read = {}
     for format, file in files.items():
         data = gzip.decompress(file.read_bytes())
-        read[format], faults = read_places(data, format=format, window=(-300, 300), file=file)
+        read[format], faults = read_intervals(data, format, window=(-300, 300), file=file)
         assert not faults
     bed = read["bed"]
     matches = match_chromosomes(read["sga"]["chrom"].unique(), bed["chrom"].unique())
@@ -453,6 +453,6 @@ def test_every_accession_of_epdnew_tells_its_species(
 ) -> None:
     file = REAL / "epdnew" / "coordinates" / f"{path}.sga.gz"
     data = gzip.decompress(file.read_bytes())
-    frame, faults = read_places(data, format="sga", window=(-300, 300), file=file)
+    frame, faults = read_intervals(data, "sga", window=(-300, 300), file=file)
     assert (len(frame), len(faults)) == (num_rows, 0)
     assert set(frame["species"]) == {species}

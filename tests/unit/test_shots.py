@@ -16,7 +16,7 @@ from dnasweep.config import (
     TrainingConfig,
     published_training,
 )
-from dnasweep.data.datasets import DatasetConfig
+from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement

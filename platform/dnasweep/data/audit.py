@@ -15,6 +15,8 @@ from dnasweep.data.duplicates import pair_strands
 from dnasweep.data.leaks import Leak, across_species, conflicting_labels, leaks
 from dnasweep.data.table import SPLITS
 
+READ_AS = "read-as"
+"""Code of findings that say how files were understood."""
 EASY = 0.9
 """AUROC of 3-mer counts above which classes are too easy to tell apart to compare models on."""
 GC_GAP = 0.05

@@ -55,7 +55,7 @@ _INTERVAL = ["chrom", "start", "end"]
 _LOCUS = r":\d+-\d+"
 
 
-def place_rows(table: pd.DataFrame) -> pd.DataFrame:
+def row_loci(table: pd.DataFrame) -> pd.DataFrame:
     """Return chrom, start and end of the rows that have all three, with the index of the table.
 
     An id such as `chr1:100-700(+)` that fits its sequence stands for columns that are not there.
@@ -89,7 +89,7 @@ def locus_groups(table: pd.DataFrame) -> NDArray[np.int64]:
     """Return the locus of each row, (rows,): the same for rows that share a base, directly or through
     others, on either strand; -1 without coordinates."""
     groups = np.full(len(table), -1, dtype=np.int64)
-    rows = place_rows(table.reset_index(drop=True))
+    rows = row_loci(table.reset_index(drop=True))
     if len(rows):
         # Takes a third of a second, which data without coordinates need not wait for.
         import bioframe
@@ -107,7 +107,7 @@ def overlapping(
     Parameters
     ----------
     places
-        The result of :func:`place_rows` for a table with a fresh index.
+        The result of :func:`row_loci` for a table with a fresh index.
     rows, others
         (rows of the table,) two choices of them.
     """

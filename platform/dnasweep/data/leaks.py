@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.clustering import SimilarPairs, cluster_rows
-from dnasweep.data.duplicates import Molecules, overlapping, pair_strands, place_rows
+from dnasweep.data.duplicates import Molecules, overlapping, pair_strands, row_loci
 
 EVALUATED = ("validation", "test")
 
@@ -46,7 +46,7 @@ def leaks(table: pd.DataFrame, pairs: SimilarPairs) -> Iterator[Leak]:
     """
     splits = table["split"].to_numpy()
     strands = pair_strands(table["sequence"])
-    places = place_rows(table.reset_index(drop=True))
+    places = row_loci(table.reset_index(drop=True))
     for split in EVALUATED:
         for other in ("train", "validation"):
             if other == split:

@@ -1,6 +1,6 @@
-"""What would give the answer away, refused before anything is computed on it.
+"""Leaks that would make every score on the test set void, refused before anything is computed.
 
-The audit warns of what may mislead; here stands what would make every score of the test set void.
+The audit only warns of what may mislead.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dnasweep.data.audit import Finding
 from dnasweep.data.composition import separation
-from dnasweep.data.duplicates import Molecules, overlapping, pair_strands, place_rows
+from dnasweep.data.duplicates import Molecules, overlapping, pair_strands, row_loci
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
 from dnasweep.formats.rejects import RejectedRow
@@ -43,7 +43,7 @@ class SharedRows(NamedTuple):
         return (Finding(level="info", code="dropped-copies", message=what),)
 
 
-def find_copies(table: pd.DataFrame, places: pd.DataFrame) -> SharedRows:
+def find_copies(table: pd.DataFrame, origins: pd.DataFrame) -> SharedRows:
     """Find the rows of train that validation or test have too, and of validation that test has.
 
     A split has a row whose sequence it holds, read from either strand, or whose coordinates share a
@@ -53,28 +53,28 @@ def find_copies(table: pd.DataFrame, places: pd.DataFrame) -> SharedRows:
     ----------
     table
         Sequences whose splits are given, with a fresh index.
-    places
-        The columns file and row: where each row stands; an empty file where it was made.
+    origins
+        Columns file and row: where each row is from; the file is empty for generated rows.
     """
     order = table["split"].map({name: i for i, name in enumerate(SPLITS)}).fillna(-1).to_numpy()
-    shared = _Shared(pair_strands(table["sequence"]), place_rows(table.reset_index(drop=True)))
+    shared = _Shared(pair_strands(table["sequence"]), row_loci(table.reset_index(drop=True)))
     dropped = np.zeros(len(table), dtype=bool)
     evaluated = np.zeros(len(table), dtype=bool)
-    for place in (1, 0):
+    for split in (1, 0):
         # A row of validation that goes because test has it is no reason for one of train to go.
-        dropped |= shared.rows(order == place, (order > place) & ~dropped)
-    for place in (1, 2):
-        evaluated |= shared.rows(order == place, (order >= 0) & (order < place))
+        dropped |= shared.rows(order == split, (order > split) & ~dropped)
+    for split in (1, 2):
+        evaluated |= shared.rows(order == split, (order >= 0) & (order < split))
     if not evaluated.any():
         return SharedRows(dropped, None)
-    return SharedRows(dropped, _refusal(table, places, shared, order, dropped, evaluated))
+    return SharedRows(dropped, _refusal(table, origins, shared, order, dropped, evaluated))
 
 
 class _Shared(NamedTuple):
-    """What rows may have in common: their molecule, as it reads or turned, or bases of the genome."""
+    """What rows may have in common: their molecule, on either strand, or bases of the genome."""
 
     strands: Molecules
-    places: pd.DataFrame
+    loci: pd.DataFrame
 
     def rows(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which of `some` have anything in common with one of `others`."""
@@ -90,12 +90,12 @@ class _Shared(NamedTuple):
 
     def overlapping(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which of `some` share a base of the genome with one of `others`."""
-        return overlapping(self.places, some, others)
+        return overlapping(self.loci, some, others)
 
 
 def _refusal(
     table: pd.DataFrame,
-    places: pd.DataFrame,
+    origins: pd.DataFrame,
     shared: _Shared,
     order: NDArray[np.integer[Any]],
     dropped: NDArray[np.bool_],
@@ -106,13 +106,13 @@ def _refusal(
     mine = np.arange(len(table)) == first
     earlier = (order >= 0) & (order < order[first])
     split, name = table["split"].iloc[first], table["id"].iloc[first]
-    place = "{}:{}-{}".format(*table[["chrom", "start", "end"]].iloc[first])
+    locus = "{}:{}-{}".format(*table[["chrom", "start", "end"]].iloc[first])
     ways = {
         f"the sequence of this {split} row ({name}) is also in": shared.as_read,
         f"the reverse complement of this {split} row ({name}) is in": shared.either,
-        f"this {split} row ({name}, {place}) overlaps on the genome a row of": shared.overlapping,
+        f"this {split} row ({name}, {locus}) overlaps on the genome a row of": shared.overlapping,
     }
-    told, copies = next(
+    message, copies = next(
         (text, rows) for text, way in ways.items() if (rows := way(earlier, mine)).any()
     )
     copy = int(np.argmax(copies))
@@ -123,9 +123,9 @@ def _refusal(
     )
     rest = " and ".join(f"{n:,} {what}" for n, what in kinds if n)
     return InputError(
-        f"{told} {table['split'].iloc[copy]} ({_where(table, places, copy)}); such copies in all: "
+        f"{message} {table['split'].iloc[copy]} ({_where(table, origins, copy)}); such copies in all: "
         f"{total}" + (f", {rest}" if rest else ""),
-        **_at(places, first),
+        **_at(origins, first),
         remedy=_ways_on(table, dropped),
     )
 
@@ -134,12 +134,12 @@ def _kinds(
     shared: _Shared, order: NDArray[np.integer[Any]], evaluated: NDArray[np.bool_]
 ) -> tuple[int, int]:
     """Return how many evaluated rows an earlier split has on the other strand only, or by overlap only."""
-    as_read, turned = np.zeros_like(evaluated), np.zeros_like(evaluated)
-    for place in (1, 2):
-        some, earlier = order == place, (order >= 0) & (order < place)
+    as_read, either = np.zeros_like(evaluated), np.zeros_like(evaluated)
+    for index in (1, 2):
+        some, earlier = order == index, (order >= 0) & (order < index)
         as_read |= shared.as_read(some, earlier)
-        turned |= shared.either(some, earlier)
-    return int((turned & ~as_read).sum()), int((evaluated & ~turned).sum())
+        either |= shared.either(some, earlier)
+    return int((either & ~as_read).sum()), int((evaluated & ~either).sum())
 
 
 def _ways_on(table: pd.DataFrame, dropped: NDArray[np.bool_]) -> str:
@@ -152,8 +152,8 @@ def _ways_on(table: pd.DataFrame, dropped: NDArray[np.bool_]) -> str:
     return f"Pass --skip-bad-rows or --leaks drop to leave the earlier copies out, {anew}"
 
 
-def copy_faults(
-    table: pd.DataFrame, places: pd.DataFrame, rows: NDArray[np.bool_]
+def rejected_copies(
+    table: pd.DataFrame, origins: pd.DataFrame, rows: NDArray[np.bool_]
 ) -> list[RejectedRow]:
     """Return the rows that :func:`find_copies` found as rows to be set aside.
 
@@ -178,14 +178,14 @@ def copy_faults(
             f"{name} {sequence}",
         )
         for file, row, split, name, sequence in zip(
-            *(places[c][rows] for c in ("file", "row")),
+            *(origins[c][rows] for c in ("file", "row")),
             *(table[c][rows] for c in ("split", "id", "sequence")),
             strict=True,
         )
     ]
 
 
-def check_lengths(table: pd.DataFrame, places: pd.DataFrame) -> None:
+def check_lengths(table: pd.DataFrame, origins: pd.DataFrame) -> None:
     """Refuse classes that the length of a sequence alone tells apart, with an AUROC above `TELLING`.
 
     Raises
@@ -200,7 +200,7 @@ def check_lengths(table: pd.DataFrame, places: pd.DataFrame) -> None:
     if score <= TELLING:
         return
     medians = bases.groupby(labels).median()
-    told = ", ".join(f"{n:g} in class {label}" for label, n in medians.items())
+    listed = ", ".join(f"{n:g} in class {label}" for label, n in medians.items())
     shortest, typical = int(bases.min()), int(medians.min())
     whole = 2 * shortest >= typical
     number = shortest if whole else typical
@@ -208,18 +208,18 @@ def check_lengths(table: pd.DataFrame, places: pd.DataFrame) -> None:
     other = np.flatnonzero(labelled)[int(np.argmax((labels != labels.iloc[0]).to_numpy()))]
     raise InputError(
         f"the length of a sequence alone tells the classes apart (AUROC {score:.2f}): the median "
-        f"is {told}",
-        **_at(places, int(other)),
+        f"is {listed}",
+        **_at(origins, int(other)),
         remedy=f"Cut all sequences to one length with --crop {number}{skipping}, or pass "
         "--leaks keep to go on with a warning.",
     )
 
 
-def _at(places: pd.DataFrame, row: int) -> dict[str, Any]:
-    file = places["file"].iloc[row]
-    return {"file": file, "row": int(places["row"].iloc[row])} if file else {}
+def _at(origins: pd.DataFrame, row: int) -> dict[str, Any]:
+    file = origins["file"].iloc[row]
+    return {"file": file, "row": int(origins["row"].iloc[row])} if file else {}
 
 
-def _where(table: pd.DataFrame, places: pd.DataFrame, row: int) -> str:
-    file = places["file"].iloc[row]
-    return f"{file}, row {places['row'].iloc[row]}" if file else str(table["id"].iloc[row])
+def _where(table: pd.DataFrame, origins: pd.DataFrame, row: int) -> str:
+    file = origins["file"].iloc[row]
+    return f"{file}, row {origins['row'].iloc[row]}" if file else str(table["id"].iloc[row])

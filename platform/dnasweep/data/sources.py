@@ -1,48 +1,58 @@
-"""Which files a path stands for, and what their names say of them."""
+"""Which files a path stands for, and what the names of files and folders say about their rows."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dnasweep.data.folders import (
+from dnasweep.data.names import (
+    HELD_OUT_NAMES,
     LABEL_NAMES,
     SPLIT_NAMES,
-    FoundFile,
-    name_parts,
-    named_split,
-    read_folder,
+    UNCERTAIN_SPLIT_NAMES,
+    short_split_in_name,
+    shortest_names,
+    species_in_name,
+    split_in_name,
+    words_of,
 )
-from dnasweep.data.species import resolve
+from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
-from dnasweep.formats.files import stem
-from dnasweep.formats.paths import check_readable, user_path
+from dnasweep.formats.files import ENDINGS, ending, stem
+from dnasweep.formats.paths import check_readable, entries_of, user_path
 
-__all__ = ["SPLIT_NAMES", "Source", "Sources", "find_all", "find_sources"]
-
-_SHORT = {"tr": "train", "trn": "train", "va": "validation", "te": "test", "ts": "test"}
-_SHORT |= {"tst": "test", "vl": "validation", "vld": "validation"}
-_HELD_OUT = frozenset(["eval", "evaluation", "holdout", "heldout", "validate"])
-_EPDNEW = re.compile(r"(?<![A-Za-z])([A-Z][a-z])(?:NC)?_EPDnew")
+_KNOWN = frozenset(e for endings in ENDINGS.values() for e in endings)
+# What editors, indexers and DNABERT's own script leave beside the files they were given.
+_BYPRODUCT = re.compile(
+    r".*~|#.*#|cached_.*|.*\.(?:bak|orig|swp|tmp|log|md|png|pdf|svg|py|sh|ipynb|html|"
+    r"fai|gzi|md5|sha256|dvc)",
+    re.IGNORECASE,
+)
+_NAME_ALL_FILES = (
+    "Put train, dev or test into the names of all files, or pass --split cluster to split all rows "
+    "anew."
+)
+_SHOWN = 8
 
 
 class Source(NamedTuple):
-    """One file to read, and what holds for its rows where they do not say otherwise."""
+    """One file to read, and what holds for its rows unless they say otherwise."""
 
     path: Path
     """The file."""
-    name: str
-    """Its name without endings, with folders where two would be the same; begins made-up ids."""
+    name: str = ""
+    """Its name without endings, with folders where two would be the same; begins generated ids."""
     label: int | None = None
-    """Label of its rows; None: the file must tell."""
+    """Label of its rows; None: the file must give labels."""
     split: str = ""
     """Split of its rows."""
     species: str = ""
     """Species of its rows."""
     shots: int | None = None
-    """Rows of each class in it, where it is one of several training sets given by their size."""
+    """Rows per class, where the file is one of several training sets named after their size."""
 
 
 class Sources(NamedTuple):
@@ -51,10 +61,10 @@ class Sources(NamedTuple):
     files: list[Source]
     """The files, in order."""
     notes: list[str]
-    """Sentences for the person who gave them."""
+    """Sentences for the user."""
 
 
-def find_all(
+def find_sources(
     data: Sequence[str | Path] = (),
     positives: Sequence[str | Path] = (),
     negatives: Sequence[str | Path] = (),
@@ -65,11 +75,16 @@ def find_all(
 ) -> Sources:
     """Return the files that all of the paths stand for.
 
-    A folder stands for what :func:`read_folder` finds in it. Files given one by one are the splits
-    that their names hold as a word (`my_train.csv`, `x.dev.tsv`), or the names of their folders,
-    where they are two splits or more. A file named after a species (`celegans.fa`) or an EPDnew
-    collection is of that species, unless `species` says otherwise; the two letters of EPDnew alone
-    are no name of a species.
+    A folder stands for its files named train, dev (validation, valid, val) and test, in any case
+    and format; or for its files named positive and negative; or for those in folders with these
+    names of splits (as in genomic_benchmarks); or for the train files of folders named after the
+    rows per class that they hold, with the test file beside them (few-shot sets, as GeneMask
+    publishes them).
+
+    Files given one by one belong to the splits that their names contain as a word (`my_train.csv`,
+    `x.dev.tsv`), or that their folders are named after, if these are two splits or more. A file
+    named after a species (`celegans.fa`) or an EPDnew collection is of that species unless
+    `species` says otherwise; the two letters of EPDnew alone do not name a species.
 
     Parameters
     ----------
@@ -80,122 +95,187 @@ def find_all(
     species
         Species of all rows.
     split_matters
-        Whether rows are to be in the splits they are given in, so that a file whose name leaves
-        that open is refused.
+        Whether rows keep the splits they are given in, so that a file whose name leaves its split
+        open is refused.
 
     Raises
     ------
     InputError
-        For a path that does not exist, a folder without such files, or names of which only some
-        say which split they are.
+        For a path that does not exist, a folder without such files or with one that would be left
+        unread although it may be a split, or names of which only some say a split.
     """
-    found: list[tuple[FoundFile, int | None]] = []
+    found: list[Source] = []
     notes: list[str] = []
     for paths, default in ((data, label), (positives, 1), (negatives, 0)):
         for path in map(user_path, paths):
             check_readable(path, folder=True)
             if path.is_dir():
-                inside = read_folder(path, split_matters=split_matters)
-                found += [(one, default) for one in inside.files]
+                inside = _read_folder(path, split_matters)
+                found += [source._replace(label=default) for source in inside.files]
                 notes += inside.notes
             else:
-                found.append((FoundFile(path), default))
-    files = [one for one, _ in found]
-    splits = _splits(files, notes, split_matters)
-    names = _names([one.path for one in files])
-    sources = []
-    for (one, default), split, name in zip(found, splits, names, strict=True):
-        of = species or _species(one.path)
-        if of and not species:
-            notes.append(f"{one.path.name}: the species is {of}, by the name of the file")
-        sources.append(
-            Source(
-                path=one.path,
-                name=name,
-                label=LABEL_NAMES.get(stem(one.path).lower()) if default is None else default,
-                split=split,
-                species=of,
-                shots=one.shots,
+                found.append(Source(path, label=default))
+    splits = _splits(found, notes, split_matters)
+    names = shortest_names([source.path for source in found])
+    files = []
+    for source, split, name in zip(found, splits, names, strict=True):
+        named_species = species or species_in_name(source.path)
+        if named_species and not species:
+            notes.append(
+                f"{source.path.name}: the species is {named_species}, by the name of the file"
             )
+        label = source.label
+        if label is None:
+            label = LABEL_NAMES.get(stem(source.path).lower())
+        files.append(source._replace(name=name, label=label, split=split, species=named_species))
+    return Sources(files, notes)
+
+
+def _read_folder(folder: Path, split_matters: bool) -> Sources:
+    """Return the files that a folder stands for, and notes about what is not read of it."""
+    entries = entries_of(folder)
+    files = [p for p in entries if p.is_file() and ending(p) in _KNOWN]
+    by_split = _by_split(files)
+    if by_split:
+        split, count = Counter(source.split for source in by_split).most_common(1)[0]
+        if count > 1:
+            names = ", ".join(source.path.name for source in by_split if source.split == split)
+            raise InputError(
+                f"holds {count} files for the {split} split: {names}",
+                file=folder,
+                remedy="Keep one, or give files one by one.",
+            )
+    few_shot = [] if any(s.split == "train" for s in by_split) else _few_shot_sets(entries)
+    found = few_shot + by_split or _class_files_in_split_folders(entries)
+    found = sorted(found, key=lambda source: SPLITS.index(source.split)) or [
+        Source(f) for f in files if stem(f).lower() in LABEL_NAMES
+    ]
+    if not found:
+        raise _nothing_in(folder, entries)
+    read = {source.path for source in found}
+    unread = [
+        path
+        for path in [*entries, *(f for p in entries if _is_split_folder(p) for f in entries_of(p))]
+        if path not in read and not any(path in one.parents for one in read)
+    ]
+    doubtful = [path for path in unread if _may_matter(path)]
+    if doubtful and split_matters:
+        raise InputError(
+            f"{_listed(doubtful, folder)} would not be read, and may be a split or a class",
+            file=folder,
+            remedy="Name files train, dev and test (.csv, .tsv or FASTA, also .gz), move away what "
+            "is not to be read, or give the files one by one.",
         )
-    return Sources(sources, notes)
+    if not unread:
+        return Sources(found, [])
+    names = _listed([source.path for source in found], folder)
+    return Sources(
+        found, [f"{folder.name}: read are {names}; not read: {_listed(unread, folder)}"]
+    )
 
 
-def find_sources(
-    paths: Sequence[Path], *, label: int | None = None, species: str = ""
-) -> list[Source]:
-    """Return the files that `paths` stand for; see :func:`find_all`."""
-    return find_all(paths, label=label, species=species).files
+def _by_split(files: Iterable[Path]) -> list[Source]:
+    names = [(f, stem(f).lower()) for f in files]
+    return [Source(f, split=SPLIT_NAMES[name]) for f, name in names if name in SPLIT_NAMES]
 
 
-def _splits(files: list[FoundFile], notes: list[str], matters: bool) -> list[str]:
-    """Return the split of each file, "" where its rows are to tell."""
-    named = [one.split or named_split(one.path) for one in files]
-    if len({name for name in named if name}) < 2:
-        folders = [one.split or SPLIT_NAMES.get(one.path.parent.name.lower(), "") for one in files]
-        if len(set(folders)) > 1 and all(folders):
-            named = folders
+def _few_shot_sets(entries: Sequence[Path]) -> list[Source]:
+    """Return the train files of folders that are named after their rows per class."""
+    folders = [p for p in entries if p.name.isdecimal() and p.is_dir() and int(p.name) > 0]
+    return [
+        source._replace(shots=int(sub.name))
+        for sub in sorted(folders, key=lambda p: int(p.name))
+        for source in _by_split(f for f in entries_of(sub) if ending(f) in _KNOWN)
+        if source.split == "train"
+    ]
+
+
+def _is_split_folder(path: Path) -> bool:
+    return path.name.lower() in SPLIT_NAMES and path.is_dir()
+
+
+def _class_files_in_split_folders(entries: Sequence[Path]) -> list[Source]:
+    return [
+        Source(file, split=SPLIT_NAMES[sub.name.lower()])
+        for sub in entries
+        if _is_split_folder(sub)
+        for file in entries_of(sub)
+        if file.is_file() and stem(file).lower() in LABEL_NAMES
+    ]
+
+
+def _may_matter(path: Path) -> bool:
+    if _BYPRODUCT.fullmatch(path.name):
+        return False
+    telling = SPLIT_NAMES.keys() | UNCERTAIN_SPLIT_NAMES | LABEL_NAMES.keys()
+    return bool(words_of(path.name) & telling)
+
+
+def _listed(paths: Sequence[Path], folder: Path) -> str:
+    return _shown([str(p.relative_to(folder)) for p in paths])
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+
+
+def _nothing_in(folder: Path, entries: Sequence[Path]) -> InputError:
+    split_folders = [p for p in entries if _is_split_folder(p)]
+    if split_folders:
+        names = ", ".join(p.name for p in split_folders)
+        reason = f"the folders {names} hold no files named positive and negative; they hold "
+        held = _shown(sorted({f.name for p in split_folders for f in entries_of(p)}))
+        remedy = "Name the files of the two classes positive and negative in each of them."
+    else:
+        reason = "the folder has no train, dev or test file; it holds "
+        held = _listed(entries, folder)
+        remedy = (
+            "Name its files train, dev and test (.csv, .tsv or FASTA, also .gz), or give the "
+            "files themselves."
+        )
+    return InputError(reason + (held or "nothing"), file=folder, remedy=remedy)
+
+
+def _splits(files: Sequence[Source], notes: list[str], split_matters: bool) -> list[str]:
+    """Return the split of each file, "" where its rows have to say it; adds to `notes`."""
+    by_folder = [source.split for source in files]
+    named = [source.split or split_in_name(source.path) for source in files]
+    if len(set(named) - {""}) < 2:
+        parents = [
+            source.split or SPLIT_NAMES.get(source.path.parent.name.lower(), "")
+            for source in files
+        ]
+        if len(set(parents)) > 1 and all(parents):
+            named = parents
     if not any(named):
-        named = _short_splits(files)
-    by_name = [one for one, name in zip(files, named, strict=True) if name and not one.split]
-    if not any(named) or not (by_name or matters):
-        perhaps = [one.path for one in files if name_parts(stem(one.path)) & _HELD_OUT]
-        if matters and 0 < len(perhaps) < len(files):
+        short = [short_split_in_name(source.path) for source in files]
+        if all(short) and "train" in short and len(set(short)) > 1:
+            named = short
+    from_name = [n for n, folder in zip(named, by_folder, strict=True) if n and not folder]
+    if not any(named) or not (from_name or split_matters):
+        held_out = [s.path for s in files if words_of(stem(s.path)) & HELD_OUT_NAMES]
+        if split_matters and 0 < len(held_out) < len(files):
             raise InputError(
                 "may be a split by its name, and no other file is named after one",
-                file=perhaps[0],
-                remedy="Put train, dev or test into the names of all files, or pass --split cluster "
-                "to split all rows anew.",
+                file=held_out[0],
+                remedy=_NAME_ALL_FILES,
             )
-        return [one.split for one in files]
-    told = ", ".join(f"{f.path.name} {n}" for f, n in zip(files, named, strict=True) if n)
-    silent = [one.path for one, name in zip(files, named, strict=True) if not name]
-    if silent and matters and len(files) > 1:
+        return by_folder
+    given = ", ".join(f"{s.path.name} {n}" for s, n in zip(files, named, strict=True) if n)
+    silent = [source.path for source, name in zip(files, named, strict=True) if not name]
+    if silent and split_matters and len(files) > 1:
         raise InputError(
-            f"does not say in its name which split it is, and others do ({told})",
+            f"does not say in its name which split it is, and others do ({given})",
             file=silent[0],
-            remedy="Put train, dev or test into the names of all files, or pass --split cluster "
-            "to split all rows anew.",
+            remedy=_NAME_ALL_FILES,
         )
     if silent or len(set(named)) < 2:
-        if by_name and matters:
+        if from_name and split_matters:
             notes.append(
-                f"one split alone is named ({told}): a column gives the splits, or they "
+                f"one split alone is named ({given}): a column gives the splits, or they "
                 "are made anew"
             )
-        return [one.split for one in files]
-    if by_name:
-        notes.append(f"the names of the files give the splits: {told}")
+        return by_folder
+    if from_name:
+        notes.append(f"the names of the files give the splits: {given}")
     return named
-
-
-def _short_splits(files: list[FoundFile]) -> list[str]:
-    """Return the splits of files named `x_tr`, `x_va` and `x_te`, "" unless all of them are."""
-    found = [{_SHORT[w] for w in name_parts(stem(one.path)) if w in _SHORT} for one in files]
-    splits = [one.pop() if len(one) == 1 else "" for one in found]
-    whole = all(splits) and "train" in splits and len(set(splits)) > 1
-    return splits if whole else [""] * len(files)
-
-
-def _names(files: Sequence[Path]) -> list[str]:
-    """Return the shortest ends of the paths that tell the files apart."""
-    names = [stem(f) for f in files]
-    for depth in range(1, max((len(f.parts) for f in files), default=0)):
-        counts = {name: names.count(name) for name in set(names)}
-        names = [
-            "/".join([*f.parts[:-1][-depth:], stem(f)]) if counts[name] > 1 else name
-            for f, name in zip(files, names, strict=True)
-        ]
-    return names
-
-
-def _species(file: Path) -> str:
-    match = _EPDNEW.search(file.name)
-    name = match[1] if match else stem(file)
-    # `dr.csv` is Dr. Somebody's as well as a zebrafish's, and 9606 may be a number of anything.
-    if not match and (len(name) < 3 or name.isdecimal()):
-        return ""
-    try:
-        return resolve(name)
-    except InputError:
-        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,15 @@ def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.Da
         _fail_at(frame, ~frame[name].isin(values), f"the {name} is not known", file)
     _fail_at(frame, ~frame["split"].isin((*SPLITS, "")), "the split is not known", file)
     return frame
+
+
+def digest(table: pd.DataFrame) -> str:
+    """Return 16 hex digits that name the content of a table, row order included."""
+    state = hashlib.sha256()
+    for column in COLUMNS:
+        state.update("\x1f".join(table[column].astype("str").fillna("")).encode())
+        state.update(b"\x1e")
+    return state.hexdigest()[:16]
 
 
 def crop_table(table: pd.DataFrame, num_bases: int) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The cells of CSV and TSV files as text, and the header names in use."""
+"""The cells of delimited text."""
 
 from __future__ import annotations
 
@@ -7,50 +7,40 @@ import io
 import re
 import warnings
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.formats.rejects import RejectedRow
 
-ACCEPTED: dict[str, tuple[str, ...]] = {
-    "sequence": ("sequence", "seq", "sequences", "dna_sequence"),
-    "label": ("label", "true_label", "labels", "class", "target"),
-    "id": ("id", "seq_id", "sequence_id", "identifier"),
-    "name": ("name",),
-    "species": ("species", "organism"),
-    "chrom": ("chrom", "chr", "chromosome", "region"),
-    "start": ("start", "chromstart", "chrom_start"),
-    "end": ("end", "chromend", "chrom_end"),
-    "strand": ("strand",),
-    "split": ("split",),
-}
-"""Header names by table column, in any case; `name` is a species or an id, as its values say."""
-
 _OVERLONG = re.compile(r"[Ll]ine (\d+): expected (\d+) fields, saw (\d+)")
 _UNCLOSED = re.compile(r"EOF inside string starting at row (\d+)")
 
 
-class Cells(NamedTuple):
-    """The cells of a delimited file."""
-
-    frame: pd.DataFrame
-    """Text columns 0, 1, ... and `row`, the 1-based row of the file; blank rows are left out."""
-    faults: list[RejectedRow]
-    """Rows with more cells than there are columns."""
-    header: tuple[str, ...] = ()
-    """The names found in the header, where there is one."""
-    notes: tuple[str, ...] = ()
-    """How columns were understood, and which were not read."""
-
-
 def read_cells(
     data: bytes, *, separator: str, num_columns: int, file: Path, quoted: bool = True
-) -> Cells:
+) -> tuple[pd.DataFrame, list[RejectedRow]]:
     """Return all cells as text; rows that are too short are filled with empty cells.
 
-    `quoted` says whether quotation marks around a cell are no part of it.
+    Parameters
+    ----------
+    data
+        Content of the file.
+    separator
+        What separates cells; more than one character is a regular expression.
+    num_columns
+        Cells per row.
+    file
+        The file, for messages.
+    quoted
+        Whether quotation marks around a cell are not part of it.
+
+    Returns
+    -------
+    frame
+        Text columns 0, 1, ... and `row`, the 1-based row of the file; blank rows are left out.
+    rejected
+        Rows with more cells than there are columns.
 
     Raises
     ------
@@ -91,7 +81,7 @@ def read_cells(
     rows = pd.RangeIndex(1, len(frame) + len(overlong) + 1)
     frame["row"] = rows[~rows.isin(list(overlong))]
     lines = data.splitlines() if overlong else []
-    faults = [
+    rejected = [
         RejectedRow(
             str(file),
             row,
@@ -101,4 +91,4 @@ def read_cells(
         for row, (expected, seen) in sorted(overlong.items())
     ]
     blank = (frame.drop(columns="row") == "").all(axis=1)
-    return Cells(frame[~blank].reset_index(drop=True), faults)
+    return frame[~blank].reset_index(drop=True), rejected

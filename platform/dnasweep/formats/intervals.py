@@ -4,38 +4,34 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs, species_of
 from dnasweep.formats.delimited import read_cells
-from dnasweep.formats.files import read_bytes
+from dnasweep.formats.files import Format, read_bytes
 from dnasweep.formats.paths import user_path
-from dnasweep.formats.rejects import RejectedRow, parsing, refuse
+from dnasweep.formats.rejects import RejectedRow, RowChecks, parsing, refuse
 
-Format = Literal["sga", "bed", "fps"]
+MAX_POSITION = 10**12
+"""No chromosome is longer, in bases."""
 
-FARTHEST = 10**12
-"""No position on a chromosome lies beyond this."""
-
-_COMMENT = re.compile(rb"#|track\b|browser\b")
-_NO_STRAND = "the strand is not +, - or ."
-_REMEDIES = {_NO_STRAND: "Write one of these, or leave the strand and the columns after it out."}
+_COLUMNS = ["row", "id", "chrom", "start", "end", "strand"]
+_COMMENT = re.compile(r"#|track\b|browser\b")
 _FPS = re.compile(
     r"^FP {3}(?P<id>.+?)\s*:[^:;]*?\s[A-Z]+:(?P<chrom>\S+)\s+\d(?P<strand>[+-])\s*(?P<tss>\d+);"
 )
 
 
-def read_places(
-    data: bytes, *, format: Format, window: tuple[int, int], file: Path
+def read_intervals(
+    data: bytes, format: Format, *, window: tuple[int, int], file: Path
 ) -> tuple[pd.DataFrame, list[RejectedRow]]:
     """Return the genomic interval of every row, a window around each transcription start.
 
-    SGA and FPS rows, and BED rows of one base, are transcription starts (TSS): base `window[0]` to
-    base `window[1]` around each is taken, both included, counted along its strand with the TSS at
-    0, so (-300, 300) is 601 bases. Longer BED rows are taken as they stand.
+    SGA and FPS rows, and BED rows of one base, are transcription starts (TSS): the bases from
+    `window[0]` to `window[1]` around each are taken, both included, counted along its strand with
+    the TSS at 0, so (-300, 300) is 601 bases. Longer BED rows are taken as they are.
 
     Parameters
     ----------
@@ -43,26 +39,26 @@ def read_places(
         The text. SGA: sequence name, feature, 1-based position, strand, count, name. FPS lines
         (`FP   ...`) are found in EPDnew's .fps and .dat files alike.
     format
-        Which of them it is.
+        Its format: sga, bed or fps.
     window
         First and last base around a TSS.
     file
-        Named in faults.
+        The file, for messages.
 
     Returns
     -------
     frame
         row, id, chrom, start and end (0-based, half-open), strand ("" where none is given),
         species ("" where the accession does not tell) and tss (bool).
-    faults
+    rejected
         Rows that are not of the format.
     """
-    frame, faults = _read_fps(data, file) if format == "fps" else _read_rows(data, format, file)
-    frame, bad = take_windows(frame, window=window, file=file)
-    return frame, [*faults, *bad]
+    frame, rejected = _read_fps(data, file) if format == "fps" else _read_rows(data, format, file)
+    frame, bad = widen_starts(frame, window=window, file=file)
+    return frame, [*rejected, *bad]
 
 
-def take_windows(
+def widen_starts(
     frame: pd.DataFrame, *, window: tuple[int, int], file: Path
 ) -> tuple[pd.DataFrame, list[RejectedRow]]:
     """Return rows of text with checked intervals, those of one base widened to `window`.
@@ -72,15 +68,15 @@ def take_windows(
     frame
         Text columns chrom, start, end and strand, and row; others are kept.
     window
-        First and last base around a TSS, as in :func:`read_places`.
+        First and last base around a TSS, as in :func:`read_intervals`.
     file
-        Named in faults.
+        The file, for messages.
 
     Returns
     -------
     frame
         start and end as integers, strand +, - or "", and tss and species added.
-    faults
+    rejected
         Rows without a usable interval.
 
     Raises
@@ -88,33 +84,26 @@ def take_windows(
     InputError
         For a window that ends before it begins.
     """
-    if window[0] > window[1]:
+    low, high = window
+    if low > high:
         raise InputError(f"window is {window}", remedy="Give its first base, then its last.")
     start, end = (pd.to_numeric(frame[c], errors="coerce") for c in ("start", "end"))
     strand = frame["strand"].replace({"0": "", ".": "", "*": ""})
-    checks = {
-        "the chromosome is empty": frame["chrom"] == "",
-        "the position is not a whole number": (start % 1 != 0) | (end % 1 != 0),
-        "the position lies before the chromosome": start < 0,
-        "the position lies beyond any chromosome": end > FARTHEST,
-        "the end does not lie behind the start": end <= start,
-        _NO_STRAND: ~strand.isin(["+", "-", ""]),
-    }
-    reason = pd.Series("", index=frame.index, dtype="str")
-    for text, bad in checks.items():
-        reason = reason.mask(bad & (reason == ""), text)
-    good = reason == ""
-    faults = [
-        RejectedRow(str(file), int(row), why, " ".join(map(str, cells)), _REMEDIES.get(why, ""))
-        for row, why, *cells in zip(
-            *(frame["row"][~good], reason[~good]),
-            *(frame[c][~good] for c in ("chrom", "start", "end", "strand")),
-            strict=True,
-        )
-    ]
+    checks = RowChecks(frame.index)
+    checks.add(frame["chrom"] == "", "the chromosome is empty")
+    checks.add((start % 1 != 0) | (end % 1 != 0), "the position is not a whole number")
+    checks.add(start < 0, "the position lies before the chromosome")
+    checks.add(end > MAX_POSITION, "the position lies beyond any chromosome")
+    checks.add(end <= start, "the end does not lie behind the start")
+    checks.add(
+        ~strand.isin(["+", "-", ""]),
+        "the strand is not +, - or .",
+        "Write one of these, or leave the strand and the columns after it out.",
+    )
+    good = checks.good
+    rejected = checks.rejected(file, frame["row"], frame[["chrom", "start", "end", "strand"]])
     strand, start, end = strand[good], start[good].astype("int64"), end[good].astype("int64")
     tss, forward = end - start == 1, strand != "-"
-    low, high = window
     species = {c: species_of(c) for c in frame["chrom"].unique()}
     frame = frame[good].assign(
         start=start.mask(tss & forward, start + low).mask(tss & ~forward, start - high),
@@ -124,71 +113,78 @@ def take_windows(
     )
     if "species" not in frame:
         frame["species"] = frame["chrom"].map(species)
-    return frame.reset_index(drop=True), faults
+    return frame.reset_index(drop=True), rejected
 
 
 def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list[RejectedRow]]:
-    head = [line for line in data[:65536].splitlines() if not _COMMENT.match(line)]
+    """Return the rows of BED or SGA as text, with start and end in the coordinates of BED."""
+    comment = re.compile(_COMMENT.pattern.encode())
+    head = [line for line in data[:65536].splitlines() if not comment.match(line)]
     tabs = any(b"\t" in line for line in head)
     num_columns = max(6, *(len(line.split(b"\t" if tabs else None)) for line in head), 6)
-    cells = read_cells(
+    cells, rejected = read_cells(
         data,
         separator="\t" if tabs else r"\s+",
         num_columns=num_columns,
         file=file,
         quoted=False,
     )
-    faults = [fault for fault in cells.faults if not _COMMENT.match(fault.text.encode())]
-    frame = cells.frame[~cells.frame[0].str.match(_COMMENT.pattern.decode())]
+    rejected = [row for row in rejected if not comment.match(row.text.encode())]
+    frame = cells[~cells[0].str.match(_COMMENT)]
     if format == "sga":
         frame = frame.rename(columns={0: "chrom", 2: "end", 3: "strand", 5: "id"})
         end = pd.to_numeric(frame["end"], errors="coerce")
         frame["start"] = (end - 1).astype("str")
-    else:
-        if _is_strand(frame[3]) and not frame[5].any():
-            # No name of BED is a strand: intervals as people cut them, without name and score.
-            frame = frame.assign(**{"3": ""}).rename(columns={3: "strand", "3": "id"})
-            frame = frame.rename(columns={0: "chrom", 1: "start", 2: "end"})
-        else:
-            frame = frame.rename(columns={0: "chrom", 1: "start", 2: "end", 3: "id", 5: "strand"})
-        frame["id"] = frame["id"].replace(".", "")
-    keep = ["row", "id", "chrom", "start", "end", "strand"]
-    return frame[keep].reset_index(drop=True), faults
+        return frame[_COLUMNS].reset_index(drop=True), rejected
+    names = {0: "chrom", 1: "start", 2: "end", 3: "id", 5: "strand"}
+    if _is_strand(frame[3]) and not frame[5].any():
+        # No name in BED is a strand: intervals as people cut them, without name and score.
+        names = {0: "chrom", 1: "start", 2: "end", 3: "strand", 5: "id"}
+    frame = frame.rename(columns=names)
+    frame["id"] = frame["id"].replace(".", "")
+    return frame[_COLUMNS].reset_index(drop=True), rejected
 
 
 def _is_strand(column: pd.Series) -> bool:
-    """Return whether all cells are strands, and not all of them the dot that stands for anything."""
+    """Return whether all cells are strands, and not all of them the dot that may mean anything."""
     return bool(column.isin(["+", "-", "."]).all() and column.isin(["+", "-"]).any())
 
 
 def _read_fps(data: bytes, file: Path) -> tuple[pd.DataFrame, list[RejectedRow]]:
+    """Return the FP lines of an EPDnew file as text."""
     lines = pd.Series(data.decode("utf-8", errors="replace").splitlines(), dtype="str")
     lines = lines[lines.str.startswith("FP  ")]
     frame = lines.str.extract(_FPS)
     frame["row"] = lines.index + 1
     bad = frame["tss"].isna()
-    faults = [
+    rejected = [
         RejectedRow(str(file), int(row), "the line is not an FP line of EPDnew", text)
         for row, text in zip(frame["row"][bad], lines[bad], strict=True)
     ]
     frame = frame[~bad].rename(columns={"tss": "end"})
     frame["start"] = (pd.to_numeric(frame["end"]) - 1).astype("str")
-    return frame.reset_index(drop=True), faults
-
-
-COLUMNS = ["row", "id", "chrom", "start", "end", "strand"]
+    return frame.reset_index(drop=True), rejected
 
 
 def read_bed(
     path: str | Path, contigs: Contigs, *, skip_bad_rows: bool = False
 ) -> tuple[pd.DataFrame, list[RejectedRow]]:
-    """Return the intervals of a BED file, plain or gzip, by the names of a genome.
+    """Return the intervals of a BED file, plain or gzip, with the chromosome names of a genome.
+
+    Parameters
+    ----------
+    path
+        The BED file.
+    contigs
+        The records of the genome.
+    skip_bad_rows
+        Whether to go on with the good rows if there are bad ones.
 
     Returns
     -------
     frame
         row, id, chrom, start, end (0-based, half-open) and strand ("" where none is given).
-    faults
+    rejected
         Rows that cannot be used, where `skip_bad_rows` allows them.
 
     Raises
@@ -199,19 +195,19 @@ def read_bed(
     path = user_path(path)
     with parsing(path):
         data = read_bytes(path, holds="intervals")
-        frame, faults = read_places(data, format="bed", window=(0, 0), file=path)
-    if len(frame) == 0 and not faults:
+        frame, rejected = read_intervals(data, "bed", window=(0, 0), file=path)
+    if len(frame) == 0 and not rejected:
         raise InputError("holds no interval", file=path, remedy="Give a BED file with rows.")
-    total = len(frame) + len(faults)
-    frame, strange = contigs.place(frame[COLUMNS], file=path)
-    faults = sorted([*faults, *strange], key=lambda fault: fault.row)
-    if faults and not skip_bad_rows:
-        raise refuse(faults, total)
+    total = len(frame) + len(rejected)
+    frame, outside = contigs.place(frame[_COLUMNS], file=path)
+    rejected = sorted([*rejected, *outside], key=lambda row: row.row)
+    if rejected and not skip_bad_rows:
+        raise refuse(rejected, total)
     if len(frame) == 0:
         raise InputError(
-            f"no interval is left; the first of {len(faults):,} bad ones: {faults[0].reason}",
+            f"no interval is left; the first of {len(rejected):,} bad ones: {rejected[0].reason}",
             file=path,
-            row=faults[0].row,
-            remedy=faults[0].remedy or None,
+            row=rejected[0].row,
+            remedy=rejected[0].remedy or None,
         )
-    return frame, faults
+    return frame, rejected

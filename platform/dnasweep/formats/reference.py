@@ -7,7 +7,6 @@ import gzip
 import os
 import shutil
 import tempfile
-import zlib
 from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from Bio import bgzf
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import match_chromosomes
+from dnasweep.formats.files import GZIP, file_errors
 from dnasweep.formats.indexes import fits, write_blocks
 from dnasweep.formats.paths import check_readable, user_path
 from dnasweep.formats.rejects import RejectedRow
@@ -97,14 +97,9 @@ def open_genome(path: Path) -> Iterator[Genome]:
     path = user_path(path)
     check_readable(path, holds="genome")
     with tempfile.TemporaryDirectory(prefix="dnasweep-genome-") as scratch:
-        try:
+        remedy = "Check the disk, and that there is room for temporary files."
+        with file_errors(path, remedy=remedy):
             genome = _opened(path, Path(scratch))
-        except OSError as error:
-            raise InputError(
-                f"cannot be read: {error.strerror or error}",
-                file=path,
-                remedy="Check the disk, and that there is room for temporary files.",
-            ) from error
         try:
             yield genome
         finally:
@@ -117,7 +112,8 @@ def _opened(path: Path, scratch: Path) -> Genome:
     fasta = scratch / ("genome.fa.gz" if packing == "bgzip" else "genome.fa")
     beside = path.with_name(path.name + ".fai")
     if packing == "gzip":
-        _unpack(path, fasta)
+        with gzip.open(path) as source, fasta.open("wb") as sink:
+            shutil.copyfileobj(source, sink, 1 << 20)
         beside = fasta.with_name("genome.fa.fai")
     else:
         fasta.symlink_to(path.absolute())
@@ -186,22 +182,10 @@ def _packing(path: Path) -> str:
     """Return `bgzip`, `gzip` or `plain`, by the first bytes."""
     with path.open("rb") as stream:
         head = stream.read(18)
-    if head[:2] != b"\x1f\x8b":
+    if head[:2] != GZIP:
         return "plain"
     # A bgzip block is a gzip member with an extra field named BC: the SAM specification, 4.1.
     return "bgzip" if head[3:4] == b"\x04" and head[12:14] == b"BC" else "gzip"
-
-
-def _unpack(path: Path, target: Path) -> None:
-    try:
-        with gzip.open(path) as source, target.open("wb") as sink:
-            shutil.copyfileobj(source, sink, 1 << 20)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(
-            "the gzip data is corrupt or cut short",
-            file=path,
-            remedy="Fetch the file again; gzip -t checks it.",
-        ) from error
 
 
 def cut_out(

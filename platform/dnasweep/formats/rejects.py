@@ -1,4 +1,4 @@
-"""Rows that cannot be used: told to the person, or set aside where the person asked for that."""
+"""Rows that cannot be used: reported to the user, or set aside where the user asked for that."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import pandas as pd
 from dnasweep.errors import InputError
 from dnasweep.plain import shown, write_csv
 
+MAX_BAD_SHARE = 0.1
+"""Share of bad rows up to which going on without them is offered."""
+
 _CLIPPED = 200
 
 
@@ -19,43 +22,93 @@ class RejectedRow(NamedTuple):
     """One row that cannot be used."""
 
     file: str
-    """The file it stands in."""
+    """The file that it is in."""
     row: int
-    """Its 1-based line or record there, the header counted as line 1."""
+    """Its 1-based line or record there; the header is line 1."""
     reason: str
     """What is wrong with it."""
     text: str
     """The row as it was read."""
     remedy: str = ""
-    """What to do about it, beside leaving the row out."""
+    """What to do about it, other than leaving the row out."""
+
+
+class RowChecks:
+    """The first thing found wrong with each row of a table.
+
+    Parameters
+    ----------
+    index
+        Index of the table.
+    """
+
+    def __init__(self, index: pd.Index) -> None:
+        self.reason = pd.Series("", index=index, dtype="str")
+        self.remedy = pd.Series("", index=index, dtype="str")
+
+    @property
+    def good(self) -> pd.Series:
+        """Whether nothing has been found wrong with a row, by index."""
+        return self.reason == ""
+
+    def add(self, bad: pd.Series, reason: str | pd.Series, remedy: str = "") -> None:
+        """Note a reason and a remedy for the rows that are `bad` and were good until now."""
+        bad = bad & self.good
+        if bad.any():
+            self.reason = self.reason.mask(bad, reason)
+            self.remedy = self.remedy.mask(bad, remedy)
+
+    def rejected(
+        self, file: str | Path, rows: pd.Series, cells: pd.DataFrame
+    ) -> list[RejectedRow]:
+        """Return the bad rows.
+
+        Parameters
+        ----------
+        file
+            The file that they are in.
+        rows
+            Their numbers in the file, by index.
+        cells
+            Their cells, by index.
+        """
+        bad = ~self.good
+        columns = (rows[bad], self.reason[bad], self.remedy[bad], *(cells[c][bad] for c in cells))
+        return [
+            RejectedRow(str(file), int(row), reason, " ".join(map(str, text)), remedy)
+            for row, reason, remedy, *text in zip(*columns, strict=True)
+        ]
 
 
 @contextmanager
 def parsing(path: Path) -> Iterator[None]:
-    """Turn whatever a parser throws at the content of a file into an error that names the file."""
+    """Turn whatever a parser raises about the content of a file into an error that names the file."""
     try:
         yield
     except InputError:
         raise
     except Exception as error:
-        said = (str(error).strip().splitlines() or [""])[0][:_CLIPPED]
+        message = (str(error).strip().splitlines() or [""])[0][:_CLIPPED]
         raise InputError(
-            f"its content cannot be read ({type(error).__name__}: {said})",
+            f"its content cannot be read ({type(error).__name__}: {message})",
             file=path,
             remedy="Save the file again as plain UTF-8 text.",
         ) from error
 
 
-def write_rejects(faults: Sequence[RejectedRow], path: Path) -> None:
-    """Write `faults` as a TSV with the columns file, row, reason, text (clipped to 200 letters).
+def write_rejects(rejected: Sequence[RejectedRow], path: Path) -> None:
+    """Write rows as a TSV with the columns file, row, reason, text (clipped to 200 letters).
 
     Raises
     ------
     InputError
-        Where it cannot be written.
+        If the TSV cannot be written.
     """
     frame = pd.DataFrame(
-        [(shown(f.file), f.row, f.reason, " ".join(f.text[:_CLIPPED].split())) for f in faults],
+        [
+            (shown(row.file), row.row, row.reason, " ".join(row.text[:_CLIPPED].split()))
+            for row in rejected
+        ],
         columns=["file", "row", "reason", "text"],
     )
     try:
@@ -67,34 +120,36 @@ def write_rejects(faults: Sequence[RejectedRow], path: Path) -> None:
         ) from error
 
 
-FEW = 0.1
-"""Share of bad rows up to which going on without them is offered."""
-
-
 def refuse(
-    faults: Sequence[RejectedRow], rows: int, *, keeps_classes: bool = True, most: float = FEW
+    rejected: Sequence[RejectedRow],
+    num_rows: int,
+    *,
+    keeps_classes: bool = True,
+    max_share: float = MAX_BAD_SHARE,
 ) -> InputError:
-    """Return the error for the first of `faults`, which says how many there are in all.
+    """Return the error for the first of the rejected rows, which says how many there are in all.
 
-    To go on without them is offered where that does no harm: up to a share `most` of all `rows`, bad
-    ones included, and no class that would be lost.
+    The remedy offers to go on without them if that does no harm.
+
+    Parameters
+    ----------
+    rejected
+        The rejected rows, at least one.
+    num_rows
+        Rows in all, the rejected ones included.
+    keeps_classes
+        Whether every class has rows left without them.
+    max_share
+        Share of bad rows up to which going on is offered.
     """
-    first = faults[0]
-    files = len({f.file for f in faults})
-    total = "the only bad row" if len(faults) == 1 else f"{len(faults):,} bad rows in all"
-    if files > 1:
-        total += f", in {files} files"
+    first = rejected[0]
+    num_files = len({row.file for row in rejected})
+    total = "the only bad row" if len(rejected) == 1 else f"{len(rejected):,} bad rows in all"
+    if num_files > 1:
+        total += f", in {num_files} files"
     remedy = first.remedy or "Mend the file."
-    bad = len({(fault.file, fault.row) for fault in faults})
-    if keeps_classes and 0 < bad <= most * rows:
-        left_out = f"{bad:,} of {rows:,} rows"
-        or_else = (
-            remedy.removesuffix(".") + ", or" if remedy == "Mend the file." else f"{remedy} Or"
-        )
-        remedy = f"{or_else} pass --skip-bad-rows to leave out {left_out}."
-    return InputError(
-        f"{first.reason} ({total})",
-        file=first.file,
-        row=first.row,
-        remedy=remedy,
-    )
+    num_bad = len({(row.file, row.row) for row in rejected})
+    if keeps_classes and 0 < num_bad <= max_share * num_rows:
+        or_else = "Mend the file, or" if remedy == "Mend the file." else f"{remedy} Or"
+        remedy = f"{or_else} pass --skip-bad-rows to leave out {num_bad:,} of {num_rows:,} rows."
+    return InputError(f"{first.reason} ({total})", file=first.file, row=first.row, remedy=remedy)

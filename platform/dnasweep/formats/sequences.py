@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import itertools
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -14,6 +13,7 @@ from typing import BinaryIO, NamedTuple, cast
 import pandas as pd
 
 from dnasweep.errors import InputError
+from dnasweep.formats.files import GZIP, file_errors
 from dnasweep.formats.paths import check_readable
 
 _EPDNEW = re.compile(r"(?:FP\d+\s+)?(\S+)\s*:[+-]?\s?\w\s+\w+:\w+;\s*range\s", re.ASCII)
@@ -114,7 +114,6 @@ SEPARATOR = b"|"
 """Stands where a record begins; no letter of a sequence."""
 BLOCK = 1 << 23
 """Bytes read at once, after unpacking."""
-_GZIP = b"\x1f\x8b"
 
 
 class Letters(NamedTuple):
@@ -148,25 +147,12 @@ def read_letters(path: Path, *, block: int = BLOCK) -> Iterator[Letters]:
         For a file that is missing, a corrupt gzip or not FASTA.
     """
     check_readable(path, holds="genome")
-    try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == _GZIP
-            raw.seek(0)
-            with contextlib.ExitStack() as stack:
-                stream = stack.enter_context(gzip.open(raw)) if packed else raw
-                yield from _pieces(path, raw, cast(BinaryIO, stream), block)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(
-            "the gzip data is corrupt or cut short",
-            file=path,
-            remedy="Fetch the file again; gzip -t checks it.",
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror or error}",
-            file=path,
-            remedy="Check the path; every machine of a cluster has to see it.",
-        ) from error
+    remedy = "Check the path; every machine of a cluster has to see it."
+    with file_errors(path, remedy=remedy), path.open("rb") as raw:
+        packed = raw.read(2) == GZIP
+        raw.seek(0)
+        with gzip.open(raw) if packed else contextlib.nullcontext(raw) as stream:
+            yield from _pieces(path, raw, cast(BinaryIO, stream), block)
 
 
 def _pieces(path: Path, raw: BinaryIO, stream: BinaryIO, block: int) -> Iterator[Letters]:

@@ -36,10 +36,9 @@ from dnasweep.config.ranges import (
     Seed,
     Whole,
 )
-from dnasweep.data.reading import Reading, read_located
-from dnasweep.data.table import crop_table
+from dnasweep.data.reading import Reading, read_unlabelled
 from dnasweep.errors import InputError
-from dnasweep.formats.recognition import Format
+from dnasweep.formats.files import Format
 from dnasweep.formats.rejects import RejectedRow, refuse
 from dnasweep.jobs.shards.work_list import choose_shard_size, key_of
 from dnasweep.models.precision import ResolvePrecision, resolve_here
@@ -206,7 +205,7 @@ def prepare_attribution(
     counts = count_tokens(reading.table["sequence"].tolist(), model.tokenizer)
     table = reading.table
     unfit = find_unfit(table, counts, model.capacity)
-    rejects = [*reading.faults, *_faults(unfit, reading, options)]
+    rejects = [*reading.rejected, *_faults(unfit, reading, options)]
     if unfit:
         fit = ~np.isin(np.arange(len(table)), [one.position for one in unfit])
         table, counts = table[fit].reset_index(drop=True), counts[fit]
@@ -263,24 +262,22 @@ def config_of(options: AttributionOptions) -> ExplainConfig:
 
 
 def _read(options: AttributionOptions) -> Reading:
-    table, places, faults = read_located(
+    reading = read_unlabelled(
         options.data,
         species=options.species,
-        require_labels=False,
         skip_bad_rows=options.skip_bad_rows,
-        shortest=options.crop or 1,
+        crop=options.crop,
         format=options.format,
     )
-    if options.crop is not None:
-        table = crop_table(table, options.crop)
-    return Reading(table[: options.limit], places[: options.limit], faults)
+    limit = options.limit
+    return Reading(reading.table[:limit], reading.origins[:limit], reading.rejected)
 
 
 def _faults(
     unfit: Sequence[Unfit], reading: Reading, options: AttributionOptions
 ) -> list[RejectedRow]:
     """Return where the sequences that cannot be explained stand, if they may be left out."""
-    rows = reading.places.iloc[[one.position for one in unfit]]
+    rows = reading.origins.iloc[[one.position for one in unfit]]
     faults = [
         RejectedRow(
             file, row, one.reason, reading.table["sequence"].iloc[one.position], one.remedy
@@ -288,7 +285,7 @@ def _faults(
         for one, file, row in zip(unfit, rows["file"], rows["row"], strict=True)
     ]
     if faults and not options.skip_bad_rows:
-        raise refuse(faults, len(reading.table) + len(reading.faults), most=0.5)
+        raise refuse(faults, len(reading.table) + len(reading.rejected), max_share=0.5)
     if faults and len(faults) == len(reading.table):
         raise InputError(
             f"no sequence is left to explain; the first of {len(faults):,}: {faults[0].reason}",

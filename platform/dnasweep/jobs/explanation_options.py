@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from dnasweep.attribution.settings import Reference
 from dnasweep.config.ranges import Batch, Checked, Count, Devices, Few, Range, Seed, Whole
 from dnasweep.errors import InputError
-from dnasweep.formats.recognition import Format
+from dnasweep.formats.files import Format
 
 Method = Literal[
     "shap",

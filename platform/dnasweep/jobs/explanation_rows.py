@@ -9,9 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.elements import ISLAND_NAME
-from dnasweep.data.reading import Reading, read_located
+from dnasweep.data.reading import Reading, read_unlabelled
 from dnasweep.data.simulate import simulate
-from dnasweep.data.table import crop_table
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import check_readable, user_path
 from dnasweep.jobs.explanation_options import ComparisonOptions
@@ -38,22 +37,19 @@ def choose_rows(options: ComparisonOptions) -> Chosen:
         For files that cannot be used.
     """
     if options.data:
-        table, places, faults = read_located(
+        reading = read_unlabelled(
             options.data,
             species=options.species,
-            require_labels=False,
             skip_bad_rows=options.skip_bad_rows,
-            shortest=options.crop or 1,
+            crop=options.crop,
             format=options.format,
         )
-        if options.crop is not None:
-            table = crop_table(table, options.crop)
         known = None if options.elements is None else read_elements(options.elements)
-        rows = choose(table["label"].to_numpy(), options.num_sequences, options.seed)
+        rows = choose(reading.table["label"].to_numpy(), options.num_sequences, options.seed)
         chosen = Reading(
-            table.iloc[rows].reset_index(drop=True),
-            places.iloc[rows].reset_index(drop=True),
-            faults,
+            reading.table.iloc[rows].reset_index(drop=True),
+            reading.origins.iloc[rows].reset_index(drop=True),
+            reading.rejected,
         )
         return Chosen(chosen, known)
     for name in ("elements", "crop", "species"):
@@ -67,10 +63,10 @@ def choose_rows(options: ComparisonOptions) -> Chosen:
     made = simulate(sequences_per_species=each, seed=options.data_seed)
     rows = choose(made.table["label"].to_numpy(), options.num_sequences, options.seed)
     table = made.table.iloc[rows].reset_index(drop=True)
-    places = pd.DataFrame({"file": BUILT_IN, "row": rows + 1})
+    origins = pd.DataFrame({"file": BUILT_IN, "row": rows + 1})
     # An island is a stretch of another composition, not a word at a place.
     elements = made.elements[made.elements["element"] != ISLAND_NAME].reset_index(drop=True)
-    return Chosen(Reading(table, places, []), elements)
+    return Chosen(Reading(table, origins, []), elements)
 
 
 def choose(labels: NDArray[np.int8], num: int, seed: int) -> NDArray[np.int64]:

@@ -186,7 +186,7 @@ def _variants(
     rejects = sorted([*read.faults, *placed.faults], key=lambda one: (one.file, one.row))
     if rejects and not options.skip_bad_rows:
         # Each variant is scored by itself, so that leaving out many does not change the others.
-        raise refuse(rejects, len(read.table) + len(read.faults), most=0.5)
+        raise refuse(rejects, len(read.table) + len(read.faults), max_share=0.5)
     if len(placed.table) == 0:
         raise InputError(
             f"no variant is left to score; the first of {len(rejects):,}: {rejects[0].reason}",

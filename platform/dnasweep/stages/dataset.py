@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dnasweep.data.datasets import Dataset, DatasetConfig, build_dataset
-from dnasweep.data.keys import dataset_key
+from dnasweep.data.dataset_config import DatasetConfig, dataset_key
+from dnasweep.data.datasets import Dataset, build_dataset
 from dnasweep.storage import Storage
 
 KIND = "datasets"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dnasweep.config import content_key
 from dnasweep.data.clustering import similar_pairs
-from dnasweep.data.duplicates import overlapping, pair_strands, place_rows
+from dnasweep.data.duplicates import overlapping, pair_strands, row_loci
 from dnasweep.stages.dataset import Rows, load_dataset, rows_of
 from dnasweep.storage import Storage
 
@@ -104,4 +104,4 @@ def _like(table: pd.DataFrame, tested: pd.DataFrame) -> np.ndarray:
     known[first[seen[second]]] = True
     known[second[seen[first]]] = True
     new = np.arange(len(every)) < num
-    return (known[codes] | overlapping(place_rows(every), new, ~new))[:num]
+    return (known[codes] | overlapping(row_loci(every), new, ~new))[:num]

@@ -27,7 +27,7 @@ from dnasweep.data.clustering import LOWEST_IDENTITY
 from dnasweep.data.negatives import NegativeKind
 from dnasweep.data.screening import LeakPolicy
 from dnasweep.data.splits import SplitMethod
-from dnasweep.formats.recognition import Format
+from dnasweep.formats.files import Format
 from dnasweep.tasks.metrics import CLASSIFIER_METRICS
 from dnasweep.tracking.tags import check_name
 

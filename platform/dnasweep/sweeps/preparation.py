@@ -22,10 +22,10 @@ from dnasweep.config import (
     TuningConfig,
 )
 from dnasweep.data.audit import Audit
-from dnasweep.data.datasets import DatasetConfig
+from dnasweep.data.columns import Unlabelled
+from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.data.species import pretraining_stages, species_set
 from dnasweep.data.table import check_classes, check_species
-from dnasweep.data.unlabelled import Unlabelled
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import Rows, load_dataset, obtain_dataset, rows_of
 from dnasweep.stages.recipe import Recipe

@@ -174,8 +174,8 @@ def _compare(
 
     def write(folder: Path) -> None:
         write_comparison(folder, comparisons, settings=shown)
-        if chosen.reading.faults:
-            write_rejects(chosen.reading.faults, folder / REJECTS)
+        if chosen.reading.rejected:
+            write_rejects(chosen.reading.rejected, folder / REJECTS)
 
     with console.status("writing the report"):
         folder = storage.obtain(KIND, key, write, inputs=settings)

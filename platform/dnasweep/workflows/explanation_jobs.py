@@ -201,8 +201,8 @@ class Explaining:
         num = min(len(there), self.options.sanity_sequences)
         chosen = there.iloc[np.unique(np.linspace(0, len(there) - 1, num).round().astype(int))]
         kept = self.reading.table["id"].isin(chosen).to_numpy()
-        table, places = self.reading.table[kept], self.reading.places[kept]
-        return Reading(table.reset_index(drop=True), places.reset_index(drop=True), [])
+        table, origins = self.reading.table[kept], self.reading.origins[kept]
+        return Reading(table.reset_index(drop=True), origins.reset_index(drop=True), [])
 
     def _shuffled(self, digest: str) -> list[tuple[str, Path]]:
         """Return the models with shuffled weights, by what was shuffled, kept in the storage."""

@@ -1,0 +1,87 @@
+"""What names mean: the words in which files, folders, columns and cells say a split or a class."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from dnasweep.data.species import resolve
+from dnasweep.errors import InputError
+from dnasweep.formats.files import stem
+
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("dev", "valid", "validation", "val"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Names of files, folders and cells that mean a split."""
+
+LABEL_NAMES = {"positive": 1, "positives": 1, "negative": 0, "negatives": 0}
+"""Names of files that mean a class."""
+
+HELD_OUT_NAMES = frozenset(["eval", "evaluation", "holdout", "heldout", "validate"])
+"""Words by which a file may be one of the splits, but not always the same one."""
+
+UNCERTAIN_SPLIT_NAMES = HELD_OUT_NAMES | {"development", "unseen", "independent", "blind"}
+"""The same for folders, columns and cells."""
+
+_SHORT = {
+    **dict.fromkeys(("tr", "trn"), "train"),
+    **dict.fromkeys(("va", "vl", "vld"), "validation"),
+    **dict.fromkeys(("te", "ts", "tst"), "test"),
+}
+_EPDNEW = re.compile(r"(?<![A-Za-z])([A-Z][a-z])(?:NC)?_EPDnew")
+_COMPOUND = re.compile(r"(.+?)(?:set|data|split|file)s?")
+
+
+def words_of(name: str) -> set[str]:
+    """Return the words of a name in lower case: my, train and set for `my_trainSet2`.
+
+    A compound counts by its first part as well, as train in `trainset`; `hold-out` is one word.
+    """
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    spaced = re.sub(r"(hold|held)[-_. ]?out", r"\1out", spaced, flags=re.IGNORECASE)
+    words = {word.lower() for word in re.findall(r"[A-Za-z]+", spaced)}
+    return words | {match[1] for match in map(_COMPOUND.fullmatch, words) if match}
+
+
+def split_in_name(file: Path) -> str:
+    """Return the split that a file's name contains as a word, "" if it contains none or two."""
+    return _only_split(file, SPLIT_NAMES)
+
+
+def short_split_in_name(file: Path) -> str:
+    """Return the split that a file's name abbreviates, as in `x_tr` and `x_va`, "" if none does."""
+    return _only_split(file, _SHORT)
+
+
+def _only_split(file: Path, names: dict[str, str]) -> str:
+    found = {names[word] for word in words_of(stem(file)) if word in names}
+    return found.pop() if len(found) == 1 else ""
+
+
+def shortest_names(files: Sequence[Path]) -> list[str]:
+    """Return the shortest ends of the paths that tell the files apart."""
+    names = [stem(f) for f in files]
+    for depth in range(1, max((len(f.parts) for f in files), default=0)):
+        counts = Counter(names)
+        names = [
+            "/".join([*f.parts[:-1][-depth:], stem(f)]) if counts[name] > 1 else name
+            for f, name in zip(files, names, strict=True)
+        ]
+    return names
+
+
+def species_in_name(file: Path) -> str:
+    """Return the species that a file is named after, "" where it is named after none."""
+    match = _EPDNEW.search(file.name)
+    name = match[1] if match else stem(file)
+    # `dr.csv` is Dr. Somebody's as well as a zebrafish's, and 9606 may be a number of anything.
+    if not match and (len(name) < 3 or name.isdecimal()):
+        return ""
+    try:
+        return resolve(name)
+    except InputError:
+        return ""
