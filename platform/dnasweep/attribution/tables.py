@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 
 from dnasweep.attribution.anchor_table import ANCHORS, anchor_columns
 from dnasweep.attribution.attribution import Attribution, mean_loss
+from dnasweep.config import versions
 from dnasweep.errors import InputError
 
-SCHEMA_VERSION = "2"
 VERSION_KEY, SETTINGS_KEY = b"dnasweep_schema", b"settings"
 
 TOKENS = pa.schema(
@@ -274,10 +274,10 @@ def read_settings(schema: pa.Schema, *, file: str | Path | None = None) -> dict[
     """
     metadata = schema.metadata or {}
     version = metadata.get(VERSION_KEY, b"").decode()
-    if version != SCHEMA_VERSION:
+    if version != versions.ATTRIBUTION_TABLE:
         raise InputError(
             f"the tables have schema version {version or 'none'}, this program reads "
-            f"{SCHEMA_VERSION}",
+            f"{versions.ATTRIBUTION_TABLE}",
             file=file,
             remedy="Compute the attributions again with this version.",
         )
@@ -286,7 +286,7 @@ def read_settings(schema: pa.Schema, *, file: str | Path | None = None) -> dict[
 
 def _labelled(schema: pa.Schema, settings: Mapping[str, Any]) -> pa.Schema:
     text = json.dumps(dict(settings), sort_keys=True)
-    return schema.with_metadata({VERSION_KEY: SCHEMA_VERSION, SETTINGS_KEY: text})
+    return schema.with_metadata({VERSION_KEY: versions.ATTRIBUTION_TABLE, SETTINGS_KEY: text})
 
 
 def _mean(errors: np.ndarray) -> float:

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
-from dnasweep.config import content_key
+from dnasweep.config import content_key, versions
 from dnasweep.data.negatives import NegativeKind
 from dnasweep.data.screening import LeakPolicy
 from dnasweep.data.sources import find_sources
@@ -15,9 +15,6 @@ from dnasweep.data.splits import SplitMethod, check_fractions
 from dnasweep.errors import InputError
 from dnasweep.formats.files import Format, file_digest
 from dnasweep.formats.paths import user_path
-
-FORMAT = 4
-"""Version of data sets; counts up if the same input and configuration would make another one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,4 +130,4 @@ def dataset_key(config: DatasetConfig) -> str:
         ],
         "genome": None if genome is None else file_digest(user_path(genome), holds="genome"),
     }
-    return content_key("dataset", FORMAT, settings, files)
+    return content_key("dataset", versions.DATASET, settings, files)

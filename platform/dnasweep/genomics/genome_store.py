@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyfaidx
 
-from dnasweep.config import content_key
+from dnasweep.config import content_key, versions
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage, Unavailable
 
@@ -24,7 +24,6 @@ KIND = "genomes"
 FILE = "bases.parquet"
 BASES = 1 << 20
 """Bases a row group."""
-FORMAT = 1
 _LENGTHS = b"dnasweep_lengths"
 
 
@@ -36,7 +35,7 @@ def genome_key(fasta: pyfaidx.Fasta, names: Sequence[str]) -> str:
         for _, part in _parts(fasta, name):
             digest.update(part.encode())
         records.append([name, len(fasta[name]), digest.hexdigest()])
-    return content_key(KIND, FORMAT, records)
+    return content_key(KIND, versions.GENOME, records)
 
 
 def keep_genome(storage: Storage, fasta: pyfaidx.Fasta, names: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from dnasweep.attribution.settings import (
     Value,
 )
 from dnasweep.attribution.tss import tss_places
+from dnasweep.config import versions
 from dnasweep.config.ranges import (
     Batch,
     Between,
@@ -64,8 +65,6 @@ EstimatorName = Annotated[
         str_from_instance=lambda name: [name],
     ),
 ]
-ENGINE_FORMAT = 4
-"""Part of every key; raised when the same settings are to give other attributions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +187,7 @@ def prepare_attribution(
         For anything that can be known to be wrong before the first sequence is explained.
     """
     from dnasweep.attribution.checks import check_model, count_tokens, find_unfit
-    from dnasweep.attribution.tables import SCHEMA_VERSION, work_list
+    from dnasweep.attribution.tables import work_list
     from dnasweep.stages.models import keep_model, model_digest
 
     config = config_of(options)
@@ -221,8 +220,8 @@ def prepare_attribution(
         "model": digest,
         "classes": model.names,
         "tokenizer": model.tokenizer.config.name,
-        "schema": SCHEMA_VERSION,
-        "engine": ENGINE_FORMAT,
+        "schema": versions.ATTRIBUTION_TABLE,
+        "engine": versions.ATTRIBUTIONS,
     }
     return AttributionRequest(
         options=options,

@@ -14,6 +14,7 @@ import pandas as pd
 import pyfaidx
 
 from dnasweep.attribution.checks import check_model
+from dnasweep.config import versions
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows
 from dnasweep.formats.chromosomes import Contigs
@@ -35,8 +36,6 @@ from dnasweep.tracking.client import resolve_uri
 from dnasweep.tracking.lookup import find_model_directory
 
 KIND = "scans"
-SCAN_FORMAT = 1
-"""Part of every key; raised when the same settings are to give other numbers."""
 _PROBES = 64
 _REGION = re.compile(r"(.+):([0-9,_]+)-([0-9,_]+)")
 
@@ -162,7 +161,7 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
         "precision": resolve(
             options.precision, gpus=options.gpus_per_actor, address=options.address
         ),
-        "format": SCAN_FORMAT,
+        "format": versions.SCAN,
     }
     return ScanRequest(
         options=options,

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from dnasweep.config import versions
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.motifs import read_motifs
@@ -34,8 +35,6 @@ from dnasweep.tracking.lookup import find_model_directory
 
 KIND = "variants"
 MOTIFS = "motifs"
-ENGINE_FORMAT = 3
-"""Part of every key; raised when the same settings are to give other scores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +119,7 @@ def prepare_variants(options: VariantOptions) -> VariantRequest:
         "language_model": None if language is None else language.digest,
         "tokenizer": both[0].tokenizer.config.name,
         "motifs": _keep_motifs(storage, options),
-        "engine": ENGINE_FORMAT,
+        "engine": versions.VARIANTS,
     }
     return VariantRequest(
         options=options,

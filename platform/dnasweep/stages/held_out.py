@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dnasweep.config import content_key
+from dnasweep.config import content_key, versions
 from dnasweep.data.clustering import similar_pairs
 from dnasweep.data.duplicates import overlapping, pair_strands, row_loci
 from dnasweep.stages.dataset import Rows, load_dataset, rows_of
@@ -16,8 +16,6 @@ from dnasweep.storage import Storage
 
 KIND = "held_out"
 ROWS = "rows.parquet"
-FORMAT = 2
-"""Counts up when other rows are found in the same data sets."""
 IDENTITY = 0.8
 """Sequences at least so much the same, on either strand, are not read; the default of splits."""
 
@@ -84,7 +82,7 @@ def held_out_rows(storage: Storage, dataset: str, judged: str) -> np.ndarray:
         known = _like(table, other[other["split"] != "train"])
         table.loc[known, ["id"]].to_parquet(folder / ROWS, index=False)
 
-    key = content_key("held_out", FORMAT, dataset, judged, IDENTITY)
+    key = content_key("held_out", versions.HELD_OUT, dataset, judged, IDENTITY)
     inputs = {"dataset": dataset, "judged": judged, "identity": IDENTITY}
     folder = storage.obtain(KIND, key, build, inputs=inputs)
     return table["id"].isin(pd.read_parquet(folder / ROWS)["id"]).to_numpy()

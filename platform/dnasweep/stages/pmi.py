@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from dnasweep.config import content_key
+from dnasweep.config import content_key, versions
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
 from dnasweep.stages.held_out import pretraining_rows
-from dnasweep.stages.pmi_specs import FORMAT, CountsSpec, PmiSpec
+from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.storage import Storage
 from dnasweep.tokens.ngrams import NGramCounts, count_sequences
 from dnasweep.tokens.pmi import PmiTable, read_table, score_words, write_table
@@ -104,7 +104,7 @@ def keep_table(storage: Storage, given: str) -> tuple[str, int]:
         path = folder / TABLE
     table = read_table(path)
     scores = [None if score != score else score for score in table.scores.tolist()]
-    key = content_key("pmi table", FORMAT, table.k, scores)
+    key = content_key("pmi table", versions.PMI, table.k, scores)
     storage.obtain(
         PmiSpec.kind,
         key,

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from dnasweep.config import PmiConfig, content_key
-
-FORMAT = 1
-"""Raised when the same specification is to give other counts or scores."""
+from dnasweep.config import PmiConfig, content_key, versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +35,7 @@ class CountsSpec:
         """Key of the counts."""
         rows = (self.dataset, sorted(self.species), self.positives_only, self.held_out)
         source = rows if self.dataset else (self.genome, self.soft_masked)
-        return content_key("ngrams", FORMAT, self.k, source)
+        return content_key("ngrams", versions.PMI, self.k, source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,4 +57,4 @@ class PmiSpec:
         if self.table is not None:
             return self.table
         assert self.counts is not None, "a table is given or made of counts"
-        return content_key("pmi", FORMAT, self.counts.key, self.config)
+        return content_key("pmi", versions.PMI, self.counts.key, self.config)

@@ -9,21 +9,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from dnasweep.config import content_key
+from dnasweep.config import content_key, versions
 from dnasweep.data.baseline import kmer_baseline
 from dnasweep.data.thresholds import best_threshold
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.shots import draw_shots
-from dnasweep.stages.specs import FORMAT, ClassifierSpec
+from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import Storage
 from dnasweep.tasks.metrics import classification_metrics
 
 KIND = "tests"
 SCORES = "scores.parquet"
 METRICS = "metrics.json"
-TEST_FORMAT = 1
-"""Part of every key of test scores; raised when the same trial is to give others."""
 
 
 class Scored(NamedTuple):
@@ -54,7 +52,7 @@ def score_key(storage: Storage, spec: ClassifierSpec) -> str | None:
         return None
     files = manifest.get("sha256", manifest["files"])
     kept = {name: one for name, one in files.items() if name.startswith(f"{CHECKPOINT}/")}
-    return content_key("test", FORMAT, TEST_FORMAT, spec.key, kept)
+    return content_key("test", versions.STAGES, versions.TEST_SCORES, spec.key, kept)
 
 
 def find_scores(storage: Storage, spec: ClassifierSpec) -> Scored | None:
@@ -95,7 +93,7 @@ def score_baseline(
     inputs: dict[str, Any] = {"dataset": dataset, "target": sorted(target)}
     if shots is not None:
         inputs |= {"shots": shots, "resample": resample}
-    key = content_key("baseline", FORMAT, *inputs.values())
+    key = content_key("baseline", versions.STAGES, *inputs.values())
     return read_scores(storage.obtain(KIND, key, build, inputs=inputs))
 
 

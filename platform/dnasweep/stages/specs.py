@@ -19,11 +19,9 @@ from dnasweep.config import (
     TuningConfig,
     content_key,
     trial_key,
+    versions,
 )
 from dnasweep.stages.pmi_specs import PmiSpec
-
-FORMAT = 3
-"""Raised when a stage's code changes what it makes from the same specification."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,22 +54,22 @@ class TokenizerSpec:
     def key(self) -> str:
         """Key of the tokenizer. Enumerated vocabularies do not depend on the data."""
         if self.model is not None:
-            return content_key("tokenizer", FORMAT, self.config, "model", self.model)
+            return content_key("tokenizer", versions.STAGES, self.config, "model", self.model)
         source: tuple[object, ...] = ()
         if self.config.fitted:
             held_out = () if self.held_out is None else (self.held_out,)
             source = (self.source, sorted(self.species), *held_out)
-        return content_key("tokenizer", FORMAT, self.config, source)
+        return content_key("tokenizer", versions.STAGES, self.config, source)
 
     @cached_property
     def corpus_key(self) -> str:
         """Key of the whole data set as tokens of this tokenizer."""
-        return content_key("corpus", FORMAT, self.dataset, self.key)
+        return content_key("corpus", versions.STAGES, self.dataset, self.key)
 
     @cached_property
     def reverse_corpus_key(self) -> str:
         """Key of the reverse complements of the whole data set as tokens of this tokenizer."""
-        return content_key("reverse corpus", FORMAT, self.dataset, self.key)
+        return content_key("reverse corpus", versions.STAGES, self.dataset, self.key)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +105,7 @@ class EncoderSpec:
         """Key of the encoder."""
         return content_key(
             "encoder",
-            FORMAT,
+            versions.STAGES,
             self.tokenizer.corpus_key,
             sorted(self.species),
             self.model,
@@ -185,7 +183,7 @@ class ClassifierSpec:
     def key(self) -> str:
         """The trial key."""
         return trial_key(
-            FORMAT,
+            versions.STAGES,
             self.tokenizer.corpus_key,
             self.encoder.key if self.encoder else None,
             sorted(self.target),

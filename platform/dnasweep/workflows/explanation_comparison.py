@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.attribution.tss import tss_places
-from dnasweep.config import content_key
+from dnasweep.config import content_key, versions
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import write_rejects
 from dnasweep.jobs.explanation_options import UNSIGNED, ComparisonOptions, check_options
@@ -36,8 +36,6 @@ from dnasweep.workflows.explanation_records import recorded
 
 KIND = "comparisons"
 REJECTS = "rejects.tsv"
-FORMAT = 2
-"""Part of every key; raised when the same explanations are to give another comparison."""
 
 
 def run_comparison(options: ComparisonOptions, console: Console) -> Path | None:
@@ -67,7 +65,7 @@ def run_comparison(options: ComparisonOptions, console: Console) -> Path | None:
     storage = Storage(options.storage)
     uri = resolve_uri(options.tracking_uri, storage.root)
     settings = _settings(options, made, chosen)
-    key = content_key(KIND, FORMAT, settings)
+    key = content_key(KIND, versions.ATTRIBUTION_COMPARISON, settings)
     with recorded(options, key, settings, uri, storage, console) as records:
         folder = _compare(options, made, chosen, storage, key, settings, console)
         files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)

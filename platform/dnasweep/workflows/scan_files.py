@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dnasweep.config import content_key
+from dnasweep.config import content_key, versions
 from dnasweep.formats.rejects import write_rejects
 from dnasweep.genomics.scan_results import Findings, TrackQuery, find
 from dnasweep.genomics.track_files import read_track, write_peaks, writing_track
@@ -22,8 +22,6 @@ from dnasweep.jobs.shards.shards import Shards, name
 from dnasweep.jobs.shards.work_list import digest_of
 from dnasweep.plain import write_csv
 
-FINDINGS_FORMAT = 2
-"""Part of the key of peaks and comparisons; raised when the same question is to give other ones."""
 PICTURE_BASES = 20_000
 REJECTS, SUMMARY = "rejects.tsv", "summary.json"
 _CURVE = "precision_recall_{}.tsv"
@@ -74,7 +72,7 @@ def write_findings(request: ScanRequest, shards: Shards, track: Path) -> Path:
     known = {**request.annotations, **({} if request.tss is None else {"": request.tss})}
     inputs = {
         **_track_inputs(request),
-        "format": FINDINGS_FORMAT,
+        "format": versions.SCAN_FINDINGS,
         **dataclasses.asdict(question),
         "picture": request.picture,
         "annotations": {

@@ -26,7 +26,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dnasweep.config import canonical
+from dnasweep.config import canonical, versions
 from dnasweep.errors import InputError
 from dnasweep.jobs.shards.begun import (
     SHARDS,
@@ -40,7 +40,6 @@ from dnasweep.jobs.shards.begun import (
 )
 from dnasweep.jobs.shards.manifests import read_manifest
 from dnasweep.jobs.shards.work_list import (
-    FORMAT,
     digest_of,
     key_of,
     read_rows,
@@ -109,7 +108,7 @@ class Shards:
             return {"groups": write_rows(folder / WORK_FILE, rows, shard_size)}
 
         said = {
-            "format": FORMAT,
+            "format": versions.SHARDS,
             "num_rows": len(rows),
             "shard_size": shard_size,
             "rows_digest": digest,

@@ -12,10 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dnasweep.config import content_key
+from dnasweep.config import content_key, versions
 
-FORMAT = 1
-"""Part of every key; raised when the same inputs are to give another result."""
 LARGEST_SHARD, SMALLEST_SHARD = 256, 8
 MAX_SHARDS = 20_000
 MAX_ROW_GROUPS = 1024
@@ -25,7 +23,7 @@ USUAL_ACTORS, SHARDS_PER_ACTOR = 16, 6
 
 def key_of(kind: str, inputs: Mapping[str, Any], rows: pa.Table) -> str:
     """Return the content key of a job."""
-    return content_key(kind, FORMAT, inputs, digest_of(rows))
+    return content_key(kind, versions.SHARDS, inputs, digest_of(rows))
 
 
 def choose_shard_size(num_rows: int, num_actors: int | None = None) -> int:

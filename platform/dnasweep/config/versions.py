@@ -1,0 +1,37 @@
+"""Format versions: one number for each kind of code whose output is stored under a content key.
+
+A content key names what goes into an artefact. It does not see the code that makes the artefact, so
+a number from here is part of the key as well. When the same inputs are to give another result, raise
+the number of what has changed: artefacts of the old code are then no longer found, and made again.
+When the result stays the same, leave it alone, or finished work is computed a second time.
+"""
+
+from __future__ import annotations
+
+DATASET = 4
+"""Data sets: reading, simulation, negatives and splits (`data/dataset_config.py`)."""
+STAGES = 3
+"""Tokenizers, corpora, encoders, trials and k-mer baselines (`stages/specs.py`)."""
+TEST_SCORES = 1
+"""Test scores of a trial, beside `STAGES` (`stages/scores.py`)."""
+HELD_OUT = 2
+"""Rows that pretraining leaves out because they resemble test rows (`stages/held_out.py`)."""
+PMI = 1
+"""Counts of k-mers, and the PMI tables made from them (`stages/pmi_specs.py`)."""
+GENOME = 1
+"""A genome's bases, copied into the storage for jobs to read (`genomics/genome_store.py`)."""
+SHARDS = 1
+"""How every sharded job cuts its rows into parts (`jobs/shards/work_list.py`)."""
+ATTRIBUTIONS = 4
+"""Attributions, beside `SHARDS` (`jobs/attribution_request.py`)."""
+ATTRIBUTION_TABLE = "2"
+"""Columns of an attribution table; also written into the file, and checked when it is read
+(`attribution/tables.py`)."""
+SCAN = 1
+"""Scores of a genome scan, beside `SHARDS` (`jobs/scan_request.py`)."""
+SCAN_FINDINGS = 2
+"""Peaks of a scan, and their overlap with known annotation (`workflows/scan_files.py`)."""
+VARIANTS = 3
+"""Variant scores, beside `SHARDS` (`jobs/variant_request.py`)."""
+ATTRIBUTION_COMPARISON = 2
+"""Comparisons of attributions of several models (`workflows/explanation_comparison.py`)."""

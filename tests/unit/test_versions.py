@@ -1,0 +1,54 @@
+"""Format versions stand in one file, and the keys of stored artefacts do not change by accident."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import dnasweep
+from dnasweep.config import MaskingConfig, TrainingConfig
+from dnasweep.stages.recipe import Cell, Recipe
+
+PACKAGE = Path(dnasweep.__file__).parent
+VERSION = re.compile(r"^_?(\w+_)?(FORMAT|VERSION)(_\w+)?\s*(:.*)?= *[\"']?[0-9]+[\"']?$", re.M)
+
+
+def test_no_other_file_has_a_format_version() -> None:
+    files = [path for path in PACKAGE.rglob("*.py") if path.name != "versions.py"]
+    assert files
+    assert not [path for path in files if VERSION.search(path.read_text())]
+    assert VERSION.search('SCHEMA_VERSION = "2"')
+    assert VERSION.search("FORMAT = 3")
+
+
+def test_keys_of_an_earlier_release_are_found_again() -> None:
+    """Keys of finished work: where they change, every user computes everything a second time."""
+    recipe = Recipe(
+        dataset="0123456789abcdef",
+        species=("human", "mouse"),
+        masking=MaskingConfig(scheme="genemask"),
+        pretraining=TrainingConfig(bases=1000),
+        finetuning=TrainingConfig(bases=1000, dropout=0.1),
+    )
+    spec = recipe.expand(Cell(tokenizer="kmer-6-overlap", species_set="human-then-all", seed=3))
+    fitted = recipe.expand(Cell(tokenizer="bpe-64", species_set="none", shots=10, resample=1))
+    assert spec.encoder is not None
+    assert spec.encoder.pmi is not None
+    found = {
+        "tokenizer": spec.tokenizer.key,
+        "fitted tokenizer": fitted.tokenizer.key,
+        "corpus": spec.tokenizer.corpus_key,
+        "PMI table": spec.encoder.pmi.key,
+        "encoder": spec.encoder.key,
+        "trial": spec.key,
+        "few-shot trial": fitted.key,
+    }
+    assert found == {
+        "tokenizer": "f516de871ac73435",
+        "fitted tokenizer": "388497ff0298cb7a",
+        "corpus": "d6174474051d7ddf",
+        "PMI table": "eeb16b082a38c8c8",
+        "encoder": "8c01fa006b47a328",
+        "trial": "0d75c57272016ba7",
+        "few-shot trial": "dbe42bd04405d550",
+    }
