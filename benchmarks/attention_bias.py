@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from dnasweep.cli.command import run_command
 from dnasweep.config import ModelConfig, TokenizerConfig
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.distributed import autocast, best_device
-from dnasweep.models.forward import class_logits
+from dnasweep.models.encoder.forward import class_logits
+from dnasweep.models.encoder.precision import autocast, best_device
 from dnasweep.tokens.tokenizers import fit
 from rich.console import Console
 

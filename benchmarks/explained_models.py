@@ -16,11 +16,11 @@ from dnasweep.config import (
 )
 from dnasweep.data.simulate import Simulation, simulate
 from dnasweep.models.architecture import build_classifier, build_masked_lm
-from dnasweep.models.checkpoint import export
 from dnasweep.models.classification import Classification
 from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.models.pretraining import MaskedLanguageModelling
-from dnasweep.models.training import train
+from dnasweep.models.training.train import train
 from dnasweep.storage import Storage
 from dnasweep.tasks.metrics import VALIDATION_AUROC, VALIDATION_MCC, classification_metrics
 from dnasweep.tokens.corpus import Corpus

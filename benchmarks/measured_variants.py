@@ -28,7 +28,7 @@ from dnasweep.genomics.variant_models import check_window, open_model, window_of
 from dnasweep.genomics.variant_scores import score
 from dnasweep.genomics.variant_settings import VariantConfig
 from dnasweep.genomics.zero_shot import ZeroShot
-from dnasweep.models.distributed import best_device
+from dnasweep.models.encoder.precision import best_device
 from dnasweep.tracking.client import resolve_uri
 from dnasweep.tracking.lookup import find_model_directory
 from rich.console import Console

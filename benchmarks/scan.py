@@ -30,8 +30,8 @@ from dnasweep.genomics.genome_store import keep_genome
 from dnasweep.genomics.scan_settings import ScanConfig
 from dnasweep.genomics.scan_worker import ScanWorker, WindowRun
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.checkpoint import export
-from dnasweep.models.distributed import best_device
+from dnasweep.models.encoder.precision import best_device
+from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.stages import models
 from dnasweep.storage import Storage
 from dnasweep.tokens.loading import load_tokenizer

@@ -25,8 +25,8 @@ import tyro
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.config import ModelConfig
-from dnasweep.models.checkpoint import load_classifier
-from dnasweep.models.distributed import best_device
+from dnasweep.models.encoder.precision import best_device
+from dnasweep.models.pretrained.checkpoint import load_classifier
 from explained_models import Trained, trained_classifier
 from rich.console import Console
 from rich.table import Table

@@ -23,7 +23,7 @@ import torch
 import tyro
 from dnasweep.config import ModelConfig, TrainingConfig
 from dnasweep.models.architecture import num_parameters
-from dnasweep.models.distributed import best_device, resolve_precision
+from dnasweep.models.encoder.precision import best_device, resolve_precision
 from rich.console import Console
 from rich.table import Table
 from training_sides import Bench, Options, loss_curves, make_bench, now, our_rate, trainer_rate

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig, TrainingConfig
 from dnasweep.models.architecture import build_masked_lm
-from dnasweep.models.distributed import DistributedContext, best_device
-from dnasweep.models.loop import make_optimizer
+from dnasweep.models.encoder.precision import best_device
 from dnasweep.models.pretraining import MaskedLanguageModelling
-from dnasweep.models.schedule import Schedule
-from dnasweep.models.training import train
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.loop import make_optimizer
+from dnasweep.models.training.schedule import Schedule
+from dnasweep.models.training.train import train
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.masking import IGNORED
 from dnasweep.tokens.schemes import make_masking

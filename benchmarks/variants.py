@@ -33,8 +33,8 @@ from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_scores import score
 from dnasweep.genomics.variant_settings import VariantConfig
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.checkpoint import export
-from dnasweep.models.distributed import best_device
+from dnasweep.models.encoder.precision import best_device
+from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.tokens.tokenizers import fit
 from processes import Processes, in_parts
 from rich.console import Console

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.checkpoint import export
+from dnasweep.models.pretrained.checkpoint import export
 from toys import TINY, toy_language, toy_sequences
 
 NAMES = ("background", "promoter")

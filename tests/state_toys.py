@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from dnasweep.config import OptimizerConfig, TrainingConfig
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.distributed import DistributedContext
-from dnasweep.models.training import TrainingResult, train
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.train import TrainingResult, train
 from dnasweep.storage import RemotePrefix, Storage
 from toys import TINY, class_task, toy_language
 

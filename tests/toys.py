@@ -19,10 +19,10 @@ from dnasweep.config import (
 )
 from dnasweep.models.architecture import build_classifier, build_masked_lm
 from dnasweep.models.classification import Classification
-from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.pretraining import MaskedLanguageModelling
 from dnasweep.models.strands import StrandCorpus
-from dnasweep.models.training import train
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.train import train
 from dnasweep.tasks.class_loss import ClassLoss
 from dnasweep.tokens.alphabet import other_strand
 from dnasweep.tokens.corpus import Corpus

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-MODULE = "dnasweep.models.loop"
+MODULE = "dnasweep.models.training.loop"
 
 
 def _claim(folder: Path, name: str, times: int) -> bool:

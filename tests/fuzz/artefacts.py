@@ -35,7 +35,8 @@ from dnasweep.jobs.attribution_request import (
 from dnasweep.jobs.shards.begun import clear_damaged
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.totals import close
-from dnasweep.models.train_state import Progress, load_state, save_state
+from dnasweep.models.training.train_state import Progress
+from dnasweep.models.training.train_state_storage import load_state, save_state
 from dnasweep.stages import models
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.dataset import load_dataset, obtain_dataset
@@ -203,7 +204,7 @@ class Bench:
         if found is None:
             self._write_state()
             return self._read_state()
-        return found[0].plain(), {name: one.tolist() for name, one in found[1].items()}
+        return found[0].to_json(), {name: one.tolist() for name, one in found[1].items()}
 
     def _points(self) -> list[Evaluated]:
         return [

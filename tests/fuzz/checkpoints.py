@@ -20,9 +20,9 @@ from dnasweep.attribution.checks import check_model
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.checkpoint import export, load_classifier
 from dnasweep.models.predict import predict_probabilities
-from dnasweep.models.pretrained import build_on_checkpoint, describe
+from dnasweep.models.pretrained.checkpoint import export, load_classifier
+from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
 from dnasweep.stages.models import model_digest
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.recognition import read_pretrained, readings

@@ -10,14 +10,14 @@ import pytest
 import torch
 from dnasweep.config import ModelConfig, TrainingConfig
 from dnasweep.errors import InputError
-from dnasweep.models.alibi import register
 from dnasweep.models.architecture import build_classifier, build_masked_lm
-from dnasweep.models.bias import attention_bias, bias_of, slopes
-from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm
-from dnasweep.models.distributed import DistributedContext
-from dnasweep.models.forward import class_logits, masked_logits
+from dnasweep.models.encoder.alibi import register
+from dnasweep.models.encoder.forward import class_logits, masked_logits
+from dnasweep.models.encoder.roberta import attention_bias, bias_of, slopes
 from dnasweep.models.predict import predict_probabilities
-from dnasweep.models.training import train
+from dnasweep.models.pretrained.checkpoint import export, load_classifier, load_masked_lm
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.train import train
 from toys import class_task, toy_language
 from transformers import (
     AutoConfig,

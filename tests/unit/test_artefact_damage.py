@@ -245,7 +245,8 @@ import os, sys, torch
 os.umask({mask})
 from pathlib import Path
 from safetensors.torch import save_file
-from dnasweep.models.train_state import Progress, save_state
+from dnasweep.models.training.train_state import Progress
+from dnasweep.models.training.train_state_storage import save_state
 from dnasweep.storage import Storage
 def build(folder):
     (folder / "checkpoint").mkdir()

@@ -14,10 +14,10 @@ from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.config import ModelConfig
 from dnasweep.errors import InputError
-from dnasweep.models import attention as module
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.attention import first_token_attention, most_rows
-from dnasweep.models.bias import slopes
+from dnasweep.models.encoder import attention as module
+from dnasweep.models.encoder.attention import first_token_attention, max_rows
+from dnasweep.models.encoder.roberta import slopes
 from dnasweep.models.predict import predict_probabilities
 from toys import toy_language
 from transformers import (
@@ -177,11 +177,11 @@ def test_attributions_are_the_share_of_each_token_whatever_the_batch(
 
 def test_rows_at_once_are_bounded_by_the_matrices_they_need() -> None:
     model = sharpened(FAMILIES["roberta"]())
-    assert most_rows(model, 512, "rollout") == module.MAX_WEIGHTS // (4 * 512 * 512)
-    assert most_rows(model, 512, "last") == module.MAX_WEIGHTS // (4 * 512)
+    assert max_rows(model, 512, "rollout") == module.MAX_WEIGHTS // (4 * 512 * 512)
+    assert max_rows(model, 512, "last") == module.MAX_WEIGHTS // (4 * 512)
     bert = FAMILIES["bert"]()
-    assert most_rows(bert, 512, "last") == module.MAX_WEIGHTS // (3 * 4 * 512 * 512)
-    assert most_rows(bert, 1 << 20, "last") == 1
+    assert max_rows(bert, 512, "last") == module.MAX_WEIGHTS // (3 * 4 * 512 * 512)
+    assert max_rows(bert, 1 << 20, "last") == 1
 
 
 def test_a_model_that_does_not_tell_and_sequences_in_windows_are_refused() -> None:
@@ -190,7 +190,7 @@ def test_a_model_that_does_not_tell_and_sequences_in_windows_are_refused() -> No
     mute = copy.deepcopy(bert)
     mute.forward = lambda **inputs: bert(input_ids=inputs["input_ids"])  # type: ignore[method-assign]
     ids, _ = batch()
-    with pytest.raises(InputError, match="does not tell the attention"):
+    with pytest.raises(InputError, match="does not return the attention"):
         first_token_attention(mute, ids, None, "last")
     size = ModelConfig(
         layers=1, hidden=32, heads=2, intermediate=32, windows="hidden", max_tokens=8

@@ -13,7 +13,7 @@ from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
-from dnasweep.models.checkpoint import export
+from dnasweep.models.pretrained.checkpoint import export
 
 from tests.explainer_toys import CLASSES, SPECS, Learnt, learnt
 from tests.toys import MOTIF

@@ -17,10 +17,10 @@ from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.capacity import UNBOUNDED
-from dnasweep.models.checkpoint import export
-from dnasweep.models.perturbations import PlainVariants, VariantForward
-from dnasweep.models.pretrained import build_on_checkpoint, describe
+from dnasweep.models.encoder.capacity import UNBOUNDED
+from dnasweep.models.encoder.perturbations import PlainPerturbedForward, RobertaPerturbedForward
+from dnasweep.models.pretrained.checkpoint import export
+from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
 from dnasweep.tokens.loading import load_tokenizer
 from toys import TINY, toy_language
 from transformers import BertConfig, BertForMaskedLM, EsmConfig, EsmForMaskedLM
@@ -73,7 +73,9 @@ def classifier(toy, family, folder):
 def test_values_of_coalitions_are_those_of_the_models_own_forward(toy, family, tmp_path):
     model, tokenizer = classifier(toy, family, tmp_path)
     game = Game(model, target=1, value="logit")
-    assert isinstance(game.variants, VariantForward if family == "roberta" else PlainVariants)
+    assert isinstance(
+        game.variants, RobertaPerturbedForward if family == "roberta" else PlainPerturbedForward
+    )
     ids = tokenizer.encode([SEQUENCE]).ids[None].astype(np.int64)
     block = Block.open(game, ids, mask_references(ids, tokenizer.mask_id))
     masks = np.random.default_rng(0).random((6, block.num_players)) < 0.5
@@ -121,7 +123,7 @@ def test_a_roberta_explained_the_plain_way_has_the_same_values(toy, tmp_path):
     masks = np.random.default_rng(1).random((9, ids.shape[1] - 2)) < 0.5
     rows = np.zeros(9, np.int64)
     fast = Block.open(game, ids, references).values(rows, masks)
-    game.variants = PlainVariants(model)
+    game.variants = PlainPerturbedForward(model)
     plain = Block.open(game, ids, references).values(rows, masks)
     np.testing.assert_allclose(fast, plain, atol=1e-6)
 

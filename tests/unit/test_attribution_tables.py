@@ -28,7 +28,7 @@ from dnasweep.attribution.verification import Bounds, check_shard
 from dnasweep.attribution.worker import AttributionWorker, facts_of
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier, build_masked_lm
-from dnasweep.models.checkpoint import export
+from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.stages.models import KIND, keep_model, model_digest
 from dnasweep.storage import Storage
 from toys import TINY, ToyLanguage, toy_language

@@ -13,10 +13,10 @@ from dnasweep.config import ModelConfig, OptimizerConfig, TrainingConfig, Tuning
 from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.errors import InputError
 from dnasweep.genomics.predictions import predict_table
-from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm
-from dnasweep.models.distributed import DistributedContext
-from dnasweep.models.forward import class_logits, masked_logits
-from dnasweep.models.pretrained import build_on_checkpoint, describe
+from dnasweep.models.encoder.forward import class_logits, masked_logits
+from dnasweep.models.pretrained.checkpoint import export, load_classifier, load_masked_lm
+from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
+from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.dataset import load_dataset, obtain_dataset
 from dnasweep.stages.models import keep_model
@@ -254,7 +254,7 @@ def test_a_vocabulary_larger_than_the_model_or_of_another_padding_is_refused(fol
         build_on_checkpoint(
             swapped, describe(swapped), tokenizer=load_tokenizer(swapped), **common
         )
-    with pytest.raises(InputError, match="70 tokens and the model holds 64"):
+    with pytest.raises(InputError, match="70 tokens and the model reads at most 64"):
         build_on_checkpoint(
             folder,
             describe(folder),

@@ -20,8 +20,8 @@ from dnasweep.genomics.predictions import predict_table
 from dnasweep.genomics.variant_models import open_model
 from dnasweep.method_comparison.curve_worker import curve_work
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.checkpoint import export
 from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.report.attribution_summary import ReportConfig, summarise
 from dnasweep.tasks.calls import call_classes, class_threshold, decision_threshold
 from dnasweep.tokens.loading import load_tokenizer

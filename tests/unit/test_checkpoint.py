@@ -9,8 +9,8 @@ import pytest
 import torch
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier, build_masked_lm
-from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm
 from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretrained.checkpoint import export, load_classifier, load_masked_lm
 from toys import TINY, toy_language
 from transformers import (
     AutoModelForMaskedLM,
@@ -81,7 +81,7 @@ def test_directories_that_are_no_checkpoint_are_named(toy, directory, tmp_path):
 
 
 def test_a_model_of_another_kind_is_refused(directory):
-    with pytest.raises(InputError, match="holds RobertaForSequenceClassification, not a masked"):
+    with pytest.raises(InputError, match="has RobertaForSequenceClassification, not a masked"):
         load_masked_lm(directory)
 
 

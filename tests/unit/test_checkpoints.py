@@ -14,7 +14,7 @@ from backbone_toys import dnabert, labelled_rows
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_masked_lm
-from dnasweep.models.checkpoint import export
+from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.stages.models import KIND
 from dnasweep.storage import Storage
 from dnasweep.sweeps.checkpoints import prepare_backbones

@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from dnasweep.errors import InputError
-from dnasweep.models import rows as rows_module
 from dnasweep.models.architecture import build_classifier, build_masked_lm
 from dnasweep.models.classification import Classification
-from dnasweep.models.distributed import DistributedContext
+from dnasweep.models.training import rows as rows_module
+from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.tasks.class_loss import ClassLoss
 from dnasweep.tokens.masking import IGNORED, MaskingProgress
 from toys import TINY, class_task, masked_task, toy_language
@@ -54,7 +54,7 @@ def test_masked_metrics_are_their_definitions(spec):
     found = task.evaluate(model, CPU)
     nats = bases = hidden = right = 0.0
     for row in toy.validation_rows:
-        batch, masked = task._hide_for_evaluation(np.array([row]))
+        batch, masked = task._evaluation_batch(np.array([row]))
         with torch.no_grad():
             logits = model(input_ids=batch.ids).logits[0]
         labels = torch.from_numpy(masked.labels[0])
@@ -81,7 +81,7 @@ def test_mask_rates_are_their_definitions(spec):
     toy = toy_language(48, spec=spec, ragged=9)
     hidden = tokens = bases = all_bases = 0
     for row in toy.validation_rows:
-        masked = masked_task(toy)._hide_for_evaluation(np.array([row]))[1]
+        masked = masked_task(toy)._evaluation_batch(np.array([row]))[1]
         chosen = np.flatnonzero(masked.labels[0] != IGNORED)
         first = toy.corpus.offsets[row]
         spans = [range(s, e) for s, e in zip(toy.corpus.starts, toy.corpus.ends, strict=True)]

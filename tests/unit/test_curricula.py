@@ -11,10 +11,10 @@ import pytest
 import torch
 import torch.multiprocessing as multiprocessing
 from dnasweep.config import OptimizerConfig, TrainingConfig
-from dnasweep.models import loop
 from dnasweep.models.architecture import build_masked_lm
-from dnasweep.models.distributed import DistributedContext
-from dnasweep.models.training import train
+from dnasweep.models.training import loop
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.train import train
 from toys import TINY, gloo_worker, masked_task, toy_language, train_toys_on_this_worker
 
 CPU = DistributedContext(device=torch.device("cpu"))

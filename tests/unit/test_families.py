@@ -10,12 +10,12 @@ import pytest
 import torch
 from backbone_toys import dnabert_words, save
 from dnasweep.errors import InputError
-from dnasweep.models.attention import first_token_attention
-from dnasweep.models.capacity import UNBOUNDED
-from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm
-from dnasweep.models.forward import class_logits, masked_logits
+from dnasweep.models.encoder.attention import first_token_attention
+from dnasweep.models.encoder.capacity import UNBOUNDED
+from dnasweep.models.encoder.forward import class_logits, masked_logits
 from dnasweep.models.predict import predict_probabilities
-from dnasweep.models.pretrained import build_on_checkpoint, describe
+from dnasweep.models.pretrained.checkpoint import export, load_classifier, load_masked_lm
+from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
 from dnasweep.tokens.loading import load_tokenizer
 from transformers import CONFIG_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
@@ -155,5 +155,5 @@ def test_a_model_that_reads_one_length_only_is_refused(tmp_path):
 
 def test_attention_that_a_kind_does_not_tell_is_refused(tmp_path):
     model = build(encoder("fnet", tmp_path / "encoder"))
-    with pytest.raises(InputError, match="does not tell"):
+    with pytest.raises(InputError, match="does not return"):
         first_token_attention(model, torch.tensor([[2, 9, 30, 3]]), None, "last")

@@ -11,7 +11,7 @@ import pytest
 from dnasweep.errors import InputError
 from dnasweep.genomics.genome_store import StoredGenome
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.models.train_state import newest_state
+from dnasweep.models.training.train_state_storage import newest_state
 from dnasweep.storage import MANIFEST, integrity
 from fuzz.artefacts import NOTICED, WRONG, Bench, Kind, cases, files_of
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from dnasweep.models.architecture import build_classifier, build_masked_lm
-from dnasweep.models.forward import class_logits, masked_logits
+from dnasweep.models.encoder.forward import class_logits, masked_logits
 from toys import TINY, class_task, masked_task, toy_language
 
 

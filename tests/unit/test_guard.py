@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from dnasweep.models.guard import WINDOW, Guard, is_collapsed
+from dnasweep.models.training.guard import WINDOW, Guard, is_collapsed
 
 
 def guard() -> Guard:
@@ -51,7 +51,7 @@ def test_memory_goes_on_where_it_was():
     for _ in range(WINDOW - 1):
         watch.diverged(5.0, 1.0)
     watch.collapsed(True, 60)
-    again.recall(watch.memory())
+    again.load_state(watch.state())
     assert again.diverged(5.0, 1.0)
     assert again.collapsed(True, 80)
 

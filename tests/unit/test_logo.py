@@ -8,11 +8,11 @@ import torch
 from dnasweep.config import ModelConfig, OptimizerConfig, TrainingConfig
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier, build_masked_lm, num_parameters
-from dnasweep.models.checkpoint import export, load_classifier
-from dnasweep.models.distributed import DistributedContext
-from dnasweep.models.forward import masked_logits
+from dnasweep.models.encoder.forward import masked_logits
 from dnasweep.models.predict import predict_probabilities
-from dnasweep.models.training import train
+from dnasweep.models.pretrained.checkpoint import export, load_classifier
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.train import train
 from toys import class_task, masked_task, toy_language
 
 CPU = DistributedContext(device=torch.device("cpu"))

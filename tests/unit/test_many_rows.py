@@ -7,9 +7,9 @@ import pytest
 import torch
 from dnasweep.config import ModelConfig
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.forward import class_logits
-from dnasweep.models.many_rows import forward_of, rows_a_batch
-from dnasweep.models.perturbations import CPU_TOKENS_AT_ONCE
+from dnasweep.models.encoder.forward import class_logits
+from dnasweep.models.encoder.many_rows import forward_of, rows_per_batch
+from dnasweep.models.encoder.perturbations import CPU_TOKENS_AT_ONCE
 from toys import toy_language
 
 
@@ -70,5 +70,5 @@ def test_padded_rows_run_as_they_are():
 
 
 def test_batches_fit_the_caches():
-    assert rows_a_batch(52, torch.device("cpu")) == 59
-    assert rows_a_batch(10**6, torch.device("cpu")) == 1
+    assert rows_per_batch(52, torch.device("cpu")) == 59
+    assert rows_per_batch(10**6, torch.device("cpu")) == 1

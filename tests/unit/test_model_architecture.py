@@ -7,7 +7,7 @@ import torch
 from dnasweep.config import ModelConfig
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier, build_masked_lm, num_parameters
-from dnasweep.models.checkpoint import export
+from dnasweep.models.pretrained.checkpoint import export
 from toys import TINY, toy_language
 
 
@@ -60,7 +60,7 @@ def test_positions_hold_exactly_what_was_asked_for(toy):
 
 def test_too_many_tokens_for_the_model_names_both_and_the_remedy(toy):
     config = ModelConfig(layers=1, hidden=16, heads=2, intermediate=16, max_tokens=21)
-    with pytest.raises(InputError, match=r"22 tokens .* holds 21.*--max-tokens 22"):
+    with pytest.raises(InputError, match=r"22 tokens .* at most 21.*--max-tokens 22"):
         build_masked_lm(config, tokenizer=toy.tokenizer, num_tokens=22, dropout=0.0, seed=0)
 
 
@@ -90,7 +90,7 @@ def test_encoder_that_does_not_fit_is_refused(toy, encoder, tmp_path):
         build_classifier(wider, tokenizer=toy.tokenizer, **common)
     with pytest.raises(InputError, match="vocab_size"):
         build_classifier(TINY, tokenizer=toy_language(20, spec="char").tokenizer, **common)
-    with pytest.raises(InputError, match="40 tokens and the model holds 32"):
+    with pytest.raises(InputError, match="40 tokens and the model reads at most 32"):
         build_classifier(TINY, tokenizer=toy.tokenizer, **(common | {"num_tokens": 40}))
     with pytest.raises(InputError, match="no such model directory"):
         build_classifier(

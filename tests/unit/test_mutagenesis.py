@@ -23,8 +23,8 @@ from dnasweep.attribution.verification import check_shard
 from dnasweep.attribution.worker import AttributionWorker, facts_of
 from dnasweep.errors import InputError
 from dnasweep.jobs.shards.verification import bounds_of
-from dnasweep.models.checkpoint import export
 from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig
 from dnasweep.report.attribution_page import write_report
 from dnasweep.report.attribution_summary import ReportConfig

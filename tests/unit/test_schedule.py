@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dnasweep.config import OptimizerConfig, TrainingConfig
 from dnasweep.errors import InputError
-from dnasweep.models.schedule import Schedule
+from dnasweep.models.training.schedule import Schedule
 
 
 def schedule(num_rows: int = 25, *, window: int = 10, **settings) -> Schedule:

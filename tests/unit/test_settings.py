@@ -9,9 +9,9 @@ import pytest
 import torch
 from backbone_toys import SIZE, dnabert, dnabert_words, save
 from dnasweep.errors import InputError
-from dnasweep.models.checkpoint import export, load_classifier
-from dnasweep.models.forward import class_logits
-from dnasweep.models.pretrained import build_on_checkpoint, describe
+from dnasweep.models.encoder.forward import class_logits
+from dnasweep.models.pretrained.checkpoint import export, load_classifier
+from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
 from dnasweep.tokens.loading import load_tokenizer
 from transformers import (
     DebertaV2Config,

@@ -21,9 +21,9 @@ from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.checkpoint import export, read_config
-from dnasweep.models.pretrained import describe
-from dnasweep.models.schedule import Schedule
+from dnasweep.models.pretrained.checkpoint import export, read_config
+from dnasweep.models.pretrained.encoder import describe
+from dnasweep.models.training.schedule import Schedule
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.dataset import load_dataset, obtain_dataset
 from dnasweep.stages.held_out import held_out_rows

@@ -9,8 +9,8 @@ import pytest
 from dnasweep.config import ModelConfig, TrainingConfig
 from dnasweep.data.thresholds import best_threshold
 from dnasweep.errors import InputError
-from dnasweep.models.checkpoint import load_classifier
 from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.recipe import Cell, Recipe

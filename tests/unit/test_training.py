@@ -13,11 +13,11 @@ import torch
 import torch.multiprocessing as multiprocessing
 from dnasweep.config import OptimizerConfig, TrainingConfig
 from dnasweep.errors import InputError
-from dnasweep.models import loop
-from dnasweep.models import train_state as state
 from dnasweep.models.architecture import build_classifier, build_masked_lm
-from dnasweep.models.distributed import DistributedContext
-from dnasweep.models.training import train
+from dnasweep.models.training import loop
+from dnasweep.models.training import train_state_storage as state
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.train import train
 from toys import (
     TINY,
     class_task,

@@ -9,10 +9,10 @@ import torch
 from dnasweep.config import ModelConfig, TrainingConfig, TuningConfig
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.distributed import DistributedContext
-from dnasweep.models.forward import class_logits
-from dnasweep.models.training import train
-from dnasweep.models.tuning import lora_targets, merge, num_moving, tune
+from dnasweep.models.encoder.forward import class_logits
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.train import train
+from dnasweep.models.training.tuning import lora_targets, merge, num_trained, tune
 from toys import TINY, class_task, toy_language
 
 CPU = DistributedContext(device=torch.device("cpu"))
@@ -91,7 +91,7 @@ def test_training_moves_what_is_to_move_and_resumes_alike(toy, method, tmp_path)
             assert torch.equal(one, start[plain]), f"{name} was to stand still"
         elif "lora_A" not in name:
             assert plain not in start or not torch.equal(one, start[plain]), name
-    moved, total = num_moving(whole)
+    moved, total = num_trained(whole)
     assert 0 < moved < total / 4
     state = next(tmp_path.iterdir()) / "tensors.safetensors"
     assert state.stat().st_size < 4 * 4 * total, "what is frozen is not kept"

@@ -21,7 +21,7 @@ from dnasweep.genomics.variant_scores import Effects, score
 from dnasweep.genomics.variants import Region, saturate
 from dnasweep.genomics.zero_shot import ZeroShot, hide
 from dnasweep.models.architecture import build_masked_lm
-from dnasweep.models.checkpoint import export
+from dnasweep.models.pretrained.checkpoint import export
 from scipy.stats import binom
 from shap_toys import write_model
 from toys import TINY, toy_language

@@ -9,8 +9,13 @@ import pytest
 import torch
 from backbone_toys import SIZE, dnabert, dnabert_words, save
 from dnasweep.errors import InputError
-from dnasweep.models.checkpoint import export, load_classifier, load_masked_lm, read_weights
-from dnasweep.models.pretrained import build_on_checkpoint, describe
+from dnasweep.models.pretrained.checkpoint import (
+    export,
+    load_classifier,
+    load_masked_lm,
+    read_weights,
+)
+from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
 from dnasweep.tokens.loading import load_tokenizer
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForPreTraining, BertForTokenClassification

@@ -10,12 +10,12 @@ import torch
 from dnasweep.config import ModelConfig, TrainingConfig
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier, build_masked_lm
-from dnasweep.models.checkpoint import export, load_classifier
-from dnasweep.models.distributed import DistributedContext
-from dnasweep.models.forward import class_logits, masked_logits
+from dnasweep.models.encoder.forward import class_logits, masked_logits
+from dnasweep.models.encoder.windows import cut, mean_over_windows, nearest
 from dnasweep.models.predict import predict_probabilities
-from dnasweep.models.training import train
-from dnasweep.models.windows import cut, mean_over_windows, nearest
+from dnasweep.models.pretrained.checkpoint import export, load_classifier
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.train import train
 from toys import class_task, masked_task, toy_language
 
 TOKENS = 10
@@ -143,7 +143,7 @@ def test_training_and_prediction_read_alike_after_a_round_trip(tmp_path):
 def test_without_windows_nothing_changes_and_long_rows_are_refused():
     toy = toy_language(4)
     common = {"tokenizer": toy.tokenizer, "num_tokens": 40, "dropout": 0.0, "seed": 0}
-    with pytest.raises(InputError, match=r"40 tokens .* holds 10.*--windows"):
+    with pytest.raises(InputError, match=r"40 tokens .* at most 10.*--windows"):
         build_classifier(SIZE, **common)
     windowed = dataclasses.replace(SIZE, windows="log-odds")
     plain = build_classifier(SIZE, **(common | {"num_tokens": 10})).eval()

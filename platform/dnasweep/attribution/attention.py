@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from dnasweep.attribution.game import Game
 from dnasweep.attribution.settings import AttentionLayers
 from dnasweep.errors import InputError
-from dnasweep.models.attention import first_token_attention, most_rows
-from dnasweep.models.capacity import tokens_at_once
+from dnasweep.models.encoder.attention import first_token_attention, max_rows
+from dnasweep.models.encoder.capacity import tokens_at_once
 
 
 def attended(game: Game, ids: NDArray[np.int64], layers: AttentionLayers) -> NDArray[np.float64]:
@@ -27,7 +27,7 @@ def attended(game: Game, ids: NDArray[np.int64], layers: AttentionLayers) -> NDA
     ids
         Token ids with [CLS] and [SEP], (rows, tokens), nothing padded.
     layers
-        See :func:`dnasweep.models.attention.first_token_attention`.
+        See :func:`dnasweep.models.encoder.attention.first_token_attention`.
 
     Raises
     ------
@@ -47,5 +47,5 @@ def attended(game: Game, ids: NDArray[np.int64], layers: AttentionLayers) -> NDA
         shares = first_token_attention(game.model, there, None, layers)
         found[part] = shares[:, 1:-1].double().cpu().numpy()
 
-    game.run(len(ids), tokens, attend, most_rows=most_rows(game.model, tokens, layers))
+    game.run(len(ids), tokens, attend, most_rows=max_rows(game.model, tokens, layers))
     return found

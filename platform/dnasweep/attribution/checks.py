@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from dnasweep.attribution.settings import Reference
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
-from dnasweep.models.capacity import capacity
-from dnasweep.models.config_file import read_settings
+from dnasweep.models.encoder.capacity import capacity
+from dnasweep.models.pretrained.config_file import read_settings
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import reading
 from dnasweep.tokens.tokenizers import DnaTokenizer
@@ -109,7 +109,7 @@ def _read_config(directory: Path) -> dict[str, Any]:
     # wrong, and for the rarer forms of a checkpoint.
     if (directory / "model.safetensors").is_file():
         return read_settings(directory)
-    from dnasweep.models.checkpoint import read_config
+    from dnasweep.models.pretrained.checkpoint import read_config
 
     return read_config(directory)
 

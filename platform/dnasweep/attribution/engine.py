@@ -21,10 +21,10 @@ from dnasweep.attribution.settings import ESTIMATORS_WITHOUT_REFERENCE, ExplainC
 from dnasweep.attribution.values import NotFiniteError, class_names, target_index
 from dnasweep.data.negatives import dinucleotide_shuffle
 from dnasweep.errors import InputError
-from dnasweep.models.capacity import capacity
-from dnasweep.models.checkpoint import load_classifier
-from dnasweep.models.distributed import Precision, best_device, resolve_precision
+from dnasweep.models.encoder.capacity import capacity
+from dnasweep.models.encoder.precision import Precision, best_device, resolve_precision
 from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.tasks.calls import call_classes
 from dnasweep.tokens.encoded import Encoded
 from dnasweep.tokens.loading import load_tokenizer

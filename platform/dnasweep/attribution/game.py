@@ -20,9 +20,9 @@ from transformers import PreTrainedModel
 
 from dnasweep.attribution.settings import Value
 from dnasweep.attribution.values import NotFiniteError, class_value
-from dnasweep.models.distributed import Precision, autocast
-from dnasweep.models.forward import class_logits
-from dnasweep.models.perturbations import CPU_TOKENS, variants_of
+from dnasweep.models.encoder.forward import class_logits
+from dnasweep.models.encoder.perturbations import CPU_TOKENS, perturbed_forward
+from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.tasks.calls import call_classes, decision_threshold
 
 Read = Callable[[Tensor], Tensor]
@@ -60,7 +60,7 @@ class Game:
         self.model, self.target, self.value = model, target, value
         self.precision = precision
         self.threshold = decision_threshold(model.config.to_dict())
-        self.variants = variants_of(model)
+        self.variants = perturbed_forward(model)
         self._batch_rows = batch_rows
         self._share = 1.0
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from dnasweep.attribution.game import Block
 from dnasweep.attribution.values import class_value
 from dnasweep.errors import InputError
-from dnasweep.models.capacity import tokens_at_once
-from dnasweep.models.distributed import autocast
+from dnasweep.models.encoder.capacity import tokens_at_once
+from dnasweep.models.encoder.precision import autocast
 
 
 def integrated_gradients(

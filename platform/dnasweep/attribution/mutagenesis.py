@@ -16,8 +16,8 @@ from dnasweep.attribution.attribution import mean_loss
 from dnasweep.attribution.game import Game
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import UNKNOWN, encode
-from dnasweep.models.capacity import capacity
-from dnasweep.models.forward import class_logits
+from dnasweep.models.encoder.capacity import capacity
+from dnasweep.models.encoder.forward import class_logits
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 LETTERS = "ACGT"

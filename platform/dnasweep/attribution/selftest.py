@@ -15,7 +15,7 @@ from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import GRADIENT_ESTIMATORS
 from dnasweep.attribution.values import class_value
 from dnasweep.errors import InputError
-from dnasweep.models.forward import class_logits, pool_of
+from dnasweep.models.encoder.forward import class_logits, pool_of
 from dnasweep.tasks.calls import DECISION_THRESHOLD
 
 TOLERANCE = 1e-3

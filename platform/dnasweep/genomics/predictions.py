@@ -11,10 +11,10 @@ import pandas as pd
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
-from dnasweep.models.capacity import capacity
-from dnasweep.models.checkpoint import load_classifier, read_config
-from dnasweep.models.distributed import Precision
+from dnasweep.models.encoder.capacity import capacity
+from dnasweep.models.encoder.precision import Precision
 from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretrained.checkpoint import load_classifier, read_config
 from dnasweep.models.strands import strands_of
 from dnasweep.plain import write_csv
 from dnasweep.storage import MIN_BYTES

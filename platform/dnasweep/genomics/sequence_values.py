@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
-from dnasweep.models.capacity import capacity
-from dnasweep.models.checkpoint import load_classifier
-from dnasweep.models.distributed import Precision, autocast
-from dnasweep.models.many_rows import forward_of, rows_a_batch
+from dnasweep.models.encoder.capacity import capacity
+from dnasweep.models.encoder.many_rows import forward_of, rows_per_batch
+from dnasweep.models.encoder.precision import Precision, autocast
+from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.tokens.loading import load_tokenizer
 
 
@@ -119,7 +119,7 @@ class SequenceValues:
             )
 
     def _rows_a_batch(self, num_tokens: int) -> int:
-        return self.batch_rows or rows_a_batch(num_tokens, self.device)
+        return self.batch_rows or rows_per_batch(num_tokens, self.device)
 
     def _odds(self, logits: torch.Tensor) -> torch.Tensor:
         others = torch.cat([logits[:, : self.target], logits[:, self.target + 1 :]], dim=1)
@@ -141,12 +141,12 @@ def check_finite(
 
 
 def batches(
-    counts: NDArray[np.int64], rows_a_batch: Callable[[int], int]
+    counts: NDArray[np.int64], rows_per_batch: Callable[[int], int]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield rows of one count each, and the same filled up with the first to `rows_a_batch(count)`."""
+    """Yield rows of one count each, and the same filled up with the first to `rows_per_batch(count)`."""
     for count in np.unique(counts).tolist():
         rows = np.flatnonzero(counts == count)
-        size = rows_a_batch(count)
+        size = rows_per_batch(count)
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
             yield part, np.concatenate([part, np.repeat(part[:1], size - len(part))])

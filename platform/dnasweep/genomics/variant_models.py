@@ -9,8 +9,8 @@ import numpy as np
 
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows
-from dnasweep.models.capacity import capacity
-from dnasweep.models.checkpoint import read_config
+from dnasweep.models.encoder.capacity import capacity
+from dnasweep.models.pretrained.checkpoint import read_config
 from dnasweep.tasks.calls import EVEN_THRESHOLD, class_threshold
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from dnasweep.genomics.alleles import Allele, Pair, pairs
 from dnasweep.genomics.sequence_values import batches, check_finite, numbered
-from dnasweep.models.checkpoint import load_masked_lm
-from dnasweep.models.distributed import Precision, autocast
-from dnasweep.models.forward import masked_logits
-from dnasweep.models.many_rows import rows_a_batch
+from dnasweep.models.encoder.forward import masked_logits
+from dnasweep.models.encoder.many_rows import rows_per_batch
+from dnasweep.models.encoder.precision import Precision, autocast
+from dnasweep.models.pretrained.checkpoint import load_masked_lm
 from dnasweep.tokens.loading import load_tokenizer
 
 
@@ -136,7 +136,7 @@ class ZeroShot:
         return found
 
     def _rows_a_batch(self, num_tokens: int) -> int:
-        return self.batch_rows or rows_a_batch(num_tokens, self.device)
+        return self.batch_rows or rows_per_batch(num_tokens, self.device)
 
 
 def hide(

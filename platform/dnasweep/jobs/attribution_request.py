@@ -42,7 +42,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.files import Format
 from dnasweep.formats.rejects import RejectedRow, refuse
 from dnasweep.jobs.shards.work_list import choose_shard_size, key_of
-from dnasweep.models.precision import ResolvePrecision, resolve_here
+from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import resolve_uri
 from dnasweep.tracking.lookup import find_model_directory
@@ -211,9 +211,9 @@ def prepare_attribution(
     check_budget(config, int(counts.max()) - NUM_SPECIAL)
     if options.tss_index is not None:
         tss_places(np.asarray(table["sequence"].str.len(), np.int64), options.tss_index)
-    settled = resolve(options.precision, gpus=options.gpus_per_actor, address=options.address)
+    resolved = resolve(options.precision, gpus=options.gpus_per_actor, address=options.address)
     # On GPUs `auto` stays what it is: bf16 where that keeps the values, which hangs on the model.
-    arithmetic = options.precision if settled == "bf16" else settled
+    arithmetic = options.precision if resolved == "bf16" else resolved
     config = dataclasses.replace(config, target=model.target, precision=arithmetic)
     settings = {
         **config.to_settings(),

@@ -29,7 +29,7 @@ from dnasweep.genomics.scan_settings import PeakConfig, ScanConfig, TrackConfig
 from dnasweep.genomics.variants import position
 from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.shards.work_list import key_of, spread
-from dnasweep.models.precision import ResolvePrecision, resolve_here
+from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 from dnasweep.stages.models import keep_model, model_digest
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import resolve_uri
@@ -195,7 +195,7 @@ def _check_numbers(options: ScanOptions) -> None:
 
 
 def _threshold(directory: Path, target: str, names: list[str], options: ScanOptions) -> float:
-    from dnasweep.models.checkpoint import read_config
+    from dnasweep.models.pretrained.checkpoint import read_config
     from dnasweep.tasks.calls import class_threshold
 
     if options.threshold is not None:

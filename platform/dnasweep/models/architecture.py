@@ -1,4 +1,4 @@
-"""Encoders and classifiers of our own: plain HuggingFace models, sized, seeded and checked here."""
+"""Our own encoders and classifiers: plain HuggingFace models, given their size and their seed here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import (
     AlbertConfig,
     AlbertForMaskedLM,
@@ -21,22 +21,21 @@ from transformers import (
 
 from dnasweep.config import ModelConfig
 from dnasweep.errors import InputError
-from dnasweep.models.alibi import (
+from dnasweep.models.encoder.alibi import (
     AlibiRobertaForMaskedLM,
     AlibiRobertaForSequenceClassification,
     make_config,
 )
-from dnasweep.models.capacity import ALIBI, WINDOWS
-from dnasweep.models.checkpoint import read_config, read_weights
-from dnasweep.models.forward import check_pooling
+from dnasweep.models.encoder.capacity import ALIBI, check_fits
+from dnasweep.models.encoder.forward import set_windows
+from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
+from dnasweep.models.pretrained.settings import name_classes
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 POSITION_MULTIPLE = 8
-FRESH = ("pooler.",)
-"""Parts of an encoder that a classifier trains with its head; masked language models lack them."""
 
-_MASKED: dict[str, Any] = {
+_MASKED_LMS: dict[str, Any] = {
     "roberta": RobertaForMaskedLM,
     "albert": AlbertForMaskedLM,
     ALIBI: AlibiRobertaForMaskedLM,
@@ -53,16 +52,6 @@ def num_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def check_fits(max_tokens: int, num_tokens: int) -> None:
-    """Raise :class:`InputError` where a model of `max_tokens` positions cannot hold the data."""
-    if num_tokens > max_tokens:
-        raise InputError(
-            f"the longest sequence has {num_tokens} tokens and the model holds {max_tokens}",
-            remedy=f"Use --max-tokens {num_tokens} or more, a tokenizer with longer tokens, "
-            "shorter sequences, or --windows to read them in parts.",
-        )
-
-
 def _settings(
     config: ModelConfig, tokenizer: DnaTokenizer, max_tokens: int, dropout: float
 ) -> PreTrainedConfig:
@@ -74,8 +63,8 @@ def _settings(
         "intermediate_size": config.intermediate,
         "type_vocab_size": 1,
         "hidden_dropout_prob": dropout,
-        # Dropout of attention weights keeps attention off its fused path, which costs far more
-        # than it regularises.
+        # With dropout of attention weights, attention cannot use its fused implementation; that
+        # costs far more than the regularisation is worth.
         "attention_probs_dropout_prob": 0.0,
         "pad_token_id": tokenizer.pad_id,
         "bos_token_id": tokenizer.cls_id,
@@ -95,13 +84,6 @@ def _settings(
     # RoBERTa's first real position is pad_token_id + 1.
     settings["max_position_embeddings"] = max_tokens + tokenizer.pad_id + 1
     return make_config(settings) if config.positions == "alibi" else RobertaConfig(**settings)
-
-
-def set_windows(settings: PreTrainedConfig, config: ModelConfig, tokens: int) -> None:
-    """Have sequences of more than `tokens` tokens read in windows, where `config` says so."""
-    if config.windows != "none":
-        check_pooling(settings.model_type, config.windows)
-        setattr(settings, WINDOWS, {"pool": config.windows, "tokens": tokens})
 
 
 def _max_tokens(config: ModelConfig, num_tokens: int) -> int:
@@ -130,11 +112,11 @@ def build_masked_lm(
         Gives the vocabulary size and the special tokens.
     num_tokens
         Longest sequence in tokens, special tokens counted. Without `config.max_tokens` the model
-        holds this many, rounded up to a multiple of 8.
+        gets this many positions, rounded up to a multiple of 8.
     dropout
-        Probability, everywhere in the encoder but in the attention weights.
+        Dropout probability, everywhere in the encoder but in the attention weights.
     seed
-        Of the initial weights; torch's global generator is left as it was.
+        Seed of the initial weights; torch's global generator is left as it was.
 
     Raises
     ------
@@ -143,10 +125,10 @@ def build_masked_lm(
     """
     max_tokens = _max_tokens(config, num_tokens)
     settings = _settings(config, tokenizer, max_tokens, dropout)
-    set_windows(settings, config, max_tokens)
+    set_windows(settings, config.windows, max_tokens)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _MASKED[settings.model_type](settings)
+        return _MASKED_LMS[settings.model_type](settings)
 
 
 def build_classifier(
@@ -167,27 +149,28 @@ def build_classifier(
     config, tokenizer, num_tokens, dropout
         As for :func:`build_masked_lm`.
     num_labels
-        Classes.
+        Number of classes.
     seed
-        Of the head, and of the encoder where none is given.
+        Seed of the head, and of the encoder where none is given.
     encoder
-        Directory that holds a masked language model saved by
-        :func:`dnasweep.models.checkpoint.export`; the classifier takes over its positions.
+        Directory of a masked language model saved by
+        :func:`dnasweep.models.pretrained.checkpoint.export`; the classifier gets its number of
+        positions.
     label_names
         Names of the classes, in order; default `LABEL_0`, `LABEL_1`...
 
     Raises
     ------
     InputError
-        When the sequences do not fit, `encoder` is no checkpoint, or its shape or vocabulary is
-        another one.
+        When the sequences do not fit, `encoder` is no checkpoint, or its size or vocabulary is not
+        that of the classifier.
     """
     if encoder is None:
         max_tokens = _max_tokens(config, num_tokens)
     else:
         max_tokens = _check_encoder(Path(encoder), config, tokenizer, num_tokens)
     settings = _settings(config, tokenizer, max_tokens, dropout)
-    set_windows(settings, config, max_tokens)
+    set_windows(settings, config.windows, max_tokens)
     name_classes(settings, num_labels, label_names)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -197,21 +180,10 @@ def build_classifier(
     return model
 
 
-def name_classes(
-    settings: PreTrainedConfig, num_labels: int, label_names: Sequence[str] | None
-) -> None:
-    """Write the names of the classes into a configuration."""
-    names = [f"LABEL_{i}" for i in range(num_labels)] if label_names is None else label_names
-    if len(names) != num_labels:
-        raise ValueError(f"{len(names)} label names for {num_labels} labels")
-    settings.id2label = dict(enumerate(names))
-    settings.label2id = {name: i for i, name in enumerate(names)}
-
-
 def _check_encoder(
     encoder: Path, config: ModelConfig, tokenizer: DnaTokenizer, num_tokens: int
 ) -> int:
-    """Return the tokens the encoder holds, once it is known to be the one asked for."""
+    """Return the encoder's number of positions, once it is known to be the encoder asked for."""
     found = read_config(encoder)
     wanted: dict[str, Any] = {
         "model_type": ALIBI if config.positions == "alibi" else config.family,
@@ -246,23 +218,3 @@ def _check_encoder(
         if config.max_tokens is not None:
             check_fits(config.max_tokens, num_tokens)
     return max_tokens
-
-
-def load_encoder(model: PreTrainedModel, directory: Path) -> None:
-    """Put the encoder's weights of a model directory of the same family into a classifier."""
-    prefix = f"{model.base_model_prefix}."
-    weights: dict[str, Tensor] = {
-        name.removeprefix(prefix): value.to(torch.float32)
-        for name, value in read_weights(directory).items()
-        if name.startswith(prefix)
-    }
-    result = model.base_model.load_state_dict(weights, strict=False)
-    lacking = [name for name in result.missing_keys if not name.startswith(FRESH)]
-    if lacking or result.unexpected_keys:
-        names = ", ".join([*lacking, *result.unexpected_keys][:3])
-        kind = str(model.config.model_type)
-        raise InputError(
-            f"the encoder's weights do not match a {kind} encoder ({names})",
-            file=directory,
-            remedy="Use a directory written by the pretraining stage.",
-        )

@@ -1,8 +1,8 @@
-"""What a model is fine-tuned to do: call a class.
+"""The task of fine-tuning: call the class of a sequence.
 
-A task knows its rows, turns some of them into a batch, gives the summed loss of a batch, and
-evaluates on its validation rows. The loop in `training.py` knows nothing else about it. The task of
-pretraining stands in `pretraining.py`.
+A task has its rows, turns some of them into a batch, returns the summed loss of a batch, and evaluates on
+its validation rows; the training loop knows nothing else about it. The task of pretraining is in
+`pretraining.py`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from torch import Tensor
 
 from dnasweep.data.thresholds import best_threshold
 from dnasweep.errors import InputError
-from dnasweep.models.distributed import DistributedContext, Precision
-from dnasweep.models.forward import class_logits
-from dnasweep.models.guard import is_collapsed
-from dnasweep.models.rows import (
+from dnasweep.models.encoder.forward import class_logits
+from dnasweep.models.encoder.precision import Precision
+from dnasweep.models.strands import StrandCorpus, mean_logits
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.guard import is_collapsed
+from dnasweep.models.training.rows import (
     Selection,
     TaskRows,
     TensorBatch,
     attention_mask,
-    evaluate_rows,
 )
-from dnasweep.models.strands import StrandCorpus, mean_logits
 from dnasweep.tasks import metrics as names
 from dnasweep.tasks.class_loss import ClassLoss
 from dnasweep.tasks.metrics import classification_metrics
@@ -49,10 +49,10 @@ class Classification(TaskRows):
     pad_id
         The tokenizer's padding token.
     keep
-        Which weights are kept: those `best` on validation, or the `last` ones. Then validation is
-        not looked at, and there may be no rows of it.
+        Which weights are kept: those `best` on validation, or the `last` ones. With `last`, there is
+        no evaluation on validation, which may then have no rows.
     strands
-        On which strands rows are shown and called; None: as they are.
+        On which strands rows are trained on and called; None: as they are.
     objective
         The training loss. Validation metrics are those of plain cross-entropy.
     """
@@ -97,7 +97,7 @@ class Classification(TaskRows):
         self.objective = ClassLoss() if objective is None else objective
 
     def batch(self, rows: np.ndarray, epoch: int) -> TensorBatch:
-        """Return the batch of corpus rows `rows`, on the strands that the epoch shows them on."""
+        """Return the batch of corpus rows `rows`, on the strands on which this epoch trains on them."""
         return self._batch(rows, self.strands.shown(rows, epoch))
 
     def _batch(self, rows: np.ndarray, shown: np.ndarray) -> TensorBatch:
@@ -116,9 +116,9 @@ class Classification(TaskRows):
     def evaluate(
         self, model: Any, context: DistributedContext, precision: Precision = "auto"
     ) -> dict[str, float]:
-        """Return the classification metrics on validation, at the threshold best there.
+        """Return the classification metrics on validation, at the threshold that is best there.
 
-        The probabilities are kept in :attr:`probabilities`. Without validation there are no metrics.
+        The probabilities are kept in :attr:`probabilities`. With `keep="last"` there are no metrics.
         """
         if self.selection is None:
             return {}
@@ -131,8 +131,8 @@ class Classification(TaskRows):
                 logits.append(class_logits(model, batch.ids, batch.attention).double())
             return mean_logits(logits).softmax(-1), None
 
-        self.probabilities = evaluate_rows(
-            self, model, context, precision, self.num_labels, measure
+        self.probabilities = self.evaluate_rows(
+            model, context, precision, self.num_labels, measure
         )
         labels = self.labels[self.validation_rows]
         if not np.isfinite(self.probabilities).all():
@@ -142,7 +142,7 @@ class Classification(TaskRows):
         return classification_metrics(labels, self.probabilities, threshold)
 
     def collapsed(self, metrics: dict[str, float]) -> bool:
-        """Return whether the last evaluation called one class only, at the loss of guessing."""
+        """Return whether the last evaluation called one class only, with the loss of guessing."""
         if self.selection is None:
             return False
         assert self.probabilities is not None
@@ -150,7 +150,7 @@ class Classification(TaskRows):
         return is_collapsed(labels, self.probabilities, metrics[names.VALIDATION_LOSS])
 
     def worst(self) -> dict[str, float]:
-        """Return the metrics of one and the same probability for every row and class."""
+        """Return the metrics of the same probability for every row and class."""
         if self.selection is None:
             return {}
         shape = (len(self.validation_rows), self.num_labels)

@@ -13,10 +13,10 @@ from transformers import PreTrainedModel
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
-from dnasweep.models.capacity import capacity
-from dnasweep.models.checkpoint import load_classifier
-from dnasweep.models.distributed import Precision, autocast, best_device
-from dnasweep.models.forward import class_logits
+from dnasweep.models.encoder.capacity import capacity
+from dnasweep.models.encoder.forward import class_logits
+from dnasweep.models.encoder.precision import Precision, autocast, best_device
+from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.models.strands import mean_logits, strands_of
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
@@ -34,22 +34,21 @@ def predict_probabilities(
     """Return softmax probabilities, (sequences, classes), float64.
 
     A model that was trained to call by both strands (`average_reverse_complement` in its
-    configuration) is called by the mean of their logits.
+    configuration) calls by the mean of their logits.
 
-    Sequences are sorted by token count, so that hardly anything is padded, and put back. The
-    result depends on the batch size and on the other sequences by rounding alone (about 1e-6 in
-    fp32).
+    Sequences of similar length share a batch, so that little is padded. The result depends on the
+    batch size and on the other sequences only by rounding (about 1e-6 in fp32).
 
     Parameters
     ----------
     model
-        A classifier, or the directory of one. A model given is moved to the device and back.
+        A classifier, or the directory of one. A model is moved to the device and back.
     tokenizer
         The model's; None loads the one in the model directory.
     sequences
-        DNA, one string a sequence.
+        DNA.
     batch_size
-        Sequences a forward pass.
+        Sequences in a forward pass.
     device
         Default: the GPU where there is one.
     dtype
@@ -58,8 +57,8 @@ def predict_probabilities(
     Raises
     ------
     InputError
-        When a sequence has more tokens than the model has positions or gets logits that are not
-        finite (row counted from 1), or the directory is no checkpoint.
+        When a sequence has more tokens than the model can read or gets logits that are not finite
+        (row counted from 1), or the directory is no checkpoint.
     """
     if not isinstance(model, PreTrainedModel):
         tokenizer = load_tokenizer(Path(model)) if tokenizer is None else tokenizer
@@ -68,13 +67,13 @@ def predict_probabilities(
         raise ValueError("a model without its directory needs its tokenizer")
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}, use at least 1")
-    place = best_device() if device is None else torch.device(device)
+    chosen = best_device() if device is None else torch.device(device)
     home, training = model.device, model.training
     average = bool(getattr(model.config, AVERAGED, False))
-    nn.Module.to(model, place).eval()
+    nn.Module.to(model, chosen).eval()
     try:
         logits = [
-            _logits(model, tokenizer, strand, batch_size, place, dtype)
+            _logits(model, tokenizer, strand, batch_size, chosen, dtype)
             for strand in strands_of(sequences, average=average)
         ]
     finally:
@@ -87,18 +86,18 @@ def _logits(
     tokenizer: DnaTokenizer,
     sequences: Sequence[str],
     batch_size: int,
-    place: torch.device,
+    device: torch.device,
     dtype: Precision,
 ) -> Tensor:
     if len(sequences) == 0:
         return torch.zeros(0, int(model.config.num_labels or 2), dtype=torch.float64)
     encoded = tokenizer.encode(list(sequences))
     lengths = np.diff(encoded.offsets)
-    held = capacity(model.config.to_dict())
-    if lengths.max() > held:
-        row = int(np.argmax(lengths > held))
+    limit = capacity(model.config.to_dict())
+    if lengths.max() > limit:
+        row = int(np.argmax(lengths > limit))
         raise InputError(
-            f"the sequence has {lengths[row]} tokens and the model holds {held}",
+            f"the sequence has {lengths[row]} tokens and the model reads at most {limit}",
             row=row + 1,
             remedy="Shorten the sequence, or use a model trained on longer ones.",
         )
@@ -108,7 +107,7 @@ def _logits(
         encoded.offsets,
         pad_id=tokenizer.pad_id,
         batch_size=batch_size,
-        place=place,
+        device=device,
         dtype=dtype,
     )
 
@@ -120,22 +119,30 @@ def token_logits(
     *,
     pad_id: int,
     batch_size: int,
-    place: torch.device,
+    device: torch.device,
     dtype: Precision = "auto",
     forward: Callable[[Tensor, Tensor | None], Tensor] | None = None,
 ) -> Tensor:
     """Return the class logits of rows of tokens, (rows, classes), float64, on the CPU.
 
-    Rows of one length go together, so that hardly anything is padded.
+    Rows of similar length share a batch, so that little is padded.
 
     Parameters
     ----------
     model
-        A classifier in evaluation mode on `place`.
+        A classifier in evaluation mode on `device`.
     ids, offsets
         Flat token ids; row i is `offsets[i]:offsets[i + 1]`.
+    pad_id
+        The tokenizer's padding token.
+    batch_size
+        Rows in a forward pass.
+    device
+        Where the model is.
+    dtype
+        Arithmetic; `auto` is bf16 on GPUs that have it.
     forward
-        Returns the logits of a batch; None: :func:`dnasweep.models.forward.class_logits`.
+        Returns the logits of a batch; None: :func:`dnasweep.models.encoder.forward.class_logits`.
 
     Raises
     ------
@@ -146,18 +153,18 @@ def token_logits(
     lengths = np.diff(offsets)
     found = torch.zeros(len(lengths), int(model.config.num_labels or 2), dtype=torch.float64)
     order = np.argsort(lengths, kind="stable")
-    with torch.inference_mode(), autocast(place, dtype):
+    with torch.inference_mode(), autocast(device, dtype):
         for i in range(0, len(order), batch_size):
             rows = order[i : i + batch_size]
             padded, attention = _pad(ids, offsets, lengths, rows, pad_id)
-            logits = run(padded.to(place), None if attention is None else attention.to(place))
+            logits = run(padded.to(device), None if attention is None else attention.to(device))
             found[torch.from_numpy(rows)] = logits.double().cpu()
-    strange = ~torch.isfinite(found).all(1)
-    if strange.any():
+    bad = ~torch.isfinite(found).all(1)
+    if bad.any():
         raise InputError(
             f"what the model computes for the sequence is no finite number (nan or inf), and so "
-            f"for {int(strange.sum())} of {len(found)}",
-            row=int(strange.nonzero()[0, 0]) + 1,
+            f"for {int(bad.sum())} of {len(found)}",
+            row=int(bad.nonzero()[0, 0]) + 1,
             remedy="Use --precision fp32, or another model.",
         )
     return found

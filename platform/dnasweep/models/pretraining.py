@@ -1,7 +1,7 @@
-"""Pretraining: guess hidden tokens.
+"""The task of pretraining: predict masked tokens.
 
-Batches are made on the CPU by numpy. A row's mask depends on the row, the seed and the epoch, and
-where masks grow harder, on the step and on the evaluations before it; never on who makes it.
+Batches are made on the CPU by numpy. A row's mask depends on the row, the seed and the epoch, and in a
+masking curriculum also on the step and on the evaluations before it; never on the worker.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dnasweep.models.distributed import DistributedContext, Precision
-from dnasweep.models.forward import masked_logits
-from dnasweep.models.rows import (
+from dnasweep.models.encoder.forward import masked_logits
+from dnasweep.models.encoder.precision import Precision
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.rows import (
     EVALUATION_EPOCH,
     Selection,
     TaskRows,
     TensorBatch,
     attention_mask,
-    evaluate_rows,
 )
 from dnasweep.tasks import metrics as names
 from dnasweep.tasks.metrics import full_name
@@ -35,11 +35,11 @@ from dnasweep.tokens.tokenizers import DnaTokenizer
 EVALUATION_SEED = 0
 """Evaluation masks are the same for every seed, so that their losses can be compared."""
 MEASURED_ROWS = 512
-"""Validation rows on which a scheme's mask rate is measured, at most."""
+"""At most so many validation rows are used to measure the mask rate of a scheme."""
 
 
 class MaskedLanguageModelling(TaskRows):
-    """Guess hidden tokens from the rest of the sequence.
+    """Predict masked tokens from the rest of the sequence.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ class MaskedLanguageModelling(TaskRows):
     tokenizer
         The tokenizer the corpus was made with.
     scheme
-        What is hidden in training. Evaluation hides the same tokens whatever it is, see
+        What is masked in training. Evaluation masks the same tokens for every scheme, see
         :func:`dnasweep.tokens.schemes.make_reference`.
     train_rows, validation_rows
         Row numbers.
     seed
-        Of the training masks; evaluation masks are fixed.
+        Seed of the training masks; evaluation masks are fixed.
     """
 
     name = "pretrain"
@@ -84,7 +84,7 @@ class MaskedLanguageModelling(TaskRows):
         plain = collate(self.corpus, rows, self.pad_id)
         return plain, scheme.mask(*plain, rows=rows, seed=seed, epoch=epoch)
 
-    def _hide(
+    def _masked_batch(
         self, scheme: MaskingScheme, rows: np.ndarray, seed: int, epoch: int
     ) -> tuple[TensorBatch, Masked]:
         plain, masked = self._mask(scheme, rows, seed, epoch)
@@ -98,19 +98,21 @@ class MaskedLanguageModelling(TaskRows):
         )
         return batch, masked
 
-    def _hide_for_evaluation(self, rows: np.ndarray) -> tuple[TensorBatch, Masked]:
-        return self._hide(self._evaluation_scheme, rows, EVALUATION_SEED, EVALUATION_EPOCH)
+    def _evaluation_batch(self, rows: np.ndarray) -> tuple[TensorBatch, Masked]:
+        return self._masked_batch(self._evaluation_scheme, rows, EVALUATION_SEED, EVALUATION_EPOCH)
 
     def batch(self, rows: np.ndarray, epoch: int) -> TensorBatch:
-        """Return the batch of corpus rows `rows`, hidden as in `epoch` at the start of training."""
+        """Return the batch of corpus rows `rows`, masked as in `epoch` at the start of training."""
         return self.batch_at(rows, epoch, MaskingProgress())
 
-    def batch_at(self, rows: np.ndarray, epoch: int, moment: MaskingProgress) -> TensorBatch:
-        """Return the batch of corpus rows `rows`, hidden as in `epoch` by the scheme of `moment`."""
-        return self._hide(self.scheme.at(moment, seed=self.seed), rows, self.seed, epoch)[0]
+    def batch_at(self, rows: np.ndarray, epoch: int, progress: MaskingProgress) -> TensorBatch:
+        """Return the batch of corpus rows `rows`, masked as in `epoch` by the scheme of `progress`."""
+        return self._masked_batch(
+            self.scheme.at(progress, seed=self.seed), rows, self.seed, epoch
+        )[0]
 
     def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
-        """Return the sum of nats over the hidden tokens, and their number."""
+        """Return the sum of nats over the masked tokens, and their number."""
         assert batch.positions is not None
         logits = masked_logits(model, batch.ids, batch.attention, batch.positions)
         nats = F.cross_entropy(logits.float(), batch.targets, reduction="sum")
@@ -123,7 +125,7 @@ class MaskedLanguageModelling(TaskRows):
 
         def measure(part: np.ndarray) -> tuple[Tensor, np.ndarray]:
             rows = self.validation_rows[part]
-            batch, masked = self._hide_for_evaluation(rows)
+            batch, masked = self._evaluation_batch(rows)
             batch = batch.to(context.device)
             assert batch.positions is not None
             logits = masked_logits(model, batch.ids, batch.attention, batch.positions).float()
@@ -134,29 +136,29 @@ class MaskedLanguageModelling(TaskRows):
             sums.index_add_(0, row, torch.stack([nats, right], dim=1))
             return sums, _mask_counts(masked)
 
-        sums = evaluate_rows(self, model, context, precision, 4, measure).sum(0)
+        sums = self.evaluate_rows(model, context, precision, 4, measure).sum(0)
         return self._metrics(*sums)
 
     def _metrics(
-        self, nats: float, right: float, hidden: float, masked_bases_of: float
+        self, nats: float, right: float, num_masked: float, num_bases: float
     ) -> dict[str, float]:
-        loss = nats / max(hidden, 1)
+        loss = nats / max(num_masked, 1)
         values = {
             names.LOSS: loss,
-            names.BITS_PER_BASE: nats / math.log(2) / max(masked_bases_of, 1),
+            names.BITS_PER_BASE: nats / math.log(2) / max(num_bases, 1),
             names.PERPLEXITY: math.exp(min(loss, 700)) if math.isfinite(loss) else math.inf,
-            names.MASKED_ACCURACY: right / max(hidden, 1),
+            names.MASKED_ACCURACY: right / max(num_masked, 1),
         }
         return {full_name(name): float(value) for name, value in values.items()}
 
-    def describe(self, moment: MaskingProgress) -> dict[str, float]:
-        """Return the mask rate, by tokens and by bases, of the training steps at `moment`.
+    def describe(self, progress: MaskingProgress) -> dict[str, float]:
+        """Return the mask rate, by tokens and by bases, of the training steps at `progress`.
 
-        Measured on validation rows. Where a step may be masked by one of several schemes, it is
+        It is measured on validation rows. Where a step is masked by one of several schemes, it is
         their mean.
         """
         totals = np.zeros(2)
-        for probability, scheme in self.scheme.mixture(moment):
+        for probability, scheme in self.scheme.mixture(progress):
             totals += probability * np.array(self._measure(scheme))
         return {
             full_name(names.MASK_RATE): float(totals[0]),
@@ -170,25 +172,25 @@ class MaskedLanguageModelling(TaskRows):
             plain, masked = self._mask(scheme, rows, EVALUATION_SEED, EVALUATION_EPOCH)
             chosen = masked.labels != IGNORED
             visible = (plain.ids > self._mask_id) & ~chosen
-            hidden = masked_bases(plain.starts, plain.ends, chosen, visible).sum()
+            num_bases = masked_bases(plain.starts, plain.ends, chosen, visible).sum()
             self._measured[scheme.name] = (
                 float(chosen.sum() / max((plain.lengths - 2).sum(), 1)),
-                float(hidden / max(self.corpus.num_bases(rows).sum(), 1)),
+                float(num_bases / max(self.corpus.num_bases(rows).sum(), 1)),
             )
         return self._measured[scheme.name]
 
     def collapsed(self, metrics: dict[str, float]) -> bool:
-        """Return False: there is no one class to collapse to."""
+        """Return False: there are no classes to collapse to."""
         return False
 
     def worst(self) -> dict[str, float]:
-        """Return the metrics of guessing uniformly over the vocabulary, none right."""
-        masked = self._hide_for_evaluation(self.validation_rows)[1]
-        hidden, masked_bases_of = _mask_counts(masked).sum(0)
-        return self._metrics(hidden * self.uniform_loss, 0, hidden, masked_bases_of)
+        """Return the metrics of guessing uniformly over the vocabulary, with no guess right."""
+        masked = self._evaluation_batch(self.validation_rows)[1]
+        num_masked, num_bases = _mask_counts(masked).sum(0)
+        return self._metrics(num_masked * self.uniform_loss, 0, num_masked, num_bases)
 
 
 def _mask_counts(masked: Masked) -> np.ndarray:
-    """Return hidden tokens and hidden bases, (rows, 2)."""
-    hidden = (masked.labels != IGNORED).sum(1)
-    return np.stack([hidden, masked.masked_bases_of.sum(1)], axis=1).astype(np.float64)
+    """Return the numbers of masked tokens and of masked bases, (rows, 2)."""
+    num_masked = (masked.labels != IGNORED).sum(1)
+    return np.stack([num_masked, masked.masked_bases_of.sum(1)], axis=1).astype(np.float64)

@@ -1,7 +1,7 @@
-"""Models that have forgotten: a check that explanations show what was learnt (Adebayo et al. 2018).
+"""Randomised models: a check that explanations show what a model has learnt (Adebayo et al. 2018).
 
-The entries of every weight are shuffled, so each keeps its distribution and what was learnt is gone.
-In a cascade the head goes first, then layer after layer from the top, and the embeddings last.
+The entries of every weight are shuffled, which keeps its distribution and destroys what was learnt. In a
+cascade the head is shuffled first, then layer after layer from the top, and the embeddings last.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dnasweep.models.checkpoint import WEIGHTS_FILE, read_weights
+from dnasweep.models.pretrained.checkpoint import read_weights
+from dnasweep.tokens.model_files import INDEX_FILE, WEIGHTS_FILE
 
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
 _TEXTS = (".json", ".txt")
-_INDEX = "model.safetensors.index.json"
 
 
 def cascade(names: Iterable[str]) -> list[list[str]]:
@@ -38,7 +38,7 @@ def cascade(names: Iterable[str]) -> list[list[str]]:
 
 
 def shuffled(weights: dict[str, Tensor], names: Iterable[str], seed: int) -> dict[str, Tensor]:
-    """Return all weights, the entries of those named in another order."""
+    """Return all weights, with the entries of the named ones in random order."""
     generator = torch.Generator().manual_seed(seed)
     found = dict(weights)
     for name in sorted(names):
@@ -48,18 +48,18 @@ def shuffled(weights: dict[str, Tensor], names: Iterable[str], seed: int) -> dic
 
 
 def randomise(directory: Path, into: Path, *, parts: int | None = None, seed: int = 0) -> Path:
-    """Write a copy of a model whose weights are shuffled, and return its folder.
+    """Write a copy of a model with shuffled weights, and return its folder.
 
     Parameters
     ----------
     directory
         A model with its tokenizer.
     into
-        An empty folder, or one to be made.
+        An empty folder, or one to be created.
     parts
-        How many parts of :func:`cascade`, from the head down; None: all.
+        How many parts of :func:`cascade` are shuffled, from the head down; None: all.
     seed
-        Of the shuffles.
+        Seed of the shuffles.
 
     Raises
     ------
@@ -70,13 +70,13 @@ def randomise(directory: Path, into: Path, *, parts: int | None = None, seed: in
     names = [name for part in cascade(weights)[:parts] for name in part]
     into.mkdir(parents=True, exist_ok=True)
     for path in sorted(directory.iterdir()):
-        if path.is_file() and path.suffix in _TEXTS and path.name != _INDEX:
+        if path.is_file() and path.suffix in _TEXTS and path.name != INDEX_FILE:
             shutil.copyfile(path, into / path.name)
-    made = {name: one.contiguous() for name, one in shuffled(weights, names, seed).items()}
-    save_file(made, into / WEIGHTS_FILE, metadata={"format": "pt"})
+    copies = {name: weight.contiguous() for name, weight in shuffled(weights, names, seed).items()}
+    save_file(copies, into / WEIGHTS_FILE, metadata={"format": "pt"})
     return into
 
 
 def num_parts(directory: Path) -> int:
-    """Return how many parts of a model a cascade goes through."""
+    """Return how many parts :func:`cascade` divides a model into."""
     return len(cascade(read_weights(directory)))

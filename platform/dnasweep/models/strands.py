@@ -1,8 +1,8 @@
-"""Reading DNA on either strand: which one a classifier is shown, and which ones it calls by.
+"""The two strands of DNA: on which one a classifier is trained, and by which ones it calls.
 
 What regulates transcription mostly works on both strands, so a sequence and its reverse complement
-are two views of the same thing. The tokens of the other strand are cut from its own bases: they
-are others, and not the same ones backwards.
+are two views of the same thing. The reverse complement is tokenised by itself: its tokens are others,
+and not the same ones in reverse order.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from dnasweep.tokens.encoded import concatenate
 from dnasweep.tokens.randomness import uniform
 
 _STREAM = 64
-"""Keeps the draws of strands apart from those of masks."""
+"""Makes the random draws of strands independent of those of masks."""
 
 
 class StrandCorpus:
-    """Rows of a corpus as they are, and as their reverse complements.
+    """Rows of a corpus and their reverse complements.
 
     Parameters
     ----------
     corpus
         Tokenised rows of a table.
     reverse
-        Their reverse complements, tokenised; None: nothing asks for them.
+        Their reverse complements, tokenised; None: not needed.
     augment
-        Whether training shows each row on a strand drawn for it anew every epoch.
+        Whether training uses each row on a strand that is drawn anew every epoch.
     average
-        Whether rows are called by both strands.
+        Whether rows are called by the mean of both strands.
     seed
-        Of the draws.
+        Seed of the draws.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class StrandCorpus:
             self.corpus = Corpus.of(concatenate([corpus.encoded, reverse.encoded]))
 
     def shown(self, rows: np.ndarray, epoch: int) -> np.ndarray:
-        """Return what training shows for rows of the table: rows of :attr:`corpus`, (n,).
+        """Return which rows of :attr:`corpus` training uses for rows of the table, (n,).
 
         The strand depends on row, epoch and seed alone, not on the batch or the worker.
         """
@@ -66,12 +66,12 @@ class StrandCorpus:
         return rows + self.num_rows * (uniform(self.seed, epoch, _STREAM, rows, 0) < 0.5)
 
     def called_by(self, rows: np.ndarray) -> list[np.ndarray]:
-        """Return what rows of the table are called by: rows of :attr:`corpus`, one array a strand."""
+        """Return which rows of :attr:`corpus` rows of the table are called by, one array per strand."""
         return [rows, rows + self.num_rows] if self.average else [rows]
 
 
 def strands_of(sequences: Sequence[str], *, average: bool) -> list[list[str]]:
-    """Return what sequences are called by: themselves, and where asked for their other strands."""
+    """Return the sequences to call by: as they are and, to `average`, their reverse complements."""
     own = list(sequences)
     return [own, [other_strand(sequence) for sequence in own]] if average else [own]
 
@@ -79,6 +79,6 @@ def strands_of(sequences: Sequence[str], *, average: bool) -> list[list[str]]:
 def mean_logits(logits: Sequence[Tensor]) -> Tensor:
     """Return the mean of the logits of each strand, (rows, classes).
 
-    Differences of mean logits are mean differences of logits: of two classes, the mean log odds.
+    Differences of mean logits are mean differences of logits: for two classes, the mean log odds.
     """
     return logits[0] if len(logits) == 1 else torch.stack(list(logits)).mean(0)

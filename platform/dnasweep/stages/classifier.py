@@ -5,9 +5,9 @@ from __future__ import annotations
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.classification import Classification
-from dnasweep.models.distributed import DistributedContext
 from dnasweep.models.strands import StrandCorpus
-from dnasweep.models.training import TrainingResult
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.train import TrainingResult
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.encoder import pretrain
 from dnasweep.stages.outcome import Listener, StageOutcome, find_outcome

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_masked_lm
-from dnasweep.models.checkpoint import load_masked_lm
-from dnasweep.models.distributed import DistributedContext
+from dnasweep.models.pretrained.checkpoint import load_masked_lm
 from dnasweep.models.pretraining import MaskedLanguageModelling
+from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.stages.held_out import pretraining_rows
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
 from dnasweep.stages.pmi import obtain_table

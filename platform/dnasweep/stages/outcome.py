@@ -14,7 +14,7 @@ from dnasweep.storage import Storage
 
 if TYPE_CHECKING:
     # The driver reads outcomes and should not have to import torch for it.
-    from dnasweep.models.training import Evaluation, TrainingResult
+    from dnasweep.models.training.train import Evaluation, TrainingResult
 
 OUTCOME = "outcome.json"
 CHECKPOINT = "checkpoint"

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from dnasweep.models.distributed import DistributedContext
+from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.storage import Storage
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from dnasweep.config import TuningConfig
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.pretrained import build_on_checkpoint
-from dnasweep.models.tuning import merge, num_moving, tune
+from dnasweep.models.pretrained.encoder import build_on_checkpoint
+from dnasweep.models.training.tuning import merge, num_trained, tune
 from dnasweep.stages.models import kept_model
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.specs import ClassifierSpec
@@ -61,7 +61,7 @@ def finish_tuning(model: Any, tuning: TuningConfig) -> dict[str, float]:
     """Make a trained model a plain one, and return how many of its weights have moved."""
     if tuning.method == "full":
         return {}
-    moved, total = num_moving(model)
+    moved, total = num_trained(model)
     if tuning.method == "lora":
         merge(model)
     return {"moving_parameters": float(moved), "parameters": float(total)}

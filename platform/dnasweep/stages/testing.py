@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dnasweep.models.checkpoint import load_classifier
 from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.outcome import CHECKPOINT

@@ -7,10 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from dnasweep.models.checkpoint import export
-from dnasweep.models.distributed import DistributedContext
-from dnasweep.models.rows import Task
-from dnasweep.models.training import TrainingResult, train
+from dnasweep.models.pretrained.checkpoint import export
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.rows import Task
+from dnasweep.models.training.train import TrainingResult, train
 from dnasweep.stages.outcome import (
     CHECKPOINT,
     OUTCOME,

@@ -131,8 +131,8 @@ def _judge(
 ) -> tuple[ModelConfig, tuple[TokenizerConfig, ...]]:
     """Return size and tokenizers of a model, once a classifier has been built on it."""
     # Imported here: a sweep without such models does without torch.
-    from dnasweep.models.pretrained import build_on_checkpoint, describe
-    from dnasweep.models.tuning import lora_targets
+    from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
+    from dnasweep.models.training.tuning import lora_targets
     from dnasweep.tokens.loading import load_tokenizer
     from dnasweep.tokens.recognition import read_pretrained, readings
     from dnasweep.tokens.tokenizers import CONFIG_FILE
@@ -192,7 +192,7 @@ def check_tunings(recipe: Recipe, cells: Sequence[Cell]) -> None:
             judged.add(kind)
             # Imported here: a sweep without such targets does without torch.
             from dnasweep.models.architecture import build_classifier
-            from dnasweep.models.tuning import lora_targets
+            from dnasweep.models.training.tuning import lora_targets
             from dnasweep.tokens.tokenizers import fit
 
             small = dataclasses.replace(

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dnasweep.config import TuningConfig, canonical, content_key
 from dnasweep.errors import InputError
-from dnasweep.models.precision import ResolvePrecision, resolve_here
+from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 from dnasweep.stages.plan import SweepPlan, cells_of, make_plan
 from dnasweep.stages.pmi import keep_table
 from dnasweep.stages.recipe import Cell, Recipe

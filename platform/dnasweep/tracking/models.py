@@ -121,7 +121,7 @@ def _save(
     import transformers
     from mlflow.models import Model
 
-    from dnasweep.models import alibi
+    from dnasweep.models.encoder import alibi
 
     alibi.register()
     build = {

@@ -11,7 +11,7 @@ from typing import Literal
 
 import ray
 
-from dnasweep.models.precision import this_machine_has_bf16
+from dnasweep.models.encoder.precision import this_machine_has_bf16
 from dnasweep.runtime.cluster.autoscaler import machine_kinds
 from dnasweep.runtime.cluster.session import look_around, session
 

@@ -23,7 +23,7 @@ from ray.train.torch import TorchTrainer
 from ray.util.queue import Empty, Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from dnasweep.models.distributed import DistributedContext
+from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.runtime.cluster.allotment import Allotment
 from dnasweep.runtime.cluster.job_spec import JobSpec
 from dnasweep.runtime.cluster.orphans import remove_orphans

@@ -1,7 +1,7 @@
 """The one training loop, for pretraining and fine-tuning, for one worker and for many.
 
 A step's rows, masks, dropout and learning rate are functions of the configuration and the step,
-so a training that was killed goes on where it was saved and ends with the same numbers.
+so a training that was killed goes on from its last state and ends with the same numbers.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from dnasweep.config import TrainingConfig
-from dnasweep.models.distributed import DistributedContext
-from dnasweep.models.loop import Loop
-from dnasweep.models.rows import Task
-from dnasweep.models.train_state import Evaluation
-from dnasweep.models.train_state_storage import StatePlace, open_place
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.loop import Loop
+from dnasweep.models.training.rows import Task
+from dnasweep.models.training.train_state import Evaluation
+from dnasweep.models.training.train_state_storage import StateStorage, open_state_storage
 from dnasweep.storage import RemotePrefix
 
 __all__ = ["Evaluation", "TrainingResult", "train"]
@@ -32,13 +32,13 @@ OnEvaluation = Callable[[Evaluation], bool | None]
 OnStep = Callable[[int, int, float, float], None]
 SaveWhen = Callable[[], bool]
 
-LOOK_EVERY = {"cpu": 1, "cuda": 16}
-"""Steps between looks at the loss; on a GPU every look waits for the device."""
+CHECK_EVERY = {"cpu": 1, "cuda": 16}
+"""Steps between checks of the loss; on a GPU every check waits for the device."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """What a training came to."""
+    """The result of a training."""
 
     model: Any
     """The model that was given, with its best weights, in evaluation mode."""
@@ -47,13 +47,13 @@ class TrainingResult:
     best: Evaluation
     """The evaluation of the weights in `model`; after divergence the one with worst metrics."""
     outcome: Outcome
-    """How it ended."""
+    """How it ended: at the end of its budget, early for the reason given, or by a callback."""
     reason: str
     """Why it ended early; empty when completed."""
     device_seconds: float
     """Seconds of training and evaluation times workers, over all attempts."""
     peak_memory_bytes: int
-    """Most memory a worker has used."""
+    """Most memory that a worker has used."""
     steps: int
     """Optimizer steps done."""
     probabilities: np.ndarray | None
@@ -61,7 +61,7 @@ class TrainingResult:
 
 
 class _Clock:
-    """Seconds of work, callbacks and saving left out."""
+    """Seconds of work times workers, without callbacks and saving."""
 
     def __init__(self, seconds: float, world_size: int) -> None:
         self._seconds, self._workers, self._since = seconds, world_size, time.perf_counter()
@@ -92,7 +92,7 @@ def train(
 ) -> TrainingResult:
     """Train `model` on `task` and return it with its best weights.
 
-    Never raises for what the numbers do: divergence and collapse are outcomes.
+    It never raises because of the numbers: divergence and collapse are outcomes.
 
     Parameters
     ----------
@@ -103,34 +103,38 @@ def train(
     config
         Budget, batches, arithmetic and optimizer.
     context
-        The workers; default: the process group that is initialised, or this process alone. Every
-        worker calls this function with the same arguments.
+        This process among the workers; default: in the process group that is initialised, or alone.
+        Every worker calls this function with the same arguments.
     state_dir
-        Where to keep the state: a directory, or a folder of a bucket. With a state of the same
-        training in it, the training goes on from there; a finished one returns at once. A state of
-        another training is an :class:`~dnasweep.errors.InputError`.
+        Where to keep the state: a directory, or a folder of a bucket. If it has a state of the same
+        training, the training goes on from there; a finished one returns at once.
     on_evaluation
-        Called after each evaluation on the workers that give it; if it returns True on any, the
-        training stops there with outcome `stopped`. Evaluations of an earlier attempt are not announced again,
-        but for the last ones where the attempt was killed before they were saved.
+        Called after each evaluation, on the workers that were given it; if it returns True on any of
+        them, the training stops there with outcome `stopped`. Evaluations of an earlier attempt are
+        not announced again, except the last ones where the attempt was killed before they were saved.
     on_step
-        Called on worker 0 after each step with the steps done, the steps in all, the bases seen
-        and the training loss last looked at (on a GPU up to 16 steps old).
+        Called on worker 0 after each step with the steps done, all steps, the bases seen and the
+        training loss last checked (on a GPU up to 16 steps old).
     checkpoint_seconds
         Seconds between states; one is also saved after every evaluation.
     save_when
-        Asked between steps on worker 0; a state is saved wherever it says True.
+        Called between steps on worker 0; a state is saved whenever it returns True.
 
     Returns
     -------
     TrainingResult
-        The same on every worker but for the model, which is this worker's.
+        The same on every worker, except for the model, which is this worker's.
+
+    Raises
+    ------
+    InputError
+        When `state_dir` has the state of another training, or a state cannot be written.
     """
     context = context or DistributedContext.current()
     loop = Loop(task, model, config, context)
-    place = None if state_dir is None else open_place(state_dir)
-    if place is not None:
-        loop.resume(place)
+    storage = None if state_dir is None else open_state_storage(state_dir)
+    if storage is not None:
+        loop.resume(storage)
     if context.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(context.device)
     clock = _Clock(loop.progress.device_seconds, context.world_size)
@@ -138,12 +142,12 @@ def train(
     try:
         with torch.random.fork_rng(devices=_cuda_index(context)):
             stopped = _run(
-                loop, clock, place, on_evaluation, on_step, checkpoint_seconds, save_when
+                loop, clock, storage, on_evaluation, on_step, checkpoint_seconds, save_when
             )
     finally:
         loop.close()
-        if place is not None:
-            place.close()
+        if storage is not None:
+            storage.close()
     loop.restore_best()
     progress = loop.progress
     assert progress.best is not None
@@ -169,25 +173,25 @@ def _cuda_index(context: DistributedContext) -> list[int]:
 def _run(
     loop: Loop,
     clock: _Clock,
-    place: StatePlace | None,
+    storage: StateStorage | None,
     on_evaluation: OnEvaluation | None,
     on_step: OnStep | None,
     checkpoint_seconds: float,
     save_when: SaveWhen | None,
 ) -> bool:
-    """Take the steps that are left; return whether a callback stopped them."""
+    """Take the remaining steps; return whether a callback stopped them."""
     schedule, context = loop.schedule, loop.context
     evaluation_steps = frozenset(schedule.evaluation_steps)
-    look_every = LOOK_EVERY.get(context.device.type, 1)
+    check_every = CHECK_EVERY.get(context.device.type, 1)
     saved_at, loss = time.monotonic(), 0.0
     while not loop.progress.outcome:
         loop.train_step()
         done = loop.progress.step
         evaluating = done in evaluation_steps
-        looking = evaluating or done % look_every == 0
+        checking = evaluating or done % check_every == 0
         trouble = None
-        if looking:
-            loss, trouble = loop.look()
+        if checking:
+            loss, trouble = loop.check_losses()
         if on_step is not None and context.rank == 0:
             on_step(done, schedule.total_steps, loop.progress.bases_seen, loss)
         stop = False
@@ -195,16 +199,16 @@ def _run(
             evaluation = _evaluate(loop, clock, trouble)
             with clock.paused():
                 wants_stop = on_evaluation is not None and bool(on_evaluation(evaluation))
-                # Every worker asks, whether or not it listens: this is a collective.
+                # Every worker calls this, with or without a callback: it is a collective operation.
                 stop = bool(context.largest(float(wants_stop)))
-        overdue = looking and time.monotonic() - saved_at >= checkpoint_seconds
-        if looking and save_when is not None and context.rank == 0:
+        overdue = checking and time.monotonic() - saved_at >= checkpoint_seconds
+        if checking and save_when is not None and context.rank == 0:
             overdue |= save_when()
         if evaluating or trouble or overdue:
             loop.progress.device_seconds = clock.read()
-            if place is not None:
+            if storage is not None:
                 with clock.paused():
-                    loop.save(place)
+                    loop.save(storage)
             saved_at = time.monotonic()
         if stop and not loop.progress.outcome:
             return True
@@ -212,15 +216,15 @@ def _run(
 
 
 def _evaluate(loop: Loop, clock: _Clock, trouble: str | None) -> Evaluation:
-    """Evaluate and decide what follows; the outcome is set in the progress where the end is near."""
+    """Evaluate; where this ends the training, set the outcome in its progress."""
     task, progress = loop.task, loop.progress
     metrics: dict[str, float] = {}
-    described = task.describe(loop.moment(progress.step))
+    described = task.describe(loop.masking_progress(progress.step))
     if trouble is None:
         metrics = task.evaluate(loop.model, loop.context, loop.config.precision) | described
-        bad = [name for name, value in metrics.items() if not math.isfinite(value)]
-        if bad:
-            trouble = f"{bad[0]} became {metrics[bad[0]]}"
+        bad = next((name for name, value in metrics.items() if not math.isfinite(value)), None)
+        if bad is not None:
+            trouble = f"{bad} became {metrics[bad]}"
     if trouble is not None:
         evaluation = loop.record(task.worst() | described, clock.read())
         progress.best = len(progress.evaluations) - 1

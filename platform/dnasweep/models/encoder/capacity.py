@@ -1,17 +1,19 @@
-"""How many tokens a model holds, read from its configuration alone."""
+"""How many tokens a model can read, from its configuration alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from dnasweep.errors import InputError
+
 ALIBI = "dnasweep-alibi-roberta"
-"""What `config.json` calls our RoBERTa with attention biased by distance."""
+"""Model type, in `config.json`, of our RoBERTa whose attention is biased by distance."""
 WINDOWS = "dnasweep_windows"
-"""Name in `config.json` of how longer sequences are read: their `tokens` a window and the `pool`."""
+"""Name in `config.json` of how longer sequences are read: the `tokens` of a window and the `pool`."""
 UNBOUNDED = 1 << 30
-"""Tokens held by a model that reads sequences of any length."""
-# Their first position is that after the padding token's id.
+"""Tokens that a model can read which reads sequences of any length."""
+# Their first position is the one after the id of the padding token.
 _OFFSET = (
     "camembert",
     "data2vec-text",
@@ -43,7 +45,7 @@ def tokens_at_once(config: Mapping[str, Any]) -> int:
         return UNBOUNDED
     offset = 0
     if config.get("model_type") in _OFFSET:
-        # An MPNet counts from 2 whatever its padding token.
+        # An MPNet counts from 2, whatever its padding token.
         pad = None if config.get("model_type") == "mpnet" else config.get("pad_token_id")
         offset = (1 if pad is None else int(pad)) + 1
     return int(positions) - offset
@@ -52,3 +54,14 @@ def tokens_at_once(config: Mapping[str, Any]) -> int:
 def capacity(config: Mapping[str, Any]) -> int:
     """Return the most tokens of a sequence: any number where it is read in windows."""
     return UNBOUNDED if config.get(WINDOWS) else tokens_at_once(config)
+
+
+def check_fits(max_tokens: int, num_tokens: int) -> None:
+    """Raise :class:`InputError` where `num_tokens` is more than a model's `max_tokens` positions."""
+    if num_tokens > max_tokens:
+        raise InputError(
+            f"the longest sequence has {num_tokens} tokens and the model reads at most "
+            f"{max_tokens}",
+            remedy=f"Use --max-tokens {num_tokens} or more, a tokenizer with longer tokens, "
+            "shorter sequences, or --windows to read them in parts.",
+        )

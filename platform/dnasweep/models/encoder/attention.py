@@ -1,13 +1,12 @@
-"""How much the first token attends to every other: batch by batch, no more kept than is asked for.
+"""How much the first token attends to every other token.
 
-Fused attention gives no weights. Of a RoBERTa they are computed beside it, layer by layer, at the
-first token alone where that is enough; every other model runs its own `forward` with attention as
-transformers writes it out (`eager`), for this call only.
+Fused attention returns no weights. For a RoBERTa they are computed separately, layer by layer, at the
+first token alone where that is enough. Every other model runs its own `forward`, for this call with
+transformers' `eager` attention, which returns them.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -17,18 +16,28 @@ from torch import Tensor
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
 from dnasweep.errors import InputError
-from dnasweep.models.forward import is_lean, layer_inputs
+from dnasweep.models.encoder.roberta import is_roberta, last_layer, layer_inputs
 
 Layers = Literal["last", "all", "rollout"]
 MAX_WEIGHTS = 1 << 26
-"""Attention weights held at once, where whole matrices are needed: 256 MB."""
+"""Most attention weights in memory at once, where whole matrices are needed: 256 MB."""
 
 
-def most_rows(model: Any, tokens: int, layers: Layers) -> int:
-    """Return how many rows of `tokens` tokens keep within `MAX_WEIGHTS`, at least 1."""
+def max_rows(model: Any, tokens: int, layers: Layers) -> int:
+    """Return how many rows of `tokens` tokens stay within `MAX_WEIGHTS`, at least 1.
+
+    Parameters
+    ----------
+    model
+        A model of transformers.
+    tokens
+        Tokens of each row.
+    layers
+        As for :func:`first_token_attention`.
+    """
     config = model.config
     heads = int(getattr(config, "num_attention_heads", 1))
-    if is_lean(model):
+    if is_roberta(model):
         matrix = tokens * (tokens if layers == "rollout" else 1)
         return max(1, MAX_WEIGHTS // (heads * matrix))
     number = int(getattr(config, "num_hidden_layers", 1))
@@ -45,10 +54,10 @@ def first_token_attention(
     model
         A classifier or masked language model of transformers, in evaluation mode.
     ids
-        Token ids, (rows, tokens), no more tokens than the model reads at once.
+        Token ids, (rows, tokens), no more tokens than the model can read at once.
     attention
         True at real tokens, (rows, tokens); None when nothing is padded. Padding, at the right end
-        only, is attended to by 0.
+        only, gets attention 0.
     layers
         `last` is the last layer's, as DNABERT shows it (Ji et al. 2021; its sum over heads is this
         mean times their number). `all` is the mean over the layers. `rollout` follows attention
@@ -63,26 +72,26 @@ def first_token_attention(
     Raises
     ------
     InputError
-        For a model that does not tell its attention.
+        For a model that does not return its attention.
     """
-    if is_lean(model):
-        return _lean(model.roberta, ids, attention, layers)
-    weights = _written_out(model, ids, attention)
+    if is_roberta(model):
+        return _of_roberta(model.roberta, ids, attention, layers)
+    weights = _eager_attention(model, ids, attention)
     if layers == "last":
         return _first(weights[-1])
     if layers == "all":
-        return torch.stack([_first(one) for one in weights]).mean(0)
-    return _rollout(one.float().mean(1) for one in weights)
+        return torch.stack([_first(layer) for layer in weights]).mean(0)
+    return _rollout(layer.float().mean(1) for layer in weights)
 
 
-def _lean(roberta: Any, ids: Tensor, attention: Tensor | None, layers: Layers) -> Tensor:
+def _of_roberta(roberta: Any, ids: Tensor, attention: Tensor | None, layers: Layers) -> Tensor:
     inputs = layer_inputs(roberta, ids, attention)
     if layers == "rollout":
         return _rollout(weights_of(layer, x, x, mask).mean(1) for layer, x, mask in inputs)
     if layers == "all":
         found = [_first(weights_of(layer, x, x[:, :1], mask)) for layer, x, mask in inputs]
         return torch.stack(found).mean(0)
-    last, x, mask = deque(inputs, maxlen=1)[0]
+    last, x, mask = last_layer(inputs)
     return _first(weights_of(last, x, x[:, :1], mask))
 
 
@@ -115,15 +124,15 @@ def _rollout(layers: Iterator[Tensor]) -> Tensor:
     return flow[:, 0]
 
 
-def _written_out(model: Any, ids: Tensor, attention: Tensor | None) -> tuple[Tensor, ...]:
+def _eager_attention(model: Any, ids: Tensor, attention: Tensor | None) -> tuple[Tensor, ...]:
     mask = None if attention is None else attention.long()
     with eager(model):
         found = model(input_ids=ids, attention_mask=mask, output_attentions=True)
     weights = tuple(getattr(found, "attentions", None) or ())
     square = (ids.shape[1], ids.shape[1])
-    if not weights or any(one is None or one.shape[-2:] != square for one in weights):
+    if not weights or any(w is None or w.shape[-2:] != square for w in weights):
         raise InputError(
-            f"a {model.config.model_type} model does not tell the attention of every token to "
+            f"a {model.config.model_type} model does not return the attention of every token to "
             "every token",
             remedy="Use another estimator than attention.",
         )
@@ -132,7 +141,7 @@ def _written_out(model: Any, ids: Tensor, attention: Tensor | None) -> tuple[Ten
 
 @contextmanager
 def eager(model: Any) -> Iterator[None]:
-    """Have a model of transformers compute attention in a way that gives its weights."""
+    """Have a model of transformers compute attention in the way that returns its weights."""
     usual = model.config._attn_implementation
     model.set_attn_implementation("eager")
     try:

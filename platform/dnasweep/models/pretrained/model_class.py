@@ -1,4 +1,7 @@
-"""Which class of transformers runs a model directory: known by name, never code of its own."""
+"""The class of transformers that runs a model directory, and a model of it with the directory's weights.
+
+The class is known by its name. No code and no adapter that comes with a model is ever used.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from dnasweep.errors import InputError
-from dnasweep.models import alibi
-from dnasweep.models.capacity import ALIBI
-from dnasweep.models.weight_files import read_headers, read_tensors
-from dnasweep.models.weight_match import check_size
+from dnasweep.models.encoder import alibi
+from dnasweep.models.encoder.capacity import ALIBI
+from dnasweep.models.pretrained.config_file import USE_ITS_CONFIG, USE_KNOWN_KIND
+from dnasweep.models.pretrained.weight_files import read_headers, read_tensors
+from dnasweep.models.pretrained.weight_match import check_size
 from dnasweep.tokens.model_files import first_line
 
 
@@ -24,9 +28,9 @@ def class_named(name: str, model_type: str, directory: Path) -> type[Any]:
     Parameters
     ----------
     name
-        As `architectures` in `config.json` says, such as `BertForMaskedLM`.
+        An entry of `architectures` in `config.json`, such as `BertForMaskedLM`.
     model_type
-        As there.
+        As in `config.json`.
     directory
         Named in errors.
 
@@ -42,10 +46,10 @@ def class_named(name: str, model_type: str, directory: Path) -> type[Any]:
         or getattr(kind.config_class, "model_type", None) != model_type
     ):
         raise InputError(
-            f"transformers has no {name} of the kind {model_type!r} itself, and code that comes "
+            f"transformers itself has no {name} of the kind {model_type!r}, and code that comes "
             "with a model is never run",
             file=directory,
-            remedy="Use a model of a kind that transformers has, such as BERT, RoBERTa or ESM.",
+            remedy=USE_KNOWN_KIND,
         )
     return kind
 
@@ -57,31 +61,33 @@ class LoadedModel(NamedTuple):
     missing: list[str]
     """Weights of the class that the files lack, or have in another shape."""
     unexpected: list[str]
-    """Weights of the files that the class does not have, by their names there."""
+    """Weights of the files that the class does not have, by their names in the files."""
 
 
 def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
-    """Return a model in fp32 on the CPU, made of the weights of a directory alone.
+    """Return a model in fp32 on the CPU, made from the weights of a directory alone.
 
-    No other file is read: neither code nor adapters, which could name a model elsewhere.
+    No other file is read: neither code nor adapters, which could name a model in another place.
 
     Parameters
     ----------
     kind
         Class to load.
+    directory
+        A model directory.
     settings
-        Its configuration, see :func:`dnasweep.models.settings.settings_of`.
+        Its configuration, see :func:`dnasweep.models.pretrained.settings.settings_of`.
 
     Raises
     ------
     InputError
-        When the weights are damaged or not finite, or no such model can be made of them.
+        When the weights are damaged or not finite, or do not make such a model.
     """
     stored = read_headers(directory)
     check_size(kind, settings, stored, directory)
     weights = read_tensors(directory, stored)
-    # A bar for a load of milliseconds would only break the caller's own progress, and what is
-    # missing is for the caller to judge.
+    # Loading takes milliseconds, and its progress bar would break the caller's own. What is missing
+    # is for the caller to judge, so transformers' warnings about it are not shown.
     logging.disable_progress_bar()
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
@@ -97,16 +103,16 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
         )
     except MemoryError:
         raise
-    except Exception as error:  # of any kind, from whatever a class does with its settings
+    except Exception as error:  # a class may raise anything for settings that it does not expect
         raise InputError(
             f"transformers cannot load it as {kind.__name__} ({first_line(error)})",
             file=directory,
-            remedy="Give the model with the config.json it was saved with.",
+            remedy=USE_ITS_CONFIG,
         ) from error
     finally:
         logging.set_verbosity(verbosity)
     mismatched = [entry[0] for entry in info.get("mismatched_keys") or []]
-    restore_attention(model)
+    choose_attention_by_row(model)
     return LoadedModel(
         model,
         sorted({*info["missing_keys"], *mismatched}),
@@ -115,15 +121,15 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
 
 
 def attention_of(kind: type[Any]) -> str:
-    """Return how a class computes attention: fused where it can, else as it is written."""
+    """Return the attention that a class is loaded with: fused where it has that, else `eager`."""
     return "sdpa" if getattr(kind, "_supports_sdpa", False) else "eager"
 
 
-def restore_attention(model: PreTrainedModel) -> None:
-    """Have a BigBird choose its attention by the row at hand.
+def choose_attention_by_row(model: PreTrainedModel) -> None:
+    """Have a BigBird choose sparse or full attention for each batch; other models are left alone.
 
-    transformers' own goes over to full attention at the first row that is too short for blocks, and
-    stays there: what it gives for a row would depend on the rows before.
+    transformers' BigBird changes to full attention at the first row that is too short for blocks, and
+    never changes back, so that what it returns for a row would depend on the rows before it.
     """
     if model.config.model_type == "big_bird":
         model.base_model.register_forward_pre_hook(_choose_attention, with_kwargs=True)
@@ -136,9 +142,10 @@ def _choose_attention(model: Any, arguments: tuple[Any, ...], named: dict[str, A
         if x is not None
     )
     config = model.config
-    # As transformers counts: what is global, the window, and what is drawn, with a reserve.
+    # As transformers counts: global blocks, the window and random blocks, with a reserve.
     fewest = (5 + 2 * config.num_random_blocks) * config.block_size
     wanted = config.attention_type if rows.shape[1] > fewest else "original_full"
     if wanted != model.attention_type:
-        with torch.random.fork_rng(devices=[]):  # New parts draw weights, which are thrown away.
+        # The new layers draw random weights, which are then replaced.
+        with torch.random.fork_rng(devices=[]):
             model.set_attention_type(wanted)

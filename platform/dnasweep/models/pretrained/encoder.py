@@ -1,6 +1,7 @@
-"""Encoders from elsewhere: any that transformers' own classes run, as the start of a classifier.
+"""The encoder of a pretrained checkpoint as the start of a classifier.
 
-Only the safe formats are read, and no code that comes with a model is ever run.
+Any encoder that transformers' own classes run will do. Only safe formats are read, and no code that
+comes with a model is ever run.
 """
 
 from __future__ import annotations
@@ -25,16 +26,26 @@ from transformers import (
 
 from dnasweep.config import ModelConfig
 from dnasweep.errors import InputError
-from dnasweep.models.alibi import AlibiRobertaForSequenceClassification
-from dnasweep.models.architecture import FRESH, check_fits, load_encoder, name_classes, set_windows
-from dnasweep.models.architectures import attention_of, load_model, restore_attention
-from dnasweep.models.capacity import ALIBI, UNBOUNDED, WINDOWS, tokens_at_once
-from dnasweep.models.checkpoint import read_config
-from dnasweep.models.config_file import CONFIG_FILE, read_settings
-from dnasweep.models.settings import settings_of
-from dnasweep.models.smoke_test import check_runs
-from dnasweep.models.weight_files import is_counter, read_headers
-from dnasweep.models.weight_match import check_size, refuse_misfit, weightless
+from dnasweep.models.encoder.alibi import AlibiRobertaForSequenceClassification
+from dnasweep.models.encoder.capacity import (
+    ALIBI,
+    UNBOUNDED,
+    WINDOWS,
+    check_fits,
+    tokens_at_once,
+)
+from dnasweep.models.encoder.forward import POOLER, set_windows
+from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
+from dnasweep.models.pretrained.config_file import CONFIG_FILE, USE_ITS_CONFIG, read_settings
+from dnasweep.models.pretrained.model_class import (
+    attention_of,
+    choose_attention_by_row,
+    load_model,
+)
+from dnasweep.models.pretrained.settings import name_classes, settings_of
+from dnasweep.models.pretrained.smoke_test import check_runs
+from dnasweep.models.pretrained.weight_files import is_counter, read_headers
+from dnasweep.models.pretrained.weight_match import check_size, refuse_misfit, weightless
 from dnasweep.tokens.model_files import first_line
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -55,7 +66,7 @@ _HEADS = (
     MODEL_FOR_QUESTION_ANSWERING_MAPPING,
     MODEL_FOR_MULTIPLE_CHOICE_MAPPING,
 )
-"""Heads of transformers that an encoder may come with; they are left."""
+"""Heads of transformers that an encoder may come with; they are left out."""
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 
 
@@ -65,7 +76,7 @@ def describe(directory: Path) -> ModelConfig:
     Raises
     ------
     InputError
-        When it is no checkpoint, or none of an encoder that transformers itself can run.
+        When it is no checkpoint of an encoder that transformers itself can run.
     """
     config = _encoder_config(directory)
     read_config(directory)
@@ -77,7 +88,7 @@ def describe(directory: Path) -> ModelConfig:
         return ModelConfig(
             layers=int(config.num_hidden_layers),
             hidden=hidden,
-            # An FNet has none.
+            # An FNet has no attention heads.
             heads=int(getattr(config, "num_attention_heads", 1)),
             intermediate=int(getattr(config, "intermediate_size", 4 * hidden)),
             max_tokens=None if tokens == UNBOUNDED else tokens,
@@ -87,9 +98,7 @@ def describe(directory: Path) -> ModelConfig:
         )
     except ValueError as error:
         reason = error.reason if isinstance(error, InputError) else first_line(error)
-        raise InputError(
-            reason, file=path, remedy="Give the model with the config.json it was saved with."
-        ) from error
+        raise InputError(reason, file=path, remedy=USE_ITS_CONFIG) from error
     except (TypeError, AttributeError) as error:
         raise InputError(
             f"a {config.model_type} model is not described by layers of one size "
@@ -117,13 +126,13 @@ def build_on_checkpoint(
     directory
         A model saved by transformers, with any head or none.
     config
-        As :func:`describe` returns it; its `max_tokens` and `windows` count.
+        As :func:`describe` returns it; `max_tokens` and `windows` may be changed.
     tokenizer, num_tokens, num_labels, label_names
         As for :func:`dnasweep.models.architecture.build_classifier`.
     dropout
-        Probability in encoder and head; the attention weights have none.
+        Dropout probability in encoder and head; attention weights get no dropout.
     seed
-        Of the head, and of a pooler that the directory does not have.
+        Seed of the head, and of a pooler that the directory does not have.
 
     Raises
     ------
@@ -132,13 +141,13 @@ def build_on_checkpoint(
     """
     settings = _encoder_config(directory)
     _check_vocabulary(settings, tokenizer, directory)
-    # A checkpoint may say of itself how it reads long sequences; here the configuration says.
+    # How long sequences are read is said by `config`, and not by the checkpoint.
     if hasattr(settings, WINDOWS):
         setattr(settings, WINDOWS, None)
     if config.max_tokens is not None:
         if config.windows == "none":
             check_fits(config.max_tokens, num_tokens)
-        set_windows(settings, config, config.max_tokens)
+        set_windows(settings, config.windows, config.max_tokens)
     settings.pad_token_id = tokenizer.pad_id
     for names, value in ((_DROPOUT, dropout), (_ATTENTION_DROPOUT, 0.0)):
         for name in names:
@@ -159,48 +168,43 @@ def build_on_checkpoint(
         if alibi:
             load_encoder(model, directory)
         else:
-            _take_over(model, directory, settings)
-            restore_attention(model)
+            _copy_encoder(model, directory, settings)
+            choose_attention_by_row(model)
     check_runs(model, directory)
     return model
 
 
-def _take_over(model: PreTrainedModel, directory: Path, settings: PreTrainedConfig) -> None:
-    """Put the encoder of a directory into a classifier; a pooler it lacks stays as initialised."""
+def _copy_encoder(model: PreTrainedModel, directory: Path, settings: PreTrainedConfig) -> None:
+    """Copy the encoder of a directory into a classifier; a pooler it lacks stays as initialised."""
     kind: Any = MODEL_MAPPING[type(settings)]
     found = load_model(kind, directory, copy.deepcopy(settings))
     refuse_misfit(
         settings.model_type,
         directory,
-        missing=_of_no_start(found.missing),
-        unexpected=_of_no_head(found.unexpected, settings),
+        missing=_not_fresh(found.missing),
+        unexpected=_of_no_known_head(found.unexpected, settings),
     )
     weights = {k: v for k, v in found.model.state_dict().items() if k not in found.missing}
     left = model.base_model.load_state_dict(weights, strict=False).missing_keys
-    refuse_misfit(
-        settings.model_type,
-        directory,
-        missing=_of_no_start(left),
-        unexpected=[],
-    )
+    refuse_misfit(settings.model_type, directory, missing=_not_fresh(left), unexpected=[])
 
 
-def _of_no_start(names: list[str]) -> list[str]:
-    """Return those weights that a fresh start does not give, and that do not only count positions."""
-    return [name for name in names if not name.startswith(FRESH) and not is_counter(name)]
+def _not_fresh(names: list[str]) -> list[str]:
+    """Return the names of weights that are neither freshly initialised with a head nor counters."""
+    return [name for name in names if not name.startswith(POOLER) and not is_counter(name)]
 
 
-def _of_no_head(names: list[str], settings: PreTrainedConfig) -> list[str]:
-    """Return those weights that no head of transformers has for a kind of encoder."""
+def _of_no_known_head(names: list[str], settings: PreTrainedConfig) -> list[str]:
+    """Return the names of weights that no head of transformers has for this kind of encoder."""
     if not names:
         return []
     heads: set[str] = set()
     for kinds in _HEADS:
         if type(settings) in kinds:
             kind: Any = kinds[type(settings)]
-            for one in kind if isinstance(kind, tuple) else (kind,):
-                prefix = f"{one.base_model_prefix}."
-                known = weightless(one, copy.deepcopy(settings)).state_dict()
+            for head in kind if isinstance(kind, tuple) else (kind,):
+                prefix = f"{head.base_model_prefix}."
+                known = weightless(head, copy.deepcopy(settings)).state_dict()
                 heads.update(name for name in known if not name.startswith(prefix))
     return [name for name in names if name not in heads and not is_counter(name)]
 
@@ -225,26 +229,22 @@ def _encoder_config(directory: Path) -> Any:
 
 
 def _check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) -> None:
-    if tokenizer.vocab_size > int(settings.vocab_size):
-        raise InputError(
-            f"the tokenizer has ids up to {tokenizer.vocab_size - 1} and the model has "
-            f"{settings.vocab_size} token embeddings",
-            file=directory,
-            remedy="Give the model with the vocabulary it was trained with.",
-        )
-    size, wanted = tokenizer.vocab_size, int(settings.vocab_size)
-    # Embeddings are often filled up to a number that suits the hardware.
-    filled_up = {-(-size // multiple) * multiple for multiple in (1, 8, 16, 32, 64, 128)}
-    if size < wanted and wanted not in filled_up:
-        raise InputError(
-            f"the tokenizer has {size} tokens and the model {wanted} token embeddings",
-            file=directory,
-            remedy="Give the model with the vocabulary it was trained with.",
-        )
-    if settings.pad_token_id not in (None, tokenizer.pad_id):
-        raise InputError(
+    size, embeddings = tokenizer.vocab_size, int(settings.vocab_size)
+    # Embeddings are often padded to a number that suits the hardware.
+    padded = {-(-size // multiple) * multiple for multiple in (1, 8, 16, 32, 64, 128)}
+    reason = None
+    if size > embeddings:
+        reason = f"the tokenizer has ids up to {size - 1} and the model has {embeddings} token embeddings"
+    elif embeddings not in padded:
+        reason = f"the tokenizer has {size} tokens and the model {embeddings} token embeddings"
+    elif settings.pad_token_id not in (None, tokenizer.pad_id):
+        reason = (
             f"config.json says the padding token is {settings.pad_token_id}, the tokenizer "
-            f"{tokenizer.pad_id}",
+            f"{tokenizer.pad_id}"
+        )
+    if reason is not None:
+        raise InputError(
+            reason,
             file=directory,
             remedy="Give the model with the vocabulary it was trained with.",
         )

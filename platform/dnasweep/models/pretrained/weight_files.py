@@ -1,6 +1,7 @@
-"""The weights of a model directory: safetensors, read once it is known that they can be.
+"""The weights of a model directory: safetensors files, whose headers are checked before they are read.
 
-Names and shapes stand in a file's header, so that a model can be judged before a weight is read.
+Names and shapes of the weights are in a file's header, so a model can be refused before any weight is
+read.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from dnasweep.tokens.model_files import (
 )
 
 _FLOATS = ("F64", "F32", "F16", "BF16")
-# Counters that some files hold beside their weights.
+# Counters that some files have beside their weights.
 _COUNTERS = ("position_ids", "token_type_ids", "num_batches_tracked")
 
 
 class StoredTensor(NamedTuple):
-    """A weight as a file's header tells of it."""
+    """A weight as a file's header describes it."""
 
     file: str
     """Name of the file."""
@@ -46,36 +47,36 @@ def has_weights(directory: Path) -> bool:
 
 
 def is_counter(name: str) -> bool:
-    """Return whether a stored array counts positions or the like, and is no weight."""
+    """Return whether a stored array is a counter, of positions for example, and no weight."""
     return name.endswith(_COUNTERS)
 
 
 def read_headers(directory: Path) -> dict[str, StoredTensor]:
-    """Return all weights of a model directory by name, as the headers of its files tell.
+    """Return all weights of a model directory by name, as the headers of its files describe them.
 
     Raises
     ------
     InputError
         When a file is missing, damaged or no safetensors, or an index does not fit its files.
     """
-    pieces = not (directory / WEIGHTS_FILE).is_file()
-    place = read_index(directory / INDEX_FILE) if pieces else None
-    files = [WEIGHTS_FILE] if place is None else sorted(set(place.values()))
+    in_pieces = not (directory / WEIGHTS_FILE).is_file()
+    index = read_index(directory / INDEX_FILE) if in_pieces else None
+    files = [WEIGHTS_FILE] if index is None else sorted(set(index.values()))
     found: dict[str, StoredTensor] = {}
     for name in files:
         for weight, stored in _header(directory / name).items():
             if weight in found:
                 raise InputError(
-                    f"{weight} stands in {found[weight].file} and in {name}",
+                    f"{weight} is in {found[weight].file} and in {name}",
                     file=directory,
                     remedy=AGAIN,
                 )
             found[weight] = stored
-    if place is not None and place != {weight: stored.file for weight, stored in found.items()}:
-        there = {weight: stored.file for weight, stored in found.items()}
-        wrong = sorted(weight for weight, _ in place.items() ^ there.items())
+    file_of = {weight: stored.file for weight, stored in found.items()}
+    if index is not None and index != file_of:
+        wrong = sorted(weight for weight, _ in index.items() ^ file_of.items())
         raise InputError(
-            f"{INDEX_FILE} does not say which file holds {wrong[0]}, as the files have it",
+            f"{INDEX_FILE} and its files do not agree on which file has {wrong[0]}",
             file=directory,
             remedy=AGAIN,
         )
@@ -99,7 +100,7 @@ def read_tensors(
     Raises
     ------
     InputError
-        As :func:`read_headers`, and for a weight that holds values which are no finite numbers.
+        As :func:`read_headers`, and for a weight with values that are no finite numbers.
     """
     headers = read_headers(directory) if headers is None else headers
     files = sorted({stored.file for stored in headers.values()})
@@ -114,7 +115,7 @@ def read_tensors(
         if not torch.isfinite(value).all():
             count = int((~torch.isfinite(value)).sum())
             raise InputError(
-                f"the weight {weight} of {headers[weight].file} holds {count} values that are no "
+                f"the weight {weight} of {headers[weight].file} has {count} values that are no "
                 "finite numbers (nan or inf)",
                 file=directory,
                 remedy="Its training has diverged or the file is damaged: give another model.",

@@ -1,4 +1,4 @@
-"""Rows of a corpus on their way into a model: batches, and what a task must offer."""
+"""What a training task offers to the loop, and what all tasks share: rows of a corpus in batches."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import torch
 from torch import Tensor, nn
 
 from dnasweep.errors import InputError
-from dnasweep.models.distributed import DistributedContext, Precision, autocast
+from dnasweep.models.encoder.precision import Precision, autocast
+from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.masking import MaskingProgress
 
 EVALUATION_ROWS = {"cpu": 64, "cuda": 512}
-"""Rows of an evaluation batch, by device; it changes speed only."""
+"""Rows of an evaluation batch, by device; they change nothing but the speed."""
 EVALUATION_EPOCH = -1
-"""The epoch that evaluation batches are made for."""
-
+"""The epoch number that evaluation batches are made with."""
 
 Selection = tuple[str, Literal["max", "min"]]
 """A validation metric and its direction."""
 
 
 class TensorBatch(NamedTuple):
-    """Tensors of some rows; padding at the right end only."""
+    """Some rows as tensors; padding at the right end only."""
 
     ids: Tensor
     """Token ids, (rows, tokens)."""
     attention: Tensor | None
     """True at real tokens, (rows, tokens); None when nothing is padded."""
     targets: Tensor
-    """Hidden token ids, (m,), or class labels, (rows,)."""
+    """Ids of the masked tokens, (m,), or class labels, (rows,)."""
     positions: Tensor | None = None
-    """Flat positions of the hidden tokens, (m,); None for a classifier."""
+    """Flat positions of the masked tokens, (m,); None for a classifier."""
 
     def to(self, device: torch.device) -> TensorBatch:
         """Return the batch on `device`."""
@@ -50,7 +50,7 @@ def _copy(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 class Task(Protocol):
-    """What the training loop asks of a task."""
+    """What the training loop needs of a task."""
 
     name: str
     """`pretrain` or `finetune`."""
@@ -68,15 +68,15 @@ class Task(Protocol):
     probabilities: np.ndarray | None
     """Class probabilities of the validation rows at the last evaluation, (n, classes)."""
 
-    def batch_at(self, rows: np.ndarray, epoch: int, moment: MaskingProgress) -> TensorBatch:
+    def batch_at(self, rows: np.ndarray, epoch: int, progress: MaskingProgress) -> TensorBatch:
         """Return the batch of corpus rows `rows` in `epoch`, on the CPU.
 
-        It may depend on how far the training has come, and is the same for whoever asks.
+        It may depend on how far the training is, and is the same on every worker.
         """
         ...
 
     def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
-        """Return the sum of nats over the batch and the weight it is to be divided by."""
+        """Return the sum of nats over the batch, and the weight to divide it by."""
         ...
 
     def evaluate(
@@ -85,8 +85,8 @@ class Task(Protocol):
         """Return the validation metrics by full name, the same on every worker."""
         ...
 
-    def describe(self, moment: MaskingProgress) -> dict[str, float]:
-        """Return further metrics, of how the training goes on from `moment`, by full name."""
+    def describe(self, progress: MaskingProgress) -> dict[str, float]:
+        """Return further metrics, about the training steps from `progress` on, by full name."""
         ...
 
     def collapsed(self, metrics: dict[str, float]) -> bool:
@@ -99,7 +99,7 @@ class Task(Protocol):
 
 
 class TaskRows:
-    """What both tasks share: the rows of a corpus they train and are judged on."""
+    """What all tasks share: the rows of a corpus that they train on and are evaluated on."""
 
     selection: Selection | None
 
@@ -123,54 +123,70 @@ class TaskRows:
         """Return the batch of corpus rows `rows` in `epoch`, on the CPU."""
         raise NotImplementedError
 
-    def batch_at(self, rows: np.ndarray, epoch: int, moment: MaskingProgress) -> TensorBatch:
-        """Return the batch in `epoch`, which the rest of `moment` does not change."""
+    def batch_at(self, rows: np.ndarray, epoch: int, progress: MaskingProgress) -> TensorBatch:
+        """Return the batch in `epoch`; nothing else in `progress` changes it."""
         return self.batch(rows, epoch)
 
-    def describe(self, moment: MaskingProgress) -> dict[str, float]:
-        """Return nothing more."""
+    def describe(self, progress: MaskingProgress) -> dict[str, float]:
+        """Return no further metrics."""
         return {}
 
-    def evaluation_batches(self, context: DistributedContext) -> Iterator[np.ndarray]:
-        """Yield this worker's share of the validation rows, as indices, alike lengths together."""
+    def _evaluation_batches(self, context: DistributedContext) -> Iterator[np.ndarray]:
+        """Yield this worker's share of the validation rows, as indices; similar lengths together."""
         size = EVALUATION_ROWS.get(context.device.type, 64)
         order = np.argsort(self.corpus.num_tokens(self.validation_rows), kind="stable")
         batches = [order[i : i + size] for i in range(0, len(order), size)]
         yield from batches[context.rank :: context.world_size]
 
+    def evaluate_rows(
+        self,
+        model: nn.Module,
+        context: DistributedContext,
+        precision: Precision,
+        columns: int,
+        measure: Callable[[np.ndarray], tuple[Tensor, np.ndarray | None]],
+    ) -> np.ndarray:
+        """Return what `measure` gives for each validation row, gathered from all workers.
+
+        Parameters
+        ----------
+        model
+            Put into evaluation mode meanwhile.
+        context
+            This process among the workers.
+        precision
+            Arithmetic of the forward pass.
+        columns
+            Number of columns that `measure` gives in all.
+        measure
+            Takes indices into the validation rows and returns a tensor of float64 columns and,
+            optionally, further columns that were never on the device.
+
+        Returns
+        -------
+        numpy.ndarray
+            (validation rows, columns), the same on every worker.
+        """
+        training = model.training
+        model.eval()
+        index, tensors, arrays = [], [], []
+        with torch.inference_mode(), autocast(context.device, precision):
+            for part in self._evaluation_batches(context):
+                tensor, array = measure(part)
+                index.append(part)
+                tensors.append(tensor)
+                arrays.append(np.zeros((len(part), 0)) if array is None else array)
+        model.train(training)
+        rows, measured = np.zeros(0, np.int64), np.zeros((0, columns))
+        if index:
+            rows = np.concatenate(index)
+            on_device = torch.cat(tensors).cpu().numpy()
+            measured = np.concatenate([on_device, np.concatenate(arrays)], axis=1)
+        return context.gather_rows(rows, measured, len(self.validation_rows))
+
 
 def attention_mask(lengths: np.ndarray, width: int) -> Tensor | None:
+    """Return which tokens are real, (rows, width), or None when nothing is padded."""
     if int(lengths.min()) == width:
         return None
     return torch.from_numpy(np.arange(width) < np.asarray(lengths)[:, None])
-
-
-def evaluate_rows(
-    rows: TaskRows,
-    model: nn.Module,
-    context: DistributedContext,
-    precision: Precision,
-    columns: int,
-    measure: Callable[[np.ndarray], tuple[Tensor, np.ndarray | None]],
-) -> np.ndarray:
-    """Return the columns `measure` gives for each validation row, put together from all workers.
-
-    `measure` takes indices into the validation rows and returns a tensor of float64 columns and,
-    optionally, further columns that were never on the device.
-    """
-    training = model.training
-    model.eval()
-    index, tensors, arrays = [], [], []
-    with torch.inference_mode(), autocast(context.device, precision):
-        for part in rows.evaluation_batches(context):
-            tensor, array = measure(part)
-            index.append(part)
-            tensors.append(tensor)
-            arrays.append(np.zeros((len(part), 0)) if array is None else array)
-    model.train(training)
-    if not index:
-        return context.gather_rows(
-            np.zeros(0, np.int64), np.zeros((0, columns)), len(rows.validation_rows)
-        )
-    measured = np.concatenate([torch.cat(tensors).cpu().numpy(), np.concatenate(arrays)], axis=1)
-    return context.gather_rows(np.concatenate(index), measured, len(rows.validation_rows))

@@ -1,13 +1,14 @@
 """The forward pass of a classifier over very many rows on a CPU, such as the windows of a genome.
 
-The logits are those of the model's own forward to rounding. A few thousand tokens make up all rows,
-so the first layer's query, key and value need no matrix product a row. Its input is the normalised
-sum of a token's embedding a and a position's b; with the norm's weight in W the product is
+The logits are those of the model's own forward pass, up to rounding. All rows are made of a few
+thousand tokens, so the first layer's query, key and value need no matrix product for each row. The
+layer's input is the normalised sum of a token's embedding a and a position's b; with the norm's weight
+multiplied into W, the product is
 
     (W a + W b - mean(a + b) W 1) / deviation(a + b) + constant,
 
-where W a is computed once a token and W b once a position. The last layer is computed at [CLS] alone,
-as :mod:`dnasweep.models.perturbations` does.
+where W a is computed once for each token and W b once for each position. The last layer is computed
+at [CLS] alone, as in :mod:`dnasweep.models.encoder.perturbations`.
 """
 
 from __future__ import annotations
@@ -20,14 +21,18 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel, RobertaForSequenceClassification
 
-from dnasweep.models.distributed import Precision
-from dnasweep.models.forward import class_logits
-from dnasweep.models.perturbations import CPU_TOKENS, VariantForward, variants_of
+from dnasweep.models.encoder.forward import class_logits
+from dnasweep.models.encoder.perturbations import (
+    CPU_TOKENS,
+    RobertaPerturbedForward,
+    perturbed_forward,
+)
+from dnasweep.models.encoder.precision import Precision
 
 MAX_BYTES = 1 << 26
-"""Of the table of tokens: beyond that, looking up costs as much as it saves."""
+"""Largest table of tokens: looking up in a larger one costs as much as it saves."""
 GPU_TOKENS = 1 << 16
-"""Tokens a batch on a GPU: enough for full speed, small enough for the memory."""
+"""Tokens of a batch on a GPU: enough for full speed, small enough for the memory."""
 
 
 def forward_of(
@@ -39,18 +44,21 @@ def forward_of(
     ----------
     model
         A classifier in evaluation mode, on its device.
+    precision
+        Arithmetic of the forward pass.
     """
     plain = partial(class_logits, model)
     if model.device.type != "cpu" or precision == "bf16":
         return plain
-    if not isinstance(variants_of(model), VariantForward) or _table_bytes(model) > MAX_BYTES:
+    is_plain_roberta = isinstance(perturbed_forward(model), RobertaPerturbedForward)
+    if not is_plain_roberta or _table_bytes(model) > MAX_BYTES:
         return plain
-    lean = ManyRows(model)  # type: ignore[arg-type]
-    return lambda ids, attention: lean(ids) if attention is None else plain(ids, attention)
+    unpadded = ManyRows(model)  # type: ignore[arg-type]
+    return lambda ids, attention: unpadded(ids) if attention is None else plain(ids, attention)
 
 
-def rows_a_batch(num_tokens: int, device: torch.device) -> int:
-    """Return how many rows of so many tokens go together."""
+def rows_per_batch(num_tokens: int, device: torch.device) -> int:
+    """Return how many rows of `num_tokens` tokens make up a batch."""
     return max(1, (CPU_TOKENS if device.type == "cpu" else GPU_TOKENS) // num_tokens)
 
 
@@ -58,8 +66,8 @@ def _table_bytes(model: PreTrainedModel) -> int:
     return 4 * 3 * int(model.config.hidden_size) * int(model.config.vocab_size)
 
 
-class ManyRows(VariantForward):
-    """A RoBERTa classifier, ready to run over rows of one number of tokens.
+class ManyRows(RobertaPerturbedForward):
+    """A RoBERTa classifier, ready to run over rows that all have the same number of tokens.
 
     Parameters
     ----------
@@ -72,8 +80,8 @@ class ManyRows(VariantForward):
         super().__init__(model)
         part = model.roberta.embeddings
         self._norm = part.LayerNorm
-        self._words = part.word_embeddings.weight
-        self._places = (
+        self._tokens = part.word_embeddings.weight
+        self._positions = (
             part.position_embeddings.weight[part.padding_idx + 1 :]
             + part.token_type_embeddings.weight[0]
         )
@@ -81,16 +89,16 @@ class ManyRows(VariantForward):
             return
         weight, bias = self.projections[0]
         scaled = weight * self._norm.weight
-        self._projected_words = self._words @ scaled.T
-        self._projected_places = self._places @ scaled.T
-        self._of_mean = scaled.sum(1)
+        self._projected_tokens = self._tokens @ scaled.T
+        self._projected_positions = self._positions @ scaled.T
+        self._projected_ones = scaled.sum(1)
         self._constant = weight @ self._norm.bias + bias
 
     def __call__(self, ids: Tensor) -> Tensor:
         """Return the class logits of token ids without padding, (rows, classes)."""
         tokens = ids.shape[1]
         x, mean, scale = torch.native_layer_norm(
-            F.embedding(ids, self._words) + self._places[:tokens],
+            F.embedding(ids, self._tokens) + self._positions[:tokens],
             self._norm.normalized_shape,
             self._norm.weight,
             self._norm.bias,
@@ -98,9 +106,9 @@ class ManyRows(VariantForward):
         )
         if len(self.layers) == 1:
             return self._above(x, None)
-        projected = F.embedding(ids, self._projected_words)
-        projected += self._projected_places[:tokens]
-        projected.addcmul_(mean, self._of_mean, value=-1)
+        projected = F.embedding(ids, self._projected_tokens)
+        projected += self._projected_positions[:tokens]
+        projected.addcmul_(mean, self._projected_ones, value=-1)
         projected *= scale
         projected += self._constant
         return self._above(x, projected)

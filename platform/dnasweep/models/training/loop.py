@@ -1,7 +1,7 @@
-"""One optimizer step, and what is carried from one to the next.
+"""One optimizer step, and what is carried from one step to the next.
 
-A global batch is cut into micro-batches, which the workers share out; gradients are summed over
-all of them and divided by the global weight, so one worker and several take the same steps.
+A global batch is cut into micro-batches, which the workers share; gradients are summed over all of them
+and divided by the weight of the whole batch, so one worker and several take the same steps.
 """
 
 from __future__ import annotations
@@ -16,13 +16,20 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from dnasweep.config import TrainingConfig, content_key
-from dnasweep.models.distributed import DistributedContext, autocast
-from dnasweep.models.forward import is_lean
-from dnasweep.models.guard import Guard
-from dnasweep.models.rows import Task, TensorBatch
-from dnasweep.models.schedule import Schedule
-from dnasweep.models.train_state import Evaluation, Progress, moving, pack, unpack
-from dnasweep.models.train_state_storage import StatePlace
+from dnasweep.models.encoder.precision import autocast
+from dnasweep.models.encoder.roberta import is_roberta
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.guard import Guard
+from dnasweep.models.training.rows import Task, TensorBatch
+from dnasweep.models.training.schedule import Schedule
+from dnasweep.models.training.train_state import (
+    Evaluation,
+    Progress,
+    pack,
+    trained_weights,
+    unpack,
+)
+from dnasweep.models.training.train_state_storage import StateStorage
 from dnasweep.tasks.metrics import VALIDATION_PERPLEXITY
 from dnasweep.tokens.masking import MaskingProgress
 
@@ -31,7 +38,7 @@ PREFETCH = frozenset({"cuda"})
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """Return fused AdamW that decays matrices only."""
+    """Return fused AdamW, with weight decay for matrices only."""
     settings = config.optimizer
     parameters = [p for p in model.parameters() if p.requires_grad]
     return torch.optim.AdamW(
@@ -50,7 +57,15 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
 
 
 def seed_dropout(seed: int, step: int, micro_batch: int) -> None:
-    """Seed torch for one micro-batch, the same whichever worker takes it."""
+    """Seed torch for one micro-batch, the same whichever worker takes it.
+
+    Parameters
+    ----------
+    seed
+        Of the training.
+    step, micro_batch
+        Numbers of the step and of the micro-batch in it, from 0.
+    """
     words = np.random.SeedSequence([seed, step, micro_batch]).generate_state(2)
     torch.manual_seed(int(words[0]) << 32 | int(words[1]))
 
@@ -79,7 +94,7 @@ class Loop:
         self.optimizer = make_optimizer(model, config)
         self.guard = Guard(uniform_loss=task.uniform_loss, total_steps=self.schedule.total_steps)
         self.progress = Progress(fingerprint=self._fingerprint())
-        # What to fall back on when the training diverges before its first evaluation.
+        # Returned when the training diverges before its first evaluation.
         self.best = self._weights()
         self.probabilities: Tensor | None = None
         self.objective: nn.Module = _Objective(task, model)
@@ -87,8 +102,8 @@ class Loop:
             self.objective = DistributedDataParallel(
                 self.objective,
                 forward_sync_buffers=False,
-                # Models from elsewhere have weights that no loss reads.
-                find_unused_parameters=not is_lean(model),
+                # Other models may have weights that no loss reads.
+                find_unused_parameters=not is_roberta(model),
             )
         self._pending: list[tuple[Tensor, Tensor]] = []
         self._pool = ThreadPoolExecutor(max_workers=1)
@@ -100,44 +115,44 @@ class Loop:
         return content_key(self.task.name, self.config, shape, rows)
 
     def _weights(self) -> dict[str, Tensor]:
-        return {name: p.detach().clone() for name, p in moving(self.model)}
+        return {name: p.detach().clone() for name, p in trained_weights(self.model)}
 
-    def moment(self, step: int) -> MaskingProgress:
-        """Return how far the training has come by `step`, given the evaluations so far."""
+    def masking_progress(self, step: int) -> MaskingProgress:
+        """Return how far the training is at `step`, given the evaluations so far."""
         metrics = [evaluation.metrics for evaluation in self.progress.evaluations]
         perplexities = (m[VALIDATION_PERPLEXITY] for m in metrics if VALIDATION_PERPLEXITY in m)
         return MaskingProgress(step, self.schedule.total_steps, tuple(perplexities))
 
-    def _batches(self, moment: MaskingProgress) -> list[TensorBatch]:
+    def _make_batches(self, progress: MaskingProgress) -> list[TensorBatch]:
         """Make this worker's micro-batches of a step; a worker left without one takes a row."""
-        epoch = self.schedule.epoch(moment.step)
-        parts = self.schedule.micro_batches(moment.step)
+        epoch = self.schedule.epoch(progress.step)
+        parts = self.schedule.micro_batches(progress.step)
         mine = parts[self.context.rank :: self.context.world_size] or [parts[0][:1]]
         return [
-            self.task.batch_at(self.task.train_rows[part], epoch, moment).to(self.context.device)
+            self.task.batch_at(self.task.train_rows[part], epoch, progress).to(self.context.device)
             for part in mine
         ]
 
-    def _take(self, step: int) -> list[TensorBatch]:
-        """Return the batches of `step` and have those of the next one made meanwhile."""
-        moment = self.moment(step)
-        if self._next is not None and self._next[0] == moment:
+    def _batches(self, step: int) -> list[TensorBatch]:
+        """Return the batches of `step`, and start making those of the next step."""
+        progress = self.masking_progress(step)
+        if self._next is not None and self._next[0] == progress:
             batches = self._next[1].result()
         else:
-            # An evaluation since may have changed what the batches of this step are.
-            batches = self._batches(moment)
+            # An evaluation since then may have changed the batches of this step.
+            batches = self._make_batches(progress)
         if self.context.device.type in PREFETCH and step + 1 < self.schedule.total_steps:
-            upcoming = self.moment(step + 1)
-            self._next = (upcoming, self._pool.submit(self._batches, upcoming))
+            upcoming = self.masking_progress(step + 1)
+            self._next = (upcoming, self._pool.submit(self._make_batches, upcoming))
         return batches
 
     def train_step(self) -> None:
-        """Take one optimizer step; its loss and gradient norm wait in `_pending`."""
+        """Take one optimizer step; :meth:`check_losses` later reads its loss and gradient norm."""
         self.model.train()
         step, context = self.progress.step, self.context
         parts = self.schedule.micro_batches(step)
         idle = context.rank >= len(parts)
-        batches = self._take(step)
+        batches = self._batches(step)
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros(2, device=context.device)
         for i, batch in enumerate(batches):
@@ -168,8 +183,14 @@ class Loop:
         self.progress.bases_seen += float(self.task.bases[rows].sum())
         self.progress.step += 1
 
-    def look(self) -> tuple[float, str | None]:
-        """Take in the losses of the steps since the last look; return the last and any trouble."""
+    def check_losses(self) -> tuple[float, str | None]:
+        """Read the losses of the steps since the last call.
+
+        Returns
+        -------
+        tuple
+            The last loss, in nats, and why the training has diverged, or None.
+        """
         totals = torch.stack([torch.cat([t, n[None]]) for t, n in self._pending]).tolist()
         self._pending.clear()
         loss = 0.0
@@ -182,7 +203,7 @@ class Loop:
         return loss, None
 
     def record(self, metrics: dict[str, float], device_seconds: float) -> Evaluation:
-        """Append and return an evaluation, and keep the weights where it is the best."""
+        """Append an evaluation of the present weights to the progress, and return it."""
         progress = self.progress
         evaluation = Evaluation(
             step=progress.step,
@@ -201,13 +222,12 @@ class Loop:
     def _better(self, now: Evaluation, before: Evaluation) -> bool:
         if self.task.selection is None:
             return True
-        name, way = self.task.selection
-        sign = 1 if way == "max" else -1
+        name, direction = self.task.selection
+        sign = 1 if direction == "max" else -1
         return now.metrics[name] * sign > before.metrics[name] * sign
 
     def keep_if_best(self) -> None:
-        """Keep the weights of the last evaluation where it is better than all before, or where
-        the last ones are to be kept."""
+        """Keep the weights of the last evaluation if it is the best, or the last are to be kept."""
         progress = self.progress
         before = None if progress.best is None else progress.evaluations[progress.best]
         if before is not None and not self._better(progress.evaluations[-1], before):
@@ -217,25 +237,25 @@ class Loop:
         if self.task.probabilities is not None:
             self.probabilities = torch.from_numpy(self.task.probabilities)
 
-    def save(self, place: StatePlace) -> None:
-        """Keep the state; rank 0 does."""
+    def save(self, storage: StateStorage) -> None:
+        """Save the state; worker 0 does."""
         if self.context.rank == 0:
-            self.progress.guard = self.guard.memory()
+            self.progress.guard = self.guard.state()
             tensors = pack(self.model, self.optimizer, self.best, self.probabilities)
-            place.save(self.progress, tensors)
+            storage.save(self.progress, tensors)
 
-    def resume(self, place: StatePlace) -> None:
-        """Go on from the newest state in a place, where there is one."""
-        found = place.load(self.progress.fingerprint, self.context)
+    def resume(self, storage: StateStorage) -> None:
+        """Go on from the newest state in a storage, where there is one."""
+        found = storage.load(self.progress.fingerprint, self.context)
         if found is not None:
             self.progress, tensors = found
             self.best, self.probabilities = unpack(tensors, self.model, self.optimizer)
-            self.guard.recall(self.progress.guard)
+            self.guard.load_state(self.progress.guard)
 
     def restore_best(self) -> None:
         """Put the best weights into the model, and leave it in evaluation mode."""
         with torch.no_grad():
-            for name, parameter in moving(self.model):
+            for name, parameter in trained_weights(self.model):
                 parameter.copy_(self.best[name])
         self.optimizer.zero_grad(set_to_none=True)
         self.model.eval()

@@ -1,9 +1,9 @@
-"""Our RoBERTa without embeddings of positions, its attention biased by distance instead.
+"""Our RoBERTa without position embeddings, whose attention is biased by distance instead (ALiBi).
 
-transformers has no such model. Its directories therefore name a model type of their own, so that
-transformers alone refuses them in so many words, where it would otherwise run a RoBERTa with random
-positions and say nothing. :func:`dnasweep.models.checkpoint.load_classifier` opens them, and after
-:func:`register` so do transformers' Auto classes.
+transformers has no such model. Its directories therefore name a model type of their own: transformers
+alone then refuses them with an error, where it would otherwise silently run a RoBERTa with random
+position embeddings. :func:`dnasweep.models.pretrained.checkpoint.load_classifier` opens them, and
+after :func:`register` so do transformers' Auto classes.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from transformers import (
 )
 from transformers.modeling_outputs import MaskedLMOutput, SequenceClassifierOutput
 
-from dnasweep.models.capacity import ALIBI
-from dnasweep.models.forward import class_logits, masked_first, masked_logits
+from dnasweep.models.encoder.capacity import ALIBI
+from dnasweep.models.encoder.forward import class_logits, masked_logits
+from dnasweep.models.encoder.roberta import first_hidden_state
 
 RELOAD = (
     "RoBERTa without position embeddings, its attention biased by distance (ALiBi, both sides). "
-    "transformers has no such model: load it with dnasweep.models.checkpoint.load_classifier or "
-    "load_masked_lm, or call dnasweep.models.alibi.register() before AutoModel's from_pretrained."
+    "transformers has no such model: load it with dnasweep.models.pretrained.checkpoint.load_classifier or "
+    "load_masked_lm, or call dnasweep.models.encoder.alibi.register() before AutoModel's from_pretrained."
 )
 """Written into `config.json` as `how_to_load`."""
 
 
 class AlibiRobertaConfig(RobertaConfig):
-    """A RoBERTa's configuration; `max_position_embeddings` tells what it was trained on."""
+    """A RoBERTa's configuration; `max_position_embeddings` is for the lengths it was trained on."""
 
     model_type = ALIBI
 
 
 class AlibiRobertaForMaskedLM(RobertaForMaskedLM):
-    """A masked language model; see the module's description."""
+    """The masked language model."""
 
     config_class = AlibiRobertaConfig
 
@@ -57,13 +58,13 @@ class AlibiRobertaForMaskedLM(RobertaForMaskedLM):
         """Return the vocabulary logits, (rows, tokens, vocabulary), as `.logits`."""
         _refuse(others, "labels")
         assert input_ids is not None
-        everywhere = torch.arange(input_ids.numel(), device=input_ids.device)
-        logits = masked_logits(self, input_ids, _mask(attention_mask), everywhere)
+        all_positions = torch.arange(input_ids.numel(), device=input_ids.device)
+        logits = masked_logits(self, input_ids, _as_bool(attention_mask), all_positions)
         return MaskedLMOutput(logits=logits.view(*input_ids.shape, -1))
 
 
 class AlibiRobertaForSequenceClassification(RobertaForSequenceClassification):
-    """A classifier; see the module's description."""
+    """The classifier."""
 
     config_class = AlibiRobertaConfig
 
@@ -80,22 +81,22 @@ class AlibiRobertaForSequenceClassification(RobertaForSequenceClassification):
     ) -> Any:
         """Return the class logits, (rows, classes), as `.logits`."""
         _refuse(others, "labels")
-        mask = _mask(attention_mask)
+        mask = _as_bool(attention_mask)
         if input_ids is not None:
             return SequenceClassifierOutput(logits=class_logits(self, input_ids, mask))
-        hidden = masked_first(self.roberta, None, mask, inputs_embeds)
+        hidden = first_hidden_state(self.roberta, None, mask, inputs_embeds)
         return SequenceClassifierOutput(logits=self.classifier(hidden.unsqueeze(1)))
 
 
-def _mask(attention: Tensor | None) -> Tensor | None:
+def _as_bool(attention: Tensor | None) -> Tensor | None:
     return None if attention is None else attention.bool()
 
 
 def _refuse(others: dict[str, Any], *names: str) -> None:
-    """Refuse arguments that would otherwise be left unread."""
+    """Refuse arguments that would otherwise be ignored."""
     for name in (*names, "position_ids", "output_attentions", "output_hidden_states"):
         if others.get(name) is not None:
-            raise NotImplementedError(f"{name} is not for a model with biased attention")
+            raise NotImplementedError(f"a model with biased attention does not take {name}")
 
 
 def make_config(settings: dict[str, Any]) -> AlibiRobertaConfig:

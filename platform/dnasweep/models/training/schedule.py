@@ -1,4 +1,4 @@
-"""What every step of a training does, known before the first: rows, learning rate, evaluations."""
+"""The plan of a training, known before its first step: rows, learning rates and evaluations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dnasweep.tokens.corpus import epoch_plan
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """The plan of one training; a function of the configuration and the training rows alone.
+    """The plan of one training, which depends on the configuration and the training rows alone.
 
     No field depends on the number of workers, so neither does the order of the data.
     """
@@ -41,7 +41,7 @@ class Schedule:
 
     @functools.cached_property
     def total_steps(self) -> int:
-        """Steps that reach the budget, reckoned with whole epochs and the mean bases of a row."""
+        """Steps that use up the budget, counted in whole epochs and then in mean bases of a row."""
         epochs, rest = divmod(self.config.bases, int(self.bases.sum()))
         step_bases = float(self.bases.mean()) * self.config.batch_size
         steps = epochs * self.steps_per_epoch
@@ -49,13 +49,13 @@ class Schedule:
 
     @functools.cached_property
     def evaluation_steps(self) -> tuple[int, ...]:
-        """Numbers of finished steps after which to evaluate, equally spaced, the last at the end."""
+        """Numbers of steps after which to evaluate, equally spaced; the last is the last step."""
         wanted = self.config.evaluations
         points = {math.ceil(self.total_steps * (i + 1) / wanted) for i in range(wanted)}
         return tuple(sorted(points))
 
     def learning_rate(self, step: int) -> float:
-        """Return the rate of step `step` (from 0): linear rise to the peak, linear fall to 0."""
+        """Return the learning rate of step `step` (from 0): it rises linearly, then falls to 0."""
         optimizer = self.config.optimizer
         warmup = min(round(optimizer.warmup * self.total_steps), self.total_steps - 1)
         if step < warmup:
@@ -81,7 +81,7 @@ class Schedule:
                 seed=self.config.seed,
                 epoch=epoch,
             )
-            # The epoch before stays: another thread may be making the batches of this one.
+            # The previous epoch stays: another thread may still be making batches of it.
             self._batches.pop(epoch - 2, None)
             self._batches[epoch] = batches
         return batches

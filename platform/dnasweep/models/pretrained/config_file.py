@@ -1,4 +1,4 @@
-"""`config.json` as it is, and the settings there that this platform has written; without torch."""
+"""`config.json` as it is, and the settings in it that this platform has written; without torch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import Any
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
-from dnasweep.models.capacity import WINDOWS
+from dnasweep.models.encoder.capacity import WINDOWS
+from dnasweep.tasks.calls import DECISION_THRESHOLD
 from dnasweep.tokens.model_files import AGAIN, read_json
 
 CONFIG_FILE = "config.json"
-THRESHOLD = "decision_threshold"
+USE_ITS_CONFIG = "Give the model with the config.json it was saved with."
+"""Remedy where `config.json` and the rest of a model do not fit together."""
+USE_KNOWN_KIND = "Use a model of a kind that transformers has, such as BERT, RoBERTa or ESM."
+"""Remedy where transformers has no such model."""
 
 
 def read_settings(directory: Path) -> dict[str, Any]:
@@ -21,7 +25,7 @@ def read_settings(directory: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When the directory is missing or has none, or it is damaged.
+        When the directory is missing or has no `config.json`, or that file is damaged.
     """
     if not directory.is_dir():
         raise InputError("there is no such model directory", file=directory)
@@ -32,16 +36,16 @@ def read_settings(directory: Path) -> dict[str, Any]:
             remedy="Give a directory written by save_pretrained.",
         )
     found = read_json(directory / CONFIG_FILE)
-    check_own(found, directory)
+    _check_own(found, directory)
     return found
 
 
-def check_own(found: Mapping[str, Any], directory: Path) -> None:
-    """Refuse values that cannot be of settings which this platform writes into `config.json`."""
-    threshold, windows = found.get(THRESHOLD), found.get(WINDOWS)
+def _check_own(found: Mapping[str, Any], directory: Path) -> None:
+    """Refuse impossible values of settings which this platform writes into `config.json`."""
+    threshold, windows = found.get(DECISION_THRESHOLD), found.get(WINDOWS)
     wrong = None
     if not (threshold is None or (is_number(threshold) and 0 <= threshold <= 1)):
-        wrong = THRESHOLD
+        wrong = DECISION_THRESHOLD
     if not isinstance(found.get(AVERAGED, False), bool | None):
         wrong = AVERAGED
     if windows is not None and not (

@@ -1,8 +1,8 @@
 """Models on disk: plain HuggingFace directories, safetensors only.
 
-What :func:`export` writes opens with `AutoModelForMaskedLM` or
-`AutoModelForSequenceClassification` and `AutoTokenizer`, with transformers alone. Nothing is ever
-unpickled from a path a person gives. The state of a training in progress is in `state.py`.
+What :func:`export` writes opens with `AutoModelForMaskedLM` or `AutoModelForSequenceClassification` and
+`AutoTokenizer`, with transformers alone. Nothing is ever unpickled from a path that a user gives. The
+state of a training in progress is in :mod:`dnasweep.models.training.train_state`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from dnasweep.errors import InputError
-from dnasweep.models.architectures import class_named, load_model
-from dnasweep.models.config_file import read_settings
-from dnasweep.models.settings import check_classes, settings_of
-from dnasweep.models.smoke_test import check_runs
-from dnasweep.models.weight_files import has_weights, is_counter, read_tensors
-from dnasweep.models.weight_match import refuse_misfit
+from dnasweep.models.encoder.forward import POOLER
+from dnasweep.models.pretrained.config_file import read_settings
+from dnasweep.models.pretrained.model_class import class_named, load_model
+from dnasweep.models.pretrained.settings import check_classes, settings_of
+from dnasweep.models.pretrained.smoke_test import check_runs
+from dnasweep.models.pretrained.weight_files import has_weights, is_counter, read_tensors
+from dnasweep.models.pretrained.weight_match import refuse_misfit
 from dnasweep.tokens.model_files import WEIGHTS_FILE
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -33,8 +35,8 @@ CONVERT = (
     "save_file({{k: v.contiguous().clone() for k, v in w.items()}}, "
     "d + '/model.safetensors', {{'format': 'pt'}})\" {}"
 )
-"""How to make safetensors of pickled weights, in the hands of whoever trusts them: tensor by tensor.
-A class of transformers that loads and saves them would leave out what it does not know."""
+"""How a user who trusts pickled weights makes safetensors of them, tensor by tensor. A class of
+transformers that loads and saves them would leave out the weights that it does not know."""
 
 
 def export(model: PreTrainedModel, tokenizer: DnaTokenizer | None, directory: str | Path) -> Path:
@@ -47,7 +49,7 @@ def export(model: PreTrainedModel, tokenizer: DnaTokenizer | None, directory: st
     tokenizer
         Its tokenizer; None writes the model alone.
     directory
-        Made where it is missing; files of the same names are replaced.
+        Created where it is missing; files of the same names are replaced.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -58,12 +60,12 @@ def export(model: PreTrainedModel, tokenizer: DnaTokenizer | None, directory: st
 
 
 def read_config(directory: str | Path) -> dict[str, Any]:
-    """Return `config.json` of a model directory.
+    """Return `config.json` of a model directory that has weights.
 
     Raises
     ------
     InputError
-        When the directory is missing, is no checkpoint, or holds only pickled weights.
+        When the directory is missing, is no checkpoint, or has only pickled weights.
     """
     directory = Path(directory)
     config = read_settings(directory)
@@ -110,12 +112,12 @@ def load_masked_lm(directory: str | Path) -> PreTrainedModel:
 
 def _load(directory: Path, ending: str, wanted: str) -> PreTrainedModel:
     config = read_config(directory)
-    found = [str(name) for name in config.get("architectures") or []]
-    name = next((name for name in found if name.endswith(ending)), None)
+    architectures = [str(name) for name in config.get("architectures") or []]
+    name = next((name for name in architectures if name.endswith(ending)), None)
     if name is None:
+        found = architectures[0] if architectures else "an unknown model"
         raise InputError(
-            f"the directory holds {found[0] if found else 'an unknown model'}, not {wanted} "
-            f"(...{ending})",
+            f"the directory has {found}, not {wanted} (...{ending})",
             file=directory,
         )
     kind = class_named(name, str(config.get("model_type")), directory)
@@ -130,3 +132,36 @@ def _load(directory: Path, ending: str, wanted: str) -> PreTrainedModel:
     )
     check_runs(loaded.model, directory)
     return loaded.model.eval()
+
+
+def load_encoder(model: PreTrainedModel, directory: Path) -> None:
+    """Copy the encoder's weights from a model directory of our own into a classifier.
+
+    Parameters
+    ----------
+    model
+        A classifier of the same family and size, changed in place. A pooler that the directory
+        lacks stays as it is.
+    directory
+        Written by :func:`export`.
+
+    Raises
+    ------
+    InputError
+        When the weights are not those of the classifier's encoder.
+    """
+    prefix = f"{model.base_model_prefix}."
+    weights: dict[str, Tensor] = {
+        name.removeprefix(prefix): value.to(torch.float32)
+        for name, value in read_weights(directory).items()
+        if name.startswith(prefix)
+    }
+    result = model.base_model.load_state_dict(weights, strict=False)
+    missing = [name for name in result.missing_keys if not name.startswith(POOLER)]
+    if missing or result.unexpected_keys:
+        names = ", ".join([*missing, *result.unexpected_keys][:3])
+        raise InputError(
+            f"the encoder's weights do not match a {model.config.model_type} encoder ({names})",
+            file=directory,
+            remedy="Use a directory written by the pretraining stage.",
+        )

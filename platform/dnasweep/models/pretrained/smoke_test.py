@@ -1,4 +1,4 @@
-"""Whether a model runs at all, tried on two short rows before anything is asked of it."""
+"""A smoke test: run a model on two short rows before anything else is asked of it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 
 from dnasweep.errors import InputError
-from dnasweep.models.capacity import tokens_at_once
-from dnasweep.models.forward import class_logits, masked_logits
+from dnasweep.models.encoder.capacity import tokens_at_once
+from dnasweep.models.encoder.forward import class_logits, masked_logits
 from dnasweep.tokens.model_files import first_line
 
 _TOKENS = (9, 6)
-"""Of the two rows."""
+"""Tokens of the two rows."""
 _TOLERANCE = 1e-3
-"""Of the largest value, in fp32."""
+"""Largest difference between a row alone and in a batch, relative to the largest value, in fp32."""
 
 
 def check_runs(model: Any, directory: Path) -> None:
-    """Refuse a model that does not run, gives no finite numbers, or counts padding.
+    """Refuse a model that does not run, returns values that are not finite, or reads padding.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def check_runs(model: Any, directory: Path) -> None:
     Raises
     ------
     InputError
-        Saying which.
+        Saying which of these it is.
     """
     training = model.training
     model.eval()
@@ -41,7 +41,7 @@ def check_runs(model: Any, directory: Path) -> None:
             alone, together = _values(model)
     except MemoryError:
         raise
-    except Exception as error:  # of any kind, from whatever a class does with a row
+    except Exception as error:  # a class may raise anything for a row that it does not expect
         raise InputError(
             f"transformers' {model.config.model_type} with these settings does not run on a row of "
             f"a few tokens ({first_line(error)})",
@@ -60,29 +60,29 @@ def check_runs(model: Any, directory: Path) -> None:
         raise InputError(
             "what the model computes for a row depends on the rows beside it",
             file=directory,
-            remedy="Use a model that leaves padding out, such as BERT, RoBERTa or ESM.",
+            remedy="Use a model that ignores padding, such as BERT, RoBERTa or ESM.",
         )
 
 
 def _values(model: Any) -> tuple[Tensor, Tensor]:
-    """Return what the model gives for two rows, each alone and both in one batch."""
+    """Return the logits of two rows, first each row alone and then both in one batch."""
     config = model.config
-    held = tokens_at_once(config.to_dict())
-    long, short = (max(1, min(tokens, held)) for tokens in _TOKENS)
+    limit = tokens_at_once(config.to_dict())
+    long, short = (max(1, min(tokens, limit)) for tokens in _TOKENS)
     special = {getattr(config, f"{role}_token_id", None) for role in ("pad", "mask")}
     known = [i for i in range(min(int(config.vocab_size), 64)) if i not in special]
     row = [known[i % len(known)] for i in range(long)]
     pad = int(config.pad_token_id or 0)
     ids = torch.tensor([row, row[:short] + [pad] * (long - short)])
     attention = torch.arange(long) < torch.tensor([[long], [short]])
-    classifies = type(model).__name__.endswith("ForSequenceClassification")
-    compute = class_logits if classifies else _token_values
+    is_classifier = type(model).__name__.endswith("ForSequenceClassification")
+    compute = class_logits if is_classifier else _first_token_logits
     together = compute(model, ids, None if long == short else attention)
     alone = [compute(model, ids[:1], None)[0], compute(model, ids[1:, :short], None)[0]]
     return torch.stack(alone), together
 
 
-def _token_values(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+def _first_token_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
     """Return the vocabulary logits at the first token of each row."""
     first = torch.arange(len(ids)) * ids.shape[1]
     return masked_logits(model, ids, attention, first)

@@ -1,4 +1,4 @@
-"""Which weights fine-tuning moves: all, those of the head, or low-rank additions (LoRA)."""
+"""Which weights fine-tuning trains: all, those of the head, or low-rank additions (LoRA)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from dnasweep.config import TuningConfig
 from dnasweep.errors import InputError
-from dnasweep.models.architecture import FRESH
+from dnasweep.models.encoder.forward import POOLER
 
 _QUERY_AND_VALUE = (
     ("query", "value"),
@@ -22,19 +22,19 @@ _QUERY_AND_VALUE = (
 
 
 def tune(model: Any, tuning: TuningConfig, *, seed: int) -> None:
-    """Freeze what is not to move and add what is to, in place.
+    """Freeze the weights that are not trained, and add those of LoRA, in place.
 
-    The head moves always, and with it a pooler, which masked language models do not have. An
-    encoder that is frozen whole is run without dropout.
+    The head is always trained, and with it a pooler, which masked language models do not have. An
+    encoder that is frozen as a whole is run without dropout.
 
     Parameters
     ----------
     model
         A classifier of transformers.
     tuning
-        What moves.
+        What is trained.
     seed
-        Of the low-rank additions, which begin as nothing.
+        Seed of the low-rank additions, whose product is zero at first.
 
     Raises
     ------
@@ -45,48 +45,48 @@ def tune(model: Any, tuning: TuningConfig, *, seed: int) -> None:
         return
     base = model.base_model
     for name, parameter in base.named_parameters():
-        parameter.requires_grad_(name.startswith(FRESH))
+        parameter.requires_grad_(name.startswith(POOLER))
     if tuning.method == "probe":
         for module in base.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
         return
     targets = lora_targets(model, tuning)
-    # Imported here: it takes seconds, and most trainings do without.
+    # Imported here because it takes seconds, and most trainings do without it.
     from peft import LoraConfig
     from peft.tuners.lora import LoraModel
 
-    moving = {name for name, p in model.named_parameters() if p.requires_grad}
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
     config = LoraConfig(
         r=tuning.rank, lora_alpha=tuning.alpha, target_modules=targets, lora_dropout=0.0
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         LoraModel(model, {"default": config}, "default")
-    # It freezes everything but its own additions.
+    # LoraModel has frozen everything but its own additions.
     for name, parameter in model.named_parameters():
-        if name in moving:
+        if name in trained:
             parameter.requires_grad_(True)
 
 
 def lora_targets(model: Any, tuning: TuningConfig) -> list[str]:
     """Return the full names of the linear layers that get low-rank additions, in order.
 
-    A target names layers by the end of their name: `query`, or `attention.output.dense`.
+    A target is the end of the layers' names: `query`, or `attention.output.dense`.
 
     Raises
     ------
     InputError
-        When a target matches nothing; names what there is.
+        When a target matches nothing; the error names the layers there are.
     """
     base = model.base_model
     prefix = f"{model.base_model_prefix}."
-    there = [
+    layers = [
         name
         for name, module in base.named_modules()
-        if isinstance(module, nn.Linear) and not f"{name}.".startswith(FRESH)
+        if isinstance(module, nn.Linear) and not f"{name}.".startswith(POOLER)
     ]
-    ends = {name.rsplit(".", 1)[-1] for name in there}
+    ends = {name.rsplit(".", 1)[-1] for name in layers}
     wanted = tuning.targets
     if not wanted:
         wanted = next((names for names in _QUERY_AND_VALUE if set(names) <= ends), ())
@@ -94,22 +94,22 @@ def lora_targets(model: Any, tuning: TuningConfig) -> list[str]:
             raise InputError(
                 f"which layers of a {model.config.model_type} are its queries and values is not "
                 "known",
-                remedy=f"Name LoRA targets, among {_named(there)}.",
+                remedy=f"Name LoRA targets, among {_named(layers)}.",
             )
     chosen: set[str] = set()
     for target in wanted:
-        found = [name for name in there if f".{name}".endswith(f".{target}")]
+        found = [name for name in layers if f".{name}".endswith(f".{target}")]
         if not found:
             raise InputError(
                 f"the LoRA target {target!r} is no linear layer of the encoder",
-                remedy=f"Use one of {_named(there)}.",
+                remedy=f"Use one of {_named(layers)}.",
             )
         chosen.update(found)
-    return [prefix + name for name in there if name in chosen]
+    return [prefix + name for name in layers if name in chosen]
 
 
 def merge(model: Any) -> None:
-    """Add the low-rank additions to the weights they belong to, so that a plain model is left."""
+    """Add the low-rank additions to the weights they belong to, which leaves a plain model."""
     from peft.tuners.lora import LoraLayer
 
     added = [(n, m) for n, m in model.named_modules() if isinstance(m, LoraLayer)]
@@ -122,13 +122,13 @@ def merge(model: Any) -> None:
         model.__dict__.pop(leftover, None)
 
 
-def num_moving(model: nn.Module) -> tuple[int, int]:
-    """Return how many weights move, and how many there are."""
+def num_trained(model: nn.Module) -> tuple[int, int]:
+    """Return how many weights are trained, and how many there are."""
     sizes = [(p.requires_grad, p.numel()) for p in model.parameters()]
-    return sum(n for moves, n in sizes if moves), sum(n for _, n in sizes)
+    return sum(n for trained, n in sizes if trained), sum(n for _, n in sizes)
 
 
 def _named(layers: list[str]) -> str:
-    """Return the names of layers without the numbers that tell them apart."""
+    """Return the names of layers without their numbers."""
     bare = {re.sub(r"^.*\.\d+\.", "", name) for name in layers}
     return ", ".join(sorted(bare))

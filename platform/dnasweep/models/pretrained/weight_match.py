@@ -1,4 +1,4 @@
-"""Whether the weights of a directory are those that `config.json` describes, before any is made."""
+"""Whether the weights of a directory are those that `config.json` describes, before a model is made."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from torch import nn
 from torch.nn.modules import module as registration
 
 from dnasweep.errors import InputError
-from dnasweep.models.weight_files import StoredTensor
+from dnasweep.models.pretrained.config_file import USE_ITS_CONFIG
+from dnasweep.models.pretrained.weight_files import StoredTensor
 from dnasweep.tokens.model_files import first_line
 
 _SPARE = 200
-"""Weights of heads and poolers that a file may lack."""
+"""Number of weights, of heads and poolers, that a file may lack."""
 _LARGE = 1 << 20
-"""What no size of a model needs a weight for: beyond it a setting has to show in a shape."""
-SHOWN = 3
-"""Names an error shows."""
+"""A larger setting has to be the size of some weight."""
+_SHOWN = 3
+"""Names that an error shows."""
 
 
 class _TooManyError(Exception):
@@ -33,8 +34,9 @@ def check_size(
 ) -> None:
     """Refuse a configuration that describes another model than the weights there are.
 
-    Names and shapes are compared with those of a model without memory, and making that stops when it
-    has far more weights than the files, so that a wrong setting costs nothing.
+    Names and shapes are compared with those of a model on torch's `meta` device, which takes no memory.
+    Making that model stops when it has far more weights than the files, so a wrong setting costs
+    nothing.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ def check_size(
     settings
         Its configuration.
     stored
-        All weights of the directory, see :func:`~dnasweep.models.weight_files.read_headers`.
+        All weights of the directory, see :func:`~dnasweep.models.pretrained.weight_files.read_headers`.
     directory
         Named in errors.
 
@@ -52,41 +54,52 @@ def check_size(
     InputError
         Naming settings or weights.
     """
-    largest = max([_LARGE, *(size for one in stored.values() for size in one.shape)])
+    largest = max([_LARGE, *(size for weight in stored.values() for size in weight.shape)])
     for name, value in vars(settings).items():
         if isinstance(value, int) and abs(value) > largest:
             raise InputError(
                 f"config.json says that {name} is {value}, and no weight is that large",
                 file=directory,
-                remedy="Give the model with the config.json it was saved with.",
+                remedy=USE_ITS_CONFIG,
             )
     skeleton = _skeleton(kind, settings, len(stored), directory)
     prefix = f"{kind.base_model_prefix}."
-    shapes = {name: one.shape for name, one in stored.items()}
+    shapes = {name: weight.shape for name, weight in stored.items()}
     for name, value in skeleton.items():
-        places = (name, name.removeprefix(prefix), prefix + name)
-        found = next((shapes[place] for place in places if place in shapes), None)
+        spellings = (name, name.removeprefix(prefix), prefix + name)
+        found = next((shapes[spelling] for spelling in spellings if spelling in shapes), None)
         if found is not None and found != tuple(value.shape):
             raise InputError(
                 f"the weight {name} has the shape {list(found)}, and by config.json it would have "
                 f"{list(value.shape)}",
                 file=directory,
-                remedy="Give the model with the config.json it was saved with.",
+                remedy=USE_ITS_CONFIG,
             )
     described = sum(value.numel() for value in skeleton.values())
-    held = sum(math.prod(one.shape) for one in stored.values())
-    if described > 4 * held + _LARGE:
+    stored_numbers = sum(math.prod(weight.shape) for weight in stored.values())
+    if described > 4 * stored_numbers + _LARGE:
         raise InputError(
-            f"config.json describes a model of {described} numbers, and its files hold {held}",
+            f"config.json describes a model of {described} numbers, and its files have "
+            f"{stored_numbers}",
             file=directory,
-            remedy="Give the model with the config.json it was saved with.",
+            remedy=USE_ITS_CONFIG,
         )
 
 
 def refuse_misfit(
     model_type: str, directory: Path, *, missing: list[str], unexpected: list[str]
 ) -> None:
-    """Raise `InputError` where a class lacks weights of the files, or the files some of the class."""
+    """Raise `InputError` where a class and the files of a directory have different weights.
+
+    Parameters
+    ----------
+    model_type, directory
+        Named in the error.
+    missing
+        Names of weights of the class that the files lack.
+    unexpected
+        Names of weights of the files that the class lacks.
+    """
     if not missing and not unexpected:
         return
     parts = []
@@ -104,13 +117,13 @@ def refuse_misfit(
 
 
 def _named(names: list[str]) -> str:
-    shown = ", ".join(names[:SHOWN])
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    shown = ", ".join(names[:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{shown}{more} {'is' if len(names) == 1 else 'are'}"
 
 
 def weightless(kind: Any, settings: Any) -> nn.Module:
-    """Return a model whose weights have shapes and no memory."""
+    """Return a model on the `meta` device: its weights have shapes and take no memory."""
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         return kind(settings)
 
@@ -123,19 +136,19 @@ def _skeleton(kind: Any, settings: Any, num_stored: int, directory: Path) -> dic
         raise InputError(
             f"config.json describes a model of many more weights than the {num_stored} there are",
             file=directory,
-            remedy="Give the model with the config.json it was saved with.",
+            remedy=USE_ITS_CONFIG,
         ) from None
-    except Exception as error:  # of any kind, from whatever a class does with its settings
+    except Exception as error:  # a class may raise anything for settings it does not expect
         raise InputError(
             f"transformers cannot make a {kind.__name__} of config.json ({first_line(error)})",
             file=directory,
-            remedy="Give the model with the config.json it was saved with.",
+            remedy=USE_ITS_CONFIG,
         ) from error
 
 
 @contextmanager
 def _at_most(number: int) -> Iterator[None]:
-    """Stop the making of a model when it has more weights, or far more parts, than so many."""
+    """Stop making a model once it has more than `number` weights, or 20 times as many modules."""
     counted = [0, 0]
 
     def count_weight(*_: Any) -> None:

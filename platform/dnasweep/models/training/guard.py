@@ -1,7 +1,6 @@
-"""When a training is not worth going on with: divergence and collapse to one class.
+"""When to give up a training: it has diverged, or it calls every row the same class.
 
-Both end a trial with a name for what happened, never with an exception, and leave finite metrics
-behind.
+Both end a trial with an outcome that says so, never with an exception, and with finite metrics.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ from dnasweep.tasks.metrics import auroc
 WINDOW = 20
 """Steps over which the training loss is averaged before it counts as exploded."""
 EXPLOSION = 4.0
-"""Times the loss of guessing uniformly at which the training has exploded."""
+"""A loss of so many times that of guessing uniformly has exploded."""
 GRACE = 0.5
-"""Fraction of the budget before which no trial is judged to have collapsed."""
-HOPELESS = 2
-"""Evaluations in a row, after the grace, that must look collapsed to end a trial early."""
+"""Fraction of the budget before which no trial counts as collapsed."""
+COLLAPSED_EVALUATIONS = 2
+"""Evaluations in a row, after that, that must look collapsed to end a trial early."""
 CHANCE = 0.98
-"""Fraction of the loss of guessing by class frequency that a collapsed model does not get below."""
+"""A collapsed model's loss is at least this fraction of that of guessing by class frequency."""
 CHANCE_AUROC = 0.6
 """A model that ranks better than this has learnt something, whatever its threshold."""
 
 
 def is_collapsed(labels: np.ndarray, probabilities: np.ndarray, loss: float) -> bool:
-    """Return whether a classifier calls one class only and knows no more than the class frequencies.
+    """Return whether a classifier calls one class only and has learnt nothing but class frequencies.
 
     Parameters
     ----------
@@ -52,7 +51,7 @@ def is_collapsed(labels: np.ndarray, probabilities: np.ndarray, loss: float) -> 
 
 
 class Guard:
-    """Watches one training; its memory can be saved and restored.
+    """Watches one training; its state can be saved and restored.
 
     Parameters
     ----------
@@ -86,22 +85,22 @@ class Guard:
     def collapsed(self, collapsed_now: bool, steps_done: int) -> str | None:
         """Take in one evaluation and return why the trial has collapsed for good, or None.
 
-        Slow starters are left alone: nothing counts before half the budget, and before the end
-        two evaluations in a row have to agree.
+        Trials that learn late are given time: nothing counts before half the budget, and before the
+        end two evaluations in a row have to agree.
         """
         if steps_done < GRACE * self.total_steps:
             return None
         self._collapsed = self._collapsed + 1 if collapsed_now else 0
         at_end = steps_done >= self.total_steps
-        if self._collapsed >= HOPELESS or (at_end and collapsed_now):
+        if self._collapsed >= COLLAPSED_EVALUATIONS or (at_end and collapsed_now):
             return "all validation rows are called one class and the loss is that of guessing"
         return None
 
-    def memory(self) -> dict[str, Any]:
-        """Return what has to be kept to go on later, as JSON types."""
+    def state(self) -> dict[str, Any]:
+        """Return what has to be saved to resume, as JSON types."""
         return {"losses": list(self._losses), "collapsed": self._collapsed}
 
-    def recall(self, memory: dict[str, Any]) -> None:
-        """Take back what :meth:`memory` gave."""
-        self._losses.extend(memory["losses"])
-        self._collapsed = int(memory["collapsed"])
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state` returned."""
+        self._losses.extend(state["losses"])
+        self._collapsed = int(state["collapsed"])

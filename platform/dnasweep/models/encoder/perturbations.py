@@ -1,16 +1,17 @@
-"""The forward pass of a classifier over many masked variants of the same sequences.
+"""The forward pass of a classifier over many perturbations of the same sequences.
 
-The logits are those of the model's own forward, which any model but a RoBERTa runs as it is. Of a
-RoBERTa, what is saved is work that variants share and work nobody reads:
+A perturbation of a sequence replaces some of its tokens, by the mask token or by those of a reference.
+The logits are those of the model's own forward pass, which is what any model but a RoBERTa runs. For
+a RoBERTa, work that perturbations share is done once, and work whose result nobody reads is left out:
 
-- a position of the input has few possible tokens (its own, or a reference's), so the first layer's
-  embeddings and its query, key and value are computed once a position and token, and gathered;
+- a position of the input has few possible tokens (its own, or a reference's), so the embeddings and
+  the first layer's query, key and value are computed once for each position and token, and gathered;
 - the last layer is computed at [CLS] alone; there its key and value projections move to the other
   side of the attention, since q . (W x) = (W' q) . x and the weighted mean of W x is W of the
-  weighted mean. What a key's bias adds is the same for every token, so softmax takes it away;
-- all rows have the same number of tokens: nothing is padded and there is no attention mask;
+  weighted mean. What a key's bias adds is the same for every token, so softmax cancels it;
+- all rows have the same number of tokens, so there is no padding and no attention mask;
 - on a CPU, what follows the attention is computed for some tokens at a time, so that its widest
-  tensor stays in the caches and its memory is used again, not asked of the system for every batch.
+  tensor stays in the caches and its memory is reused instead of allocated for every batch.
 """
 
 from __future__ import annotations
@@ -23,32 +24,34 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, RobertaForSequenceClassification
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
-from dnasweep.models.forward import class_logits, embed, pool_of
+from dnasweep.models.encoder.forward import class_logits, pool_of
+from dnasweep.models.encoder.roberta import after_attention, embed
 
 CPU_TOKENS = 3072
-"""Tokens a batch on a CPU: enough for full speed, small enough for the caches."""
+"""Tokens of a batch on a CPU: enough for full speed, small enough for the caches."""
 CPU_TOKENS_AT_ONCE = 1024
 """Tokens of a batch that go through the feed-forward part together there."""
 
 
-def variants_of(model: PreTrainedModel) -> VariantForward | PlainVariants:
-    """Return the fastest way to run a classifier over masked variants."""
-    plain = type(model) is RobertaForSequenceClassification and pool_of(model) is None
-    return VariantForward(model) if plain else PlainVariants(model)  # type: ignore[arg-type]
+def perturbed_forward(model: PreTrainedModel) -> RobertaPerturbedForward | PlainPerturbedForward:
+    """Return the fastest way to run a classifier, in evaluation mode, over perturbed sequences."""
+    if type(model) is RobertaForSequenceClassification and pool_of(model) is None:
+        return RobertaPerturbedForward(model)
+    return PlainPerturbedForward(model)
 
 
-class PlainVariants:
-    """Any classifier, each variant run through its own forward pass."""
+class PlainPerturbedForward:
+    """Any classifier; each perturbation is run through its own forward pass."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
 
     def tables(self, ids: Tensor) -> Tensor:
-        """Return the token at every row of the tables, as :meth:`VariantForward.tables` has them."""
+        """Return the token at every row of :meth:`RobertaPerturbedForward.tables`."""
         return ids.flatten()
 
     def logits(self, tables: Tensor, rows: Tensor) -> Tensor:
-        """Return class logits, (variants, classes), as :meth:`VariantForward.logits`."""
+        """Return class logits as :meth:`RobertaPerturbedForward.logits` does."""
         return class_logits(self.model, tables[rows], None)
 
 
@@ -61,8 +64,8 @@ class Tables(NamedTuple):
     """Query, key and value of the first layer, (sequences * choices * tokens, 3 hidden)."""
 
 
-class VariantForward:
-    """A RoBERTa classifier, ready to run over masked variants.
+class RobertaPerturbedForward:
+    """A RoBERTa classifier, ready to run over perturbed sequences.
 
     Parameters
     ----------
@@ -84,25 +87,25 @@ class VariantForward:
         return Tables(embedded, F.linear(embedded, *self.projections[0]))
 
     def logits(self, tables: Tables, rows: Tensor) -> Tensor:
-        """Return class logits, (variants, classes).
+        """Return class logits, (perturbations, classes).
 
         Parameters
         ----------
         tables
             As :meth:`tables` returns them.
         rows
-            Row of the tables at each position, (variants, tokens).
+            Row of the tables at each position, (perturbations, tokens).
         """
-        one = len(self.layers) == 1
-        return self._above(tables.embedded[rows], None if one else tables.projected[rows])
+        one_layer = len(self.layers) == 1
+        return self._above(tables.embedded[rows], None if one_layer else tables.projected[rows])
 
     def _above(self, x: Tensor, projected: Tensor | None) -> Tensor:
-        """Return class logits of inputs whose first projections, if there are any, are known."""
+        """Return class logits of inputs; `projected` is their first layer's query, key and value."""
         if projected is not None:
-            x = self._finish(0, self._attend(projected), x)
+            x = self._after_attention(0, self._attend(projected), x)
         for i in range(1, len(self.layers) - 1):
-            x = self._finish(i, self._attend(F.linear(x, *self.projections[i])), x)
-        first = self._finish(len(self.layers) - 1, self._attend_first(x), x[:, 0])
+            x = self._after_attention(i, self._attend(F.linear(x, *self.projections[i])), x)
+        first = self._after_attention(len(self.layers) - 1, self._attend_first(x), x[:, 0])
         return self.model.classifier(first.unsqueeze(1))
 
     def _attend(self, projected: Tensor) -> Tensor:
@@ -113,7 +116,7 @@ class VariantForward:
         return context.transpose(1, 2).flatten(2)
 
     def _attend_first(self, x: Tensor) -> Tensor:
-        """Return the last layer's attention output at [CLS], (variants, hidden)."""
+        """Return the last layer's attention output at [CLS], (perturbations, hidden)."""
         weight, bias = self.projections[-1]
         hidden = x.shape[-1]
         query_weight, key_weight, value_weight = weight.view(3, hidden, hidden).unbind(0)
@@ -126,18 +129,17 @@ class VariantForward:
         value = torch.einsum("rhk,hdk->rhd", mean, value_weight.view(*heads, hidden))
         return value.flatten(1) + value_bias
 
-    def _finish(self, i: int, context: Tensor, residual: Tensor) -> Tensor:
-        """Return the layer's output of its attention's, some tokens at a time on a CPU."""
+    def _after_attention(self, i: int, context: Tensor, residual: Tensor) -> Tensor:
+        """Return the output of layer `i` after its attention, some tokens at a time on a CPU."""
         layer = self.layers[i]
-
-        def finish(context: Tensor, residual: Tensor) -> Tensor:
-            x = layer.attention.output(context, residual)
-            return layer.output(layer.intermediate(x), x)
-
         if context.device.type != "cpu" or context[..., 0].numel() <= CPU_TOKENS_AT_ONCE:
-            return finish(context, residual)
-        parts = (x.flatten(0, -2).split(CPU_TOKENS_AT_ONCE) for x in (context, residual))
-        return torch.cat(list(map(finish, *parts))).view(context.shape)
+            return after_attention(layer, context, residual)
+        parts = zip(
+            context.flatten(0, -2).split(CPU_TOKENS_AT_ONCE),
+            residual.flatten(0, -2).split(CPU_TOKENS_AT_ONCE),
+            strict=True,
+        )
+        return torch.cat([after_attention(layer, *part) for part in parts]).view(context.shape)
 
 
 def _projection(layer: RobertaLayer) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,8 @@
-"""`config.json` of a model from anywhere: what transformers' own classes make of it, or why nothing.
+"""`config.json` of a checkpoint as transformers' own configuration, or the reason for refusing it.
 
-A setting that transformers' class does not read may still say that the model computes something
-else: layers normalised first, positions counted relatively, gates. Weights do not always show it.
-So settings are known by name; what is not known is refused.
+A setting that transformers' class does not read may still mean that the model computes something
+else: pre-layer normalisation, relative positions, gates. The weights do not always show it. So
+settings are known by name, and unknown ones are refused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import dataclasses
 import inspect
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,18 @@ from transformers import CONFIG_MAPPING, MODEL_MAPPING
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
-from dnasweep.models.alibi import AlibiRobertaConfig
-from dnasweep.models.capacity import ALIBI, WINDOWS
-from dnasweep.models.config_file import CONFIG_FILE, THRESHOLD, is_number
+from dnasweep.models.encoder.alibi import AlibiRobertaConfig
+from dnasweep.models.encoder.capacity import ALIBI, WINDOWS
+from dnasweep.models.pretrained.config_file import CONFIG_FILE, USE_KNOWN_KIND, is_number
+from dnasweep.tasks.calls import DECISION_THRESHOLD
 from dnasweep.tokens.model_files import AGAIN, reading
 
 _MAX_LAYERS = 1000
-_OWN = (WINDOWS, AVERAGED, THRESHOLD, "how_to_load")
-# How attention is computed and in which precision weights lie is decided here. The names of kernels
+_OWN = (WINDOWS, AVERAGED, DECISION_THRESHOLD, "how_to_load")
+"""Settings that this platform writes."""
+# The implementation of attention and the precision of the weights are chosen here. Names of kernels
 # would be looked up on the hub.
-_OURS_TO_DECIDE = (
+_CHOSEN_HERE = (
     "attn_implementation",
     "_attn_implementation",
     "_attn_implementation_internal",
@@ -40,13 +42,14 @@ _OURS_TO_DECIDE = (
     "torch_dtype",
     "per_layer_config",
 )
-# How transformers' classes read a setting that they do not declare, such as one of an earlier version.
+# How transformers' code reads a setting that its classes do not declare, such as one of an earlier
+# version.
 _READ = re.compile(r"""(?:getattr|hasattr)\(\s*(?:self\.)?config,\s*["'](\w+)["']""")
 _TAKEN = re.compile(r"""kwargs\.(?:get|pop)\(\s*["'](\w+)["']""")
-_TURNED = ("rope_theta", "rope_scaling", "partial_rotary_factor")
-"""Taken by every class that declares `rope_parameters`."""
-# What other versions and trainers have written there without an effect on the encoder: how text is
-# generated, how the model was trained, heads that are not read, and what files are called.
+_CONVERTED = ("rope_theta", "rope_scaling", "partial_rotary_factor")
+"""Accepted by every class that declares `rope_parameters`."""
+# Settings of other versions and trainers that have no effect on the encoder: how text is generated, how
+# the model was trained, heads that are not read, and names of files.
 _WITHOUT_EFFECT = frozenset(
     "_commit_hash _name_or_path _num_labels adapters auto_map bad_words_ids begin_suppress_tokens "
     "classifier_activation classifier_bias classifier_dropout classifier_dropout_prob "
@@ -66,7 +69,7 @@ _WITHOUT_EFFECT = frozenset(
     "down_scale_factor layers_to_keep max_seq_length mlm_probability padding_idx tie_weights_ "
     "transformers.js_config unsloth_fixed unsloth_version".split()
 )
-# Settings that are read nowhere, with the values at which there is nothing to read.
+# Settings that nothing reads, with the values at which they make no difference.
 _ONLY: dict[str, tuple[Any, ...]] = {
     "position_embedding_type": ("absolute",),
     "pre_layer_norm": (False,),
@@ -90,13 +93,13 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "ignore_attention_mask": (False,),
     "is_decoder": (False,),
 }
-_AGAIN = {"layer_norm_eps": "norm_eps"}
-"""Settings that ModernBERT's authors give under two names, with the one that is read."""
+_DUPLICATES = {"layer_norm_eps": "norm_eps"}
+"""Settings that ModernBERT's authors write under two names, with the name that is read."""
 _ESM_POSITIONS = ("absolute", "rotary")
 
 
 def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
-    """Return the configuration of a model of transformers, or of our own with biased attention.
+    """Return the configuration of a model of transformers, or of our own RoBERTa with ALiBi.
 
     Parameters
     ----------
@@ -108,16 +111,16 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
     Raises
     ------
     InputError
-        When transformers has no such kind of model, a value cannot be, or a setting asks for what
-        transformers' own model does not compute.
+        When transformers has no such kind of model, a value is impossible, or a setting asks for
+        something that transformers' own model does not compute.
     """
     model_type = found.get("model_type")
     kind: Any = None
-    if isinstance(model_type, str):
-        known = model_type in CONFIG_MAPPING
-        kind = AlibiRobertaConfig if model_type == ALIBI else None
-        kind = CONFIG_MAPPING[model_type] if known else kind
-    own = _code(found)
+    if model_type == ALIBI:
+        kind = AlibiRobertaConfig
+    elif isinstance(model_type, str) and model_type in CONFIG_MAPPING:
+        kind = CONFIG_MAPPING[model_type]
+    own_code = _own_code(found)
     if kind is None:
         what = (
             f"transformers itself has no model of the kind {model_type!r}"
@@ -125,21 +128,21 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
             else f"{CONFIG_FILE} does not say of which kind the model is (model_type)"
         )
         raise InputError(
-            what + (", and code that comes with a model is never run" if own else ""),
+            what + (", and code that comes with a model is never run" if own_code else ""),
             file=directory,
-            remedy="Use a model of a kind that transformers has, such as BERT, RoBERTa or ESM.",
+            remedy=USE_KNOWN_KIND,
         )
-    _refuse_strange(found, kind, directory)
-    if own:
+    _refuse_unknown(found, kind, directory)
+    if own_code:
         raise InputError(
-            f"{CONFIG_FILE} names code of its own that computes the model ({own}); such code is "
-            "never run, and what else than transformers' own "
-            f"{model_type} it computes cannot be told from the weights",
+            f"{CONFIG_FILE} names code of its own that computes the model ({own_code}); such code is "
+            "never run, and the weights do not show how it differs from transformers' own "
+            f"{model_type}",
             file=directory,
             remedy=f"Only where you know that it computes the same, take auto_map out of "
             f"{CONFIG_FILE}.",
         )
-    plain = {name: value for name, value in found.items() if name not in _OURS_TO_DECIDE}
+    plain = {name: value for name, value in found.items() if name not in _CHOSEN_HERE}
     with reading(directory / CONFIG_FILE):
         settings = kind.from_dict(plain)
         if not isinstance(settings.architectures or [], list):
@@ -149,7 +152,7 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
 
 
 def check_classes(settings: Any, directory: Path) -> None:
-    """Refuse names of classes that are not one for each class, numbered from 0."""
+    """Refuse class names unless each class has one of its own and they are numbered from 0."""
     with reading(directory / CONFIG_FILE):
         names = settings.id2label
         if sorted(names) != list(range(len(names))) or len(set(names.values())) < len(names):
@@ -158,20 +161,29 @@ def check_classes(settings: Any, directory: Path) -> None:
             raise ValueError(f"id2label is {names!r}")
         back = settings.label2id
         if back is not None and back != {name: i for i, name in names.items()}:
-            raise ValueError(f"label2id is {back!r}, which is not id2label turned round")
+            raise ValueError(f"label2id is {back!r}, which is not the inverse of id2label")
 
 
-def _code(found: Mapping[str, Any]) -> str | None:
-    """Return the code of its own that computes a model, where there is one."""
+def name_classes(settings: Any, num_labels: int, label_names: Sequence[str] | None) -> None:
+    """Write the names of the classes into a configuration; default `LABEL_0`, `LABEL_1`..."""
+    names = [f"LABEL_{i}" for i in range(num_labels)] if label_names is None else label_names
+    if len(names) != num_labels:
+        raise ValueError(f"{len(names)} label names for {num_labels} labels")
+    settings.id2label = dict(enumerate(names))
+    settings.label2id = {name: i for i, name in enumerate(names)}
+
+
+def _own_code(found: Mapping[str, Any]) -> str | None:
+    """Return the code that a checkpoint brings to compute its model, where there is any."""
     own = found.get("auto_map")
     if not isinstance(own, Mapping):
         return None if own is None else repr(own)
     return next((str(c) for name, c in own.items() if name != "AutoTokenizer"), None)
 
 
-def _refuse_strange(found: Mapping[str, Any], kind: Any, directory: Path) -> None:
+def _refuse_unknown(found: Mapping[str, Any], kind: Any, directory: Path) -> None:
     declared = {field.name for field in dataclasses.fields(kind)} | set(kind.attribute_map)
-    # Some are derived from others, and written with them.
+    # Some settings are derived from others, and written beside them.
     declared |= set(kind().to_dict())
     for name in sorted(found, key=lambda name: name not in _ONLY):
         value = found[name]
@@ -180,9 +192,9 @@ def _refuse_strange(found: Mapping[str, Any], kind: Any, directory: Path) -> Non
             only = _ESM_POSITIONS
         if value is None or value in ({}, []) or (only is not None and value in only):
             continue
-        if only is None and (name in declared or name in (*_OURS_TO_DECIDE, *_OWN)):
+        if only is None and (name in declared or name in (*_CHOSEN_HERE, *_OWN)):
             continue
-        if only is None and name in _AGAIN and value == found.get(_AGAIN[name]):
+        if only is None and name in _DUPLICATES and value == found.get(_DUPLICATES[name]):
             continue
         if only is None and (name in _WITHOUT_EFFECT or name in _read_undeclared(kind)):
             continue
@@ -204,7 +216,7 @@ def _refuse_strange(found: Mapping[str, Any], kind: Any, directory: Path) -> Non
 
 
 def _read_undeclared(kind: Any) -> set[str]:
-    """Return the settings that transformers' code for a kind of model reads without declaring them."""
+    """Return settings that transformers' code for a kind of model reads without declaring them."""
     modules = [inspect.getmodule(kind)]
     if kind in MODEL_MAPPING:
         model: Any = MODEL_MAPPING[kind]
@@ -215,7 +227,7 @@ def _read_undeclared(kind: Any) -> set[str]:
         text = inspect.getsource(module) if module is not None else ""
         found.update(_READ.findall(text), _TAKEN.findall(text))
     if "rope_parameters" in {field.name for field in dataclasses.fields(kind)}:
-        found.update(_TURNED)
+        found.update(_CONVERTED)
     return found
 
 

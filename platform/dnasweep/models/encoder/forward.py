@@ -1,0 +1,193 @@
+"""The forward pass of any encoder: vocabulary logits at chosen positions, and class logits of rows.
+
+A RoBERTa is run layer by layer (:mod:`dnasweep.models.encoder.roberta`), which computes only what is
+read here, and gives the same numbers as the model's own `forward`. Every other model runs its own
+`forward`. Where a model's configuration says so, sequences that are longer than the model can read
+are cut into windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dnasweep.errors import InputError
+from dnasweep.models.encoder.capacity import ALIBI, WINDOWS
+from dnasweep.models.encoder.roberta import first_hidden_state, hidden_states_at, is_roberta
+from dnasweep.models.encoder.windows import Windows, cut, mean_over_windows, nearest
+
+POOLER = ("pooler.",)
+"""What names of an encoder's weights begin with that a classifier trains with its head; masked
+language models lack them."""
+_VOCABULARY_HEADS = {"bert": "cls", "albert": "predictions", "esm": "lm_head"}
+_FIRST_TOKEN_HEADS = ("esm", "electra", "xlm-roberta", "camembert")
+_POOLED_HEADS = ("bert", "albert")
+_IGNORE_PADDING = frozenset(
+    "albert bert camembert data2vec-text deberta deberta-v2 distilbert electra ernie esm eurobert "
+    "gte jina_embeddings_v3 layoutlm megatron-bert modernbert mpnet nomic_bert rembert roberta "
+    "roberta-prelayernorm roc_bert roformer xlm-roberta xlm-roberta-xl".split()
+)
+"""Model types whose values for a row do not depend on how far it is padded. In others, padding gets
+into convolutions, Fourier transforms or landmarks, so they are given rows of one length at a time."""
+
+
+def masked_logits(model: Any, ids: Tensor, attention: Tensor | None, positions: Tensor) -> Tensor:
+    """Return the vocabulary logits at flat `positions`, (m, vocabulary).
+
+    Parameters
+    ----------
+    model
+        A masked language model of transformers.
+    ids
+        Token ids, (rows, tokens).
+    attention
+        True at real tokens, (rows, tokens); None when nothing is padded.
+    positions
+        Flat positions `row * tokens + token`, (m,). In a row that is read in windows, the logits of
+        a position are those of the window whose middle is nearest to it.
+    """
+    tokens = _window_tokens(model, ids)
+    if tokens is not None:
+        windows = cut(ids, attention, tokens, _pad_id(model))
+        positions = nearest(windows, positions, ids.shape[1])
+        ids, attention = windows.ids, windows.attention
+    if is_roberta(model):
+        return model.lm_head(hidden_states_at(model.roberta, ids, attention, positions))
+    head = _VOCABULARY_HEADS.get(model.config.model_type)
+    if head is None:
+        return _run(model, ids, attention, "logits").flatten(0, 1)[positions]
+    hidden = _run(model.base_model, ids, attention, "last_hidden_state")
+    return getattr(model, head)(hidden.flatten(0, 1)[positions])
+
+
+def class_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+    """Return the class logits, (rows, classes).
+
+    Parameters
+    ----------
+    model
+        A classifier of transformers.
+    ids
+        Token ids, (rows, tokens).
+    attention
+        True at real tokens, (rows, tokens); None when nothing is padded. Padding is at the right
+        end only.
+    """
+    tokens = _window_tokens(model, ids)
+    if tokens is None:
+        return _row_logits(model, ids, attention)
+    windows = cut(ids, attention, tokens, _pad_id(model))
+    if pool_of(model) == "hidden":
+        states = _of_windows(_head_input, model, windows, len(ids))
+        return _class_head(model, mean_over_windows(states, windows))
+    # Differences of mean logits are mean differences of logits: for two classes, the mean log odds.
+    return mean_over_windows(_of_windows(_row_logits, model, windows, len(ids)), windows)
+
+
+def _of_windows(
+    compute: Callable[[Any, Tensor, Tensor | None], Tensor],
+    model: Any,
+    windows: Windows,
+    rows: int,
+) -> Tensor:
+    """Return what `compute` gives for each window, (windows, columns).
+
+    Without gradients, a forward pass takes as many windows as the batch has rows, so that evaluation
+    and prediction need no more memory for long sequences than for others.
+    """
+    if torch.is_grad_enabled():
+        return compute(model, windows.ids, windows.attention)
+    ids = windows.ids.split(rows)
+    unpadded = [None] * len(ids)
+    attention = unpadded if windows.attention is None else windows.attention.split(rows)
+    return torch.cat([compute(model, *part) for part in zip(ids, attention, strict=True)])
+
+
+def set_windows(settings: Any, pool: str, tokens: int) -> None:
+    """Have a model read sequences of more than `tokens` tokens in windows, unless `pool` is `none`.
+
+    Parameters
+    ----------
+    settings
+        Configuration of a model of transformers, changed in place.
+    pool
+        What is averaged over the windows: `log-odds`, `hidden`, or `none` for no windows.
+    tokens
+        Tokens of a window, special tokens counted.
+
+    Raises
+    ------
+    InputError
+        When the hidden states of this type of model cannot be averaged.
+    """
+    if pool == "none":
+        return
+    known = ("roberta", ALIBI, *_FIRST_TOKEN_HEADS, *_POOLED_HEADS)
+    if pool == "hidden" and settings.model_type not in known:
+        raise InputError(
+            f"what the head of a {settings.model_type} model reads is not known here, so it cannot "
+            "be averaged over windows",
+            remedy="Use --windows log-odds.",
+        )
+    setattr(settings, WINDOWS, {"pool": pool, "tokens": tokens})
+
+
+def pool_of(model: Any) -> str | None:
+    """Return what is averaged over the windows of a long sequence; None where there are none."""
+    settings = getattr(model.config, WINDOWS, None)
+    return None if settings is None else str(settings["pool"])
+
+
+def _window_tokens(model: Any, ids: Tensor) -> int | None:
+    """Return the tokens of a window where a batch has to be read in windows, else None."""
+    settings = getattr(model.config, WINDOWS, None)
+    if settings is None or ids.shape[1] <= settings["tokens"]:
+        return None
+    return int(settings["tokens"])
+
+
+def _pad_id(model: Any) -> int:
+    return int(model.config.pad_token_id or 0)
+
+
+def _run(model: Any, ids: Tensor, attention: Tensor | None, output: str) -> Tensor:
+    """Return an output of a model's own forward pass, (rows, ...)."""
+    if attention is None:
+        return getattr(model(input_ids=ids), output)
+    if model.config.model_type in _IGNORE_PADDING:
+        return getattr(model(input_ids=ids, attention_mask=attention.long()), output)
+    lengths = attention.sum(1)
+    values, order = [], []
+    for length in lengths.unique().tolist():
+        rows = (lengths == length).nonzero()[:, 0]
+        value = getattr(model(input_ids=ids[rows, :length]), output)
+        # Values of single tokens are padded again to the width of the batch.
+        missing = ids.shape[1] - length
+        values.append(F.pad(value, (0, 0, 0, missing)) if value.ndim == 3 else value)
+        order.append(rows)
+    return torch.cat(values)[torch.cat(order).argsort()]
+
+
+def _row_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+    if is_roberta(model):
+        return _class_head(model, first_hidden_state(model.roberta, ids, attention))
+    return _run(model, ids, attention, "logits")
+
+
+def _head_input(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+    """Return what the classification head reads of each row, (rows, hidden)."""
+    if is_roberta(model):
+        return first_hidden_state(model.roberta, ids, attention)
+    if model.config.model_type in _POOLED_HEADS:
+        return _run(model.base_model, ids, attention, "pooler_output")
+    return _run(model.base_model, ids, attention, "last_hidden_state")[:, 0]
+
+
+def _class_head(model: Any, state: Tensor) -> Tensor:
+    if model.config.model_type in _POOLED_HEADS:
+        return model.classifier(model.dropout(state))
+    return model.classifier(state.unsqueeze(1))

@@ -1,0 +1,82 @@
+"""On which device and in which arithmetic something is computed; importing this needs no torch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+# Where none of these exists there is no GPU driver, and torch need not be imported to ask it.
+_DRIVERS = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg", "/dev/kfd")
+
+
+class ResolvePrecision(Protocol):
+    """Returns what `auto` stands for, which has to be known before anything is named by it."""
+
+    def __call__(
+        self, asked: Precision, *, gpus: float | None, address: str | None
+    ) -> Literal["fp32", "bf16"]: ...
+
+
+def resolve_here(
+    asked: Precision, *, gpus: float | None, address: str | None = None
+) -> Literal["fp32", "bf16"]:
+    """Return the arithmetic of what is computed on this machine.
+
+    Parameters
+    ----------
+    asked
+        `auto` is bf16 where it computes on GPUs.
+    gpus
+        GPUs of a worker as asked for; None: some wherever there are any.
+    address
+        A cluster, which is not asked.
+    """
+    if asked != "auto":
+        return asked
+    return "bf16" if (this_machine_has_bf16() if gpus is None else gpus > 0) else "fp32"
+
+
+def this_machine_has_bf16() -> bool:
+    """Return whether this machine has a GPU that computes in bf16."""
+    if not any(Path(driver).exists() for driver in _DRIVERS):
+        return False
+    import torch
+
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+
+
+def best_device() -> torch.device:
+    """Return the current CUDA device where there is one, else the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu")
+
+
+def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+    """Return the arithmetic to use: `auto` is bf16 on a GPU that has it, fp32 elsewhere."""
+    import torch
+
+    if precision != "auto":
+        return precision
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+
+
+@contextlib.contextmanager
+def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
+    """Run the block in bf16 where `precision` resolves to it; weights stay fp32."""
+    import torch
+
+    if resolve_precision(precision, device) == "fp32":
+        yield
+        return
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        yield

@@ -1,0 +1,179 @@
+"""A RoBERTa layer by layer, with learned positions or with attention biased by distance (ALiBi).
+
+What a caller does not read is not computed: the last layer's output at other positions, the attention
+mask of batches without padding, the position ids. Every weight stays where transformers put it, so
+the model can be saved, loaded and run by transformers alone.
+
+ALiBi (Press et al. 2022), here in both directions: the attention score of head h between the tokens i
+and j is lowered by slope(h) * |i - j|. Nothing else tells the model where a token is, so it reads
+sequences of any length; how well it does on lengths that it was not trained on has to be tested.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import RobertaForMaskedLM, RobertaForSequenceClassification, RobertaModel
+from transformers.models.roberta.modeling_roberta import RobertaLayer
+
+
+def is_roberta(model: Any) -> bool:
+    """Return whether the model is a RoBERTa, which is run layer by layer here."""
+    return isinstance(model, RobertaForMaskedLM | RobertaForSequenceClassification)
+
+
+def slopes(num_heads: int) -> list[float]:
+    """Return the slope of each head, as the authors of ALiBi choose them.
+
+    For a power of two n these are 2^(-8/n), 2^(-16/n) ... 2^-8; for other numbers those of the next
+    smaller power of two, and then every second one of the next larger.
+    """
+    whole = 2 ** math.floor(math.log2(num_heads))
+    found = [2.0 ** (-8 * (i + 1) / whole) for i in range(whole)]
+    if whole < num_heads:
+        found += slopes(2 * whole)[0::2][: num_heads - whole]
+    return found
+
+
+def bias_of(num_heads: int, tokens: int, device: torch.device | None = None) -> Tensor:
+    """Return what is added to the attention scores, (1, heads, tokens, tokens)."""
+    positions = torch.arange(tokens, device=device, dtype=torch.float32)
+    distance = (positions[:, None] - positions).abs()
+    return -torch.tensor(slopes(num_heads), device=device)[None, :, None, None] * distance
+
+
+def attention_bias(roberta: Any, tokens: int) -> Tensor:
+    """Return the bias of a model for `tokens` tokens; the model keeps the longest one so far."""
+    device = roberta.device
+    kept: Tensor | None = getattr(roberta, "kept_bias", None)
+    if kept is None or kept.device != device or kept.shape[-1] < tokens:
+        # A tensor made in inference mode could not be used in training afterwards.
+        with torch.inference_mode(False), torch.no_grad():
+            kept = bias_of(int(roberta.config.num_attention_heads), tokens, device)
+        roberta.kept_bias = kept
+    return kept[:, :, :tokens, :tokens]
+
+
+def embed(roberta: RobertaModel, ids: Tensor | None, embeddings: Tensor | None = None) -> Tensor:
+    """Return the input of the first layer, (rows, tokens, hidden); padding only at the right end.
+
+    Parameters
+    ----------
+    roberta
+        The encoder.
+    ids
+        Token ids, (rows, tokens); None where `embeddings` is given.
+    embeddings
+        Token embeddings to use instead of those of `ids`, (rows, tokens, hidden).
+    """
+    part = roberta.embeddings
+    x = part.word_embeddings(ids) if embeddings is None else embeddings
+    added = part.token_type_embeddings.weight[0]
+    # A model whose attention is biased by distance has no position embeddings.
+    if part.position_embeddings is not None:
+        first = part.padding_idx + 1
+        added = part.position_embeddings.weight[first : first + x.shape[1]] + added
+    return part.dropout(part.LayerNorm(x + added))
+
+
+def _attend(layer: RobertaLayer, x: Tensor, queries: Tensor, mask: Tensor | None) -> Tensor:
+    """Attend from `queries` (rows, m, hidden) to `x` (rows, tokens, hidden)."""
+    part = layer.attention.self
+    heads = (part.num_attention_heads, part.attention_head_size)
+    query = part.query(queries).unflatten(-1, heads).transpose(1, 2)
+    if mask is not None and mask.is_floating_point():
+        mask = mask[:, :, : queries.shape[1]].to(query.dtype)
+    context = F.scaled_dot_product_attention(
+        query,
+        part.key(x).unflatten(-1, heads).transpose(1, 2),
+        part.value(x).unflatten(-1, heads).transpose(1, 2),
+        attn_mask=mask,
+        dropout_p=part.dropout.p if part.training else 0.0,
+    )
+    return context.transpose(1, 2).flatten(2)
+
+
+def after_attention(layer: RobertaLayer, context: Tensor, residual: Tensor) -> Tensor:
+    """Return the output of a layer, given what its attention gathered and what it read."""
+    x = layer.attention.output(context, residual)
+    return layer.output(layer.intermediate(x), x)
+
+
+def layer_inputs(
+    roberta: RobertaModel,
+    ids: Tensor | None,
+    attention: Tensor | None,
+    embeddings: Tensor | None = None,
+) -> Iterator[tuple[RobertaLayer, Tensor, Tensor | None]]:
+    """Yield each layer, what it reads (rows, tokens, hidden), and its attention mask.
+
+    The last layer is not run.
+
+    Parameters
+    ----------
+    roberta, ids, embeddings
+        As for :func:`embed`.
+    attention
+        True at real tokens, (rows, tokens); None when nothing is padded.
+
+    Yields
+    ------
+    tuple
+        The mask is boolean, or of floats to add to the scores; None where there is none.
+    """
+    x = embed(roberta, ids, embeddings)
+    mask = None if attention is None else attention[:, None, None, :]
+    if roberta.embeddings.position_embeddings is None:
+        bias = attention_bias(roberta, x.shape[1])
+        mask = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
+    layers = cast(list[RobertaLayer], list(roberta.encoder.layer))
+    for layer in layers[:-1]:
+        yield layer, x, mask
+        x = after_attention(layer, _attend(layer, x, x, mask), x)
+    yield layers[-1], x, mask
+
+
+def last_layer(
+    inputs: Iterator[tuple[RobertaLayer, Tensor, Tensor | None]],
+) -> tuple[RobertaLayer, Tensor, Tensor | None]:
+    """Run all layers of :func:`layer_inputs` but the last one; return it, its input and its mask."""
+    return deque(inputs, maxlen=1)[0]
+
+
+def hidden_states_at(
+    roberta: RobertaModel, ids: Tensor, attention: Tensor | None, positions: Tensor
+) -> Tensor:
+    """Return the last hidden states at chosen positions, (m, hidden).
+
+    Parameters
+    ----------
+    roberta
+        The encoder.
+    ids
+        Token ids, (rows, tokens).
+    attention
+        True at real tokens, (rows, tokens); None when nothing is padded.
+    positions
+        Flat positions `row * tokens + token`, (m,).
+    """
+    layer, x, mask = last_layer(layer_inputs(roberta, ids, attention))
+    context = _attend(layer, x, x, mask).flatten(0, 1)[positions]
+    return after_attention(layer, context, x.flatten(0, 1)[positions])
+
+
+def first_hidden_state(
+    roberta: RobertaModel,
+    ids: Tensor | None,
+    attention: Tensor | None,
+    embeddings: Tensor | None = None,
+) -> Tensor:
+    """Return the last hidden state of the first token, (rows, hidden); see :func:`layer_inputs`."""
+    layer, x, mask = last_layer(layer_inputs(roberta, ids, attention, embeddings))
+    first = x[:, :1]
+    return after_attention(layer, _attend(layer, x, first, mask), first).squeeze(1)

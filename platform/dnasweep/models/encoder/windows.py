@@ -1,0 +1,105 @@
+"""Sequences that are longer than the model can read, cut into windows that overlap by half.
+
+A row with N tokens between its first and its last special token is cut into windows of W tokens,
+one every W / 2 tokens; the last window is moved back so that it ends where the row ends. Each window
+gets the row's special tokens. A row that fits is its own single window. So the windows of a row
+depend on that row alone, and an average over them does not depend on the rest of the batch.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Windows(NamedTuple):
+    """Windows of the rows of a batch."""
+
+    ids: Tensor
+    """Token ids, (windows, tokens)."""
+    attention: Tensor | None
+    """True at real tokens, (windows, tokens); None when nothing is padded."""
+    row: Tensor
+    """Row of each window, (windows,)."""
+    rank: Tensor
+    """Number of each window within its row, from 0, (windows,)."""
+    starts: Tensor
+    """Where each possible window of a row starts, in tokens after the first special token,
+    (rows, most windows of a row)."""
+    number: Tensor
+    """Windows of each row, (rows,)."""
+
+
+def cut(ids: Tensor, attention: Tensor | None, tokens: int, pad_id: int) -> Windows:
+    """Cut rows into windows of at most `tokens` tokens, special tokens counted.
+
+    Parameters
+    ----------
+    ids
+        Token ids, (rows, tokens).
+    attention
+        True at real tokens, (rows, tokens); None when nothing is padded.
+    tokens
+        At least 3.
+    pad_id
+        Token id that fills windows after the end of a row.
+    """
+    rows, width = ids.shape
+    device = ids.device
+    lengths = torch.full((rows,), width, device=device) if attention is None else attention.sum(1)
+    size = tokens - 2
+    stride = max(1, size // 2)
+    excess = (lengths - 2 - size).clamp(min=0)
+    most = 1 - (-max(0, width - 2 - size) // stride)
+    number = 1 - (-excess // stride)
+    ranks = torch.arange(most, device=device)
+    starts = torch.minimum(ranks * stride, excess[:, None])
+    row, rank = torch.nonzero(ranks < number[:, None], as_tuple=True)
+    inside = (lengths - 2).clamp(max=size)[row]
+    columns = torch.arange(min(tokens, width), device=device)
+    source = starts[row, rank][:, None] + columns
+    source[:, 0] = 0
+    end = columns == (inside + 1)[:, None]
+    source = torch.where(end, (lengths[row] - 1)[:, None], source).clamp(max=width - 1)
+    real = columns < (inside + 2)[:, None]
+    cut_ids = torch.where(real, ids[row[:, None], source], pad_id)
+    return Windows(cut_ids, None if attention is None else real, row, rank, starts, number)
+
+
+def mean_over_windows(values: Tensor, windows: Windows) -> Tensor:
+    """Return the mean of the windows' values for each row, (rows, columns)."""
+    rows, most = windows.starts.shape
+    # Not index_add, which on a GPU sums in an order that changes between runs.
+    spread = values.new_zeros(rows, most, values.shape[1])
+    spread[windows.row, windows.rank] = values
+    return spread.sum(1) / windows.number[:, None]
+
+
+def nearest(windows: Windows, positions: Tensor, width: int) -> Tensor:
+    """Return where positions of rows are in the windows whose middle is nearest to them.
+
+    Parameters
+    ----------
+    windows
+        Windows of the rows.
+    positions
+        Flat positions `row * width + token` in the rows, (m,).
+    width
+        Tokens of a row of the batch, padding counted.
+
+    Returns
+    -------
+    torch.Tensor
+        Flat positions in the batch of windows, (m,).
+    """
+    row, inner = positions // width, positions % width - 1
+    most = windows.starts.shape[1]
+    tokens = windows.ids.shape[1]
+    middle = windows.starts[row] + (tokens - 2) / 2
+    distance = (inner[:, None] + 0.5 - middle).abs()
+    exists = torch.arange(most, device=positions.device) < windows.number[row][:, None]
+    rank = distance.masked_fill(~exists, torch.inf).argmin(1)
+    first = windows.number.cumsum(0) - windows.number
+    return (first[row] + rank) * tokens + inner - windows.starts[row, rank] + 1

@@ -1,0 +1,7 @@
+"""Pretrained checkpoints: model directories of transformers, read without running code of theirs.
+
+The path from files to a model is in `checkpoint.py`: `config_file.py` reads `config.json`, `settings.py`
+checks that transformers' own class computes what it describes, `model_class.py` finds the class and
+fills it with the weights that `weight_files.py` reads and `weight_match.py` compares with the settings,
+and `smoke_test.py` tries the model on two rows. `encoder.py` makes a classifier of such a model.
+"""

@@ -1,0 +1,284 @@
+"""Where the state of a training is kept: in a local directory, or in a bucket for any machine.
+
+In a directory, each state is a directory `step-00000123/` with `tensors.safetensors` and `state.json`, which
+has the checksums of both. It is written under another name and renamed, so a state is there as a whole
+or not at all; older ones are then removed. A damaged state is moved aside, and the training goes on from
+the one before, or starts again if there is none.
+
+In a bucket, a state is one file, `step-00000123-<checksum>.safetensors`, which is there as a whole or not at
+all. It is written while the training goes on. The two newest are kept, so that workers that are reading
+a state can finish while another one is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+from safetensors import SafetensorError
+from safetensors.torch import load, load_file, save, save_file
+from torch import Tensor
+
+from dnasweep.errors import InputError
+from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.train_state import Progress
+from dnasweep.storage import RemotePrefix, digest_of, seal, share_by_umask, unseal
+
+log = logging.getLogger("dnasweep.storage")
+
+TENSORS_FILE = "tensors.safetensors"
+STATE_FILE = "state.json"
+KEPT = 2
+"""States that stay in a bucket."""
+_FOLDER = re.compile(r"step-\d{8}")
+_FILE = re.compile(r"step-(\d{8})-([0-9a-f]{12})\.safetensors")
+_DAMAGED = "damaged"
+_DIGITS = 12
+"""Digits of a checksum: the number stays exact when workers exchange it as a float."""
+
+State = tuple[Progress, dict[str, Tensor]]
+
+
+class StateStorage(Protocol):
+    """Keeps the states of one training."""
+
+    def load(self, fingerprint: str, context: DistributedContext) -> State | None:
+        """Return the newest state, the same on every worker, or None; all workers call this."""
+
+    def save(self, progress: Progress, tensors: dict[str, Tensor]) -> None:
+        """Keep a state; one worker calls this."""
+
+    def close(self) -> None:
+        """Return when the last state is kept."""
+
+
+def open_state_storage(where: Path | RemotePrefix) -> StateStorage:
+    """Return the storage for states in a directory or in a bucket."""
+    return BucketStates(where) if isinstance(where, RemotePrefix) else DirectoryStates(Path(where))
+
+
+class DirectoryStates:
+    """States in a directory that every worker sees."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def load(self, fingerprint: str, context: DistributedContext) -> State | None:
+        """Return the newest state."""
+        # A file system may show workers different things: one worker chooses for all.
+        newest = newest_state(self._directory) if context.rank == 0 else None
+        step = int(context.largest(-1 if newest is None else newest))
+        found = load_state(self._directory, fingerprint, step) if step >= 0 else None
+        # Nobody may write before everybody has read.
+        context.barrier()
+        return found
+
+    def save(self, progress: Progress, tensors: dict[str, Tensor]) -> None:
+        """Write a state and remove older ones."""
+        save_state(self._directory, progress, tensors)
+
+    def close(self) -> None:
+        """Do nothing: every state is already written."""
+
+
+def save_state(directory: Path, progress: Progress, tensors: dict[str, Tensor]) -> None:
+    """Write the state of `progress.step` into `directory` and remove older ones.
+
+    Parameters
+    ----------
+    directory
+        The directory of one training.
+    progress, tensors
+        The state.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written, for example because the disk is full; the state before is then
+        still there.
+    """
+    name = f"step-{progress.step:08d}"
+    aside = directory / f".{name}.{os.getpid()}"
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        _write(aside, progress, tensors)
+    except (OSError, SafetensorError) as error:
+        # Half a state would only take the space that is missing.
+        shutil.rmtree(aside, ignore_errors=True)
+        raise InputError(
+            f"the training state cannot be written ({error})",
+            file=directory,
+            remedy="Make room or give another storage; the same command then goes on from the "
+            "state before.",
+        ) from error
+    target = directory / name
+    if target.exists():
+        # The same step again: a directory cannot be renamed onto one that is not empty.
+        target.rename(directory / f".{name}.{os.getpid()}.old")
+    aside.rename(target)
+    for other in directory.iterdir():
+        if other != target and _FOLDER.fullmatch(other.name.lstrip(".")[:13]):
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _write(folder: Path, progress: Progress, tensors: dict[str, Tensor]) -> None:
+    plain = {key: value.detach().contiguous() for key, value in tensors.items()}
+    save_file(plain, folder / TENSORS_FILE)
+    manifest = {"progress": progress.to_json(), TENSORS_FILE: digest_of(folder / TENSORS_FILE)}
+    (folder / STATE_FILE).write_text(seal(manifest), encoding="utf-8")
+    share_by_umask(folder)
+    for file in folder.iterdir():
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+
+
+def newest_state(directory: Path) -> int | None:
+    """Return the step of the newest undamaged state, or None; damaged ones are moved aside."""
+    names = [p.name for p in directory.iterdir()] if directory.is_dir() else []
+    for name in sorted(filter(_FOLDER.fullmatch, names), reverse=True):
+        try:
+            manifest = unseal((directory / name / STATE_FILE).read_bytes())
+            if manifest[TENSORS_FILE] == digest_of(directory / name / TENSORS_FILE):
+                return int(name.removeprefix("step-"))
+            wrong = f"{TENSORS_FILE} has another content than was written"
+        except KeyError:
+            wrong = "it was written by another version"
+        except (OSError, ValueError) as error:
+            wrong = str(error)
+        # Only the last damaged state is kept.
+        kept = directory / _DAMAGED
+        shutil.rmtree(kept, ignore_errors=True)
+        (directory / name).rename(kept)
+        log.warning(
+            "the training state %s is damaged: %s. It is set aside as %s and left out",
+            directory / name,
+            wrong,
+            _DAMAGED,
+        )
+    return None
+
+
+def load_state(directory: Path, fingerprint: str, step: int | None = None) -> State | None:
+    """Return the newest state in `directory`, tensors on the CPU, or None where there is none.
+
+    Parameters
+    ----------
+    directory
+        The directory of one training.
+    fingerprint
+        Content key of the training that is to go on.
+    step
+        The step of the state, where another worker has chosen it.
+
+    Raises
+    ------
+    InputError
+        When the state belongs to another training.
+    """
+    step = newest_state(directory) if step is None else step
+    if step is None:
+        return None
+    newest = directory / f"step-{step:08d}"
+    manifest = unseal((newest / STATE_FILE).read_bytes())
+    progress = Progress.from_json(manifest["progress"], fingerprint, newest)
+    return progress, load_file(newest / TENSORS_FILE)
+
+
+class BucketStates:
+    """States in a bucket."""
+
+    def __init__(self, prefix: RemotePrefix) -> None:
+        self._prefix = prefix
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._writing: Future[None] | None = None
+
+    def load(self, fingerprint: str, context: DistributedContext) -> State | None:
+        """Return the newest readable state; every worker returns the one that the first has found."""
+        step, digest, found = -1, 0, None
+        if context.rank == 0:
+            for name in reversed(self._names()):
+                try:
+                    found = self._read(name, fingerprint)
+                except InputError:
+                    raise
+                except (SafetensorError, FileNotFoundError, KeyError, ValueError) as error:
+                    log.warning("%s in %s is passed over: %s", name, self._prefix.uri, error)
+                    continue
+                match = _FILE.fullmatch(name)
+                assert match is not None
+                step, digest = int(match[1]), int(match[2], 16)
+                break
+        # Workers of an earlier attempt that was cut off may still write: one worker chooses for all.
+        step, digest = int(context.largest(step)), int(context.largest(digest))
+        if step >= 0 and context.rank != 0:
+            found = self._read(_file_name(step, f"{digest:0{_DIGITS}x}"), fingerprint)
+        context.barrier()
+        return found
+
+    def save(self, progress: Progress, tensors: dict[str, Tensor]) -> None:
+        """Write a state in the background, once the state before is written.
+
+        Raises
+        ------
+        InputError
+            When the state before could not be written.
+        """
+        self._wait()
+        plain = {name: value.detach().contiguous() for name, value in tensors.items()}
+        data = save(plain, metadata={"state": json.dumps(progress.to_json())})
+        self._writing = self._pool.submit(
+            self._write, _file_name(progress.step, _digest(data)), data
+        )
+
+    def close(self) -> None:
+        """Wait until the last state is written.
+
+        Raises
+        ------
+        InputError
+            When it could not be.
+        """
+        try:
+            self._wait()
+        finally:
+            self._pool.shutdown(wait=True)
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def _write(self, name: str, data: bytes) -> None:
+        self._prefix.write(name, data)
+        for old in self._names()[:-KEPT]:
+            if old != name:
+                self._prefix.delete(old)
+
+    def _read(self, name: str, fingerprint: str) -> State:
+        data = self._prefix.read(name)
+        if (match := _FILE.fullmatch(name)) is None or match[2] != _digest(data):
+            raise ValueError("it has another content than was written")
+        tensors = load(data)
+        # A safetensors file starts with the length of its JSON header.
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        fields = json.loads(header["__metadata__"]["state"])
+        return Progress.from_json(fields, fingerprint, self._prefix.uri), tensors
+
+    def _names(self) -> list[str]:
+        return [name for name in self._prefix.names() if _FILE.fullmatch(name)]
+
+
+def _file_name(step: int, digest: str) -> str:
+    return f"step-{step:08d}-{digest}.safetensors"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:_DIGITS]
