@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from dnasweep.errors import InputError
 
 DECISION_THRESHOLD = "decision_threshold"
-"""Name in the `config.json` of a classifier of two classes: the least probability of the second one
-at which it is called."""
+"""Setting in the `config.json` of a classifier of two classes: the least probability of the second
+class at which it is called."""
 EVEN_THRESHOLD = 0.5
-"""Of models that name none."""
+"""The threshold of models that have no such setting."""
 
 
 def decision_threshold(config: Mapping[str, Any]) -> float:
@@ -28,7 +28,7 @@ def decision_threshold(config: Mapping[str, Any]) -> float:
     Raises
     ------
     InputError
-        When it names a threshold that is no probability.
+        When the threshold is no probability.
     """
     chosen = config.get(DECISION_THRESHOLD)
     if chosen is None:
@@ -51,7 +51,7 @@ def call_classes(probabilities: NDArray[np.floating], threshold: float) -> NDArr
     probabilities
         (rows, classes).
     threshold
-        Of two classes the second is called from this probability on; of more the likeliest is
+        Of two classes, the second is called from this probability on. Of more, the likeliest is
         called and the threshold is not used.
     """
     if probabilities.shape[1] == 2:
@@ -62,17 +62,17 @@ def call_classes(probabilities: NDArray[np.floating], threshold: float) -> NDArr
 def class_threshold(config: Mapping[str, Any], target: int, num_classes: int) -> float:
     """Return the probability of one class at which a model begins to call it.
 
-    For a class of three or more there is no such number, since the likeliest is called: then it is
-    1/2, from which on no other can be likelier.
+    With three or more classes there is no such number, since the likeliest class is called. The
+    result is then 1/2, at which no other class can be likelier.
 
     Parameters
     ----------
     config
         The model's `config.json`.
     target
-        Place of the class among the model's.
+        Number of the class, from 0.
     num_classes
-        Classes of the model.
+        Number of classes of the model.
     """
     if num_classes != 2:
         return EVEN_THRESHOLD

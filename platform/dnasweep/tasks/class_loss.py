@@ -1,4 +1,4 @@
-"""The loss of a classifier: cross-entropy, with classes weighed and targets smoothed where asked for."""
+"""The loss of a classifier: cross-entropy, optionally with class weights and label smoothing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor
 
 
 class ClassLoss(NamedTuple):
-    """Cross-entropy as `torch.nn.functional.cross_entropy` defines it, in parts that add up."""
+    """Cross-entropy as `torch.nn.functional.cross_entropy` defines it, in sums that add up over batches."""
 
     weights: np.ndarray | None = None
-    """Weight of each class, (classes,); None: all alike."""
+    """Weight of each class, (classes,); None: all the same."""
     label_smoothing: float = 0.0
-    """Probability mass that targets give to all classes alike (Szegedy et al. 2016)."""
+    """Probability that targets spread evenly over all classes (Szegedy et al. 2016)."""
 
     def __call__(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the summed nats of rows, and the sum of the weights of their classes.
 
-        Their quotient is the mean that torch defines; sums of batches add up to that of all rows.
+        The first divided by the second is the mean that torch defines.
         """
         weights = None
         total = torch.tensor(float(len(targets)), device=logits.device)
@@ -41,8 +41,8 @@ class ClassLoss(NamedTuple):
 def balanced_weights(labels: np.ndarray, num_labels: int) -> np.ndarray:
     """Return n / (classes x rows of the class) for each class, (num_labels,).
 
-    Every class then weighs as much in all, and a row weighs 1 on average (King and Zeng 2001). A
-    class without rows has weight 0.
+    All classes then have the same weight in total, and a row has weight 1 on average (King and Zeng
+    2001). A class without rows has weight 0.
     """
     counts = np.bincount(labels, minlength=num_labels)
     return np.where(counts > 0, len(labels) / (num_labels * np.maximum(counts, 1)), 0.0)

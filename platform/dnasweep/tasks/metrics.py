@@ -1,7 +1,7 @@
 """Metrics by name, with unit and direction, and how they are computed.
 
-A full name is `split/metric`, for example `validation/mcc`. Every function here gives finite
-numbers for any input, one class only included, so that a search is never fed a NaN.
+A full name is `split/metric`, for example `validation/mcc`. The numbers are scikit-learn's, and finite
+also where those are undefined, as for rows of one class, so that a search never gets a NaN.
 """
 
 from __future__ import annotations
@@ -9,6 +9,13 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import numpy as np
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    matthews_corrcoef,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 
 from dnasweep.tasks.calls import call_classes
 
@@ -40,7 +47,7 @@ MASK_RATE = "mask_rate"
 MASKED_BASES = "masked_bases"
 
 METRICS: dict[str, Metric] = {
-    LOSS: Metric("nats", "min", "mean cross-entropy of a sequence, or of a hidden token"),
+    LOSS: Metric("nats", "min", "mean cross-entropy of a sequence, or of a masked token"),
     ACCURACY: Metric("", "max", "fraction of sequences called right"),
     MACRO_F1: Metric("", "max", "F1, mean over the classes"),
     PRECISION: Metric("", "max", "precision of class 1; mean over three or more classes"),
@@ -49,12 +56,12 @@ METRICS: dict[str, Metric] = {
     AUROC: Metric("", "max", "area under the ROC curve; one against the rest, mean"),
     AUPRC: Metric("", "max", "average precision; one against the rest, mean"),
     THRESHOLD: Metric("probability", "", "least probability called class 1"),
-    BITS_PER_BASE: Metric("bits", "min", "nats over hidden tokens / hidden bases / ln 2"),
-    PERPLEXITY: Metric("", "min", "exp of the mean loss of a hidden token"),
-    MASKED_ACCURACY: Metric("", "max", "fraction of hidden tokens guessed right"),
-    MASK_RATE: Metric("", "", "fraction of tokens that training hides, special ones not counted"),
+    BITS_PER_BASE: Metric("bits", "min", "nats over masked tokens / masked bases / ln 2"),
+    PERPLEXITY: Metric("", "min", "exp of the mean loss of a masked token"),
+    MASKED_ACCURACY: Metric("", "max", "fraction of masked tokens guessed right"),
+    MASK_RATE: Metric("", "", "fraction of tokens that training masks, special ones not counted"),
     MASKED_BASES: Metric(
-        "", "", "fraction of bases that training hides: no visible token has them"
+        "", "", "fraction of bases that training masks: no visible token has them"
     ),
 }
 """Every metric by its bare name."""
@@ -86,56 +93,23 @@ def direction(name: str) -> Literal["max", "min", ""]:
     return METRICS[name.rsplit("/", 1)[-1]].direction
 
 
-def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the mean negative log probability of the labels, in nats; probabilities (n, classes)."""
-    chosen = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.clip(chosen, 1e-12, 1.0)).mean()) if len(labels) else 0.0
-
-
-def _rank_counts(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return distinct scores, falling, with true and false positives when calling at each."""
-    order = np.argsort(-scores, kind="stable")
-    ordered = scores[order]
-    positive = np.cumsum(labels[order] == 1)
-    last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
-    return ordered[last], positive[last], last + 1 - positive[last]
-
-
-def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the area under the ROC curve for binary labels, ties counted half; 0.5 for one class."""
-    num_positive = int((labels == 1).sum())
-    num_negative = len(labels) - num_positive
-    if not num_positive or not num_negative:
+def auroc(positive: np.ndarray, scores: np.ndarray) -> float:
+    """Return the area under the ROC curve, (n,) booleans and scores; 0.5 for rows of one class."""
+    if positive.all() or not positive.any():
         return 0.5
-    _, true, false = _rank_counts(labels, scores)
-    true, false = np.append(0, true), np.append(0, false)
-    area = float((np.diff(false) * (true[1:] + true[:-1]) / 2).sum())
-    return area / (num_positive * num_negative)
+    return float(roc_auc_score(positive, scores))
 
 
-def auprc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the average precision (step-wise, as scikit-learn's); 0 without a positive."""
-    num_positive = int((labels == 1).sum())
-    if not num_positive:
-        return 0.0
-    _, true, false = _rank_counts(labels, scores)
-    gained = np.diff(np.append(0, true))
-    return float((gained * true / (true + false)).sum() / num_positive)
+def _auprc(positive: np.ndarray, scores: np.ndarray) -> float:
+    """Return the average precision; 0 without a positive row."""
+    return float(average_precision_score(positive, scores)) if positive.any() else 0.0
 
 
-def matthews(labels: np.ndarray, calls: np.ndarray, num_labels: int = 2) -> float:
+def _matthews(labels: np.ndarray, calls: np.ndarray) -> float:
     """Return the Matthews correlation (Gorodkin's R_K for many classes); 0 where undefined."""
-    table = confusion(labels, calls, num_labels).astype(np.float64)
-    seen, called, n = table.sum(1), table.sum(0), table.sum()
-    covariance = np.trace(table) * n - seen @ called
-    spread = np.sqrt(n * n - called @ called) * np.sqrt(n * n - seen @ seen)
-    return float(covariance / spread) if spread > 0 else 0.0
-
-
-def confusion(labels: np.ndarray, calls: np.ndarray, num_labels: int) -> np.ndarray:
-    """Return counts by label (rows) and call (columns)."""
-    cells = np.asarray(labels, dtype=np.int64) * num_labels + np.asarray(calls, dtype=np.int64)
-    return np.bincount(cells, minlength=num_labels**2).reshape(num_labels, num_labels)
+    # scikit-learn warns where there is one class only.
+    one_class = len(np.union1d(labels, calls)) < 2
+    return 0.0 if one_class else float(matthews_corrcoef(labels, calls))
 
 
 def classification_metrics(
@@ -172,21 +146,21 @@ def classification_metrics(
         raise ValueError(f"{len(labels)} labels for {len(probabilities)} rows of probabilities")
     num_labels = probabilities.shape[1]
     calls = call_classes(probabilities, threshold)
-    table = confusion(labels, calls, num_labels)
-    hits = np.diag(table).astype(np.float64)
-    precision = hits / np.maximum(table.sum(0), 1)
-    recall = hits / np.maximum(table.sum(1), 1)
-    f1 = 2 * hits / np.maximum(table.sum(0) + table.sum(1), 1)
-    scored = [1] if num_labels == 2 else range(num_labels)
+    classes = np.arange(num_labels)
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        labels, calls, labels=classes, zero_division=0.0
+    )
+    scored = classes[1:] if num_labels == 2 else classes
+    of_label = np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, 1.0)
     values = {
-        LOSS: cross_entropy(labels, probabilities),
-        ACCURACY: hits.sum() / len(labels),
+        LOSS: -np.log(of_label).mean(),
+        ACCURACY: accuracy_score(labels, calls),
         MACRO_F1: f1.mean(),
         PRECISION: precision[scored].mean(),
         RECALL: recall[scored].mean(),
-        MCC: matthews(labels, calls, num_labels),
-        AUROC: np.mean([auroc((labels == c).astype(int), probabilities[:, c]) for c in scored]),
-        AUPRC: np.mean([auprc((labels == c).astype(int), probabilities[:, c]) for c in scored]),
+        MCC: _matthews(labels, calls),
+        AUROC: np.mean([auroc(labels == c, probabilities[:, c]) for c in scored]),
+        AUPRC: np.mean([_auprc(labels == c, probabilities[:, c]) for c in scored]),
         THRESHOLD: threshold,
     }
     return {full_name(name, split): float(value) for name, value in values.items()}

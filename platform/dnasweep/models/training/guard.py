@@ -46,7 +46,7 @@ def is_collapsed(labels: np.ndarray, probabilities: np.ndarray, loss: float) -> 
     seen = frequency[frequency > 0]
     chance = float(-(seen * np.log(seen)).sum())
     classes = [1] if num_labels == 2 else range(num_labels)
-    ranked = np.mean([auroc((labels == c).astype(int), probabilities[:, c]) for c in classes])
+    ranked = np.mean([auroc(labels == c, probabilities[:, c]) for c in classes])
     return loss >= CHANCE * chance and bool(abs(ranked - 0.5) < CHANCE_AUROC - 0.5)
 
 
