@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from dnasweep.runtime.cluster.job_spec import JobSpec
+from dnasweep.runtime.cluster.allotment import JobSpec
 from dnasweep.runtime.training.progress_actor import ProgressPoster
 from dnasweep.runtime.training.trials import BEST, run_trial
 from dnasweep.stages.outcome import CHECKPOINT, OUTCOME, StageOutcome

@@ -12,7 +12,7 @@ right, 1: a check fails, 2: the options cannot be used.
 """
 
 from dnasweep.cli.command import run_command
-from dnasweep.runtime.preflight.doctor import DoctorOptions, run_doctor
+from dnasweep.runtime.preflight.preflight import DoctorOptions, run_doctor
 from rich.console import Console
 
 

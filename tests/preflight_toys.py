@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from dnasweep.runtime.cluster.placement import Demand, NodeCapacity
+from dnasweep.runtime.preflight.checks import Check
+from dnasweep.runtime.preflight.health_check import ClusterHealth
 from dnasweep.runtime.preflight.node_report import Disk, NodeReport, ProbeReading
-from dnasweep.runtime.preflight.survey import Check, ClusterHealth
 
 GIB = 1 << 30
 VERSIONS = {"dnasweep": "0.1.0", "ray": "2.60.0", "torch": "2.13.0"}
@@ -33,8 +34,8 @@ def report(name: str, **changed: Any) -> NodeReport:
     return replace(healthy, **changed)
 
 
-def survey(node: str = "", spoilt: dict[str, Any] | None = None, **changed: Any) -> ClusterHealth:
-    """Return a healthy survey, but for the report of `node` and the fields given."""
+def health(node: str = "", spoilt: dict[str, Any] | None = None, **changed: Any) -> ClusterHealth:
+    """Return the health of a good cluster, except for the report of `node` and the fields given."""
     healthy = ClusterHealth(
         here=report("this process"),
         reports=tuple(report(n, **(spoilt or {}) if n == node else {}) for n in NAMES),

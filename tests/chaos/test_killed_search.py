@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from dnasweep.runtime.training.halving import Rungs
+from dnasweep.runtime.training.schedulers import Rungs
 from dnasweep.sweeps.event_log import FILE, Evaluated, read_event_log
 from sweep_processes import kill_all
 from sweep_processes import start as start_sweep

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import ray
-from dnasweep.runtime.cluster.orphans import remove_orphans
+from dnasweep.runtime.ray_private import remove_orphans
 from ray.util.placement_group import placement_group, remove_placement_group
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")

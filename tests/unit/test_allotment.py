@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.runtime.cluster.allotment import allot
-from dnasweep.runtime.cluster.capacity import LOOK_S, Capacity
-from dnasweep.runtime.cluster.placement import NodeCapacity, NodeGroup
-from dnasweep.runtime.cluster.session import Resources
+from dnasweep.runtime.cluster.allotment import LOOK_S, Capacity, allot
+from dnasweep.runtime.cluster.placement import NodeCapacity, NodeGroup, Resources
 
 
 def cluster(*nodes: NodeCapacity) -> Resources:

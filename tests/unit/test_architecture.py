@@ -45,13 +45,14 @@ FLOORS = {
     "jobs": 12,
     "sweeps": 12,
     "report": 13,
-    "runtime.cluster": 13,
-    "runtime.preflight": 14,
-    "runtime.training": 14,
-    "runtime.shards": 15,
-    "runtime": 16,
-    "workflows": 17,
-    "cli": 18,
+    "runtime.ray_private": 13,
+    "runtime.cluster": 14,
+    "runtime.preflight": 15,
+    "runtime.training": 15,
+    "runtime.shards": 16,
+    "runtime": 17,
+    "workflows": 18,
+    "cli": 19,
 }
 """A room may import from the floors below it and from itself; rooms of one floor do not meet."""
 

@@ -123,7 +123,7 @@ def test_training_lands_on_gpu_machines_only(name: str) -> None:
 
 
 def test_the_resource_for_drivers_has_its_name_everywhere() -> None:
-    from dnasweep.runtime.cluster.session import DRIVER_RESOURCE
+    from dnasweep.runtime.cluster.placement import DRIVER_RESOURCE
 
     for name in CLOUDS:
         assert DRIVER_RESOURCE in load(name)["available_node_types"]["head"]["resources"]

@@ -9,18 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
-import ray
 from dnasweep.errors import InputError
-from dnasweep.runtime.cluster import loopback as closed
-from dnasweep.runtime.cluster.loopback import loopback_only, private_folder
-from ray._private import ray_constants, services
+from dnasweep.runtime.cluster import loopback
+from dnasweep.runtime.cluster.loopback import private_folder
 
 
 @pytest.fixture(autouse=True)
 def place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place for temporary files, whose name is as short as it has to be."""
     folder = tmp_path_factory.mktemp("t")
-    monkeypatch.setattr(closed, "_LONGEST", 10_000)
+    monkeypatch.setattr(loopback, "_MAX_PATH_BYTES", 10_000)
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     monkeypatch.delenv("RAY_TMPDIR", raising=False)
     return folder
@@ -48,9 +46,9 @@ def test_what_a_killed_session_has_left_is_removed_by_the_next_and_nothing_else(
 ) -> None:
     code = (
         "import os, sys, tempfile\n"
-        "from dnasweep.runtime.cluster import loopback as closed\n"
-        "closed._LONGEST, tempfile.tempdir = 10_000, sys.argv[1]\n"
-        "kept = closed.private_folder()\n"
+        "from dnasweep.runtime.cluster import loopback\n"
+        "loopback._MAX_PATH_BYTES, tempfile.tempdir = 10_000, sys.argv[1]\n"
+        "kept = loopback.private_folder()\n"
         "folder = kept.__enter__()\n"
         "os.makedirs(folder); print(folder, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
@@ -98,15 +96,6 @@ def test_places_whose_names_are_too_long_for_sockets_are_passed_over(
 
 
 def test_no_place_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closed, "_LONGEST", 1)
+    monkeypatch.setattr(loopback, "_MAX_PATH_BYTES", 1)
     with pytest.raises(InputError, match="RAY_TMPDIR"), private_folder():
         pass
-
-
-def test_the_private_part_of_ray_is_the_one_that_was_checked() -> None:
-    """Another version: look again at `resolve_ip_for_localhost` in Ray's `services.py`."""
-    assert ray.__version__ == "2.60.0"
-    assert ray_constants.ENABLE_RAY_CLUSTER is True
-    with loopback_only():
-        assert services.resolve_ip_for_localhost("127.0.0.1") == "127.0.0.1"
-    assert ray_constants.ENABLE_RAY_CLUSTER is True

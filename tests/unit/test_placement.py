@@ -9,7 +9,7 @@ from dnasweep.runtime.cluster.placement import (
     NodeGroup,
     find_room,
     grown,
-    places,
+    num_fitting,
 )
 
 SMALL = [NodeCapacity("a", 4, 1), NodeCapacity("b", 4, 1), NodeCapacity("head", 0, drivers=8)]
@@ -29,7 +29,7 @@ SMALL = [NodeCapacity("a", 4, 1), NodeCapacity("b", 4, 1), NodeCapacity("head", 
     ],
 )
 def test_places(nodes: list[NodeCapacity], cpus: float, gpus: float, expected: int) -> None:
-    assert places(nodes, cpus=cpus, gpus=gpus) == expected
+    assert num_fitting(nodes, cpus=cpus, gpus=gpus) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,32 +6,32 @@ import time
 from pathlib import Path
 
 import pytest
-from dnasweep.runtime.training import preemption as notice
-from dnasweep.runtime.training.preemption import Notice
+from dnasweep.runtime.training import watchdog
+from dnasweep.runtime.training.watchdog import PreemptionNotice
 from state_toys import CONFIG, numbers, train_toy
 
 LONG = 60
 
 
-def wait_for_notice(heard: Notice) -> bool:
+def wait_for_notice(heard: PreemptionNotice) -> bool:
     deadline = time.monotonic() + LONG
-    while not heard._going and time.monotonic() < deadline:
+    while not heard._draining and time.monotonic() < deadline:
         time.sleep(0.01)
-    return heard._going
+    return heard._draining
 
 
 def test_a_state_is_due_once_its_machine_is_going_and_again_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     going: dict[str, int] = {"another": 0}
-    with Notice({"here", "there"}, ask=lambda: going, poll_seconds=0.01) as heard:
+    with PreemptionNotice({"here", "there"}, ask=lambda: going, poll_seconds=0.01) as heard:
         time.sleep(0.1)
         assert not heard.due(), "another machine goes"
         going["there"] = 0
         assert wait_for_notice(heard)
         assert heard.due()
         assert not heard.due(), "it has just been kept"
-        monkeypatch.setattr(notice, "AGAIN_SECONDS", 0.0)
+        monkeypatch.setattr(watchdog, "SAVE_AGAIN_SECONDS", 0.0)
         assert heard.due(), "the machine is still there"
         del going["there"]
         time.sleep(0.2)
@@ -45,7 +45,7 @@ def test_a_head_that_does_not_answer_is_no_notice() -> None:
         asked.append(1)
         raise ConnectionError
 
-    with Notice({"here"}, ask=ask, poll_seconds=0.01) as heard:
+    with PreemptionNotice({"here"}, ask=ask, poll_seconds=0.01) as heard:
         while len(asked) < 3:
             time.sleep(0.01)
         assert not heard.due()

@@ -17,10 +17,9 @@ import dnasweep
 import pytest
 import ray
 from dnasweep.errors import InputError
-from dnasweep.runtime.cluster.placement import Demand, NodeCapacity, NodeGroup
-from dnasweep.runtime.cluster.session import Resources
-from dnasweep.runtime.preflight import doctor, node_report, preflight
-from dnasweep.runtime.preflight import health_check as roll_call
+from dnasweep.runtime.cluster.placement import Demand, NodeCapacity, NodeGroup, Resources
+from dnasweep.runtime.preflight import health_check, node_report, preflight
+from dnasweep.runtime.preflight.health_check import ClusterHealth
 from dnasweep.runtime.preflight.node_report import (
     observe,
     read_probe,
@@ -29,15 +28,14 @@ from dnasweep.runtime.preflight.node_report import (
     within,
 )
 from dnasweep.runtime.preflight.preflight import Requirements, checked_session
-from dnasweep.runtime.preflight.survey import ClusterHealth
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import ask_server, is_loopback
 from object_store import ObjectStore
-from preflight_toys import report, survey
+from preflight_toys import health, report
 from rich.console import Console
 
 LAPTOP = Resources((NodeCapacity("laptop", 2),))
-CLUSTER = Resources(survey().nodes)
+CLUSTER = Resources(health().nodes)
 EMPTY = Resources(
     (NodeCapacity("head", 0, drivers=8),), (NodeGroup(NodeCapacity("gpu", 4, 1), 8),)
 )
@@ -162,7 +160,7 @@ def test_loopback(uri: str, loopback: bool) -> None:
 
 
 def test_everybody_reads_the_one_before_who_has_written() -> None:
-    pair = roll_call.pair
+    pair = health_check.pair
     assert pair([("a", True), ("b", True), ("c", True)]) == {"a": "c", "b": "a", "c": "b"}
     assert pair([("a", True), ("b", False), ("c", True)]) == {"a": "c", "b": "a", "c": "a"}
     assert pair([("a", True), ("b", False)]) == {"a": "", "b": "a"}
@@ -172,12 +170,12 @@ def test_everybody_reads_the_one_before_who_has_written() -> None:
 def test_who_cannot_report_is_named_with_the_reason() -> None:
     fields = {"name": "d", "python": "3.11.7", "versions": {}, "code": "x", "disks": []}
     replies = {
-        "1": roll_call._Reply(fields, 0, 1),
-        "2": roll_call._Reply(ModuleNotFoundError("No module named 'dnasweep'"), 0, 1),
-        "3": roll_call._Reply(fields | {"unheard_of": 1}, 0, 1),
+        "1": health_check._Reply(fields, 0, 1),
+        "2": health_check._Reply(ModuleNotFoundError("No module named 'dnasweep'"), 0, 1),
+        "3": health_check._Reply(fields | {"unheard_of": 1}, 0, 1),
     }
     nodes = {str(i): NodeCapacity(f"node-{i}", 1) for i in (1, 2, 3, 4)}
-    reports, silent = roll_call._reports(replies, nodes, 60)
+    reports, silent = health_check._reports(replies, nodes, 60)
     assert list(reports) == ["1"]
     assert silent == {
         "node-2": "could not report: ModuleNotFoundError: No module named 'dnasweep'",
@@ -192,9 +190,11 @@ def test_a_machine_that_dies_meanwhile_is_not_held_against_the_others(
 ) -> None:
     both = {"1": NodeCapacity("node-1", 2), "2": NodeCapacity("node-2", 2)}
     lists = [both, {"1": both["1"]}]
-    monkeypatch.setattr(roll_call, "living_nodes", lambda: lists.pop(0) if lists[1:] else lists[0])
-    monkeypatch.setattr(roll_call, "machine_kinds", lambda: ())
-    monkeypatch.setattr(roll_call, "_send", lambda task, asked: (task, asked))
+    monkeypatch.setattr(
+        health_check, "living_nodes", lambda: lists.pop(0) if lists[1:] else lists[0]
+    )
+    monkeypatch.setattr(health_check, "machine_kinds", lambda: ())
+    monkeypatch.setattr(health_check, "_send", lambda task, asked: (task, asked))
 
     def collect(sent: Any, timeout_s: float) -> dict[str, Any]:
         (task, questions), replies = sent, {}
@@ -202,14 +202,14 @@ def test_a_machine_that_dies_meanwhile_is_not_held_against_the_others(
             first = task is not read_probe
             if node == "2" and (at == "first") == first:
                 died = ray.exceptions.NodeDiedError("it is gone")
-                replies[node] = roll_call._Reply(died, 0.0, 1.0)
+                replies[node] = health_check._Reply(died, 0.0, 1.0)
             else:
                 value = observe(question) if first else read_probe(question)
-                replies[node] = roll_call._Reply(value, value.get("begun", 0.0), time.time())
+                replies[node] = health_check._Reply(value, value.get("begun", 0.0), time.time())
         return replies
 
-    monkeypatch.setattr(roll_call, "_collect", collect)
-    found = roll_call.check_health(Storage(tmp_path), None, Demand())
+    monkeypatch.setattr(health_check, "_collect", collect)
+    found = health_check.check_health(Storage(tmp_path), None, Demand())
     assert (found.left, found.silent) == (("node-2",), {})
     assert [node.name for node in found.nodes] == ["node-1"]
     assert [found_report.name for found_report in found.reports] == ["node-1"]
@@ -236,24 +236,23 @@ def test_what_has_to_run_at_once(
 
 
 class Stage:
-    """A session and a survey as they are told to be, and what was said."""
+    """A session and a health check with given results, and what was printed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.resources, self.survey = CLUSTER, survey()
-        self.surveys = 0
+        self.resources, self.health = CLUSTER, health()
+        self.checks_made = 0
         self.said = StringIO()
         self.console = Console(file=self.said, width=60)
-        for module in (preflight, doctor):
-            monkeypatch.setattr(module, "session", self._session)
-            monkeypatch.setattr(module, "check_health", self._survey)
-        monkeypatch.setattr(doctor, "check_reachable", lambda uri: None)
+        monkeypatch.setattr(preflight, "session", self._session)
+        monkeypatch.setattr(preflight, "check_health", self._check_health)
+        monkeypatch.setattr(preflight, "check_reachable", lambda uri: None)
 
     def _session(self, address: str | None) -> contextlib.AbstractContextManager[Resources]:
         return contextlib.nullcontext(self.resources)
 
-    def _survey(self, *asked: Any, **how: Any) -> ClusterHealth:
-        self.surveys += 1
-        return self.survey
+    def _check_health(self, *asked: Any, **how: Any) -> ClusterHealth:
+        self.checks_made += 1
+        return self.health
 
     @property
     def lines(self) -> list[str]:
@@ -275,14 +274,14 @@ def test_a_sweep_says_one_line_where_all_is_well(stage: Stage, tmp_path: Path) -
 
 def test_a_head_that_waits_for_work_is_looked_at(stage: Stage, tmp_path: Path) -> None:
     stage.resources = EMPTY
-    stage.survey = survey(nodes=EMPTY.each, groups=EMPTY.groups, demand=Demand(gpus=1))
+    stage.health = health(nodes=EMPTY.each, groups=EMPTY.groups, demand=Demand(gpus=1))
     with checked_session(None, Requirements(storage=Storage(tmp_path)), stage.console):
-        assert stage.surveys == 1
+        assert stage.checks_made == 1
     assert stage.lines == ["preflight: 8 checks passed on 3 nodes (1.5 s)"]
 
 
 def test_a_sweep_is_refused_where_a_check_fails(stage: Stage, tmp_path: Path) -> None:
-    stage.survey = survey("gpu-1", {"storage_fault": "Permission denied", "auth_mode": ""})
+    stage.health = health("gpu-1", {"storage_fault": "Permission denied", "auth_mode": ""})
     with (
         pytest.raises(InputError, match=r"not ready: storage\. .*--no-preflight"),
         checked_session(None, Requirements(storage=Storage(tmp_path)), stage.console),
@@ -299,7 +298,7 @@ def test_one_machine_alone_and_who_does_not_want_it_are_not_looked_at(
     stage.resources = LAPTOP
     with checked_session(None, Requirements(storage=Storage(tmp_path)), stage.console):
         pass
-    assert (stage.surveys, stage.lines) == (0, [])
+    assert (stage.checks_made, stage.lines) == (0, [])
 
 
 @pytest.mark.parametrize("fit", [True, False])
@@ -307,9 +306,9 @@ def test_the_doctor_says_a_line_a_check_and_leaves_with_its_code(
     stage: Stage, tmp_path: Path, fit: bool
 ) -> None:
     reason = "[Errno 13] a reason that is much longer than the terminal is wide, with [brackets]"
-    stage.survey = survey("gpu-1", {} if fit else {"storage_fault": reason})
-    options = doctor.DoctorOptions(storage=str(tmp_path), json=str(tmp_path / "checks.json"))
-    assert doctor.run_doctor(options, stage.console) == (0 if fit else 1)
+    stage.health = health("gpu-1", {} if fit else {"storage_fault": reason})
+    options = preflight.DoctorOptions(storage=str(tmp_path), json=str(tmp_path / "checks.json"))
+    assert preflight.run_doctor(options, stage.console) == (0 if fit else 1)
     head, *checks, verdict = stage.lines
     assert head == "Ray 3 nodes, 8 CPU, 2 GPU"
     assert [line[:4] for line in checks] == ["pass"] * 2 + ["pass" if fit else "fail"] + [
@@ -332,8 +331,8 @@ def test_the_doctor_asks_mlflows_own_client(
     def away(uri: str) -> None:
         raise InputError("no MLflow server answers", remedy="Start it.")
 
-    monkeypatch.setattr(doctor, "check_reachable", away)
-    assert doctor.run_doctor(doctor.DoctorOptions(storage=str(tmp_path)), stage.console) == 1
+    monkeypatch.setattr(preflight, "check_reachable", away)
+    assert preflight.run_doctor(preflight.DoctorOptions(storage=str(tmp_path)), stage.console) == 1
     assert any("no MLflow server answers -> Start it." in line for line in stage.lines)
 
 
@@ -344,7 +343,7 @@ def test_the_doctor_asks_mlflows_own_client(
 )  # fmt: skip
 def test_options_that_make_no_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        doctor.DoctorOptions(**wrong)
+        preflight.DoctorOptions(**wrong)
 
 
 def test_a_report_keeps_no_token() -> None:

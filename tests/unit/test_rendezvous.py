@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import socket
 from collections.abc import Iterator
 
@@ -12,10 +11,8 @@ import ray
 import torch
 import torch.distributed as dist
 from dnasweep.runtime.cluster.loopback import local_environment
-from dnasweep.runtime.training import rendezvous
-from dnasweep.runtime.training.rendezvous import meet, torch_config
+from dnasweep.runtime.training.rendezvous import LoopbackConfig, set_up_on_loopback, torch_config
 from ray.train.torch import TorchConfig
-from ray.train.torch import config as ray_torch
 
 
 def listening() -> set[str]:
@@ -42,7 +39,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("place")
 def test_a_group_of_one_machine_listens_on_loopback_alone() -> None:
     before = listening()
-    meet("gloo", 0, 1, "env://", timeout_s=60)
+    set_up_on_loopback("gloo", 0, 1, "env://", timeout_s=60)
     total = torch.tensor([2.0])
     dist.all_reduce(total)
     assert total.item() == 2.0
@@ -53,18 +50,10 @@ def test_it_is_what_a_session_on_loopback_takes_and_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for address, kind in (
-        ("127.0.0.1", rendezvous._Loopback),
-        ("::1", rendezvous._Loopback),
+        ("127.0.0.1", LoopbackConfig),
+        ("::1", LoopbackConfig),
         ("10.0.0.4", TorchConfig),
         ("192.168.1.2", TorchConfig),
     ):
         monkeypatch.setattr(ray.util, "get_node_ip_address", lambda address=address: address)
         assert type(torch_config()) is kind
-
-
-def test_the_private_part_of_ray_is_the_one_that_was_checked() -> None:
-    """Another version: look again at `_TorchBackend.on_start`."""
-    assert ray.__version__ == "2.60.0"
-    theirs = inspect.signature(ray_torch._setup_torch_process_group).parameters
-    assert list(inspect.signature(meet).parameters) == list(theirs)
-    assert "_setup_torch_process_group" in inspect.getsource(ray_torch._TorchBackend.on_start)

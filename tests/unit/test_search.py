@@ -8,8 +8,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from dnasweep.runtime.training.search import Study
-from dnasweep.runtime.training.whole_study import open_study
+from dnasweep.runtime.training.search import Study, open_study
 from dnasweep.stages.plan import cells_of
 from dnasweep.stages.recipe import Cell
 from dnasweep.sweeps.event_log import POINT, Evaluated

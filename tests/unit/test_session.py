@@ -41,7 +41,7 @@ def test_an_address_of_the_environment_is_named_and_local_is_the_way_out(
     asked: list[str] = []
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     monkeypatch.setattr(
-        "dnasweep.runtime.cluster.session._open", lambda where, folder: asked.append(where)
+        "dnasweep.runtime.cluster.session._init_ray", lambda where, folder: asked.append(where)
     )
     monkeypatch.setattr("dnasweep.runtime.cluster.session.look_around", lambda groups: None)
     monkeypatch.setattr("dnasweep.runtime.cluster.session.machine_kinds", lambda: ())

@@ -16,8 +16,7 @@ from dnasweep.jobs.shards import work_list
 from dnasweep.jobs.shards.progress import LINE_SECONDS, ShardProgress, duration
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.work_list import choose_shard_size, digest_of, key_of, spread
-from dnasweep.runtime.cluster.placement import NodeCapacity, NodeGroup
-from dnasweep.runtime.cluster.session import Resources
+from dnasweep.runtime.cluster.placement import NodeCapacity, NodeGroup, Resources
 from dnasweep.runtime.shards.pool import allot_pool
 from dnasweep.storage import MANIFEST, Storage
 from object_store import ObjectStore

@@ -13,7 +13,7 @@ import pytest
 from dnasweep.config import TrainingConfig
 from dnasweep.errors import InputError
 from dnasweep.runtime.training import trials, workers
-from dnasweep.runtime.training.in_order import InOrder
+from dnasweep.runtime.training.schedulers import InOrder
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.sweeps.event_log import Evaluated
 from ray.exceptions import ActorDiedError

@@ -18,11 +18,11 @@ class Ended:
     """What a watch has done."""
 
     def __init__(self) -> None:
-        self.words: list[str] = []
+        self.messages: list[str] = []
         self.left = threading.Event()
 
     def watch(self, seconds: float = SECONDS) -> Watch:
-        return Watch(seconds, self.words.append, leave=self.left.set)
+        return Watch(seconds, self.messages.append, leave=self.left.set)
 
 
 def test_a_training_that_stops_stepping_ends_and_tells_where_it_was() -> None:
@@ -34,9 +34,9 @@ def test_a_training_that_stops_stepping_ends_and_tells_where_it_was() -> None:
     with ended.watch() as watch:
         watch.beat()
         hang_here()
-    (words,) = ended.words
-    assert words.startswith("no step for 0.3 s, in wait (threading.py:")
-    assert "hang_here (test_watchdog.py:" in words
+    (message,) = ended.messages
+    assert message.startswith("no step for 0.3 s, in wait (threading.py:")
+    assert "hang_here (test_watchdog.py:" in message
 
 
 @pytest.mark.parametrize("seconds", [SECONDS, 0.0])
@@ -47,7 +47,7 @@ def test_nothing_is_watched_before_the_first_step_nor_after_the_last(seconds: fl
         watch.beat()
     time.sleep(3 * SECONDS)
     assert not ended.left.is_set()
-    assert ended.words == []
+    assert ended.messages == []
 
 
 def test_signs_of_life_keep_it_alive() -> None:
@@ -66,11 +66,11 @@ def test_zero_waits_for_ever() -> None:
         assert not ended.left.wait(3 * SECONDS)
 
 
-def test_the_process_ends_even_where_nobody_listens_to_its_last_words() -> None:
+def test_the_process_ends_even_where_nobody_listens_to_its_report() -> None:
     code = (
         "import time\n"
         "from dnasweep.runtime.training.watchdog import Watch\n"
-        "def tell(words): raise ConnectionError\n"
+        "def tell(message): raise ConnectionError\n"
         "with Watch(0.2, tell) as watch:\n"
         "    watch.beat()\n"
         "    time.sleep(60)\n"

@@ -24,7 +24,7 @@ from dnasweep.jobs.attribution_request import (
 from dnasweep.jobs.shards.progress import duration
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.totals import close
-from dnasweep.runtime.cluster.precision import resolve_precision
+from dnasweep.runtime.cluster.session import resolve_precision
 from dnasweep.runtime.shards.run import JobResources, run_shards
 from dnasweep.runtime.shards.worker import ShardJobSpec
 from dnasweep.stages import models

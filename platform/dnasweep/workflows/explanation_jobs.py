@@ -37,7 +37,7 @@ from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.method_comparison.comparing import Explanations
 from dnasweep.method_comparison.curve_worker import curve_settings, curve_work
-from dnasweep.runtime.cluster.precision import resolve_precision
+from dnasweep.runtime.cluster.session import resolve_precision
 from dnasweep.runtime.shards.run import JobResources, run_shards
 from dnasweep.runtime.shards.worker import ShardJobSpec
 from dnasweep.stages import models

@@ -10,12 +10,12 @@ from typing import Any
 from rich.markup import escape
 
 from dnasweep.errors import InputError
-from dnasweep.runtime.cluster.job_spec import JobSpec
-from dnasweep.runtime.cluster.session import Resources
+from dnasweep.runtime.cluster.allotment import JobSpec
+from dnasweep.runtime.cluster.placement import Resources
 from dnasweep.runtime.training import trials
 from dnasweep.runtime.training.failures import describe_error, is_lost, lost
-from dnasweep.runtime.training.halving import Halving
 from dnasweep.runtime.training.progress_actor import Display, hang_reports, make_progress_actor
+from dnasweep.runtime.training.schedulers import Halving
 from dnasweep.runtime.training.shared import (
     build_corpora,
     build_encoders,

@@ -23,7 +23,7 @@ from dnasweep.jobs.scan_request import KIND, ScanRequest, prepare_scan
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.totals import close
 from dnasweep.jobs.shards.work_list import choose_shard_size
-from dnasweep.runtime.cluster.precision import resolve_precision
+from dnasweep.runtime.cluster.session import resolve_precision
 from dnasweep.runtime.shards.run import JobResources, run_shards
 from dnasweep.runtime.shards.worker import ShardJobSpec
 from dnasweep.stages import models

@@ -15,7 +15,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.runtime.cluster.precision import resolve_precision
+from dnasweep.runtime.cluster.session import resolve_precision
 from dnasweep.runtime.preflight.preflight import Requirements, checked_session
 from dnasweep.stages.scores import score_baseline
 from dnasweep.storage import telling_of_damage

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 
-from dnasweep.runtime.training.halving import Rungs
-from dnasweep.runtime.training.search import Study
-from dnasweep.runtime.training.whole_study import open_study
+from dnasweep.runtime.training.schedulers import Rungs
+from dnasweep.runtime.training.search import Study, open_study
 from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.recipe import Cell
 from dnasweep.sweeps.event_log import FILE, Evaluated, EventLog

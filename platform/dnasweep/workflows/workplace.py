@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dnasweep.runtime.cluster.allotment import allot
-from dnasweep.runtime.cluster.capacity import Capacity
-from dnasweep.runtime.cluster.job_spec import JobSpec
-from dnasweep.runtime.cluster.placement import NodeGroup
-from dnasweep.runtime.cluster.session import Resources, look_around
+from dnasweep.runtime.cluster.allotment import Capacity, JobSpec, allot
+from dnasweep.runtime.cluster.placement import NodeGroup, Resources
+from dnasweep.runtime.cluster.session import look_around
 from dnasweep.sweeps.request import Sweep
 
 

@@ -1,1 +1,1 @@
-"""Sessions and placement: what machines there are, and what fits on them."""
+"""Sessions and placement: which machines there are, and what fits on them."""

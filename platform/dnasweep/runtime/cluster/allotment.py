@@ -2,61 +2,65 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from dnasweep.errors import InputError
-from dnasweep.runtime.cluster.placement import DRIVER_CPU, DRIVER_RESOURCE, places
-from dnasweep.runtime.cluster.session import Resources
+from dnasweep.runtime.cluster.placement import (
+    DRIVER_CPU,
+    DRIVER_RESOURCE,
+    Resources,
+    num_fitting,
+)
+
+LOOK_S = 5.0
+"""Seconds for which :class:`Capacity` keeps an answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Allotment:
-    """Resources of one trial and how many fit, those included that an autoscaler makes room for."""
+    """Resources of one trial and how many trials fit, counting what an autoscaler may start."""
 
     workers: int
     """Worker processes of one trial, at most."""
     cpus_per_worker: int
-    """CPUs, and so threads, of each."""
+    """CPUs of each worker, which computes with as many threads."""
     gpus_per_worker: float
-    """GPUs of each; 0 on a cluster without."""
+    """GPUs of each worker; 0 on a cluster without GPUs."""
     concurrent: int
     """Trials at once."""
     driver: tuple[tuple[str, float], ...] = ()
-    """What the driver of a worker group asks for beside its workers."""
+    """What the driver of a worker group needs beside its workers."""
     min_workers: int | None = None
-    """Workers with which a trial goes on where there are no more; None: it needs all of them."""
-
-    @property
-    def threads(self) -> int:
-        """Threads each worker computes with."""
-        return self.cpus_per_worker
+    """Workers with which a trial goes on if there are no more; None: it needs all of them."""
 
     @property
     def grouped(self) -> bool:
-        """Whether a trial has a worker group, and a driver of it."""
+        """Whether a trial has a worker group, and a driver for it."""
         return self.workers > 1
 
     @property
     def elastic(self) -> bool:
-        """Whether a trial goes on with fewer workers where there is no room for all."""
+        """Whether a trial goes on with fewer workers if there is no room for all."""
         return self.min_workers is not None and self.min_workers < self.workers
 
     def fitting(self, resources: Resources) -> int:
-        """Return how many trials run at once on what is there, whatever may come.
+        """Return how many trials run at once on the living nodes.
 
-        A trial with as many workers as it may have counts. Where not even one has room, one trial
-        runs with fewer.
+        Counts trials with all their workers. If not even one fits, one trial runs with fewer.
         """
         cpus, gpus = self.cpus_per_worker, self.gpus_per_worker
         # A worker is never spread over two machines, whatever they have together.
-        found = places(resources.each, cpus=cpus, gpus=gpus)
+        workers_fitting = num_fitting(resources.each, cpus=cpus, gpus=gpus)
         if not self.grouped:
-            return found
+            return workers_fitting
 
         def groups_of(workers: int) -> int:
-            fitting = found // workers
+            fitting = workers_fitting // workers
             if not resources.drivers:
-                # A driver that takes a sliver of the last CPU would keep its own workers waiting
+                # A driver that takes a part of the last CPU would keep its own workers waiting
                 # for ever.
                 room = resources.cpus / (cpus * workers + DRIVER_CPU)
                 return min(fitting, int(room + 1e-9))
@@ -75,22 +79,30 @@ def allot(
     gpus_per_worker: float | None = None,
     batch_parts: int | None = None,
 ) -> Allotment:
-    """Compute the allotment of `num_trials` trials, for what there is and what an autoscaler adds.
-
-    GPUs are used wherever there may be any. Left to itself, a worker gets one CPU, and more when
-    there are fewer trials than CPUs, as far as its node has them.
+    """Compute the allotment of a number of trials, for what there is and what may be started.
 
     Parameters
     ----------
+    resources
+        What the cluster has, and what an autoscaler may start.
+    num_trials
+        Trials to run.
+    workers
+        Workers of one trial.
     min_workers
-        Fewest workers a trial goes on with; None: as many as `workers`.
+        Workers with which a trial goes on if there are no more; None: as many as `workers`.
+    cpus_per_worker
+        CPUs of a worker. None: one, and more if there are fewer trials than CPUs, as far as one node
+        has them.
+    gpus_per_worker
+        GPUs of a worker. None: one if there may be any.
     batch_parts
-        Micro-batches of a step, the most workers that can share it.
+        Micro-batches of a step, which is the largest number of workers that can share it.
 
     Raises
     ------
     InputError
-        When not even one trial can ever run.
+        If not even one trial can ever run.
     """
     if workers < 1:
         raise InputError(f"workers_per_trial is {workers}", remedy="Use at least 1.")
@@ -99,15 +111,15 @@ def allot(
             f"{workers} workers cannot share a step of {batch_parts} micro-batches",
             remedy="Lower --workers-per-trial or --micro-batch-size.",
         )
-    most = resources.grown(at_most=num_trials * workers)
-    gpus = (1.0 if most.gpus else 0.0) if gpus_per_worker is None else gpus_per_worker
-    slots = max(1, min(num_trials, places(most.each, cpus=1, gpus=gpus) // workers))
-    driver = (DRIVER_RESOURCE, 1.0) if most.drivers else ("CPU", DRIVER_CPU)
-    beside = DRIVER_CPU if workers > 1 and driver[0] == "CPU" else 0.0
-    cpus = cpus_per_worker or max(1, int((most.cpus / slots - beside) // workers))
+    full = resources.grown(at_most=num_trials * workers)
+    gpus = (1.0 if full.gpus else 0.0) if gpus_per_worker is None else gpus_per_worker
+    slots = max(1, min(num_trials, num_fitting(full.each, cpus=1, gpus=gpus) // workers))
+    driver = (DRIVER_RESOURCE, 1.0) if full.drivers else ("CPU", DRIVER_CPU)
+    driver_cpus = DRIVER_CPU if workers > 1 and driver[0] == "CPU" else 0.0
+    cpus = cpus_per_worker or max(1, int((full.cpus / slots - driver_cpus) // workers))
     if cpus_per_worker is None:
-        wanted = min(slots * workers, places(most.each, cpus=1, gpus=gpus))
-        while cpus > 1 and places(most.each, cpus=cpus, gpus=gpus) < wanted:
+        wanted = min(slots * workers, num_fitting(full.each, cpus=1, gpus=gpus))
+        while cpus > 1 and num_fitting(full.each, cpus=cpus, gpus=gpus) < wanted:
             cpus -= 1
     allotment = Allotment(
         workers=workers,
@@ -117,12 +129,62 @@ def allot(
         concurrent=1,
         driver=(driver,) if workers > 1 else (),
     )
-    if (fitting := allotment.fitting(most)) < 1:
-        asked = (
-            f"{min_workers or workers} x {cpus} CPU and {min_workers or workers} x {gpus:g} GPU"
-        )
+    if (fitting := allotment.fitting(full)) < 1:
+        needed = min_workers or workers
         raise InputError(
-            f"a trial asks for {asked}, the cluster has {resources}: it could never start",
+            f"a trial asks for {needed} x {cpus} CPU and {needed} x {gpus:g} GPU, the cluster has "
+            f"{resources}: it could never start",
             remedy="Lower --workers-per-trial, --cpus-per-worker or --gpus-per-worker.",
         )
     return replace(allotment, concurrent=min(fitting, num_trials))
+
+
+class Capacity:
+    """Counts how many trials have room, as machines join and leave while trials run.
+
+    Parameters
+    ----------
+    allotment
+        What a trial takes.
+    look
+        Returns what there is at this moment.
+    num_trials
+        Trials to run.
+    clock
+        Seconds; for tests.
+    """
+
+    def __init__(
+        self,
+        allotment: Allotment,
+        look: Callable[[], Resources],
+        *,
+        num_trials: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._allotment, self._look, self._clock = allotment, look, clock
+        self._num_trials = num_trials
+        self._answer, self._until = allotment.concurrent, clock() + LOOK_S
+
+    def __call__(self) -> int:
+        """Return how many trials have room; 0 while the last machine is away."""
+        if self._clock() >= self._until:
+            machines = self._num_trials * self._allotment.workers
+            fitting = self._allotment.fitting(self._look().grown(at_most=machines))
+            self._answer = min(fitting, self._num_trials)
+            self._until = self._clock() + LOOK_S
+        return self._answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSpec:
+    """What a stage needs in addition to its specification; nothing in here changes a result."""
+
+    storage: str
+    """Storage root."""
+    allotment: Allotment
+    """Workers and devices."""
+    progress_actor: Any = None
+    """Handle of the actor that running stages post their progress to; None posts nothing."""
+    hang_seconds: float = 0.0
+    """Longest time without a step before a training counts as hung; 0: no limit."""

@@ -1,7 +1,7 @@
-"""Machines that an autoscaler may start: read where the autoscaler itself reads them.
+"""Machines that an autoscaler may start, read from the file that the autoscaler reads.
 
-Ray tells nobody what it may start. Its autoscaler is a process on the head that was given a file,
-the one that `ray up` has put there; which file, its command line says.
+Ray does not say what it may start. Its autoscaler is a process on the head node that was given a file,
+the one that `ray up` has put there; its command line says which.
 """
 
 from __future__ import annotations
@@ -16,54 +16,53 @@ import yaml
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dnasweep.runtime.cluster.placement import NodeCapacity, NodeGroup
+from dnasweep.runtime.ray_private import startable_nodes
 
 _HEAD = "node:__internal_head__"
-_RETRY_SECONDS = 60.0
-"""How long the head may take to answer where this process runs elsewhere."""
+_HEAD_TIMEOUT_S = 60.0
+"""Seconds in which the head has to answer, if this process runs on another node."""
 _MAX_WORKERS = 2
-"""Ray's own limit where a file sets none."""
+"""Ray's own limit if a file sets none."""
 
 
 def machine_kinds() -> tuple[NodeGroup, ...]:
-    """Return the machines that an autoscaler may start; none where there is no autoscaler.
+    """Return the machines that an autoscaler may start; none if there is no autoscaler.
 
-    The largest come first, and together they are no more than the autoscaler may have at once.
+    The largest come first, and together they are no more than the autoscaler may run at once.
     """
     return _reported() or _configured()
 
 
 def read_kinds(config: Mapping[str, Any]) -> tuple[NodeGroup, ...]:
-    """Return the kinds of machines of a cluster file, without the head.
+    """Return the kinds of machines in a cluster file, without the head.
 
-    Kinds whose size the file leaves to the machine itself are left out, as nobody can plan with
-    them. Two that offer the same count as one.
+    Kinds whose size the file does not state are left out, as nobody can plan with them. Kinds of the
+    same size count as one.
     """
     left = config.get("max_workers", _MAX_WORKERS)
     sizes: dict[tuple[float, ...], NodeGroup] = {}
     for name, kind in config.get("available_node_types", {}).items():
-        node, most = (
-            NodeCapacity.of(name, kind.get("resources") or {}),
-            kind.get("max_workers", left),
-        )
+        node = NodeCapacity.of(name, kind.get("resources") or {})
         if name == config.get("head_node_type") or not node.cpus:
             continue
-        there = sizes.get(node[1:], NodeGroup(node, 0))
-        sizes[node[1:]] = NodeGroup(there.node, there.most + most)
+        same = sizes.get(node[1:], NodeGroup(node, 0))
+        count = same.most + kind.get("max_workers", left)
+        sizes[node[1:]] = NodeGroup(same.node, count)
     found = []
     for group in sorted(sizes.values(), key=lambda g: (-g.node.gpus, -g.node.cpus)):
-        if (most := min(group.most, left)) > 0:
-            found.append(NodeGroup(group.node, most))
-            left -= most
+        if (count := min(group.most, left)) > 0:
+            found.append(NodeGroup(group.node, count))
+            left -= count
     return tuple(found)
 
 
 def autoscaler_file(address: str, processes: Path = Path("/proc")) -> Path | None:
-    """Return the cluster file of the autoscaler that works for the GCS at `address`, here."""
+    """Return the cluster file of the autoscaler on this machine that serves the GCS at `address`."""
     for path in processes.glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().decode(errors="replace").split("\0")
         except OSError:
-            continue  # It has ended meanwhile.
+            continue  # The process has ended meanwhile.
         options = dict(
             word.split("=", 1) for word in words if word.startswith("--") and "=" in word
         )
@@ -73,20 +72,16 @@ def autoscaler_file(address: str, processes: Path = Path("/proc")) -> Path | Non
 
 
 def _reported() -> tuple[NodeGroup, ...]:
-    """Ask Ray, whom some managed services tell; Ray Data and Ray Train ask like this."""
     try:
-        # There is no public way.
-        from ray._private.state import state
-
-        config = state.get_cluster_config()
+        groups = startable_nodes()
     except Exception:
         return ()
     return tuple(
         NodeGroup(
-            NodeCapacity.of(group.name, dict(group.resources)),
+            NodeCapacity.of(group.name, group.resources),
             sys.maxsize if group.max_count < 0 else group.max_count,
         )
-        for group in (config.node_group_configs if config else ())
+        for group in groups
     )
 
 
@@ -102,7 +97,7 @@ def _configured() -> tuple[NodeGroup, ...]:
         scheduling_strategy=NodeAffinitySchedulingStrategy(heads[0], soft=False),
     )
     try:
-        return ray.get(task.remote(address), timeout=_RETRY_SECONDS)
+        return ray.get(task.remote(address), timeout=_HEAD_TIMEOUT_S)
     except (ray.exceptions.RayError, TimeoutError):
         return ()
 
@@ -112,5 +107,5 @@ def _read(address: str) -> tuple[NodeGroup, ...]:
     try:
         return read_kinds(yaml.safe_load(file.read_text())) if file else ()
     except (OSError, yaml.YAMLError, AttributeError, TypeError):
-        # Not ours to read, or of a form of its own: then nobody knows what may come.
+        # No permission to read it, or another format: then nobody knows what may be started.
         return ()

@@ -1,7 +1,7 @@
-"""Which workers fit on which nodes: the arithmetic of a request, machine by machine.
+"""What a cluster has, and which workers fit on which nodes.
 
-Sums over a cluster do not answer it. A worker needs its CPUs and GPUs on one node, so four nodes of
-4 CPUs hold no worker of 8.
+Sums over a cluster do not answer that. A worker needs its CPUs and GPUs on one node, so four nodes
+with 4 CPUs each have no room for a worker with 8.
 """
 
 from __future__ import annotations
@@ -11,34 +11,35 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 DRIVER_RESOURCE = "train_driver"
-"""Custom resource of nodes that hold the drivers of worker groups; see `cluster.yaml`."""
+"""Custom resource of nodes that run the drivers of worker groups; see `cluster.yaml`."""
 DRIVER_CPU = 0.01
-"""What the driver of a worker group takes where no node has a place for drivers; Tune refuses
-none at all."""
+"""CPUs of the driver of a worker group if no node has that resource; Tune refuses 0."""
 _ROUNDING = 1e-9
-_SHOWN = 4
+_MAX_SHOWN = 4
+_UNLIMITED = 10**6
 
 
 class NodeCapacity(NamedTuple):
     """What one machine offers."""
 
     name: str
-    """What people call it."""
+    """Its name for people."""
     cpus: float
     """Logical CPUs."""
     gpus: float = 0.0
     """GPUs."""
     drivers: float = 0.0
-    """Places for the drivers of worker groups."""
+    """How many drivers of worker groups it can run."""
 
     @classmethod
-    def of(cls, name: str, has: Mapping[str, float]) -> NodeCapacity:
-        """Make a node of what Ray calls its resources."""
-        return cls(name, has.get("CPU", 0.0), has.get("GPU", 0.0), has.get(DRIVER_RESOURCE, 0.0))
+    def of(cls, name: str, resources: Mapping[str, float]) -> NodeCapacity:
+        """Make a node from the resources that Ray reports."""
+        cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+        return cls(name, cpus, gpus, resources.get(DRIVER_RESOURCE, 0.0))
 
     @property
     def size(self) -> str:
-        """What it offers to workers, in words."""
+        """Its CPUs and GPUs as text."""
         return f"{self.cpus:g} CPU, {f'{self.gpus:g}' if self.gpus else 'no'} GPU"
 
     def __str__(self) -> str:
@@ -54,9 +55,53 @@ class NodeGroup(NamedTuple):
     """How many there can be at once."""
 
 
+class Resources(NamedTuple):
+    """What a cluster has, and what it may have."""
+
+    each: tuple[NodeCapacity, ...]
+    """What every living node offers."""
+    groups: tuple[NodeGroup, ...] = ()
+    """Machines that an autoscaler may start, including those that are running."""
+
+    @property
+    def nodes(self) -> int:
+        """Number of living nodes."""
+        return len(self.each)
+
+    @property
+    def cpus(self) -> float:
+        """Logical CPUs in total."""
+        return sum(node.cpus for node in self.each)
+
+    @property
+    def gpus(self) -> float:
+        """GPUs in total."""
+        return sum(node.gpus for node in self.each)
+
+    @property
+    def drivers(self) -> float:
+        """How many drivers of worker groups can run without taking a CPU from workers."""
+        return sum(node.drivers for node in self.each)
+
+    def grown(self, *, at_most: int) -> Resources:
+        """Return the resources once an autoscaler has started all it may; see :func:`grown`."""
+        return Resources(tuple(grown(self.each, self.groups, at_most=at_most)))
+
+    def __str__(self) -> str:
+        gpus = f", {self.gpus:g} GPU" if self.gpus else ", no GPU"
+        text = f"{self.nodes} node{'s' * (self.nodes != 1)}, {self.cpus:g} CPU{gpus}"
+        if not self.groups:
+            return text
+        kinds = ", ".join(
+            f"up to {kind.most if kind.most < _UNLIMITED else 'any number'} of {kind.node.size}"
+            for kind in self.groups
+        )
+        return f"{text} now; machines that come with the work: {kinds}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Demand:
-    """What has to run at once for work to go on: the workers of one trial, or one actor."""
+    """What has to run at the same time: the workers of one trial, or one actor."""
 
     workers: int = 1
     """Worker processes."""
@@ -65,7 +110,7 @@ class Demand:
     gpus: float = 0.0
     """GPUs of each."""
     driver: bool = False
-    """Whether a driver runs beside them, as beside the workers of one trial."""
+    """Whether a driver runs beside them, as it does for a trial with several workers."""
 
     def __str__(self) -> str:
         gpus = f", {self.gpus:g} GPU" if self.gpus else ""
@@ -73,7 +118,7 @@ class Demand:
 
 
 class Fit(NamedTuple):
-    """The answer to a demand."""
+    """Whether a demand fits."""
 
     fits: bool
     """Whether it can run."""
@@ -81,28 +126,29 @@ class Fit(NamedTuple):
     """How much room there is, or what is missing."""
 
 
-def places(nodes: Sequence[NodeCapacity], *, cpus: float, gpus: float) -> int:
+def num_fitting(nodes: Sequence[NodeCapacity], *, cpus: float, gpus: float) -> int:
     """Return how many workers fit at once, each with its CPUs and GPUs on one node.
 
-    GPUs below one are parts of a single device: two GPUs hold two workers of 0.7, and not more.
+    Less than one GPU is a part of one device: two GPUs have room for two workers with 0.7 each, and
+    no more.
     """
-    return sum(_on(node, cpus, gpus) for node in nodes)
+    return sum(_on_node(node, cpus, gpus) for node in nodes)
 
 
 def find_room(demand: Demand, nodes: Sequence[NodeCapacity]) -> Fit:
-    """Say whether a demand can run on nodes that hold nothing else, and what is missing if not.
+    """Return whether a demand can run on otherwise empty nodes, and what is missing if not.
 
-    A driver takes its place among `drivers`, and where no node has such places a sliver of a CPU
-    beside the workers.
+    A driver runs on a node with the resource for drivers. If no node has it, the driver takes a
+    small part of a CPU beside the workers.
     """
-    found = places(nodes, cpus=demand.cpus, gpus=demand.gpus)
+    found = num_fitting(nodes, cpus=demand.cpus, gpus=demand.gpus)
     if demand.gpus > 1 and demand.gpus % 1:
         return Fit(False, f"Ray gives a worker whole GPUs or a part of one, not {demand.gpus:g}")
     if found < demand.workers:
         return Fit(False, f"{_missing(demand, nodes, found)}; there is {_shown(nodes)}")
     if demand.driver and all(node.drivers < 1 for node in nodes):
         spare = any(
-            node.cpus - _on(node, demand.cpus, demand.gpus) * demand.cpus >= DRIVER_CPU
+            node.cpus - _on_node(node, demand.cpus, demand.gpus) * demand.cpus >= DRIVER_CPU
             for node in nodes
         )
         if found == demand.workers and not spare:
@@ -117,24 +163,26 @@ def find_room(demand: Demand, nodes: Sequence[NodeCapacity]) -> Fit:
 def grown(
     nodes: Sequence[NodeCapacity], groups: Sequence[NodeGroup], *, at_most: int
 ) -> list[NodeCapacity]:
-    """Return the nodes once an autoscaler has started all it may, as far as anybody would ask.
+    """Return the nodes once an autoscaler has started all it may.
 
     Parameters
     ----------
     nodes
-        Those that are there. Kinds of machines that the autoscaler knows count by its own limit.
+        The living nodes. Those of a kind that the autoscaler knows count by its own limit.
+    groups
+        What the autoscaler may start.
     at_most
-        Machines of a kind that make a difference; limits may be astronomic.
+        How many machines of one kind matter to the caller; the autoscaler's limit may be huge.
     """
     kinds = {group.node[1:] for group in groups}
-    there = [node for node in nodes if node[1:] not in kinds]
+    all_nodes = [node for node in nodes if node[1:] not in kinds]
     for group in groups:
-        present = sum(node[1:] == group.node[1:] for node in nodes)
-        there += [group.node] * max(present, min(group.most, at_most))
-    return there
+        running = sum(node[1:] == group.node[1:] for node in nodes)
+        all_nodes += [group.node] * max(running, min(group.most, at_most))
+    return all_nodes
 
 
-def _on(node: NodeCapacity, cpus: float, gpus: float) -> int:
+def _on_node(node: NodeCapacity, cpus: float, gpus: float) -> int:
     return min(_by_cpu(node, cpus), _by_gpu(node, gpus)) if gpus else _by_cpu(node, cpus)
 
 
@@ -169,5 +217,5 @@ def _missing(demand: Demand, nodes: Sequence[NodeCapacity], found: int) -> str:
 
 
 def _shown(nodes: Sequence[NodeCapacity]) -> str:
-    text = "; ".join(map(str, nodes[:_SHOWN])) or "no node"
-    return text + (f"; and {len(nodes) - _SHOWN} more" if len(nodes) > _SHOWN else "")
+    text = "; ".join(map(str, nodes[:_MAX_SHOWN])) or "no node"
+    return text + (f"; and {len(nodes) - _MAX_SHOWN} more" if len(nodes) > _MAX_SHOWN else "")

@@ -1,12 +1,12 @@
-"""Pass a cloud's notice that it takes this machine back on to Ray.
+"""Tell Ray when a cloud is about to preempt this machine.
 
-Clouds tell nobody but the machine itself, and Ray does not ask. Run on every spot machine, as the
-cluster files do::
+A cloud announces a preemption to the machine alone, and Ray does not look for it. Run this on every
+spot machine, as the cluster files do::
 
     python -m dnasweep.runtime.cluster.spot aws
 
-it asks the machine's metadata service every few seconds, and at a notice has Ray drain the node: what
-trains there keeps its state, and nothing new is started there.
+It asks the machine's metadata service every few seconds. When a preemption is announced, it has Ray
+drain the node: what trains there saves its state, and nothing new is started there.
 """
 
 from __future__ import annotations
@@ -22,17 +22,19 @@ from collections.abc import Callable, Mapping
 
 import ray
 
+from dnasweep.runtime.ray_private import drain_node
+
 log = logging.getLogger("dnasweep.runtime")
 
 POLL_SECONDS = 5.0
-RETRY_SECONDS = 2.0
+TIMEOUT_SECONDS = 2.0
 GCP_SECONDS = 30.0
-"""What Google gives a machine from its notice on; it names no time."""
+"""Time between Google's notice and the preemption; the notice does not name it."""
 AWS, GCP = "http://169.254.169.254", "http://metadata.google.internal"
 
 
 def ask_aws(base: str = AWS) -> float | None:
-    """Return the Unix time at which AWS takes this machine back, or None while it does not."""
+    """Return the Unix time at which AWS preempts this machine, or None if none is announced."""
     ttl = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
     token = _ask(f"{base}/latest/api/token", ttl, method="PUT")
     found = _ask(
@@ -45,19 +47,19 @@ def ask_aws(base: str = AWS) -> float | None:
 
 
 def ask_gcp(base: str = GCP) -> float | None:
-    """Return the Unix time at which Google takes this machine back, or None while it does not."""
+    """Return the Unix time at which Google preempts this machine, or None if none is announced."""
     path = "computeMetadata/v1/instance/preempted"
     said = _ask(f"{base}/{path}", {"Metadata-Flavor": "Google"})
     return time.time() + GCP_SECONDS if said == "TRUE" else None
 
 
 def _ask(url: str, headers: Mapping[str, str], *, method: str = "GET") -> str | None:
-    """Return what the service says, or None where it has no such thing."""
-    # By no proxy: the service is the machine's own.
+    """Return the text at a URL of the service, or None if there is none (HTTP 404)."""
+    # Without a proxy: the service belongs to the machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(url, headers=dict(headers), method=method)
     try:
-        with opener.open(request, timeout=RETRY_SECONDS) as answer:
+        with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
             return str(answer.read().decode()).strip()
     except urllib.error.HTTPError as error:
         if error.code == 404:
@@ -68,7 +70,7 @@ def _ask(url: str, headers: Mapping[str, str], *, method: str = "GET") -> str | 
 def wait_for_notice(
     ask: Callable[[], float | None], *, poll_seconds: float = POLL_SECONDS
 ) -> float:
-    """Return the Unix time at which this machine goes, once it is known."""
+    """Wait until a preemption is announced, and return its Unix time."""
     while True:
         try:
             if (deadline := ask()) is not None:
@@ -79,41 +81,22 @@ def wait_for_notice(
 
 
 def drain_this_node(deadline: float) -> None:
-    """Have Ray drain the node of this machine.
-
-    Parameters
-    ----------
-    deadline
-        Unix time at which it goes.
-
-    Raises
-    ------
-    RuntimeError
-        When Ray refuses, which it does not for machines that are taken back.
-    """
-    # There is no public way; the command `ray drain-node`, hidden as it is, does the same.
-    from ray._raylet import GcsClient  # type: ignore[attr-defined]
-    from ray.core.generated.autoscaler_pb2 import (  # type: ignore[attr-defined]
-        DrainNodeReason,
-    )
-
+    """Have Ray drain the node of this machine, which goes at the Unix time `deadline`."""
     ray.init(address="auto", log_to_driver=False, logging_level=logging.ERROR)
     try:
         context = ray.get_runtime_context()
-        accepted, why = GcsClient(address=context.gcs_address).drain_node(
+        drain_node(
             context.get_node_id(),
-            DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION"),
-            "the cloud takes this machine back",
-            int(deadline * 1000),
+            address=context.gcs_address,
+            reason="the cloud takes this machine back",
+            deadline=deadline,
         )
     finally:
         ray.shutdown()
-    if not accepted:
-        raise RuntimeError(why)
 
 
 def main() -> None:
-    """Wait for the notice and pass it on."""
+    """Wait for the announcement of a preemption and pass it on."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("cloud", choices=("aws", "gcp"), help="whose machine this is")
     deadline = wait_for_notice({"aws": ask_aws, "gcp": ask_gcp}[parser.parse_args().cloud])

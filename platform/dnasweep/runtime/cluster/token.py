@@ -1,6 +1,6 @@
-"""Ray's token, which lets its holder run code as its owner: made and kept so that nobody else has it.
+"""Ray's token, with which anybody can run code as its owner: created and kept private.
 
-Ray itself writes it for all users of the machine to read.
+Ray itself writes it so that all users of the machine can read it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TOKEN_BYTES = 32
 
 
 def token_file() -> Path:
-    """Return where Ray looks for the token: RAY_AUTH_TOKEN_PATH, else ~/.ray/auth_token."""
+    """Return the file Ray reads the token from: RAY_AUTH_TOKEN_PATH, else ~/.ray/auth_token."""
     named = os.environ.get("RAY_AUTH_TOKEN_PATH")
     return Path(named) if named else Path.home() / ".ray" / "auth_token"
 
@@ -26,18 +26,18 @@ def token_file() -> Path:
 def secure_token(*, make: bool) -> None:
     """Refuse a token that other users of the machine can read or replace.
 
-    Does nothing where Ray asks for none (RAY_AUTH_MODE=disabled), or has it from the environment
-    (RAY_AUTH_TOKEN), which no other user sees.
+    Does nothing if Ray needs no token (RAY_AUTH_MODE=disabled) or takes it from the environment
+    (RAY_AUTH_TOKEN), which no other user can read.
 
     Parameters
     ----------
     make
-        Whether to make a token where there is none: for a session of this machine's own.
+        Whether to create a token if there is none: for a session on this machine alone.
 
     Raises
     ------
     InputError
-        With the command that mends it.
+        With the command that repairs it.
     """
     mode = os.environ.get("RAY_AUTH_MODE")
     if mode is not None and mode.lower() != "token":
@@ -50,7 +50,7 @@ def secure_token(*, make: bool) -> None:
     try:
         about, folder = file.stat(), file.parent.stat()
     except OSError:
-        # Ray says best what it wants there.
+        # Ray's own message says what it needs.
         return
     if about.st_uid != os.getuid():
         raise InputError(
@@ -76,7 +76,7 @@ def secure_token(*, make: bool) -> None:
 
 
 def _make(file: Path) -> None:
-    """Make a token, whole or not at all; one that another process has made meanwhile stays."""
+    """Create a token atomically; one that another process has created meanwhile stays."""
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if file.parent.stat().st_uid == os.getuid():

@@ -1,1 +1,1 @@
-"""What every machine is asked before work starts on several."""
+"""What every machine is asked before work starts on several machines."""

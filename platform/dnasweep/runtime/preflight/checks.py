@@ -1,35 +1,52 @@
-"""The checks of a preflight: pure functions from what the nodes report to a line each."""
+"""The checks of the preflight: each turns what the nodes reported into one line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
+from typing import Literal, NamedTuple
 
 from dnasweep.runtime.cluster.placement import find_room, grown
-from dnasweep.runtime.preflight.survey import Check, ClusterHealth
+from dnasweep.runtime.preflight.health_check import ClusterHealth
 from dnasweep.tracking.client import ServerAnswer, is_loopback, is_server, without_password
 
 MIN_FREE = 1 << 30
-"""Bytes without which a disk fails the check."""
+"""Free bytes below which a disk fails the check."""
 ENOUGH_FREE = 5 << 30
-"""Bytes below which a disk is worth a warning."""
+"""Free bytes below which a disk gets a warning."""
 RAY_SPILLS_BELOW = 0.95
-"""How full a disk may be before Ray writes no objects to it any more."""
+"""How full a disk may be; above that, Ray writes no objects to it."""
 CLOCKS_WARN_S = 2.0
-"""Seconds two clocks may differ before times in the records mislead."""
+"""Seconds by which two clocks may differ before times in the records mislead."""
 CLOCKS_FAIL_S = 300.0
-"""Seconds two clocks may differ; object stores refuse requests 15 minutes off, Kerberos 5."""
-_SHOWN = 4
+"""Seconds by which two clocks may differ; Kerberos refuses requests that are 5 minutes off, object
+stores those that are 15."""
+_MAX_SHOWN = 4
 _GIB = 1 << 30
 
+Level = Literal["pass", "warn", "fail"]
 
-def run_checks(survey: ClusterHealth) -> list[Check]:
-    """Return every check of a survey, in the order a person would mend them.
 
-    Where no node has answered, only what can be told without them.
+class Check(NamedTuple):
+    """One line of the preflight."""
+
+    name: str
+    """What is checked, in one word."""
+    level: Level
+    """The result."""
+    message: str
+    """What was found."""
+    remedy: str = ""
+    """What to do about it; empty if there is nothing to do."""
+
+
+def run_checks(health: ClusterHealth) -> list[Check]:
+    """Return every check, in the order a person would fix them.
+
+    If no node has answered, only those that need no reports.
     """
-    if not survey.reports:
-        return [check_nodes(survey), check_request(survey)]
+    if not health.reports:
+        return [check_nodes(health), check_request(health)]
     checks: Sequence[Callable[[ClusterHealth], Check]] = (
         check_nodes,
         check_versions,
@@ -40,30 +57,30 @@ def run_checks(survey: ClusterHealth) -> list[Check]:
         check_tokens,
         check_request,
     )
-    return [check(survey) for check in checks]
+    return [check(health) for check in checks]
 
 
-def check_nodes(survey: ClusterHealth) -> Check:
+def check_nodes(health: ClusterHealth) -> Check:
     """Every living node answers."""
-    if survey.silent:
+    if health.silent:
         return Check(
             "nodes",
             "fail",
-            _each(f"{name} {why}" for name, why in survey.silent.items()),
+            _each(f"{name} {why}" for name, why in health.silent.items()),
             "Look at `ray status` and at Ray's logs there, or take the node out of the cluster.",
         )
-    number = len(survey.reports)
-    text = f"{number} node{'s' * (number != 1)} answered within {survey.seconds:.1f} s"
-    if survey.left:
-        gone = f"{text}; {_each(survey.left)} left the cluster meanwhile"
+    number = len(health.reports)
+    text = f"{number} node{'s' * (number != 1)} answered within {health.seconds:.1f} s"
+    if health.left:
+        gone = f"{text}; {_each(health.left)} left the cluster meanwhile"
         return Check("nodes", "warn", gone, "Look at why the machine went; work goes on without.")
     return Check("nodes", "pass", text)
 
 
-def check_versions(survey: ClusterHealth) -> Check:
+def check_versions(health: ClusterHealth) -> Check:
     """Python's minor version, the libraries and dnasweep's source are those of this process."""
-    here, wrong = survey.here, []
-    for node in survey.reports:
+    here, wrong = health.here, []
+    for node in health.reports:
         if _minor(node.python) != _minor(here.python):
             wrong.append(f"{node.name} has Python {node.python}, here it is {here.python}")
         other = [name for name in here.versions if node.versions.get(name) != here.versions[name]]
@@ -86,10 +103,10 @@ def check_versions(survey: ClusterHealth) -> Check:
     return Check("versions", "pass", f"Python {_minor(here.python)}, {known} everywhere")
 
 
-def check_storage(survey: ClusterHealth) -> Check:
-    """Every node writes to the storage, and another one reads it."""
-    reports = (survey.here, *survey.reports)
-    where = without_password(survey.storage)
+def check_storage(health: ClusterHealth) -> Check:
+    """Every node can write to the storage, and another node can read what it wrote."""
+    reports = (health.here, *health.reports)
+    where = without_password(health.storage)
     if mute := [node for node in reports if node.storage_fault]:
         return Check(
             "storage",
@@ -99,7 +116,7 @@ def check_storage(survey: ClusterHealth) -> Check:
             "Mount it writable and with free space there, grant the node's role the right to "
             "write, or give another --storage.",
         )
-    if unread := [reading for reading in survey.readings if reading.fault]:
+    if unread := [reading for reading in health.readings if reading.fault]:
         return Check(
             "storage",
             "fail",
@@ -107,14 +124,14 @@ def check_storage(survey: ClusterHealth) -> Check:
             + _each(f"{r.reader} cannot read what {r.writer} wrote ({r.fault})" for r in unread),
             "Give a --storage that all nodes share: a bucket (s3://...) or a shared file system.",
         )
-    number = len(survey.reports)
+    number = len(health.reports)
     who = f"all {number} nodes write and read" if number > 1 else "written and read"
     return Check("storage", "pass", f"{where}: {who}")
 
 
-def check_disks(survey: ClusterHealth) -> Check:
-    """There is room for temporary files, Ray and the storage."""
-    disks = [(disk, node.name) for node in survey.reports for disk in node.disks]
+def check_disks(health: ClusterHealth) -> Check:
+    """There is disk space for temporary files, Ray and the storage."""
+    disks = [(disk, node.name) for node in health.reports for disk in node.disks]
     if not disks:
         return Check("disk", "warn", "no node could tell how much is free")
     (least, name) = min(disks, key=lambda pair: pair[0].free)
@@ -135,17 +152,17 @@ def check_disks(survey: ClusterHealth) -> Check:
     return Check("disk", "pass", f"at least {text}")
 
 
-def check_mlflow(survey: ClusterHealth) -> Check:
-    """The store answers this process, and a server also every node, by its name."""
-    if survey.uri is None:
+def check_mlflow(health: ClusterHealth) -> Check:
+    """The store answers this process; a server also answers every node, by this host name."""
+    if health.uri is None:
         return Check("mlflow", "pass", "not needed for this")
-    where = without_password(survey.uri)
-    if survey.mlflow_fault:
-        return Check("mlflow", "fail", survey.mlflow_fault, survey.mlflow_remedy)
-    if not is_server(survey.uri):
+    where = without_password(health.uri)
+    if health.mlflow_fault:
+        return Check("mlflow", "fail", health.mlflow_fault, health.mlflow_remedy)
+    if not is_server(health.uri):
         return Check("mlflow", "pass", f"{where}: this process opens it, and nobody else has to")
     answers = [
-        (node.name, ServerAnswer(node.mlflow_status, node.mlflow_text)) for node in survey.reports
+        (node.name, ServerAnswer(node.mlflow_status, node.mlflow_text)) for node in health.reports
     ]
     if refused := [name for name, answer in answers if answer.refused_host]:
         return Check(
@@ -160,7 +177,7 @@ def check_mlflow(survey: ClusterHealth) -> Check:
         number = len(answers)
         who = f"all {number} nodes" if number > 1 else "this machine"
         return Check("mlflow", "pass", f"{where} answers {who} by this name")
-    if is_loopback(survey.uri):
+    if is_loopback(health.uri):
         return Check(
             "mlflow",
             "warn",
@@ -176,10 +193,10 @@ def check_mlflow(survey: ClusterHealth) -> Check:
     )
 
 
-def check_clocks(survey: ClusterHealth) -> Check:
-    """Clocks agree, as far as the round trip lets one know."""
+def check_clocks(health: ClusterHealth) -> Check:
+    """Clocks agree, as far as the round trip of a request can tell."""
     clocks = [("this machine", 0.0, 0.0)]
-    clocks += [(r.reader, r.offset_s, r.within_s) for r in survey.readings if r.within_s > 0]
+    clocks += [(r.reader, r.offset_s, r.within_s) for r in health.readings if r.within_s > 0]
     worst, least, most = "", 0.0, 0.0
     for (one, a, near_a), (other, b, near_b) in combinations(clocks, 2):
         apart, near = abs(a - b), near_a + near_b
@@ -196,12 +213,12 @@ def check_clocks(survey: ClusterHealth) -> Check:
     )
 
 
-def check_tokens(survey: ClusterHealth) -> Check:
+def check_tokens(health: ClusterHealth) -> Check:
     """Ray asks for a token, and only its owner can read it."""
-    modes = {node.auth_mode or "not set" for node in survey.reports}
-    several = len(survey.nodes) > 1
+    modes = {node.auth_mode or "not set" for node in health.reports}
+    several = len(health.nodes) > 1
     if modes != {"token"}:
-        off = [node.name for node in survey.reports if node.auth_mode != "token"]
+        off = [node.name for node in health.reports if node.auth_mode != "token"]
         return Check(
             "tokens",
             "warn",
@@ -209,17 +226,17 @@ def check_tokens(survey: ClusterHealth) -> Check:
             "Make a token (`ray get-auth-token --generate`), copy it to every node, and start Ray "
             "with RAY_AUTH_MODE=token.",
         )
-    inline = [node.name for node in survey.reports if node.token_in_environment]
+    inline = [node.name for node in health.reports if node.token_in_environment]
     without = [
         f"{node.name} has no {node.token_file}"
-        for node in survey.reports
+        for node in health.reports
         if node.token_permissions is None and not node.token_in_environment
     ]
     if without:
         return Check("tokens", "fail", _each(without), "Copy the token there, with mode 600.")
     open_to_others = [
         f"{node.token_file} on {node.name} has mode {node.token_permissions:o}"
-        for node in survey.reports
+        for node in health.reports
         if node.token_permissions is not None and node.token_permissions & 0o077
     ]
     if open_to_others:
@@ -227,7 +244,7 @@ def check_tokens(survey: ClusterHealth) -> Check:
             "tokens",
             "fail" if several else "warn",
             _each(open_to_others) + ": other users of the machine can read the token",
-            f"chmod 600 {survey.reports[0].token_file}",
+            f"chmod 600 {health.reports[0].token_file}",
         )
     if inline:
         return Check(
@@ -239,14 +256,14 @@ def check_tokens(survey: ClusterHealth) -> Check:
     return Check("tokens", "pass", "Ray asks for one, and only its owner can read it")
 
 
-def check_request(survey: ClusterHealth) -> Check:
-    """What has to run at once fits the nodes, or those an autoscaler may start."""
-    demand, asked = survey.demand, str(survey.demand)
-    now, but = find_room(demand, survey.nodes), ""
+def check_request(health: ClusterHealth) -> Check:
+    """What has to run at once fits on the nodes, or on those that an autoscaler may start."""
+    demand, asked = health.demand, str(health.demand)
+    now, but = find_room(demand, health.nodes), ""
     if now.fits:
         return Check("request", "pass", f"{asked}: {now.text}")
-    if survey.groups:
-        most = grown(survey.nodes, survey.groups, at_most=demand.workers + 1)
+    if health.groups:
+        most = grown(health.nodes, health.groups, at_most=demand.workers + 1)
         later = find_room(demand, most)
         if later.fits:
             return Check(
@@ -266,8 +283,8 @@ def check_request(survey: ClusterHealth) -> Check:
 
 def _each(texts: Iterable[str]) -> str:
     shown = list(texts)
-    more = f", and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return ", ".join(shown[:_SHOWN]) + more
+    more = f", and {len(shown) - _MAX_SHOWN} more" if len(shown) > _MAX_SHOWN else ""
+    return ", ".join(shown[:_MAX_SHOWN]) + more
 
 
 def _minor(version: str) -> str:

@@ -1,20 +1,21 @@
-"""Every living node is asked, at once and with a time limit, what it sees."""
+"""The health check: every living node reports what it sees, all at once and within a time limit."""
 
 from __future__ import annotations
 
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dnasweep.runtime.cluster.autoscaler import machine_kinds
-from dnasweep.runtime.cluster.placement import Demand, NodeCapacity
+from dnasweep.runtime.cluster.placement import Demand, NodeCapacity, NodeGroup
 from dnasweep.runtime.cluster.session import living_nodes
 from dnasweep.runtime.preflight.node_report import (
-    RETRY_SECONDS,
+    STORAGE_TIMEOUT_S,
     NodeReport,
     ProbeReading,
     observe,
@@ -22,24 +23,55 @@ from dnasweep.runtime.preflight.node_report import (
     read_report,
     remove_probes,
 )
-from dnasweep.runtime.preflight.survey import ClusterHealth
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import first_line, is_server
 
 TIMEOUT_S = 120.0
-"""How long a node may take to start a worker and report."""
+"""Seconds a node may take to start a worker and report."""
 HERE = "this process"
 _DRIVER = "driver"
-"""Name of this process's probe; those of nodes have the node's id."""
-_WARM_S = RETRY_SECONDS + 10.0
-"""How long a node may take that has answered before."""
+"""Name of this process's probe; the probe of a node is named by its NodeID."""
+_SECOND_TIMEOUT_S = STORAGE_TIMEOUT_S + 10.0
+"""Seconds a node may take that has answered before."""
 
-_Asked = dict[str, Any]
+_Request = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterHealth:
+    """Everything that is known about a cluster before work starts on it."""
+
+    here: NodeReport
+    """Report of this process, the driver, which runs on one of the nodes."""
+    reports: tuple[NodeReport, ...]
+    """Reports of the nodes that answered."""
+    silent: Mapping[str, str]
+    """For each node without a report: the reason."""
+    left: tuple[str, ...] = ()
+    """Nodes that left the cluster while they were being asked."""
+    readings: tuple[ProbeReading, ...]
+    """Which node could read which probe, and how far the clocks differ."""
+    nodes: tuple[NodeCapacity, ...]
+    """What the living nodes offer."""
+    groups: tuple[NodeGroup, ...] = ()
+    """What an autoscaler may start."""
+    demand: Demand
+    """What has to run at the same time."""
+    storage: str
+    """Storage root."""
+    uri: str | None
+    """MLflow store; None if the work needs none."""
+    mlflow_fault: str = ""
+    """Why MLflow's own client in this process cannot use the store; empty if it can."""
+    mlflow_remedy: str = ""
+    """What to do about that."""
+    seconds: float = 0.0
+    """How long the health check took."""
 
 
 class _Reply(NamedTuple):
     value: Any
-    """What the task returned, or the error in its place."""
+    """What the task returned, or the error it raised."""
     sent: float
     received: float
 
@@ -47,23 +79,25 @@ class _Reply(NamedTuple):
 def check_health(
     storage: Storage, uri: str | None, demand: Demand, *, timeout_s: float = TIMEOUT_S
 ) -> ClusterHealth:
-    """Ask every node of the session that is open, and this process.
+    """Ask every node of the open session, and this process.
 
-    First each node reports and writes a probe. Then, in workers that are warm by now and so answer
-    fast enough to compare clocks, each reads the probe of another one.
+    First each node reports and writes a probe to the storage. Then each reads the probe of another
+    node, in a worker that is running by now and so answers fast enough to compare clocks.
 
     Parameters
     ----------
+    storage
+        Storage of the work to come.
     uri
-        MLflow store; None where none is needed.
+        MLflow store; None if none is needed.
     demand
-        What is to run at once.
+        What has to run at the same time.
     timeout_s
-        How long a node may take to report. One that takes longer is named in `silent`.
+        Seconds a node may take to report. One that takes longer is named in `silent`.
     """
     started = time.monotonic()
     nodes, probes = living_nodes(), {"storage": storage.root, "key": uuid.uuid4().hex}
-    common: _Asked = probes | {"uri": uri if uri and is_server(uri) else None, "places": {}}
+    common: _Request = probes | {"uri": uri if uri and is_server(uri) else None, "places": {}}
     try:
         sent = _send(_report, {i: common | {"name": n.name, "probe": i} for i, n in nodes.items()})
         here = read_report(observe(common | {"name": HERE, "probe": _DRIVER}))
@@ -71,7 +105,7 @@ def check_health(
         readings = _readings(probes, here, reports)
     finally:
         remove_probes(storage, probes["key"])
-    # The cluster goes on without a machine that it has given up by now, and so does the work.
+    # The work can go on without a machine that has left the cluster by now.
     alive = living_nodes()
     left = {node.name for number, node in nodes.items() if number not in alive}
     return ClusterHealth(
@@ -89,14 +123,14 @@ def check_health(
     )
 
 
-def _report(asked: _Asked) -> dict[str, Any]:
-    return observe(asked | {"places": {"Ray": ray.get_runtime_context().get_temp_dir()}})
+def _report(request: _Request) -> dict[str, Any]:
+    return observe(request | {"places": {"Ray": ray.get_runtime_context().get_temp_dir()}})
 
 
 def _reports(
     replies: Mapping[str, _Reply], nodes: Mapping[str, NodeCapacity], timeout_s: float
 ) -> tuple[dict[str, NodeReport], dict[str, str]]:
-    """Tell those who report from those who cannot."""
+    """Return the reports by NodeID, and why the other nodes have none by name."""
     reports, silent = {}, {}
     for node, named in nodes.items():
         value = replies[node].value if node in replies else None
@@ -113,22 +147,22 @@ def _reports(
 
 
 def _readings(
-    probes: _Asked, here: NodeReport, reports: Mapping[str, NodeReport]
+    probes: _Request, here: NodeReport, reports: Mapping[str, NodeReport]
 ) -> list[ProbeReading]:
-    """Let everybody read the probe of the one before, in a ring with this process."""
+    """Let each node read the probe of the one before, in a ring that includes this process."""
     everybody = {_DRIVER: here, **reports}
     pairs = pair([(who, not report.storage_fault) for who, report in everybody.items()])
     sent = _send(read_probe, {node: probes | {"writer": pairs[node]} for node in reports})
     readings = []
-    for node, reply in _collect(sent, _WARM_S).items():
+    for node, reply in _collect(sent, _SECOND_TIMEOUT_S).items():
         reader, writer = reports[node].name, pairs[node]
         named = everybody[writer].name if writer else ""
         if isinstance(reply.value, Exception):
             readings.append(ProbeReading(reader, named, _reason(reply.value), 0.0, 0.0))
             continue
         begun, ended = reply.value["begun"], reply.value["ended"]
-        # As NTP has it (RFC 5905): the clocks differ by this, give or take half the time the
-        # question and the answer were on their way.
+        # As in NTP (RFC 5905): the clocks differ by `offset`, plus or minus half of the time that
+        # the request and the reply travelled.
         offset = (begun - reply.sent + ended - reply.received) / 2
         travel = (reply.received - reply.sent) - (ended - begun)
         readings.append(
@@ -147,12 +181,17 @@ def _readings(
 
 
 def pair(wrote: Sequence[tuple[str, bool]]) -> dict[str, str]:
-    """Return whose probe everybody reads: the last one before who wrote, in a ring; empty is none.
+    """Return whose probe each reads: the last one before it that was written, in a ring.
 
     Parameters
     ----------
     wrote
-        Everybody, and whether there is a probe of theirs.
+        Names in order, and whether each has written a probe.
+
+    Returns
+    -------
+    dict
+        Reader to writer; the writer is empty if there is no other probe.
     """
     pairs = {}
     for at, (reader, _) in enumerate(wrote):
@@ -161,10 +200,10 @@ def pair(wrote: Sequence[tuple[str, bool]]) -> dict[str, str]:
     return pairs
 
 
-def _send(task: Callable[[_Asked], Any], asked: Mapping[str, _Asked]) -> dict[Any, Any]:
+def _send(task: Callable[[_Request], Any], requests: Mapping[str, _Request]) -> dict[Any, Any]:
     """Start a task on each of the nodes; return the reference to (node, time)."""
     remote, sent = ray.remote(task), {}
-    for node, arguments in asked.items():
+    for node, arguments in requests.items():
         placed = remote.options(
             num_cpus=0,
             max_retries=0,
@@ -176,7 +215,7 @@ def _send(task: Callable[[_Asked], Any], asked: Mapping[str, _Asked]) -> dict[An
 
 
 def _collect(sent: Mapping[Any, Any], timeout_s: float) -> dict[str, _Reply]:
-    """Return the replies of those who answer in time, and give up the others."""
+    """Return the replies that come in time, and cancel the other tasks."""
     replies, waiting = {}, list(sent)
     deadline = time.monotonic() + timeout_s
     while waiting and (left := deadline - time.monotonic()) > 0:

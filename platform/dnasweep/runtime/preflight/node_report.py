@@ -1,6 +1,6 @@
-"""What a node finds out about itself and about what it shares with the others.
+"""What a node reports about itself and about what it shares with the other nodes.
 
-Runs on the node. Nothing in here raises for what is wrong there: that is what it reports.
+This runs on the node. Nothing in here raises an error for what is wrong there; it is reported.
 """
 
 from __future__ import annotations
@@ -22,29 +22,30 @@ from typing import Any, NamedTuple
 
 import dnasweep
 from dnasweep.errors import InputError
+from dnasweep.runtime.cluster.token import token_file
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import ask_server, first_line
 
 PROBES = "preflight"
-"""Artefact kind of the probes; they are gone when the preflight ends."""
+"""Artefact kind of the probes, which are removed when the preflight ends."""
 LIBRARIES = ("ray", "torch", "transformers", "mlflow")
-RETRY_SECONDS = 20.0
-"""How long a storage may take to answer."""
+STORAGE_TIMEOUT_S = 20.0
+"""Seconds a storage may take to answer."""
 _SETTLE_S = 3.0
-"""How long a network file system may take to show what another machine has written."""
+"""Seconds a network file system may take to show what another machine has written."""
 
 
 class Disk(NamedTuple):
-    """Room on the disk of a place."""
+    """Space on the disk that a folder is on."""
 
     use: str
     """What it is for: `temporary files`, `Ray` or `storage`."""
     path: str
-    """The place."""
+    """The folder."""
     free: int
-    """Bytes a user may still write."""
+    """Free bytes."""
     total: int
-    """Bytes in all."""
+    """Bytes in total."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,59 +57,59 @@ class NodeReport:
     python: str
     """Python version, such as 3.11.7."""
     versions: Mapping[str, str]
-    """Library to version, without the build behind a plus sign."""
+    """Version of each library, without the build name after a plus sign."""
     code: str
     """Digest of dnasweep's source."""
     storage_fault: str = ""
     """Why it cannot write to the storage."""
     disks: tuple[Disk, ...] = ()
-    """Room where it writes."""
+    """Disk space where it writes."""
     mlflow_status: int | None = None
-    """HTTP status of the MLflow server's answer; None without one, or where it was not asked."""
+    """HTTP status of the MLflow server's answer; None if there was none, or it was not asked."""
     mlflow_text: str = ""
-    """What the server said to that."""
+    """The beginning of the server's answer."""
     auth_mode: str = ""
     """RAY_AUTH_MODE, in lower case."""
     token_in_environment: bool = False
     """Whether RAY_AUTH_TOKEN holds the token itself."""
     token_file: str = ""
-    """Where the token is looked for."""
+    """File in which Ray looks for the token."""
     token_permissions: int | None = None
-    """Permission bits of that file; None where there is none."""
+    """Permission bits of that file; None if there is no file."""
 
 
 class ProbeReading(NamedTuple):
-    """How one node reads what another one has written, and the time on its clock."""
+    """Whether one node can read what another has written, and how far its clock is off."""
 
     reader: str
-    """Who read."""
+    """Name of the node that read."""
     writer: str
-    """Whose probe; empty where nobody had written one."""
+    """Name of the node whose probe it was; empty if nobody had written one."""
     fault: str
-    """Why it could not be read, or is not what was written."""
+    """Why the probe could not be read, or is not what was written; empty if it is fine."""
     offset_s: float
     """Its clock minus this machine's, in seconds."""
     within_s: float
-    """How far that may be off: half of the round trip."""
+    """Uncertainty of the offset in seconds: half of the round trip."""
 
 
-def observe(asked: Mapping[str, Any]) -> dict[str, Any]:
+def observe(request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of this node's report.
 
     Parameters
     ----------
-    asked
+    request
         `name` and `probe` of the node, `storage` and `key` of the probes, `uri` of an MLflow server
-        or None, and `places` (use to path) whose room is asked for.
+        or None, and `places` (use to folder) whose disk space is wanted.
     """
-    answer = ask_server(asked["uri"]) if asked["uri"] else None
-    token_file = os.environ.get("RAY_AUTH_TOKEN_PATH") or str(Path.home() / ".ray" / "auth_token")
-    places = {"temporary files": tempfile.gettempdir(), **asked["places"]}
-    fault = within(RETRY_SECONDS, lambda: _write(asked))
+    answer = ask_server(request["uri"]) if request["uri"] else None
+    token = str(token_file())
+    places = {"temporary files": tempfile.gettempdir(), **request["places"]}
+    fault = within(STORAGE_TIMEOUT_S, lambda: _write(request))
     if not fault:
-        places["storage"] = str(Storage(asked["storage"]).local)
+        places["storage"] = str(Storage(request["storage"]).local)
     return {
-        "name": asked["name"],
+        "name": request["name"],
         "python": platform.python_version(),
         "versions": {"dnasweep": dnasweep.__version__, **_versions()},
         "code": _code(),
@@ -118,40 +119,47 @@ def observe(asked: Mapping[str, Any]) -> dict[str, Any]:
         "mlflow_text": answer.text if answer else "",
         "auth_mode": os.environ.get("RAY_AUTH_MODE", "").lower(),
         "token_in_environment": bool(os.environ.get("RAY_AUTH_TOKEN")),
-        "token_file": token_file,
-        "token_permissions": _permissions(token_file),
+        "token_file": token,
+        "token_permissions": _permissions(token),
     }
 
 
 def read_report(fields: Mapping[str, Any]) -> NodeReport:
-    """Return the report of these fields; `TypeError` or `KeyError` where another version made them."""
+    """Return the report with these fields.
+
+    Raises
+    ------
+    TypeError, KeyError
+        If another version of dnasweep made the fields.
+    """
     return NodeReport(**{**fields, "disks": tuple(Disk(*disk) for disk in fields["disks"])})
 
 
-def read_probe(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what another node has written, and tell the time before and after.
+def read_probe(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the probe of another node, and return the time before and after.
 
     Parameters
     ----------
-    asked
-        `storage` and `key` of the probes, and `writer`: whose to read; empty reads none.
+    request
+        `storage` and `key` of the probes, and `writer`: whose probe to read; empty reads none.
     """
     begun = time.time()
-    fault = within(RETRY_SECONDS, lambda: _read(asked)) if asked["writer"] else ""
+    fault = within(STORAGE_TIMEOUT_S, lambda: _read(request)) if request["writer"] else ""
     return {"fault": fault, "begun": begun, "ended": time.time()}
 
 
 def remove_probes(storage: Storage, key: str) -> None:
-    """Remove the probes of one preflight, as far as that is possible."""
+    """Remove the probes of one preflight as far as possible."""
     shutil.rmtree(storage.local / PROBES / key, ignore_errors=True)
     if (bucket := storage.bucket) is not None:
-        within(RETRY_SECONDS, lambda: bucket.clear(f"{PROBES}/{key}"))
+        within(STORAGE_TIMEOUT_S, lambda: bucket.clear(f"{PROBES}/{key}"))
 
 
 def within(seconds: float, work: Callable[[], None]) -> str:
-    """Do some work and return why it failed, empty if it did not; give up waiting after a while.
+    """Do some work within a time limit; return why it failed, or an empty text if it did not.
 
-    A network file system whose server is away lets nobody go who touches it.
+    The work runs in a thread, because a call to a network file system whose server is away may never
+    return.
     """
     fault = [f"it did not answer within {seconds:g} s"]
 
@@ -170,27 +178,27 @@ def within(seconds: float, work: Callable[[], None]) -> str:
     return fault[0]
 
 
-def _write(asked: Mapping[str, Any]) -> None:
-    storage = Storage(asked["storage"])
+def _write(request: Mapping[str, Any]) -> None:
+    storage = Storage(request["storage"])
     storage.check_writable()
     if not storage.is_remote:
-        storage.folder(PROBES, asked["key"])
-    storage.put(PROBES, asked["key"], asked["probe"], asked["key"] + asked["probe"])
+        storage.folder(PROBES, request["key"])
+    storage.put(PROBES, request["key"], request["probe"], request["key"] + request["probe"])
 
 
-def _read(asked: Mapping[str, Any]) -> None:
-    storage, writer = Storage(asked["storage"]), asked["writer"]
+def _read(request: Mapping[str, Any]) -> None:
+    storage, writer = Storage(request["storage"]), request["writer"]
     deadline = time.monotonic() + _SETTLE_S
     while True:
         try:
-            with storage.open(PROBES, asked["key"], writer) as probe:
+            with storage.open(PROBES, request["key"], writer) as probe:
                 text = probe.read().decode()
             break
         except FileNotFoundError:
             if time.monotonic() > deadline:
                 raise InputError("it is not there") from None
             time.sleep(0.2)
-    if text != asked["key"] + writer:
+    if text != request["key"] + writer:
         raise InputError(f"it holds {len(text)} other characters")
 
 

@@ -1,48 +1,57 @@
-"""The preflight: before work starts on several machines, all that are there are looked at.
+"""The preflight: before work starts on several machines, every machine is checked.
 
-`python jobs/doctor.py` shows every line of it; sweeps and jobs one line when all is well.
+`python jobs/doctor.py` shows every line of it; sweeps and jobs show one line if all is well.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
+from dnasweep.config.keys import require
+from dnasweep.config.ranges import Checked, Devices, Few, Positive
+from dnasweep.config.worker_range import read_worker_range
 from dnasweep.errors import InputError
-from dnasweep.runtime.cluster.placement import Demand
-from dnasweep.runtime.cluster.session import Resources, session
-from dnasweep.runtime.preflight.checks import run_checks
-from dnasweep.runtime.preflight.health_check import check_health
-from dnasweep.runtime.preflight.survey import Check
+from dnasweep.formats.paths import user_path
+from dnasweep.runtime.cluster.placement import Demand, Resources
+from dnasweep.runtime.cluster.session import session
+from dnasweep.runtime.preflight.checks import Check, run_checks
+from dnasweep.runtime.preflight.health_check import TIMEOUT_S, ClusterHealth, check_health
 from dnasweep.storage import Storage
+from dnasweep.tracking.client import check_reachable, resolve_uri, without_password
 
+EXIT_FAILED = 1
 _STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 _WIDTH = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Requirements:
-    """What some work needs of every node."""
+    """What the work to come needs from the nodes."""
 
     storage: Storage
     """Where results go."""
     uri: str | None = None
-    """MLflow store that has to answer; None where the work goes on without."""
+    """MLflow store that has to answer; None if the work goes on without it."""
     workers: int = 1
-    """Workers that have to run at once."""
+    """Workers that have to run at the same time."""
     cpus_per_worker: int | None = None
     """CPUs of each; None: at least one."""
     gpus_per_worker: float | None = None
-    """GPUs of each; None: one where there are any."""
+    """GPUs of each; None: one if there are any."""
     grouped: bool = True
-    """Whether they work on one trial, and so have a driver where there are several."""
+    """Whether they work on one trial, and so need a driver if there are several."""
 
     def demand(self, resources: Resources) -> Demand:
-        """Return what has to run at once on a cluster that has `resources`."""
+        """Return what has to run at the same time on a cluster with `resources`."""
         usual = 1.0 if resources.grown(at_most=1).gpus else 0.0
         gpus = usual if self.gpus_per_worker is None else self.gpus_per_worker
         return Demand(
@@ -57,19 +66,21 @@ class Requirements:
 def checked_session(
     address: str | None, requirements: Requirements | None, console: Console
 ) -> Iterator[Resources]:
-    """Open a Ray session, and look at all nodes first where there are several.
+    """Open a Ray session; if it has several nodes, check all of them first.
 
     Parameters
     ----------
     address
         As for :func:`~dnasweep.runtime.cluster.session.session`.
     requirements
-        What is needed of the nodes; None looks at nothing.
+        What is needed from the nodes; None checks nothing.
+    console
+        Where the checks are printed.
 
     Raises
     ------
     InputError
-        When there is no cluster, or a check fails; the lines of those have been printed.
+        If there is no cluster, or a check fails; the failing checks have been printed by then.
     """
     with session(address) as resources:
         if requirements is not None and (resources.nodes > 1 or resources.groups):
@@ -78,8 +89,8 @@ def checked_session(
 
 
 def _require(requirements: Requirements, resources: Resources, console: Console) -> None:
-    survey = check_health(requirements.storage, requirements.uri, requirements.demand(resources))
-    checks = run_checks(survey)
+    health = check_health(requirements.storage, requirements.uri, requirements.demand(resources))
+    checks = run_checks(health)
     failing = [check for check in checks if check.level == "fail"]
     notable = [check for check in checks if check.level != "pass"]
     print_checks(notable, console)
@@ -89,16 +100,16 @@ def _require(requirements: Requirements, resources: Resources, console: Console)
             remedy="Mend it as the lines above say; jobs/doctor.py looks again, and "
             "--no-preflight goes on without looking.",
         )
-    number = len(survey.reports)
+    number = len(health.reports)
     rest = f", {len(notable)} with a warning" if notable else ""
     console.print(
         f"[dim]preflight: {len(checks)} checks passed on {number} node{'s' * (number != 1)}{rest} "
-        f"({survey.seconds:.1f} s)[/]"
+        f"({health.seconds:.1f} s)[/]"
     )
 
 
 def print_checks(checks: Sequence[Check], console: Console) -> None:
-    """Print a line a check, aligned, with the remedy where there is one."""
+    """Print one line per check, aligned, with the remedy if there is one."""
     for check in checks:
         remedy = f" [dim]->[/] {escape(check.remedy)}" if check.remedy else ""
         console.print(
@@ -106,3 +117,116 @@ def print_checks(checks: Sequence[Check], console: Console) -> None:
             f"{escape(check.message)}{remedy}",
             soft_wrap=True,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorOptions(Checked):
+    """Options of the preflight; use those of the command that is to follow."""
+
+    storage: str = "runs"
+    """Storage root: a folder, or a URI such as s3://bucket/folder."""
+    tracking_uri: str | None = None
+    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
+    address: str | None = None
+    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
+    workers_per_trial: int | str = 1
+    """Data-parallel workers of one trial, or a range such as 1..4."""
+    cpus_per_worker: Few | None = None
+    """CPUs of a worker. Default: at least one."""
+    gpus_per_worker: Devices | None = None
+    """GPUs of a worker, fractions allowed. Default: one where there are any."""
+    timeout_s: Positive = TIMEOUT_S
+    """Seconds a node may take to answer before it counts as silent."""
+    json: str | None = None
+    """Also write the checks, and what every node reported, to this file."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        read_worker_range(self.workers_per_trial)
+        if self.json is not None:
+            path = user_path(self.json).absolute()
+            require(
+                path.parent.is_dir() and not path.is_dir(),
+                "json",
+                self.json,
+                f"Name a file, and make the folder {path.parent} first.",
+            )
+
+
+def run_doctor(options: DoctorOptions, console: Console) -> int:
+    """Check every node, print one line per check and return the exit code: 0, or 1 if one fails.
+
+    Raises
+    ------
+    InputError
+        For options that make no sense, or an address where there is no cluster.
+    """
+    storage = Storage(options.storage)
+    uri = resolve_uri(options.tracking_uri, storage.root)
+    requirements = Requirements(
+        storage=storage,
+        uri=uri,
+        workers=read_worker_range(options.workers_per_trial).minimum,
+        cpus_per_worker=options.cpus_per_worker,
+        gpus_per_worker=options.gpus_per_worker,
+    )
+    with (
+        console.status("joining or starting Ray") as status,
+        session(options.address) as resources,
+    ):
+        status.update(f"asking {resources.nodes} node{'s' * (resources.nodes != 1)}")
+        health = check_health(
+            storage, uri, requirements.demand(resources), timeout_s=options.timeout_s
+        )
+        status.update("opening the MLflow store")
+        health = _with_store(health, uri)
+    checks = run_checks(health)
+    console.print(f"[bold]Ray[/] {resources}", soft_wrap=True)
+    print_checks(checks, console)
+    failing = [check.name for check in checks if check.level == "fail"]
+    if options.json is not None:
+        _write(user_path(options.json), resources, checks, health)
+    console.print(
+        f"[bold red]{len(failing)} of {len(checks)} checks fail[/]"
+        if failing
+        else "[bold green]ready[/]"
+    )
+    return EXIT_FAILED if failing else 0
+
+
+def _with_store(health: ClusterHealth, uri: str) -> ClusterHealth:
+    """Add what MLflow's own client in this process says, as this process records everything."""
+    try:
+        check_reachable(uri)
+    except InputError as error:
+        return dataclasses.replace(
+            health, mlflow_fault=error.reason, mlflow_remedy=error.remedy or ""
+        )
+    return health
+
+
+def _write(path: Path, resources: Resources, checks: list[Check], health: ClusterHealth) -> None:
+    content = {
+        "ready": all(check.level != "fail" for check in checks),
+        "cluster": str(resources),
+        "checks": _plain(checks),
+        "survey": _plain(dataclasses.asdict(health))
+        | {"uri": without_password(health.uri or ""), "storage": without_password(health.storage)},
+    }
+    try:
+        path.write_text(json.dumps(content, indent=2) + "\n")
+    except OSError as error:
+        raise InputError(
+            f"the checks cannot be written: {error.strerror}",
+            file=path,
+            remedy="Name another file.",
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value for JSON, with named tuples as dictionaries."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value

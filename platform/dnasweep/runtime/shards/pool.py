@@ -20,8 +20,7 @@ from typing import Any, NamedTuple
 import ray
 
 from dnasweep.errors import InputError
-from dnasweep.runtime.cluster.placement import places
-from dnasweep.runtime.cluster.session import Resources
+from dnasweep.runtime.cluster.placement import Resources, num_fitting
 from dnasweep.runtime.shards.worker import ShardActor, ShardJobSpec
 
 _HARMLESS = (
@@ -80,7 +79,7 @@ def allot_pool(
             f"num_actors is {num_actors} and gpus_per_actor {gpus:g}",
             remedy="Use at least 1 actor and no negative number of GPUs.",
         )
-    fitting = places(most.each, cpus=1, gpus=gpus)
+    fitting = num_fitting(most.each, cpus=1, gpus=gpus)
     asked = fitting if num_actors is None else num_actors
     if not 1 <= asked <= fitting:
         raise InputError(

@@ -1,7 +1,7 @@
-"""Which failures are worth another attempt, and what is told of those that are not.
+"""Which failures are worth another attempt, and what to say about those that are not.
 
-A process that is lost (killed, its machine gone, hung) may do better elsewhere, from the last state.
-What the code itself raises would be raised again: bad input, a model too large for the memory.
+A process that was lost (killed, its machine gone, hung) may succeed elsewhere, from the last state. An
+error of the code itself would come again: bad input, a model too large for the memory.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from ray.exceptions import RayActorError, RayError
 from dnasweep.errors import InputError, full_disk, is_full_disk
 
 RESTARTS = 3
-"""Starts of a trial, and of its worker group, after the first."""
+"""How often a trial, and its worker group, is started again."""
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|can't allocate memory|not enough memory|low on memory|NODE_OUT_OF_MEMORY", re.I
 )
 _MEMORY_USED = re.compile(r"was (\S+ used / \S+) limit")
 _DETAIL = re.compile(r"Worker exit detail: (.+)|death information: (.+)")
-_LONGEST = 300
+_MAX_CHARS = 300
 
 
 class Hung(RuntimeError):
-    """A training took no step for longer than anybody waits, more than once."""
+    """A training took no step for longer than the limit, more than once."""
 
 
 class Lost(RuntimeError):
-    """Every attempt at a training ended with the loss of its process."""
+    """Every attempt at a training ended because its process was lost."""
 
 
 def is_lost(error: BaseException) -> TypeGuard[RayError]:
-    """Return whether Ray tells of a process, or of what it held, that is no more."""
+    """Return whether Ray reports that a process, or an object in it, was lost."""
     return isinstance(error, RayError)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that a machine, or a device, has no memory left."""
+    """Return whether an error says that a machine or a device is out of memory."""
     return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
 
 
 def full_memory(error: BaseException) -> InputError:
-    """Return what to tell a person whose machine has no memory left for a trial."""
+    """Return the error for a machine that has no memory left for a trial."""
     used = _MEMORY_USED.search(str(error))
     return InputError(
         f"this machine is running out of memory{f' ({used[1]})' if used else ''}, so trials were ended",
@@ -53,9 +53,9 @@ def full_memory(error: BaseException) -> InputError:
 
 
 def is_final(error: BaseException) -> bool:
-    """Return whether one worker's error would come again in the next attempt of its group.
+    """Return whether an error of a worker would come again in the next attempt of its group.
 
-    Of the others nothing can be said: where one worker is lost, the rest fail in their turn.
+    Errors of Ray are never final: when one worker is lost, the others fail as a consequence.
     """
     if isinstance(error, RayError):
         return False
@@ -63,11 +63,11 @@ def is_final(error: BaseException) -> bool:
 
 
 def portable(error: Exception) -> Exception:
-    """Return an error that reaches the driver whole; some libraries' own do not survive pickling."""
+    """Return an error that survives pickling, as some errors of libraries do not."""
     if is_full_disk(error) and not isinstance(error, InputError):
         return full_disk(getattr(error, "filename", None))
     try:
-        # By the same steps as pickling.
+        # This takes the same steps as pickling.
         copy.deepcopy(error)
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
@@ -75,12 +75,12 @@ def portable(error: Exception) -> Exception:
 
 
 def lost(error: BaseException, *, hang: str = "") -> Lost | Hung:
-    """Return what to say of a training whose process has been lost too often.
+    """Return the error for a training whose process was lost too often.
 
     Parameters
     ----------
     error
-        Of the last attempt.
+        Error of the last attempt.
     hang
         What a process that hung reported before it ended itself; empty if there is none.
     """
@@ -88,13 +88,13 @@ def lost(error: BaseException, *, hang: str = "") -> Lost | Hung:
         return Hung(hang)
     detail = _DETAIL.search(str(error))
     said = next(filter(None, detail.groups()), "") if detail else ""
-    said = (said or str(error).strip() or type(error).__name__).splitlines()[0][:_LONGEST]
+    said = (said or str(error).strip() or type(error).__name__).splitlines()[0][:_MAX_CHARS]
     what = "ran out of memory" if is_out_of_memory(error) else "was lost"
     return Lost(f"its process {what} {RESTARTS + 1} times: {said}")
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error for a table or a tag."""
+    """Return an error as text for a table or a tag."""
     if isinstance(error, (InputError, Hung, Lost)):
         return str(error)
     if isinstance(error, RayActorError):

@@ -1,4 +1,4 @@
-"""Progress of running stages: workers post to an actor, the driver draws what it holds."""
+"""Progress of running stages: workers post it to an actor, and the driver draws it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from rich.progress import (
 )
 
 POST_SECONDS = 0.5
-WORDS_SECONDS = 10.0
+HANG_REPORT_SECONDS = 10.0
 DRAW_SECONDS = 0.5
 
 
 @dataclass
 class StageProgress:
-    """Where a running stage stands."""
+    """How far a running stage is."""
 
     text: str
     done: float
@@ -41,45 +41,45 @@ class StageProgress:
 
 
 class _ProgressActor:
-    """The actor's state: posts of running stages, and what hung ones have said at their end."""
+    """The actor: progress of running stages, and reports of those that hung."""
 
     def __init__(self) -> None:
-        self.posts: dict[str, StageProgress] = {}
-        self.words: dict[str, list[str]] = {}
+        self._progress: dict[str, StageProgress] = {}
+        self._hangs: dict[str, list[str]] = {}
 
-    def post(self, key: str, post: StageProgress | None) -> None:
-        if post is None:
-            self.posts.pop(key, None)
+    def post(self, key: str, progress: StageProgress | None) -> None:
+        if progress is None:
+            self._progress.pop(key, None)
         else:
-            self.posts[key] = post
+            self._progress[key] = progress
 
-    def read(self) -> dict[str, StageProgress]:
-        return self.posts
+    def progress(self) -> dict[str, StageProgress]:
+        return self._progress
 
-    def end(self, key: str, words: str) -> None:
-        self.words.setdefault(key, []).append(words)
+    def report_hang(self, key: str, message: str) -> None:
+        self._hangs.setdefault(key, []).append(message)
 
-    def ended(self) -> dict[str, list[str]]:
-        return self.words
+    def hangs(self) -> dict[str, list[str]]:
+        return self._hangs
 
 
 def make_progress_actor() -> Any:
-    """Start the actor beside the driver, whose end is its own; it takes no CPU from trials."""
+    """Start the actor on the driver's machine, without taking a CPU from trials."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
     return ray.remote(_ProgressActor).options(num_cpus=0, scheduling_strategy=here).remote()
 
 
-def report_hang(board: Any, key: str, words: str) -> None:
-    """Leave the last words of a stage that hangs."""
-    ray.get(board.end.remote(key, words), timeout=WORDS_SECONDS)
+def report_hang(actor: Any, key: str, message: str) -> None:
+    """Leave a report of a stage that hangs, before its process ends."""
+    ray.get(actor.report_hang.remote(key, message), timeout=HANG_REPORT_SECONDS)
 
 
-def hang_reports(board: Any) -> dict[str, list[str]]:
-    """Return the last words of stages that have hung, by key; nothing where the board is gone."""
-    if board is None:
+def hang_reports(actor: Any) -> dict[str, list[str]]:
+    """Return the reports of stages that hung, by stage key; none if the actor is gone or None."""
+    if actor is None:
         return {}
     try:
-        return dict(ray.get(board.ended.remote(), timeout=WORDS_SECONDS))
+        return dict(ray.get(actor.hangs.remote(), timeout=HANG_REPORT_SECONDS))
     except (ray.exceptions.RayError, TimeoutError):
         return {}
 
@@ -89,37 +89,53 @@ class ProgressPoster:
 
     Parameters
     ----------
-    board
-        The actor's handle, or None to post nothing.
+    actor
+        Handle of the progress actor, or None to post nothing.
+    key
+        Key of the stage.
+    text
+        Name of the stage in the display.
     """
 
-    def __init__(self, board: Any, key: str, text: str) -> None:
-        self._board, self._key, self._text = board, key, text
+    def __init__(self, actor: Any, key: str, text: str) -> None:
+        self._actor, self._key, self._text = actor, key, text
         self._last = self._started = time.monotonic()
         self._first_bases: float | None = None
 
     def step(self, done: int, total: int, bases: float) -> None:
-        """Post steps done, steps planned and bases seen."""
+        """Post the number of steps done, of steps planned and of bases seen."""
         now = time.monotonic()
         if self._first_bases is None:
             self._first_bases, self._started = bases, now
-        if self._board is None or now - self._last < POST_SECONDS:
+        if self._actor is None or now - self._last < POST_SECONDS:
             return
         self._last = now
         rate = (bases - self._first_bases) / max(now - self._started, 1e-9)
-        self._board.post.remote(self._key, StageProgress(self._text, done, total, rate))
+        self._actor.post.remote(self._key, StageProgress(self._text, done, total, rate))
 
     def close(self) -> None:
-        """Take the post down."""
-        if self._board is not None:
-            self._board.post.remote(self._key, None)
+        """Remove the stage from the display."""
+        if self._actor is not None:
+            self._actor.post.remote(self._key, None)
 
 
 class Display:
-    """The driver's progress display: a bar for the phase and a line for each running stage."""
+    """The driver's progress display: a bar for the phase and a line for each running stage.
 
-    def __init__(self, console: Console, board: Any, title: str, total: int) -> None:
-        self._board = board
+    Parameters
+    ----------
+    console
+        Where to draw; nothing is drawn if it is not a terminal.
+    actor
+        Handle of the progress actor, or None.
+    title
+        Name of the phase.
+    total
+        Stages in the phase.
+    """
+
+    def __init__(self, console: Console, actor: Any, title: str, total: int) -> None:
+        self._actor = actor
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -134,11 +150,11 @@ class Display:
         )
         self._phase = self._progress.add_task(title, total=total, rate="")
         self._tasks: dict[str, TaskID] = {}
-        self._title, self._total, self._done = title, total, 0
+        self._total, self._done = total, 0
         self._console = console
 
     def advance(self, text: str) -> None:
-        """Count one finished stage and say what it was."""
+        """Count one finished stage and print what it was."""
         self.count()
         width = len(str(self._total))
         self._console.print(
@@ -165,23 +181,21 @@ class Display:
 
     def _watch(self, stop: threading.Event) -> None:
         while not stop.wait(DRAW_SECONDS):
-            if self._board is None or not sys.stdout.isatty():
+            if self._actor is None or not sys.stdout.isatty():
                 continue
-            try:
-                self._draw(ray.get(self._board.read.remote(), timeout=2))
-            except Exception:
-                # A late or dying board costs a picture, never the sweep.
-                continue
+            # An actor that is late or gone costs a picture, never the sweep.
+            with contextlib.suppress(Exception):
+                self._draw(ray.get(self._actor.progress.remote(), timeout=2))
 
-    def _draw(self, posts: dict[str, StageProgress]) -> None:
-        for key in [k for k in self._tasks if k not in posts]:
+    def _draw(self, stages: dict[str, StageProgress]) -> None:
+        for key in [k for k in self._tasks if k not in stages]:
             self._progress.remove_task(self._tasks.pop(key))
-        for key, post in posts.items():
-            rate = f"{post.bases_per_second / 1e3:.0f} kb/s"
+        for key, stage in stages.items():
+            rate = f"{stage.bases_per_second / 1e3:.0f} kb/s"
             if key not in self._tasks:
                 self._tasks[key] = self._progress.add_task(
-                    escape(post.text), total=post.total, rate=rate
+                    escape(stage.text), total=stage.total, rate=rate
                 )
             self._progress.update(
-                self._tasks[key], completed=post.done, total=post.total, rate=rate
+                self._tasks[key], completed=stage.done, total=stage.total, rate=rate
             )

@@ -1,8 +1,7 @@
-"""How the workers of one machine meet: at a door on loopback.
+"""How the workers of one machine find one another: at a port on loopback.
 
 torch opens the store by which workers find one another at all addresses of a machine, and asks for no
-token. What Ray Train calls to set up a process group is replaced here for a session of one machine;
-checked with Ray 2.60 and torch 2.13.
+token. In a session on one machine, this replaces what Ray Train calls to set up a process group.
 """
 
 from __future__ import annotations
@@ -17,29 +16,26 @@ from typing import Any
 import ray
 import torch.distributed as dist
 from ray.train.torch import TorchConfig
-from ray.train.torch import config as ray_torch
+
+from dnasweep.runtime.ray_private import process_group_setup
 
 
 def torch_config() -> TorchConfig:
-    """Return how the workers of this session meet."""
+    """Return Ray Train's configuration of the process group for the open session."""
     alone = ipaddress.ip_address(ray.util.get_node_ip_address()).is_loopback
-    return _Loopback() if alone else TorchConfig()
+    return LoopbackConfig() if alone else TorchConfig()
 
 
-class _Backend(ray_torch._TorchBackend):
-    """Ray's own, with another way to meet."""
+class _Backend(TorchConfig().backend_cls):  # type: ignore[misc]
+    """Ray's own backend, with another way to set up the process group."""
 
     def on_start(self, worker_group: Any, backend_config: Any) -> None:
-        theirs = ray_torch._setup_torch_process_group
-        ray_torch._setup_torch_process_group = meet
-        try:
+        with process_group_setup(set_up_on_loopback):
             super().on_start(worker_group, backend_config)
-        finally:
-            ray_torch._setup_torch_process_group = theirs
 
 
 @dataclass
-class _Loopback(TorchConfig):
+class LoopbackConfig(TorchConfig):
     """A process group whose store listens on loopback."""
 
     @property
@@ -47,10 +43,10 @@ class _Loopback(TorchConfig):
         return _Backend
 
 
-def meet(
+def set_up_on_loopback(
     backend: str, world_rank: int, world_size: int, init_method: str, timeout_s: int = 1800
 ) -> None:
-    """Set up the process group of a worker, as Ray's function of these arguments does.
+    """Set up the process group of a worker, with the arguments of Ray's own function.
 
     Parameters
     ----------
@@ -59,13 +55,13 @@ def meet(
     world_rank, world_size
         This worker, and how many there are.
     init_method
-        Not read: the place is in MASTER_ADDR and MASTER_PORT, where Ray has put it.
+        Not used: Ray puts the address into MASTER_ADDR and MASTER_PORT.
     timeout_s
         Seconds until an operation of the group gives up.
     """
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     timeout = timedelta(seconds=timeout_s)
-    door = socket.create_server((host, port)).detach() if world_rank == 0 else None
+    listening = socket.create_server((host, port)).detach() if world_rank == 0 else None
     store = dist.TCPStore(
         host,
         port,
@@ -73,7 +69,7 @@ def meet(
         is_master=world_rank == 0,
         timeout=timeout,
         wait_for_workers=False,
-        master_listen_fd=door,
+        master_listen_fd=listening,
     )
     dist.init_process_group(
         backend=backend, store=store, rank=world_rank, world_size=world_size, timeout=timeout

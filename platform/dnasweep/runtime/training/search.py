@@ -1,9 +1,11 @@
-"""Optuna over the cells of the grid, with a study that outlives the sweep."""
+"""Optuna over the cells of the grid, with a study that is kept when the sweep ends."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Container, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +13,22 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from dnasweep.stages.recipe import Cell
+from dnasweep.storage import set_aside
 from dnasweep.sweeps.event_log import Evaluated
 
-ASKED = 5
-"""Times the sampler is asked for a cell that has not been tried, before one is drawn at random."""
-TRIED = (TrialState.COMPLETE, TrialState.PRUNED)
+MAX_PROPOSALS = 5
+"""How often the sampler is asked for an untried cell before one is drawn at random."""
+_TRIED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Study:
     """A persistent Optuna study in the storage root; `optuna-dashboard` opens its file.
 
-    Its trials are cells of the grid and no others, each tried once: what the sampler proposes is
-    taken only if it is a cell that is still to be tried.
+    Its trials are cells of the grid, each tried once: a proposal of the sampler is used only if it is
+    a cell that has not been tried.
 
     Parameters
     ----------
@@ -33,11 +37,11 @@ class Study:
     name
         The sweep's key: the same command finds the same study.
     cells
-        The grid.
+        The cells of the grid.
     mode
         `max` or `min`.
     seed
-        Seeds the sampler.
+        Seed of the sampler.
     """
 
     def __init__(
@@ -67,13 +71,13 @@ class Study:
         self._taken = set(self.tried())
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.engine.dispose()
 
     def remaining(self, num_samples: int) -> int:
         """Return how many of `num_samples` cells are still to be tried.
 
-        Trials that a killed driver left running go first: they are enqueued again.
+        Trials that were running when a driver was killed are queued again and go first.
         """
         for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
             self.study.tell(trial.number, state=TrialState.FAIL)
@@ -82,18 +86,18 @@ class Study:
         return max(0, min(num_samples, len(self._cells)) - len(self.tried()))
 
     def tried(self) -> list[Cell]:
-        """Return the cells that came to an end, their own or an early one, in order."""
-        found = [self._cell(trial.params) for trial in self.study.get_trials(states=TRIED)]
+        """Return the cells whose trials finished or were stopped early, in order."""
+        found = [self._cell(trial.params) for trial in self.study.get_trials(states=_TRIED)]
         return list(dict.fromkeys(cell for cell in found if cell in self._cells))
 
     def ask(self) -> tuple[optuna.Trial, Cell] | None:
-        """Return a cell that has not been tried, with its trial; None when all have been."""
-        for _ in range(ASKED):
+        """Return an untried cell with its trial; None if all cells have been tried."""
+        for _ in range(MAX_PROPOSALS):
             trial = self.study.ask(self._axes)
             if (cell := self._cell(trial.params)) in self._cells and cell not in self._taken:
                 self._taken.add(cell)
                 return trial, cell
-            # Nothing is learned from it: failed trials are no part of the sampler's model.
+            # Failed trials are not part of the sampler's model, so this teaches it nothing.
             self.study.tell(trial, state=TrialState.FAIL)
         free = [cell for cell in self._cells if cell not in self._taken]
         if not free:
@@ -103,17 +107,17 @@ class Study:
         self._taken.add(cell)
         return self.study.ask(self._axes), cell
 
-    def contradicts(self, worth: Mapping[Cell, float]) -> bool:
-        """Return whether it says anything else of cells than what their trials are known to be worth."""
+    def contradicts(self, values: Mapping[Cell, float]) -> bool:
+        """Return whether a trial has another value here than its cell is known to have reached."""
         for trial in self.study.get_trials(states=(TrialState.COMPLETE,)):
             cell = self._cell(trial.params)
-            if cell in worth and worth[cell] != trial.value:
+            if cell in values and values[cell] != trial.value:
                 return True
         return False
 
-    def recall(self, worth: Mapping[Cell, float]) -> None:
-        """Take in what cells are known to be worth, as if it had been told when they were tried."""
-        for cell, value in worth.items():
+    def recall(self, values: Mapping[Cell, float]) -> None:
+        """Add the known values of cells, as if they had been reported when the cells were tried."""
+        for cell, value in values.items():
             if cell in self._cells and cell not in self._taken:
                 params = {name: getattr(cell, name) for name in self._axes}
                 self.study.add_trial(
@@ -126,7 +130,7 @@ class Study:
         return CellSearch(self, stopped)
 
     def importance(self) -> dict[str, float] | None:
-        """Return the importance of each axis, or None while there are too few whole trials."""
+        """Return the importance of each axis, or None if there are too few finished trials."""
         whole = self.study.get_trials(states=(TrialState.COMPLETE,))
         if len(whole) < 4 or len(self._axes) < 2:
             return None
@@ -142,8 +146,8 @@ class Study:
 class CellSearch(Searcher):
     """A study as a searcher of Tune.
 
-    Ray's own for Optuna tries cells twice and tells a trial that was stopped early as if it had
-    been trained to its end; here it is pruned, which the sampler knows to rank below.
+    Ray's own searcher for Optuna tries cells twice and reports a trial that was stopped early as if it
+    had finished. Here such a trial is pruned, and the sampler ranks it below finished ones.
     """
 
     def __init__(self, study: Study, stopped: Container[str]) -> None:
@@ -178,7 +182,7 @@ class CellSearch(Searcher):
         if trial_id not in self._trials:
             return
         if result:
-            # Of a trial that is stopped, Tune tells the last evaluation here alone.
+            # Tune reports the last evaluation of a stopped trial only here.
             self.on_trial_result(trial_id, result)
         trial, values = self._trials.pop(trial_id), self._values.pop(trial_id, {})
         if error or not values:
@@ -189,7 +193,60 @@ class CellSearch(Searcher):
             self._study.study.tell(trial, values[max(values)])
 
     def save(self, checkpoint_path: str) -> None:
-        """Keep nothing beside the study: the same command finds it again."""
+        """Save nothing: the study is in its file, where the same command finds it again."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Restore nothing, see `save`."""
+        """Restore nothing; see `save`."""
+
+
+def open_study(
+    file: Path, make: Callable[[], Study], values: Mapping[Cell, float], root: Path
+) -> Study:
+    """Open a study; if its file is damaged, set the file aside and make it again from the trials.
+
+    Parameters
+    ----------
+    file
+        SQLite file of the studies.
+    make
+        Opens the study in that file, or creates one.
+    values
+        Values that finished trials reached, from their published outcomes. A study that contradicts
+        them counts as damaged.
+    root
+        Local folder of the storage, where a damaged file is kept.
+    """
+    study: Study | None = None
+    wrong = damage_of_database(file)
+    if wrong is None:
+        try:
+            study = make()
+            wrong = "a trial has another value there than it came to"
+            if not study.contradicts(values):
+                return study
+        except OperationalError:
+            # Locked by another process, or the disk is full.
+            raise
+        except (SQLAlchemyError, optuna.exceptions.OptunaError, ValueError, LookupError) as error:
+            wrong = f"it cannot be read ({str(error).splitlines()[0][:200]})"
+    if study is not None:
+        study.close()
+    reason = wrong
+    set_aside(root, "sweeps", file.stem, file, lambda: reason, str(file))
+    study = make()
+    study.recall(values)
+    return study
+
+
+def damage_of_database(file: Path) -> str | None:
+    """Return what is wrong with a SQLite file as such, or None; a missing file is not damaged."""
+    if not file.is_file():
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+            answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError:
+        return None
+    except (sqlite3.DatabaseError, ValueError) as error:
+        return str(error)
+    return None if answer == "ok" else answer.splitlines()[0]

@@ -1,4 +1,4 @@
-"""Shared stages, built once before the trials that stand on them."""
+"""Stages that trials share, built on Ray before the trials start."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import ray
 
 from dnasweep.errors import InputError
-from dnasweep.runtime.cluster.job_spec import JobSpec
+from dnasweep.runtime.cluster.allotment import JobSpec
 from dnasweep.runtime.training.failures import RESTARTS, lost
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.pmi import obtain_table
@@ -18,7 +18,7 @@ from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.storage import Storage
 
 _LOOK_S = 10.0
-"""How often machines that have joined are looked for."""
+"""Seconds between two looks for machines that have joined."""
 
 
 def _tokenise(spec: TokenizerSpec, storage: str) -> None:
@@ -30,7 +30,7 @@ def _tabulate(spec: PmiSpec, storage: str) -> None:
 
 
 def _pretrain(spec: EncoderSpec, job: JobSpec, text: str) -> StageOutcome:
-    # Here and not above: the driver imports this module and does without torch.
+    # Imported here because the driver imports this module and does not need torch.
     from dnasweep.runtime.training.workers import run_stage
 
     return run_stage(spec, job, text=text)
@@ -52,7 +52,7 @@ def build_corpora(
 def build_tables(
     specs: Sequence[PmiSpec], job: JobSpec, *, done: Callable[[PmiSpec], None]
 ) -> None:
-    """Count and score the words that encoders are masked by, in parallel."""
+    """Count and score the k-mers that maskings use, in parallel."""
     _build(_tabulate, specs, job, done)
 
 
@@ -79,14 +79,28 @@ def build_encoders(
     name: Callable[[EncoderSpec], str],
     done: Callable[[EncoderSpec, StageOutcome], None],
 ) -> None:
-    """Pretrain encoders, as many at once as there is `room` for, parents before children."""
+    """Pretrain encoders in parallel, parents before children.
+
+    Parameters
+    ----------
+    specs
+        What to pretrain.
+    job
+        Where, and with which resources.
+    room
+        Returns how many have room at once.
+    name
+        Returns the name of an encoder in the progress display.
+    done
+        Called with each encoder and its outcome.
+    """
     storage = Storage(job.storage)
     allotment = job.allotment
     single = not allotment.grouped
     remote = ray.remote(_pretrain).options(
         num_cpus=allotment.cpus_per_worker if single else 0,
         num_gpus=allotment.gpus_per_worker if single else 0,
-        # The driver of a group stays where machines stay; a sliver of a CPU would do for none.
+        # The driver of a group runs on a node for drivers; Ray needs no CPU for a task without one.
         resources={name: n for name, n in allotment.driver if name != "CPU"},
         max_retries=RESTARTS,
     )
@@ -117,7 +131,7 @@ def evaluate_on_tests(
 
 
 def _get(reference: Any) -> Any:
-    """Return a task's result, or raise what it raised rather than Ray's account of it."""
+    """Return the result of a task, or raise its own error instead of Ray's wrapper."""
     try:
         return ray.get(reference)
     except ray.exceptions.RayTaskError as error:

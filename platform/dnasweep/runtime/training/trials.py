@@ -1,8 +1,7 @@
 """Trials under Ray Tune: the grid of record, or an Optuna search of the same cells.
 
-A trial's identity is the content of what it trains, so a trial that was finished before (by this
-sweep, by another, by a run that was killed) is found instead of trained, and one that was killed
-goes on from its last state.
+A trial is identified by the content of what it trains. So a trial that was finished before, by this
+sweep or another, is found instead of trained, and one that was killed continues from its last state.
 """
 
 from __future__ import annotations
@@ -19,18 +18,18 @@ from typing import Any
 from ray import tune
 from ray.exceptions import RayError
 from ray.tune import Callback, FailureConfig, ResultGrid, RunConfig, TuneConfig, Tuner
-from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter
 
 from dnasweep.errors import full_disk
-from dnasweep.runtime.cluster.job_spec import JobSpec
+from dnasweep.runtime.cluster.allotment import JobSpec
+from dnasweep.runtime.ray_private import withhold_from_trials
 from dnasweep.runtime.training.failures import (
     RESTARTS,
     full_memory,
     is_out_of_memory,
     portable,
 )
-from dnasweep.runtime.training.in_order import InOrder
+from dnasweep.runtime.training.schedulers import InOrder
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
@@ -39,24 +38,24 @@ from dnasweep.tasks.metrics import direction
 
 BEST = "best"
 FINAL = "final"
-"""Reported by a trial that is about to fail in a way that another attempt would not mend."""
+"""Reported by a trial that is about to fail with an error that would come again."""
 CREDENTIALS = "AWS_"
-"""Variables that Tune would hand to trials in a way that Ray writes into its logs. Processes have
-their machine's own, as those of training and of batch jobs do."""
+"""Prefix of variables that Tune passes to trials, and Ray to its logs. Trials use the credentials of
+their machine instead, as training workers and batch jobs do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialEvent:
-    """What the driver is told of a trial."""
+    """What the driver hears about a trial."""
 
     cell: Cell
     """The combination."""
     point: Evaluated | None = None
     """One evaluation, while it runs."""
     finished: bool = False
-    """Whether it has come to its end."""
+    """Whether it has finished."""
     failed: bool = False
-    """Whether it has failed; why is known when all have ended, see `failures`."""
+    """Whether it has failed; `failures` says why once all trials have ended."""
 
 
 def run_trial(
@@ -71,11 +70,19 @@ def run_trial(
 
     Parameters
     ----------
+    config
+        The trial's configuration, which names the cell.
+    recipe
+        Turns the cell into a specification.
+    job
+        Where to train, and with which resources.
+    metric
+        Full name of the metric that trials are compared by.
     train
         Called in place of :func:`~dnasweep.runtime.training.workers.run_stage`, with its arguments.
     """
     if train is None:
-        # Here and not above: the driver imports this module and does without torch.
+        # Imported here because the driver imports this module and does not need torch.
         from dnasweep.runtime.training.workers import run_stage
 
         train = run_stage
@@ -85,7 +92,7 @@ def run_trial(
     best: list[float] = []
 
     def report(evaluation: dict[str, Any]) -> None:
-        # Without validation there is nothing to choose by, and all trials are worth the same.
+        # Without validation there is nothing to compare by, so all trials get the same value.
         best.append(max([sign * evaluation["metrics"].get(metric, 0.0), *best[-1:]]))
         point = Evaluated.of(spec, sign * best[-1], evaluation)
         tune.report({"trial_key": spec.key, BEST: point.best, POINT: point.text})
@@ -93,7 +100,7 @@ def run_trial(
     try:
         outcome = train(spec, job, text=cell.label, on_evaluation=report)
     except RayError:
-        # A process it needs was lost with its machine.
+        # A process that this trial needs was lost with its machine.
         raise
     except Exception as error:
         tune.report({"trial_key": spec.key, BEST: math.nan, FINAL: True})
@@ -102,14 +109,14 @@ def run_trial(
             raise
         raise told from error
     if len(best) < len(outcome.history):
-        # Published before, or begun by a driver that was killed: tell what the whole was worth.
+        # Published before, or started under a driver that was killed: report the whole history.
         best.clear()
         for evaluation in outcome.history:
             report(evaluation)
 
 
 class Limit(Callback):
-    """Lets Tune begin as many trials at once as have room, while machines come and go."""
+    """Lets Tune run as many trials at once as have room, while machines join and leave."""
 
     def __init__(self, search: Any, room: Callable[[], int]) -> None:
         self._search, self._room = search, room
@@ -118,19 +125,19 @@ class Limit(Callback):
         return {"_search": None, "_room": int}  # See `Messenger`.
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        # No trial at all would mean no limit to the one, and an error to the other.
+        # Tune's grid reads 0 as no limit, and its search refuses 0.
         self._search.max_concurrent = max(1, self._room())
 
 
 class Messenger(Callback):
-    """Passes what Tune hears on to the driver's own function."""
+    """Passes the events of Tune on to a function of the driver."""
 
     def __init__(self, hear: Callable[[TrialEvent], None]) -> None:
         self._hear = hear
 
     def __getstate__(self) -> dict[str, Any]:
-        # Tune pickles its callbacks for a restore that we never make: running the same command
-        # again finds every trial by its content.
+        # Tune pickles its callbacks to restore them, which we never do: the same command finds every
+        # trial again by its content.
         return {"_hear": print}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -140,7 +147,7 @@ class Messenger(Callback):
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         if result.get(FINAL):
-            # Heard before it raises: Tune counts failures and does not ask what they are.
+            # This comes before the trial raises: Tune counts failures, whatever they are.
             trial.max_failures = 0
         if (point := Evaluated.told(result)) is not None:
             self._hear(TrialEvent(cell=cell_of(trial.config), point=point))
@@ -167,20 +174,26 @@ def run_trials(
     searcher: Any = None,
     scheduler: Any = None,
 ) -> ResultGrid:
-    """Run a space of cells and return when all have ended.
+    """Run the trials of a sweep and return when all have ended.
 
     Parameters
     ----------
     space
         From `grid_space`; empty for a search, whose searcher knows the cells.
+    recipe, job, metric
+        As for :func:`run_trial`.
     hear
-        Told of every start, evaluation and end, in the driver's thread.
+        Called with every start, evaluation and end, in the driver's thread.
     room
-        Says how many trials may run at once; asked all the time.
+        Returns how many trials may run at once; called again and again.
+    name
+        Name of Tune's own folder.
+    num_samples
+        Trials of a search.
+    searcher, scheduler
+        Of Tune; None: the grid, in order.
     """
-    ENV_VARS_TO_PROPAGATE.difference_update(
-        {name for name in ENV_VARS_TO_PROPAGATE if name.startswith(CREDENTIALS)}
-    )
+    withhold_from_trials(CREDENTIALS)
     allotment, notes = job.allotment, Storage(job.storage).folder("work", "tune")
     search: Any = BasicVariantGenerator(max_concurrent=allotment.concurrent)
     if searcher is not None:
@@ -202,13 +215,13 @@ def run_trials(
             scheduler=scheduler or InOrder(),
             num_samples=num_samples,
             trial_dirname_creator=_folder_name,
-            # Importing torch and transformers once an actor, not once a trial. The workers of a
-            # group that is stopped early end with their actor only.
+            # So that torch and transformers are imported once per actor, not once per trial. The
+            # workers of a group that is stopped early end only with their actor.
             reuse_actors=not allotment.grouped or scheduler is None,
         ),
         run_config=RunConfig(
             name=name,
-            # Of this machine alone, whatever the storage: pickles, which are never read again.
+            # On this machine, whatever the storage: pickles, which are never read again.
             storage_path=str(notes),
             verbose=0,
             failure_config=FailureConfig(max_failures=RESTARTS),
@@ -222,22 +235,22 @@ def _fit(tuner: Tuner, notes: Path) -> ResultGrid:
     try:
         return tuner.fit()
     except (EOFError, UnpicklingError) as error:
-        # What a trial failed of was cut short in the writing.
+        # Tune could not write the error of a trial completely.
         raise full_disk(notes) from error
     except RuntimeError as error:
-        # Tune takes a trial whose process Ray ends to save the machine for a defect of its own.
+        # When Ray ends a trial's process to free memory, Tune believes that it has a defect itself.
         if not is_out_of_memory(error):
             raise
         raise full_memory(error) from error
 
 
 def failures(results: ResultGrid) -> dict[Cell, BaseException]:
-    """Return what failed trials raised, rather than Ray's account of it."""
+    """Return the errors of failed trials themselves, instead of Ray's wrappers."""
     found = {}
     for result in (results[i] for i in range(len(results))):
         if result.error is not None and result.config is not None:
             cause = getattr(result.error, "cause", None) or result.error
-            # Of what Tune itself gives up, it keeps the words alone.
+            # If Tune itself gives a trial up, it keeps only a text.
             told = cause if isinstance(cause, BaseException) else RuntimeError(str(cause).strip())
             found[cell_of(result.config)] = told
     return found
@@ -252,13 +265,13 @@ def cell_of(config: dict[str, Any]) -> Cell:
 def grid_space(cells: Sequence[Cell]) -> dict[str, Any]:
     """Return a Tune space that visits exactly these cells, in job.
 
-    One axis whose values are whole cells, so that a grid with holes (some cells are published
-    already) stays a grid. As text: Tune copies the whole axis for every trial, and dictionaries
-    down to their leaves.
+    The space has one axis whose values are cells, so that a grid with missing cells (those published
+    already) stays a grid. Cells are texts because Tune copies the whole axis for every trial, and
+    copies dictionaries deeply.
     """
     return {"cell": tune.grid_search([json.dumps(dataclasses.asdict(cell)) for cell in cells])}
 
 
 def _folder_name(trial: Any) -> str:
-    """Return where Tune keeps its own notes of a trial; named by its cell it could be too long."""
+    """Return the name of Tune's own folder of a trial; named by its cell it could be too long."""
     return str(trial.trial_id)

@@ -1,9 +1,4 @@
-"""A watchdog inside the process of a training: one that takes no step for too long ends.
-
-The process ends itself, so that nothing that hangs holds a device, whatever it hangs on: a storage
-that never answers, a collective that waits for a lost worker. What it was doing then is told first.
-Ray starts it again, and it goes on from its last state.
-"""
+"""Two threads that watch over a training: one for hangs, one for machines that are about to go."""
 
 from __future__ import annotations
 
@@ -14,23 +9,35 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from typing import Self
+
+import ray
+
+from dnasweep.runtime.ray_private import draining_nodes
 
 _FRAMES = 6
 _STDERR = 2
 _GRACE_SECONDS = 30.0
-_TELLING_SECONDS = 10.0
+_REPORT_SECONDS = 10.0
+POLL_SECONDS = 5.0
+SAVE_AGAIN_SECONDS = 10.0
+"""Seconds between states saved after a preemption notice, each of which may be the last."""
 
 
 class Watch:
-    """Watches a training from its first sign of life on.
+    """Ends the process of a training that takes no step for too long.
+
+    The process ends itself, so that it releases its devices whatever it hangs on: a storage that
+    never answers, a collective operation that waits for a lost worker. It reports first what it was
+    doing. Ray starts it again, and it continues from its last state.
 
     Parameters
     ----------
     seconds
-        Longest time between two signs of life; 0 watches nothing.
-    tell
-        Given what is to be said of a training that hangs, before the process ends.
+        Longest time between two calls of `beat`, from the first one on; 0 watches nothing.
+    report
+        Called with a message about the hang before the process ends.
     leave
         Ends the process.
     """
@@ -38,16 +45,16 @@ class Watch:
     def __init__(
         self,
         seconds: float,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
         *,
         leave: Callable[[], None] = lambda: os._exit(1),
     ) -> None:
-        self._seconds, self._tell, self._leave = seconds, tell, leave
-        self._seen: float | None = None
-        self._thread_seen = 0
+        self._seconds, self._report, self._leave = seconds, report, leave
+        self._last_beat: float | None = None
+        self._watched_thread = 0
         self._over = threading.Event()
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Self:
         if self._seconds > 0:
             threading.Thread(target=self._watch, daemon=True).start()
         return self
@@ -56,38 +63,97 @@ class Watch:
         self._over.set()
 
     def beat(self) -> None:
-        """Give a sign of life, in the thread that trains."""
-        self._thread_seen, self._seen = threading.get_ident(), time.monotonic()
+        """Say, in the thread that trains, that the training is alive."""
+        self._watched_thread, self._last_beat = threading.get_ident(), time.monotonic()
 
     def _watch(self) -> None:
         try:
             while not self._over.wait(min(1.0, self._seconds / 10)):
-                # For a library that hangs and lets no other thread of Python run.
+                # For a library that hangs and lets no other Python thread run.
                 with contextlib.suppress(ValueError, OSError, RuntimeError):
                     faulthandler.dump_traceback_later(
                         self._seconds + _GRACE_SECONDS, exit=True, file=_STDERR
                     )
-                seen = self._seen
-                if seen is not None and time.monotonic() - seen > self._seconds:
+                last = self._last_beat
+                if last is not None and time.monotonic() - last > self._seconds:
                     self._end()
                     return
         finally:
             faulthandler.cancel_dump_traceback_later()
 
     def _end(self) -> None:
-        frame = sys._current_frames().get(self._thread_seen)
-        places = traceback.extract_stack(frame)[-_FRAMES:] if frame else []
+        frame = sys._current_frames().get(self._watched_thread)
+        frames = traceback.extract_stack(frame)[-_FRAMES:] if frame else []
         stack = " < ".join(
-            f"{place.name} ({os.path.basename(place.filename)}:{place.lineno})"
-            for place in reversed(places)
+            f"{entry.name} ({os.path.basename(entry.filename)}:{entry.lineno})"
+            for entry in reversed(frames)
         )
-        text = f"no step for {self._seconds:g} s, in {stack or 'an unknown place'}"
-        telling = threading.Thread(target=self._say, args=(text,), daemon=True)
-        telling.start()
-        telling.join(_TELLING_SECONDS)
+        message = f"no step for {self._seconds:g} s, in {stack or 'an unknown place'}"
+
+        def report() -> None:
+            with contextlib.suppress(Exception):
+                self._report(message)
+
+        reporting = threading.Thread(target=report, daemon=True)
+        reporting.start()
+        reporting.join(_REPORT_SECONDS)
         if not self._over.is_set():
             self._leave()
 
-    def _say(self, text: str) -> None:
-        with contextlib.suppress(Exception):
-            self._tell(text)
+
+def this_node() -> str:
+    """Return the NodeID of the machine that this process runs on."""
+    return str(ray.get_runtime_context().get_node_id())
+
+
+class PreemptionNotice:
+    """Says when a training has to save its state because one of its machines is about to go.
+
+    Ray knows such a machine as a node that is being drained: a spot machine that its cloud preempts,
+    one that an autoscaler gives up, one whose `ray start --block` was told to end.
+
+    Parameters
+    ----------
+    nodes
+        NodeIDs of the machines that the training runs on.
+    ask
+        Returns the nodes that are being drained.
+    poll_seconds
+        Seconds between two questions.
+    """
+
+    def __init__(
+        self,
+        nodes: Collection[str],
+        *,
+        ask: Callable[[], Mapping[str, int]] = draining_nodes,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self._nodes, self._ask, self._poll_seconds = frozenset(nodes), ask, poll_seconds
+        self._draining = False
+        self._saved_at: float | None = None
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        if self._nodes:
+            threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+
+    def due(self) -> bool:
+        """Return whether to save the state now; the caller then does."""
+        if not self._draining:
+            return False
+        now = time.monotonic()
+        if self._saved_at is not None and now - self._saved_at < SAVE_AGAIN_SECONDS:
+            return False
+        self._saved_at = now
+        return True
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._poll_seconds):
+            # The head may be out of reach for a while; the training does not need it.
+            with contextlib.suppress(Exception):
+                self._draining = not self._nodes.isdisjoint(self._ask())

@@ -1,9 +1,9 @@
 """Training one stage: in this process, or by a group of data-parallel workers.
 
-A stage that fits one device runs where it is called. A larger one runs the same function on every
-rank of a Ray Train worker group. Rank 0 puts its evaluations into a queue that the calling thread
-drains, so the caller hears of them in its own thread, in order and without loss; Ray's bundled
-callback can lose its last report or wait for ever on it.
+A stage that fits on one device runs where it is called. For a larger one, every rank of a Ray Train
+worker group runs the same function. Rank 0 puts its evaluations into a queue that the calling thread
+drains, so the caller receives them in its own thread, in order and without loss. (Ray's bundled
+callback can lose its last report, or wait for it for ever.)
 """
 
 from __future__ import annotations
@@ -24,14 +24,12 @@ from ray.util.queue import Empty, Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dnasweep.models.training.distributed import DistributedContext
-from dnasweep.runtime.cluster.allotment import Allotment
-from dnasweep.runtime.cluster.job_spec import JobSpec
-from dnasweep.runtime.cluster.orphans import remove_orphans
+from dnasweep.runtime.cluster.allotment import Allotment, JobSpec
+from dnasweep.runtime.ray_private import remove_orphans
 from dnasweep.runtime.training.failures import RESTARTS, Hung, is_final, lost, portable
-from dnasweep.runtime.training.preemption import Notice, this_node
 from dnasweep.runtime.training.progress_actor import ProgressPoster, hang_reports, report_hang
 from dnasweep.runtime.training.rendezvous import torch_config
-from dnasweep.runtime.training.watchdog import Watch
+from dnasweep.runtime.training.watchdog import PreemptionNotice, Watch, this_node
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.encoder import pretrain
 from dnasweep.stages.outcome import Listener, StageOutcome
@@ -43,33 +41,38 @@ Evaluations = Callable[[dict[str, Any]], bool | None]
 
 DRAIN_SECONDS = 0.2
 ORPHAN_SECONDS = 5.0
-"""How often a driver looks for what one before it has left when it was killed."""
+"""Seconds between two looks for placement groups of drivers that were killed."""
 RESIZE_SECONDS = 300.0
-"""How often a group that may grow looks whether it can; growing costs the steps since the last state."""
+"""Seconds between two checks of whether an elastic group can grow, which costs the steps since the last
+state."""
 START = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"
 ELASTIC_START_SECONDS = "60"
-"""How long a group that may do with fewer waits for all: Ray may count on a machine that has just gone."""
+"""How long an elastic group waits for all workers: Ray may count on a machine that has just gone."""
 MAX_HANGS = 1
-"""Hangs of a training after which it is started once more."""
+"""Hangs after which a training is still started once more."""
 
 
 def run_stage(
     spec: Spec, job: JobSpec, *, text: str, on_evaluation: Evaluations | None = None
 ) -> StageOutcome:
-    """Train a stage to its end and return how it went.
+    """Train a stage to its end and return its outcome.
 
     Parameters
     ----------
+    spec
+        What to train.
+    job
+        Where, and with which resources.
     text
-        The stage in words, for the progress display.
+        Name of the stage in the progress display.
     on_evaluation
-        Hears each evaluation; in process, returning True ends the training there.
+        Called with each evaluation. Without a worker group, returning True ends the training.
     """
-    torch.set_num_threads(job.allotment.threads)
+    torch.set_num_threads(job.allotment.cpus_per_worker)
     if not job.allotment.grouped:
         return _compute(spec, job, text, on_evaluation, None)
     _run_group(spec, job, text, on_evaluation)
-    # Published by rank 0: this only reads it.
+    # Rank 0 has published the result; this only reads it.
     return _compute(spec, job, text, None, None)
 
 
@@ -91,7 +94,7 @@ def _compute(
     seconds = job.hang_seconds if leads else 0.0
     with (
         Watch(seconds, lambda message: report_hang(actor, spec.key, message)) as watch,
-        Notice(nodes if leads else ()) as notice,
+        PreemptionNotice(nodes if leads else ()) as notice,
     ):
 
         def step(done: int, total: int, bases: float) -> None:
@@ -105,17 +108,16 @@ def _compute(
         listener = Listener(
             on_evaluation=evaluated if leads else None, on_step=step, save_when=notice.due
         )
-        how: dict[str, Any] = {"context": context, "listener": listener}
         try:
             if isinstance(spec, EncoderSpec):
-                return pretrain(storage, spec, **how)
-            return finetune(storage, spec, **how)
+                return pretrain(storage, spec, context=context, listener=listener)
+            return finetune(storage, spec, context=context, listener=listener)
         finally:
             poster.close()
 
 
 def _nodes(context: DistributedContext | None) -> Collection[str]:
-    """Return the machines that a training runs on."""
+    """Return the NodeIDs of the machines that a training runs on."""
     if context is None or context.world_size == 1:
         return {this_node()}
     mine = np.frombuffer(bytes.fromhex(this_node()), np.uint8).astype(float)
@@ -126,17 +128,17 @@ def _nodes(context: DistributedContext | None) -> Collection[str]:
 def _rank(config: dict[str, Any]) -> None:
     """Run on every worker of a group."""
     spec, job = config["spec"], config["job"]
-    torch.set_num_threads(job.allotment.threads)
-    queue: Queue = config["queue"]
-    verdict: Queue = config["verdict"]
-    if not verdict.empty():
-        # Ray Train tries again whatever was wrong; here it learns that there is no use.
+    torch.set_num_threads(job.allotment.cpus_per_worker)
+    evaluations: Queue = config["evaluations"]
+    final_errors: Queue = config["final_errors"]
+    if not final_errors.empty():
+        # Ray Train starts a group again whatever the error was; this one would come again.
         return
     try:
-        _compute(spec, job, config["text"], queue.put, DistributedContext.current())
+        _compute(spec, job, config["text"], evaluations.put, DistributedContext.current())
     except Exception as error:
         if is_final(error):
-            verdict.put(portable(error))
+            final_errors.put(portable(error))
         raise
 
 
@@ -144,10 +146,10 @@ def _run_group(spec: Spec, job: JobSpec, text: str, on_evaluation: Evaluations |
     allotment = job.allotment
     if allotment.elastic:
         os.environ[START] = ELASTIC_START_SECONDS
-    # Beside this process, whose end is theirs: another machine may leave while both go on.
+    # The queues run on this machine and end with this process; another machine may leave meanwhile.
     here = NodeAffinitySchedulingStrategy(this_node(), soft=False)
-    beside = {"num_cpus": 0, "scheduling_strategy": here}
-    queue, verdict = (Queue(actor_options=beside) for _ in range(2))
+    options = {"num_cpus": 0, "scheduling_strategy": here}
+    evaluations, final_errors = (Queue(actor_options=options) for _ in range(2))
     worker = {"CPU": float(allotment.cpus_per_worker)}
     if allotment.gpus_per_worker:
         worker["GPU"] = allotment.gpus_per_worker
@@ -157,8 +159,8 @@ def _run_group(spec: Spec, job: JobSpec, text: str, on_evaluation: Evaluations |
             "spec": spec,
             "job": job,
             "text": text,
-            "queue": queue,
-            "verdict": verdict,
+            "evaluations": evaluations,
+            "final_errors": final_errors,
         },
         torch_config=torch_config(),
         scaling_config=ScalingConfig(
@@ -168,8 +170,8 @@ def _run_group(spec: Spec, job: JobSpec, text: str, on_evaluation: Evaluations |
         ),
         run_config=RunConfig(
             name=spec.key,
-            # Of this machine alone, whatever the storage: Ray's own notes, from which nothing is
-            # restored. The state of a training is ours, see `Storage.states`.
+            # On this machine, whatever the storage: Ray's own files, from which nothing is restored.
+            # We save the state of a training ourselves, see `Storage.state_folder`.
             storage_path=str(Storage(job.storage).folder("work", "train")),
             failure_config=FailureConfig(
                 max_failures=RESTARTS,
@@ -188,40 +190,40 @@ def _run_group(spec: Spec, job: JobSpec, text: str, on_evaluation: Evaluations |
     logging.getLogger("ray.train").setLevel(logging.ERROR)
     thread = threading.Thread(target=fit, daemon=True)
     thread.start()
-    looked = 0.0
+    last_look = 0.0
     try:
-        while thread.is_alive() or not queue.empty():
-            if time.monotonic() - looked > ORPHAN_SECONDS:
+        while thread.is_alive() or not evaluations.empty():
+            if time.monotonic() - last_look > ORPHAN_SECONDS:
                 remove_orphans()
-                looked = time.monotonic()
+                last_look = time.monotonic()
             try:
-                evaluation = queue.get(timeout=DRAIN_SECONDS)
+                evaluation = evaluations.get(timeout=DRAIN_SECONDS)
             except Empty:
                 continue
             if on_evaluation is not None:
                 on_evaluation(evaluation)
         thread.join()
-        if not verdict.empty():
-            raise verdict.get()
+        if not final_errors.empty():
+            raise final_errors.get()
     finally:
-        queue.shutdown()
-        verdict.shutdown()
+        evaluations.shutdown()
+        final_errors.shutdown()
     if failure:
         raise _cause(failure[0])
 
 
 def _size(allotment: Allotment) -> dict[str, Any]:
-    """Return a fixed number of workers, or the range within which Ray Train takes what there is."""
+    """Return the number of workers, or the range within which Ray Train uses those it gets."""
     if not allotment.elastic:
         return {"num_workers": allotment.workers}
-    span = allotment.min_workers, allotment.workers
-    return {"num_workers": span, "elastic_resize_monitor_interval_s": RESIZE_SECONDS}
+    workers = allotment.min_workers, allotment.workers
+    return {"num_workers": workers, "elastic_resize_monitor_interval_s": RESIZE_SECONDS}
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Return what a worker raised, rather than Ray's account of it."""
+    """Return the error of a worker itself, instead of Ray's wrapper."""
     failures = getattr(error, "worker_failures", None)
     first = next(iter(failures.values())) if failures else error
     cause = getattr(first, "cause", None) or first
-    # The group has been started again already, as often as is of use.
+    # The group has already been started again as often as it makes sense.
     return lost(cause) if isinstance(cause, RayError) else cause
