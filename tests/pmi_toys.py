@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from dnasweep.tokens.ngrams import NGramCounts, words
+from dnasweep.tokens.ngrams import NGramCounts, all_kmers
 
 RANKING = "genemask/Data-A_norm-pmi-score-ranking.csv.gz"
 # Printed with GeneMask's code: bases of the part of GRCh38 that was counted.
@@ -25,14 +25,14 @@ def published_counts(ranking: pd.DataFrame) -> NGramCounts:
     background = [sum(np.log(BASES[base] / total) for base in word) for word in ranking["ngram"]]
     found = np.exp(ranking["naive.pmi"].to_numpy(float) + background) * total
     by_word = pd.Series(np.rint(found).astype(np.int64), index=ranking["ngram"])
-    sixes = by_word.loc[words(6)].to_numpy()
+    sixes = by_word.loc[all_kmers(6)].to_numpy()
     between = (sixes.reshape(4**n, -1).sum(axis=1) for n in range(2, 6))
-    return NGramCounts(counts=(np.array([BASES[b] for b in words(1)]), *between, sixes))
+    return NGramCounts(counts=(np.array([BASES[b] for b in all_kmers(1)]), *between, sixes))
 
 
 def counts_of(sequences: dict[str, int], k: int) -> NGramCounts:
     """Count the words of sequences, each as often as it says, one letter at a time."""
-    totals = [dict.fromkeys(words(n), 0) for n in range(1, k + 1)]
+    totals = [dict.fromkeys(all_kmers(n), 0) for n in range(1, k + 1)]
     for sequence, times in sequences.items():
         for n, total in enumerate(totals, start=1):
             for start in range(len(sequence) - n + 1):

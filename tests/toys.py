@@ -27,7 +27,7 @@ from dnasweep.tasks.class_loss import ClassLoss
 from dnasweep.tokens.alphabet import other_strand
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.ngrams import count_sequences
-from dnasweep.tokens.pmi import score_words
+from dnasweep.tokens.pmi import score_kmers
 from dnasweep.tokens.schemes import make_masking
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 
@@ -79,7 +79,7 @@ def masked_task(
     words = None
     if scheme in ("genemask", "global_pmi", "cm_step", "cm_gems"):
         counts = count_sequences(toy.sequences, toy.tokenizer.config.k)
-        words = score_words(counts, PmiConfig(min_count=1))
+        words = score_kmers(counts, PmiConfig(min_count=1))
     return MaskedLanguageModelling(
         toy.corpus,
         toy.tokenizer,

@@ -25,7 +25,7 @@ from dnasweep.models.pretrained.checkpoint import export, load_classifier
 from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
 from dnasweep.stages.models import model_digest
 from dnasweep.tokens.loading import load_tokenizer
-from dnasweep.tokens.recognition import read_pretrained, readings
+from dnasweep.tokens.recognition import candidate_configs, read_pretrained
 from dnasweep.tokens.tokenizers import CONFIG_FILE, fit
 from safetensors.torch import load_file, save_file
 from toys import TINY
@@ -99,7 +99,7 @@ def _built(path: Path) -> Any:
     if (path / CONFIG_FILE).is_file():
         tokenizer = load_tokenizer(path)
     else:
-        tokenizer = read_pretrained(path, readings(path)[0])
+        tokenizer = read_pretrained(path, candidate_configs(path)[0])
     return build_on_checkpoint(
         path,
         describe(path),

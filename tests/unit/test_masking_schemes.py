@@ -11,8 +11,8 @@ from dnasweep.errors import InputError
 from dnasweep.tokens.corpus import Batch, Corpus, collate
 from dnasweep.tokens.masking import IGNORED, Masked, MaskingProgress, MaskingScheme, masked_bases
 from dnasweep.tokens.masking_pmi import GeneMasking, token_ranks
-from dnasweep.tokens.ngrams import count_sequences, words
-from dnasweep.tokens.pmi import PmiTable, score_words
+from dnasweep.tokens.ngrams import all_kmers, count_sequences
+from dnasweep.tokens.pmi import PmiTable, score_kmers
 from dnasweep.tokens.randomness import uniform
 from dnasweep.tokens.schemes import make_masking, resolve
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit
@@ -142,7 +142,7 @@ def test_a_scheme_that_makes_no_sense_is_refused_with_the_reason(spec, name):
 
 @pytest.mark.parametrize("name", WORDS)
 def test_a_table_of_other_words_is_refused(name):
-    with pytest.raises(InputError, match=r"words of 5 bases, tokens of kmer-6-overlap have 6"):
+    with pytest.raises(InputError, match=r"k-mers of 5 bases, tokens of kmer-6-overlap have 6"):
         prepare("kmer-6-overlap", name, ["ACGT"], table=words_of(5))
 
 
@@ -168,7 +168,7 @@ def test_names_are_resolved_with_what_applies_to_them():
 
 @pytest.mark.parametrize(("name", "expected"), [("span", 0.139), ("genemask", 0.153)])
 def test_published_rates_on_510_six_mers(name, expected, real_data):
-    table = score_words(published_counts(published_ranking(real_data)), PmiConfig())
+    table = score_kmers(published_counts(published_ranking(real_data)), PmiConfig())
     sequences = [dna(515, i) for i in range(600)]
     _, batch, scheme = prepare("kmer-6-overlap", name, sequences, table=table)
     assert batch.ids.shape == (600, 512)
@@ -178,7 +178,7 @@ def test_published_rates_on_510_six_mers(name, expected, real_data):
 
 def test_the_rate_of_genemask_hardly_depends_on_the_table():
     sequences = [dna(515, i) for i in range(600)]
-    table = score_words(count_sequences(sequences, 6), PmiConfig())
+    table = score_kmers(count_sequences(sequences, 6), PmiConfig())
     _, batch, scheme = prepare("kmer-6-overlap", "genemask", sequences, table=table)
     rate = (hide(scheme, batch).labels != IGNORED)[:, 1:-1].mean()
     assert rate == pytest.approx(0.153, abs=0.003)
@@ -242,7 +242,7 @@ def test_what_is_hidden_follows_the_sequence_and_not_the_position(name):
     assert (same_row[0] != same_row[1]).any()
     # The best word of all is hidden with all that touches it, wherever it is put: by global_pmi
     # wherever there is a draw at all, by genemask wherever a centre falls beside it.
-    best = words(6)[int(np.nanargmax(table.scores))]
+    best = all_kmers(6)[int(np.nanargmax(table.scores))]
     moved = [one[:at] + best + one[at + 6 :] for at in (100, 300)]
     batch = collate(Corpus.build(tokenizer, moved), np.arange(2), 0)
     met = 0
@@ -260,7 +260,7 @@ def test_what_is_hidden_follows_the_sequence_and_not_the_position(name):
 def test_words_are_known_by_their_token_and_all_else_ranks_last():
     tokenizer, table = fitted("kmer-3-overlap"), words_of(3)
     ranks = token_ranks(tokenizer, table)
-    for word, rank in zip(words(3), table.ranks, strict=True):
+    for word, rank in zip(all_kmers(3), table.ranks, strict=True):
         assert ranks[tokenizer.tokens.index(word)] == rank
     assert (ranks[:5] == 65).all()
     assert (ranks[-4:] == 65).all()

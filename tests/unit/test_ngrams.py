@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.tokens import ngrams
-from dnasweep.tokens.ngrams import NGramCounts, count_sequences, count_text, words
+from dnasweep.tokens.ngrams import NGramCounts, all_kmers, count_sequences, count_text
 from pmi_toys import counts_of
 
 
@@ -22,8 +22,8 @@ def same(a: NGramCounts, b: NGramCounts) -> bool:
 
 
 def test_words_are_in_the_order_of_the_vocabulary():
-    assert words(1) == list("ATCG")
-    assert words(3) == list(map("".join, itertools.product("ATCG", repeat=3)))
+    assert all_kmers(1) == list("ATCG")
+    assert all_kmers(3) == list(map("".join, itertools.product("ATCG", repeat=3)))
 
 
 @pytest.mark.parametrize("soft_masked", [True, False])

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from dnasweep.config import PMI_VARIANTS, PmiConfig
 from dnasweep.errors import InputError
-from dnasweep.tokens.ngrams import count_text, words
-from dnasweep.tokens.pmi import PmiTable, read_table, score_words, write_table
+from dnasweep.tokens.ngrams import all_kmers, count_text
+from dnasweep.tokens.pmi import PmiTable, read_table, score_kmers, write_table
 from pmi_toys import counts_of, published_counts, published_ranking
 from scipy.stats import spearmanr
 
@@ -24,8 +24,8 @@ TAIL = {"ACGCGA": -1.16489, "TCGCGT": -1.18018, "TCGCGA": -1.35247}
 
 
 def scores(counts, **settings) -> dict[str, float]:
-    table = score_words(counts, PmiConfig(**{"min_count": 1, **settings}))
-    return dict(zip(words(table.k), table.scores.tolist(), strict=True))
+    table = score_kmers(counts, PmiConfig(**{"min_count": 1, **settings}))
+    return dict(zip(all_kmers(table.k), table.scores.tolist(), strict=True))
 
 
 def test_every_variant_by_hand():
@@ -54,7 +54,7 @@ def test_pmi_n_is_the_least_over_all_cuts_and_naive_never_below():
     logs = {
         word: math.log(count / total.sum())
         for n, total in enumerate(counts.counts, start=1)
-        for word, count in zip(words(n), total.tolist(), strict=True)
+        for word, count in zip(all_kmers(n), total.tolist(), strict=True)
         if count
     }
     for word in (w for w, score in found.items() if not math.isnan(score)):
@@ -84,15 +84,17 @@ def test_both_strands_score_a_word_and_its_reverse_complement_alike():
 
 def test_the_published_ranking_is_reproduced(real_data):
     ranking = published_ranking(real_data)
-    table = score_words(published_counts(ranking), PmiConfig())
-    found = dict(zip(words(6), table.scores.tolist(), strict=True))
-    ranks = dict(zip(words(6), table.ranks.tolist(), strict=True))
+    table = score_kmers(published_counts(ranking), PmiConfig())
+    found = dict(zip(all_kmers(6), table.scores.tolist(), strict=True))
+    ranks = dict(zip(all_kmers(6), table.ranks.tolist(), strict=True))
     for place, (word, score) in enumerate(HEAD.items(), start=1):
         assert (ranks[word], found[word]) == (place, pytest.approx(score, abs=1e-3))
     for place, (word, score) in enumerate(TAIL.items(), start=4094):
         assert (ranks[word], found[word]) == (place, pytest.approx(score, abs=1e-3))
     assert ranks["TATATA"] == 15
-    theirs = ranking.set_index("ngram")["norm_dp_true_pmi"].astype(float).loc[words(6)].to_numpy()
+    theirs = (
+        ranking.set_index("ngram")["norm_dp_true_pmi"].astype(float).loc[all_kmers(6)].to_numpy()
+    )
     assert np.abs(table.scores - theirs).max() < 1e-3
 
 
@@ -101,8 +103,8 @@ def test_the_published_ranking_is_reproduced(real_data):
 )
 def test_the_variants_are_as_far_from_the_published_ranking_as_is_known(real_data, variant, rho):
     counts = published_counts(published_ranking(real_data))
-    published = score_words(counts, PmiConfig()).scores
-    other = score_words(counts, PmiConfig(variant=variant)).scores
+    published = score_kmers(counts, PmiConfig()).scores
+    other = score_kmers(counts, PmiConfig(variant=variant)).scores
     assert spearmanr(published, other).statistic == pytest.approx(rho, abs=5e-4)
 
 
@@ -116,7 +118,7 @@ def test_equal_scores_share_a_rank_and_missing_ones_the_last():
 
 def test_too_short_a_text_is_refused():
     with pytest.raises(InputError, match="no word of 4 bases occurs 10 times in 8 bases"):
-        score_words(count_text("ACGTACGT", 4), PmiConfig())
+        score_kmers(count_text("ACGTACGT", 4), PmiConfig())
 
 
 @pytest.mark.parametrize("variant", PMI_VARIANTS)
@@ -128,7 +130,7 @@ def test_only_settings_that_apply_are_kept(variant):
 @pytest.mark.parametrize("name", ["ranks.csv", "ranks.csv.gz", "ranks.parquet"])
 def test_tables_come_back_from_files(tmp_path, name):
     counts = count_text("ACGTTGCATTAC" * 9, 3)
-    table = score_words(counts, PmiConfig(min_count=5))
+    table = score_kmers(counts, PmiConfig(min_count=5))
     write_table(table.frame(counts), tmp_path / name)
     back = read_table(tmp_path / name)
     assert back.k == 3

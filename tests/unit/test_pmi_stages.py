@@ -21,7 +21,7 @@ from dnasweep.storage import Storage
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep
 from dnasweep.tokens.ngrams import count_sequences
-from dnasweep.tokens.pmi import score_words, write_table
+from dnasweep.tokens.pmi import score_kmers, write_table
 from dnasweep.workflows.kmer_table import KmerTableOptions, run_kmer_table
 from rich.console import Console
 
@@ -100,7 +100,7 @@ def test_a_table_is_made_once_and_read_as_it_was_made(data):
     storage, key = data
     spec = PmiSpec(counts=CountsSpec(k=4, dataset=key), config=PmiConfig(variant="pmi_n"))
     made = obtain_table(storage, spec)
-    expected = score_words(obtain_counts(storage, spec.counts), spec.config)
+    expected = score_kmers(obtain_counts(storage, spec.counts), spec.config)
     np.testing.assert_array_equal(made.scores, expected.scores)
     again = obtain_table(storage, spec, lambda spec: pytest.fail("counted twice"))
     np.testing.assert_array_equal(again.scores, made.scores)
@@ -131,7 +131,7 @@ def test_a_table_that_is_not_there_is_refused(data, given):
 
 def test_a_table_of_other_words_is_refused_before_training(tmp_path):
     counts = count_sequences(["ACGTTGCATTAC" * 9], 5)
-    write_table(score_words(counts, PmiConfig(min_count=1)).frame(), tmp_path / "words.csv")
+    write_table(score_kmers(counts, PmiConfig(min_count=1)).frame(), tmp_path / "words.csv")
     options = SweepOptions(
         storage=str(tmp_path / "runs"),
         simulated_rows=40,

@@ -11,7 +11,7 @@ from backbone_toys import DNABERT_SPECIAL, dnabert_words
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.loading import load_tokenizer
-from dnasweep.tokens.recognition import read_pretrained, readings
+from dnasweep.tokens.recognition import candidate_configs, read_pretrained
 from dnasweep.tokens.tokenizers import CONFIG_FILE, fit
 from tokenizers import Tokenizer, models, pre_tokenizers
 from toys import toy_sequences
@@ -80,7 +80,7 @@ def test_a_tokenizer_file_alone_gives_what_it_gave_with_its_settings(tmp_path, s
     ours = fit(TokenizerConfig.parse(spec), SEQUENCES)
     ours.save(tmp_path)
     (tmp_path / CONFIG_FILE).unlink()
-    assert len(readings(tmp_path)) == 1, "the file says whether words overlap"
+    assert len(candidate_configs(tmp_path)) == 1, "the file says whether words overlap"
     theirs = load_tokenizer(tmp_path)
     assert theirs.config.kind == ours.config.kind
     for one, other in zip(ours.encode(SEQUENCES), theirs.encode(SEQUENCES), strict=True):
@@ -117,7 +117,7 @@ def test_a_bert_tokenizer_that_wants_words_already_cut_is_given_them_whole(tmp_p
         tokenizer_object=file, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
         sep_token="[SEP]", mask_token="[MASK]",
     ).save_pretrained(tmp_path)  # fmt: skip
-    assert [way.name for way in readings(tmp_path)] == ["kmer-3-overlap", "kmer-3"]
+    assert [way.name for way in candidate_configs(tmp_path)] == ["kmer-3-overlap", "kmer-3"]
     tokenizer = load_tokenizer(tmp_path)
     assert rows_of(tokenizer.encode(["ACGTA"])) == [dnabert_ids("ACGTA", 3)]
 

@@ -16,7 +16,6 @@ from dnasweep.genomics.scan_settings import ScanConfig
 from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.storage import Storage
 from dnasweep.tokens.alphabet import digits, normalise, other_strand
-from dnasweep.tokens.overlaps import Rows, encode_windows
 
 SCHEMA = pa.schema(
     [
@@ -144,7 +143,9 @@ class ScanWorker:
             part[windows] = odds[done : (done := done + len(windows))]
         return found
 
-    def _encode(self, run: WindowRun) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
+    def _encode(
+        self, run: WindowRun
+    ) -> Iterator[tuple[int, NDArray[np.int64], tuple[NDArray[np.int32], NDArray[np.int64]]]]:
         """Yield, for each strand that is read, its number, windows with known bases, and tokens."""
         width, stride = self._config.window, self._config.stride
         low = run.first * stride
@@ -159,10 +160,10 @@ class ScanWorker:
             return
         tokenizer, starts = self._values.tokenizer, starts[windows]
         if self._config.strands != "reverse":
-            yield 0, windows, encode_windows(tokenizer, text, starts, width)
+            yield 0, windows, tokenizer.encode_windows(text, starts, width)
         if self._config.strands != "forward":
             behind = len(text) - width - starts
-            yield 1, windows, encode_windows(tokenizer, other_strand(text), behind, width)
+            yield 1, windows, tokenizer.encode_windows(other_strand(text), behind, width)
 
 
 def runs_of(tiles: pa.Table) -> list[WindowRun]:

@@ -13,7 +13,7 @@ from dnasweep.stages.held_out import pretraining_rows
 from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.storage import Storage
 from dnasweep.tokens.ngrams import NGramCounts, count_sequences
-from dnasweep.tokens.pmi import PmiTable, read_table, score_words, write_table
+from dnasweep.tokens.pmi import PmiTable, read_table, score_kmers, write_table
 
 COUNTS = "counts.safetensors"
 TABLE = "words.parquet"
@@ -71,7 +71,7 @@ def obtain_table(storage: Storage, spec: PmiSpec, count: Counter | None = None) 
 
     def build(folder: Path) -> None:
         counts = obtain_counts(storage, counts_spec, count)
-        table = score_words(counts, config)
+        table = score_kmers(counts, config)
         shown = counts.both_strands() if config.both_strands else counts
         write_table(table.frame(shown), folder / TABLE)
 

@@ -134,7 +134,7 @@ def _judge(
     from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
     from dnasweep.models.training.tuning import lora_targets
     from dnasweep.tokens.loading import load_tokenizer
-    from dnasweep.tokens.recognition import read_pretrained, readings
+    from dnasweep.tokens.recognition import candidate_configs, read_pretrained
     from dnasweep.tokens.tokenizers import CONFIG_FILE
 
     described = describe(directory)
@@ -142,7 +142,7 @@ def _judge(
         tokenizer = load_tokenizer(directory)
         ways: tuple[TokenizerConfig, ...] = (tokenizer.config,)
     else:
-        ways = readings(directory)
+        ways = candidate_configs(directory)
         tokenizer = read_pretrained(directory, ways[0])
     built = build_on_checkpoint(
         directory,

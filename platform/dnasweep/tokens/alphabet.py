@@ -1,8 +1,8 @@
-"""The one normalisation of DNA letters, as text and as digits.
+"""The one normalisation of DNA, as text and as digits.
 
 Lower case becomes upper case, U becomes T, and every other letter that is not A, C, G or T (N, the
-IUPAC ambiguity codes, anything else) becomes N: one letter stays one letter, so positions in the
-sequence as given and in its normal form are the same. The digits follow the order A, T, C, G in
+IUPAC ambiguity codes, anything else) becomes N: one letter stays one letter, so positions are the
+same in the sequence as given and in its normalised form. The digits follow the order A, T, C, G in
 which DNABERT enumerates its vocabulary.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dnasweep.formats.bases import reverse_complement
 
 BASES = "ATCG"
-"""The four bases; a base's digit is its place in this string."""
+"""The four bases; a base's digit is its index in this string."""
 
 _LETTERS = bytes(
     ord({"U": "T"}.get(c, c)) if (c := chr(b).upper()) in ("A", "C", "G", "T", "U") else ord("N")
@@ -26,17 +26,17 @@ _DIGITS = bytes(BASES.index(chr(b)) if chr(b) in BASES else 4 for b in _LETTERS)
 
 
 def normalise(text: str) -> str:
-    """Return `text` in its normal form over A, C, G, T and N; the length is unchanged."""
+    """Return `text` normalised to A, C, G, T and N; the length is unchanged."""
     return text.encode("ascii", "replace").translate(_LETTERS).decode("ascii")
 
 
 def other_strand(text: str) -> str:
-    """Return the reverse complement of `text` in its normal form."""
+    """Return the reverse complement of `text`, normalised."""
     return reverse_complement(normalise(text))
 
 
 def digits(text: str) -> NDArray[np.uint8]:
-    """Return a digit a letter, shape ``(len(text),)``: A 0, T 1, C 2, G 3, anything else 4."""
+    """Return one digit per letter, shape ``(len(text),)``: A 0, T 1, C 2, G 3, anything else 4."""
     return np.frombuffer(text.encode("ascii", "replace").translate(_DIGITS), np.uint8)
 
 
@@ -48,7 +48,7 @@ def window_codes(letters: NDArray[np.uint8], width: int) -> NDArray[np.int32]:
     letters
         Digits as :func:`digits` returns them.
     width
-        Bases a window, at most 6.
+        Bases per window, at most 6.
 
     Returns
     -------

@@ -98,13 +98,13 @@ class Batch(NamedTuple):
     ends: NDArray[np.int32]
     """One past the last base of each token, shape ``(B, T)``; 0 likewise."""
     lengths: NDArray[np.int64]
-    """Tokens a row before padding, shape ``(B,)``."""
+    """Tokens per row before padding, shape ``(B,)``."""
 
 
 def epoch_plan(
     lengths: ArrayLike, *, batch_size: int, seed: int, epoch: int, bucket_batches: int = 50
 ) -> list[NDArray[np.int64]]:
-    """Cut all rows into batches of rows of like length, in random order.
+    """Cut all rows into batches of rows of similar length, in random order.
 
     Rows are shuffled, every `bucket_batches` batches of them are sorted by length and cut into
     batches, and the batches are shuffled. A remainder is drawn from all rows, whatever their
@@ -115,7 +115,7 @@ def epoch_plan(
     lengths
         Sequence length in tokens of each row, shape ``(n,)``.
     batch_size
-        Rows a batch.
+        Rows per batch.
     seed, epoch
         Together with `lengths` all that the plan depends on; `epoch` may be -1.
     bucket_batches
@@ -124,7 +124,7 @@ def epoch_plan(
     Returns
     -------
     batches
-        Places in `lengths`, each exactly once.
+        Row numbers, each exactly once.
     """
     lengths = np.asarray(lengths)
     if batch_size < 1 or bucket_batches < 1:

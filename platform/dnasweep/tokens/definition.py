@@ -4,10 +4,10 @@ The rules, the same for every kind:
 
 - Letters are normalised as :mod:`dnasweep.tokens.alphabet` says.
 - The ids 0 to 4 are [PAD], [UNK], [CLS], [SEP], [MASK], as in DNABERT; a row is [CLS] tokens [SEP].
-- ``kmer``: then all words over A, T, C, G of length k in that order (AAAAAA is 5, AAAAAT 6), then
-  the single bases A, T, C, G. Words begin at 0, stride, 2 stride ... as long as k bases are left.
-  The tail, the bases after the last word, is written in single bases, and so is a sequence shorter
-  than k: no base is lost. A word with an N is one [UNK]; so is an N in the tail.
+- ``kmer``: then all k-mers over A, T, C, G in that order (AAAAAA is 5, AAAAAT 6), then the single
+  bases A, T, C, G. K-mers begin at 0, stride, 2 stride ... as long as k bases are left. The tail,
+  the bases after the last k-mer, is written in single bases, and so is a sequence shorter than k:
+  no base is lost. A k-mer with an N is one [UNK]; so is an N in the tail.
 - ``char``: then A, T, C, G; an N is [UNK].
 - ``bpe``, ``wordpiece``: trained on whole sequences; each N is one [UNK] and no token crosses it.
 """
@@ -36,10 +36,11 @@ from dnasweep.errors import InputError
 from dnasweep.tokens.alphabet import BASES
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-MASKS = ("[MASK]", "<mask>")
-"""Special tokens; a token's place is its id."""
+"""Special tokens; a token's index is its id."""
+MASK_TOKENS = ("[MASK]", "<mask>")
+"""Tokens that stand for a masked one, ours and RoBERTa's."""
 
-_LONGEST_WORD = 2**31 - 1
+_MAX_WORD_LETTERS = 2**31 - 1
 
 
 def define(config: TokenizerConfig, sequences: Sequence[str]) -> Tokenizer:
@@ -58,21 +59,22 @@ def define(config: TokenizerConfig, sequences: Sequence[str]) -> Tokenizer:
 
 
 def _enumerated(config: TokenizerConfig) -> Tokenizer:
-    vocabulary = {word: i for i, word in enumerate([*SPECIAL_TOKENS, *enumerated_words(config)])}
-    return framed(enumerate_with(config, vocabulary, unknown="[UNK]"))
+    tokens = [*SPECIAL_TOKENS, *enumerated_kmers(config)]
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    return with_row_ends(enumerated_tokenizer(config, vocabulary, unknown="[UNK]"))
 
 
-def enumerated_words(config: TokenizerConfig) -> list[str]:
-    """Return the words of an enumerated tokenizer in our own order, special tokens left out."""
+def enumerated_kmers(config: TokenizerConfig) -> list[str]:
+    """Return the k-mers of an enumerated tokenizer in our own order, special tokens left out."""
     k = config.k if config.kind == "kmer" else 1
-    words = ["".join(word) for word in product(BASES, repeat=k)]
-    return words + list(BASES) if k > 1 else words
+    kmers = ["".join(bases) for bases in product(BASES, repeat=k)]
+    return kmers + list(BASES) if k > 1 else kmers
 
 
-def enumerate_with(
+def enumerated_tokenizer(
     config: TokenizerConfig, vocabulary: dict[str, int], *, unknown: str
 ) -> Tokenizer:
-    """Return the tokenizer that cuts as `config` says and numbers words as `vocabulary` does."""
+    """Return the tokenizer that cuts as `config` says and has the ids of `vocabulary`."""
     k = config.k if config.kind == "kmer" else 1
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
     steps = _letter_steps()
@@ -113,26 +115,36 @@ def _trained(config: TokenizerConfig, sequences: Sequence[str]) -> Tokenizer:
         tokenizer.model = models.WordPiece(
             tokenizer.get_vocab(with_added_tokens=True),
             unk_token="[UNK]",
-            max_input_chars_per_word=_LONGEST_WORD,
+            max_input_chars_per_word=_MAX_WORD_LETTERS,
             continuing_subword_prefix="",
         )
-    return framed(tokenizer)
+    return with_row_ends(tokenizer)
 
 
-def framed(
+def with_row_ends(
     tokenizer: Tokenizer,
     special_tokens: Sequence[str] = SPECIAL_TOKENS,
     *,
     cls: str = "[CLS]",
     sep: str = "[SEP]",
 ) -> Tokenizer:
-    """Put `cls` and `sep` around rows; special tokens written in a sequence are not cut."""
+    """Put `cls` and `sep` around rows; special tokens written out in a sequence are not cut.
+
+    Parameters
+    ----------
+    tokenizer
+        The tokenizer; changed in place.
+    special_tokens
+        All of its special tokens.
+    cls, sep
+        What begins and ends a row.
+    """
     # A mask takes the blanks around it with it, as RoBERTa's does, so that `ACGT [MASK] ACGT` is
     # read by fill-mask pipelines and attribution libraries as it is meant.
     tokenizer.add_special_tokens(
         [
             AddedToken(token, lstrip=True, rstrip=True, special=True, normalized=False)
-            if token in MASKS
+            if token in MASK_TOKENS
             else token
             for token in special_tokens
         ]
@@ -152,42 +164,52 @@ def _letter_steps() -> list[normalizers.Normalizer]:
 
 
 def _overlap_steps(k: int, stride: int) -> list[normalizers.Normalizer]:
-    """Rewrite a sequence as its overlapping words, one after the other, and its tail.
+    """Rewrite a sequence as its overlapping k-mers, one after the other, and its tail.
 
     A pre-tokenizer can only cut a text, never repeat a part of it, so the repetition is done by
-    inserting: each base grows to the word that starts at it, one letter a round, the first letter
-    of a word in upper case and the others in lower case. The next letter of a word is the last
-    letter so far of the word after it.
+    inserting: each base grows to the k-mer that starts at it, one letter per round, the first
+    letter of a k-mer in upper case and the others in lower case. The next letter of a k-mer is the
+    last letter so far of the k-mer after it.
     """
     upper, lower = "[ACGTN]", "[acgtn]"
-    word = f"{upper}{lower}{{{k - 1}}}"
+    kmer = f"{upper}{lower}{{{k - 1}}}"
     steps = []
     for grown in range(1, k):
         for base in "ACGTN":
             last = base if grown == 1 else f"{upper}{lower}{{{grown - 2}}}{base.lower()}"
             steps.append((f"(?<=[ACGTNacgtn])(?={last})", base.lower()))
-    # Words cut short by the end go; where no word is whole, of each only its first letter stays.
-    steps.append((rf"{word}\K(?:{upper}{lower}{{0,{k - 2}}}(?!{lower}))+", ""))
+    # K-mers cut short by the end go; if no k-mer is whole, only the first letter of each stays.
+    steps.append((rf"{kmer}\K(?:{upper}{lower}{{0,{k - 2}}}(?!{lower}))+", ""))
     steps.append((rf"{upper}\K{lower}{{1,{k - 2}}}(?!{lower})", ""))
     if stride > 1:
-        # Words between two steps become a bar. A word after another without a bar lies behind the
+        # K-mers between two steps become a bar. A k-mer after another without a bar lies behind the
         # last step, and its last letter is a base of the tail.
-        steps.append((rf"{word}\K(?:{word}){{{stride - 1}}}(?={upper})", "|"))
+        steps.append((rf"{kmer}\K(?:{kmer}){{{stride - 1}}}(?={upper})", "|"))
         steps.append((rf"{lower}\K{upper}{lower}{{{k - 2}}}(?={lower})", ""))
         steps.append((r"\|", ""))
     steps += [(base.lower(), base) for base in "ACGTN"]
     return [normalizers.Replace(Regex(old), new) for old, new in steps]
 
 
+def tokens_by_id(vocabulary: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the tokens by id; ids that no token has are filled up with `[unused<id>]`."""
+    names = {token_id: token for token, token_id in vocabulary.items()}
+    return tuple(names.get(i, f"[unused{i}]") for i in range(max(names) + 1))
+
+
 ROLES = tuple(token[1:-1].lower() for token in SPECIAL_TOKENS)
 """What special tokens are for: pad, unk, cls, sep, mask."""
 
 
-def files(tokenizer: Tokenizer, special_tokens: Mapping[str, str] | None = None) -> dict[str, str]:
+def tokenizer_files(
+    tokenizer: Tokenizer, special_tokens: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the files that `transformers.AutoTokenizer` reads, by name.
 
     Parameters
     ----------
+    tokenizer
+        The tokenizer.
     special_tokens
         Role to token; None: our own.
     """

@@ -35,9 +35,9 @@ def with_special_tokens(
     Parameters
     ----------
     ids, widths
-        Token ids and bases a token, flat, shape ``(counts.sum(),)``.
+        Token ids and bases per token, flat, shape ``(counts.sum(),)``.
     counts
-        Tokens a row, shape ``(n,)``.
+        Tokens per row, shape ``(n,)``.
     """
     offsets = np.concatenate(([0], np.cumsum(counts + 2)))
     inner = np.ones(int(offsets[-1]), bool)

@@ -1,7 +1,7 @@
-"""k-mer ids by arithmetic: each word is a number in base 4.
+"""k-mer ids by arithmetic: each k-mer is a number in base 4.
 
-Gives what the tokenizer object of :mod:`dnasweep.tokens.definition` gives, and where each token
-lies, some tens of times faster.
+The result is that of the tokenizer object of :mod:`dnasweep.tokens.definition`, with the bases of
+each token, some tens of times faster.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def encode_kmers(
 ) -> Encoded:
     """Cut sequences into k-mers every `stride` bases and a tail of single bases.
 
-    Word ids begin at 5 in the order of :func:`dnasweep.tokens.alphabet.window_codes`; the four
-    single bases follow the words, or are the words where k is 1.
+    K-mer ids begin at 5 in the order of :func:`dnasweep.tokens.alphabet.window_codes`; the four
+    single bases follow the k-mers, or are the k-mers if k is 1.
     """
-    word_ids, base_ids = _numbers(k, unk_id)
+    kmer_ids, base_ids = _ids_by_code(k, unk_id)
     lengths = lengths_of(sequences)
     return concatenate(
         _chunk(
@@ -34,7 +34,7 @@ def encode_kmers(
             lengths[first:last],
             k,
             stride,
-            word_ids,
+            kmer_ids,
             base_ids,
             cls_id,
             sep_id,
@@ -54,39 +54,39 @@ def encode_kmer_windows(
     cls_id: int,
     sep_id: int,
 ) -> NDArray[np.int32]:
-    """Cut windows of one text into k-mers; a k-mer that many windows share is read once.
+    """Cut windows of one text into k-mers; a k-mer that several windows share is read once.
 
     Parameters
     ----------
     starts
         First base of each window, shape ``(n,)``.
     width
-        Bases a window.
+        Bases per window.
 
     Returns
     -------
     ids
         What :func:`encode_kmers` gives for each window, shape ``(n, tokens)``.
     """
-    word_ids, base_ids = _numbers(k, unk_id)
+    kmer_ids, base_ids = _ids_by_code(k, unk_id)
     letters = digits(text)
-    words = (width - k) // stride + 1 if width >= k else 0
-    covered = (words - 1) * stride + k if words else 0
-    ids = np.empty((len(starts), words + width - covered + 2), np.int32)
+    num_kmers = (width - k) // stride + 1 if width >= k else 0
+    covered = (num_kmers - 1) * stride + k if num_kmers else 0
+    ids = np.empty((len(starts), num_kmers + width - covered + 2), np.int32)
     ids[:, 0], ids[:, -1] = cls_id, sep_id
-    if words:
-        everywhere = word_ids.take(window_codes(letters, k), mode="clip")
-        ids[:, 1 : words + 1] = everywhere[starts[:, None] + stride * np.arange(words)]
+    if num_kmers:
+        everywhere = kmer_ids.take(window_codes(letters, k), mode="clip")
+        ids[:, 1 : num_kmers + 1] = everywhere[starts[:, None] + stride * np.arange(num_kmers)]
     tail = starts[:, None] + np.arange(covered, width)
-    ids[:, words + 1 : -1] = base_ids[letters[tail]]
+    ids[:, num_kmers + 1 : -1] = base_ids[letters[tail]]
     return ids
 
 
-def _numbers(k: int, unk_id: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the ids of all words, and of single bases, by their codes; [UNK] comes last."""
-    word_ids = np.append(np.arange(5, 5 + 4**k), unk_id).astype(np.int32)
+def _ids_by_code(k: int, unk_id: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the ids of all k-mers, and of single bases, by their codes; [UNK] comes last."""
+    kmer_ids = np.append(np.arange(5, 5 + 4**k), unk_id).astype(np.int32)
     first_base = 5 if k == 1 else 5 + 4**k
-    return word_ids, np.array([*range(first_base, first_base + 4), unk_id], np.int32)
+    return kmer_ids, np.array([*range(first_base, first_base + 4), unk_id], np.int32)
 
 
 def _chunk(
@@ -94,25 +94,25 @@ def _chunk(
     lengths: NDArray[np.int64],
     k: int,
     stride: int,
-    word_ids: NDArray[np.int32],
+    kmer_ids: NDArray[np.int32],
     base_ids: NDArray[np.int32],
     cls_id: int,
     sep_id: int,
 ) -> Encoded:
-    words = np.where(lengths >= k, (lengths - k) // stride + 1, 0)
-    covered = np.where(words > 0, (words - 1) * stride + k, 0)
+    num_kmers = np.where(lengths >= k, (lengths - k) // stride + 1, 0)
+    covered = np.where(num_kmers > 0, (num_kmers - 1) * stride + k, 0)
     tails = lengths - covered
-    counts = words + tails + 2
+    counts = num_kmers + tails + 2
     offsets = np.concatenate(([0], np.cumsum(counts)))
     origins = np.cumsum(lengths) - lengths
     size = int(offsets[-1])
 
-    # The token in place p of a row begins at (p - 1) * stride; [CLS], tail and [SEP] are set after.
+    # Token p of a row begins at (p - 1) * stride; [CLS], tail and [SEP] are set afterwards.
     begins = np.arange(0, size * stride, stride)
     begins -= np.repeat((offsets[:-1] + 1) * stride, counts)
     codes = window_codes(letters, k)
     if codes.size:
-        ids_at = word_ids.take(codes, mode="clip")
+        ids_at = kmer_ids.take(codes, mode="clip")
         ids = ids_at.take(begins + np.repeat(origins, counts), mode="clip")
     else:
         ids = np.empty(size, np.int32)
@@ -121,7 +121,7 @@ def _chunk(
 
     rows = np.repeat(np.arange(lengths.size), tails)
     place = np.arange(rows.size) - np.repeat(np.cumsum(tails) - tails, tails)
-    slots, bases = offsets[rows] + 1 + words[rows] + place, covered[rows] + place
+    slots, bases = offsets[rows] + 1 + num_kmers[rows] + place, covered[rows] + place
     ids[slots] = base_ids[letters[origins[rows] + bases]]
     starts[slots] = bases
     ends[slots] = bases + 1

@@ -1,19 +1,29 @@
-"""A saved tokenizer opened again, our own or that of a pretrained checkpoint."""
+"""A saved tokenizer opened again, our own or that of a pretrained checkpoint.
+
+A tokenizer that this platform has saved is compared with its configuration: an enumerated vocabulary
+follows from it, and a trained one consists of its merges and bases.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
 
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.tokens.agreement import saved_tokenizer
+from dnasweep.tokens.definition import SPECIAL_TOKENS, define, enumerated_kmers
 from dnasweep.tokens.model_files import read_json, read_text, reading
 from dnasweep.tokens.pretrained import reopen
 from dnasweep.tokens.recognition import read_pretrained
 from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer
-from dnasweep.tokens.vocabulary import ROLES_FILE
+from dnasweep.tokens.vocabulary import ROLES_FILE, check_deterministic, check_ids
 
 VOCABULARY_FILES = ("tokenizer.json", "vocab.txt")
+
+_MODELS = {"kmer": "WordLevel", "char": "WordLevel", "bpe": "BPE", "wordpiece": "WordPiece"}
 
 
 def load_tokenizer(directory: str | Path) -> DnaTokenizer:
@@ -42,5 +52,67 @@ def load_tokenizer(directory: str | Path) -> DnaTokenizer:
         config = TokenizerConfig(**found)
     file = directory / "tokenizer.json"
     with reading(file):
-        tokenizer = saved_tokenizer(config, read_text(file), own=own)
+        tokenizer = _saved_tokenizer(config, read_text(file), own=own)
     return DnaTokenizer(config, tokenizer) if own else reopen(directory, config, tokenizer)
+
+
+def _saved_tokenizer(config: TokenizerConfig, text: str, *, own: bool) -> Tokenizer:
+    """Return the tokenizer of a `tokenizer.json` that this platform has written.
+
+    Parameters
+    ----------
+    config
+        The configuration saved beside it.
+    text
+        The content of the file.
+    own
+        Whether its special tokens are our own.
+
+    Raises
+    ------
+    ValueError
+        If the two do not agree, or the vocabulary contradicts itself.
+    """
+    tokenizer = Tokenizer.from_str(text)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    model: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
+    if model["type"] != _MODELS[config.kind]:
+        raise ValueError(f"it is a {model['type']} and no {config.name}")
+    check_ids(tokenizer)
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    if config.kind in ("kmer", "char"):
+        if own:
+            # What there is to define follows from the configuration.
+            defined = define(config, [])
+            if defined.get_vocab(with_added_tokens=True) != vocabulary:
+                raise ValueError(f"its vocabulary is not that of {config.name}")
+            return defined
+        missing = [
+            kmer for kmer in enumerated_kmers(config) if len(kmer) > 1 and kmer not in vocabulary
+        ]
+        if missing:
+            raise ValueError(f"it lacks {missing[0]}, a k-mer of {config.name}")
+        return tokenizer
+    if own:
+        if [tokenizer.id_to_token(i) for i in range(len(SPECIAL_TOKENS))] != list(SPECIAL_TOKENS):
+            raise ValueError(f"its first tokens are not {', '.join(SPECIAL_TOKENS)}")
+        strange = [t for t in vocabulary if t not in SPECIAL_TOKENS and set(t) - set("ACGT")]
+        if strange:
+            raise ValueError(f"it has the token {strange[0]!r}")
+        if config.kind == "bpe":
+            _check_merges(model)
+    check_deterministic(model)
+    return tokenizer
+
+
+def _check_merges(model: dict[str, Any]) -> None:
+    """Raise `ValueError` unless the merges make the tokens, in the order of their ids."""
+    pairs = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in model["merges"]]
+    made = list(dict.fromkeys("".join(pair) for pair in pairs))
+    tokens = {token for token in model["vocab"] if token not in SPECIAL_TOKENS and len(token) > 1}
+    if set(made) != tokens:
+        raise ValueError(f"its merges do not make {sorted(set(made) ^ tokens)[0]!r}")
+    ids = [model["vocab"][token] for token in made]
+    if ids != sorted(ids):
+        raise ValueError("its merges are not in the order of its tokens")

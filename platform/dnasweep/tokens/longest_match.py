@@ -1,8 +1,8 @@
 """Greedy longest match in time linear in the bases, for WordPiece vocabularies.
 
-The `tokenizers` model tries every end of the rest of a word at every token, so its time grows with
-the square of the sequence. Here the longest word at every position comes from a table over the next
-few bases; the few positions where longer words may follow walk on in a trie, all at once. Then each
+The `tokenizers` model tries every end of the rest of the sequence at every token, so its time grows
+with the square of the length. Here the longest token at every position comes from a table over the next
+few bases; the few positions where longer tokens may follow walk on in a trie, all at once. Then each
 row jumps from token to token, all rows of a chunk together.
 """
 
@@ -22,12 +22,12 @@ _FEW_ROWS = 16
 
 
 class LongestMatch:
-    """A vocabulary of DNA words, ready to cut sequences.
+    """A vocabulary of DNA, ready to cut sequences.
 
     Parameters
     ----------
     vocabulary
-        Ids by word; words over A, C, G, T. The four single bases must be among them.
+        Ids by token; tokens over A, C, G, T. The four single bases must be among them.
     unk_id
         Id of the one-letter token of anything that is not A, C, G or T.
     """
@@ -41,7 +41,7 @@ class LongestMatch:
         self._widths, self._ids, self._nodes = self._table()
 
     def _table(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-        """Longest word, its id, and the node reached, by the next `_DEPTH` letters in base 5."""
+        """Longest token, its id, and the node reached, by the next `_DEPTH` letters in base 5."""
         codes = np.arange(5**_DEPTH)
         nodes = np.zeros(codes.size, np.int32)
         widths = np.ones(codes.size, np.int32)
@@ -56,7 +56,7 @@ class LongestMatch:
         return widths, ids, nodes
 
     def encode(self, sequences: Sequence[str], *, cls_id: int, sep_id: int) -> Encoded:
-        """Cut each sequence from its start, always by the longest word that fits."""
+        """Cut each sequence from its start, always by the longest token that fits."""
         lengths = lengths_of(sequences)
         parts = []
         for first, last in chunks(lengths, _CHUNK):
@@ -67,7 +67,7 @@ class LongestMatch:
     def _chunk(
         self, sequences: Sequence[str], lengths: NDArray[np.int64]
     ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-        # A letter that is no base ends each row, so that no word reaches into the next one.
+        # A letter that is not a base ends each row, so that no token reaches into the next one.
         letters = digits("|".join(sequences) + "|" * _DEPTH)
         limits = np.cumsum(lengths + 1) - 1
         starts = limits - lengths
@@ -103,7 +103,7 @@ class LongestMatch:
         widths: NDArray[np.int32],
         ids: NDArray[np.int32],
     ) -> None:
-        """Set, in place, the words longer than the table reaches."""
+        """Set, in place, the tokens longer than the table reaches."""
         nodes = self._nodes[codes]
         places = np.flatnonzero(nodes > 1)
         nodes = nodes[places]
@@ -123,15 +123,15 @@ def _trie(vocabulary: Mapping[str, int]) -> tuple[NDArray[np.int32], NDArray[np.
     """Return children by node and digit, and ids by node; node 0 is the root and 1 the dead end."""
     children = [[1] * 5, [1] * 5]
     ids = [-1, -1]
-    for word, token in vocabulary.items():
+    for token, token_id in vocabulary.items():
         node = 0
-        for digit in digits(word).tolist():
+        for digit in digits(token).tolist():
             if children[node][digit] == 1:
                 children[node][digit] = len(children)
                 children.append([1] * 5)
                 ids.append(-1)
             node = children[node][digit]
-        ids[node] = token
+        ids[node] = token_id
     return np.array(children, np.int32), np.array(ids, np.int32)
 
 

@@ -43,7 +43,7 @@ def markov_bits_per_base(
     Returns
     -------
     bits_per_base
-        Mean of ``-log2 P`` over all A, C, G and T of the evaluated sequences; 2 is a fair die.
+        Mean of ``-log2 P`` over all A, C, G and T of the evaluated sequences; 2 for bases drawn uniformly at random.
 
     Raises
     ------
@@ -73,19 +73,19 @@ def markov_bits_per_base(
 
 
 def _letters(sequences: Sequence[str]) -> NDArray[np.uint8]:
-    # A letter that is no base ends each sequence, so that no context reaches across.
+    # A letter that is not a base ends each sequence, so that no context reaches across.
     return digits("|" + "".join(f"{sequence}|" for sequence in sequences))
 
 
 def _contexts(
     letters: NDArray[np.uint8], neighbours: Sequence[int]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield the bases that have the first 0, 1, ... neighbours, as places and context numbers."""
+    """Yield the bases that have the first 0, 1, ... neighbours, as positions and context numbers."""
     places = np.flatnonzero(letters != 4)
     context = np.zeros(places.size, np.int64)
     yield places, context
     for level, neighbour in enumerate(neighbours):
-        # A base whose nearer neighbours are bases has this place inside the array.
+        # A base whose nearer neighbours are bases has this index inside the array.
         letter = letters[places + neighbour]
         whole = letter != 4
         places = places[whole]

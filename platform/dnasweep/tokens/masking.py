@@ -1,4 +1,4 @@
-"""What masked language modelling hides: what a masking scheme is, and how chosen tokens are hidden.
+"""What a masking scheme is, and how the tokens that it chooses are masked.
 
 A scheme chooses the tokens to predict; what replaces them is the same for all: 80 % [MASK], 10 % a
 random real token, 10 % left as they are (fractions of :class:`dnasweep.config.MaskingConfig`). A
@@ -30,19 +30,19 @@ from dnasweep.tokens.tokenizers import DnaTokenizer
 IGNORED = -100
 """The label of a token that is not to be predicted."""
 
-CHOICE, _FATE, _REPLACEMENT, BASE, TIE, _PART = range(6)
+CHOICE, _KIND, _REPLACEMENT, BASE, TIE, _PART = range(6)
 
 
 class Masked(NamedTuple):
-    """A batch with tokens hidden; all arrays have shape ``(B, T)``."""
+    """A batch with masked tokens; all arrays have shape ``(B, T)``."""
 
     input_ids: NDArray[np.int64]
     """Ids the model sees."""
     labels: NDArray[np.int64]
     """Ids to predict where chosen, -100 elsewhere."""
     masked_bases_of: NDArray[np.float64]
-    """Bases of a chosen token that no token left visible shows; 0 elsewhere. A base counts in every
-    chosen token that has it."""
+    """Bases of a chosen token that no visible token contains; 0 elsewhere. A base counts in every
+    chosen token that contains it."""
 
 
 class MaskingProgress(NamedTuple):
@@ -64,7 +64,7 @@ class Draw(Protocol):
 
 
 class MaskingScheme(ABC):
-    """Chooses tokens and hides them.
+    """Chooses tokens and masks them.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class MaskingScheme(ABC):
     tokenizer
         The tokenizer whose ids are masked.
     table
-        Scores of words, for schemes that :attr:`need_pmi`.
+        Scores of k-mers, for schemes that :attr:`need_pmi`.
     """
 
     name: str
@@ -88,20 +88,20 @@ class MaskingScheme(ABC):
 
     @classmethod
     def refusal(cls, tokenizer: TokenizerConfig) -> str:
-        """Return why the scheme makes no sense for a tokenizer; empty where it does."""
+        """Return why the scheme makes no sense for a tokenizer, "" if it does."""
         return ""
 
-    def mixture(self, moment: MaskingProgress) -> tuple[tuple[float, MaskingScheme], ...]:
-        """Return the schemes a training step at `moment` is masked by, with their probabilities."""
+    def mixture(self, progress: MaskingProgress) -> tuple[tuple[float, MaskingScheme], ...]:
+        """Return the schemes a training step at `progress` is masked by, with their probabilities."""
         return ((1.0, self),)
 
-    def at(self, moment: MaskingProgress, *, seed: int) -> MaskingScheme:
+    def at(self, progress: MaskingProgress, *, seed: int) -> MaskingScheme:
         """Return the one scheme that masks the whole of a training step.
 
-        It depends on `seed` and on `moment` alone: workers and micro-batches of a step agree.
+        It depends on `seed` and on `progress` alone: workers and micro-batches of a step agree.
         """
-        parts = self.mixture(moment)
-        drawn = float(uniform(seed, 0, _PART, [0], [moment.step])[0])
+        parts = self.mixture(progress)
+        drawn = float(uniform(seed, 0, _PART, [0], [progress.step])[0])
         below = np.cumsum([probability for probability, _ in parts])
         return parts[min(int(np.searchsorted(below, drawn, "right")), len(parts) - 1)][1]
 
@@ -116,7 +116,16 @@ class MaskingScheme(ABC):
     ) -> NDArray[np.bool_]:
         """Return the tokens to predict, shape ``(B, T)``.
 
-        A token that is not `maskable` is never predicted even if chosen. A row may be left without.
+        A token that is not `maskable` is never predicted even if chosen. A row may have none.
+
+        Parameters
+        ----------
+        ids, starts, ends
+            As in :class:`dnasweep.tokens.corpus.Batch`.
+        maskable
+            Tokens that may be chosen, shape ``(B, T)``.
+        draw
+            The randomness.
         """
 
     def mask(
@@ -130,7 +139,7 @@ class MaskingScheme(ABC):
         seed: int,
         epoch: int,
     ) -> Masked:
-        """Hide tokens of a batch; the arrays given are not changed.
+        """Mask tokens of a batch; the arrays given are not changed.
 
         Parameters
         ----------
@@ -154,21 +163,21 @@ class MaskingScheme(ABC):
         chosen = self.choose(ids, starts, ends, maskable, draw) & maskable
         row, column = np.nonzero(chosen)
         at = partial(uniform, seed, epoch)
-        fate = at(_FATE, rows[row], _run_starts(row, column))
+        kind = at(_KIND, rows[row], _run_starts(row, column))
         real = self.tokenizer.real_ids
         other = real[(at(_REPLACEMENT, rows[row], column) * real.size).astype(np.int64)]
         original = ids[row, column]
         masked_below = self.config.mask_fraction
         random_below = masked_below + self.config.random_fraction
-        seen = np.where(fate < random_below, other, original)
-        seen = np.where(fate < masked_below, self.tokenizer.mask_id, seen)
+        seen = np.where(kind < random_below, other, original)
+        seen = np.where(kind < masked_below, self.tokenizer.mask_id, seen)
         input_ids = ids.copy()
         input_ids[row, column] = seen
         if self.tokenizer.config.overlapping:
-            hidden = masked_bases_of(starts, ends, chosen, maskable & ~chosen)
+            masked = masked_bases_of(starts, ends, chosen, maskable & ~chosen)
         else:
-            hidden = np.where(chosen, ends - starts, 0).astype(np.float64)
-        return Masked(input_ids, np.where(chosen, ids, IGNORED), hidden)
+            masked = np.where(chosen, ends - starts, 0).astype(np.float64)
+        return Masked(input_ids, np.where(chosen, ids, IGNORED), masked)
 
 
 SCHEMES: dict[str, type[MaskingScheme]] = {}
@@ -176,7 +185,7 @@ SCHEMES: dict[str, type[MaskingScheme]] = {}
 
 
 def register(name: str) -> Callable[[type[MaskingScheme]], type[MaskingScheme]]:
-    """Make a scheme known under `name`; a name can be taken once."""
+    """Register a scheme under a name that no other scheme has."""
 
     def add(scheme: type[MaskingScheme]) -> type[MaskingScheme]:
         if name in SCHEMES or name == "auto":
@@ -189,7 +198,7 @@ def register(name: str) -> Callable[[type[MaskingScheme]], type[MaskingScheme]]:
 
 
 def _run_starts(row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the first column of the run of neighbours that each of the sorted places is in."""
+    """Return the first column of the run of neighbours that each of the sorted positions is in."""
     begins = np.ones(row.size, bool)
     begins[1:] = (np.diff(row) != 0) | (np.diff(column) != 1)
     return column[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
@@ -203,12 +212,12 @@ def masked_bases_of(
 ) -> NDArray[np.float64]:
     """Count the bases of each chosen token that no visible token of its row contains."""
     result = np.zeros(chosen.shape)
-    shown = _covered(starts, ends, visible)
-    hidden_before = np.zeros((chosen.shape[0], shown.shape[1] + 1), np.int64)
-    np.cumsum(~shown, axis=1, out=hidden_before[:, 1:])
+    visible_bases = _covered(starts, ends, visible)
+    masked_before = np.zeros((chosen.shape[0], visible_bases.shape[1] + 1), np.int64)
+    np.cumsum(~visible_bases, axis=1, out=masked_before[:, 1:])
     row, column = np.nonzero(chosen)
     first, last = starts[row, column], ends[row, column]
-    result[row, column] = hidden_before[row, last] - hidden_before[row, first]
+    result[row, column] = masked_before[row, last] - masked_before[row, first]
     return result
 
 
@@ -219,8 +228,8 @@ def masked_bases(
     visible: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
     """Count the bases of each row that chosen tokens contain and no visible one, each once."""
-    hidden = _covered(starts, ends, chosen) & ~_covered(starts, ends, visible)
-    return hidden.sum(axis=1)
+    masked = _covered(starts, ends, chosen) & ~_covered(starts, ends, visible)
+    return masked.sum(axis=1)
 
 
 def _covered(

@@ -1,10 +1,10 @@
-"""Masking that grows harder while a training goes on.
+"""Masking that becomes harder in the course of a training.
 
 The method is that of Roy, Sural and Ganguly, Unlocking efficiency: Adaptive masking for gene
 transformer models (ECAI 2024, arXiv:2408.07180).
 
 Which scheme masks a step is a function of the step, the seed and the perplexities of the
-evaluations before it, all of which a training that was killed finds again.
+evaluations before it, all of which are restored when a training resumes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
 class Curriculum(MaskingScheme):
-    """An easier scheme and a harder one, and how probable the harder one is by now."""
+    """An easier scheme and a harder one, and the current probability of the harder one."""
 
     need_pmi = True
 
@@ -41,14 +41,14 @@ class Curriculum(MaskingScheme):
         """Refuse what either scheme refuses."""
         return GlobalPmiMasking.refusal(tokenizer) or cls._easier(tokenizer).refusal(tokenizer)
 
-    def progress(self, moment: MaskingProgress) -> float:
-        """Return the probability of the harder scheme at `moment`."""
+    def probability_of_harder(self, progress: MaskingProgress) -> float:
+        """Return the probability of the harder scheme at `progress`."""
         raise NotImplementedError
 
-    def mixture(self, moment: MaskingProgress) -> tuple[tuple[float, MaskingScheme], ...]:
+    def mixture(self, progress: MaskingProgress) -> tuple[tuple[float, MaskingScheme], ...]:
         """Return both schemes with their probabilities."""
-        progress = self.progress(moment)
-        return ((1 - progress, self.easier), (progress, self.harder))
+        harder = self.probability_of_harder(progress)
+        return ((1 - harder, self.easier), (harder, self.harder))
 
     def choose(self, ids: Any, starts: Any, ends: Any, maskable: Any, draw: Draw) -> Any:
         """Choose as the first step does."""
@@ -57,10 +57,10 @@ class Curriculum(MaskingScheme):
 
 @register("cm_step")
 class StepCurriculum(Curriculum):
-    """CM-STEP: from what masks without a table to `global_pmi`, in a hundred equal steps.
+    """CM-STEP: from a scheme without a table to `global_pmi`, in a hundred equal steps.
 
-    The whole of a step is masked by one scheme, by `global_pmi` with probability g. g is the
-    fraction of steps done, in hundredths rounded down. Before it stands `span` where tokens overlap
+    Each step is masked by one scheme as a whole, by `global_pmi` with probability g: the fraction
+    of steps done, in hundredths rounded down. The easier scheme is `span` if tokens overlap
     (DNABERT's masking), else `random`.
     """
 
@@ -68,16 +68,16 @@ class StepCurriculum(Curriculum):
     def _easier(cls, tokenizer: TokenizerConfig) -> type[MaskingScheme]:
         return SpanMasking if tokenizer.overlapping else RandomMasking
 
-    def progress(self, moment: MaskingProgress) -> float:
+    def probability_of_harder(self, progress: MaskingProgress) -> float:
         """Return the fraction of steps done, in hundredths rounded down."""
-        return min(100 * moment.step // moment.total_steps, 100) / 100
+        return min(100 * progress.step // progress.total_steps, 100) / 100
 
 
 @register("cm_gems")
 class StallCurriculum(Curriculum):
     """CM-GEMS: `genemask` until the model stops getting better at it, then `global_pmi` for good.
 
-    It goes over once the perplexities of any two evaluations in a row differ by less than the
+    It changes over once the perplexities of any two evaluations in a row differ by less than the
     configuration's `threshold`.
     """
 
@@ -85,7 +85,7 @@ class StallCurriculum(Curriculum):
     def _easier(cls, tokenizer: TokenizerConfig) -> type[MaskingScheme]:
         return GeneMasking
 
-    def progress(self, moment: MaskingProgress) -> float:
+    def probability_of_harder(self, progress: MaskingProgress) -> float:
         """Return 1 once the perplexity has stalled, 0 before."""
-        pairs = itertools.pairwise(moment.perplexities)
+        pairs = itertools.pairwise(progress.perplexities)
         return float(any(abs(b - a) < self.config.threshold for a, b in pairs))

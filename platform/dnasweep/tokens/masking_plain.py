@@ -1,4 +1,4 @@
-"""Masking without a look at the words: single tokens, and all tokens that share a base."""
+"""Masking schemes that need no scores: single tokens, and all tokens that share a base."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dnasweep.tokens.masking import BASE, CHOICE, Draw, MaskingScheme, register
 class RandomMasking(MaskingScheme):
     """Each token by itself, with probability `rate` (Devlin et al., BERT, NAACL 2019).
 
-    At least one token a row. Where tokens overlap, the neighbours that stay visible show nearly
-    every base that is to be guessed.
+    At least one token per row. If tokens overlap, the neighbours that stay visible show nearly
+    every base that is to be predicted.
     """
 
     def choose(self, ids: Any, starts: Any, ends: Any, maskable: Any, draw: Draw) -> Any:
@@ -28,10 +28,10 @@ class RandomMasking(MaskingScheme):
 class SpanMasking(MaskingScheme):
     """All tokens that contain one base of a centre, as DNABERT masks overlapping k-mers.
 
-    Centres are drawn independently, at least one a row. Each hides one base: the tokens that
+    Centres are drawn independently, at least one per row. Each masks one base: the tokens that
     contain it are predicted, so no visible neighbour shows it. With stride 1 it is base k // 2 of
     the centre, and the tokens are c-2 ... c+3 for k = 6, DNABERT's own offsets (Ji et al., DNABERT,
-    Bioinformatics 2021). With stride s it is drawn from the s bases around that place, so that
+    Bioinformatics 2021). With stride s it is drawn from the s bases around that position, so that
     every base of a sequence is as likely to be drawn as any other. A centre whose base no other
     token contains is masked alone.
 
@@ -39,13 +39,14 @@ class SpanMasking(MaskingScheme):
     (DNABERT: 0.15 / k). Spans that run into each other bring the fraction of tokens predicted
     somewhat below `rate`: 13.9 % for k = 6 at 15 %.
 
-    Tokens of one run are all masked, all replaced at random or all left: were that drawn for each
-    token, a token left as it is would show the base that its neighbours are to predict.
+    The tokens of one run are all replaced by [MASK], all replaced at random, or all left: if this
+    were drawn for each token, a token left as it is would show the base that its neighbours are to
+    predict.
     """
 
     @classmethod
     def refusal(cls, tokenizer: TokenizerConfig) -> str:
-        """Refuse tokens that share no base: of each base one token alone would be masked."""
+        """Refuse tokens that share no base: each base is in one token, which would be masked alone."""
         if tokenizer.overlapping:
             return ""
         return "its tokens share no bases, so that span would be random under another name"
@@ -87,7 +88,7 @@ def around_base(
     ends: NDArray[np.int32],
     draw: Draw,
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the neighbours of each centre, and which of them contain the base that it hides.
+    """Return the neighbours of each centre, and which of them contain the base that it masks.
 
     Returns
     -------
@@ -108,7 +109,7 @@ def around_base(
 
 def overlapping_with(
     tokenizer: TokenizerConfig,
-    places: TokenPositions,
+    positions: TokenPositions,
     starts: NDArray[np.int32],
     ends: NDArray[np.int32],
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -116,7 +117,7 @@ def overlapping_with(
 
     The token itself is among them.
     """
-    row, column = places
+    row, column = positions
     near = neighbours(tokenizer, column, starts.shape[1])
     first, last = starts[row, column][:, None], ends[row, column][:, None]
     return near, (starts[row[:, None], near] < last) & (ends[row[:, None], near] > first)

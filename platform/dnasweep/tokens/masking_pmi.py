@@ -1,8 +1,8 @@
-"""Masking that looks for words whose bases belong together, by a table of mutual information.
+"""Masking of k-mers whose bases belong together, by a table of mutual information.
 
-Both schemes look a word up by the token that stands at a position, never by the position: change
-the sequence and other tokens are hidden. (The code released with GeneMask decodes the position
-itself as a token, and so hides the same preferred positions in every sequence.)
+Both schemes look up the score of the token at a position, never of the position itself: if the
+sequence changes, other tokens are masked. (The code released with GeneMask decodes the position
+itself as a token, and so masks the same preferred positions in every sequence.)
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from dnasweep.tokens.pmi import PmiTable
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 ALL_CENTRES_BELOW = 5
-"""GeneMask widens around every centre where half of them would be fewer than this."""
+"""GeneMask widens around every centre if half of them would be fewer than this."""
 
 
 class RankedMasking(MaskingScheme):
-    """A scheme that ranks tokens by the score of their words."""
+    """A scheme that ranks tokens by the score of their k-mers."""
 
     need_pmi = True
 
@@ -34,25 +34,25 @@ class RankedMasking(MaskingScheme):
     ) -> None:
         super().__init__(config, tokenizer)
         if table is None:
-            raise ValueError(f"masking scheme {self.name} needs a table of words")
+            raise ValueError(f"masking scheme {self.name} needs a table of k-mers")
         check_table(table.k, tokenizer.config)
         self._ranks = token_ranks(tokenizer, table)
 
     @classmethod
     def refusal(cls, tokenizer: TokenizerConfig) -> str:
-        """Refuse tokens that are not words of one length."""
+        """Refuse tokens that are not k-mers of one length."""
         if tokenizer.kind == "kmer":
             return ""
         if tokenizer.kind == "char":
             return "a single base has no mutual information"
-        return "its tokens differ in length, and the scores of words of k bases do not rank them"
+        return "its tokens differ in length, and the scores of k-mers do not rank them"
 
     def order(
         self, ids: NDArray[np.int64], maskable: NDArray[np.bool_], draw: Draw
     ) -> NDArray[np.float64]:
-        """Return a number for each token, the lower the better its word, shape ``(B, T)``.
+        """Return a number for each token, the lower the better its k-mer, shape ``(B, T)``.
 
-        Equal words (and words that share a rank) are told apart by a draw and not by their place.
+        Equal k-mers, and k-mers that share a rank, are ordered by a draw and not by position.
         Tokens that are not maskable come last.
         """
         return np.where(maskable, self._ranks[ids] + draw(TIE), np.inf)
@@ -63,12 +63,12 @@ class GeneMasking(RankedMasking):
     """GeneMask as its paper means it (Roy et al., ECAI 2023, arXiv:2307.15933).
 
     Centres are drawn independently. The tokens that contain the base of a centre are masked, as by
-    `span`; the one among them with the best word is the focus of the centre. Of m centres the
+    `span`; the one among them with the best k-mer is the focus of the centre. Of m centres the
     ceil(m / 2) with the best foci, or all where these would be fewer than five, also mask every
     token that shares a base with the focus (11 tokens for k = 6), so that nothing shows any base of
-    a word that belongs together.
+    a k-mer that belongs together.
 
-    With stride s a centre hides k / s tokens on average and a focus 2 ((k - 1) // s) + 1, and
+    With stride s a centre masks k / s tokens on average and a focus 2 ((k - 1) // s) + 1, and
     centres are drawn with probability rate over the mean of the two: 0.15 / 8.5 = 0.0176 for k = 6.
     That gives 15.3 % of 510 tokens, and 17 % of 65 to 145, where there are few centres and all are
     widened. A row may go without a centre; were one forced on it, short sequences would be masked
@@ -81,10 +81,10 @@ class GeneMasking(RankedMasking):
         reason = super().refusal(tokenizer)
         if reason or tokenizer.overlapping:
             return reason
-        return "its tokens share no bases, so that there is no better word around a centre"
+        return "its tokens share no bases, so that there is no better k-mer around a centre"
 
     def choose(self, ids: Any, starts: Any, ends: Any, maskable: Any, draw: Draw) -> Any:
-        """Choose what the centres hide, and around the better half all that touches their foci."""
+        """Choose what the centres mask, and around the better half all that touches their foci."""
         tokenizer = self.tokenizer.config
         span = tokenizer.k / tokenizer.stride
         rate = self.config.rate * 2 / (span + focus_width(tokenizer))
@@ -108,17 +108,17 @@ class GeneMasking(RankedMasking):
 
 @register("global_pmi")
 class GlobalPmiMasking(RankedMasking):
-    """Global PMI: the best words of a whole sequence (Roy et al., arXiv:2408.07180).
+    """Global PMI: the best k-mers of a whole sequence (Roy et al., arXiv:2408.07180).
 
     As many tokens are taken as an independent draw at each would give, and they are those with the
-    best words of the row; every token that shares a base with one of them is masked too. A token
+    best k-mers of the row; every token that shares a base with one of them is masked too. A token
     masks 2 ((k - 1) // s) + 1 with stride s, and the draws are at rate over that: 0.15 / 11 for
-    overlapping 6-mers. Good words lie in runs, and their tokens overlap, so the measured rate stays
+    overlapping 6-mers. Good k-mers lie in runs, and their tokens overlap, so the measured rate stays
     below `rate`: 12 % for 6-mers. A row may go without.
     """
 
     def choose(self, ids: Any, starts: Any, ends: Any, maskable: Any, draw: Draw) -> Any:
-        """Choose the best words and all that touches them."""
+        """Choose the best k-mers and all that touches them."""
         tokenizer = self.tokenizer.config
         rate = self.config.rate / focus_width(tokenizer)
         number = (maskable & (draw(CHOICE) < rate)).sum(axis=1)
@@ -142,20 +142,20 @@ def focus_width(tokenizer: TokenizerConfig) -> int:
 
 
 def token_ranks(tokenizer: DnaTokenizer, table: PmiTable) -> NDArray[np.float64]:
-    """Return the rank of every id's word; everything that is no word of the table comes last."""
+    """Return the rank of every id's k-mer; whatever is not a k-mer of the table comes last."""
     ranks = np.full(tokenizer.vocab_size, 4.0**table.k + 1)
     for token_id, token in enumerate(tokenizer.tokens):
         if len(token) == table.k:
             code = int(window_codes(digits(token), table.k)[0])
             if code < 4**table.k:
                 ranks[token_id] = code
-    words = np.flatnonzero(ranks < 4**table.k)
-    ranks[words] = table.ranks[ranks[words].astype(np.int64)]
+    kmers = np.flatnonzero(ranks < 4**table.k)
+    ranks[kmers] = table.ranks[ranks[kmers].astype(np.int64)]
     return ranks
 
 
 def check_table(k: int, tokenizer: TokenizerConfig) -> None:
-    """Refuse a table of words of another length than the tokens have.
+    """Refuse a table of k-mers of another length than the tokens have.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def check_table(k: int, tokenizer: TokenizerConfig) -> None:
     """
     if k != tokenizer.k:
         raise InputError(
-            f"the PMI table is of words of {k} bases, tokens of {tokenizer.name} have "
+            f"the PMI table is of k-mers of {k} bases, tokens of {tokenizer.name} have "
             f"{tokenizer.k}",
             remedy=f"Give a table of {tokenizer.k}-mers, made by jobs/pmi.py --k {tokenizer.k}, or "
             "none to have one counted.",

@@ -1,7 +1,7 @@
-"""How often every word of 1 to k bases occurs in a text.
+"""Counts of all k-mers of 1 to k bases in a text.
 
-A word that has a letter other than A, C, G or T does not occur: nothing is counted across an N, or
-from one sequence into the next. Soft-masked (lower-case) bases count as such letters where asked.
+Only k-mers of A, C, G and T are counted: nothing is counted across an N, or from one sequence into
+the next. Soft-masked (lower-case) bases can be left out in the same way.
 Counts are exact integers, so the counts of a text are the sum of those of its parts.
 """
 
@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from dnasweep.tokens.alphabet import BASES, chunks, digits, lengths_of, window_codes
 
 SEPARATOR = "|"
-"""A letter that is no base, to part sequences in one text."""
+"""A letter that is not a base, to separate sequences in one text."""
 
 _KEPT = bytes(ord("N") if chr(b).islower() else b for b in range(256))
 # Letters worked on at once; the arrays then stay in the cache.
@@ -29,10 +29,10 @@ _COMPLEMENT = np.array([1, 0, 3, 2])
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class NGramCounts:
-    """Occurrences of every word of 1 to k bases."""
+    """Occurrences of all k-mers of 1 to k bases."""
 
     counts: tuple[NDArray[np.int64], ...]
-    """One array a word length n, shape ``(4**n,)``; a word's place is its number in base 4 over
+    """One array per length n, shape ``(4**n,)``; the index of a k-mer is its number in base 4 with
     A 0, T 1, C 2, G 3 (:func:`dnasweep.tokens.alphabet.window_codes`)."""
 
     @classmethod
@@ -53,12 +53,12 @@ class NGramCounts:
 
     @property
     def k(self) -> int:
-        """Bases of the longest words."""
+        """Bases of the longest k-mers."""
         return len(self.counts)
 
     @property
     def flat(self) -> NDArray[np.int64]:
-        """All counts in one array, short words first."""
+        """All counts in one array, short k-mers first."""
         return np.concatenate(self.counts)
 
     @property
@@ -92,27 +92,27 @@ def _other_strand(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return cube[np.ix_(*[_COMPLEMENT] * n)].reshape(-1)
 
 
-def words(k: int) -> list[str]:
-    """Return the words of k bases in the order in which they are counted."""
+def all_kmers(k: int) -> list[str]:
+    """Return all k-mers in the order in which they are counted."""
     codes = np.arange(4**k)[:, None] // 4 ** np.arange(k - 1, -1, -1) % 4
     text = np.frombuffer(BASES.encode(), np.uint8)[codes].tobytes().decode()
     return [text[i : i + k] for i in range(0, len(text), k)]
 
 
 def count_text(text: str, k: int, *, context: int = 0, soft_masked: bool = True) -> NGramCounts:
-    """Count words in a text.
+    """Count k-mers in a text.
 
     Parameters
     ----------
     text
         Bases in any case; every other letter ends a run of bases.
     k
-        Bases of the longest words, at most 6.
+        Bases of the longest k-mers, at most 6.
     context
-        Letters at the start of `text` that another part ends with, at most k - 1 of them: a word
-        counts here only if it ends behind them.
+        Letters at the start of `text` that another part ends with, at most k - 1 of them: a
+        k-mer counts here only if it ends after them.
     soft_masked
-        Whether lower-case bases count; if not they are as an N.
+        Whether lower-case bases count; if not, they are treated as N.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def count_text(text: str, k: int, *, context: int = 0, soft_masked: bool = True)
 
 
 def count_sequences(sequences: Sequence[str], k: int, *, soft_masked: bool = True) -> NGramCounts:
-    """Count words in sequences; nothing is counted across the border of two."""
+    """Count k-mers in sequences; nothing is counted across the border of two."""
     total = NGramCounts.zeros(k)
     for first, last in chunks(lengths_of(sequences), 1 << 22):
         text = SEPARATOR.join(sequences[first:last])
@@ -135,7 +135,7 @@ def count_sequences(sequences: Sequence[str], k: int, *, soft_masked: bool = Tru
 
 
 def _count(letters: NDArray[np.uint8], k: int, context: int) -> NGramCounts:
-    # With k - 1 letters before the first that counts, every place ends a window of every length.
+    # With k - 1 letters before the first that counts, every position ends a window of every length.
     letters = np.concatenate([np.full(k - 1 - context, 4, np.uint8), letters])
     whole = np.zeros(4**k + 1, np.int64)
     shorter = [np.zeros(4**n, np.int64) for n in range(1, k)]
@@ -144,7 +144,7 @@ def _count(letters: NDArray[np.uint8], k: int, context: int) -> NGramCounts:
         codes = np.minimum(window_codes(part, k), 4**k)
         whole += np.bincount(codes, minlength=4**k + 1)
         _count_cut_short(part, np.flatnonzero(codes == 4**k) + k - 1, shorter)
-    # A word of k bases ends with one word of each smaller length.
+    # A k-mer ends with one k-mer of each smaller length.
     ends = (whole[:-1].reshape(-1, 4**n).sum(axis=0) for n in range(1, k))
     return NGramCounts(
         counts=(*(a + b for a, b in zip(ends, shorter, strict=True)), whole[:-1].copy())
@@ -154,7 +154,7 @@ def _count(letters: NDArray[np.uint8], k: int, context: int) -> NGramCounts:
 def _count_cut_short(
     letters: NDArray[np.uint8], ends: NDArray[np.int64], into: Iterable[NDArray[np.int64]]
 ) -> None:
-    """Add the words that end at `ends`, where something else than a base cuts the longest short."""
+    """Add the k-mers that end at `ends`, where a letter that is not a base cuts the longest short."""
     codes = np.zeros(ends.size, np.int64)
     for back, counts in enumerate(into):
         letter = letters[ends - back]

@@ -1,16 +1,16 @@
-"""Pointwise mutual information of DNA words: how much more often a word occurs than its pieces tell.
+"""Pointwise mutual information of k-mers: how much more often one occurs than its pieces suggest.
 
 Four variants, all from the counts of :mod:`dnasweep.tokens.ngrams`, natural logarithms
-throughout. With f(w) the count of a word and p its probability:
+throughout. With f(w) the count of a k-mer w and p its probability:
 
 ``naive``
-    ln p(w) - sum of ln p(base). One frequent part makes a long word look bound together.
+    ln p(w) - sum of ln p(base). One frequent part makes a long k-mer look bound together.
 ``pmi_n``
-    The least of ln p(w) - sum of ln p(piece) over all 2^(k-1) - 1 ways to cut the word into two or
+    The least of ln p(w) - sum of ln p(piece) over all 2^(k-1) - 1 ways to cut the k-mer into two or
     more pieces: PMI-Masking's definition (Levine et al., PMI-Masking: Principled masking of
-    correlated spans, ICLR 2021, arXiv:2010.01825). Each word length has its own denominator.
+    correlated spans, ICLR 2021, arXiv:2010.01825). Each length has its own denominator.
 ``bouma``
-    naive / (-(k - 1) ln p(w)): 1 for a word whose bases occur nowhere else, and no more (Bouma,
+    naive / (-(k - 1) ln p(w)): 1 for a k-mer whose bases occur nowhere else, and no more (Bouma,
     Normalized (pointwise) mutual information in collocation extraction, GSCL 2009; for more than
     two parts by Van de Cruys, DiSCo 2011).
 ``published``
@@ -34,26 +34,26 @@ from numpy.typing import NDArray
 from dnasweep.config import PmiConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.alphabet import digits, window_codes
-from dnasweep.tokens.ngrams import NGramCounts, words
+from dnasweep.tokens.ngrams import NGramCounts, all_kmers
 
 Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class PmiTable:
-    """Every word of k bases with its score."""
+    """All k-mers with their scores."""
 
     k: int
-    """Bases a word."""
+    """Bases per k-mer."""
     scores: Scores
-    """Score of each word, shape ``(4**k,)``, in the order of :func:`dnasweep.tokens.ngrams.words`;
+    """Score of each k-mer, shape ``(4**k,)``, in the order of :func:`dnasweep.tokens.ngrams.all_kmers`;
     NaN where it has none."""
 
     @property
     def ranks(self) -> NDArray[np.int64]:
-        """Rank of each word, 1 for the highest score; equal scores share the best of their ranks.
+        """Rank of each k-mer, 1 for the highest score; equal scores share the best of their ranks.
 
-        Words without a score share the last rank, 4**k, where there are any.
+        K-mers without a score share the last rank, 4**k.
         """
         missing = np.isnan(self.scores)
         falling = np.sort(-self.scores[~missing])
@@ -62,21 +62,21 @@ class PmiTable:
         return ranks
 
     def frame(self, counts: NGramCounts | None = None) -> pd.DataFrame:
-        """Return the scored words, best first: columns rank, word, count (where given) and score."""
-        frame = pd.DataFrame({"rank": self.ranks, "word": words(self.k), "score": self.scores})
+        """Return the scored k-mers, best first: columns rank, word, count (if given) and score."""
+        frame = pd.DataFrame({"rank": self.ranks, "word": all_kmers(self.k), "score": self.scores})
         if counts is not None:
             frame.insert(2, "count", counts.counts[self.k - 1])
         frame = frame[frame["score"].notna()]
         return frame.sort_values(["rank", "word"], ignore_index=True)
 
 
-def score_words(counts: NGramCounts, config: PmiConfig) -> PmiTable:
-    """Score every word of the longest length that was counted.
+def score_kmers(counts: NGramCounts, config: PmiConfig) -> PmiTable:
+    """Score all k-mers of the longest length that was counted.
 
     Raises
     ------
     InputError
-        If no word occurs often enough.
+        If no k-mer occurs often enough.
     """
     if config.both_strands:
         counts = counts.both_strands()
@@ -93,7 +93,7 @@ def score_words(counts: NGramCounts, config: PmiConfig) -> PmiTable:
 
 
 def _own_logarithms(counts: NGramCounts) -> list[Scores]:
-    """ln p of the words of each length, over the words of that length."""
+    """ln p of the k-mers of each length, over all of that length."""
     return [np.log(c) - np.log(c.sum()) for c in counts.counts]
 
 
@@ -122,9 +122,9 @@ _VARIANTS = {"naive": _naive, "bouma": _bouma, "pmi_n": _pmi_n, "published": _pu
 
 
 def _best_cut(logs: list[Scores], k: int) -> Scores:
-    """Return, for each word of k bases, the most that the ln p of its pieces can sum to.
+    """Return, for each k-mer, the largest sum of the ln p of its pieces.
 
-    Pieces have at most ``len(logs)`` bases, fewer than k. The best cut of the first bases of a word
+    Pieces have at most ``len(logs)`` bases, fewer than k. The best cut of the first bases of a k-mer
     is the best over the length of its last piece.
     """
     codes = np.arange(4**k)
@@ -138,9 +138,9 @@ def _best_cut(logs: list[Scores], k: int) -> Scores:
     return best[k]
 
 
-WORD_COLUMNS = ("word", "ngram")
+KMER_COLUMNS = ("word", "ngram")
 SCORE_COLUMNS = ("score", "norm_dp_true_pmi")
-"""Names of the columns that count, ours first, then those of GeneMask's published ranking."""
+"""Names of the columns that are read: ours, then those of GeneMask's published ranking."""
 _PARQUET = b"PAR1"
 
 
@@ -153,13 +153,13 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_table(path: Path) -> PmiTable:
-    """Read a table of words and their scores.
+    """Read a table of k-mers and their scores.
 
     Parameters
     ----------
     path
-        Parquet, CSV or TSV, also gzipped, with a column of words and one of scores; words that it
-        lacks have no score.
+        Parquet, CSV or TSV, also gzipped, with a column of k-mers and one of scores; k-mers that
+        it lacks have no score.
 
     Raises
     ------
@@ -169,17 +169,17 @@ def read_table(path: Path) -> PmiTable:
     frame = _read(path)
     columns = [
         next((name for name in names if name in frame.columns), None)
-        for names in (WORD_COLUMNS, SCORE_COLUMNS)
+        for names in (KMER_COLUMNS, SCORE_COLUMNS)
     ]
     if None in columns:
         raise InputError(
             f"has the columns {', '.join(map(str, frame.columns[:8]))}, none with words and scores",
             file=path,
-            remedy=f"Name them {WORD_COLUMNS[0]} and {SCORE_COLUMNS[0]}.",
+            remedy=f"Name them {KMER_COLUMNS[0]} and {SCORE_COLUMNS[0]}.",
         )
-    words = frame[columns[0]].astype("str").str.upper()
+    kmers = frame[columns[0]].astype("str").str.upper()
     scores = pd.to_numeric(frame[columns[1]], errors="coerce").to_numpy(float)
-    lengths = words.str.len().unique()
+    lengths = kmers.str.len().unique()
     if len(lengths) != 1 or not 1 <= lengths[0] <= 6:
         raise InputError(
             f"has words of {', '.join(str(n) for n in sorted(lengths)[:5]) or 'no'} bases",
@@ -187,7 +187,7 @@ def read_table(path: Path) -> PmiTable:
             remedy="Give words of one length, 3 to 6 bases.",
         )
     k = int(lengths[0])
-    codes = window_codes(digits("".join(words)), k)[::k]
+    codes = window_codes(digits("".join(kmers)), k)[::k]
     for wrong, what in (
         (codes >= 4**k, "is not over A, C, G and T"),
         (pd.Series(codes).duplicated().to_numpy(), "is there twice"),
@@ -196,7 +196,7 @@ def read_table(path: Path) -> PmiTable:
         if wrong.any():
             row = int(wrong.argmax())
             raise InputError(
-                f"word {words.iloc[row]!r} {what}",
+                f"word {kmers.iloc[row]!r} {what}",
                 file=path,
                 row=row + 2,
                 remedy="Mend or leave out the row.",
@@ -213,7 +213,7 @@ def _read(path: Path) -> pd.DataFrame:
         if packed:
             return pd.read_parquet(path)
         separator = "\t" if ".tsv" in path.name.lower() else ","
-        # NA is no word of k bases, but nan is what pandas would make of it.
+        # NA is not a k-mer, but pandas would read it as nan.
         return pd.read_csv(path, sep=separator, keep_default_na=False)
     except (OSError, ValueError, EOFError, pa.ArrowException) as error:
         raise InputError(

@@ -1,8 +1,8 @@
-"""Random numbers by counting: each is a hash of what it is for.
+"""Random numbers by counting: each one is a hash of its purpose.
 
 A draw depends on (seed, epoch, stream, row, position) alone, never on which rows share a batch or
-how many workers there are. The hash is SplitMix64 (Steele, Lea and Flood 2014), one generator a row
-and its state advanced to the position, so whole arrays are drawn at once.
+how many workers there are. The hash is SplitMix64 (Steele, Lea and Flood 2014), one generator per
+row with its state advanced to the position, so whole arrays are drawn at once.
 """
 
 from __future__ import annotations

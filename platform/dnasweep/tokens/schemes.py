@@ -21,13 +21,13 @@ class Resolved(NamedTuple):
     masking: MaskingConfig
     """With the scheme's own name, and no setting that it does not use."""
     pmi: PmiConfig | None
-    """How it scores words; None for schemes that do not."""
+    """How it scores k-mers; None for schemes that do not."""
 
 
 def resolve(
     config: MaskingConfig, tokenizer: TokenizerConfig, pmi: PmiConfig | None = None
 ) -> Resolved:
-    """Look a scheme up and hold it against a tokenizer.
+    """Look up a scheme and check it against a tokenizer.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def resolve(
     tokenizer
         What is to be masked.
     pmi
-        How words are scored where the name does not say.
+        How k-mers are scored if the name does not say it.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def resolve(
             pmi = PmiConfig(
                 variant=variant,  # type: ignore[arg-type]
                 min_count=pmi.min_count,
-                # That of a variant without one is 0.
+                # A variant without a discount has 0.
                 discount=pmi.discount or PmiConfig().discount,
                 both_strands=pmi.both_strands,
             )
@@ -92,23 +92,23 @@ def make_masking(
     tokenizer
         The tokenizer whose ids are masked.
     table
-        Scores of words; schemes that use none do without.
+        Scores of k-mers, for schemes that use them.
 
     Raises
     ------
     InputError
-        As :func:`resolve`, or if the table is of words of another length than the tokens.
+        As :func:`resolve`, or if the table is of k-mers of another length than the tokens.
     """
     masking = resolve(config, tokenizer.config).masking
     return SCHEMES[masking.scheme](masking, tokenizer, table)
 
 
 def make_reference(config: MaskingConfig, tokenizer: DnaTokenizer) -> MaskingScheme:
-    """Return what models are judged by, whatever scheme they are trained with.
+    """Return the scheme by which models are evaluated, whatever scheme they are trained with.
 
-    It is `auto` at the same rate, with [MASK] for every chosen token: one left as it is would show
-    its answer. So bits per base are of the same hidden bases for every scheme and at every stage
-    of a curriculum.
+    It is `auto` at the same rate, with [MASK] for every chosen token, since one left as it is would
+    show its answer. So bits per base are of the same masked bases for every scheme and at every
+    stage of a curriculum.
     """
     plain = dataclasses.replace(config, scheme="auto", mask_fraction=1.0, random_fraction=0.0)
     return make_masking(plain, tokenizer)

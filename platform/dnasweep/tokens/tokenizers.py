@@ -19,22 +19,20 @@ from tokenizers import Tokenizer
 
 from dnasweep.config import TokenizerConfig, save_json
 from dnasweep.tokens.alphabet import chunks, lengths_of, normalise
-from dnasweep.tokens.definition import SPECIAL_TOKENS, define, files
+from dnasweep.tokens.definition import SPECIAL_TOKENS, define, tokenizer_files, tokens_by_id
 from dnasweep.tokens.encoded import Encoded, concatenate, with_special_tokens
-from dnasweep.tokens.kmers import encode_kmers
+from dnasweep.tokens.kmers import encode_kmer_windows, encode_kmers
 from dnasweep.tokens.longest_match import LongestMatch
 
 CONFIG_FILE = "dnasweep_tokenizer.json"
 """The file beside `tokenizer.json` that holds the :class:`~dnasweep.config.TokenizerConfig`."""
 
-"""Where the vocabulary of a model from elsewhere stands, in the order they are looked for."""
-
-# Bases given to the BPE model at once: its result objects take some ten bytes a base.
+# Bases given to the BPE model at once: its result objects take some ten bytes per base.
 _BPE_CHUNK = 1 << 20
 
 
 class TokenizerReport(NamedTuple):
-    """How a tokenizer fits a set of sequences. Special tokens are not counted unless said."""
+    """How a tokenizer fits a set of sequences; special tokens count only where a field says so."""
 
     name: str
     """Short name of the tokenizer."""
@@ -51,9 +49,9 @@ class TokenizerReport(NamedTuple):
     unknown_rate: float
     """Fraction of tokens that are [UNK]."""
     mean_tokens: float
-    """Mean tokens a sequence, special tokens counted."""
+    """Mean tokens per sequence, special tokens counted."""
     longest_tokens: int
-    """Most tokens of any sequence, special tokens counted: what a model must have room for."""
+    """Most tokens of any sequence, special tokens counted: the positions that a model must have."""
     longest_word: int
     """Bases of the longest token in the vocabulary."""
 
@@ -80,9 +78,8 @@ class DnaTokenizer:
 
     @cached_property
     def tokens(self) -> tuple[str, ...]:
-        """The vocabulary; a token's place is its id."""
-        vocabulary = self.tokenizer.get_vocab(with_added_tokens=True)
-        return tuple(sorted(vocabulary, key=vocabulary.__getitem__))
+        """The vocabulary; a token's index is its id. Ids without a token are filled up."""
+        return tokens_by_id(self.tokenizer.get_vocab(with_added_tokens=True))
 
     @cached_property
     def vocab_size(self) -> int:
@@ -91,31 +88,51 @@ class DnaTokenizer:
 
     @property
     def has_mask(self) -> bool:
-        """Whether there is a token that stands for a hidden one."""
+        """Whether there is a token that stands for a masked one."""
         wanted = SPECIAL_TOKENS[self.mask_id]
         return self.tokens[self.mask_id : self.mask_id + 1] == (wanted,)
 
     @cached_property
     def real_ids(self) -> NDArray[np.int64]:
-        """Ids that may replace a token at random: all words, but not the single bases of a tail."""
-        num_tail = 4 if self.config.kind == "kmer" else 0
-        return np.arange(len(SPECIAL_TOKENS), self.vocab_size - num_tail)
+        """Ids that may replace a token at random: all of DNA, but not the single bases of a tail."""
+        min_bases = 2 if self.config.kind == "kmer" else 1
+        return np.array(
+            [
+                token_id
+                for token_id, token in enumerate(self.tokens)
+                if len(token) >= min_bases and set(token) <= set("ACGT")
+            ]
+        )
 
     @cached_property
-    def _word_widths(self) -> NDArray[np.int32]:
-        widths = np.array([len(token) for token in self.tokens], np.int32)
-        widths[: len(SPECIAL_TOKENS)] = 1
+    def _token_widths(self) -> NDArray[np.int32]:
+        """Bases of each token; 1 for special tokens."""
+        widths = np.ones(self.vocab_size, np.int32)
+        for token_id in self.real_ids:
+            widths[token_id] = len(self.tokens[token_id])
         return widths
 
     @cached_property
     def _longest_match(self) -> LongestMatch:
-        words = {t: i for i, t in enumerate(self.tokens) if i >= len(SPECIAL_TOKENS)}
-        return LongestMatch(words, unk_id=self.unk_id)
+        tokens = {t: i for i, t in enumerate(self.tokens) if i >= len(SPECIAL_TOKENS)}
+        return LongestMatch(tokens, unk_id=self.unk_id)
 
     @cached_property
     def _bare_model(self) -> Tokenizer:
-        """The model alone, for text in normal form: no merge holds an N, so nothing crosses one."""
+        """The model alone, for normalised text: no merge has an N, so nothing crosses one."""
         return Tokenizer(self.tokenizer.model)
+
+    @property
+    def _kmer_settings(self) -> dict[str, int]:
+        """How an enumerated vocabulary is cut, in our own ids."""
+        kmers = self.config.kind == "kmer"
+        return {
+            "k": self.config.k if kmers else 1,
+            "stride": self.config.stride if kmers else 1,
+            "unk_id": DnaTokenizer.unk_id,
+            "cls_id": DnaTokenizer.cls_id,
+            "sep_id": DnaTokenizer.sep_id,
+        }
 
     def encode(self, sequences: Sequence[str]) -> Encoded:
         """Cut sequences into tokens.
@@ -137,14 +154,47 @@ class DnaTokenizer:
         if isinstance(sequences, str):
             raise TypeError("encode takes a list of sequences, not one string")
         sequences = list(sequences)
-        ends = {"cls_id": self.cls_id, "sep_id": self.sep_id}
-        if self.config.kind == "kmer":
-            k, stride = self.config.k, self.config.stride
-            return encode_kmers(sequences, k=k, stride=stride, unk_id=self.unk_id, **ends)
-        if self.config.kind == "char":
-            return encode_kmers(sequences, k=1, stride=1, unk_id=self.unk_id, **ends)
+        if self.config.kind in ("kmer", "char"):
+            encoded = encode_kmers(sequences, **self._kmer_settings)
+            return encoded._replace(ids=self.renumber(encoded.ids))
+        return self._encode_trained(sequences)
+
+    def encode_windows(
+        self, text: str, starts: NDArray[np.int64], width: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Cut windows of one text into tokens, as :meth:`encode` cuts each of them.
+
+        A k-mer of a text is the same in every window that contains it, so an enumerated tokenizer
+        reads the text once and gathers the windows from it. How a trained vocabulary cuts a window
+        depends on where the window begins, so each is cut by itself.
+
+        Parameters
+        ----------
+        text
+            Raw DNA.
+        starts
+            First base of each window, shape ``(n,)``; all windows lie within the text.
+        width
+            Bases per window.
+
+        Returns
+        -------
+        ids
+            Token ids, flat.
+        offsets
+            Where rows begin, one more than there are rows.
+        """
+        if self.config.kind in ("kmer", "char"):
+            windows = encode_kmer_windows(text, starts, width=width, **self._kmer_settings)
+            ids = self.renumber(windows)
+            return ids.ravel(), np.arange(len(starts) + 1, dtype=np.int64) * ids.shape[1]
+        encoded = self.encode([text[start : start + width] for start in starts.tolist()])
+        return encoded.ids, encoded.offsets
+
+    def _encode_trained(self, sequences: list[str]) -> Encoded:
+        """Cut sequences by a vocabulary that was trained."""
         if self.config.kind == "wordpiece":
-            return self._longest_match.encode(sequences, **ends)
+            return self._longest_match.encode(sequences, cls_id=self.cls_id, sep_id=self.sep_id)
         lengths = lengths_of(sequences)
         return concatenate(
             self._encode_bpe(sequences[first:last], lengths[first:last])
@@ -162,11 +212,11 @@ class DnaTokenizer:
         ]
         counts = lengths_of(tokens)  # type: ignore[arg-type]
         ids = np.fromiter(chain.from_iterable(tokens), np.int32, int(counts.sum()))
-        widths = self._word_widths[ids]
+        widths = self._token_widths[ids]
         return with_special_tokens(ids, counts, widths, cls_id=self.cls_id, sep_id=self.sep_id)
 
     def renumber(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the model's ids for those of our own enumeration of words: here they are."""
+        """Return the tokenizer's ids for those of our own enumeration of k-mers: here, the same."""
         return ids
 
     def report(self, sequences: Sequence[str]) -> TokenizerReport:
@@ -179,7 +229,7 @@ class DnaTokenizer:
         lengths = np.diff(encoded.offsets)
         num_tokens = encoded.ids.size - 2 * num_sequences
         counts = np.bincount(encoded.ids, minlength=self.vocab_size)
-        words = counts[self.real_ids]
+        real = counts[self.real_ids]
         bases = int(encoded.ends[encoded.offsets[1:] - 2].sum()) if num_sequences else 0
         return TokenizerReport(
             name=self.config.name,
@@ -189,18 +239,21 @@ class DnaTokenizer:
             else self.vocab_size,
             num_sequences=num_sequences,
             bases_per_token=bases / num_tokens if num_tokens else 0.0,
-            vocabulary_used=float(np.count_nonzero(words) / words.size),
+            vocabulary_used=float(np.count_nonzero(real) / real.size),
             unknown_rate=float(counts[self.unk_id] / num_tokens) if num_tokens else 0.0,
             mean_tokens=float(lengths.mean()) if num_sequences else 0.0,
             longest_tokens=int(lengths.max(initial=0)),
-            longest_word=int(self._word_widths.max()),
+            longest_word=int(self._token_widths.max()),
         )
 
     def save(self, directory: str | Path) -> None:
         """Write the tokenizer; `transformers.AutoTokenizer` opens the folder as it is."""
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        for name, text in {**files(self.tokenizer), CONFIG_FILE: save_json(self.config)}.items():
+        for name, text in {
+            **tokenizer_files(self.tokenizer),
+            CONFIG_FILE: save_json(self.config),
+        }.items():
             (directory / name).write_text(text, encoding="utf-8")
 
 

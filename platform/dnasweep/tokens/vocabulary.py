@@ -1,5 +1,7 @@
-"""The vocabulary of a model from elsewhere, read from its own files: what its tokens are and which
-of them are special. JSON and text alone are read."""
+"""The vocabulary of a pretrained checkpoint, read from its own files: its tokens, and which are special.
+
+Only JSON and text are read.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,11 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from dnasweep.errors import InputError
-from dnasweep.tokens.agreement import check_certain, check_numbers
-from dnasweep.tokens.definition import ROLES
+from dnasweep.tokens.definition import ROLES, tokens_by_id
 from dnasweep.tokens.model_files import AGAIN, read_json, read_text, reading
 
 ROLES_FILE = "dnasweep_vocabulary.json"
-"""Written beside a vocabulary that is not our own: its special tokens by what they are for."""
+"""Written beside a vocabulary that is not our own: its special tokens by role."""
 
 _CONVENTIONS = {
     "pad": ("[PAD]", "<pad>"),
@@ -32,7 +33,7 @@ _PURPOSES = {"cls": "begins a row", "sep": "ends a row", "pad": "fills up a batc
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens of a model and what the special ones are for."""
+    """Tokens of a model, and the roles of the special ones."""
 
     directory: Path
     """Where it was read."""
@@ -44,16 +45,17 @@ class Vocabulary:
     """The tokenizer of `tokenizer.json`, where there is one."""
 
     @property
-    def words(self) -> dict[str, int]:
+    def dna_tokens(self) -> dict[str, int]:
         """Tokens that stand for DNA, in upper case, to id."""
         special = set(self.roles.values())
-        return {t.upper(): i for t, i in self.ids.items() if t not in special and not _marked(t)}
+        return {
+            t.upper(): i for t, i in self.ids.items() if t not in special and not _in_brackets(t)
+        }
 
     @property
     def tokens(self) -> tuple[str, ...]:
         """Tokens by id; ids that no token has are filled up."""
-        names = {i: t for t, i in self.ids.items()}
-        return tuple(names.get(i, f"[unused{i}]") for i in range(max(names) + 1))
+        return tokens_by_id(self.ids)
 
 
 def read_vocabulary(directory: Path) -> Vocabulary:
@@ -68,14 +70,27 @@ def read_vocabulary(directory: Path) -> Vocabulary:
     return Vocabulary(directory, ids, _roles(directory, ids), file)
 
 
+def check_ids(tokenizer: Tokenizer) -> None:
+    """Raise `ValueError` if two tokens have the same id."""
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    if len(set(vocabulary.values())) < len(vocabulary):
+        raise ValueError("two of its tokens have the same id")
+
+
+def check_deterministic(model: dict[str, Any]) -> None:
+    """Raise `ValueError` if a model of `tokenizers` may cut the same sequence in several ways."""
+    if model.get("dropout"):
+        raise ValueError(f"it leaves out merges at random (dropout {model['dropout']})")
+
+
 def _read_ids(directory: Path) -> tuple[dict[str, int], Tokenizer | None]:
     path = directory / "tokenizer.json"
     if path.is_file():
         with reading(path):
             file = Tokenizer.from_str(read_text(path))
-            check_numbers(file)
-            check_certain(json.loads(file.to_str())["model"])
-        # Whoever saved it may have padded and cut rows to a length of their own.
+            check_ids(file)
+            check_deterministic(json.loads(file.to_str())["model"])
+        # It may have been saved with padding and truncation to some length.
         file.no_padding()
         file.no_truncation()
         return file.get_vocab(with_added_tokens=True), file
@@ -99,29 +114,33 @@ def _read_ids(directory: Path) -> tuple[dict[str, int], Tokenizer | None]:
 
 
 def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
-    said: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         path = directory / name
         if path.is_file():
-            said |= read_json(path)
+            settings |= read_json(path)
     roles = {}
     for role in ROLES:
-        token = _said(directory, said, role)
+        token = _named_token(directory, settings, role)
         if token is not None and token not in ids:
             raise InputError(
                 f"the token {token!r}, which is said to be its {role} token, is not in the vocabulary",
                 file=directory,
                 remedy=AGAIN,
             )
-        if token is None and not _denied(said, role):
+        if token is None and not _without_token(settings, role):
             token = next((t for t in _CONVENTIONS[role] if t in ids), None)
         if token is not None and token in ids:
             roles[role] = token
     for role in ("unk", "mask"):
-        strange = [t for t in ids if _marked(t) and t not in roles.values() and not _spare(t)]
-        if role not in roles and not _denied(said, role) and strange:
+        unknown = [
+            t
+            for t in ids
+            if _in_brackets(t) and t not in roles.values() and not _has_other_role(t)
+        ]
+        if role not in roles and not _without_token(settings, role) and unknown:
             raise InputError(
-                f"the vocabulary has no {role} token, and {strange[0]!r}, of which nothing is known",
+                f"the vocabulary has no {role} token, and {unknown[0]!r}, of which nothing is known",
                 file=directory,
                 remedy="Name it in special_tokens_map.json, as "
                 f'{{"{role}_token": "..."}}, or null where there is none.',
@@ -137,8 +156,8 @@ def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
     return roles
 
 
-def _said(directory: Path, settings: Mapping[str, Any], role: str) -> str | None:
-    """Return the token that the files name for a role."""
+def _named_token(directory: Path, settings: Mapping[str, Any], role: str) -> str | None:
+    """Return the token that the files name for a role, None where they name none."""
     for name in (role, *{"cls": ("bos",), "sep": ("eos",)}.get(role, ())):
         token = settings.get(f"{name}_token")
         if isinstance(token, dict):
@@ -154,19 +173,19 @@ def _said(directory: Path, settings: Mapping[str, Any], role: str) -> str | None
     return None
 
 
-def _denied(settings: Mapping[str, Any], role: str) -> bool:
-    """Return whether the files say that there is no token for a role."""
+def _without_token(settings: Mapping[str, Any], role: str) -> bool:
+    """Return whether the files mention a role; asked where they name no token for it."""
     names = (role, *{"sep": ("eos",)}.get(role, ()))
     return any(f"{name}_token" in settings for name in names)
 
 
-def _marked(token: str) -> bool:
-    """Return whether a token is written as no DNA could be: in brackets."""
+def _in_brackets(token: str) -> bool:
+    """Return whether a token is written in brackets, as no DNA could be."""
     return (token[:1], token[-1:]) in (("[", "]"), ("<", ">"))
 
 
-def _spare(token: str) -> bool:
-    """Return whether a token is known to be no pad, unk, cls, sep or mask."""
+def _has_other_role(token: str) -> bool:
+    """Return whether a token is known to be none of pad, unk, cls, sep and mask."""
     return bool(
         re.fullmatch(r"\[unused\d+\]|<null_\d+>|[\[<](bos|eos|reserved|s)[\]>]", token, re.I)
     )

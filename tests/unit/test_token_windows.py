@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from dnasweep.config import TokenizerConfig
 from dnasweep.tokens.alphabet import other_strand
-from dnasweep.tokens.overlaps import encode_windows
 from dnasweep.tokens.recognition import read_pretrained
 from dnasweep.tokens.tokenizers import fit
 from scan_toys import random_dna
@@ -19,7 +18,7 @@ def test_windows_have_the_tokens_of_their_text(spec, width):
     tokenizer = fit(TokenizerConfig.parse(spec), [text])
     starts = np.sort(np.random.default_rng(0).integers(0, len(text) - width + 1, 90))
     for strand in (text, other_strand(text)):
-        ids, offsets = encode_windows(tokenizer, strand, starts, width)
+        ids, offsets = tokenizer.encode_windows(strand, starts, width)
         expected = tokenizer.encode([strand[s : s + width] for s in starts.tolist()])
         np.testing.assert_array_equal(ids, expected.ids)
         np.testing.assert_array_equal(offsets, expected.offsets)
@@ -34,6 +33,6 @@ def test_a_vocabulary_of_others_keeps_its_numbers(tmp_path):
     assert tokenizer.config.kind == "kmer"
     text = random_dna(200, 1)
     starts = np.arange(0, 150, 11)
-    ids, _ = encode_windows(tokenizer, text, starts, 40)
+    ids, _ = tokenizer.encode_windows(text, starts, 40)
     expected = tokenizer.encode([text[s : s + 40] for s in starts.tolist()])
     np.testing.assert_array_equal(ids, expected.ids)
