@@ -139,7 +139,7 @@ def test_a_table_of_other_words_is_refused_before_training(tmp_path):
         pmi_table=str(tmp_path / "words.csv"),
     )
     axes = {"tokenizer": ("kmer-6-overlap",), "species_set": ("all",), "learning_rate": (1e-3,)}
-    with pytest.raises(InputError, match="words of 5 bases, tokens of kmer-6-overlap have 6"):
+    with pytest.raises(InputError, match="k-mers of 5 bases, tokens of kmer-6-overlap have 6"):
         prepare_sweep("toy", axes, options, QUIET)
     prepare_sweep("toy", axes | {"tokenizer": ("kmer-5-overlap",)}, options, QUIET)
 

@@ -1,4 +1,4 @@
-"""Tokenizers of models from elsewhere: their own ids, with the bases of every token, or a reason."""
+"""Tokenizers of pretrained checkpoints: their own ids, with the bases of every token, or a reason."""
 
 from __future__ import annotations
 
