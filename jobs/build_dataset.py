@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dnasweep.cli.command import run_command
-from dnasweep.sweeps.options import DataOptions
+from dnasweep.sweeps.data_options import DataOptions
 from rich.console import Console
 from rich.markup import escape
 

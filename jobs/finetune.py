@@ -14,13 +14,7 @@ from rich.console import Console
 
 
 def main(options: SweepOptions, console: Console) -> None:
-    axes = {
-        "tokenizer": options.tokenizers,
-        "species_set": options.species_sets,
-        "learning_rate": options.learning_rates,
-        "seed": options.seeds,
-    }
-    run_finetuning("finetune", axes, options, console)
+    run_finetuning("finetune", options.axes, options, console)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ Starts from every model named: all of its weights move, its head alone (probe), 
 from dataclasses import dataclass
 
 from dnasweep.cli.command import run_command
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.options import Axes, SweepOptions
 from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 from tyro.conf import Suppress
@@ -27,17 +27,21 @@ class BackboneOptions(SweepOptions):
     # An axis here.
     tuning: Suppress[str] = "full"
 
+    @property
+    def axes(self) -> Axes:
+        """The grid."""
+        return {
+            "tokenizer": self.tokenizers,
+            "species_set": self.species_sets or ("none",),
+            "checkpoint": self.checkpoints,
+            "tuning": self.tunings,
+            "learning_rate": self.learning_rates,
+            "seed": self.seeds,
+        }
+
 
 def main(options: BackboneOptions, console: Console) -> None:
-    axes = {
-        "tokenizer": options.tokenizers,
-        "species_set": options.species_sets or ("none",),
-        "checkpoint": options.checkpoints,
-        "tuning": options.tunings,
-        "learning_rate": options.learning_rates,
-        "seed": options.seeds,
-    }
-    run_sweep("backbone-grid", axes, options, console)
+    run_sweep("backbone-grid", options.axes, options, console)
 
 
 if __name__ == "__main__":

@@ -15,28 +15,19 @@ evaluated once, on all test rows, at the threshold 0.5. Folders named after thei
 from dnasweep.cli.command import run_command
 from dnasweep.sweeps.few_shot import few_shot_cells
 from dnasweep.sweeps.options import FewShotOptions
-from dnasweep.sweeps.request import Axes
 from dnasweep.workflows.few_shot_ending import compare_few_shots
 from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 
 
 def main(options: FewShotOptions, console: Console) -> None:
-    axes: Axes = {
-        "tokenizer": options.tokenizers,
-        "species_set": options.species_sets,
-        "masking": options.maskings,
-        "shots": options.shots,
-        "resample": tuple(range(options.resamples)),
-        "seed": options.seeds,
-    }
-    # Without learning rates each number of shots has the published one.
-    if options.learning_rates:
-        axes["learning_rate"] = options.learning_rates
-    if options.checkpoints:
-        axes["checkpoint"] = options.checkpoints
     run_sweep(
-        "fewshot-grid", axes, options, console, cells=few_shot_cells, ending=compare_few_shots
+        "fewshot-grid",
+        options.axes,
+        options,
+        console,
+        cells=few_shot_cells,
+        ending=compare_few_shots,
     )
 
 

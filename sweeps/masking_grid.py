@@ -11,7 +11,7 @@ tokenizer ends the command before anything is trained.
 from dataclasses import dataclass
 
 from dnasweep.cli.command import run_command
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.options import Axes, SweepOptions
 from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 from tyro.conf import Suppress
@@ -30,16 +30,20 @@ class MaskingOptions(SweepOptions):
     # An axis here.
     masking: Suppress[str] = "auto"
 
+    @property
+    def axes(self) -> Axes:
+        """The grid."""
+        return {
+            "tokenizer": self.tokenizers,
+            "species_set": self.species_sets,
+            "masking": self.maskings,
+            "learning_rate": self.learning_rates,
+            "seed": self.seeds,
+        }
+
 
 def main(options: MaskingOptions, console: Console) -> None:
-    axes = {
-        "tokenizer": options.tokenizers,
-        "species_set": options.species_sets,
-        "masking": options.maskings,
-        "learning_rate": options.learning_rates,
-        "seed": options.seeds,
-    }
-    run_sweep("masking-grid", axes, options, console)
+    run_sweep("masking-grid", options.axes, options, console)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from dnasweep.stages.dataset import REJECTS
 from dnasweep.stages.row_lengths import check_tokens
 from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.storage import Storage
-from dnasweep.sweeps.options import DataOptions, SweepOptions
+from dnasweep.sweeps.data_options import DataOptions
+from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.preparation import prepare_data
 from dnasweep.sweeps.request import Sweep, prepare_sweep
 from dnasweep.workflows.publication import sweep_facts

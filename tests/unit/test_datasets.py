@@ -14,8 +14,7 @@ from dnasweep.data.datasets import Dataset, build_dataset
 from dnasweep.data.table import check_classes, check_table, digest
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode
-from dnasweep.sweeps.options import DataOptions
-from dnasweep.sweeps.preparation import dataset_config
+from dnasweep.sweeps.data_options import DataOptions
 
 REAL = Path(
     os.environ.get("DNASWEEP_REAL_DATA", Path(__file__).parents[2].parent / "shared" / "data")
@@ -193,15 +192,15 @@ def test_negatives_are_made_only_where_the_data_have_none(tmp_path, kind):
     ],
 )
 def test_every_option_of_the_split_and_of_the_window_is_part_of_the_key(option, value):
-    usual = dataset_config(DataOptions())
-    changed = dataset_config(DataOptions(**{option: value}))
+    usual = DataOptions().dataset
+    changed = DataOptions(**{option: value}).dataset
     assert dataset_key(changed) != dataset_key(usual)
 
 
 def test_the_split_is_that_of_the_options(tmp_path):
     path = _csv(tmp_path / "data.csv")
     options = DataOptions(data=(str(path),), split_fractions=(0.5, 0.2, 0.3))
-    made = build_dataset(dataset_config(options)).table
+    made = build_dataset(options.dataset).table
     assert made["split"].value_counts().to_dict() == {"train": 100, "test": 60, "validation": 40}
     near = pd.read_csv(path)
     flip = near["sequence"].str[:85] + near["sequence"].str[85:].str.translate(
@@ -211,7 +210,7 @@ def test_the_split_is_that_of_the_options(tmp_path):
     both.to_csv(path, index=False)
     for identity, together in ((0.8, True), (0.9, False)):
         options = DataOptions(data=(str(path),), split_identity=identity)
-        sides = build_dataset(dataset_config(options)).table["split"].to_numpy()
+        sides = build_dataset(options.dataset).table["split"].to_numpy()
         assert (sides[:200] == sides[200:]).all() == together
 
 
@@ -219,9 +218,9 @@ def test_eight_rows_are_split_as_the_message_says(tmp_path):
     path = _csv(tmp_path / "eight.csv", num=8)
     options = DataOptions(data=(str(path),))
     with pytest.raises(InputError, match=r"--split-fractions, such as 0\.5 0\.25 0\.25"):
-        check_classes(build_dataset(dataset_config(options)).table)
+        check_classes(build_dataset(options.dataset).table)
     options = replace(options, split_fractions=(0.5, 0.25, 0.25))
-    check_classes(build_dataset(dataset_config(options)).table)
+    check_classes(build_dataset(options.dataset).table)
 
 
 def test_settings_that_make_no_sense_are_refused():

@@ -20,9 +20,9 @@ from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.scan_request import prepare_scan
 from dnasweep.jobs.variant_options import VariantOptions
 from dnasweep.jobs.variant_request import prepare_variants as prepare_variants
+from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.few_shot import few_shot_cells
-from dnasweep.sweeps.options import DataOptions, FewShotOptions, SweepOptions
-from dnasweep.sweeps.preparation import dataset_config
+from dnasweep.sweeps.options import FewShotOptions, SweepOptions
 from dnasweep.sweeps.request import prepare_sweep, product
 from dnasweep.workflows.variant_files import digest_of_inputs
 from rich.console import Console
@@ -217,7 +217,7 @@ def test_an_option_of_the_data_makes_another_data_set(name: str, files: Mapping[
     elif name != "simulated_rows":
         base = {"data": (files["toy"],)}
     changed = DataOptions(**{**base, name: value})
-    assert dataset_key(dataset_config(changed)) != dataset_key(dataset_config(DataOptions(**base)))
+    assert dataset_key(changed.dataset) != dataset_key(DataOptions(**base).dataset)
 
 
 @pytest.mark.parametrize("name", SWEEP)

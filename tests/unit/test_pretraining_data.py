@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
-from dnasweep.sweeps.options import DataOptions
+from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.preparation import prepare_pretraining
 
 

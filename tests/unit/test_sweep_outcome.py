@@ -12,7 +12,7 @@ from dnasweep.cli.command import EXIT_BAD_INPUT, EXIT_NOTHING, run_command
 from dnasweep.errors import InputError, NothingLeft
 from dnasweep.stages.recipe import Cell
 from dnasweep.sweeps import outcome as verdict
-from dnasweep.sweeps.options import PlaceOptions
+from dnasweep.sweeps.options import ExecutionOptions
 from dnasweep.sweeps.outcome import tell_failures
 from rich.console import Console
 
@@ -71,11 +71,11 @@ def test_exit_codes(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def main(options: PlaceOptions, console: Console) -> None:
+    def main(options: ExecutionOptions, console: Console) -> None:
         raise pickle.loads(pickle.dumps(error))
 
     monkeypatch.setattr("sys.argv", ["script.py"])
     with pytest.raises(SystemExit) as ended:
-        run_command(main, PlaceOptions, doc="")
+        run_command(main, ExecutionOptions, doc="")
     assert ended.value.code == code != 0
     assert f"error: {error}" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.testing import evaluate_on_test
 from dnasweep.storage import Storage
-from dnasweep.sweeps.options import DataOptions
+from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.preparation import prepare_data
 from dnasweep.tokens.loading import load_tokenizer
 from safetensors.numpy import load_file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dnasweep.config.worker_range import read_worker_range
+from dnasweep.config.ranges import read_worker_range
 from dnasweep.errors import InputError
 
 

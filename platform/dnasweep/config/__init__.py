@@ -5,15 +5,17 @@ canonical JSON, so :func:`content_key` of a configuration names the artefact it 
 only change where or how fast something runs (workers, devices, storage) are never in here.
 """
 
-from dnasweep.config.classification import AVERAGED, ClassificationConfig
+from dnasweep.config.finetuning import AVERAGED, ClassificationConfig, TuningConfig
 from dnasweep.config.keys import canonical, content_key, save_json, trial_key
-from dnasweep.config.masking import MaskingConfig
+from dnasweep.config.masking import PMI_VARIANTS, MaskingConfig, PmiConfig, PmiVariant
 from dnasweep.config.model import PRESETS, ModelConfig
-from dnasweep.config.pmi import PMI_VARIANTS, PmiConfig, PmiVariant
-from dnasweep.config.shots import ShotTraining, published_training
 from dnasweep.config.tokenizer import TokenizerConfig, TokenizerKind
-from dnasweep.config.training import OptimizerConfig, TrainingConfig
-from dnasweep.config.tuning import TuningConfig
+from dnasweep.config.training import (
+    OptimizerConfig,
+    ShotTraining,
+    TrainingConfig,
+    published_training,
+)
 
 __all__ = [
     "AVERAGED",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from tyro.conf import Suppress
 
 from dnasweep.config.ranges import Amount, Between, Count, Few, NotAll, Seed
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.options import Axes, SweepOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,7 @@ class EnhancerOptions(SweepOptions):
     weight_decay: Suppress[Amount] = 0.01
 
     @property
-    def axes(self) -> dict[str, tuple[Any, ...]]:
+    def axes(self) -> Axes:
         """The grid."""
         return {
             "tokenizer": self.tokenizers,

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from dnasweep.config import TrainingConfig, published_training
-from dnasweep.config.shots import SHOTS
+from dnasweep.config.training import SHOTS
 from dnasweep.data.duplicates import first_readings
 from dnasweep.data.species import species_set
 from dnasweep.errors import InputError
@@ -17,7 +17,8 @@ from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.shots import draw_shots
 from dnasweep.sweeps.options import FewShotOptions
-from dnasweep.sweeps.preparation import Prepared, micro_batch
+from dnasweep.sweeps.preparation import Prepared
+from dnasweep.sweeps.training_options import micro_batch
 
 NUM_CLASSES = 2
 

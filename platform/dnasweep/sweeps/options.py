@@ -1,13 +1,13 @@
-"""The command line of sweeps and jobs: the same names for the same things everywhere."""
+"""Options of sweeps: the same names for the same things in every script."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from dnasweep.config import PmiVariant
 from dnasweep.config.ranges import (
     Amount,
     Batch,
@@ -16,21 +16,19 @@ from dnasweep.config.ranges import (
     Count,
     Devices,
     Few,
-    NotAll,
     Positive,
-    Range,
     Seed,
     Whole,
+    WorkerRange,
+    read_worker_range,
 )
-from dnasweep.config.worker_range import WorkerRange, read_worker_range
-from dnasweep.data.clustering import LOWEST_IDENTITY
-from dnasweep.data.negatives import NegativeKind
-from dnasweep.data.screening import LeakPolicy
-from dnasweep.data.splits import SplitMethod
-from dnasweep.formats.files import Format
+from dnasweep.sweeps.data_options import DataOptions
+from dnasweep.sweeps.training_options import TrainingOptions
 from dnasweep.tasks.metrics import CLASSIFIER_METRICS
 from dnasweep.tracking.tags import check_name
 
+Axes = dict[str, Sequence[Any]]
+"""Name of a :class:`~dnasweep.stages.recipe.Cell` field, to its values."""
 _METRICS = ", ".join(CLASSIFIER_METRICS)
 SelectionMetric = Annotated[
     str, tyro.conf.arg(help=f"Validation metric that selects and ranks: {_METRICS}.")
@@ -39,65 +37,11 @@ ComparedMetric = Annotated[
     str,
     tyro.conf.arg(help=f"Test metric to compare by: {_METRICS}. Calls are made at 0.5."),
 ]
-SimulatedRows = Annotated[int, Range(1, 1_000_000)]
-Tokens = Annotated[int, Range(4, 1_000_000)]
-Upstream = Annotated[int, Range(-1_000_000, 0)]
-Downstream = Annotated[int, Range(0, 1_000_000)]
-Identity = Annotated[float, Range(LOWEST_IDENTITY, 1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataOptions(Checked):
-    """Where sequences come from."""
-
-    data: tuple[str, ...] = ()
-    """CSV, TSV, FASTA, k-mer TSV, SGA or BED files, gzip or not, or folders with train/dev/test
-    files. Nothing: built-in simulated promoters of eight species."""
-    positives: tuple[str, ...] = ()
-    """FASTA files of positive sequences."""
-    negatives: tuple[str, ...] = ()
-    """FASTA files of negative sequences."""
-    genome: str | None = None
-    """Genome FASTA, for files of coordinates (EPDnew SGA, BED) and for negatives cut from it."""
-    species: str | None = None
-    """Species of all rows, where the files do not name it."""
-    format: Format = "auto"
-    """Format of the files: csv, tsv, fasta, bed, sga, fps or text, a sequence a line. Default: by the
-    name and the content of each file."""
-    generate_negatives: Literal["none"] | NegativeKind = "none"
-    """Make one negative for each positive, where the data have none; with others they are refused."""
-    negative_distance: Whole | None = None
-    """Bases between a negative cut from the genome and every other row that has coordinates.
-    Default: 600, or 300, 150, 75 or 0 where there is no room."""
-    first_base: Upstream = -300
-    """First base of the window cut around a transcription start, which is base 0."""
-    last_base: Downstream = 300
-    """Last base of that window."""
-    split: SplitMethod = "auto"
-    """How rows are split: as given where the data say so, else by clusters of similar sequences and
-    of rows that overlap on the genome."""
-    split_fractions: tuple[Between, Between, Between] = (0.8, 0.1, 0.1)
-    """Fractions of rows for training, validation and test, where the data do not give them."""
-    split_identity: Identity = 0.8
-    """Smallest identity of sequences that count as alike, in splits and in the audit: 0.7 to 1."""
-    crop: Count | None = None
-    """Cut every sequence to this many central bases; shorter ones are bad rows."""
-    leaks: LeakPolicy = "refuse"
-    """Where a sequence stands in two given splits, on either strand, rows overlap across them on the
-    genome, or the length alone tells the classes apart: end (refuse), leave the copies out of
-    training (drop), or go on with a warning (keep)."""
-    skip_bad_rows: bool = False
-    """Leave out rows that cannot be used and training rows that a later given split has too, and
-    write them beside the data set, instead of ending."""
-    simulated_rows: SimulatedRows = 240
-    """Rows a species of the built-in data."""
-    data_seed: Seed = 0
-    """Seeds simulation, generated negatives and splits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlaceOptions(Checked):
-    """Where results go and where work is done."""
+class ExecutionOptions(Checked):
+    """Where results go and where the work is done; none of it changes a result but `precision`."""
 
     storage: str = "runs"
     """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
@@ -134,76 +78,7 @@ class PlaceOptions(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingOptions(Checked):
-    """Size of the model and length of its training."""
-
-    preset: str = "tiny"
-    """Model size: tiny, small, base, or LAYERSxHIDDEN such as 4x192, with -alibi after it for
-    attention biased by distance in place of learned positions; logo for LOGO's ALBERT (2x256)."""
-    max_tokens: Tokens | None = None
-    """Positions of the model, in tokens. Default: what the longest sequence needs."""
-    windows: Literal["none", "log-odds", "hidden"] = "none"
-    """Sequences longer than the model: refused (none), or read in windows that overlap by half,
-    averaging their log odds or their hidden states, in training and prediction alike."""
-    masking: str = "auto"
-    """Masking scheme: random, span, genemask, global_pmi, cm_step, cm_gems, or auto (spans for
-    overlapping k-mers, random for others)."""
-    mask_rate: Between = 0.15
-    """Fraction of tokens to predict."""
-    pmi: PmiVariant = "published"
-    """How schemes score words: GeneMask's published ranking, pmi_n (least over all cuts), bouma or
-    naive."""
-    pmi_min_count: Count = 10
-    """Words seen fewer times have no score."""
-    pmi_table: str | None = None
-    """Table of words to use: a key or a file that jobs/pmi.py has printed. Default: counted in the
-    rows that are pretrained on."""
-    stall_threshold: Amount = 1.0
-    """cm_gems: the difference in perplexity between two evaluations below which masks grow harder."""
-    pretrain_data: tuple[str, ...] = ()
-    """Files to pretrain and to fit tokenizers on. Default: the training rows of the data."""
-    pretrain_on: Literal["positives", "all"] = "positives"
-    """Pretrain on the training rows of the positive class, or on all of them."""
-    pretrain_epochs: Positive = 6.0
-    """Pretraining budget, in passes over the training positives of all species; the same number of
-    bases for every species set."""
-    pretrain_learning_rate: Between = 1e-3
-    """Peak learning rate of pretraining."""
-    pretrain_batch_size: Batch = 64
-    """Sequences a pretraining step, over all workers."""
-    pretrain_seed: Seed = 0
-    """Seed of pretraining."""
-    finetune_epochs: Positive = 5.0
-    """Fine-tuning budget, in passes over the training rows."""
-    batch_size: Batch = 32
-    """Sequences a fine-tuning step, over all workers."""
-    micro_batch_size: Batch = 16
-    """Most sequences a forward pass: as many of these as divide the batch; part of the result when
-    dropout is on, unlike the worker count."""
-    warmup: NotAll = 0.1
-    """Fraction of fine-tuning steps with a rising learning rate."""
-    weight_decay: Amount = 0.01
-    """Weight decay."""
-    dropout: NotAll = 0.1
-    """Dropout of fine-tuning; pretraining has none."""
-    evaluations: Few = 5
-    """Evaluations on validation during fine-tuning; the best one is kept."""
-    tuning: str = "full"
-    """Weights that fine-tuning moves: full (all), probe (the head), lora-RANK,
-    lora-RANK-aALPHA, lora-RANK-aALPHA@LAYER+LAYER."""
-    augment_reverse_complement: bool = False
-    """Show each training row on a strand drawn anew each epoch."""
-    average_reverse_complement: bool = False
-    """Call by the mean log odds of both strands, at validation and test and in prediction; the
-    model keeps it in its configuration."""
-    class_weights: Literal["none", "balanced"] = "none"
-    """Weight classes in the training loss in inverse proportion to their rows."""
-    label_smoothing: NotAll = 0.0
-    """Probability mass that training targets give to all classes alike."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
+class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
     """Options of every sweep."""
 
     species_sets: tuple[str, ...] = ()
@@ -239,6 +114,16 @@ class SweepOptions(DataOptions, TrainingOptions, PlaceOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_name(self.name)
+
+    @property
+    def axes(self) -> Axes:
+        """Axes of the grid and their values; the last one varies fastest."""
+        return {
+            "tokenizer": self.tokenizers,
+            "species_set": self.species_sets,
+            "learning_rate": self.learning_rates,
+            "seed": self.seeds,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,3 +161,20 @@ class FewShotOptions(SweepOptions):
     num_samples: Annotated[Whole, tyro.conf.Suppress] = 0
     asha: Annotated[bool, tyro.conf.Suppress] = False
     masking: Annotated[str, tyro.conf.Suppress] = "auto"
+
+    @property
+    def axes(self) -> Axes:
+        """Axes of the design; without learning rates each number of shots has the published one."""
+        axes: Axes = {
+            "tokenizer": self.tokenizers,
+            "species_set": self.species_sets,
+            "masking": self.maskings,
+            "shots": self.shots,
+            "resample": tuple(range(self.resamples)),
+            "seed": self.seeds,
+        }
+        if self.learning_rates:
+            axes["learning_rate"] = self.learning_rates
+        if self.checkpoints:
+            axes["checkpoint"] = self.checkpoints
+        return axes

@@ -7,33 +7,21 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from dnasweep.config import (
-    ClassificationConfig,
-    MaskingConfig,
-    ModelConfig,
-    OptimizerConfig,
-    PmiConfig,
-    TrainingConfig,
-    TuningConfig,
-)
+from dnasweep.config import PmiConfig, TuningConfig
 from dnasweep.data.audit import Audit
 from dnasweep.data.columns import Unlabelled
-from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.data.species import pretraining_stages, species_set
 from dnasweep.data.table import check_classes, check_species
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import Rows, load_dataset, obtain_dataset, rows_of
 from dnasweep.stages.recipe import Recipe
 from dnasweep.storage import Storage
-from dnasweep.sweeps.options import DataOptions, TrainingOptions
-
-EPOCHS, BATCH = TrainingOptions.finetune_epochs, TrainingOptions.batch_size
-"""Where the options leave these to the number of shots, and a cell has none."""
+from dnasweep.sweeps.data_options import DataOptions
+from dnasweep.sweeps.training_options import Precision, TrainingOptions
 
 
 @dataclass(frozen=True)
@@ -59,10 +47,9 @@ class Prepared:
 
 def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
     """Read or simulate, split and audit the data set of some options."""
-    config = dataset_config(options)
     files = (*options.data, *options.positives, *options.negatives)
-    with _naming(files):
-        key, folder = obtain_dataset(storage, config)
+    with _name_files(files):
+        key, folder = obtain_dataset(storage, options.dataset)
         dataset = load_dataset(storage, key)
         check_classes(dataset.table)
         if dataset.table["label"].max() > 1:
@@ -74,7 +61,7 @@ def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
 
 
 @contextlib.contextmanager
-def _naming(files: Sequence[str]) -> Iterator[None]:
+def _name_files(files: Sequence[str]) -> Iterator[None]:
     """Name the files in an error about all their rows together, which names none itself."""
     try:
         yield
@@ -84,30 +71,6 @@ def _naming(files: Sequence[str]) -> Iterator[None]:
         raise InputError(
             error.reason, file=", ".join(files), row=error.row, remedy=error.remedy
         ) from error
-
-
-def dataset_config(options: DataOptions) -> DatasetConfig:
-    """Return the data set that the options describe."""
-    return DatasetConfig(
-        data=options.data,
-        positives=options.positives,
-        negatives=options.negatives,
-        genome=options.genome,
-        species=options.species,
-        format=options.format,
-        generate_negatives=options.generate_negatives,
-        first_base=options.first_base,
-        last_base=options.last_base,
-        negative_distance=options.negative_distance,
-        split=options.split,
-        fractions=options.split_fractions,
-        identity=options.split_identity,
-        crop=options.crop,
-        leaks=options.leaks,
-        skip_bad_rows=options.skip_bad_rows,
-        simulate_per_species=options.simulated_rows,
-        seed=options.data_seed,
-    )
 
 
 def prepare_pretraining(
@@ -122,9 +85,9 @@ def prepare_pretraining(
     other = dataclasses.replace(
         options, data=files, positives=(), negatives=(), generate_negatives="none"
     )
-    with _naming(files):
+    with _name_files(files):
         try:
-            key, folder = obtain_dataset(storage, dataset_config(other))
+            key, folder = obtain_dataset(storage, other.dataset)
         except Unlabelled as error:
             raise InputError(
                 error.reason,
@@ -146,7 +109,7 @@ def make_recipe(
     targets: Sequence[str] = (),
     validated: bool = True,
     pmi_table: tuple[str, int] | None = None,
-    precision: Literal["fp32", "bf16"] = "fp32",
+    precision: Precision = "fp32",
 ) -> Recipe:
     """Turn options into what every cell shares; budgets become bases.
 
@@ -157,84 +120,48 @@ def make_recipe(
     widths = data.table["sequence"].str.len().to_numpy()
     epoch = float(
         np.mean(
-            [widths[_judged(data, name, validated).train].sum() for name in targets or (target,)]
+            [
+                widths[_rows_of_target(data, name, validated).train].sum()
+                for name in targets or (target,)
+            ]
         )
     )
     source = (pretraining or data).table
     read = rows_of(source, (), positives_only=options.pretrain_on == "positives").train
     bases = float(source["sequence"].iloc[read].str.len().sum())
-    epochs = EPOCHS if options.finetune_epochs is None else options.finetune_epochs
-    batch = BATCH if options.batch_size is None else options.batch_size
-    masked = TrainingConfig(
-        bases=max(1, round(options.pretrain_epochs * bases)),
-        batch_size=options.pretrain_batch_size,
-        micro_batch_size=micro_batch(
-            options.pretrain_batch_size, options.pretrain_batch_size // 2
-        ),
-        evaluations=options.evaluations,
-        dropout=0.0,
-        precision=precision,
-        seed=options.pretrain_seed,
-        optimizer=OptimizerConfig(learning_rate=options.pretrain_learning_rate, warmup=0.06),
-    )
-    finetuning = TrainingConfig(
-        bases=max(1, round(epochs * epoch)),
-        batch_size=batch,
-        micro_batch_size=micro_batch(batch, options.micro_batch_size),
-        evaluations=options.evaluations,
-        dropout=options.dropout,
-        precision=precision,
-        optimizer=OptimizerConfig(
-            learning_rate=5e-4, warmup=options.warmup, weight_decay=options.weight_decay
-        ),
-    )
     return Recipe(
         dataset=data.key,
         species=data.species,
         target=target,
-        model=ModelConfig.preset(
-            options.preset, max_tokens=options.max_tokens, windows=options.windows
-        ),
-        masking=MaskingConfig(
-            scheme=options.masking, rate=options.mask_rate, threshold=options.stall_threshold
-        ),
+        model=options.model_config(),
+        masking=options.masking_config(),
         pmi=PmiConfig(variant=options.pmi, min_count=options.pmi_min_count),
         pmi_table=pmi_table,
-        pretraining=masked,
-        finetuning=finetuning,
+        pretraining=options.pretraining(bases, precision=precision),
+        finetuning=options.finetuning(epoch, precision=precision),
         pretraining_dataset=pretraining.key if pretraining else None,
         pretraining_species=pretraining.species if pretraining else (),
         pretrain_on_positives=options.pretrain_on == "positives",
-        classification=ClassificationConfig(
-            augment_reverse_complement=options.augment_reverse_complement,
-            average_reverse_complement=options.average_reverse_complement,
-            class_weights=options.class_weights,
-            label_smoothing=options.label_smoothing,
-        ),
+        classification=options.classification_config(),
         tuning=TuningConfig.parse(options.tuning),
     )
 
 
-def _judged(data: Prepared, target: str, validated: bool) -> Rows:
+def _rows_of_target(data: Prepared, target: str, validated: bool) -> Rows:
     members = () if target == "all" else species_set(target)
-    judged = rows_of(data.table, members)
-    if not all(map(len, judged if validated else (judged.train, judged.test))):
+    rows = rows_of(data.table, members)
+    if not all(map(len, rows if validated else (rows.train, rows.test))):
         raise InputError(
-            f"target {target!r} has {len(judged.train)} training, {len(judged.validation)} "
-            f"validation and {len(judged.test)} test rows",
+            f"target {target!r} has {len(rows.train)} training, {len(rows.validation)} "
+            f"validation and {len(rows.test)} test rows",
             remedy="Give a --target that the data has, or another --split.",
         )
-    return judged
-
-
-def micro_batch(batch: int, most: int) -> int:
-    """Return the largest number of sequences, at most `most`, that a batch can be cut into."""
-    return max((n for n in range(1, batch + 1) if n <= most and batch % n == 0), default=1)
+    return rows
 
 
 def check_species_sets(data: Prepared, names: Sequence[str]) -> None:
     """Refuse a species set that the data cannot stand for, before anything is trained."""
-    with _naming(data.files):
+    with _name_files(data.files):
         for name in names:
             for part, members in pretraining_stages(name):
                 if part != "all":

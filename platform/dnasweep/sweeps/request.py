@@ -24,7 +24,7 @@ from dnasweep.sweeps.few_shot import (
     usual_shots,
 )
 from dnasweep.sweeps.lengths import Lengths, check_lengths
-from dnasweep.sweeps.options import FewShotOptions, SweepOptions
+from dnasweep.sweeps.options import Axes, FewShotOptions, SweepOptions
 from dnasweep.sweeps.preparation import (
     Prepared,
     check_species_sets,
@@ -34,7 +34,6 @@ from dnasweep.sweeps.preparation import (
 )
 from dnasweep.tasks.metrics import CLASSIFIER_METRICS
 
-Axes = dict[str, Sequence[Any]]
 Asked = Mapping[str, Sequence[Any] | Callable[[Prepared], Sequence[Any]]]
 """Axes of which some are functions of the data."""
 MakeCells = Callable[[Axes, Prepared], Sequence[Cell]]

@@ -29,7 +29,7 @@ from dnasweep.runtime.preflight.preflight import Requirements, checked_session
 from dnasweep.stages.pmi import obtain_counts, obtain_table, sequences_to_count
 from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.storage import Storage
-from dnasweep.sweeps.options import DataOptions
+from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.preparation import check_species_sets, prepare_data
 from dnasweep.tokens.ngrams import NGramCounts
 from dnasweep.tokens.pmi import write_table

@@ -22,9 +22,9 @@ from dnasweep.report.transfer_page import render_transfer
 from dnasweep.report.transfer_terminal import transfer_tables
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import score_baseline
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.options import Axes, SweepOptions
 from dnasweep.sweeps.preparation import Prepared
-from dnasweep.sweeps.request import Axes, Sweep
+from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.transfer_comparison import Transfer
 from dnasweep.sweeps.transfer_matrix import compare_strategies, comparison_group

@@ -17,8 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.config.keys import require
-from dnasweep.config.ranges import Checked, Devices, Few, Positive
-from dnasweep.config.worker_range import read_worker_range
+from dnasweep.config.ranges import Checked, Devices, Few, Positive, read_worker_range
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
 from dnasweep.runtime.cluster.placement import Demand, Resources

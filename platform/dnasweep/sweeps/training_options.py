@@ -1,0 +1,170 @@
+"""Options of a model and its training, and the configurations that they describe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from dnasweep.config import (
+    ClassificationConfig,
+    MaskingConfig,
+    ModelConfig,
+    OptimizerConfig,
+    PmiVariant,
+    TrainingConfig,
+)
+from dnasweep.config.ranges import (
+    Amount,
+    Batch,
+    Between,
+    Checked,
+    Count,
+    Few,
+    NotAll,
+    Positive,
+    Range,
+    Seed,
+)
+
+Precision = Literal["fp32", "bf16"]
+Tokens = Annotated[int, Range(4, 1_000_000)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions(Checked):
+    """Size of the model and length of its training."""
+
+    preset: str = "tiny"
+    """Model size: tiny, small, base, or LAYERSxHIDDEN such as 4x192, with -alibi after it for
+    attention biased by distance in place of learned positions; logo for LOGO's ALBERT (2x256)."""
+    max_tokens: Tokens | None = None
+    """Positions of the model, in tokens. Default: what the longest sequence needs."""
+    windows: Literal["none", "log-odds", "hidden"] = "none"
+    """Sequences longer than the model: refused (none), or read in windows that overlap by half,
+    averaging their log odds or their hidden states, in training and prediction alike."""
+    masking: str = "auto"
+    """Masking scheme: random, span, genemask, global_pmi, cm_step, cm_gems, or auto (spans for
+    overlapping k-mers, random for others)."""
+    mask_rate: Between = 0.15
+    """Fraction of tokens to predict."""
+    pmi: PmiVariant = "published"
+    """How schemes score words: GeneMask's published ranking, pmi_n (least over all cuts), bouma or
+    naive."""
+    pmi_min_count: Count = 10
+    """Words seen fewer times have no score."""
+    pmi_table: str | None = None
+    """Table of words to use: a key or a file that jobs/pmi.py has printed. Default: counted in the
+    rows that are pretrained on."""
+    stall_threshold: Amount = 1.0
+    """cm_gems: the difference in perplexity between two evaluations below which masks grow harder."""
+    pretrain_data: tuple[str, ...] = ()
+    """Files to pretrain and to fit tokenizers on. Default: the training rows of the data."""
+    pretrain_on: Literal["positives", "all"] = "positives"
+    """Pretrain on the training rows of the positive class, or on all of them."""
+    pretrain_epochs: Positive = 6.0
+    """Pretraining budget, in passes over the training positives of all species; the same number of
+    bases for every species set."""
+    pretrain_learning_rate: Between = 1e-3
+    """Peak learning rate of pretraining."""
+    pretrain_batch_size: Batch = 64
+    """Sequences a pretraining step, over all workers."""
+    pretrain_seed: Seed = 0
+    """Seed of pretraining."""
+    finetune_epochs: Positive = 5.0
+    """Fine-tuning budget, in passes over the training rows."""
+    batch_size: Batch = 32
+    """Sequences a fine-tuning step, over all workers."""
+    micro_batch_size: Batch = 16
+    """Most sequences a forward pass: as many of these as divide the batch; part of the result when
+    dropout is on, unlike the worker count."""
+    warmup: NotAll = 0.1
+    """Fraction of fine-tuning steps with a rising learning rate."""
+    weight_decay: Amount = 0.01
+    """Weight decay."""
+    dropout: NotAll = 0.1
+    """Dropout of fine-tuning; pretraining has none."""
+    evaluations: Few = 5
+    """Evaluations on validation during fine-tuning; the best one is kept."""
+    tuning: str = "full"
+    """Weights that fine-tuning moves: full (all), probe (the head), lora-RANK,
+    lora-RANK-aALPHA, lora-RANK-aALPHA@LAYER+LAYER."""
+    augment_reverse_complement: bool = False
+    """Show each training row on a strand drawn anew each epoch."""
+    average_reverse_complement: bool = False
+    """Call by the mean log odds of both strands, at validation and test and in prediction; the
+    model keeps it in its configuration."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """Weight classes in the training loss in inverse proportion to their rows."""
+    label_smoothing: NotAll = 0.0
+    """Probability mass that training targets give to all classes alike."""
+
+    def model_config(self) -> ModelConfig:
+        """Return the size and kind of the model."""
+        return ModelConfig.preset(self.preset, max_tokens=self.max_tokens, windows=self.windows)
+
+    def masking_config(self) -> MaskingConfig:
+        """Return which tokens pretraining masks."""
+        return MaskingConfig(
+            scheme=self.masking, rate=self.mask_rate, threshold=self.stall_threshold
+        )
+
+    def classification_config(self) -> ClassificationConfig:
+        """Return how fine-tuning shows rows and weighs classes."""
+        return ClassificationConfig(
+            augment_reverse_complement=self.augment_reverse_complement,
+            average_reverse_complement=self.average_reverse_complement,
+            class_weights=self.class_weights,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def pretraining(self, epoch_bases: float, *, precision: Precision) -> TrainingConfig:
+        """Return the schedule of pretraining.
+
+        Parameters
+        ----------
+        epoch_bases
+            Bases of one pass over the rows that are pretrained on.
+        precision
+            Arithmetic of the forward and backward pass.
+        """
+        batch = self.pretrain_batch_size
+        return TrainingConfig(
+            bases=max(1, round(self.pretrain_epochs * epoch_bases)),
+            batch_size=batch,
+            micro_batch_size=micro_batch(batch, batch // 2),
+            evaluations=self.evaluations,
+            dropout=0.0,
+            precision=precision,
+            seed=self.pretrain_seed,
+            optimizer=OptimizerConfig(learning_rate=self.pretrain_learning_rate, warmup=0.06),
+        )
+
+    def finetuning(self, epoch_bases: float, *, precision: Precision) -> TrainingConfig:
+        """Return the schedule of fine-tuning; the learning rate and the seed come from the cell.
+
+        Options that leave epochs or batch size to the number of shots count as the defaults here.
+
+        Parameters
+        ----------
+        epoch_bases
+            Bases of one pass over the training rows.
+        precision
+            Arithmetic of the forward and backward pass.
+        """
+        epochs, batch = self.finetune_epochs, self.batch_size
+        epochs = TrainingOptions.finetune_epochs if epochs is None else epochs
+        batch = TrainingOptions.batch_size if batch is None else batch
+        return TrainingConfig(
+            bases=max(1, round(epochs * epoch_bases)),
+            batch_size=batch,
+            micro_batch_size=micro_batch(batch, self.micro_batch_size),
+            evaluations=self.evaluations,
+            dropout=self.dropout,
+            precision=precision,
+            optimizer=OptimizerConfig(warmup=self.warmup, weight_decay=self.weight_decay),
+        )
+
+
+def micro_batch(batch: int, most: int) -> int:
+    """Return the largest number of sequences, at most `most`, that a batch can be cut into."""
+    return max((n for n in range(1, batch + 1) if n <= most and batch % n == 0), default=1)
