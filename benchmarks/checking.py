@@ -23,9 +23,8 @@ import torch
 import tyro
 from dnasweep.attribution.worker import AttributionWorker
 from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_attribution
-from dnasweep.jobs.shards.begun import clear_damaged
+from dnasweep.jobs.computing import close
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.jobs.shards.totals import close
 from dnasweep.stages import models
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import CHECKPOINT
@@ -130,7 +129,7 @@ def run_shap(options: Options, root: Path, model: Path, sequences: list[str]) ->
         rows=request.rows,
         shard_size=request.shard_size,
     )
-    clear_damaged(request.storage, shards.part_kind, shards.published())
+    shards.clear_damaged()
     if missing := shards.missing():
         worker = AttributionWorker(
             storage=str(root),

@@ -13,10 +13,13 @@ from typing import Any
 
 import pyarrow as pa
 import ray
+from dnasweep.jobs.computing import compute_missing
+from dnasweep.jobs.options import JobOptions
+from dnasweep.jobs.shards.manifests import name
 from dnasweep.jobs.shards.progress import ShardProgress
-from dnasweep.jobs.shards.shards import Shards, name
-from dnasweep.runtime.shards.run import JobResources, run_shards
-from dnasweep.runtime.shards.worker import ShardJobSpec
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.worker import ShardJobSpec
+from dnasweep.runtime.shards.pool import RayPool
 from dnasweep.storage import MANIFEST, Storage
 from idle import PlainActor
 from rich.console import Console
@@ -121,13 +124,15 @@ def run_pool(number: int, folder: Path, address: str, watch: Stopwatch) -> None:
     shards = Shards.begin(
         Storage(folder), kind=KIND, inputs={}, rows=work_list(number), shard_size=1
     )
-    order = ShardJobSpec(
+    spec = ShardJobSpec(
         storage=str(folder), kind=KIND, key=shards.key, worker="idle:IdleShards", arguments={}
     )
     with open(os.devnull, "w") as screen:
         console = Console(file=screen, force_terminal=True)
-        means = JobResources(address=address, preflight=False)
-        run = run_shards(shards, order, means, console, title="idling", unit="rows")
+        options = JobOptions(address=address, preflight=False)
+        (run,) = compute_missing(
+            [spec], options, console, executor=RayPool(), title="idling", unit="rows"
+        )
         # Without the start of Ray, actors and libraries, which is the same for one shard.
         watch.clock[POOL] = run.seconds
     if shards.missing() or run.num_rows != number:

@@ -60,7 +60,7 @@ def main(options: VerifyOptions, console: Console) -> int:
         f"[bold red]{len(verdict.problems):,} problems[/]"
         + f", {more:,} not shown" * (more > 0)
         + "\nWhat is damaged or missing can be computed again: delete the folders of those shards, "
-        f"manifest.json and the report in {escape(verdict.shards.place)}, and run the same "
+        f"manifest.json and the report in {escape(verdict.shards.uri)}, and run the same "
         "shap_batch.py command.",
         soft_wrap=True,
     )

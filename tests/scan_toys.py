@@ -10,12 +10,11 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from dnasweep.jobs import job
+from dnasweep.jobs.executor import InProcess
+from dnasweep.jobs.records import JobRecords
 from dnasweep.jobs.scan_options import ScanOptions
-from dnasweep.jobs.shards.shards import Shards
-from dnasweep.runtime.shards.run import JobOutcome
-from dnasweep.runtime.shards.worker import ShardJobSpec
 from dnasweep.workflows import scans
-from dnasweep.workflows.job_records import JobRecords
 from rich.console import Console
 
 WINDOW, STRIDE = 60, 15
@@ -44,36 +43,22 @@ def write_fasta(path: Path, sequences: dict[str, str]) -> Path:
     return path
 
 
-def compute_here(shards: Shards, order: ShardJobSpec, *_: Any, **__: Any) -> JobOutcome:
-    """Compute the missing shards in this process."""
-    worker = order.make_worker()
-    worker.smoke_test(shards.rows(0).slice(0, 1))
-    missing = shards.missing()
-    for shard in missing:
-        shards.publish(shard, *_with_seconds(worker.compute(shards.rows(shard), lambda _: None)))
-    return JobOutcome(sum(map(shards.size, missing)), 1.0, 1)
-
-
 @contextlib.contextmanager
 def recorded_nowhere(*_: Any) -> Iterator[mock.Mock]:
     """Take what a job tells MLflow, and forget it."""
     yield mock.Mock(spec_set=JobRecords)
 
 
-def _with_seconds(found: tuple[dict, dict]) -> tuple[dict, dict]:
-    return found[0], {"seconds": 0.0, **found[1]}
-
-
 def scan(
     monkeypatch: pytest.MonkeyPatch, model: Path, genome: Path, storage: Path, **options: Any
 ) -> Path:
     """Run a scan without Ray and return its folder of results."""
-    monkeypatch.setattr(scans, "run_shards", compute_here)
-    monkeypatch.setattr(scans, "recorded", recorded_nowhere)
+    monkeypatch.setattr(job, "recorded", recorded_nowhere)
     given = {"window": WINDOW, "stride": STRIDE, "threshold": 0.5, "shuffles": 5, **options}
     folder = scans.run_scan(
         ScanOptions(model=str(model), genome=str(genome), storage=str(storage), **given),
         Console(quiet=True),
+        executor=InProcess(),
     )
     assert folder is not None
     return folder

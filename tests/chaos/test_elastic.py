@@ -11,10 +11,11 @@ import pytest
 import ray
 import shard_toys
 from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.worker import ShardJobSpec
 from dnasweep.runtime.cluster.autoscaler import machine_kinds
 from dnasweep.runtime.cluster.session import look_around
+from dnasweep.runtime.shards.actor import make_status_actor
 from dnasweep.runtime.shards.pool import allot_pool, compute_shards
-from dnasweep.runtime.shards.worker import ShardJobSpec, make_status_actor
 from dnasweep.storage import Storage
 from raylets import machines, results, wait_for, working
 from sweep_processes import kill_all, start
@@ -110,7 +111,7 @@ def test_shards_go_to_a_machine_that_joins_and_outlive_one_that_leaves(
     job = Shards.begin(
         Storage(tmp_path / "runs"), kind="squares", inputs={}, rows=rows, shard_size=8
     )
-    order = ShardJobSpec(
+    spec = ShardJobSpec(
         storage=job.storage.root,
         kind=job.kind,
         key=job.key,
@@ -124,8 +125,9 @@ def test_shards_go_to_a_machine_that_joins_and_outlive_one_that_leaves(
         assert pool.num_actors == 1
         seen: set[int] = set()
         second = None
+        missing = [(0, shard) for shard in job.missing()]
         for number, _ in enumerate(
-            compute_shards(order, pool, job.missing(), ledger=make_status_actor())
+            compute_shards([spec], pool, missing, status=make_status_actor())
         ):
             for mark in marks.glob("*-*"):
                 if psutil.pid_exists(int(mark.name.split("-")[1])):

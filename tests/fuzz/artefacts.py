@@ -32,9 +32,8 @@ from dnasweep.jobs.attribution_request import (
     AttributionRequest,
     prepare_attribution,
 )
-from dnasweep.jobs.shards.begun import clear_damaged
+from dnasweep.jobs.computing import close
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.jobs.shards.totals import close
 from dnasweep.models.training.train_state import Progress
 from dnasweep.models.training.train_state_storage import load_state, save_state
 from dnasweep.stages import models
@@ -177,7 +176,7 @@ class Bench:
         shards = Shards.begin(
             asked.storage, kind=ATTRIBUTIONS, inputs=asked.settings, rows=asked.rows, shard_size=2
         )
-        clear_damaged(asked.storage, shards.part_kind, shards.published())
+        shards.clear_damaged()
         if missing := shards.missing():
             model = models.keep_model(self.storage, self.folder / "model")
             worker = AttributionWorker(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import shard_toys
 from dnasweep.errors import InputError
 from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.worker import PublishedShard, ShardJobSpec
+from dnasweep.runtime.shards.actor import MAX_STARTS, make_status_actor
 from dnasweep.runtime.shards.pool import Pool, compute_shards, smoke_test
-from dnasweep.runtime.shards.worker import MAX_STARTS, ShardJobSpec, make_status_actor
 from dnasweep.storage import Storage
 
 NUM, SIZE = 40, 8
@@ -41,7 +44,7 @@ def job(importable: None, ray_cluster: None, tmp_path: Path) -> Shards:
     )
 
 
-def order(job: Shards, **arguments: object) -> ShardJobSpec:
+def spec_of(job: Shards, **arguments: object) -> ShardJobSpec:
     marks = str(job.storage.local.parent / "marks")
     return ShardJobSpec(
         storage=job.storage.root,
@@ -50,6 +53,15 @@ def order(job: Shards, **arguments: object) -> ShardJobSpec:
         worker="shard_toys:Squares",
         arguments={"marks": marks, **arguments},
     )
+
+
+def compute(
+    job: Shards, pool: Pool, shards: list[int] | None = None, *, status: Any = None, **how: object
+) -> list[PublishedShard]:
+    """Compute shards of a job, those that are missing unless told."""
+    numbers = [(0, shard) for shard in (job.missing() if shards is None else shards)]
+    status = make_status_actor() if status is None else status
+    return list(compute_shards([spec_of(job, **how)], pool, numbers, status=status))
 
 
 def starts(job: Shards) -> list[int]:
@@ -70,31 +82,29 @@ def squares(job: Shards) -> list[int]:
 
 def test_every_shard_once_with_actors_on_every_cpu(job: Shards) -> None:
     # Two actors hold both CPUs: a task that read the list would wait for ever.
-    ledger = make_status_actor()
-    done = list(compute_shards(order(job), Pool(2, 0.0, 2), job.missing(), ledger=ledger))
+    status = make_status_actor()
+    done = compute(job, Pool(2, 0.0, 2), status=status)
     assert sorted(one.shard for one in done) == [0, 1, 2, 3, 4]
-    assert all(one.computed and one.num_rows == SIZE for one in done)
+    assert all(one.computed and one.job == 0 for one in done)
     assert starts(job) == [0, 8, 16, 24, 32]
     assert squares(job) == [n * n for n in range(NUM)]
     threads = {manifest["facts"]["num_threads"] for _, manifest in job.manifests()}
     assert threads == {1}, "an actor a core, a thread an actor"
-    again = list(compute_shards(order(job), Pool(2, 0.0, 2), [0, 3], ledger=ledger))
+    again = compute(job, Pool(2, 0.0, 2), [0, 3], status=status)
     assert not any(one.computed for one in again), "published by another driver meanwhile"
     assert len(starts(job)) == 5
 
 
 def test_a_killed_actor_is_replaced_and_its_shard_computed_again(job: Shards) -> None:
-    how = order(job, die=20, seconds=0.05)
-    list(compute_shards(how, Pool(2, 0.0, 2), job.missing(), ledger=make_status_actor()))
+    compute(job, Pool(2, 0.0, 2), die=20, seconds=0.05)
     assert job.missing() == []
     assert squares(job) == [n * n for n in range(NUM)]
     assert starts(job) == [0, 8, 16, 16, 24, 32]
 
 
 def test_what_kills_its_process_again_and_again_ends_the_job(job: Shards) -> None:
-    how = order(job, die=20, dies=99)
     with pytest.raises(InputError, match=r"rows 16 to 23 has died 4 times.*--batch-rows"):
-        list(compute_shards(how, Pool(1, 0.0, 1), job.missing(), ledger=make_status_actor()))
+        compute(job, Pool(1, 0.0, 1), die=20, dies=99)
     assert starts(job).count(16) == MAX_STARTS
     assert 2 in job.missing()
 
@@ -108,28 +118,35 @@ def test_what_kills_its_process_again_and_again_ends_the_job(job: Shards) -> Non
 )
 def test_what_a_person_can_mend_arrives_as_such(job: Shards, how: dict, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        list(
-            compute_shards(
-                order(job, **how), Pool(1, 0.0, 1), job.missing(), ledger=make_status_actor()
-            )
-        )
+        compute(job, Pool(1, 0.0, 1), **how)
     # The one that was being computed meanwhile may be there or not.
     assert set(job.missing()) - {3} == {2, 4}, "what was done before stays"
-    list(compute_shards(order(job), Pool(1, 0.0, 1), job.missing(), ledger=make_status_actor()))
+    compute(job, Pool(1, 0.0, 1))
     assert squares(job) == [n * n for n in range(NUM)]
 
 
-def test_a_rehearsal_comes_before_the_pool(job: Shards) -> None:
-    smoke_test(order(job), Pool(1, 0.0, 1))
+def test_a_smoke_test_comes_before_the_pool(job: Shards) -> None:
+    smoke_test([spec_of(job)], Pool(1, 0.0, 1), [0])
     assert [path.name for path in (job.storage.local.parent / "marks").iterdir()] == ["rehearsed"]
     with pytest.raises(Exception, match="NoSuchWorker"):
         smoke_test(
-            ShardJobSpec(
-                storage=job.storage.root,
-                kind=job.kind,
-                key=job.key,
-                worker="shard_toys:NoSuchWorker",
-                arguments={},
-            ),
+            [dataclasses.replace(spec_of(job), worker="shard_toys:NoSuchWorker")],
             Pool(1, 0.0, 1),
+            [0],
         )
+
+
+def test_two_jobs_share_a_pool(job: Shards) -> None:
+    """Each shard is of its own job, whatever else the actors compute."""
+    other = Shards.begin(
+        job.storage,
+        kind="squares",
+        inputs={"of": "more"},
+        rows=shard_toys.numbers(12),
+        shard_size=8,
+    )
+    specs, numbers = [spec_of(job), spec_of(other)], [(0, 1), (1, 0), (1, 1), (0, 0)]
+    found = compute_shards(specs, Pool(2, 0.0, 2), numbers, status=make_status_actor())
+    assert sorted((one.job, one.shard) for one in found) == sorted(numbers)
+    assert (job.missing(), other.missing()) == ([2, 3, 4], [])
+    assert squares(other) == [n * n for n in range(12)]

@@ -42,7 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     compute(shards)
     shards.finish({})
-    return Path(shards.place)
+    return Path(shards.uri)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from dnasweep.report.drawing import Picture
 from dnasweep.report.explanations_findings import across, explanation_findings, warnings
 from dnasweep.report.explanations_page import NUMBERS, PAGE, write_comparison
 from dnasweep.report.explanations_terminal import explanation_tables
-from dnasweep.workflows.explanation_records import metrics_of
+from dnasweep.workflows.explanation_comparison import metrics_of
 from html_outline import outline
 from rich.console import Console
 

@@ -52,7 +52,7 @@ def finished(root: Path, num: int, *, estimator: str, close: bool = True) -> str
         shards.publish(shard, *worker.compute(shards.rows(shard), lambda done: None))
     if close:
         shards.finish({})
-    return shards.place
+    return shards.uri
 
 
 @pytest.fixture(scope="module")

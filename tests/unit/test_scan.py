@@ -14,6 +14,7 @@ from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.genome_store import StoredGenome, keep_genome
 from dnasweep.genomics.scan_settings import ScanConfig, TrackConfig
 from dnasweep.genomics.scan_worker import ScanWorker, WindowRun
+from dnasweep.jobs.shards.shards import Shards
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.stages import models
 from dnasweep.storage import Storage
@@ -272,7 +273,7 @@ def test_memory_does_not_grow_with_the_genome(tmp_path, model, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"window": 75}, "has 27 tokens, the model holds 24"),
+        ({"window": 75}, "has 27 tokens, the model has 24 positions"),
         ({"window": 5_000}, "no window of 5,000 bases fits"),
         ({"chromosomes": ("chr9",)}, "not in the genome toy.fa, which has chr2L"),
         ({"chromosomes": ("2L",)}, "--match-chromosomes"),
@@ -346,8 +347,11 @@ def test_damaged_windows_are_told_with_their_folder_and_made_again(
     data = bytearray(windows.read_bytes())
     data[len(data) // 2] ^= 255
     windows.write_bytes(data)
-    with pytest.raises(InputError, match=r"damaged.*the same command again") as caught:
-        scan(monkeypatch, model, genome, tmp_path)
+    with monkeypatch.context() as patched:
+        # As if it had been damaged after the job had looked for damage.
+        patched.setattr(Shards, "clear_damaged", lambda shards: None)
+        with pytest.raises(InputError, match=r"damaged.*the same command again") as caught:
+            scan(patched, model, genome, tmp_path)
     assert caught.value.file == str(windows.parent)
     assert (scan(monkeypatch, model, genome, tmp_path) / "peaks.tsv").read_bytes() == peaks
 

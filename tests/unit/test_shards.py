@@ -292,7 +292,7 @@ def test_progress_counts_rows_within_shards_and_says_what_is_left() -> None:
     assert "260 of 1,000" in said.getvalue(), "a log file gets a line a minute"
 
 
-def test_a_ledger_that_does_not_answer_costs_a_picture_only() -> None:
+def test_a_status_actor_that_does_not_answer_costs_a_picture_only() -> None:
     def late() -> tuple[dict[int, int], float]:
         raise TimeoutError
 

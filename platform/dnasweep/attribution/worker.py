@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from transformers import PreTrainedModel
 
 from dnasweep.attribution.attribution import Attribution
 from dnasweep.attribution.checks import count_tokens
@@ -16,7 +19,10 @@ from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.tables import to_tables
 from dnasweep.errors import InputError
+from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.storage import Storage
+from dnasweep.tokens.loading import load_tokenizer
+from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
 class AttributionWorker:
@@ -106,7 +112,15 @@ def load_explainer(
         raise InputError("the model is not there any more", file=f"{storage}/{kind}/{key}")
     known = {field.name for field in fields(ExplainConfig)}
     config = ExplainConfig(**{name: settings[name] for name in known & set(settings)})
-    return Explainer(directory, config, batch_rows=batch_rows, device=device)
+    model, tokenizer = _load(directory)
+    return Explainer(model, config, tokenizer=tokenizer, batch_rows=batch_rows, device=device)
+
+
+# Jobs that explain one model by several methods follow each other; more may not fit the memory.
+@functools.lru_cache(maxsize=1)
+def _load(directory: Path) -> tuple[PreTrainedModel, DnaTokenizer]:
+    tokenizer = load_tokenizer(directory)
+    return load_classifier(directory), tokenizer
 
 
 def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:

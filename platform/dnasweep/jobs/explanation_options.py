@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from dnasweep.attribution.settings import Reference
-from dnasweep.config.ranges import Batch, Checked, Count, Devices, Few, Range, Seed, Whole
+from dnasweep.config.ranges import Batch, Count, Range, Seed, Whole
 from dnasweep.errors import InputError
-from dnasweep.formats.files import Format
+from dnasweep.jobs.options import SequenceOptions
 
 Method = Literal[
     "shap",
@@ -39,7 +39,7 @@ Permutations = Annotated[int, Range(1, 10_000_000)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparisonOptions(Checked):
+class ComparisonOptions(SequenceOptions):
     """Options of a comparison of explanations."""
 
     model: tuple[str, ...]
@@ -80,36 +80,12 @@ class ComparisonOptions(Checked):
     """Of the choice of sequences, of sampled masks, shuffled weights and tests."""
     data_seed: Seed = 1
     """Seed of the built-in sequences: another one than that of the sequences trained on."""
-    storage: str = "runs"
-    """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
-    tracking_uri: str | None = None
-    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
-    address: str | None = None
-    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
-    species: str | None = None
-    """Species of all rows, where the files do not name it."""
-    format: Format = "auto"
-    """Format of the files: csv, tsv, fasta or text, a sequence a line. Default: by the name and the
-    content of each file."""
-    crop: Count | None = None
-    """Cut every sequence to this many central bases, as in training; shorter ones are bad rows."""
-    skip_bad_rows: bool = False
-    """Leave out rows that cannot be read or explained, instead of ending."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic: auto is bf16 on GPUs that have it, where it is exact enough."""
-    num_actors: Few | None = None
-    """Actors at once. Default: one a GPU, and without GPUs one a CPU, each with one thread."""
-    gpus_per_actor: Devices | None = None
-    """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one where there are any."""
-    preflight: bool = True
-    """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
-    ready."""
     batch_rows: Batch | None = None
     """Model inputs a forward pass. Default: found from the memory; changes no value."""
     out: str | None = None
     """Folder to copy the report to."""
-    dry_run: bool = False
-    """Read and check everything, print the plan, and start nothing."""
 
 
 def check_options(options: ComparisonOptions) -> None:

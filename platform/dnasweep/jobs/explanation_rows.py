@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.elements import ISLAND_NAME
-from dnasweep.data.reading import Reading, read_unlabelled
+from dnasweep.data.reading import Reading
 from dnasweep.data.simulate import simulate
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import check_readable, user_path
@@ -37,21 +37,11 @@ def choose_rows(options: ComparisonOptions) -> Chosen:
         For files that cannot be used.
     """
     if options.data:
-        reading = read_unlabelled(
-            options.data,
-            species=options.species,
-            skip_bad_rows=options.skip_bad_rows,
-            crop=options.crop,
-            format=options.format,
-        )
+        reading = options.read_rows()
         known = None if options.elements is None else read_elements(options.elements)
         rows = choose(reading.table["label"].to_numpy(), options.num_sequences, options.seed)
-        chosen = Reading(
-            reading.table.iloc[rows].reset_index(drop=True),
-            reading.origins.iloc[rows].reset_index(drop=True),
-            reading.rejected,
-        )
-        return Chosen(chosen, known)
+        table, origins = (frame.iloc[rows].reset_index(drop=True) for frame in reading[:2])
+        return Chosen(Reading(table, origins, reading.rejected), known)
     for name in ("elements", "crop", "species"):
         if getattr(options, name) is not None:
             raise InputError(

@@ -1,4 +1,4 @@
-"""What a genome scan is asked on the command line."""
+"""The command line of a genome scan."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Annotated, Literal
 
 from dnasweep.config.ranges import (
     Batch,
-    Checked,
     Count,
-    Devices,
     Few,
     Fraction,
     NotNone,
@@ -18,12 +16,13 @@ from dnasweep.config.ranges import (
     Whole,
 )
 from dnasweep.genomics.scan_settings import Combine, Per, Strands
+from dnasweep.jobs.options import JobOptions
 
-Shuffles = Annotated[int, Range(0, 1_000_000)]
+Shuffles = Annotated[int, Range(1, 1_000_000)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanOptions(Checked):
+class ScanOptions(JobOptions):
     """Options of a genome scan."""
 
     model: str
@@ -31,14 +30,14 @@ class ScanOptions(Checked):
     genome: str
     """FASTA, plain, bgzip or gzip; its index is made beside it where that is possible."""
     window: Count
-    """Bases a window: what the model was trained on."""
+    """Bases per window: what the model was trained on."""
     stride: Count | None = None
     """Bases from one window to the next. Default: a quarter of the window."""
     strands: Strands = "both"
     """Strands that the model is shown."""
     combine: Combine = "mean"
-    """How both are combined: mean takes the mean of their log odds; max the strand that says more,
-    for models that were trained on promoters as they are read."""
+    """How both are combined: mean takes the mean of their log odds; max the strand with the larger
+    ones, for models that were trained on promoters as they are read."""
     per: Per = "base"
     """base: each base has the mean of the windows that cover it; window: each window has the bases
     at its centre."""
@@ -54,12 +53,11 @@ class ScanOptions(Checked):
     target: str | None = None
     """Class to look for, by its name in the model. Default: the second of two."""
     threshold: NotNone | None = None
-    """Probability from which on there is a peak. Default: the model's own, chosen on validation, or
-    0.5."""
+    """Least probability of a peak. Default: the model's own, chosen on validation, or 0.5."""
     merge_gap: Whole = 100
     """Peaks with at most this many bases between them are one."""
     min_length: Count = 50
-    """Bases of a peak at least."""
+    """Least bases of a peak."""
     annotations: tuple[str, ...] = ()
     """BED files of what is known, to compare the peaks with."""
     widen: Whole = 0
@@ -68,38 +66,23 @@ class ScanOptions(Checked):
     tss: str | None = None
     """BED of transcription starts, for the distance of each peak to the nearest."""
     thresholds: tuple[NotNone, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-    """Further thresholds at which precision and recall are told."""
+    """Further thresholds at which precision and recall are given."""
     shuffles: Shuffles = 100
     """Shuffles of the peaks, on their chromosomes, for fold enrichment and p."""
     seed: Seed = 0
     """Of the shuffles."""
     picture: str | None = None
-    """Region to draw, CHROM:START-END from 1. Default: around the highest peak."""
+    """Region to draw, CHROM:START-END counted from 1. Default: around the highest peak."""
     out: str | None = None
-    """Folder to copy the results to as well; made if need be."""
-    storage: str = "runs"
-    """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
-    tracking_uri: str | None = None
-    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
-    address: str | None = None
-    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
+    """Folder to copy the results to as well; made if it is not there."""
     skip_bad_rows: bool = False
     """Leave out rows of BED files that cannot be used, and write them beside the output, instead of
     ending."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto is bf16 on GPUs that have it and fp32 elsewhere."""
     batch_rows: Batch | None = None
-    """Windows a forward pass, where memory is short. Default: found from their tokens. Other numbers
+    """Windows per forward pass, if memory is short. Default: found from their tokens. Other numbers
     change log odds in their last digits (some 1e-6), shards and actors do not."""
     shard_size: Few | None = None
-    """Tiles of 1,024 windows a shard: what is published, and lost by a kill, at once. Changes no
+    """Tiles of 1,024 windows per shard: what is published, and lost by a kill, at once. Changes no
     number. A job that was begun keeps the size it was begun with."""
-    num_actors: Few | None = None
-    """Actors at once. Default: one a GPU, and without GPUs one a CPU, each with one thread."""
-    gpus_per_actor: Devices | None = None
-    """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one where there are any."""
-    preflight: bool = True
-    """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
-    ready."""
-    dry_run: bool = False
-    """Read and check everything, print the plan, and start nothing."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,13 +26,10 @@ from dnasweep.genomics.overlap import widened
 from dnasweep.genomics.scan_plan import ScanPlan, plan_scan
 from dnasweep.genomics.scan_settings import PeakConfig, ScanConfig, TrackConfig
 from dnasweep.genomics.variants import position
+from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
 from dnasweep.jobs.scan_options import ScanOptions
-from dnasweep.jobs.shards.work_list import key_of, spread
+from dnasweep.jobs.shards.work_list import choose_shard_size, spread
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
-from dnasweep.stages.models import keep_model, model_digest
-from dnasweep.storage import Storage
-from dnasweep.tracking.client import resolve_uri
-from dnasweep.tracking.lookup import find_model_directory
 
 KIND = "scans"
 _PROBES = 64
@@ -49,15 +45,10 @@ class GenomeRegion(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanRequest:
-    """A scan that can be started."""
+class ScanRequest(JobRequest[ScanOptions]):
+    """A scan that can be started; the rows of its work list are tiles."""
 
-    options: ScanOptions
-    """What was asked for."""
-    storage: Storage
-    """Where it goes."""
-    uri: str
-    """MLflow store."""
+    KIND: ClassVar[str] = KIND
     config: ScanConfig
     """Windows."""
     track: TrackConfig
@@ -67,30 +58,30 @@ class ScanRequest:
     lengths: dict[str, int]
     """Bases of the records that are scanned, in the order of the FASTA."""
     plan: ScanPlan
-    """Tiles."""
-    settings: dict[str, Any]
-    """Everything beside the tiles that makes the result, JSON-able."""
+    """Tiles and regions."""
     annotations: dict[str, pd.DataFrame]
     """Known elements by the name of their file, widened."""
     tss: pd.DataFrame | None
     """Transcription starts."""
     picture: GenomeRegion | None
     """What to draw."""
-    rejects: list[RejectedRow]
-    """Bad rows that were left out."""
     short: int
     """Records too short for one window."""
-    tokens: tuple[int, int]
-    """Tokens of a window of the genome, and those that the model holds."""
-
-    @property
-    def key(self) -> str:
-        """The scan's identity."""
-        return key_of(KIND, self.settings, self.plan.tiles)
+    tokens: int
+    """Tokens of a window of the genome."""
+    capacity: int
+    """Positions of the model."""
 
 
 def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_here) -> ScanRequest:
     """Read genome, annotations and model, and check them against each other.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    resolve
+        Tells what the precision `auto` stands for where the job is computed.
 
     Raises
     ------
@@ -103,14 +94,10 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
         strands=options.strands,
         max_unknown=options.max_unknown,
     )
-    _check_numbers(options)
-    storage = Storage(options.storage)
-    storage.check_writable()
-    uri = resolve_uri(options.tracking_uri, storage.root)
+    storage, uri = open_storage(options)
     rejects: list[RejectedRow] = []
     path = Path(options.genome)
-    with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
-        directory = find_model_directory(options.model, uri=uri, destination=Path(scratch))
+    with model_directory(options.model, uri) as directory:
         model = check_model(directory, target=options.target, reference="deletion")
         threshold = _threshold(directory, model.target, model.names, options)
         with open_genome(path) as fasta:
@@ -141,17 +128,16 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
             tokens = _count_tokens(fasta, plan, config, model.tokenizer)
             if tokens > model.capacity:
                 raise InputError(
-                    f"a window of {config.window:,} bases has {tokens:,} tokens, the model holds "
-                    f"{model.capacity:,}",
+                    f"a window of {config.window:,} bases has {tokens:,} tokens, the model has "
+                    f"{model.capacity:,} positions",
                     file=options.model,
                     remedy="Use the --window that the model was trained on, or a smaller one.",
                 )
             names = list(lengths)
-            if options.dry_run:
-                genome, digest = genome_key(fasta, names), model_digest(directory)
-            else:
-                genome = keep_genome(storage, fasta, names)
-                digest = keep_model(storage, directory)
+            genome = (
+                genome_key(fasta, names) if options.dry_run else keep_genome(storage, fasta, names)
+            )
+        digest = model_key(storage, directory, options)
     settings = {
         **dataclasses.asdict(config),
         "genome": genome,
@@ -167,6 +153,8 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
         options=options,
         storage=storage,
         uri=uri,
+        rows=plan.tiles,
+        shard_size=options.shard_size or choose_shard_size(len(plan.tiles), options.num_actors),
         config=config,
         track=TrackConfig(per=options.per, combine=options.combine),
         peaks=PeakConfig(
@@ -180,18 +168,9 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
         picture=picture,
         rejects=rejects,
         short=len(every) - len(lengths),
-        tokens=(tokens, model.capacity),
+        tokens=tokens,
+        capacity=model.capacity,
     )
-
-
-def _check_numbers(options: ScanOptions) -> None:
-    lowest = {"shard_size": 1, "num_actors": 1, "batch_rows": 1, "gpus_per_actor": 0}
-    for name, least in {**lowest, "widen": 0, "shuffles": 1}.items():
-        number = getattr(options, name)
-        if number is not None and not number >= least:
-            raise InputError(f"{name} is {number}", remedy=f"Use at least {least}.")
-    for threshold in options.thresholds:
-        PeakConfig(threshold=threshold)
 
 
 def _threshold(directory: Path, target: str, names: list[str], options: ScanOptions) -> float:

@@ -8,10 +8,7 @@ from typing import Annotated, Literal
 from dnasweep.config.ranges import (
     Batch,
     Between,
-    Checked,
     Count,
-    Devices,
-    Few,
     Fraction,
     NotNone,
     Range,
@@ -19,12 +16,13 @@ from dnasweep.config.ranges import (
     Shift,
 )
 from dnasweep.errors import InputError
+from dnasweep.jobs.options import JobOptions
 
 Backgrounds = Annotated[int, Range(0, 100_000)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class VariantOptions(Checked):
+class VariantOptions(JobOptions):
     """Options of a variant job."""
 
     model: str
@@ -35,60 +33,46 @@ class VariantOptions(Checked):
     data: tuple[str, ...] = ()
     """Variants: VCF, plain or bgzip, or TSV with a header chrom, pos, ref, alt."""
     saturate: tuple[str, ...] = ()
-    """In place of --data: regions (chrom:first-last) of which every base is replaced by each other
-    one, with a heat map each up to 5,000 bases."""
+    """In place of --data: regions (chrom:first-last) in which every base is replaced by each other
+    one; up to 5,000 bases, each gets a heat map."""
     window: Count | None = None
-    """Bases the model sees of a variant. Default: as much as its positions surely hold, at most
-    1,000."""
+    """Bases around a variant that the model sees. Default: as many as surely fit into its positions,
+    at most 1,000."""
     shifts: tuple[Shift, ...] = (-4, 4)
-    """Bases by which further windows are moved as each strand is read, beside the centred one; scores
-    are means over all."""
+    """Bases by which further windows are moved along each strand, beside the centred one; scores
+    are means over all windows."""
     language_model: str | None = None
     """Masked language model for the log-likelihood ratio beside a classifier: the encoder it was
     fine-tuned from, given as --model is."""
     motifs: str | None = None
     """Motifs (MEME or JASPAR file) to look for in both alleles."""
     motif_p: Between = 1e-4
-    """p-value of a position from which on it is a binding site."""
+    """Largest p-value of a binding site."""
     backgrounds: Backgrounds = 20
-    """Dinucleotide-shuffled contexts a variant for z and p; 0 leaves them out. p is empirical, at
+    """Dinucleotide-shuffled contexts per variant for z and p; 0 leaves them out. p is empirical, at
     least 1 / (contexts + 1): use 999 for p-values down to 0.001."""
     target: str | None = None
     """Class whose probability is compared. Default: the second of two, the positive one."""
     threshold: NotNone | None = None
-    """Probability from which on a window is called. Default: the model's own, else 0.5."""
+    """Least probability of a window that is called. Default: the model's own, else 0.5."""
     min_delta: Fraction = 0.1
     """Least change of the probability that makes a loss or a gain."""
     seed: Seed = 0
     """Of shuffled contexts."""
     match_chromosomes: bool = False
-    """Read 2R as chr2R where the genome calls it so."""
+    """Read 2R as chr2R if the genome calls it so."""
     skip_bad_rows: bool = False
     """Leave out variants that cannot be scored, and write them beside the output, instead of
     ending."""
     out: str | None = None
     """Folder for copies of the files. Default: they stay in the storage alone."""
-    storage: str = "runs"
-    """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
-    tracking_uri: str | None = None
-    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
-    address: str | None = None
-    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic; bf16 is faster on GPUs and blurs small changes."""
     shard_size: Count | None = None
-    """Variants a shard. Default: up to 256, by the length of the list."""
-    num_actors: Few | None = None
-    """Actors at once. Default: one a GPU, and without GPUs one a CPU, each with one thread."""
-    gpus_per_actor: Devices | None = None
-    """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one where there are any."""
-    preflight: bool = True
-    """Look at every node of a cluster first, as jobs/doctor.py does."""
+    """Variants per shard. Default: up to 256, by the length of the list."""
     batch_rows: Batch | None = None
-    """Windows a forward pass, where memory is short. Default: found from their tokens. Other numbers
+    """Windows per forward pass, if memory is short. Default: found from their tokens. Other numbers
     change scores in their last digits, shards and actors do not."""
-    dry_run: bool = False
-    """Read and check everything, print the plan, and start nothing."""
 
     def check(self) -> None:
         """Raise :class:`InputError` for options that exclude each other or are out of range."""

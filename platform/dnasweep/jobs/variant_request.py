@@ -5,13 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
-import pyarrow as pa
 
 from dnasweep.config import versions
 from dnasweep.errors import InputError
@@ -26,42 +24,23 @@ from dnasweep.genomics.variant_settings import VariantConfig
 from dnasweep.genomics.variant_tables import work_list
 from dnasweep.genomics.variant_worker import MOTIF_FILE
 from dnasweep.genomics.variants import Region, place_variants, saturate
-from dnasweep.jobs.shards.work_list import choose_shard_size, key_of
+from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
+from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.jobs.variant_options import VariantOptions
 from dnasweep.stages import models
 from dnasweep.storage import Storage
-from dnasweep.tracking.client import resolve_uri
-from dnasweep.tracking.lookup import find_model_directory
 
 KIND = "variants"
 MOTIFS = "motifs"
 
 
 @dataclass(frozen=True, kw_only=True)
-class VariantRequest:
-    """A job that can be started."""
+class VariantRequest(JobRequest[VariantOptions]):
+    """A variant job that can be started; what was left out are alleles that cannot be scored."""
 
-    options: VariantOptions
-    """What was asked for."""
-    storage: Storage
-    """Where it goes."""
-    uri: str
-    """MLflow store."""
-    rows: pa.Table
-    """The work list."""
-    settings: dict[str, Any]
-    """Everything beside the rows that makes the result, JSON-able."""
-    rejects: list[RejectedRow]
-    """Alleles that cannot be scored."""
+    KIND: ClassVar[str] = KIND
     names: dict[str, int]
     """Lengths of the chromosomes by the names that the variants have for them."""
-    shard_size: int
-    """Variants a shard, for a job that was not begun before."""
-
-    @property
-    def key(self) -> str:
-        """The job's identity: the same request finds what it computed before."""
-        return key_of(KIND, self.settings, self.rows)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -90,9 +69,7 @@ def prepare_variants(options: VariantOptions) -> VariantRequest:
         For anything that can be known to be wrong before the first variant is scored.
     """
     options.check()
-    storage = Storage(options.storage)
-    storage.check_writable()
-    uri = resolve_uri(options.tracking_uri, storage.root)
+    storage, uri = open_storage(options)
     classifier, language = _models(options, storage, uri)
     both = [one for one in (classifier, language) if one is not None]
     window = options.window or min(window_of(one) for one in both)
@@ -145,13 +122,9 @@ def _models(
     """Return the classifier and the masked language model; one of them may be missing."""
 
     def opened(source: str) -> ScoringModel:
-        with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
-            directory = find_model_directory(source, uri=uri, destination=Path(scratch))
+        with model_directory(source, uri) as directory:
             model = open_model(directory, target=options.target)
-            digest = models.model_digest(directory)
-            if not options.dry_run:
-                models.keep_model(storage, directory)
-        return model._replace(digest=digest)
+            return model._replace(digest=model_key(storage, directory, options))
 
     first = opened(options.model)
     if options.language_model is None:
@@ -182,9 +155,9 @@ def _variants(
             return table.reset_index(drop=True), [], {}
         names = contigs.names(read.table["chrom"].unique())
         placed = place_variants(read.table, fasta, contigs, config)
-    rejects = sorted([*read.faults, *placed.faults], key=lambda one: (one.file, one.row))
+    rejects = sorted([*read.faults, *placed.faults], key=lambda reject: (reject.file, reject.row))
     if rejects and not options.skip_bad_rows:
-        # Each variant is scored by itself, so that leaving out many does not change the others.
+        # Each variant is scored by itself, so leaving out many does not change the others.
         raise refuse(rejects, len(read.table) + len(read.faults), max_share=0.5)
     if len(placed.table) == 0:
         raise InputError(
@@ -193,7 +166,7 @@ def _variants(
             row=rejects[0].row,
             remedy=rejects[0].remedy or None,
         )
-    # By its name alone, so that a file that is moved is still the same job.
+    # By its name alone, so that a file that was moved still makes the same job.
     table = placed.table.assign(file=placed.table["file"].map(short_names(options.data)))
     lengths = {name: contigs.lengths[record] for name, record in names.items()}
     return table, rejects, lengths

@@ -2,12 +2,15 @@
 
 The sequences are chosen, every method explains them, the checks are made, the curves are followed,
 and all of it is compared. Every step looks first for what is there, so the same command again goes
-on where it was stopped and, when all is there, only reads.
+on where it was stopped and, when everything is there, only reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,76 +22,131 @@ from dnasweep.attribution.tss import tss_places
 from dnasweep.config import content_key, versions
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import write_rejects
+from dnasweep.jobs.attribution_request import prepare_attribution
+from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.explanation_options import UNSIGNED, ComparisonOptions, check_options
 from dnasweep.jobs.explanation_rows import Chosen, choose_rows
+from dnasweep.jobs.job import NOT_STARTED, files_in, mlflow_line, run_together, say
+from dnasweep.jobs.records import RunMetadata, recorded
+from dnasweep.method_comparison.comparing import Explanations
+from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.runtime.cluster.session import kept_session
-from dnasweep.storage import MANIFEST, Storage
+from dnasweep.runtime.shards.pool import RayPool
+from dnasweep.storage import Storage
 from dnasweep.storage.output_folder import check_folder, publish_files
-from dnasweep.tracking.client import resolve_uri, without_password
+from dnasweep.tracking.client import resolve_uri
 from dnasweep.tracking.tags import command
 from dnasweep.workflows.explanation_jobs import (
-    Explaining,
-    MadeExplanations,
+    CURVES,
+    ExplainedModel,
+    curve_job,
     options_of,
-    request_of,
+    read_curves,
 )
-from dnasweep.workflows.explanation_records import recorded
 
+STAGE = "explanations"
+NUMBERS = "numbers.json"
 KIND = "comparisons"
 REJECTS = "rejects.tsv"
 
 
-def run_comparison(options: ComparisonOptions, console: Console) -> Path | None:
+def run_comparison(
+    options: ComparisonOptions, console: Console, *, executor: Executor | None = None
+) -> Path | None:
     """Run a comparison and return the folder of its report; None after a dry run.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    console
+        Where to say how it goes.
+    executor
+        Where to compute; None: on Ray.
 
     Raises
     ------
     InputError
-        For anything the user can mend, before the first sequence wherever it can be known by then.
+        For anything the user can mend, before the first sequence if it can be known by then.
     """
+    executor = executor or RayPool()
     check_options(options)
     with console.status("reading the sequences and the models"):
         chosen = choose_rows(options)
         if options.tss_index is not None:
             tss_places(np.asarray(chosen.reading.table["sequence"].str.len()), options.tss_index)
-        _check_all(options, chosen)
+        _check_all(options, chosen, executor)
     _announce(options, chosen, console)
-    out = None if options.out is None else user_path(options.out)
     if options.dry_run:
         return None
+    out = None if options.out is None else user_path(options.out)
     if out is not None:
         check_folder(out)
-    with kept_session():
-        made = [
-            Explaining(options, model, chosen.reading, console).run() for model in options.model
-        ]
     storage = Storage(options.storage)
     uri = resolve_uri(options.tracking_uri, storage.root)
-    settings = _settings(options, made, chosen)
+    made, jobs = _explain(options, chosen, storage, console, executor)
+    settings = _settings(options, made, jobs, chosen)
     key = content_key(KIND, versions.ATTRIBUTION_COMPARISON, settings)
-    with recorded(options, key, settings, uri, storage, console) as records:
+    with recorded(_metadata(options, settings, key, uri), storage, console) as records:
         folder = _compare(options, made, chosen, storage, key, settings, console)
-        files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
-        records.finish(folder, files)
+        files = files_in(folder)
+        said = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+        sentences = [*said["findings"], *(s for one in said["models"] for s in one["findings"])]
+        note = "\n".join(f"- {one}" for one in sentences)
+        records.finish(metrics_of(said["models"][0]), note, files)
     if out is not None:
         files = publish_files(files, out, job=KIND)
-    for path in files:
-        if path.suffix in (".html", ".json"):
-            console.print(f"[bold]{path.suffix[1:]}[/] {escape(str(path))}", soft_wrap=True)
-    console.print(
-        f"[bold]MLflow[/] mlflow ui --backend-store-uri {escape(without_password(uri))}",
-        soft_wrap=True,
-    )
+    lines = [
+        f"[bold]{path.suffix[1:]}[/] {escape(str(path))}"
+        for path in files
+        if path.suffix in (".html", ".json")
+    ]
+    say([*lines, mlflow_line(uri)], console)
     return folder
 
 
-def _check_all(options: ComparisonOptions, chosen: Chosen) -> None:
+def _check_all(options: ComparisonOptions, chosen: Chosen, executor: Executor) -> None:
     """Make sure that every job can be started: each method, and each model by the most demanding."""
     ordered = sorted(options.methods, key=lambda method: method in UNSIGNED)
     for method in ordered:
         options_of(options, options.model[0], method)
     for model in options.model:
-        request_of(options, model, ordered[0], chosen.reading, dry_run=True)
+        asked = dataclasses.replace(options_of(options, model, ordered[0]), dry_run=True)
+        prepare_attribution(asked, chosen.reading, resolve=executor.resolve_precision)
+
+
+def _explain(
+    options: ComparisonOptions,
+    chosen: Chosen,
+    storage: Storage,
+    console: Console,
+    executor: Executor,
+) -> tuple[list[Explanations], list[dict[str, str]]]:
+    """Return the explanations of each model with their curves, and the job keys by what they are of."""
+    with kept_session():
+        with console.status("preparing the explanations"):
+            explained = [
+                ExplainedModel(options, model, chosen.reading, executor.resolve_precision)
+                for model in options.model
+            ]
+        planned = [one for model in explained for one in model.planned]
+        titles = "; ".join(dict.fromkeys(one.title for one in planned))
+        console.print(f"[bold]explanations[/] {escape(titles)}", soft_wrap=True)
+        jobs = [one.job for one in planned]
+        finished = iter(run_together(jobs, options, console, executor=executor))
+        made, keys = [], []
+        for model in explained:
+            done = [next(finished) for _ in model.planned]
+            titled = zip(model.planned, done, strict=True)
+            keys.append({one.title: job.shards.key for one, job in titled})
+            made.append(model.read(done))
+        console.print("[bold]deletion and insertion[/]")
+        curves = [curve_job(options, one.methods, storage) for one in made]
+        followed = run_together(curves, options, console, executor=executor)
+        for number, curve in enumerate(followed):
+            keys[number][CURVES] = curve.shards.key
+            made[number] = dataclasses.replace(made[number], curves=read_curves(curve))
+    return made, keys
 
 
 def _announce(options: ComparisonOptions, chosen: Chosen, console: Console) -> None:
@@ -105,21 +163,24 @@ def _announce(options: ComparisonOptions, chosen: Chosen, console: Console) -> N
         soft_wrap=True,
     )
     if options.dry_run:
-        console.print("Nothing was started: leave --dry-run out to run it.")
+        console.print(NOT_STARTED)
 
 
 def _settings(
-    options: ComparisonOptions, made: Sequence[MadeExplanations], chosen: Chosen
+    options: ComparisonOptions,
+    made: Sequence[Explanations],
+    jobs: Sequence[dict[str, str]],
+    chosen: Chosen,
 ) -> dict[str, Any]:
     """Return everything that makes the comparison, JSON-able."""
     elements = None
     if chosen.elements is not None:
         elements = content_key(chosen.elements.astype(str).to_csv(index=False))
     return {
-        "models": [one.explanations.name for one in made],
+        "models": [one.name for one in made],
         "methods": list(options.methods),
-        "target": [one.explanations.target for one in made],
-        "jobs": [dict(sorted(one.keys.items())) for one in made],
+        "target": [one.target for one in made],
+        "jobs": [dict(sorted(keys.items())) for keys in jobs],
         "elements": elements,
         "tss_index": options.tss_index,
         "permutations": options.permutations,
@@ -130,7 +191,7 @@ def _settings(
 
 def _compare(
     options: ComparisonOptions,
-    made: Sequence[MadeExplanations],
+    made: Sequence[Explanations],
     chosen: Chosen,
     storage: Storage,
     key: str,
@@ -144,8 +205,7 @@ def _compare(
 
     with console.status("comparing"):
         comparisons = []
-        for one in made:
-            given = one.explanations
+        for given in made:
             classes = next(iter(given.methods.values())).settings["classes"]
             comparisons.append(
                 compare(
@@ -179,3 +239,49 @@ def _compare(
         folder = storage.obtain(KIND, key, write, inputs=settings)
     console.print(explanation_tables(comparisons))
     return folder
+
+
+def _metadata(
+    options: ComparisonOptions, settings: Mapping[str, Any], key: str, uri: str
+) -> RunMetadata:
+    """Return what is in MLflow about a comparison, under the run of its first model."""
+    params = {
+        "models": settings["models"],
+        "methods": settings["methods"],
+        "target": settings["target"],
+        "data": options.data or "built-in",
+        "num_sequences": options.num_sequences,
+        "reference": options.reference,
+        "sanity": options.sanity,
+        "seed": options.seed,
+    }
+    return RunMetadata(
+        uri=uri,
+        model=options.model[0],
+        stage=STAGE,
+        key=key,
+        name=f"{STAGE} {key[:6]}",
+        params=params,
+        tags={},
+        folder=STAGE,
+    )
+
+
+def metrics_of(model: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a model's comparison as metrics, those that are known."""
+    found: dict[str, float | None] = {}
+    for row in model["agreement"]:
+        found[f"agreement_{row['measure']}.{row['one']}.{row['other']}"] = row["mean"]
+    for row in model.get("recovery") or []:
+        if row["element"] == EVERY:
+            found[f"recovery_auroc.{row['method']}"] = row["auroc"]
+            found[f"recovery_hit_rate.{row['method']}"] = row["hit_rate"]
+    for row in model["areas"]:
+        found[f"{row['curve']}_area.{row['method'].replace(' ', '_')}"] = row["area"]
+    for row in model["sanity"]:
+        found[f"sanity_{row['check'].replace(' ', '_')}.{row['method']}"] = row["mean"]
+    return {
+        name: float(value)
+        for name, value in found.items()
+        if value is not None and math.isfinite(value)
+    }

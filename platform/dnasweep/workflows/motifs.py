@@ -85,7 +85,7 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
             if job.finished() is None:
                 raise InputError(
                     "the job has not been finished",
-                    file=job.place,
+                    file=job.uri,
                     remedy="Run its shap_batch.py command again.",
                 )
         tables = [read_attributions(job.fetch()) for job in jobs]

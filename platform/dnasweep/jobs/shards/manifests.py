@@ -1,11 +1,27 @@
-"""Manifests of shards and of whole jobs, which other programs may have damaged."""
+"""What a job of shards was begun with, and its manifests, which other programs may have damaged."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import pyarrow as pa
 
 from dnasweep.errors import InputError
 from dnasweep.storage import MANIFEST, Storage, unseal
+
+WORK, WORK_FILE, SHARDS = "work", "work.parquet", "shards"
+THREADS = 16
+WRITE_AGAIN = (
+    "Run the job again: the work list is written anew, and shards that are there are kept."
+)
+
+
+def name(shard: int) -> str:
+    """Return the name of a shard's folder."""
+    return f"{shard:05d}"
 
 
 def read_manifest(storage: Storage, kind: str, key: str, *, remedy: str) -> dict[str, Any]:
@@ -13,15 +29,17 @@ def read_manifest(storage: Storage, kind: str, key: str, *, remedy: str) -> dict
 
     Parameters
     ----------
+    storage, kind, key
+        Where the artefact is.
     remedy
-        What to do about a damaged one.
+        What to do about a damaged manifest.
 
     Raises
     ------
     FileNotFoundError
-        Where there is none.
+        If there is none.
     InputError
-        For one that is damaged.
+        If it is damaged.
     """
 
     def read() -> bytes:
@@ -36,4 +54,57 @@ def read_manifest(storage: Storage, kind: str, key: str, *, remedy: str) -> dict
             f"the manifest is damaged: {error}",
             file=storage.uri_of(kind, key, MANIFEST),
             remedy=remedy,
+        ) from error
+
+
+def find_lost(storage: Storage, kind: str, keys: Sequence[str]) -> list[str]:
+    """Look at shards, fetch them to this machine, and set aside those that are damaged.
+
+    Returns
+    -------
+    list
+        Those of `keys` that are missing or were damaged.
+    """
+    # A bucket does not send faster when asked for many shards at once.
+    with ThreadPoolExecutor(1 if storage.is_remote else THREADS) as pool:
+        found = pool.map(lambda key: storage.find(kind, key), keys)
+        return [key for key, folder in zip(keys, found, strict=True) if folder is None]
+
+
+def read_work(storage: Storage, kind: str, key: str) -> dict[str, Any]:
+    """Return the manifest of a job's work list; raises as :func:`read_manifest` does."""
+    return read_manifest(storage, f"{kind}/{key}", WORK, remedy=WRITE_AGAIN)
+
+
+def begun_with(storage: Storage, kind: str, key: str) -> int | None:
+    """Return the shard size of a job that was begun, even if its work list is lost."""
+    if (manifest := storage.manifest(f"{kind}/{key}", WORK)) is not None:
+        return int(manifest["inputs"]["shard_size"])
+    shards = f"{kind}/{key}/{SHARDS}"
+    sizes = []
+    for shard in sorted(storage.published(shards))[:2]:
+        if (manifest := storage.manifest(shards, shard)) is not None:
+            sizes.append(int((manifest["inputs"] or {}).get("num_rows", 0)))
+    # The last shard is smaller than the others; if it is the only one, it is computed again.
+    return max(sizes, default=0) or None
+
+
+@contextlib.contextmanager
+def readable_list(uri: str) -> Iterator[None]:
+    """Name the file of a work list that turns out to be damaged in the block.
+
+    Raises
+    ------
+    InputError
+        In place of whatever a parser raises about the damage.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
+        raise InputError(
+            f"the work list cannot be read: {(str(error) or type(error).__name__).splitlines()[0]}",
+            file=uri,
+            remedy=WRITE_AGAIN,
         ) from error

@@ -1,11 +1,11 @@
-"""Progress of a job of shards: rows done, rows a second and time left, also within a shard."""
+"""Progress of jobs of shards: rows done, rows per second and time left, also within a shard."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from rich.console import Console
 from rich.progress import (
@@ -20,25 +20,27 @@ from rich.progress import (
 
 DRAW_SECONDS = 1.0
 LINE_SECONDS = 60.0
-"""Between two lines where the output is a file and not a terminal."""
+"""Between two lines if the output is a file and not a terminal."""
 
 
 class ShardProgress:
-    """What a job has done so far, drawn in a terminal or said in lines.
+    """What has been done so far, drawn in a terminal or printed as lines.
 
     Parameters
     ----------
+    console
+        Where to draw.
     title
         What is done, such as `explaining`.
     unit
         What a row is, in the plural.
     total, done
-        Rows of the job, and those of shards that were there before.
+        Rows in all, and those of shards that were there before.
     running
         Returns the rows done of each shard that is being computed, and the seconds since the first
         shard was begun.
     clock
-        Seconds that go on.
+        Returns seconds, as :func:`time.monotonic` does.
     """
 
     def __init__(
@@ -49,13 +51,13 @@ class ShardProgress:
         unit: str,
         total: int,
         done: int,
-        running: Callable[[], tuple[Mapping[int, int], float]],
+        running: Callable[[], tuple[Mapping[Hashable, int], float]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console, self._title, self._unit = console, title, unit
         self._total, self._before, self._done = total, done, done
         self._running, self._clock = running, clock
-        self._partial: dict[int, int] = {}
+        self._partial: dict[Hashable, int] = {}
         self._started: float | None = None
         self._said = clock()
         self._bar = Progress(
@@ -75,7 +77,7 @@ class ShardProgress:
 
     @property
     def rate(self) -> float:
-        """Rows a second since the first shard was begun; 0 before anything is known."""
+        """Rows per second since the first shard was begun; 0 before anything is known."""
         return (self._rows() - self._before) / self.seconds if self.seconds > 0 else 0.0
 
     @property
@@ -88,15 +90,15 @@ class ShardProgress:
         """Rows of published shards."""
         return self._done
 
-    def finish(self, shard: int, num_rows: int) -> None:
+    def finish(self, shard: Hashable, num_rows: int) -> None:
         """Count a published shard."""
         self._partial.pop(shard, None)
         self._done += num_rows
         self.look()
 
     def look(self) -> None:
-        """See how far the running shards are, and draw or say it."""
-        # A ledger that is late costs a picture, never the job.
+        """Ask how far the running shards are, and draw or print it."""
+        # A status actor that is late costs a picture, never the job.
         with contextlib.suppress(Exception):
             running, seconds = self._running()
             self._partial = dict(running)

@@ -1,16 +1,16 @@
 """A long list of rows computed shard by shard, each shard published whole under its number.
 
-The work list is written once, as Parquet in which no row group cuts a shard in two. The job is named by the content
-of everything that makes its result: the kind, the inputs (model, parameters) and the rows; its
-shards are numbered. So whoever is asked for the job lists the shards that are there and computes
-the others, and a shard is the same whoever computes it::
+The work list is written once, as Parquet in which no row group cuts a shard in two. The job is named
+by the content of everything that makes its result: the kind, the inputs (model, parameters) and the
+rows; its shards are numbered. So whoever is asked for the job lists the shards that are there and
+computes the others, and a shard is the same whoever computes it::
 
     <root>/<kind>/<key>
       work              work.parquet and its manifest, written first
       shards/00000      the tables of the first shard and their manifest
       manifest.json     written last: the job is complete
 
-Nothing here knows of Ray; :mod:`dnasweep.runtime.shards.pool` computes on a cluster.
+Nothing here knows of Ray; :mod:`dnasweep.jobs.shards.computing` computes the missing shards.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ import pyarrow.parquet as pq
 
 from dnasweep.config import canonical, versions
 from dnasweep.errors import InputError
-from dnasweep.jobs.shards.begun import (
+from dnasweep.jobs.shards.manifests import (
     SHARDS,
+    THREADS,
     WORK,
     WORK_FILE,
     begun_with,
-    find_parts,
+    find_lost,
     name,
+    read_manifest,
     read_work,
     readable_list,
 )
-from dnasweep.jobs.shards.manifests import read_manifest
 from dnasweep.jobs.shards.work_list import (
     digest_of,
     key_of,
@@ -50,7 +51,7 @@ from dnasweep.storage import MANIFEST, Storage, Unavailable, seal
 
 log = logging.getLogger("dnasweep.storage")
 
-_LISTING_THREADS, _LISTING_AT_ONCE = 16, 4096
+_LISTING_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ class Shards:
     """The shards of one job on its storage."""
 
     storage: Storage
-    """Where they lie."""
+    """Where they are."""
     kind: str
     """Folder below the storage root, by what is computed."""
     key: str
@@ -84,12 +85,14 @@ class Shards:
 
         Parameters
         ----------
+        storage, kind
+            Where the job is.
         inputs
             Everything beside the rows that makes the result, JSON-able.
         rows
             The work list; columns of text, numbers and booleans.
         shard_size
-            Rows a shard.
+            Rows per shard.
 
         Raises
         ------
@@ -100,21 +103,20 @@ class Shards:
             raise InputError("there is nothing to do: the list of sequences is empty")
         if shard_size < 1:
             raise InputError(f"shard_size is {shard_size}", remedy="Use at least 1.")
-        key, digest = key_of(kind, inputs, rows), digest_of(rows)
-
+        key = key_of(kind, inputs, rows)
         shard_size = begun_with(storage, kind, key) or shard_size
 
         def write(folder: Path) -> dict[str, Any]:
             return {"groups": write_rows(folder / WORK_FILE, rows, shard_size)}
 
-        said = {
+        begun = {
             "format": versions.SHARDS,
             "num_rows": len(rows),
             "shard_size": shard_size,
-            "rows_digest": digest,
+            "rows_digest": digest_of(rows),
             "job": canonical(inputs),
         }
-        storage.obtain(f"{kind}/{key}", WORK, write, inputs=said)
+        storage.obtain(f"{kind}/{key}", WORK, write, inputs=begun)
         return cls.open(storage, kind, key)
 
     @classmethod
@@ -124,21 +126,16 @@ class Shards:
         Raises
         ------
         InputError
-            Where there is none.
+            If there is none.
         """
         try:
-            said = read_work(storage, kind, key)["inputs"]
+            begun = read_work(storage, kind, key)["inputs"]
         except FileNotFoundError:
             raise InputError(
                 "there is no job with this name", file=storage.uri_of(kind, key)
             ) from None
-        return cls(
-            storage=storage,
-            kind=kind,
-            key=key,
-            num_rows=int(said["num_rows"]),
-            shard_size=int(said["shard_size"]),
-        )
+        sizes = {size: int(begun[size]) for size in ("num_rows", "shard_size")}
+        return cls(storage=storage, kind=kind, key=key, **sizes)
 
     def __len__(self) -> int:
         return -(-self.num_rows // self.shard_size)
@@ -149,7 +146,7 @@ class Shards:
         return f"{self.kind}/{self.key}/{SHARDS}"
 
     @property
-    def place(self) -> str:
+    def uri(self) -> str:
         """Folder or URI of the job."""
         return self.storage.uri_of(self.kind, self.key)
 
@@ -159,13 +156,21 @@ class Shards:
         return dict(read_work(self.storage, self.kind, self.key)["inputs"]["job"])
 
     def size(self, shard: int) -> int:
-        """Return the rows of a shard."""
+        """Return the number of rows of a shard."""
         return min(self.shard_size, self.num_rows - shard * self.shard_size)
 
     def missing(self) -> list[int]:
         """Return the numbers of the shards that are not published, in order."""
-        there = self.published()
-        return [shard for shard in range(len(self)) if name(shard) not in there]
+        published = self.published()
+        return [shard for shard in range(len(self)) if name(shard) not in published]
+
+    def clear_damaged(self) -> None:
+        """Set aside the shards that are not as they were published, so that they count as missing.
+
+        In a bucket, damage is found when a shard is read.
+        """
+        if not self.storage.is_remote:
+            find_lost(self.storage, self.part_kind, sorted(self.published()))
 
     def rows(self, shard: int) -> pa.Table:
         """Read the rows of a shard from the work list, and no others.
@@ -177,15 +182,15 @@ class Shards:
         """
 
         def read() -> pa.Table:
-            known, digests = self._work
+            groups, digests = self._work
             with self.storage.open(f"{self.kind}/{self.key}", WORK, WORK_FILE) as source:
                 begin, size = shard * self.shard_size, self.size(shard)
-                return read_rows(source, known, begin, size, digests)
+                return read_rows(source, groups, begin, size, digests)
 
         with readable_list(self.storage.uri_of(self.kind, self.key, WORK, WORK_FILE)):
             return self.storage.with_retries(read)
 
-    # Once a process: of a long list it takes much longer than the rows of a shard.
+    # Once per process: for a long list it takes much longer than the rows of a shard.
     @cached_property
     def _work(self) -> tuple[pq.FileMetaData, Sequence[str]]:
         facts = read_work(self.storage, self.kind, self.key).get("facts", {})
@@ -197,10 +202,12 @@ class Shards:
         return self.storage.exists(self.part_kind, name(shard))
 
     def publish(self, shard: int, tables: Mapping[str, pa.Table], facts: dict[str, Any]) -> bool:
-        """Publish the tables of a shard; return False where somebody else was first.
+        """Publish the tables of a shard; return False if somebody else was first.
 
         Parameters
         ----------
+        shard
+            Its number.
         tables
             Written as `<name>.parquet`, with checksums, so that damage is seen when read.
         facts
@@ -209,12 +216,8 @@ class Shards:
 
         def write(folder: Path) -> dict[str, Any]:
             for stem, table in tables.items():
-                pq.write_table(
-                    table,
-                    folder / f"{stem}.parquet",
-                    compression="zstd",
-                    write_page_checksum=True,
-                )
+                file = folder / f"{stem}.parquet"
+                pq.write_table(table, file, compression="zstd", write_page_checksum=True)
             return {"num_rows": self.size(shard), **facts}
 
         inputs = {"num_rows": self.size(shard)}
@@ -226,48 +229,41 @@ class Shards:
         Parameters
         ----------
         most_rows
-            On an object store fetch shards of about as many rows at most.
+            From an object store, fetch shards of about this many rows at most.
 
         Raises
         ------
         InputError
-            Where one of them is not there, or is damaged.
+            If one of them is not there, or is damaged.
         """
         most = (most_rows or self.num_rows) // self.shard_size
         wanted = spread(len(self), most) if self.storage.is_remote else range(len(self))
-        find_parts(self.storage, self.kind, self.key, wanted)
+        if lost := find_lost(self.storage, self.part_kind, [name(shard) for shard in wanted]):
+            raise InputError(
+                f"shard {lost[0]} is missing or was damaged",
+                file=self.uri,
+                remedy="Run the job again: only this shard is computed anew.",
+            )
         return self.storage.local / self.kind / self.key
 
     def manifests(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the number and the manifest of every published shard, in order.
-
-        Raises
-        ------
-        InputError
-            For a manifest that is damaged.
-        """
-        there = sorted(int(key) for key in self.published())
-        with ThreadPoolExecutor(_LISTING_THREADS) as pool:
+        """Yield number and manifest of every published shard, in order; raises as :meth:`manifest`."""
+        published = sorted(int(key) for key in self.published())
+        with ThreadPoolExecutor(THREADS) as pool:
             # All at once, they would all be held in memory.
-            for begin in range(0, len(there), _LISTING_AT_ONCE):
-                some = there[begin : begin + _LISTING_AT_ONCE]
+            for begin in range(0, len(published), _LISTING_AT_ONCE):
+                some = published[begin : begin + _LISTING_AT_ONCE]
                 yield from zip(some, pool.map(self.manifest, some), strict=True)
 
     def manifest(self, shard: int) -> dict[str, Any]:
-        """Read the manifest of a published shard.
-
-        Raises
-        ------
-        InputError
-            For one that is damaged.
-        """
-        remedy = "Run the job again: this shard alone is computed anew."
+        """Read the manifest of a published shard; raises `InputError` if it is damaged."""
+        remedy = "Run the job again: only this shard is computed anew."
         return read_manifest(self.storage, self.part_kind, name(shard), remedy=remedy)
 
     def published(self) -> set[str]:
         """Return the names of the shards that are there; folders of other names do not count."""
-        there = self.storage.published(self.part_kind)
-        return {key for key in there if key.isdecimal() and key == name(int(key))}
+        keys = self.storage.published(self.part_kind)
+        return {key for key in keys if key.isdecimal() and key == name(int(key))}
 
     def finish(self, facts: Mapping[str, Any]) -> None:
         """Declare the job complete: write its manifest, once every shard is there."""
@@ -293,6 +289,6 @@ class Shards:
         except Unavailable:
             raise
         except InputError as error:
-            # All that it says follows from the shards.
+            # Everything in it follows from the shards.
             log.warning("%s. It is written again when the job is run again", error)
             return None

@@ -2,8 +2,8 @@
 
 The dataset holds the numbers of the missing shards and nothing else; an actor reads the rows of a
 shard from the work list, computes them and publishes the result itself. So the driver and the
-object store hold a few bytes a shard, an actor that dies costs the shard it was at, and Ray may
-run a shard again without anything appearing twice.
+object store hold a few bytes per shard, an actor that dies costs the shard it was computing, and Ray
+may run a shard again without anything appearing twice.
 """
 
 from __future__ import annotations
@@ -13,15 +13,23 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import ray
+from rich.console import Console
 
 from dnasweep.errors import InputError
+from dnasweep.jobs.executor import Missing
+from dnasweep.jobs.executor import Pool as PoolProtocol
+from dnasweep.jobs.options import JobOptions
+from dnasweep.jobs.shards.worker import PublishedShard, ShardJobSpec
+from dnasweep.models.encoder.precision import ResolvePrecision
 from dnasweep.runtime.cluster.placement import Resources, num_fitting
-from dnasweep.runtime.shards.worker import ShardActor, ShardJobSpec
+from dnasweep.runtime.cluster.session import resolve_precision
+from dnasweep.runtime.preflight.preflight import Requirements, checked_session
+from dnasweep.runtime.shards.actor import ShardActor, make_status_actor
 
 _HARMLESS = (
     # Their owner is the driver, which the actors do not outlive anyway.
@@ -36,26 +44,77 @@ class Pool(NamedTuple):
     """Actors and what each of them takes."""
 
     num_actors: int
-    """Actors at once, those included that wait for a machine of an autoscaler."""
+    """Actors at once, including those that wait for a machine of an autoscaler."""
     gpus_per_actor: float
     """GPUs of each; 0 computes on a CPU."""
     most: int
     """Actors at once should machines join."""
+
+    @property
+    def device(self) -> str:
+        """What an actor computes on: `cpu` or `cuda`."""
+        return "cuda" if self.gpus_per_actor else "cpu"
 
     def __str__(self) -> str:
         gpus = f" and {self.gpus_per_actor:g} GPU" if self.gpus_per_actor else ""
         return f"{self.num_actors} actor{'s' * (self.num_actors != 1)} of 1 CPU{gpus}"
 
 
-class PublishedShard(NamedTuple):
-    """One shard that is published."""
+class RayPool:
+    """Computes shards on Ray: on the cluster that is asked for, else on this machine."""
 
-    shard: int
-    """Its number."""
-    num_rows: int
-    """Its rows."""
-    computed: bool
-    """Whether this run computed it; False where another one was faster."""
+    resolve_precision: ResolvePrecision = staticmethod(resolve_precision)
+
+    @contextlib.contextmanager
+    def open(
+        self, missing: Missing, options: JobOptions, console: Console, *, unit: str
+    ) -> Iterator[PoolProtocol]:
+        """Open a session; parameters and errors as of :class:`~dnasweep.jobs.executor.Executor`."""
+        requirements = None
+        if options.preflight:
+            # MLflow is not required: records wait until it answers.
+            requirements = Requirements(
+                storage=missing.jobs[0].storage,
+                workers=options.num_actors or 1,
+                gpus_per_worker=options.gpus_per_actor,
+                grouped=False,
+            )
+        with contextlib.ExitStack() as stack:
+            with console.status("starting Ray"):
+                resources = stack.enter_context(
+                    checked_session(options.address, requirements, console)
+                )
+            pool = allot_pool(
+                resources,
+                num_shards=len(missing.shards),
+                num_actors=options.num_actors,
+                gpus_per_actor=options.gpus_per_actor,
+            )
+            console.print(f"[dim]Ray: {resources}; {pool}, {missing}[/]")
+            specs = [replace(spec, device=pool.device) for spec in missing.specs]
+            with console.status(f"trying the first of the {unit}"):
+                smoke_test(specs, pool, sorted({job for job, _ in missing.shards}))
+            yield _Actors(specs, pool, missing.shards)
+
+
+class _Actors:
+    """A pool that is ready."""
+
+    def __init__(
+        self, specs: Sequence[ShardJobSpec], pool: Pool, shards: Sequence[tuple[int, int]]
+    ) -> None:
+        self.num_actors = pool.num_actors
+        self._specs, self._pool, self._shards = specs, pool, shards
+        self._status = make_status_actor()
+
+    def running(self) -> tuple[Mapping[Hashable, int], float]:
+        found: tuple[Mapping[Hashable, int], float] = ray.get(
+            self._status.read.remote(), timeout=2
+        )
+        return found
+
+    def compute(self) -> Generator[PublishedShard, None, None]:
+        return compute_shards(self._specs, self._pool, self._shards, status=self._status)
 
 
 def allot_pool(
@@ -65,7 +124,16 @@ def allot_pool(
     num_actors: int | None = None,
     gpus_per_actor: float | None = None,
 ) -> Pool:
-    """Return the pool: unless told otherwise an actor a GPU, and without GPUs an actor a CPU.
+    """Return the pool: unless told otherwise one actor per GPU, and without GPUs one per CPU.
+
+    Parameters
+    ----------
+    resources
+        What the cluster has.
+    num_shards
+        How many are to be computed; more actors are of no use.
+    num_actors, gpus_per_actor
+        What is asked for.
 
     Raises
     ------
@@ -92,37 +160,53 @@ def allot_pool(
     return Pool(size, gpus, size if num_actors is not None else min(useful, _MAX_ACTORS))
 
 
-def smoke_test(order: ShardJobSpec, pool: Pool) -> None:
-    """Let one worker try the first row where and as the pool will work.
+def smoke_test(specs: Sequence[ShardJobSpec], pool: Pool, jobs: Sequence[int]) -> None:
+    """Let one worker of each job try its first row, with the resources of an actor.
 
     Raises
     ------
     InputError
-        What the worker found wrong.
+        What a worker found wrong.
     """
-    order = _placed(order, pool)
-    task = ray.remote(_rehearse).options(num_cpus=1, num_gpus=pool.gpus_per_actor)
+    task = ray.remote(_smoke_test).options(num_cpus=1, num_gpus=pool.gpus_per_actor)
     try:
-        ray.get(task.remote(order))
+        ray.get(task.remote(specs, jobs))
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, InputError):
             raise error.cause from None
         raise
 
 
-def _rehearse(order: ShardJobSpec) -> None:
-    order.make_worker().smoke_test(order.shards().rows(0).slice(0, 1))
+def _smoke_test(specs: Sequence[ShardJobSpec], jobs: Sequence[int]) -> None:
+    actor = ShardActor(specs, status=None)
+    for job in jobs:
+        actor.smoke_test(job)
 
 
 def compute_shards(
-    order: ShardJobSpec, pool: Pool, missing: Sequence[int], *, ledger: Any
+    specs: Sequence[ShardJobSpec],
+    pool: Pool,
+    shards: Sequence[tuple[int, int]],
+    *,
+    status: Any,
 ) -> Generator[PublishedShard, None, None]:
     """Compute shards and yield each when it is published, in the order they end.
+
+    Parameters
+    ----------
+    specs
+        The jobs, for the device of the pool.
+    pool
+        The actors.
+    shards
+        Of each shard the number of its job and its own.
+    status
+        What :func:`~dnasweep.runtime.shards.actor.make_status_actor` has returned.
 
     Raises
     ------
     InputError
-        What a worker raised; shards published before stay.
+        What a worker raised; shards published before are kept.
     """
     import ray.data
 
@@ -133,22 +217,21 @@ def compute_shards(
     context.execution_options.preserve_order = False
     # A tolerated block would be dropped without a word.
     context.max_errored_blocks = 0
-    # Actors that all work are a reason to look whether there is room for more.
+    # If all actors work, look whether there is room for more.
     context.autoscaling_config.actor_pool_util_upscaling_threshold = 1.0
-    # In memory and a block a shard: no read tasks, which would wait for ever for a CPU where the
+    # In memory and one block per shard: no read tasks, which would wait for ever for a CPU when the
     # actors hold all of them, and Ray hands out and repeats shards one by one.
-    numbers = [{"shard": shard} for shard in missing]
-    dataset = ray.data.from_items(numbers, override_num_blocks=len(numbers)).map_batches(
+    items = [{"job": job, "shard": shard} for job, shard in shards]
+    dataset = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         ShardActor,
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(
             min_size=pool.num_actors, max_size=pool.most, max_tasks_in_flight_per_actor=1
         ),
-        fn_constructor_kwargs={"order": _placed(order, pool), "ledger": ledger},
+        fn_constructor_kwargs={"specs": list(specs), "status": status},
         num_cpus=1,
         num_gpus=pool.gpus_per_actor or None,
     )
-    shards = order.shards()
     batches: Any = iter(
         dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
     )
@@ -156,14 +239,10 @@ def compute_shards(
     with _without_lines(_HARMLESS), contextlib.closing(batches):
         for batch in batches:
             for row in batch.to_pylist():
-                if row["error"]:
-                    reason, file, at, remedy = json.loads(row["error"])
+                if error := row.pop("error"):
+                    reason, file, at, remedy = json.loads(error)
                     raise InputError(reason, file=file, row=at, remedy=remedy)
-                yield PublishedShard(row["shard"], shards.size(row["shard"]), row["computed"])
-
-
-def _placed(order: ShardJobSpec, pool: Pool) -> ShardJobSpec:
-    return replace(order, device="cuda" if pool.gpus_per_actor else "cpu")
+                yield PublishedShard(**row)
 
 
 @contextlib.contextmanager

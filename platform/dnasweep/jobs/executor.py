@@ -1,0 +1,138 @@
+"""Where the missing shards of jobs are computed: in this process, or wherever an executor says.
+
+:class:`InProcess` computes here, and :class:`~dnasweep.runtime.shards.pool.RayPool` on Ray. Both
+publish the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import NamedTuple, Protocol
+
+from rich.console import Console
+
+from dnasweep.jobs.options import JobOptions
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.worker import PublishedShard, ShardComputer, ShardJobSpec
+from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
+
+
+class Missing(NamedTuple):
+    """The missing shards of some jobs."""
+
+    specs: Sequence[ShardJobSpec]
+    """The jobs."""
+    jobs: Sequence[Shards]
+    """Their shards."""
+    shards: Sequence[tuple[int, int]]
+    """Each missing shard: which of the jobs it belongs to, and its number."""
+
+    def __str__(self) -> str:
+        sizes = " or ".join(map(str, sorted({job.shard_size for job in self.jobs})))
+        return f"{len(self.shards):,} of {sum(map(len, self.jobs)):,} shards of {sizes} to compute"
+
+
+class Pool(Protocol):
+    """Workers that are ready."""
+
+    num_actors: int
+    """How many."""
+
+    def running(self) -> tuple[Mapping[Hashable, int], float]:
+        """Return the rows done of every shard that is being computed, and seconds since the first."""
+
+    def compute(self) -> Generator[PublishedShard, None, None]:
+        """Compute the missing shards and yield each when it is published, in the order they end."""
+
+
+class Executor(Protocol):
+    """Where shards are computed."""
+
+    resolve_precision: ResolvePrecision
+
+    def open(
+        self, missing: Missing, options: JobOptions, console: Console, *, unit: str
+    ) -> AbstractContextManager[Pool]:
+        """Start workers and let one try the first row of every job.
+
+        Parameters
+        ----------
+        missing
+            What is to be computed.
+        options
+            What may be used.
+        console
+            Where to say what was started.
+        unit
+            What a row is, in the plural.
+
+        Raises
+        ------
+        InputError
+            What the worker found wrong, or if there is no room for the workers.
+        """
+
+
+class InProcess:
+    """Computes in this process, one shard after the other, on its GPU if there is one.
+
+    Parameters
+    ----------
+    one_thread
+        Whether to compute with one thread on a CPU, as every worker of a pool does, so that the
+        bytes are the same. Otherwise libraries take as many threads as they want.
+    """
+
+    resolve_precision: ResolvePrecision = staticmethod(resolve_here)
+
+    def __init__(self, *, one_thread: bool = True) -> None:
+        self._one_thread = one_thread
+
+    @contextlib.contextmanager
+    def open(
+        self, missing: Missing, options: JobOptions, console: Console, *, unit: str
+    ) -> Iterator[Pool]:
+        """Make the workers here; parameters and errors as of :class:`Executor`."""
+        import torch
+
+        cuda = torch.cuda.is_available() and options.gpus_per_actor != 0
+        specs = [replace(spec, device="cuda" if cuda else "cpu") for spec in missing.specs]
+        computer, threads = ShardComputer(specs), torch.get_num_threads()
+        try:
+            if self._one_thread and not cuda:
+                torch.set_num_threads(1)
+            with console.status(f"trying the first of the {unit}"):
+                for number in sorted({job for job, _ in missing.shards}, reverse=True):
+                    computer.smoke_test(number)
+            yield _Here(computer, missing.shards)
+        finally:
+            torch.set_num_threads(threads)
+
+
+class _Here:
+    """This process as a pool of one worker."""
+
+    num_actors = 1
+
+    def __init__(self, computer: ShardComputer, shards: Sequence[tuple[int, int]]) -> None:
+        self._computer, self._shards = computer, shards
+        self._done: dict[Hashable, int] = {}
+        self._began = 0.0
+
+    def running(self) -> tuple[Mapping[Hashable, int], float]:
+        return self._done, time.monotonic() - self._began if self._began else 0.0
+
+    def compute(self) -> Generator[PublishedShard, None, None]:
+        self._began = time.monotonic()
+        for job, shard in self._shards:
+
+            def post(done: int, key: Hashable = (job, shard)) -> None:
+                self._done = {key: done}
+
+            published = self._computer.compute(job, shard, post)
+            self._done = {}
+            yield published

@@ -1,0 +1,272 @@
+"""The one way to run a job: announced, begun, computed shard by shard, recorded, published, told.
+
+The order is always the same: everything is read and checked and becomes a request; the missing shards
+are computed; the job is closed; its files are written. Every step looks first for what is there, so
+the same command again goes on where it was stopped and, when everything is there, only reads.
+
+A kind of job is a subclass of :class:`Job` and says only what differs. Nothing here knows of Ray.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+
+from dnasweep.errors import InputError
+from dnasweep.formats.paths import user_path
+from dnasweep.jobs.computing import close, compute_missing
+from dnasweep.jobs.executor import Executor
+from dnasweep.jobs.options import JobOptions
+from dnasweep.jobs.records import RunMetadata, recorded
+from dnasweep.jobs.request import JobRequest
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.worker import ShardJobSpec
+from dnasweep.storage import MANIFEST
+from dnasweep.storage.output_folder import check_folder, publish_files
+from dnasweep.tracking.client import without_password
+from dnasweep.tracking.tracker import DatasetInput
+
+Request = TypeVar("Request", bound=JobRequest[Any])
+NOT_STARTED = "Nothing was started: leave --dry-run out to run it."
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFiles:
+    """What a job has made of its shards for people."""
+
+    folder: Path | None = None
+    """The folder of its files, if it has one."""
+    files: Sequence[Path] = ()
+    """The files, which go to MLflow and to --out."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Further numbers for MLflow, beside the facts."""
+    note: str = ""
+    """The job in a sentence or two of Markdown."""
+    summary: Any = None
+    """Whatever the closing lines need."""
+
+
+class FinishedJob(NamedTuple):
+    """A job whose shards are all there."""
+
+    shards: Shards
+    """Its shards."""
+    facts: dict[str, Any]
+    """Sums over them."""
+    made: JobFiles
+    """What was made of them."""
+
+
+class Job(ABC, Generic[Request]):
+    """One kind of job: what differs from every other kind."""
+
+    worker: ClassVar[str]
+    """Class that computes a shard, as `module:Class`."""
+    title: ClassVar[str]
+    """What is done, for the progress display, such as `explaining`."""
+    unit: ClassVar[str]
+    """What a row of the work list is, in the plural."""
+    row: ClassVar[str] = ""
+    """The same with more detail, for people; empty: the unit."""
+    context: ClassVar[str] = ""
+    """What is done to the rows, for MLflow; empty: nothing is recorded there."""
+    artifacts: ClassVar[str] = ""
+    """Folder of the files in MLflow."""
+    sometimes: ClassVar[Sequence[str]] = ()
+    """Patterns of the files that some requests make and others do not."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.kind = request.KIND
+
+    @abstractmethod
+    def arguments(self) -> dict[str, Any]:
+        """Return what the worker is made with, JSON-able."""
+
+    @abstractmethod
+    def facts(self, total: dict[str, float]) -> dict[str, Any]:
+        """Return the facts of the job, from the sums over its shards (`max_...`: the largest)."""
+
+    def announcement(self) -> list[str]:
+        """Return what is said before anything is started, in console markup."""
+        return []
+
+    def sources(self) -> Sequence[str]:
+        """Return where the rows come from."""
+        return ()
+
+    def write(self, shards: Shards, facts: dict[str, Any], console: Console) -> JobFiles:
+        """Write the files of the job unless they are there."""
+        return JobFiles()
+
+    def closing(self, finished: FinishedJob, files: Sequence[Path]) -> list[str]:
+        """Return what is said at the end, in console markup; `files` are the copies, if any."""
+        return []
+
+    def begin(self, console: Console) -> Shards:
+        """Write the work list of the job, or find the one that is there."""
+        request = self.request
+        return Shards.begin(
+            request.storage,
+            kind=self.kind,
+            inputs=request.settings,
+            rows=request.rows,
+            shard_size=request.shard_size,
+        )
+
+    def check_output(self) -> None:
+        """Raise `InputError` if the files could not be written to where they are wanted."""
+        if (out := getattr(self.request.options, "out", None)) is not None:
+            check_folder(user_path(out))
+
+    def publish(self, made: JobFiles) -> Sequence[Path]:
+        """Copy the files to where they are wanted, and return them."""
+        if (out := getattr(self.request.options, "out", None)) is None:
+            return made.files
+        return publish_files(made.files, user_path(out), job=self.kind, sometimes=self.sometimes)
+
+
+def run_job(job: Job[Any], console: Console, *, executor: Executor) -> FinishedJob | None:
+    """Run a job and say how it goes; None after a dry run.
+
+    Parameters
+    ----------
+    job
+        The job, whose request was checked.
+    console
+        Where to say how it goes.
+    executor
+        Where the missing shards are computed.
+
+    Raises
+    ------
+    InputError
+        For anything the user can mend, before the first row is computed if it can be known by then.
+    """
+    request = job.request
+    say(job.announcement(), console)
+    if request.options.dry_run:
+        say(_plan(job), console)
+        return None
+    job.check_output()
+    (finished,) = run_together([job], request.options, console, executor=executor)
+    lines = job.closing(finished, job.publish(finished.made))
+    if job.context:
+        lines.append(mlflow_line(request.uri))
+    say(lines, console)
+    return finished
+
+
+def run_together(
+    jobs: Sequence[Job[Any]], options: JobOptions, console: Console, *, executor: Executor
+) -> list[FinishedJob]:
+    """Compute what is missing of some jobs of one kind by the same workers, and finish each.
+
+    Parameters
+    ----------
+    jobs
+        The jobs.
+    options
+        What may be used.
+    console
+        Where to say how it goes.
+    executor
+        Where the missing shards are computed.
+    """
+    begun = [job.begin(console) for job in jobs]
+    first = jobs[0]
+    with contextlib.ExitStack() as stack:
+        records = [
+            stack.enter_context(recorded(metadata_of(job, shards), shards.storage, console))
+            if job.context
+            else None
+            for job, shards in zip(jobs, begun, strict=True)
+        ]
+        outcomes = compute_missing(
+            [_spec(job, shards) for job, shards in zip(jobs, begun, strict=True)],
+            options,
+            console,
+            executor=executor,
+            title=first.title,
+            unit=first.row or first.unit,
+        )
+        finished = []
+        for job, shards, record, outcome in zip(jobs, begun, records, outcomes, strict=True):
+            facts = close(shards, job.facts)
+            if record is not None:
+                record.throughput(outcome, job.unit)
+            made = job.write(shards, facts, console)
+            if record is not None:
+                record.finish({**facts, **made.metrics}, made.note, made.files)
+            finished.append(FinishedJob(shards, facts, made))
+    return finished
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files of a published folder, without its manifest."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
+
+
+def say(lines: Sequence[str], console: Console) -> None:
+    """Print lines of console markup, each in one piece."""
+    console.print("\n".join(lines), soft_wrap=True)
+
+
+def mlflow_line(uri: str) -> str:
+    """Return how to look at an MLflow store, in console markup."""
+    return f"[bold]MLflow[/] mlflow ui --backend-store-uri {escape(without_password(uri))}"
+
+
+def _plan(job: Job[Any]) -> list[str]:
+    request = job.request
+    try:
+        shards = Shards.open(request.storage, job.kind, request.key)
+        size, done = shards.shard_size, len(shards) - len(shards.missing())
+    except InputError:
+        size, done = request.shard_size, 0
+    number = -(-len(request.rows) // size)
+    return [
+        f"[bold]plan[/] {number:,} shards of {size} {job.row or job.unit} ({done:,} there)",
+        f"[bold]place[/] {escape(request.storage.uri_of(job.kind, request.key))}",
+        NOT_STARTED,
+    ]
+
+
+def _spec(job: Job[Any], shards: Shards) -> ShardJobSpec:
+    return ShardJobSpec(
+        storage=shards.storage.root,
+        kind=shards.kind,
+        key=shards.key,
+        worker=job.worker,
+        arguments=job.arguments(),
+    )
+
+
+def metadata_of(job: Job[Any], shards: Shards) -> RunMetadata:
+    """Return what is in MLflow about a job before anything is computed."""
+    settings = job.request.settings
+    named = [shards.kind, str(settings.get("target") or ""), shards.key[:6]]
+    data = DatasetInput(
+        name=f"{job.unit}-{shards.key[:8]}",
+        digest=shards.key,
+        source=" ".join(job.sources()),
+        context=job.context,
+    )
+    return RunMetadata(
+        uri=job.request.uri,
+        model=job.request.options.model,
+        stage=shards.kind,
+        key=shards.key,
+        name=" ".join(filter(None, named)),
+        params={**settings, f"num_{job.unit}": shards.num_rows, "shard_size": shards.shard_size},
+        tags={shards.kind: shards.uri},
+        inputs=[data],
+        folder=job.artifacts,
+    )

@@ -1,0 +1,70 @@
+"""Options that jobs have in common: where they run and record, and which sequences they read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dnasweep.config.ranges import Checked, Count, Devices, Few
+from dnasweep.data.reading import Reading, read_unlabelled
+from dnasweep.formats.files import Format
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobOptions(Checked):
+    """Where a job runs and what it may use; nothing in here changes a result."""
+
+    storage: str = "runs"
+    """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
+    tracking_uri: str | None = None
+    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
+    address: str | None = None
+    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
+    num_actors: Few | None = None
+    """Actors at once. Default: one per GPU, and without GPUs one per CPU, each with one thread."""
+    gpus_per_actor: Devices | None = None
+    """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one if there are any."""
+    preflight: bool = True
+    """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
+    ready."""
+    dry_run: bool = False
+    """Read and check everything, print the plan, and start nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceOptions(JobOptions):
+    """Options of a job over sequences."""
+
+    data: tuple[str, ...]
+    """Sequences: CSV, TSV, FASTA or k-mer TSV, gzip or not; labels are not needed."""
+    species: str | None = None
+    """Species of all rows, if the files do not name it."""
+    format: Format = "auto"
+    """Format of the files: csv, tsv, fasta or text (one sequence per line). Default: by the name and
+    the content of each file."""
+    crop: Count | None = None
+    """Cut every sequence to this many central bases, as in training; shorter ones are bad rows."""
+    skip_bad_rows: bool = False
+    """Leave out rows that cannot be used, and write them beside the output, instead of ending."""
+
+    def read_rows(self, say: Callable[[str], None] | None = None) -> Reading:
+        """Read the sequences, and cut them to their centre if asked to.
+
+        Parameters
+        ----------
+        say
+            Called with each sentence about how the files were understood.
+
+        Raises
+        ------
+        InputError
+            For a file that cannot be used, and for the first bad row unless they are skipped.
+        """
+        return read_unlabelled(
+            self.data,
+            crop=self.crop,
+            species=self.species,
+            skip_bad_rows=self.skip_bad_rows,
+            format=self.format,
+            say=say,
+        )

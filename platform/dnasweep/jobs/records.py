@@ -1,0 +1,142 @@
+"""What a job tells MLflow: one run per job, nested under the run of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from dnasweep.errors import InputError
+from dnasweep.jobs.computing import JobOutcome
+from dnasweep.storage import Storage
+from dnasweep.tracking.client import check_reachable
+from dnasweep.tracking.lookup import find_model_run
+from dnasweep.tracking.tags import NOTE_TAG, command, package_versions
+from dnasweep.tracking.tracker import DatasetInput, RunStatus, Tracker
+
+LARGEST = 64 << 20
+"""Bytes of a file that still goes to MLflow; larger ones are in the storage only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunMetadata:
+    """What is in MLflow about a job before anything is computed."""
+
+    uri: str
+    """MLflow store."""
+    model: str
+    """The model as it was named on the command line."""
+    stage: str
+    """What kind of job it is."""
+    key: str
+    """Content key of the job."""
+    name: str
+    """Of the run, as shown."""
+    params: Mapping[str, Any]
+    """Everything that makes the result; lists become words, and what is None is left out."""
+    tags: Mapping[str, str]
+    """Further tags."""
+    inputs: Sequence[DatasetInput] = ()
+    """Data that it reads."""
+    folder: str
+    """Of its files in MLflow."""
+
+
+class JobRecords:
+    """The run of one job.
+
+    Parameters
+    ----------
+    tracker
+        Takes the records on their way.
+    metadata
+        What is known from the start.
+    """
+
+    def __init__(self, tracker: Tracker, metadata: RunMetadata) -> None:
+        self._tracker, self._metadata = tracker, metadata
+        self._run = f"{metadata.stage}-{metadata.key}"
+
+    def open(self, tags: Mapping[str, str]) -> None:
+        """Open the run, or the one that is there."""
+        metadata = self._metadata
+        self._tracker.run(
+            self._run,
+            name=metadata.name,
+            params={
+                name: " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+                for name, value in metadata.params.items()
+                if value is not None
+            },
+            tags={
+                **package_versions(),
+                **tags,
+                "stage": metadata.stage,
+                "command": command(),
+                "artefact_key": metadata.key,
+                **metadata.tags,
+            },
+            inputs=metadata.inputs or None,
+        )
+
+    def throughput(self, outcome: JobOutcome, unit: str) -> None:
+        """Record how fast this start of the job was, if it computed anything."""
+        if outcome.num_rows and outcome.seconds > 0:
+            rate = {
+                f"{unit}_per_second": outcome.num_rows / outcome.seconds,
+                "num_actors": outcome.num_actors,
+            }
+            self._tracker.metrics(self._run, rate, step=outcome.num_rows)
+
+    def finish(self, metrics: Mapping[str, Any], note: str, files: Sequence[Path]) -> None:
+        """Record the result of the job: its numbers, a note in Markdown, and its files."""
+        numbers = {name: float(value) for name, value in metrics.items()}
+        self._tracker.metrics(self._run, numbers, step=0)
+        self._tracker.tags(self._run, {NOTE_TAG: note})
+        for path in files:
+            if path.stat().st_size <= LARGEST:
+                self._tracker.artifact(self._run, path, self._metadata.folder)
+
+    def end(self, status: RunStatus) -> None:
+        """Close the run."""
+        self._tracker.end(self._run, status)
+
+
+@contextmanager
+def recorded(metadata: RunMetadata, storage: Storage, console: Console) -> Iterator[JobRecords]:
+    """Open the run of a job, under the run of its model if that is known, and close it.
+
+    A tracking server that does not answer never stops the job: records wait and are sent by the
+    same command later.
+
+    Parameters
+    ----------
+    metadata
+        What is known from the start.
+    storage
+        Where records wait.
+    console
+        Where to say that the server does not answer.
+    """
+    parent = None
+    try:
+        check_reachable(metadata.uri)
+        parent = find_model_run(metadata.model, uri=metadata.uri)
+    except InputError as error:
+        console.print(f"[yellow]MLflow: {escape(str(error))}[/]\nThe job goes on without it.")
+    waiting = storage.folder("work", "spool", metadata.key)
+    experiment = parent.experiment if parent else metadata.stage
+    with Tracker(metadata.uri, experiment, waiting) as tracker:
+        records = JobRecords(tracker, metadata)
+        records.open(parent.parent_tags if parent else {})
+        try:
+            yield records
+        except BaseException as error:
+            records.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            raise
+        records.end("FINISHED")

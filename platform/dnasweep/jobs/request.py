@@ -1,0 +1,87 @@
+"""What every request of a job holds: where it goes, its work list, and what makes its result."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import pyarrow as pa
+
+from dnasweep.formats.rejects import RejectedRow
+from dnasweep.jobs.options import JobOptions
+from dnasweep.jobs.shards.work_list import key_of
+from dnasweep.stages.models import keep_model, model_digest
+from dnasweep.storage import Storage
+from dnasweep.tracking.client import resolve_uri
+from dnasweep.tracking.lookup import find_model_directory
+
+Options = TypeVar("Options", bound=JobOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRequest(Generic[Options]):
+    """A job that can be started."""
+
+    KIND: ClassVar[str]
+    """Folder of such jobs below the storage root."""
+    options: Options
+    """What was asked for."""
+    storage: Storage
+    """Where it goes."""
+    uri: str
+    """MLflow store."""
+    rows: pa.Table
+    """The work list."""
+    settings: dict[str, Any]
+    """Everything beside the rows that makes the result, JSON-able."""
+    rejects: list[RejectedRow]
+    """Bad rows that were left out."""
+    shard_size: int
+    """Rows per shard, for a job that was not begun before."""
+
+    @property
+    def key(self) -> str:
+        """The job's identity: the same request finds what it computed before."""
+        return key_of(self.KIND, self.settings, self.rows)
+
+
+def open_storage(options: JobOptions) -> tuple[Storage, str]:
+    """Return the storage of a job, after writing to it, and the URI of its MLflow store.
+
+    Raises
+    ------
+    InputError
+        If the storage cannot be written to.
+    """
+    storage = Storage(options.storage)
+    storage.check_writable()
+    return storage, resolve_uri(options.tracking_uri, storage.root)
+
+
+@contextmanager
+def model_directory(source: str, uri: str) -> Iterator[Path]:
+    """Give the directory of a model for the time of the block; a download is removed after it.
+
+    Parameters
+    ----------
+    source
+        Run id, registered model or directory.
+    uri
+        MLflow store.
+
+    Raises
+    ------
+    InputError
+        If there is no such model.
+    """
+    with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
+        yield find_model_directory(source, uri=uri, destination=Path(scratch))
+
+
+def model_key(storage: Storage, directory: Path, options: JobOptions) -> str:
+    """Return the key of a model; it is copied into the storage unless this is a dry run."""
+    return model_digest(directory) if options.dry_run else keep_model(storage, directory)

@@ -1,0 +1,128 @@
+"""What computes the shards of a job in one process.
+
+What computes is named, not sent: a class of an installed package and JSON to make it with. So any
+batch job that maps rows to tables becomes a job of shards by writing one such class.
+"""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from dnasweep.errors import InputError
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.storage import Storage, Unavailable
+
+
+class Worker(Protocol):
+    """What computes shards; made once per process, from keyword arguments that are JSON, and `device`."""
+
+    def smoke_test(self, rows: pa.Table) -> None:
+        """Raise `InputError` if the work cannot be done as it is asked for; gets the first row."""
+
+    def compute(
+        self, rows: pa.Table, progress: Callable[[int], None]
+    ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+        """Return the tables of a shard by name, and facts about it; `progress` takes rows done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardJobSpec:
+    """Who computes the shards of a job, and where they are; JSON throughout."""
+
+    storage: str
+    """Storage root."""
+    kind: str
+    """Folder below it."""
+    key: str
+    """Content key of the job."""
+    worker: str
+    """The class, as `module:Class`; it must be importable on every machine."""
+    arguments: Mapping[str, Any]
+    """Its constructor arguments."""
+    device: str = "cpu"
+    """`cpu` or `cuda`."""
+
+    def shards(self) -> Shards:
+        """Open the job.
+
+        Raises
+        ------
+        InputError
+            On a machine that does not see the storage.
+        """
+        try:
+            return Shards.open(Storage(self.storage), self.kind, self.key)
+        except Unavailable:
+            raise
+        except InputError as error:
+            raise InputError(
+                f"the machine {platform.node()} does not see the job",
+                file=error.file,
+                remedy="Give a --storage that every machine shares: a bucket or a shared folder.",
+            ) from error
+
+    def make_worker(self) -> Worker:
+        """Make the worker in this process."""
+        module, _, kind = self.worker.partition(":")
+        made: Worker = getattr(importlib.import_module(module), kind)(
+            **self.arguments, device=self.device
+        )
+        return made
+
+
+class PublishedShard(NamedTuple):
+    """One shard that is published."""
+
+    job: int
+    """Which of the jobs it belongs to."""
+    shard: int
+    """Its number."""
+    computed: bool
+    """Whether this run computed it; False if another one was faster."""
+    seconds: float
+    """How long that took."""
+
+
+class ShardComputer:
+    """Computes shards of some jobs in the process it is made in.
+
+    The worker of one job is kept at a time: its model may fill the memory.
+    """
+
+    def __init__(self, specs: Sequence[ShardJobSpec]) -> None:
+        self._specs = specs
+        self._jobs: dict[int, Shards] = {}
+        self._worker: tuple[int, Worker] | None = None
+
+    def job(self, number: int) -> Shards:
+        """Return the shards of a job."""
+        if number not in self._jobs:
+            self._jobs[number] = self._specs[number].shards()
+        return self._jobs[number]
+
+    def smoke_test(self, number: int) -> None:
+        """Let the worker of a job try the first row."""
+        self._worker_of(number).smoke_test(self.job(number).rows(0).slice(0, 1))
+
+    def compute(self, number: int, shard: int, progress: Callable[[int], None]) -> PublishedShard:
+        """Compute and publish one shard of a job; `progress` takes rows done."""
+        job, worker = self.job(number), self._worker_of(number)
+        started = time.monotonic()
+        progress(0)
+        tables, facts = worker.compute(job.rows(shard), progress)
+        seconds = round(time.monotonic() - started, 3)
+        published = job.publish(shard, tables, {"seconds": seconds, **facts})
+        return PublishedShard(number, shard, published, seconds)
+
+    def _worker_of(self, number: int) -> Worker:
+        if self._worker is None or self._worker[0] != number:
+            self._worker = None
+            self._worker = number, self._specs[number].make_worker()
+        return self._worker[1]

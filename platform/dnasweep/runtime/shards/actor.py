@@ -1,0 +1,115 @@
+"""One member of the pool that computes shards, and the status actor that all of them report to."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import ray
+
+from dnasweep.errors import InputError, full_disk, is_full_disk
+from dnasweep.jobs.shards.worker import ShardComputer, ShardJobSpec
+
+MAX_STARTS = 4
+"""How often one shard is started and its process killed before the job ends."""
+
+
+class _StatusActor:
+    """An actor that knows how often each shard was started and how far each is."""
+
+    def __init__(self) -> None:
+        self._starts: dict[Hashable, int] = {}
+        self._running: dict[Hashable, int] = {}
+        self._began = 0.0
+
+    def start(self, key: Hashable) -> int:
+        self._running[key] = 0
+        self._starts[key] = self._starts.get(key, 0) + 1
+        return self._starts[key]
+
+    def post(self, key: Hashable, num_rows: int) -> None:
+        self._began = self._began or time.monotonic()
+        if key in self._running:
+            self._running[key] = num_rows
+
+    def end(self, key: Hashable) -> None:
+        self._running.pop(key, None)
+
+    def read(self) -> tuple[dict[Hashable, int], float]:
+        return self._running, time.monotonic() - self._began if self._began else 0.0
+
+
+def make_status_actor() -> Any:
+    """Start the status actor; it takes no CPU from the others."""
+    return (
+        ray.remote(_StatusActor).options(num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
+    )
+
+
+class ShardActor:
+    """One member of the pool: takes the number of a job and of a shard, returns how it ended."""
+
+    def __init__(self, specs: Sequence[ShardJobSpec], status: Any) -> None:
+        self._storage, self._status = specs[0].storage, status
+        if specs[0].device == "cpu":
+            # One thread per actor and as many actors as cores beat threads, and sums come out the
+            # same on every machine.
+            import torch
+
+            torch.set_num_threads(1)
+        self._computer = ShardComputer(specs)
+
+    def smoke_test(self, job: int) -> None:
+        """Let the worker of a job try the first row."""
+        self._computer.smoke_test(job)
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Compute and publish one shard.
+
+        What a person can mend comes back as text: of what is raised, Ray keeps only the traceback.
+        """
+        job, shard = int(batch["job"][0]), int(batch["shard"][0])
+        computed, seconds, error = False, 0.0, ""
+        try:
+            computed, seconds = self._compute(job, shard)
+        except Exception as caught:
+            if isinstance(caught, InputError):
+                trouble = caught
+            elif is_full_disk(caught):
+                trouble = full_disk(getattr(caught, "filename", None) or self._storage)
+            else:
+                raise
+            error = json.dumps(trouble.__reduce__()[1])
+        return {
+            "job": np.array([job]),
+            "shard": np.array([shard]),
+            "computed": np.array([computed]),
+            "seconds": np.array([seconds]),
+            "error": np.array([error], dtype=object),
+        }
+
+    def _compute(self, job: int, shard: int) -> tuple[bool, float]:
+        """Return whether this actor published the shard, and the seconds that it took."""
+        shards = self._computer.job(job)
+        if shards.is_published(shard):
+            return False, 0.0
+        key = (job, shard)
+        starts = ray.get(self._status.start.remote(key))
+        if starts > MAX_STARTS:
+            first = shard * shards.shard_size
+            raise InputError(
+                f"the process that computed rows {first} to {first + shards.size(shard) - 1} has "
+                f"died {starts - 1} times",
+                remedy="Most often the machine ran out of memory: lower --num-actors or "
+                "--batch-rows, and run the same command again.",
+            )
+        try:
+            done = self._computer.compute(
+                job, shard, lambda num_rows: self._status.post.remote(key, num_rows)
+            )
+        finally:
+            self._status.end.remote(key)
+        return done.computed, done.seconds
