@@ -29,7 +29,7 @@ from dnasweep.stages import models
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.testing import evaluate_on_test
-from dnasweep.storage import building, copies, integrity, kept
+from dnasweep.storage import integrity, published, staging
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep
 from rich.console import Console
@@ -82,7 +82,7 @@ def measured() -> Meter:
     meter = Meter()
     for name in ("damage", "describe", "digest_of", "seal", "unseal"):
         timed = meter(getattr(integrity, name))
-        for room in (integrity, artefacts, building, copies, kept):
+        for room in (integrity, artefacts, published, staging):
             if hasattr(room, name):
                 setattr(room, name, timed)
     return meter

@@ -175,7 +175,7 @@ def test_of_two_that_notice_the_same_damage_the_second_leaves_what_the_first_mad
         return reason
 
     monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr("dnasweep.storage.kept.damage", slow)
+    monkeypatch.setattr("dnasweep.storage.published.damage", slow)
     assert storage.find("kind", "key") == folder
     assert content(folder) == CONTENT
     assert len(set_aside(storage)) == 1
@@ -342,7 +342,7 @@ def test_a_google_bucket_that_does_not_answer_is_told_soon(
     import time
 
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("dnasweep.storage.uris.GOOGLE_HASTY_SECONDS", 1)
+    monkeypatch.setattr("dnasweep.storage.names.GOOGLE_HASTY_SECONDS", 1)
     begun = time.monotonic()
     with pytest.raises(InputError, match="cannot be written to") as caught:
         Storage("gs://anonymous@x/y?scheme=http&endpoint_override=127.0.0.1:9").check_writable()

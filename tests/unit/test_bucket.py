@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.jobs.shards.verification import find_job
-from dnasweep.storage import MANIFEST, Bucket, Storage, Unavailable
-from dnasweep.storage import retry as patience
+from dnasweep.storage import MANIFEST, Bucket, Storage, Unavailable, retry
 from dnasweep.storage.retry import StorageFault, fault_of, with_retries
 from dnasweep.sweeps import state_sync as handover
 from dnasweep.sweeps.event_log import Evaluated, EventLog, read_event_log
@@ -54,7 +53,7 @@ def test_what_a_store_answers_is_told_apart(said: str, fault: StorageFault | Non
     assert fault_of(OSError(said)) == fault
 
 
-def test_patience_ends_with_success_or_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retries_end_with_success_or_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     now = [0.0]
 
@@ -63,8 +62,8 @@ def test_patience_ends_with_success_or_in_words(monkeypatch: pytest.MonkeyPatch)
         now[0] += seconds
 
     clock = SimpleNamespace(sleep=sleep, monotonic=lambda: now[0])
-    monkeypatch.setattr(patience, "time", clock)
-    monkeypatch.setattr(patience, "random", SimpleNamespace(uniform=lambda low, high: high))
+    monkeypatch.setattr(retry, "time", clock)
+    monkeypatch.setattr(retry, "random", SimpleNamespace(uniform=lambda low, high: high))
     left = [4]
 
     def busy() -> str:
@@ -73,16 +72,16 @@ def test_patience_ends_with_success_or_in_words(monkeypatch: pytest.MonkeyPatch)
             raise OSError(BUSY)
         return "there"
 
-    assert with_retries(busy, where="s3://b") == "there"
+    assert with_retries(busy, uri="s3://b") == "there"
     assert pauses == [0.5, 1.0, 2.0, 4.0]
     left[0] = 10_000
     with pytest.raises(Unavailable, match=r"s3://b: .*not answered for 300 s \(SLOW_DOWN\)"):
-        with_retries(busy, where="s3://b")
-    assert max(pauses) == patience.LONGEST_PAUSE
+        with_retries(busy, uri="s3://b")
+    assert max(pauses) == retry.MAX_PAUSE
     assert now[0] == pytest.approx(7.5 + 300)
     assert len(pauses) < 30
     with pytest.raises(OSError, match="disk"):
-        with_retries(lambda: (_ for _ in ()).throw(OSError("a disk")), where="s3://b")
+        with_retries(lambda: (_ for _ in ()).throw(OSError("a disk")), uri="s3://b")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +174,7 @@ def test_an_upload_that_loses_a_part_is_no_success(
     hosts, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # pyarrow's own copy_files says nothing when the last part of a large file is refused.
-    monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     storage = hosts("a")
 
     def large(folder: Path) -> None:

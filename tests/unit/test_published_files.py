@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.storage import output_folder as copies
+from dnasweep.storage import output_folder
 from dnasweep.storage.output_folder import EARLIER, RECORD, publish_files
 
 
@@ -73,8 +73,8 @@ def test_a_record_that_points_elsewhere_takes_nothing_away_there(tmp_path: Path)
     out, outside = tmp_path / "out", tmp_path / "outside.tsv"
     outside.write_text("mine")
     out.mkdir()
-    digest = copies.digest_of(outside)
-    copies._write(out, {"scan": {"../outside.tsv": digest, str(outside): digest}})
+    digest = output_folder.digest_of(outside)
+    output_folder._write(out, {"scan": {"../outside.tsv": digest, str(outside): digest}})
     publish_files(made(tmp_path / "files", peaks="1"), out, job="scan")
     assert outside.read_text() == "mine"
 

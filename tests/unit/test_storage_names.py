@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
-from dnasweep.storage.uris import open_store
+from dnasweep.storage.names import open_store
 
 HOSTILE = ("../x", "..", "../../etc", "a/../../x", "/etc", "a\\..\\x", "a/b", ".", "", "a\0b")
 HOSTILE_KINDS = ("../x", "..", "a/../..", "/etc", "a//b", "a/./b", "", "a\\..\\x", "a\0b")

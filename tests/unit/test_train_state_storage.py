@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import torch.multiprocessing
 from dnasweep.errors import InputError
-from dnasweep.storage import RemotePrefix, Storage
-from dnasweep.storage import retry as patience
+from dnasweep.storage import RemotePrefix, Storage, retry
 from object_store import ObjectStore
 from state_toys import CONFIG, KIND, TRIAL, numbers, toy_ranks, toy_stage, train_toy
 from toys import gloo_worker
@@ -127,7 +126,7 @@ def test_writes_refused_for_good_end_in_words_and_the_state_before_stays(
             train_toy(shelf, checkpoint_seconds=0.0)
     before = shelf.names()
     assert len(before) == 2
-    monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     with object_store.refusing("PUT", status="500 Internal Server Error", code="InternalError"):  # noqa: SIM117
         with pytest.raises(InputError, match=r"not answered.*Run the same command again"):
             train_toy(shelf, checkpoint_seconds=0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import load_classifier, read_config
 from dnasweep.models.strands import strands_of
 from dnasweep.plain import write_csv
-from dnasweep.storage import MIN_BYTES
+from dnasweep.storage import try_writing
 from dnasweep.tasks.calls import call_classes, decision_threshold
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
@@ -131,10 +130,7 @@ def check_output(path: Path) -> None:
             remedy="End the name in .parquet or .csv.",
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".write-test-") as file:
-            file.write(bytes(MIN_BYTES))
-            file.flush()
+        try_writing(path.parent)
     except OSError as error:
         raise InputError(
             f"the predictions cannot be written: {error.strerror or error}",

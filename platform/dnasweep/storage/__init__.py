@@ -1,18 +1,19 @@
-"""Where everything lives: artefacts under one root, on a file system or in a bucket."""
+"""The storage: artefacts below one root, on a file system or in a bucket."""
 
 from dnasweep.errors import full_disk, is_full_disk
 from dnasweep.storage.artefacts import Storage
-from dnasweep.storage.bucket import Bucket
-from dnasweep.storage.building import share_by_umask
-from dnasweep.storage.damaged import set_aside, telling_of_damage
+from dnasweep.storage.bucket import Bucket, RemotePrefix
 from dnasweep.storage.integrity import MANIFEST, digest_of, refuse_damaged, seal, unseal
-from dnasweep.storage.remote_prefix import RemotePrefix
 from dnasweep.storage.retry import Unavailable
-from dnasweep.storage.writable import MIN_BYTES
+from dnasweep.storage.staging import (
+    set_aside,
+    share_by_umask,
+    telling_of_damage,
+    try_writing,
+)
 
 __all__ = [
     "MANIFEST",
-    "MIN_BYTES",
     "Bucket",
     "RemotePrefix",
     "Storage",
@@ -25,5 +26,6 @@ __all__ = [
     "set_aside",
     "share_by_umask",
     "telling_of_damage",
+    "try_writing",
     "unseal",
 ]

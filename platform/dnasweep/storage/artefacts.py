@@ -1,20 +1,20 @@
-"""Where everything lives: artefacts under one storage root, named by content, published whole.
+"""The storage: artefacts below one root, named by their content and published atomically.
 
 An artefact is a folder `<root>/<kind>/<key>` whose `manifest.json` says what went into it. It is
-built aside and appears in one step, so a folder that exists is complete: on a file system by a
-rename, on an object store by writing the manifest last. Two builders of the same artefact on one
-file system wait for each other; the second finds the first one's work.
+built in a temporary folder and appears in one step, so a folder that exists is complete: on a file
+system by a rename, on an object store by writing the manifest last. Two builders of the same artefact
+on one file system wait for each other; the second finds the artefact of the first.
 
-An artefact made of many parts, such as the shards of a job, is a kind of its own below the kind and
+The parts of a large artefact, such as the shards of a job, are artefacts of a kind below the kind and
 key of the whole: `attributions/<key>/shards`.
 
-The root is a path or a URI that pyarrow understands, such as `s3://bucket/folder`. In a bucket lies
+The root is a path or a URI that pyarrow understands, such as `s3://bucket/folder`. A bucket contains
 everything that another machine may need; each machine keeps copies in a folder of its own, which may
 be deleted when nothing runs there.
 
-What is found is what was published: files are compared with the checksums of the manifest, once a
-process. A damaged artefact is named, set aside in `work/damaged`, and counts as not there, so that
-whoever asked for it makes it again.
+What is found is as published: each process compares files with the checksums of the manifest once. A
+damaged artefact is reported, set aside in `work/damaged`, and counts as missing, so that it is made
+again.
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ from filelock import FileLock
 
 from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError, full_disk, is_full_disk
-from dnasweep.storage.bucket import Bucket
-from dnasweep.storage.building import building, building_folder, move_into_place, share_by_umask
-from dnasweep.storage.copies import LocalCopies
+from dnasweep.storage.bucket import Bucket, RemotePrefix
 from dnasweep.storage.integrity import MANIFEST, describe, seal
-from dnasweep.storage.kept import LocalArtefacts
-from dnasweep.storage.names import flat, inside, safe, safe_kind
-from dnasweep.storage.remote_prefix import RemotePrefix
+from dnasweep.storage.names import flat, inside, local_root, path_of, safe, safe_kind, shortened
+from dnasweep.storage.published import LocalArtefacts, LocalCopies
 from dnasweep.storage.retry import Unavailable
-from dnasweep.storage.uris import local_root
-from dnasweep.storage.writable import check_writable
+from dnasweep.storage.staging import (
+    building,
+    building_folder,
+    move_into_place,
+    share_by_umask,
+    try_writing,
+)
 
 log = logging.getLogger("dnasweep.storage")
 Result = TypeVar("Result")
@@ -78,40 +80,52 @@ class Storage:
         return self.bucket is not None
 
     def check_writable(self) -> None:
-        """Raise `InputError` unless the root can be written to now."""
-        check_writable(self.local, self.bucket, self.root)
+        """Raise `InputError` if the root cannot be written to now."""
+        try:
+            try_writing(self.local)
+            if self.bucket is not None:
+                self.bucket.probe()
+        except (OSError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            reason = getattr(error, "strerror", None) or shortened(error)
+            raise InputError(
+                f"storage cannot be written to: {reason}",
+                file=self.root,
+                remedy="Give another folder with --storage, or free space there.",
+            ) from error
 
     def find(self, kind: str, key: str) -> Path | None:
-        """Return the local folder of a published artefact, fetched if need be, or None."""
+        """Return the local folder of a published artefact, downloaded if needed, or None."""
         return self._found.folder(kind, key)
 
     def file(self, kind: str, key: str, name: str) -> Path | None:
-        """Return one file of a published artefact, fetched alone if need be, or None."""
+        """Return one file of a published artefact, downloaded alone if needed, or None."""
         return self._found.file(kind, key, safe(name))
 
     def read(self, kind: str, key: str, name: str) -> bytes:
-        """Return the content of a file of an artefact; of a bucket, nothing of it stays here.
+        """Return the content of a file of an artefact, without keeping a local copy.
 
         Raises
         ------
         InputError
-            Where it is not there, or is damaged.
+            If it is missing or damaged.
         """
         data = self._found.read(kind, key, safe(name))
         if data is None:
-            raise _lost(self.uri_of(kind, key))
+            raise _missing(self.uri_of(kind, key))
         return data
 
     def expect(self, kind: str, key: str) -> Path:
-        """Return the local folder of an artefact that somebody else has made.
+        """Return the local folder of an artefact that was published before.
 
         Raises
         ------
         InputError
-            Where it is not there any more, or is damaged.
+            If it is missing or damaged.
         """
         if (folder := self.find(kind, key)) is None:
-            raise _lost(self.uri_of(kind, key))
+            raise _missing(self.uri_of(kind, key))
         return folder
 
     def manifest(self, kind: str, key: str) -> dict[str, Any] | None:
@@ -121,17 +135,17 @@ class Storage:
     def obtain(
         self, kind: str, key: str, build: Callable[[Path], Any], *, inputs: Any = None
     ) -> Path:
-        """Return the artefact's folder, building and publishing it first when it is not there.
+        """Return the folder of an artefact; build and publish it first if it is missing.
 
         Parameters
         ----------
         kind, key
-            Name of the artefact; `key` is the content key of all that `build` depends on.
+            The artefact; `key` is the content key of everything that `build` depends on.
         build
-            Called with an empty folder to fill; what it returns goes into the manifest as `facts`.
-            If it raises, nothing is published.
+            Called with an empty folder to fill. A dictionary that it returns is stored in the
+            manifest as `facts`. If it raises an error, nothing is published.
         inputs
-            What went into the artefact, written into its manifest.
+            What went into the artefact, stored in the manifest.
         """
         if (found := self.find(kind, key)) is not None:
             return found
@@ -146,99 +160,93 @@ class Storage:
     def publish(
         self, kind: str, key: str, build: Callable[[Path], Any], *, inputs: Any = None
     ) -> bool:
-        """Build an artefact and publish it unless it is there by then; return whether it was not.
+        """Build an artefact, publish it unless it exists by then, and return whether it was published.
 
-        For parts that many workers make at once: nobody waits, and of two that make the same part
-        the first one's stays. On an object store nothing of it stays on this machine.
-
-        Parameters
-        ----------
-        kind, key, inputs
-            As for :meth:`obtain`.
-        build
-            As for :meth:`obtain`.
+        For parts that many workers make at the same time: nobody waits, and if two make the same
+        part, the first stays. With an object store, no copy stays on this machine. Parameters as for
+        :meth:`obtain`.
         """
         if self.exists(kind, key):
             return False
         return self._make(kind, key, build, inputs, stay=False)
 
     def exists(self, kind: str, key: str) -> bool:
-        """Return whether an artefact is published, without fetching it."""
+        """Return whether an artefact is published, without downloading it."""
         return self._found.exists(kind, key)
 
     def published(self, kind: str) -> set[str]:
-        """Return the keys of all published artefacts of a kind, by one listing."""
+        """Return the keys of all published artefacts of a kind, with one listing."""
         return self._found.published(kind)
 
     def open(self, kind: str, key: str, name: str) -> pa.NativeFile:
-        """Open a file of an artefact where it lies, to read parts of it, which nobody has checked."""
+        """Open a file of an artefact to read parts of it, without checking it."""
         return self._found.open(kind, key, name)
 
     def with_retries(self, read: Callable[[], Result]) -> Result:
-        """Read from an open file, again where a bucket does not answer."""
+        """Read from an open file; with a bucket, retry if it does not answer."""
         return read() if self.bucket is None else self.bucket.with_retries(read)
 
     def put(self, kind: str, key: str, name: str, text: str) -> None:
         """Write or replace a small file of an artefact that grows, in one step."""
-        where = f"{safe_kind(kind)}/{safe(key)}/{safe(name)}"
+        path = path_of(kind, key, name)
         if self.bucket is not None:
-            self.bucket.write(where, text.encode())
+            self.bucket.write(path, text.encode())
             return
         with building(self.local, kind, key) as aside:
             (aside / name).write_text(text)
-            (aside / name).replace(inside(self.local, where))
+            (aside / name).replace(inside(self.local, path))
 
     def work_folder(self, kind: str, key: str) -> Path:
-        """Return the folder of this machine where a builder keeps what it needs between attempts."""
-        return self.local / "work" / safe_kind(kind) / safe(key)
+        """Return the folder on this machine for what a builder keeps between attempts."""
+        return self.local / "work" / path_of(kind, key)
 
     def state_folder(self, kind: str, key: str) -> Path | RemotePrefix:
-        """Return where a builder keeps its state, for whichever machine goes on from it."""
+        """Return where a builder keeps its state, so that any machine can continue from it."""
         if self.bucket is None:
             return self.work_folder(kind, key)
-        return RemotePrefix(self.bucket, f"work/{safe_kind(kind)}/{safe(key)}")
+        return RemotePrefix(self.bucket, f"work/{path_of(kind, key)}")
 
     def forget(self, kind: str, key: str) -> None:
         """Remove the state of a builder whose artefact is published."""
         shutil.rmtree(self.work_folder(kind, key), ignore_errors=True)
         try:
             if self.bucket is not None:
-                self.bucket.clear(f"work/{safe_kind(kind)}/{safe(key)}")
+                self.bucket.clear(f"work/{path_of(kind, key)}")
         except Unavailable as error:
-            # What is published is published; whoever asks for it next clears up.
+            # The artefact is published all the same; the next one to ask for it removes the state.
             log.warning("the state of %s/%s stays for now: %s", kind, key, error)
 
     def uri_of(self, *parts: str) -> str:
-        """Return the path or URI of something below the root."""
+        """Return the path or URI of an artefact, or of a file in it."""
         path = "/".join(map(safe_kind, parts))
         return f"{self.root}/{path}" if self.bucket is None else self.bucket.uri_of(path)
 
     def share(self, path: Path) -> None:
-        """Copy a file below `local`, or the files of a folder, to where other machines see it."""
+        """Copy a file below `local`, or the files of a folder, to the bucket if there is one."""
         if self.bucket is not None:
             name = path.relative_to(self.local).as_posix()
             upload = self.bucket.upload_folder if path.is_dir() else self.bucket.upload
             upload(path, name)
 
     def lock(self, kind: str, key: str) -> FileLock:
-        """Return the lock a builder holds; the system frees it when its process dies."""
+        """Return the lock of a builder; the system releases it when the process dies."""
         folder = self.local / "work" / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"{flat(kind)}-{safe(key)}")
 
     def folder(self, *parts: str) -> Path:
-        """Return a plain local folder below the root, made if need be: logs, reports, spools."""
+        """Return a plain local folder below the root, for logs, reports and records; made if needed."""
         folder = self.local.joinpath(*map(safe, parts))
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def _folder(self, kind: str, key: str) -> Path:
-        return inside(self.local, f"{safe_kind(kind)}/{safe(key)}")
+        return inside(self.local, path_of(kind, key))
 
     def clear_abandoned(self, kind: str, key: str = "*") -> None:
-        """Remove what killed builders of an artefact, or of a kind, left half-built.
+        """Remove what killed builders of an artefact, or of a kind, left behind.
 
-        Only for whoever holds the lock, and so is the only builder.
+        Only for the holder of the lock, who is the only builder.
         """
         for left in building_folder(self.local).glob(f"{flat(kind)}-{key}-*"):
             shutil.rmtree(left, ignore_errors=True)
@@ -267,7 +275,7 @@ class Storage:
                 if fresh:
                     self.bucket.upload_folder(aside, f"{kind}/{key}", last=MANIFEST)
                 if stay:
-                    # What is kept here is what all others see, and not what was here before.
+                    # The local copy has to be what others see, not what was here before.
                     shutil.rmtree(self._folder(kind, key), ignore_errors=True)
                     if fresh:
                         move_into_place(aside, self._folder(kind, key))
@@ -280,9 +288,9 @@ class Storage:
             raise full_disk(self.root) from error
 
 
-def _lost(place: str) -> InputError:
+def _missing(uri: str) -> InputError:
     return InputError(
         "this is not in the storage any more, or was damaged",
-        file=place,
+        file=uri,
         remedy="Run the same command again: it is made again from what it was made of.",
     )

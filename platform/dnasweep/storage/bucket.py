@@ -1,6 +1,6 @@
 """A folder of an object store: files that appear whole, through pyarrow.
 
-Credentials come from the environment, a profile or the machine's role, and never stand in a URI,
+Credentials come from the environment, a profile or the machine's role. They are never part of a URI,
 which is shown, logged and hashed.
 """
 
@@ -10,17 +10,17 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 from pyarrow import fs
 
 from dnasweep.errors import InputError
-from dnasweep.storage import retry as patience
-from dnasweep.storage.uris import check_uri, open_store
+from dnasweep.storage import retry
+from dnasweep.storage.names import check_uri, open_store
 
 PROBE_SECONDS = 30.0
-"""Patience for a look before anything is begun."""
+"""How long the write test before any work is retried."""
 CHUNK = 1 << 24
 
 Result = TypeVar("Result")
@@ -29,52 +29,52 @@ Result = TypeVar("Result")
 class Bucket:
     """A folder of an object store.
 
-    Paths are relative to it. A file appears under its name when it is whole, and not before.
+    Paths are relative to it. A file appears under its name only when it is complete.
 
     Parameters
     ----------
     uri
-        Such as `s3://bucket/folder`, with options of pyarrow behind a question mark:
+        Such as `s3://bucket/folder`, with options of pyarrow after a question mark:
         `s3://bucket/folder?endpoint_override=http://host:9000&scheme=http`.
     seconds
-        Patience: how long to ask again where it does not answer; None: some minutes.
+        How long requests are retried if the store does not answer; None: some minutes.
 
     Raises
     ------
     InputError
-        For a URI that cannot be opened, or that holds credentials.
+        For a URI that cannot be opened, or that contains credentials.
     """
 
     def __init__(self, uri: str, *, seconds: float | None = None) -> None:
         check_uri(uri)
         head, mark, query = uri.partition("?")
-        self._head, self._query, self._patience = head.rstrip("/"), mark + query, seconds
+        self._head, self._query, self._retry_seconds = head.rstrip("/"), mark + query, seconds
         self.uri = self._head + self._query
         self._store, base = open_store(self.uri)
         self._base = base.rstrip("/")
 
     def uri_of(self, path: str = "") -> str:
-        """Return the URI of a path; another `Bucket` can be made of it."""
+        """Return the URI of a path; another `Bucket` can be made from it."""
         return f"{self._head}/{path}".rstrip("/") + self._query
 
     def size(self, path: str) -> int | None:
-        """Return the bytes of a file, or None where there is none."""
+        """Return the size of a file in bytes, or None if there is no file."""
         info = self.with_retries(lambda: self._store.get_file_info(self._full(path)))
         return info.size if info.type == fs.FileType.File else None
 
     def version(self, path: str) -> str | None:
-        """Return what changes with the content of a file, or None where there is none."""
+        """Return a text that changes with the content of a file, or None if there is no file."""
         try:
             with self.open(path) as stream:
-                told = stream.metadata() or {}
+                metadata = stream.metadata() or {}
         except FileNotFoundError:
             return None
-        # Times are whole seconds, in which a file may be written twice.
-        known = {str(name).lower(): value for name, value in told.items()}
+        # The ETag first: times are whole seconds, in which a file may be written twice.
+        known = {str(name).lower(): value for name, value in metadata.items()}
         return repr(known.get("etag") or known.get("last-modified") or sorted(known.items()))
 
     def files(self, folder: str = "") -> dict[str, int]:
-        """Return the bytes of all files below a folder, by their path relative to it."""
+        """Return the sizes of all files below a folder in bytes, by their path relative to it."""
         start = self._full(folder)
         selector = fs.FileSelector(start, recursive=True, allow_not_found=True)
         found = self.with_retries(partial(self._store.get_file_info, selector))
@@ -94,7 +94,7 @@ class Bucket:
         Raises
         ------
         FileNotFoundError
-            Where there is none.
+            If there is no such file.
         """
 
         def once() -> bytes:
@@ -115,8 +115,8 @@ class Bucket:
     def upload(self, source: Path, path: str) -> None:
         """Copy a local file here."""
 
-        # Not pyarrow's copy_files: it returns as if all was well when the last part of a file
-        # could not be written, and the file is then not there.
+        # Not by pyarrow's copy_files: it reports no error if the last part of a file could not be
+        # written, and the file is then missing.
         def once() -> None:
             with (
                 source.open("rb") as data,
@@ -128,18 +128,18 @@ class Bucket:
         self._written(path, once, source.stat().st_size)
 
     def upload_folder(self, source: Path, path: str, *, last: str = "") -> None:
-        """Copy the files of a local folder here, the one of the name `last` after all others."""
+        """Copy the files of a local folder here, the one named `last` after all others."""
         for file in sorted(source.rglob("*"), key=lambda file: (file == source / last, file)):
             if file.is_file():
                 self.upload(file, f"{path}/{file.relative_to(source).as_posix()}")
 
     def download(self, path: str, target: Path) -> None:
-        """Copy a file, or what lies in a folder, to a local file or into a local folder.
+        """Copy a file to a local file, or the content of a folder into a local folder.
 
         Raises
         ------
         FileNotFoundError
-            Where there is neither.
+            If there is neither.
         """
         size = self.size(path)
         found = self.files(path) if size is None else {"": size}
@@ -155,7 +155,7 @@ class Bucket:
                 raise OSError(f"{self.uri_of(path)}/{name} was changed while it was read")
 
     def delete(self, path: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
 
         def once() -> None:
             try:
@@ -166,7 +166,7 @@ class Bucket:
         self.with_retries(once)
 
     def clear(self, folder: str) -> None:
-        """Remove a folder with everything in it, if it is there."""
+        """Remove a folder with everything in it, if it exists."""
 
         def once() -> None:
             try:
@@ -183,17 +183,17 @@ class Bucket:
         Raises
         ------
         Unavailable
-            When that cannot be done now.
+            If that is not possible now.
         """
         name = f".write-test-{secrets.token_hex(4)}"
-        patient, self._patience = self._patience, PROBE_SECONDS
+        seconds, self._retry_seconds = self._retry_seconds, PROBE_SECONDS
         store = self._store
         self._store = open_store(self.uri, hasty=True)[0]
         try:
             self.write(name, b"ok")
             self.delete(name)
         finally:
-            self._patience, self._store = patient, store
+            self._retry_seconds, self._store = seconds, store
 
     def _full(self, path: str) -> str:
         return f"{self._base}/{path}".rstrip("/")
@@ -205,7 +205,7 @@ class Bucket:
 
     def _written(self, path: str, write: Callable[[], None], size: int) -> None:
         there = None
-        # Twice: another machine may publish the same in this moment.
+        # Twice: another machine may publish the same file at this moment.
         for _ in range(2):
             self.with_retries(write)
             if (there := self.size(path)) == size:
@@ -213,5 +213,33 @@ class Bucket:
         raise OSError(f"{self.uri_of(path)} has {there} bytes after {size} were written")
 
     def with_retries(self, call: Callable[[], Result]) -> Result:
-        """Read something, again where the store does not answer; see :mod:`.patience`."""
-        return patience.with_retries(call, where=self.uri, seconds=self._patience)
+        """Call a function that uses the store, with retries; see :mod:`dnasweep.storage.retry`."""
+        return retry.with_retries(call, uri=self.uri, seconds=self._retry_seconds)
+
+
+class RemotePrefix(NamedTuple):
+    """A folder of a bucket that contains a few files."""
+
+    bucket: Bucket
+    folder: str
+
+    def names(self) -> list[str]:
+        """Return the names of the files, sorted."""
+        return sorted(self.bucket.files(self.folder))
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file."""
+        return self.bucket.read(f"{self.folder}/{name}")
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write or replace a file in one step."""
+        self.bucket.write(f"{self.folder}/{name}", data)
+
+    def delete(self, name: str) -> None:
+        """Remove a file if it exists."""
+        self.bucket.delete(f"{self.folder}/{name}")
+
+    @property
+    def uri(self) -> str:
+        """Its URI."""
+        return self.bucket.uri_of(self.folder)

@@ -1,7 +1,8 @@
-"""Whether an artefact is what was published: checksums in its manifest, compared when it is read.
+"""Whether an artefact is as published: checksums in its manifest, compared when it is read.
 
-A manifest names the size and the SHA-256 of every file, and has a checksum of its own. A file is read
-for it once a process; a file that has not changed since is known by its inode, size and times.
+A manifest contains the size and the SHA-256 of every file, and a checksum of itself. Each process
+computes the checksum of a file once; that a file has not changed since is known from its inode, size
+and times.
 """
 
 from __future__ import annotations
@@ -28,30 +29,30 @@ _unsealed = False
 
 
 def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal, read once a process as long as it is the same."""
+    """Return the SHA-256 of a file in hexadecimal; computed once per process while it does not change."""
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
-        what = (
+        identity = (
             status.st_dev,
             status.st_ino,
             status.st_size,
             status.st_mtime_ns,
             status.st_ctime_ns,
         )
-        if what not in _known:
+        if identity not in _known:
             if len(_known) >= _MAX_KNOWN:
                 _known.clear()
-            _known[what] = hashlib.file_digest(file, "sha256").hexdigest()
-        return _known[what]
+            _known[identity] = hashlib.file_digest(file, "sha256").hexdigest()
+        return _known[identity]
 
 
 def forget() -> None:
-    """Forget which files have been read, as a new process does."""
+    """Forget all computed checksums, as in a new process."""
     _known.clear()
 
 
 def describe(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what a manifest says of the files below a folder: their sizes and their digests."""
+    """Return the sizes and digests of the files below a folder, as they are stored in a manifest."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     names = [path.relative_to(folder).as_posix() for path in files]
     return {
@@ -61,32 +62,32 @@ def describe(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def seal(value: Mapping[str, Any]) -> str:
-    """Return a JSON text that :func:`unseal` can tell a damaged one from."""
-    plain = {name: one for name, one in value.items() if name != CHECKSUM}
-    return json.dumps({**plain, CHECKSUM: _checksum(plain)}, indent=2) + "\n"
+    """Return JSON text with a checksum, in which :func:`unseal` detects damage."""
+    content = {name: one for name, one in value.items() if name != CHECKSUM}
+    return json.dumps({**content, CHECKSUM: _checksum(content)}, indent=2) + "\n"
 
 
 def unseal(text: bytes | str) -> dict[str, Any]:
-    """Return what :func:`seal` was given.
+    """Return the value that :func:`seal` was given.
 
-    A text without any checksum, as earlier versions have written, is taken as it is.
+    A text without any checksum, as earlier versions wrote it, is accepted.
 
     Raises
     ------
     ValueError
-        For a text that is not what was written.
+        If the text is not what was written.
     """
     try:
         value = json.loads(text)
     except ValueError:
-        # What the parser says of damage helps nobody.
+        # The parser's message about damaged text helps nobody.
         raise ValueError("it is cut short or overwritten") from None
     if not isinstance(value, dict):
         raise ValueError("it is cut short or overwritten")
-    said = value.pop(CHECKSUM, None)
-    if said is None and DIGESTS not in value:
+    checksum = value.pop(CHECKSUM, None)
+    if checksum is None and DIGESTS not in value:
         return value
-    if said != _checksum(value):
+    if checksum != _checksum(value):
         raise ValueError("its content does not have its checksum")
     return value
 
@@ -97,14 +98,14 @@ def _checksum(value: Mapping[str, Any]) -> str:
 
 
 def damage(folder: Path, names: Collection[str] | None = None) -> str | None:
-    """Return what is wrong with the files of a published artefact, or None.
+    """Return what is wrong with a published artefact, or None.
 
     Parameters
     ----------
     folder
         A folder with a manifest.
     names
-        Files to look at; None: all that the manifest names.
+        Files to check; None: all that the manifest names.
     """
     try:
         manifest = unseal((folder / MANIFEST).read_bytes())
@@ -174,12 +175,12 @@ def _say_unsealed(folder: Path) -> None:
 
 @contextlib.contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Say which file may not be read, where that is so.
+    """Turn a `PermissionError` in the block into an error that names the file.
 
     Raises
     ------
     InputError
-        For a file of somebody else that this user has no right to.
+        For a file that this user has no permission to read.
     """
     try:
         yield

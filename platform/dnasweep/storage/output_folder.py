@@ -1,8 +1,8 @@
-"""A job's files in a folder that the user named: all of one run, and none of another.
+"""The output files of a job in a folder that the user named, all from the same run.
 
-Files are written aside and moved into place, and what an earlier run of the same job has left there
-and this one does not make is taken away. Which files those are stands in a record beside them; the
-user's own are never touched.
+Files are written to a temporary folder and moved into place. Files of an earlier run of the same job
+that this run does not make are removed. A record beside them says which files those are; files of the
+user are never touched.
 """
 
 from __future__ import annotations
@@ -13,35 +13,31 @@ import json
 import logging
 import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from dnasweep.errors import InputError
-from dnasweep.storage import MIN_BYTES, digest_of, seal, unseal
+from dnasweep.storage import digest_of, seal, try_writing, unseal
 
 log = logging.getLogger("dnasweep.storage")
 
 RECORD = ".dnasweep.json"
-"""Names and SHA-256 of the files of each job that writes here."""
+"""Name of the record: names and SHA-256 of the files of each job that writes to the folder."""
 EARLIER = "earlier"
-"""Folder for files of earlier runs that the record does not know, or that were changed since."""
+"""Folder for files of earlier runs that are not in the record, or that were changed since."""
 _REMEDY = "Give another place with --out, or free space there; what is computed is kept."
 
 
 def check_folder(folder: Path) -> None:
-    """Make a folder, and make sure that files can be written there.
+    """Make a folder, and check that files can be written there.
 
     Raises
     ------
     InputError
-        Where they cannot.
+        If they cannot.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".write-test-") as file:
-            file.write(bytes(MIN_BYTES))
-            file.flush()
+        try_writing(folder)
     except OSError as error:
         raise _unwritable(error, folder) from error
 
@@ -53,22 +49,24 @@ def publish_files(
     job: str,
     sometimes: Sequence[str] = (),
 ) -> list[Path]:
-    """Copy the files of a run into a folder, take away those of earlier runs, and return the copies.
+    """Copy the files of a run into a folder, remove those of earlier runs, and return the copies.
 
     Parameters
     ----------
     files
-        What the run has made; with the names that they are to have, where these are others.
+        The files of the run; a mapping from new names to files if they are to be renamed.
+    folder
+        The folder that the user named.
     job
-        What kind of job this is; others may write into the same folder.
+        Kind of job; several kinds may write to the same folder.
     sometimes
-        Patterns of the names of files that the job makes for some requests and not for others. A
-        file of such a name that the record does not know is moved into `EARLIER`.
+        Name patterns of files that the job makes for some requests and not for others. A file with
+        such a name that is not in the record is moved into `EARLIER`.
 
     Raises
     ------
     InputError
-        Where the folder cannot be written to.
+        If the folder cannot be written to.
     """
     named = dict(files) if isinstance(files, Mapping) else {path.name: path for path in files}
     try:
@@ -93,7 +91,7 @@ def _move(
     record = _read(folder)
     made = {name: digest_of(aside / name) for name in named}
     before = record.get(job, {})
-    # Whoever is killed on the way leaves files that the next run knows.
+    # If this process is killed now, the next run still knows its files.
     _write(folder, {**record, job: {**before, **made}})
     for name in named:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -104,15 +102,15 @@ def _move(
             if digest_of(folder / name) == digest:
                 (folder / name).unlink()
             else:
-                _put_away(folder, name)
+                _move_to_earlier(folder, name)
     for path in sorted(folder.iterdir()):
         known = path.name in made or path.name in others
         if not known and path.is_file() and any(fnmatch.fnmatch(path.name, p) for p in sometimes):
-            _put_away(folder, path.name)
+            _move_to_earlier(folder, path.name)
     _write(folder, {**record, job: made})
 
 
-def _put_away(folder: Path, name: str) -> None:
+def _move_to_earlier(folder: Path, name: str) -> None:
     target = folder / EARLIER / name
     target.parent.mkdir(parents=True, exist_ok=True)
     (folder / name).replace(target)
@@ -120,7 +118,7 @@ def _put_away(folder: Path, name: str) -> None:
 
 
 def _read(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the names and digests of the files that jobs have written here, by job."""
+    """Return the name and digest of each file in the record, by job."""
     with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
         found = unseal((folder / RECORD).read_bytes())["jobs"]
         return {

@@ -1,7 +1,7 @@
-"""Asking an object store again while it is overloaded or out of reach, and no longer.
+"""Retries of requests to an object store that is overloaded or out of reach.
 
-Faults that pass (HTTP 5xx, no connection) are met with growing pauses; what a store refuses for good
-is told at once.
+Temporary faults (HTTP 5xx, no connection) are retried after growing pauses; a permanent refusal is
+reported at once.
 """
 
 from __future__ import annotations
@@ -18,61 +18,61 @@ from dnasweep.errors import InputError
 log = logging.getLogger("dnasweep.storage")
 
 RETRY_SECONDS = 300.0
-"""How long a store that does not answer is asked again, beyond pyarrow's own few attempts."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
+"""How long requests are retried, beyond pyarrow's own few attempts."""
+FIRST_PAUSE, MAX_PAUSE = 0.5, 20.0
 
 _FAULT = re.compile(r"AWS Error (\w+)(?: \(HTTP status (\d+)\))?")
-_PASSING = frozenset(
+_TEMPORARY = frozenset(
     "INTERNAL_FAILURE SERVICE_UNAVAILABLE SLOW_DOWN THROTTLING REQUEST_TIMEOUT "
     "NETWORK_CONNECTION".split()
 )
-_PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+_TEMPORARY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 
 Result = TypeVar("Result")
 
 
 class Unavailable(InputError):
-    """The store has not answered for longer than anybody waits, or refuses for good."""
+    """The store has not answered within the time limit, or refuses permanently."""
 
 
 class StorageFault(NamedTuple):
-    """What an object store has answered in place of the thing asked for."""
+    """An error that an object store answered."""
 
     name: str
-    """Its code, such as SLOW_DOWN, with the HTTP status where that is all there is."""
-    passing: bool
-    """Whether asking again may help."""
+    """Its code, such as SLOW_DOWN, and the HTTP status if there is one."""
+    temporary: bool
+    """Whether a retry may help."""
 
 
 def fault_of(error: BaseException) -> StorageFault | None:
-    """Return what a store has answered, or None where the error is none of a store's."""
+    """Return the fault in an error message of a store, or None for any other error."""
     found = _FAULT.search(str(error))
     if found is None:
         return None
     name, status = found[1], int(found[2] or 0)
-    passing = name in _PASSING or status in _PASSING_STATUS
-    return StorageFault(f"{name}, HTTP status {status}" if status else name, passing)
+    temporary = name in _TEMPORARY or status in _TEMPORARY_STATUS
+    return StorageFault(f"{name}, HTTP status {status}" if status else name, temporary)
 
 
-def with_retries(
-    call: Callable[[], Result], *, where: str, seconds: float | None = None
-) -> Result:
-    """Call until it succeeds, fails for good, or patience ends.
+def with_retries(call: Callable[[], Result], *, uri: str, seconds: float | None = None) -> Result:
+    """Call a function until it succeeds, fails permanently, or time is up.
 
     Parameters
     ----------
-    where
+    call
+        Uses the store.
+    uri
         URI of the store, for messages.
     seconds
-        Patience; None: `RETRY_SECONDS`.
+        How long to retry; None: `RETRY_SECONDS`.
 
     Raises
     ------
     Unavailable
-        For an answer of the store; other errors pass through.
+        For an error that the store answered; other errors pass through.
     """
-    patience = RETRY_SECONDS if seconds is None else seconds
-    end, pause = time.monotonic() + patience, FIRST_PAUSE
+    seconds = RETRY_SECONDS if seconds is None else seconds
+    end, pause = time.monotonic() + seconds, FIRST_PAUSE
     while True:
         try:
             return call()
@@ -81,25 +81,25 @@ def with_retries(
             if fault is None:
                 raise
             left = end - time.monotonic()
-            if not fault.passing or left <= 0:
-                raise _unavailable(fault, where, patience) from error
+            if not fault.temporary or left <= 0:
+                raise _unavailable(fault, uri, seconds) from error
         if pause == FIRST_PAUSE:
-            log.warning("%s does not answer (%s); asking again", where, fault.name)
-        # Many machines that were refused together are not to come back together.
+            log.warning("%s does not answer (%s); asking again", uri, fault.name)
+        # A random pause, so that machines that were refused together do not come back together.
         time.sleep(min(pause * random.uniform(0.5, 1.0), left))
-        pause = min(2 * pause, LONGEST_PAUSE)
+        pause = min(2 * pause, MAX_PAUSE)
 
 
-def _unavailable(fault: StorageFault, where: str, patience: float) -> Unavailable:
-    if fault.passing:
+def _unavailable(fault: StorageFault, uri: str, seconds: float) -> Unavailable:
+    if fault.temporary:
         return Unavailable(
-            f"the storage has not answered for {patience:.0f} s ({fault.name})",
-            file=where,
+            f"the storage has not answered for {seconds:.0f} s ({fault.name})",
+            file=uri,
             remedy="Run the same command again when it does: finished stages are kept.",
         )
     return Unavailable(
         f"the storage refuses ({fault.name})",
-        file=where,
+        file=uri,
         remedy="Check the bucket's name and that this machine may read, write, list and delete "
         "there.",
     )
