@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from dnasweep.attribution.bounds import look_level, lower_bound
 from dnasweep.attribution.positions import AttributionTables
-from dnasweep.attribution.token_ranking import token_table
+from dnasweep.attribution.summaries import token_table
 from dnasweep.genomics.shuffles import enrich, shuffle
 from dnasweep.motifs.attribution_enrichment import p_at_least, p_two_sided, same_place, same_word
 from dnasweep.motifs.dnabert import enrichment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from dnasweep.attribution.resampling import mean_over
+from dnasweep.attribution.intervals import mean_over
 from dnasweep.sweeps.statistics import spread
 from nulls import Check, Floats, Simulate
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from dnasweep.attribution.estimators import ESTIMATORS
+from dnasweep.attribution.intervals import NORMAL
 from dnasweep.attribution.settings import ExplainConfig
-from dnasweep.attribution.standard_errors import NORMAL
 from dnasweep.attribution.surrogate import Saturating
 from nulls import Check, Floats, Simulate
 
@@ -52,8 +52,8 @@ class Games:
 
     cost = 1
 
-    def __init__(self, games: list[Game], num_players: int) -> None:
-        self.games, self.num_players, self.num_sequences = games, num_players, len(games)
+    def __init__(self, games: list[Game], num_tokens: int) -> None:
+        self.games, self.num_tokens, self.num_sequences = games, num_tokens, len(games)
 
     def values(self, sequences: Floats, masks: Floats) -> Floats:
         """Return the value of coalitions, (rows,)."""
@@ -101,7 +101,7 @@ def of_tokens(tokens: int, **settings: Any) -> Simulate:
             config = ExplainConfig(**wanted)
             block: Any = Games(games, tokens)
             made = ESTIMATORS[config.estimator](block, config, rng.spawn(AT_ONCE))
-            for phi, error, true in zip(made.phi, made.error, truth, strict=True):
+            for phi, error, true in zip(made.phi, made.standard_error, truth, strict=True):
                 i = rng.integers(tokens)
                 half = NORMAL * error[i]
                 found.append((phi[i] - half, phi[i] + half, true[i]))
@@ -123,7 +123,7 @@ def of_lime(tokens: int, **settings: Any) -> Simulate:
             block: Any = Games([game] * AT_ONCE, tokens)
             config = ExplainConfig(estimator="lime", **settings)
             made = ESTIMATORS["lime"](block, config, rng.spawn(AT_ONCE))
-            for phi, error in zip(made.phi, made.error, strict=True):
+            for phi, error in zip(made.phi, made.standard_error, strict=True):
                 i = rng.integers(tokens)
                 half = NORMAL * error[i]
                 found.append((phi[i] - half, phi[i] + half, truth[i]))

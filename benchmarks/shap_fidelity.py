@@ -70,7 +70,9 @@ def chosen(trained: Trained, number: int, draw: str = "surest") -> pd.DataFrame:
     boxes = trained.elements[trained.elements["element"] == "tata_box"]
     table = trained.table.merge(boxes[["id", "start", "end"]], on="id", suffixes=("", "_box"))
     table = table.drop_duplicates("id")
-    full = [one.full for one in Explainer(trained.directory).explain(table["sequence"].tolist())]
+    full = [
+        one.prediction for one in Explainer(trained.directory).explain(table["sequence"].tolist())
+    ]
     called = table.assign(full=full).query("full > 0")
     found = (
         called.nlargest(number, "full")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from dnasweep.attribution.attribution import Attribution, mean_loss
 from dnasweep.config import ModelConfig, TokenizerConfig
 from dnasweep.models.architecture import build_classifier
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit
@@ -92,6 +93,21 @@ def learnt(spec: str, *, window: int = 36, layers: int = 2) -> Learnt:
         optimizer.step()
     sequences, labels, starts = motif_sequences(32, window=window, ragged=ragged, seed=2)
     return Learnt(model.eval(), tokenizer, sequences, labels, starts)
+
+
+def value_of_bases(found: Attribution, num_bases: int) -> np.ndarray:
+    """Return the attribution of each base, (num_bases,), token by token.
+
+    A token's value is shared equally by its bases; where tokens overlap, a base gets the mean over
+    the tokens that cover it. Where single bases were mutated, a base has its own value.
+    """
+    if found.effects is not None:
+        return mean_loss(found.effects)
+    total, cover = np.zeros(num_bases), np.zeros(num_bases)
+    for start, end, phi in zip(found.starts, found.ends, found.phi, strict=True):
+        total[start:end] += phi / (end - start)
+        cover[start:end] += 1
+    return total / np.maximum(cover, 1)
 
 
 class TokenMasker:

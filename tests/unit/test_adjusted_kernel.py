@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from dnasweep.attribution.adjusted import adjusted_values, joined
-from dnasweep.attribution.kernel import KernelPlan, kernel_plan
-from dnasweep.attribution.mask_plans import EMPTY, FULL
+from dnasweep.attribution.adjusted_kernel import KernelPlan, adjusted_values, joined, kernel_plan
+from dnasweep.attribution.coalitions import EMPTY, FULL
 from dnasweep.attribution.surrogate import Saturating, fit_saturating
 
 Game = Callable[[np.ndarray], np.ndarray]

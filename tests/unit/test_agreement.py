@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.attribution.resampling import mean_over
+from dnasweep.attribution.intervals import mean_over
 from dnasweep.errors import InputError
 from dnasweep.method_comparison.agreement import (
     agreement,

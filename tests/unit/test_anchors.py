@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from dnasweep.attribution.anchor import Anchor, AnchorConfig
 from dnasweep.attribution.anchor_search import find_anchor
+from dnasweep.attribution.attribution import Anchor
 from dnasweep.attribution.bounds import (
     exploration_level,
     kl_bernoulli,
@@ -17,6 +17,7 @@ from dnasweep.attribution.bounds import (
     lower_bound,
     upper_bound,
 )
+from dnasweep.attribution.settings import AnchorConfig
 from scipy.stats import binom
 
 Game = Callable[[np.ndarray], np.ndarray]
@@ -146,7 +147,7 @@ def test_what_is_declared_found_is_precise_enough() -> None:
         rng = np.random.default_rng(seed)
         return lambda masks: rng.random(len(masks)) < 0.92
 
-    found = [search(noisy(seed), seed=seed, most_draws=3_000, most_tokens=3) for seed in range(30)]
+    found = [search(noisy(seed), seed=seed, max_draws=3_000, max_tokens=3) for seed in range(30)]
     assert sum(one.found for one in found) <= 2
     covered = [one.lower <= 0.92 <= one.upper for one in found]
     assert np.mean(covered) >= 0.9
@@ -156,7 +157,7 @@ def test_without_an_anchor_the_best_set_is_given_as_not_found() -> None:
     def game(masks: np.ndarray) -> np.ndarray:
         return masks.sum(1) >= TOKENS - 1
 
-    found = search(game, most_tokens=3, most_draws=4_000)
+    found = search(game, max_tokens=3, max_draws=4_000)
     assert not found.found
     assert found.lower < 0.95
     assert found.precision <= 0.3
@@ -167,7 +168,7 @@ def test_no_more_is_drawn_than_allowed(most: int) -> None:
     def game(masks: np.ndarray) -> np.ndarray:
         return masks[:, :6].sum(1) >= 5
 
-    found = search(game, most_draws=most, most_tokens=6)
+    found = search(game, max_draws=most, max_tokens=6)
     assert 1 <= found.num_draws <= most
     assert 0 <= found.lower <= found.precision <= found.upper <= 1
     if most < 300:
@@ -201,7 +202,7 @@ def test_every_draw_keeps_what_it_is_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"threshold": 1.0}, {"delta": 0.0}, {"beam": 0}, {"keep": 1.5}, {"most_draws": 0}]
+    "wrong", [{"threshold": 1.0}, {"delta": 0.0}, {"beam": 0}, {"keep": 1.5}, {"max_draws": 0}]
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -7,9 +7,10 @@ import copy
 import numpy as np
 import pytest
 import torch
-from dnasweep.attribution.attention import attended
+from dnasweep.attribution.attention import attention
+from dnasweep.attribution.block import Block
 from dnasweep.attribution.engine import Explainer
-from dnasweep.attribution.game import Game
+from dnasweep.attribution.explained_model import ExplainedModel
 from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.config import ModelConfig
@@ -169,10 +170,10 @@ def test_attributions_are_the_share_of_each_token_whatever_the_batch(
         for one, chance in zip(found, chances, strict=True):
             assert (one.phi >= 0).all()
             assert 0 < one.phi.sum() < 1
-            assert np.isnan(one.empty)
-            assert np.isnan(one.gap)
+            assert np.isnan(one.base_value)
+            assert np.isnan(one.completeness_error)
             assert np.isnan(one.standard_error).all()
-            assert 1 / (1 + np.exp(-one.full)) == pytest.approx(chance, abs=1e-6)
+            assert 1 / (1 + np.exp(-one.prediction)) == pytest.approx(chance, abs=1e-6)
 
 
 def test_rows_at_once_are_bounded_by_the_matrices_they_need() -> None:
@@ -196,10 +197,15 @@ def test_a_model_that_does_not_tell_and_sequences_in_windows_are_refused() -> No
         layers=1, hidden=32, heads=2, intermediate=32, windows="hidden", max_tokens=8
     )
     windowed = build_classifier(size, tokenizer=toy.tokenizer, num_tokens=30, dropout=0.0, seed=0)
-    game = Game(windowed.eval(), target=1, value="logit")
+    explained = ExplainedModel(windowed.eval(), target=1, value="logit")
+
+    def block_of(tokens: int) -> Block:
+        return Block.of(explained, np.full((1, tokens), 6, np.int64), None)
+
     with pytest.raises(InputError, match="does not reach across the windows"):
-        attended(game, np.full((1, 20), 6, np.int64), "last")
-    assert attended(game, np.full((1, 8), 6, np.int64), "last").shape == (1, 6)
+        attention(block_of(20), ExplainConfig(estimator="attention"), [])
+    found = attention(block_of(8), ExplainConfig(estimator="attention"), [])
+    assert found.phi.shape == (1, 6)
 
 
 @pytest.mark.parametrize(

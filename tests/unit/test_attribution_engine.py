@@ -15,7 +15,7 @@ from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained.checkpoint import export
 
-from tests.explainer_toys import CLASSES, SPECS, Learnt, learnt
+from tests.explainer_toys import CLASSES, SPECS, Learnt, learnt, value_of_bases
 from tests.toys import MOTIF
 
 ESTIMATORS = (
@@ -32,7 +32,7 @@ def _explain(toy: Learnt, sequences: list[str], **settings: object) -> list[Attr
 
 
 def _share_on_motif(toy: Learnt, row: int, found: Attribution) -> float:
-    bases = found.per_base(len(toy.sequences[row]))
+    bases = value_of_bases(found, len(toy.sequences[row]))
     start = toy.motif_starts[row]
     return float(bases[start : start + len(MOTIF)].sum() / np.abs(bases).sum())
 
@@ -46,7 +46,7 @@ def test_the_motif_speaks_for_its_class_and_against_the_other(spec: str) -> None
     found_against = _explain(toy, sequences, target="background")
     shares = []
     for row, positive, negative in zip(rows, found_for, found_against, strict=True):
-        assert positive.full > 1
+        assert positive.prediction > 1
         shares.append(_share_on_motif(toy, row, positive))
         assert shares[-1] > 0.3
         assert _share_on_motif(toy, row, negative) == pytest.approx(-shares[-1])
@@ -66,7 +66,9 @@ def test_every_estimator_finds_the_motif_and_is_efficient(estimator: str) -> Non
         # Processors train the toy a little differently, and one row may fall short.
         assert shares[-1] > 0.3
         rough = estimator == "integrated_gradients"
-        assert found.gap < (0.1 if rough else 1e-9) * abs(found.full - found.empty)
+        assert found.completeness_error < (0.1 if rough else 1e-9) * abs(
+            found.prediction - found.base_value
+        )
         few = estimator == "permutation"
         assert (np.isnan if few else np.isfinite)(found.standard_error).all()
     assert np.mean(shares) > 0.4
@@ -77,7 +79,7 @@ def test_every_estimator_finds_the_motif_and_is_efficient(estimator: str) -> Non
 def test_references_and_values_are_efficient(reference: str, value: str) -> None:
     toy = learnt("kmer-3")
     for found in _explain(toy, toy.sequences[:3], reference=reference, value=value):
-        assert found.gap < 1e-9
+        assert found.completeness_error < 1e-9
         passes = 4 if reference == "shuffle" else 1
         assert found.num_evals % passes == 0
         assert 150 * passes < found.num_evals <= 250 * passes
@@ -139,7 +141,7 @@ def test_tokens_carry_their_bases(spec: str) -> None:
         for token, start, end in zip(found.token_ids, found.starts, found.ends, strict=True):
             assert toy.tokenizer.tokens[token].removeprefix("##") == sequence[start:end]
         if "overlap" not in spec:
-            assert found.per_base(len(sequence)).sum() == pytest.approx(found.phi.sum())
+            assert value_of_bases(found, len(sequence)).sum() == pytest.approx(found.phi.sum())
 
 
 def test_bases_take_the_mean_of_the_overlapping_tokens_that_cover_them() -> None:
@@ -149,12 +151,12 @@ def test_bases_take_the_mean_of_the_overlapping_tokens_that_cover_them() -> None
         ends=np.array([3, 4]),
         phi=np.array([3.0, 9.0]),
         standard_error=np.zeros(2),
-        full=12.0,
-        empty=0.0,
+        prediction=12.0,
+        base_value=0.0,
         num_evals=2,
     )
-    np.testing.assert_allclose(found.per_base(5), [1, 2, 2, 3, 0])
-    assert found.gap == 0
+    np.testing.assert_allclose(value_of_bases(found, 5), [1, 2, 2, 3, 0])
+    assert found.completeness_error == 0
 
 
 def test_the_self_test_passes_an_honest_model_and_finds_a_swapped_one() -> None:
@@ -171,9 +173,9 @@ def test_the_self_test_passes_an_honest_model_and_finds_a_swapped_one() -> None:
 def test_the_self_test_finds_a_forward_pass_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     toy = learnt("kmer-3")
     explainer = Explainer(toy.model, tokenizer=toy.tokenizer)
-    real = explainer.game.variants.logits
+    real = explainer.model.forward.logits
     monkeypatch.setattr(
-        explainer.game.variants, "logits", lambda tables, rows: real(tables, rows).flip(1)
+        explainer.model.forward, "logits", lambda tables, rows: real(tables, rows).flip(1)
     )
     with pytest.raises(InputError, match="own forward"):
         self_test(explainer, toy.sequences[1])
@@ -202,7 +204,7 @@ def test_bf16_is_close_and_only_where_it_holds_its_bound(monkeypatch: pytest.Mon
     for bound, expected in ((0.5, "bf16"), (1e-6, "fp32")):
         config = ExplainConfig(precision_bound=bound)
         explainer = Explainer(toy.model, config, tokenizer=toy.tokenizer)
-        assert explainer.game.precision == expected
+        assert explainer.model.precision == expected
 
 
 def test_works_from_a_directory(tmp_path: object) -> None:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from backbone_toys import SIZE, dnabert, dnabert_words, save
 from dnasweep.attribution import selftest
+from dnasweep.attribution.block import Block, mask_references
 from dnasweep.attribution.checks import check_model
 from dnasweep.attribution.engine import Explainer
-from dnasweep.attribution.game import Block, Game
-from dnasweep.attribution.references import mask_references
+from dnasweep.attribution.explained_model import ExplainedModel
 from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
@@ -72,13 +72,14 @@ def classifier(toy, family, folder):
 @pytest.mark.parametrize("family", [*SIZES, "bert"])
 def test_values_of_coalitions_are_those_of_the_models_own_forward(toy, family, tmp_path):
     model, tokenizer = classifier(toy, family, tmp_path)
-    game = Game(model, target=1, value="logit")
+    explained = ExplainedModel(model, target=1, value="logit")
     assert isinstance(
-        game.variants, RobertaPerturbedForward if family == "roberta" else PlainPerturbedForward
+        explained.forward,
+        RobertaPerturbedForward if family == "roberta" else PlainPerturbedForward,
     )
     ids = tokenizer.encode([SEQUENCE]).ids[None].astype(np.int64)
-    block = Block.open(game, ids, mask_references(ids, tokenizer.mask_id))
-    masks = np.random.default_rng(0).random((6, block.num_players)) < 0.5
+    block = Block.of(explained, ids, mask_references(ids, tokenizer.mask_id))
+    masks = np.random.default_rng(0).random((6, block.num_tokens)) < 0.5
     found = block.values(np.zeros(6, np.int64), masks)
     shown = np.where(np.pad(masks, ((0, 0), (1, 1)), constant_values=True), ids, tokenizer.mask_id)
     with torch.no_grad():
@@ -107,24 +108,24 @@ def test_the_fast_and_the_plain_way_agree_and_the_self_test_passes(toy, family, 
     explainer = Explainer(directory, ExplainConfig(max_evals=60), device="cpu")
     self_test(explainer, SEQUENCE)
     (found,) = explainer.explain([SEQUENCE])
-    assert abs(found.phi.sum() - (found.full - found.empty)) < 1e-3
+    assert abs(found.phi.sum() - (found.prediction - found.base_value)) < 1e-3
     if family != "windows":
         gradients = ExplainConfig(estimator="integrated_gradients", max_evals=90)
         (along,) = Explainer(directory, gradients, device="cpu").explain([SEQUENCE])
-        gap = abs(along.phi.sum() - (along.full - along.empty))
-        assert gap < 0.2 * max(abs(along.full - along.empty), np.abs(along.phi).sum())
+        gap = abs(along.phi.sum() - (along.prediction - along.base_value))
+        assert gap < 0.2 * max(abs(along.prediction - along.base_value), np.abs(along.phi).sum())
 
 
 def test_a_roberta_explained_the_plain_way_has_the_same_values(toy, tmp_path):
     model, tokenizer = classifier(toy, "roberta", tmp_path)
-    game = Game(model, target=1, value="logit")
+    explained = ExplainedModel(model, target=1, value="logit")
     ids = tokenizer.encode([SEQUENCE]).ids[None].astype(np.int64)
     references = mask_references(ids, tokenizer.mask_id)
     masks = np.random.default_rng(1).random((9, ids.shape[1] - 2)) < 0.5
     rows = np.zeros(9, np.int64)
-    fast = Block.open(game, ids, references).values(rows, masks)
-    game.variants = PlainPerturbedForward(model)
-    plain = Block.open(game, ids, references).values(rows, masks)
+    fast = Block.of(explained, ids, references).values(rows, masks)
+    explained.forward = PlainPerturbedForward(model)
+    plain = Block.of(explained, ids, references).values(rows, masks)
     np.testing.assert_allclose(fast, plain, atol=1e-6)
 
 
@@ -167,14 +168,14 @@ def test_gradients_of_an_esm_see_its_positions_and_its_token_dropout(
     ids = torch.from_numpy(tokenizer.encode([SEQUENCE]).ids.astype(np.int64))[None]
     with torch.no_grad():
         logits = model(input_ids=ids).logits[0].double()
-    assert found.full == pytest.approx(float(logits[1] - logits[0]), abs=1e-5)
-    assert found.phi.sum() == pytest.approx(found.full - found.empty, abs=2e-3)
-    assert abs(found.full - found.empty) > 0.005
+    assert found.prediction == pytest.approx(float(logits[1] - logits[0]), abs=1e-5)
+    assert found.phi.sum() == pytest.approx(found.prediction - found.base_value, abs=2e-3)
+    assert abs(found.prediction - found.base_value) > 0.005
     if reference == "mask":
         ids[0, 1:-1] = 4
         with torch.no_grad():
             logits = model(input_ids=ids).logits[0].double()
-        assert found.empty == pytest.approx(float(logits[1] - logits[0]), abs=1e-5)
+        assert found.base_value == pytest.approx(float(logits[1] - logits[0]), abs=1e-5)
 
 
 def test_the_self_test_says_of_coarse_gradients_that_they_are_coarse(toy, tmp_path, monkeypatch):

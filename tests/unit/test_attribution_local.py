@@ -14,7 +14,7 @@ from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.tables import schemas_of, to_tables
 from dnasweep.attribution.verification import check_shard
 
-from tests.explainer_toys import Learnt, learnt
+from tests.explainer_toys import Learnt, learnt, value_of_bases
 from tests.toys import MOTIF
 
 LOCAL = ("lime", "anchors")
@@ -40,8 +40,8 @@ def test_the_motif_is_found_and_the_other_class_turns_the_sign(estimator: str) -
     shares = []
     for row, one, other in zip(rows, found, against, strict=True):
         np.testing.assert_allclose(other.phi, -one.phi, atol=1e-9)
-        assert np.isnan(one.gap), "values add up to nothing"
-        bases = one.per_base(len(toy.sequences[row]))
+        assert np.isnan(one.completeness_error), "values add up to nothing"
+        bases = value_of_bases(one, len(toy.sequences[row]))
         start = toy.motif_starts[row]
         if np.abs(bases).sum() > 0:
             shares.append(bases[start : start + len(MOTIF)].sum() / np.abs(bases).sum())
@@ -84,7 +84,9 @@ def test_values_of_coalitions_are_those_of_the_whole_and_in_order() -> None:
     masks = [np.ones((place + 1, len(found[i].phi)), bool) for place, i in enumerate(order)]
     values = made.values([toy.sequences[i] for i in order], masks)
     for place, i in enumerate(order):
-        np.testing.assert_allclose(values[place], np.full(place + 1, found[i].full), atol=1e-5)
+        np.testing.assert_allclose(
+            values[place], np.full(place + 1, found[i].prediction), atol=1e-5
+        )
 
 
 def tables_of(
@@ -121,7 +123,7 @@ def test_the_table_of_anchors_holds_what_was_found() -> None:
     for row, one in zip(tables["anchors"].to_pylist(), found, strict=True):
         assert one.anchor is not None
         assert row["token_indices"] == list(one.anchor.tokens)
-        assert row["called"] == (one.full > 0)
+        assert row["called"] == (one.prediction > 0)
         assert (row["lower"], row["precision"]) == (one.anchor.lower, one.anchor.precision)
         text = toy.sequences[int(row["sequence_id"][1:])]
         for token, start, end in zip(row["tokens"], row["starts"], row["ends"], strict=True):

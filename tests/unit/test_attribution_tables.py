@@ -79,8 +79,8 @@ def attribution(num_tokens: int, *, seed: int = 0, width: int = 3) -> Attributio
         ends=np.arange(1, num_tokens + 1, dtype=np.int32) * width,
         phi=phi,
         standard_error=np.where(np.arange(num_tokens) % 2, 0.25, np.nan),
-        full=float(phi.sum() - 1),
-        empty=-1.0,
+        prediction=float(phi.sum() - 1),
+        base_value=-1.0,
         num_evals=100 + num_tokens,
     )
 
@@ -108,10 +108,10 @@ def test_a_row_a_token_and_a_row_a_sequence(shard, toy: ToyLanguage) -> None:
         np.testing.assert_array_equal(mine["start"], one.starts)
         np.testing.assert_array_equal(mine["end"], one.ends)
         np.testing.assert_array_equal(mine["standard_error"], one.standard_error)
-        assert sequences["gap"][row] == one.gap
+        assert sequences["gap"][row] == one.completeness_error
         assert sequences["mean_standard_error"][row] == 0.25
         assert sequences["num_evals"][row] == 102 + row
-        assert sequences["probability"][row] == pytest.approx(1 / (1 + np.exp(-one.full)))
+        assert sequences["probability"][row] == pytest.approx(1 / (1 + np.exp(-one.prediction)))
 
 
 def test_the_schema_is_a_promise() -> None:
@@ -158,7 +158,7 @@ def test_reading_puts_sequences_into_the_order_of_the_input(shard, tmp_path: Pat
     assert list(read.sequences["sequence_id"]) == [f"s{i}" for i in range(NUM)]
     np.testing.assert_array_equal(read.tokens["phi"], np.concatenate([o.phi for o in found]))
     assert list(dict.fromkeys(read.tokens["sequence_id"])) == list(read.sequences["sequence_id"])
-    part = read_attributions(tmp_path, most_sequences=4)
+    part = read_attributions(tmp_path, max_sequences=4)
     assert set(part.sequences["row"]) == {3, 0, 4, 2}, "the first shard and the last"
     assert set(part.tokens["sequence_id"]) == set(part.sequences["sequence_id"])
 
@@ -236,14 +236,14 @@ def test_a_sequence_lost_or_twice_is_found(shard) -> None:
 
 def test_the_bound_is_relative_or_absolute_whichever_is_larger(shard, toy: ToyLanguage) -> None:
     rows, _, found = shard
-    missed = [dataclasses.replace(one, full=one.full + 0.02) for one in found]
+    missed = [dataclasses.replace(one, prediction=one.prediction + 0.02) for one in found]
     tables = to_tables(rows, missed, vocabulary=toy.tokenizer.tokens, settings=SETTINGS)
 
     def problems(**bounds: float) -> int:
         checked = check_shard(rows, tables, bounds=Bounds(**bounds), overlapping=False)
         return sum("miss full - empty by 0.02" in problem.what for problem in checked)
 
-    spans = np.array([abs(one.full - one.empty) for one in missed])
+    spans = np.array([abs(one.prediction - one.base_value) for one in missed])
     assert problems() == NUM
     assert problems(absolute=0.03) == 0
     assert problems(relative=0.02 / np.median(spans)) == NUM // 2
@@ -293,8 +293,10 @@ def test_facts_of_a_shard_add_up(shard) -> None:
     _, tables, found = shard
     facts = facts_of(tables)
     assert facts["num_evals"] == sum(one.num_evals for one in found)
-    assert facts["max_gap"] == max(one.gap for one in found)
-    assert facts["sum_span"] == pytest.approx(sum(abs(one.full - one.empty) for one in found))
+    assert facts["max_gap"] == max(one.completeness_error for one in found)
+    assert facts["sum_span"] == pytest.approx(
+        sum(abs(one.prediction - one.base_value) for one in found)
+    )
     assert facts["sum_standard_error"] == pytest.approx(0.25 * NUM)
 
 
@@ -349,7 +351,7 @@ def test_sequences_that_cannot_be_explained_are_named(toy: ToyLanguage) -> None:
     unfit = find_unfit(table, counts, 10)
     assert [one.position for one in unfit] == [1, 2, 4]
     assert "'s1' has no known base to explain in its 12" in unfit[0].reason
-    assert "'s2' of 27 bases has 11 tokens, the model holds 10" in unfit[1].reason
+    assert "'s2' of 27 bases has 11 tokens, the model has 10 positions" in unfit[1].reason
 
 
 def test_a_model_is_the_same_wherever_it_lies(model: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-from dnasweep.attribution.anchor_summary import summarise_anchors
+from dnasweep.attribution.anchor_table import summarise_anchors
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
@@ -168,7 +168,8 @@ def test_of_three_classes_the_likeliest_is_called(value: str, tmp_path: Path) ->
     anchors = explained(model, "enhancer", estimator="anchors", max_evals=50)
     assert anchors.anchors is not None
     np.testing.assert_array_equal(anchors.anchors["called"], predictions["call"] == "enhancer")
-    assert summarise_anchors(anchors)["num"] == len(SEQUENCES)
+    summary = summarise_anchors(anchors.anchors, anchors.tokens, anchors.sequences)
+    assert summary["num"] == len(SEQUENCES)
 
 
 def test_a_model_that_calls_by_both_strands_is_called_by_both(tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_a_model_that_calls_by_both_strands_is_called_by_both(tmp_path: Path) ->
     )
     wanted = (predicted(model)["call"] == "promoter").to_numpy()
     alone = Explainer(model, ExplainConfig(estimator="permutation"), device="cpu")
-    own = np.array([one.full for one in alone.explain(SEQUENCES)]) >= np.log(0.3 / 0.7)
+    own = np.array([one.prediction for one in alone.explain(SEQUENCES)]) >= np.log(0.3 / 0.7)
     assert (own != wanted).any(), "the strands differ in something"
     found = explained(model, "promoter", estimator="permutation")
     np.testing.assert_array_equal(found.sequences["called"], wanted)
@@ -189,10 +190,10 @@ def test_weights_that_are_no_numbers_are_refused_with_the_sequence(tmp_path: Pat
     ids = load_tokenizer(model).encode([SEQUENCES[2]]).ids
     others = set(load_tokenizer(model).encode(SEQUENCES[:2]).ids.tolist())
     only = next(int(i) for i in ids if int(i) not in others)
-    words = explainer.game.model.get_input_embeddings()
+    words = explainer.model.classifier.get_input_embeddings()
     with torch.no_grad():
         words.weight[only] = torch.nan
-    broken = Explainer(explainer.game.model, tokenizer=explainer.tokenizer, device="cpu")
+    broken = Explainer(explainer.model.classifier, tokenizer=explainer.tokenizer, device="cpu")
     with pytest.raises(InputError, match=r"row 3: the model's output is not a finite number"):
         broken.explain(SEQUENCES[:3])
     assert len(broken.explain(SEQUENCES[:2])) == 2
@@ -201,4 +202,4 @@ def test_weights_that_are_no_numbers_are_refused_with_the_sequence(tmp_path: Pat
 def test_the_threshold_is_kept_in_what_is_written(tmp_path: Path) -> None:
     model = write_model(tmp_path / "model", decision_threshold=0.17)
     assert json.loads((model / "config.json").read_text())["decision_threshold"] == 0.17
-    assert Explainer(model, device="cpu").game.threshold == 0.17
+    assert Explainer(model, device="cpu").model.threshold == 0.17

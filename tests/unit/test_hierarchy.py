@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dnasweep.attribution.hierarchy import Hierarchy, hierarchy
+from dnasweep.attribution.partition import Hierarchy, hierarchy
 
 
 def _groups(tree: Hierarchy) -> set[frozenset[int]]:

@@ -7,10 +7,11 @@ import math
 
 import numpy as np
 import pytest
-from dnasweep.attribution.hierarchy import hierarchy
-from dnasweep.attribution.kernel import KernelPlan, kernel_plan
-from dnasweep.attribution.mask_plans import EMPTY, FULL, MaskPlan, distinct_rows, partition_plan
-from dnasweep.attribution.sampling import pairs_within, permutation_plan
+from dnasweep.attribution.adjusted_kernel import KernelPlan, kernel_plan
+from dnasweep.attribution.budgets import pairs_within
+from dnasweep.attribution.coalitions import EMPTY, FULL, MaskPlan, distinct_rows
+from dnasweep.attribution.partition import hierarchy, partition_plan
+from dnasweep.attribution.permutation import permutation_plan
 
 
 class TableGame:
@@ -39,7 +40,7 @@ def _orders_of_tree(num_players: int) -> list[tuple[int, ...]]:
 
     def below(node: int) -> list[tuple[int, ...]]:
         if node < tree.num_leaves:
-            return [(int(tree.players[node]),)]
+            return [(int(tree.tokens[node]),)]
         left, right = (below(int(child)) for child in tree.children[node - tree.num_leaves])
         pairs = list(itertools.product(left, right))
         return [a + b for a, b in pairs] + [b + a for a, b in pairs]

@@ -31,7 +31,7 @@ from dnasweep.report.attribution_summary import ReportConfig
 from dnasweep.stages.models import KIND, keep_model
 from dnasweep.storage import Storage
 
-from tests.explainer_toys import learnt
+from tests.explainer_toys import learnt, value_of_bases
 from tests.toys import MOTIF
 
 ISM = ExplainConfig(estimator="in_silico_mutagenesis")
@@ -44,14 +44,14 @@ def by_a_loop(toy, sequence: str) -> tuple[float, np.ndarray]:
         chance = predict_probabilities(toy.model, toy.tokenizer, [mutated], batch_size=1)[0]
         return float(np.log(chance[1] / chance[0]))
 
-    full = value(sequence)
+    prediction = value(sequence)
     effects = np.full((len(sequence), 4), np.nan)
     for place, base in enumerate(sequence):
         if base in "ACGT":
             for letter, other in enumerate("ACGT"):
                 mutated = sequence[:place] + other + sequence[place + 1 :]
-                effects[place, letter] = 0 if other == base else value(mutated) - full
-    return full, effects
+                effects[place, letter] = 0 if other == base else value(mutated) - prediction
+    return prediction, effects
 
 
 @pytest.mark.parametrize("spec", ["kmer-3", "kmer-3-overlap", "bpe-64"])
@@ -63,16 +63,16 @@ def test_effects_are_those_of_a_plain_loop(spec: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(mutagenesis, "BASES_AT_ONCE", 700)
     found = Explainer(toy.model, ISM, tokenizer=toy.tokenizer, batch_rows=7).explain(chosen)
     for sequence, one in zip(chosen, found, strict=True):
-        full, effects = by_a_loop(toy, sequence)
-        assert one.full == pytest.approx(full, abs=1e-4)
+        prediction, effects = by_a_loop(toy, sequence)
+        assert one.prediction == pytest.approx(prediction, abs=1e-4)
         np.testing.assert_allclose(one.effects, effects, atol=2e-4)
         loss = np.nan_to_num(-effects.sum(1) / 3)
-        np.testing.assert_allclose(one.per_base(len(sequence)), loss, atol=2e-4)
+        np.testing.assert_allclose(value_of_bases(one, len(sequence)), loss, atol=2e-4)
         sums = [loss[start:end].sum() for start, end in zip(one.starts, one.ends, strict=True)]
         np.testing.assert_allclose(one.phi, sums, atol=1e-3)
         assert one.num_evals == 1 + 3 * sum(base in "ACGT" for base in sequence)
     assert np.isnan(found[1].effects[7]).all()
-    assert found[1].per_base(len(unknown))[7] == 0
+    assert value_of_bases(found[1], len(unknown))[7] == 0
 
 
 def test_it_finds_the_motif_and_the_sign_flips_with_the_class() -> None:
@@ -85,7 +85,7 @@ def test_it_finds_the_motif_and_the_sign_flips_with_the_class() -> None:
     against = Explainer(toy.model, other, tokenizer=toy.tokenizer).explain(sequences)
     for row, one, negative in zip(rows, explainer.explain(sequences), against, strict=True):
         start = toy.motif_starts[row]
-        bases = one.per_base(len(toy.sequences[row]))
+        bases = value_of_bases(one, len(toy.sequences[row]))
         assert bases[start : start + len(MOTIF)].sum() > 0.5 * np.abs(bases).sum()
         np.testing.assert_allclose(negative.phi, -one.phi, atol=1e-9)
 
@@ -94,14 +94,14 @@ def test_a_mutated_sequence_of_too_many_tokens_says_so() -> None:
     toy = learnt("bpe-64")
     explainer = Explainer(toy.model, ISM, tokenizer=toy.tokenizer)
     row = int(np.flatnonzero(toy.labels)[0])
-    # As many tokens as the model would hold if it were made for this sequence.
+    # As many positions as the model would have if it were made for this sequence.
     count = int(count_tokens([toy.sequences[row]], toy.tokenizer)[0])
-    config = explainer.game.model.config
+    config = explainer.model.classifier.config
     before = config.max_position_embeddings
     config.max_position_embeddings = count + config.pad_token_id + 1
     try:
         with pytest.raises(InputError, match="a mutated sequence has"):
-            mutagenesis.effects_of(explainer.game, toy.tokenizer, toy.sequences[row])
+            explainer.explain([toy.sequences[row]])
     finally:
         config.max_position_embeddings = before
 
@@ -190,7 +190,7 @@ def test_bases_keep_their_own_values_through_the_files(job, tmp_path: Path) -> N
         )
     with pytest.raises(InputError, match="table of bases"):
         per_base(read._replace(bases=read.bases[1:]))
-    with pytest.raises(InputError, match="no value of the empty sequence"):
+    with pytest.raises(InputError, match="no base value"):
         token_explanation(read)
     if settings["tokenizer"] == "kmer-3":
         return

@@ -11,10 +11,12 @@ import pytest
 from attribution_toys import ToyAttributions, planted_tables, shuffled, toy_tables
 from dnasweep.attribution import positions
 from dnasweep.attribution.attribution import Attribution
-from dnasweep.attribution.positions import per_base, profile
-from dnasweep.attribution.tss import tss_places
+from dnasweep.attribution.positions import per_base, tss_positions
+from dnasweep.attribution.summaries import profile
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import encode
+
+from tests.explainer_toys import value_of_bases
 
 TEN = "ACGTACGTAC"
 
@@ -57,11 +59,11 @@ def test_agrees_with_the_attribution_of_one_sequence(tokenizer: str) -> None:
             ends=mine["end"].to_numpy(),
             phi=mine["phi"].to_numpy(),
             standard_error=mine["standard_error"].to_numpy(),
-            full=0.0,
-            empty=0.0,
+            prediction=0.0,
+            base_value=0.0,
             num_evals=1,
         )
-        np.testing.assert_allclose(bases.values[row], alone.per_base(300), atol=1e-12)
+        np.testing.assert_allclose(bases.values[row], value_of_bases(alone, 300), atol=1e-12)
 
 
 def test_work_in_parts_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,20 +86,20 @@ def test_order_of_rows_changes_no_value_and_nothing_is_changed() -> None:
 
 
 def test_tss_by_length_of_window() -> None:
-    places = tss_places(np.array([70, 300, 401, 600, 601]))
+    places = tss_positions(np.array([70, 300, 401, 600, 601]))
     assert places.at.tolist() == [33, 249, 200, 300, 300]
     assert "249 of 300 bases" in places.statement
-    mixed = tss_places(np.array([300, 123, 300]))
+    mixed = tss_positions(np.array([300, 123, 300]))
     assert mixed.at.tolist() == [249, -1, 249]
     assert "1 sequences of other lengths are left out" in mixed.statement
-    assert not tss_places(np.array([500])).known
-    given = tss_places(np.array([500, 90]), tss_index=100)
+    assert not tss_positions(np.array([500])).known
+    given = tss_positions(np.array([500, 90]), tss_index=100)
     assert given.at.tolist() == [100, -1]
     assert "(given)" in given.statement
     with pytest.raises(InputError, match="longest sequence has 500"):
-        tss_places(np.array([500, 90]), tss_index=500)
+        tss_positions(np.array([500, 90]), tss_index=500)
     with pytest.raises(InputError, match="-1"):
-        tss_places(np.array([500]), tss_index=-1)
+        tss_positions(np.array([500]), tss_index=-1)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_the_initiator_of_real_promoters_stands_at_the_start(
     codes = np.stack([encode(s) for s in sequences if len(s) == length])
     pyrimidine_then_a = ((codes[:, :-1] == 1) | (codes[:, :-1] == 3)) & (codes[:, 1:] == 0)
     share = pyrimidine_then_a.mean(axis=0)
-    assert share.argmax() + 1 == tss_places(np.array([length])).at[0]
+    assert share.argmax() + 1 == tss_positions(np.array([length])).at[0]
     assert share.max() > 2 * np.median(share)
 
 

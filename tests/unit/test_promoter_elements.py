@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from attribution_toys import ToyAttributions, planted_tables, shuffled, toy_tables
 from dnasweep.attribution.positions import per_base
-from dnasweep.attribution.token_ranking import rank_tokens, token_table
+from dnasweep.attribution.summaries import rank_tokens, token_table
 from dnasweep.data.simulate import simulate
 from dnasweep.formats.bases import encode, encode_flat, reverse_complement
 from dnasweep.motifs import element_hits as evidence_module
@@ -417,7 +417,7 @@ def test_tokens_are_counted_and_ranked() -> None:
     by_mean = rank_tokens(table, by="mean_phi", num=5)
     assert by_mean.positive["token"].tolist() == ["TT", "AC"]
     assert by_mean.negative["token"].tolist() == ["GT"]
-    often = rank_tokens(table, by="mean_phi", num=1, least_count=2)
+    often = rank_tokens(table, by="mean_phi", num=1, min_count=2)
     assert often.positive["token"].tolist() == ["AC"]
     assert often.negative.empty
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dnasweep.attribution.budgets import nodes_within
+from dnasweep.attribution.budgets import points_within
+from dnasweep.attribution.coalitions import all_fit
 from dnasweep.attribution.engine import Explainer
-from dnasweep.attribution.exact import fits
+from dnasweep.attribution.intervals import NORMAL, widening
 from dnasweep.attribution.settings import ExplainConfig
-from dnasweep.attribution.standard_errors import NORMAL, widening
 from dnasweep.errors import InputError
 from scipy import stats
 from shap_toys import write_model, write_sequences
@@ -58,7 +58,7 @@ def test_few_tokens_are_explained_exactly_by_default(long_words: Path, tmp_path:
         np.testing.assert_allclose(found.phi, by_definition(made, sequence), atol=1e-6)
         assert found.num_evals == 2**8
         assert not found.standard_error.any()
-        assert found.gap < 1e-9
+        assert found.completeness_error < 1e-9
 
 
 @pytest.mark.parametrize("estimator", ["adjusted_kernel", "permutation"])
@@ -74,7 +74,7 @@ def test_a_budget_for_all_coalitions_is_exact(
     assert not found.standard_error.any()
     drawn = explainer(long_words, estimator=estimator, max_evals=63).explain([sequence])[0]
     assert drawn.num_evals < 64
-    assert drawn.gap < 1e-9
+    assert drawn.completeness_error < 1e-9
 
 
 def test_two_pairs_say_nothing_of_how_sure_they_are(short_words: Path, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_too_few_draws_say_nothing_of_how_sure_they_are(
 ) -> None:
     sequence = write_sequences(tmp_path / "x.csv", 1)[0][:36]
     found = explainer(short_words, max_evals=evals).explain([sequence])[0]
-    assert found.gap < 1e-9
+    assert found.completeness_error < 1e-9
     assert np.isfinite(found.standard_error).all() == known
 
 
@@ -151,13 +151,13 @@ def test_intervals_are_students() -> None:
 
 
 def test_what_does_not_fit_is_drawn() -> None:
-    assert fits(10, 1024)
-    assert not fits(10, 1023)
-    assert not fits(17, 10**9)
+    assert all_fit(10, 1024)
+    assert not all_fit(10, 1023)
+    assert not all_fit(17, 10**9)
 
 
 def test_a_path_of_less_than_two_points_is_refused() -> None:
-    assert nodes_within(1, 8) == 2
+    assert points_within(1, 8) == 2
     with pytest.raises(InputError, match="Give --max-evals 8 or more"):
-        nodes_within(1, 7)
-    assert nodes_within(4, 26) == 2
+        points_within(1, 7)
+    assert points_within(4, 26) == 2

@@ -1,16 +1,16 @@
-"""The search for an anchor: few tokens that, kept, make the model call a sequence as it does.
+"""Anchors: few tokens that, when kept, make the model call a sequence as it does.
 
-An anchor (Ribeiro, Singh & Guestrin 2018) is a set of tokens. Its precision is the share of
-sequences that are called like the whole one when its tokens are kept and every other token is kept
-with probability `keep`; its coverage is the share of sequences so perturbed, without any condition,
-that hold all of its tokens. Sought is the anchor of highest coverage whose precision is at least a
-threshold, with confidence. All anchors of one size have one coverage, so the search widens by a
-token at a time and ends with the first size at which one holds.
+An anchor (Ribeiro, Singh & Guestrin 2018) is a set of tokens. Its precision is the share of perturbed
+sequences that are called like the whole one when its tokens are kept and every other token is kept with
+probability `keep`; its coverage is the share of sequences perturbed without that condition that keep
+all of its tokens. The search is for the anchor of highest coverage whose precision is at least a
+threshold, with confidence. All anchors of one size have the same coverage, so the search adds one token
+at a time and ends with the first size at which an anchor is found.
 
-Which sets are widened is chosen by KL-LUCB. A draw made to judge one set is as good a draw for every
-larger set whose tokens it happens to keep, for tokens are kept independently: so a level costs draws
-for its parents, not for its hundreds of candidates. An anchor is declared found on draws that were
-made after it had been singled out, so the choice among many does not flatter it.
+Which sets are extended is chosen by KL-LUCB. Tokens are kept independently, so a draw made to judge one
+set is as good a draw for every larger set whose tokens it happens to keep: a size costs draws for its
+parents, not for its hundreds of candidates. An anchor is declared found on draws that were made after
+it had been singled out, so that the choice among many does not flatter it.
 """
 
 from __future__ import annotations
@@ -21,29 +21,32 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.attribution.anchor import FIRST_LOOK, Anchor, AnchorConfig
+from dnasweep.attribution.attribution import Anchor
+from dnasweep.attribution.block import Block, Estimates, Generators, values_of_whole
 from dnasweep.attribution.bounds import exploration_level, look_level, lower_bound, upper_bound
+from dnasweep.attribution.settings import FIRST_LOOK, AnchorConfig, ExplainConfig
 
 Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 MAX_LOOKS = 5
-"""Looks at a candidate, the draws doubled before each."""
+"""Looks at a candidate; the number of its draws is doubled before each."""
 
 Search = Generator[Booleans, Booleans, Anchor]
-"""Yields tokens kept, (rows, tokens); wants back which rows are called like the whole sequence."""
+"""Yields tokens kept, (rows, tokens); receives which rows are called like the whole sequence."""
 
 
 class _Candidate(NamedTuple):
     order: tuple[int, ...]
+    """Its tokens, in the order in which they were added."""
     means: tuple[float, ...]
-    """Precision after each token, that of the empty set first, its own excluded."""
+    """Precision before each of them was added."""
     counts: tuple[int, ...]
-    """Draws behind them."""
+    """Draws behind each."""
 
 
 class _Draws:
-    """All draws of a search, each with the tokens it was made to keep."""
+    """All draws of a search, each with the tokens that it was made to keep."""
 
     def __init__(self, num_tokens: int) -> None:
         self.kept = np.empty((0, num_tokens), np.float32)
@@ -51,20 +54,20 @@ class _Draws:
         self.called = np.empty(0, np.int64)
 
     def add(self, kept: Booleans, given: Booleans, called: Booleans) -> None:
-        """Add rows; `given` are the tokens each was made to keep."""
+        """Add rows; `given` are the tokens that each was made to keep."""
         self.kept = np.concatenate([self.kept, kept.astype(np.float32)])
         self.given = np.concatenate([self.given, given.astype(np.float32)])
         self.called = np.concatenate([self.called, called.astype(np.int64)])
 
     def judge(self, sets: Booleans) -> tuple[Integers, Integers]:
-        """Return the draws that count for each set, and those of them that are called alike.
+        """Return how many draws count for each set, and how many of them are called alike.
 
-        A draw counts for a set when it holds its tokens and was not made to keep any other.
+        A draw counts for a set when it keeps its tokens and was not made to keep any other.
         """
         wanted = sets.astype(np.float32).T
-        holds = self.kept @ wanted >= wanted.sum(0) - 0.5
-        holds &= self.given @ wanted >= self.given.sum(1)[:, None] - 0.5
-        return holds.sum(0).astype(np.int64), self.called @ holds
+        counts = self.kept @ wanted >= wanted.sum(0) - 0.5
+        counts &= self.given @ wanted >= self.given.sum(1)[:, None] - 0.5
+        return counts.sum(0).astype(np.int64), self.called @ counts
 
 
 def find_anchor(num_tokens: int, rng: np.random.Generator, config: AnchorConfig) -> Search:
@@ -77,46 +80,46 @@ def find_anchor(num_tokens: int, rng: np.random.Generator, config: AnchorConfig)
     rng
         Source of the draws.
     config
-        What is sought.
+        What the anchor has to fulfil, and how it is searched for.
     """
     draws, look = _Draws(num_tokens), 0
     level = [_Candidate((), (), ())]
     nothing = np.zeros(num_tokens, bool)
     best: tuple[float, _Candidate] = (-1.0, level[0])
-    for size in range(min(config.most_tokens, num_tokens) + 1):
+    for size in range(min(config.max_tokens, num_tokens) + 1):
         if size:
-            level = _widened(level, draws, num_tokens)
+            level = _extended(level, draws, num_tokens)
             level = yield from _choose(level, draws, rng, config)
         else:
             yield from _draw(draws, nothing, 2 * config.draws, rng, config)
         num, called = draws.judge(_sets(level, num_tokens))
         means = called / np.maximum(num, 1)
-        for one, bound in zip(level, _floor(means, num, config), strict=True):
+        for one, bound in zip(level, _lower_bounds(means, num, config), strict=True):
             best = max(best, (float(bound), one), key=lambda pair: pair[0])
         promising = [
             one for one, mean in zip(level, means, strict=True) if mean >= config.threshold
         ]
-        holding = []
+        found = []
         for one in promising:
             look, verdict = yield from _look(one, draws, look, rng, config)
             if verdict.found:
-                holding.append(verdict)
-        if holding:
-            found = max(holding, key=lambda anchor: anchor.lower)
-            return found._replace(num_draws=len(draws.called))
-        if len(draws.called) >= config.most_search:
+                found.append(verdict)
+        if found:
+            best_found = max(found, key=lambda anchor: anchor.lower)
+            return best_found._replace(num_draws=len(draws.called))
+        if len(draws.called) >= config.max_search_draws:
             break
-        if size < min(config.most_tokens, num_tokens):
+        if size < min(config.max_tokens, num_tokens):
             for one in level:
                 given = _sets([one], num_tokens)[0]
                 there = int(draws.judge(given[None])[0][0])
                 yield from _draw(draws, given, config.draws - there, rng, config)
-    _, verdict = yield from _look(best[1], draws, look, rng, config, patient=False)
+    _, verdict = yield from _look(best[1], draws, look, rng, config, persistent=False)
     return verdict._replace(num_draws=len(draws.called))
 
 
-def _widened(level: Sequence[_Candidate], draws: _Draws, num_tokens: int) -> list[_Candidate]:
-    """Return every set with one token more, each once, from the parent of highest precision."""
+def _extended(level: Sequence[_Candidate], draws: _Draws, num_tokens: int) -> list[_Candidate]:
+    """Return every set with one more token, each once, from its parent of highest precision."""
     num, called = draws.judge(_sets(level, num_tokens))
     means = called / np.maximum(num, 1)
     found: dict[frozenset[int], _Candidate] = {}
@@ -138,12 +141,12 @@ def _widened(level: Sequence[_Candidate], draws: _Draws, num_tokens: int) -> lis
 def _choose(
     level: list[_Candidate], draws: _Draws, rng: np.random.Generator, config: AnchorConfig
 ) -> Generator[Booleans, Booleans, list[_Candidate]]:
-    """Return the sets of highest precision, those of the beam, by KL-LUCB."""
+    """Return the `config.beam` sets of highest precision, chosen by KL-LUCB."""
     num_tokens = draws.kept.shape[1]
     sets = _sets(level, num_tokens)
     num, called = draws.judge(sets)
     for round_ in range(1, config.rounds + 1):
-        # A set without any draw is taken to be as good as can be.
+        # A set without any draw counts as perfect, so that it gets some.
         means = np.where(num > 0, called / np.maximum(num, 1), 1.0)
         order = np.lexsort((np.arange(len(level)), -means))
         inside, outside = order[: config.beam], order[config.beam :]
@@ -155,7 +158,7 @@ def _choose(
         rival = outside[np.argmax(upper_bound(means[outside], level_[outside]))]
         gap = upper_bound(means[[rival]], level_[[rival]])
         gap = gap - lower_bound(means[[weakest]], level_[[weakest]])
-        if gap[0] < config.tolerance or len(draws.called) >= config.most_search:
+        if gap[0] < config.tolerance or len(draws.called) >= config.max_search_draws:
             break
         for arm in (int(weakest), int(rival)):
             before = len(draws.called)
@@ -174,15 +177,15 @@ def _look(
     rng: np.random.Generator,
     config: AnchorConfig,
     *,
-    patient: bool = True,
+    persistent: bool = True,
 ) -> Generator[Booleans, Booleans, tuple[int, Anchor]]:
-    """Judge a set on draws of its own, and look again on more until it is decided."""
+    """Judge a set on draws of its own; unless `persistent` is off, draw more until it is decided."""
     given = _sets([one], draws.kept.shape[1])[0]
     num = called = 0
     size, mean, low, high = FIRST_LOOK, 0.0, 0.0, 1.0
-    for _ in range(MAX_LOOKS if patient else 1):
+    for _ in range(MAX_LOOKS if persistent else 1):
         before = len(draws.called)
-        yield from _draw(draws, given, size, rng, config, last=not patient)
+        yield from _draw(draws, given, size, rng, config, last=not persistent)
         if len(draws.called) == before:
             break
         num, called = num + len(draws.called) - before, called + int(draws.called[before:].sum())
@@ -217,9 +220,9 @@ def _draw(
     *,
     last: bool = False,
 ) -> Generator[Booleans, Booleans, None]:
-    """Add draws that keep the tokens given, as many as are left; `last` those kept back as well."""
-    most = config.most_draws if last else config.most_search
-    num = min(num, most - len(draws.called))
+    """Add draws that keep the given tokens, up to the limit of the search; `last` draws may use all."""
+    limit = config.max_draws if last else config.max_search_draws
+    num = min(num, limit - len(draws.called))
     if num > 0:
         kept = rng.random((num, len(given))) < config.keep
         kept |= given
@@ -234,6 +237,47 @@ def _sets(level: Sequence[_Candidate], num_tokens: int) -> Booleans:
     return sets
 
 
-def _floor(means: NDArray[np.float64], num: Integers, config: AnchorConfig) -> list[float]:
+def _lower_bounds(means: NDArray[np.float64], num: Integers, config: AnchorConfig) -> list[float]:
     level = look_level(1, config.delta) / np.maximum(num, 1)
     return [float(v) for v in lower_bound(means, level)]
+
+
+def anchors(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
+    """Find an anchor for the call of each sequence.
+
+    A token's value is what it added to the precision when it joined the anchor, negative where the
+    sequence is not called the class explained, and 0 outside of the anchor. The searches run side by
+    side: what all of them ask for in a round is one batch.
+    """
+    shape = (block.num_sequences, block.num_tokens)
+    prediction = values_of_whole(block)
+    called = block.called(np.arange(shape[0]), np.ones(shape, bool))
+    searches = [find_anchor(shape[1], rng, config.anchor_config()) for rng in generators]
+    asked = {i: next(search) for i, search in enumerate(searches)}
+    found: dict[int, Anchor] = {}
+    while asked:
+        rows = np.array(list(asked))
+        counts = [len(masks) for masks in asked.values()]
+        alike = block.called(np.repeat(rows, counts), np.concatenate(list(asked.values())))
+        alike = alike == np.repeat(called[rows], counts)
+        parts = np.split(alike, np.cumsum(counts)[:-1])
+        asked = {}
+        for i, part in zip(rows.tolist(), parts, strict=True):
+            try:
+                asked[i] = searches[i].send(part)
+            except StopIteration as end:
+                found[i] = end.value._replace(called=bool(called[i]))
+    phi, error = np.zeros(shape), np.full(shape, np.nan)
+    for i, anchor in found.items():
+        members = list(anchor.tokens)
+        phi[i, members] = np.array(anchor.gains) * (1 if called[i] else -1)
+        error[i, members] = anchor.errors
+    return Estimates(
+        phi,
+        standard_error=error,
+        prediction=prediction,
+        base_value=np.full(shape[0], np.nan),
+        # The output for the whole sequence is an evaluation too.
+        num_evals=np.array([1 + found[i].num_draws for i in range(shape[0])]),
+        anchors=[found[i] for i in range(shape[0])],
+    )

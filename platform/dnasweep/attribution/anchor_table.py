@@ -1,4 +1,4 @@
-"""Anchors as a table: one row a sequence, beside the tables of its tokens and sequences."""
+"""Anchors as a table: one row per sequence, beside the tables of tokens and sequences."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -14,7 +15,7 @@ from dnasweep.attribution.attribution import Attribution
 ANCHORS = pa.schema(
     [
         pa.field("sequence_id", pa.string(), nullable=False),
-        # Whether the strand given is called the class explained; the anchor is of this call.
+        # Whether the strand given is called the class explained; the anchor explains this call.
         pa.field("called", pa.bool_(), nullable=False),
         # Its tokens in the order in which they were added; empty where the call needs none.
         pa.field("token_indices", pa.list_(pa.int32()), nullable=False),
@@ -29,7 +30,7 @@ ANCHORS = pa.schema(
         # Share of all perturbed sequences that have these tokens.
         pa.field("coverage", pa.float64(), nullable=False),
         pa.field("num_evals", pa.int32(), nullable=False),
-        # Whether the lower bound reaches the threshold; otherwise it is the best set there was.
+        # Whether the lower bound reaches the threshold; otherwise this is the best set found.
         pa.field("found", pa.bool_(), nullable=False),
     ]
 )
@@ -48,9 +49,9 @@ def anchor_columns(
     Parameters
     ----------
     ids
-        Of the sequences.
+        Ids of the sequences.
     attributions
-        One a sequence, each with its anchor.
+        One per sequence, each with its anchor.
     vocabulary
         Token texts by id.
     """
@@ -79,15 +80,15 @@ def anchor_columns(
 
 
 def wrong_anchors(tables: dict[str, pa.Table], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which sequences have an anchor that cannot be, (sequences,); all, where rows differ.
+    """Return which sequences have an impossible anchor, (sequences,); all, where the rows differ.
 
-    Its bounds enclose its precision, and its tokens are some of the sequence's, each once, where the
-    table of tokens has them; no other token has a value.
+    The bounds of an anchor enclose its precision, its tokens are tokens of the sequence, each once, at
+    the positions of the table of tokens, and no other token has a value.
 
     Parameters
     ----------
     tables
-        Of one shard.
+        Tables of one shard.
     counts
         Tokens of each sequence.
     """
@@ -119,3 +120,55 @@ def wrong_anchors(tables: dict[str, pa.Table], counts: NDArray[np.int64]) -> NDA
             or bool(phi[first[row] : first[row] + counts[row]][others].any())
         )
     return wrong
+
+
+def summarise_anchors(
+    anchors: pd.DataFrame, tokens: pd.DataFrame, sequences: pd.DataFrame
+) -> dict[str, float]:
+    """Return what the anchors of a job are like, and whether they hold beyond their own sequence.
+
+    Parameters
+    ----------
+    anchors, tokens, sequences
+        Tables of the job.
+
+    Returns
+    -------
+    summary
+        num; found (anchors that reach the threshold); empty (of these, those without tokens: the
+        call stays the same whatever is left out); tokens (mean size of those found that have tokens),
+        precision, coverage and lowest_bound (over the same); data_coverage (share of the other
+        sequences that have these tokens at these positions) and data_precision (of these, the share
+        called alike; nan where there are none).
+    """
+    sizes = anchors["tokens"].map(len)
+    useful = anchors["found"] & (sizes > 0)
+    called = dict(zip(sequences["sequence_id"], sequences["called"], strict=True))
+    holders: dict[tuple[int, str], set[str]] = {}
+    for name, start, token in zip(
+        tokens["sequence_id"], tokens["start"], tokens["token"], strict=True
+    ):
+        holders.setdefault((int(start), str(token)), set()).add(name)
+    num_others, alike = 0, 0
+    for _, one in anchors[useful].iterrows():
+        own = one["sequence_id"]
+        places = zip(one["starts"], one["tokens"], strict=True)
+        others = set.intersection(*(holders[int(s), str(t)] for s, t in places)) - {own}
+        num_others += len(others)
+        alike += sum(called[name] == called[own] for name in others)
+    pairs = int(useful.sum()) * max(0, len(anchors) - 1)
+
+    def mean(name: str) -> float:
+        return float(anchors.loc[useful, name].mean()) if useful.any() else float("nan")
+
+    return {
+        "num": float(len(anchors)),
+        "found": float(anchors["found"].sum()),
+        "empty": float((anchors["found"] & (sizes == 0)).sum()),
+        "tokens": float(sizes[useful].mean()) if useful.any() else float("nan"),
+        "precision": mean("precision"),
+        "coverage": mean("coverage"),
+        "lowest_bound": float(anchors.loc[useful, "lower"].min()) if useful.any() else np.nan,
+        "data_coverage": num_others / pairs if pairs else np.nan,
+        "data_precision": alike / num_others if num_others else np.nan,
+    }

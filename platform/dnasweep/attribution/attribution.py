@@ -1,20 +1,45 @@
-"""The attribution of one sequence: a value a token, where the token lies, and how sure it is."""
+"""The attribution of one sequence: one value per token, its bases, and how certain it is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.attribution.anchor import Anchor
 from dnasweep.errors import InputError
 
 NOT_FINITE = (
     "Its weights may hold nan: train it again, at a lower learning rate if it diverged. Where "
     "--precision is bf16, try fp32."
 )
-"""What to do about a model whose output is not a number."""
+"""Remedy for a model whose output is not a number."""
+
+
+class Anchor(NamedTuple):
+    """The result of a search for an anchor, see :mod:`dnasweep.attribution.anchor_search`."""
+
+    tokens: tuple[int, ...]
+    """Its tokens, in the order in which they were added."""
+    gains: tuple[float, ...]
+    """What each added to the precision."""
+    errors: tuple[float, ...]
+    """Standard error of each gain."""
+    precision: float
+    """Share of its own draws that are called like the whole sequence."""
+    lower: float
+    """Lower bound on its precision; each bound is missed with probability `delta` at most."""
+    upper: float
+    """Upper bound."""
+    coverage: float
+    """Share of perturbed sequences that keep its tokens."""
+    num_draws: int
+    """Draws of the whole search."""
+    found: bool
+    """Whether the lower bound reaches the threshold; otherwise this is the best set there was."""
+    called: bool = True
+    """Whether the call that it explains is the class explained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,22 +53,22 @@ class Attribution:
     ends: NDArray[np.int32]
     """One past the last base of each token."""
     phi: NDArray[np.float64]
-    """Attribution of each token, in units of the value (log odds: nats)."""
+    """Attribution of each token, in units of the output explained (log odds: nats)."""
     standard_error: NDArray[np.float64]
-    """Error estimate of each phi; what it is depends on the estimator, nan where it has none. Where
+    """Error estimate of each phi; its kind depends on the estimator, nan where it has none. Where
     coalitions are drawn, 1.96 of it to either side of phi are an interval of 95 %, nan stands for
     too few draws to tell, and 0 for a value from all coalitions, which is exact."""
-    full: float
-    """Value of the whole sequence."""
-    empty: float
-    """Value with every token left out; nan where values need not add up to it."""
+    prediction: float
+    """Output for the whole sequence."""
+    base_value: float
+    """Output with every token left out; nan where values need not add up to it."""
     num_evals: int
-    """Evaluations of the model: forward passes, a backward pass counted as two."""
+    """Evaluations of the model: forward passes, where a backward pass counts as two."""
     called: bool = False
     """Whether the model calls the sequence the class explained: by its own threshold, and by both
     strands where it calls by both."""
     effects: NDArray[np.float64] | None = None
-    """What each base would change, (bases, 4): the value with A, C, G or T there less that of the
+    """What each mutation changes, (bases, 4): the output with A, C, G or T there minus that for the
     sequence, 0 for its own base, nan where the base is none of the four. None where the estimator
     does not mutate."""
     anchor: Anchor | None = None
@@ -62,32 +87,13 @@ class Attribution:
             )
 
     @property
-    def gap(self) -> float:
-        """How far efficiency is missed: |sum of phi - (full - empty)|; nan without `empty`."""
-        return abs(float(self.phi.sum()) - (self.full - self.empty))
-
-    def per_base(self, num_bases: int) -> NDArray[np.float64]:
-        """Return the attribution of each base, shape (num_bases,).
-
-        A token's value is shared equally by its bases. Where tokens overlap, a base gets the mean
-        over the tokens that cover it; without overlap the bases sum to the tokens. Where single
-        bases were mutated, a base has its own value.
-        """
-        if self.effects is not None:
-            return mean_loss(self.effects)
-        widths = (self.ends - self.starts).astype(np.float64)
-        share = np.divide(self.phi, widths, out=np.zeros_like(self.phi), where=widths > 0)
-        edges = np.zeros((2, num_bases + 1))
-        for row, weight in enumerate((share, np.ones_like(share))):
-            np.add.at(edges[row], self.starts, weight)
-            np.add.at(edges[row], self.ends, -weight)
-        total, cover = edges.cumsum(axis=1)[:, :-1]
-        cover = np.round(cover)
-        return np.divide(total, cover, out=np.zeros(num_bases), where=cover > 0)
+    def completeness_error(self) -> float:
+        """How far the values miss their sum, |sum of phi - (prediction - base value)|, nan without one."""
+        return abs(float(self.phi.sum()) - (self.prediction - self.base_value))
 
 
 def mean_loss(effects: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how much of the value is lost by mutating each base, mean over the other three bases.
+    """Return how much of the output is lost by mutating each base, mean over the other three bases.
 
     Parameters
     ----------
@@ -97,7 +103,7 @@ def mean_loss(effects: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns
     -------
     loss
-        (bases,); 0 where the base is none of the four, which nothing is known of.
+        (bases,); 0 where the base is none of the four, about which nothing is known.
     """
     # Its own base adds 0 to the sum.
     return np.nan_to_num(-effects.sum(axis=1) / 3)

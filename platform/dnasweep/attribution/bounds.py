@@ -1,9 +1,9 @@
 """Confidence bounds of a share from counts, by the Kullback-Leibler divergence of Bernoulli draws.
 
-What mean of draws can stand for what true share is decided by large deviations: n draws of a coin
-that falls on its face with probability q show a share of p or beyond with probability at most
-exp(-n kl(p, q)) (Chernoff). So all q with n kl(p, q) <= level stand within the bounds; each bound is
-missed with probability exp(-level) at most. Near 0 and 1 they are far tighter than Hoeffding's.
+By Chernoff's bound, n draws that succeed with probability q show a share of successes of p or further
+from q with probability at most exp(-n kl(p, q)). So all q with n kl(p, q) <= level lie within the
+bounds; each bound is missed with probability exp(-level) at most. Near 0 and 1 they are far tighter
+than Hoeffding's.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ _K1, _ALPHA = 405.5, 1.1
 
 
 def kl_bernoulli(p: Floats, q: Floats) -> Floats:
-    """Return the divergence, in nats, of a coin of share q from one of share p; inf where q cannot
-    give what p does."""
+    """Return the divergence, in nats, of success with probability q from success with probability p.
+
+    It is inf where q makes impossible what p does not.
+    """
     return np.asarray(rel_entr(p, q) + rel_entr(1 - np.asarray(p), 1 - np.asarray(q)), float)
 
 
@@ -32,7 +34,7 @@ def upper_bound(mean: Floats, level: Floats) -> Floats:
     Parameters
     ----------
     mean
-        Share seen.
+        Observed share.
     level
         Allowed divergence in nats: log(1 / error probability) / number of draws.
     """
@@ -53,15 +55,15 @@ def lower_bound(mean: Floats, level: Floats) -> Floats:
 def exploration_level(num_arms: int, round_: int, delta: float) -> float:
     """Return the level, in nats, that KL-LUCB compares arms with in a round.
 
-    With it the arms chosen at the end are among the best ones with probability 1 - delta (Kaufmann &
-    Kalyanakrishnan 2013, theorem 3, with their constants).
+    With it the arms (alternatives) chosen at the end are among the best ones with probability
+    1 - delta (Kaufmann & Kalyanakrishnan 2013, theorem 3, with their constants).
 
     Parameters
     ----------
     num_arms
         Arms compared.
     round_
-        Counted from 1.
+        Number of the round, from 1.
     delta
         Error probability.
     """
@@ -70,9 +72,9 @@ def exploration_level(num_arms: int, round_: int, delta: float) -> float:
 
 
 def look_level(look: int, delta: float) -> float:
-    """Return the level, in nats, of the look-th time that somebody looks, counted from 1.
+    """Return the level, in nats, of the look-th interim look at a bound, counted from 1.
 
-    Error probabilities delta / (look (look + 1)) sum to delta over any number of looks, so whoever
-    stops as soon as a bound is good enough errs with probability delta at most, a bound.
+    Error probabilities delta / (look (look + 1)) sum to delta over any number of looks. So whoever
+    stops as soon as a bound is good enough errs with probability delta at most, for each bound.
     """
     return math.log(look * (look + 1) / delta)

@@ -2,41 +2,62 @@
 
 from __future__ import annotations
 
-from dnasweep.attribution.sampling import pairs_within
 from dnasweep.attribution.settings import GRADIENT_ESTIMATORS, SAMPLING_ESTIMATORS, ExplainConfig
 from dnasweep.errors import InputError
 
-EVALS_A_NODE = 3
+EVALS_PER_POINT = 3
 """A forward pass and its backward pass, which costs about two."""
 
 
 def check_budget(config: ExplainConfig, num_tokens: int) -> None:
-    """Raise `InputError` where `max_evals` is too little for a sequence of so many tokens."""
+    """Raise `InputError` where `max_evals` is too little for a sequence of `num_tokens` tokens."""
     if config.max_evals is None:
         return
     if config.estimator in SAMPLING_ESTIMATORS:
         pairs_within(num_tokens, config.max_evals)
     if config.estimator in GRADIENT_ESTIMATORS:
-        nodes_within(config.num_shuffles if config.reference == "shuffle" else 1, config.max_evals)
+        points_within(
+            config.num_shuffles if config.reference == "shuffle" else 1, config.max_evals
+        )
 
 
-def nodes_within(cost: int, max_evals: int) -> int:
+def pairs_within(num_tokens: int, max_evals: int) -> int:
+    """Return how many antithetic pairs of permutations `max_evals` evaluations pay for.
+
+    Raises
+    ------
+    InputError
+        When they do not pay for one.
+    """
+    pairs = (max_evals - 2) // max(1, 2 * (num_tokens - 1))
+    if pairs < 1:
+        raise InputError(
+            f"{max_evals} evaluations are less than one pair of permutations of {num_tokens} "
+            "tokens needs",
+            remedy=f"Give --max-evals {2 * num_tokens} or more, or another --estimator.",
+        )
+    return pairs
+
+
+def points_within(cost: int, max_evals: int) -> int:
     """Return how many points of a path `max_evals` evaluations pay for.
 
     Parameters
     ----------
     cost
-        Passes of the model an evaluation takes: one a reference.
+        Forward passes per evaluation: one for each reference.
+    max_evals
+        Evaluations, of which two are for the ends of the path.
 
     Raises
     ------
     InputError
-        When they do not pay for two.
+        When they do not pay for two points.
     """
-    nodes = (max_evals - 2) // (EVALS_A_NODE * cost)
-    if nodes < 2:
+    points = (max_evals - 2) // (EVALS_PER_POINT * cost)
+    if points < 2:
         raise InputError(
             f"{max_evals} evaluations are less than two points of a path take",
-            remedy=f"Give --max-evals {2 + 2 * EVALS_A_NODE * cost} or more.",
+            remedy=f"Give --max-evals {2 + 2 * EVALS_PER_POINT * cost} or more.",
         )
-    return nodes
+    return points

@@ -1,4 +1,4 @@
-"""What can be known to be wrong before anything is explained: the model, the class, the sequences."""
+"""Checks before anything is explained: the model, its classes and the sequences; none loads weights."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ MASK = "[MASK]"
 _ROWS_AT_ONCE = 1 << 14
 
 
-class Explainable(NamedTuple):
-    """A model that can be explained, without its weights."""
+class ModelFacts(NamedTuple):
+    """What is known about a model that can be explained before its weights are loaded."""
 
     names: list[str]
     """Its classes, in the order of its logits."""
     target: str
     """The class to explain."""
     capacity: int
-    """Most tokens of a sequence, special tokens counted."""
+    """Upper limit on the tokens of a sequence, special tokens included."""
     tokenizer: DnaTokenizer
     """Its tokenizer."""
     averaged: bool = False
@@ -52,8 +52,8 @@ class Unfit(NamedTuple):
 
 def check_model(
     directory: Path, *, target: str | None = None, reference: Reference | None = "mask"
-) -> Explainable:
-    """Return what is needed to know of a model before it is loaded.
+) -> ModelFacts:
+    """Check a model before it is loaded, and return what a job needs to know about it.
 
     Parameters
     ----------
@@ -62,13 +62,13 @@ def check_model(
     target
         Class to explain; None: the second of two.
     reference
-        What stands for a token left out; None where none is.
+        What replaces a token that is left out; None where none is.
 
     Raises
     ------
     InputError
-        When the model has no classification head, or one of a single output; when it has no class
-        of this name; when its tokenizer has no mask token and one is wanted, or has more tokens
+        When the model has no classification head, or one with a single output; when it has no class
+        of this name; when its tokenizer has no mask token and one is needed, or has more tokens
         than the model.
     """
     config = _read_config(directory)
@@ -79,10 +79,11 @@ def check_model(
             file=directory,
             remedy=f"Give a fine-tuned ...{CLASSIFIER}, such as a trial of a sweep.",
         )
-    names = _class_names(config, directory)
+    with reading(directory / "config.json"):
+        names = class_names(config.get("id2label"), file=directory)
     tokenizer = load_tokenizer(directory)
     with reading(directory / "config.json"):
-        size, held = int(config["vocab_size"]), capacity(config)
+        size, limit = int(config["vocab_size"]), capacity(config)
     if tokenizer.vocab_size > size:
         raise InputError(
             f"the tokenizer has {tokenizer.vocab_size} tokens and the model {size}",
@@ -95,12 +96,12 @@ def check_model(
             file=directory,
             remedy="Use --reference deletion or --reference shuffle.",
         )
-    return Explainable(
-        names,
-        _target(names, target),
-        held,
-        tokenizer,
-        bool(config.get(AVERAGED, False)),
+    return ModelFacts(
+        names=names,
+        target=names[target_index(names, target)],
+        capacity=limit,
+        tokenizer=tokenizer,
+        averaged=bool(config.get(AVERAGED, False)),
     )
 
 
@@ -114,30 +115,58 @@ def _read_config(directory: Path) -> dict[str, Any]:
     return read_config(directory)
 
 
-def _target(names: list[str], target: str | None) -> str:
-    if target in names:
-        return str(target)
-    if target is None and len(names) == 2:
-        return names[1]
-    from dnasweep.attribution.values import target_index
+def class_names(
+    id2label: Mapping[Any, Any] | None, *, file: str | Path | None = None
+) -> list[str]:
+    """Return the names of a model's classes in the order of its logits.
 
-    return names[target_index(names, target)]
+    Parameters
+    ----------
+    id2label
+        Of the model's configuration: number of the class to its name.
+    file
+        Where it was read, for the message.
 
-
-def _class_names(config: Mapping[str, Any], directory: Path) -> list[str]:
-    with reading(directory / "config.json"):
-        labels = {int(i): str(name) for i, name in (config.get("id2label") or {}).items()}
+    Raises
+    ------
+    InputError
+        When it names fewer than two classes, or their numbers do not count from 0.
+    """
+    labels = {int(i): str(name) for i, name in (id2label or {}).items()}
     if sorted(labels) != list(range(len(labels))) or len(labels) < 2:
         raise InputError(
             f"the model names {len(labels)} class{'es' * (len(labels) != 1)} in id2label",
-            file=directory,
+            file=file,
             remedy="Give a classifier of two classes or more.",
         )
     return [labels[i] for i in range(len(labels))]
 
 
+def target_index(names: list[str], target: str | None) -> int:
+    """Return the number of the class named `target`; None means the second of two.
+
+    Raises
+    ------
+    InputError
+        When there is no such class, or none is named and there are not two.
+    """
+    if target is None and len(names) == 2:
+        return 1
+    if target is None:
+        raise InputError(
+            f"the model has {len(names)} classes and none is named",
+            remedy=f"Name one with --target: {', '.join(names)}.",
+        )
+    if target not in names:
+        raise InputError(
+            f"the model has no class {target!r}",
+            remedy=f"Name one of its own with --target: {', '.join(names)}.",
+        )
+    return names.index(target)
+
+
 def count_tokens(sequences: Sequence[str], tokenizer: DnaTokenizer) -> NDArray[np.int64]:
-    """Return the tokens of each sequence, special tokens counted."""
+    """Return the number of tokens of each sequence, special tokens included."""
     parts = [
         np.diff(tokenizer.encode(sequences[i : i + _ROWS_AT_ONCE]).offsets)
         for i in range(0, len(sequences), _ROWS_AT_ONCE)
@@ -153,9 +182,9 @@ def find_unfit(table: pd.DataFrame, token_counts: NDArray[np.int64], capacity: i
     table
         Columns `id` and `sequence`.
     token_counts
-        Tokens of each, special tokens counted.
+        Tokens of each, special tokens included.
     capacity
-        Most of them.
+        Upper limit on them.
     """
     sequences = table["sequence"]
     known = sequences.str.contains("[ACGTU]", case=False).to_numpy(bool)
@@ -166,7 +195,7 @@ def find_unfit(table: pd.DataFrame, token_counts: NDArray[np.int64], capacity: i
         if known[position] and token_counts[position] > 2:
             reason = (
                 f"sequence {name!r} of {bases:,} bases has {token_counts[position]:,} tokens, the "
-                f"model holds {capacity:,}"
+                f"model has {capacity:,} positions"
             )
             remedy = "Cut it to the length the model was trained on, for example with --crop."
         else:

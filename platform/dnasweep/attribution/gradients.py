@@ -1,4 +1,4 @@
-"""Integrated gradients, through the word embeddings."""
+"""Integrated gradients, along the straight line between the word embeddings of two sequences."""
 
 from __future__ import annotations
 
@@ -9,51 +9,61 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dnasweep.attribution.game import Block
-from dnasweep.attribution.values import class_value
+from dnasweep.attribution.block import (
+    Block,
+    Estimates,
+    Generators,
+    values_of_whole,
+    values_without_tokens,
+)
+from dnasweep.attribution.budgets import EVALS_PER_POINT, points_within
+from dnasweep.attribution.explained_model import class_value
+from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import tokens_at_once
 from dnasweep.models.encoder.precision import autocast
 
+DEFAULT_POINTS = 16
 
-def integrated_gradients(
-    block: Block, num_nodes: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return integrated gradients from reference to sequence and an error estimate, (s, players).
 
-    The integral of Sundararajan et al. (2017) along the straight line between the word embeddings
-    of reference and sequence, by Gauss-Legendre quadrature; several references are averaged. The
-    error estimate is the difference from the same nodes under the weights of the trapezoidal rule
-    on them: rough, but it tells when the path is not resolved.
+def integrated_gradients(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
+    """Return integrated gradients (Sundararajan et al. 2017), averaged over several references.
 
-    Parameters
-    ----------
-    block
-        Sequences and their references.
-    num_nodes
-        Points on each path.
+    The integral is taken by Gauss-Legendre quadrature; nothing is drawn at random. The error
+    estimate is the difference from the sum over the same points with the weights of the
+    trapezoidal rule: rough, but it tells when the path is not resolved.
     """
-    points, weights = np.polynomial.legendre.leggauss(num_nodes)
+    num = (
+        max(4, DEFAULT_POINTS // block.cost)
+        if config.max_evals is None
+        else points_within(block.cost, config.max_evals)
+    )
+    points, weights = np.polynomial.legendre.leggauss(num)
     points, weights = (points + 1) / 2, weights / 2
     edges = np.concatenate([[0], (points[1:] + points[:-1]) / 2, [1]])
-    found = _along(block, np.broadcast_to(points, (block.num_sequences, num_nodes)))
+    found = _along_path(block, points)
     phi = np.einsum("scnp,n->sp", found, weights) / found.shape[1]
     rough = np.einsum("scnp,n->sp", found, np.diff(edges)) / found.shape[1]
-    return phi, np.abs(phi - rough)
+    return Estimates(
+        phi,
+        standard_error=np.abs(phi - rough),
+        prediction=values_of_whole(block),
+        base_value=values_without_tokens(block),
+        num_evals=np.full(len(phi), 2 + EVALS_PER_POINT * num),
+    )
 
 
-def _along(block: Block, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (x - reference) . gradient, (sequences, copies, points, players)."""
+def _along_path(block: Block, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (x - reference) . gradient at each point, (sequences, copies, points, tokens)."""
     if block.references is None:
         raise ValueError("gradients need a reference for every token")
     sequences, copies, tokens = block.references.shape
-    num = points.shape[1]
-    found = np.empty((sequences, copies, num, block.num_players))
-    rows = max(1, block.game.rows_a_batch(tokens) // 2)
+    found = np.empty((sequences, copies, len(points), block.num_tokens))
+    rows = max(1, block.model.batch_size(tokens) // 2)
     flat = np.stack(np.unravel_index(np.arange(found[..., 0].size), found.shape[:3]), axis=1)
     for start in range(0, len(flat), rows):
         s, c, p = flat[start : start + rows].T
-        found[s, c, p] = _gradient_dots(block, block.ids[s], block.references[s, c], points[s, p])
+        found[s, c, p] = _gradient_dots(block, block.ids[s], block.references[s, c], points[p])
     return found
 
 
@@ -63,43 +73,45 @@ def _gradient_dots(
     references: NDArray[np.int64],
     points: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    game, model = block.game, block.game.model
-    if ids.shape[1] > tokens_at_once(model.config.to_dict()):
+    model, classifier = block.model, block.model.classifier
+    if ids.shape[1] > tokens_at_once(classifier.config.to_dict()):
         raise InputError(
             "gradients along a path do not go through windows of a sequence longer than the model",
             remedy="Use the estimator permutation, or shorter sequences.",
         )
-    words = model.get_input_embeddings()
-    there, away = (torch.from_numpy(tokens).to(game.device) for tokens in (ids, references))
-    weight = words.weight
+    embeddings = classifier.get_input_embeddings()
+    there, away = (torch.from_numpy(tokens).to(model.device) for tokens in (ids, references))
+    weight = embeddings.weight
     assert isinstance(weight, torch.Tensor)
-    # How far each token has come from its reference. The derivative by it is what its embedding's
-    # change times the gradient there adds up to.
-    share = torch.from_numpy(points).to(game.device, weight.dtype)[:, None]
+    # How far each token has come from its reference. The derivative with respect to it is the dot
+    # product of the change of the token's embedding and the gradient there.
+    share = torch.from_numpy(points).to(model.device, weight.dtype)[:, None]
     share = share.repeat(1, ids.shape[1]).requires_grad_()
-    with torch.enable_grad(), autocast(game.device, game.precision):
-        inputs = _between(model, words, there, away, share)
-        # The model gets the tokens themselves, so that it places them as always, and only what it
-        # looks up for them is replaced.
-        hook = words.register_forward_hook(lambda *_: inputs)
+    with torch.enable_grad(), autocast(model.device, model.precision):
+        inputs = _between(classifier, embeddings, there, away, share)
+        # The model gets the tokens themselves, so that it assigns positions as always, and only the
+        # embeddings that it looks up for them are replaced.
+        hook = embeddings.register_forward_hook(lambda *_: inputs)
         try:
-            logits = model(input_ids=there).logits
+            logits = classifier(input_ids=there).logits
         finally:
             hook.remove()
-    value = class_value(logits, game.target, game.value).sum()
+    value = class_value(logits, model.target, model.value).sum()
     (gradient,) = torch.autograd.grad(value, share)
     return gradient[:, 1:-1].double().cpu().numpy()
 
 
-def _between(model: Any, words: Any, there: Tensor, away: Tensor, share: Tensor) -> Tensor:
+def _between(
+    classifier: Any, embeddings: Any, there: Tensor, away: Tensor, share: Tensor
+) -> Tensor:
     """Return word embeddings on the way from reference to sequence, (rows, tokens, hidden).
 
     An ESM with token dropout leaves out the embeddings of mask tokens and makes the others larger
-    for it, by the tokens that it is given: here those of the sequence, which have no mask. So the
-    part of the row that is masked on the way is taken into account here.
+    for it, by the share of mask tokens among those that it is given: here those of the sequence,
+    which has none. So the part of the row that is masked on the way is taken into account here.
     """
-    end, start = words(there).detach(), words(away).detach()
-    config = model.config
+    end, start = embeddings(there).detach(), embeddings(away).detach()
+    config = classifier.config
     if config.model_type != "esm" or not config.token_dropout:
         return start + share[..., None] * (end - start)
     masked = away == config.mask_token_id

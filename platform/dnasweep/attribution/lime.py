@@ -1,9 +1,9 @@
-"""LIME: a linear model of what the model says near a sequence (Ribeiro, Singh & Guestrin 2016).
+"""LIME: a linear model of the outputs near a sequence (Ribeiro, Singh & Guestrin 2016).
 
-As the lime library explains texts (`lime_text` 0.2): a number of tokens to leave out is drawn, then
-which; what is left is weighted by its cosine distance d from the whole sequence, by
-sqrt(exp(-(100 d)^2 / width^2)); and a ridge regression of penalty 1 gives every token a coefficient.
-Every token has one here, where the library's own users see the ten largest alone.
+As the lime library explains texts (`lime_text` 0.2): first the number of tokens to leave out is
+drawn, then which ones; each perturbed sequence is weighted by its cosine distance d from the whole
+one, by sqrt(exp(-(100 d)^2 / width^2)); and a ridge regression of penalty 1 gives every token a
+coefficient. The library shows its users the ten largest alone.
 """
 
 from __future__ import annotations
@@ -13,39 +13,43 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.attribution.standard_errors import widening
+from dnasweep.attribution.block import ROWS_AT_ONCE, Block, Estimates, Generators
+from dnasweep.attribution.intervals import widening
+from dnasweep.attribution.settings import ExplainConfig
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
+DEFAULT_NEIGHBOURS = 1000
+NEIGHBOURS_PER_TOKEN = 10
 PENALTY = 1.0
-"""Of the squared coefficients, as in the lime library."""
+"""On the squared coefficients, as in the lime library."""
 MIN_FREEDOM = 0.05
-"""Least part of a residual that is taken not to have gone into its own fitted value."""
+"""Lower limit on the part of a residual that has not gone into its own fitted value."""
 PERCENT = 100
-"""Distances are counted in hundredths, as in the lime library."""
+"""Distances are in hundredths, as in the lime library."""
 
 
-class Local(NamedTuple):
+class LocalModel(NamedTuple):
     """A linear model near one sequence."""
 
     coefficients: Floats
     """(tokens,)."""
     errors: Floats
-    """(tokens,) standard errors, by the sandwich estimator: right also where the model is not linear.
-    Residuals are what they would be had their row not been fitted (HC3, MacKinnon & White 1985), and
-    errors as wide as Student's distribution has it for as many rows as the weights amount to; nan
-    where these are no more than the fit takes."""
+    """(tokens,) standard errors by the sandwich estimator, which holds also where outputs are not
+    linear. Residuals are what they would be had their row not been fitted (HC3, MacKinnon & White
+    1985). Errors are widened by Student's distribution for the number of rows that the weights amount
+    to; nan where it does not exceed the parameters of the fit."""
     intercept: float
-    """What it says without any token."""
+    """Its value without any token."""
     score: float
-    """Weighted share of variance that it explains."""
+    """Weighted share of the variance that it explains."""
 
 
 def draw_masks(num_tokens: int, num: int, rng: np.random.Generator) -> Booleans:
     """Return tokens kept, (num, tokens); row 0 keeps all, every other leaves out one or more.
 
-    How many are left out is equally likely from 1 to all, and so is which.
+    The number left out is uniform from 1 to all tokens, and so is the choice of which ones.
     """
     masks = np.ones((num, num_tokens), bool)
     sizes = rng.integers(1, num_tokens + 1, num - 1)
@@ -72,7 +76,7 @@ def weights(distance: Floats, width: float) -> Floats:
     return np.sqrt(np.exp(-(distance**2) / width**2))
 
 
-def fit_local(masks: Booleans, outputs: Floats, weight: Floats) -> Local:
+def fit_local(masks: Booleans, outputs: Floats, weight: Floats) -> LocalModel:
     """Return the weighted ridge regression of outputs on tokens kept, the intercept free.
 
     The same as `lime.lime_base.LimeBase.explain_instance_with_data` with all features.
@@ -98,9 +102,33 @@ def fit_local(masks: Booleans, outputs: Floats, weight: Floats) -> Local:
     pull = inverse @ (away * (weight * unseen)[:, None]).T
     wide = widening(max(0.0, weight.sum() ** 2 / (weight**2).sum() - leverage.sum()))
     total = weight @ (outputs - share @ outputs) ** 2
-    return Local(
+    return LocalModel(
         coefficients=ridge.coef_,
         errors=wide * np.sqrt((pull**2).sum(axis=1)),
         intercept=float(ridge.intercept_),
         score=float(1 - weight @ left**2 / total) if total > 0 else 1.0,
+    )
+
+
+def lime(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
+    """Fit a linear model near each sequence; its values need not add up to anything."""
+    usual = max(DEFAULT_NEIGHBOURS, NEIGHBOURS_PER_TOKEN * block.num_tokens)
+    num = config.max_evals or usual
+    masks = [draw_masks(block.num_tokens, num, rng) for rng in generators]
+    at_once = max(1, ROWS_AT_ONCE // num)
+    found, prediction = [], []
+    for start in range(0, block.num_sequences, at_once):
+        part = masks[start : start + at_once]
+        rows = np.repeat(np.arange(start, start + len(part)), num)
+        outputs = block.values(rows, np.concatenate(part)).reshape(len(part), num)
+        for own, values in zip(part, outputs, strict=True):
+            found.append(fit_local(own, values, weights(distances(own), config.kernel_width)))
+            # Row 0 keeps all tokens.
+            prediction.append(float(values[0]))
+    return Estimates(
+        np.stack([one.coefficients for one in found]),
+        standard_error=np.stack([one.errors for one in found]),
+        prediction=np.array(prediction),
+        base_value=np.full(len(found), np.nan),
+        num_evals=np.full(len(found), num),
     )

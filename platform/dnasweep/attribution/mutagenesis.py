@@ -1,19 +1,20 @@
-"""In-silico mutagenesis: every base of a sequence mutated to each of the other three.
+"""In-silico mutagenesis: every base of a sequence is mutated to each of the other three.
 
-A mutated sequence is cut into tokens anew, so where a tokenizer's tokens depend on their
-surroundings the whole sequence may come out in other tokens, as it would in a mutated genome.
+A mutated sequence is tokenised anew. Where a tokenizer's tokens depend on their context, the whole
+sequence may come out in other tokens, as it would in a mutated genome.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from dnasweep.attribution.attribution import mean_loss
-from dnasweep.attribution.game import Game
+from dnasweep.attribution.block import Estimates
+from dnasweep.attribution.explained_model import ExplainedModel
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import UNKNOWN, encode
 from dnasweep.models.encoder.capacity import capacity
@@ -22,19 +23,82 @@ from dnasweep.tokens.tokenizers import DnaTokenizer
 
 LETTERS = "ACGT"
 BASES_AT_ONCE = 1 << 21
-"""Bases of mutated sequences held at once."""
+"""Bases of mutated sequences in memory at once."""
 
 
-def values_of(
-    game: Game, tokenizer: DnaTokenizer, sequences: Sequence[str]
+def in_silico_mutagenesis(
+    model: ExplainedModel,
+    tokenizer: DnaTokenizer,
+    sequences: Sequence[str],
+    starts: NDArray[np.int32],
+    ends: NDArray[np.int32],
+) -> Estimates:
+    """Mutate every base of every sequence; a token's value is the sum of the mean losses of its bases.
+
+    Parameters
+    ----------
+    model, tokenizer
+        The model and its tokenizer.
+    sequences
+        Sequences with the same number of tokens.
+    starts, ends
+        First base of each token, and one past its last, (sequences, tokens).
+    """
+    found = [_effects(model, tokenizer, sequence) for sequence in sequences]
+    phi = np.zeros(starts.shape)
+    for row, (_, effects) in enumerate(found):
+        total = np.concatenate([[0.0], mean_loss(effects).cumsum()])
+        phi[row] = total[ends[row]] - total[starts[row]]
+    return Estimates(
+        phi,
+        standard_error=np.full(phi.shape, np.nan),
+        prediction=np.array([prediction for prediction, _ in found]),
+        base_value=np.full(len(phi), np.nan),
+        num_evals=np.array([1 + 3 * int((~np.isnan(e[:, 0])).sum()) for _, e in found]),
+        effects=[effects for _, effects in found],
+    )
+
+
+def _effects(
+    model: ExplainedModel, tokenizer: DnaTokenizer, sequence: str
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the model's output for a sequence, and what every mutation of a base changes.
+
+    Returns
+    -------
+    prediction
+        Output for the sequence.
+    effects
+        (bases, 4): output with A, C, G or T there minus `prediction`; 0 for the base that is there,
+        nan where it is none of the four.
+    """
+    codes = encode(sequence)
+    effects = np.full((len(sequence), len(LETTERS)), np.nan)
+    known = codes != UNKNOWN
+    effects[known, codes[known]] = 0.0
+    mutations = np.argwhere(known[:, None] & np.isnan(effects))
+    prediction = float(_outputs(model, tokenizer, [sequence])[0])
+    at_once = max(1, BASES_AT_ONCE // max(1, len(sequence)))
+    for start in range(0, len(mutations), at_once):
+        part = mutations[start : start + at_once]
+        mutated = [
+            sequence[:position] + LETTERS[letter] + sequence[position + 1 :]
+            for position, letter in part.tolist()
+        ]
+        effects[part[:, 0], part[:, 1]] = _outputs(model, tokenizer, mutated) - prediction
+    return prediction, effects
+
+
+def _outputs(
+    model: ExplainedModel, tokenizer: DnaTokenizer, sequences: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Return the value of whole sequences, (sequences,), those of one token count together."""
+    """Return the outputs for whole sequences, (sequences,), those of one token count together."""
     encoded = tokenizer.encode(list(sequences))
     counts = np.diff(encoded.offsets)
-    most = capacity(game.model.config.to_dict())
-    if counts.max(initial=0) > most:
+    limit = capacity(model.classifier.config.to_dict())
+    if counts.max(initial=0) > limit:
         raise InputError(
-            f"a mutated sequence has {counts.max()} tokens, more than the model's {most}",
+            f"a mutated sequence has {counts.max()} tokens, more than the model's {limit}",
             remedy="Shorten the sequences with --crop, or use a model trained on longer ones.",
         )
     values = np.empty(len(sequences))
@@ -44,49 +108,7 @@ def values_of(
         ids = torch.from_numpy(flat.astype(np.int64))
 
         def logits(part: slice, ids: torch.Tensor = ids) -> torch.Tensor:
-            return class_logits(game.model, ids[part].to(game.device), None)
+            return class_logits(model.classifier, ids[part].to(model.device), None)
 
-        values[rows] = game.answer(len(rows), int(count), logits)
+        values[rows] = model.evaluate(len(rows), int(count), logits)
     return values
-
-
-def effects_of(
-    game: Game, tokenizer: DnaTokenizer, sequence: str
-) -> tuple[float, NDArray[np.float64]]:
-    """Return the value of a sequence, and what every mutation of a base changes.
-
-    Returns
-    -------
-    full
-        Value of the sequence.
-    effects
-        (bases, 4): value with A, C, G or T there less `full`; 0 for the base that is there, nan
-        where it is none of the four.
-    """
-    codes = encode(sequence)
-    effects = np.full((len(sequence), len(LETTERS)), np.nan)
-    known = codes != UNKNOWN
-    effects[known, codes[known]] = 0.0
-    places = np.argwhere(known[:, None] & np.isnan(effects))
-    full = float(values_of(game, tokenizer, [sequence])[0])
-    for part in _parts(places, len(sequence)):
-        mutated = [
-            sequence[:place] + LETTERS[letter] + sequence[place + 1 :]
-            for place, letter in part.tolist()
-        ]
-        effects[part[:, 0], part[:, 1]] = values_of(game, tokenizer, mutated) - full
-    return full, effects
-
-
-def token_sums(
-    effects: NDArray[np.float64], starts: NDArray[np.int32], ends: NDArray[np.int32]
-) -> NDArray[np.float64]:
-    """Return the mean loss of each token's bases, summed over the token, (tokens,)."""
-    total = np.concatenate([[0.0], mean_loss(effects).cumsum()])
-    return total[ends] - total[starts]
-
-
-def _parts(places: NDArray[np.int64], width: int) -> Iterator[NDArray[np.int64]]:
-    size = max(1, BASES_AT_ONCE // max(1, width))
-    for start in range(0, len(places), size):
-        yield places[start : start + size]

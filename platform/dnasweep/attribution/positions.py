@@ -1,36 +1,96 @@
-"""Attributions by base and by place: tokens laid out over their bases, aligned at the TSS.
+"""Attributions by base and position: token values spread over their bases, aligned at the TSS.
 
-Positions count bases from the transcription start: 0 is its first base (+1), -1 the base before.
+Positions count bases from the transcription start site (TSS): 0 is its first base (+1), -1 the base
+before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.attribution.tss import TssPlaces, tss_places
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import UNKNOWN, Codes, encode_flat
 
 Floats = NDArray[np.float64]
 
-ALL = "all"
-"""The name of a group that leaves a column out of account."""
-
-# Bases spread out at once; bounds the memory of overlapping tokens.
 _CHUNK = 1 << 22
+"""Bases in memory at once, which bounds the memory that overlapping tokens take."""
 _NEEDED = {
     "tokens": ("sequence_id", "token", "start", "end", "phi"),
     "sequences": ("sequence_id", "species", "label", "sequence", "probability", "called"),
 }
 
 
+TSS_INDEX = {70: 33, 300: 249, 401: 200, 600: 300, 601: 300}
+"""Index of base +1, counted from 0, by the length of a window in bases.
+
+401 and 601 bases are -200..+200 and -300..+300 of EPDnew, 600 the latter without its last base, 300
+bases -249..+50 as DeePromoter and DNABERT cut them. In all of these the A of the initiator, which
+is at +1, peaks at this index. The 70 bases of the core promoters of GUE are called -34..+35 but begin
+216 bases into its windows of 300: their +1 is at index 33, not 34."""
+
+
+class TssPositions(NamedTuple):
+    """Where transcription starts in each sequence."""
+
+    at: NDArray[np.int64]
+    """(n,) 0-based index of base +1; -1 where it is unknown."""
+    statement: str
+    """What was assumed, as a sentence for readers."""
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known for any sequence."""
+        return bool((self.at >= 0).any())
+
+
+def tss_positions(lengths: NDArray[np.int64], tss_index: int | None = None) -> TssPositions:
+    """Return where transcription starts in sequences of these lengths.
+
+    Parameters
+    ----------
+    lengths
+        Bases of each sequence, (n,).
+    tss_index
+        0-based index of base +1 in all of them. Default: by their length, from `TSS_INDEX`.
+
+    Raises
+    ------
+    InputError
+        When the index lies outside of every sequence.
+    """
+    lengths = np.asarray(lengths, np.int64)
+    if tss_index is not None:
+        if not 0 <= tss_index < lengths.max(initial=0):
+            raise InputError(
+                f"tss_index is {tss_index}, and the longest sequence has "
+                f"{lengths.max(initial=0)} bases",
+                remedy="Give the index of the first transcribed base, counted from 0.",
+            )
+        index = np.where(tss_index < lengths, tss_index, -1)
+        statement = f"base +1 at index {tss_index} (given)"
+    else:
+        kinds, which = np.unique(lengths, return_inverse=True)
+        known = {n: TSS_INDEX[n] for n in kinds.tolist() if n in TSS_INDEX}
+        index = np.array([known.get(n, -1) for n in kinds.tolist()], np.int64)[which]
+        statement = "base +1 at index " + ", ".join(f"{i} of {n} bases" for n, i in known.items())
+        statement += " (by length of window)"
+    if not (index >= 0).any():
+        return TssPositions(
+            index, "transcription start not known for windows of this length; see --tss-index"
+        )
+    if missing := int((index < 0).sum()):
+        statement += f"; {missing:,} sequences of other lengths are left out"
+    return TssPositions(index, statement)
+
+
 class AttributionTables(Protocol):
-    """The output of an attribution job: a row a token, and a row a sequence."""
+    """The tables of an attribution job: one row per token, and one row per sequence."""
 
     @property
     def tokens(self) -> pd.DataFrame: ...
@@ -41,18 +101,18 @@ class AttributionTables(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class BaseAttributions:
-    """A value a base, sequences one under the other, aligned at the transcription start."""
+    """One value per base, one row per sequence, aligned at the transcription start."""
 
     values: Floats
     """(n, width) attribution of each base; nan where there is no base, or no token covers it."""
     codes: Codes
-    """(n, width) bases as `genome.bases` codes them, `UNKNOWN` where there is none."""
+    """(n, width) bases in the codes of `formats.bases`, `UNKNOWN` where there is none."""
     first: int
     """Position of column 0."""
     sequences: pd.DataFrame
     """Their n rows of the table of sequences."""
-    tss: TssPlaces
-    """Where transcription starts. Where it is not known at all, positions count from base 0."""
+    tss: TssPositions
+    """Where transcription starts. Where it is unknown for all, positions count from base 0."""
 
     @property
     def positions(self) -> NDArray[np.int64]:
@@ -61,7 +121,7 @@ class BaseAttributions:
 
 
 def check_tables(tables: AttributionTables) -> None:
-    """Raise InputError unless the two tables fit each other."""
+    """Raise `InputError` unless the two tables have their columns, rows and unique ids."""
     for name, columns in _NEEDED.items():
         frame = getattr(tables, name)
         if missing := [column for column in columns if column not in frame]:
@@ -79,7 +139,7 @@ def rows_of_tokens(tables: AttributionTables) -> NDArray[np.int64]:
     Raises
     ------
     InputError
-        For a token of a sequence that is not there, or that lies outside of its sequence.
+        For a token of a sequence that is not there, or a token outside of its sequence.
     """
     check_tables(tables)
     codes, ids = pd.factorize(tables.tokens["sequence_id"])
@@ -107,18 +167,19 @@ def per_base(
 ) -> BaseAttributions:
     """Return the attribution of every base.
 
-    A token's phi is shared equally by its bases; where single bases were mutated, each has its own.
+    A token's phi is shared equally by its bases; where single bases were mutated, each has its own
+    value.
 
     Parameters
     ----------
     tables
         What a job wrote; its `bases`, where it has any, are used.
     tss_index
-        See :func:`tss_places`.
+        See :func:`tss_positions`.
     combine
         Where tokens overlap, a base gets the `mean` of the shares of the tokens that cover it, or
-        their `sum`. Without overlap these are the same; with it only sums add up to what the
-        tokens add up to.
+        their `sum`. Without overlap these are the same; with it only sums add up to the same total
+        as the tokens.
 
     Raises
     ------
@@ -128,16 +189,16 @@ def per_base(
     rows, sequences = rows_of_tokens(tables), tables.sequences.reset_index(drop=True)
     flat = encode_flat(sequences["sequence"].tolist())
     lengths = np.diff(flat.offsets)
-    tss = tss_places(lengths, tss_index)
+    tss = tss_positions(lengths, tss_index)
     starts = tables.tokens["start"].to_numpy(np.int64)
     widths = tables.tokens["end"].to_numpy(np.int64) - starts
     shares = tables.tokens["phi"].to_numpy(np.float64) / widths
-    total, cover = _spread(flat.offsets[rows] + starts, widths, shares, flat.codes.size)
+    total, cover = _sum_over_bases(flat.offsets[rows] + starts, widths, shares, flat.codes.size)
     if combine == "mean":
         total /= np.maximum(cover, 1)
     total[cover == 0] = np.nan
     if (mutated := getattr(tables, "bases", None)) is not None:
-        total = _own_values(mutated, sequences, flat.offsets)
+        total = _values_of_mutations(mutated, sequences, flat.offsets)
 
     kept = np.flatnonzero(tss.at >= 0) if tss.known else np.arange(len(sequences))
     origin = tss.at[kept] if tss.known else np.zeros(len(kept), np.int64)
@@ -154,17 +215,17 @@ def per_base(
     )
 
 
-def _own_values(
+def _values_of_mutations(
     bases: pd.DataFrame, sequences: pd.DataFrame, offsets: NDArray[np.int64]
 ) -> Floats:
-    """Return the value of every base of the sequences, one after the other."""
+    """Return the value of every base of the sequences, from the table of mutations, (bases,)."""
     ids = pd.Index(sequences["sequence_id"])
     rows = ids.get_indexer(pd.Index(bases["sequence_id"]))
-    places = offsets[rows] + bases["position"].to_numpy(np.int64)
+    index = offsets[rows] + bases["position"].to_numpy(np.int64)
     found = np.full(int(offsets[-1]), np.nan)
-    whole = len(places) == len(found) and (rows >= 0).all() and (places < offsets[rows + 1]).all()
+    whole = len(index) == len(found) and (rows >= 0).all() and (index < offsets[rows + 1]).all()
     if whole:
-        found[places] = bases["phi"].to_numpy(np.float64)
+        found[index] = bases["phi"].to_numpy(np.float64)
     if np.isnan(found).any():
         raise InputError(
             "the table of bases does not have every base of every sequence once",
@@ -173,10 +234,10 @@ def _own_values(
     return found
 
 
-def _spread(
+def _sum_over_bases(
     begins: NDArray[np.int64], widths: NDArray[np.int64], shares: Floats, size: int
 ) -> tuple[Floats, NDArray[np.int64]]:
-    """Return sums of shares and numbers of tokens over each of `size` bases."""
+    """Return the sum of shares and the number of tokens over each of `size` bases."""
     total, cover = np.zeros(size), np.zeros(size, np.int64)
     limits = np.cumsum(widths)
     part = 0
@@ -193,64 +254,3 @@ def _spread(
         cover[low:high] += np.bincount(bases - low)
         part = end
     return total, cover
-
-
-def groups(sequences: pd.DataFrame) -> list[tuple[str, int, NDArray[np.bool_]]]:
-    """Return (species, label, members) of each label over all species, then of each species.
-
-    Species without a name and a single species are not parted.
-    """
-    labels, species = sequences["label"].to_numpy(), sequences["species"].to_numpy(str)
-    names = [name for name in dict.fromkeys(species.tolist()) if name]
-    parted = names if len(set(species.tolist())) > 1 else []
-    found = []
-    for name in (ALL, *parted):
-        within = np.ones(len(species), bool) if name == ALL else species == name
-        for label in sorted(set(labels[within].tolist()), reverse=True):
-            found.append((name, int(label), within & (labels == label)))
-    return found
-
-
-def profile(
-    bases: BaseAttributions, *, percentiles: tuple[float, float] = (10.0, 90.0)
-) -> pd.DataFrame:
-    """Return the mean attribution at every position, by species and label, with its spread.
-
-    Returns
-    -------
-    profile
-        A row a group and position: species (`all`: whatever the species), label, position, num
-        (sequences with a value there), mean, sd (of the sequences; nan for one), standard_error
-        (of the mean), low, median, high (percentiles of the sequences).
-    """
-    parts = []
-    for species, label, members in groups(bases.sequences):
-        values = bases.values[members]
-        num = np.count_nonzero(~np.isnan(values), axis=0)
-        there = num > 0
-        values, num = values[:, there], num[there]
-        # nan-aware percentiles walk column by column and are slow where nothing is missing.
-        whole = not np.isnan(values).any()
-        quantiles = (np.percentile if whole else np.nanpercentile)(
-            values, [percentiles[0], 50.0, percentiles[1]], axis=0
-        )
-        mean = np.nanmean(values, axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            sd = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / np.where(num > 1, num - 1, 0))
-        parts.append(
-            pd.DataFrame(
-                {
-                    "species": species,
-                    "label": label,
-                    "position": bases.positions[there],
-                    "num": num,
-                    "mean": mean,
-                    "sd": sd,
-                    "standard_error": sd / np.sqrt(num),
-                    "low": quantiles[0],
-                    "median": quantiles[1],
-                    "high": quantiles[2],
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)

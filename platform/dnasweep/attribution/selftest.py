@@ -1,4 +1,4 @@
-"""A test of a model and its explainer before a job: class, sign and sum."""
+"""A test of a model and its explainer before a job: class, sign and completeness."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ from torch import nn
 
 from dnasweep.attribution.attribution import Attribution
 from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.explained_model import class_value
 from dnasweep.attribution.settings import GRADIENT_ESTIMATORS
-from dnasweep.attribution.values import class_value
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.forward import class_logits, pool_of
 from dnasweep.tasks.calls import DECISION_THRESHOLD
 
 TOLERANCE = 1e-3
-"""Of the span of values seen, in fp32."""
+"""Largest deviation in fp32, as a part of the span of outputs."""
 GRADIENT_GAP = 0.2
-"""Part of the span by which gradients along a path may miss it."""
+"""Largest completeness error of gradients along a path, as a part of the span of outputs."""
 
 
 def self_test(explainer: Explainer, sequence: str) -> None:
-    """Make sure of class, sign and sum on one sequence.
+    """Check class, sign and completeness on one sequence.
 
-    The value of the whole sequence must be that of the model's own forward pass for the class
-    named; with the classes exchanged in the model's last layer, every attribution must be that of
-    the other class; and the attributions must sum to what the tokens change.
+    The prediction must be the output of the model's own forward pass for the class named; with the
+    classes exchanged in the model's last layer, every attribution must be that of the other class;
+    and the attributions must sum to prediction - base value.
 
     Raises
     ------
     InputError
-        When one of them does not hold: then the attributions could not be trusted.
+        When one of these does not hold: then the attributions could not be trusted.
     """
     found = explainer.explain([sequence])[0]
     sums = explainer.config.sums
-    span = abs(found.full - found.empty) if sums else 0.0
+    span = abs(found.prediction - found.base_value) if sums else 0.0
     scale = max(span, float(np.abs(found.phi).sum()), 1e-6)
     loose = (
-        TOLERANCE if explainer.game.precision == "fp32" else 10 * explainer.config.precision_bound
+        TOLERANCE if explainer.model.precision == "fp32" else 10 * explainer.config.precision_bound
     )
     plain = _plain_value(explainer, sequence)
-    if abs(plain - found.full) > loose * max(scale, abs(plain)):
+    if abs(plain - found.prediction) > loose * max(scale, abs(plain)):
         raise _failed(
             f"the value of class {explainer.target!r} is {plain:.6g} by the model's own forward "
-            f"pass and {found.full:.6g} by this one",
+            f"pass and {found.prediction:.6g} by this one",
             "Where id2label and label2id in the model's config.json do not name the same classes, "
             "mend them; otherwise use another model.",
         )
     allowed = GRADIENT_GAP if explainer.config.estimator in GRADIENT_ESTIMATORS else loose
-    if sums and not found.gap <= allowed * scale:
+    if sums and not found.completeness_error <= allowed * scale:
         raise _failed(
             f"the attributions sum to {found.phi.sum():.6g}, "
-            f"what the tokens change is {found.full - found.empty:.6g}",
+            f"what the tokens change is {found.prediction - found.base_value:.6g}",
             f"Give more evaluations than --max-evals {explainer.config.max_evals}, or use the "
             "estimator permutation."
             if explainer.config.estimator in GRADIENT_ESTIMATORS
@@ -63,7 +63,7 @@ def self_test(explainer: Explainer, sequence: str) -> None:
         )
     sign, flipped = _explain_flipped(explainer, sequence)
     if explainer.config.estimator == "attention":
-        # Attention knows nothing of classes, and the first token has 1 to share out.
+        # Attention does not depend on the class, and the first token's attention adds up to 1.
         sign = 1
         if found.phi.min() < 0 or found.phi.sum() > 1 + loose:
             raise _failed(
@@ -79,7 +79,7 @@ def self_test(explainer: Explainer, sequence: str) -> None:
 
 def _plain_value(explainer: Explainer, sequence: str) -> float:
     ids = explainer.tokenizer.encode([sequence]).ids
-    model = explainer.game.model
+    model = explainer.model.classifier
     with torch.inference_mode():
         there = torch.from_numpy(ids[None].astype(np.int64)).to(model.device)
         # A model that reads windows has no forward pass of its own for a sequence this long.
@@ -95,20 +95,20 @@ def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribut
     With two classes the same class's log odds and probability flip their sign; otherwise the class
     that takes the target's place has the target's attribution.
     """
-    model = copy.deepcopy(explainer.game.model)
+    model = copy.deepcopy(explainer.model.classifier)
     last = _last_layer(model, len(explainer.names))
     with torch.no_grad():
         last.weight.copy_(last.weight.flip(0))
         if last.bias is not None:
             last.bias.copy_(last.bias.flip(0))
     if len(explainer.names) == 2:
-        # What was called the second class is called the first one by the other model.
-        setattr(model.config, DECISION_THRESHOLD, 1 - explainer.game.threshold)
+        # What is called the second class is called the first one by the other model.
+        setattr(model.config, DECISION_THRESHOLD, 1 - explainer.model.threshold)
     mirrors = len(explainer.names) == 2 and explainer.config.value != "logit"
     names = explainer.names if mirrors else explainer.names[::-1]
     target = names[explainer.names.index(explainer.target)]
-    config = replace(explainer.config, target=target, precision=explainer.game.precision)
-    other = Explainer(model, config, tokenizer=explainer.tokenizer, device=explainer.game.device)
+    config = replace(explainer.config, target=target, precision=explainer.model.precision)
+    other = Explainer(model, config, tokenizer=explainer.tokenizer, device=explainer.model.device)
     return -1 if mirrors else 1, other.explain([sequence])[0]
 
 

@@ -1,4 +1,4 @@
-"""What to explain and how: the settings of an attribution job, as JSON-able as they are checked."""
+"""What to explain and how: the checked, JSON-able settings of an attribution job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from dnasweep.attribution.anchor import AnchorConfig
+import numpy as np
+
 from dnasweep.errors import InputError
 
 Value = Literal["log_odds", "logit", "probability"]
@@ -33,7 +34,7 @@ at no more evaluations (`benchmarks/shap_fidelity.py`)."""
 SAMPLING_ESTIMATORS = ("adjusted_kernel", "permutation")
 GRADIENT_ESTIMATORS = ("integrated_gradients",)
 ESTIMATORS_WITHOUT_REFERENCE = ("attention", "in_silico_mutagenesis")
-"""They leave no token out, and have no error estimate."""
+"""They leave no token out and have no error estimate."""
 ESTIMATORS_WITHOUT_SUM = (*ESTIMATORS_WITHOUT_REFERENCE, "lime", "anchors")
 """Their values need not add up to anything."""
 _OF_SOME = {
@@ -42,11 +43,54 @@ _OF_SOME = {
     "anchor_threshold": ("anchors",),
     "anchor_tokens": ("anchors",),
 }
-"""Fields that single estimators read: no other may be given them, nor has them among its settings."""
+"""Fields that single estimators read: no other accepts them or has them among its settings."""
 _OF_A_REFERENCE = (
     *("reference", "max_evals", "standard_error"),
     *("num_shuffles", "shap_batch_size", "seed"),
 )
+
+
+FIRST_LOOK = 128
+"""Draws before the first look at a candidate for an anchor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnchorConfig:
+    """What an anchor has to fulfil, and how it is searched for."""
+
+    threshold: float = 0.95
+    """Lower limit on the precision of an anchor."""
+    delta: float = 0.05
+    """Probability with which an anchor that is declared found may fall short of it."""
+    tolerance: float = 0.15
+    """How much worse the precision of a set that is extended may be than that of one that is not."""
+    beam: int = 4
+    """Sets of one size that are extended."""
+    max_tokens: int = 8
+    """Upper limit on the tokens of an anchor."""
+    keep: float = 0.5
+    """Probability with which a token outside the anchor is kept."""
+    draws: int = 256
+    """Draws for each set that is extended."""
+    rounds: int = 12
+    """Rounds of KL-LUCB per size, each of twice `batch` draws; fewer where the tolerance is met."""
+    batch: int = 32
+    """Draws for a set in a round."""
+    max_draws: int = 10_000
+    """Upper limit on all draws. Some of the last are reserved for judging the best set found."""
+
+    @property
+    def max_search_draws(self) -> int:
+        """Draws after which no other size is tried."""
+        return self.max_draws - min(FIRST_LOOK, self.max_draws // 2)
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "delta", "tolerance", "keep"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, use a share between 0 and 1")
+        for name in ("beam", "max_tokens", "draws", "rounds", "batch", "max_draws"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, use at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,37 +103,37 @@ class ExplainConfig:
     """Output explained: log odds of the class against all others (nats), its logit, or its
     probability. Probabilities near 0 or 1 hide what the model saw; log odds do not."""
     reference: Reference = "mask"
-    """What stands for a token left out: the mask token, nothing (the rest moves together), or
+    """What replaces a token that is left out: the mask token, nothing (the rest moves together), or
     tokens of the sequence shuffled with its dinucleotides kept."""
     estimator: Estimator = "adjusted_kernel"
-    """Estimator of the Shapley (or, for partition, Owen) values; or what is no Shapley value: the
-    attention of the first token, the mean loss of the value where a base is mutated, coefficients of
-    a local linear model (lime), or what a token adds to the precision of an anchor."""
+    """Estimator of the Shapley (or, for partition, Owen) values; or of something else: the attention of
+    the first token, the mean loss of the output where a base is mutated, coefficients of a local
+    linear model (lime), or what a token adds to the precision of an anchor."""
     attention_layers: AttentionLayers = "last"
-    """For attention: the last layer's, the mean over layers, or followed through all of them."""
+    """For attention: that of the last layer, the mean over layers, or followed through all of them."""
     kernel_width: float = 25.0
     """For lime: how fast weights fall with the cosine distance, in hundredths, from the sequence."""
     anchor_threshold: float = 0.95
-    """For anchors: precision that an anchor has to have, surely enough."""
+    """For anchors: precision that an anchor must have, with 95 % confidence."""
     anchor_tokens: int = 8
-    """For anchors: most tokens of one."""
+    """For anchors: upper limit on the tokens of one."""
     max_evals: int | None = None
-    """Model evaluations a sequence. Default: the estimator's own; for partition all there are."""
+    """Model evaluations per sequence. Default: the estimator's own; for partition all there are."""
     standard_error: float | None = None
     """Go on sampling until the mean standard error of the tokens is this small, in units of the
-    value; for estimators that sample. `max_evals` then is the most to spend. Few tokens have few
-    coalitions: where all are evaluated, values are exact and the standard error is 0."""
+    output explained; for estimators that sample. `max_evals` is then an upper limit. Few tokens have
+    few coalitions: where all are evaluated, values are exact and the standard error is 0."""
     num_shuffles: int = 4
-    """Shuffled copies a sequence, for the reference `shuffle`."""
+    """Shuffled copies per sequence, for the reference `shuffle`."""
     shap_batch_size: int = 5
     """For partition with `max_evals`: evaluations between two choices of what to split next. The
     values depend on it; 5 is what the shap library does with text."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto` is bf16 on GPUs that have it, if it keeps the values within `precision_bound`."""
     precision_bound: float = 0.02
-    """Largest error of bf16, as a share of the span between full and empty sequence."""
+    """Largest error of bf16, as a share of the span of outputs over coalitions."""
     seed: int = 0
-    """Of sampled masks and shuffled copies; the draws belong to the sequence, not to its batch."""
+    """Seed of sampled masks and shuffled copies; the draws belong to the sequence, not to its batch."""
 
     def __post_init__(self) -> None:
         check_estimator(self.estimator)
@@ -144,22 +188,22 @@ class ExplainConfig:
         self.anchor_config()
 
     def anchor_config(self) -> AnchorConfig:
-        """Return what an anchor is to fulfil, and how it is sought."""
-        usual = AnchorConfig.most_draws
+        """Return what an anchor has to fulfil, and how it is searched for."""
+        usual = AnchorConfig.max_draws
         return AnchorConfig(
             threshold=self.anchor_threshold,
-            most_tokens=self.anchor_tokens,
-            # The value of the whole sequence is an evaluation too.
-            most_draws=usual if self.max_evals is None else self.max_evals - 1,
+            max_tokens=self.anchor_tokens,
+            # The output for the whole sequence is an evaluation too.
+            max_draws=usual if self.max_evals is None else self.max_evals - 1,
         )
 
     @property
     def sums(self) -> bool:
-        """Whether values add up to what the tokens change, so that a gap can be measured."""
+        """Whether values add up to prediction - base value, so that a completeness error exists."""
         return sums(self.estimator)
 
     def to_settings(self) -> dict[str, Any]:
-        """Return what makes the values, JSON-able: the fields that this estimator reads."""
+        """Return what determines the values, JSON-able: the fields that this estimator reads."""
         unread = {name for name, readers in _OF_SOME.items() if self.estimator not in readers}
         if self.estimator in ESTIMATORS_WITHOUT_REFERENCE:
             unread.update(_OF_A_REFERENCE)
@@ -182,8 +226,17 @@ def check_estimator(name: str) -> None:
 
 
 def sums(estimator: str) -> bool:
-    """Return whether an estimator's values add up to what the tokens change."""
+    """Return whether an estimator's values add up to prediction - base value."""
     return estimator not in ESTIMATORS_WITHOUT_SUM
+
+
+def probability_of(value: float, kind: Value) -> float:
+    """Return the probability that an output stands for; nan for a logit, which does not say."""
+    if kind == "probability":
+        return value
+    if kind == "log_odds":
+        return float(1 / (1 + np.exp(-value)))
+    return float("nan")
 
 
 _USUAL = {name: getattr(ExplainConfig, name) for name in _OF_SOME}

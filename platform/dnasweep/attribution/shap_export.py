@@ -1,13 +1,13 @@
 """Attributions as `shap.Explanation`, so that the shap library's own plots work on them.
 
-The library is imported when a function here is called, and takes a moment.
+The library, which loads slowly, is imported when a function here is called.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ _LETTERS = np.array(list("ACGTN"))
 def text_explanation(
     tables: AttributionTables, ids: Sequence[str] | None = None, *, target: str = "promoter"
 ) -> shap.Explanation:
-    """Return the tokens of sequences, each with its value, as text is explained.
+    """Return the tokens of sequences, each with its value, as the library explains texts.
 
     For `shap.plots.text` over all or one of them, `shap.plots.bar`, `waterfall` and `force` over one,
     such as `text_explanation(tables)[0]`, and `shap.plots.bar` over means such as
@@ -44,21 +44,21 @@ def text_explanation(
     InputError
         For an id that is not there, or where the shap library is not installed.
     """
-    tokens, sequences = _chosen(tables, ids)
-    rows = rows_of_tokens(_Tables(tokens, sequences))
+    tokens, sequences = chosen = _chosen(tables, ids)
+    rows = rows_of_tokens(chosen)
     order = np.lexsort((tokens["end"], tokens["start"], rows))
     limits = np.searchsorted(rows[order], np.arange(len(sequences) + 1))
-    values, words = np.empty(len(sequences), object), np.empty(len(sequences), object)
+    values, texts = np.empty(len(sequences), object), np.empty(len(sequences), object)
     for row, (first, last) in enumerate(itertools.pairwise(limits.tolist())):
         values[row] = tokens["phi"].to_numpy()[order[first:last]]
-        words[row] = tokens["token"].to_numpy(object)[order[first:last]]
+        texts[row] = tokens["token"].to_numpy(object)[order[first:last]]
     return _library().Explanation(
         values=values,
         base_values=sequences["empty"].to_numpy(),
-        data=words,
-        # Names by row, as the library's own text explanations have them: its means over sequences
-        # then gather by token.
-        feature_names=list(words),
+        data=texts,
+        # Names by row, as in the library's own text explanations: then its means over sequences are
+        # taken by token.
+        feature_names=list(texts),
         output_names=target,
     )
 
@@ -82,13 +82,13 @@ def base_explanation(
     InputError
         For sequences of several lengths, an id that is not there, or without the shap library.
     """
-    tokens, sequences = _chosen(tables, ids)
-    if sequences["sequence"].str.len().nunique() > 1:
+    chosen = _chosen(tables, ids)
+    if chosen.sequences["sequence"].str.len().nunique() > 1:
         raise InputError(
             "the sequences have several lengths, and a feature is a position",
             remedy="Choose sequences of one length.",
         )
-    bases = per_base(_Tables(tokens, sequences), tss_index=tss_index, combine="sum")
+    bases = per_base(chosen, tss_index=tss_index, combine="sum")
     return _library().Explanation(
         values=np.nan_to_num(bases.values),
         base_values=bases.sequences["empty"].to_numpy(),
@@ -107,10 +107,10 @@ def token_explanation(
     num_tokens: int = 100,
     target: str = "promoter",
 ) -> shap.Explanation:
-    """Return a value for every token of the vocabulary in every sequence: the sum over its occurrences.
+    """Return one value per token of the vocabulary and sequence: the sum over its occurrences.
 
     For `shap.plots.beeswarm`, `bar`, `heatmap` and `scatter`: a feature is a token, its data the
-    number of occurrences. The tokens with the greatest sum of absolute values have a feature of
+    number of occurrences. The tokens with the largest sum of absolute values have a feature of
     their own; all others share the last one, so that values still add up.
 
     Raises
@@ -120,8 +120,8 @@ def token_explanation(
     """
     if num_tokens < 1:
         raise InputError(f"num_tokens is {num_tokens}", remedy="Use at least 1.")
-    tokens, sequences = _chosen(tables, ids)
-    rows = rows_of_tokens(_Tables(tokens, sequences))
+    tokens, sequences = chosen = _chosen(tables, ids)
+    rows = rows_of_tokens(chosen)
     strength = tokens["phi"].abs().groupby(tokens["token"].to_numpy(object)).sum()
     order = strength.sort_values(ascending=False, kind="stable").index.tolist()
     names = order[:num_tokens] + (["other tokens"] if len(order) > num_tokens else [])
@@ -140,28 +140,28 @@ def token_explanation(
     )
 
 
-class _Tables:
-    """Part of the tables of a job."""
+class _Chosen(NamedTuple):
+    """The tables of some sequences of a job."""
 
-    def __init__(self, tokens: pd.DataFrame, sequences: pd.DataFrame) -> None:
-        self.tokens, self.sequences = tokens, sequences
+    tokens: pd.DataFrame
+    sequences: pd.DataFrame
 
 
-def _chosen(
-    tables: AttributionTables, ids: Sequence[str] | None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _chosen(tables: AttributionTables, ids: Sequence[str] | None) -> _Chosen:
+    # The base value is stored under the name `empty`.
     if tables.sequences["empty"].isna().any():
         raise InputError(
-            "these values have no value of the empty sequence to start from, as Shapley values have",
+            "these values have no base value to start from, as Shapley values have",
             remedy="Explain the sequences with an estimator of Shapley values.",
         )
     if ids is None:
-        return tables.tokens, tables.sequences.reset_index(drop=True)
+        return _Chosen(tables.tokens, tables.sequences.reset_index(drop=True))
     by_id = tables.sequences.set_index("sequence_id", drop=False)
     if missing := [name for name in ids if name not in by_id.index]:
         raise InputError(f"sequence {missing[0]!r} is not in the table of sequences")
     chosen = by_id.loc[list(dict.fromkeys(ids))].reset_index(drop=True)
-    return tables.tokens[tables.tokens["sequence_id"].isin(chosen["sequence_id"])], chosen
+    tokens = tables.tokens[tables.tokens["sequence_id"].isin(chosen["sequence_id"])]
+    return _Chosen(tokens, chosen)
 
 
 def _library() -> Any:

@@ -1,10 +1,10 @@
-"""Attributions as tables: one row a token, one row a sequence, in a schema with a version.
+"""Attributions as tables: one row per token, one row per sequence, in a schema with a version.
 
-`tokens` has the value of each token and the bases it stands for, `sequences` what holds for the
-sequence as a whole. Values, errors and gaps are in the unit of the value explained: nats for log
-odds. Where single bases were mutated, `bases` has what every mutation changed; where anchors were
-sought, `anchors` has them, and a value is what a token adds to the precision. All tables carry the
-version of the schema and the settings of the job in their metadata.
+`tokens` has the value of each token and its bases, `sequences` what holds for the sequence as a whole.
+Values and errors are in the unit of the output explained: nats for log odds. Where single bases were
+mutated, `bases` has what every mutation changed; where anchors were searched for, `anchors` has them,
+and a value is what a token adds to the precision. All tables carry the version of the schema and the
+settings of the job in their metadata.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from dnasweep.attribution.anchor_table import ANCHORS, anchor_columns
 from dnasweep.attribution.attribution import Attribution, mean_loss
+from dnasweep.attribution.settings import probability_of
 from dnasweep.config import versions
 from dnasweep.errors import InputError
 
@@ -29,7 +30,7 @@ VERSION_KEY, SETTINGS_KEY = b"dnasweep_schema", b"settings"
 TOKENS = pa.schema(
     [
         pa.field("sequence_id", pa.string(), nullable=False),
-        # Place among the tokens of the sequence, special tokens not counted.
+        # Number of the token in the sequence, special tokens not counted.
         pa.field("token_index", pa.int32(), nullable=False),
         pa.field("token", pa.string(), nullable=False),
         # Bases [start, end) of the sequence.
@@ -43,21 +44,21 @@ TOKENS = pa.schema(
 SEQUENCES = pa.schema(
     [
         pa.field("sequence_id", pa.string(), nullable=False),
-        # Place in the input, from 0.
+        # Row of the input, from 0.
         pa.field("row", pa.int64(), nullable=False),
         pa.field("species", pa.string(), nullable=False),
         # -1 where unknown.
         pa.field("label", pa.int8(), nullable=False),
         pa.field("sequence", pa.string(), nullable=False),
         pa.field("num_tokens", pa.int32(), nullable=False),
-        # Value with all tokens, and with none; nan where the estimator leaves no token out.
+        # Stored names: prediction (output with all tokens), base value (with none; nan where values
+        # need not add up to it) and completeness error, |sum of phi - (full - empty)|, nan with it.
         pa.field("full", pa.float64(), nullable=False),
         pa.field("empty", pa.float64(), nullable=False),
-        # |sum of phi - (full - empty)|; nan with `empty`.
         pa.field("gap", pa.float64(), nullable=False),
         pa.field("num_evals", pa.int32(), nullable=False),
         pa.field("mean_standard_error", pa.float64(), nullable=False),
-        # Of the class explained; nan where the value is a logit, which does not say.
+        # Of the class explained; nan where the output is a logit, which does not say.
         pa.field("probability", pa.float64(), nullable=False),
         # Whether the model calls the sequence this class: by its own threshold, which need not be
         # 1/2, and by both strands where it calls by both.
@@ -72,12 +73,12 @@ BASES = pa.schema(
         pa.field("position", pa.int32(), nullable=False),
         # Mean loss over the three mutations; 0 for letters other than A, C, G and T.
         pa.field("phi", pa.float64(), nullable=False),
-        # Value with that base less the value; 0 for the base that is there, nan for other letters.
+        # Output with that base minus the prediction; 0 for the base that is there, nan for others.
         *(pa.field(name, pa.float64(), nullable=False) for name in EFFECTS),
     ]
 )
 SCHEMAS = {"tokens": TOKENS, "sequences": SEQUENCES}
-"""Table name to schema; a shard has a file `<name>.parquet` for each."""
+"""Schemas by table name; a shard has a file `<name>.parquet` for each."""
 
 WORK_COLUMNS = ("row", "id", "species", "label", "sequence")
 """Columns of the work list of an attribution job."""
@@ -95,7 +96,7 @@ def schemas_of(settings: Mapping[str, Any]) -> dict[str, pa.Schema]:
 
 
 class Attributions(NamedTuple):
-    """The output of an attribution job."""
+    """What an attribution job has written."""
 
     tokens: pd.DataFrame
     """Columns of `TOKENS`, tokens of a sequence together and in order."""
@@ -106,13 +107,13 @@ class Attributions(NamedTuple):
     bases: pd.DataFrame | None = None
     """Columns of `BASES`, sequences as in `sequences`, where single bases were mutated."""
     anchors: pd.DataFrame | None = None
-    """Columns of `ANCHORS`, a row a sequence in their order, where anchors were sought."""
+    """Columns of `ANCHORS`, one row per sequence in their order, where anchors were searched for."""
 
 
 def work_list(table: pd.DataFrame, token_counts: np.ndarray) -> pa.Table:
-    """Return the work list of a table of sequences, those with most tokens first.
+    """Return the work list of a table of sequences, those with the most tokens first.
 
-    Sequences of one token count are computed together, and what takes longest is begun first.
+    Sequences with the same number of tokens are computed together, and the longest are begun first.
     """
     order = np.argsort(-token_counts, kind="stable")
     listed = table.assign(row=np.arange(len(table)))[list(WORK_COLUMNS)].iloc[order]
@@ -140,15 +141,12 @@ def to_tables(
     rows
         Columns of `WORK_COLUMNS`.
     attributions
-        One a row, in their order.
+        One per row, in their order.
     vocabulary
         Token texts by id.
     settings
-        The job's; its `value` says how a probability follows from a value.
+        The job's; its `value` says how a probability follows from the output.
     """
-    # Here and not above: reading tables does without torch.
-    from dnasweep.attribution.values import probability_of
-
     if len(rows) != len(attributions):
         raise ValueError(f"{len(attributions)} attributions for {len(rows)} rows")
     counts = np.array([len(one.phi) for one in attributions], np.int64)
@@ -177,12 +175,13 @@ def to_tables(
         "label": rows["label"],
         "sequence": rows["sequence"].cast(pa.string()),
         "num_tokens": counts.astype(np.int32),
-        "full": [one.full for one in attributions],
-        "empty": [one.empty for one in attributions],
-        "gap": [one.gap for one in attributions],
+        # Stored under the names that other people's scripts read.
+        "full": [one.prediction for one in attributions],
+        "empty": [one.base_value for one in attributions],
+        "gap": [one.completeness_error for one in attributions],
         "num_evals": [one.num_evals for one in attributions],
-        "mean_standard_error": [_mean(one.standard_error) for one in attributions],
-        "probability": [probability_of(one.full, kind) for one in attributions],
+        "mean_standard_error": [_known_mean(one.standard_error) for one in attributions],
+        "probability": [probability_of(one.prediction, kind) for one in attributions],
         "called": [one.called for one in attributions],
     }
     schemas = schemas_of(settings)
@@ -192,7 +191,7 @@ def to_tables(
     if "anchors" in schemas:
         columns["anchors"] = anchor_columns(ids, attributions, vocabulary)
     return {
-        name: pa.table(columns[name], schema=_labelled(schema, settings))
+        name: pa.table(columns[name], schema=_with_metadata(schema, settings))
         for name, schema in schemas.items()
     }
 
@@ -203,30 +202,30 @@ def _bases(ids: pa.Array, attributions: Sequence[Attribution]) -> dict[str, Any]
         raise ValueError("an attribution lacks the effects of mutations")
     counts = [len(one) for one in effects]
     every = np.concatenate([np.empty((0, len(EFFECTS))), *effects])
-    places = [np.empty(0, np.int32), *(np.arange(count, dtype=np.int32) for count in counts)]
+    positions = [np.empty(0, np.int32), *(np.arange(count, dtype=np.int32) for count in counts)]
     return {
         "sequence_id": ids.take(pa.array(np.repeat(np.arange(len(counts)), counts))),
-        "position": np.concatenate(places),
+        "position": np.concatenate(positions),
         "phi": mean_loss(every),
         **dict(zip(EFFECTS, every.T, strict=True)),
     }
 
 
-def read_attributions(directory: str | Path, *, most_sequences: int | None = None) -> Attributions:
+def read_attributions(directory: str | Path, *, max_sequences: int | None = None) -> Attributions:
     """Read what an attribution job has written.
 
     Parameters
     ----------
     directory
         Folder of the job, `<storage>/attributions/<key>`.
-    most_sequences
-        Read whole shards, evenly spread over the job, of about as many sequences at most; None
-        reads everything into memory.
+    max_sequences
+        Read only as many whole shards, evenly spread over the job, as have about this many sequences;
+        None reads everything into memory.
 
     Raises
     ------
     InputError
-        Where there are none, or of another version of the schema.
+        Where there are none, or they have another version of the schema.
     """
     directory = Path(directory)
     shards = sorted(
@@ -239,9 +238,9 @@ def read_attributions(directory: str | Path, *, most_sequences: int | None = Non
             file=directory,
             remedy="Give the folder that jobs/shap_batch.py has named.",
         )
-    if most_sequences is not None:
+    if max_sequences is not None:
         size = pq.read_metadata(shards[0] / "sequences.parquet").num_rows
-        kept = max(1, most_sequences // size)
+        kept = max(1, max_sequences // size)
         if kept < len(shards):
             chosen = np.linspace(0, len(shards) - 1, kept).round().astype(int)
             shards = [shards[i] for i in np.unique(chosen)]
@@ -252,12 +251,12 @@ def read_attributions(directory: str | Path, *, most_sequences: int | None = Non
     whole = read("sequences")
     settings = read_settings(whole.schema, file=directory)
     sequences = whole.to_pandas().sort_values("row", ignore_index=True)
-    place = pd.Series(np.arange(len(sequences)), index=sequences["sequence_id"])
+    rank = pd.Series(np.arange(len(sequences)), index=sequences["sequence_id"])
 
     def ordered(name: str) -> pd.DataFrame:
         table = read(name).to_pandas()
-        # Rows of a sequence stand together and in order already, and a stable sort keeps that.
-        order = np.argsort(table["sequence_id"].map(place).to_numpy(), kind="stable")
+        # Rows of a sequence are together and in order already, and a stable sort keeps that.
+        order = np.argsort(table["sequence_id"].map(rank).to_numpy(), kind="stable")
         return table.iloc[order].reset_index(drop=True)
 
     more = {name: ordered(name) for name in schemas_of(settings) if name not in SCHEMAS}
@@ -265,12 +264,12 @@ def read_attributions(directory: str | Path, *, most_sequences: int | None = Non
 
 
 def read_settings(schema: pa.Schema, *, file: str | Path | None = None) -> dict[str, Any]:
-    """Return the settings that a table carries.
+    """Return the settings in the metadata of a table.
 
     Raises
     ------
     InputError
-        When the table is of another version of the schema, or not of an attribution job at all.
+        When the table has another version of the schema, or is not of an attribution job at all.
     """
     metadata = schema.metadata or {}
     version = metadata.get(VERSION_KEY, b"").decode()
@@ -284,11 +283,11 @@ def read_settings(schema: pa.Schema, *, file: str | Path | None = None) -> dict[
     return dict(json.loads(metadata[SETTINGS_KEY]))
 
 
-def _labelled(schema: pa.Schema, settings: Mapping[str, Any]) -> pa.Schema:
+def _with_metadata(schema: pa.Schema, settings: Mapping[str, Any]) -> pa.Schema:
     text = json.dumps(dict(settings), sort_keys=True)
     return schema.with_metadata({VERSION_KEY: versions.ATTRIBUTION_TABLE, SETTINGS_KEY: text})
 
 
-def _mean(errors: np.ndarray) -> float:
+def _known_mean(errors: np.ndarray) -> float:
     known = errors[~np.isnan(errors)]
     return float(known.mean()) if len(known) else float("nan")

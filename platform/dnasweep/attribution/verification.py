@@ -1,4 +1,4 @@
-"""What has to hold in the tables of an attribution job, checked from the tables alone."""
+"""Checks of the tables of an attribution job, from the tables alone."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from dnasweep.attribution.attribution import mean_loss
 from dnasweep.attribution.tables import BASES, EFFECTS, SCHEMAS, WORK_COLUMNS
 from dnasweep.errors import InputError
 
+Floats = NDArray[np.float64]
 RECOUNT = 1e-9
-"""How far a stored gap may be from the one recounted, relative to the values summed."""
+"""How far a stored sum may be from the one computed again, relative to the values summed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """How far efficiency may be missed: by the larger of the two."""
+    """Limit on the completeness error: the larger of the two."""
 
     absolute: float = 1e-3
-    """In units of the value."""
+    """In units of the output explained."""
     relative: float = 1e-3
-    """As a part of |full - empty|."""
+    """As a part of |prediction - base value|."""
 
     def __post_init__(self) -> None:
         for flag, bound in (("max-gap", self.absolute), ("max-relative-gap", self.relative)):
-            # Nothing exceeds nan, so all would hold.
+            # Nothing exceeds nan, so everything would pass.
             if not 0 <= bound < math.inf:
                 raise InputError(
                     f"--{flag} is {bound}", remedy="Use a number from 0 on, or leave it out."
@@ -39,7 +40,7 @@ class Bounds:
 
 
 class Problem(NamedTuple):
-    """Something that does not hold."""
+    """Something that is wrong."""
 
     place: str
     """Shard or sequence."""
@@ -58,18 +59,19 @@ def check_shard(
 
     Checked are: the schema; every row of the work list once and no other, unchanged; token indices
     from 0 on; spans that cover every base of the sequence, each once unless tokens overlap; finite
-    values; the stored gap, recounted from the tokens and within bounds; where single bases were
-    mutated, every base once, and the tokens' values summed from them; anchors that fit the tokens.
+    values; the stored completeness error (`gap`), computed again from the tokens and within bounds;
+    where single bases were mutated, every base once, and the tokens' values summed from them; anchors
+    that fit the tokens.
 
     Parameters
     ----------
     work
-        The rows of the work list that the shard stands for.
+        The rows of the work list that belong to the shard.
     tables
         Its tables by name.
     bounds
-        How far efficiency may be missed; None where values need not add up to anything: then the
-        gap and the value without tokens must be nan.
+        Limit on the completeness error; None where values need not add up to anything: then the error
+        and the base value must be nan.
     overlapping
         Whether tokens of this tokenizer share bases.
     """
@@ -94,12 +96,12 @@ def check_shard(
     if (counts == 0).any():
         yield Problem(f"sequence {ids[np.argmin(counts)]}", "there is no token")
         return
-    starts_at = np.cumsum(counts) - counts
+    first = np.cumsum(counts) - counts
     checks = (
-        ("token indices do not count from 0", _indices(tokens, counts, starts_at)),
-        ("tokens do not cover its bases", _untiled(tables, starts_at, overlapping)),
-        ("a value is not finite", _unfinite(tables, starts_at, sums=bounds is not None)),
-        ("the stored gap is not that of its tokens", _miscounted(tables, starts_at)),
+        ("token indices do not count from 0", _indices(tokens, counts, first)),
+        ("tokens do not cover its bases", _untiled(tables, first, overlapping)),
+        ("a value is not finite", _unfinite(tables, first, sums=bounds is not None)),
+        ("the stored gap is not that of its tokens", _miscounted(tables, first)),
     )
     for what, wrong in checks:
         for row in np.flatnonzero(wrong):
@@ -111,13 +113,21 @@ def check_shard(
             yield Problem(f"sequence {ids[row]}", "its anchor does not fit its tokens or bounds")
     if bounds is None:
         return
-    full, empty, gap = (sequences[name].to_numpy() for name in ("full", "empty", "gap"))
-    allowed = np.maximum(bounds.absolute, bounds.relative * np.abs(full - empty))
-    for row in np.flatnonzero(gap > allowed):
+    prediction, base_value, error = _completeness(tables)
+    allowed = np.maximum(bounds.absolute, bounds.relative * np.abs(prediction - base_value))
+    for row in np.flatnonzero(error > allowed):
         yield Problem(
             f"sequence {ids[row]}",
-            f"attributions miss full - empty by {gap[row]:.3g}, allowed are {allowed[row]:.3g}",
+            f"attributions miss full - empty by {error[row]:.3g}, allowed are {allowed[row]:.3g}",
         )
+
+
+def _completeness(tables: dict[str, pa.Table]) -> tuple[Floats, Floats, Floats]:
+    """Return prediction, base value and completeness error under their stored names."""
+    prediction, base_value, error = (
+        tables["sequences"][name].to_numpy() for name in ("full", "empty", "gap")
+    )
+    return prediction, base_value, error
 
 
 def _differs(work: pa.Table, sequences: pa.Table) -> str:
@@ -131,28 +141,24 @@ def _differs(work: pa.Table, sequences: pa.Table) -> str:
 
 
 def _indices(
-    tokens: pa.Table, counts: NDArray[np.int64], starts_at: NDArray[np.int64]
+    tokens: pa.Table, counts: NDArray[np.int64], first: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    wanted = np.arange(len(tokens)) - np.repeat(starts_at, counts)
-    return np.logical_or.reduceat(tokens["token_index"].to_numpy() != wanted, starts_at)
+    wanted = np.arange(len(tokens)) - np.repeat(first, counts)
+    return np.logical_or.reduceat(tokens["token_index"].to_numpy() != wanted, first)
 
 
 def _untiled(
-    tables: dict[str, pa.Table], starts_at: NDArray[np.int64], overlapping: bool
+    tables: dict[str, pa.Table], first: NDArray[np.int64], overlapping: bool
 ) -> NDArray[np.bool_]:
     starts, ends = (tables["tokens"][name].to_numpy() for name in ("start", "end"))
     widths = np.array([len(s) for s in tables["sequences"]["sequence"].to_pylist()])
-    last = np.append(starts_at[1:], len(starts)) - 1
+    last = np.append(first[1:], len(starts)) - 1
     follows = starts[1:] <= ends[:-1] if overlapping else starts[1:] == ends[:-1]
     follows &= (starts[1:] > starts[:-1]) & (ends[1:] >= ends[:-1])
     broken = np.append(False, ~follows)
-    broken[starts_at] = False
+    broken[first] = False
     broken |= ends <= starts
-    return (
-        np.logical_or.reduceat(broken, starts_at)
-        | (starts[starts_at] != 0)
-        | (ends[last] != widths)
-    )
+    return np.logical_or.reduceat(broken, first) | (starts[first] != 0) | (ends[last] != widths)
 
 
 def _check_bases(
@@ -191,20 +197,20 @@ def _check_bases(
 
 
 def _unfinite(
-    tables: dict[str, pa.Table], starts_at: NDArray[np.int64], *, sums: bool
+    tables: dict[str, pa.Table], first: NDArray[np.int64], *, sums: bool
 ) -> NDArray[np.bool_]:
     values = tables["tokens"]["phi"].to_numpy()
-    wrong = np.logical_or.reduceat(~np.isfinite(values), starts_at)
+    wrong = np.logical_or.reduceat(~np.isfinite(values), first)
     for name in ("full", "empty", "gap"):
         there = tables["sequences"][name].to_numpy()
         wrong = wrong | ~(np.isfinite(there) if sums or name == "full" else np.isnan(there))
     return wrong
 
 
-def _miscounted(tables: dict[str, pa.Table], starts_at: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _miscounted(tables: dict[str, pa.Table], first: NDArray[np.int64]) -> NDArray[np.bool_]:
     phi = tables["tokens"]["phi"].to_numpy()
-    full, empty, gap = (tables["sequences"][name].to_numpy() for name in ("full", "empty", "gap"))
-    recounted = np.abs(np.add.reduceat(phi, starts_at) - (full - empty))
-    scale = np.add.reduceat(np.abs(phi), starts_at) + np.abs(full) + np.abs(empty)
-    # Comparisons with nan are false, and nan is told of elsewhere.
-    return np.abs(recounted - gap) > RECOUNT * np.maximum(scale, 1.0)
+    prediction, base_value, error = _completeness(tables)
+    recounted = np.abs(np.add.reduceat(phi, first) - (prediction - base_value))
+    scale = np.add.reduceat(np.abs(phi), first) + np.abs(prediction) + np.abs(base_value)
+    # Comparisons with nan are false, and nan is reported elsewhere.
+    return np.abs(recounted - error) > RECOUNT * np.maximum(scale, 1.0)

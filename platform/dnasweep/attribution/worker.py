@@ -1,4 +1,4 @@
-"""What an attribution job does with a shard of its work list."""
+"""What an attribution job does with one shard of its work list."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class AttributionWorker:
     storage, kind, key
         Where the model is an artefact.
     settings
-        Of the job; those that :class:`~dnasweep.attribution.settings.ExplainConfig` names are its, and
-        all are written into the tables.
+        Of the job: the fields of :class:`~dnasweep.attribution.settings.ExplainConfig` and others; all
+        are written into the tables.
     batch_rows
-        Most model inputs a forward pass; None finds it. Changes no value beyond rounding.
+        Upper limit on the rows of a forward pass; None finds it. Changes no value beyond rounding.
     device
         `cpu` or `cuda`.
     """
@@ -57,15 +57,15 @@ class AttributionWorker:
         )
 
     def smoke_test(self, rows: pa.Table) -> None:
-        """Make sure of class, sign and sum on the first sequence."""
+        """Check class, sign and completeness on the first sequence."""
         self_test(self.explainer, rows["sequence"][0].as_py())
 
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-        """Return the tables of a shard, and what there is to count in it."""
+        """Return the tables of a shard, and its counts and sums."""
         sequences = rows["sequence"].to_pylist()
-        # Sequences of one token count are computed together, so they are not to be torn apart.
+        # Sequences with the same number of tokens are computed together, so they stay together.
         order = np.argsort(-count_tokens(sequences, self.explainer.tokenizer), kind="stable")
         found: list[Attribution | None] = [None] * len(sequences)
         for start in range(0, len(sequences), SEQUENCES_AT_ONCE):
@@ -126,18 +126,18 @@ def _load(directory: Path) -> tuple[PreTrainedModel, DnaTokenizer]:
 def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:
     """Return counts and sums of a shard, which add up over shards (`max_` by their maximum)."""
     sequences = tables["sequences"]
-    gaps, errors = (sequences[name].to_numpy() for name in ("gap", "mean_standard_error"))
+    completeness, errors = (sequences[name].to_numpy() for name in ("gap", "mean_standard_error"))
     spans = np.abs(sequences["full"].to_numpy() - sequences["empty"].to_numpy())
     known = errors[~np.isnan(errors)]
     summed = {
-        "sum_gap": float(gaps.sum()),
-        "max_gap": float(gaps.max(initial=0.0)),
+        "sum_gap": float(completeness.sum()),
+        "max_gap": float(completeness.max(initial=0.0)),
         "sum_span": float(spans.sum()),
     }
     return {
         "num_tokens": len(tables["tokens"]),
         "num_evals": int(sequences["num_evals"].to_numpy().sum(dtype=np.int64)),
-        # Where no token is ever left out there is nothing that values had to add up to.
+        # Without a base value there is nothing that values have to add up to.
         **({} if np.isnan(spans).all() and len(spans) else summed),
         "sum_standard_error": float(known.sum()),
         "num_standard_errors": len(known),

@@ -11,6 +11,7 @@ import numpy as np
 from tyro.constructors import PrimitiveConstructorSpec
 
 from dnasweep.attribution.budgets import check_budget
+from dnasweep.attribution.positions import tss_positions
 from dnasweep.attribution.settings import (
     ESTIMATOR_NAMES,
     ESTIMATORS_WITHOUT_REFERENCE,
@@ -20,7 +21,6 @@ from dnasweep.attribution.settings import (
     Reference,
     Value,
 )
-from dnasweep.attribution.tss import tss_places
 from dnasweep.config import versions
 from dnasweep.config.ranges import Batch, Between, Count, Positive, Range, Seed, Whole
 from dnasweep.data.reading import Reading
@@ -151,7 +151,7 @@ def prepare_attribution(
         table, counts = table[fit].reset_index(drop=True), counts[fit]
     check_budget(config, int(counts.max()) - NUM_SPECIAL)
     if options.tss_index is not None:
-        tss_places(np.asarray(table["sequence"].str.len(), np.int64), options.tss_index)
+        tss_positions(np.asarray(table["sequence"].str.len(), np.int64), options.tss_index)
     resolved = resolve(options.precision, gpus=options.gpus_per_actor, address=options.address)
     # On GPUs `auto` stays what it is: bf16 if that keeps the values, which depends on the model.
     arithmetic = options.precision if resolved == "bf16" else resolved

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from dnasweep.attribution.resampling import mean_over
+from dnasweep.attribution.intervals import mean_over
 
 Floats = NDArray[np.float64]
 

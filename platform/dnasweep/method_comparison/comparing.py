@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from statsmodels.stats.multitest import multipletests
 
-from dnasweep.attribution.anchor_summary import summarise_anchors
-from dnasweep.attribution.positions import ALL, BaseAttributions, per_base
-from dnasweep.attribution.resampling import mean_over
+from dnasweep.attribution.anchor_table import summarise_anchors
+from dnasweep.attribution.intervals import mean_over
+from dnasweep.attribution.positions import BaseAttributions, per_base
+from dnasweep.attribution.summaries import ALL
 from dnasweep.attribution.tables import Attributions
 from dnasweep.method_comparison.agreement import TOP, agreement
 from dnasweep.method_comparison.curves import areas, compare_areas
@@ -81,7 +82,7 @@ class MethodComparison:
     sanity: pd.DataFrame
     """See :func:`~dnasweep.method_comparison.sanity.sanity`."""
     anchors: dict[str, float] | None
-    """See :func:`~dnasweep.attribution.anchor_summary.summarise_anchors`."""
+    """See :func:`~dnasweep.attribution.anchor_table.summarise_anchors`."""
     costs: pd.DataFrame
     """method, evaluations (a sequence, mean), milliseconds (of an actor, a sequence)."""
 
@@ -251,7 +252,7 @@ def _rows_of(
 def _anchors(given: Explanations) -> dict[str, float] | None:
     for found in given.methods.values():
         if found.anchors is not None:
-            return summarise_anchors(found)
+            return summarise_anchors(found.anchors, found.tokens, found.sequences)
     return None
 
 

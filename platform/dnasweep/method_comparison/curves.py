@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.attribution.resampling import mean_over
+from dnasweep.attribution.intervals import mean_over
 
 Booleans = NDArray[np.bool_]
 Floats = NDArray[np.float64]

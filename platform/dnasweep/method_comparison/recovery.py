@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from dnasweep.attribution.intervals import mean_over
 from dnasweep.attribution.positions import BaseAttributions
-from dnasweep.attribution.resampling import mean_over
 from dnasweep.errors import InputError
 from dnasweep.method_comparison.agreement import members
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.attribution.resampling import mean_over
+from dnasweep.attribution.intervals import mean_over
 from dnasweep.method_comparison.agreement import spearman
 from dnasweep.method_comparison.recovery import EVERY, auroc
 

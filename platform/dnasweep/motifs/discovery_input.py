@@ -69,7 +69,7 @@ def gather(
     jobs
         Attributions of one model, of one kind, to one class.
     tss_index
-        See :func:`dnasweep.attribution.tss.tss_places`.
+        See :func:`dnasweep.attribution.positions.tss_positions`.
     share
         Share of the sequences that motifs are found in.
     identity

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from dnasweep.attribution.positions import ALL, BaseAttributions, groups
+from dnasweep.attribution.positions import BaseAttributions
+from dnasweep.attribution.summaries import ALL, groups
 from dnasweep.motifs.attribution_enrichment import (
     PlaceStratum,
     WordStratum,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dnasweep.attribution.positions import AttributionTables, rows_of_tokens
-from dnasweep.attribution.tss import tss_places
+from dnasweep.attribution.positions import AttributionTables, rows_of_tokens, tss_positions
 from dnasweep.data.elements import ELEMENTS
 from dnasweep.motifs.element_hits import ElementSite
 from dnasweep.motifs.element_scan import ScoringMatrix, from_consensus, from_counts
@@ -102,7 +101,7 @@ def naive_tata(tables: AttributionTables, *, tss_index: int | None = None) -> pd
     """
     rows = rows_of_tokens(tables)
     lengths = np.array(tables.sequences["sequence"].str.len(), np.int64)
-    tss = tss_places(lengths, tss_index).at[rows]
+    tss = tss_positions(lengths, tss_index).at[rows]
     codes, texts = pd.factorize(tables.tokens["token"])
     starts = tables.tokens["start"].to_numpy(np.int64) - tss
     found, in_place = np.zeros(len(codes), bool), np.zeros(len(codes), bool)

@@ -12,8 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from dnasweep.attribution.positions import ALL
-from dnasweep.attribution.token_ranking import rank_tokens
+from dnasweep.attribution.summaries import ALL, rank_tokens
 from dnasweep.motifs.promoter_elements import STRICT
 from dnasweep.report.attribution_summary import Summary
 from dnasweep.report.drawing import COLOURS, DASHES
@@ -112,7 +111,7 @@ def token_bars(summary: Summary) -> Drawing | None:
     """Mean attribution of the most positive and most negative tokens, with their counts."""
     config = summary.config
     ends = rank_tokens(
-        summary.tokens, by="mean_phi", num=config.num_tokens, least_count=config.least_count
+        summary.tokens, by="mean_phi", num=config.num_tokens, min_count=config.least_count
     )
     longest = max(len(ends.positive), len(ends.negative))
     if not longest:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from dnasweep.attribution.positions import ALL
+from dnasweep.attribution.summaries import ALL
 from dnasweep.motifs.element_enrichment import ADJUSTED, COLUMNS
 from dnasweep.report.attribution_summary import Summary
 from dnasweep.tasks.wording import ALPHA, p_text

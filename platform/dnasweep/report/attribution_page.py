@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from dnasweep.attribution.positions import ALL, AttributionTables
-from dnasweep.attribution.token_ranking import rank_tokens
+from dnasweep.attribution.positions import AttributionTables
+from dnasweep.attribution.summaries import ALL, rank_tokens
 from dnasweep.plain import write_csv
 from dnasweep.report import attribution_figures as figures
 from dnasweep.report.attribution_findings import (

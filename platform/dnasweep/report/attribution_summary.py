@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dnasweep.attribution.positions import AttributionTables, BaseAttributions, per_base, profile
-from dnasweep.attribution.token_ranking import token_table
+from dnasweep.attribution.positions import AttributionTables, BaseAttributions, per_base
+from dnasweep.attribution.summaries import profile, token_table
 from dnasweep.motifs.element_enrichment import ElementEnrichment, ElementEnrichmentConfig, account
 from dnasweep.motifs.element_hits import ElementSite, gather
 from dnasweep.motifs.metaprofile import Samples, metaprofile_at_hits, samples
@@ -51,9 +51,9 @@ class Summary:
     bases: BaseAttributions
     """A value a base."""
     profile: pd.DataFrame
-    """Means by position; see :func:`dnasweep.attribution.positions.profile`."""
+    """Means by position; see :func:`dnasweep.attribution.summaries.profile`."""
     tokens: pd.DataFrame
-    """Every token; see :func:`dnasweep.attribution.token_ranking.token_table`."""
+    """Every token; see :func:`dnasweep.attribution.summaries.token_table`."""
     sequences: pd.DataFrame
     """The table of sequences."""
     num_tokens: int

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from dnasweep.attribution.positions import ALL
+from dnasweep.attribution.summaries import ALL
 from dnasweep.method_comparison.agreement import chance_overlap
 from dnasweep.method_comparison.comparing import MethodComparison, headline
 from dnasweep.method_comparison.curves import KINDS, RANDOM

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from dnasweep.attribution.positions import ALL
+from dnasweep.attribution.summaries import ALL
 from dnasweep.method_comparison.comparing import MethodComparison
 from dnasweep.report import explanations_figures as figures
 from dnasweep.report.attribution_figures import Drawing

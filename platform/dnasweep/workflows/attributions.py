@@ -137,7 +137,7 @@ class AttributionJob(Job[AttributionRequest]):
             from dnasweep.report.attribution_page import write_report
             from dnasweep.report.attribution_summary import ReportConfig
 
-            found = read_attributions(shards.fetch(MAX_REPORTED), most_sequences=MAX_REPORTED)
+            found = read_attributions(shards.fetch(MAX_REPORTED), max_sequences=MAX_REPORTED)
             positive = settings["classes"].index(settings["target"])
             write_report(
                 folder,

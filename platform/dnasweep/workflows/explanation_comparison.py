@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.attribution.tss import tss_places
+from dnasweep.attribution.positions import tss_positions
 from dnasweep.config import content_key, versions
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import write_rejects
@@ -74,7 +74,9 @@ def run_comparison(
     with console.status("reading the sequences and the models"):
         chosen = choose_rows(options)
         if options.tss_index is not None:
-            tss_places(np.asarray(chosen.reading.table["sequence"].str.len()), options.tss_index)
+            tss_positions(
+                np.asarray(chosen.reading.table["sequence"].str.len()), options.tss_index
+            )
         _check_all(options, chosen, executor)
     _announce(options, chosen, console)
     if options.dry_run:

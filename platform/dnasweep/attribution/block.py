@@ -1,0 +1,220 @@
+"""Sequences with the same number of tokens, and the model's output on any coalition of their tokens.
+
+A coalition is a set of tokens that are kept; all others are replaced by reference tokens or left
+out. It is given as a mask, a row of booleans. Which sequences share a block, and how coalitions are
+grouped into batches, changes a value by rounding alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import scipy.special
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dnasweep.attribution.attribution import Anchor
+from dnasweep.attribution.explained_model import ExplainedModel, NotFiniteError, Readout
+from dnasweep.models.encoder.forward import class_logits
+from dnasweep.models.encoder.precision import autocast
+from dnasweep.tasks.calls import call_classes
+
+ROWS_AT_ONCE = 1 << 16
+"""Coalitions in memory at once."""
+
+Generators = Sequence[np.random.Generator]
+"""One per sequence of the block, seeded by the sequence."""
+
+
+def mask_references(ids: NDArray[np.int64], mask_id: int) -> NDArray[np.int64]:
+    """Return mask tokens for every token but [CLS] and [SEP], (sequences, 1, tokens)."""
+    references = np.full((len(ids), 1, ids.shape[1]), mask_id, np.int64)
+    references[:, :, [0, -1]] = ids[:, None, [0, -1]]
+    return references
+
+
+def shuffled_references(
+    ids: NDArray[np.int64], copies: Sequence[Sequence[NDArray[np.int32]]]
+) -> NDArray[np.int64]:
+    """Return the tokens of shuffled copies at the positions of each sequence's own tokens.
+
+    Parameters
+    ----------
+    ids
+        Token ids with [CLS] and [SEP], (sequences, tokens).
+    copies
+        For each sequence the token ids of its shuffled copies, without special tokens and of any
+        number; a copy with fewer tokens is repeated from its start.
+    """
+    references = np.repeat(ids[:, None], len(copies[0]), axis=1)
+    for row, tokens in enumerate(copies):
+        for copy, found in enumerate(tokens):
+            references[row, copy, 1:-1] = np.resize(found, ids.shape[1] - 2)
+    return references
+
+
+class Block(NamedTuple):
+    """Sequences with the same number of tokens, and the reference tokens that replace theirs."""
+
+    model: ExplainedModel
+    ids: NDArray[np.int64]
+    """Token ids with [CLS] and [SEP], (sequences, tokens + 2)."""
+    references: NDArray[np.int64] | None
+    """What replaces them, (sequences, copies, tokens + 2); None leaves tokens out altogether."""
+    tables: object
+    """First-layer tables of the model; None where tokens are left out altogether."""
+
+    @classmethod
+    def of(
+        cls, model: ExplainedModel, ids: NDArray[np.int64], references: NDArray[np.int64] | None
+    ) -> Block:
+        """Return the block of `ids`, its tables computed."""
+        if references is None:
+            return cls(model, ids, None, None)
+        choices = np.concatenate([ids[:, None], references], axis=1)
+        with torch.inference_mode(), autocast(model.device, model.precision):
+            tables = model.forward.tables(torch.from_numpy(choices).to(model.device))
+        return cls(model, ids, references, tables)
+
+    @property
+    def num_sequences(self) -> int:
+        """Sequences in the block."""
+        return len(self.ids)
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of each sequence without [CLS] and [SEP]."""
+        return self.ids.shape[1] - 2
+
+    @property
+    def cost(self) -> int:
+        """Forward passes per evaluation: one for each reference."""
+        return 1 if self.references is None else self.references.shape[1]
+
+    def values(
+        self, sequences: NDArray[np.int64], masks: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Return the model's output on coalitions, (rows,).
+
+        Parameters
+        ----------
+        sequences
+            The sequence of the block that each coalition belongs to, (rows,).
+        masks
+            Tokens kept, (rows, tokens).
+
+        Raises
+        ------
+        NotFiniteError
+            When an output is not a finite number; its position is that of the sequence.
+        """
+        return self._evaluate(sequences, masks, self.model.value_of)
+
+    def called(self, sequences: NDArray[np.int64], masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return whether the model calls each coalition the class explained, (rows,).
+
+        By the model's own rule, see :mod:`dnasweep.tasks.calls`; with several references by the
+        mean of their logits. Parameters as of :meth:`values`.
+        """
+        logits = self._evaluate(sequences, masks, Tensor.double)
+        probabilities = scipy.special.softmax(logits, axis=1)
+        return call_classes(probabilities, self.model.threshold) == self.model.target
+
+    def _evaluate(
+        self, sequences: NDArray[np.int64], masks: NDArray[np.bool_], readout: Readout
+    ) -> NDArray[np.float64]:
+        kept = np.ones((len(masks), self.ids.shape[1]), bool)
+        kept[:, 1:-1] = masks
+        by_reference = self.references is not None
+        evaluate = self._with_references if by_reference else self._with_deletion
+        try:
+            return evaluate(sequences, kept, readout)
+        except NotFiniteError as error:
+            raise NotFiniteError(int(sequences[error.position])) from None
+
+    def _with_references(
+        self, sequences: NDArray[np.int64], kept: NDArray[np.bool_], readout: Readout
+    ) -> NDArray[np.float64]:
+        """Return the mean over references of what is read out, with tokens replaced by each."""
+        tokens, device = self.ids.shape[1], self.model.device
+        first = torch.from_numpy(sequences * ((1 + self.cost) * tokens)).to(device)
+        kept_there = torch.from_numpy(kept).to(device)
+        positions = torch.arange(tokens, device=device)
+
+        def logits(copy: int, part: slice) -> Tensor:
+            rows = torch.where(kept_there[part], 0, copy * tokens) + positions
+            return self.model.forward.logits(self.tables, rows + first[part, None])  # type: ignore[arg-type]
+
+        found = [
+            self.model.evaluate(len(kept), tokens, partial(logits, copy), readout)
+            for copy in range(1, 1 + self.cost)
+        ]
+        return np.sum(found, axis=0) / self.cost
+
+    def _with_deletion(
+        self, sequences: NDArray[np.int64], kept: NDArray[np.bool_], readout: Readout
+    ) -> NDArray[np.float64]:
+        """Return what is read out of the sequences of kept tokens, those of one length together."""
+        counts = kept.sum(1)
+        found: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+        for count in np.unique(counts):
+            rows = np.flatnonzero(counts == count)
+            shorter = torch.from_numpy(self.ids[sequences[rows]][kept[rows]].reshape(-1, count))
+            there = shorter.to(self.model.device)
+
+            def logits(part: slice, there: Tensor = there) -> Tensor:
+                return class_logits(self.model.classifier, there[part], None)
+
+            try:
+                found.append((rows, self.model.evaluate(len(rows), int(count), logits, readout)))
+            except NotFiniteError as error:
+                raise NotFiniteError(int(rows[error.position])) from None
+        order = np.argsort(np.concatenate([rows for rows, _ in found]))
+        return np.concatenate([values for _, values in found])[order]
+
+
+class Estimates(NamedTuple):
+    """What an estimator returns for a block."""
+
+    phi: NDArray[np.float64]
+    """Attributions, (sequences, tokens)."""
+    standard_error: NDArray[np.float64]
+    """Error estimates of phi, (sequences, tokens)."""
+    prediction: NDArray[np.float64]
+    """Output for the whole sequences, (sequences,)."""
+    base_value: NDArray[np.float64]
+    """Output without any token, (sequences,); nan where values need not add up to it."""
+    num_evals: NDArray[np.int64]
+    """Evaluations spent, (sequences,); each costs `block.cost` forward passes."""
+    anchors: Sequence[Anchor] | None = None
+    """One per sequence, of the estimator that searches for them."""
+    effects: Sequence[NDArray[np.float64]] | None = None
+    """What every mutation changes, (bases, 4) per sequence, of the estimator that mutates."""
+
+
+def values_of_whole(block: Block) -> NDArray[np.float64]:
+    """Return the outputs with all tokens, (sequences,)."""
+    every = np.arange(block.num_sequences)
+    return block.values(every, np.ones((block.num_sequences, block.num_tokens), bool))
+
+
+def values_without_tokens(block: Block) -> NDArray[np.float64]:
+    """Return the outputs without any token, (sequences,)."""
+    every = np.arange(block.num_sequences)
+    return block.values(every, np.zeros((block.num_sequences, block.num_tokens), bool))
+
+
+def values_for_all(block: Block, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the outputs of every sequence on the same masks, (sequences, masks)."""
+    count = len(masks)
+    at_once = max(1, ROWS_AT_ONCE // count)
+    parts = []
+    for start in range(0, block.num_sequences, at_once):
+        rows = np.arange(start, min(block.num_sequences, start + at_once))
+        values = block.values(np.repeat(rows, count), np.tile(masks, (len(rows), 1)))
+        parts.append(values.reshape(len(rows), count))
+    return np.concatenate(parts)

@@ -1,0 +1,171 @@
+"""Sets of coalitions, and the linear maps from the model's outputs on them to attributions.
+
+Which masks an estimator asks for mostly does not depend on the outputs, and its values are linear in
+them. So masks and map are made beforehand as a plan, the model runs over the masks of many sequences
+in full batches, and the rest is one multiplication. Where all coalitions of a sequence cost no more
+evaluations than asked for, none is drawn and the Shapley values are exact.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from dnasweep.attribution.block import Block, Estimates, values_for_all
+
+EMPTY, FULL = 0, 1
+"""Rows of a plan's masks that keep no token and all tokens."""
+EXACT_EVALS = 256
+"""All coalitions are evaluated if there are at most this many and no other number of evaluations is
+asked for: those of 8 tokens, about as many as are drawn for a longer sequence. For 9 to 15 tokens, 250
+draws give intervals that cover 95 to 98 % (`benchmarks/nulls_shapley.py`), at a fraction of the cost of
+512 or more evaluations."""
+EXACT_EVALS_TO_STOP = 1024
+"""The same where a standard error is asked for: reaching it would soon take as many."""
+MAX_TOKENS = 16
+"""All coalitions of more tokens are not held in memory."""
+
+
+class Masks(Protocol):
+    """Anything that asks for coalitions."""
+
+    @property
+    def masks(self) -> NDArray[np.bool_]:
+        """Tokens kept, (masks, tokens)."""
+
+
+def values_on_plans(
+    block: Block, rows: NDArray[np.int64], plans: Sequence[Masks]
+) -> list[NDArray[np.float64]]:
+    """Return the outputs of `rows` of the block, each on the masks of its own plan, each (masks,)."""
+    counts = [len(plan.masks) for plan in plans]
+    masks = np.concatenate([plan.masks for plan in plans])
+    return np.split(block.values(np.repeat(rows, counts), masks), np.cumsum(counts)[:-1])
+
+
+class MaskPlan(NamedTuple):
+    """Masks to evaluate, and estimates of the attributions as weighted sums of the outputs."""
+
+    masks: NDArray[np.bool_]
+    """Tokens kept, (masks, tokens), all different; row 0 is empty and row 1 full."""
+    columns: NDArray[np.int64]
+    """Mask of each term, (terms,)."""
+    weights: NDArray[np.float64]
+    """Weight of each term, (terms,)."""
+    first_terms: NDArray[np.int64]
+    """First term of each sum, (replicates * tokens,); every sum has at least one term."""
+    num_replicates: int
+    """Independent estimates among the sums; their mean is the estimate."""
+
+    def replicates(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the attributions by each replicate, (sequences, replicates, tokens).
+
+        Parameters
+        ----------
+        outputs
+            The model's output on each mask, (sequences, masks).
+        """
+        terms = outputs[:, self.columns] * self.weights
+        sums = np.add.reduceat(terms, self.first_terms, axis=1)
+        return sums.reshape(len(outputs), self.num_replicates, -1)
+
+
+def plan_of_differences(
+    masks: NDArray[np.bool_],
+    pairs: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    sums: NDArray[np.int64],
+    num_replicates: int,
+) -> MaskPlan:
+    """Return the plan whose attributions are sums of weighted differences between two masks.
+
+    Parameters
+    ----------
+    masks
+        As asked for, (asked, tokens), repetitions included; the empty and the full one need not be
+        among them.
+    pairs
+        Rows of `masks` with and without a token, (differences, 2).
+    weights
+        Weight of each difference, (differences,).
+    sums
+        The sum that each difference belongs to, replicate * tokens + token, (differences,).
+    num_replicates
+        Independent estimates.
+    """
+    tokens = masks.shape[1]
+    ends = np.array([np.zeros(tokens, bool), np.ones(tokens, bool)])
+    distinct, rows = distinct_rows(np.concatenate([ends, masks]))
+    order = np.argsort(sums, kind="stable")
+    first = np.searchsorted(sums[order], np.arange(num_replicates * tokens))
+    return MaskPlan(
+        masks=distinct,
+        columns=rows[pairs[order] + 2].reshape(-1),
+        weights=(weights[order, None] * np.array([1.0, -1.0])).reshape(-1),
+        first_terms=2 * first,
+        num_replicates=num_replicates,
+    )
+
+
+def distinct_rows(masks: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return the different rows in order of first appearance, and for each row the number of its own.
+
+    Parameters
+    ----------
+    masks
+        (rows, tokens).
+    """
+    packed = np.packbits(masks, axis=1)
+    keys = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").ravel()
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return masks[np.sort(first)], rank[inverse]
+
+
+def all_fit(num_tokens: int, max_evals: int) -> bool:
+    """Return whether all coalitions of `num_tokens` tokens can be evaluated."""
+    return num_tokens <= MAX_TOKENS and 2**num_tokens <= max_evals
+
+
+def exact_shapley(block: Block) -> Estimates:
+    """Return the Shapley values of a block from all coalitions; they have no error."""
+    masks, weights = _all_coalitions(block.num_tokens)
+    outputs = values_for_all(block, masks)
+    phi = outputs @ weights
+    return Estimates(
+        phi,
+        standard_error=np.zeros_like(phi),
+        prediction=outputs[:, -1],
+        base_value=outputs[:, 0],
+        num_evals=np.full(len(phi), len(masks)),
+    )
+
+
+@functools.lru_cache(maxsize=MAX_TOKENS)
+def _all_coalitions(num_tokens: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return all coalitions, the empty one first and the full one last, and their weights.
+
+    Returns
+    -------
+    masks
+        (coalitions, tokens).
+    weights
+        (coalitions, tokens): weight of a coalition's output in the Shapley value of a token, which
+        is the mean over sizes, and over the coalitions of a size without the token, of what it adds.
+    """
+    numbers = np.arange(2**num_tokens)
+    masks = (numbers[:, None] >> np.arange(num_tokens)) & 1 == 1
+    size = masks.sum(1)[:, None]
+    # Tokens of the coalition beside the token itself, and how many coalitions have as many of them.
+    others = size - masks
+    log = gammaln(others + 1) + gammaln(num_tokens - others) - gammaln(num_tokens + 1)
+    weights = np.where(masks, 1.0, -1.0) * np.exp(log)
+    masks.setflags(write=False)
+    weights.setflags(write=False)
+    return masks, weights

@@ -1,0 +1,190 @@
+"""A classifier seen through one number: its output for the class explained, computed in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from dnasweep.attribution.attribution import NOT_FINITE
+from dnasweep.attribution.settings import Value
+from dnasweep.errors import InputError
+from dnasweep.models.encoder.perturbations import CPU_TOKENS, perturbed_forward
+from dnasweep.models.encoder.precision import Precision, autocast
+from dnasweep.tasks.calls import decision_threshold
+
+Readout = Callable[[Tensor], Tensor]
+"""What is kept of logits (rows, classes): one number per row, or several."""
+
+GPU_SHARE = 0.4
+"""Share of the free GPU memory that a batch may take."""
+
+
+class NotFiniteError(InputError):
+    """The model's output is not a number.
+
+    Parameters
+    ----------
+    row
+        The first row, from 0, for which it is not.
+    """
+
+    def __init__(self, row: int) -> None:
+        self.position = row
+        super().__init__("the model's output is not a finite number", remedy=NOT_FINITE)
+
+
+def class_value(logits: Tensor, target: int, value: Value) -> Tensor:
+    """Return the output for one class as one number per row, (rows,), float64.
+
+    Parameters
+    ----------
+    logits
+        (rows, classes).
+    target
+        Column of the class.
+    value
+        `log_odds` (nats) against all other classes together, `logit`, or `probability`.
+    """
+    exact = logits.double()
+    if value == "logit":
+        return exact[:, target]
+    if value == "probability":
+        return exact.softmax(-1)[:, target]
+    others = torch.cat([exact[:, :target], exact[:, target + 1 :]], dim=1)
+    return exact[:, target] - others.logsumexp(-1)
+
+
+class ExplainedModel:
+    """A classifier, the class to explain, and how batches are run.
+
+    Parameters
+    ----------
+    classifier
+        In evaluation mode, on its device.
+    target, value
+        Class and output explained, see :func:`class_value`.
+    precision
+        Arithmetic of the forward pass.
+    batch_rows
+        Rows of a forward pass; None finds the number from the caches or the free GPU memory. It is
+        halved for good whenever the GPU runs out of memory.
+    """
+
+    def __init__(
+        self,
+        classifier: PreTrainedModel,
+        *,
+        target: int,
+        value: Value,
+        precision: Precision = "fp32",
+        batch_rows: int | None = None,
+    ) -> None:
+        self.classifier, self.target, self.value = classifier, target, value
+        self.precision = precision
+        self.threshold = decision_threshold(classifier.config.to_dict())
+        self.forward = perturbed_forward(classifier)
+        self._batch_rows = batch_rows
+        self._share = 1.0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.classifier.device
+
+    def batch_size(self, num_tokens: int) -> int:
+        """Return how many rows of `num_tokens` tokens one forward pass takes."""
+        if self._batch_rows is not None:
+            rows = float(self._batch_rows)
+        elif self.device.type == "cuda":
+            config = self.classifier.config
+            wide = getattr(config, "intermediate_size", 4 * config.hidden_size)
+            floats = 8 * config.hidden_size + 2 * wide
+            free = torch.cuda.mem_get_info(self.device)[0]
+            rows = min(8192.0, GPU_SHARE * free / (4 * floats * num_tokens))
+        else:
+            rows = CPU_TOKENS / num_tokens
+        return max(1, int(rows * self._share))
+
+    def value_of(self, logits: Tensor) -> Tensor:
+        """Return the output for the class explained, (rows,)."""
+        return class_value(logits, self.target, self.value)
+
+    def evaluate(
+        self,
+        rows: int,
+        num_tokens: int,
+        logits: Callable[[slice], Tensor],
+        readout: Readout | None = None,
+    ) -> NDArray[np.float64]:
+        """Return what `readout` keeps of the logits of rows 0 to `rows`, (rows, ...).
+
+        Parameters
+        ----------
+        rows
+            Rows in all.
+        num_tokens
+            Tokens of each row.
+        logits
+            Computes the logits of a slice of the rows.
+        readout
+            Default: the output for the class explained.
+
+        Raises
+        ------
+        NotFiniteError
+            When one of the numbers is not finite.
+        """
+        parts: list[NDArray[np.float64]] = []
+
+        def compute(part: slice) -> None:
+            parts.append((readout or self.value_of)(logits(part)).cpu().numpy())
+
+        self.run_in_batches(rows, num_tokens, compute)
+        found = np.concatenate(parts)
+        if not np.isfinite(found).all():
+            raise NotFiniteError(int(np.argmin(np.isfinite(found).reshape(rows, -1).all(1))))
+        return found
+
+    def run_in_batches(
+        self,
+        rows: int,
+        num_tokens: int,
+        compute: Callable[[slice], None],
+        *,
+        max_rows: int | None = None,
+    ) -> None:
+        """Call `compute` with slices of 0 to `rows`, each as large as the memory allows.
+
+        Parameters
+        ----------
+        rows
+            Rows in all.
+        num_tokens
+            Tokens of each row.
+        compute
+            Runs the model over the rows of a slice.
+        max_rows
+            Upper limit on the rows of a slice.
+        """
+        done = 0
+        while done < rows:
+            size = self.batch_size(num_tokens)
+            if max_rows is not None:
+                size = min(size, max_rows)
+            part = slice(done, min(rows, done + size))
+            try:
+                with torch.inference_mode(), autocast(self.device, self.precision):
+                    compute(part)
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+                # Half of what did not fit, even where that was below the usual size.
+                self._share *= size / (2 * self.batch_size(num_tokens))
+                torch.cuda.empty_cache()
+                continue
+            done = part.stop
