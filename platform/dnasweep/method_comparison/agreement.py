@@ -1,8 +1,8 @@
-"""Do methods agree on which bases count? Rank correlation and overlap of the top bases.
+"""Do methods agree on which bases matter? Rank correlation and overlap of the top bases.
 
-Methods differ in units and in what they sum to, so only ranks within a sequence are compared. And
-they differ in whether they have a sign: attention has none. So the *importance* of bases, the size
-of their attribution, is compared among all of them, and the signed attribution among those with sign.
+Methods differ in units and in what their values sum to, so only ranks within a sequence are compared.
+Attention has no sign. So the *importance* of bases, the size of their attribution, is compared among
+all methods, and the signed attribution among those with a sign.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from dnasweep.attribution.intervals import mean_over
 Floats = NDArray[np.float64]
 
 TOP = 0.1
-"""Share of a sequence's bases that are its top."""
+"""Share of a sequence's bases that count as its top."""
 MEASURES = ("importance", "signed", "top")
-"""Spearman's correlation of sizes, of signed values, and Jaccard's index of the top bases by size."""
+"""Spearman's correlation of sizes, that of signed values, and Jaccard's index of the top bases by size."""
 
 
 def spearman(one: Floats, other: Floats) -> Floats:
@@ -44,17 +44,17 @@ def spearman(one: Floats, other: Floats) -> Floats:
 
 
 def members(values: Floats, num: NDArray[np.int64]) -> Floats:
-    """Return how far each base belongs to the `num` highest of its row, (n, width) in 0 to 1.
+    """Return to what degree each base belongs to the `num` highest of its row, (n, width), 0 to 1.
 
-    Bases that are equal share what is left for them, so neither order nor chance decides between
-    the bases of one token. nan counts as outside.
+    Equal bases share what is left for them, so that neither order nor chance decides between the
+    bases of one token. nan counts as outside.
 
     Parameters
     ----------
     values
         (n, width).
     num
-        (n,) how many bases of each row.
+        Number of bases of each row, (n,).
     """
     found = np.zeros_like(values)
     for row, k in enumerate(num):
@@ -63,10 +63,10 @@ def members(values: Floats, num: NDArray[np.int64]) -> Floats:
         if k < 1:
             continue
         known = values[row][there]
-        # Sums that differ by rounding alone are equal.
-        least = np.sort(known)[-k]
-        slack = 1e-12 * abs(least)
-        above, equal = known > least + slack, np.abs(known - least) <= slack
+        # Sums that differ by rounding alone count as equal.
+        lowest = np.sort(known)[-k]
+        slack = 1e-12 * abs(lowest)
+        above, equal = known > lowest + slack, np.abs(known - lowest) <= slack
         found[row, there[above]] = 1.0
         found[row, there[equal]] = (k - above.sum()) / equal.sum()
     return found
@@ -86,7 +86,7 @@ def agreement(
     top: float = TOP,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return how far every two methods agree, in the mean over sequences.
+    """Return how well every two methods agree, as means over sequences.
 
     Parameters
     ----------
@@ -95,14 +95,14 @@ def agreement(
     unsigned
         Methods whose values have no sign.
     top
-        Share of the bases that are the top.
+        Share of the bases that count as the top.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
     agreement
-        A row a pair and measure: one, other, measure (see `MEASURES`), num (sequences where neither
+        One row per pair and measure: one, other, measure (see `MEASURES`), num (sequences where neither
         is constant), mean, low, high (95 % interval).
     """
     sizes = {name: np.abs(found) for name, found in values.items()}
@@ -129,7 +129,7 @@ def agreement(
 
 
 def chance_overlap(top: float = TOP) -> float:
-    """Return about what Jaccard's index of two random choices of this share is."""
+    """Return the approximate Jaccard's index of two random choices of this share of the bases."""
     return top / (2 - top)
 
 

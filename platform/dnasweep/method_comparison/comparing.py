@@ -1,9 +1,9 @@
-"""Several explanations of one model and one set of sequences, compared with each other and the truth."""
+"""Several explanations of one model, compared with each other and with what is known of the sequences."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -25,15 +25,15 @@ from dnasweep.motifs.promoter_elements import core_promoter_sites, tata_sites
 
 Floats = NDArray[np.float64]
 ELEMENTS = ("TATA box", "initiator", "GC box", "CCAAT box", "DPE")
-"""Elements that enrichment is tested of."""
+"""Elements whose enrichment is tested."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explanations:
-    """What is compared, of one model."""
+    """The explanations of one model that are compared."""
 
     name: str
-    """Of the model, for readers."""
+    """Name of the model, for readers."""
     tokenizer: str
     """Its tokenizer."""
     target: str
@@ -43,21 +43,21 @@ class Explanations:
     unsigned: tuple[str, ...]
     """Methods whose values have no sign."""
     flipped: Mapping[str, Attributions]
-    """Of the other class, of some of the sequences."""
+    """For the other class, of some of the sequences."""
     randomised: Mapping[str, Mapping[str, Attributions]]
-    """Of models with shuffled weights by what was shuffled, of some of the sequences."""
+    """For models with shuffled weights by the name of what was shuffled, of some of the sequences."""
     curves: pd.DataFrame
     """Points of deletion and insertion curves."""
     costs: Mapping[str, float]
-    """Seconds of an actor by method."""
+    """Seconds of one actor by method."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodComparison:
-    """What the comparison of one model's explanations comes to; tables are None without their data."""
+    """Result of comparing the explanations of one model; a table is None where its data are missing."""
 
     name: str
-    """Of the model."""
+    """Name of the model."""
     tokenizer: str
     """Its tokenizer."""
     target: str
@@ -65,16 +65,17 @@ class MethodComparison:
     methods: tuple[str, ...]
     """In the order given."""
     num_sequences: int
-    """Sequences compared."""
+    """Number of sequences compared."""
     num_called: int
-    """Of these, those that the model calls the class explained."""
+    """How many of them the model calls the class explained."""
     agreement: pd.DataFrame
     """See :func:`~dnasweep.method_comparison.agreement.agreement`."""
     recovery: pd.DataFrame | None
     """See :func:`~dnasweep.method_comparison.recovery.recovery`."""
     enrichment: pd.DataFrame | None
-    """Tests of :func:`~dnasweep.motifs.element_enrichment.account` by method, of sequences of the class
-    explained; `p_adjusted` is that of the enrichment over methods and elements of a species."""
+    """Tests of :func:`~dnasweep.motifs.element_enrichment.account` by method, for sequences of the class
+    explained; `p_adjusted` is the p-value of enrichment, adjusted over methods and elements of a
+    species."""
     curves: pd.DataFrame
     """method, curve, share, mean, low, high."""
     areas: pd.DataFrame
@@ -84,20 +85,12 @@ class MethodComparison:
     anchors: dict[str, float] | None
     """See :func:`~dnasweep.attribution.anchor_table.summarise_anchors`."""
     costs: pd.DataFrame
-    """method, evaluations (a sequence, mean), milliseconds (of an actor, a sequence)."""
+    """method, evaluations (mean per sequence), milliseconds (of one actor, per sequence)."""
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables there are, by name."""
-        named = {
-            "agreement": self.agreement,
-            "recovery": self.recovery,
-            "enrichment": self.enrichment,
-            "curves": self.curves,
-            "areas": self.areas,
-            "sanity": self.sanity,
-            "costs": self.costs,
-        }
-        return {name: table for name, table in named.items() if table is not None}
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {n: value for n, value in values.items() if isinstance(value, pd.DataFrame)}
 
 
 def compare(
@@ -123,15 +116,15 @@ def compare(
     positive_label
         Label of the sequences of the class explained.
     permutations
-        Shuffles of every test of enrichment.
+        Shuffles per test of enrichment.
     top
-        Share of a sequence's bases that are its top.
+        Share of a sequence's bases that count as its top.
     seed
-        Of bootstrap and shuffles.
+        Seed of bootstrap and shuffles.
     """
-    laid = {name: per_base(one, tss_index=tss_index) for name, one in given.methods.items()}
-    values = {name: bases.values for name, bases in laid.items()}
-    first = next(iter(laid.values()))
+    aligned = {name: per_base(one, tss_index=tss_index) for name, one in given.methods.items()}
+    values = {name: bases.values for name, bases in aligned.items()}
+    first = next(iter(aligned.values()))
     inside = None if elements is None else planted(first, elements)
     sequences = next(iter(given.methods.values())).sequences
     chosen = _chosen(given, first)
@@ -145,7 +138,7 @@ def compare(
         agreement=agreement(values, unsigned=given.unsigned, top=top, seed=seed),
         recovery=None if inside is None else recovery(values, inside, seed=seed),
         enrichment=enrichment(
-            laid, _label_of(first, positive_label), permutations=permutations, seed=seed
+            aligned, _label_of(first, positive_label), permutations=permutations, seed=seed
         ),
         curves=mean_curves(given.curves, seed=seed),
         areas=compare_areas(areas(given.curves), seed=seed),
@@ -164,21 +157,21 @@ def compare(
 
 
 def sites() -> list[ElementSite]:
-    """Return the elements tested, each at its place: the TATA box by its matrix at -35 to -24."""
+    """Return the elements tested, each at its position: the TATA box by its matrix at -35 to -24."""
     return [tata_sites()[0], *(s for s in core_promoter_sites() if s.element in ELEMENTS)]
 
 
 def enrichment(
-    laid: Mapping[str, BaseAttributions],
+    aligned: Mapping[str, BaseAttributions],
     label: int,
     *,
     permutations: int,
     seed: int,
 ) -> pd.DataFrame | None:
-    """Test elements at their places by each method; None where transcription starts are not known."""
+    """Test elements at their positions by each method; None where no transcription start is known."""
     config = ElementEnrichmentConfig(permutations=permutations, seed=seed)
     parts = []
-    for method, bases in laid.items():
+    for method, bases in aligned.items():
         if not bases.tss.known:
             return None
         tests = account(bases, sites(), config).tests
@@ -198,14 +191,14 @@ def enrichment(
 def mean_curves(curves: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """Return the mean over sequences at each point of the curves, with its interval.
 
-    Sequences of fewer tokens than steps have fewer points; shares are those of the most common
-    number of points.
+    Sequences with fewer tokens than steps have fewer points; only those with the most common number
+    of points are used.
     """
     rows = []
     usual = curves.groupby(["sequence_id", "method", "curve", "repeat"])["share"].transform("size")
     grid = curves[usual == usual.mode().iloc[0]]
-    place = grid.groupby(["sequence_id", "method", "curve", "repeat"]).cumcount()
-    for (method, curve, _), part in grid.groupby(["method", "curve", place], sort=False):
+    point = grid.groupby(["sequence_id", "method", "curve", "repeat"]).cumcount()
+    for (method, curve, _), part in grid.groupby(["method", "curve", point], sort=False):
         mean = mean_over(
             part.groupby("sequence_id")["probability"].mean().to_numpy(), resamples=500, seed=seed
         )
@@ -221,7 +214,7 @@ def _label_of(bases: BaseAttributions, positive: int) -> int:
 
 
 def _chosen(given: Explanations, bases: BaseAttributions) -> NDArray[np.int64]:
-    """Return the rows of the sequences that the checks of sanity were made of."""
+    """Return the rows of the sequences that the sanity checks use."""
     checks = [
         *given.flipped.values(),
         *(v for one in given.randomised.values() for v in one.values()),
@@ -235,7 +228,7 @@ def _chosen(given: Explanations, bases: BaseAttributions) -> NDArray[np.int64]:
 def _rows_of(
     found: Mapping[str, Attributions], like: BaseAttributions, tss_index: int | None
 ) -> dict[str, Floats]:
-    """Return values laid out as `like` has them, of the sequences that are there in its order."""
+    """Return values aligned as those of `like`, for the sequences that are there, in its order."""
     out = {}
     for name, one in found.items():
         bases = per_base(one, tss_index=tss_index)

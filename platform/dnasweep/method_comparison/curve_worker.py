@@ -1,4 +1,4 @@
-"""What a job of deletion and insertion curves does with a shard of its work list."""
+"""What a job of deletion and insertion curves does with one shard of its work list."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from dnasweep.method_comparison.curves import (
 )
 
 COLUMNS = ("row", "id", "sequence", "method", "repeat", "order")
-"""Columns of the work list: one row an order of the tokens of a sequence."""
+"""Columns of the work list: one row per order of the tokens of a sequence."""
 
 
 class CurveWorker:
-    """Follows the probability of the class while tokens go or come in a given order.
+    """Computes the probability of the class as tokens are removed or added in a given order.
 
     Parameters
     ----------
@@ -55,13 +55,13 @@ class CurveWorker:
         )
 
     def smoke_test(self, rows: pa.Table) -> None:
-        """Follow one curve."""
+        """Compute one curve."""
         self.compute(rows.slice(0, 1), lambda done: None)
 
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-        """Return the points of every curve of a shard, and what there is to count in it."""
+        """Return the points of every curve of a shard, and its counts."""
         orders = [np.array(text.split(","), np.int64) for text in rows["order"].to_pylist()]
         sequences = rows["sequence"].to_pylist()
         parts = []
@@ -90,16 +90,16 @@ class CurveWorker:
 def curve_work(found: Mapping[str, Attributions], *, repeats: int = 3, seed: int = 0) -> pa.Table:
     """Return the work list of the curves of some methods, and of random orders beside them.
 
-    Of sequences that the model calls the class explained; all where there are none.
+    It has the sequences that the model calls the class explained; all where there are none.
 
     Parameters
     ----------
     found
         Attributions of the same sequences by method.
     repeats
-        Random orders a sequence.
+        Random orders per sequence.
     seed
-        Of these.
+        Seed of the random orders.
     """
     first = next(iter(found.values())).sequences
     called = first["called"].to_numpy(bool)
@@ -112,14 +112,14 @@ def curve_work(found: Mapping[str, Attributions], *, repeats: int = 3, seed: int
         }
         for name, sequence in zip(kept["sequence_id"], kept["sequence"], strict=True):
             rows.append((name, sequence, method, 0, _text(order_of(phi[name]))))
-    for place, (name, sequence, num) in enumerate(
+    for number, (name, sequence, num) in enumerate(
         zip(kept["sequence_id"], kept["sequence"], kept["num_tokens"], strict=True)
     ):
-        rng = np.random.default_rng([seed, place])
+        rng = np.random.default_rng([seed, number])
         for repeat in range(repeats):
             rows.append((name, sequence, RANDOM, repeat, _text(rng.permutation(int(num)))))
     table = pd.DataFrame(rows, columns=list(COLUMNS[1:]))
-    # Orders of as many tokens are computed together.
+    # Orders of the same number of tokens are computed together.
     table = table.iloc[np.argsort(-table["order"].str.count(",").to_numpy(), kind="stable")]
     return pa.table(
         {
@@ -132,9 +132,9 @@ def curve_work(found: Mapping[str, Attributions], *, repeats: int = 3, seed: int
 
 
 def curve_settings(settings: Mapping[str, Any], steps: int = STEPS) -> dict[str, Any]:
-    """Return what makes the curves, from the settings of one of the explanations.
+    """Return what determines the curves, from the settings of one of the explanations.
 
-    `reference` and `seed` have to be among them, which some methods do without.
+    `reference` and `seed` have to be among them; some methods have no such settings.
     """
     names = ("target", "model", "classes", "tokenizer", "engine", "precision", "precision_bound")
     return {

@@ -1,9 +1,9 @@
-"""Deletion and insertion: how fast the call goes when the highest tokens go first, or comes back.
+"""Deletion and insertion curves: the probability of the class as tokens are removed or added in order.
 
-After Petsiuk, Das & Saenko (2018): tokens are left out in the order of their attribution, highest
-first, and the probability is watched (deletion: the sooner it falls the better); or they come in
-that order (insertion: the sooner it rises the better). The area under the curve sums it up; that of
-a random order is what it has to be compared with.
+After Petsiuk, Das & Saenko (2018): tokens are removed in the order of their attribution, highest first
+(deletion: the sooner the probability falls the better), or added in that order (insertion: the sooner
+it rises the better). The area under the curve sums it up; it has to be compared with that of a random
+order.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Booleans = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 STEPS = 20
-"""Steps of a curve at most."""
+"""Upper limit on the steps of a curve."""
 KINDS = ("deletion", "insertion")
 RANDOM = "random order"
-"""Stands among the methods."""
+"""Name of the random orders among the methods."""
 
 
 def counts_of(num_tokens: int, steps: int = STEPS) -> NDArray[np.int64]:
-    """Return how many tokens have gone, or come, at each point of a curve: from 0 to all."""
+    """Return how many tokens are removed, or added, at each point of a curve: from 0 to all."""
     points = np.linspace(0, num_tokens, min(steps, num_tokens) + 1)
     return points.round().astype(np.int64)
 
@@ -38,16 +38,16 @@ def curve_masks(order: NDArray[np.int64], steps: int = STEPS) -> Booleans:
     order
         Tokens, highest first.
     steps
-        Steps of a curve at most.
+        Upper limit on the steps of a curve.
     """
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
-    come = rank < counts_of(len(order), steps)[:, None]
-    return np.concatenate([~come, come])
+    added = rank < counts_of(len(order), steps)[:, None]
+    return np.concatenate([~added, added])
 
 
 def order_of(phi: Floats) -> NDArray[np.int64]:
-    """Return tokens by attribution, highest first; of equal ones the leftmost first."""
+    """Return the tokens by attribution, highest first; among equals the leftmost first."""
     return np.argsort(-phi, kind="stable")
 
 
@@ -75,19 +75,19 @@ def areas(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_areas(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
-    """Return the mean area of each method, and its difference from random order, paired.
+    """Return the mean area of each method, and its paired difference from random order.
 
     Parameters
     ----------
     table
         As :func:`areas` returns it.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
     summary
-        A row a method and curve: method, curve, num, area, area_low, area_high, difference,
+        One row per method and curve: method, curve, num, area, area_low, area_high, difference,
         difference_low, difference_high; for deletion a negative difference is good, for insertion
         a positive one.
     """
@@ -98,7 +98,7 @@ def compare_areas(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
         )
         for method in table["method"].unique():
             own = mean_over(wide[method].to_numpy(), seed=seed)
-            apart = mean_over((wide[method] - wide[RANDOM]).to_numpy(), seed=seed)
+            difference = mean_over((wide[method] - wide[RANDOM]).to_numpy(), seed=seed)
             rows.append(
                 {
                     "method": method,
@@ -107,9 +107,9 @@ def compare_areas(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
                     "area": own.mean,
                     "area_low": own.low,
                     "area_high": own.high,
-                    "difference": apart.mean,
-                    "difference_low": apart.low,
-                    "difference_high": apart.high,
+                    "difference": difference.mean,
+                    "difference_low": difference.low,
+                    "difference_high": difference.high,
                 }
             )
     return pd.DataFrame(rows)

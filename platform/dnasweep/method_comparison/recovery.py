@@ -1,12 +1,12 @@
-"""Do methods find what was planted? AUROC over bases, and hits among the highest ones.
+"""Do methods find elements that are known? AUROC over bases, and hits among the highest ones.
 
-Where the elements are known, as in simulated sequences, a method is judged by the bases it ranks
-high. Attributions to the class explained keep their sign: an element speaks for its class.
+Where the elements are known, as in simulated sequences, a method is judged by the bases that it ranks
+high. Attributions to the class explained keep their sign: an element is evidence for its class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -28,12 +28,12 @@ REQUIRED = ("id", "element", "start", "end")
 
 
 def planted(bases: BaseAttributions, elements: pd.DataFrame) -> dict[str, Booleans]:
-    """Return which bases lie in elements, by name, (n, width) as `bases.values`.
+    """Return which bases lie in elements, by the name of the element, (n, width) as `bases.values`.
 
     Parameters
     ----------
     bases
-        Sequences laid out.
+        Attributions by base, aligned.
     elements
         id, element, start and end (0-based, half-open, in the sequence).
 
@@ -76,9 +76,9 @@ def planted(bases: BaseAttributions, elements: pd.DataFrame) -> dict[str, Boolea
 
 
 def auroc(values: Floats, inside: Booleans, outside: Booleans) -> Floats:
-    """Return the probability that a base inside ranks above one outside, row by row, (n,).
+    """Return the probability that a base inside ranks above one outside, for each row, (n,).
 
-    Ties count half, as by Mann and Whitney; nan where either side is empty.
+    Ties count half (Mann and Whitney); nan where either side is empty.
     """
     found = np.full(len(values), np.nan)
     for row in range(len(values)):
@@ -94,7 +94,7 @@ def auroc(values: Floats, inside: Booleans, outside: Booleans) -> Floats:
 def recovery(
     values: Mapping[str, Floats], elements: Mapping[str, Booleans], *, seed: int = 0
 ) -> pd.DataFrame:
-    """Return how well each method finds each kind of element, in the mean over sequences with one.
+    """Return how well each method finds each kind of element, as means over sequences with one.
 
     Parameters
     ----------
@@ -103,14 +103,14 @@ def recovery(
     elements
         Bases inside by name, as :func:`planted` returns them.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
     recovery
-        A row a method and kind: method, element, num, auroc, auroc_low, auroc_high (against bases
-        outside of all elements), hit_rate, hit_low, hit_high (share of the k highest bases that are
-        inside, k the bases inside; ties share), chance (of the hit rate).
+        One row per method and kind: method, element, num, auroc, auroc_low, auroc_high (against bases
+        outside of all elements), hit_rate, hit_low, hit_high (share of the k highest bases that lie
+        inside, for k bases inside; ties share), chance (hit rate of a random order).
     """
     rows = []
     for method, found in values.items():
@@ -140,8 +140,3 @@ def recovery(
                 }
             )
     return pd.DataFrame(rows)
-
-
-def order_of(names: Sequence[str]) -> list[str]:
-    """Return kinds of element with all together first."""
-    return [EVERY, *sorted(name for name in set(names) if name != EVERY)]

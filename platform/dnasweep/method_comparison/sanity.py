@@ -1,8 +1,8 @@
 """Do explanations depend on what they explain? Two checks that some methods fail.
 
-Of the other of two classes the log odds are the same number with the other sign, so everything that
-speaks for one class speaks against the other. And of a model whose weights were shuffled nothing
-learnt is left, so what looks as before shows the sequence and not the model (Adebayo et al. 2018).
+The log odds of two classes are the same number with opposite signs, so everything that speaks for one
+class speaks against the other. And nothing learnt is left in a model whose weights were shuffled, so an
+explanation that looks as before shows the sequence and not the model (Adebayo et al. 2018).
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
 FLIP = "other class"
-"""The check of the label; all others are named by what was shuffled."""
+"""The check with the other class; all others are named by the weights that were shuffled."""
 COLUMNS = ("check", "method", "num", "mean", "low", "high", "auroc")
 
 
 def flipped_share(values: Floats, other: Floats) -> Floats:
-    """Return how much of each row's attribution changes its sign for the other class, (n,).
+    """Return the share of each row's attribution, by size, that changes its sign for the other class, (n,).
 
-    By size: 1 where everything does, 0 where nothing does; nan where all is zero.
+    1 where everything does, 0 where nothing does; nan where all is zero.
     """
     size = np.nan_to_num(np.abs(values))
-    turned = np.nan_to_num(np.sign(values)) * np.nan_to_num(np.sign(other)) < 0
+    changed = np.nan_to_num(np.sign(values)) * np.nan_to_num(np.sign(other)) < 0
     total = size.sum(axis=1)
     return np.divide(
-        (size * turned).sum(axis=1), total, out=np.full(len(values), np.nan), where=total > 0
+        (size * changed).sum(axis=1), total, out=np.full(len(values), np.nan), where=total > 0
     )
 
 
@@ -46,28 +46,28 @@ def sanity(
     elements: Mapping[str, Booleans] | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return what the checks come to.
+    """Return the results of the checks.
 
     Parameters
     ----------
     values
         Attribution of each base by method, (n, width).
     flipped
-        The same of the other class.
+        The same for the other class.
     randomised
-        The same of models with shuffled weights, by what was shuffled.
+        The same for models with shuffled weights, by the name of what was shuffled.
     elements
         Bases inside elements, as :func:`~dnasweep.method_comparison.recovery.planted` returns them.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
     sanity
-        A row a check and method: check, method, num, mean, low, high, auroc. `mean` is the share
-        that changes its sign for the check of the label (1 is right), else the rank correlation of
-        importance with that of the model as it is (0 is right); `auroc` is the recovery of elements
-        by the model with shuffled weights (0.5 is right), nan where none are known.
+        One row per check and method: check, method, num, mean, low, high, auroc. For the other class,
+        `mean` is the share that changes its sign (1 is right); for shuffled weights, it is the rank
+        correlation of importance with that of the intact model (0 is right), and `auroc` is the
+        recovery of elements (0.5 is right), nan where none are known.
     """
     rows = []
     for method, found in flipped.items():
