@@ -23,7 +23,7 @@ from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.guard import is_collapsed
 from dnasweep.models.training.rows import (
     Selection,
-    TaskRows,
+    Task,
     TensorBatch,
     attention_mask,
 )
@@ -33,7 +33,7 @@ from dnasweep.tasks.metrics import classification_metrics
 from dnasweep.tokens.corpus import Corpus, collate
 
 
-class Classification(TaskRows):
+class Classification(Task):
     """Call the class of a sequence.
 
     Parameters

@@ -20,7 +20,7 @@ from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.rows import (
     EVALUATION_EPOCH,
     Selection,
-    TaskRows,
+    Task,
     TensorBatch,
     attention_mask,
 )
@@ -38,7 +38,7 @@ MEASURED_ROWS = 512
 """At most so many validation rows are used to measure the mask rate of a scheme."""
 
 
-class MaskedLanguageModelling(TaskRows):
+class MaskedLanguageModelling(Task):
     """Predict masked tokens from the rest of the sequence.
 
     Parameters
@@ -178,10 +178,6 @@ class MaskedLanguageModelling(TaskRows):
                 float(num_bases / max(self.corpus.num_bases(rows).sum(), 1)),
             )
         return self._measured[scheme.name]
-
-    def collapsed(self, metrics: dict[str, float]) -> bool:
-        """Return False: there are no classes to collapse to."""
-        return False
 
     def worst(self) -> dict[str, float]:
         """Return the metrics of guessing uniformly over the vocabulary, with no guess right."""

@@ -1,9 +1,9 @@
-"""What a training task offers to the loop, and what all tasks share: rows of a corpus in batches."""
+"""What a training task offers to the loop, and its rows in batches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -49,59 +49,29 @@ def _copy(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device)
 
 
-class Task(Protocol):
-    """What the training loop needs of a task."""
+class Task:
+    """A training task: rows of a corpus to train on and to be evaluated on, a loss, and metrics.
+
+    Parameters
+    ----------
+    corpus
+        Tokenised rows of a table.
+    train_rows, validation_rows
+        Row numbers of the corpus.
+
+    Raises
+    ------
+    InputError
+        When there are no training rows, or no validation rows to select the best weights by.
+    """
 
     name: str
     """`pretrain` or `finetune`."""
-    train_rows: np.ndarray
-    """Rows of the corpus to train on, (n,)."""
-    lengths: np.ndarray
-    """Tokens of each training row, (n,)."""
-    bases: np.ndarray
-    """Bases of each training row, (n,)."""
     selection: Selection | None
     """The validation metric that decides which weights are best, and its direction; None: the last
     weights are kept."""
     uniform_loss: float
     """Loss of guessing uniformly, in nats."""
-    probabilities: np.ndarray | None
-    """Class probabilities of the validation rows at the last evaluation, (n, classes)."""
-
-    def batch_at(self, rows: np.ndarray, epoch: int, progress: MaskingProgress) -> TensorBatch:
-        """Return the batch of corpus rows `rows` in `epoch`, on the CPU.
-
-        It may depend on how far the training is, and is the same on every worker.
-        """
-        ...
-
-    def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
-        """Return the sum of nats over the batch, and the weight to divide it by."""
-        ...
-
-    def evaluate(
-        self, model: Any, context: DistributedContext, precision: Precision = "auto"
-    ) -> dict[str, float]:
-        """Return the validation metrics by full name, the same on every worker."""
-        ...
-
-    def describe(self, progress: MaskingProgress) -> dict[str, float]:
-        """Return further metrics, about the training steps from `progress` on, by full name."""
-        ...
-
-    def collapsed(self, metrics: dict[str, float]) -> bool:
-        """Return whether the last evaluation shows a model that has collapsed to one class."""
-        ...
-
-    def worst(self) -> dict[str, float]:
-        """Return finite metrics for a model that has diverged."""
-        ...
-
-
-class TaskRows:
-    """What all tasks share: the rows of a corpus that they train on and are evaluated on."""
-
-    selection: Selection | None
 
     def __init__(
         self, corpus: Corpus, *, train_rows: np.ndarray, validation_rows: np.ndarray
@@ -116,20 +86,44 @@ class TaskRows:
                     remedy="Check the splits, the labels and the species set.",
                 )
         self.lengths = corpus.num_tokens(self.train_rows)
+        """Tokens of each training row, (n,)."""
         self.bases = corpus.num_bases(self.train_rows)
+        """Bases of each training row, (n,)."""
         self.probabilities: np.ndarray | None = None
+        """Class probabilities of the validation rows at the last evaluation, (n, classes)."""
 
     def batch(self, rows: np.ndarray, epoch: int) -> TensorBatch:
         """Return the batch of corpus rows `rows` in `epoch`, on the CPU."""
         raise NotImplementedError
 
     def batch_at(self, rows: np.ndarray, epoch: int, progress: MaskingProgress) -> TensorBatch:
-        """Return the batch in `epoch`; nothing else in `progress` changes it."""
+        """Return the batch of corpus rows `rows` in `epoch`, on the CPU.
+
+        It may depend on how far the training is, and is the same on every worker.
+        """
         return self.batch(rows, epoch)
 
+    def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
+        """Return the sum of nats over the batch, and the weight to divide it by."""
+        raise NotImplementedError
+
+    def evaluate(
+        self, model: Any, context: DistributedContext, precision: Precision = "auto"
+    ) -> dict[str, float]:
+        """Return the validation metrics by full name, the same on every worker."""
+        raise NotImplementedError
+
     def describe(self, progress: MaskingProgress) -> dict[str, float]:
-        """Return no further metrics."""
+        """Return further metrics, about the training steps from `progress` on, by full name."""
         return {}
+
+    def collapsed(self, metrics: dict[str, float]) -> bool:
+        """Return whether the last evaluation shows a model that has collapsed to one class."""
+        return False
+
+    def worst(self) -> dict[str, float]:
+        """Return finite metrics for a model that has diverged."""
+        raise NotImplementedError
 
     def _evaluation_batches(self, context: DistributedContext) -> Iterator[np.ndarray]:
         """Yield this worker's share of the validation rows, as indices; similar lengths together."""
