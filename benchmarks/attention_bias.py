@@ -1,7 +1,7 @@
-"""What attention biased by distance costs, against learned positions: the same steps, in one run.
+"""What attention biased by distance (ALiBi) costs, compared with learned positions.
 
 Takes training steps (forward, backward, AdamW) of two encoders that differ in nothing else, in turns,
-and prints the ratio of their times for each length and batch: full, and padded to different lengths.
+and prints the ratio of their times for each length, for a batch without and with padding.
 
     python benchmarks/attention_bias.py
     python benchmarks/attention_bias.py --preset small --tokens 128 512 --rounds 20
@@ -10,11 +10,11 @@ and prints the ratio of their times for each length and batch: full, and padded 
 from __future__ import annotations
 
 import statistics
-import time
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from contenders import now
 from dnasweep.cli.command import run_command
 from dnasweep.config import ModelConfig, TokenizerConfig
 from dnasweep.models.architecture import build_classifier
@@ -33,16 +33,16 @@ class BiasOptions:
     tokens: tuple[int, ...] = (64, 128, 256, 512)
     """Sequence lengths, in tokens."""
     rows: int = 16
-    """Sequences a step."""
+    """Sequences of a step."""
     rounds: int = 15
     """Steps of each model, in turns; the median counts."""
 
 
 def main(options: BiasOptions, console: Console) -> None:
-    place = best_device()
+    device = best_device()
     tokenizer = fit(TokenizerConfig.parse("kmer-6"), [])
     console.print(
-        f"{options.preset}, {options.rows} rows, {place}, {torch.get_num_threads()} threads"
+        f"{options.preset}, {options.rows} rows, {device}, {torch.get_num_threads()} threads"
     )
     for tokens in options.tokens:
         models = {}
@@ -51,13 +51,13 @@ def main(options: BiasOptions, console: Console) -> None:
             model = build_classifier(
                 size, tokenizer=tokenizer, num_tokens=tokens, dropout=0.0, seed=0
             )
-            model.to(place)  # type: ignore[arg-type]
+            model.to(device)  # type: ignore[arg-type]
             models[suffix] = (model, torch.optim.AdamW(model.parameters(), fused=True))
         generator = torch.Generator().manual_seed(0)
-        ids = torch.randint(5, 4000, (options.rows, tokens), generator=generator).to(place)
+        ids = torch.randint(5, 4000, (options.rows, tokens), generator=generator).to(device)
         lengths = torch.randint(tokens // 2, tokens + 1, (options.rows, 1), generator=generator)
         lengths[0] = tokens
-        padded = (torch.arange(tokens) < lengths).to(place)
+        padded = (torch.arange(tokens) < lengths).to(device)
         for name, attention in (("full", None), ("padded", padded)):
             seconds: dict[str, list[float]] = {suffix: [] for suffix in models}
             for _ in range(options.rounds + 2):
@@ -77,19 +77,14 @@ def step(
     attention: torch.Tensor | None,
 ) -> float:
     """Return the seconds of one training step."""
-    if ids.is_cuda:
-        torch.cuda.synchronize()
-    started = time.perf_counter()
+    started = now()
     optimizer.zero_grad(set_to_none=True)
     with autocast(ids.device, "auto"):
         logits = class_logits(model, ids, attention)
-    F.cross_entropy(
-        logits.float(), torch.zeros(len(ids), dtype=torch.long, device=ids.device)
-    ).backward()
+    labels = torch.zeros(len(ids), dtype=torch.long, device=ids.device)
+    F.cross_entropy(logits.float(), labels).backward()
     optimizer.step()
-    if ids.is_cuda:
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return now() - started
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What part of a sweep and of an attribution job goes into checking what is read.
+"""How much of the time of a sweep and of an attribution job goes into checking what is read.
 
-Trains an encoder and two trials and opens their test set, in this process and without Ray; then
-explains sequences with the first trial, shard by shard, and reads the job again. The time within
-the functions that compute checksums and compare them is measured by the way. Then everything is
-asked for once more in a fresh process's place, with nothing known to be whole: what checking costs
+Trains an encoder and two trials and evaluates them on test, in this process and without Ray; then
+explains sequences with the first trial, shard by shard, and reads the job again. Meanwhile, the time
+within the functions that compute and compare checksums is measured. Then everything is asked for once
+more as in a fresh process, which does not know that any file is undamaged: that is the cost of checking
 where nothing is computed.
 
     python benchmarks/checking.py
@@ -11,13 +11,10 @@ where nothing is computed.
 
 from __future__ import annotations
 
-import functools
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import tyro
@@ -29,10 +26,11 @@ from dnasweep.stages import models
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.testing import evaluate_on_test
-from dnasweep.storage import integrity, published, staging
+from dnasweep.storage import artefacts, integrity, published, staging
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep
 from rich.console import Console
+from stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,52 +38,21 @@ class Options:
     """What is measured."""
 
     simulated_rows: int = 120
-    """Rows a species."""
+    """Rows of each species."""
     finetune_epochs: float = 2.0
-    """Passes of fine-tuning."""
+    """Passes of fine-tuning and of pretraining."""
     num_explained: int = 16
     """Sequences to explain."""
 
 
-class Meter:
-    """Adds up the time within functions, those that they call included once."""
-
-    def __init__(self) -> None:
-        self.seconds, self._depth = 0.0, 0
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function whose time counts."""
-
-        @functools.wraps(function)
-        def timed(*positional: Any, **named: Any) -> Any:
-            self._depth += 1
-            started = time.perf_counter()
-            try:
-                return function(*positional, **named)
-            finally:
-                self._depth -= 1
-                if not self._depth:
-                    self.seconds += time.perf_counter() - started
-
-        return timed
-
-    def read(self) -> float:
-        """Return the seconds since the last reading."""
-        seconds, self.seconds = self.seconds, 0.0
-        return seconds
-
-
-def measured() -> Meter:
-    """Count the time of everything that checks, wherever it is called from."""
-    from dnasweep.storage import artefacts
-
-    meter = Meter()
-    for name in ("damage", "describe", "digest_of", "seal", "unseal"):
-        timed = meter(getattr(integrity, name))
-        for room in (integrity, artefacts, published, staging):
-            if hasattr(room, name):
-                setattr(room, name, timed)
-    return meter
+CHECKS = ("damage", "describe", "digest_of", "seal", "unseal")
+WATCHED = tuple(
+    (module, name, "checking")
+    for name in CHECKS
+    for module in (integrity, artefacts, published, staging)
+    if hasattr(module, name)
+)
+"""Everything that checks, wherever it is called from."""
 
 
 def run_sweep(options: Options, root: Path) -> tuple[Path, list[str]]:
@@ -115,8 +82,8 @@ def run_sweep(options: Options, root: Path) -> tuple[Path, list[str]]:
     return sweep.storage.expect(first.kind, first.key) / CHECKPOINT, sequences
 
 
-def run_shap(options: Options, root: Path, model: Path, sequences: list[str]) -> None:
-    """Explain sequences, or find them explained, and read the job."""
+def run_attribution(options: Options, root: Path, model: Path, sequences: list[str]) -> None:
+    """Explain sequences, or find them explained, and read the result of the job."""
     file = root / "explained.csv"
     file.write_text("\n".join(["sequence", *sequences[: options.num_explained]]) + "\n")
     request = prepare_attribution(
@@ -145,21 +112,21 @@ def run_shap(options: Options, root: Path, model: Path, sequences: list[str]) ->
 
 def main(options: Options) -> None:
     """Measure and print."""
-    console, meter = Console(), measured()
+    console, watch = Console(), Stopwatch()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, watch.watching(*WATCHED):
         root, found = Path(folder), None
         for state in ("computed", "found there"):
             integrity.forget()
-            for name in ("sweep", "SHAP job"):
-                meter.read()
+            for name in ("sweep", "attribution job"):
+                watch.clock.clear()
                 started = time.perf_counter()
                 if name == "sweep":
                     found = run_sweep(options, root)
                 else:
                     assert found is not None
-                    run_shap(options, root, *found)
-                seconds, checking = time.perf_counter() - started, meter.read()
+                    run_attribution(options, root, *found)
+                seconds, checking = time.perf_counter() - started, watch.clock["checking"]
                 console.print(
                     f"{name}, {state}: {seconds:.2f} s, of these {checking:.4f} s checking "
                     f"({checking / seconds:.2%})"
@@ -167,4 +134,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(Options, description=__doc__))

@@ -1,4 +1,4 @@
-"""Tokenizers fitted as a script of one's own would: with `tokenizers`, wrapped for transformers."""
+"""Tokenizers as a user's own script would fit them: with `tokenizers`, wrapped for transformers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def fit_tokenizer(name: str, sequences: list[str]) -> tuple[PreTrainedTokenizerF
     kind, _, number = name.partition("-")
     k = int(number or 6) if kind == "kmer" else 0
     if kind == "kmer":
-        words = ["".join(word) for word in itertools.product("ACGT", repeat=k)]
-        vocabulary = {word: i for i, word in enumerate([*SPECIAL, *words])}
+        kmers = ["".join(letters) for letters in itertools.product("ACGT", repeat=k)]
+        vocabulary = {token: i for i, token in enumerate([*SPECIAL, *kmers])}
         tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
         tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     elif kind == "char":
-        vocabulary = {word: i for i, word in enumerate([*SPECIAL, *"ACGT"])}
+        vocabulary = {token: i for i, token in enumerate([*SPECIAL, *"ACGT"])}
         tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
         tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
     elif kind == "bpe":
@@ -53,7 +53,7 @@ def fit_tokenizer(name: str, sequences: list[str]) -> tuple[PreTrainedTokenizerF
 
 
 def as_text(sequence: str, k: int) -> str:
-    """Return the sequence as the tokenizer wants it: k-mers set apart by spaces, or as it is."""
+    """Return the sequence as the tokenizer reads it: k-mers separated by spaces, or as it is."""
     if not k:
         return sequence
     return " ".join(sequence[i : i + k] for i in range(0, len(sequence), k))

@@ -1,13 +1,13 @@
-"""Sequences a second that become token ids: ours against `tokenizers` and `transformers`.
+"""Sequences tokenised per second: ours against `tokenizers` and `transformers`.
 
 Run: ``python benchmarks/tokenizing.py`` (about a minute); ``--help`` lists the options.
 
 One process and one thread. Contenders take turns in every round and medians are compared, so that
-what else the machine does meets all of them. Ours returns ids, offsets and the bases of each token
-as arrays; the others return their own objects, without the time to get the ids out of them.
+other load on the machine affects all of them. Ours returns ids, offsets and the bases of each token
+as arrays; the others return their own objects, and getting the ids out of them is not timed.
 
-The usual tokenizer for `kmer` is a plain word table behind a fixed-length cut, or, where words
-overlap, behind a Python loop that writes the words with spaces between, as DNABERT does. For `bpe`
+The usual tokenizer for `kmer` is a plain vocabulary behind a fixed-length cut, or, where k-mers
+overlap, behind a Python loop that writes the k-mers with spaces between, as DNABERT does. For `bpe`
 and `wordpiece` it is the fitted tokenizer itself.
 """
 
@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 NEEDED = {"kmer": ("list", 10.0), "bpe": ("batch", 1.0), "wordpiece": ("batch", 1.0)}
-"""Ratio to reach and the contender it is against, by kind."""
+"""Contender to compare with and ratio to reach, by kind of tokenizer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,17 +44,17 @@ class Options:
     )
     """Short names of tokenizers."""
     num_sequences: int = 2000
-    """Sequences a round."""
+    """Sequences of a round."""
     window: int = 300
-    """Bases a sequence."""
+    """Bases of a sequence."""
     rounds: int = 5
     """Rounds; the median counts."""
     seed: int = 0
-    """Seeds the sequences."""
+    """Seed of the sequences."""
 
 
 def random_sequences(num_sequences: int, window: int, seed: int) -> list[str]:
-    """Draw sequences with the base composition of a promoter-like text, 45 % G and C."""
+    """Draw sequences with 45 % G and C, as promoters have."""
     generator = np.random.default_rng(seed)
     letters = np.frombuffer(b"ACGT", np.uint8)
     drawn = generator.choice(4, size=(num_sequences, window), p=(0.275, 0.225, 0.225, 0.275))
@@ -62,7 +62,7 @@ def random_sequences(num_sequences: int, window: int, seed: int) -> list[str]:
 
 
 def usual_tokenizer(tokenizer: DnaTokenizer) -> tuple[Any, Callable[[Sequence[str]], list[str]]]:
-    """Return a `tokenizers.Tokenizer` as a user would build it, and what its input needs first."""
+    """Return a `tokenizers.Tokenizer` as a user would build it, and what prepares its input."""
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     config = tokenizer.config
@@ -91,7 +91,7 @@ def rates(
     sequences: Sequence[str],
     rounds: int,
 ) -> dict[str, float]:
-    """Return the median sequences a second of each contender, all taking turns of 0.1 s or more."""
+    """Return the median sequences per second of each contender, in turns of 0.1 s or more."""
     seen: dict[str, list[float]] = {name: [] for name in contenders}
     for contender in contenders.values():
         contender(sequences[:10])
@@ -106,7 +106,7 @@ def rates(
 
 
 def measure(spec: str, options: Options) -> dict[str, float]:
-    """Measure one tokenizer: sequences a second for `ours`, `list` and `batch`."""
+    """Measure one tokenizer: sequences per second for `ours`, `list` and `batch`."""
     from transformers import PreTrainedTokenizerFast
 
     train = random_sequences(2000, options.window, options.seed + 1)
@@ -127,7 +127,7 @@ def main(options: Options) -> int:
     # Read by the Rust library when it first encodes.
     os.environ.update(TOKENIZERS_PARALLELISM="false", RAYON_NUM_THREADS="1")
     table = Table(
-        title=f"Sequences a second, {options.num_sequences} of {options.window} bp, one thread",
+        title=f"Sequences per second, {options.num_sequences} of {options.window} bp, one thread",
         caption="list: tokenizer(sequences); batch: encode_batch_fast(sequences). Needed: ours / list "
         "at least 10 for kmer, ours / batch at least 1 for bpe and wordpiece.",
     )

@@ -21,12 +21,13 @@ from pathlib import Path
 
 import torch
 import tyro
+from contenders import now
 from dnasweep.config import ModelConfig, TrainingConfig
 from dnasweep.models.architecture import num_parameters
 from dnasweep.models.encoder.precision import best_device, resolve_precision
 from rich.console import Console
 from rich.table import Table
-from training_sides import Bench, Options, loss_curves, make_bench, now, our_rate, trainer_rate
+from training_sides import Bench, Options, loss_curves, make_bench, our_rate, trainer_rate
 
 TARGETS = {"equal batch": 1.4, "defaults": 2.0}
 
@@ -46,16 +47,16 @@ def matmul_peak(precision: str) -> float:
 
 
 def step_flops_per_base(bench: Bench) -> float:
-    """Return the matrix FLOPs a base that the loss needs, forward and backward, by our path."""
+    """Return the matrix FLOPs per base of our forward and backward pass of the loss."""
     config = ModelConfig.preset(bench.preset)
     tokens = float(bench.corpus.num_tokens().mean())
-    hidden = 0.15 * (tokens - 2)
+    masked = 0.15 * (tokens - 2)
     width, inner = config.hidden, config.intermediate
     attention = 2 * 2 * tokens * tokens * width
     layer = 2 * tokens * (4 * width * width + 2 * width * inner) + attention
     last = 2 * tokens * 3 * width * width + attention
-    last += 2 * hidden * (width * width + 2 * width * inner)
-    head = 2 * hidden * (width * width + width * bench.tokenizer.vocab_size)
+    last += 2 * masked * (width * width + 2 * width * inner)
+    head = 2 * masked * (width * width + width * bench.tokenizer.vocab_size)
     return 3 * ((config.layers - 1) * layer + last + head) / bench.options.window
 
 
@@ -88,7 +89,7 @@ def measure(options: Options, preset: str, console: Console) -> None:
     tokens = bench.corpus.num_tokens()
     console.print(
         f"{preset}: {num_parameters(bench.model()) / 1e6:.2f} M parameters, "
-        f"{tokens.min()} to {tokens.max()} tokens a row, {best_device()}, "
+        f"{tokens.min()} to {tokens.max()} tokens per row, {best_device()}, "
         f"{torch.get_num_threads()} threads"
     )
     table = Table("", "Trainer, bases/s", "ours, bases/s", "ratio", "target")

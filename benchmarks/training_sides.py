@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from contenders import now
 from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig, TrainingConfig
 from dnasweep.models.architecture import build_masked_lm
 from dnasweep.models.encoder.precision import best_device
@@ -37,21 +37,21 @@ class Options:
     presets: tuple[str, ...] = ("tiny",)
     """Model sizes, by preset name or LAYERSxHIDDEN."""
     tokenizer: str = "bpe-4096"
-    """Tokenizer; bpe gives rows of unlike length, so that padding costs something."""
+    """Tokenizer; with bpe, rows have different lengths, so that padding costs something."""
     sequences: int = 1500
     """Rows of random DNA."""
     window: int = 300
-    """Bases a row."""
+    """Bases of a row."""
     batch_size: int = 32
-    """Sequences a step where both sides have the same batch."""
+    """Sequences of a step where both sides have the same batch."""
     steps: int = 12
     """Steps timed in each turn, after 3 untimed ones."""
     rounds: int = 3
     """Turns of each side; the median counts."""
     threads: int = 0
-    """Threads of torch; 0: as many as torch takes by itself."""
+    """Threads of torch; 0: as many as torch uses by default."""
     seed: int = 0
-    """Of the data, the weights and the masks."""
+    """Seed of the data, the weights and the masks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ def make_bench(options: Options, preset: str, directory: Path) -> Bench:
 
 
 def our_rate(bench: Bench, batch_size: int, precision: Literal["fp32", "bf16"]) -> float:
-    """Return bases a second of our loop."""
+    """Return the bases per second of our loop."""
     times: list[float] = []
     seen: list[float] = []
 
@@ -133,7 +133,7 @@ def our_rate(bench: Bench, batch_size: int, precision: Literal["fp32", "bf16"]) 
 
 
 def trainer_rate(bench: Bench, batch_size: int | None) -> float:
-    """Return bases a second of the Trainer; its own batch size where none is given."""
+    """Return the bases per second of the Trainer; None: with its default batch size."""
     from transformers import (
         AutoTokenizer,
         DataCollatorForLanguageModeling,
@@ -186,6 +186,7 @@ def loss_curves(bench: Bench) -> tuple[list[float], list[float]]:
 
     whole = bench.options.batch_size
     config = bench.config(whole, CURVE_STEPS, micro_batch_size=whole)
+    config = dataclasses.replace(config, precision="fp32")
     ours: list[float] = []
     train(
         bench.task(),
@@ -193,7 +194,6 @@ def loss_curves(bench: Bench) -> tuple[list[float], list[float]]:
         config,
         on_step=lambda done, total, bases, loss: ours.append(loss),
         context=DistributedContext(device=best_device()),
-        precision="fp32",
     )
     task = bench.task()
     schedule = Schedule(config=config, lengths=task.lengths, bases=task.bases)
@@ -244,10 +244,3 @@ def loss_curves(bench: Bench) -> tuple[list[float], list[float]]:
         optimizers=(optimizer, rates),
     ).train()
     return ours, [float(loss) for loss in theirs]
-
-
-def now() -> float:
-    """Return the time in seconds, once the device has done what it was asked."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
