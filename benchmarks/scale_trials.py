@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from dnasweep.report.page import PageInput, render_page
+from dnasweep.report.files import write_page
+from dnasweep.report.sweep_page import sweep_page
 from dnasweep.runtime.training import trials
 from dnasweep.runtime.training.progress_actor import Display
 from dnasweep.stages.outcome import StageOutcome
@@ -30,7 +31,7 @@ from dnasweep.tracking.tracker import Tracker
 from dnasweep.workflows import phases, sweep
 from dnasweep.workflows.announce import announce_comparison
 from dnasweep.workflows.evaluation import read_results
-from dnasweep.workflows.publication import page_frame, tokenizer_table
+from dnasweep.workflows.publication import sweep_frame, tokenizer_table
 from dnasweep.workflows.sweep_records import Records
 from dnasweep.workflows.sweep_state import SweepState
 from idle import idle_trial, plain_trial
@@ -136,13 +137,9 @@ def measure(number: int, folder: Path, *, nodes: int, cpus: int) -> dict[str, An
             report = asked.storage.folder("sweeps", asked.key, "report")
             comparison.to_csv(report / "comparison.csv")
         with watch.part("report: page"):
-            page = PageInput(
-                **page_frame(asked),
-                comparison=comparison,
-                cells=results,
-                tokenizers=tokenizer_table(asked, plan),
-            )
-            (report / "comparison.html").write_text(render_page(page))
+            frame = sweep_frame(asked, tokenizers=tokenizer_table(asked, plan))
+            page = sweep_page(comparison, frame, cells=results)
+            write_page(page, report / "comparison.html")
         with watch.part("report: terminal"):
             announce_comparison(console, comparison, report)
         said["bytes"] = peak_bytes()

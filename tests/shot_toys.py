@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from dnasweep.sweeps.cell_results import CellResult, TestScores
-from dnasweep.sweeps.shot_comparison import ShotBaseline
+from dnasweep.sweeps.cell_results import CellResult, ShotBaseline, TestScores
 from sweep_toys import NUM_TEST, metrics_of
 
 SHOTS = (10, 100, 1000)

@@ -16,20 +16,21 @@ from dnasweep.motifs.element_hits import gather
 from dnasweep.motifs.metaprofile import metaprofile_at_hits, samples
 from dnasweep.motifs.promoter_elements import tata_sites
 from dnasweep.report import attribution_figures as figures
-from dnasweep.report import attribution_page
-from dnasweep.report.attribution_findings import attribution_findings, ratio, small, warnings
-from dnasweep.report.attribution_logos import LETTERS, sequence_logo
+from dnasweep.report import files, html
+from dnasweep.report.attribution_findings import attribution_findings, warnings
 from dnasweep.report.attribution_page import PAGE, write_report
 from dnasweep.report.attribution_summary import ReportConfig, Summary, summarise
-from dnasweep.report.drawing import Picture
+from dnasweep.report.drawing import Drawing, Picture
+from dnasweep.report.logos import LETTERS, sequence_logo
+from dnasweep.tasks.wording import ratio, small
 from html_outline import outline
 from matplotlib.figure import Figure
 
 QUICK = ReportConfig(
-    accounting=ElementEnrichmentConfig(permutations=199),
+    enrichment=ElementEnrichmentConfig(permutations=199),
     num_true_positives=1,
     logo_bases=40,
-    least_count=5,
+    min_count=5,
 )
 SETTINGS = {
     "target": "promoter",
@@ -59,20 +60,19 @@ def written(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw every figure but do not render it, where a test does not look at pictures."""
 
-    def sketch(draw, *, size):
-        draw(Figure(figsize=size))
+    def sketch(drawing: Drawing) -> Picture:
+        drawing.draw(Figure(figsize=drawing.size))
         return Picture("data:,", "data:,")
 
-    monkeypatch.setattr(attribution_page, "panels", sketch)
-    monkeypatch.setattr(attribution_page, "plain", sketch)
-    monkeypatch.setattr(attribution_page, "png", lambda draw, *, size: b"")
+    monkeypatch.setattr(html, "picture", sketch)
+    monkeypatch.setattr(files, "png", lambda drawing: b"")
 
 
 def quick(tables: ToyAttributions, **settings: object) -> Summary:
     return summarise(tables, settings=SETTINGS | settings, config=QUICK)
 
 
-def drawn(drawing: figures.Drawing | None) -> Figure:
+def drawn(drawing: Drawing | None) -> Figure:
     assert drawing is not None
     figure = Figure(figsize=drawing.size, layout="constrained")
     drawing.draw(figure)
@@ -158,7 +158,7 @@ def test_the_same_tables_give_the_same_bytes(
 
 
 def test_findings_name_what_was_planted(summary: Summary) -> None:
-    said = attribution_findings(summary)
+    said = attribution_findings(summary).sentences
     assert said[0].startswith("TATA box: ")
     assert "of 120 promoter sequences have one starting at −35 to −24" in said[0]
     assert said[0].endswith("The model looks at the box, and at where it stands.")
@@ -171,19 +171,25 @@ def test_findings_name_what_was_planted(summary: Summary) -> None:
     total = int(summary.naive[["positive", "negative"]].to_numpy().sum())
     assert f"{total:,} tokens contain TATA" in naive
     assert "200 model evaluations" in said[-1]
-    assert "largest gap is 7.0e−7 log odds" in said[-1]
+    assert "largest completeness error is 7.0e−7 log odds" in said[-1]
     assert warnings(summary) == []
 
 
 def test_findings_say_so_where_nothing_or_the_reverse_was_planted(planted: Planted) -> None:
     noise = np.random.default_rng(3).normal(size=len(planted.tables.tokens))
     null = quick(planted.tables._replace(tokens=planted.tables.tokens.assign(phi=noise)))
-    assert attribution_findings(null)[0].endswith(
-        "There is no sign that the model looks at the box."
+    assert (
+        attribution_findings(null)
+        .sentences[0]
+        .endswith("There is no sign that the model looks at the box.")
     )
     turned = planted.tables.tokens.assign(phi=-planted.tables.tokens["phi"])
     against = quick(planted.tables._replace(tokens=turned))
-    assert attribution_findings(against)[0].endswith("The model holds the box against the class.")
+    assert (
+        attribution_findings(against)
+        .sentences[0]
+        .endswith("The model holds the box against the class.")
+    )
 
 
 def test_a_word_that_counts_anywhere_is_not_called_a_place(planted: Planted) -> None:
@@ -191,8 +197,10 @@ def test_a_word_that_counts_anywhere_is_not_called_a_place(planted: Planted) -> 
     phi = np.where(tokens["token"].str.contains("TATAAA|ATAAAA|TATATA|ATATAA"), 1.0, 0.0)
     noise = np.random.default_rng(0).normal(0, 0.05, len(phi))
     anywhere = quick(planted.tables._replace(tokens=tokens.assign(phi=phi + noise)))
-    assert attribution_findings(anywhere)[0].endswith(
-        "there is no sign that it minds where it stands."
+    assert (
+        attribution_findings(anywhere)
+        .sentences[0]
+        .endswith("there is no sign that it minds where it stands.")
     )
 
 
@@ -228,7 +236,7 @@ def test_profile_draws_the_means(summary: Summary) -> None:
 
 def test_token_bars_are_means_with_counts(summary: Summary) -> None:
     left, right = drawn(figures.token_bars(summary)).axes
-    often = summary.tokens[summary.tokens["count"] >= QUICK.least_count]
+    often = summary.tokens[summary.tokens["count"] >= QUICK.min_count]
     assert left.patches[0].get_width() == pytest.approx(often["mean_phi"].max())
     assert right.patches[0].get_width() == pytest.approx(often["mean_phi"].min())
     best = often.loc[often["mean_phi"].idxmax()]
@@ -262,9 +270,9 @@ def test_around_hits_by_hand() -> None:
 
 def test_tata_panel_draws_box_and_background(summary: Summary) -> None:
     left, right = drawn(figures.tata_panel(summary)).axes
-    assert summary.around is not None
-    np.testing.assert_array_equal(left.lines[1].get_ydata(), summary.around["mean"])
-    np.testing.assert_array_equal(left.lines[2].get_ydata(), summary.around["place_mean"])
+    assert summary.metaprofile is not None
+    np.testing.assert_array_equal(left.lines[1].get_ydata(), summary.metaprofile["mean"])
+    np.testing.assert_array_equal(left.lines[2].get_ydata(), summary.metaprofile["place_mean"])
     labels = [label.get_text() for label in right.get_yticklabels()]
     assert labels[0] == f"TATA box\n{len(summary.samples[1].hits)}"
 
@@ -290,7 +298,7 @@ def test_logo_letters_are_as_high_as_their_attribution() -> None:
 
 def test_long_sequences_show_the_part_about_the_start(planted: Planted) -> None:
     config = ReportConfig(
-        accounting=ElementEnrichmentConfig(permutations=9), logo_bases=150, core_elements=False
+        enrichment=ElementEnrichmentConfig(permutations=9), logo_bases=150, core_elements=False
     )
     summary = summarise(planted.tables, config=config)
     figure = drawn(sequence_logo(summary, 0))
@@ -315,14 +323,14 @@ def test_examples_are_the_surest_hits_and_mistakes() -> None:
 
 def test_a_class_of_label_zero_is_explained(planted: Planted) -> None:
     config = ReportConfig(
-        accounting=ElementEnrichmentConfig(permutations=19), positive_label=0, core_elements=False
+        enrichment=ElementEnrichmentConfig(permutations=19), positive_label=0, core_elements=False
     )
     summary = summarise(
         planted.tables, settings=SETTINGS | {"target": "background"}, config=config
     )
     assert figures.label_name(summary, 0) == "background (label 0)"
     assert figures.label_name(summary, 1) == "promoter (label 1)"
-    assert "background sequences have one" in attribution_findings(summary)[0]
+    assert "background sequences have one" in attribution_findings(summary).sentences[0]
     assert summary.examples[0][0] == "true positive"
     assert summary.bases.sequences["label"].iloc[summary.examples[0][1]] == 0
 

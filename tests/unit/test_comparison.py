@@ -8,8 +8,8 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.report.figures import heat_map
-from dnasweep.report.terminal import comparison_tables
+from dnasweep.report.sweep_figures import heat_map
+from dnasweep.report.sweep_page import comparison_tables
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult
 from dnasweep.sweeps.compare import compare, select
 from dnasweep.sweeps.comparison import Comparison

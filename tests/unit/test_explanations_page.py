@@ -16,11 +16,10 @@ from dnasweep.method_comparison.comparing import Explanations, MethodComparison,
 from dnasweep.method_comparison.curves import KINDS, RANDOM
 from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.method_comparison.sanity import FLIP
-from dnasweep.report import explanations_page
+from dnasweep.report import files, html
 from dnasweep.report.drawing import Picture
 from dnasweep.report.explanations_findings import across, explanation_findings, warnings
-from dnasweep.report.explanations_page import NUMBERS, PAGE, write_comparison
-from dnasweep.report.explanations_terminal import explanation_tables
+from dnasweep.report.explanations_page import NUMBERS, PAGE, explanation_tables, write_comparison
 from dnasweep.workflows.explanation_comparison import metrics_of
 from html_outline import outline
 from rich.console import Console
@@ -183,7 +182,7 @@ def test_the_other_numbers(comparison: MethodComparison) -> None:
 
 
 def test_the_sentences_say_the_numbers(comparison: MethodComparison) -> None:
-    said = "\n".join(explanation_findings(comparison))
+    said = "\n".join(explanation_findings(comparison).sentences)
     assert "Planted elements: good ranks their bases best" in said
     assert "Agreement: good and opposite rank the bases most alike, correlation 1.00" in said
     assert "TATA box:" in said
@@ -195,7 +194,7 @@ def test_the_sentences_say_the_numbers(comparison: MethodComparison) -> None:
     assert not warnings(comparison)
     few = replace(comparison, num_sequences=8, recovery=None, enrichment=None)
     assert len(warnings(few)) == 2
-    assert explanation_findings(few)
+    assert explanation_findings(few).sentences
     both = across([comparison, replace(comparison, name="bpe-64 (n)")])
     assert "TATA box: kmer-6 (m) 1 of 3, bpe-64 (n) 1 of 3" in both[0]
 
@@ -219,7 +218,7 @@ def test_the_page_stands_alone(comparison: MethodComparison, tmp_path: Path) -> 
     assert {"agreement.png", "curves.png", "sanity.png", "agreement.parquet", NUMBERS} <= files
     numbers = json.loads((page.parent / NUMBERS).read_text())
     (model,) = numbers["models"]
-    assert model["findings"] == explanation_findings(comparison)
+    assert model["findings"] == explanation_findings(comparison).sentences
     metrics = metrics_of(model)
     assert metrics["agreement_signed.good.opposite"] == pytest.approx(-1)
     assert metrics["recovery_auroc.good"] > 0.5
@@ -231,10 +230,8 @@ def test_several_models_have_a_page_together(
     comparison: MethodComparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Drawn once already, by the test before.
-    monkeypatch.setattr(
-        explanations_page, "panels", lambda draw, size: Picture("data:,", "data:,")
-    )
-    monkeypatch.setattr(explanations_page, "png", lambda draw, size: b"")
+    monkeypatch.setattr(html, "picture", lambda drawing: Picture("data:,", "data:,"))
+    monkeypatch.setattr(files, "png", lambda drawing: b"")
     other = replace(comparison, name="bpe-64 (n)", tokenizer="bpe-64", recovery=None)
     page = write_comparison(tmp_path, [comparison, other], settings=SETTINGS)
     seen = outline(page.read_text())

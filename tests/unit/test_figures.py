@@ -8,7 +8,8 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from dnasweep.report import drawing, figures
+from dnasweep.report import drawing
+from dnasweep.report import sweep_figures as figures
 from dnasweep.sweeps.compare import compare
 from dnasweep.sweeps.comparison import Comparison
 from matplotlib.axes import Axes
@@ -21,19 +22,12 @@ def compared() -> Comparison:
     return compare(sweep(num_seeds=2), baselines=[baseline()], num_resamples=20)
 
 
-@pytest.fixture
-def axes(monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
-    """The axes that figures were drawn on, light theme only, kept to look at."""
-    seen: list[Axes] = []
-
-    def keep(draw, *, size):
-        figure = Figure(figsize=size)
-        seen.append(figure.add_subplot())
-        draw(seen[-1])
-        return drawing.Picture("light", "dark")
-
-    monkeypatch.setattr(figures, "picture", keep)
-    return seen
+def axes_of(drawn: drawing.Drawing | None) -> Axes:
+    """Return the axes of a figure, drawn."""
+    assert drawn is not None
+    figure = Figure(figsize=drawn.size)
+    drawn.draw(figure)
+    return figure.axes[0]
 
 
 def svg_of(uri: str) -> ElementTree.Element:
@@ -43,83 +37,84 @@ def svg_of(uri: str) -> ElementTree.Element:
 
 
 def test_pictures_are_whole_svgs_that_differ_by_theme(compared: Comparison) -> None:
-    made = figures.heat_map(compared)
-    assert made is not None
+    drawn = figures.heat_map(compared)
+    assert drawn is not None
+    made = drawing.picture(drawn)
     assert made.light != made.dark
     for uri in made:
         root = svg_of(uri)
         assert root.tag.endswith("svg")
         links = [v for e in root.iter() for k, v in e.attrib.items() if k.endswith("href")]
         assert all(link.startswith(("#", "data:")) for link in links)
-    assert figures.heat_map(compared) == made
+    assert drawing.picture(drawn) == made
 
 
-def test_heat_map_says_mean_spread_and_who_loses(compared: Comparison, axes: list[Axes]) -> None:
-    figures.heat_map(compared)
-    values = np.asarray(axes[0].images[0].get_array())
+def test_heat_map_says_mean_spread_and_who_loses(compared: Comparison) -> None:
+    axes = axes_of(figures.heat_map(compared))
+    values = np.asarray(axes.images[0].get_array())
     assert values.shape == (3, 3)
     assert sorted(values.ravel()) == pytest.approx(sorted(compared.selected["test_mcc"]))
-    texts = [text.get_text() for text in axes[0].texts]
+    texts = [text.get_text() for text in axes.texts]
     top = compared.selected.iloc[0]
     assert f"{top['test_mcc']:.3f}\n± {top['test_mcc_sd']:.3f}" in texts
     losers = (compared.selected["over_baseline"] <= 0).sum()
     assert losers == 1
     assert sum("not above baseline" in text for text in texts) == losers
-    assert "k-mer logistic regression" in axes[0].get_title(loc="left") + axes[0].get_title()
+    assert "k-mer logistic regression" in axes.get_title(loc="left") + axes.get_title()
 
 
-def test_heat_map_falls_back_to_validation_and_shows_holes(axes: list[Axes]) -> None:
+def test_heat_map_falls_back_to_validation_and_shows_holes() -> None:
     cells = [
         dataclasses.replace(c, test=None, test_scores=None, per_species_test=None)
         for c in (cell("kmer-6", "human", 1e-3, 0), cell("bpe-1024", "none", 1e-3, 0))
     ]
-    figures.heat_map(compare(cells))
-    assert "validation MCC" in axes[0].get_title()
-    assert np.isnan(np.asarray(axes[0].images[0].get_array(), dtype=float)).sum() == 2
+    axes = axes_of(figures.heat_map(compare(cells)))
+    assert "validation MCC" in axes.get_title()
+    assert np.isnan(np.asarray(axes.images[0].get_array(), dtype=float)).sum() == 2
 
 
-def test_learning_curves_are_means_over_seeds(compared: Comparison, axes: list[Axes]) -> None:
+def test_learning_curves_are_means_over_seeds(compared: Comparison) -> None:
     cells = sweep(num_seeds=2)
-    figures.learning_curves(compared, cells)
-    assert len(axes[0].lines) == 9
+    axes = axes_of(figures.learning_curves(compared, cells))
+    assert len(axes.lines) == 9
     seeds = [c for c in cells if c.trial_key.startswith("kmer-6-none-0.001")]
     ends = np.mean([c.history[-1]["validation/mcc"] for c in seeds])
-    assert axes[0].lines[0].get_ydata()[-1] == pytest.approx(ends)
-    assert axes[0].lines[0].get_xdata()[-1] == pytest.approx(0.6)
+    assert axes.lines[0].get_ydata()[-1] == pytest.approx(ends)
+    assert axes.lines[0].get_xdata()[-1] == pytest.approx(0.6)
 
 
-def test_bits_per_base_are_sorted_with_their_baselines(axes: list[Axes]) -> None:
-    figures.bits_per_base(sweep())
-    assert "bits per base" in axes[0].get_xlabel()
-    labels = [label.get_text() for label in axes[0].get_yticklabels()]
+def test_bits_per_base_are_sorted_with_their_baselines() -> None:
+    axes = axes_of(figures.bits_per_base(sweep()))
+    assert "bits per base" in axes.get_xlabel()
+    labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels[-1] == "bpe-1024 / mammals"
     assert len(labels) == 6
-    uniform = [line for line in axes[0].lines if list(line.get_xdata()) == [2.0, 2.0]]
+    uniform = [line for line in axes.lines if list(line.get_xdata()) == [2.0, 2.0]]
     assert uniform
 
 
-def test_cost_shows_ranked_combinations_only(compared: Comparison, axes: list[Axes]) -> None:
-    figures.cost(compared, sweep())
-    assert len(axes[0].lines) == 26
-    assert "seconds" in axes[0].get_xlabel()
+def test_cost_shows_ranked_combinations_only(compared: Comparison) -> None:
+    axes = axes_of(figures.cost(compared, sweep()))
+    assert len(axes.lines) == 26
+    assert "seconds" in axes.get_xlabel()
 
 
-def test_a_tokenizer_has_one_colour_in_every_figure(
-    compared: Comparison, axes: list[Axes]
-) -> None:
+def test_a_tokenizer_has_one_colour_in_every_figure(compared: Comparison) -> None:
     cells = sweep()
-    figures.learning_curves(compared, cells)
-    figures.cost(compared, cells)
-    figures.bits_per_base(cells)
-    colours = [{line.get_markeredgecolor() for line in a.lines} for a in axes]
+    drawn = [
+        axes_of(figures.learning_curves(compared, cells)),
+        axes_of(figures.cost(compared, cells)),
+        axes_of(figures.bits_per_base(cells)),
+    ]
+    colours = [{line.get_markeredgecolor() for line in axes.lines} for axes in drawn]
     assert all(set(drawing.COLOURS[:3]) <= used for used in colours)
-    first = axes[2].lines[1].get_color()
+    first = drawn[2].lines[1].get_color()
     assert first == drawing.COLOURS[0]
 
 
-def test_importance_is_sorted(axes: list[Axes]) -> None:
-    figures.importance({"a": 0.1, "learning_rate": 0.9})
-    assert [bar.get_width() for bar in axes[0].patches] == [0.1, 0.9]
+def test_importance_is_sorted() -> None:
+    axes = axes_of(figures.importance({"a": 0.1, "learning_rate": 0.9}))
+    assert [bar.get_width() for bar in axes.patches] == [0.1, 0.9]
 
 
 def test_nothing_to_show_is_no_figure() -> None:

@@ -199,7 +199,7 @@ def test_bases_keep_their_own_values_through_the_files(job, tmp_path: Path) -> N
         read,
         settings=settings,
         config=ReportConfig(
-            accounting=ElementEnrichmentConfig(permutations=19),
+            enrichment=ElementEnrichmentConfig(permutations=19),
             num_true_positives=1,
             core_elements=False,
         ),

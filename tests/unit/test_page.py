@@ -7,7 +7,11 @@ import re
 
 import pandas as pd
 import pytest
-from dnasweep.report.page import PageInput, render_page
+from dnasweep.data.audit import Audit, Finding
+from dnasweep.report.html import render
+from dnasweep.report.provenance import SweepFrame
+from dnasweep.report.sweep_page import sweep_page
+from dnasweep.sweeps.cell_results import CellResult
 from dnasweep.sweeps.compare import compare
 from dnasweep.sweeps.comparison import Comparison
 from html_outline import outline
@@ -21,26 +25,28 @@ def compared() -> Comparison:
 
 @pytest.fixture(scope="module")
 def page(compared: Comparison) -> str:
-    return render_page(
-        PageInput(
-            title="Tokenizer grid",
-            comparison=compared,
-            cells=sweep(),
-            command="python sweeps/tokenizer_grid.py --data x.csv",
-            data={"Rows": "5,428"},
-            audit_findings=[
-                {"level": "warning", "code": "gc", "message": "Classes differ in GC."},
-                {"level": "info", "code": "note", "message": "The baseline was fitted."},
-            ],
-            audit_table=pd.DataFrame({"split": ["train"], "rows": [4000]}),
-            tokenizers=pd.DataFrame(
-                {"tokenizer": ["kmer-6"], "bases_per_token": [6.0], "unknown_rate": [0.0002]}
+    frame = SweepFrame(
+        title="Tokenizer grid",
+        command="python sweeps/tokenizer_grid.py --data x.csv",
+        data={"Rows": "5,428"},
+        audit=Audit(
+            findings=(
+                Finding(level="warning", code="gc", message="Classes differ in GC."),
+                Finding(level="info", code="note", message="The baseline was fitted."),
             ),
-            importance={"learning_rate": 0.6},
-            versions={"torch": "2.13.0"},
-            keys={"dataset": "0123456789abcdef"},
-        )
+            table=pd.DataFrame({"split": ["train"], "rows": [4000]}),
+        ),
+        tokenizers=pd.DataFrame(
+            {"tokenizer": ["kmer-6"], "bases_per_token": [6.0], "unknown_rate": [0.0002]}
+        ),
+        versions={"torch": "2.13.0"},
+        keys={"dataset": "0123456789abcdef"},
     )
+    return render(sweep_page(compared, frame, cells=sweep(), importance={"learning_rate": 0.6}))
+
+
+def page_of(cells: list[CellResult], **frame: object) -> str:
+    return render(sweep_page(compare(cells), SweepFrame(**{"title": "t", **frame}), cells=cells))
 
 
 def test_no_request_leaves_the_page(page: str) -> None:
@@ -93,16 +99,10 @@ def test_sections_of_the_page(page: str, compared: Comparison) -> None:
 def test_what_it_is_given_is_escaped() -> None:
     bad = "<script>alert(1)</script>"
     cells = [dataclasses.replace(cell("kmer-6", "human", 1e-3, 0), tokenizer=bad)]
-    text = render_page(
-        PageInput(
-            title=bad,
-            comparison=compare(cells),
-            cells=cells,
-            command=bad,
-            data={bad: bad},
-            audit_findings=[{"level": "warning", "code": "x", "message": bad}],
-        )
+    audit = Audit(
+        findings=(Finding(level="warning", code="x", message=bad),), table=pd.DataFrame()
     )
+    text = page_of(cells, title=bad, command=bad, data={bad: bad}, audit=audit)
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert" in text
     outline(text)
@@ -110,12 +110,12 @@ def test_what_it_is_given_is_escaped() -> None:
 
 def test_a_sweep_without_any_result_still_has_a_page() -> None:
     cells = [cell("kmer-6", "none", 1e-3, 0, outcome="failed", validation={}, reason="no memory")]
-    text = render_page(PageInput(title="t", comparison=compare(cells), cells=cells))
+    text = page_of(cells)
     assert "No cell finished" in text
     assert "no memory" in text
     assert "<figure>" not in text
     outline(text)
-    outline(render_page(PageInput(title="t", comparison=compare([]), cells=[])))
+    outline(page_of([]))
 
 
 def test_untested_cells_are_shown_by_validation() -> None:
@@ -123,6 +123,6 @@ def test_untested_cells_are_shown_by_validation() -> None:
         dataclasses.replace(c, test=None, test_scores=None, per_species_test=None)
         for c in sweep(num_seeds=1)
     ]
-    text = render_page(PageInput(title="t", comparison=compare(cells), cells=cells))
+    text = page_of(cells)
     assert "No two cells have scores" in text
     assert "validation MCC" in text

@@ -11,13 +11,15 @@ import pandas as pd
 import pytest
 import shot_toys
 from dnasweep.config import ModelConfig
-from dnasweep.report.shots_page import ShotPage, means_by_shots, render_shot_page
-from dnasweep.report.shots_terminal import shot_tables
+from dnasweep.data.audit import Audit, Finding
+from dnasweep.report.few_shot_page import few_shot_page, means_by_shots, shot_tables
+from dnasweep.report.html import render
+from dnasweep.report.provenance import SweepFrame
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import Backbone
 from dnasweep.storage import Storage
+from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.results import cell_result
-from dnasweep.sweeps.shot_comparison import ShotComparison
 from dnasweep.sweeps.shots import compare_shots, initialisations
 from dnasweep.sweeps.shots_tests import BASELINE, RANDOM
 from rich.console import Console
@@ -122,7 +124,7 @@ def test_a_sweep_in_which_nothing_finished_is_reported() -> None:
     ]
     found = compare_shots(cells)
     assert found.findings == ["No trial finished with test scores; there is nothing to compare."]
-    assert "nothing to compare" in render_shot_page(ShotPage(title="x", comparison=found))
+    assert "nothing to compare" in render(few_shot_page(found, SweepFrame(title="x")))
     Console(file=open("/dev/null", "w")).print(shot_tables(found))  # noqa: SIM115
 
 
@@ -208,15 +210,16 @@ def test_initialisations_have_names_that_tell_them_apart() -> None:
 
 
 def test_the_page_is_whole_and_asks_nobody(comparison: ShotComparison, tmp_path: Path) -> None:
-    page = render_shot_page(
-        ShotPage(
-            title="few-shot",
-            comparison=comparison,
-            command="python sweeps/fewshot_grid.py",
-            data={"source": "<b>x</b>"},
-            audit_findings=[{"level": "warning", "code": "x", "message": "look out"}],
-        )
+    frame = SweepFrame(
+        title="few-shot",
+        command="python sweeps/fewshot_grid.py",
+        data={"source": "<b>x</b>"},
+        audit=Audit(
+            findings=(Finding(level="warning", code="x", message="look out"),),
+            table=pd.DataFrame(),
+        ),
     )
+    page = render(few_shot_page(comparison, frame))
     assert not re.search(r"""(src|href)=["']https?://""", page)
     assert "<b>x</b>" not in page
     assert page.count("<figure>") == 1

@@ -13,13 +13,13 @@ from dnasweep.config import TrainingConfig
 from dnasweep.data.species import SPECIES, close_relatives, species_set
 from dnasweep.data.transfer import STRATEGIES, nearest_relative, strategy_of, way
 from dnasweep.errors import InputError
-from dnasweep.report.page import PageFrame
-from dnasweep.report.transfer_page import render_transfer
-from dnasweep.report.transfer_terminal import transfer_tables
+from dnasweep.report.html import render
+from dnasweep.report.provenance import SweepFrame
+from dnasweep.report.transfer_page import transfer_page, transfer_tables
 from dnasweep.stages.plan import make_plan
 from dnasweep.stages.recipe import Recipe
+from dnasweep.sweeps.comparison import Transfer
 from dnasweep.sweeps.preparation import Prepared
-from dnasweep.sweeps.transfer_comparison import Transfer
 from dnasweep.sweeps.transfer_findings import by_distance
 from dnasweep.sweeps.transfer_matrix import compare_strategies
 from dnasweep.sweeps.transfer_tests import rank_correlation, sign_flip
@@ -36,6 +36,10 @@ def transfer() -> Transfer:
     return compare_strategies(
         transfer_cells(), baselines=baselines(), relatives=READ, num_resamples=200
     )
+
+
+def page_of(transfer: Transfer) -> str:
+    return render(transfer_page(transfer, SweepFrame(title="transfer"), num_trials=100))
 
 
 @pytest.mark.parametrize("target", SPECIES)
@@ -216,7 +220,7 @@ def test_findings_say_what_is_in_the_tables(transfer: Transfer) -> None:
 
 
 def test_the_page_and_the_terminal_show_the_matrix(transfer: Transfer, tmp_path: Path) -> None:
-    html = render_transfer(transfer, PageFrame(title="transfer"), num_trials=100)
+    html = page_of(transfer)
     for word in (*TARGETS, *STRATEGIES, "Gain against phylogenetic distance", "p over targets"):
         assert word in html
     assert "http://" not in html
@@ -238,7 +242,7 @@ def test_nothing_healthy_is_said_and_shown() -> None:
     assert made.findings == [
         "No cell finished with a validation metric; there is nothing to compare."
     ]
-    assert "diverged" in render_transfer(made, PageFrame(title="t"), num_trials=5)
+    assert "diverged" in page_of(made)
     Console(quiet=True).print(transfer_tables(made))
 
 
@@ -247,7 +251,7 @@ def test_one_target_has_tests_but_no_mean() -> None:
         [cell("human", s) for s in STRATEGIES], baselines=baselines(), num_resamples=20
     )
     assert len(made.tests) == 10
-    assert "transfer" in render_transfer(made, PageFrame(title="transfer"), num_trials=5)
+    assert "transfer" in page_of(made)
 
 
 def test_signs_are_flipped_exactly() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,20 +14,8 @@ from matplotlib.ticker import NullFormatter
 from dnasweep.attribution.summaries import ALL, rank_tokens
 from dnasweep.motifs.promoter_elements import STRICT
 from dnasweep.report.attribution_summary import Summary
-from dnasweep.report.drawing import COLOURS, DASHES
+from dnasweep.report.drawing import COLOURS, Drawing, band, common_legend, ink, style
 from dnasweep.sweeps.statistics import half_width
-
-"""Standard errors on each side of a mean: 95 % of a normal distribution."""
-
-
-class Drawing(NamedTuple):
-    """A figure that is yet to be drawn."""
-
-    draw: Callable[[Figure], None]
-    size: tuple[float, float]
-    """Inches."""
-    once: bool = False
-    """Whether one drawing has to do for light and dark pages."""
 
 
 def label_name(summary: Summary, label: int) -> str:
@@ -48,20 +35,17 @@ def position_profile(summary: Summary) -> Drawing:
     def draw(figure: Figure) -> None:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         for rank, (label, part) in enumerate(table.groupby("label", sort=False)):
-            style = _style(rank)
-            x = part["position"]
-            upper.plot(x, part["mean"], label=label_name(summary, int(str(label))), **style)
-            _band(upper, part, "mean", style)
-            lower.plot(x, part["median"], **style)
-            lower.fill_between(
-                x, part["low"], part["high"], color=style["color"], alpha=0.16, linewidth=0
-            )
+            look, x = style(rank), part["position"]
+            upper.plot(x, part["mean"], label=label_name(summary, int(str(label))), **look)
+            _mean_band(upper, part, look)
+            lower.plot(x, part["median"], **look)
+            band(lower, x, part["low"], part["high"], color=look["color"], alpha=0.16)
         for axes in (upper, lower):
             _landmarks(axes, summary)
-        upper.set_ylabel(f"mean attribution\na base ({summary.unit})")
+        upper.set_ylabel(f"mean attribution\nper base ({summary.unit})")
         lower.set_ylabel("median, and 10 %\nto 90 % of sequences")
         lower.set_xlabel(_positions(summary))
-        figure.legend(*upper.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+        common_legend(figure)
 
     return Drawing(draw, (8.2, 5.2))
 
@@ -81,14 +65,10 @@ def species_profiles(summary: Summary) -> Drawing | None:
             mine = table[table["species"] == name]
             for label, part in mine.groupby("label", sort=False):
                 rank = list(dict.fromkeys(summary.profile["label"])).index(label)
-                style = _style(rank) | {"linewidth": 1.2}
-                axes.plot(
-                    part["position"],
-                    part["mean"],
-                    label=label_name(summary, int(str(label))),
-                    **style,
-                )
-                _band(axes, part, "mean", style)
+                look = style(rank) | {"linewidth": 1.2}
+                name_of = label_name(summary, int(str(label)))
+                axes.plot(part["position"], part["mean"], label=name_of, **look)
+                _mean_band(axes, part, look)
             axes.set_title(name.replace("_", " "))
             _landmarks(axes, summary)
         for axes in grid.ravel()[len(names) :]:
@@ -97,12 +77,7 @@ def species_profiles(summary: Summary) -> Drawing | None:
             axes.set_ylabel("mean attribution")
         for axes in grid[-1]:
             axes.set_xlabel(_positions(summary, short=True))
-        handles = {
-            text: handle
-            for axes in grid.ravel()
-            for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)
-        }
-        figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=3)
+        common_legend(figure)
 
     return Drawing(draw, (8.2, 0.7 + 2.1 * rows))
 
@@ -111,7 +86,7 @@ def token_bars(summary: Summary) -> Drawing | None:
     """Mean attribution of the most positive and most negative tokens, with their counts."""
     config = summary.config
     ends = rank_tokens(
-        summary.tokens, by="mean_phi", num=config.num_tokens, min_count=config.least_count
+        summary.tokens, by="mean_phi", num=config.num_tokens, min_count=config.min_count
     )
     longest = max(len(ends.positive), len(ends.negative))
     if not longest:
@@ -127,13 +102,12 @@ def token_bars(summary: Summary) -> Drawing | None:
         )
         for axes, end, title, colour in panels:
             places = np.arange(len(end))
-            ink = axes.xaxis.label.get_color()
             axes.barh(
                 places,
                 end["mean_phi"],
                 xerr=end["standard_error"].fillna(0),
                 color=colour,
-                error_kw={"ecolor": ink, "elinewidth": 1},
+                error_kw={"ecolor": ink(axes), "elinewidth": 1},
             )
             axes.set_yticks(
                 places,
@@ -151,8 +125,8 @@ def token_bars(summary: Summary) -> Drawing | None:
 
 def tata_panel(summary: Summary) -> Drawing | None:
     """Attribution around TATA boxes, and of them, against the same places and the same words."""
-    around = summary.around
-    if around is None:
+    profile = summary.metaprofile
+    if profile is None:
         return None
     width = summary.site.motif.width
     groups = [
@@ -162,26 +136,14 @@ def tata_panel(summary: Summary) -> Drawing | None:
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, width_ratios=(5, 4))
         left.axvspan(-0.5, width - 0.5, color=COLOURS[4], alpha=0.2, linewidth=0)
-        left.axhline(0, color=left.xaxis.label.get_color(), linewidth=0.8)
-        style = _style(0)
-        left.plot(around["offset"], around["mean"], label="TATA box", **style)
-        half = half_width(around["standard_error"].to_numpy(), around["num_hits"].to_numpy())
-        left.fill_between(
-            around["offset"],
-            around["mean"] - half,
-            around["mean"] + half,
-            color=style["color"],
-            alpha=0.2,
-            linewidth=0,
-        )
-        left.plot(
-            around["offset"],
-            around["place_mean"],
-            label="same places, no box",
-            **_style(1),
-        )
+        left.axhline(0, color=ink(left), linewidth=0.8)
+        x, mean = profile["offset"], profile["mean"]
+        left.plot(x, mean, label="TATA box", **style(0))
+        half = half_width(profile["standard_error"].to_numpy(), profile["num_hits"].to_numpy())
+        band(left, x, mean - half, mean + half, color=COLOURS[0], alpha=0.2)
+        left.plot(x, profile["place_mean"], label="same places, no box", **style(1))
         left.set_xlabel("bases from the first base of the box")
-        left.set_ylabel(f"mean attribution a base ({summary.unit})")
+        left.set_ylabel(f"mean attribution per base ({summary.unit})")
         left.set_title(label_name(summary, summary.label))
         low, high = left.get_ylim()
         left.set_ylim(low, high + 0.28 * (high - low))
@@ -192,9 +154,9 @@ def tata_panel(summary: Summary) -> Drawing | None:
 
 
 def _boxes(axes: Axes, summary: Summary, groups: list[Any]) -> None:
-    """Draw a box plot a group: box of quartiles, whiskers from 5 % to 95 %."""
-    names = ("TATA box", "same places, no box", "same words elsewhere")
-    ink = axes.xaxis.label.get_color()
+    """Draw one box plot per group: box of quartiles, whiskers from 5 % to 95 %."""
+    names = ("TATA box", "same places, no box", "same k-mers elsewhere")
+    dark = ink(axes)
     places, texts = [], []
     for number, (label, samples) in enumerate(groups):
         first = number * 4.4
@@ -214,27 +176,27 @@ def _boxes(axes: Axes, summary: Summary, groups: list[Any]) -> None:
                 showfliers=False,
                 patch_artist=True,
                 manage_ticks=False,
-                medianprops={"color": ink, "linewidth": 1.6},
-                whiskerprops={"color": ink},
-                capprops={"color": ink},
-                boxprops={"edgecolor": ink},
+                medianprops={"color": dark, "linewidth": 1.6},
+                whiskerprops={"color": dark},
+                capprops={"color": dark},
+                boxprops={"edgecolor": dark},
             )
             drawn["boxes"][0].set(facecolor=(COLOURS[0], COLOURS[1], COLOURS[7])[rank], alpha=0.75)
-    axes.axvline(0, color=ink, linewidth=0.8)
+    axes.axvline(0, color=dark, linewidth=0.8)
     axes.set_yticks(places, texts, fontsize=8)
     axes.set_ylim(4.4 * len(groups) - 1.6, -1.3)
     axes.grid(False, axis="y")
     axes.set_xlabel(f"sum over the box ({summary.unit})")
 
 
-def efficiency(summary: Summary) -> Drawing:
+def completeness(summary: Summary) -> Drawing:
     """How far attributions miss what they have to add up to, and how sure they are."""
-    gap = summary.sequences["gap"].to_numpy(float)
+    missed = summary.sequences["gap"].to_numpy(float)
     error = summary.sequences["mean_standard_error"].to_numpy(float)
     error = error[np.isfinite(error)]
 
     def draw(figure: Figure) -> None:
-        panels = [(gap, "gap of a sequence", 1e-12)]
+        panels = [(missed, "completeness error of a sequence", 1e-12)]
         if len(error):
             panels.append((error, "mean standard error of its tokens", 1e-9))
         for axes, (values, name, floor) in zip(
@@ -252,29 +214,18 @@ def efficiency(summary: Summary) -> Drawing:
     return Drawing(draw, (8.2, 2.9))
 
 
-def _style(rank: int) -> dict[str, Any]:
-    return {"color": COLOURS[rank % len(COLOURS)], "linestyle": DASHES[rank % len(DASHES)]}
-
-
-def _band(axes: Axes, part: pd.DataFrame, centre: str, style: dict[str, Any]) -> None:
+def _mean_band(axes: Axes, part: pd.DataFrame, look: dict[str, Any]) -> None:
     half = half_width(part["standard_error"].to_numpy(), part["num"].to_numpy())
-    axes.fill_between(
-        part["position"],
-        part[centre] - half,
-        part[centre] + half,
-        color=style["color"],
-        alpha=0.25,
-        linewidth=0,
-    )
+    mean = part["mean"]
+    band(axes, part["position"], mean - half, mean + half, color=look["color"], alpha=0.25)
 
 
 def _landmarks(axes: Axes, summary: Summary) -> None:
     """Mark zero, the transcription start, and where a TATA box may start."""
-    ink = axes.xaxis.label.get_color()
-    axes.axhline(0, color=ink, linewidth=0.8)
+    axes.axhline(0, color=ink(axes), linewidth=0.8)
     axes.margins(x=0.01)
     if summary.bases.tss.known:
-        axes.axvline(0, color=ink, linewidth=0.8, linestyle=":")
+        axes.axvline(0, color=ink(axes), linewidth=0.8, linestyle=":")
         axes.axvspan(*STRICT, color=COLOURS[4], alpha=0.25, linewidth=0)
 
 

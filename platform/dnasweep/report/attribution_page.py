@@ -4,44 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from dnasweep.attribution.positions import AttributionTables
 from dnasweep.attribution.summaries import ALL, rank_tokens
-from dnasweep.plain import write_csv
 from dnasweep.report import attribution_figures as figures
 from dnasweep.report.attribution_findings import (
     attribution_findings,
     core_tests,
     headline_tests,
-    percent,
-    places,
-    ratio,
-    signed,
-    small,
+    reading,
     warnings,
-    what_it_says,
 )
-from dnasweep.report.attribution_logos import sequence_logo
 from dnasweep.report.attribution_summary import ReportConfig, Summary, summarise
-from dnasweep.report.drawing import panels, plain, png
-from dnasweep.report.html import render, sortable
+from dnasweep.report.files import write_page
+from dnasweep.report.logos import sequence_logo
+from dnasweep.report.page import (
+    Notice,
+    Page,
+    PageFigure,
+    PageTable,
+    Section,
+    Text,
+    findings_section,
+)
+from dnasweep.report.provenance import BEFORE, job_section
+from dnasweep.tasks.wording import minus, percent, signed, spaced
 
 PAGE = "attributions.html"
 """The file of the page."""
-
-
-class PageFigure(NamedTuple):
-    """A figure of the page."""
-
-    name: str
-    """Of its PNG file, without ending."""
-    title: str
-    caption: str
-    drawing: figures.Drawing | None
-    """None: nothing to draw."""
 
 
 def write_report(
@@ -63,8 +56,8 @@ def write_report(
     tss_index
         0-based index of the first transcribed base. Default: by the length of the windows.
     settings
-        Of the job, shown as they are given. Default: those the tables carry. `target` (name of the class explained), `value` (what
-        phi is measured in), `title` and `command` are used as well.
+        Of the job, shown as they are given. Default: those the tables carry. `target` (name of the
+        class explained), `value` (what phi is measured in), `title` and `command` are used as well.
     config
         What to show and how to test.
 
@@ -75,105 +68,162 @@ def write_report(
     """
     settings = dict(getattr(attributions, "settings", {}) if settings is None else settings)
     summary = summarise(attributions, tss_index=tss_index, settings=settings, config=config)
-    directory.mkdir(parents=True, exist_ok=True)
-    shown = [*_figures(summary), *_logos(summary)]
-    for figure in shown:
-        if figure.drawing is not None:
-            data = png(figure.drawing.draw, size=figure.drawing.size)
-            (directory / f"{figure.name}.png").write_bytes(data)
-    for name, table in _tables(summary).items():
-        write_csv(table, directory / f"{name}.csv")
-    page = directory / PAGE
-    page.write_text(render_report(summary, shown, settings), encoding="utf-8")
+    page = attribution_page(summary, settings)
+    return write_page(page, directory / PAGE, tables=_files(summary))
+
+
+def attribution_page(summary: Summary, settings: Mapping[str, Any]) -> Page:
+    """Return the page of an attribution job with its settings."""
+    found = attribution_findings(summary)
+    title, values = (
+        "Attention of the first token",
+        "values are shares of the first token's attention, 1 in all",
+    )
+    if summary.signed:
+        title = f"Attributions to {summary.target}"
+        values = f"attributions to {summary.target} in units of {summary.unit}"
+    size = f"{len(summary.sequences):,} sequences, {summary.num_tokens:,} tokens"
+    sections = [
+        findings_section(found.sentences, found.verdicts, reading(summary)),
+        Section("positions", "Positions", _positions(summary)),
+        Section("tata-box", "TATA box", _tata(summary)),
+        Section("elements", "Other elements", [_core(summary)]),
+        Section("tokens", "Tokens", _tokens(summary)),
+    ]
+    if summary.examples:
+        sections.append(Section("sequences", "Sequences", [Text([LOGOS]), *_logos(summary)]))
+    sections.append(Section("checks", "Checks", [_checks(summary)]))
+    page = Page(
+        title=str(settings.get("title") or title),
+        lead=[f"{size} · {values} · {summary.bases.tss.statement}"],
+        notice=Notice(BEFORE, warnings(summary)),
+        sections=sections,
+    )
+    files = [f"{name}.csv" for name in _files(summary)]
+    files += [f"{figure.name}.png" for figure in page.figures()]
+    sections.append(job_section(settings, command=str(settings.get("command") or ""), files=files))
     return page
 
 
-def render_report(summary: Summary, shown: list[PageFigure], settings: Mapping[str, Any]) -> str:
-    """Return the page as one HTML document."""
-    drawn = {
-        figure.name: {
-            "title": figure.title,
-            "caption": figure.caption,
-            "picture": (plain if figure.drawing.once else panels)(
-                figure.drawing.draw, size=figure.drawing.size
-            ),
-        }
-        for figure in shown
-        if figure.drawing is not None
-    }
-    logos = [drawn[name] for name in drawn if name.startswith("logo-")]
-    sums = rank_tokens(summary.tokens, by="sum_phi", num=summary.config.num_tokens)
-    hidden = {"title", "command"}
-    return render(
-        "attribution_page.html.j2",
-        title=str(settings.get("title") or _title(summary)),
-        reading=what_it_says(summary),
-        summary=summary,
-        warnings=warnings(summary),
-        findings=attribution_findings(summary),
-        figures=drawn,
-        logos=logos,
-        tata=_table(_readable(headline_tests(summary), "species", "label")),
-        definitions=_table(_definitions(summary)),
-        naive=_table(summary.naive),
-        core=_table(_core(summary)),
-        positive=_table(sums.positive),
-        negative=_table(sums.negative),
-        command=str(settings.get("command") or ""),
-        settings={
-            name.replace("_", " "): ", ".join(map(str, value))
-            if isinstance(value, list)
-            else str(value)
-            for name, value in settings.items()
-            if name not in hidden and value is not None
-        },
-        files=sorted(
-            [*(f"{name}.csv" for name in _tables(summary)), *(f"{name}.png" for name in drawn)]
+LOGOS = (
+    "Letters as high as the attribution of their base, upside down where it is negative. Shaded: a "
+    "TATA box in its place; dotted: the transcription start."
+)
+NO_START = (
+    "Without the transcription start nothing can be said of places. What follows is the naive count "
+    "alone."
+)
+NAIVE = (
+    "For comparison, the naive count of an earlier study: tokens that contain TATA, by the sign of "
+    "their attribution, wherever they stand. It misses boxes that tokens cut in two, counts one box "
+    "several times where tokens overlap, and has no background: about half of anything is positive "
+    "by chance. In place: the TATA starts at −35 to −24."
+)
+DEFINITIONS = (
+    "The same for other definitions of a box, all species together. TATAWA with a mismatch matches "
+    "eight times as many k-mers, most of them by chance. P-values are not adjusted."
+)
+
+
+def _positions(summary: Summary) -> list[PageFigure]:
+    bands = "Bands: 95 % interval of the mean."
+    return [
+        PageFigure(
+            "Mean attribution by position",
+            "A token's attribution is shared equally by its bases; where tokens overlap, a base has "
+            f"the mean over them. {bands} Below: the median and the range of the middle 80 % of "
+            "sequences.",
+            figures.position_profile(summary),
+            "profile",
         ),
-        share=percent(summary.config.accounting.top),
-        permutations=f"{summary.config.accounting.permutations:,}",
+        PageFigure("By species", bands, figures.species_profiles(summary), "profile-species"),
+    ]
+
+
+def _tata(summary: Summary) -> list[Text | PageTable | PageFigure]:
+    naive = PageTable("naive", summary.naive, NAIVE)
+    if summary.tata is None:
+        return [Text([NO_START], soft=True), naive]
+    site, config = summary.site, summary.config.enrichment
+    method = (
+        "A hit is the best TATA box of a sequence that starts in its place. Its attribution φ is the "
+        f"sum over its bases; it is top when φ is positive and at most {percent(config.top)} of all "
+        "places of the same sequence are as high. Two comparisons follow. Same places: sequences of "
+        "the same species and label without a hit, at the places where the hits are. Same k-mers: the "
+        "very k-mers of the hits elsewhere in such sequences. Odds ratios, pooled by Mantel and "
+        "Haenszel's method, are of being top. P-values are by "
+        f"{config.permutations:,} permutations within species and label, and stand behind what they "
+        "belong to. Positions count from 0 at base +1."
+    )
+    boxes = (
+        "Boxes found by the matrix (JASPAR MA0108.3; a threshold that "
+        f"{site.motif.hit_probability:.2%} of all k-mers pass) that start at "
+        f"{minus(f'{site.first} to {site.last}')}. P-values of single species are adjusted for their "
+        "number (Benjamini and Hochberg)."
+    )
+    panel = PageFigure(
+        "Attribution at TATA boxes",
+        "Left: base by base around the boxes, and around the same places in sequences of the same "
+        "species without one. Right: the sum over the box; boxes are quartiles, whiskers reach from "
+        "5 % to 95 %, the number is of values.",
+        figures.tata_panel(summary),
+        "tata",
+    )
+    every = summary.tata.tests[summary.tata.tests["species"] == ALL]
+    return [
+        Text([method]),
+        PageTable("tata", _readable(headline_tests(summary), "species", "label"), boxes),
+        panel,
+        PageTable(
+            "definitions",
+            _readable(every, "definition", "window", "label", adjusted=False),
+            DEFINITIONS,
+        ),
+        naive,
+    ]
+
+
+def _readable(tests: pd.DataFrame, *first: str, adjusted: bool = True) -> pd.DataFrame:
+    """Return the columns of tests that a page has room for."""
+    end = "_adjusted" if adjusted else ""
+    columns = [
+        *(*first, "num_sequences", "num_hits", "num_positive", "num_top", "mean_phi", "place_phi"),
+        *(f"p_difference{end}", "odds_ratio", f"p_enrichment{end}"),
+        *("word_odds_ratio", f"p_word{end}"),
+    ]
+    return tests[columns]
+
+
+def _core(summary: Summary) -> PageTable:
+    tests = core_tests(summary)
+    if tests.empty:
+        return PageTable("core", None)
+    tests = tests.assign(p_enrichment=tests["p_adjusted"])
+    table = _readable(tests, "element", "definition", "window", adjusted=False)
+    caption = (
+        "Other core-promoter elements by their consensus where they should start, "
+        f"{summary.who} of all species, judged like the TATA box. P-values are adjusted over the "
+        "elements."
+    )
+    return PageTable(
+        "core", table.drop(columns=["p_difference", "p_word", "word_odds_ratio"]), caption
     )
 
 
-def _title(summary: Summary) -> str:
-    if summary.signed:
-        return f"Attributions to {summary.target}"
-    return "Attention of the first token"
-
-
-def _figures(summary: Summary) -> list[PageFigure]:
-    bands = "Bands: 95 % interval of the mean."
-    base = "A token's attribution is shared equally by its bases; where tokens overlap, a base has the mean over them."
+def _tokens(summary: Summary) -> list[PageFigure | PageTable]:
+    sums = rank_tokens(summary.tokens, by="sum_phi", num=summary.config.num_tokens)
+    bars = PageFigure(
+        "Tokens with the highest and lowest mean attribution",
+        f"Of tokens met {summary.config.min_count} times or more, with how often they were met. "
+        "Lines: standard error of the mean.",
+        figures.token_bars(summary),
+        "tokens",
+    )
+    largest = "Tokens with the largest sum of attributions over all sequences."
     return [
-        PageFigure(
-            "profile",
-            "Mean attribution by position",
-            f"{base} {bands} Below: the median and the range of the middle 80 % of sequences.",
-            figures.position_profile(summary),
-        ),
-        PageFigure("profile-species", "By species", bands, figures.species_profiles(summary)),
-        PageFigure(
-            "tata",
-            "Attribution at TATA boxes",
-            "Left: base by base around the boxes, and around the same places in sequences of the "
-            "same species without one. Right: the sum over the box; boxes are quartiles, whiskers "
-            "reach from 5 % to 95 %, the number is of values.",
-            figures.tata_panel(summary),
-        ),
-        PageFigure(
-            "tokens",
-            "Tokens with the highest and lowest mean attribution",
-            f"Of tokens met {summary.config.least_count} times or more, with how often they were "
-            "met. Lines: standard error of the mean.",
-            figures.token_bars(summary),
-        ),
-        PageFigure(
-            "efficiency",
-            "Do the attributions add up?",
-            "Left: how far the sum of a sequence's attributions misses the difference between the "
-            "whole sequence and none of it. Right: how sure the estimates are.",
-            figures.efficiency(summary) if summary.sums else None,
-        ),
+        bars,
+        PageTable("positive", sums.positive, largest),
+        PageTable("negative", sums.negative, "Tokens with the lowest sum."),
     ]
 
 
@@ -187,100 +237,32 @@ def _logos(summary: Summary) -> list[PageFigure]:
         if known["label"] >= 0:
             about += f", label {known['label']}"
         if known["species"]:
-            about += f", {str(known['species']).replace('_', ' ')}"
+            about += f", {spaced(known['species'])}"
         title = f"{what.capitalize()}: {known['sequence_id']}"
-        kind = what.split(",")[0].replace(" ", "-")
-        shown.append(
-            PageFigure(f"logo-{number}-{kind}", title, f"{about}.", sequence_logo(summary, row))
-        )
+        name = f"logo-{number}-{what.split(',')[0].replace(' ', '-')}"
+        shown.append(PageFigure(title, f"{about}.", sequence_logo(summary, row), name))
     return shown
 
 
-def _tables(summary: Summary) -> dict[str, pd.DataFrame]:
+def _checks(summary: Summary) -> PageFigure:
+    return PageFigure(
+        "Do the attributions add up?",
+        "Left: the completeness error, by which the sum of a sequence's attributions misses "
+        "prediction minus base value. Right: how sure the estimates are.",
+        figures.completeness(summary) if summary.sums else None,
+        "efficiency",
+    )
+
+
+def _files(summary: Summary) -> dict[str, pd.DataFrame]:
     """Return the tables that are written beside the page, by file name without ending."""
     tables = {
         "profile": summary.profile,
         "tokens": summary.tokens,
         "naive_tata": summary.naive,
     }
-    accounts = [part for part in (summary.tata, summary.core) if part is not None]
-    if accounts:
-        tables["elements"] = pd.concat([part.tests for part in accounts], ignore_index=True)
-        tables["element_hits"] = pd.concat([part.hits for part in accounts], ignore_index=True)
+    tested = [part for part in (summary.tata, summary.core) if part is not None]
+    if tested:
+        tables["elements"] = pd.concat([part.tests for part in tested], ignore_index=True)
+        tables["element_hits"] = pd.concat([part.hits for part in tested], ignore_index=True)
     return tables
-
-
-def _readable(tests: pd.DataFrame, *first: str, adjusted: bool = True) -> pd.DataFrame:
-    """Return the columns of tests that a page has room for."""
-    end = "_adjusted" if adjusted else ""
-    columns = [
-        *(*first, "num_sequences", "num_hits", "num_positive", "num_top", "mean_phi", "place_phi"),
-        *(f"p_difference{end}", "odds_ratio", f"p_enrichment{end}"),
-        *("word_odds_ratio", f"p_word{end}"),
-    ]
-    table = tests[columns]
-    return table.rename(columns={name: name.removesuffix("_adjusted") for name in columns})
-
-
-def _definitions(summary: Summary) -> pd.DataFrame | None:
-    if summary.tata is None:
-        return None
-    tests = summary.tata.tests
-    return _readable(
-        tests[tests["species"] == ALL], "definition", "window", "label", adjusted=False
-    )
-
-
-def _core(summary: Summary) -> pd.DataFrame | None:
-    tests = core_tests(summary)
-    if tests.empty:
-        return None
-    tests = tests.assign(p_enrichment=tests["p_adjusted"])
-    table = _readable(tests, "element", "definition", "window", adjusted=False)
-    return table.drop(columns=["p_difference", "p_word", "word_odds_ratio"])
-
-
-_LABELS = {
-    "num_sequences": "sequences",
-    "num_hits": "hits",
-    "num_positive": "positive",
-    "num_top": "top",
-    "mean_phi": "mean φ",
-    "place_phi": "φ same places",
-    "p_difference": "p",
-    "odds_ratio": "odds ratio",
-    "p_enrichment": "p",
-    "word_odds_ratio": "same words",
-    "p_word": "p",
-    "num_tokens": "tokens with TATA",
-    "positive_in_place": "positive, in place",
-    "negative_in_place": "negative, in place",
-    "sum_phi": "sum φ",
-    "standard_error": "± se",
-}
-
-
-def _table(table: pd.DataFrame | None) -> dict[str, Any] | None:
-    return sortable(
-        table, title=lambda name: _LABELS.get(name, name.replace("_", " ")), text=_text
-    )
-
-
-def _text(name: str, value: Any) -> str:
-    if isinstance(value, str):
-        if name == "window":
-            return places(value)
-        return value.replace("_", " ") if name == "species" else value
-    if pd.isna(value):
-        return "–"
-    if name.startswith("p_"):
-        return "< 0.001" if value < 0.001 else f"{value:.3f}"
-    if name.endswith("odds_ratio"):
-        return ratio(value)
-    if name.endswith("phi"):
-        return signed(value, 1 if abs(value) >= 100 else 3)
-    if name == "standard_error":
-        return f"{value:.3f}" if value >= 0.001 else small(value)
-    if name == "label":
-        return "unknown" if value < 0 else str(value)
-    return f"{int(value):,}"

@@ -26,22 +26,22 @@ from dnasweep.motifs.promoter_elements import (
 class ReportConfig:
     """What the report shows and how it tests."""
 
-    accounting: ElementEnrichmentConfig = field(default_factory=ElementEnrichmentConfig)
+    enrichment: ElementEnrichmentConfig = field(default_factory=ElementEnrichmentConfig)
     """How hits are judged and tested."""
     hit_probability: float = HIT_PROBABILITY
-    """Share of all words of its width that the TATA matrix takes for a box."""
+    """Share of all k-mers of its width that the TATA matrix takes for a box."""
     positive_label: int = 1
     """Label of the sequences that belong to the class explained."""
     num_tokens: int = 15
     """Tokens at each end of a ranking."""
-    least_count: int = 20
+    min_count: int = 20
     """Occurrences a token needs to be ranked by its mean."""
     num_true_positives: int = 3
     """True positives of highest probability that have a logo."""
     logo_bases: int = 300
     """Most bases a logo shows."""
     core_elements: bool = True
-    """Whether to account for the other core-promoter elements as well."""
+    """Whether to test the other core-promoter elements as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Summary:
     """The contents of a report."""
 
     bases: BaseAttributions
-    """A value a base."""
+    """One value per base."""
     profile: pd.DataFrame
     """Means by position; see :func:`dnasweep.attribution.summaries.profile`."""
     tokens: pd.DataFrame
@@ -59,15 +59,15 @@ class Summary:
     num_tokens: int
     """Rows of the table of tokens."""
     tata: ElementEnrichment | None
-    """The account of the TATA box; None where transcription starts are not known."""
+    """The tests of the TATA box; None where transcription starts are not known."""
     core: ElementEnrichment | None
-    """The account of the other elements."""
+    """The tests of the other elements."""
     naive: pd.DataFrame
-    """The naive account of TATA; see :func:`dnasweep.motifs.promoter_elements.naive_tata`."""
+    """The naive count of TATA; see :func:`dnasweep.motifs.promoter_elements.naive_tata`."""
     site: ElementSite
     """The site that figures and findings speak of."""
-    around: pd.DataFrame | None
-    """Means around its hits, positive label."""
+    metaprofile: pd.DataFrame | None
+    """Means by position around its hits, positive label."""
     samples: Mapping[int, Samples]
     """Its hits and what they are compared with, by label."""
     examples: tuple[tuple[str, int], ...]
@@ -131,19 +131,19 @@ def summarise(
     sites = tata_sites(config.hit_probability)
     labels = sorted(set(bases.sequences["label"].tolist()), reverse=True)
     focus = config.positive_label if config.positive_label in labels else labels[0]
-    tata = core = around = None
+    tata = core = metaprofile = None
     chosen: dict[int, Samples] = {}
     if bases.tss.known:
-        tata = account(bases, sites, config.accounting)
+        tata = account(bases, sites, config.enrichment)
         if config.core_elements:
-            fewer = min(config.accounting.permutations, CORE_PERMUTATIONS)
-            several = replace(config.accounting, permutations=fewer)
+            fewer = min(config.enrichment.permutations, CORE_PERMUTATIONS)
+            several = replace(config.enrichment, permutations=fewer)
             core = account(bases, core_promoter_sites(), several)
-        evidence = gather(bases, sites[0], top=config.accounting.top)
-        around = metaprofile_at_hits(bases, evidence, focus)
-        chosen = {label: samples(evidence, label) for label in labels}
-        if not around["num_hits"].any():
-            around = None
+        hits = gather(bases, sites[0], top=config.enrichment.top)
+        metaprofile = metaprofile_at_hits(bases, hits, focus)
+        chosen = {label: samples(hits, label) for label in labels}
+        if not metaprofile["num_hits"].any():
+            metaprofile = None
     return Summary(
         bases=bases,
         profile=profile(bases),
@@ -154,7 +154,7 @@ def summarise(
         core=core,
         naive=naive_tata(tables, tss_index=tss_index),
         site=sites[0],
-        around=around,
+        metaprofile=metaprofile,
         samples=chosen,
         examples=_examples(bases, config),
         label=focus,

@@ -25,33 +25,80 @@ INK = {"light": "#1f2530", "dark": "#e4e7ee", "both": "#757b87"}
 FAINT = {"light": "#d5d9e2", "dark": "#3c4352", "both": "#757b87"}
 
 
+class Drawing(NamedTuple):
+    """A figure that is yet to be drawn."""
+
+    draw: Callable[[Figure], None]
+    """Draws on an empty figure; called once a theme."""
+    size: tuple[float, float]
+    """Width and height, inches."""
+    once: bool = False
+    """Whether it is drawn once, in ink that can be read on light and dark pages: for figures that
+    take long or much room."""
+
+
 class Picture(NamedTuple):
-    """One figure in both themes, each a data URI."""
+    """One figure in both themes, each a data URI; the same one where it is drawn once."""
 
     light: str
     dark: str
 
 
-def picture(draw: Callable[[Axes], None], *, size: tuple[float, float]) -> Picture:
-    """Draw on fresh axes once a theme; `size` in inches."""
-    return panels(lambda figure: draw(figure.add_subplot()), size=size)
+def on_axes(draw: Callable[[Axes], None], size: tuple[float, float]) -> Drawing:
+    """Return the drawing of a figure with one pair of axes; `size` in inches."""
+    return Drawing(lambda figure: draw(figure.add_subplot()), size)
 
 
-def panels(draw: Callable[[Figure], None], *, size: tuple[float, float]) -> Picture:
-    """Draw on a fresh figure once a theme; `size` in inches."""
-    return Picture(*(_svg(draw, size, theme) for theme in ("light", "dark")))
+def picture(drawing: Drawing) -> Picture:
+    """Draw once a theme."""
+    if drawing.once:
+        return Picture(*[_svg(drawing, "both")] * 2)
+    return Picture(_svg(drawing, "light"), _svg(drawing, "dark"))
 
 
-def plain(draw: Callable[[Figure], None], *, size: tuple[float, float]) -> Picture:
-    """Draw once, in ink that can be read in both themes: for figures that take long or much room."""
-    uri = _svg(draw, size, "both")
-    return Picture(uri, uri)
-
-
-def png(draw: Callable[[Figure], None], *, size: tuple[float, float], dpi: int = 160) -> bytes:
+def png(drawing: Drawing, *, dpi: int = 160) -> bytes:
     """Return a figure of the light theme, on white, as a PNG file."""
     # No version of the software in it, so that equal numbers are equal bytes.
-    return _bytes(draw, size, "light", dpi=dpi, facecolor="white", metadata={"Software": None})
+    return _bytes(drawing, "light", dpi=dpi, facecolor="white", metadata={"Software": None})
+
+
+def style(rank: int) -> dict[str, Any]:
+    """Return colour and line style of the curve of a rank."""
+    return {"color": COLOURS[rank % len(COLOURS)], "linestyle": DASHES[rank % len(DASHES)]}
+
+
+def ink(axes: Axes) -> Any:
+    """Return the colour of text on these axes."""
+    return axes.xaxis.label.get_color()
+
+
+def band(axes: Axes, x: Any, low: Any, high: Any, *, color: Any, alpha: float) -> None:
+    """Shade what lies between two curves."""
+    axes.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0)
+
+
+def label_ticks(axes: Axes, ticks: Sequence[float], form: str) -> None:
+    """Put x on a logarithmic scale with these ticks, written by a format such as `,`."""
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [format(tick, form) for tick in ticks])
+    axes.minorticks_off()
+
+
+def common_legend(figure: Figure, order: Sequence[str] | None = None) -> None:
+    """Explain what is drawn on any of the axes above them, each label once.
+
+    Parameters
+    ----------
+    order
+        Labels in the order to show. Default: that of drawing.
+    """
+    known = {
+        label: handle
+        for axes in figure.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    names = [name for name in order or known if name in known]
+    figure.legend([known[name] for name in names], names, loc="outside upper left", ncols=3)
 
 
 def draw_matrix(
@@ -75,8 +122,8 @@ def draw_matrix(
     axes.spines[:].set_visible(False)
     for (i, j), text in texts.items():
         shade = colours((values[i, j] - low) / (high - low))
-        ink = "black" if np.dot(shade[:3], (0.3, 0.59, 0.11)) > 0.5 else "white"
-        axes.text(j, i, text, ha="center", va="center", color=ink, linespacing=1.35)
+        colour = "black" if np.dot(shade[:3], (0.3, 0.59, 0.11)) > 0.5 else "white"
+        axes.text(j, i, text, ha="center", va="center", color=colour, linespacing=1.35)
     figure = axes.get_figure()
     assert figure is not None
     bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
@@ -85,15 +132,16 @@ def draw_matrix(
 
 def two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -> None:
     """Explain colours (`names`) and line styles or markers (`sets`) beside the axes."""
-    ink = axes.xaxis.label.get_color()
     first = [
         Line2D([], [], color=COLOURS[i % len(COLOURS)], linewidth=4, label=name)
         for i, name in enumerate(names)
     ]
     second = [
-        Line2D([], [], color=ink, linestyle=DASHES[i % len(DASHES)], label=name)
+        Line2D([], [], color=ink(axes), linestyle=DASHES[i % len(DASHES)], label=name)
         if lines
-        else Line2D([], [], color=ink, linestyle="", marker=MARKERS[i % len(MARKERS)], label=name)
+        else Line2D(
+            [], [], color=ink(axes), linestyle="", marker=MARKERS[i % len(MARKERS)], label=name
+        )
         for i, name in enumerate(sets)
     ]
     figure = axes.get_figure()
@@ -109,23 +157,21 @@ def two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -
         legend.set_alignment("left")
 
 
-def _svg(draw: Callable[[Figure], None], size: tuple[float, float], theme: str) -> str:
-    data = _bytes(draw, size, theme, format="svg", transparent=True, metadata={"Date": None})
+def _svg(drawing: Drawing, theme: str) -> str:
+    data = _bytes(drawing, theme, format="svg", transparent=True, metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(data).decode()
 
 
-def _bytes(
-    draw: Callable[[Figure], None], size: tuple[float, float], theme: str, **save: Any
-) -> bytes:
-    ink, faint = INK[theme], FAINT[theme]
+def _bytes(drawing: Drawing, theme: str, **save: Any) -> bytes:
+    text, faint = INK[theme], FAINT[theme]
     settings: dict[Any, Any] = {
         "svg.hashsalt": "dnasweep",
         "font.family": "sans-serif",
         "font.sans-serif": ["DejaVu Sans"],
         "font.size": 10,
-        "text.color": ink,
+        "text.color": text,
         "axes.edgecolor": faint,
-        "axes.labelcolor": ink,
+        "axes.labelcolor": text,
         "axes.titlesize": 10.5,
         "axes.titlelocation": "left",
         "axes.grid": True,
@@ -136,15 +182,15 @@ def _bytes(
         "grid.linewidth": 0.7,
         "xtick.color": faint,
         "ytick.color": faint,
-        "xtick.labelcolor": ink,
-        "ytick.labelcolor": ink,
+        "xtick.labelcolor": text,
+        "ytick.labelcolor": text,
         "legend.frameon": False,
         "lines.linewidth": 1.9,
     }
     with matplotlib.rc_context(settings):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=drawing.size, layout="constrained")
         FigureCanvasAgg(figure)
-        draw(figure)
+        drawing.draw(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, **save)
     return buffer.getvalue()

@@ -14,8 +14,8 @@ from dnasweep.method_comparison.comparing import MethodComparison, headline
 from dnasweep.method_comparison.curves import KINDS, RANDOM
 from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.method_comparison.sanity import FLIP
-from dnasweep.report.attribution_figures import Drawing
-from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, draw_matrix
+from dnasweep.report.columns import method_name
+from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Drawing, draw_matrix, ink
 from dnasweep.tasks.wording import ALPHA, number
 
 TITLES = {
@@ -23,12 +23,6 @@ TITLES = {
     "signed": "signed: rank correlation",
     "top": "top bases: Jaccard index",
 }
-
-
-def method_name(method: str) -> str:
-    """Return a method as written in text."""
-    written = {"shap": "SHAP", "lime": "LIME", "anchors": "Anchors"}
-    return written.get(method, method.replace("_", " "))
 
 
 def matrix_of(table: pd.DataFrame, methods: Sequence[str], measure: str) -> np.ndarray:
@@ -43,7 +37,7 @@ def matrix_of(table: pd.DataFrame, methods: Sequence[str], measure: str) -> np.n
 
 
 def agreement_maps(comparison: MethodComparison) -> Drawing | None:
-    """Heat-maps of the agreement of every two methods, one a measure; None of a single method."""
+    """Heat-maps of the agreement of every two methods, one per measure; None of a single method."""
     methods = comparison.methods
     if len(methods) < 2:
         return None
@@ -88,7 +82,7 @@ def curve_panels(comparison: MethodComparison) -> Drawing | None:
                     part["share"],
                     part["mean"],
                     label=method_name(method),
-                    color=axes.xaxis.label.get_color() if last else COLOURS[i % len(COLOURS)],
+                    color=ink(axes) if last else COLOURS[i % len(COLOURS)],
                     linestyle=DASHES[2] if last else DASHES[i // len(COLOURS)],
                     marker=None if last else MARKERS[i % len(MARKERS)],
                     markevery=4,
@@ -159,7 +153,7 @@ def enrichment_map(comparison: MethodComparison) -> Drawing | None:
 
 
 def sanity_bars(comparison: MethodComparison) -> Drawing | None:
-    """What the checks of sanity came to, a panel a check."""
+    """What the sanity checks came to, one panel per check."""
     table = comparison.sanity
     checks = list(dict.fromkeys(table["check"]))
     if not checks:
@@ -181,7 +175,7 @@ def sanity_bars(comparison: MethodComparison) -> Drawing | None:
 def _points(
     axes: Axes, table: pd.DataFrame, methods: Sequence[str], mean: str, low: str, high: str
 ) -> None:
-    """Draw a mean with its interval a method, the first on top."""
+    """Draw a mean with its interval per method, the first on top."""
     for i, method in enumerate(methods):
         if method not in table.index:
             continue

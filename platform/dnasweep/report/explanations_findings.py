@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -12,9 +12,10 @@ from dnasweep.method_comparison.comparing import MethodComparison, headline
 from dnasweep.method_comparison.curves import KINDS, RANDOM
 from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.method_comparison.sanity import FLIP
-from dnasweep.report.attribution_findings import percent, ratio
-from dnasweep.report.explanations_figures import method_name
-from dnasweep.tasks.wording import ALPHA, number, p_text
+from dnasweep.report.attribution_findings import odds
+from dnasweep.report.columns import method_name
+from dnasweep.sweeps.verdicts import Findings, Verdict
+from dnasweep.tasks.wording import number, percent, spaced
 
 FEW = 20
 """Sequences below which a comparison is no more than a sketch."""
@@ -43,17 +44,21 @@ def warnings(comparison: MethodComparison) -> list[str]:
     return found
 
 
-def explanation_findings(comparison: MethodComparison) -> list[str]:
-    """Return the sentences on one model, most important first."""
-    sentences = [_recovery(comparison), _agreement(comparison), *_enrichment(comparison)]
-    sentences += [_curves(comparison), _anchors(comparison), _flip(comparison)]
-    sentences += [_randomised(comparison)]
-    return [sentence for sentence in sentences if sentence]
+def explanation_findings(comparison: MethodComparison) -> Findings:
+    """Return the sentences on one model and the claims that were tested."""
+    verdicts: list[Verdict] = []
+    sentences = [*_recovery(comparison), *_agreement(comparison)]
+    sentences += [*_enrichment(comparison, verdicts), *_species(comparison)]
+    sentences += [*_curves(comparison), *_anchors(comparison), *_flip(comparison)]
+    sentences += _randomised(comparison)
+    return Findings(sentences, verdicts)
 
 
 def across(comparisons: Sequence[MethodComparison]) -> list[str]:
     """Return the sentences on several models: what each finds of the TATA box, by tokenizer."""
-    tests = [(one, headline(one.enrichment)) for one in comparisons if one.enrichment is not None]
+    tests = [
+        (one, _held(headline(one.enrichment))) for one in comparisons if one.enrichment is not None
+    ]
     if len(comparisons) < 2 or not tests:
         return []
     said = []
@@ -61,8 +66,8 @@ def across(comparisons: Sequence[MethodComparison]) -> list[str]:
         parts = []
         for one, table in tests:
             mine = table[(table["element"] == element) & table["p_adjusted"].notna()]
-            held = mine[(mine["p_adjusted"] < ALPHA) & (mine["odds_ratio"] > 1)]
-            parts.append(f"{one.name} {held['method'].nunique()} of {mine['method'].nunique()}")
+            num, held = mine["method"].nunique(), mine.loc[mine["held"], "method"].nunique()
+            parts.append(f"{one.name} {held} of {num}")
         said.append(f"{element}: {', '.join(parts)}")
     return [
         "By tokenizer: methods by which an element is enriched among top attributions, "
@@ -70,17 +75,21 @@ def across(comparisons: Sequence[MethodComparison]) -> list[str]:
     ]
 
 
-def _recovery(comparison: MethodComparison) -> str:
+def _held(tests: pd.DataFrame) -> pd.DataFrame:
+    """Add whether each odds ratio is significantly above 1."""
+    held = [odds("", row, "p_adjusted").higher for _, row in tests.iterrows()]
+    return tests.assign(held=pd.Series(held, index=tests.index, dtype=bool))
+
+
+def _recovery(comparison: MethodComparison) -> Iterator[str]:
     if comparison.recovery is None:
-        return ""
+        return
     table = comparison.recovery
     table = table[table["element"] == EVERY].sort_values("auroc", ascending=False, kind="stable")
     best, rest = table.iloc[0], table.iloc[1:]
-    others = ", ".join(
-        f"{method_name(r['method'])} {number(r['auroc'])}" for _, r in rest.iterrows()
-    )
+    others = _each(rest, "auroc", 3)
     hits = table.sort_values("hit_rate", ascending=False, kind="stable").iloc[0]
-    return (
+    yield (
         f"Planted elements: {method_name(best['method'])} ranks their bases best, AUROC "
         f"{_interval(best, 'auroc', 3)} in {best['num']:,} sequences"
         f"{'; ' + others if others else ''}. Of as many highest bases as the elements have, "
@@ -89,106 +98,111 @@ def _recovery(comparison: MethodComparison) -> str:
     )
 
 
-def _agreement(comparison: MethodComparison) -> str:
+def _agreement(comparison: MethodComparison) -> Iterator[str]:
     table = comparison.agreement
-    pairs = table[(table["measure"] == "importance") & table["mean"].notna()]
+    table = table[table["mean"].notna()]
+    pairs = table[table["measure"] == "importance"]
     if pairs.empty:
-        return ""
+        return
     order = pairs.sort_values("mean", ascending=False, kind="stable")
-    top = table[(table["measure"] == "top") & table["mean"].notna()]
-    first, last = order.iloc[0], order.iloc[-1]
-    return (
-        f"Agreement: {_pair(first)} rank the bases most alike, correlation {_interval(first)} of "
-        f"importance, and {_pair(last)} least, {_interval(last)}; the mean over all {len(order)} pairs is "
-        f"{number(order['mean'].mean(), 2)}. The top bases overlap by a Jaccard index of "
-        f"{number(top['mean'].mean(), 2)} in the mean over pairs, {number(chance_overlap(), 2)} by "
+    top = table.loc[table["measure"] == "top", "mean"]
+    names = [
+        f"{method_name(row['one'])} and {method_name(row['other'])}"
+        for row in (order.iloc[0], order.iloc[-1])
+    ]
+    yield (
+        f"Agreement: {names[0]} rank the bases most alike, correlation {_interval(order.iloc[0])} of "
+        f"importance, and {names[1]} least, {_interval(order.iloc[-1])}; the mean over all "
+        f"{len(order)} pairs is {number(order['mean'].mean(), 2)}. The top bases overlap by a Jaccard "
+        f"index of {number(top.mean(), 2)} on average over pairs, {number(chance_overlap(), 2)} by "
         "chance."
     )
 
 
-def _enrichment(comparison: MethodComparison) -> list[str]:
+def _enrichment(comparison: MethodComparison, verdicts: list[Verdict]) -> Iterator[str]:
     if comparison.enrichment is None:
-        return []
-    table, sentences = headline(comparison.enrichment), []
+        return
+    table = headline(comparison.enrichment)
     for (element, definition), part in table.groupby(["element", "definition"], sort=False):
-        hits = int(part["num_hits"].iloc[0])
         tested = part[part["p_adjusted"].notna()]
         if tested.empty:
             continue
-        held = tested[(tested["p_adjusted"] < ALPHA) & (tested["odds_ratio"] > 1)]
+        word = str(definition).split(",")[0]
+        found = [
+            odds(
+                f"{element} ({word}) among top attributions, {method_name(row['method'])}",
+                row,
+                "p_adjusted",
+            )
+            for _, row in tested.iterrows()
+        ]
+        verdicts += found
+        held = tested[[one.higher for one in found]].sort_values("odds_ratio", ascending=False)
+        first = part.iloc[0]
         lead = (
-            f"{element}: {hits:,} of {int(part['num_sequences'].iloc[0]):,} {comparison.target} "
-            f"sequences have {str(definition).split(',')[0]} in its place"
+            f"{element}: {int(first['num_hits']):,} of {int(first['num_sequences']):,} "
+            f"{comparison.target} sequences have {word} in its place"
         )
         if held.empty:
             best = tested.sort_values("p_enrichment").iloc[0]
-            sentences.append(
+            yield (
                 f"{lead}; by no method is it enriched among top attributions (nearest: "
-                f"{method_name(best['method'])}, {p_text(best['p_adjusted'])} adjusted)."
+                f"{method_name(best['method'])}, {odds('', best, 'p_adjusted').p_text} adjusted)."
             )
             continue
-        said = ", ".join(
-            f"{method_name(r['method'])} (odds ratio {ratio(r['odds_ratio'])}, "
-            f"{p_text(r['p_adjusted'])})"
-            for _, r in held.sort_values("odds_ratio", ascending=False).iterrows()
-        )
-        sentences.append(
-            f"{lead}; it is enriched among top attributions, against the same places without it, "
-            f"by {said}, and not by {_names(tested, held)}."
-            if len(held) < len(tested)
-            else f"{lead}; it is enriched among top attributions, against the same places without "
-            f"it, by every method: {said}."
-        )
-    return sentences + _species(comparison)
+        said = []
+        for _, row in held.iterrows():
+            one = odds("", row, "p_adjusted")
+            said.append(f"{method_name(row['method'])} (odds ratio {one.text}, {one.p_text})")
+        lead += "; it is enriched among top attributions, against the same places without it, by"
+        others = _listed(tested[~tested["method"].isin(held["method"])])
+        if others:
+            yield f"{lead} {', '.join(said)}, and not by {others}."
+        else:
+            yield f"{lead} every method: {', '.join(said)}."
 
 
-def _species(comparison: MethodComparison) -> list[str]:
-    assert comparison.enrichment is not None
+def _species(comparison: MethodComparison) -> Iterator[str]:
     table = comparison.enrichment
-    single = table[(table["species"] != ALL) & table["p_adjusted"].notna()]
+    if table is None:
+        return
+    single = _held(table[(table["species"] != ALL) & table["p_adjusted"].notna()])
     if single.empty:
-        return []
-    single = single.assign(held=(single["p_adjusted"] < ALPHA) & (single["odds_ratio"] > 1))
+        return
     parts = []
     for species, part in single.groupby("species", sort=False):
-        held = part.groupby("element", sort=False)["held"].agg(["sum", "size"])
-        named = ", ".join(f"{e} {int(r['sum'])}" for e, r in held.iterrows() if r["sum"])
-        parts.append(f"{str(species).replace('_', ' ')} ({named or 'none'})")
-    return [f"By species: methods by which each element is enriched: {'; '.join(parts)}."]
+        held = part.groupby("element", sort=False)["held"].sum()
+        named = ", ".join(f"{element} {num}" for element, num in held.items() if num)
+        parts.append(f"{spaced(species)} ({named or 'none'})")
+    yield f"By species: methods by which each element is enriched: {'; '.join(parts)}."
 
 
-def _curves(comparison: MethodComparison) -> str:
+def _curves(comparison: MethodComparison) -> Iterator[str]:
     table = comparison.areas
     if table.empty:
-        return ""
+        return
     said = []
-    for curve in KINDS:
+    # A good method has a small area under deletion and a large one under insertion.
+    for curve, sign, edge in zip(
+        KINDS, (-1, 1), ("difference_high", "difference_low"), strict=True
+    ):
         part = table[table["curve"] == curve].set_index("method")
-        sign = -1 if curve == KINDS[0] else 1
-        base = float(part["area"][RANDOM])
         own = part.drop(index=RANDOM)
         best = str((sign * own["area"]).idxmax())
-        edge = "difference_high" if sign < 0 else "difference_low"
-        better = own[(sign * own[edge]) > 0]
-        worse = own[~own.index.isin(better.index)]
-        tail = (
-            f" (not shown of {', '.join(method_name(str(n)) for n in worse.index)})"
-            if len(worse)
-            else ""
-        )
+        better = sign * own[edge] > 0
+        worse = ", ".join(method_name(name) for name in own.index[~better])
         said.append(
-            f"{curve} area {number(float(own['area'][best]))} by {method_name(best)} against "
-            f"{number(base)} in random order, {len(better)} of {len(own)} methods better "
-            f"than random{tail}"
+            f"{curve} area {number(own['area'][best])} by {method_name(best)} against "
+            f"{number(part['area'][RANDOM])} in random order, {better.sum()} of {len(own)} methods "
+            f"better than random{f' (not shown of {worse})' if worse else ''}"
         )
-    num = int(table["num"].max())
-    return f"Deletion and insertion: of {num:,} sequences, {'; '.join(said)}."
+    yield f"Deletion and insertion: of {int(table['num'].max()):,} sequences, {'; '.join(said)}."
 
 
-def _anchors(comparison: MethodComparison) -> str:
+def _anchors(comparison: MethodComparison) -> Iterator[str]:
     found = comparison.anchors
     if found is None:
-        return ""
+        return
     useful = found["found"] - found["empty"]
     text = (
         f"Anchors: {found['found']:.0f} of {found['num']:.0f} calls have an anchor; "
@@ -196,67 +210,70 @@ def _anchors(comparison: MethodComparison) -> str:
     )
     if useful > 0:
         text += (
-            f", and {useful:.0f} need {found['tokens']:.1f} tokens in the mean, with a precision of "
-            f"{number(found['precision'])} (the least lower bound of one is {number(found['lowest_bound'])}) and "
-            f"a coverage of {found['coverage']:.2g}"
+            f", and {useful:.0f} need {found['tokens']:.1f} tokens on average, with a precision of "
+            f"{number(found['precision'])} (the smallest lower bound is "
+            f"{number(found['lowest_bound'])}) and a coverage of {found['coverage']:.2g}"
         )
         if not pd.isna(found["data_precision"]):
             text += (
-                f". In {100 * found['data_coverage']:.2g}\u00a0% of the other sequences the same tokens "
-                f"stand at the same places, and {percent(found['data_precision'])} of these are "
-                "called alike"
+                f". In {100 * found['data_coverage']:.2g}\u00a0% of the other sequences the same "
+                f"tokens stand at the same places, and {percent(found['data_precision'])} of these "
+                "are called alike"
             )
-    return f"{text}."
+    yield f"{text}."
 
 
-def _flip(comparison: MethodComparison) -> str:
+def _flip(comparison: MethodComparison) -> Iterator[str]:
     table = comparison.sanity
     part = table[(table["check"] == FLIP) & table["mean"].notna()]
     if part.empty:
-        return ""
-    turned = part[part["mean"] > 1 - 1e-6]
+        return
     rest = part[part["mean"] <= 1 - 1e-6]
-    text = f"Other class: {len(turned)} of {len(part)} methods turn every sign for the other class"
+    num = len(part) - len(rest)
+    text = f"Other class: {num} of {len(part)} methods turn every sign for the other class"
     if len(rest):
-        said = ", ".join(
-            f"{method_name(r['method'])} {percent(r['mean'])}" for _, r in rest.iterrows()
-        )
-        text += f"; of the attribution of the others turns {said}"
-    return f"{text}."
+        shares = [
+            f"{percent(row['mean'])} of {method_name(row['method'])}" for _, row in rest.iterrows()
+        ]
+        text += f"; of the attributions of the others turn {', '.join(shares)}"
+    yield f"{text}."
 
 
-def _randomised(comparison: MethodComparison) -> str:
-    table = comparison.sanity
-    checks = [check for check in dict.fromkeys(table["check"]) if check != FLIP]
-    if not checks:
-        return ""
-    part = table[(table["check"] == checks[-1]) & table["mean"].notna()]
+def _randomised(comparison: MethodComparison) -> Iterator[str]:
+    table = comparison.sanity[comparison.sanity["check"] != FLIP]
+    if table.empty:
+        return
+    last = table["check"].drop_duplicates().iloc[-1]
+    part = table[(table["check"] == last) & table["mean"].notna()]
     if part.empty:
-        return ""
-    said = ", ".join(
-        f"{method_name(r['method'])} {number(r['mean'], 2)}" for _, r in part.iterrows()
-    )
-    failed = part[part["mean"] > UNMOVED]
-    verdict = (
-        "none looks like that of the model as it is"
-        if failed.empty
-        else f"{_listed(failed)} hardly change: they show the sequence more than the model"
-    )
+        return
+    failed = _listed(part[part["mean"] > UNMOVED])
+    verdict = "none looks like that of the trained model"
+    if failed:
+        verdict = f"{failed} hardly change: they show the sequence more than the model"
     text = (
-        f"Shuffled weights ({checks[-1]}): rank correlation of importance with the trained model "
-        f"{said}; {verdict}"
+        f"Shuffled weights ({last}): rank correlation of importance with the trained model "
+        f"{_each(part, 'mean', 2)}; {verdict}"
     )
-    areas = part[part["auroc"].notna()]
+    areas = part["auroc"].dropna()
     if len(areas):
         text += (
             ". Planted elements are then found with an AUROC of "
-            f"{number(areas['auroc'].min())} to {number(areas['auroc'].max())}"
+            f"{number(areas.min())} to {number(areas.max())}"
         )
-    return f"{text}."
+    yield f"{text}."
 
 
-def _pair(row: pd.Series) -> str:
-    return f"{method_name(row['one'])} and {method_name(row['other'])}"
+def _each(table: pd.DataFrame, column: str, digits: int) -> str:
+    """Return each method with its number."""
+    return ", ".join(
+        f"{method_name(row['method'])} {number(row[column], digits)}"
+        for _, row in table.iterrows()
+    )
+
+
+def _listed(table: pd.DataFrame) -> str:
+    return ", ".join(map(method_name, table["method"]))
 
 
 def _interval(row: pd.Series, name: str = "mean", digits: int = 2) -> str:
@@ -266,11 +283,3 @@ def _interval(row: pd.Series, name: str = "mean", digits: int = 2) -> str:
     if pd.isna(row[low]):
         return text
     return f"{text} ({number(row[low], digits)} to {number(row[high], digits)})"
-
-
-def _listed(part: pd.DataFrame) -> str:
-    return ", ".join(method_name(name) for name in part["method"])
-
-
-def _names(tested: pd.DataFrame, held: pd.DataFrame) -> str:
-    return _listed(tested[~tested["method"].isin(held["method"])])

@@ -1,8 +1,7 @@
-"""What the pages share: templates, tables that sort, and sentences that do not break in odd places."""
+"""A page as one self-contained HTML document: no request leaves it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import jinja2
@@ -10,9 +9,16 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
+from dnasweep.report.columns import text_of, title_of
+from dnasweep.report.drawing import picture
+from dnasweep.report.page import Page, PageTable
 
-def render(template: str, **values: Any) -> str:
-    """Return a template of this folder filled in; every value is escaped."""
+LONGEST_LEAD = 60
+"""Characters before a colon above which they are no lead of a sentence."""
+
+
+def render(page: Page) -> str:
+    """Return a page as HTML; all text of it is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dnasweep.report", "."),
         autoescape=True,
@@ -20,46 +26,26 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["unbroken"] = unbroken
-    return environment.get_template(template).render(values)
+    environment.filters |= {"unbroken": unbroken, "picture": picture, "cells": cells}
+    return environment.get_template("page.html.j2").render(page=page)
 
 
-def sortable(
-    table: pd.DataFrame | None,
-    *,
-    title: Callable[[str], str],
-    text: Callable[[str, object], str],
-    marks: list[str] | None = None,
-    numeric: Sequence[str] | None = None,
-) -> dict[str, Any] | None:
-    """Return a table as the templates take it: titles, and rows of (text, sort value).
-
-    Parameters
-    ----------
-    table
-        Any table; None and one without rows give None.
-    title
-        Heading of a column, from its name.
-    text
-        What stands in a cell, from the column's name and the value.
-    marks
-        Class of each row.
-    numeric
-        Columns to align on the right. Default: those of numbers.
-    """
-    if table is None or table.empty:
-        return None
+def cells(table: PageTable) -> dict[str, Any]:
+    """Return a table as the template takes it: titles, and rows of (text, value to sort by)."""
+    frame = table.frame
+    assert frame is not None
+    numeric = table.numeric
     if numeric is None:
-        numeric = [n for n in table.columns if pd.api.types.is_numeric_dtype(table[n])]
-    rows = []
-    for values in table.itertuples(index=False, name=None):
-        pairs = zip(table.columns, values, strict=True)
-        rows.append([(text(str(name), value), _sort_value(value)) for name, value in pairs])
+        numeric = [n for n in frame.columns if pd.api.types.is_numeric_dtype(frame[n])]
+    names = list(map(str, frame.columns))
     return {
-        "titles": [title(str(name)) for name in table.columns],
-        "numeric": [name in numeric for name in table.columns],
-        "rows": rows,
-        "marks": marks or [""] * len(rows),
+        "titles": [title_of(name) for name in names],
+        "numeric": [name in numeric for name in names],
+        "rows": [
+            [(text_of(n, v), _sort_value(v)) for n, v in zip(names, values, strict=True)]
+            for values in frame.itertuples(index=False, name=None)
+        ],
+        "marks": table.marks or [""] * len(frame),
     }
 
 
@@ -68,12 +54,15 @@ def unbroken(sentence: str) -> Markup:
     for sign in ("=", "<", "±"):
         sentence = sentence.replace(f" {sign} ", f"\u00a0{sign}\u00a0")
     lead, colon, rest = sentence.partition(": ")
-    if not colon or len(lead) > 60:
+    if not colon or len(lead) > LONGEST_LEAD:
         return escape(sentence)
     return Markup("<strong>{}:</strong> {}").format(lead, rest)
 
 
 def _sort_value(value: object) -> str:
-    if isinstance(value, int | float | np.integer | np.floating) and not pd.isna(value):
+    if value is None or value is pd.NA or value != value:
+        return ""
+    if isinstance(value, int | float | np.integer | np.floating):
         return repr(float(value))
-    return "" if value is None or value is pd.NA or value != value else str(value)
+    # Numbers written as text are sorted as numbers.
+    return str(value).replace("−", "-").removeprefix("+")

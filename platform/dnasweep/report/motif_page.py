@@ -1,4 +1,4 @@
-"""The report of motif discovery: one self-contained page, and a PNG logo a motif shown."""
+"""The report of motif discovery: one self-contained page, and a PNG logo per motif shown."""
 
 from __future__ import annotations
 
@@ -6,23 +6,50 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from dnasweep.motifs.high_regions import ABOVE_LEAST
+from dnasweep.motifs.confirmation import Confirmed
 from dnasweep.motifs.results import Motifs
 from dnasweep.motifs.settings import MotifConfig
-from dnasweep.report.attribution_findings import small
-from dnasweep.report.drawing import panels, plain, png
-from dnasweep.report.html import render, sortable
-from dnasweep.report.motif_figures import logo, positions, shown_matrix
-from dnasweep.report.motif_findings import motif_findings, warnings
+from dnasweep.report.columns import small_p
+from dnasweep.report.drawing import COLOURS, Drawing, ink
+from dnasweep.report.files import write_page
+from dnasweep.report.logos import motif_logo
+from dnasweep.report.motif_findings import method, motif_findings, place, warnings
+from dnasweep.report.page import (
+    Notice,
+    Page,
+    PageFigure,
+    PageTable,
+    Section,
+    Text,
+    findings_section,
+)
+from dnasweep.report.provenance import BEFORE, job_section
+from dnasweep.tasks.wording import NONE
 
 PAGE = "motifs.html"
 MAX_SHOWN = 12
 """Motifs with pictures: those of lowest p-value of enrichment, place or match."""
 MATCH_Q = 0.25
 """Matches beside the best one are shown up to this adjusted p-value."""
-LOGO_SIZE, PLACE_SIZE = (6.0, 1.6), (6.0, 2.2)
+BINS = 30
+READING = (
+    "Significant means an adjusted p-value below 0.05, in sequences that motifs were not found in."
+)
+MOTIFS = (
+    "Instances are those of the discovery part. All else is of the confirmation part: sequences with "
+    "a hit in either class, enrichment (hypergeometric), and whether the best hits keep the place "
+    "where most instances were found (Poisson binomial: each sequence has a chance by its own number "
+    "of starts). q is adjusted over the motifs (Benjamini and Hochberg)."
+)
+MATCHES = (
+    "The best match of each motif among the known ones by Tomtom's method (Gupta et al. 2007), either "
+    f"strand, and others of q up to {MATCH_Q:g}; matches.parquet has five of each. q is adjusted over "
+    "all known motifs."
+)
 
 
 def write_report(
@@ -51,109 +78,78 @@ def write_report(
         Known motifs they were compared with.
     signed
         Whether the attributions have a sign.
+    command
+        Command line that makes the page again.
     """
     target = str(settings.get("target") or "the class")
-    table = found.table()
-    order = table[["p", "p_place", "match_p"]].min(axis=1).sort_values(kind="stable").index
-    drawn = [_shown(found, int(i), table.iloc[int(i)], directory) for i in order[:MAX_SHOWN]]
-    bases = found.data.bases
-    page = directory / PAGE
-    html = render(
-        "motif_page.html.j2",
+    table, bases = found.table(), found.data.bases
+    told = motif_findings(found, target=target)
+    shown = "Shaded: the place that most instances of the discovery part have."
+    if len(table) > MAX_SHOWN:
+        shown = f"The {MAX_SHOWN} motifs of lowest p-value; all are in the tables. {shown}"
+    sections = [
+        findings_section(told.sentences, told.verdicts, READING),
+        Section("motifs", "Motifs", [PageTable("motifs", _readable(table), MOTIFS)]),
+        Section("matches", "Known motifs", [PageTable("matches", _best(found.matches), MATCHES)]),
+    ]
+    if len(table):
+        pictures = [Text([shown]), *_pictures(found, table)]
+        sections.append(Section("pictures", "Logos and places", pictures))
+    sections.append(Section("method", "Method", [Text(method(config, signed=signed))]))
+    page = Page(
         title=f"Motifs of {target}",
-        lead=(
+        lead=[
             f"{len(bases.sequences):,} sequences, {int(found.data.positive.sum()):,} of {target} · "
             f"{settings.get('estimator', 'attributions')} · {config.method} · {bases.tss.statement}"
-        ),
-        warnings=warnings(found, num_known=num_known, signed=signed, config=config),
-        findings=motif_findings(found, target=target),
-        motifs=_table(_readable(table)),
-        matches=_table(_matches(found.matches)),
-        shown=drawn,
-        more=len(table) > MAX_SHOWN,
-        method=_method(config, signed=signed),
-        command=command,
-        settings={
-            name.replace("_", " "): ", ".join(map(str, value))
-            if isinstance(value, list | tuple)
-            else str(value)
-            for name, value in settings.items()
-            if value is not None
-        },
-        files=sorted({*(path.name for path in directory.iterdir() if path.is_file())} - {PAGE}),
-    )
-    page.write_text(html, encoding="utf-8")
-    return page
-
-
-def _shown(found: Motifs, number: int, row: pd.Series, directory: Path) -> dict[str, Any]:
-    pattern, test, bases = found.patterns[number], found.confirmed[number], found.data.bases
-    low, high = bases.first, bases.first + bases.values.shape[1]
-    drawing = logo(shown_matrix(pattern))
-    (directory / f"logo-{number + 1}.png").write_bytes(png(drawing, size=LOGO_SIZE))
-    caption = (
-        f"{len(pattern.rows):,} instances; hits in {test.num_positive:,} of {row['of_positive']:,} "
-        f"sequences of the class and {test.num_negative:,} of {row['of_negative']:,} others."
-    )
-    if row["match"]:
-        caption += (
-            f" Most like {row['match_name']} ({row['match']}), p = {_p(row['match_p'])}, "
-            f"q = {_p(row['match_q'])}."
-        )
-    place = positions(test, low=low, high=high, known=bases.tss.known)
-    return {
-        "name": f"{pattern.name}: {pattern.consensus}"
-        if pattern.name != pattern.consensus
-        else pattern.name,
-        "caption": caption,
-        "figures": [
-            {
-                "title": "Logo",
-                "caption": "Of the instances in the discovery part.",
-                "picture": plain(drawing, size=LOGO_SIZE),
-            },
-            {
-                "title": "Places",
-                "caption": "Best hits of sequences of the confirmation part.",
-                "picture": panels(place, size=PLACE_SIZE),
-            },
         ],
-    }
+        notice=Notice(BEFORE, warnings(found, num_known=num_known, signed=signed, config=config)),
+        sections=sections,
+    )
+    beside = {path.name for path in directory.iterdir() if path.is_file()} - {PAGE}
+    beside |= {f"{figure.name}.png" for figure in page.figures()}
+    sections.append(job_section(settings, command=command, files=beside))
+    return write_page(page, directory / PAGE)
 
 
-def _method(config: MotifConfig, *, signed: bool) -> list[str]:
-    if config.method == "modisco":
-        how = (
-            "TF-MoDISco (Shrikumar et al. 2018, modisco-lite) over the sequences of the class in the "
-            "discovery part: seqlets of high attribution, clustered and aligned on either strand. "
-            "Patterns that speak against the class are left out."
+def _pictures(found: Motifs, table: pd.DataFrame) -> list[Text | PageFigure]:
+    order = table[["p", "p_place", "match_p"]].min(axis=1).sort_values(kind="stable").index
+    bases = found.data.bases
+    low, high = bases.first, bases.first + bases.values.shape[1]
+    blocks: list[Text | PageFigure] = []
+    for number in map(int, order[:MAX_SHOWN]):
+        row, pattern, test = table.iloc[number], found.patterns[number], found.confirmed[number]
+        core = pattern.core
+        matrix = pattern.matrix[max(0, core.start - 2) : core.stop + 2]
+        about = (
+            f"{len(pattern.rows):,} instances; hits in {test.num_positive:,} of "
+            f"{row['of_positive']:,} sequences of the class and {test.num_negative:,} of "
+            f"{row['of_negative']:,} others."
         )
-    else:
-        rule = (
-            "positive and a standard deviation above the mean of their sequence"
-            if signed
-            else f"above the mean of their sequence and {ABOVE_LEAST:g} times its least value"
-        )
-        kept = (
-            f"kept where enriched there (hypergeometric, adjusted p at most {config.discovery_q:g})"
-            if config.discovery_q < 1
-            else "kept whether enriched there or not"
-        )
-        how = (
-            f"DNABERT's find_motifs (Ji et al. 2021) over the discovery part: stretches of at least "
-            f"{config.min_length} bases whose values are {rule}, in sequences of the class; their "
-            f"words are {kept}, merged by alignment without gaps, and their places cut to "
-            f"{config.window} bases. Motifs of fewer than {config.min_instances} instances are left "
-            "out."
-        )
-    return [
-        how,
-        "Nothing that is tested here was found in the sequences it is tested in. A hit of a motif is "
-        f"a place that words of random DNA would be as good as with probability {config.hit_p:g} at "
-        "most, by the columns of its core: the stretch that tells most.",
-        "Others differ from sequences of the class in what they are made of as well, GC content for "
-        "one. Enrichment alone does not say that a protein binds.",
-    ]
+        if row["match"]:
+            about += (
+                f" Most like {row['match_name']} ({row['match']}), p = {_p(row['match_p'])}, "
+                f"q = {_p(row['match_q'])}."
+            )
+        name = dict.fromkeys([pattern.name, pattern.consensus])
+        blocks += [
+            Text([about], soft=True, heading=": ".join(name)),
+            PageFigure(
+                "Logo",
+                "Of the instances in the discovery part.",
+                motif_logo(matrix),
+                f"logo-{number + 1}",
+            ),
+            PageFigure(
+                "Places",
+                "Best hits of sequences of the confirmation part.",
+                hit_positions(test, low=low, high=high, known=bases.tss.known),
+            ),
+        ]
+    return blocks
+
+
+def _p(value: float) -> str:
+    return NONE if pd.isna(value) else small_p(value)
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -161,22 +157,19 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
         {
             "motif": table["motif"],
             "consensus": table["consensus"],
-            "instances": table["num_instances"],
+            "num_instances": table["num_instances"],
             "of class": _counts(table, "positive"),
             "others": _counts(table, "negative"),
             "p": table["p"],
             "q": table["q"],
-            "place": [
-                f"{first:+d} to {last:+d}".replace("-", "−")
-                for first, last in zip(table["place_first"], table["place_last"], strict=True)
-            ],
-            "hits there": table["num_in_place"],
-            "q of place": table["q_place"],
+            "place": [place(row) for _, row in table.iterrows()],
+            "num_in_place": table["num_in_place"],
+            "q_place": table["q_place"],
             "most like": [
-                f"{name} ({match})" if match else "–"
+                f"{name} ({match})" if match else NONE
                 for name, match in zip(table["match_name"], table["match"], strict=True)
             ],
-            "q of match": table["match_q"],
+            "match_q": table["match_q"],
         }
     )
 
@@ -186,28 +179,45 @@ def _counts(table: pd.DataFrame, which: str) -> list[str]:
     return [f"{number:,} / {of:,}" for number, of in pairs]
 
 
-def _matches(matches: pd.DataFrame) -> pd.DataFrame:
+def _best(matches: pd.DataFrame) -> pd.DataFrame:
     """Return the best match of each motif, and others that are worth a look."""
-    named = {"match": "known motif", "match_name": "name"}
     shown = ~matches["motif"].duplicated() | (matches["q"] <= MATCH_Q)
-    return matches[shown].rename(columns=named)
+    return matches[shown].rename(columns={"match": "known motif", "match_name": "name"})
 
 
-def _table(table: pd.DataFrame) -> dict[str, Any] | None:
-    return sortable(table, title=str, text=_text)
+def hit_positions(test: Confirmed, *, low: int, high: int, known: bool) -> Drawing:
+    """Best hits of the confirmation part by position, either class; the place is shaded.
 
+    Parameters
+    ----------
+    test
+        Of one motif.
+    low, high
+        First position of the windows, and the one past their last.
+    known
+        Whether positions count from the transcription start.
+    """
+    bins = np.linspace(low, high, BINS + 1).tolist()
+    origin = "the transcription start" if known else "the first one"
 
-def _p(value: float) -> str:
-    if pd.isna(value):
-        return "–"
-    return f"{value:.3f}" if value >= 0.001 else small(value)
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.axvspan(test.place[0], test.place[1] + 1, color=COLOURS[4], alpha=0.25, linewidth=0)
+        axes.hist(test.centres, bins=bins, color=COLOURS[0], alpha=0.85, label="of the class")
+        axes.hist(
+            test.negative_centres,
+            bins=bins,
+            histtype="step",
+            color=COLOURS[1],
+            linestyle="--",
+            linewidth=1.5,
+            label="others",
+        )
+        if known:
+            axes.axvline(0, color=ink(axes), linewidth=0.8, linestyle=":")
+        axes.set_xlim(low, high)
+        axes.set_xlabel(f"centre of the hit, bases from {origin}")
+        axes.set_ylabel("sequences")
+        axes.legend(fontsize=8, loc="upper left")
 
-
-def _text(name: str, value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if pd.isna(value):
-        return "–"
-    if name in ("p", "q") or name.startswith("q of"):
-        return _p(value)
-    return f"{int(value):,}".replace("-", "−")
+    return Drawing(draw, (6.0, 2.2))

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dnasweep.report.drawing import png
+from dnasweep.report.drawing import Drawing, png
 
 BASES = "ACGT"
 LINE = 100
@@ -55,7 +55,7 @@ def write_heat_map(rows: Sequence[Mapping[str, Any]], path: Path, *, title: str)
         bar = figure.colorbar(images[-1], ax=list(grid), fraction=0.015, pad=0.01)
         bar.set_label(unit)
 
-    path.write_bytes(png(draw, size=(13.0, 0.7 + 1.25 * lines)))
+    path.write_bytes(png(Drawing(draw, (13.0, 0.7 + 1.25 * lines))))
 
 
 def _line(

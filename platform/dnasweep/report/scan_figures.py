@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, StrMethodFormatter
 
 from dnasweep.genomics.track_files import Stretch
-from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, png
+from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Drawing, png
 
 _MAX_ROWS = 6
 
@@ -86,7 +86,7 @@ def precision_recall(
         left.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         left.legend(fontsize=8)
 
-    return png(draw, size=(9.5, 4.3))
+    return png(Drawing(draw, (9.5, 4.3)))
 
 
 def region_picture(region: RegionTrack) -> bytes:
@@ -109,7 +109,7 @@ def region_picture(region: RegionTrack) -> bytes:
             f" ({EngFormatter('b')(region.end - region.start)})"
         )
 
-    return png(draw, size=(10.5, 2.6 + 0.42 * len(bands)))
+    return png(Drawing(draw, (10.5, 2.6 + 0.42 * len(bands))))
 
 
 def _draw_track(axes: Axes, region: RegionTrack) -> None:

@@ -1,4 +1,4 @@
-"""One self-contained HTML page of a species transfer."""
+"""The page of a species transfer, and the same in the terminal."""
 
 from __future__ import annotations
 
@@ -6,137 +6,267 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from rich.console import RenderableType
 
 from dnasweep.data.transfer import DESCRIPTIONS
-from dnasweep.report.html import render, sortable
-from dnasweep.report.page import PageFrame, column_text, column_title, ensembles, verdicts
-from dnasweep.report.transfer_figures import gain_by_distance, matrix_map
-from dnasweep.sweeps.transfer_comparison import Transfer
-from dnasweep.sweeps.transfer_findings import judged
+from dnasweep.report.drawing import (
+    COLOURS,
+    MARKERS,
+    Drawing,
+    draw_matrix,
+    ink,
+    label_ticks,
+    on_axes,
+)
+from dnasweep.report.page import Facts, Page, PageFigure, PageTable, Section, findings_section
+from dnasweep.report.pair_columns import ENSEMBLES, ensembles, marked, verdict_columns
+from dnasweep.report.provenance import SweepFrame
+from dnasweep.report.terminal import summary, terminal_table
+from dnasweep.sweeps.comparison import Transfer
 from dnasweep.sweeps.transfer_tests import EVERY
-from dnasweep.tasks.wording import ALPHA, metric_name
+from dnasweep.tasks.wording import ALPHA, mean_of, metric_name, number
 
-_TITLES = {
-    "million_years": "million years",
-    "num_targets": "targets",
-    "num_better": "better on",
-    "pretrain_bases": "pretrained, Mb",
-    "finetune_bases": "fine-tuned, Mb",
-    "targets_p_adjusted": "p over targets",
-}
+READING = (
+    "Significant means an adjusted p-value below 0.05. “Over rows and seeds” asks whether the "
+    "difference would be there on other sequences of these species and with other seeds, “over "
+    "targets” whether the differences would have the same sign on other species."
+)
+OVERALL = (
+    "Mean over targets and seeds, a minus b, as many seeds of either. Intervals and p-values are for "
+    "other rows of these targets (AUROC: DeLong’s placement values; MCC: influence of each row) and "
+    "other seeds (their scatter) together; with one seed there are none. Over targets: exact test of "
+    "all signs of the differences. p-values are adjusted over these pairs (Benjamini and Hochberg). "
+    "Coloured: significant over rows and seeds."
+)
+CHOSEN = (
+    "For each target and strategy the combination that is best on validation, with its test {metric} "
+    "as the mean over seeds. Zero-shot is chosen, and its threshold set, on validation rows of the "
+    "species it learns from. The test set was opened for these alone."
+)
+BASELINE = "k-mer baseline"
 
 
-def render_transfer(transfer: Transfer, page: PageFrame, *, num_trials: int) -> str:
-    """Return the page as one HTML document."""
-    tests = transfer.tests
-    return render(
-        "transfer_page.html.j2",
-        page=page,
-        transfer=transfer,
-        num_trials=num_trials,
-        metric=metric_name(transfer.metric),
-        warnings=[f for f in page.audit_findings if f.get("level") == "warning"],
-        notes=[f for f in page.audit_findings if f.get("level") != "warning"],
-        figures=_figures(transfer),
-        strategies={name: DESCRIPTIONS[name] for name in transfer.strategies},
-        means=_table(transfer.means),
-        matrix=_matrix(transfer),
-        baseline=_table(transfer.baseline),
-        unhealthy=_table(transfer.unhealthy),
-        overall=_tests(transfer, tests[tests["target"] == EVERY]),
-        single=_tests(transfer, tests[tests["target"] != EVERY]),
-        ensembles=_ensembles(tests[tests["target"] != EVERY]),
-        ranked=_ranked(transfer),
-        audit=_table(page.audit_table),
+def transfer_page(transfer: Transfer, frame: SweepFrame, *, num_trials: int) -> Page:
+    """Return the page of a species transfer; `num_trials` were trained."""
+    tests, metric = transfer.tests, metric_name(transfer.metric)
+    overall, single = tests[tests["target"] == EVERY], tests[tests["target"] != EVERY]
+    kmers = "k-mer logistic regression, trained on the target’s own rows."
+    lost = "Trials that did not finish healthy. They are never chosen."
+    alone = "Each target by itself; p-values adjusted over all rows of this table. Coloured: significant."
+    return Page(
+        title=frame.title,
+        lead=frame.lead(
+            f"{len(transfer.targets)} targets, {len(transfer.strategies)} strategies, {num_trials} "
+            f"trials, chosen by validation {metric}"
+        ),
+        notice=frame.notice(),
+        sections=[
+            findings_section(transfer.findings, transfer.verdicts, READING),
+            Section("figures", "Figures", _figures(transfer)),
+            Section(
+                "strategies",
+                "Strategies",
+                [
+                    Facts({name: DESCRIPTIONS[name] for name in transfer.strategies}),
+                    PageTable(
+                        "means",
+                        transfer.means,
+                        "Means over the targets that all strategies have, each target counted once.",
+                    ),
+                ],
+            ),
+            Section(
+                "matrix",
+                "Matrix",
+                [
+                    _matrix(transfer),
+                    PageTable("baseline", transfer.baseline, kmers),
+                    PageTable("unhealthy", transfer.unhealthy, lost),
+                ],
+            ),
+            Section(
+                "tests",
+                "Tests",
+                [
+                    _tests("overall", transfer, overall, OVERALL),
+                    _tests("single", transfer, single, alone),
+                    PageTable(
+                        "ensembles",
+                        ensembles(single, ("tokenizer", "target", "a", "b")),
+                        f"Ensembles on each target. {ENSEMBLES}",
+                    ),
+                ],
+            ),
+            Section("ranked", "All combinations", [_ranked(transfer)]),
+            frame.data_section(),
+            frame.reproduce_section(),
+        ],
     )
 
 
-def _figures(transfer: Transfer) -> list[dict[str, Any]]:
+def _figures(transfer: Transfer) -> list[PageFigure]:
     metric = metric_name(transfer.metric)
     names = list(dict.fromkeys(transfer.matrix.get("tokenizer", ())))
     drawn = []
     for name in names:
         which = f", {name}" if len(names) > 1 else ""
         drawn += [
-            (
-                matrix_map(transfer, name),
+            PageFigure(
                 f"Targets by strategies{which}",
                 f"Test {metric}, mean over seeds ± their standard deviation.",
+                matrix_map(transfer, name),
             ),
-            (
-                gain_by_distance(transfer, name),
+            PageFigure(
                 f"Gain against phylogenetic distance{which}",
                 f"Test {metric} of each strategy minus that of random initialisation on the same "
                 "target, against the time since the target and the nearest relative that was read "
                 "have parted. Relatives are species with enough rows to be a target themselves.",
+                gain_by_distance(transfer, name),
             ),
         ]
-    return [
-        {"picture": picture, "title": title, "caption": caption}
-        for picture, title, caption in drawn
-        if picture is not None
-    ]
+    return drawn
 
 
-def _matrix(transfer: Transfer) -> dict[str, Any] | None:
+def _matrix(transfer: Transfer) -> PageTable:
     matrix, metric = transfer.matrix, transfer.metric
-    if matrix.empty:
-        return None
     shown = ["tokenizer", "target", "strategy", "species_set", "learning_rate"]
     shown += [f"test_{metric}", f"test_{metric}_sd", "gain", "over_baseline"]
-    others = [m for m in ("mcc", "auroc", "accuracy") if m != metric]
-    shown += [f"test_{m}" for m in others]
+    shown += [f"test_{m}" for m in ("mcc", "auroc", "accuracy") if m != metric]
     shown += ["num_seeds", "num_test_rows", "nearest_relative", "million_years"]
     shown += ["pretrain_bases", "finetune_bases"]
     table = matrix[[name for name in shown if name in matrix]]
-    sign = 1 if transfer.higher_is_better else -1
-    over = matrix["over_baseline"].astype(float)
-    return _table(table, marks=list(np.where(sign * over <= 0, "loses", "")))
+    over = matrix.get("over_baseline", pd.Series(dtype=float)).astype(float)
+    marks = list(np.where(transfer.sign * over <= 0, "loses", ""))
+    return PageTable("matrix", table, CHOSEN.format(metric=metric_name(metric)), marks)
 
 
-def _tests(transfer: Transfer, table: pd.DataFrame) -> dict[str, Any] | None:
+def _tests(name: str, transfer: Transfer, table: pd.DataFrame, caption: str) -> PageTable:
     if table.empty:
-        return None
-    shown = table[["tokenizer", "target", "a", "b", "num_rows", "num_seeds"]].assign(
-        **verdicts(table)
-    )
+        return PageTable(name, None)
+    judged = transfer.judged
+    shown = table[["tokenizer", "target", "a", "b", "num_rows", "num_seeds"]]
+    shown = shown.assign(**verdict_columns(table))
     if (table["target"] == EVERY).all():
         shown = shown.drop(columns="target").assign(
-            num_better=table[f"{judged(transfer.metric)}_num_better"].astype(int),
+            num_better=table[f"{judged}_num_better"].astype(int),
             num_targets=table["num_targets"].astype(int),
-            targets_p_adjusted=table[f"{judged(transfer.metric)}_targets_p_adjusted"],
+            targets_p_adjusted=table[f"{judged}_targets_p_adjusted"],
         )
-    significant = table[f"{judged(transfer.metric)}_p_adjusted"] < ALPHA
-    return _table(shown, marks=list(np.where(significant, "chosen", "")))
+    return PageTable(name, shown, caption, marked(table[f"{judged}_p_adjusted"] < ALPHA))
 
 
-def _ensembles(table: pd.DataFrame) -> dict[str, Any] | None:
-    return None if table.empty else _table(ensembles(table, ("tokenizer", "target", "a", "b")))
-
-
-def _ranked(transfer: Transfer) -> dict[str, Any] | None:
+def _ranked(transfer: Transfer) -> PageTable:
     rows, column = transfer.rows, f"validation_{transfer.metric}"
-    if rows.empty:
-        return None
     shown = ["rank", "tokenizer", "target", "species_set", "trained_on", "learning_rate", column]
     shown += [f"{column}_sd", "num_seeds", "device_seconds", "outcome"]
-    table = rows[[name for name in shown if name in rows]]
-    return _table(table, marks=list(np.where(rows["selected"], "chosen", "")))
+    marks = marked(rows["selected"]) if len(rows) else []
+    caption = "Means over seeds on validation. Coloured rows are the chosen ones."
+    return PageTable("ranked", rows[[n for n in shown if n in rows]], caption, marks)
 
 
-def _table(table: pd.DataFrame | None, **how: Any) -> dict[str, Any] | None:
-    return sortable(table, title=_title, text=_text, **how)
+def _levels(transfer: Transfer) -> dict[str, float]:
+    """Return the test metric of the baseline by target."""
+    table, column = transfer.baseline, f"test_{transfer.metric}"
+    return dict(zip(table["target"], table[column], strict=True)) if column in table else {}
 
 
-def _title(name: str) -> str:
-    return _TITLES.get(name) or column_title(name)
+def transfer_tables(transfer: Transfer) -> RenderableType:
+    """Return the matrix of each tokenizer and the findings."""
+    names = dict.fromkeys(transfer.matrix.get("tokenizer", ()))
+    return summary([_matrix_in_short(transfer, name) for name in names], transfer.findings)
 
 
-def _text(name: str, value: object) -> str:
-    if name.endswith("_bases"):
-        return f"{float(value) / 1e6:.2f}"  # type: ignore[arg-type]
-    if name == "million_years" and value == value:
-        return f"{value:g}"
-    if name == "gain" and value == value:
-        return f"{value:+.3f}".replace("-", "−")
-    return column_text(name, value)
+def _matrix_in_short(transfer: Transfer, tokenizer: str) -> RenderableType:
+    column, strategies = f"test_{transfer.metric}", transfer.strategies
+    mine = transfer.matrix[transfer.matrix["tokenizer"] == tokenizer]
+    cells = {(r["target"], r["strategy"]): mean_of(r, column) for _, r in mine.iterrows()}
+    levels = _levels(transfer)
+    records = [
+        [target, *(cells.get((target, s)) for s in strategies), number(levels.get(target))]
+        for target in transfer.targets
+    ]
+    means = transfer.means
+    num_targets = int(means["num_targets"].iloc[0]) if len(means) else 0
+    if num_targets > 1:
+        own = means[means["tokenizer"] == tokenizer].set_index("strategy")[column]
+        whole = len(levels) == num_targets
+        level = sum(levels.values()) / len(levels) if whole else None
+        records.append(["mean", *(number(own.get(s)) for s in strategies), number(level)])
+    return terminal_table(
+        f"Test {metric_name(transfer.metric)} by target and strategy, {tokenizer}",
+        pd.DataFrame(records, columns=["target", *strategies, BASELINE]),
+        marks=[""] * len(transfer.targets) + ["total"] * (num_targets > 1),
+        titles={name: name for name in (*strategies, BASELINE)},
+    )
+
+
+def matrix_map(transfer: Transfer, tokenizer: str) -> Drawing | None:
+    """Target x strategy: test metric with spread over seeds, the k-mer baseline beside it."""
+    column, matrix = f"test_{transfer.metric}", transfer.matrix
+    if column not in matrix:
+        return None
+    targets, levels = transfer.targets, _levels(transfer)
+    columns = [*transfer.strategies, *([BASELINE] if levels else [])]
+    values = np.full((len(targets), len(columns)), np.nan)
+    texts = {}
+    for _, row in matrix[matrix["tokenizer"] == tokenizer].iterrows():
+        at = targets.index(row["target"]), columns.index(row["strategy"])
+        values[at] = row[column]
+        texts[at] = mean_of(row, column).replace(" ±", "\n±")
+    for target in [name for name in targets if name in levels]:
+        at = targets.index(target), len(columns) - 1
+        values[at], texts[at] = levels[target], number(levels[target])
+    if not np.isfinite(values).any():
+        return None
+
+    def draw(axes: Axes) -> None:
+        draw_matrix(axes, values, texts, rows=targets, columns=columns)
+        axes.set_title(f"test {metric_name(transfer.metric)}")
+        axes.set_ylabel("target")
+
+    return on_axes(draw, (2.4 + 1.3 * len(columns), 1.0 + 0.62 * len(targets)))
+
+
+def gain_by_distance(transfer: Transfer, tokenizer: str) -> Drawing | None:
+    """Gain over random initialisation against millions of years to the nearest relative read."""
+    part = transfer.matrix
+    part = part[(part["tokenizer"] == tokenizer) & (part["strategy"] != "random")]
+    part = part[part["gain"].notna() & part["million_years"].notna()]
+    if part.empty:
+        return None
+    strategies = [name for name in transfer.strategies if name in set(part["strategy"])]
+
+    def draw(axes: Axes) -> None:
+        # Beside each other, not on each other, at the same distance.
+        shift = 1.06 ** (np.arange(len(strategies)) - (len(strategies) - 1) / 2)
+        handles = []
+        for place, strategy in enumerate(strategies):
+            mine = part[part["strategy"] == strategy]
+            look: dict[str, Any] = {
+                "linestyle": "",
+                "marker": MARKERS[place % len(MARKERS)],
+                "color": COLOURS[place % len(COLOURS)],
+            }
+            axes.plot(mine["million_years"] * shift[place], mine["gain"], markersize=7, **look)
+            handles.append(Line2D([], [], label=strategy, **look))
+        top = part.sort_values("gain").drop_duplicates("target", keep="last")
+        for years, names in top.groupby("million_years"):
+            axes.annotate(
+                "\n".join(names["target"]),
+                (years, float(names["gain"].max())),  # type: ignore[arg-type]
+                xytext=(0, 8),
+                textcoords="offset points",
+                ha="center",
+                color=ink(axes),
+                fontsize=8.5,
+            )
+        axes.axhline(0.0, color=ink(axes), linewidth=1)
+        axes.margins(x=0.12, y=0.2)
+        label_ticks(axes, sorted(part["million_years"].unique()), "g")
+        axes.set_xlabel("million years to the nearest relative read (logarithmic)")
+        axes.set_ylabel(f"gain in test {metric_name(transfer.metric)}\nover random initialisation")
+        axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+
+    return on_axes(draw, (8.2, 4.4))

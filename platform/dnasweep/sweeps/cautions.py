@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+
+import pandas as pd
 
 from dnasweep.sweeps.cell_results import CellResult
+from dnasweep.sweeps.comparison import Comparison
+from dnasweep.tasks.wording import counted
 
-if TYPE_CHECKING:
-    from dnasweep.sweeps.comparison import Comparison
+MORE_SEEDS = "Train 3 or more (--seeds 0 1 2) to learn which"
 
 
-def edges(comparison: Comparison) -> list[str]:
+def rate_edges(comparison: Comparison) -> list[str]:
     """Say where the best learning rate is the least or largest tried, so the best may lie beyond."""
     rates = sorted(set(comparison.rows["learning_rate"]))
     if len(rates) < 2:
         return []
     sentences = []
-    for edge, word in ((rates[0], "smallest"), (rates[-1], "largest")):
-        at_edge = comparison.selected[comparison.selected["learning_rate"] == edge]
-        if not at_edge.empty:
+    for edge, word, beyond in (
+        (rates[0], "smallest", "smaller"),
+        (rates[-1], "largest", "larger"),
+    ):
+        cells = comparison.selected.loc[comparison.selected["learning_rate"] == edge, "cell"]
+        if len(cells):
             sentences.append(
-                f"{len(at_edge)} of {len(comparison.selected)} selected cells use the {word} "
-                f"learning rate tried ({edge:g}): a {'smaller' if word == 'smallest' else 'larger'} "
-                f"one may be better ({', '.join(at_edge['cell'])})."
+                f"{len(cells)} of {len(comparison.selected)} selected cells use the {word} learning "
+                f"rate tried ({edge:g}): a {beyond} one may be better ({', '.join(cells)})."
             )
     return sentences
 
@@ -33,10 +37,7 @@ def cautions(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
     selected = comparison.selected
     num_seeds = len({cell.seed for cell in cells})
     sentences = [*_untried_seeds(comparison, num_seeds), *_few_seeds(comparison, num_seeds)]
-    partial = selected[selected["outcome"] != "finished"]
-    if not partial.empty:
-        listed = ", ".join(f"{row['cell']} ({row['outcome']})" for _, row in partial.iterrows())
-        sentences.append(f"Chosen although not all of their seeds finished healthy: {listed}.")
+    sentences += partly_healthy(selected, lambda row: f"{row['cell']} ({row['outcome']})")
     if not comparison.pairwise.empty:
         counts = selected["num_test_rows"].dropna()
         least = int(comparison.pairwise["num_rows"].min())
@@ -48,16 +49,39 @@ def cautions(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
     return sentences
 
 
+def partly_healthy(chosen: pd.DataFrame, name: Callable[[pd.Series], str]) -> list[str]:
+    """Say what was chosen although some of its seeds did not finish healthy."""
+    partial = chosen[chosen["outcome"] != "finished"]
+    if partial.empty:
+        return []
+    listed = ", ".join(name(row) for _, row in partial.iterrows())
+    return [f"Chosen although not all of their seeds finished healthy: {listed}."]
+
+
+def unequal_seeds(num_seeds: pd.Series, what: str) -> list[str]:
+    """Say that what is compared has not equally many healthy seeds."""
+    if num_seeds.nunique() < 2:
+        return []
+    return [
+        f"{what} have {num_seeds.min()} to {num_seeds.max()} healthy seeds: a pair is tested on as "
+        "many of either, so that its difference may not be that of the means in the table."
+    ]
+
+
+def not_all_healthy(unhealthy: pd.DataFrame, num_trials: int) -> str:
+    """Return how many trials did not finish healthy, and why; an open sentence."""
+    kinds = counted(unhealthy["outcome"])
+    return f"{len(unhealthy)} of {num_trials} trials did not finish healthy ({kinds})"
+
+
 def _untried_seeds(comparison: Comparison, num_seeds: int) -> list[str]:
     """Say what a search, which tries single seeds, has chosen without trying all of its seeds."""
-    selected = comparison.selected
-    tried = selected["trial_keys"].map(lambda keys: len(keys.split()))
-    partly = selected[tried < num_seeds]
+    tried = comparison.selected["trial_keys"].map(lambda keys: len(keys.split()))
+    partly = comparison.selected.assign(tried=tried)[tried < num_seeds]
     if partly.empty:
         return []
     listed = ", ".join(
-        f"{cell} ({num} of {num_seeds})"
-        for cell, num in zip(partly["cell"], tried[partly.index], strict=True)
+        f"{row['cell']} ({row['tried']} of {num_seeds})" for _, row in partly.iterrows()
     )
     return [
         f"Chosen before all of their seeds were tried: {listed}. A search tries single seeds, so that "
@@ -68,22 +92,16 @@ def _untried_seeds(comparison: Comparison, num_seeds: int) -> list[str]:
 
 def _few_seeds(comparison: Comparison, num_seeds: int) -> list[str]:
     """Say what the seeds that there are cannot show."""
-    sentences: list[str] = []
-    counts = comparison.selected["num_seeds"]
+    counts, sentences = comparison.selected["num_seeds"], []
     if (counts < 2).all() and num_seeds < 2:
         return [
             "One seed each: the tests speak of these trained models only, and how far another seed "
-            "would move them is not known. Train 3 or more (--seeds 0 1 2) to learn which choice is "
-            "better."
+            f"would move them is not known. {MORE_SEEDS} choice is better."
         ]
     if (counts < 2).any():
         listed = ", ".join(comparison.selected["cell"][counts < 2])
         sentences.append(f"One healthy seed only, so that no test can judge them: {listed}.")
-    if counts.nunique() > 1:
-        sentences.append(
-            f"Cells have {counts.min()} to {counts.max()} healthy seeds: a pair is tested on as many "
-            "of either, so that its difference may not be that of the means in the table."
-        )
+    sentences += unequal_seeds(counts, "Cells")
     if (counts == 2).any():
         sentences.append(
             "Two seeds tell little of how far another would move a model: a difference has to be "
@@ -95,18 +113,3 @@ def _few_seeds(comparison: Comparison, num_seeds: int) -> list[str]:
             "would move it is not known (--pretrain-per-seed)."
         )
     return sentences
-
-
-def troubles(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
-    """Say which trials did not finish healthy."""
-    unhealthy = comparison.unhealthy
-    if unhealthy.empty:
-        return []
-    kinds = unhealthy["outcome"].value_counts()
-    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    sentence = f"{len(unhealthy)} of {len(cells)} trials did not finish healthy ({listed})."
-    chosen = set() if comparison.selected.empty else set(comparison.selected["cell"])
-    lost = [name for name in dict.fromkeys(cell.label for cell in cells) if name not in chosen]
-    if lost:
-        sentence += f" Without any healthy trial: {', '.join(lost)}."
-    return [sentence]

@@ -1,4 +1,4 @@
-"""What a sweep hands to the report: one result a trial, and the baseline beside them."""
+"""What a sweep hands to the report: one result per trial, and the baselines beside them."""
 
 from __future__ import annotations
 
@@ -48,8 +48,7 @@ class CellResult:
     axes: Mapping[str, Any] = field(default_factory=dict)
     """Any further axes, name to value."""
     checkpoint: str | None = None
-    """Name of the model from elsewhere that it starts from, which then stands in place of the
-    species set too."""
+    """Name of the pretrained checkpoint that it starts from, which is then its species set too."""
     species: tuple[str, ...] | None = None
     """Species pretrained on, () for none; None: read from the name of the species set."""
     validation: Mapping[str, float] = field(default_factory=dict)
@@ -81,13 +80,13 @@ class CellResult:
         return (self.tokenizer, self.species_set, self.learning_rate, axes)
 
     @property
-    def arm(self) -> str:
+    def setup(self) -> str:
         """What is compared beside the species set: its tokenizer and its compared axes."""
         return " / ".join([self.tokenizer, *compared(self.axes)])
 
     @property
     def label(self) -> str:
-        """How what is chosen of its contest is named in tables and sentences."""
+        """How what is chosen of its comparison group is named in tables and sentences."""
         return " / ".join([self.tokenizer, self.species_set, *compared(self.axes)])
 
     @property
@@ -117,6 +116,20 @@ class BaselineResult:
     """Its scores on the test rows, for the pairwise tests."""
     species_set: str | None = None
     """The species set whose cells it is the reference of; None: of all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShotBaseline:
+    """The k-mer logistic regression, trained on one draw."""
+
+    shots: int
+    """Rows of each class."""
+    resample: int
+    """Which draw."""
+    test: Mapping[str, float]
+    """Test metrics by name."""
+    test_scores: TestScores
+    """Its scores on the test rows."""
 
 
 def bare(metrics: Mapping[str, float] | None) -> dict[str, float]:

@@ -112,8 +112,7 @@ def compare(
         unhealthy=unhealthy_table(cells, name),
         shared_encoders=shared_encoders,
     )
-    comparison.findings.extend(sweep_findings(comparison, cells))
-    return comparison
+    return comparison.with_findings(sweep_findings(comparison, cells))
 
 
 def _bare_name(metric: str) -> str:

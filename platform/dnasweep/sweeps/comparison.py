@@ -1,52 +1,120 @@
-"""A compared sweep: its tables, and the sentences computed from them."""
+"""Compared sweeps: their tables, and what is said of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar, Self
 
 import pandas as pd
 
+from dnasweep.data.transfer import STRATEGIES
 from dnasweep.plain import write_csv
+from dnasweep.sweeps.verdicts import Findings, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """A compared sweep; every table is a DataFrame ready for CSV."""
+class Compared:
+    """What every compared sweep has; every table is a DataFrame ready for CSV."""
+
+    TABLES: ClassVar[tuple[str, ...]]
+    """Tables that are written beside `rows`."""
 
     metric: str
-    """Name of the metric ranked by, without its split."""
+    """Name of the metric compared by, without its split."""
     higher_is_better: bool
     """Its direction."""
-    axes: tuple[str, ...]
-    """Names of the further axes."""
     rows: pd.DataFrame
-    """One row a combination, seeds joined, ranked by the mean validation metric."""
-    selected: pd.DataFrame
-    """The best combination of each contest, with test means and spread."""
+    """One row per combination."""
     baseline: pd.DataFrame
-    """One row a baseline."""
-    pairwise: pd.DataFrame
-    """One row a pair of selected combinations or baseline: differences of means over seeds with
-    their tests, and ensembles of the seeds with theirs, p adjusted."""
-    by_species: pd.DataFrame
-    """One row a selected combination and species of the test rows."""
+    """The k-mer baseline."""
+    unhealthy: pd.DataFrame
+    """Trials that diverged, collapsed or failed, with the reason; they are in no mean."""
     findings: list[str] = field(default_factory=list)
     """Plain sentences computed from the tables."""
-    unhealthy: pd.DataFrame
-    """Trials that diverged, collapsed or failed, with the reason."""
-    shared_encoders: bool = False
-    """Whether all seeds of a pretrained cell start from one encoder."""
+    verdicts: list[Verdict] = field(default_factory=list)
+    """The claims behind these sentences that were tested."""
+
+    @property
+    def sign(self) -> int:
+        """1 where higher is better, else -1."""
+        return 1 if self.higher_is_better else -1
 
     @property
     def judged(self) -> str:
-        """The metric whose tests decide: MCC where the sweep is ranked by it, else AUROC."""
+        """The metric whose tests decide: MCC where it is compared by, else AUROC."""
         return "mcc" if self.metric == "mcc" else "auroc"
 
+    def with_findings(self, found: Findings) -> Self:
+        """Return the same comparison with what is said of it."""
+        return replace(self, findings=found.sentences, verdicts=found.verdicts)
+
     def to_csv(self, path: Path) -> Path:
-        """Write the ranked table to `path`, and the others beside it as `<stem>_<table>.csv`."""
+        """Write `rows` to `path`, and the other tables beside it as `<stem>_<table>.csv`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         write_csv(self.rows, path)
-        for name in ("selected", "baseline", "pairwise", "by_species", "unhealthy"):
+        for name in self.TABLES:
             write_csv(getattr(self, name), path.with_name(f"{path.stem}_{name}.csv"))
         return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Compared):
+    """A compared sweep. `rows` are ranked by the mean validation metric over seeds."""
+
+    TABLES = ("selected", "baseline", "pairwise", "by_species", "unhealthy")
+
+    axes: tuple[str, ...]
+    """Names of the further axes."""
+    selected: pd.DataFrame
+    """The best combination of each comparison group, with test means and spread."""
+    pairwise: pd.DataFrame
+    """One row per pair of selected combinations or baseline: differences of means over seeds with
+    their tests, and ensembles of the seeds with theirs, p adjusted."""
+    by_species: pd.DataFrame
+    """One row per selected combination and species of the test rows."""
+    shared_encoders: bool = False
+    """Whether all seeds of a pretrained cell start from one encoder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShotComparison(Compared):
+    """A compared few-shot sweep. `rows` has one row per initialisation (and tokenizer, and learning
+    rate where rates were given) and number of shots: test metrics as mean and standard deviation
+    over draws and seeds. `baseline` has one row per number of shots, over draws."""
+
+    TABLES = ("runs", "baseline", "pairwise", "unhealthy")
+
+    runs: pd.DataFrame
+    """One row per trial."""
+    pairwise: pd.DataFrame
+    """One row per pair of initialisations, or of one and the baseline, and number of shots."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer(Compared):
+    """A compared species transfer. `rows` are ranked by the mean validation metric over seeds.
+    `baseline` has one row per target: the k-mer baseline, trained on the target."""
+
+    TABLES = ("matrix", "means", "tests", "baseline", "unhealthy")
+
+    matrix: pd.DataFrame
+    """One row per tokenizer, target and strategy: the best combination on validation with its test
+    means and spread, its gain over random initialisation, and how near its relatives are."""
+    means: pd.DataFrame
+    """One row per tokenizer and strategy: the mean over the targets that all strategies have."""
+    tests: pd.DataFrame
+    """One row per pair of strategies on a target, and on the mean over targets (target `all`)."""
+    left_out: tuple[str, ...] = ()
+    """Why species of the data are no targets, in words."""
+
+    @property
+    def targets(self) -> list[str]:
+        """Targets, from nearest to farthest from the first of them by name of known species."""
+        return list(dict.fromkeys(self.matrix.get("target", pd.Series(dtype=str))))
+
+    @property
+    def strategies(self) -> list[str]:
+        """Strategies that were tried, in the order of `STRATEGIES`."""
+        found = set(self.matrix.get("strategy", ()))
+        return [name for name in STRATEGIES if name in found]

@@ -1,4 +1,4 @@
-"""Few shots compared: what each initialisation reaches with so many rows of each class.
+"""Few shots compared: what each initialisation reaches with a few training rows of each class.
 
 Nothing is chosen: every trial is evaluated once, on all test rows, at the threshold 0.5.
 """
@@ -11,17 +11,17 @@ from typing import Any
 
 import pandas as pd
 
-from dnasweep.sweeps.cell_results import CellResult, TestScores, bare
-from dnasweep.sweeps.shot_comparison import ShotBaseline, ShotComparison
+from dnasweep.sweeps.cell_results import CellResult, ShotBaseline, TestScores, bare
+from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.shots_findings import shot_findings
 from dnasweep.sweeps.shots_tests import RANDOM, paired_tests
 from dnasweep.sweeps.statistics import spread
 from dnasweep.sweeps.tables import higher_is_better
 
-COMPARISON_GROUP = ["tokenizer", "learning_rate", "initialisation"]
+GROUPED_BY = ["tokenizer", "learning_rate", "initialisation"]
 """What trials share that differ in shots, draw and seed alone; `learning_rate` is missing where it
-follows from the number of shots. A model from elsewhere that has a tokenizer of its own stands
-with the one tokenizer of all other trials, to be compared with them, and is named with its own."""
+follows from the number of shots. A pretrained checkpoint with a tokenizer of its own is put with the
+one tokenizer of all other trials, to be compared with them, and named with its own."""
 
 
 def compare_shots(
@@ -61,7 +61,8 @@ def compare_shots(
     healthy = runs[runs["trial_key"].isin(tested)]
     comparison = ShotComparison(
         metric=name,
-        rows=_means(healthy, [*COMPARISON_GROUP, "shots"]),
+        higher_is_better=higher_is_better(name),
+        rows=_means(healthy, [*GROUPED_BY, "shots"]),
         runs=runs,
         baseline=_baseline(baselines),
         pairwise=paired_tests(healthy, tested, baselines),
@@ -70,10 +71,9 @@ def compare_shots(
     comparison.rows.insert(
         len(comparison.rows.columns), "over_baseline", _over_baseline(comparison)
     )
-    comparison.findings.extend(
+    return comparison.with_findings(
         shot_findings(comparison, overlap=overlap or {}, shared_encoders=shared_encoders)
     )
-    return comparison
 
 
 def initialisations(cells: Sequence[CellResult]) -> dict[str, str]:
@@ -172,12 +172,11 @@ def _over_baseline(comparison: ShotComparison) -> pd.Series:
     if comparison.rows.empty or column not in comparison.baseline:
         return pd.Series(float("nan"), index=comparison.rows.index)
     reference = comparison.baseline.set_index("shots")[column]
-    sign = 1 if higher_is_better(comparison.metric) else -1
-    return sign * (comparison.rows[column] - comparison.rows["shots"].map(reference))
+    return comparison.sign * (comparison.rows[column] - comparison.rows["shots"].map(reference))
 
 
 def _unhealthy(cells: Sequence[CellResult], runs: pd.DataFrame, tested: set[str]) -> pd.DataFrame:
     reasons = {cell.trial_key: cell.reason or "it has no test scores" for cell in cells}
     sick = runs[~runs["trial_key"].isin(tested)]
-    shown = [*COMPARISON_GROUP, "shots", "resample", "seed", "outcome", "trial_key"]
+    shown = [*GROUPED_BY, "shots", "resample", "seed", "outcome", "trial_key"]
     return sick[shown].assign(reason=sick["trial_key"].map(reasons)).reset_index(drop=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from dnasweep.sweeps.cell_results import TestScores
+from dnasweep.sweeps.cell_results import ShotBaseline, TestScores
 from dnasweep.sweeps.replicates import mean_difference, shared_row_variance
 from dnasweep.sweeps.seed_tests import (
     Measured,
@@ -18,9 +18,6 @@ from dnasweep.sweeps.seed_tests import (
     stratum,
 )
 from dnasweep.sweeps.statistics import benjamini_hochberg
-
-if TYPE_CHECKING:
-    from dnasweep.sweeps.shot_comparison import ShotBaseline
 
 RANDOM = "no pretraining"
 BASELINE = "k-mer logistic regression"
@@ -56,7 +53,7 @@ def paired_tests(
     tested: Mapping[str, TestScores],
     baselines: Sequence[ShotBaseline],
 ) -> pd.DataFrame:
-    """Return one row a pair and number of shots, p-values adjusted over all of them.
+    """Return one row per pair and number of shots, p-values adjusted over all of them.
 
     Trainings are paired by draw and seed, and with the baseline by draw. See
     :mod:`dnasweep.sweeps.replicates` for what the tests are.
@@ -64,7 +61,7 @@ def paired_tests(
     Parameters
     ----------
     runs
-        The trials to compare, with their arm, shots, resample, seed and trial key.
+        The trials to compare, with their initialisation, shots, resample, seed and trial key.
     tested
         Test scores by trial key.
     baselines
@@ -108,16 +105,16 @@ def _pairs(
     for (tokenizer, rate, shots), group in runs.groupby(
         ["tokenizer", "learning_rate", "shots"], sort=False, dropna=False
     ):
-        arms = {
-            name: arm.set_index(["resample", "seed"])["trial_key"]
-            for name, arm in group.groupby("initialisation", sort=False)
+        keys = {
+            name: part.set_index(["resample", "seed"])["trial_key"]
+            for name, part in group.groupby("initialisation", sort=False)
         }
         # What comes later is what is tried: it reads as the new against the old.
-        pairs = [(b, a, arms[b], arms[a]) for a, b in itertools.combinations(arms, 2)]
-        for name, arm in arms.items():
-            keys = [f"baseline {(shots, resample)}" for resample, _ in arm.index]
-            there = [(shots, resample) in references for resample, _ in arm.index]
-            pairs.append((name, BASELINE, arm, pd.Series(keys, index=arm.index)[there]))
+        pairs = [(b, a, keys[b], keys[a]) for a, b in itertools.combinations(keys, 2)]
+        for name, own in keys.items():
+            reference = [f"baseline {(shots, resample)}" for resample, _ in own.index]
+            there = [(shots, resample) in references for resample, _ in own.index]
+            pairs.append((name, BASELINE, own, pd.Series(reference, index=own.index)[there]))
         for a, b, first, second in pairs:
             joined = pd.concat([first.rename("a"), second.rename("b")], axis=1, join="inner")
             if len(joined):

@@ -57,7 +57,7 @@ def ranked(
             "peak_memory_bytes": max((cell.peak_memory_bytes or 0 for cell in group), default=0),
             "outcome": _outcome(group, metric),
             "selected": first.combination in chosen,
-            "arm": first.arm,
+            "arm": first.setup,
             "trial_keys": " ".join(cell.trial_key for cell in group),
         }
         records.append(record)

@@ -6,17 +6,18 @@ test rows and other seeds, is below 0.05: that of MCC where the metric is MCC, o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
 from dnasweep.data.transfer import STRATEGIES
+from dnasweep.sweeps.cautions import MORE_SEEDS, not_all_healthy, partly_healthy, unequal_seeds
+from dnasweep.sweeps.comparison import Transfer
 from dnasweep.sweeps.statistics import benjamini_hochberg
 from dnasweep.sweeps.transfer_tests import EVERY, rank_correlation
-from dnasweep.tasks.wording import ALPHA, metric_name, number, p_text
-
-if TYPE_CHECKING:
-    from dnasweep.sweeps.transfer_comparison import Transfer
+from dnasweep.sweeps.verdicts import Findings, Verdict
+from dnasweep.tasks.wording import interval, metric_name, number, p_text, signed
 
 QUESTIONS: tuple[tuple[str, str, str], ...] = (
     ("target", "random", "Does pretraining on the target alone help"),
@@ -29,39 +30,38 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
 """Pairs of strategies, and what their difference answers."""
 MIN_TARGETS = 5
 """Of fewer the signs can tell nothing: p is 0.125 at least."""
+FEW_ROWS = 100
+"""Test rows of a target below which single differences mean little."""
 
 
-def transfer_findings(transfer: Transfer, num_cells: int) -> list[str]:
-    """Return the sentences, most important first."""
+def transfer_findings(transfer: Transfer, num_cells: int) -> Findings:
+    """Return the sentences and the claims that were tested."""
     if transfer.matrix.empty:
-        return ["No cell finished with a validation metric; there is nothing to compare."]
+        return Findings(
+            ["No cell finished with a validation metric; there is nothing to compare."], []
+        )
     sentences: list[str] = []
-    for tokenizer in dict.fromkeys(transfer.matrix["tokenizer"]):
-        several = transfer.matrix["tokenizer"].nunique() > 1
-        lead = f"{tokenizer}, " if several else ""
+    verdicts: list[Verdict] = []
+    names = list(dict.fromkeys(transfer.matrix["tokenizer"]))
+    for tokenizer in names:
+        lead = f"{tokenizer}, " if len(names) > 1 else ""
         sentences += _order(transfer, tokenizer, lead)
-        sentences += [_answer(transfer, tokenizer, lead, *question) for question in QUESTIONS]
-        sentences += _distance(transfer, tokenizer, lead)
+        for a, b, question in QUESTIONS:
+            tests = _tests(transfer, tokenizer, a, b)
+            sentences += _answer(transfer, tests, f"{lead}{question}? {a} against {b}", verdicts)
+        sentences += _distance(transfer, tokenizer, lead, verdicts)
         sentences += _against_baseline(transfer, tokenizer, lead)
     sentences += [_budgets(transfer), *_cautions(transfer), *transfer.left_out]
     if len(transfer.unhealthy):
-        sentences.append(
-            f"{len(transfer.unhealthy)} of {num_cells} trials did not finish healthy."
-        )
-    return [sentence for sentence in sentences if sentence]
-
-
-def judged(metric: str) -> str:
-    """Return the prefix of the test columns that a metric is judged by: `mcc` or `auroc`."""
-    return "mcc" if metric == "mcc" else "auroc"
+        sentences.append(f"{not_all_healthy(transfer.unhealthy, num_cells)}.")
+    return Findings(sentences, verdicts)
 
 
 def _order(transfer: Transfer, tokenizer: str, lead: str) -> list[str]:
-    means = transfer.means
-    if means.empty or transfer.means["num_targets"].max() < 1:
+    means, column = transfer.means, f"test_{transfer.metric}"
+    if means.empty or means["num_targets"].max() < 1:
         return []
     part = means[means["tokenizer"] == tokenizer]
-    column = f"test_{transfer.metric}"
     part = part.sort_values(column, ascending=not transfer.higher_is_better)
     listed = ", ".join(f"{r['strategy']} {number(r[column])}" for _, r in part.iterrows())
     num = int(part["num_targets"].iloc[0])
@@ -69,42 +69,53 @@ def _order(transfer: Transfer, tokenizer: str, lead: str) -> list[str]:
     return [f"{lead or 'On the '}test rows, {metric_name(transfer.metric)}, {where}: {listed}."]
 
 
-def _answer(transfer: Transfer, tokenizer: str, lead: str, a: str, b: str, question: str) -> str:
+def _tests(transfer: Transfer, tokenizer: str, a: str, b: str) -> pd.DataFrame:
+    """Return the tests of two strategies: on each target, and on the mean over targets."""
     tests = transfer.tests
     if tests.empty:
-        return ""
-    mine = tests[(tests["tokenizer"] == tokenizer) & (tests["a"] == a) & (tests["b"] == b)]
-    single = mine[mine["target"] != EVERY]
-    name = judged(transfer.metric)
-    difference, p_name = f"{name}_difference", f"{name}_p_adjusted"
-    single = single[single[difference].notna()]
-    if single.empty:
-        return ""
-    whole = mine[mine["target"] == EVERY]
+        return tests
+    mine = (tests["tokenizer"] == tokenizer) & (tests["a"] == a) & (tests["b"] == b)
+    return tests[mine & tests[f"{transfer.judged}_difference"].notna()]
+
+
+def _answer(
+    transfer: Transfer, mine: pd.DataFrame, claim: str, verdicts: list[Verdict]
+) -> Iterator[str]:
+    metric = transfer.judged
+    found = {
+        row["target"]: Verdict(
+            f"{claim}, {'mean over targets' if row['target'] == EVERY else row['target']}",
+            f"{metric_name(metric)} difference",
+            *(row[f"{metric}_{n}"] for n in ("difference", "p_adjusted", "low", "high")),
+        )
+        for _, row in mine.iterrows()
+    }
+    whole = found.pop(EVERY, None)
+    if not found:
+        return
+    verdicts += [whole] if whole else found.values()
     # The mean that the interval is of: of seeds that there are on every target.
-    mean = whole.iloc[0][difference] if len(whole) else single[difference].mean()
-    better = single[single[difference] > 0]
+    estimates = [one.estimate for one in found.values()]
+    mean = whole.estimate if whole else sum(estimates) / len(estimates)
     text = (
-        f"{lead}{question}? {a} against {b}: {metric_name(name)} {_signed(mean)} in the mean, "
-        f"better on {len(better)} of {len(single)} targets"
+        f"{claim}: {metric_name(metric)} {signed(mean)} in the mean, better on "
+        f"{sum(one > 0 for one in estimates)} of {len(found)} targets"
     )
-    if len(whole):
-        row, parts = whole.iloc[0], []
-        if not pd.isna(row[p_name]):
-            parts += [
-                f"95 % interval {_signed(row[f'{name}_low'])} to {_signed(row[f'{name}_high'])}",
-                f"{p_text(row[p_name])} over rows and seeds",
-            ]
+    if whole:
+        row, parts = mine[mine["target"] == EVERY].iloc[0], []
+        if not pd.isna(whole.p):
+            parts = [f"95 % interval {interval(whole.low, whole.high)}"]
+            parts += [f"{whole.p_text} over rows and seeds"]
         if row["num_targets"] >= MIN_TARGETS:
-            parts.append(f"{p_text(row[f'{name}_targets_p_adjusted'])} over targets")
+            parts.append(f"{p_text(row[f'{metric}_targets_p_adjusted'])} over targets")
         text += f" ({', '.join(parts)})" if parts else ""
-    if single[p_name].isna().all():
-        return f"{text}; no verdict on single targets with one seed."
-    clear = single[single[p_name] < ALPHA]
-    if clear.empty:
-        return f"{text}; on no target is the difference significant by itself."
-    listed = ", ".join(f"{r['target']} ({_signed(r[difference])})" for _, r in clear.iterrows())
-    return f"{text}; significant on {listed}."
+    clear = [f"{name} ({one.text})" for name, one in found.items() if one.significant]
+    if all(pd.isna(one.p) for one in found.values()):
+        yield f"{text}; no verdict on single targets with one seed."
+    elif clear:
+        yield f"{text}; significant on {', '.join(clear)}."
+    else:
+        yield f"{text}; on no target is the difference significant by itself."
 
 
 def by_distance(transfer: Transfer) -> pd.DataFrame:
@@ -118,58 +129,58 @@ def by_distance(transfer: Transfer) -> pd.DataFrame:
     """
     matrix = transfer.matrix
     matrix = matrix[matrix["gain"].notna() & matrix["million_years"].notna()]
-    sign = 1 if transfer.higher_is_better else -1
     records = []
     for (tokenizer, strategy), part in matrix.groupby(["tokenizer", "strategy"], sort=False):
         rho, p_value = rank_correlation(
-            part["million_years"].to_numpy(dtype=float), sign * part["gain"].to_numpy(dtype=float)
+            part["million_years"].to_numpy(dtype=float),
+            transfer.sign * part["gain"].to_numpy(dtype=float),
         )
         records.append((tokenizer, strategy, len(part), rho, p_value))
     table = pd.DataFrame(records, columns=["tokenizer", "strategy", "num", "rho", "p"])
     return table.assign(p_adjusted=benjamini_hochberg(table["p"].to_numpy(dtype=float)))
 
 
-def _distance(transfer: Transfer, tokenizer: str, lead: str) -> list[str]:
-    table, sentences = by_distance(transfer), []
+def _distance(
+    transfer: Transfer, tokenizer: str, lead: str, verdicts: list[Verdict]
+) -> Iterator[str]:
+    table = by_distance(transfer)
     table = table[(table["tokenizer"] == tokenizer) & table["rho"].notna()].set_index("strategy")
-    found = table.to_dict("index")
-    for strategy in (name for name in STRATEGIES if name in found):
-        row = found[strategy]
-        rho, p_value = float(row["rho"]), float(row["p_adjusted"])
-        way = "falls" if rho < 0 else "rises"
-        verdict = (
-            f"{way} with the distance to the nearest relative"
-            if p_value < ALPHA
-            else "does not clearly depend on the distance to the nearest relative"
+    for strategy in (name for name in STRATEGIES if name in table.index):
+        row: Any = table.loc[strategy]
+        one = Verdict(
+            f"{lead}distance: the gain of {strategy} over random",
+            "Spearman correlation",
+            float(row["rho"]),
+            float(row["p_adjusted"]),
         )
-        sentences.append(
-            f"{lead}distance: the gain of {strategy} over random {verdict} (Spearman "
-            f"{_signed(rho)} over {row['num']} targets, {p_text(p_value)} adjusted)."
+        verdicts.append(one)
+        way = "does not clearly depend on"
+        if one.significant:
+            way = "falls with" if one.estimate < 0 else "rises with"
+        yield (
+            f"{one.claim} {way} the distance to the nearest relative (Spearman {one.text} over "
+            f"{row['num']} targets, {one.p_text} adjusted)."
         )
-    return sentences
 
 
-def _against_baseline(transfer: Transfer, tokenizer: str, lead: str) -> list[str]:
+def _against_baseline(transfer: Transfer, tokenizer: str, lead: str) -> Iterator[str]:
     matrix = transfer.matrix[transfer.matrix["tokenizer"] == tokenizer]
     matrix = matrix[matrix["over_baseline"].notna()]
     if matrix.empty:
-        return []
-    sign = 1 if transfer.higher_is_better else -1
-    losers = matrix[sign * matrix["over_baseline"].astype(float) <= 0]
+        return
+    losers = matrix[transfer.sign * matrix["over_baseline"].astype(float) <= 0]
     name = transfer.baseline.iloc[0]["name"]
-    if losers.empty:
-        return [
-            f"{lead}baseline: every strategy has a better mean than the {name} on every target."
-        ]
     parts = [
         f"{strategy} on {len(part)} ({', '.join(part['target'])})"
         for strategy, part in losers.groupby("strategy", sort=False)
     ]
-    num = matrix["target"].nunique()
-    return [
-        f"{lead}baseline: no better mean than the {name}, trained on the target's own rows, has "
-        f"{'; '.join(parts)} of {num} targets."
-    ]
+    if parts:
+        yield (
+            f"{lead}baseline: no better mean than the {name}, trained on the target's own rows, has "
+            f"{'; '.join(parts)} of {matrix['target'].nunique()} targets."
+        )
+    else:
+        yield f"{lead}baseline: every strategy has a better mean than the {name} on every target."
 
 
 def _budgets(transfer: Transfer) -> str:
@@ -177,7 +188,7 @@ def _budgets(transfer: Transfer) -> str:
     read = matrix.loc[matrix["strategy"] != "random", "pretrain_bases"]
     text = f"Budgets: {_span(matrix['finetune_bases'])} in fine-tuning for every model"
     if len(read):
-        text = f"{text}, {_span(read)} in pretraining for every strategy but random"
+        text += f", {_span(read)} in pretraining for every strategy but random"
     return text + "; strategies differ only in which species they read, and in what order."
 
 
@@ -186,30 +197,18 @@ def _span(bases: pd.Series) -> str:
     return f"{low:.2f} Mb" if high - low < 0.005 else f"{low:.2f} to {high:.2f} Mb"
 
 
-def _cautions(transfer: Transfer) -> list[str]:
-    matrix, sentences = transfer.matrix, []
+def _cautions(transfer: Transfer) -> Iterator[str]:
+    matrix = transfer.matrix
     if (matrix["num_seeds"] < 2).all():
-        sentences.append(
+        yield (
             "One seed each: how far another would move a model is not known, so that no difference "
-            "is judged. Train 3 or more (--seeds 0 1 2) to learn which strategy is better."
+            f"is judged. {MORE_SEEDS} strategy is better."
         )
-    elif matrix["num_seeds"].nunique() > 1:
-        sentences.append(
-            f"Models have {matrix['num_seeds'].min()} to {matrix['num_seeds'].max()} healthy seeds: "
-            "a pair is tested on as many of either, so that its difference may not be that of the "
-            "means in the table."
-        )
+    else:
+        yield from unequal_seeds(matrix["num_seeds"], "Models")
     few = matrix.dropna(subset=["num_test_rows"]).drop_duplicates("target")
-    few = few[few["num_test_rows"].astype(float) < 100]
+    few = few[few["num_test_rows"].astype(float) < FEW_ROWS]
     if len(few):
         listed = ", ".join(f"{r['target']} {r['num_test_rows']}" for _, r in few.iterrows())
-        sentences.append(f"Few test rows, so that single differences there mean little: {listed}.")
-    partial = matrix[matrix["outcome"] != "finished"]
-    if len(partial):
-        listed = ", ".join(f"{r['strategy']} on {r['target']}" for _, r in partial.iterrows())
-        sentences.append(f"Chosen although not all of their seeds finished healthy: {listed}.")
-    return sentences
-
-
-def _signed(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:+.3f}".replace("-", "−")
+        yield f"Few test rows, so that single differences there mean little: {listed}."
+    yield from partly_healthy(matrix, lambda row: f"{row['strategy']} on {row['target']}")

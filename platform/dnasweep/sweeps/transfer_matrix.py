@@ -15,6 +15,7 @@ from dnasweep.data.species import distance, species_set
 from dnasweep.data.transfer import STRATEGIES, nearest_relative, strategy_of
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare, scores_by_seed
 from dnasweep.sweeps.compare import select
+from dnasweep.sweeps.comparison import Transfer
 from dnasweep.sweeps.tables import (
     grouped,
     higher_is_better,
@@ -22,7 +23,6 @@ from dnasweep.sweeps.tables import (
     selected_table,
     unhealthy_table,
 )
-from dnasweep.sweeps.transfer_comparison import Transfer
 from dnasweep.sweeps.transfer_findings import transfer_findings
 from dnasweep.sweeps.transfer_tests import overall_tests, target_tests
 
@@ -83,8 +83,7 @@ def compare_strategies(
         unhealthy=unhealthy_table(cells, name),
         left_out=tuple(left_out),
     )
-    transfer.findings.extend(transfer_findings(transfer, len(cells)))
-    return transfer
+    return transfer.with_findings(transfer_findings(transfer, len(cells)))
 
 
 def _target(cell: CellResult) -> str:

@@ -1,11 +1,16 @@
-"""How metrics, numbers and p-values are written in sentences, tables and figures."""
+"""How metrics, numbers, intervals and p-values are written in sentences, tables and figures."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 import pandas as pd
 
 ALPHA = 0.05  # below it a difference is called significant
 NAMES = {"mcc": "MCC", "auroc": "AUROC", "auprc": "AUPRC", "macro_f1": "macro F1"}
+NONE = "–"
+"""What stands where there is no number."""
 
 
 def metric_name(metric: str) -> str:
@@ -13,9 +18,59 @@ def metric_name(metric: str) -> str:
     return NAMES.get(metric, metric.replace("_", " "))
 
 
-def number(value: float, digits: int = 3) -> str:
+def number(value: float | None, digits: int = 3) -> str:
     """Return a number for text; a dash where there is none."""
-    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
+    return NONE if value is None or pd.isna(value) else minus(f"{value:.{digits}f}")
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """Return a number with its sign; a dash where there is none."""
+    return NONE if value is None or pd.isna(value) else minus(f"{value:+.{digits}f}")
+
+
+def minus(text: str) -> str:
+    """Return text with minus signs in place of hyphens."""
+    return text.replace("-", "−")
+
+
+def with_sd(mean: float | None, sd: float | None) -> str:
+    """Return `mean ± sd`; a dash where there is no mean."""
+    text = number(mean)
+    return text if text == NONE or sd is None or pd.isna(sd) else f"{text} ± {number(sd)}"
+
+
+def mean_of(row: pd.Series, column: str) -> str:
+    """Return the mean in a column of a row with its standard deviation in `<column>_sd`."""
+    return with_sd(row.get(column), row.get(f"{column}_sd"))
+
+
+def interval(low: float, high: float) -> str:
+    """Return the interval of a difference; a dash where there is none."""
+    return NONE if pd.isna(low) else f"{signed(low)} to {signed(high)}"
+
+
+def percent(share: float) -> str:
+    """Return a share as written in text."""
+    return f"{100 * share:.0f}\u00a0%"
+
+
+def small(value: float) -> str:
+    """Return a small number such as `7.2e−7`."""
+    return f"{value:.1e}".replace("e-0", "e−").replace("e-", "e−").replace("e+00", "")
+
+
+def ratio(value: float) -> str:
+    """Return an odds ratio as written in text."""
+    if pd.isna(value):
+        return NONE
+    if np.isinf(value):
+        return "∞"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def positions(window: str) -> str:
+    """Return positions such as `-35..-24` as written in text."""
+    return minus(window.replace("..", " to "))
 
 
 def p_text(p_value: float) -> str:
@@ -23,3 +78,19 @@ def p_text(p_value: float) -> str:
     if pd.isna(p_value):
         return "no p-value"
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def spaced(name: object) -> str:
+    """Return a name such as `fruit_fly` as written in text."""
+    return str(name).replace("_", " ")
+
+
+def joined(texts: Sequence[str]) -> str:
+    """Return `a`, `a and b` or `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
+
+
+def counted(values: Iterable[object]) -> str:
+    """Return how often each value is there: `2 diverged, 1 failed`, the most frequent first."""
+    counts = pd.Series(list(values)).value_counts()
+    return ", ".join(f"{num} {value}" for value, num in counts.items())

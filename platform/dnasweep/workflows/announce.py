@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dnasweep.data.audit import READ_AS
-from dnasweep.report.terminal import comparison_tables
+from dnasweep.report.sweep_page import comparison_tables
 from dnasweep.stages.dataset import REJECTS
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import published

@@ -202,8 +202,7 @@ def _compare(
 ) -> Path:
     """Compare, show the comparison, and write the report unless it is there."""
     from dnasweep.method_comparison.comparing import compare
-    from dnasweep.report.explanations_page import write_comparison
-    from dnasweep.report.explanations_terminal import explanation_tables
+    from dnasweep.report.explanations_page import explanation_tables, write_comparison
 
     with console.status("comparing"):
         comparisons = []

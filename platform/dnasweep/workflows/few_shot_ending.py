@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,26 +12,26 @@ import numpy as np
 import pandas as pd
 from rich.markup import escape
 
-from dnasweep.report.shots_page import ShotPage, render_shot_page
-from dnasweep.report.shots_terminal import shot_tables
+from dnasweep.report.few_shot_page import few_shot_page, shot_tables
+from dnasweep.report.files import write_page
 from dnasweep.stages.dataset import rows_of
 from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.scores import find_scores, score_baseline
 from dnasweep.stages.shots import draw_shots
+from dnasweep.sweeps.cell_results import ShotBaseline
+from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import scores_of
-from dnasweep.sweeps.shot_comparison import ShotBaseline, ShotComparison
 from dnasweep.sweeps.shots import compare_shots
 from dnasweep.sweeps.shots_tests import BASELINE
-from dnasweep.tracking.tags import command, package_versions
 from dnasweep.workflows.announce import encoder_name
 from dnasweep.workflows.evaluation import read_results
 from dnasweep.workflows.phases import Phases
 from dnasweep.workflows.publication import (
     REPORT,
     report_folder,
-    sweep_facts,
+    sweep_frame,
     tokenizer_table,
     writing_report,
 )
@@ -106,26 +105,15 @@ def _overlap(sweep: Sweep) -> dict[int, float]:
 
 def _publish(sweep: Sweep, plan: SweepPlan, records: Records, comparison: ShotComparison) -> Path:
     """Write the report, log it to the parent run and return its folder."""
-    page = ShotPage(
-        title=sweep.name,
-        comparison=comparison,
-        command=command(),
-        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        data=sweep_facts(sweep) | _draws(sweep),
-        audit_findings=[
-            {"level": f.level, "code": f.code, "message": f.message}
-            for f in sweep.data.audit.findings
-        ],
-        audit_table=sweep.data.audit.table,
+    frame = sweep_frame(
+        sweep,
+        facts=_draws(sweep),
         tokenizers=tokenizer_table(sweep, plan),
         encoders=_encoders(sweep, plan),
-        versions=package_versions(),
-        keys={"sweep": sweep.key, "data set": sweep.recipe.dataset},
-        places={"storage": sweep.storage.root},
     )
     with writing_report(sweep, records) as aside:
         comparison.to_csv(aside / "comparison.csv")
-        (aside / "comparison.html").write_text(render_shot_page(page))
+        write_page(few_shot_page(comparison, frame), aside / "comparison.html")
     _record_curves(sweep, records, comparison)
     records.summary(_note(comparison.findings))
     return report_folder(sweep)

@@ -7,12 +7,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from dnasweep.data.audit import Audit
 from dnasweep.data.table import SPLITS
-from dnasweep.report.page import PageInput, render_page
+from dnasweep.report.files import write_page
+from dnasweep.report.provenance import SweepFrame
+from dnasweep.report.sweep_page import sweep_page
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.specs import ClassifierSpec
@@ -40,21 +42,16 @@ def publish(
     importance: dict[str, float] | None,
 ) -> Path:
     """Write the report, log it to the parent run, register the best model; return its folder."""
-    page = PageInput(
-        **page_frame(sweep),
-        comparison=comparison,
-        cells=results,
-        tokenizers=tokenizer_table(sweep, plan),
-        importance=importance,
-    )
+    frame = sweep_frame(sweep, tokenizers=tokenizer_table(sweep, plan))
+    page = sweep_page(comparison, frame, cells=results, importance=importance)
     with writing_report(sweep, records) as aside:
         comparison.to_csv(aside / "comparison.csv")
-        (aside / "comparison.html").write_text(render_page(page))
+        write_page(page, aside / "comparison.html")
     best = best_trial(sweep, results)
     if best is not None:
         _register(sweep, records, best)
     records.summary(
-        note(comparison.findings, page.audit_findings),
+        note(comparison.findings, sweep.data.audit),
         best=best.validation if best else {},
         test=(best.test if best else None) or {},
         baseline=_baseline(comparison),
@@ -64,17 +61,16 @@ def publish(
 
 def note(
     findings: Sequence[str],
-    audit: Sequence[Mapping[str, str]],
+    audit: Audit,
     *,
     page: str = "comparison.html",
     metrics: str = METRICS_HERE,
 ) -> str:
     """Return the findings as the description of the parent run, in Markdown."""
-    warnings = [finding["message"] for finding in audit if finding["level"] == "warning"]
     parts = ["\n".join(f"- {sentence}" for sentence in findings)]
-    if warnings:
+    if audit.warnings:
         heading = "### Warnings of the data audit"
-        parts.append("\n".join([heading, "", *(f"- {message}" for message in warnings)]))
+        parts.append("\n".join([heading, "", *(f"- {one.message}" for one in audit.warnings)]))
     parts += [
         "### Where to look",
         f"The whole comparison, with figures: `{REPORT}/{page}` under *Artifacts*. "
@@ -84,22 +80,26 @@ def note(
     return "\n\n".join(parts)
 
 
-def page_frame(sweep: Sweep) -> dict[str, Any]:
-    """Return the fields of a :class:`~dnasweep.report.page.PageFrame`."""
-    return {
-        "title": sweep.name,
-        "command": command(),
-        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "data": sweep_facts(sweep),
-        "audit_findings": [
-            {"level": f.level, "code": f.code, "message": f.message}
-            for f in sweep.data.audit.findings
-        ],
-        "audit_table": sweep.data.audit.table,
-        "versions": package_versions(),
-        "keys": {"sweep": sweep.key, "data set": sweep.recipe.dataset},
-        "places": {"storage": sweep.storage.root},
-    }
+def sweep_frame(
+    sweep: Sweep,
+    *,
+    facts: Mapping[str, object] | None = None,
+    tokenizers: pd.DataFrame | None = None,
+    encoders: pd.DataFrame | None = None,
+) -> SweepFrame:
+    """Return what the page of a sweep says beside its comparison; `facts` are more of the data."""
+    return SweepFrame(
+        title=sweep.name,
+        command=command(),
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        data={**sweep_facts(sweep), **(facts or {})},
+        audit=sweep.data.audit,
+        tokenizers=tokenizers,
+        encoders=encoders,
+        versions=package_versions(),
+        keys={"sweep": sweep.key, "data set": sweep.recipe.dataset},
+        places={"storage": sweep.storage.root},
+    )
 
 
 def report_folder(sweep: Sweep) -> Path:

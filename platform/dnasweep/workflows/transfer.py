@@ -17,20 +17,19 @@ from dnasweep.data.species import SPECIES, resolve
 from dnasweep.data.table import SPLITS
 from dnasweep.data.transfer import STRATEGIES, Strategy, way
 from dnasweep.errors import InputError
-from dnasweep.report.page import PageFrame
-from dnasweep.report.transfer_page import render_transfer
-from dnasweep.report.transfer_terminal import transfer_tables
+from dnasweep.report.files import write_page
+from dnasweep.report.transfer_page import transfer_page, transfer_tables
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import score_baseline
+from dnasweep.sweeps.comparison import Transfer
 from dnasweep.sweeps.options import Axes, SweepOptions
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import baseline_result
-from dnasweep.sweeps.transfer_comparison import Transfer
 from dnasweep.sweeps.transfer_matrix import compare_strategies, comparison_group
 from dnasweep.workflows.evaluation import evaluate_on_test
 from dnasweep.workflows.phases import Phases
-from dnasweep.workflows.publication import note, page_frame, report_folder, writing_report
+from dnasweep.workflows.publication import note, report_folder, sweep_frame, writing_report
 from dnasweep.workflows.sweep_records import Records
 
 ESTIMATES = "`test/` the mean test metric of each strategy over the targets that all of them have"
@@ -161,15 +160,14 @@ def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
         relatives=[name for name in data.species if name not in lacking],
         left_out=[f"No target: {text}." for text in lacking.values()],
     )
-    frame = PageFrame(**page_frame(sweep))
     with writing_report(sweep, records) as aside:
         transfer.to_csv(aside / "transfer.csv")
-        text = render_transfer(transfer, frame, num_trials=len(results))
-        (aside / "transfer.html").write_text(text)
+        made = transfer_page(transfer, sweep_frame(sweep), num_trials=len(results))
+        write_page(made, aside / "transfer.html")
     folder = report_folder(sweep)
     page = folder / "transfer.html"
     records.summary(
-        note(transfer.findings, frame.audit_findings, page=page.name, metrics=ESTIMATES),
+        note(transfer.findings, data.audit, page=page.name, metrics=ESTIMATES),
         test=_means(transfer),
     )
     sweep.console.print(transfer_tables(transfer))

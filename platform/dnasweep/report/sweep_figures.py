@@ -1,8 +1,8 @@
-"""The figures of the page."""
+"""The figures of a compared sweep."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,18 +14,21 @@ from dnasweep.report.drawing import (
     COLOURS,
     DASHES,
     MARKERS,
-    Picture,
+    Drawing,
+    band,
     draw_matrix,
-    picture,
+    ink,
+    on_axes,
     two_legends,
 )
 from dnasweep.sweeps.cell_results import CellResult, bare
 from dnasweep.sweeps.comparison import Comparison
-from dnasweep.tasks.wording import metric_name, number
+from dnasweep.tasks.wording import mean_of, metric_name, number
 
 
-def heat_map(comparison: Comparison) -> Picture | None:
-    """Arm (tokenizer, masking, tuning) x species set of the selected cells: test metric, else validation, with spread."""
+def heat_map(comparison: Comparison) -> Drawing | None:
+    """Tokenizer (with masking and tuning) x species set of the selected cells: test metric with
+    spread; validation where nothing was tested."""
     selected, metric = comparison.selected, comparison.metric
     if selected.empty:
         return None
@@ -37,66 +40,50 @@ def heat_map(comparison: Comparison) -> Picture | None:
     for _, row in selected.iterrows():
         at = names.index(row["arm"]), sets.index(row["species_set"])
         values[at] = row[column]
-        text = number(row[column])
-        if not pd.isna(row.get(f"{column}_sd")):
-            text += f"\n± {number(row[f'{column}_sd'])}"
+        texts[at] = mean_of(row, column).replace(" ±", "\n±")
         over = row.get("over_baseline")
         if over is not None and not pd.isna(over) and (over > 0) != comparison.higher_is_better:
-            text += "\nnot above baseline"
-        texts[at] = text
+            texts[at] += "\nnot above baseline"
     title = f"{split} {metric_name(metric)}"
-    base = f"test_{metric}"
-    if split == "test" and base in comparison.baseline:
-        baselines = [
-            f"{row['name']} {number(row[base])}" for _, row in comparison.baseline.iterrows()
+    if split == "test" and column in comparison.baseline:
+        levels = [
+            f"{row['name']} {number(row[column])}" for _, row in comparison.baseline.iterrows()
         ]
-        title += f"\nbaseline: {', '.join(baselines)}"
+        title += f"\nbaseline: {', '.join(levels)}"
 
     def draw(axes: Axes) -> None:
         draw_matrix(axes, values, texts, rows=names, columns=sets)
         axes.set_xlabel("pretrained on")
         axes.set_title(title)
 
-    return picture(draw, size=(max(4.8, 2.6 + 1.45 * len(sets)), 1.4 + 0.72 * len(names)))
+    return on_axes(draw, (max(4.8, 2.6 + 1.45 * len(sets)), 1.4 + 0.72 * len(names)))
 
 
-def learning_curves(comparison: Comparison, cells: Sequence[CellResult]) -> Picture | None:
+def learning_curves(comparison: Comparison, cells: Sequence[CellResult]) -> Drawing | None:
     """Validation metric against bases seen, selected cells: mean of seeds, band from least to most."""
-    metric = comparison.metric
-    curves = _curves(comparison, cells, metric)
+    curves = _curves(comparison, cells)
     if not curves:
         return None
     names, sets = _scale(cells)
 
     def draw(axes: Axes) -> None:
         for (name, species_set), seeds in curves.items():
-            common = seeds[0].index
-            for other in seeds[1:]:
-                common = common.intersection(other.index)
-            table = np.array([seed.loc[common].to_numpy() for seed in seeds])
-            style: dict[str, Any] = {
-                "color": COLOURS[names.index(name) % len(COLOURS)],
-                "linestyle": DASHES[sets.index(species_set) % len(DASHES)],
-            }
-            bases = common.to_numpy(dtype=float) / 1e6
-            axes.plot(bases, table.mean(axis=0), **style)
-            if len(table) > 1:
-                axes.fill_between(
-                    bases,
-                    table.min(axis=0),
-                    table.max(axis=0),
-                    color=style["color"],
-                    alpha=0.13,
-                    linewidth=0,
-                )
+            table = pd.concat(seeds, axis=1, join="inner")
+            bases = table.index.to_numpy(dtype=float) / 1e6
+            colour = COLOURS[names.index(name) % len(COLOURS)]
+            dash = DASHES[sets.index(species_set) % len(DASHES)]
+            axes.plot(bases, table.mean(axis=1), color=colour, linestyle=dash)
+            if len(seeds) > 1:
+                low, high = table.min(axis=1), table.max(axis=1)
+                band(axes, bases, low, high, color=colour, alpha=0.13)
         axes.set_xlabel("bases seen in fine-tuning (million)")
-        axes.set_ylabel(f"validation {metric_name(metric)}")
+        axes.set_ylabel(f"validation {metric_name(comparison.metric)}")
         two_legends(axes, names, sets, lines=True)
 
-    return picture(draw, size=(8.2, 4.4))
+    return on_axes(draw, (8.2, 4.4))
 
 
-def bits_per_base(cells: Sequence[CellResult]) -> Picture | None:
+def bits_per_base(cells: Sequence[CellResult]) -> Drawing | None:
     """Bits per base of every pretrained encoder, against uniform guessing and a Markov chain."""
     best: dict[str, tuple[float, float, str]] = {}
     for cell in cells:
@@ -104,10 +91,9 @@ def bits_per_base(cells: Sequence[CellResult]) -> Picture | None:
         bits = known.get("bits_per_base")
         if bits is None or not np.isfinite(bits):
             continue
-        name = cell.encoder
-        if name not in best or bits < best[name][0]:
+        if cell.encoder not in best or bits < best[cell.encoder][0]:
             markov = float(known.get("markov_bits_per_base") or np.nan)
-            best[name] = (float(bits), markov, cell.tokenizer)
+            best[cell.encoder] = (float(bits), markov, cell.tokenizer)
     if not best:
         return None
     order = sorted(best, key=lambda name: -best[name][0])
@@ -120,33 +106,36 @@ def bits_per_base(cells: Sequence[CellResult]) -> Picture | None:
             axes.plot([bits, 2.0], [place, place], color=colour, alpha=0.35, linewidth=2)
             axes.plot(bits, place, "o", color=colour, markersize=8)
             if np.isfinite(markov):
-                axes.plot(markov, place, "|", color=axes.xaxis.label.get_color(), markersize=15)
-        axes.axvline(2.0, color=axes.xaxis.label.get_color(), linewidth=1)
+                axes.plot(markov, place, "|", color=ink(axes), markersize=15)
+        axes.axvline(2.0, color=ink(axes), linewidth=1)
         axes.set_yticks(range(len(order)), order)
         axes.set_ylim(-0.6, len(order) - 0.4)
-        axes.set_xlabel("bits per base on hidden bases (lower is better)")
+        axes.set_xlabel("bits per base on masked bases (lower is better)")
         axes.grid(False, axis="y")
+        bar: dict[str, Any] = {
+            "linestyle": "",
+            "marker": "|",
+            "markersize": 13,
+            "color": ink(axes),
+        }
         handles = [
             Line2D([], [], marker="o", linestyle="", color=COLOURS[0], label="encoder"),
-            Line2D([], [], marker="|", linestyle="", markersize=13, label="Markov chain"),
-            Line2D([], [], linewidth=1, label="uniform guessing (2.0)"),
+            Line2D([], [], label="Markov chain", **bar),
+            Line2D([], [], linewidth=1, color=ink(axes), label="uniform guessing (2.0)"),
         ]
-        for handle in handles[1:]:
-            handle.set_color(axes.xaxis.label.get_color())
         axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
-    return picture(draw, size=(8.2, 1.5 + 0.34 * len(order)))
+    return on_axes(draw, (8.2, 1.5 + 0.34 * len(order)))
 
 
-def cost(comparison: Comparison, cells: Sequence[CellResult]) -> Picture | None:
+def cost(comparison: Comparison, cells: Sequence[CellResult]) -> Drawing | None:
     """Validation metric of every ranked combination against the device seconds of one trial."""
     rows = comparison.rows
-    if rows.empty or not rows["device_seconds"].notna().any():
+    if rows.empty:
         return None
     rows = rows[rows["rank"].notna() & rows["device_seconds"].gt(0)]
     if rows.empty:
         return None
-    column = f"validation_{comparison.metric}"
     names, sets = _scale(cells)
 
     def draw(axes: Axes) -> None:
@@ -154,7 +143,7 @@ def cost(comparison: Comparison, cells: Sequence[CellResult]) -> Picture | None:
             colour = COLOURS[names.index(row["arm"]) % len(COLOURS)]
             axes.plot(
                 row["device_seconds"],
-                row[column],
+                row[f"validation_{comparison.metric}"],
                 MARKERS[sets.index(row["species_set"]) % len(MARKERS)],
                 color=colour if row["selected"] else "none",
                 markeredgecolor=colour,
@@ -162,14 +151,14 @@ def cost(comparison: Comparison, cells: Sequence[CellResult]) -> Picture | None:
             )
         if rows["device_seconds"].max() > 10 * rows["device_seconds"].min():
             axes.set_xscale("log")
-        axes.set_xlabel("device seconds a trial (filled: selected)")
+        axes.set_xlabel("device seconds per trial (filled: selected)")
         axes.set_ylabel(f"validation {metric_name(comparison.metric)}")
         two_legends(axes, names, sets, lines=False)
 
-    return picture(draw, size=(8.2, 4.4))
+    return on_axes(draw, (8.2, 4.4))
 
 
-def importance(values: Mapping[str, float] | None) -> Picture | None:
+def importance(values: Mapping[str, float] | None) -> Drawing | None:
     """Importance of each axis for the metric, as the search estimated it."""
     if not values:
         return None
@@ -184,14 +173,16 @@ def importance(values: Mapping[str, float] | None) -> Picture | None:
         axes.set_xlabel("importance (fraction of the variance explained)")
         axes.grid(False, axis="y")
 
-    return picture(draw, size=(8.2, 1.1 + 0.38 * len(order)))
+    return on_axes(draw, (8.2, 1.1 + 0.38 * len(order)))
 
 
 def _curves(
-    comparison: Comparison, cells: Sequence[CellResult], metric: str
+    comparison: Comparison, cells: Sequence[CellResult]
 ) -> dict[tuple[str, str], list[pd.Series]]:
+    """Return the validation metric by bases seen of each seed of the selected cells."""
     if comparison.selected.empty:
         return {}
+    metric = comparison.metric
     chosen = {key for keys in comparison.selected["trial_keys"] for key in keys.split()}
     curves: dict[tuple[str, str], list[pd.Series]] = {}
     for cell in cells:
@@ -204,14 +195,14 @@ def _curves(
         }
         if points:
             curve = pd.Series(points).sort_index()
-            curves.setdefault((cell.arm, cell.species_set), []).append(curve)
+            curves.setdefault((cell.setup, cell.species_set), []).append(curve)
     return curves
 
 
 def _scale(cells: Sequence[CellResult]) -> tuple[list[str], list[str]]:
-    """Return arms and species sets in the order that fixes their colours in every figure."""
-    return _ordered(c.arm for c in cells), _ordered(c.species_set for c in cells)
+    """Return setups and species sets in the order that fixes their colours in every figure."""
+    return _ordered(c.setup for c in cells), _ordered(c.species_set for c in cells)
 
 
-def _ordered(values: object) -> list[str]:
-    return list(dict.fromkeys(str(value) for value in values))  # type: ignore[attr-defined]
+def _ordered(values: Iterable[object]) -> list[str]:
+    return list(dict.fromkeys(map(str, values)))

@@ -1,6 +1,8 @@
-"""Sequences drawn as letters as high as their attributions."""
+"""Letters as high as what they say: attributions of a sequence, information of a motif."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnasweep.motifs.element_scan import best_hits
-from dnasweep.report.attribution_figures import Drawing
+from dnasweep.motifs.patterns import information
 from dnasweep.report.attribution_summary import Summary
-from dnasweep.report.drawing import COLOURS
+from dnasweep.report.drawing import COLOURS, Drawing, ink
 
 LETTERS = {"A": COLOURS[2], "C": COLOURS[0], "G": COLOURS[4], "T": COLOURS[1]}
 """Colours of the bases."""
@@ -22,8 +24,8 @@ ROW = 100
 def sequence_logo(summary: Summary, row: int) -> Drawing:
     """One sequence of `summary.bases`, 100 bases a line, TATA boxes in place shaded.
 
-    Of a sequence longer than `logo_bases` a part is shown: two thirds before the transcription start
-    and one behind, or the middle where the start is not known.
+    Of a sequence longer than `logo_bases` a part is shown: two thirds upstream of the transcription
+    start and one downstream, or the middle where the start is not known.
     """
     bases = summary.bases
     there = np.flatnonzero(~np.isnan(bases.values[row]))
@@ -69,21 +71,9 @@ def _line(
     *,
     known: bool,
 ) -> None:
-    # Brings pyplot with it, which nothing else here needs.
-    import logomaker
-
-    ink = axes.xaxis.label.get_color()
     if heights.to_numpy().any():
-        logomaker.Logo(
-            heights.set_index(positions),
-            ax=axes,
-            color_scheme=LETTERS,
-            font_name="DejaVu Sans",
-            flip_below=True,
-            show_spines=False,
-            baseline_width=0,
-        )
-    axes.axhline(0, color=ink, linewidth=0.6)
+        _letters(axes, heights.set_index(positions), flip_below=True, baseline_width=0)
+    axes.axhline(0, color=ink(axes), linewidth=0.6)
     first = int(positions[0])
     axes.set_xlim(first - 0.5, first + ROW - 0.5)
     axes.grid(False)
@@ -94,7 +84,7 @@ def _line(
     if box and box[0] <= positions[-1] and box[1] >= first:
         axes.axvspan(box[0] - 0.5, box[1] - 0.5, color=COLOURS[4], alpha=0.25, linewidth=0)
     if known and first <= 0 <= positions[-1]:
-        axes.axvline(-0.5, color=ink, linewidth=0.8, linestyle=":")
+        axes.axvline(-0.5, color=ink(axes), linewidth=0.8, linestyle=":")
 
 
 def _box(summary: Summary, row: int) -> tuple[int, int] | None:
@@ -108,3 +98,35 @@ def _box(summary: Summary, row: int) -> tuple[int, int] | None:
     if found < 0:
         return None
     return found + bases.first, found + bases.first + site.motif.width
+
+
+def motif_logo(matrix: np.ndarray) -> Drawing:
+    """Probabilities (columns, 4): letters as high as their share of the information, in bits."""
+    # A column of pseudocounts alone may tell a hair less than nothing.
+    heights = matrix * np.clip(information(np.clip(matrix, 1e-9, 1)), 0, None)[:, None]
+    frame = pd.DataFrame(heights, columns=list(LETTERS))
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        _letters(axes, frame)
+        axes.set_ylim(0, 2)
+        axes.set_yticks([0, 1, 2])
+        axes.set_xticks([])
+        axes.set_ylabel("bits")
+        axes.grid(False)
+
+    return Drawing(draw, (6.0, 1.6), once=True)
+
+
+def _letters(axes: Axes, heights: pd.DataFrame, **how: Any) -> None:
+    # Brings pyplot with it, which nothing else here needs.
+    import logomaker
+
+    logomaker.Logo(
+        heights,
+        ax=axes,
+        color_scheme=LETTERS,
+        font_name="DejaVu Sans",
+        show_spines=False,
+        **how,
+    )

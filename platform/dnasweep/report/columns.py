@@ -1,0 +1,186 @@
+"""Every column of every table: its title, and how what stands in it is written.
+
+Tables are written to files with the names of their columns; pages and terminals show these titles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnasweep.tasks.wording import (
+    NONE,
+    metric_name,
+    minus,
+    number,
+    positions,
+    ratio,
+    signed,
+    small,
+    spaced,
+)
+
+Format = Callable[[Any], str]
+METHODS = {"shap": "SHAP", "lime": "LIME", "anchors": "Anchors"}
+
+
+def method_name(method: object) -> str:
+    """Return a method of explanation as written in text."""
+    return METHODS.get(str(method), spaced(method))
+
+
+def count(value: float) -> str:
+    """Return a whole number."""
+    return minus(f"{int(value):,}")
+
+
+def p_value(value: float) -> str:
+    """Return a p-value."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def small_p(value: float) -> str:
+    """Return a p-value of which the power of ten matters."""
+    return f"{value:.3f}" if value >= 0.001 else small(value)
+
+
+def plain(value: Any) -> str:
+    """Return a value without a format of its own."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return count(int(value))
+    if not isinstance(value, float | np.floating):
+        return str(value)
+    known = float(value)
+    if 0 < abs(known) < 0.001:
+        return f"{known:.1g}"
+    return number(known) if abs(known) < 1000 else minus(f"{known:,.0f}")
+
+
+def measured(value: float) -> str:
+    """Return a mean, which may be large."""
+    return f"{value:,.0f}" if abs(value) >= 100 else number(value)
+
+
+def attribution(value: float) -> str:
+    """Return an attribution, or a sum of them."""
+    return signed(value, 1 if abs(value) >= 100 else 3)
+
+
+def change(value: float) -> str:
+    """Return a difference, which may be small."""
+    return minus(f"{value:+.1g}") if 0 < abs(value) < 0.001 else signed(value)
+
+
+def general(value: float) -> str:
+    """Return a number as short as it is exact."""
+    return f"{value:g}"
+
+
+COLUMNS: dict[str, tuple[str | None, Format]] = {
+    "rank": ("#", plain),
+    "num_better": ("better on", plain),
+    "learning_rate": (None, general),
+    "device_seconds": ("device s", lambda value: f"{value:,.1f}"),
+    "peak_memory_bytes": (
+        "peak memory",
+        lambda value: f"{value / 2**30:.2f} GiB" if value else NONE,
+    ),
+    "over_baseline": ("over baseline", change),
+    "gain": (None, signed),
+    "ahead": ("a ahead", str),
+    "setting": ("with", str),
+    "million_years": (None, general),
+    "pretrain_bases": ("pretrained, Mb", lambda value: f"{value / 1e6:.2f}"),
+    "finetune_bases": ("fine-tuned, Mb", lambda value: f"{value / 1e6:.2f}"),
+    "targets_p_adjusted": ("p over targets", p_value),
+    "ensemble_mcc_p_adjusted": ("bootstrap p", p_value),
+    "ensemble_delong_p_adjusted": ("DeLong p", p_value),
+    # The data and the tokenizers.
+    "gc": ("G+C", plain),
+    "cpg": ("CpG observed / expected", plain),
+    "unknown": ("unknown bases", plain),
+    "shortest": ("shortest, bases", plain),
+    "median": ("median, bases", general),
+    "longest": ("longest, bases", plain),
+    "vocab_size": ("vocabulary", plain),
+    "vocabulary_used": ("of it used", plain),
+    "unknown_rate": ("unknown tokens", plain),
+    "mean_tokens": ("mean tokens per row", plain),
+    "most_tokens": ("most tokens per row", plain),
+    "longest_word": ("longest token, bases", plain),
+    # Attributions and elements.
+    "label": (None, lambda value: "unknown" if value < 0 else str(value)),
+    "species": (None, lambda value: spaced(value) if isinstance(value, str) else plain(value)),
+    "window": (None, positions),
+    "num": ("sequences", count),
+    "num_tokens": ("tokens with TATA", count),
+    "positive_in_place": ("positive, in place", count),
+    "negative_in_place": ("negative, in place", count),
+    "mean_phi": ("mean φ", attribution),
+    "place_phi": ("φ same places", attribution),
+    "sum_phi": ("sum φ", attribution),
+    "standard_error": ("± se", small_p),
+    "odds_ratio": (None, ratio),
+    "word_odds_ratio": ("same k-mers", ratio),
+    # Comparisons of explanations.
+    "method": (None, method_name),
+    "one": ("method", method_name),
+    "other": ("other method", method_name),
+    "auroc": ("AUROC", measured),
+    **dict.fromkeys(("element", "curve", "check", "measure"), (None, spaced)),
+    **dict.fromkeys(
+        "mean low high auroc_low auroc_high hit_rate hit_low hit_high chance area area_low "
+        "area_high difference difference_low difference_high evaluations milliseconds".split(),
+        (None, measured),
+    ),
+    # Motifs.
+    "p": (None, small_p),
+    "q": (None, small_p),
+    "q_place": ("q of place", small_p),
+    "match_q": ("q of match", small_p),
+    "num_instances": ("instances", count),
+    "num_in_place": ("hits there", count),
+    "interval": ("95 % interval", str),
+}
+"""Name of a column to its title and format, for what does not follow from the name. None: the title
+does."""
+
+
+def title_of(name: str) -> str:
+    """Return the title of a column."""
+    given = COLUMNS[name][0] if name in COLUMNS else None
+    if given is not None:
+        return given
+    if name.isdecimal():
+        return f"{int(name):,} shots"
+    if name.endswith("_interval"):
+        return "95 % interval"
+    if name.startswith("p_") or name.endswith("_p_adjusted"):
+        return "p"
+    if name.endswith("_sd"):
+        return "± sd"
+    words = [metric_name(word) for word in name.removeprefix("ensemble_").split("_")]
+    first = words[0] if words[0] in ("validation", "test") else ""
+    if first:
+        return f"{first} {metric_name(name.removeprefix(f'{first}_'))}"
+    return " ".join(words[1:] if words[0] == "num" else words)
+
+
+def text_of(name: str, value: Any) -> str:
+    """Return what stands in a column for a value; a dash where there is none."""
+    if value is None or value is pd.NA or value != value:
+        return NONE
+    if name in COLUMNS:
+        return COLUMNS[name][1](value)
+    if isinstance(value, str):
+        return value
+    if name.startswith("p_") or name.endswith("_p_adjusted"):
+        return p_value(value)
+    if name.endswith("_difference"):
+        return signed(value)
+    return count(value) if name.startswith("num_") else plain(value)

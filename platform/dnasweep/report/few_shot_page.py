@@ -1,0 +1,215 @@
+"""The page of a few-shot sweep, and the same in the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich.console import RenderableType
+
+from dnasweep.report.drawing import (
+    COLOURS,
+    MARKERS,
+    Drawing,
+    band,
+    common_legend,
+    ink,
+    label_ticks,
+    style,
+)
+from dnasweep.report.page import Page, PageFigure, PageTable, Section, Text, findings_section
+from dnasweep.report.pair_columns import marked, verdict_columns
+from dnasweep.report.provenance import SweepFrame
+from dnasweep.report.terminal import summary, terminal_table
+from dnasweep.sweeps.comparison import ShotComparison
+from dnasweep.sweeps.shots_findings import settings
+from dnasweep.sweeps.shots_tests import BASELINE
+from dnasweep.tasks.wording import ALPHA, mean_of, metric_name
+
+READING = (
+    "Significant means an adjusted p-value below 0.05. The tests ask whether a difference would be "
+    "there with other test rows, other training rows and other seeds."
+)
+TESTS = (
+    "Differences are a minus b, trainings paired by draw and seed (with the baseline: by draw), with "
+    "95 % intervals; “a ahead” counts the pairs in which a has the larger MCC. Each difference is "
+    "uncertain by its test rows (MCC: influence of each row, AUROC: DeLong) and by its trainings "
+    "(spread of the paired differences between draws and between seeds); both are in the intervals "
+    "and p-values, few draws with the weight of few. With one draw there are none. p-values are "
+    "adjusted over all rows of this table (Benjamini and Hochberg). Coloured: significant."
+)
+APART = 0.06
+"""Factor between the places of two initialisations at one number of shots, of 1."""
+
+
+def few_shot_page(comparison: ShotComparison, frame: SweepFrame) -> Page:
+    """Return the page of a few-shot sweep."""
+    metric = metric_name(comparison.metric)
+    no_pairs = ["There are no two things to compare."] if comparison.pairwise.empty else []
+    curve = PageFigure(
+        "By number of shots",
+        f"Mean test {metric} with the standard deviation over draws and seeds; every point is one "
+        "trial. Dotted: the k-mer baseline on the same shots, with its standard deviation over "
+        "draws.",
+        learning_curve(comparison),
+    )
+    lost = "Trials that did not finish healthy. They are in no mean."
+    return Page(
+        title=frame.title,
+        lead=frame.lead(
+            f"{len(comparison.runs)} trials, each evaluated once on all test rows at the threshold "
+            "0.5; nothing was chosen on validation or test rows"
+        ),
+        notice=frame.notice(),
+        sections=[
+            findings_section(comparison.findings, comparison.verdicts, READING),
+            Section("curve", "Learning curve", [curve]),
+            Section(
+                "means",
+                "Means",
+                [
+                    _means(comparison),
+                    _others(comparison),
+                    PageTable("unhealthy", _telling(comparison.unhealthy), lost),
+                ],
+            ),
+            Section("pairs", "Tests", [_pairwise(comparison), Text(no_pairs, soft=True)]),
+            frame.data_section("Tokenizers."),
+            frame.reproduce_section(
+                " The rows that each trial was trained on are logged with its run."
+            ),
+        ],
+    )
+
+
+def means_by_shots(comparison: ShotComparison) -> pd.DataFrame:
+    """Return the means as text, one row per initialisation and one column per number of shots; the
+    baseline comes last."""
+    column, rows = f"test_{comparison.metric}", comparison.rows
+    shots = sorted(set(rows["shots"])) if len(rows) else []
+    records: list[dict[str, Any]] = []
+    for words, group in settings(rows) if shots else []:
+        for name, own in group.groupby("initialisation", sort=False):
+            records.append({"setting": words, "initialisation": name} | _across(own, column))
+    if len(comparison.baseline) and records:
+        means = _across(comparison.baseline, column)
+        records.append({"setting": "", "initialisation": BASELINE} | means)
+    table = pd.DataFrame(records, columns=["setting", "initialisation", *map(str, shots)])
+    return table if (table["setting"] != "").any() else table.drop(columns="setting")
+
+
+def _across(rows: pd.DataFrame, column: str) -> dict[str, str]:
+    return {str(int(row["shots"])): mean_of(row, column) for _, row in rows.iterrows()}
+
+
+def _means(comparison: ShotComparison) -> PageTable:
+    table = means_by_shots(comparison)
+    caption = (
+        f"Test {metric_name(comparison.metric)} by number of shots (training rows of each class): "
+        "mean ± standard deviation over all draws and seeds."
+    )
+    shots = [name for name in map(str, table) if name.isdecimal()]
+    return PageTable("means", table, caption, _baseline_marks(table), shots)
+
+
+def _baseline_marks(table: pd.DataFrame) -> list[str]:
+    return ["reference" if name == BASELINE else "" for name in table["initialisation"]]
+
+
+def _others(comparison: ShotComparison) -> PageTable:
+    rows = _telling(comparison.rows)
+    hidden = [name for name in map(str, rows) if name.endswith("_sd")]
+    caption = "Further test metrics, as means over draws and seeds."
+    return PageTable("metrics", rows.drop(columns=hidden), caption)
+
+
+def _pairwise(comparison: ShotComparison) -> PageTable:
+    table = _telling(comparison.pairwise)
+    shown = table[[n for n in ("tokenizer", "learning_rate", "shots", "a", "b") if n in table]]
+    pairs = zip(table["pairs_for_a"], table["pairs"], strict=True)
+    shown = shown.assign(ahead=[f"{won} of {num}" for won, num in pairs], **verdict_columns(table))
+    sure = table[f"{comparison.judged}_p_adjusted"] < ALPHA
+    return PageTable("pairs", shown, TESTS, marked(sure))
+
+
+def _telling(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what does not tell rows apart."""
+    dull = [n for n in ("tokenizer", "learning_rate") if n in table and table[n].nunique() < 2]
+    return table.drop(columns=dull)
+
+
+def shot_tables(comparison: ShotComparison) -> RenderableType:
+    """Return the means by number of shots, the baseline's among them, and the findings."""
+    means = means_by_shots(comparison)
+    table = terminal_table(
+        f"Test {metric_name(comparison.metric)} by shots of each class",
+        means,
+        marks=_baseline_marks(means),
+        left=["setting", "initialisation"],
+        titles={name: f"{int(name):,}" for name in map(str, means) if name.isdecimal()},
+    )
+    return summary([table], comparison.findings)
+
+
+def learning_curve(comparison: ShotComparison) -> Drawing | None:
+    """Test metric against shots: mean and standard deviation of each initialisation, every run a
+    point, the baseline dotted; one panel for each tokenizer and learning rate."""
+    if comparison.rows.empty:
+        return None
+    groups = settings(comparison.rows)
+    names = list(dict.fromkeys(comparison.rows["initialisation"]))
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(len(groups), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
+        for axes, (words, group) in zip(panels, groups, strict=True):
+            for place, name in enumerate(names):
+                own = group[group["initialisation"] == name].sort_values("shots")
+                if len(own):
+                    # A little to the side, so that one bar does not hide another.
+                    beside = (1 + APART) ** (place - (len(names) - 1) / 2)
+                    _draw_means(axes, comparison, own, place, beside)
+            _draw_baseline(axes, comparison)
+            label_ticks(axes, sorted(set(comparison.rows["shots"])), ",")
+            axes.set_ylabel(f"test {metric_name(comparison.metric)}")
+            axes.set_title(words)
+        panels[-1].set_xlabel("shots: training rows of each class")
+        common_legend(figure, [*names, BASELINE])
+
+    return Drawing(draw, (8.2, 0.5 + 4.0 * len(groups)))
+
+
+def _draw_means(
+    axes: Axes, comparison: ShotComparison, means: pd.DataFrame, place: int, beside: float
+) -> None:
+    column, runs, first = f"test_{comparison.metric}", comparison.runs, means.iloc[0]
+    same = ["tokenizer", "initialisation"]
+    if not pd.isna(first["learning_rate"]):
+        same.append("learning_rate")
+    runs = runs[runs[same].eq(first[same]).all(axis=1)]
+    colour = COLOURS[place % len(COLOURS)]
+    if column in runs:
+        x = runs["shots"] * beside * (1 + APART / 2)
+        axes.plot(x, runs[column], ".", color=colour, alpha=0.45, markersize=4.5)
+    axes.errorbar(
+        means["shots"] * beside,
+        means[column],
+        yerr=np.nan_to_num(means[f"{column}_sd"].to_numpy(dtype=float)),
+        marker=MARKERS[place % len(MARKERS)],
+        markersize=6,
+        capsize=3,
+        label=str(first["initialisation"]),
+        **style(place),
+    )
+
+
+def _draw_baseline(axes: Axes, comparison: ShotComparison) -> None:
+    column = f"test_{comparison.metric}"
+    if column not in comparison.baseline:
+        return
+    table = comparison.baseline.sort_values("shots")
+    mean, sd = table[column].astype(float), table[f"{column}_sd"].astype(float).fillna(0)
+    axes.plot(table["shots"], mean, color=ink(axes), linestyle=(0, (1, 1.5)), label=BASELINE)
+    band(axes, table["shots"], mean - sd, mean + sd, color=ink(axes), alpha=0.1)

@@ -1,0 +1,119 @@
+"""The sections that pages share: where the data and the numbers come from, and how to make them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.data.audit import Audit
+from dnasweep.report.page import Block, Bullets, Code, Facts, Notice, PageTable, Section, Text
+
+BEFORE = "Before you read on"
+"""Title of the warnings of a job."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepFrame:
+    """What the page of every sweep says beside its comparison; only the title is needed."""
+
+    title: str
+    """Heading, usually the name of the sweep."""
+    command: str = ""
+    """Command line that makes this page again."""
+    created: str = ""
+    """When, in words; empty: not shown."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Data summary, label to value; shown as given."""
+    audit: Audit | None = None
+    """What the audit of the data has found."""
+    tokenizers: pd.DataFrame | None = None
+    """One row per tokenizer: name, bases per token, vocabulary used, unknown rate."""
+    encoders: pd.DataFrame | None = None
+    """One row per pretrained encoder."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Package versions."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Artefact keys, name to key."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where things are: storage root, tracking URI, experiment, run."""
+
+    def lead(self, text: str) -> list[str]:
+        """Return what the page is of, with when it was made."""
+        return [" · ".join(filter(None, [text, self.created]))]
+
+    def notice(self) -> Notice:
+        """Return the warnings of the audit of the data."""
+        return audit_notice(self.audit)
+
+    def data_section(self, tokenizers: str = "Tokenizers, fitted on training rows.") -> Section:
+        """Return the section on the data; `tokenizers` is the caption of their table."""
+        blocks: list[Block] = [
+            Facts(self.data),
+            *audit_blocks(self.audit),
+            PageTable("tokenizer", self.tokenizers, tokenizers),
+            PageTable("encoder", self.encoders, "Pretrained encoders."),
+        ]
+        return Section("data", "Data", blocks)
+
+    def reproduce_section(self, more: str = "") -> Section:
+        """Return the section on how to make the page again; `more` goes behind its first words."""
+        again = (
+            "The same command makes this page again; stages that are there are not repeated."
+            + more
+        )
+        blocks: list[Block] = [
+            Text([again] if self.command else []),
+            Code(self.command),
+            Facts(self.places),
+            Facts(self.keys, "Artefacts"),
+            Facts(self.versions, "Versions"),
+        ]
+        return Section("again", "Reproduce", blocks)
+
+
+def audit_notice(audit: Audit | None) -> Notice:
+    """Return the warnings of the audit of the data."""
+    warnings = [finding.message for finding in audit.warnings] if audit else []
+    several = "s" if len(warnings) > 1 else ""
+    return Notice(f"{len(warnings)} warning{several} of the data audit", warnings)
+
+
+def audit_blocks(audit: Audit | None) -> list[Block]:
+    """Return the statistics of the data and what the audit notes beside its warnings."""
+    if audit is None:
+        return []
+    notes = [finding.message for finding in audit.findings if finding.level != "warning"]
+    return [PageTable("audit", audit.table, "The data by split."), Bullets(notes)]
+
+
+def job_section(
+    settings: Mapping[str, Any], *, command: str, files: Iterable[str] | str
+) -> Section:
+    """Return the section on how to make the page of a job again.
+
+    Parameters
+    ----------
+    settings
+        Shown as they are given; `title`, `command` and what is None are left out.
+    command
+        Command line of the job; empty: not shown.
+    files
+        What lies beside the page: names of files, or words.
+    """
+    listed = files if isinstance(files, str) else ", ".join(sorted(files))
+    shown = {
+        name.replace("_", " "): _written(value)
+        for name, value in settings.items()
+        if name not in ("title", "command") and value is not None
+    }
+    beside = [f"Beside this page: {listed}."] if listed else []
+    return Section("again", "Reproduce", [Code(command), Facts(shown), Text(beside, soft=True)])
+
+
+def _written(value: object) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(str, value))
+    return str(value)

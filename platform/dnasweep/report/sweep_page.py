@@ -1,0 +1,272 @@
+"""The page of a compared sweep, and the same in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from rich.console import RenderableType
+
+from dnasweep.report import sweep_figures as figures
+from dnasweep.report.page import Page, PageFigure, PageTable, Section, Text, findings_section
+from dnasweep.report.pair_columns import ENSEMBLES, ensembles, marked, verdict_columns
+from dnasweep.report.provenance import SweepFrame
+from dnasweep.report.terminal import summary, terminal_table
+from dnasweep.sweeps.cell_results import COMPARED_AXES, CellResult
+from dnasweep.sweeps.comparison import Comparison
+from dnasweep.tasks.wording import ALPHA, mean_of, metric_name, number, signed
+
+READING = (
+    "Significant means an adjusted p-value below 0.05. The tests ask whether a difference between "
+    "means over seeds would be there with other rows like the test rows and with other seeds."
+)
+MAX_SHOWN = 20
+"""Most ranked combinations in the terminal."""
+
+
+def sweep_page(
+    comparison: Comparison,
+    frame: SweepFrame,
+    *,
+    cells: Sequence[CellResult],
+    importance: Mapping[str, float] | None = None,
+) -> Page:
+    """Return the page of a compared sweep.
+
+    Parameters
+    ----------
+    comparison
+        The compared sweep.
+    frame
+        What its page says beside.
+    cells
+        All trials, for curves and costs.
+    importance
+        Parameter importance by axis, where a search estimated it.
+    """
+    metric = metric_name(comparison.metric)
+    no_pairs = "No two cells have scores on the same test rows."
+    return Page(
+        title=frame.title,
+        lead=frame.lead(
+            f"{len(cells)} trials, {len(comparison.rows)} combinations, ranked by validation {metric}"
+        ),
+        notice=frame.notice(),
+        sections=[
+            findings_section(comparison.findings, comparison.verdicts, READING),
+            Section(
+                "selected",
+                "Selected cells",
+                [
+                    _selected(comparison),
+                    _by_species(comparison),
+                    PageTable(
+                        "unhealthy",
+                        comparison.unhealthy,
+                        "Trials that did not finish healthy. They are never ranked.",
+                    ),
+                ],
+            ),
+            Section("figures", "Figures", _figures(comparison, cells, importance)),
+            Section("ranked", "All combinations", [_ranked(comparison)]),
+            Section(
+                "pairs",
+                "Pairwise tests",
+                [
+                    _pairwise(comparison),
+                    PageTable(
+                        "ensembles",
+                        ensembles(comparison.pairwise),
+                        f"Which ensemble is better? {ENSEMBLES}",
+                    ),
+                    Text([no_pairs] if comparison.pairwise.empty else [], soft=True),
+                ],
+            ),
+            frame.data_section(),
+            frame.reproduce_section(),
+        ],
+    )
+
+
+def _figures(
+    comparison: Comparison, cells: Sequence[CellResult], importance: Mapping[str, float] | None
+) -> list[PageFigure]:
+    metric = metric_name(comparison.metric)
+    return [
+        PageFigure(
+            "Tokenizer by species set",
+            "Each cell is the learning rate (and other axes) best on validation. The number is "
+            f"the mean over seeds, ± their standard deviation, of {metric} on the test rows.",
+            figures.heat_map(comparison),
+        ),
+        PageFigure(
+            "Learning curves",
+            f"Validation {metric} of the selected cells against bases seen: mean of the seeds, "
+            "the band from the least to the most.",
+            figures.learning_curves(comparison, cells),
+        ),
+        PageFigure(
+            "Pretraining in bits per base",
+            "How well the best encoder of each cell predicts masked bases. The unit does not "
+            "depend on the vocabulary, so tokenizers can be compared.",
+            figures.bits_per_base(cells),
+        ),
+        PageFigure(
+            "What it costs",
+            f"Validation {metric} of every ranked combination against the device time of a trial.",
+            figures.cost(comparison, cells),
+        ),
+        PageFigure(
+            "Which axis mattered",
+            "Parameter importance, estimated from the trials of the search.",
+            figures.importance(importance),
+        ),
+    ]
+
+
+def _ranked(comparison: Comparison) -> PageTable:
+    rows, column = comparison.rows, f"validation_{comparison.metric}"
+    shown = ["rank", "tokenizer", "species_set", "learning_rate", *comparison.axes, column]
+    shown += [f"{column}_sd", "num_seeds", "device_seconds", "peak_memory_bytes", "outcome"]
+    marks = [
+        "chosen" if chosen else "" if outcome == "finished" else "sick"
+        for chosen, outcome in zip(rows.get("selected", ()), rows.get("outcome", ()), strict=True)
+    ]
+    caption = (
+        "Means over seeds. Coloured rows are the selected ones; rows without a number were stopped "
+        "early or did not finish healthy. Click a heading to sort."
+    )
+    return PageTable("ranked", rows.reindex(columns=shown), caption, marks)
+
+
+def _selected(comparison: Comparison) -> PageTable:
+    selected, first = comparison.selected, f"test_{comparison.metric}"
+    hidden = ("test_low", "test_high", "test_threshold", first)
+    tests = [
+        name
+        for name in map(str, selected)
+        if name.startswith("test_") and name not in hidden and not name.endswith("_sd")
+    ]
+    shown = ["tokenizer", "species_set", "learning_rate", *comparison.axes]
+    shown += [first, f"{first}_sd", *tests, "over_baseline", "num_seeds"]
+    shown = [name for name in shown if name in selected]
+    table, marks = selected[shown].astype(object), _losers(comparison)
+    if shown:
+        for _, row in comparison.baseline.iterrows():
+            known = {**row, "tokenizer": row["name"]}
+            table.loc[len(table)] = [known.get(name) for name in shown]
+            marks.append("reference")
+    numeric = [name for name in shown if name not in ("tokenizer", "species_set")]
+    caption = (
+        "The combination of each tokenizer and species set that is best on validation, with its test "
+        "metrics as means over seeds. The test set was opened for these alone, after selection."
+    )
+    return PageTable("selected", table, caption, marks, numeric)
+
+
+def _losers(comparison: Comparison) -> list[str]:
+    """Mark the selected cells that are not better than the baseline."""
+    over = comparison.selected.get("over_baseline", pd.Series(np.nan, comparison.selected.index))
+    return list(np.where(comparison.sign * over.astype(float) <= 0, "loses", ""))
+
+
+def _pairwise(comparison: Comparison) -> PageTable:
+    table = comparison.pairwise
+    caption = (
+        "Which choice is better? Differences are a minus b, of means over as many seeds of either, on "
+        "the test rows that all have scored. The intervals and p-values are for other test rows "
+        "(AUROC: DeLong’s placement values; MCC: influence of each row) and other seeds (their "
+        "scatter) together; with one seed there are none. The k-mer baseline has no seeds. p-values "
+        "are adjusted over all pairs (Benjamini and Hochberg); the unadjusted ones stand in the CSV. "
+        "Coloured: significant."
+    )
+    shown = table[["a", "b", "num_rows", "num_seeds"]].assign(**verdict_columns(table))
+    significant = table[f"{comparison.judged}_p_adjusted"] < ALPHA
+    return PageTable("pairs", shown, caption, marked(significant))
+
+
+def _by_species(comparison: Comparison) -> PageTable:
+    table, column = comparison.by_species, f"test_{comparison.metric}"
+    if len(table):
+        wide = table.pivot(index="cell", columns="test_species", values=column)
+        wide = wide.reindex(comparison.selected["cell"].to_list())
+        table = wide.reset_index().rename_axis(columns=None)
+    caption = f"Test {metric_name(comparison.metric)} by species of the test rows."
+    return PageTable("species", table, caption)
+
+
+def comparison_tables(comparison: Comparison, *, max_rows: int = MAX_SHOWN) -> RenderableType:
+    """Return the ranked table, the selected cells with the baseline, and the findings.
+
+    Parameters
+    ----------
+    comparison
+        The compared sweep.
+    max_rows
+        Most rows of the ranked table; what is not healthy is shown beyond them.
+    """
+    tables = [_ranked_in_short(comparison, max_rows)]
+    if not comparison.selected.empty:
+        tables.append(_selected_in_short(comparison))
+    return summary(tables, comparison.findings)
+
+
+def _ranked_in_short(comparison: Comparison, max_rows: int) -> RenderableType:
+    rows, column = comparison.rows, f"validation_{comparison.metric}"
+    title = f"All combinations, ranked by validation {metric_name(comparison.metric)}"
+    left = ["tokenizer", "species_set", *comparison.axes, "note"]
+    first = ["tokenizer", "species_set", "learning_rate", *comparison.axes]
+    if rows.empty:
+        return terminal_table(title, pd.DataFrame(columns=["rank", *first, column]), left=left)
+    # A search may stop most of its trials: they are no trouble to be told of one by one.
+    shown = rows[(rows["rank"].fillna(0) <= max_rows) & (rows["outcome"] != "stopped")]
+    finished = shown["outcome"] == "finished"
+    notes = shown["outcome"].where(~finished, np.where(shown["selected"], "selected", ""))
+    ranks = ["" if pd.isna(rank) else str(rank) for rank in shown["rank"]]
+    frame = shown[first].assign(
+        **{axis: shown[axis].map(str) for axis in comparison.axes},
+        **{column: [mean_of(row, column) for _, row in shown.iterrows()]},
+        num_seeds=shown["num_seeds"],
+        device_seconds=shown["device_seconds"],
+        note=notes,
+    )
+    frame.insert(0, "rank", ranks)
+    more = len(rows) - len(shown)
+    return terminal_table(
+        title,
+        frame,
+        marks=list(np.where(shown["selected"], "chosen", np.where(finished, "", "sick"))),
+        left=left,
+        titles={"note": ""},
+        caption=f"{more} more in the CSV and on the page" if more else "",
+    )
+
+
+def _selected_in_short(comparison: Comparison) -> RenderableType:
+    selected, metric = comparison.selected, comparison.metric
+    compared = [axis for axis in comparison.axes if axis in COMPARED_AXES]
+    others = [m for m in ("mcc", "auroc", "accuracy") if m != metric]
+    columns = [f"test_{metric}", *(f"test_{m}" for m in others if f"test_{m}" in selected)]
+    records = [
+        [row["cell"], *(mean_of(row, n) for n in columns), _over(row)]
+        for _, row in selected.iterrows()
+    ]
+    records += [
+        [f"{row['name']} (baseline)", *(number(row.get(n)) for n in columns), ""]
+        for _, row in comparison.baseline.iterrows()
+    ]
+    return terminal_table(
+        "Selected cells on the test rows",
+        pd.DataFrame(records, columns=["cell", *columns, "over_baseline_text"]),
+        marks=[*_losers(comparison), *["reference"] * len(comparison.baseline)],
+        titles={
+            "cell": " / ".join(["tokenizer", "species set", *compared]),
+            "over_baseline_text": f"over baseline ({metric_name(metric)})",
+        },
+    )
+
+
+def _over(row: pd.Series) -> str:
+    over = row.get("over_baseline")
+    return "" if over is None or pd.isna(over) else signed(over)

@@ -1,0 +1,76 @@
+"""A verdict: a claim with the numbers that decide it. Sentences and tables of pages are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pandas as pd
+
+from dnasweep.tasks.wording import ALPHA, interval, p_text, ratio, signed
+
+NAN = float("nan")
+COLUMNS = ["claim", "measure", "estimate", "interval", "p_adjusted", "verdict"]
+
+
+class Verdict(NamedTuple):
+    """One claim, such as that a model is better than another, and whether the data bear it out."""
+
+    claim: str
+    """What is compared, or what is tested."""
+    measure: str
+    """What the estimate is of: `MCC difference`, `odds ratio`."""
+    estimate: float
+    p: float
+    """Adjusted over the family of the claim; nan where it could not be tested."""
+    low: float = NAN
+    """Lower end of the 95 % interval of the estimate."""
+    high: float = NAN
+    null: float = 0.0
+    """The estimate where there is no effect: 1 for ratios."""
+
+    @property
+    def significant(self) -> bool:
+        """Whether p is below 0.05."""
+        return bool(self.p < ALPHA)
+
+    @property
+    def higher(self) -> bool:
+        """Whether the estimate is significantly above that of no effect."""
+        return self.significant and self.estimate > self.null
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words."""
+        if pd.isna(self.p):
+            return "not tested"
+        if not self.significant:
+            return "not significant"
+        return "significantly higher" if self.higher else "significantly lower"
+
+    @property
+    def text(self) -> str:
+        """The estimate as written in sentences."""
+        return ratio(self.estimate) if self.null else signed(self.estimate)
+
+    @property
+    def p_text(self) -> str:
+        """The p-value as written in sentences."""
+        return p_text(self.p)
+
+
+class Findings(NamedTuple):
+    """What a comparison has found."""
+
+    sentences: list[str]
+    """The most important first."""
+    verdicts: list[Verdict]
+    """The claims that were tested."""
+
+
+def table_of(verdicts: Iterable[Verdict]) -> pd.DataFrame:
+    """Return verdicts as a table: claim, measure, estimate, interval, p, verdict."""
+    rows = [
+        (v.claim, v.measure, v.text, interval(v.low, v.high), v.p, v.verdict) for v in verdicts
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
