@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from dnasweep.data.baseline import score_baseline
 from dnasweep.data.clustering import SimilarPairs, similar_pairs
 from dnasweep.data.composition import composition, separation
-from dnasweep.data.duplicates import pair_strands
-from dnasweep.data.leaks import Leak, across_species, conflicting_labels, leaks
+from dnasweep.data.findings import Finding, info, warning
+from dnasweep.data.leaks import (
+    find_conflicting_labels,
+    find_duplicates,
+    find_leaks,
+    find_relatives,
+)
 from dnasweep.data.table import SPLITS
 
-READ_AS = "read-as"
-"""Code of findings that say how files were understood."""
 EASY = 0.9
 """AUROC of 3-mer counts above which classes are too easy to tell apart to compare models on."""
 GC_GAP = 0.05
@@ -28,25 +31,13 @@ FEW = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One thing found."""
-
-    level: Literal["info", "warning"]
-    """How much it matters."""
-    code: str
-    """A short name that stays the same, such as `near-leak`."""
-    message: str
-    """One sentence for a person."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Audit:
     """The findings of an audit and the numbers behind them."""
 
     findings: tuple[Finding, ...]
     """What was found, warnings first."""
     table: pd.DataFrame
-    """A row a split and class: split, label, rows, shortest, median and longest (bases), gc (mean
+    """One row per split and class: split, label, rows, shortest, median and longest (bases), gc (mean
     fraction), cpg (observed over expected, all bases together), unknown (fraction of letters that
     are not A, C, G or T), species (number)."""
     baseline: dict[str, float] = field(default_factory=dict)
@@ -112,7 +103,10 @@ def audit(
     findings = [
         *_by_composition(table, stats),
         *_by_counts(stats),
-        *_by_likeness(table, pairs, identity),
+        *find_leaks(table, pairs, identity),
+        *find_conflicting_labels(table),
+        *find_duplicates(table),
+        *find_relatives(table, pairs, identity),
         *_by_baseline(baseline),
     ]
     findings.sort(key=lambda finding: finding.level != "warning")
@@ -129,10 +123,9 @@ def _by_composition(table: pd.DataFrame, stats: pd.DataFrame) -> Iterator[Findin
     }
     mostly_unknown = int((known < bases / 2).sum())
     if mostly_unknown:
-        yield Finding(
-            level="warning",
-            code="mostly-unknown",
-            message=f"{mostly_unknown:,} rows are N or other unknown letters for more than half",
+        yield warning(
+            "mostly-unknown",
+            f"{mostly_unknown:,} rows are N or other unknown letters for more than half",
         )
     for split in [s for s in SPLITS if s in set(stats["split"])]:
         rows = (table["split"] == split) & (table["label"] >= 0)
@@ -145,7 +138,7 @@ def _by_composition(table: pd.DataFrame, stats: pd.DataFrame) -> Iterator[Findin
                 surprising = surprising and gap > GC_GAP
                 message = f"mean G+C differs by {gap:.1%} between classes in {split}"
             if surprising:
-                yield Finding(level="warning", code=code, message=message)
+                yield warning(code, message)
 
 
 def _by_counts(stats: pd.DataFrame) -> Iterator[Finding]:
@@ -153,96 +146,31 @@ def _by_counts(stats: pd.DataFrame) -> Iterator[Finding]:
         rows = stats[(stats["split"] == split) & (stats["label"] >= 0)].set_index("label")["rows"]
         if rows.empty:
             continue
-        rarest = rows.idxmin()
+        rarest, share = rows.idxmin(), rows.min() / rows.sum()
         if len(rows) < 2:
-            yield Finding(
-                level="warning",
-                code="one-class",
-                message=f"{split} holds only the class {rarest}",
-            )
-        elif rows.min() / rows.sum() < RARE * 2 / len(rows):
-            yield Finding(
-                level="warning",
-                code="unequal-classes",
-                message=f"only {rows.min() / rows.sum():.1%} of {split} rows have the label {rarest}",
+            yield warning("one-class", f"{split} holds only the class {rarest}")
+        elif share < RARE * 2 / len(rows):
+            yield warning(
+                "unequal-classes", f"only {share:.1%} of {split} rows have the label {rarest}"
             )
         if rows.min() < FEW:
-            yield Finding(
-                level="warning",
-                code="few-rows",
-                message=f"rows of the class {rarest} in {split}: only {rows.min():,}; scores will be noisy",
+            yield warning(
+                "few-rows",
+                f"rows of the class {rarest} in {split}: only {rows.min():,}; scores will be noisy",
             )
-
-
-def _by_likeness(table: pd.DataFrame, pairs: SimilarPairs, identity: float) -> Iterator[Finding]:
-    for leak in leaks(table, pairs):
-        yield Finding(level="warning", code=f"{leak.kind}-leak", message=_told(leak, identity))
-    labelled = table[table["label"] >= 0]
-    if len(labelled):
-        yield from _by_labels(labelled)
-    strands = pair_strands(table["sequence"])
-    copies = int(pd.Series(strands.molecule).duplicated().sum())
-    if copies:
-        reverse = copies - int(pd.Series(strands.reading).duplicated().sum())
-        turned = f", {reverse:,} of them on the other strand" if reverse else ""
-        yield Finding(
-            level="info",
-            code="duplicates",
-            message=f"{copies:,} of {len(table):,} rows repeat the sequence of an earlier row{turned}",
-        )
-    shared = across_species(table, pairs)
-    if shared.num_clusters:
-        apart = "none" if not shared.num_apart else f"{shared.num_apart:,}"
-        yield Finding(
-            level="warning" if shared.num_apart else "info",
-            code="across-species",
-            message=f"{shared.num_rows:,} rows have a like in another species at {identity:.0%} "
-            f"identity; of their {shared.num_clusters:,} clusters {apart} straddle splits",
-        )
-
-
-def _told(leak: Leak, identity: float) -> str:
-    how = {
-        "exact": f"are also in {leak.other}",
-        "near": f"have a like of {identity:.0%} identity in {leak.other}",
-        "overlap": f"overlap rows of {leak.other} on the genome",
-    }[leak.kind]
-    turned = f", {leak.num_reverse:,} of them on the other strand" if leak.num_reverse else ""
-    return f"{leak.num_rows:,} {leak.split} rows {how}{turned} (first {leak.first_id})"
-
-
-def _by_labels(labelled: pd.DataFrame) -> Iterator[Finding]:
-    conflicts = conflicting_labels(labelled)
-    if conflicts.num_sequences:
-        yield Finding(
-            level="warning",
-            code="conflicting-labels",
-            message=f"{conflicts.num_sequences:,} sequences have more than one label "
-            f"(first {conflicts.first_id})",
-        )
-    if conflicts.num_reverse:
-        yield Finding(
-            level="warning",
-            code="conflicting-strands",
-            message=f"{conflicts.num_reverse:,} sequences have one label and their reverse "
-            f"complements another (first {conflicts.first_reverse_id}): what reads both strands "
-            "cannot tell them apart",
-        )
 
 
 def _by_baseline(baseline: dict[str, float]) -> Iterator[Finding]:
     easy = baseline.get("validation/auroc_3mer", 0.0)
     if easy > EASY:
-        yield Finding(
-            level="warning",
-            code="easy",
-            message=f"3-mer counts alone reach a validation AUROC of {easy:.3f}: the negatives differ "
-            "from the positives in composition",
+        yield warning(
+            "easy",
+            f"3-mer counts alone reach a validation AUROC of {easy:.3f}: the negatives differ from "
+            "the positives in composition",
         )
     if "test/auroc" in baseline:
-        yield Finding(
-            level="info",
-            code="baseline",
-            message=f"k-mer counts with logistic regression reach a test AUROC of "
+        yield info(
+            "baseline",
+            f"k-mer counts with logistic regression reach a test AUROC of "
             f"{baseline['test/auroc']:.3f} (MCC {baseline['test/mcc']:.3f})",
         )

@@ -2,13 +2,13 @@
 
 Found by locality-sensitive hashing by bit sampling (Indyk and Motwani 1998, in the
 sorted-table form of Manku, Jain and Das Sarma 2007): every 32-base window is packed into one
-64-bit word with its bases in a random order, so that sorting the words brings windows together
+64-bit integer with its bases in a random order, so that sorting the integers brings windows together
 that agree in a random sample of positions. One XOR then counts the matches of two whole windows.
 
-Both strands are searched at the price of one. The sampled positions are symmetric about the middle
+Both strands are searched at the cost of one. The sampled positions are symmetric about the middle
 of the window, so that the sample of its reverse complement has the same positions: of the two
-readings of a window the one whose sample comes first is kept, and windows alike on opposite strands
-meet as those on one strand do.
+strands of a window the one whose sample comes first is kept, and windows that are similar on opposite
+strands meet as those on the same strand do.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from dnasweep.formats.bases import UNKNOWN, FlatCodes
 
 WINDOW = 32
-"""Bases a hashed window: two bits each fill one word. Shorter sequences are in no pair."""
+"""Bases per hashed window: at two bits each they fill 64. Shorter sequences are in no pair."""
 
 _EXPECTED_HITS = 60.0
 _MAX_WINDOWS = 6_000_000
@@ -64,23 +64,23 @@ def likely_pairs(flat: FlatCodes, identity: float, seed: int) -> LikelyPairs:
     for _ in range(tables):
         mirrored = rng.permutation(WINDOW // 2)
         order = np.stack([mirrored, WINDOW - 1 - mirrored], axis=1).ravel()
-        words, reverse = _first_readings(flat.codes, starts, order, sampled)
+        packed, reverse = _first_readings(flat.codes, starts, order, sampled)
         chosen = slice(None)
         if keep_one_in > 1:
-            mixed = (words >> np.uint64(64 - 2 * sampled)) * np.uint64(0x9E3779B97F4A7C15)
+            mixed = (packed >> np.uint64(64 - 2 * sampled)) * np.uint64(0x9E3779B97F4A7C15)
             chosen = (mixed >> np.uint64(40)) % np.uint64(keep_one_in) == 0
         table = _Table(
-            words[chosen], reverse[chosen], starts[chosen], owners[chosen], flat.offsets
+            packed[chosen], reverse[chosen], starts[chosen], owners[chosen], flat.offsets
         )
         hits.append(_close_in_table(table, sampled, most_apart))
     return _strongest(_together(hits), num, _span(flat.offsets))
 
 
 class _Table(NamedTuple):
-    """Windows: their words, whether these read the reverse complement, where the windows begin in the
-    flat codes, whose they are, and its offsets."""
+    """Windows: their packed bases, whether these are of the reverse complement, where the windows begin
+    in the flat codes, the sequence of each, and the offsets of the codes."""
 
-    words: NDArray[np.uint64]
+    packed: NDArray[np.uint64]
     reverse: NDArray[np.bool_]
     starts: NDArray[np.int64]
     owners: NDArray[np.int64]
@@ -144,49 +144,49 @@ def _window_starts(flat: FlatCodes) -> tuple[NDArray[np.int64], NDArray[np.int64
 def _first_readings(
     codes: NDArray[np.uint8], starts: NDArray[np.int64], order: NDArray[np.int64], sampled: int
 ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """Return each window as a word, and whether that is the word of its reverse complement.
+    """Return each window as an integer, and whether that is of its reverse complement.
 
-    The highest bits of a word are the base at `order[0]`, and so on; of the two readings the word
-    has the one whose `sampled` first bases come first.
+    The highest bits of the integer are the base at `order[0]`, and so on; of the two strands it has
+    the one whose `sampled` first bases come first.
     """
     num = len(codes) - WINDOW + 1
-    words = np.zeros(num, dtype=np.uint64)
+    packed = np.zeros(num, dtype=np.uint64)
     others = np.zeros(num, dtype=np.uint64)
     wide = codes.astype(np.uint64)
     complement = np.uint64(3) - wide
     for offset in order:
-        words <<= np.uint64(2)
-        words |= wide[offset : offset + num]
+        packed <<= np.uint64(2)
+        packed |= wide[offset : offset + num]
         others <<= np.uint64(2)
         others |= complement[WINDOW - 1 - offset : WINDOW - 1 - offset + num]
-    # Slices of all windows, those across sequences among them, are read faster than what is wanted.
-    words, others = words[starts], others[starts]
+    # Slices of all windows, even of those across sequences, are read faster than single windows.
+    packed, others = packed[starts], others[starts]
     rest = np.uint64(2 * (WINDOW - sampled))
-    reverse = (others >> rest) < (words >> rest)
-    return np.where(reverse, others, words), reverse
+    reverse = (others >> rest) < (packed >> rest)
+    return np.where(reverse, others, packed), reverse
 
 
 def _close_in_table(table: _Table, sampled: int, most_apart: int) -> _Hits:
     """Return windows that share the sampled bases and differ in at most `most_apart` of all."""
-    order = np.argsort(table.words, kind="stable")
-    words, owners, reverse = table.words[order], table.owners[order], table.reverse[order]
+    order = np.argsort(table.packed, kind="stable")
+    packed, owners, reverse = table.packed[order], table.owners[order], table.reverse[order]
     lengths = np.diff(table.offsets)
-    place = table.starts[order] - table.offsets[owners]
+    position = table.starts[order] - table.offsets[owners]
     num = len(table.offsets) - 1
-    bucket = words >> np.uint64(64 - 2 * sampled)
+    bucket = packed >> np.uint64(64 - 2 * sampled)
     odd = np.uint64(0x5555555555555555)
-    alive = np.arange(max(len(words) - 1, 0))
+    alive = np.arange(max(len(packed) - 1, 0))
     none = np.zeros(0, dtype=np.int64)
     span = _span(table.offsets)
     found = [_Hits(none, none)]
-    # Within a bucket the words stay sorted by the other bases, so in the crowded buckets of
+    # Within a bucket the integers stay sorted by the other bases, so in the crowded buckets of
     # repeats, where only the nearest neighbours are compared, these are the likely ones.
     for step in range(1, _NEIGHBOURS + 1):
-        alive = alive[alive + step < len(words)]
+        alive = alive[alive + step < len(packed)]
         alive = alive[bucket[alive] == bucket[alive + step]]
         if len(alive) == 0:
             break
-        apart = words[alive] ^ words[alive + step]
+        apart = packed[alive] ^ packed[alive + step]
         differences = np.bitwise_count((apart | (apart >> np.uint64(1))) & odd)
         left = alive[(differences <= most_apart) & (owners[alive] != owners[alive + step])]
         right = left + step
@@ -194,8 +194,8 @@ def _close_in_table(table: _Table, sampled: int, most_apart: int) -> _Hits:
         left, right = np.where(swap, right, left), np.where(swap, left, right)
         other = reverse[left] != reverse[right]
         # Read as its reverse complement, the second has the window as far from its end.
-        there = np.where(other, lengths[owners[right]] - WINDOW - place[right], place[right])
-        shift = there - place[left] + span // 2
+        there = np.where(other, lengths[owners[right]] - WINDOW - position[right], position[right])
+        shift = there - position[left] + span // 2
         pair = (owners[left] * num + owners[right]) * 2 + other
         found.append(_Hits(*np.unique(pair * span + shift, return_counts=True)))
     return _together(found)

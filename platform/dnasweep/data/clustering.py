@@ -3,8 +3,8 @@
 Candidates come from :mod:`dnasweep.data.candidates` and are verified by a banded alignment with
 free overhangs.
 
-DNA has two strands, and either may be the one written down: every sequence is compared with the
-others as they stand and as their reverse complements.
+Every sequence is compared with the others as they are and with their reverse complements, since
+either strand may be the one in the file.
 
 Identity is that of CD-HIT: identical bases of the alignment, less half a base for each gap base,
 over the length of the shorter sequence. For two sequences of n bases that align end to end this is
@@ -28,7 +28,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.bases import encode_flat, reverse_complement
 
 LOWEST_IDENTITY = 0.7
-"""Below this, unrelated promoters begin to look alike and the search would have to be exhaustive."""
+"""Below this, unrelated promoters begin to look similar, and the search would have to be exhaustive."""
 
 
 class SimilarPairs(NamedTuple):
@@ -58,8 +58,8 @@ def similar_pairs(
     Parameters
     ----------
     sequences
-        Upper-case DNA. Windows of 32 bases without other letters than ACGT are what is searched
-        by: a sequence that has none is paired with equal ones only.
+        Upper-case DNA. Windows of 32 bases without other letters than ACGT are searched: a
+        sequence that has none is paired with equal ones only.
     identity
         Smallest identity, from 0.7 to 1.
     seed
@@ -86,9 +86,9 @@ def similar_pairs(
     if identity < 1 and len(representative) > 1:
         near = _near_pairs([canonical(sequences[row]) for row in representative], identity, seed)
         ends = representative[near.first], representative[near.second]
-        turned = near.reverse ^ strands.reverse[ends[0]] ^ strands.reverse[ends[1]]
+        reversed_ = near.reverse ^ strands.reverse[ends[0]] ^ strands.reverse[ends[1]]
         first, second = np.concatenate([first, ends[0]]), np.concatenate([second, ends[1]])
-        reverse = np.concatenate([reverse, turned])
+        reverse = np.concatenate([reverse, reversed_])
         values = np.concatenate([values, near.identity])
     order = np.lexsort((second, first))
     return SimilarPairs(first[order], second[order], values[order], reverse[order])
@@ -135,7 +135,7 @@ def _near_pairs(sequences: Sequence[str], identity: float, seed: int) -> Similar
     kept = found >= identity - 1e-9
     first, second, found = likely.first[kept], likely.second[kept], found[kept]
     reverse = likely.reverse[kept]
-    # Of both strands the one that is more alike.
+    # Of both strands the more similar one.
     order = np.lexsort((reverse, -found, second, first))
     first, second, found, reverse = first[order], second[order], found[order], reverse[order]
     best = np.ones(len(first), dtype=bool)

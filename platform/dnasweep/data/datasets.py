@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.data.audit import READ_AS, Audit, Finding, audit
+from dnasweep.data.audit import Audit, audit
 from dnasweep.data.clustering import similar_pairs
 from dnasweep.data.dataset_config import DatasetConfig
+from dnasweep.data.findings import READ_AS, Finding, info
 from dnasweep.data.negatives import generate_negatives
 from dnasweep.data.reading import read_rows
 from dnasweep.data.screening import check_lengths, find_copies, rejected_copies
@@ -116,7 +117,7 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
     found = audit(table, identity=config.identity, seed=config.seed, pairs=pairs)
     if dropped:
         what = f"{dropped:,} rows repeated an earlier one and were dropped"
-        notes = (*notes, Finding(level="info", code="dropped-duplicates", message=what))
+        notes = (*notes, info("dropped-duplicates", what))
     findings = sorted((*found.findings, *notes), key=lambda finding: finding.level != "warning")
     found = dataclasses.replace(found, findings=tuple(findings))
     return Dataset(table=check_table(table), audit=found, elements=elements)
@@ -170,7 +171,7 @@ def _gather(config: DatasetConfig) -> _Gathered:
         min_bases=config.crop or 1,
         format=config.format,
         split_matters=config.split in ("auto", "given"),
-        say=lambda line: notes.append(Finding(level="info", code=READ_AS, message=line)),
+        say=lambda line: notes.append(info(READ_AS, line)),
     )
     if config.generate_negatives == "none":
         return _Gathered(table, origins, None, rejected, tuple(notes))

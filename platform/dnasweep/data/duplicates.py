@@ -17,6 +17,9 @@ from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import chromosome_keys
 from dnasweep.formats.sequences import read_locus
 
+_INTERVAL = ["chrom", "start", "end"]
+_LOCUS = r":\d+-\d+"
+
 
 class Molecules(NamedTuple):
     """Which rows are one molecule, and which strand of it each of them reads."""
@@ -51,16 +54,44 @@ def first_readings(sequences: Iterable[str]) -> NDArray[np.bool_]:
     return ~pd.Series(pair_strands(sequences).molecule).duplicated().to_numpy()
 
 
-_INTERVAL = ["chrom", "start", "end"]
-_LOCUS = r":\d+-\d+"
+class SharedDna(NamedTuple):
+    """What the rows of a table may have in common: their molecule, or bases of the genome."""
+
+    molecules: Molecules
+    """The molecule of each row."""
+    loci: pd.DataFrame
+    """The loci of rows, see :func:`row_loci`."""
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> SharedDna:
+        """Find them for a table."""
+        return cls(pair_strands(table["sequence"]), row_loci(table.reset_index(drop=True)))
+
+    def any_of(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of `some` have anything in common with one of `others`; all (rows,)."""
+        return self.either_strand(some, others) | self.overlapping(some, others)
+
+    def same_strand(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of `some` have the sequence of one of `others`."""
+        return some & np.isin(self.molecules.reading, self.molecules.reading[others])
+
+    def either_strand(
+        self, some: NDArray[np.bool_], others: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Return which of `some` have the sequence of one of `others` or its reverse complement."""
+        return some & np.isin(self.molecules.molecule, self.molecules.molecule[others])
+
+    def overlapping(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of `some` share a base of the genome with one of `others`."""
+        return overlapping(self.loci, some, others)
 
 
 def row_loci(table: pd.DataFrame) -> pd.DataFrame:
     """Return chrom, start and end of the rows that have all three, with the index of the table.
 
-    An id such as `chr1:100-700(+)` that fits its sequence stands for columns that are not there.
-    `chr1`, `1` and `NC_000001.11` of one species are one chromosome; where names carry several
-    versions of it, each version is one of its own.
+    An id such as `chr1:100-700(+)` that fits its sequence replaces missing columns.
+    `chr1`, `1` and `NC_000001.11` of one species are one chromosome; if names carry several
+    versions of it, each version counts as a chromosome.
     """
     table = _read_ids(table)
     placed = ~table["chrom"].isin(["", "."]) & table["start"].notna() & table["end"].notna()
@@ -70,11 +101,11 @@ def row_loci(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read_ids(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with the places that ids give to rows without a chromosome."""
+    """Return the table with the loci that ids give to rows without a chromosome."""
     titled = (table["chrom"] == "") & table["start"].isna() & table["id"].str.contains(_LOCUS)
     if not titled.any():
         return table
-    # Before an id that stands in several files comes the file's name.
+    # An id that is used in several files has the name of its file before it.
     titles = table["id"][titled].str.rpartition("/")[2]
     lengths = table["sequence"][titled].str.len()
     found = [read_locus(t, n)[:3] for t, n in zip(titles, lengths, strict=True)]
@@ -91,7 +122,7 @@ def locus_groups(table: pd.DataFrame) -> NDArray[np.int64]:
     groups = np.full(len(table), -1, dtype=np.int64)
     rows = row_loci(table.reset_index(drop=True))
     if len(rows):
-        # Takes a third of a second, which data without coordinates need not wait for.
+        # The import takes a third of a second, which data without coordinates need not wait for.
         import bioframe
 
         found = bioframe.cluster(rows, min_dist=None, return_cluster_intervals=False)
@@ -100,23 +131,23 @@ def locus_groups(table: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def overlapping(
-    places: pd.DataFrame, rows: NDArray[np.bool_], others: NDArray[np.bool_]
+    loci: pd.DataFrame, rows: NDArray[np.bool_], others: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Return which of `rows` share a base with one of `others`, (rows of the table,).
 
     Parameters
     ----------
-    places
+    loci
         The result of :func:`row_loci` for a table with a fresh index.
     rows, others
-        (rows of the table,) two choices of them.
+        (rows of the table,) two selections of them.
     """
     found = np.zeros(len(rows), dtype=bool)
-    mine, theirs = places[rows[places.index]], places[others[places.index]]
+    mine, theirs = loci[rows[loci.index]], loci[others[loci.index]]
     if len(mine) and len(theirs):
         import bioframe
 
-        # It numbers the rows of what it is given anew.
+        # It renumbers the rows that it is given.
         covered = bioframe.coverage(mine.copy(), theirs, return_input=False)["coverage"]
         found[mine.index] = covered.to_numpy() > 0
     return found

@@ -1,4 +1,4 @@
-"""Core-promoter elements: what they look like, where they stand and how often, by species."""
+"""Core-promoter elements: their consensus, position and frequency, by species."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Element:
     fidelity: float = 0.97
     """Probability that a base agrees with its letter of the consensus."""
     first: int
-    """Leftmost place of its first base, relative to the transcription start (0 is base +1)."""
+    """Leftmost position of its first base, relative to the transcription start (0 is base +1)."""
     last: int
-    """Rightmost place of its first base."""
+    """Rightmost position of its first base."""
     either_strand: bool
     """Whether it works in both orientations."""
     frequency: tuple[float, ...]
@@ -61,104 +61,43 @@ class Element:
 
 # Order of SPECIES: human, mouse, rat, macaque, zebrafish, fruit fly, chicken, worm.
 _ISLANDS = (0.70, 0.60, 0.60, 0.70, 0.15, 0.0, 0.60, 0.0)
+_GC_BOX = (0.45, 0.45, 0.45, 0.45, 0.35, 0.1, 0.45, 0.25)
+_CCAAT_BOX = (0.28, 0.28, 0.28, 0.28, 0.3, 0.1, 0.28, 0.1)
+
+
+def _element(
+    name: str, consensus: str, first: int, last: int, either_strand: bool, *frequency: float
+) -> Element:
+    return Element(
+        name=name,
+        consensus=consensus,
+        first=first,
+        last=last,
+        either_strand=either_strand,
+        frequency=frequency,
+    )
+
 
 ELEMENTS: tuple[Element, ...] = (
-    Element(
-        name="tata_box",
-        consensus="TATAWAWR",
-        first=-33,
-        last=-26,
-        either_strand=False,
-        frequency=(0.2, 0.2, 0.2, 0.2, 0.3, 0.35, 0.2, 0.35),
-    ),
-    Element(
-        name="initiator",
-        consensus="YYANWYY",
-        first=-2,
-        last=-2,
-        either_strand=False,
-        frequency=(0.55, 0.55, 0.55, 0.55, 0.55, 0.0, 0.55, 0.45),
-    ),
-    Element(
-        name="initiator",
-        consensus="TCAGTY",
-        first=-2,
-        last=-2,
-        either_strand=False,
-        frequency=(0.0, 0.0, 0.0, 0.0, 0.0, 0.7, 0.0, 0.0),
-    ),
-    Element(
-        name="gc_box",
-        consensus="KGGGCGGRRY",
-        first=-60,
-        last=-55,
-        either_strand=True,
-        frequency=(0.45, 0.45, 0.45, 0.45, 0.35, 0.1, 0.45, 0.25),
-    ),
-    Element(
-        name="gc_box",
-        consensus="KGGGCGGRRY",
-        first=-76,
-        last=-71,
-        either_strand=True,
-        frequency=(0.45, 0.45, 0.45, 0.45, 0.35, 0.1, 0.45, 0.25),
-    ),
-    Element(
-        name="gc_box",
-        consensus="KGGGCGGRRY",
-        first=-92,
-        last=-87,
-        either_strand=True,
-        frequency=(0.45, 0.45, 0.45, 0.45, 0.35, 0.1, 0.45, 0.25),
-    ),
-    Element(
-        name="ccaat_box",
-        consensus="RRCCAATSR",
-        first=-106,
-        last=-102,
-        either_strand=True,
-        frequency=(0.28, 0.28, 0.28, 0.28, 0.3, 0.1, 0.28, 0.1),
-    ),
-    Element(
-        name="ccaat_box",
-        consensus="RRCCAATSR",
-        first=-120,
-        last=-116,
-        either_strand=True,
-        frequency=(0.28, 0.28, 0.28, 0.28, 0.3, 0.1, 0.28, 0.1),
-    ),
-    Element(
-        name="dpe",
-        consensus="RGWYV",
-        first=27,
-        last=27,
-        either_strand=False,
-        frequency=(0.03, 0.03, 0.03, 0.03, 0.03, 0.4, 0.03, 0.05),
-    ),
-    Element(
-        name="dre",
-        consensus="TATCGATA",
-        first=-44,
-        last=-41,
-        either_strand=True,
-        frequency=(0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0),
-    ),
-    Element(
-        name="t_block",
-        consensus="TTTTTTTTTTTT",
-        first=-45,
-        last=-45,
-        either_strand=False,
-        frequency=(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.75),
-    ),
+    _element("tata_box", "TATAWAWR", -33, -26, False, 0.2, 0.2, 0.2, 0.2, 0.3, 0.35, 0.2, 0.35),
+    _element("initiator", "YYANWYY", -2, -2, False, 0.55, 0.55, 0.55, 0.55, 0.55, 0, 0.55, 0.45),
+    _element("initiator", "TCAGTY", -2, -2, False, 0, 0, 0, 0, 0, 0.7, 0, 0),
+    _element("gc_box", "KGGGCGGRRY", -60, -55, True, *_GC_BOX),
+    _element("gc_box", "KGGGCGGRRY", -76, -71, True, *_GC_BOX),
+    _element("gc_box", "KGGGCGGRRY", -92, -87, True, *_GC_BOX),
+    _element("ccaat_box", "RRCCAATSR", -106, -102, True, *_CCAAT_BOX),
+    _element("ccaat_box", "RRCCAATSR", -120, -116, True, *_CCAAT_BOX),
+    _element("dpe", "RGWYV", 27, 27, False, 0.03, 0.03, 0.03, 0.03, 0.03, 0.4, 0.03, 0.05),
+    _element("dre", "TATCGATA", -44, -41, True, 0, 0, 0, 0, 0, 0.5, 0, 0),
+    _element("t_block", "TTTTTTTTTTTT", -45, -45, False, 0, 0, 0, 0, 0, 0, 0, 0.75),
 )
-"""The elements; their places never overlap.
+"""The elements; their positions never overlap.
 
-Consensus and place: Bucher 1990 (J. Mol. Biol. 212:563) for TATA, GC and CCAAT boxes, FitzGerald
+Consensus and position: Bucher 1990 (J. Mol. Biol. 212:563) for TATA, GC and CCAAT boxes, FitzGerald
 et al. 2006 (Genome Biol. 7:R53) for the initiator of vertebrates and of flies, Kutach and Kadonaga
 2000 (Mol. Cell. Biol. 20:4754) for the DPE at +28 to +32; the DRE of flies (FitzGerald) and the
 T-block of worms (Grishkevich et al. 2011, Genome Res. 21:707) give these two, which have few GC
-boxes, something of their own. GC and CCAAT boxes have several places, each taken independently,
+boxes, something of their own. GC and CCAAT boxes have several positions, each taken independently,
 narrower than in nature so that no two elements can overlap. Frequencies are rounded and of the order
 of what Suzuki et al. 2001 (Genome Res. 11:677) and Yang et al. 2007 (Gene 389:52) count in human,
 Kutach and Kadonaga in fly and Grishkevich in worm; studies differ by factors of two and more with

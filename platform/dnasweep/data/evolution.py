@@ -25,29 +25,29 @@ SUBSTITUTIONS_PER_MYR: dict[str, float] = {
     "fruit_fly": 4.0e-3,
     "worm": 4.0e-3,
 }
-"""Neutral substitutions a site in a million years on each lineage. With the divergence times these
+"""Neutral substitutions per site in a million years on each lineage. With the divergence times these
 give 0.07 between human and macaque (6.5 % in Rhesus Macaque Genome Consortium 2007), 0.12 between
 mouse and rat (0.15-0.20, Rat Genome Consortium 2004) and 0.5 between human and mouse (0.46-0.51,
 Mouse Genome Consortium 2002); between classes and phyla sites are saturated."""
 
 
 class TreeNode(NamedTuple):
-    """One node of the tree; parents stand before their children."""
+    """One node of the tree; parents come before their children."""
 
     parent: int
     """Index of the parent, -1 for the root."""
     branch: float
-    """Expected substitutions a site on the branch from the parent."""
+    """Expected substitutions per site on the branch from the parent."""
     species: str
     """The species of a leaf, empty inside the tree."""
     below: tuple[str, ...]
-    """The species of the leaves below, of a leaf itself."""
+    """The species of the leaves below; for a leaf, its own."""
 
 
 def species_tree(species: Sequence[str]) -> tuple[TreeNode, ...]:
     """Return the tree of some species, root first.
 
-    The topology is the average linkage of divergence times, which are those of a tree already. An
+    The topology is the average linkage of divergence times, which fit a tree already. An
     inner branch has the mean rate of the lineages below it.
 
     Parameters
@@ -94,18 +94,18 @@ COMPOSITION: dict[str, tuple[float, float]] = {
 mammals, and not in fly and worm."""
 
 ISLAND = (0.66, 0.82)
-"""The same of a CpG island (Gardiner-Garden and Frommer 1987: above 0.5 and 0.6)."""
+"""The same for a CpG island (Gardiner-Garden and Frommer 1987: above 0.5 and 0.6)."""
 
 NEGATIVE_ISLAND = (0.66, 0.66)
-"""The same of G+C-rich DNA that is no promoter: as rich in G+C, but partly methylated, so CpG has
-begun to decay. Loci matched for G+C keep this difference in real data too."""
+"""The same for G+C-rich DNA that is not a promoter: as rich in G+C, but partly methylated, so that CpG
+has begun to decay. Loci matched for G+C keep this difference in real data too."""
 
 
 def dinucleotides(gc: float, cpg: float) -> NDArray[np.float64]:
     """Return the (4, 4) frequencies of neighbouring bases for a G+C fraction and a CpG ratio.
 
-    Both strands have the same frequencies and both bases of a pair the same marginals. What CpG
-    lacks went where deamination takes it, to TpG and CpA, and for a third to CpC and GpG.
+    Both strands have the same frequencies and both bases of a pair the same marginals. Of the CpG
+    that is missing, two thirds became TpG and CpA, as by deamination, and one third CpC and GpG.
     """
     one = np.array([1 - gc, gc, gc, 1 - gc]) / 2
     pairs = np.outer(one, one)
@@ -122,7 +122,7 @@ def dinucleotides(gc: float, cpg: float) -> NDArray[np.float64]:
 
 
 def mean_composition(species: Sequence[str]) -> tuple[float, float]:
-    """Return the mean G+C fraction and CpG ratio of some species: that of their ancestor."""
+    """Return the mean G+C fraction and CpG ratio of some species, taken as that of their ancestor."""
     gc, cpg = np.mean([COMPOSITION[s] for s in species], axis=0)
     return float(gc), float(cpg)
 
@@ -158,7 +158,7 @@ def evolve(
     codes
         The ancestors; not changed.
     branch
-        Expected substitutions a site. A redrawn base is often the same, hence more hits.
+        Expected substitutions per site. A redrawn base is often the same, so more sites are hit.
     composition
         G+C fraction and CpG ratio at the end of the branch.
     rng

@@ -1,105 +1,98 @@
-"""Rows that are the same, or nearly, on both sides of a border that should part them.
+"""Rows that are the same, or nearly, in two splits, in two species, or with two labels.
 
-The same means the same molecule: a sequence and its reverse complement are two readings of one.
-Rows with coordinates that share a base of a genome are its same bases, however unlike they read.
+A sequence and its reverse complement are two readings of the same molecule. Rows whose coordinates
+share a base of a genome have these bases in common, however different their sequences look.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.clustering import SimilarPairs, cluster_rows
-from dnasweep.data.duplicates import Molecules, overlapping, pair_strands, row_loci
+from dnasweep.data.duplicates import Molecules, SharedDna, pair_strands
+from dnasweep.data.findings import Finding, info, warning
 
-EVALUATED = ("validation", "test")
-
-
-class Leak(NamedTuple):
-    """Rows of one split that are also, or nearly, in another."""
-
-    kind: str
-    """`exact`, `near` or `overlap`."""
-    split: str
-    """The split with the rows."""
-    other: str
-    """The split they are also in."""
-    num_rows: int
-    """Rows of `split` concerned."""
-    num_reverse: int
-    """Those of them that are there on the other strand only."""
-    first_id: str
-    """The first of them."""
+Rows = NDArray[np.bool_]
 
 
-def leaks(table: pd.DataFrame, pairs: SimilarPairs) -> Iterator[Leak]:
-    """Yield rows of validation and test that are also in train, and of test that are in validation.
+def find_leaks(table: pd.DataFrame, pairs: SimilarPairs, identity: float) -> Iterator[Finding]:
+    """Yield findings about rows of validation that are also in train, and of test in either.
 
-    `exact` counts equal sequences, `near` those alike at the identity of `pairs`, equal ones
+    `exact` counts equal sequences, `near` those of at least the given identity, equal ones
     included, both read from either strand; `overlap` counts rows that share a base of the genome.
-    None is passed on from pair to pair here: a row counts that has a partner of its own on the
-    other side.
+    A row counts only if it has a partner of its own on the other side, not through a third row.
+
+    Parameters
+    ----------
+    table
+        Sequences in their splits.
+    pairs
+        The result of :func:`similar_pairs` for these rows and this identity.
+    identity
+        Smallest identity of similar sequences.
     """
+    shared = SharedDna.of(table)
     splits = table["split"].to_numpy()
-    strands = pair_strands(table["sequence"])
-    places = row_loci(table.reset_index(drop=True))
-    for split in EVALUATED:
-        for other in ("train", "validation"):
-            if other == split:
-                continue
-            here, there = splits == split, splits == other
-            exact = here & np.isin(strands.molecule, strands.molecule[there])
-            forward = here & np.isin(strands.reading, strands.reading[there])
-            alike, as_read = _alike(pairs, strands, here, there)
-            found = {"exact": (exact, exact & ~forward)}
-            if (alike & ~exact).any():
-                found["near"] = (alike | exact, (alike | exact) & ~(as_read | forward))
-            found["overlap"] = (overlapping(places, here, there), np.zeros_like(here))
-            for kind, (rows, reverse) in found.items():
-                if rows.any():
-                    first = table["id"].iloc[int(rows.argmax())]
-                    yield Leak(kind, split, other, int(rows.sum()), int(reverse.sum()), first)
+    for split, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
+        here, there = splits == split, splits == other
+        exact, forward = shared.either_strand(here, there), shared.same_strand(here, there)
+        near, near_forward = _similar(pairs, shared.molecules, here, there)
+        found = [("exact", f"are also in {other}", exact, exact & ~forward)]
+        if (near & ~exact).any():
+            reverse = (near | exact) & ~(near_forward | forward)
+            how = f"have a like of {identity:.0%} identity in {other}"
+            found.append(("near", how, near | exact, reverse))
+        overlap = shared.overlapping(here, there)
+        how = f"overlap rows of {other} on the genome"
+        found.append(("overlap", how, overlap, np.zeros_like(here)))
+        for kind, how, rows, reverse in found:
+            if rows.any():
+                first = table["id"].iloc[int(rows.argmax())]
+                message = f"{rows.sum():,} {split} rows {how}{_of_reverse(reverse.sum())}"
+                yield warning(f"{kind}-leak", f"{message} (first {first})")
 
 
-def _alike(
-    pairs: SimilarPairs, strands: Molecules, here: NDArray[np.bool_], there: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the rows `here` with a like that has a copy `there`: on either strand, and as they read."""
+def _of_reverse(number: int) -> str:
+    return f", {number:,} of them on the other strand" if number else ""
+
+
+def _similar(
+    pairs: SimilarPairs, molecules: Molecules, here: Rows, there: Rows
+) -> tuple[Rows, Rows]:
+    """Return the rows `here` similar to a row `there`: on either strand, and as they read."""
     # Pairs join first copies; through the numbers of their molecules they hold for all copies.
-    first, second = strands.molecule[pairs.first], strands.molecule[pairs.second]
-    # Whether the pair is alike where one is read on the strand chosen for it and the other is not.
-    turned = pairs.reverse ^ strands.reverse[pairs.first] ^ strands.reverse[pairs.second]
-    one = np.concatenate([first, second])
-    other = np.concatenate([second, first])
-    turned = np.concatenate([turned, turned]).astype(np.int64)
-    either = one[np.isin(other, strands.molecule[there])]
+    first, second = molecules.molecule[pairs.first], molecules.molecule[pairs.second]
+    # Whether the pair is similar with one canonical strand and one that is not.
+    reverse = pairs.reverse ^ molecules.reverse[pairs.first] ^ molecules.reverse[pairs.second]
+    one, other = np.concatenate([first, second]), np.concatenate([second, first])
+    reverse = np.concatenate([reverse, reverse]).astype(np.int64)
+    either = one[np.isin(other, molecules.molecule[there])]
     as_read = [
-        2 * one[np.isin(2 * other + (turned ^ reverse), strands.reading[there])] + reverse
-        for reverse in (0, 1)
+        2 * one[np.isin(2 * other + (reverse ^ strand), molecules.reading[there])] + strand
+        for strand in (0, 1)
     ]
     return (
-        here & np.isin(strands.molecule, either),
-        here & np.isin(strands.reading, np.concatenate(as_read)),
+        here & np.isin(molecules.molecule, either),
+        here & np.isin(molecules.reading, np.concatenate(as_read)),
     )
 
 
-class Relatives(NamedTuple):
-    """Clusters of similar sequences that hold more than one species."""
+def find_duplicates(table: pd.DataFrame) -> Iterator[Finding]:
+    """Yield a finding about rows that repeat the sequence of an earlier row."""
+    molecules = pair_strands(table["sequence"])
+    copies = int(pd.Series(molecules.molecule).duplicated().sum())
+    if copies:
+        reverse = copies - int(pd.Series(molecules.reading).duplicated().sum())
+        message = f"{copies:,} of {len(table):,} rows repeat the sequence of an earlier row"
+        yield info("duplicates", message + _of_reverse(reverse))
 
-    num_clusters: int
-    """Clusters with two species or more."""
-    num_rows: int
-    """Rows in them."""
-    num_apart: int
-    """Of these clusters, those whose rows stand in more than one split."""
 
-
-def across_species(table: pd.DataFrame, pairs: SimilarPairs) -> Relatives:
-    """Return how many similar sequences belong to different species."""
+def find_relatives(table: pd.DataFrame, pairs: SimilarPairs, identity: float) -> Iterator[Finding]:
+    """Yield a finding about similar sequences of different species, a warning if splits part them."""
     frame = pd.DataFrame(
         {
             "cluster": cluster_rows(len(table), pairs),
@@ -107,37 +100,41 @@ def across_species(table: pd.DataFrame, pairs: SimilarPairs) -> Relatives:
             "split": table["split"].to_numpy(),
         }
     )
-    per = frame.groupby("cluster").agg(
+    clusters = frame.groupby("cluster").agg(
         species=("species", "nunique"), split=("split", "nunique"), rows=("split", "size")
     )
-    shared = per[per["species"] > 1]
-    return Relatives(len(shared), int(shared["rows"].sum()), int((shared["split"] > 1).sum()))
+    shared = clusters[clusters["species"] > 1]
+    if len(shared):
+        apart = int((shared["split"] > 1).sum())
+        yield (warning if apart else info)(
+            "across-species",
+            f"{shared['rows'].sum():,} rows have a like in another species at {identity:.0%} "
+            f"identity; of their {len(shared):,} clusters {f'{apart:,}' if apart else 'none'} "
+            "straddle splits",
+        )
 
 
-class Conflicts(NamedTuple):
-    """Sequences with more than one label."""
-
-    num_sequences: int
-    """Sequences that stand in the table with two labels or more."""
-    first_id: str
-    """The first row of one of them; empty where there is none."""
-    num_reverse: int
-    """Other sequences whose reverse complement has another label."""
-    first_reverse_id: str
-    """The first row of one of those."""
-
-
-def conflicting_labels(table: pd.DataFrame) -> Conflicts:
-    """Return how many sequences have several labels, as they read and on their two strands."""
-    strands = pair_strands(table["sequence"])
+def find_conflicting_labels(table: pd.DataFrame) -> Iterator[Finding]:
+    """Yield findings about sequences with several labels, as they read and on their two strands."""
+    table = table[table["label"] >= 0]
+    if table.empty:
+        return
+    molecules = pair_strands(table["sequence"])
     labels = table["label"].reset_index(drop=True)
-    read = (labels.groupby(strands.reading).transform("nunique") > 1).to_numpy()
-    either = (labels.groupby(strands.molecule).transform("nunique") > 1).to_numpy()
-    # Where a sequence conflicts with itself there is nothing to add about its other strand.
-    reverse = either & ~np.isin(strands.molecule, strands.molecule[read])
-    return Conflicts(
-        len(np.unique(strands.reading[read])),
-        str(table["id"].iloc[int(read.argmax())]) if read.any() else "",
-        len(np.unique(strands.molecule[reverse])),
-        str(table["id"].iloc[int(reverse.argmax())]) if reverse.any() else "",
-    )
+    read = (labels.groupby(molecules.reading).transform("nunique") > 1).to_numpy()
+    either = (labels.groupby(molecules.molecule).transform("nunique") > 1).to_numpy()
+    # If a sequence conflicts with itself there is nothing to add about its other strand.
+    reverse = either & ~np.isin(molecules.molecule, molecules.molecule[read])
+    if read.any():
+        number, first = len(np.unique(molecules.reading[read])), table["id"].iloc[read.argmax()]
+        yield warning(
+            "conflicting-labels",
+            f"{number:,} sequences have more than one label (first {first})",
+        )
+    if reverse.any():
+        number = len(np.unique(molecules.molecule[reverse]))
+        yield warning(
+            "conflicting-strands",
+            f"{number:,} sequences have one label and their reverse complements another (first "
+            f"{table['id'].iloc[reverse.argmax()]}): what reads both strands cannot tell them apart",
+        )

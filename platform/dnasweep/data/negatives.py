@@ -1,4 +1,4 @@
-"""Negatives made out of promoters: shuffled, partly replaced, or cut elsewhere from the genome."""
+"""Negatives for promoters: shuffled, partly replaced, or cut from elsewhere in the genome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.data.audit import Finding
+from dnasweep.data.findings import Finding, warning
 from dnasweep.data.regions import NoRoom, gc_matched_regions, random_regions
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
@@ -25,35 +25,35 @@ NEGATIVE_KINDS: tuple[NegativeKind, ...] = get_args(NegativeKind)
 
 
 USUAL_DISTANCES = (600, 300, 150, 75, 0)
-"""Bases kept around positives where none are asked for, as far as there is room."""
+"""Bases to keep around positives by default: the first for which there is room."""
 
 
 class Negatives(NamedTuple):
     """Generated rows, one for each promoter."""
 
     table: pd.DataFrame
-    """The rows, label 0, as `genome.table` defines them."""
+    """The rows, label 0, as :mod:`dnasweep.data.table` defines them."""
     parents: NDArray[np.int64]
     """(rows,) position of the promoter each is derived from, -1 for regions of the genome."""
     notes: tuple[Finding, ...] = ()
-    """What to say about how they were made."""
+    """Findings about how they were made."""
 
 
 def segment_shuffle(sequence: str, rng: np.random.Generator) -> str:
-    """Return a promoter with 8 of 25 segments permuted among their places, and each within itself.
+    """Return a promoter with 8 of 25 segments permuted, and each of them shuffled within itself.
 
-    Hadad et al.'s negatives: 24-base segments of a 600-base promoter, 8 chosen at random, so that
-    17 stay where they are and as they are, and base composition is kept. Other windows have
+    Hadad et al.'s negatives: 24-base segments of a 600-base promoter, 8 chosen at random; the
+    other 17 stay as they are, and base composition is kept. Other windows have
     segments of a 25th (at most 24 bases) and the same share of them is shuffled. Bases left over
     at the end stay.
     """
     letters = np.frombuffer(sequence.encode("ascii"), dtype=np.uint8).copy()
     size = min(24, max(1, len(letters) // 25))
     num = len(letters) // size
-    # All segments are candidates: taking the first eight would leave every negative its core.
-    places = rng.choice(num, size=min(num, max(2, round(num * 8 / 25))), replace=False)
+    # All segments are candidates: with the first eight, every negative would keep its core.
+    chosen = rng.choice(num, size=min(num, max(2, round(num * 8 / 25))), replace=False)
     segments = letters[: num * size].reshape(num, size)
-    segments[places] = rng.permuted(segments[rng.permutation(places)], axis=1)
+    segments[chosen] = rng.permuted(segments[rng.permutation(chosen)], axis=1)
     return letters.tobytes().decode("ascii")
 
 
@@ -62,8 +62,8 @@ def substitute_segments(
 ) -> str:
     """Return a promoter with 12 of 20 pieces replaced by random bases (DeePromoter, Oubounyt 2019).
 
-    The new bases are A, C, G and T with equal probability, so the G+C fraction moves to one half:
-    the audit shows it. Bases left over at the end form one more piece, which is kept.
+    The new bases are A, C, G and T with equal probability, so the G+C fraction moves towards one
+    half, which the audit shows. Bases left over at the end form one more piece, which is kept.
     """
     letters = np.frombuffer(sequence.encode("ascii"), dtype=np.uint8).copy()
     size = len(letters) // pieces
@@ -127,8 +127,8 @@ def generate_negatives(
 ) -> Negatives:
     """Return one negative for each promoter, of the same length, species, chromosome and split.
 
-    A negative made out of a promoter depends on that row and the seed alone, not on the rows
-    beside it; it has its promoter's chromosome but no place on it.
+    A negative made from the sequence of a promoter depends on that row and the seed alone, not on
+    other rows; it has the chromosome of its promoter, but no coordinates.
 
     Parameters
     ----------
@@ -139,10 +139,9 @@ def generate_negatives(
     genome
         FASTA of the genome, for `random-region` and `gc-matched`.
     occupied
-        Other rows whose places no region of the genome may touch; those without coordinates do not
-        count.
+        Other rows that no region of the genome may touch; rows without coordinates are ignored.
     distance
-        Bases between a region of the genome and every promoter and occupied place; None: the first
+        Bases between a region of the genome and every promoter and occupied row; None: the first
         of `USUAL_DISTANCES` that the genome has room for.
     seed
         Seeds the generator.
@@ -186,8 +185,8 @@ def generate_negatives(
             f"the genome has no room for negatives {USUAL_DISTANCES[0]} bases from every positive: "
             f"they keep {kept}; --negative-distance {USUAL_DISTANCES[0]} refuses instead"
         )
-        notes = (Finding(level="warning", code="near-negatives", message=what),)
-    table = make_table(regions.assign(**{name: common[name] for name in common}))
+        notes = (warning("near-negatives", what),)
+    table = make_table(regions.assign(**common))
     return Negatives(table, np.full(len(table), -1, dtype=np.int64), notes)
 
 

@@ -32,23 +32,23 @@ def random_regions(
     distance: int = 600,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return a region for each promoter: same chromosome, length and strand, uniformly drawn.
+    """Return one region per promoter: same chromosome, length and strand, uniformly drawn.
 
     No base of a region lies in a row of `occupied`, and at least `distance` bases lie between;
-    regions do not overlap one another, and none holds a letter other than A, C, G and T. Free places
-    are drawn from the sorted gaps between rows, in O(n log n).
+    regions do not overlap one another, and none contains a letter other than A, C, G and T. Free
+    positions are drawn from the sorted gaps between rows, in O(n log n).
 
     Parameters
     ----------
     promoters
-        What regions are drawn for.
+        Rows that regions are drawn for, with their coordinates.
     genome
-        The FASTA to draw from.
+        FASTA to draw from.
     occupied
-        Rows with chrom, start and end, the promoters among them. Those on a chromosome that the
-        genome lacks do not count.
+        Rows with chrom, start and end, the promoters among them. Rows on a chromosome that the
+        genome lacks are ignored.
     distance
-        Bases between a region and every row that is occupied.
+        Fewest bases between a region and an occupied row.
     seed
         Seeds the drawing.
 
@@ -64,7 +64,7 @@ def random_regions(
         no room.
     """
     with open_genome(genome) as fasta:
-        return _Field(promoters, occupied, fasta, genome, distance, seed).draw(promoters)
+        return _FreeRegions(promoters, occupied, fasta, genome, distance, seed).draw(promoters)
 
 
 def gc_matched_regions(
@@ -77,15 +77,15 @@ def gc_matched_regions(
 ) -> pd.DataFrame:
     """Return regions as :func:`random_regions` does, with the G+C fractions of the promoters.
 
-    From a pool of 8 regions a promoter each takes the free one nearest in G+C, of the same
-    chromosome and length; the most extreme promoters choose first.
+    From a pool with 8 regions per promoter, each promoter takes the free one nearest in G+C, of the
+    same chromosome and length; promoters with the most extreme G+C choose first.
     """
     with open_genome(genome) as fasta:
-        field = _Field(promoters, occupied, fasta, genome, distance, seed)
+        free = _FreeRegions(promoters, occupied, fasta, genome, distance, seed)
         pool = promoters.assign(strand="+")
         pool = pool.iloc[np.repeat(np.arange(len(pool)), _POOL)].reset_index(drop=True)
-        drawn = field.draw(pool, all_of_them=False)
-    chrom = promoters["chrom"].map(field.names).to_numpy()
+        drawn = free.draw(pool, all_of_them=False)
+    chrom = promoters["chrom"].map(free.names).to_numpy()
     chosen = _nearest(_gc(promoters["sequence"]), _places(promoters, chrom), drawn)
     if (chosen < 0).any():
         raise _no_room(str(chrom[int(np.argmin(chosen))]), genome, distance)
@@ -105,7 +105,7 @@ def _places(frame: pd.DataFrame, chrom: NDArray[np.object_]) -> list[tuple[str, 
 def _nearest(
     wanted: NDArray[np.float64], places: list[tuple[str, int]], drawn: pd.DataFrame
 ) -> NDArray[np.int64]:
-    """Return for each promoter the drawn region nearest in G+C, each once; -1 where none is left."""
+    """Return for each promoter the drawn region nearest in G+C, each used once; -1 if none is left."""
     offered = _gc(drawn["sequence"])
     free: dict[tuple[str, int], list[int]] = {}
     offers = _places(drawn, drawn["chrom"].to_numpy())
@@ -125,8 +125,8 @@ def _nearest(
     return chosen
 
 
-class _Field:
-    """The free places of a genome, which shrink as regions are drawn."""
+class _FreeRegions:
+    """The free regions of a genome, which shrink as regions are drawn."""
 
     def __init__(
         self,
@@ -203,7 +203,7 @@ class _Field:
         begins: NDArray[np.int64],
         sequences: NDArray[np.object_],
     ) -> None:
-        """Draw places for `rows` until each has one, or no round finds another."""
+        """Draw positions for `rows` until each has one, or no round finds another."""
         waiting = rows
         length = len(self.fasta[name])
         for _ in range(_ROUNDS):
@@ -215,7 +215,7 @@ class _Field:
             accepted = []
             for place in places[_apart(places, size)]:
                 sequence = str(self.fasta[name][int(place) : int(place) + size])
-                # Unsequenced stretches are left out for good, or they would be drawn again.
+                # Unsequenced stretches count as taken too, or they would be drawn again.
                 accepted.append([place, place + size])
                 if set(sequence) <= set("ACGT"):
                     begins[waiting[0]], sequences[waiting[0]] = place, sequence
@@ -223,7 +223,7 @@ class _Field:
             self.taken[name] = np.concatenate([self.taken[name], np.array(accepted)])
 
     def _uniform(self, name: str, size: int, length: int, num: int) -> NDArray[np.int64]:
-        """Return `num` starts drawn uniformly from all that keep clear of what is taken."""
+        """Return `num` starts drawn uniformly from all that keep their distance from occupied bases."""
         taken = self.taken[name]
         taken = taken[np.argsort(taken[:, 0], kind="stable")]
         first = np.concatenate([[0], np.maximum.accumulate(taken[:, 1])])
@@ -239,13 +239,13 @@ class _Field:
 
 
 def _apart(places: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """Return which places, in the order drawn, overlap no earlier neighbour of theirs."""
+    """Return which starts, in the order drawn, overlap no earlier neighbour."""
     order = np.argsort(places, kind="stable")
     kept = np.ones(len(places), dtype=bool)
     before = None
     for index in order:
         if before is not None and places[index] - places[before] < size:
-            # Of two that overlap, the one drawn first stays, wherever it lies.
+            # Of two that overlap, the one drawn first stays, wherever it is.
             loser = max(before, index)
             kept[loser] = False
             before = min(before, index)

@@ -11,43 +11,43 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.data.audit import Finding
 from dnasweep.data.composition import separation
-from dnasweep.data.duplicates import Molecules, overlapping, pair_strands, row_loci
+from dnasweep.data.duplicates import SharedDna
+from dnasweep.data.findings import Finding, info
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
 from dnasweep.formats.rejects import RejectedRow
 
 LeakPolicy = Literal["refuse", "drop", "keep"]
 
-TELLING = 0.9
+MAX_LENGTH_AUROC = 0.9
 """AUROC of the length of a sequence alone above which it gives the class away."""
 
 
 class SharedRows(NamedTuple):
-    """Rows of train and validation that a later split has too: the same sequence or the same bases."""
+    """Rows of train and validation that a later split has as well."""
 
     rows: NDArray[np.bool_]
     """(rows,) whether a row is one of them."""
     error: InputError | None
-    """What to tell where they are not to be; None where there is none."""
+    """The error to raise if there may be none; None if there are none."""
 
     @property
     def notes(self) -> tuple[Finding, ...]:
-        """What to say where they are left out."""
+        """Findings to report if they are left out."""
         if not self.rows.any():
             return ()
         what = (
             f"{self.rows.sum():,} rows are also in a later split, or overlap it, and were left out"
         )
-        return (Finding(level="info", code="dropped-copies", message=what),)
+        return (info("dropped-copies", what),)
 
 
 def find_copies(table: pd.DataFrame, origins: pd.DataFrame) -> SharedRows:
-    """Find the rows of train that validation or test have too, and of validation that test has.
+    """Find the rows of train that validation or test have as well, and of validation that test has.
 
-    A split has a row whose sequence it holds, read from either strand, or whose coordinates share a
-    base with those of one of its rows.
+    A split has a row if it contains its sequence, read from either strand, or a row whose
+    coordinates share a base with it.
 
     Parameters
     ----------
@@ -57,59 +57,36 @@ def find_copies(table: pd.DataFrame, origins: pd.DataFrame) -> SharedRows:
         Columns file and row: where each row is from; the file is empty for generated rows.
     """
     order = table["split"].map({name: i for i, name in enumerate(SPLITS)}).fillna(-1).to_numpy()
-    shared = _Shared(pair_strands(table["sequence"]), row_loci(table.reset_index(drop=True)))
+    shared = SharedDna.of(table)
     dropped = np.zeros(len(table), dtype=bool)
     evaluated = np.zeros(len(table), dtype=bool)
     for split in (1, 0):
-        # A row of validation that goes because test has it is no reason for one of train to go.
-        dropped |= shared.rows(order == split, (order > split) & ~dropped)
+        # A row of validation that is dropped because test has it is no reason to drop one of train.
+        dropped |= shared.any_of(order == split, (order > split) & ~dropped)
     for split in (1, 2):
-        evaluated |= shared.rows(order == split, (order >= 0) & (order < split))
+        evaluated |= shared.any_of(order == split, (order >= 0) & (order < split))
     if not evaluated.any():
         return SharedRows(dropped, None)
     return SharedRows(dropped, _refusal(table, origins, shared, order, dropped, evaluated))
 
 
-class _Shared(NamedTuple):
-    """What rows may have in common: their molecule, on either strand, or bases of the genome."""
-
-    strands: Molecules
-    loci: pd.DataFrame
-
-    def rows(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return which of `some` have anything in common with one of `others`."""
-        return self.either(some, others) | self.overlapping(some, others)
-
-    def as_read(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return which of `some` read as one of `others` does."""
-        return some & np.isin(self.strands.reading, self.strands.reading[others])
-
-    def either(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return which of `some` read as one of `others` does or as its reverse complement."""
-        return some & np.isin(self.strands.molecule, self.strands.molecule[others])
-
-    def overlapping(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return which of `some` share a base of the genome with one of `others`."""
-        return overlapping(self.loci, some, others)
-
-
 def _refusal(
     table: pd.DataFrame,
     origins: pd.DataFrame,
-    shared: _Shared,
+    shared: SharedDna,
     order: NDArray[np.integer[Any]],
     dropped: NDArray[np.bool_],
     evaluated: NDArray[np.bool_],
 ) -> InputError:
-    """Say which row of validation or test is the first to be in an earlier split, and how many are."""
+    """Return the error for the first row of validation or test that is also in an earlier split."""
     first = int(np.argmax(evaluated))
     mine = np.arange(len(table)) == first
     earlier = (order >= 0) & (order < order[first])
     split, name = table["split"].iloc[first], table["id"].iloc[first]
     locus = "{}:{}-{}".format(*table[["chrom", "start", "end"]].iloc[first])
     ways = {
-        f"the sequence of this {split} row ({name}) is also in": shared.as_read,
-        f"the reverse complement of this {split} row ({name}) is in": shared.either,
+        f"the sequence of this {split} row ({name}) is also in": shared.same_strand,
+        f"the reverse complement of this {split} row ({name}) is in": shared.either_strand,
         f"this {split} row ({name}, {locus}) overlaps on the genome a row of": shared.overlapping,
     }
     message, copies = next(
@@ -131,19 +108,19 @@ def _refusal(
 
 
 def _kinds(
-    shared: _Shared, order: NDArray[np.integer[Any]], evaluated: NDArray[np.bool_]
+    shared: SharedDna, order: NDArray[np.integer[Any]], evaluated: NDArray[np.bool_]
 ) -> tuple[int, int]:
-    """Return how many evaluated rows an earlier split has on the other strand only, or by overlap only."""
+    """Return how many rows an earlier split has on the other strand only, and by overlap only."""
     as_read, either = np.zeros_like(evaluated), np.zeros_like(evaluated)
     for index in (1, 2):
         some, earlier = order == index, (order >= 0) & (order < index)
-        as_read |= shared.as_read(some, earlier)
-        either |= shared.either(some, earlier)
+        as_read |= shared.same_strand(some, earlier)
+        either |= shared.either_strand(some, earlier)
     return int((either & ~as_read).sum()), int((evaluated & ~either).sum())
 
 
 def _ways_on(table: pd.DataFrame, dropped: NDArray[np.bool_]) -> str:
-    """Return what to pass to go on; leaving copies out is offered where both classes stay in all splits."""
+    """Return the options to go on with; leaving copies out only if all splits keep their classes."""
     classes = table.groupby("split")["label"].nunique()
     left = table[~dropped].groupby("split")["label"].nunique().reindex(classes.index)
     anew = "--split cluster to split anew, or --leaks keep to go on with a warning."
@@ -155,12 +132,12 @@ def _ways_on(table: pd.DataFrame, dropped: NDArray[np.bool_]) -> str:
 def rejected_copies(
     table: pd.DataFrame, origins: pd.DataFrame, rows: NDArray[np.bool_]
 ) -> list[RejectedRow]:
-    """Return the rows that :func:`find_copies` found as rows to be set aside.
+    """Return the rows that :func:`find_copies` found as rejected rows.
 
     Raises
     ------
     InputError
-        Where these are all rows of a given split, in whose place another would be cut.
+        If these are all rows of a given split, which would then be cut out of train anew.
     """
     left = set(table["split"][~rows])
     for split in SPLITS:
@@ -186,18 +163,17 @@ def rejected_copies(
 
 
 def check_lengths(table: pd.DataFrame, origins: pd.DataFrame) -> None:
-    """Refuse classes that the length of a sequence alone tells apart, with an AUROC above `TELLING`.
+    """Refuse classes that the length of a sequence alone tells apart, with an AUROC above `MAX_LENGTH_AUROC`.
 
     Raises
     ------
     InputError
-        With the length to cut all sequences to, at the first row that is not of the first row's
-        class.
+        With the length to cut all sequences to, for the first row of another class than the first.
     """
     labelled = (table["label"] >= 0).to_numpy()
     bases, labels = table["sequence"].str.len()[labelled], table["label"][labelled]
     score = separation(bases, labels).auroc
-    if score <= TELLING:
+    if score <= MAX_LENGTH_AUROC:
         return
     medians = bases.groupby(labels).median()
     listed = ", ".join(f"{n:g} in class {label}" for label, n in medians.items())

@@ -1,9 +1,9 @@
-"""Built-in data: promoters of related species with elements at known places, and their negatives.
+"""Built-in data: promoters of related species with elements at known positions, and negatives.
 
 Families of orthologous sequences evolve down the species tree. Half are promoters, with elements at
-their places; half are negatives of the same composition, CpG islands included, that hold the same
-elements less often and anywhere but at their places. So counting k-mers tells the classes apart in
-part, and knowing where an element stands tells them apart better.
+their positions; half are negatives of the same composition, CpG islands included, that contain the
+same elements less often and anywhere but at these positions. So counting k-mers tells the classes
+apart in part, and knowing the positions of elements tells them apart better.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from dnasweep.formats.bases import Codes, decode_rows
 CONSERVED = 0.25
 """Substitution rate in elements, as a fraction of the neutral one."""
 TURNOVER = 0.5
-"""How fast relatives lose and gain elements: their presence correlates by exp(-TURNOVER x branch)."""
+"""How fast relatives lose and gain elements: presence correlates by exp(-TURNOVER x branch)."""
 SHORTEST_WINDOW = 60
 """Bases: room for the core promoter from the TATA box to the initiator."""
 
@@ -45,12 +45,13 @@ class Simulation(NamedTuple):
     """Simulated sequences and what is known about them."""
 
     table: pd.DataFrame
-    """The sequences, label 1 for promoters and 0 for negatives, as `genome.table` defines it."""
+    """The sequences, label 1 for promoters and 0 for negatives, as
+    :mod:`dnasweep.data.table` defines them."""
     elements: pd.DataFrame
     """True elements of the promoters: id, element, start, end (0-based, half-open, in the
     sequence), strand."""
     decoys: pd.DataFrame
-    """The same for elements in the negatives, all of them out of place."""
+    """The same for elements in the negatives, all of them at other positions."""
     families: NDArray[np.int64]
     """(rows,) the family of each row; rows of one family are orthologous."""
 
@@ -75,14 +76,14 @@ def simulate(
     sequences_per_species
         Promoters and negatives together, half each.
     window
-        Bases a sequence; five sixths lie upstream of the transcription start.
+        Bases per sequence; five sixths lie upstream of the transcription start.
     seed
         Seeds everything.
     species
         Which species; any name the registry knows.
     decoy_rate
-        How often a negative holds an element, as a fraction of how often a promoter does: 0 makes
-        it easy to count k-mers, 1 leaves only the places to learn.
+        How often a negative contains an element, as a fraction of how often a promoter does: with
+        0 k-mer counts tell the classes apart, with 1 only positions do.
 
     Raises
     ------
@@ -177,7 +178,7 @@ def _with_element(
     first = max(0, tss + element.first)
     last = min(window - width, tss + element.last)
     proper = rng.integers(first, max(first, last) + 1, num)
-    # A decoy may stand anywhere but where it would be an element.
+    # A decoy may be anywhere but where it would be an element.
     elsewhere = (
         rng.integers(0, window - width + 1 - (last - first + 1), num) if last >= first else 0
     )

@@ -1,4 +1,4 @@
-"""Training, validation and test rows, so that what is alike stays on one side."""
+"""Training, validation and test rows, with similar rows kept in the same split."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPLIT_METHODS: tuple[SplitMethod, ...] = get_args(SplitMethod)
 
 
 def resolve_method(table: pd.DataFrame, method: str) -> str:
-    """Return the method `auto` stands for: `given` where any row names its split, else `cluster`."""
+    """Return the method that `auto` stands for: `given` if any row names its split, else `cluster`."""
     if method not in SPLIT_METHODS:
         raise InputError(
             f"split method {method!r} is not known", remedy=f"Use {', '.join(SPLIT_METHODS)}."
@@ -58,24 +58,25 @@ def split_table(
     table
         Sequences.
     method
-        `cluster`: sequences that are alike at `identity`, directly or through others, stay
-        together, and so do rows whose coordinates share a base. `random`: only equal sequences do.
-        Either strand counts. Both are stratified by label and species.
-        `chromosome`: whole chromosomes of a species stay together. `given`: the splits the rows
-        name; where validation or test is missing it is cut out of train by `cluster`. Given
-        few-shot sets are left whole: they need a test split, and do without validation.
+        `cluster`: sequences similar at `identity`, directly or through others, stay together, and
+        so do rows whose coordinates share a base. `random`: only equal sequences do. Sequences are
+        compared on both strands. Both are stratified by label and species.
+        `chromosome`: whole chromosomes of a species stay together. `given`: the splits that
+        the rows name; if validation or test is missing, it is cut out of train by `cluster`. Given
+        few-shot sets are left whole: they need a test split, but no validation.
         `auto`: `given` if any row names a split, otherwise `cluster`.
     fractions
         Fractions of rows for train, validation and test; their sum is 1. They are kept as nearly
         as the clusters allow.
     identity
-        Smallest identity at which two sequences count as alike, 0.7 to 1.
+        Smallest identity at which two sequences count as similar, 0.7 to 1.
     seed
         Seeds the assignment.
     groups
-        (rows,) rows with the same number stay together too; negative: no group. Not for `given`.
+        (rows,) rows with the same number stay together as well; negative: no group. Not for
+        `given`.
     pairs
-        The result of :func:`similar_pairs` for these rows and this identity, if it is at hand.
+        The result of :func:`similar_pairs` for these rows and this identity, if already computed.
 
     Raises
     ------
@@ -89,7 +90,7 @@ def split_table(
     if method == "given":
         return _given(table, shares, identity, rng, pairs)
     kept = [] if groups is None else [groups]
-    # Split anew, few-shot sets are no sets any more.
+    # After a new split, few-shot sets no longer exist.
     table = table.assign(shots=pd.Series(pd.NA, index=table.index, dtype="Int64"))
     if method == "chromosome":
         units = _chromosomes(table, kept)
@@ -106,7 +107,7 @@ def split_table(
 
 
 def _check_groups(table: pd.DataFrame, units: NDArray[np.int64]) -> None:
-    """Raise `InputError` where rows that stay together leave no three groups to part."""
+    """Raise `InputError` if rows that stay together form fewer than three groups."""
     num_groups = int(units.max()) + 1
     if num_groups >= len(SPLITS) or len(units) < len(SPLITS):
         return
@@ -131,7 +132,7 @@ def _finished(
     counts = {name: int((splits == name).sum()) for name in needed}
     missing = [name for name, count in counts.items() if count == 0]
     if missing:
-        # Of fewer rows, those of each class leave a split empty at any shares.
+        # With fewer rows, those of each class leave a split empty at any shares.
         larger = ", or larger shares with --split-fractions, such as 0.5 0.25 0.25"
         raise InputError(
             f"{len(table)} different rows leave none for {' and '.join(missing)}",
@@ -206,9 +207,9 @@ def _assign(
 ) -> NDArray[np.int64]:
     """Return the split (0 train, 1 validation, 2 test) of each row, whole units together.
 
-    Units come in random order and each draws its split with probability proportional to the room
-    that is left there for its labels and species: an urn, so that large clusters reach the test
-    set as often as small ones, and quotas are met exactly where units are single rows.
+    Units come in random order, and each draws its split with probability proportional to the room
+    left there for its labels and species: an urn, so that large clusters reach the test set as
+    often as small ones, and quotas are met exactly if all units are single rows.
     """
     strata = pd.factorize(table["label"].astype("str") + "\t" + table["species"])[0]
     num_units, num_strata = int(units.max()) + 1, int(strata.max()) + 1
@@ -228,7 +229,7 @@ def _assign(
         if weights.sum() > 0:
             choice = int(np.searchsorted(np.cumsum(weights) / weights.sum(), dice[unit], "right"))
         else:
-            # It fits nowhere whole: where it overfills least for the size of the split.
+            # It fits nowhere as a whole: choose the split that it overfills least for its size.
             choice = int(np.argmax((counts @ here) / np.maximum(shares, 1e-9) * (shares > 0)))
             choice = choice if shares[choice] > 0 else 0
         room[kinds, choice] -= counts

@@ -48,7 +48,7 @@ def decode(codes: Codes) -> str:
 
 
 def decode_rows(codes: Codes) -> list[str]:
-    """Return one string a row of a (n, bases) array of codes."""
+    """Return one string per row of a (n, bases) array of codes."""
     text = _LETTERS[codes].tobytes().decode("ascii")
     width = codes.shape[1]
     return [text[i * width : (i + 1) * width] for i in range(codes.shape[0])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def _plain(name: str) -> str:
 def chromosome_keys(names: Iterable[str]) -> dict[str, str]:
     """Return a key for each name, the same for the names of one chromosome: `chr1`, `1`, `NC_000001.11`.
 
-    Where versions of an accession differ, as those of two assemblies do, it stands for itself.
+    If versions of an accession differ, as those of two assemblies do, each is its own key.
     """
     keys = {name: _plain(name) for name in names}
     versions: dict[str, set[str]] = {}
@@ -84,11 +84,11 @@ def _versioned(name: str) -> re.Match[str] | None:
 
 
 def match_chromosomes(names: Iterable[str], genome: Iterable[str]) -> dict[str, str]:
-    """Return the genome's name for every one of `names` it can be told for.
+    """Return the genome's name for each of `names` for which it is certain.
 
-    A name is taken as it stands where the genome has it; otherwise `chr`, case and RefSeq
-    accessions are looked through, unless two records of the genome would answer, or both sides
-    give versioned accessions that differ: then the assemblies differ.
+    A name is taken as it is if the genome has it; otherwise `chr`, case and RefSeq accessions are
+    ignored, unless two records of the genome would match, or both sides give versioned accessions
+    that differ: then the assemblies differ.
     """
     records = dict.fromkeys(genome)
     found: dict[str, list[str]] = {}
@@ -109,7 +109,7 @@ def _versions_differ(a: str, b: str) -> bool:
 
 _SHOWN = 5
 MATCH = "--match-chromosomes"
-"""What allows another name for a record, on every command line."""
+"""Option that allows another name for a record, on every command line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class Contigs:
         return cls(genome=str(path), lengths=lengths, match=match)
 
     def names(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the genome's name for each of `names` that it has, and may be called so."""
+        """Return the genome's name for each of `names` that it has; others are left out."""
         if self.match:
             return match_chromosomes(names, self.lengths)
         return {name: name for name in names if name in self.lengths}
@@ -141,43 +141,52 @@ class Contigs:
         Raises
         ------
         InputError
-            Where it has none, or it is called otherwise and `match` is not set.
+            If it has none, or has another name and `match` is not set.
         """
         if (found := self.names([name]).get(name)) is not None:
             return found
-        reason, remedy = self._strange(name)
+        reason, remedy = self._not_found(name)
         raise InputError(reason, file=self.genome, remedy=remedy or "Check the name.")
 
     def place(
-        self, places: pd.DataFrame, *, file: str | Path
+        self,
+        intervals: pd.DataFrame,
+        *,
+        file: str | Path,
+        cells: Sequence[str] = ("chrom", "start", "end"),
     ) -> tuple[pd.DataFrame, list[RejectedRow]]:
-        """Return `places` by the genome's names, and those that do not lie on it.
+        """Return intervals with the genome's chromosome names, and those that are not inside it.
 
         Parameters
         ----------
-        places
+        intervals
             Columns row, chrom, start and end (0-based, half-open); others are kept.
         file
-            Where they come from; named in faults.
+            The file of the intervals, for messages.
+        cells
+            Columns that are the text of a rejected row.
 
         Returns
         -------
         frame
-            The places inside the genome, renumbered, chrom as the genome calls it.
-        faults
-            Places on no record, on one of another name, or reaching over an end.
+            The intervals inside the genome, renumbered, chrom as the genome calls it.
+        rejected
+            Intervals on no record, on one of another name, or reaching over an end.
         """
-        known = self.names(places["chrom"].unique())
-        chrom = places["chrom"].map(known)
-        # Of no rows at all, pandas would make text.
+        known = self.names(intervals["chrom"].unique())
+        chrom = intervals["chrom"].map(known)
+        # pandas would make text of no rows at all.
         length = chrom.map(self.lengths).astype("float64")
-        outside = (places["start"] < 0) | (places["end"] > length)
-        faults = []
-        for row, name, start, end in places.loc[
-            chrom.isna() | outside, ["row", "chrom", "start", "end"]
-        ].itertuples(index=False, name=None):
+        outside = (intervals["start"] < 0) | (intervals["end"] > length)
+        rejected = []
+        bad = intervals[chrom.isna() | outside]
+        for text, row, name, start, end in zip(
+            bad[list(cells)].astype("str").agg(" ".join, axis=1) if len(bad) else (),
+            *(bad[c] for c in ("row", "chrom", "start", "end")),
+            strict=True,
+        ):
             if name not in known:
-                reason, remedy = self._strange(name)
+                reason, remedy = self._not_found(name)
             else:
                 there = known[name]
                 reason, remedy = (
@@ -185,14 +194,12 @@ class Contigs:
                     f"which has {self.lengths[there]:,}",
                     "Check that both files are of one assembly.",
                 )
-            faults.append(
-                RejectedRow(str(file), int(row), reason, f"{name} {start} {end}", remedy)
-            )
+            rejected.append(RejectedRow(str(file), int(row), reason, text, remedy))
         good = chrom.notna() & ~outside
-        return places.assign(chrom=chrom)[good].reset_index(drop=True), faults
+        return intervals.assign(chrom=chrom)[good].reset_index(drop=True), rejected
 
-    def _strange(self, name: str) -> tuple[str, str]:
-        """Return why a name is none of the genome's, and what to do."""
+    def _not_found(self, name: str) -> tuple[str, str]:
+        """Return why a name is not one of the genome's, and what to do."""
         genome = Path(self.genome).name
         other = match_chromosomes([name], self.lengths).get(name)
         if other is not None:

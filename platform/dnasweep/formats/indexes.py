@@ -1,7 +1,7 @@
-"""Indexes of a genome FASTA, held against the file itself: a date says nothing about bases.
+"""Indexes of a genome FASTA, compared with the file itself, since dates say nothing about bases.
 
-A `.fai` that belongs to another genome, or is damaged, gives wrong bases without a word. Each of
-its records is looked up in the file, which costs two or three reads a record and not the genome.
+A `.fai` that belongs to another genome, or is damaged, silently gives wrong bases. Each of its
+records is looked up in the file, at the cost of two or three reads per record.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ Read = Callable[[int, int], bytes]
 
 _PACKED = b"\x1f\x8b\x08\x04"
 _WHOLE = 1 << 16
-"""Bases up to which every line of a record is looked at."""
+"""Bases up to which every line of a record is checked."""
 _SAMPLES = 64
-"""Line ends of a longer record that are looked at."""
+"""Line ends of a longer record that are checked."""
 _TITLE = 1 << 20
-"""Bytes that may stand between two records, the title included."""
+"""Bytes that may be between two records, the title included."""
 
 
 def write_blocks(path: Path, target: Path) -> int:
     """Write the `.gzi` of a bgzip file from the heads of its blocks; return the unpacked bytes.
 
-    It costs two short reads a block of 64 KiB, so that no index that stands beside the file has to
-    be believed.
+    It costs two short reads per block of 64 KiB, so that no index beside the file has to be
+    trusted.
 
     Raises
     ------
@@ -74,11 +74,20 @@ def _damaged(path: Path) -> InputError:
 
 
 def fits(index: Mapping[str, pyfaidx.IndexRecord], read: Read, size: int) -> bool:
-    """Return whether an index describes a FASTA file: all its records, where they stand.
+    """Return whether an index describes a FASTA file: all of its records, at their offsets.
 
-    Each record has to begin behind a title of its name, which follows the record before it, to end
-    where the next title or the file does, and to have its line ends where the index says: all of
-    them in records of up to 64 Kb, otherwise the first, the last and some in between.
+    Each record has to begin after a title with its name, which follows the record before it, to end
+    where the next title begins or the file ends, and to have its line ends where the index says:
+    all of them in records of up to 64 Kb, otherwise the first, the last and some in between.
+
+    Parameters
+    ----------
+    index
+        Records by name, in the order of the file.
+    read
+        Reads the unpacked file.
+    size
+        Bytes of the unpacked file.
     """
     at = 0
     for name, record in index.items():
@@ -131,7 +140,7 @@ def _lines_fit(record: pyfaidx.IndexRecord, read: Read, size: int) -> bool:
 
 
 def _is_lines(text: bytes, bases: int, width: int, end: bytes) -> bool:
-    """Return whether a text is so many letters in lines of one width; a file may end without end."""
+    """Return whether a text has this many letters in lines of one width; the last may lack its end."""
     num, full, stride = -(-bases // width), bases // width, width + len(end)
     if len(text) == bases + (num - 1) * len(end):
         text += end

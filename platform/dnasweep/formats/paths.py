@@ -1,4 +1,4 @@
-"""Paths as people give them, and the files behind them: only what can be read like a file is read."""
+"""Paths as users give them, checked so that only what can be read like a file is read."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _ODD = {
 
 
 def user_path(given: str | os.PathLike[str]) -> Path:
-    """Return the path that was given, `~` read as the home folder.
+    """Return the path that was given, with `~` as the home folder.
 
     Raises
     ------
     InputError
-        For a home folder that nobody has, and a name that is not UTF-8 text: tables, reports and
-        the terminal could not hold it.
+        For a home folder that nobody has, and a name that is not UTF-8 text, which tables, reports
+        and the terminal could not show.
     """
     text = os.fspath(given)
     try:
@@ -55,20 +55,22 @@ def user_path(given: str | os.PathLike[str]) -> Path:
 
 
 def check_readable(path: Path, *, holds: str = "sequences", folder: bool = False) -> None:
-    """Make sure that a path leads to a file that ends and can be read more than once.
+    """Make sure that a path leads to a file that has an end and can be read more than once.
 
     Parameters
     ----------
+    path
+        The path.
     holds
-        What is to be in it, for messages.
+        What should be in it, for messages.
     folder
-        Whether a folder will do as well.
+        Whether a folder is accepted as well.
 
     Raises
     ------
     InputError
         For a path that leads nowhere, to a folder, or to a pipe, a socket or a device: those may
-        never end, and are gone once read.
+        never end, and can be read only once.
     """
     try:
         mode = path.stat().st_mode
@@ -92,7 +94,7 @@ def check_readable(path: Path, *, holds: str = "sequences", folder: bool = False
 
 
 def entries_of(folder: Path) -> list[Path]:
-    """Return what a folder holds, sorted, hidden names left out.
+    """Return the paths in a folder, sorted, without hidden names.
 
     Raises
     ------

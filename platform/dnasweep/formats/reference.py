@@ -17,7 +17,7 @@ from Bio import bgzf
 
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
-from dnasweep.formats.chromosomes import match_chromosomes
+from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.files import GZIP, file_errors
 from dnasweep.formats.indexes import fits, write_blocks
 from dnasweep.formats.paths import check_readable, user_path
@@ -25,10 +25,10 @@ from dnasweep.formats.rejects import RejectedRow
 
 
 class Genome(pyfaidx.Fasta):
-    """The records of a genome FASTA by name; what a slice of one gives is upper-case text.
+    """The records of a genome FASTA by name; slices of them are upper-case text.
 
     `len(genome[name])` is a record's bases, and `genome[name][start:end]` those from `start`, 0-based,
-    to `end`, not included. Whatever fails in reading them is an `InputError` that names the file.
+    to `end`, not included. Whatever fails while reading them is an `InputError` that names the file.
     """
 
     def __init__(self, fasta: Path, index: Path, blocks: Path | None, *, given: Path) -> None:
@@ -65,7 +65,7 @@ class Genome(pyfaidx.Fasta):
             packed = self.read(begin, until + 1 - begin)
             text = packed.translate(None, b"\r\n").decode("ascii").upper()
         except Exception as error:
-            # Of a damaged file, each library says it in its own exception.
+            # Each library has its own exception for a damaged file.
             raise InputError(
                 f"bases {start:,} to {end:,} of {name} cannot be read: {error}",
                 file=self._given,
@@ -84,8 +84,8 @@ class Genome(pyfaidx.Fasta):
 def open_genome(path: Path) -> Iterator[Genome]:
     """Open a genome FASTA; sequences come as upper-case text, 0-based and half-open.
 
-    The index beside it (`.fai`) is used where it describes the file, whatever their dates say.
-    Otherwise a new one is made, and left there where that folder can be written. Plain gzip, which
+    The index beside it (`.fai`) is used if it describes the file, whatever their dates are.
+    Otherwise a new one is made, and left there if that folder can be written. Plain gzip, which
     cannot be read at random, is unpacked into a temporary folder first: for a large genome, pack it
     with bgzip once.
 
@@ -108,7 +108,7 @@ def open_genome(path: Path) -> Iterator[Genome]:
 
 def _opened(path: Path, scratch: Path) -> Genome:
     packing, blocks = _packing(path), None
-    # pyfaidx tells by its name whether a file is packed.
+    # pyfaidx tells by the name of a file whether it is packed.
     fasta = scratch / ("genome.fa.gz" if packing == "bgzip" else "genome.fa")
     beside = path.with_name(path.name + ".fai")
     if packing == "gzip":
@@ -137,14 +137,14 @@ def _opened(path: Path, scratch: Path) -> Genome:
     genome = _by_index(fasta, index, blocks, size, path)
     if genome is None:
         raise _no_fasta(path, "records, names and lines do not follow one another as they have to")
-    _leave(index, beside)
+    _publish_index(index, beside)
     return genome
 
 
 def _by_index(
     fasta: Path, index: Path, blocks: Path | None, size: int, given: Path
 ) -> Genome | None:
-    """Return a genome opened with an index, None where that is not the index of this file."""
+    """Return a genome opened with an index, None if that is not the index of this file."""
     if not index.is_file():
         return None
     try:
@@ -158,8 +158,8 @@ def _by_index(
     return None
 
 
-def _leave(index: Path, beside: Path) -> None:
-    """Put a new index beside its genome, at once and whole, where that may be done."""
+def _publish_index(index: Path, beside: Path) -> None:
+    """Put a new index beside its genome, atomically, if the folder can be written."""
     if not os.access(beside.parent, os.W_OK):
         return
     aside = beside.with_name(f".{beside.name}.{os.getpid()}")
@@ -189,54 +189,39 @@ def _packing(path: Path) -> str:
 
 
 def cut_out(
-    places: pd.DataFrame, *, genome: Path, file: Path
+    intervals: pd.DataFrame, *, genome: Path, file: Path
 ) -> tuple[pd.DataFrame, list[RejectedRow]]:
-    """Return `places` with their sequence, 5' to 3' along the strand of each.
+    """Return intervals with their sequence, 5' to 3' along the strand of each.
 
     Parameters
     ----------
-    places
+    intervals
         Columns row, chrom, start, end (0-based, half-open, of the forward strand) and strand; ""
         is read as the forward strand.
     genome
         The FASTA file. Its chromosomes may be called `chr1`, `1` or by RefSeq accession.
     file
-        Where the places come from; named in faults.
+        The file of the intervals, for messages.
 
     Returns
     -------
     frame
-        The places inside the genome, with `sequence`, and `chrom` as the genome calls it.
-    faults
-        Places on no chromosome of the genome, or reaching over an end of theirs.
+        The intervals inside the genome, with `sequence`, and `chrom` as the genome calls it.
+    rejected
+        Intervals on no chromosome of the genome, or reaching over the end of one.
     """
-    sequences: list[str | None] = []
-    faults = []
     with open_genome(genome) as fasta:
-        names = list(fasta.keys())
-        lengths = {name: len(fasta[name]) for name in names}
-        matches = match_chromosomes(places["chrom"].unique(), names)
-        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        columns = (places[c] for c in ("row", "chrom", "start", "end", "strand"))
-        for row, chrom, start, end, strand in zip(*columns, strict=True):
-            name, reason = matches.get(chrom), ""
-            if name is None:
-                reason = (
-                    f"chromosome {chrom!r} is not in the genome {genome.name}, which has {shown}"
-                )
-            elif start < 0 or end > lengths[name]:
-                reason = (
-                    f"bases {start:,} to {end:,} reach over the end of {name}, "
-                    f"which has {lengths[name]:,}"
-                )
-            if name is None or reason:
-                faults.append(
-                    RejectedRow(str(file), int(row), reason, f"{chrom} {start} {end} {strand}")
-                )
-                sequences.append(None)
-                continue
-            sequence = str(fasta[name][int(start) : int(end)])
-            sequences.append(reverse_complement(sequence) if strand == "-" else sequence)
-    frame = places.assign(sequence=pd.Series(sequences, index=places.index, dtype="str"))
-    frame = frame[frame["sequence"].notna()].reset_index(drop=True)
-    return frame.assign(chrom=frame["chrom"].map(matches)), faults
+        contigs = Contigs.of(fasta, genome, match=True)
+        frame, rejected = contigs.place(
+            intervals, file=file, cells=("chrom", "start", "end", "strand")
+        )
+        sequences = [
+            reverse_complement(str(fasta[chrom][start:end]))
+            if strand == "-"
+            else str(fasta[chrom][start:end])
+            for chrom, start, end, strand in zip(
+                *(frame[c] for c in ("chrom", "start", "end", "strand")), strict=True
+            )
+        ]
+    frame = frame.assign(sequence=pd.Series(sequences, index=frame.index, dtype="str"))
+    return frame, [row._replace(remedy="") for row in rejected]

@@ -25,7 +25,7 @@ def read_fasta(data: bytes) -> tuple[pd.DataFrame, bool]:
 
     The id is the first word of a title, in EPDnew's titles (`FP003191 FMP25_1 :+U EU:NC; range
     -200 to 200.`) the promoter's name. Coordinates (`chr1:100-700(+)`) are taken from a title
-    where their length is that of the sequence, 0-based as bedtools or 1-based as samtools and UCSC
+    if their length is that of the sequence, 0-based as bedtools or 1-based as samtools and UCSC
     write them; a length tells which.
 
     Returns
@@ -76,42 +76,42 @@ def _unix(data: bytes) -> bytes:
 def join_kmers(sentence: str) -> str:
     """Return the sequence whose overlapping k-mers, one base apart, `sentence` lists.
 
-    n words of k letters come from n + k - 1 bases: the first letter of every word but the last,
-    then the whole last word (DNABERT's input format). Any run of blanks parts words.
+    n k-mers come from n + k - 1 bases: the first letter of every k-mer but the last, then the whole
+    last k-mer (DNABERT's input format). K-mers are separated by blanks.
 
     Raises
     ------
     InputError
-        Naming the first word that has another length or does not continue the one before.
+        For the first k-mer that has another length or does not continue the one before.
     """
-    words = sentence.split()
-    if not words:
+    kmers = sentence.split()
+    if not kmers:
         return ""
-    k = len(words[0])
-    plain = " ".join(words)
-    sequence = plain[:: k + 1][:-1] + words[-1]
-    num_words = len(words)
-    # Letter j of word i is base i + j: k strided slices compare all words at once.
-    if len(plain) == num_words * (k + 1) - 1 and all(
-        plain[j :: k + 1] == sequence[j : j + num_words] for j in range(k)
+    k = len(kmers[0])
+    plain = " ".join(kmers)
+    sequence = plain[:: k + 1][:-1] + kmers[-1]
+    num_kmers = len(kmers)
+    # Letter j of k-mer i is base i + j: k strided slices compare all k-mers at once.
+    if len(plain) == num_kmers * (k + 1) - 1 and all(
+        plain[j :: k + 1] == sequence[j : j + num_kmers] for j in range(k)
     ):
         return sequence
-    for number, (before, word) in enumerate(itertools.pairwise(words), start=2):
-        if len(word) != k:
+    for number, (before, kmer) in enumerate(itertools.pairwise(kmers), start=2):
+        if len(kmer) != k:
             raise InputError(
-                f"word {number} of the k-mer sentence, {word[:20]!r}, has {len(word)} letters "
+                f"k-mer {number} of the sentence, {kmer[:20]!r}, has {len(kmer)} letters "
                 f"where the first has {k}"
             )
-        if before[1:] != word[:-1]:
+        if before[1:] != kmer[:-1]:
             raise InputError(
-                f"word {number} of the k-mer sentence, {word[:20]!r}, does not continue "
+                f"k-mer {number} of the sentence, {kmer[:20]!r}, does not continue "
                 f"{before[:20]!r}"
             )
     raise AssertionError(f"consistent k-mers did not join: {sentence[:80]!r}")
 
 
 SEPARATOR = b"|"
-"""Stands where a record begins; no letter of a sequence."""
+"""Marks where a record begins; not a letter of a sequence."""
 BLOCK = 1 << 23
 """Bytes read at once, after unpacking."""
 
@@ -120,7 +120,7 @@ class Letters(NamedTuple):
     """A piece of a FASTA file."""
 
     text: bytes
-    """Letters as they stand in the file, upper and lower case; titles and line ends left out."""
+    """Letters as in the file, upper and lower case, without titles and line ends."""
     num_read: int
     """Bytes of the file, packed where it is, that were read for it."""
 
@@ -133,13 +133,13 @@ def read_letters(path: Path, *, block: int = BLOCK) -> Iterator[Letters]:
     path
         The file.
     block
-        Bytes of text a piece comes from.
+        Bytes of text per piece.
 
     Yields
     ------
     letters
-        Pieces in order. The pieces of one record follow each other without anything between, and
-        SEPARATOR stands before each record.
+        Pieces in order. The pieces of one record follow each other directly, and SEPARATOR comes
+        before each record.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dnasweep.data.audit import READ_AS
+from dnasweep.data.findings import READ_AS
 from dnasweep.report.sweep_page import comparison_tables
 from dnasweep.stages.dataset import REJECTS
 from dnasweep.stages.outcome import CHECKPOINT
