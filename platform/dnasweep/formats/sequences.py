@@ -104,8 +104,7 @@ def join_kmers(sentence: str) -> str:
             )
         if before[1:] != kmer[:-1]:
             raise InputError(
-                f"k-mer {number} of the sentence, {kmer[:20]!r}, does not continue "
-                f"{before[:20]!r}"
+                f"k-mer {number} of the sentence, {kmer[:20]!r}, does not continue {before[:20]!r}"
             )
     raise AssertionError(f"consistent k-mers did not join: {sentence[:80]!r}")
 
