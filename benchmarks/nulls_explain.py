@@ -11,8 +11,13 @@ from dnasweep.attribution.bounds import look_level, lower_bound
 from dnasweep.attribution.positions import AttributionTables
 from dnasweep.attribution.summaries import token_table
 from dnasweep.genomics.shuffles import enrich, shuffle
-from dnasweep.motifs.attribution_enrichment import p_at_least, p_two_sided, same_place, same_word
-from dnasweep.motifs.dnabert import enrichment
+from dnasweep.motifs.enriched_kmers import enrichment
+from dnasweep.motifs.permutation_tests import (
+    compare_same_kmer,
+    compare_same_position,
+    p_at_least,
+    p_two_sided,
+)
 from dnasweep.sweeps.statistics import half_width
 from nulls import Check, Floats, Simulate
 
@@ -41,7 +46,7 @@ def places(quantity: str) -> Simulate:
             hit = np.where(
                 rng.random(SEQUENCES) < 0.3, rng.integers(0, WINDOW, SEQUENCES), -1
             ).astype(np.int64)
-            one = same_place(phi, top, hit, permutations=SHUFFLES, seed=i, name="")
+            one = compare_same_position(phi, top, hit, permutations=SHUFFLES, seed=i, name="")
             if quantity == "p_difference":
                 found.append(p_two_sided(one.phi, one.null_phi))
             else:
@@ -65,7 +70,7 @@ def words(rng: np.random.Generator, times: int) -> Floats:
             for values in (word, phi, top)
         ]
         in_place = np.arange(len(flat[0])) < len(has)
-        one = same_word(*flat, in_place, permutations=SHUFFLES, seed=i, name="")
+        one = compare_same_kmer(*flat, in_place, permutations=SHUFFLES, seed=i, name="")
         found.append(p_at_least(one.top, one.null_top))
     return np.array(found)
 

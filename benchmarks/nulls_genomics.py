@@ -7,14 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 from dnasweep.formats.bases import UNKNOWN
-from dnasweep.formats.motif_matrix import Matrix
-from dnasweep.formats.motifs import motif_of
+from dnasweep.formats.motifs import Motif
 from dnasweep.genomics.binding_sites import SiteScanner
 from dnasweep.genomics.shuffled_contexts import against_background
 from dnasweep.genomics.shuffles import enrich, shuffle
-from dnasweep.motifs.confirmation import confirm
-from dnasweep.motifs.matching import KnownMotif, match
 from dnasweep.motifs.patterns import Pattern
+from dnasweep.motifs.tomtom import match
+from dnasweep.motifs.validation import validate
 from nulls import Check, Floats, Simulate
 
 TAILS = {
@@ -43,7 +42,7 @@ def motif_place(shortest: int, longest: int) -> Simulate:
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         return np.array(
             [
-                _confirmed(rng, rng.integers(shortest, longest + 1, 100)).p_place
+                _validated(rng, rng.integers(shortest, longest + 1, 100)).p_interval
                 for _ in range(times)
             ]
         )
@@ -54,12 +53,12 @@ def motif_place(shortest: int, longest: int) -> Simulate:
 def motif_enrichment(rng: np.random.Generator, times: int) -> Floats:
     """Return a motif's `p`: random sequences of either class, of many lengths."""
     return np.array(
-        [_confirmed(rng, rng.integers(100, 801, 100), share=0.5).p_value for _ in range(times)]
+        [_validated(rng, rng.integers(100, 801, 100), share=0.5).p_value for _ in range(times)]
     )
 
 
-def _confirmed(rng: np.random.Generator, lengths: np.ndarray, share: float = 1.0):  # type: ignore[no-untyped-def]
-    """Return what the confirmation part says of a motif in random sequences."""
+def _validated(rng: np.random.Generator, lengths: np.ndarray, share: float = 1.0):  # type: ignore[no-untyped-def]
+    """Return the tests of a motif in random held-out sequences."""
     num = len(lengths)
     codes = rng.integers(0, 4, (num, int(lengths.max()))).astype(np.uint8)
     codes[np.arange(codes.shape[1]) >= lengths[:, None]] = UNKNOWN
@@ -75,9 +74,9 @@ def _confirmed(rng: np.random.Generator, lengths: np.ndarray, share: float = 1.0
     data = SimpleNamespace(
         bases=SimpleNamespace(codes=codes, first=0),
         positive=rng.random(num) < share,
-        part=lambda discovery: np.arange(num),
+        rows=lambda discovery: np.arange(num),
     )
-    (found,) = confirm([pattern], data, hit_p=2e-3)  # type: ignore[arg-type]
+    (found,) = validate([pattern], data, hit_p=2e-3)  # type: ignore[arg-type]
     return found
 
 
@@ -86,11 +85,10 @@ def sites(rng: np.random.Generator, times: int) -> Floats:
     found = []
     while len(found) < times:
         matrix = rng.dirichlet(np.full(4, 0.3), 8)
-        scanner = SiteScanner([motif_of(Matrix("m", "m", matrix))], p_value=1.0 - 1e-9)
+        scanner = SiteScanner([Motif("m", "m", matrix)], p_value=1.0 - 1e-9)
         motif = scanner.motifs[0]
-        words = rng.integers(0, 4, (50, 8))
-        logs = np.array([motif.forward[i] for i in range(8)])[:, [0, 1, 3, 2]]
-        scores = logs[np.arange(8), words].sum(1)
+        kmers = rng.integers(0, 4, (50, 8))
+        scores = np.array(motif.scores)[np.arange(8), kmers].sum(1)
         found += [motif.p_value(float(score)) for score in scores]
     return np.array(found[:times])
 
@@ -101,7 +99,7 @@ def matches(rng: np.random.Generator, times: int) -> Floats:
     def drawn(number: int) -> list[Floats]:
         return [rng.dirichlet([0.5] * 4, size=rng.integers(8, 13)) for _ in range(number)]
 
-    known = [KnownMotif(str(i), "", matrix) for i, matrix in enumerate(drawn(100))]
+    known = [Motif(str(i), "", matrix) for i, matrix in enumerate(drawn(100))]
     found = match([str(i) for i in range(times)], drawn(times), known, most=len(known))
     return (
         found.sample(frac=1, random_state=0).groupby("motif", sort=False)["p"].first().to_numpy()

@@ -17,11 +17,12 @@ import numpy as np
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.intervals import read_bed
-from dnasweep.formats.motifs import read_matrices, read_motifs
+from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import write_rejects
 from dnasweep.formats.vcf import read_variants
 from dnasweep.genomics.variants import Frame, Region, place_variants
+from dnasweep.motifs.scanner import from_file
 
 REFUSED, READ, WRONG = "refused", "read", "wrong content"
 SPICE = (
@@ -124,20 +125,20 @@ def jaspar_at_its_word(text: str) -> dict[str, np.ndarray]:
 def motif_case(path: Path, data: bytes) -> str:
     path.write_bytes(data)
     try:
-        matrices = read_matrices(path)
         motifs = read_motifs(path)
+        scanners = [from_file(one, p_value=1e-4) for one in motifs]
     except InputError as error:
         return REFUSED if error.file == str(path) and error.reason else WRONG
     text = unpacked(path)
     is_meme = re.search(r"^\s*MEME version\b", text, re.MULTILINE)
     expected = (meme_at_its_word if is_meme else jaspar_at_its_word)(text)
-    found = {one.id: one.probabilities for one in matrices}
+    found = {one.id: one.probabilities for one in motifs}
     same = found.keys() == expected.keys() and all(
         np.array_equal(found[name].shape, shape.shape)
         and np.allclose(found[name], shape, atol=1e-12)
         for name, shape in expected.items()
     )
-    finite = all(np.isfinite([one.lowest, one.highest]).all() for one in motifs)
+    finite = all(np.isfinite(one.scores).all() for one in scanners)
     return READ if same and finite else WRONG
 
 

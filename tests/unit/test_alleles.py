@@ -139,8 +139,8 @@ def test_a_strand_is_read_as_if_the_genome_were_given_as_it() -> None:
         config = VariantConfig(window=int(rng.integers(20, 40)), shifts=(-4, 7))
         there = allele(bases, start, ref, alt, config)
         turned = on_other_strand(bases, start, ref, alt, config)
-        assert there.on_other_strand() == turned
-        assert turned.on_other_strand() == there
+        assert there.reverse_complement() == turned
+        assert turned.reverse_complement() == there
         moved += there.span[1] - there.span[0] > max(map(len, (there.ref, there.alt)))
         mutated = bases[:start] + alt + bases[start + len(ref) :]
         for pair in pairs(turned, window=config.window, shifts=config.shifts):
@@ -154,7 +154,7 @@ def test_a_window_begins_as_many_bases_before_a_base_on_either_strand(window: in
     one = flanks(
         lambda a, b: BASES[a:b], 400, 200, BASES[200], "N", lead=30, shifts=(), window=window
     )
-    (there,), (turned,) = (pairs(x, window=window) for x in (one, one.on_other_strand()))
+    (there,), (turned,) = (pairs(x, window=window) for x in (one, one.reverse_complement()))
     assert there.ref == BASES[170 : 170 + window]
     assert turned.ref == reverse_complement(BASES[231 - window : 231])
     assert (there.alt[30], turned.alt[30]) == ("N", "N")

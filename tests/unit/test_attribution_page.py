@@ -12,7 +12,7 @@ from attribution_toys import Planted, ToyAttributions, planted_tables, toy_table
 from dnasweep.attribution.positions import per_base
 from dnasweep.errors import InputError
 from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig
-from dnasweep.motifs.element_hits import gather
+from dnasweep.motifs.element_hits import find_element_hits
 from dnasweep.motifs.metaprofile import metaprofile_at_hits, samples
 from dnasweep.motifs.promoter_elements import tata_sites
 from dnasweep.report import attribution_figures as figures
@@ -254,18 +254,18 @@ def test_around_hits_by_hand() -> None:
             phi[:219] = 0.0
         rows.append((name, "".join(letters), [(i, i + 1, phi[i]) for i in range(300)]))
     bases = per_base(toy_tables(rows))
-    evidence = gather(bases, tata_sites()[0], top=0.05)
-    table = metaprofile_at_hits(bases, evidence, 1, flank=3).set_index("offset")
+    hits = find_element_hits(bases, tata_sites()[0], top=0.05)
+    table = metaprofile_at_hits(bases, hits, 1, flank=3).set_index("offset")
     assert table.index.tolist() == list(range(-3, 10))
     assert table["mean"].tolist() == [0.0] * 3 + [2.0] * 7 + [0.0] * 3
     assert table.loc[0, "standard_error"] == pytest.approx(1.0)
     # Without a box: c and d mean 1 from index 219 on; a's box is at 218, b's at 220.
     assert table["place_mean"].tolist() == [0.0, 0.0, 0.5, 0.5, *[1.0] * 9]
-    found = samples(evidence, 1)
+    found = samples(hits, 1)
     assert found.hits.tolist() == [7.0, 21.0]
-    assert sorted(found.same_place) == pytest.approx([3.0, 3.5, 9.0, 10.5])
-    assert found.same_word.size == 0
-    assert samples(evidence, 0).hits.size == 0
+    assert sorted(found.same_position) == pytest.approx([3.0, 3.5, 9.0, 10.5])
+    assert found.same_kmer.size == 0
+    assert samples(hits, 0).hits.size == 0
 
 
 def test_tata_panel_draws_box_and_background(summary: Summary) -> None:

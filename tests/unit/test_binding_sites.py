@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
-import lightmotif
 import numpy as np
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.formats.bases import reverse_complement
-from dnasweep.formats.motifs import PSEUDOCOUNT, SITES, Motif, read_motifs
+from dnasweep.formats.bases import encode, reverse_complement
+from dnasweep.formats.motifs import Motif, read_motifs
 from dnasweep.genomics.alleles import Allele
 from dnasweep.genomics.binding_sites import SiteScanner
+from dnasweep.motifs.scanner import PSEUDOCOUNT, SITES, STEPS, from_file, pack
 from variant_toys import allele, chromosome, exchanged, on_other_strand, substitutions
 
 MEME = "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF M\nletter-probability matrix: w= 2\n"
@@ -51,24 +52,24 @@ def log_odds(text: str) -> float:
 
 
 def test_a_motif_is_read_with_its_names(motif: Motif) -> None:
-    assert (motif.id, motif.name, motif.width) == ("M1", "TOY", 6)
+    assert (motif.id, motif.name, motif.probabilities.shape) == ("M1", "TOY", (6, 4))
 
 
 def test_p_values_are_the_share_of_random_words_that_score_as_high(motif: Motif) -> None:
     scores = np.sort([log_odds("".join(word)) for word in itertools.product("ACGT", repeat=6)])
+    scanner = from_file(motif, p_value=0.01)
     for place in (0, 1000, 2500, 3700, 4000, 4050, 4090, 4095):
         exact = np.mean(scores >= scores[place] - 1e-6)
-        assert exact * 0.999 <= motif.p_value(scores[place]) <= exact * 1.1 + 1 / 4096
-    assert motif.p_value(float("-inf")) == 1
+        assert exact * 0.999 <= scanner.p_value(scores[place]) <= exact * 1.1 + 1 / 4096
+    assert scanner.p_value(float("-inf")) == 1
 
 
 def test_a_threshold_is_the_least_score_of_its_p_value(motif: Motif) -> None:
-    assert (
-        motif.p_value(motif.threshold(0.01)) <= 0.01 < motif.p_value(motif.threshold(0.01) - 0.05)
-    )
-    # One word in 4,096 is the least there is.
-    assert motif.threshold(1e-4) == np.inf
-    assert np.isfinite(motif.threshold(5e-4))
+    scanner = from_file(motif, p_value=0.01)
+    assert scanner.p_value(scanner.threshold) <= 0.01 < scanner.p_value(scanner.threshold - 0.05)
+    # One k-mer in 4,096 is the least there is.
+    assert from_file(motif, p_value=1e-4).threshold == np.inf
+    assert np.isfinite(from_file(motif, p_value=5e-4).threshold)
 
 
 def best(text: str, start: int, changed: int) -> float:
@@ -96,10 +97,11 @@ def test_scores_of_sites_are_their_definition(motif: Motif) -> None:
         first, last = one.span
         if len(one.ref) != len(one.alt):
             first, last = first + 1, last - 1
-        mutated = one.context[: one.offset] + one.alt + one.context[one.offset + len(one.ref) :]
         more = len(one.alt) - len(one.ref)
         assert site.ref_score == pytest.approx(best(one.context, first, last - first), abs=1e-4)
-        assert site.alt_score == pytest.approx(best(mutated, first, last - first + more), abs=1e-4)
+        assert site.alt_score == pytest.approx(
+            best(one.alternative, first, last - first + more), abs=1e-4
+        )
 
 
 def test_the_other_strand_of_the_genome_has_the_same_sites(motif: Motif) -> None:
@@ -129,8 +131,8 @@ def test_a_planted_site_is_gained_and_the_way_back_loses_it(motif: Motif) -> Non
 
 
 def test_unknown_bases_hold_no_site(motif: Motif) -> None:
-    dark = Allele("N" * 20 + "A" + "N" * 20, 20, "A", "C", 10, 20, 10)
-    assert SiteScanner([motif], p_value=0.9999).sites([dark]) == []
+    unknown = Allele("N" * 20 + "A" + "N" * 20, 20, "A", "C", 10, 20, 10)
+    assert SiteScanner([motif], p_value=0.9999).sites([unknown]) == []
 
 
 @pytest.mark.parametrize(
@@ -172,15 +174,22 @@ def test_scores_and_thresholds_are_those_of_biopython(real_data: Path) -> None:
     assert [one.id for one in ours] == list(theirs)
     text = chromosome(20_000, seed=3)
     even = dict.fromkeys("ACGT", 0.25)
-    for motif in sorted(ours, key=lambda one: one.width)[:: len(ours) // 3]:
+    for given in sorted(ours, key=lambda one: len(one.probabilities))[:: len(ours) // 3]:
+        motif = from_file(given, p_value=1e-4)
         mixed = (SITES * theirs[motif.id] + PSEUDOCOUNT / 4) / (SITES + PSEUDOCOUNT)
         pssm = PositionWeightMatrix(
             "ACGT", dict(zip("ACGT", mixed.T.tolist(), strict=True))
         ).log_odds(even)
-        striped = lightmotif.stripe(text + "N" * motif.width)
-        for matrix, other in ((motif.forward, pssm), (motif.reverse, pssm.reverse_complement())):
-            expected = np.asarray(other.calculate(text))
-            values = np.asarray(memoryview(matrix.calculate(striped))).reshape(-1)
-            np.testing.assert_allclose(values[: len(expected)], expected, atol=2e-3)
+        both = [np.asarray(one.calculate(text)) for one in (pssm, pssm.reverse_complement())]
+        for matrix, expected in (
+            (motif, np.maximum(*both)),
+            (replace(motif, either_strand=False), both[0]),
+        ):
+            packed = matrix.score_packed(pack(text + "N" * motif.width))[: len(expected)]
+            np.testing.assert_allclose(packed, expected, atol=2e-3)
+            # Single and double precision are one scanner.
+            double = matrix.score(encode(text)[None])[0]
+            np.testing.assert_allclose(packed, double, rtol=1e-5, atol=1e-5)
         least = pssm.distribution(background=even, precision=100).threshold_fpr(1e-4)
-        assert motif.threshold(1e-4) == pytest.approx(least, abs=3 * motif.grain)
+        grain = np.ptp(np.array(motif.scores), axis=1).sum() / STEPS
+        assert motif.threshold == pytest.approx(least, abs=3 * grain)

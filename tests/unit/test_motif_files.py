@@ -11,7 +11,7 @@ import lightmotif
 import numpy as np
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.formats.motifs import read_matrices, read_motifs
+from dnasweep.formats.motifs import read_motifs
 
 SHARES = np.array(
     [
@@ -133,7 +133,7 @@ WRITTEN = {
 def test_shares_are_read_as_they_are_written(tmp_path: Path, tool: str) -> None:
     path = tmp_path / "x.meme"
     path.write_bytes(WRITTEN[tool].encode())
-    (found,) = read_matrices(path)
+    (found,) = read_motifs(path)
     assert (found.id, found.name) == ("MA0001.1", "toy")
     np.testing.assert_array_equal(found.probabilities, SHARES)
 
@@ -141,7 +141,7 @@ def test_shares_are_read_as_they_are_written(tmp_path: Path, tool: str) -> None:
 def test_a_motif_of_old_meme_has_its_number_as_name(tmp_path: Path) -> None:
     path = tmp_path / "meme.txt"
     path.write_text(MEME_TEXT.replace("MOTIF MA0001.1 toy\t", "MOTIF  1\t"))
-    (found,) = read_matrices(path)
+    (found,) = read_motifs(path)
     assert (found.id, found.name) == ("1", "1")
 
 
@@ -160,7 +160,7 @@ def test_a_library_reads_the_same_numbers(tmp_path: Path) -> None:
     path = tmp_path / "x.meme"
     path.write_text(text)
     theirs = read_meme(str(path))
-    ours = {f"{one.id} {one.name}": one.probabilities for one in read_matrices(path)}
+    ours = {f"{one.id} {one.name}": one.probabilities for one in read_motifs(path)}
     assert list(ours) == list(theirs)
     for name, shares in theirs.items():
         np.testing.assert_array_equal(ours[name], shares.T)
@@ -176,7 +176,7 @@ def test_a_whole_release_of_jaspar_is_read_as_libraries_read_it(
         pytest.skip("JASPAR2024_CORE_vertebrates_latest.meme.gz is not among the real data")
     (tmp_path / "x.meme").write_bytes(gzip.decompress(packed.read_bytes()))
     theirs = list(read_meme(str(tmp_path / "x.meme")).values())
-    ours = read_matrices(packed)
+    ours = read_motifs(packed)
     assert len(ours) == len(theirs) > 800
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one.probabilities, other.T)
@@ -205,7 +205,7 @@ OTHER_ORDER = "\n".join([LONG.splitlines()[i] for i in (0, 4, 2, 1, 3)]) + "\n"
 def test_jaspar_counts_are_shares_of_their_columns(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.jaspar"
     path.write_text(text + ">MA0005.1\n1 0\n1 0\n1 0\n1 9\n")
-    found, other = read_matrices(path)
+    found, other = read_motifs(path)
     assert (found.id, found.name, other.name) == ("MA0004.1", "Arnt", "MA0005.1")
     np.testing.assert_allclose(found.probabilities, (COUNTS / 20).T, rtol=1e-15)
     np.testing.assert_array_equal(other.probabilities, [[0.25] * 4, [0, 0, 0, 1]])
@@ -216,7 +216,7 @@ def test_lightmotif_reads_the_same_jaspar_file(tmp_path: Path) -> None:
     path.write_text(LONG)
     (theirs,) = lightmotif.load(str(path), format="jaspar16")
     odds = np.array([theirs.pwm[i] for i in range(4)])[:, [0, 1, 3, 2]]
-    (ours,) = read_matrices(path)
+    (ours,) = read_motifs(path)
     np.testing.assert_allclose(ours.probabilities, odds / 4, atol=1e-6)
 
 
@@ -279,7 +279,7 @@ def test_damaged_files_are_refused_or_read_never_a_traceback(tmp_path: Path) -> 
             data[place : place + int(rng.integers(0, 3))] = rng.bytes(rng.integers(0, 3))
         path.write_bytes(bytes(data))
         try:
-            found = read_matrices(path)
+            found = read_motifs(path)
         except InputError:
             refused += 1
         else:

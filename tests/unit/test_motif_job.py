@@ -12,8 +12,8 @@ from dnasweep.attribution.worker import AttributionWorker
 from dnasweep.errors import InputError
 from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_attribution
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.motifs import results as motif_results
-from dnasweep.motifs.matching import COLUMNS
+from dnasweep.motifs import discovery
+from dnasweep.motifs.tomtom import COLUMNS
 from dnasweep.stages import models
 from dnasweep.workflows.motifs import MotifOptions, run_motifs
 from rich.console import Console
@@ -83,7 +83,7 @@ def matched(names, matrices, known, *, most=5):
 def test_a_job_gives_its_page_and_files(
     options: MotifOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(motif_results, "match", matched)
+    monkeypatch.setattr(discovery, "match", matched)
     page = run_motifs(options, QUIET)
     folder = page.parent
     summary = json.loads((folder / "motifs.json").read_text())

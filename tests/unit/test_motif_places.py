@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from dnasweep.formats.bases import UNKNOWN
-from dnasweep.motifs.confirmation import confirm, place_p
 from dnasweep.motifs.patterns import Pattern
+from dnasweep.motifs.validation import interval_p, validate
 from scipy.stats import binom
 
 
@@ -37,10 +37,10 @@ def place_p_values(codes: np.ndarray, word: str, hit_p: float) -> float:
         bases=bases,
         positive=np.ones(num, bool),
         discovery=np.zeros(num, bool),
-        part=lambda discovery: np.arange(num),
+        rows=lambda discovery: np.arange(num),
     )
-    (found,) = confirm([planted_pattern(codes, word)], data, hit_p=hit_p)  # type: ignore[arg-type]
-    return found.p_place
+    (found,) = validate([planted_pattern(codes, word)], data, hit_p=hit_p)  # type: ignore[arg-type]
+    return found.p_interval
 
 
 @pytest.mark.parametrize("word", ["TATAAA", "ACGTG"])
@@ -64,10 +64,10 @@ def test_p_values_of_place_weigh_each_sequence_by_its_starts() -> None:
         for size in (2, 3)
         for chosen in itertools.combinations(range(3), size)
     )
-    assert place_p(centres, (0, 20), chances) == pytest.approx(ways, rel=1e-12)
-    assert place_p(np.array([], int), (0, 20), np.array([])) == 1
+    assert interval_p(centres, (0, 20), chances) == pytest.approx(ways, rel=1e-12)
+    assert interval_p(np.array([], int), (0, 20), np.array([])) == 1
     # Of equal chances it is the binomial tail, to where it is small.
-    many = place_p(np.zeros(400, int), (0, 20), np.full(400, 0.05))
+    many = interval_p(np.zeros(400, int), (0, 20), np.full(400, 0.05))
     assert many == pytest.approx(binom.sf(399, 400, 0.05), rel=1e-9, abs=0)
 
 

@@ -14,18 +14,24 @@ from attribution_toys import planted_tables
 from dnasweep.attribution.tables import EFFECTS, Attributions
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import encode_flat
-from dnasweep.formats.motifs import read_matrices, read_motifs
-from dnasweep.motifs import results as motif_results
-from dnasweep.motifs.confirmation import centres_of, threshold_of
-from dnasweep.motifs.discovery_input import MotifData, gather, part_clusters
-from dnasweep.motifs.dnabert import enrichment
-from dnasweep.motifs.high_regions import HighRegion, high_bases, high_regions
-from dnasweep.motifs.matching import COLUMNS, KnownMotif, match
-from dnasweep.motifs.merging import Alignment, Member, align, merge
+from dnasweep.formats.motifs import Motif, read_motifs
+from dnasweep.motifs import discovery
+from dnasweep.motifs.discovery import discover, to_meme, write_files
+from dnasweep.motifs.enriched_kmers import (
+    HighRegion,
+    Member,
+    align,
+    enrichment,
+    high_bases,
+    high_regions,
+    merge,
+)
 from dnasweep.motifs.modisco import find_modisco, hypothetical
+from dnasweep.motifs.motif_data import MotifConfig, MotifData, load_motif_data, split_clusters
 from dnasweep.motifs.patterns import Pattern, matrix_of
-from dnasweep.motifs.results import discover, to_meme, write_files
-from dnasweep.motifs.settings import MotifConfig
+from dnasweep.motifs.thresholds import convolved_threshold
+from dnasweep.motifs.tomtom import COLUMNS, match
+from dnasweep.motifs.validation import centres_of
 from dnasweep.report.motif_page import write_report
 
 CLASSES = {"classes": ["background", "promoter"], "target": "promoter"}
@@ -45,7 +51,7 @@ def job() -> Attributions:
 
 @pytest.fixture(scope="module")
 def data(job: Attributions) -> MotifData:
-    return gather([job], tss_index=249)
+    return load_motif_data([job], tss_index=249)
 
 
 def no_matches(names, matrices, known, *, most=5):
@@ -84,10 +90,11 @@ def test_regions_are_runs_long_enough() -> None:
     ],
 )
 def test_alignments(first: str, second: str, expected: tuple[int, int]) -> None:
-    assert align(first, second) == Alignment(*expected)
+    scores, offsets = align([first], second)
+    assert (scores[0], offsets[0]) == expected
 
 
-def test_merging_gathers_words_around_the_shortest() -> None:
+def test_merging_groups_kmers_under_the_shortest() -> None:
     found = merge(["TATAAAG", "TATAA", "GGGCGG", "CTATAAA", "GGGCG"], min_length=5)
     assert found == {
         "TATAA": [Member("TATAA", 0), Member("TATAAAG", 0), Member("CTATAAA", -1)],
@@ -119,23 +126,23 @@ def test_alike_sequences_stay_together_and_classes_are_shared_out() -> None:
     clusters = np.sort(rng.integers(0, 60, 200))
     clusters = np.unique(clusters, return_inverse=True)[1]
     positive = rng.random(200) < 0.4
-    found = part_clusters(clusters, positive, share=0.6, seed=1)
+    found = split_clusters(clusters, positive, share=0.6, seed=1)
     for cluster in np.unique(clusters):
         assert len(set(found[clusters == cluster])) == 1
     for of in (positive, ~positive):
         assert abs(found[of].mean() - 0.6) < 0.05
-    assert (found != part_clusters(clusters, positive, share=0.6, seed=2)).any()
+    assert (found != split_clusters(clusters, positive, share=0.6, seed=2)).any()
 
 
-def test_thresholds_are_those_of_listing_every_word() -> None:
+def test_thresholds_are_those_of_listing_every_kmer() -> None:
     rng = np.random.default_rng(3)
     matrix = rng.dirichlet(np.full(4, 0.5), size=6)
     scores = np.log2(4 * (matrix + 0.01) / 1.04)
     listed = np.array([sum(one) for one in itertools.product(*scores.tolist())])
     for p_value in (0.1, 0.01, 0.001):
-        share = (listed >= threshold_of(scores, p_value)).mean()
+        share = (listed >= convolved_threshold(scores, p_value)).mean()
         assert 0.8 * p_value < share < 1.2 * p_value
-    assert threshold_of(scores, 1e-9) == float("inf")
+    assert convolved_threshold(scores, 1e-9) == float("inf")
 
 
 def test_a_matrix_counts_either_strand_and_its_core_is_what_tells() -> None:
@@ -162,7 +169,7 @@ def test_a_matrix_counts_either_strand_and_its_core_is_what_tells() -> None:
 def test_a_planted_motif_is_found_in_one_part_and_confirmed_in_the_other(
     data: MotifData, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(motif_results, "match", no_matches)
+    monkeypatch.setattr(discovery, "match", no_matches)
     found = discover(data, MotifConfig(discovery_q=1), [], signed=True)
     table = found.table()
     boxes = table[table["consensus"].str.contains("TATA")]
@@ -180,7 +187,7 @@ def test_a_planted_motif_is_found_in_one_part_and_confirmed_in_the_other(
         assert len(word) == 24
     # The files, and MEME read again.
     write_files(found, tmp_path, {"a": 1})
-    again = read_matrices(tmp_path / "motifs.meme")
+    again = read_motifs(tmp_path / "motifs.meme")
     assert [one.id for one in again] == [one.name for one in found.patterns]
     core = found.patterns[0].matrix[found.patterns[0].core]
     np.testing.assert_allclose(again[0].probabilities, core, atol=1e-5)
@@ -204,14 +211,14 @@ def test_a_planted_motif_is_found_in_one_part_and_confirmed_in_the_other(
 
 
 def test_without_a_motif_none_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(motif_results, "match", no_matches)
+    monkeypatch.setattr(discovery, "match", no_matches)
     job = toy_job(effect=0.0)
     rng = np.random.default_rng(5)
     labels = rng.permutation(job.sequences["label"].to_numpy())
     blind = job._replace(sequences=job.sequences.assign(label=labels))
     # Everything passes the filter of words, so that there is something to test.
     config = MotifConfig(min_length=3, discovery_q=1)
-    found = discover(gather([blind], tss_index=249), config, [], signed=True)
+    found = discover(load_motif_data([blind], tss_index=249), config, [], signed=True)
     table = found.table()
     assert len(table) > 5
     assert (table["q"] < 0.05).sum() <= 0.1 * len(table)
@@ -220,7 +227,7 @@ def test_without_a_motif_none_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_empty_result_has_its_page_too(
     data: MotifData, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(motif_results, "match", no_matches)
+    monkeypatch.setattr(discovery, "match", no_matches)
     found = discover(data, MotifConfig(min_length=60), [], signed=True)
     assert not found.patterns
     write_files(found, tmp_path, {})
@@ -231,7 +238,7 @@ def test_an_empty_result_has_its_page_too(
 
 
 def test_what_modisco_is_given(data: MotifData) -> None:
-    rows = data.part(discovery=True, positive=True)[:3]
+    rows = data.rows(discovery=True, positive=True)[:3]
     given = hypothetical(data, rows, signed=True)
     np.testing.assert_allclose(given.sum(2), np.nan_to_num(data.bases.values[rows]))
     assert (np.count_nonzero(given, axis=2) <= 1).all(), "the base that is there alone"
@@ -266,7 +273,7 @@ def test_effects_stand_in_the_columns_of_their_bases(job: Attributions) -> None:
         for name, text in zip(job.sequences["sequence_id"], job.sequences["sequence"], strict=True)
     ]
     bases = pd.concat(parts, ignore_index=True)
-    found = gather([job._replace(bases=bases)], tss_index=249)
+    found = load_motif_data([job._replace(bases=bases)], tss_index=249)
     assert found.effects is not None
     assert found.effects.shape == (*found.bases.values.shape, 4)
     own = bases[bases["sequence_id"] == found.bases.sequences["sequence_id"].iloc[7]]
@@ -277,7 +284,7 @@ def test_effects_stand_in_the_columns_of_their_bases(job: Attributions) -> None:
 def test_attributions_that_do_not_serve_are_refused(job: Attributions) -> None:
     def refused(said: str, *jobs: Attributions) -> None:
         with pytest.raises(InputError, match=said):
-            gather(list(jobs), tss_index=249)
+            load_motif_data(list(jobs), tss_index=249)
 
     unknown = job.sequences.assign(label=np.int8(-1))
     refused("have no label", job._replace(sequences=unknown))
@@ -311,7 +318,7 @@ def test_a_wrong_meme_file_names_its_row(
     )
     path = tmp_path / "motifs.meme"
     path.write_text(good)
-    first, second = read_matrices(path)
+    first, second = read_motifs(path)
     assert (first.id, first.name, second.probabilities.tolist()) == (
         "M1",
         "first",
@@ -319,10 +326,9 @@ def test_a_wrong_meme_file_names_its_row(
     )
     np.testing.assert_allclose(first.probabilities[0], [0.1, 0.2, 0.3, 0.4], atol=1e-6)
     path.write_text(good.replace(old, new, 1))
-    for read in (read_matrices, read_motifs):
-        with pytest.raises(InputError, match=said) as caught:
-            read(path)
-        assert f"row {row}" in str(caught.value)
+    with pytest.raises(InputError, match=said) as caught:
+        read_motifs(path)
+    assert f"row {row}" in str(caught.value)
 
 
 def test_meme_text_says_how_many_sites() -> None:
@@ -341,13 +347,11 @@ def test_meme_text_says_how_many_sites() -> None:
 def test_tomtom_knows_a_motif_on_either_strand() -> None:
     rng = np.random.default_rng(0)
     known = [
-        KnownMotif(
-            f"M{i}", f"name{i}", rng.dirichlet(np.full(4, 0.3), size=int(rng.integers(6, 14)))
-        )
+        Motif(f"M{i}", f"name{i}", rng.dirichlet(np.full(4, 0.3), size=int(rng.integers(6, 14))))
         for i in range(60)
     ]
     chance = rng.dirichlet(np.full(4, 0.3), size=9)
-    own = known[7].matrix
+    own = known[7].probabilities
     found = match(["same", "turned", "chance"], [own, own[::-1, ::-1], chance], known, most=2)
     best = found.drop_duplicates("motif").set_index("motif")
     assert best.loc["same", "match"] == best.loc["turned", "match"] == "M7"
@@ -390,7 +394,7 @@ def test_modisco_finds_a_planted_motif() -> None:
             "probability": 0.5,
         }
     )
-    data = gather([Attributions(tokens, sequences, dict(CLASSES))], tss_index=60)
+    data = load_motif_data([Attributions(tokens, sequences, dict(CLASSES))], tss_index=60)
     found = find_modisco(data, MotifConfig(method="modisco"), signed=True)
     assert found
     assert "CTATAAAAG" in found[0].consensus or "CTTTTATAG" in found[0].consensus

@@ -12,7 +12,7 @@ from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.intervals import read_bed
-from dnasweep.formats.motifs import read_matrices
+from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.sequences import read_letters
@@ -34,7 +34,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "letters": lambda path: list(read_letters(Path(path))),
     "regions": lambda path: read_bed(path, CONTIGS),
     "variants": lambda path: read_variants([path]),
-    "motifs": read_matrices,
+    "motifs": read_motifs,
 }
 
 

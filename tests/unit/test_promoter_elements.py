@@ -12,16 +12,17 @@ from dnasweep.attribution.positions import per_base
 from dnasweep.attribution.summaries import rank_tokens, token_table
 from dnasweep.data.simulate import simulate
 from dnasweep.formats.bases import encode, encode_flat, reverse_complement
-from dnasweep.motifs import element_hits as evidence_module
-from dnasweep.motifs.attribution_enrichment import (
+from dnasweep.motifs import element_hits
+from dnasweep.motifs.element_enrichment import enrichment_of_elements
+from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig
+from dnasweep.motifs.element_hits import find_element_hits
+from dnasweep.motifs.element_hits import ElementSite, ranks, window_sums
+from dnasweep.motifs.permutation_tests import (
+    compare_same_position,
     p_at_least,
     p_two_sided,
     pooled_odds_ratio,
-    same_place,
 )
-from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig, account
-from dnasweep.motifs.element_hits import ElementSite, gather, ranks, window_sums
-from dnasweep.motifs.element_scan import best_hits, from_consensus, from_counts, kmer_codes
 from dnasweep.motifs.promoter_elements import (
     HIT_PROBABILITY,
     core_promoter_sites,
@@ -29,6 +30,7 @@ from dnasweep.motifs.promoter_elements import (
     tata_matrix,
     tata_sites,
 )
+from dnasweep.motifs.scanner import best_hits, from_consensus, from_counts, kmer_codes
 from scipy import stats
 
 FAST = ElementEnrichmentConfig(permutations=999)
@@ -150,7 +152,7 @@ def test_ranks_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     sums = np.random.default_rng(0).normal(size=(7, 30))
     rows, columns = np.repeat(np.arange(7), 4), np.tile(np.arange(4), 7)
     whole = ranks(sums, rows, columns)
-    monkeypatch.setattr(evidence_module, "_BLOCK", 60)
+    monkeypatch.setattr(element_hits, "_BLOCK", 60)
     assert np.array_equal(ranks(sums, rows, columns), whole)
 
 
@@ -181,7 +183,7 @@ def by_hand() -> ToyAttributions:
 def test_an_account_by_hand() -> None:
     tables = by_hand()
     site = tata_sites()[0]
-    result = account(per_base(tables), [site], FAST)
+    result = enrichment_of_elements(per_base(tables), [site], FAST)
     hits = result.hits
     assert hits["sequence_id"].tolist() == ["a", "b", "c"]
     assert hits["start"].tolist() == [-31] * 3
@@ -201,7 +203,7 @@ def test_an_account_by_hand() -> None:
     away = phi[[0, 4], 100:107].sum(axis=1)
     assert test["word_difference"] == pytest.approx(own[:3].mean() - away.mean())
     # 2 of 3 hits are top, none of the other three is. Of 20 choices of three, 4 hold both.
-    known = gather(per_base(tables), site, top=0.05)
+    known = find_element_hits(per_base(tables), site, top=0.05)
     assert known.top[:, list(known.starts).index(218)].tolist() == [True, True, *[False] * 4]
     assert test["odds_ratio"] == np.inf
     assert test["p_enrichment"] == pytest.approx(4 / 20, abs=0.05)
@@ -214,7 +216,7 @@ def test_permutation_p_agrees_with_scipy_where_all_hits_share_a_place() -> None:
     phi = rng.normal(size=(9, 1))
     phi[:3] += 0.8
     hit = np.where(np.arange(9) < 3, 0, -1)
-    result = same_place(phi, phi > 0.5, hit, permutations=20_000, seed=0, name="x")
+    result = compare_same_position(phi, phi > 0.5, hit, permutations=20_000, seed=0, name="x")
     exact = stats.permutation_test(
         (phi[:3, 0], phi[3:, 0]),
         lambda a, b: a.mean() - b.mean(),
@@ -235,7 +237,7 @@ def test_every_place_keeps_its_number_of_hits_when_shuffled() -> None:
     # The attribution depends on the place alone: no shuffle can change the sum.
     phi = np.tile([1.0, 2.0, 5.0], (20, 1))
     hit = np.array([0, 1, 1, 2, *[-1] * 16])
-    result = same_place(phi, phi > 3, hit, permutations=200, seed=0, name="x")
+    result = compare_same_position(phi, phi > 3, hit, permutations=200, seed=0, name="x")
     assert set(result.null_phi) == {10.0}
     assert set(result.null_top) == {1}
     assert result.background == 10.0
@@ -244,7 +246,9 @@ def test_every_place_keeps_its_number_of_hits_when_shuffled() -> None:
 
 def test_all_sequences_have_a_hit() -> None:
     phi = np.random.default_rng(0).normal(size=(5, 2))
-    result = same_place(phi, phi > 0, np.array([0, 1, 0, 1, 0]), permutations=50, seed=0, name="x")
+    result = compare_same_position(
+        phi, phi > 0, np.array([0, 1, 0, 1, 0]), permutations=50, seed=0, name="x"
+    )
     assert np.isnan(result.background)
     assert np.isnan(pooled_odds_ratio(result.tables))
     assert len(result.null_phi) == 50
@@ -253,7 +257,7 @@ def test_all_sequences_have_a_hit() -> None:
 @pytest.mark.parametrize("tokenizer", ["kmer-6", "kmer-6-overlap", "bpe-256", "char"])
 def test_planted_attributions_are_found_in_their_species_alone(tokenizer: str) -> None:
     planted = planted_tables(tokenizer, per_species=240)
-    result = account(per_base(planted.tables), tata_sites(), FAST)
+    result = enrichment_of_elements(per_base(planted.tables), tata_sites(), FAST)
     for definition in result.tests["definition"].unique():
         for window in ("-35..-24", "-35..-20"):
             at = {"definition": definition, "window": window, "label": 1}
@@ -274,7 +278,7 @@ def test_planted_attributions_are_found_in_their_species_alone(tokenizer: str) -
 def test_the_planted_sum_is_measured() -> None:
     # Char tokens: the box's 8 bases have 1 each, and the matrix covers 7 of them.
     planted = planted_tables("char", per_species=240, species=("human",), noise=0.01)
-    hits = account(per_base(planted.tables), tata_sites()[:1], FAST).hits
+    hits = enrichment_of_elements(per_base(planted.tables), tata_sites()[:1], FAST).hits
     boxes = planted.elements[planted.elements["element"] == "tata_box"].set_index("id")["start"]
     exact = hits[hits["sequence_id"].map(boxes) == hits["start"] + 249]
     assert len(exact) > 10
@@ -285,7 +289,9 @@ def test_the_planted_sum_is_measured() -> None:
 
 def test_a_model_that_holds_the_box_against_the_class_is_seen() -> None:
     planted = planted_tables("kmer-6", per_species=240, species=("human",), effect=-1.0)
-    test = pick(account(per_base(planted.tables), tata_sites()[:1], FAST).tests, label=1)
+    test = pick(
+        enrichment_of_elements(per_base(planted.tables), tata_sites()[:1], FAST).tests, label=1
+    )
     assert test["difference"] < -0.5
     assert test["p_difference"] == 0.002
     assert test["p_enrichment"] > 0.5
@@ -300,7 +306,7 @@ def test_p_is_uniform_where_nothing_was_planted() -> None:
         phi = np.random.default_rng([9, seed]).normal(size=len(planted.tables.tokens))
         tables = planted.tables._replace(tokens=planted.tables.tokens.assign(phi=phi))
         site = tata_sites()[1]
-        tests = account(
+        tests = enrichment_of_elements(
             per_base(tables), [site], ElementEnrichmentConfig(permutations=199, seed=seed)
         ).tests
         test = pick(tests, species="all", label=1)
@@ -319,10 +325,10 @@ def test_p_is_uniform_where_nothing_was_planted() -> None:
 
 def test_the_same_numbers_for_the_same_seed_in_any_order() -> None:
     tables = planted_tables("kmer-6", per_species=60).tables
-    first = account(per_base(tables), tata_sites()[:1], FAST)
-    again = account(per_base(tables), tata_sites()[:1], FAST)
+    first = enrichment_of_elements(per_base(tables), tata_sites()[:1], FAST)
+    again = enrichment_of_elements(per_base(tables), tata_sites()[:1], FAST)
     pd.testing.assert_frame_equal(first.tests, again.tests)
-    mixed = account(per_base(shuffled(tables)), tata_sites()[:1], FAST)
+    mixed = enrichment_of_elements(per_base(shuffled(tables)), tata_sites()[:1], FAST)
     exact = ["num_sequences", "num_hits", "num_positive", "num_top", "num_elsewhere"]
     near = ["mean_phi", "place_phi", "difference", "odds_ratio", "word_difference"]
     key = ["species", "label"]
@@ -340,8 +346,8 @@ def test_a_species_is_accounted_for_alike_alone_and_among_others() -> None:
         both.sequences[human],
         {},
     )
-    among = account(per_base(both), tata_sites()[:1], FAST).tests
-    apart = account(per_base(alone), tata_sites()[:1], FAST).tests
+    among = enrichment_of_elements(per_base(both), tata_sites()[:1], FAST).tests
+    apart = enrichment_of_elements(per_base(alone), tata_sites()[:1], FAST).tests
     columns = ["num_hits", "mean_phi", "p_difference", "p_enrichment", "odds_ratio", "p_word"]
     for label in (0, 1):
         one = pick(among, species="human", label=label)[columns].astype(float)
@@ -351,9 +357,9 @@ def test_a_species_is_accounted_for_alike_alone_and_among_others() -> None:
 
 def test_windows_too_short_for_all_places() -> None:
     tables = planted_tables("char", per_species=60, window=70, species=("human",)).tables
-    result = account(per_base(tables), tata_sites()[:1], FAST)
+    result = enrichment_of_elements(per_base(tables), tata_sites()[:1], FAST)
     assert result.tests["window"].unique().tolist() == ["-33..-24"]
-    downstream = account(per_base(tables, tss_index=0), tata_sites()[:1], FAST)
+    downstream = enrichment_of_elements(per_base(tables, tss_index=0), tata_sites()[:1], FAST)
     assert downstream.hits.empty
     assert downstream.tests.empty
 
@@ -361,7 +367,9 @@ def test_windows_too_short_for_all_places() -> None:
 def test_bases_that_are_not_known_are_no_hits() -> None:
     sequence = "G" * 218 + "TANAAAA" + "G" * 75
     tokens = [(i, i + 1, 0.5) for i in range(300)]
-    result = account(per_base(toy_tables([("a", sequence, tokens)])), tata_sites(), FAST)
+    result = enrichment_of_elements(
+        per_base(toy_tables([("a", sequence, tokens)])), tata_sites(), FAST
+    )
     assert result.hits.empty
     assert (result.tests["num_hits"] == 0).all()
     assert result.tests["p_difference"].isna().all()
@@ -374,7 +382,7 @@ def test_core_promoter_sites_follow_the_simulator() -> None:
     assert ("DPE", "27") in sites
     assert not any(name == "TATA box" for name, _ in sites)
     planted = planted_tables("kmer-6", per_species=120)
-    hits = account(per_base(planted.tables), core_promoter_sites(), FAST).hits
+    hits = enrichment_of_elements(per_base(planted.tables), core_promoter_sites(), FAST).hits
     promoters = hits[hits["label"] == 1].groupby(["element", "species"]).size()
     # About 55 % of 60 human promoters have an initiator, 40 % of the flies' a DPE.
     assert 20 <= promoters[("initiator", "human")] <= 45

@@ -86,7 +86,7 @@ def test_a_score_is_the_mean_over_windows_and_strands_of_what_transformers_says(
     for one in (some()[3], some()[-1]):
         windows = [
             pair
-            for strand in (one, one.on_other_strand())
+            for strand in (one, one.reverse_complement())
             for pair in pairs(strand, window=CONFIG.window, shifts=CONFIG.shifts)
         ]
         expected = [np.mean([log2_odds(pair[i]) for pair in windows]) for i in range(2)]
@@ -286,7 +286,7 @@ def test_the_likelihood_ratio_is_that_of_the_tokens_that_differ(language: Path) 
     found = ours.ratios(alleles, window=61)
     for one, ratio in zip(alleles[2:4], found[2:4], strict=True):
         parts = []
-        for (strand,) in (pairs(x, window=61) for x in (one, one.on_other_strand())):
+        for (strand,) in (pairs(x, window=61) for x in (one, one.reverse_complement())):
             ref, alt = (ours.tokenizer.encode([text]).ids.astype(np.int64) for text in strand)
             parts.append(likely(alt, ref) - likely(ref, alt))
         assert ratio == pytest.approx(np.mean(parts), abs=1e-4)

@@ -1,63 +1,42 @@
-"""Motifs from a file, MEME or JASPAR, ready to scan with on either strand."""
+"""Motifs from files, as a share of each base at each position: MEME and JASPAR, gzip or not.
+
+Read here, since the libraries at hand change what they read: lightmotif divides shares by the
+background of the file, and Biopython rounds them to whole counts of `nsites`. Background, strands
+and log odds are passed over: a share is what the file says.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
 from dnasweep.formats.files import read_bytes
-from dnasweep.formats.jaspar import read_jaspar
-from dnasweep.formats.meme import is_meme, read_meme
-from dnasweep.formats.motif_matrix import Matrix
 from dnasweep.formats.paths import user_path
 
-SITES, PSEUDOCOUNT = 20.0, 0.1
-"""A pseudocount over as many sites, as FIMO takes them where a motif does not say its own."""
-
-STEPS = 1000
-"""Steps of the distribution of scores, as in MEME."""
+BASES = "ACGT"
+_REMEDY = "Mend it, or fetch the file again."
+_HEAD = re.compile(r"letter-probability matrix:?(.*)", re.IGNORECASE)
+_WIDTH = re.compile(r"\bw\s*=\s*(\S+)")
+_LETTERS = re.compile(r"\balength\s*=\s*(\S+)")
+_END = re.compile(r"URL|MOTIF|log-odds|letter-probability|//|Time|[-*]{4,}")
+_ROW = re.compile(r"(?:([ACGTacgt])(?=[\s\[|:]))?[\s|:]*(\[?)([^\[\]]*)(\]?)")
 
 
 class Motif(NamedTuple):
-    """A motif as log odds against bases of equal frequency."""
+    """A motif as it stands in a file."""
 
     id: str
-    """Such as MA0108.3; its name where it has no other."""
+    """Accession, such as MA0108.3."""
     name: str
-    """Such as TBP."""
-    forward: Any
-    """Log2 odds, a `lightmotif.ScoringMatrix`."""
-    reverse: Any
-    """Those of the other strand."""
-    width: int
-    """Bases."""
-    lowest: float
-    """Score of the least likely word."""
-    highest: float
-    """Score of the likeliest."""
-    grain: float
-    """Steps in which the library knows the distribution of scores."""
-
-    def p_value(self, score: float) -> float:
-        """Return how probable it is that one position of random DNA scores as high."""
-        if score == float("-inf"):
-            return 1.0
-        # At a score itself the library tells how probable higher ones are: 0 for the best word.
-        return float(self.forward.pvalue(score - self.grain))
-
-    def threshold(self, p_value: float) -> float:
-        """Return the least score of at most this p-value; infinity where no word has it."""
-        low, high = self.lowest, self.highest + self.grain
-        if self.p_value(self.highest) > p_value:
-            return float("inf")
-        for _ in range(50):
-            middle = (low + high) / 2
-            low, high = (low, middle) if self.p_value(middle) <= p_value else (middle, high)
-        return high
+    """Name, such as TBP; the id where it has no other."""
+    probabilities: NDArray[np.float64]
+    """(width, 4) share of A, C, G and T at each base."""
 
 
 def read_motifs(path: str | Path) -> list[Motif]:
@@ -68,23 +47,12 @@ def read_motifs(path: str | Path) -> list[Motif]:
     InputError
         For a file of another kind, one that is damaged or one without motifs.
     """
-    return [motif_of(one) for one in read_matrices(path)]
-
-
-def read_matrices(path: str | Path) -> list[Matrix]:
-    """Read the motifs of a MEME or JASPAR file, gzip or not, as shares of bases.
-
-    Raises
-    ------
-    InputError
-        As :func:`read_motifs`.
-    """
     path = user_path(path)
     text = read_bytes(path, holds="motifs").decode("utf-8", "replace")
-    if is_meme(text):
-        found = read_meme(text, path)
+    if re.search(r"^\s*MEME version\b", text, re.MULTILINE):
+        found = _Meme(text, path).read()
     elif text.lstrip().startswith(">"):
-        found = read_jaspar(text, path)
+        found = _read_jaspar(text, path)
     else:
         raise InputError(
             "is neither a MEME nor a JASPAR file of motifs",
@@ -97,21 +65,208 @@ def read_matrices(path: str | Path) -> list[Matrix]:
     return found
 
 
-def motif_of(found: Matrix) -> Motif:
-    """Return a motif, ready to scan with."""
-    probabilities = found.probabilities[:, [0, 1, 3, 2]]
-    mixed = (SITES * probabilities + PSEUDOCOUNT / 4) / (SITES + PSEUDOCOUNT)
-    logs = np.log2(4 * mixed)
-    forward = scoring_matrix(logs)
-    low, high = float(logs.min(1).sum()), float(logs.max(1).sum())
-    reverse = forward.reverse_complement()
-    grain = (high - low) / STEPS
-    return Motif(found.id, found.name, forward, reverse, len(logs), low, high, grain)
+def _numbers(cells: Iterable[str]) -> list[float] | None:
+    """Return cells as numbers from 0 on; None where one is something else, such as nan or `.`."""
+    found = []
+    for cell in cells:
+        try:
+            number = float(cell) if cell.isascii() else -1.0
+        except ValueError:
+            return None
+        if not 0 <= number < float("inf") or "_" in cell:
+            return None
+        found.append(number)
+    return found
 
 
-def scoring_matrix(logs: NDArray[np.float64]) -> Any:
-    """Return log odds, (width, bases A C T G), as a matrix that refuses unknown bases."""
-    import lightmotif
+class _Meme:
+    """A file in MEME format, minimal or as MEME, STREME and JASPAR write it, read line by line.
 
-    columns = {base: logs[:, i].tolist() for i, base in enumerate("ACTG")}
-    return lightmotif.ScoringMatrix({**columns, "N": [float("-inf")] * len(logs)})
+    Refused, with the row: an alphabet that is not DNA's, a motif without a matrix or with a second
+    one, a matrix with another number of rows than it states, a row that is not four shares that add
+    up to 1, and a name that is given twice.
+    """
+
+    def __init__(self, text: str, file: Path) -> None:
+        self.lines = [line.strip() for line in text.splitlines()]
+        self.file = file
+        self.at = 0
+        """Lines read: the number of the line that was read last, counted from 1."""
+
+    def wrong(self, reason: str, row: int | None = None) -> InputError:
+        return InputError(reason, file=self.file, row=row or self.at, remedy=_REMEDY)
+
+    def read(self) -> list[Motif]:
+        found: dict[str, Motif] = {}
+        waiting: tuple[str, str, int] | None = None
+        while self.at < len(self.lines) or waiting is not None:
+            line = self.lines[self.at] if self.at < len(self.lines) else "MOTIF"
+            self.at += 1
+            cells = line.split()
+            if line.upper().startswith("ALPHABET"):
+                self._check_alphabet(line)
+            elif cells[:1] == ["MOTIF"]:
+                if waiting is not None:
+                    reason = f"the motif {waiting[0]} has no matrix of letter probabilities"
+                    raise self.wrong(reason, waiting[2])
+                if len(cells) < 2:
+                    raise self.wrong("the motif has no name")
+                # Without a name, MEME writes `MOTIF id width = 8`.
+                has_name = len(cells) > 2 and not (cells[2] == "width" and cells[3:4] == ["="])
+                waiting = (cells[1], cells[2] if has_name else cells[1], self.at)
+                if waiting[0] in found:
+                    raise self.wrong(f"there is a second motif {waiting[0]}")
+            elif (head := _HEAD.match(line)) is not None:
+                if waiting is None:
+                    raise self.wrong("there is a matrix without a motif")
+                rows = self._matrix(waiting[0], self._width(head[1], waiting[0]))
+                found[waiting[0]] = Motif(waiting[0], waiting[1], np.array(rows))
+                waiting = None
+        return list(found.values())
+
+    def _check_alphabet(self, line: str) -> None:
+        """Refuse an alphabet that is not DNA's, and read on to its end."""
+        row = self.at
+        _, is_short, letters = line.partition("=")
+        if not is_short and '"' in line:
+            letters = ""
+            while self.at < len(self.lines):
+                if self.lines[self.at].upper().startswith("END ALPHABET"):
+                    break
+                symbol = self.lines[self.at].split()
+                # Of one letter that stands for several, such as N = ACGT, nothing is needed.
+                if symbol and "=" not in symbol:
+                    letters += symbol[0] + (symbol[symbol.index("~") + 1] if "~" in symbol else "")
+                self.at += 1
+            letters = "".join(sorted(letters))
+        if letters.strip().upper() != BASES:
+            raise InputError(
+                f"the alphabet is {letters.strip()[:40]!r}, not ACGT",
+                file=self.file,
+                row=row,
+                remedy="Give motifs of DNA, their columns in the order A, C, G, T.",
+            )
+
+    def _width(self, head: str, motif: str) -> int | None:
+        """Return the width that the first line of a matrix states, None where it does not."""
+        letters, width = _LETTERS.search(head), _WIDTH.search(head)
+        if letters is not None and letters[1] != "4":
+            raise self.wrong(f"the motif {motif} has {letters[1]} letters, not 4")
+        if width is None:
+            return None
+        if not (width[1].isascii() and width[1].isdecimal()):
+            raise self.wrong(f"the width of the motif {motif} is {width[1]!r}")
+        return int(width[1])
+
+    def _matrix(self, motif: str, width: int | None) -> list[list[float]]:
+        """Return the rows of the matrix whose first line was read last."""
+        first = self.at
+        rows: dict[int, list[float]] = {}
+        decimals = 2
+        while self.at < len(self.lines):
+            line = self.lines[self.at]
+            # A blank line ends a matrix whose width is not stated.
+            is_end = (bool(rows) if width is None else len(rows) >= width) if not line else False
+            if is_end or _END.match(line):
+                break
+            self.at += 1
+            if line:
+                cells = line.split()
+                shares = _numbers(cells)
+                if shares is None or len(shares) != len(BASES) or max(shares) > 1:
+                    raise self.wrong(
+                        f"the motif {motif} has {line[:60]!r} where four shares of A, C, G and T "
+                        "belong"
+                    )
+                rows[self.at] = shares
+                digits = (cell.lower().partition("e")[0].partition(".")[2] for cell in cells)
+                decimals = max(decimals, *map(len, digits))
+        if not rows or (width is not None and len(rows) != width):
+            said = "" if width is None else f" where it says w={width}"
+            raise self.wrong(f"the motif {motif} has {len(rows)} columns{said}", first)
+        # Shares are rounded as they are written.
+        rounding = max(0.001, 2 * 10.0**-decimals) + 1e-9
+        for row, shares in rows.items():
+            if abs(sum(shares) - 1) > rounding:
+                reason = f"the shares of a column of the motif {motif} add up to {sum(shares):.5g}, not 1"
+                raise self.wrong(reason, row)
+        return list(rows.values())
+
+
+def _read_jaspar(text: str, path: Path) -> list[Motif]:
+    """Return the motifs of a JASPAR file: a line `>id name`, then a row of counts for each base.
+
+    Rows are in the order A, C, G, T, or as the letters before them say. Refused, with the row: a
+    motif without four rows of as many counts, or with a row for each position, as HOMER and HOCOMOCO
+    write them.
+    """
+    found: list[Motif] = []
+    rows: list[tuple[str, list[float]]] = []
+    head, begun = "", 0
+    for row, line in enumerate([*text.splitlines(), ">"], start=1):
+        if line.lstrip().startswith(">"):
+            if begun:
+                found.append(_jaspar_motif(head, rows, path, begun))
+            rows, head, begun = [], line.strip()[1:], row
+        elif line.strip():
+            try:
+                rows.append(_counts(line.strip(), (head.split() or [""])[0]))
+            except ValueError as error:
+                raise InputError(str(error), file=path, row=row, remedy=_REMEDY) from None
+    return found
+
+
+def _counts(line: str, motif: str) -> tuple[str, list[float]]:
+    """Return the letter before a row, "" where there is none, and its counts."""
+    match = _ROW.fullmatch(line)
+    if match is None or bool(match[2]) != bool(match[4]):
+        raise ValueError(f"the motif {motif} has {line[:60]!r} where counts belong")
+    cells = match[3].split()
+    counts = _numbers(cells)
+    if counts is None:
+        wrong = next(cell for cell in cells if _numbers([cell]) is None)
+        raise ValueError(f"{wrong[:40]!r} in the motif {motif} is no count")
+    return (match[1] or "").upper(), counts
+
+
+def _jaspar_motif(
+    head: str, rows: Sequence[tuple[str, list[float]]], path: Path, row: int
+) -> Motif:
+    motif = (head.split() or [""])[0]
+    letters = [letter for letter, _ in rows]
+    widths = {len(counts) for _, counts in rows}
+    reason, remedy = "", _REMEDY
+    counts = np.empty(0)
+    if len(rows) != len(BASES) or len(widths) != 1 or 0 in widths:
+        reason = (
+            f"the motif {motif} has not {len(BASES)} rows of as many counts, for A, C, G and T"
+        )
+    elif any(letters) and sorted(letters) != sorted(BASES):
+        called = ", ".join(letter or "-" for letter in letters)
+        reason = f"the rows of the motif {motif} are called {called}, not A, C, G, T"
+    else:
+        order = [letters.index(base) for base in BASES] if any(letters) else range(len(BASES))
+        counts = np.array([rows[i][1] for i in order])
+        if not any(letters) and _is_by_position(counts, head):
+            reason = (
+                f"the motif {motif} has a row for each position, as HOMER and HOCOMOCO write them, "
+                "where JASPAR has one for each base"
+            )
+            remedy = "Give MEME format, or a row of counts for each base."
+        elif not counts.sum(0).all():
+            reason = f"a column of the motif {motif} has no counts"
+    if reason:
+        raise InputError(reason, file=path, row=row, remedy=remedy)
+    name = " ".join(head.split()[1:]) or motif
+    return Motif(motif, name, (counts / counts.sum(0)).T)
+
+
+def _is_by_position(counts: NDArray[np.float64], head: str) -> bool:
+    """Return whether four unnamed rows are four positions: it is they that add up to one number."""
+    cells = head.split("\t")
+    if len(cells) > 2 and _numbers([cells[2].lstrip("-")]) is not None:
+        return counts.shape[1] == len(BASES)
+    if counts.shape[1] != len(BASES):
+        return False
+    rows, columns = counts.sum(1), counts.sum(0)
+    return bool(np.ptp(rows) <= 0.005 * rows.max() < np.ptp(columns))

@@ -44,16 +44,20 @@ class Allele(NamedTuple):
         """Bases of `context`, first and one past the last, among which the variant can be moved."""
         return self.offset, len(self.context) - self.other_offset
 
-    def on_other_strand(self) -> Allele:
-        """Return the same on the other strand."""
+    @property
+    def alternative(self) -> str:
+        """The context with the alternative allele."""
         end = self.offset + len(self.ref)
-        mutated = self.context[: self.offset] + self.alt + self.context[end:]
+        return self.context[: self.offset] + self.alt + self.context[end:]
+
+    def reverse_complement(self) -> Allele:
+        """Return the same variant on the reverse strand."""
         context, start = reverse_complement(self.context), self.other_offset
         return Allele(
             context=context,
             offset=start,
             ref=context[start : start + len(self.ref)],
-            alt=reverse_complement(mutated)[start : start + len(self.alt)],
+            alt=reverse_complement(self.alternative)[start : start + len(self.alt)],
             lead=self.other_lead,
             other_offset=self.offset,
             other_lead=self.lead,

@@ -68,7 +68,7 @@ def score(
     for allele in alleles:
         drawn = shuffled_contexts(allele, num=config.backgrounds, seed=config.seed)
         for strand, found in enumerate(windows):
-            turned = [one.on_other_strand() if strand else one for one in (allele, *drawn)]
+            turned = [one.reverse_complement() if strand else one for one in (allele, *drawn)]
             found += pairs(turned[0], window=config.window, shifts=config.shifts)
             found += chain.from_iterable(pairs(one, window=config.window) for one in turned[1:])
     texts = list(chain.from_iterable(chain.from_iterable(windows)))

@@ -84,7 +84,7 @@ class ZeroShot:
             return found
         windows: list[Pair] = []
         for i in rows:
-            for strand in (alleles[i], alleles[i].on_other_strand()):
+            for strand in (alleles[i], alleles[i].reverse_complement()):
                 windows += pairs(strand, window=window, shifts=shifts)
         likely = self._log_likelihoods(windows)
         ratios = (likely[:, 1] - likely[:, 0]).reshape(len(rows), -1).mean(1)

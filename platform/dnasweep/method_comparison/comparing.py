@@ -19,7 +19,8 @@ from dnasweep.method_comparison.agreement import TOP, agreement
 from dnasweep.method_comparison.curves import areas, compare_areas
 from dnasweep.method_comparison.recovery import planted, recovery
 from dnasweep.method_comparison.sanity import sanity
-from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig, account
+from dnasweep.motifs.element_enrichment import enrichment_of_elements
+from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig
 from dnasweep.motifs.element_hits import ElementSite
 from dnasweep.motifs.promoter_elements import core_promoter_sites, tata_sites
 
@@ -73,7 +74,8 @@ class MethodComparison:
     recovery: pd.DataFrame | None
     """See :func:`~dnasweep.method_comparison.recovery.recovery`."""
     enrichment: pd.DataFrame | None
-    """Tests of :func:`~dnasweep.motifs.element_enrichment.account` by method, for sequences of the class
+    """Tests of :func:`~dnasweep.motifs.element_enrichment.enrichment_of_elements` by
+    method, for sequences of the class
     explained; `p_adjusted` is the p-value of enrichment, adjusted over methods and elements of a
     species."""
     curves: pd.DataFrame
@@ -174,7 +176,7 @@ def enrichment(
     for method, bases in aligned.items():
         if not bases.tss.known:
             return None
-        tests = account(bases, sites(), config).tests
+        tests = enrichment_of_elements(bases, sites(), config).tests
         parts.append(tests[tests["label"] == label].assign(method=method))
     table = pd.concat(parts, ignore_index=True)
     if table.empty:

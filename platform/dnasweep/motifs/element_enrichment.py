@@ -1,8 +1,8 @@
-"""What the attributions say about an element: its hits, their sign and rank, and two backgrounds.
+"""Enrichment of an element's hits among high attributions, against two backgrounds.
 
-A hit's attribution is the sum over its bases. Its rank is the share of all places of the same sequence
+A hit's attribution is the sum over its bases. Its rank is the share of all starts in the same sequence
 with an attribution at least as high. A hit is *top* when the attribution is positive and its rank at
-most a chosen share: what recipes of earlier studies left open as an "accurate" hit.
+most a chosen share: a definition of what earlier studies left open as an "accurate" hit.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from statsmodels.stats.multitest import multipletests
 
 from dnasweep.attribution.positions import BaseAttributions
 from dnasweep.attribution.summaries import ALL, groups
-from dnasweep.motifs.attribution_enrichment import (
-    PlaceStratum,
-    WordStratum,
+from dnasweep.motifs.element_hits import ElementHits, Integers, find_element_hits, hit_table
+from dnasweep.motifs.element_hits import ElementSite
+from dnasweep.motifs.permutation_tests import (
+    KmerStratum,
+    PositionStratum,
+    compare_same_kmer,
+    compare_same_position,
     p_at_least,
     p_two_sided,
     pooled_odds_ratio,
-    same_place,
-    same_word,
 )
-from dnasweep.motifs.element_hits import ElementHits, ElementSite, Integers, gather, hit_table
 
 COLUMNS = (
     *("element", "definition", "window", "species", "label", "num_sequences"),
@@ -42,14 +43,14 @@ ADJUSTED = ("p_difference", "p_enrichment", "p_word")
 
 @dataclass(frozen=True, kw_only=True)
 class ElementEnrichmentConfig:
-    """How hits are judged and tested."""
+    """How hits are ranked and tested."""
 
     top: float = 0.05
-    """A hit is top when positive and at most this share of its sequence's places are as high."""
+    """A hit is top when positive and at most this share of its sequence's starts are as high."""
     permutations: int = 9_999
     """Shuffles of every test; the least p-value is 1 / (permutations + 1)."""
     seed: int = 0
-    """Seeds the shuffles."""
+    """Seed of the shuffles."""
 
     def __post_init__(self) -> None:
         if not 0 < self.top <= 1:
@@ -59,53 +60,48 @@ class ElementEnrichmentConfig:
 
 
 class ElementEnrichment(NamedTuple):
-    """The account of some sites."""
+    """Hits and tests of some sites."""
 
     hits: pd.DataFrame
-    """A row a hit, one at most a sequence and site, as
-    :func:`~dnasweep.motifs.element_hits.hit_table` makes it."""
+    """One row per hit, at most one per sequence and site; see
+    :func:`~dnasweep.motifs.element_hits.hit_table`."""
     tests: pd.DataFrame
-    """A row a site, label and species (`all`: whatever the species). element, definition, window,
+    """One row per site, label and species (`all`: of any species). element, definition, window,
     species, label, num_sequences; of the hits num_hits, num_positive, num_top, mean_phi.
 
-    Against the same places in sequences without a hit: place_phi (mean there, spread over places as
-    the hits are), difference, p_difference (two-sided), odds_ratio of being top (Mantel-Haenszel
-    over species and place), p_enrichment (one-sided). Against the same words elsewhere:
-    num_elsewhere, word_difference, word_odds_ratio, p_word (one-sided). P-values are by permutation.
-    Beside each stands one that is adjusted over single species and their labels
-    (Benjamini-Hochberg); of all species together it is the same. nan where there is nothing to
+    Against the same positions in sequences without a hit: place_phi (mean there, with positions
+    weighted as the hits are), difference, p_difference (two-sided), odds_ratio of being top
+    (Mantel-Haenszel over species and position), p_enrichment (one-sided). Against the same k-mers
+    elsewhere: num_elsewhere, word_difference, word_odds_ratio, p_word (one-sided). P-values are by
+    permutation. Beside each is one adjusted over single species and their labels
+    (Benjamini-Hochberg); for all species together it is the same. nan where there is nothing to
     compare."""
 
 
-def account(
+def enrichment_of_elements(
     bases: BaseAttributions,
     sites: Sequence[ElementSite],
     config: ElementEnrichmentConfig | None = None,
 ) -> ElementEnrichment:
-    """Find the hits of each site, judge them, and compare them with both backgrounds."""
+    """Find the hits of each site, and compare their attributions with both backgrounds."""
     config = config or ElementEnrichmentConfig()
-    hits, tests = [], []
-    for site in sites:
-        evidence = gather(bases, site, top=config.top)
-        hits.append(hit_table(evidence))
-        tests.append(_tests(evidence, config))
+    found = [find_element_hits(bases, site, top=config.top) for site in sites]
     return ElementEnrichment(
-        pd.concat(hits, ignore_index=True),
-        pd.concat(tests, ignore_index=True),
+        pd.concat(map(hit_table, found), ignore_index=True),
+        pd.concat([_tests(hits, config) for hits in found], ignore_index=True),
     )
 
 
-def _tests(evidence: ElementHits, config: ElementEnrichmentConfig) -> pd.DataFrame:
-    site = evidence.site
-    strata: dict[tuple[str, int], tuple[PlaceStratum, WordStratum]] = {}
-    whose = evidence.sequences.groupby(["species", "label"]).ngroup().to_numpy()
-    for rows in (np.flatnonzero(whose == number) for number in np.unique(whose)):
-        first = evidence.sequences.iloc[rows[0]]
-        key = str(first["species"]), int(first["label"])
-        name = f"{site.element} {site.motif.name} {site.window} {key[0]} {key[1]}"
-        strata[key] = _stratum(evidence, rows, config, name=name)
+def _tests(hits: ElementHits, config: ElementEnrichmentConfig) -> pd.DataFrame:
+    site = hits.site
+    strata: dict[tuple[str, int], tuple[PositionStratum, KmerStratum]] = {}
+    members_of = hits.sequences.groupby(["species", "label"]).indices
+    for key in sorted(members_of):
+        species, label = str(key[0]), int(key[1])
+        name = f"{site.element} {site.motif.name} {site.window} {species} {label}"
+        strata[species, label] = _stratum(hits, members_of[key], config, name=name)
     table = []
-    for species, label, members in groups(evidence.sequences):
+    for species, label, rows in groups(hits.sequences):
         chosen = [
             pair for key, pair in strata.items() if species in (ALL, key[0]) and label == key[1]
         ]
@@ -116,92 +112,83 @@ def _tests(evidence: ElementHits, config: ElementEnrichmentConfig) -> pd.DataFra
                 "window": site.window,
                 "species": species,
                 "label": label,
-                "num_sequences": int(members.sum()),
+                "num_sequences": int(rows.sum()),
             }
-            | _against_places([places for places, _ in chosen])
-            | _against_words([words for _, words in chosen])
+            | _against_positions([positions for positions, _ in chosen])
+            | _against_kmers([kmers for _, kmers in chosen])
         )
     tests = pd.DataFrame(table, columns=list(COLUMNS))
-    single = (tests["species"] != ALL).to_numpy()
     for name in ADJUSTED:
-        tests[f"{name}_adjusted"] = _adjusted(tests[name].to_numpy(float), single)
+        p_values = tests[name].to_numpy(float, copy=True)
+        family = (tests["species"] != ALL).to_numpy() & ~np.isnan(p_values)
+        if family.any():
+            p_values[family] = multipletests(p_values[family], method="fdr_bh")[1]
+        tests[f"{name}_adjusted"] = p_values
     return tests
 
 
 def _stratum(
-    evidence: ElementHits, rows: Integers, config: ElementEnrichmentConfig, *, name: str
-) -> tuple[PlaceStratum, WordStratum]:
+    hits: ElementHits, rows: Integers, config: ElementEnrichmentConfig, *, name: str
+) -> tuple[PositionStratum, KmerStratum]:
     """Compare the hits of one species and label, the sequences in these rows."""
-    place, away = evidence.place[rows], evidence.elsewhere
-    chance: dict[str, Any] = {
+    how: dict[str, Any] = {
         "permutations": config.permutations,
         "seed": config.seed,
         "name": name,
     }
-    places = same_place(evidence.phi[rows], evidence.top[rows], place, **chance)
-    row = rows[place >= 0]
-    column = evidence.starts[place[place >= 0]]
-    out = np.isin(away.row, rows)
-    all_rows = np.concatenate([row, away.row[out]])
-    all_columns = np.concatenate([column, away.column[out]])
-    words = same_word(
-        evidence.word[all_rows, all_columns],
-        evidence.sums[all_rows, all_columns],
-        np.concatenate([evidence.top[row, place[place >= 0]], away.top[out]]),
-        np.arange(len(all_rows)) < len(row),
-        **chance,
+    position, elsewhere = hits.position[rows], hits.elsewhere
+    positions = compare_same_position(hits.phi[rows], hits.top[rows], position, **how)
+    has = position >= 0
+    others = np.isin(elsewhere.row, rows)
+    all_rows = np.concatenate([rows[has], elsewhere.row[others]])
+    all_columns = np.concatenate([hits.starts[position[has]], elsewhere.column[others]])
+    kmers = compare_same_kmer(
+        hits.kmer[all_rows, all_columns],
+        hits.sums[all_rows, all_columns],
+        np.concatenate([hits.top[rows[has], position[has]], elsewhere.top[others]]),
+        np.arange(len(all_rows)) < np.count_nonzero(has),
+        **how,
     )
-    return places, words
+    return positions, kmers
 
 
-def _against_places(strata: list[PlaceStratum]) -> dict[str, Any]:
+def _against_positions(strata: list[PositionStratum]) -> dict[str, Any]:
     num = sum(s.num_hits for s in strata)
     top = sum(s.top for s in strata)
-    record: dict[str, Any] = {
-        "num_hits": num,
-        "num_positive": sum(s.positive for s in strata),
-        "num_top": top,
-    }
-    # A stratum whose every sequence has a hit has nothing to be compared with.
     phi = sum(s.phi for s in strata)
+    # A stratum whose every sequence has a hit has nothing to be compared with.
     compared = [s for s in strata if s.num_hits and np.isfinite(s.background)]
     num_compared = sum(s.num_hits for s in compared)
     background = sum(s.background for s in compared)
-    difference = sum(s.phi for s in compared) - background
-    nothing = float("nan")
-    return record | {
-        "mean_phi": phi / num if num else nothing,
-        "place_phi": background / num_compared if num_compared else nothing,
-        "difference": difference / num_compared if num_compared else nothing,
-        "p_difference": p_two_sided(phi, np.sum([s.null_phi for s in strata], axis=0))
-        if num_compared
-        else nothing,
+    unknown = ("mean_phi", "place_phi", "difference", "p_difference", "p_enrichment")
+    record = dict.fromkeys(unknown, float("nan")) | {
+        "num_hits": num,
+        "num_positive": sum(s.positive for s in strata),
+        "num_top": top,
         "odds_ratio": pooled_odds_ratio(np.concatenate([s.tables for s in strata])),
-        "p_enrichment": p_at_least(top, np.sum([s.null_top for s in strata], axis=0))
-        if num_compared
-        else nothing,
     }
+    if num:
+        record["mean_phi"] = phi / num
+    if num_compared:
+        difference = sum(s.phi for s in compared) - background
+        null_phi = np.sum([s.null_phi for s in strata], axis=0)
+        null_top = np.sum([s.null_top for s in strata], axis=0)
+        record |= {
+            "place_phi": background / num_compared,
+            "difference": difference / num_compared,
+            "p_difference": p_two_sided(phi, null_phi),
+            "p_enrichment": p_at_least(top, null_top),
+        }
+    return record
 
 
-def _against_words(strata: list[WordStratum]) -> dict[str, Any]:
+def _against_kmers(strata: list[KmerStratum]) -> dict[str, Any]:
     num = sum(s.compared for s in strata)
-    nothing = float("nan")
-    difference = sum(s.compared_phi - s.background for s in strata)
+    difference = sum(s.phi - s.background for s in strata)
+    null_top = np.sum([s.null_top for s in strata], axis=0)
     return {
         "num_elsewhere": sum(s.num for s in strata),
-        "word_difference": difference / num if num else nothing,
+        "word_difference": difference / num if num else float("nan"),
         "word_odds_ratio": pooled_odds_ratio(np.concatenate([s.tables for s in strata])),
-        "p_word": p_at_least(
-            sum(s.top for s in strata), np.sum([s.null_top for s in strata], axis=0)
-        )
-        if num
-        else nothing,
+        "p_word": p_at_least(sum(s.top for s in strata), null_top) if num else float("nan"),
     }
-
-
-def _adjusted(p_values: np.ndarray, single: np.ndarray) -> np.ndarray:
-    out = p_values.copy()
-    family = single & ~np.isnan(p_values)
-    if family.any():
-        out[family] = multipletests(p_values[family], method="fdr_bh")[1]
-    return out

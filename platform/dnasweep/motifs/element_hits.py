@@ -1,4 +1,4 @@
-"""One element over many sequences: where it stands, and what the attributions are there."""
+"""Hits of one element in many sequences: their positions, attributions and ranks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.attribution.positions import BaseAttributions
-from dnasweep.motifs.element_scan import ScoringMatrix, best_hits, kmer_codes
+from dnasweep.motifs.scanner import ScoringMatrix, best_hits, kmer_codes
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -22,12 +22,12 @@ _BLOCK = 1 << 22
 
 @dataclass(frozen=True, kw_only=True)
 class ElementSite:
-    """An element and where it has to start."""
+    """An element and the positions where it has to start."""
 
     element: str
-    """Its name."""
+    """Name of the element."""
     motif: ScoringMatrix
-    """What it looks like."""
+    """Scanner of its hits."""
     first: int
     """Least position of its first base, relative to the transcription start."""
     last: int
@@ -40,7 +40,7 @@ class ElementSite:
 
 
 class OtherHits(NamedTuple):
-    """Every hit of a motif that does not touch a place of its site."""
+    """Every hit of a motif that does not overlap the positions of its site."""
 
     row: Integers
     """(hits,) its sequence."""
@@ -51,46 +51,55 @@ class OtherHits(NamedTuple):
 
 
 class ElementHits(NamedTuple):
-    """A site over the n sequences that reach over its places."""
+    """The hits of a site in the n sequences that cover its positions."""
 
     site: ElementSite
-    """The site, its places cut to those the sequences have."""
+    """The site, its positions limited to those the sequences have."""
     sequences: pd.DataFrame
-    """Their rows."""
+    """(n rows) the sequences."""
     starts: Integers
-    """(places,) columns where a hit may start."""
-    place: Integers
-    """(n,) which of `starts` the sequence's hit has; -1 without one."""
+    """(positions,) columns where a hit may start."""
+    position: Integers
+    """(n,) index into `starts` of the sequence's hit; -1 without one."""
     score: Floats
-    """(n,) of the hit; nan without one."""
-    word: Integers
-    """(n, columns) number of the word at every column."""
+    """(n,) score of the hit; nan without one."""
+    kmer: Integers
+    """(n, columns) number of the k-mer at every column."""
     sums: Floats
     """(n, columns) attribution of a hit at every column: the sum over its bases."""
     rank: Floats
-    """(n, places) of the sums in `starts`."""
+    """(n, positions) rank of the sums in `starts`."""
     top: Booleans
-    """(n, places) whether they are top."""
+    """(n, positions) whether they are top."""
     elsewhere: OtherHits
-    """The hits out of place."""
+    """The hits outside these positions."""
 
     @property
     def phi(self) -> Floats:
-        """(n, places) attribution of a hit in `starts`."""
+        """(n, positions) attribution of a hit in `starts`."""
         return self.sums[:, self.starts]
 
 
-def gather(bases: BaseAttributions, site: ElementSite, *, top: float) -> ElementHits:
+def find_element_hits(bases: BaseAttributions, site: ElementSite, *, top: float) -> ElementHits:
     """Find the hits of a site and look up their attributions.
 
-    A sum is *top* when it is positive and its rank is at most `top`. Sequences that do not reach
-    over the places of the site, or with bases there that no token covers, are left out.
+    Sequences that do not cover the positions of the site, or with bases there that no token covers,
+    are left out.
+
+    Parameters
+    ----------
+    bases
+        Attributions per base.
+    site
+        What to look for, and where.
+    top
+        A sum is *top* when it is positive and its rank is at most this.
     """
     width = site.motif.width
     sums = window_sums(bases.values, width)
     starts = np.arange(site.first, site.last + 1) - bases.first
     starts = starts[(starts >= 0) & (starts < sums.shape[1])]
-    # A window of 70 bases begins at -33: a place that no sequence has is none.
+    # A window of 70 bases begins at -33: positions that no sequence has are left out.
     starts = starts[~np.isnan(sums[:, starts]).all(axis=0)]
     kept = np.flatnonzero(~np.isnan(sums[:, starts]).any(axis=1) & bool(len(starts)))
     sums, codes = sums[kept], bases.codes[kept]
@@ -98,20 +107,20 @@ def gather(bases: BaseAttributions, site: ElementSite, *, top: float) -> Element
         first, last = int(starts[0]) + bases.first, int(starts[-1]) + bases.first
         site = replace(site, first=first, last=last)
     found = best_hits(site.motif, codes, starts)
-    n, places = len(sums), len(starts)
-    rank = ranks(sums, np.repeat(np.arange(n), places), np.tile(starts, n)).reshape(n, places)
-    away = site.motif.hits(codes) & ~np.isnan(sums)
+    shape = n, num = len(sums), len(starts)
+    rank = ranks(sums, np.repeat(np.arange(n), num), np.tile(starts, n)).reshape(shape)
+    others = site.motif.hits(codes) & ~np.isnan(sums)
     positions = np.arange(sums.shape[1]) + bases.first
-    away[:, (positions > site.first - width) & (positions < site.last + width)] = False
-    row, column = np.nonzero(away)
+    others[:, (positions > site.first - width) & (positions < site.last + width)] = False
+    row, column = np.nonzero(others)
     high = (sums[row, column] > 0) & (ranks(sums, row, column) <= top)
     return ElementHits(
         site=site,
         sequences=bases.sequences.iloc[kept].reset_index(drop=True),
         starts=starts,
-        place=np.where(found.start >= 0, np.searchsorted(starts, found.start), -1),
+        position=np.where(found.start >= 0, np.searchsorted(starts, found.start), -1),
         score=found.score,
-        word=kmer_codes(codes, width),
+        kmer=kmer_codes(codes, width),
         sums=sums,
         rank=rank,
         top=(sums[:, starts] > 0) & (rank <= top),
@@ -119,30 +128,30 @@ def gather(bases: BaseAttributions, site: ElementSite, *, top: float) -> Element
     )
 
 
-def hit_table(evidence: ElementHits) -> pd.DataFrame:
-    """Return a row a hit: its sequence, position, word, score, attribution, rank, positive, top."""
-    row = np.flatnonzero(evidence.place >= 0)
-    place = evidence.place[row]
-    known = evidence.sequences.iloc[row]
-    width = evidence.site.motif.width
-    number = evidence.word[row, evidence.starts[place]]
+def hit_table(hits: ElementHits) -> pd.DataFrame:
+    """Return one row per hit: its sequence, position, k-mer, score, attribution, rank, positive, top."""
+    row = np.flatnonzero(hits.position >= 0)
+    position = hits.position[row]
+    known = hits.sequences.iloc[row]
+    width = hits.site.motif.width
+    number = hits.kmer[row, hits.starts[position]]
     letters = np.array(list("ACGT"))[number[:, None] >> 2 * np.arange(width)[::-1] & 3]
-    phi = evidence.phi[row, place]
+    phi = hits.phi[row, position]
     return pd.DataFrame(
         {
             "sequence_id": known["sequence_id"].to_numpy(),
             "species": known["species"].to_numpy(),
             "label": known["label"].to_numpy(),
-            "element": evidence.site.element,
-            "definition": evidence.site.motif.name,
-            "window": evidence.site.window,
-            "start": place + evidence.site.first,
-            "word": ["".join(word) for word in letters],
-            "score": evidence.score[row],
+            "element": hits.site.element,
+            "definition": hits.site.motif.name,
+            "window": hits.site.window,
+            "start": position + hits.site.first,
+            "word": ["".join(kmer) for kmer in letters],
+            "score": hits.score[row],
             "phi": phi,
-            "rank": evidence.rank[row, place],
+            "rank": hits.rank[row, position],
             "positive": phi > 0,
-            "top": evidence.top[row, place],
+            "top": hits.top[row, position],
         }
     )
 
@@ -151,8 +160,8 @@ def window_sums(values: Floats, width: int) -> Floats:
     """Return sums over `width` bases from every start, (n, columns - width + 1); nan if any is."""
     columns = max(values.shape[1] - width + 1, 0)
     total = np.zeros((values.shape[0], columns))
-    for place in range(width):
-        total += values[:, place : place + columns]
+    for offset in range(width):
+        total += values[:, offset : offset + columns]
     return total
 
 
@@ -162,14 +171,14 @@ def ranks(sums: Floats, rows: Integers, columns: Integers) -> Floats:
     Parameters
     ----------
     sums
-        (n, places), nan where there is none.
+        (n, columns), nan where there is none.
     rows, columns
         (k,) which ones.
 
     Returns
     -------
     ranks
-        (k,) share of the row's sums that are at least as high, itself counted: 1 / places for the
+        (k,) share of the row's sums that are at least as high, itself counted: 1 / columns for the
         highest alone, 1 for the lowest and where all are equal; nan for nan.
     """
     num = np.count_nonzero(~np.isnan(sums), axis=1)

@@ -1,9 +1,9 @@
 """Motifs by TF-MoDISco (Shrikumar et al. 2018), as modisco-lite computes them.
 
-What it is given differs by attribution. Of single mutations the hypothetical contribution of a base
-is what it would change less the mean of the four, so seqlets are compared by all four bases. Of any
-other attribution only the bases that are there have a value; the others are given 0, and seqlets
-are compared by what was observed alone.
+Its input depends on the attributions. From single mutations, the hypothetical contribution of a base
+is its effect minus the mean of the four, so seqlets are compared by all four bases. Any other
+attribution has values for the observed bases only; the others get 0, and seqlets are compared by the
+observed bases alone.
 """
 
 from __future__ import annotations
@@ -14,31 +14,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
-from dnasweep.motifs.discovery_input import MotifData
+from dnasweep.motifs.motif_data import MotifConfig, MotifData
 from dnasweep.motifs.patterns import Pattern, matrix_of
-from dnasweep.motifs.settings import MotifConfig
 
-FEWEST_SEQLETS = 30
-"""Seqlets of one sign that patterns are sought in, at least; the library's own 100 are for genomes."""
+MIN_SEQLETS = 30
+"""Seqlets of one sign that are needed to look for patterns; the library's own 100 are for genomes."""
 
 
 def hypothetical(data: MotifData, rows: NDArray[np.int64], *, signed: bool) -> NDArray[np.float64]:
-    """Return hypothetical contributions, (rows, width, 4), 0 where nothing is known.
+    """Return hypothetical contributions, (rows, width, 4), 0 where there is no value.
 
-    Values without a sign, as attention's, count from the mean of their sequence.
+    Values without a sign, such as attention, are taken relative to the mean of their sequence.
     """
     if data.effects is not None:
         effects = data.effects[rows]
         return np.nan_to_num(effects - effects.mean(axis=2, keepdims=True))
-    there = data.bases.codes[rows, :, None] == np.arange(4)
+    observed = data.bases.codes[rows, :, None] == np.arange(4)
     values = data.bases.values[rows]
     if not signed:
         values = values - np.nanmean(values, axis=1, keepdims=True)
-    return there * np.nan_to_num(values)[:, :, None]
+    return observed * np.nan_to_num(values)[:, :, None]
 
 
 def find_modisco(data: MotifData, config: MotifConfig, *, signed: bool) -> list[Pattern]:
-    """Return the patterns that speak for the class, of most seqlets first.
+    """Return the patterns that contribute to the class, those of most seqlets first.
 
     Raises
     ------
@@ -46,13 +45,13 @@ def find_modisco(data: MotifData, config: MotifConfig, *, signed: bool) -> list[
         Where modisco-lite is not installed.
     """
     library = _library()
-    rows = data.part(discovery=True, positive=True)
+    rows = data.rows(discovery=True, positive=True)
     codes = data.bases.codes
     one_hot = (codes[rows, :, None] == np.arange(4)).astype(np.float32)
     patterns, _ = library.tfmodisco.TFMoDISco(
         one_hot=one_hot,
         hypothetical_contribs=hypothetical(data, rows, signed=signed).astype(np.float32),
-        min_metacluster_size=FEWEST_SEQLETS,
+        min_metacluster_size=MIN_SEQLETS,
         final_min_cluster_size=max(config.min_instances, 10),
     )
     return [_pattern(number, one, rows, data) for number, one in enumerate(patterns or [])]

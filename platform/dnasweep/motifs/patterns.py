@@ -1,4 +1,4 @@
-"""A motif that was found: its places in sequences, and the matrix they make."""
+"""A motif that was found: its instances in sequences, and the matrix they make."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Floats = NDArray[np.float64]
 PSEUDOCOUNT = 1.0
 """Sites added to the counts of a column, shared by the four bases."""
 MIN_BITS = 0.3
-"""Columns of a motif's core tell more than this in the mean of any end of it."""
+"""Information that the columns at either end of a motif's core exceed in the mean."""
 MIN_WIDTH = 8
-"""Bases a core has at least, where the motif has them: fewer do not tell places from chance."""
+"""Bases of a core at least, where the motif has them: hits of fewer are too often chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,21 +25,21 @@ class Pattern:
     """A motif and its instances in the sequences it was found in."""
 
     name: str
-    """Of the motif."""
+    """Name of the motif."""
     rows: NDArray[np.int64]
-    """(instances,) the sequence of each."""
+    """(instances,) sequence of each."""
     starts: NDArray[np.int64]
-    """(instances,) the column of its first base, on the strand given."""
+    """(instances,) column of its first base, on the forward strand."""
     reverse: NDArray[np.bool_]
-    """(instances,) whether it stands on the other strand."""
+    """(instances,) whether it is on the reverse strand."""
     matrix: Floats
     """(width, 4) share of A, C, G and T at each base, pseudocounts added."""
     contributions: Floats | None = None
     """(width,) mean value of each base over the instances."""
-    words: tuple[str, ...] = ()
-    """The words it was merged from."""
+    kmers: tuple[str, ...] = ()
+    """The k-mers it was merged from."""
     either_strand: bool = False
-    """Whether places on either strand count."""
+    """Whether hits on either strand count."""
 
     @property
     def width(self) -> int:
@@ -48,20 +48,20 @@ class Pattern:
 
     @cached_property
     def core(self) -> slice:
-        """The columns that together tell most beyond `MIN_BITS` each, widened to `MIN_WIDTH`.
+        """The columns with most information beyond `MIN_BITS` each, widened to `MIN_WIDTH`.
 
-        What so few instances tell by chance, 3 / (2 ln 2 n) bits (Schneider et al. 1986), is taken
-        off first.
+        The information that n instances have by chance, 3 / (2 ln 2 n) bits (Schneider et al. 1986),
+        is subtracted first.
         """
         bits = information(self.matrix)
         by_chance = 3 / (2 * np.log(2) * max(1, len(self.rows)))
         total = np.concatenate([[0.0], (bits - by_chance - MIN_BITS).cumsum()])
-        # The stretch of greatest sum ends where the sum so far is furthest above its least.
+        # The run of greatest sum ends where the running sum is furthest above its minimum.
         end = int(np.argmax(total[1:] - np.minimum.accumulate(total)[:-1])) + 1
         first, last = int(np.argmin(total[:end])), end
         bits = np.pad(bits, 1, constant_values=-1)
         while last - first < min(MIN_WIDTH, self.width):
-            # The neighbour that tells more; bits[i + 1] is column i.
+            # The neighbour with more information; bits[i + 1] is column i.
             if bits[first] >= bits[last + 1]:
                 first -= 1
             else:
@@ -70,13 +70,13 @@ class Pattern:
 
     @property
     def consensus(self) -> str:
-        """The likeliest base of each column of the core; n where none has half of the share."""
+        """The likeliest base of each column of the core; n where none has a share of one half."""
         rows = self.matrix[self.core]
         return "".join("ACGT"[int(row.argmax())] if row.max() >= 0.5 else "n" for row in rows)
 
 
 def information(matrix: Floats) -> Floats:
-    """Return the bits of each column against bases of equal frequency, (width,)."""
+    """Return the information of each column in bits, under equal base frequencies, (width,)."""
     return 2 + (matrix * np.log2(matrix)).sum(axis=1)
 
 
@@ -92,10 +92,16 @@ def matrix_of(
     Parameters
     ----------
     codes
-        (n, columns) bases of all sequences; every window lies within.
+        (n, columns) bases of all sequences.
+    rows, starts
+        (windows,) sequence and first column of each window, which is within the columns.
+    reverse
+        (windows,) whether its reverse complement is taken.
+    width
+        Bases of a window.
     """
-    words = codes[rows[:, None], starts[:, None] + np.arange(width)]
-    turned = np.where(words == UNKNOWN, UNKNOWN, 3 - words.astype(np.int64))[:, ::-1]
-    words = np.where(reverse[:, None], turned, words)
-    counts = (words[:, :, None] == np.arange(4)).sum(axis=0) + PSEUDOCOUNT / 4
+    kmers = codes[rows[:, None], starts[:, None] + np.arange(width)]
+    other_strand = np.where(kmers == UNKNOWN, UNKNOWN, 3 - kmers.astype(np.int64))[:, ::-1]
+    kmers = np.where(reverse[:, None], other_strand, kmers)
+    counts = (kmers[:, :, None] == np.arange(4)).sum(axis=0) + PSEUDOCOUNT / 4
     return counts / counts.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""The TATA box and other core-promoter elements accounted for, and the naive count of an earlier study."""
+"""Core-promoter elements to look for: the TATA box and others, and a naive count of TATA tokens."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pandas as pd
 from dnasweep.attribution.positions import AttributionTables, rows_of_tokens, tss_positions
 from dnasweep.data.elements import ELEMENTS
 from dnasweep.motifs.element_hits import ElementSite
-from dnasweep.motifs.element_scan import ScoringMatrix, from_consensus, from_counts
+from dnasweep.motifs.scanner import ScoringMatrix, from_consensus, from_counts
 
 STRICT, WIDE = (-35, -24), (-35, -20)
 """Positions where a TATA box may start, relative to the transcription start: first and last."""
 
 HIT_PROBABILITY = 0.001
-"""Share of all words of its width that the matrix takes for a TATA box: 16 of 16,384."""
+"""Share of all 7-mers that the matrix takes for a TATA box: 16 of 16,384."""
 
 _TBP = (
     (16, 46, 18, 309),
@@ -37,14 +37,14 @@ _WRITTEN = {
     "t_block": "T-block",
 }
 
-WORD = "TATA"
-"""What a token has to hold to count as TATA in the naive account."""
+TATA = "TATA"
+"""What a token has to contain to count in the naive count."""
 
 
 def tata_matrix(hit_probability: float = HIT_PROBABILITY) -> ScoringMatrix:
     """Return the TATA box as a matrix of log2 odds.
 
-    Its threshold lets as many words through as make at most a share `hit_probability` of all 4^7.
+    Hits are at most a share `hit_probability` of all 4^7 7-mers.
     """
     return from_counts("TATA matrix", _TBP, hit_probability=hit_probability)
 
@@ -52,8 +52,8 @@ def tata_matrix(hit_probability: float = HIT_PROBABILITY) -> ScoringMatrix:
 def tata_sites(hit_probability: float = HIT_PROBABILITY) -> list[ElementSite]:
     """Return the sites of the TATA box: the matrix and TATAWA, each where it starts at -35 to -24.
 
-    Both once more for starts at -35 to -20. TATAWA may have one mismatch, which takes 17 words of
-    2,048, eight times as many as the matrix. The first site is the one the report speaks of.
+    Both once more for starts at -35 to -20. TATAWA may have one mismatch, which makes 17 of 2,048
+    6-mers hits, eight times as many as the matrix. The first site is the one of the report's headline.
     """
     matrix, consensus = tata_matrix(hit_probability), from_consensus("TATAWA", mismatches=1)
     return [
@@ -64,15 +64,15 @@ def tata_sites(hit_probability: float = HIT_PROBABILITY) -> list[ElementSite]:
 
 
 def core_promoter_sites() -> list[ElementSite]:
-    """Return the other elements of :mod:`dnasweep.data.elements` at their places, by consensus.
+    """Return the other elements of :mod:`dnasweep.data.elements` at their positions, by consensus.
 
-    Consensus of eight bases and more may have a mismatch; places of one element are joined.
+    A consensus of eight bases and more may have a mismatch; positions of one element are joined.
     """
-    places: dict[tuple[str, str, bool], list[int]] = {}
+    positions: dict[tuple[str, str, bool], list[int]] = {}
     for element in ELEMENTS:
         if element.name != "tata_box":
             key = (element.name, element.consensus, element.either_strand)
-            places.setdefault(key, []).extend((element.first, element.last))
+            positions.setdefault(key, []).extend((element.first, element.last))
     return [
         ElementSite(
             element=_WRITTEN[name],
@@ -82,21 +82,21 @@ def core_promoter_sites() -> list[ElementSite]:
             first=min(where),
             last=max(where),
         )
-        for (name, consensus, either), where in places.items()
+        for (name, consensus, either), where in positions.items()
     ]
 
 
 def naive_tata(tables: AttributionTables, *, tss_index: int | None = None) -> pd.DataFrame:
-    """Count tokens that contain TATA by the sign of their attribution, wherever they stand.
+    """Count tokens that contain TATA by the sign of their attribution, at any position.
 
-    This is how an earlier study accounted for the TATA box, kept for comparison. A TATA that tokens
-    cut in two is not seen, overlapping tokens see one several times, and most of what is seen stands
-    where no TATA box can be.
+    This is how an earlier study counted TATA boxes, kept for comparison. A TATA that is split over
+    two tokens is missed, overlapping tokens count one several times, and most of them are at
+    positions where no TATA box can be.
 
     Returns
     -------
     quadrants
-        A row a label: label, num_tokens (with TATA), positive, negative, zero, positive_in_place
+        One row per label: label, num_tokens (with TATA), positive, negative, zero, positive_in_place
         and negative_in_place (of these, those whose TATA starts at -35 to -24).
     """
     rows = rows_of_tokens(tables)
@@ -105,14 +105,14 @@ def naive_tata(tables: AttributionTables, *, tss_index: int | None = None) -> pd
     codes, texts = pd.factorize(tables.tokens["token"])
     starts = tables.tokens["start"].to_numpy(np.int64) - tss
     found, in_place = np.zeros(len(codes), bool), np.zeros(len(codes), bool)
-    holding = [number for number, text in enumerate(texts) if WORD in text]
-    mine = np.flatnonzero(np.isin(codes, holding))
+    containing = [number for number, text in enumerate(texts) if TATA in text]
+    mine = np.flatnonzero(np.isin(codes, containing))
     found[mine] = True
-    for number in holding:
+    for number in containing:
         same = mine[codes[mine] == number]
         text = str(texts[number])
-        for offset in range(len(text) - len(WORD) + 1):
-            if text.startswith(WORD, offset):
+        for offset in range(len(text) - len(TATA) + 1):
+            if text.startswith(TATA, offset):
                 at = starts[same] + offset
                 in_place[same] |= (tss[same] >= 0) & (at >= STRICT[0]) & (at <= STRICT[1])
     phi = tables.tokens["phi"].to_numpy()

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from dnasweep.motifs.high_regions import ABOVE_LEAST
-from dnasweep.motifs.matching import FEW_TARGETS
-from dnasweep.motifs.results import Motifs
-from dnasweep.motifs.settings import MotifConfig
+<<<<<<< HEAD
+from dnasweep.motifs.enriched_kmers import TIMES_MINIMUM
+from dnasweep.motifs.tomtom import FEW_TARGETS
+from dnasweep.motifs.discovery import DiscoveredMotifs
+from dnasweep.motifs.motif_data import MotifConfig
 from dnasweep.sweeps.verdicts import Findings, Verdict
 from dnasweep.tasks.wording import ALPHA, minus, p_text
 
@@ -17,7 +18,7 @@ MAX_MATCHED, MAX_PLACED = 8, 5
 """Motifs that a sentence names."""
 
 
-def warnings(found: Motifs, *, num_known: int, signed: bool, config: MotifConfig) -> list[str]:
+def warnings(found: DiscoveredMotifs, *, num_known: int, signed: bool, config: MotifConfig) -> list[str]:
     """Return what a reader has to know before anything else.
 
     Parameters
@@ -31,6 +32,18 @@ def warnings(found: Motifs, *, num_known: int, signed: bool, config: MotifConfig
     config
         How motifs were sought.
     """
+=======
+from dnasweep.motifs.discovery import DiscoveredMotifs
+from dnasweep.motifs.motif_data import MotifConfig
+from dnasweep.motifs.tomtom import FEW_TARGETS
+from dnasweep.tasks.wording import ALPHA, p_text
+
+
+def warnings(
+    found: DiscoveredMotifs, *, num_known: int, signed: bool, config: MotifConfig
+) -> list[str]:
+    """Return what a reader has to know before anything else."""
+>>>>>>> db2621e (Scan every motif with one scanner, and name the rooms of motifs by what they do)
     told = []
     if not found.data.bases.tss.known:
         told.append(
@@ -56,8 +69,13 @@ def warnings(found: Motifs, *, num_known: int, signed: bool, config: MotifConfig
     return told
 
 
-def motif_findings(found: Motifs, *, target: str) -> Findings:
+<<<<<<< HEAD
+def motif_findings(found: DiscoveredMotifs, *, target: str) -> Findings:
     """Return the sentences and the claims that were tested; `target` names the class."""
+=======
+def motif_findings(found: DiscoveredMotifs, *, target: str) -> list[str]:
+    """Return the sentences, most important first."""
+>>>>>>> db2621e (Scan every motif with one scanner, and name the rooms of motifs by what they do)
     data, table = found.data, found.table()
     sizes = [int(part.sum()) for part in (data.discovery, ~data.discovery)]
     parts = (
@@ -133,7 +151,7 @@ def method(config: MotifConfig, *, signed: bool) -> list[str]:
         rule = (
             "positive and a standard deviation above the mean of their sequence"
             if signed
-            else f"above the mean of their sequence and {ABOVE_LEAST:g} times its least value"
+            else f"above the mean of their sequence and {TIMES_MINIMUM:g} times its least value"
         )
         kept = (
             f"kept where enriched there (hypergeometric, adjusted p at most {config.discovery_q:g})"

@@ -16,7 +16,7 @@ from dnasweep.config.ranges import MANY, Between, Checked, NotNone, Range, Seed,
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
 from dnasweep.jobs.shards.verification import find_job
-from dnasweep.motifs.settings import Method, MotifConfig
+from dnasweep.motifs.motif_data import Method, MotifConfig
 from dnasweep.storage.output_folder import publish_files
 from dnasweep.tracking.tags import command
 
@@ -70,15 +70,14 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
         few or have no labels.
     """
     from dnasweep.attribution.tables import read_attributions
-    from dnasweep.formats.motifs import read_matrices
-    from dnasweep.motifs.discovery_input import gather
-    from dnasweep.motifs.matching import KnownMotif
-    from dnasweep.motifs.results import discover, write_files
+    from dnasweep.formats.motifs import read_motifs
+    from dnasweep.motifs.discovery import discover, write_files
+    from dnasweep.motifs.motif_data import load_motif_data
     from dnasweep.report.motif_page import PAGE, write_report
 
     config = _config(options)
     out = _free(user_path(options.out))
-    known = [KnownMotif(*one) for one in read_matrices(options.motifs)]
+    known = read_motifs(options.motifs)
     with console.status("reading the attributions"):
         jobs = [find_job(place) for place in options.attributions]
         for job in jobs:
@@ -89,7 +88,7 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
                     remedy="Run its shap_batch.py command again.",
                 )
         tables = [read_attributions(job.fetch()) for job in jobs]
-        data = gather(
+        data = load_motif_data(
             tables,
             tss_index=options.tss_index,
             share=options.share,
@@ -137,7 +136,7 @@ def _config(options: MotifOptions) -> MotifConfig:
 
 def _free(out: Path) -> Path:
     """Return the folder to write, which is not there, empty, or of an earlier run."""
-    from dnasweep.motifs.results import SUMMARY_FILE
+    from dnasweep.motifs.discovery import SUMMARY_FILE
 
     out = out.resolve()
     if out.is_dir() and any(out.iterdir()) and not (out / SUMMARY_FILE).is_file():

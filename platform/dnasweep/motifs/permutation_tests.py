@@ -1,7 +1,8 @@
-"""Are attributions higher where an element stands? Compared with the same places, and the same words.
+"""Permutation tests of an element's attributions against two backgrounds.
 
-Two backgrounds, both of the same species and label: the same places in sequences without a hit, which
-tells an element from its place, and the same words elsewhere, which tells its place from its word.
+Both backgrounds are of the same species and label: the same positions in sequences without a hit,
+which separate the element from its position, and the same k-mers elsewhere, which separate its
+position from its k-mer.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ Booleans = NDArray[np.bool_]
 _BLOCK = 1 << 22
 
 
-class PlaceStratum(NamedTuple):
-    """Hits of one kind of sequence against the same places without hits."""
+class PositionStratum(NamedTuple):
+    """Hits in sequences of one species and label against the same positions without hits."""
 
     num_hits: int
     phi: float
@@ -32,45 +33,44 @@ class PlaceStratum(NamedTuple):
     positive: int
     """Hits with a positive attribution."""
     background: float
-    """What the sum would be with the mean of the sequences without a hit at each place; nan where
-    every sequence has a hit."""
+    """The sum expected from the mean of the sequences without a hit at each position; nan where every
+    sequence has a hit."""
     tables: Integers
-    """(places, 2, 2) hits and others without a hit (rows), top or not (columns), by place."""
+    """(positions, 2, 2) sequences with and without a hit (rows), top or not (columns)."""
     null_phi: Floats
     """(permutations,) the sum after shuffling."""
     null_top: Integers
     """(permutations,) the number of top hits after shuffling."""
 
 
-def same_place(
+def compare_same_position(
     phi: Floats, top: Booleans, hit: Integers, *, permutations: int, seed: int, name: str
-) -> PlaceStratum:
-    """Compare hits with the same places in sequences without a hit.
+) -> PositionStratum:
+    """Compare hits with the same positions in sequences without a hit.
 
     Under the null hypothesis which sequence has a hit, and where, is independent of the
-    attributions. So the list of hits (a place, or none) is shuffled over the sequences: every place
-    keeps its number of hits, and is compared with itself.
+    attributions. So the list of hits (a position, or none) is shuffled over the sequences: every
+    position keeps its number of hits, and is compared with itself.
 
     Parameters
     ----------
     phi, top
-        (n, places) attribution of a hit at each place of each sequence, and whether it is top.
+        (n, positions) attribution of a hit at each position of each sequence, and whether it is top.
     hit
-        (n,) the place of the sequence's hit, -1 without one.
+        (n,) the position of the sequence's hit, -1 without one.
     permutations
         Number of shuffles.
     seed, name
-        Seed the shuffles; `name` keeps those of different strata apart.
+        Seed of the shuffles; `name` makes those of different strata independent.
     """
     rows = np.flatnonzero(hit >= 0)
-    places = hit[rows]
+    positions = hit[rows]
     free = np.flatnonzero(hit < 0)
-    used = np.unique(places)
-    tables = np.zeros((len(used), 2, 2), np.int64)
-    for table, place in zip(tables, used, strict=True):
-        table[0] = _split(top[rows[places == place], place])
-        table[1] = _split(top[free, place])
-    background = float(phi[free][:, places].mean(axis=0).sum()) if len(free) else np.nan
+    tables = [
+        (_count(top[rows[positions == one], one]), _count(top[free, one]))
+        for one in np.unique(positions)
+    ]
+    background = float(phi[free][:, positions].mean(axis=0).sum()) if len(free) else np.nan
     null_phi, null_top = np.zeros(permutations), np.zeros(permutations, np.int64)
     if len(rows):
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
@@ -81,87 +81,86 @@ def same_place(
             # several times faster than to shuffle all of them.
             keys = rng.random((num, len(hit)))
             chosen = np.argpartition(keys, len(rows) - 1, axis=1)[:, : len(rows)]
-            order = rng.permuted(np.tile(places, (num, 1)), axis=1)
+            order = rng.permuted(np.tile(positions, (num, 1)), axis=1)
             null_phi[first : first + num] = phi[chosen, order].sum(axis=1)
             null_top[first : first + num] = top[chosen, order].sum(axis=1)
-    own = phi[rows, places]
-    return PlaceStratum(
+    own = phi[rows, positions]
+    return PositionStratum(
         num_hits=len(rows),
         phi=float(own.sum()),
-        top=int(top[rows, places].sum()),
+        top=int(top[rows, positions].sum()),
         positive=int((own > 0).sum()),
         background=background,
-        tables=tables,
+        tables=np.array(tables, np.int64).reshape(-1, 2, 2),
         null_phi=null_phi,
         null_top=null_top,
     )
 
 
-class WordStratum(NamedTuple):
-    """Hits of one kind of sequence against the same words elsewhere."""
+class KmerStratum(NamedTuple):
+    """Hits in sequences of one species and label against the same k-mers elsewhere."""
 
     num: int
-    """Words elsewhere that some hit has."""
-    background: float
-    """What the sum of the hits' attributions would be with the mean of the same word elsewhere;
-    over the hits whose word is found elsewhere."""
-    compared_phi: float
-    """The sum over these hits."""
+    """Occurrences elsewhere of k-mers that some hit has."""
     compared: int
-    """How many these are."""
+    """Hits whose k-mer occurs elsewhere."""
+    phi: float
+    """Sum of their attributions."""
+    background: float
+    """The sum expected from the mean of the same k-mer elsewhere."""
     top: int
-    """How many of them are top."""
+    """How many of these hits are top."""
     tables: Integers
-    """(words, 2, 2) hits and words elsewhere (rows), top or not (columns), by word."""
+    """(k-mers, 2, 2) hits and occurrences elsewhere (rows), top or not (columns)."""
     null_top: Integers
-    """(permutations,) the number of top hits after shuffling within each word."""
+    """(permutations,) the number of top hits after shuffling within each k-mer."""
 
 
-def same_word(
-    word: Integers,
+def compare_same_kmer(
+    kmer: Integers,
     phi: Floats,
     top: Booleans,
-    in_place: Booleans,
+    in_position: Booleans,
     *,
     permutations: int,
     seed: int,
     name: str,
-) -> WordStratum:
-    """Compare hits with occurrences of the same words elsewhere.
+) -> KmerStratum:
+    """Compare hits with occurrences of the same k-mers elsewhere.
 
-    Shuffling within each word what is in place and what is elsewhere makes the number of top hits of
-    a word hypergeometric, from which it is drawn. Occurrences in one sequence are taken as
-    independent, which they are not quite.
+    Shuffling within each k-mer which occurrences are in position makes its number of top hits
+    hypergeometric, from which it is drawn. Occurrences in one sequence are taken as independent,
+    which they are not quite.
 
     Parameters
     ----------
-    word, phi, top, in_place
-        (occurrences,) which word, its attribution, whether that is top, and whether it is a hit in
-        place; all others are elsewhere.
+    kmer, phi, top
+        (occurrences,) the k-mer as a number, its attribution, and whether that is top.
+    in_position
+        (occurrences,) whether it is a hit in position; all others are elsewhere.
     permutations, seed, name
-        As in :func:`same_place`.
+        As in :func:`compare_same_position`.
     """
-    both = np.intersect1d(word[in_place], word[~in_place])
+    both = np.intersect1d(kmer[in_position], kmer[~in_position])
     tables = np.zeros((len(both), 2, 2), np.int64)
-    background = compared = 0.0
+    background = compared_phi = 0.0
     for table, one in zip(tables, both, strict=True):
-        hits, others = (word == one) & in_place, (word == one) & ~in_place
-        table[0], table[1] = _split(top[hits]), _split(top[others])
+        hits, others = (kmer == one) & in_position, (kmer == one) & ~in_position
+        table[:] = _count(top[hits]), _count(top[others])
         background += float(phi[others].mean()) * int(hits.sum())
-        compared += float(phi[hits].sum())
+        compared_phi += float(phi[hits].sum())
     null_top = np.zeros(permutations, np.int64)
     if len(both):
         rng = np.random.default_rng([seed, zlib.crc32(name.encode()), 1])
-        good = tables[:, :, 0].sum(axis=1)
-        bad = tables[:, :, 1].sum(axis=1)
-        sample = tables[:, 0].sum(axis=1)
-        null_top = rng.hypergeometric(good, bad, sample, (permutations, len(both))).sum(axis=1)
-    num_compared = int(tables[:, 0].sum())
-    return WordStratum(
+        num_top, num_not_top = tables.sum(axis=1).T
+        num_hits = tables[:, 0].sum(axis=1)
+        drawn = rng.hypergeometric(num_top, num_not_top, num_hits, (permutations, len(both)))
+        null_top = drawn.sum(axis=1)
+    return KmerStratum(
         num=int(tables[:, 1].sum()),
+        compared=int(tables[:, 0].sum()),
+        phi=compared_phi,
         background=background,
-        compared_phi=compared,
-        compared=num_compared,
         top=int(tables[:, 0, 0].sum()),
         tables=tables,
         null_top=null_top,
@@ -192,6 +191,7 @@ def p_two_sided(observed: float, null: Floats | Integers) -> float:
     return min(1.0, 2 * min(p_at_least(observed, null), p_at_least(-observed, -null)))
 
 
-def _split(top: Booleans) -> tuple[int, int]:
-    yes = int(top.sum())
-    return yes, len(top) - yes
+def _count(flags: Booleans) -> tuple[int, int]:
+    """Return how many are true and how many are false."""
+    num = int(flags.sum())
+    return num, len(flags) - num

@@ -1,14 +1,14 @@
-"""What motifs are sought in: the attributions of jobs, base by base, split for finding and testing.
+"""Input of motif discovery: settings, and attributions per base split into two sets of sequences.
 
-A motif that is tested on the sequences it was found in looks better than it is. So the sequences are
-parted, those that are alike together: motifs are found in one part and tested in the other.
+A motif that is tested on the sequences it was found in looks better than it is. So motifs are found
+in the discovery set and tested in the held-out set; similar sequences are never in both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,41 @@ from dnasweep.attribution.tables import EFFECTS, Attributions
 from dnasweep.data.clustering import cluster_rows, similar_pairs
 from dnasweep.errors import InputError
 
-FEWEST = 10
-"""Least sequences of either class in either part."""
+MIN_SEQUENCES = 10
+"""Sequences of either class that either set needs."""
+Method = Literal["enrichment", "modisco"]
 _SAME = ("model", "target", "value", "estimator", "attention_layers", "classes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotifConfig:
+    """Settings of motif discovery."""
+
+    method: Method = "enrichment"
+    """DNABERT's enriched k-mers of high attention, or TF-MoDISco."""
+    min_length: int = 5
+    """Bases that a region of high values has at least."""
+    discovery_q: float = 0.005
+    """k-mers are kept whose enrichment in the discovery set has at most this adjusted p-value. The
+    default is DNABERT's, for thousands of sequences; of hundreds few k-mers reach it, and 1 keeps
+    all."""
+    window: int = 24
+    """Bases that instances are trimmed or widened to."""
+    min_instances: int = 3
+    """Motifs of fewer instances are left out."""
+    hit_p: float = 1e-4
+    """p-value of a hit: the probability that a k-mer of random DNA scores as high."""
+    seed: int = 0
+    """Seed of the split into two sets."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("min_length", 2), ("window", 8), ("min_instances", 2)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}, use at least {least}")
+        if not 0 < self.discovery_q <= 1:
+            raise ValueError(f"discovery_q is {self.discovery_q}, use a share above 0, up to 1")
+        if not 0 < self.hit_p < 1:
+            raise ValueError(f"hit_p is {self.hit_p}, use a share between 0 and 1")
 
 
 class _Joined(NamedTuple):
@@ -32,29 +64,29 @@ class _Joined(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class MotifData:
-    """Labelled sequences with a value a base, in two parts."""
+    """Labelled sequences with one value per base, in two sets."""
 
     bases: BaseAttributions
     """Values and bases, aligned at the transcription start where it is known."""
     effects: NDArray[np.float64] | None
-    """What every mutation changes, (n, width, 4) in the same columns; nan where there is no base.
-    None where the attributions say nothing of other bases than those that are there."""
+    """(n, width, 4) effect of mutating each base to A, C, G and T, in the same columns; nan where
+    there is no base. None where only the bases that are present have attributions."""
     positive: NDArray[np.bool_]
-    """(n,) sequences of the class explained."""
+    """(n,) whether the sequence is of the class explained."""
     discovery: NDArray[np.bool_]
-    """(n,) sequences motifs are found in; the others confirm them."""
+    """(n,) whether the sequence is in the discovery set; the others are held out."""
     num_clusters: int
-    """Groups of sequences that are alike, none of them in both parts."""
+    """Clusters of similar sequences, none of which is in both sets."""
 
-    def part(self, *, discovery: bool, positive: bool | None = None) -> NDArray[np.int64]:
-        """Return the rows of a part, all of them or those of one class."""
+    def rows(self, *, discovery: bool, positive: bool | None = None) -> NDArray[np.int64]:
+        """Return the rows of the discovery or held-out set, all of them or those of one class."""
         chosen = self.discovery == discovery
         if positive is not None:
             chosen = chosen & (self.positive == positive)
         return np.flatnonzero(chosen)
 
 
-def gather(
+def load_motif_data(
     jobs: Sequence[Attributions],
     *,
     tss_index: int | None = None,
@@ -62,20 +94,20 @@ def gather(
     identity: float = 0.8,
     seed: int = 0,
 ) -> MotifData:
-    """Join the attributions of jobs and part their sequences.
+    """Join the attributions of jobs and split their sequences.
 
     Parameters
     ----------
     jobs
-        Attributions of one model, of one kind, to one class.
+        Attributions of one model by one estimator, to one class.
     tss_index
         See :func:`dnasweep.attribution.positions.tss_positions`.
     share
-        Share of the sequences that motifs are found in.
+        Share of the sequences in the discovery set.
     identity
-        Sequences at least this alike, directly or through others, stay together.
+        Sequences of at least this identity, directly or through others, stay in one set.
     seed
-        Of the parting.
+        Seed of the split.
 
     Raises
     ------
@@ -102,18 +134,18 @@ def gather(
     bases = per_base(joined, tss_index=tss_index)
     classes = list(settings.get("classes") or ())
     target = settings.get("target")
-    wanted = classes.index(target) if target in classes else 1
-    positive = bases.sequences["label"].to_numpy() == wanted
+    label = classes.index(target) if target in classes else 1
+    positive = bases.sequences["label"].to_numpy() == label
     pairs = similar_pairs(bases.sequences["sequence"].tolist(), identity=identity, seed=seed)
     clusters = cluster_rows(len(positive), pairs)
-    discovery = part_clusters(clusters, positive, share=share, seed=seed)
+    discovery = split_clusters(clusters, positive, share=share, seed=seed)
     for found, name in ((discovery, "to find motifs in"), (~discovery, "to confirm them in")):
-        for of, word in ((positive, "of"), (~positive, "not of")):
-            number = int((found & of).sum())
-            if number < FEWEST:
+        for members, which in ((positive, "of"), (~positive, "not of")):
+            number = int((found & members).sum())
+            if number < MIN_SEQUENCES:
                 raise InputError(
-                    f"there are {number} sequences {word} the class {target!r} {name}, at least "
-                    f"{FEWEST} are needed",
+                    f"there are {number} sequences {which} the class {target!r} {name}, at least "
+                    f"{MIN_SEQUENCES} are needed",
                     remedy="Explain more sequences, of either class.",
                 )
     return MotifData(
@@ -125,13 +157,24 @@ def gather(
     )
 
 
-def part_clusters(
+def split_clusters(
     clusters: NDArray[np.int64], positive: NDArray[np.bool_], *, share: float, seed: int
 ) -> NDArray[np.bool_]:
-    """Return which rows motifs are found in, (n,): whole clusters, both classes alike.
+    """Return which rows are in the discovery set, (n,): whole clusters, with both classes balanced.
 
-    Largest clusters first, in an order drawn anew among equals, each goes where either class lacks
-    most.
+    Clusters are assigned from the largest to the smallest, in random order among those of one size,
+    each to the set that lacks most sequences of its classes.
+
+    Parameters
+    ----------
+    clusters
+        (n,) cluster of each row.
+    positive
+        (n,) whether the row is of the class explained.
+    share
+        Share of the sequences in the discovery set.
+    seed
+        Seed of the order.
     """
     counts = np.stack([np.bincount(clusters, positive), np.bincount(clusters, ~positive)], axis=1)
     room = np.outer([share, 1 - share], counts.sum(0))
@@ -150,7 +193,7 @@ def _join(jobs: Sequence[Attributions]) -> _Joined:
     ids = sequences["sequence_id"]
     if ids.duplicated().any():
         raise InputError(
-            f"sequence {ids[ids.duplicated()].iloc[0]!r} stands in the attributions twice",
+            f"sequence {ids[ids.duplicated()].iloc[0]!r} is in the attributions twice",
             remedy="Give every job once, and jobs of different sequences.",
         )
     tokens = pd.concat([job.tokens for job in jobs], ignore_index=True)

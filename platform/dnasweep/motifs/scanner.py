@@ -1,0 +1,258 @@
+"""The scanner of motifs: position weight matrices, the scores of k-mers, hits and p-values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.data.elements import allowed_bases
+from dnasweep.formats.bases import UNKNOWN, Codes
+from dnasweep.formats.motifs import Motif
+from dnasweep.motifs.thresholds import Rows, kmer_scores, listed_threshold
+
+Floats = NDArray[np.float64]
+
+COUNT_PSEUDOCOUNT = 1.0
+"""Sites added to each column of a count matrix, shared by the four bases."""
+SITES, PSEUDOCOUNT = 20.0, 0.1
+"""A matrix of probabilities is taken for this many sites and gets this pseudocount, as FIMO does
+where a motif does not state its own."""
+STEPS = 1000
+"""Steps between the lowest and the highest score in MEME's distribution."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringMatrix:
+    """A position weight matrix, and the least score that is a hit."""
+
+    name: str
+    """Name for readers, such as TBP."""
+    scores: Rows
+    """(width, 4) score of A, C, G and T at each base of the motif; the score of a k-mer is their
+    sum."""
+    threshold: float
+    """Least score of a hit."""
+    either_strand: bool = False
+    """Whether a k-mer has the better of its own score and that of its reverse complement."""
+    id: str = ""
+    """Accession, such as MA0108.3."""
+
+    @property
+    def width(self) -> int:
+        """Bases it covers."""
+        return len(self.scores)
+
+    @cached_property
+    def hit_probability(self) -> float:
+        """The share of all k-mers of its width that are hits, found by listing them.
+
+        Raises ValueError for motifs of more than ten bases.
+        """
+        best = kmer_scores(self.scores)
+        if self.either_strand:
+            best = np.maximum(best, kmer_scores(_reverse_complement(self.scores)))
+        return float((best >= self.threshold).mean())
+
+    def score(self, codes: Codes) -> Floats:
+        """Return the score of the k-mer at every start, in double precision.
+
+        Parameters
+        ----------
+        codes
+            (n, columns) bases as :mod:`dnasweep.formats.bases` codes them.
+
+        Returns
+        -------
+        scores
+            (n, columns - width + 1); -inf for k-mers with an unknown base.
+        """
+        columns = max(codes.shape[1] - self.width + 1, 0)
+        strands = [self.scores]
+        if self.either_strand:
+            strands.append(_reverse_complement(self.scores))
+        best = np.full((codes.shape[0], columns), -np.inf)
+        for scores in strands:
+            total = np.zeros_like(best)
+            for offset, row in enumerate(scores):
+                total += np.array([*row, -np.inf])[codes[:, offset : offset + columns]]
+            np.maximum(best, total, out=best)
+        return best
+
+    def hits(self, codes: Codes) -> NDArray[np.bool_]:
+        """Return where a hit starts, shaped as :meth:`score` returns."""
+        return self.score(codes) >= self.threshold
+
+    @cached_property
+    def _lightmotif(self) -> list[Any]:
+        import lightmotif
+
+        # lightmotif's order of bases is A, C, T, G.
+        columns = {
+            base: [row[i] for row in self.scores]
+            for base, i in zip("ACTG", (0, 1, 3, 2), strict=True)
+        }
+        forward = lightmotif.ScoringMatrix({**columns, "N": [float("-inf")] * self.width})
+        return [forward, forward.reverse_complement()] if self.either_strand else [forward]
+
+    def score_packed(self, packed: Any) -> NDArray[np.float32]:
+        """Return the score at every start of one long sequence, in single precision.
+
+        Does what :meth:`score` does, by lightmotif's vector instructions: for hundreds of motifs.
+
+        Parameters
+        ----------
+        packed
+            A sequence of letters from :func:`pack`.
+        """
+        found = (strand.calculate(packed) for strand in self._lightmotif)
+        strands = [np.asarray(memoryview(one)).reshape(-1)[: len(one)] for one in found]
+        return np.maximum.reduce(strands)
+
+    @cached_property
+    def _range(self) -> tuple[float, float]:
+        scores = np.array(self.scores)
+        return float(scores.min(1).sum()), float(scores.max(1).sum())
+
+    def p_value(self, score: float) -> float:
+        """Return the probability that one position of random DNA, on one strand, scores as high.
+
+        By the distribution that MEME computes (lightmotif), under equal base frequencies.
+        """
+        if score == float("-inf"):
+            return 1.0
+        low, high = self._range
+        # At a score itself the library returns how probable higher ones are: 0 for the best k-mer.
+        return float(self._lightmotif[0].pvalue(score - (high - low) / STEPS))
+
+    def threshold_at(self, p_value: float) -> float:
+        """Return the least score of at most this :meth:`p_value`; infinity where no k-mer has it."""
+        low, highest = self._range
+        if self.p_value(highest) > p_value:
+            return float("inf")
+        high = highest + (highest - low) / STEPS
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self.p_value(middle) <= p_value else (middle, high)
+        return high
+
+
+def pack(text: str) -> Any:
+    """Return letters as lightmotif reads them, for :meth:`ScoringMatrix.score_packed`."""
+    import lightmotif
+
+    return lightmotif.stripe(text)
+
+
+class BestHits(NamedTuple):
+    """The best hit of each sequence among given starts."""
+
+    start: NDArray[np.int64]
+    """(n,) column where it starts; -1 without a hit."""
+    score: Floats
+    """(n,) its score; nan without a hit."""
+
+
+def best_hits(motif: ScoringMatrix, codes: Codes, starts: NDArray[np.int64]) -> BestHits:
+    """Return the highest-scoring hit of each sequence that starts in one of these columns.
+
+    Of equal scores the leftmost is taken.
+
+    Parameters
+    ----------
+    motif
+        What to look for.
+    codes
+        (n, columns) bases.
+    starts
+        Columns where a hit may start, ascending.
+    """
+    n = codes.shape[0]
+    if not len(starts):
+        return BestHits(np.full(n, -1), np.full(n, np.nan))
+    scores = motif.score(codes)[:, starts]
+    best = scores.argmax(axis=1)
+    score = scores[np.arange(n), best]
+    hit = score >= motif.threshold
+    return BestHits(np.where(hit, starts[best], -1), np.where(hit, score, np.nan))
+
+
+def kmer_codes(codes: Codes, width: int) -> NDArray[np.int64]:
+    """Return the k-mer at every start as a number in base 4, -1 where a base is unknown.
+
+    Shape (n, columns - width + 1).
+    """
+    columns = max(codes.shape[1] - width + 1, 0)
+    number = np.zeros((codes.shape[0], columns), np.int64)
+    known = np.ones(number.shape, bool)
+    for offset in range(width):
+        here = codes[:, offset : offset + columns]
+        number = number * 4 + here
+        known &= here != UNKNOWN
+    return np.where(known, number, -1)
+
+
+def from_counts(
+    name: str, counts: tuple[tuple[int, int, int, int], ...], *, hit_probability: float
+) -> ScoringMatrix:
+    """Return the log2 odds of a count matrix against equal base frequencies.
+
+    Parameters
+    ----------
+    name
+        Name for readers.
+    counts
+        (width, 4) sites with A, C, G and T.
+    hit_probability
+        Largest share of all k-mers that may be hits; see :func:`listed_threshold`.
+    """
+    table = np.array(counts, float) + COUNT_PSEUDOCOUNT / 4
+    scores = _rows(np.log2(table / table.sum(axis=1, keepdims=True) / 0.25))
+    try:
+        threshold = listed_threshold(scores, hit_probability)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    return ScoringMatrix(name=name, scores=scores, threshold=threshold)
+
+
+def from_consensus(
+    consensus: str, *, mismatches: int = 0, either_strand: bool = False
+) -> ScoringMatrix:
+    """Return a motif whose score is the number of bases that agree with IUPAC letters.
+
+    A hit disagrees in at most `mismatches`.
+    """
+    return ScoringMatrix(
+        name=f"{consensus}, ≤{mismatches} mismatch" if mismatches else consensus,
+        scores=_rows(allowed_bases(consensus).astype(float)),
+        threshold=len(consensus) - mismatches - 0.5,
+        either_strand=either_strand,
+    )
+
+
+def from_file(motif: Motif, *, p_value: float) -> ScoringMatrix:
+    """Return a motif of a file as log2 odds on either strand.
+
+    A hit has at most this p-value at its position; see :meth:`ScoringMatrix.threshold_at`.
+    """
+    mixed = (SITES * motif.probabilities + PSEUDOCOUNT / 4) / (SITES + PSEUDOCOUNT)
+    matrix = ScoringMatrix(
+        id=motif.id,
+        name=motif.name,
+        scores=_rows(np.log2(4 * mixed)),
+        threshold=float("inf"),
+        either_strand=True,
+    )
+    return replace(matrix, threshold=matrix.threshold_at(p_value))
+
+
+def _rows(scores: Floats) -> Rows:
+    return tuple(tuple(row) for row in scores.tolist())
+
+
+def _reverse_complement(scores: Rows) -> Rows:
+    """Return the scores of the other strand: reversing A, C, G, T complements them."""
+    return tuple(row[::-1] for row in scores[::-1])
