@@ -392,6 +392,7 @@ def test_modisco_finds_a_planted_motif() -> None:
             "label": labels,
             "sequence": texts,
             "probability": 0.5,
+            "called": labels == 1,
         }
     )
     data = load_motif_data([Attributions(tokens, sequences, dict(CLASSES))], tss_index=60)

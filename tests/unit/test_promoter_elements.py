@@ -59,7 +59,7 @@ def test_the_matrix_lets_sixteen_words_through() -> None:
     )
     assert matrix.hit_probability == 16 / 4**7 <= HIT_PROBABILITY
     assert tata_matrix(0.002).hit_probability == 32 / 4**7
-    with pytest.raises(ValueError, match="no word is as rare"):
+    with pytest.raises(ValueError, match="no k-mer is as rare"):
         tata_matrix(1e-6)
 
 

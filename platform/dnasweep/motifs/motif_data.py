@@ -193,7 +193,7 @@ def _join(jobs: Sequence[Attributions]) -> _Joined:
     ids = sequences["sequence_id"]
     if ids.duplicated().any():
         raise InputError(
-            f"sequence {ids[ids.duplicated()].iloc[0]!r} is in the attributions twice",
+            f"sequence {ids[ids.duplicated()].iloc[0]!r} stands in the attributions twice",
             remedy="Give every job once, and jobs of different sequences.",
         )
     tokens = pd.concat([job.tokens for job in jobs], ignore_index=True)
