@@ -82,13 +82,8 @@ def loop(
 ) -> np.ndarray:
     """Return the change of the log2 odds of each variant, as the plain loop computes it."""
     texts: list[str] = []
-<<<<<<< HEAD
     for allele in alleles:
         for strand in (allele, allele.reverse_complement()):
-=======
-    for one in alleles:
-        for strand in (one, one.reverse_complement()):
->>>>>>> db2621e (Scan every motif with one scanner, and name the rooms of motifs by what they do)
             texts += chain.from_iterable(pairs(strand, window=config.window, shifts=config.shifts))
     probabilities = classify(texts)
     odds = np.log2(probabilities[:, 1] / probabilities[:, 0])

@@ -13,10 +13,8 @@ from dnasweep.attribution.summaries import rank_tokens, token_table
 from dnasweep.data.simulate import simulate
 from dnasweep.formats.bases import encode, encode_flat, reverse_complement
 from dnasweep.motifs import element_hits
-from dnasweep.motifs.element_enrichment import enrichment_of_elements
-from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig
-from dnasweep.motifs.element_hits import find_element_hits
-from dnasweep.motifs.element_hits import ElementSite, ranks, window_sums
+from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig, enrichment_of_elements
+from dnasweep.motifs.element_hits import ElementSite, find_element_hits, ranks, window_sums
 from dnasweep.motifs.permutation_tests import (
     compare_same_position,
     p_at_least,

@@ -19,8 +19,7 @@ from dnasweep.method_comparison.agreement import TOP, agreement
 from dnasweep.method_comparison.curves import areas, compare_areas
 from dnasweep.method_comparison.recovery import planted, recovery
 from dnasweep.method_comparison.sanity import sanity
-from dnasweep.motifs.element_enrichment import enrichment_of_elements
-from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig
+from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig, enrichment_of_elements
 from dnasweep.motifs.element_hits import ElementSite
 from dnasweep.motifs.promoter_elements import core_promoter_sites, tata_sites
 

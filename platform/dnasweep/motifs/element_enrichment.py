@@ -17,8 +17,13 @@ from statsmodels.stats.multitest import multipletests
 
 from dnasweep.attribution.positions import BaseAttributions
 from dnasweep.attribution.summaries import ALL, groups
-from dnasweep.motifs.element_hits import ElementHits, Integers, find_element_hits, hit_table
-from dnasweep.motifs.element_hits import ElementSite
+from dnasweep.motifs.element_hits import (
+    ElementHits,
+    ElementSite,
+    Integers,
+    find_element_hits,
+    hit_table,
+)
 from dnasweep.motifs.permutation_tests import (
     KmerStratum,
     PositionStratum,

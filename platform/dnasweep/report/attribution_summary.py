@@ -11,10 +11,12 @@ import pandas as pd
 
 from dnasweep.attribution.positions import AttributionTables, BaseAttributions, per_base
 from dnasweep.attribution.summaries import profile, token_table
-from dnasweep.motifs.element_enrichment import enrichment_of_elements
-from dnasweep.motifs.element_enrichment import ElementEnrichment, ElementEnrichmentConfig
-from dnasweep.motifs.element_hits import find_element_hits
-from dnasweep.motifs.element_hits import ElementSite
+from dnasweep.motifs.element_enrichment import (
+    ElementEnrichment,
+    ElementEnrichmentConfig,
+    enrichment_of_elements,
+)
+from dnasweep.motifs.element_hits import ElementSite, find_element_hits
 from dnasweep.motifs.metaprofile import Samples, metaprofile_at_hits, samples
 from dnasweep.motifs.promoter_elements import (
     HIT_PROBABILITY,
@@ -136,7 +138,6 @@ def summarise(
     tata = core = metaprofile = None
     chosen: dict[int, Samples] = {}
     if bases.tss.known:
-<<<<<<< HEAD
         tata = enrichment_of_elements(bases, sites, config.enrichment)
         if config.core_elements:
             fewer = min(config.enrichment.permutations, CORE_PERMUTATIONS)
@@ -147,18 +148,6 @@ def summarise(
         chosen = {label: samples(hits, label) for label in labels}
         if not metaprofile["num_hits"].any():
             metaprofile = None
-=======
-        tata = enrichment_of_elements(bases, sites, config.accounting)
-        if config.core_elements:
-            fewer = min(config.accounting.permutations, CORE_PERMUTATIONS)
-            several = replace(config.accounting, permutations=fewer)
-            core = enrichment_of_elements(bases, core_promoter_sites(), several)
-        hits = find_element_hits(bases, sites[0], top=config.accounting.top)
-        around = metaprofile_at_hits(bases, hits, focus)
-        chosen = {label: samples(hits, label) for label in labels}
-        if not around["num_hits"].any():
-            around = None
->>>>>>> db2621e (Scan every motif with one scanner, and name the rooms of motifs by what they do)
     return Summary(
         bases=bases,
         profile=profile(bases),

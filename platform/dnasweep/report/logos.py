@@ -9,13 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-<<<<<<< HEAD:platform/dnasweep/report/logos.py
-from dnasweep.motifs.scanner import best_hits
 from dnasweep.motifs.patterns import information
-=======
 from dnasweep.motifs.scanner import best_hits
-from dnasweep.report.attribution_figures import Drawing
->>>>>>> db2621e (Scan every motif with one scanner, and name the rooms of motifs by what they do):platform/dnasweep/report/attribution_logos.py
 from dnasweep.report.attribution_summary import Summary
 from dnasweep.report.drawing import COLOURS, Drawing, ink
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-<<<<<<< HEAD
-from dnasweep.motifs.enriched_kmers import TIMES_MINIMUM
-from dnasweep.motifs.tomtom import FEW_TARGETS
 from dnasweep.motifs.discovery import DiscoveredMotifs
+from dnasweep.motifs.enriched_kmers import TIMES_MINIMUM
 from dnasweep.motifs.motif_data import MotifConfig
+from dnasweep.motifs.tomtom import FEW_TARGETS
 from dnasweep.sweeps.verdicts import Findings, Verdict
 from dnasweep.tasks.wording import ALPHA, minus, p_text
 
@@ -18,7 +17,9 @@ MAX_MATCHED, MAX_PLACED = 8, 5
 """Motifs that a sentence names."""
 
 
-def warnings(found: DiscoveredMotifs, *, num_known: int, signed: bool, config: MotifConfig) -> list[str]:
+def warnings(
+    found: DiscoveredMotifs, *, num_known: int, signed: bool, config: MotifConfig
+) -> list[str]:
     """Return what a reader has to know before anything else.
 
     Parameters
@@ -32,18 +33,6 @@ def warnings(found: DiscoveredMotifs, *, num_known: int, signed: bool, config: M
     config
         How motifs were sought.
     """
-=======
-from dnasweep.motifs.discovery import DiscoveredMotifs
-from dnasweep.motifs.motif_data import MotifConfig
-from dnasweep.motifs.tomtom import FEW_TARGETS
-from dnasweep.tasks.wording import ALPHA, p_text
-
-
-def warnings(
-    found: DiscoveredMotifs, *, num_known: int, signed: bool, config: MotifConfig
-) -> list[str]:
-    """Return what a reader has to know before anything else."""
->>>>>>> db2621e (Scan every motif with one scanner, and name the rooms of motifs by what they do)
     told = []
     if not found.data.bases.tss.known:
         told.append(
@@ -69,13 +58,8 @@ def warnings(
     return told
 
 
-<<<<<<< HEAD
 def motif_findings(found: DiscoveredMotifs, *, target: str) -> Findings:
     """Return the sentences and the claims that were tested; `target` names the class."""
-=======
-def motif_findings(found: DiscoveredMotifs, *, target: str) -> list[str]:
-    """Return the sentences, most important first."""
->>>>>>> db2621e (Scan every motif with one scanner, and name the rooms of motifs by what they do)
     data, table = found.data, found.table()
     sizes = [int(part.sum()) for part in (data.discovery, ~data.discovery)]
     parts = (

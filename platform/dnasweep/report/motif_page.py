@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-<<<<<<< HEAD
-from dnasweep.motifs.validation import Validation
 from dnasweep.motifs.discovery import DiscoveredMotifs
 from dnasweep.motifs.motif_data import MotifConfig
+from dnasweep.motifs.validation import Validation
 from dnasweep.report.columns import small_p
 from dnasweep.report.drawing import COLOURS, Drawing, ink
 from dnasweep.report.files import write_page
@@ -30,16 +29,6 @@ from dnasweep.report.page import (
 )
 from dnasweep.report.provenance import BEFORE, job_section
 from dnasweep.tasks.wording import NONE
-=======
-from dnasweep.motifs.discovery import DiscoveredMotifs
-from dnasweep.motifs.enriched_kmers import TIMES_MINIMUM
-from dnasweep.motifs.motif_data import MotifConfig
-from dnasweep.report.attribution_findings import small
-from dnasweep.report.drawing import panels, plain, png
-from dnasweep.report.html import render, sortable
-from dnasweep.report.motif_figures import logo, positions, shown_matrix
-from dnasweep.report.motif_findings import motif_findings, warnings
->>>>>>> db2621e (Scan every motif with one scanner, and name the rooms of motifs by what they do)
 
 PAGE = "motifs.html"
 MAX_SHOWN = 12
@@ -112,64 +101,6 @@ def write_report(
         lead=[
             f"{len(bases.sequences):,} sequences, {int(found.data.positive.sum()):,} of {target} · "
             f"{settings.get('estimator', 'attributions')} · {config.method} · {bases.tss.statement}"
-<<<<<<< HEAD
-=======
-        ),
-        warnings=warnings(found, num_known=num_known, signed=signed, config=config),
-        findings=motif_findings(found, target=target),
-        motifs=_table(_readable(table)),
-        matches=_table(_matches(found.matches)),
-        shown=drawn,
-        more=len(table) > MAX_SHOWN,
-        method=_method(config, signed=signed),
-        command=command,
-        settings={
-            name.replace("_", " "): ", ".join(map(str, value))
-            if isinstance(value, list | tuple)
-            else str(value)
-            for name, value in settings.items()
-            if value is not None
-        },
-        files=sorted({*(path.name for path in directory.iterdir() if path.is_file())} - {PAGE}),
-    )
-    page.write_text(html, encoding="utf-8")
-    return page
-
-
-def _shown(
-    found: DiscoveredMotifs, number: int, row: pd.Series, directory: Path
-) -> dict[str, Any]:
-    pattern, test, bases = found.patterns[number], found.validations[number], found.data.bases
-    low, high = bases.first, bases.first + bases.values.shape[1]
-    drawing = logo(shown_matrix(pattern))
-    (directory / f"logo-{number + 1}.png").write_bytes(png(drawing, size=LOGO_SIZE))
-    caption = (
-        f"{len(pattern.rows):,} instances; hits in {test.num_positive:,} of {row['of_positive']:,} "
-        f"sequences of the class and {test.num_negative:,} of {row['of_negative']:,} others."
-    )
-    if row["match"]:
-        caption += (
-            f" Most like {row['match_name']} ({row['match']}), p = {_p(row['match_p'])}, "
-            f"q = {_p(row['match_q'])}."
-        )
-    place = positions(test, low=low, high=high, known=bases.tss.known)
-    return {
-        "name": f"{pattern.name}: {pattern.consensus}"
-        if pattern.name != pattern.consensus
-        else pattern.name,
-        "caption": caption,
-        "figures": [
-            {
-                "title": "Logo",
-                "caption": "Of the instances in the discovery part.",
-                "picture": plain(drawing, size=LOGO_SIZE),
-            },
-            {
-                "title": "Places",
-                "caption": "Best hits of sequences of the confirmation part.",
-                "picture": panels(place, size=PLACE_SIZE),
-            },
->>>>>>> db2621e (Scan every motif with one scanner, and name the rooms of motifs by what they do)
         ],
         notice=Notice(BEFORE, warnings(found, num_known=num_known, signed=signed, config=config)),
         sections=sections,
@@ -194,7 +125,6 @@ def _pictures(found: DiscoveredMotifs, table: pd.DataFrame) -> list[Text | PageF
             f"{row['of_positive']:,} sequences of the class and {test.num_negative:,} of "
             f"{row['of_negative']:,} others."
         )
-<<<<<<< HEAD
         if row["match"]:
             about += (
                 f" Most like {row['match_name']} ({row['match']}), p = {_p(row['match_p'])}, "
@@ -220,34 +150,6 @@ def _pictures(found: DiscoveredMotifs, table: pd.DataFrame) -> list[Text | PageF
 
 def _p(value: float) -> str:
     return NONE if pd.isna(value) else small_p(value)
-=======
-    else:
-        rule = (
-            "positive and a standard deviation above the mean of their sequence"
-            if signed
-            else f"above the mean of their sequence and {TIMES_MINIMUM:g} times its least value"
-        )
-        kept = (
-            f"kept where enriched there (hypergeometric, adjusted p at most {config.discovery_q:g})"
-            if config.discovery_q < 1
-            else "kept whether enriched there or not"
-        )
-        how = (
-            f"DNABERT's find_motifs (Ji et al. 2021) over the discovery part: stretches of at least "
-            f"{config.min_length} bases whose values are {rule}, in sequences of the class; their "
-            f"words are {kept}, merged by alignment without gaps, and their places cut to "
-            f"{config.window} bases. Motifs of fewer than {config.min_instances} instances are left "
-            "out."
-        )
-    return [
-        how,
-        "Nothing that is tested here was found in the sequences it is tested in. A hit of a motif is "
-        f"a place that words of random DNA would be as good as with probability {config.hit_p:g} at "
-        "most, by the columns of its core: the stretch that tells most.",
-        "Others differ from sequences of the class in what they are made of as well, GC content for "
-        "one. Enrichment alone does not say that a protein binds.",
-    ]
->>>>>>> db2621e (Scan every motif with one scanner, and name the rooms of motifs by what they do)
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -300,7 +202,9 @@ def hit_positions(test: Validation, *, low: int, high: int, known: bool) -> Draw
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.axvspan(test.interval[0], test.interval[1] + 1, color=COLOURS[4], alpha=0.25, linewidth=0)
+        axes.axvspan(
+            test.interval[0], test.interval[1] + 1, color=COLOURS[4], alpha=0.25, linewidth=0
+        )
         axes.hist(test.centres, bins=bins, color=COLOURS[0], alpha=0.85, label="of the class")
         axes.hist(
             test.negative_centres,
