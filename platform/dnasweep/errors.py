@@ -1,8 +1,8 @@
-"""The one exception that a person is meant to read.
+"""The one exception whose message is written for the user.
 
-Every room raises :class:`InputError` for what the person at the keyboard can mend: a missing file,
-an unknown species, a row with letters that are not DNA. The command line prints its message and
-leaves with exit code 2; anything else is a defect of the program and keeps its traceback.
+Every room raises :class:`InputError` for what the user can fix: a missing file, an unknown species, a
+row with letters that are not DNA. The command line prints its message and exits with code 2. Any other
+error is a defect of the program and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class InputError(ValueError):
     Parameters
     ----------
     reason
-        What is wrong, in one sentence without a full stop.
+        What is wrong, as one sentence without a full stop.
     file
-        The file it stands in, where there is one.
+        The file that the problem is in, if there is one.
     row
-        The 1-based line or record in that file, the header counted as line 1.
+        The 1-based line or record in that file; the header is line 1.
     remedy
         What to do about it.
     """
@@ -56,7 +56,7 @@ class InputError(ValueError):
 
 
 class NothingLeft(InputError):
-    """Work that was done and of which nothing came; the exit code is 1."""
+    """Work that was done but gave no result; the exit code is 1."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild_nothing, (self.reason, self.remedy)
@@ -71,9 +71,9 @@ def _rebuild(reason: str, file: str | None, row: int | None, remedy: str | None)
 
 
 def is_full_disk(error: BaseException | None) -> bool:
-    """Return whether an error, or what it came from, says that a disk is full.
+    """Return whether an error, or its cause, says that a disk is full.
 
-    Libraries in Rust (safetensors, tokenizers) and SQLite say so in words alone.
+    Libraries in Rust (safetensors, tokenizers) and SQLite say so only in the message.
     """
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -84,10 +84,10 @@ def is_full_disk(error: BaseException | None) -> bool:
     return False
 
 
-def full_disk(place: str | os.PathLike[str] | None) -> InputError:
-    """Return what to tell a person whose disk is full."""
+def full_disk(path: str | os.PathLike[str] | None) -> InputError:
+    """Return the error for a full disk, with the file or folder that was written."""
     return InputError(
         "no space left on the device",
-        file=None if place is None else os.fspath(place),
+        file=None if path is None else os.fspath(path),
         remedy="Free space and run the same command again: finished stages are kept.",
     )

@@ -1,1 +1,1 @@
-"""What every command does around its work."""
+"""The command line of sweeps and jobs."""

@@ -1,4 +1,4 @@
-"""What every sweep and job does around its work: options in, exit code out."""
+"""The frame of every command: reads the options, runs the work, exits with a code."""
 
 from __future__ import annotations
 
@@ -29,10 +29,19 @@ EXIT_INTERRUPTED = 130
 def run_command(
     main: Callable[[Options, Console], int | None], options: type[Options], *, doc: str | None
 ) -> None:
-    """Read options from the command line, run `main` and leave with its exit code.
+    """Read options from the command line, run `main` and exit with its code.
 
-    Exit code 0 is success, 1 work of which nothing came, 2 input that cannot be used, 130 Ctrl-C.
-    Anything else is a defect of the program and shows its traceback.
+    Exit code 0 means success, 1 work without a result, 2 input that cannot be used, 130 Ctrl-C. Any
+    other error is a defect of the program and shows its traceback.
+
+    Parameters
+    ----------
+    main
+        Does the work; returns an exit code, or None for 0.
+    options
+        Dataclass of the options.
+    doc
+        Description for `--help`.
     """
     chosen = tyro.cli(options, description=(doc or "").strip())
     console = Terminal(highlight=False)
@@ -41,7 +50,7 @@ def run_command(
     quieten()
     try:
         if getattr(chosen, "dry_run", False) and hasattr(chosen, "address"):
-            # What a session would be refused for; without a dry run, sessions look for themselves.
+            # A dry run opens no session, which would check this itself.
             secure_token(make=False)
         code = main(chosen, console) or 0
     except InputError as error:
@@ -53,7 +62,7 @@ def run_command(
         )
         code = EXIT_INTERRUPTED
     except Exception as error:
-        # Anything may be writing when a disk fills up: the database, the report, a library.
+        # Anything may be writing when a disk is full: the database, the report, a library.
         if not is_full_disk(error):
             raise
         code = _refuse(full_disk(getattr(error, "filename", None)))
@@ -68,10 +77,10 @@ def _refuse(error: InputError) -> int:
 
 
 def quieten() -> None:
-    """Keep the libraries' own chatter out of the terminal; warnings that matter are ours."""
+    """Keep messages of libraries out of the terminal; we print the warnings that matter."""
     for name in ("ray", "mlflow", "alembic", "transformers", "matplotlib", "filelock"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # A failed trial is an error to Tune and a line with its reason to us.
+    # Tune logs a failed trial as an error; we print a line with the reason.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)

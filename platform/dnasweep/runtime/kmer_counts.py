@@ -1,9 +1,9 @@
-"""Words counted over a genome or a data set: a map-reduce on Ray Data.
+"""k-mers counted over a genome or a data set: a map-reduce on Ray Data.
 
-A reader streams text in pieces of some megabytes, each with the last letters of the piece before so
-that no word is lost between two; counters turn a piece into one row of counts; the driver adds the
-rows up as they come. So memory is bounded by the pieces in flight, whatever the size of a genome.
-The result is a sum of integers, the same for any number of workers and any cut into pieces.
+A reader streams text in pieces of a few megabytes, each of which begins with the last letters of the
+piece before, so that no k-mer is lost between two. Counters turn each piece into one row of counts,
+and the driver adds up the rows as they arrive. So memory is bounded by the pieces in flight, whatever
+the size of a genome. The result is a sum of integers, the same for any number of workers and pieces.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from dnasweep.tokens.alphabet import chunks, lengths_of
 from dnasweep.tokens.ngrams import SEPARATOR, NGramCounts, count_text
 
 PIECE = 1 << 22
-"""Letters of a piece of a data set."""
+"""Letters in one piece of a data set."""
 
 Progress = Callable[[int], None]
 
 
 def count_genome(file: Path, k: int, *, soft_masked: bool, progress: Progress) -> NGramCounts:
-    """Count the words of a genome FASTA, plain or gzip, in the session that is open.
+    """Count the k-mers of a genome FASTA, plain or gzip, in the open session.
 
     Parameters
     ----------
     file
         A path on this machine.
     k
-        Bases of the longest words.
+        Length of the longest k-mers in bases.
     soft_masked
         Whether lower-case bases count.
     progress
-        Told how many bytes of the file are counted since it was told last.
+        Called with the number of bytes of the file that were counted since the last call.
 
     Raises
     ------
@@ -49,15 +49,15 @@ def count_genome(file: Path, k: int, *, soft_masked: bool, progress: Progress) -
     import ray.data
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    _set_up()
+    _configure()
     pieces = ray.data.from_items([{"file": str(file)}]).map_batches(
         _read,  # type: ignore[arg-type]
         batch_size=1,
         batch_format="pyarrow",
         fn_kwargs={"k": k},
-        # It waits for the counters, and so must not hold a CPU that these need.
+        # The reader waits for the counters, so it must not hold a CPU that they need.
         num_cpus=0,
-        # The machine that was given the path is the one that has the file.
+        # The path is one of this machine.
         scheduling_strategy=NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         ),
@@ -66,10 +66,10 @@ def count_genome(file: Path, k: int, *, soft_masked: bool, progress: Progress) -
 
 
 def count_rows(sequences: Sequence[str], k: int, *, progress: Progress) -> NGramCounts:
-    """Count the words of sequences in the session that is open; progress is told in bases."""
+    """Count the k-mers of sequences in the open session; `progress` is called with numbers of bases."""
     import ray.data
 
-    _set_up()
+    _configure()
     lengths = lengths_of(sequences)
     parts = [
         _piece(SEPARATOR.join(sequences[first:last]), 0, int(lengths[first:last].sum()))
@@ -78,8 +78,8 @@ def count_rows(sequences: Sequence[str], k: int, *, progress: Progress) -> NGram
     return _reduce(ray.data.from_arrow(parts), k, True, progress)
 
 
-def _set_up() -> None:
-    """Set what Ray Data copies into a dataset when it is made."""
+def _configure() -> None:
+    """Set the options that Ray Data copies into a dataset when it is made."""
     import ray.data
 
     for logger in ("ray.data", "ray.data._internal"):
@@ -87,9 +87,9 @@ def _set_up() -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = False
-    # A tolerated block would be dropped without a word.
+    # A tolerated error would drop a block silently.
     context.max_errored_blocks = 0
-    # Readers hand a piece on once it is there, not when a hundred megabytes are.
+    # Readers pass a piece on when it is complete, not when they have a hundred megabytes.
     context.target_max_block_size = PIECE
 
 
@@ -106,7 +106,7 @@ def _read(batch: pa.Table, k: int, block: int = BLOCK) -> Iterator[pa.Table]:
                 yield _piece(text, len(before), letters.num_read)
                 before = text[len(text) - min(k - 1, len(text)) :]
         except InputError as error:
-            # A row and not an exception: Ray would wrap that, and tell of it in many lines.
+            # As a row, because Ray would wrap an exception and print many lines about it.
             yield _piece("", 0, 0, f"{error.reason}\n{error.file}\n{error.remedy}")
 
 
@@ -143,6 +143,6 @@ def _reduce(pieces: Any, k: int, soft_masked: bool, progress: Progress) -> NGram
                 total += np.asarray(row["counts"], np.int64)
                 progress(row["size"])
     finally:
-        # Left to the garbage collector it would end after Ray itself, and start Ray once more.
+        # The garbage collector might close it after Ray has ended, and so start Ray again.
         batches.close()
     return NGramCounts.of_flat(total)
