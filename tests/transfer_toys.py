@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from dnasweep.data.transfer import STRATEGIES, way
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult, TestScores
+from dnasweep.sweeps.transfer_strategies import STRATEGIES, transfer_route
 from sweep_toys import metrics_of
 
 SPECIES = ("human", "mouse", "rat", "chicken", "zebrafish", "worm")
@@ -28,7 +28,7 @@ def scored(target: str, signal: float, seed: int) -> TestScores:
 
 def cell(target: str, strategy: str, seed: int = 0, rate: float = 1e-3, **changes) -> CellResult:
     """One trial of the made-up transfer."""
-    read = way(strategy, target, SPECIES)
+    read = transfer_route(strategy, target, SPECIES)
     lost = 0.0 if strategy in ("random", "target") else FAR[target]
     scores = scored(target, STRENGTH[strategy] - lost, seed)
     axes = {"target": target} | ({"trained_on": read.trained_on} if read.trained_on else {})

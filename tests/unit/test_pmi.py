@@ -117,7 +117,7 @@ def test_equal_scores_share_a_rank_and_missing_ones_the_last():
 
 
 def test_too_short_a_text_is_refused():
-    with pytest.raises(InputError, match="no word of 4 bases occurs 10 times in 8 bases"):
+    with pytest.raises(InputError, match="no k-mer of 4 bases occurs 10 times in 8 bases"):
         score_kmers(count_text("ACGTACGT", 4), PmiConfig())
 
 
@@ -147,12 +147,12 @@ def test_rankings_from_elsewhere_are_read(tmp_path, real_data):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ({"word": ["AAA", "AA"], "score": [1, 2]}, "words of 2, 3 bases"),
+        ({"word": ["AAA", "AA"], "score": [1, 2]}, "k-mers of 2, 3 bases"),
         ({"word": ["AAA", "AAN"], "score": [1, 2]}, r"row 3.*'AAN' is not over A, C, G and T"),
         ({"word": ["AAA", "aaa"], "score": [1, 2]}, r"row 3.*is there twice"),
         ({"word": ["AAA", "AAC"], "score": [1, "x"]}, r"row 3.*no number"),
         ({"kmer": ["AAA"], "pmi": [1]}, r"columns kmer, pmi"),
-        ({"word": [], "score": []}, "words of no bases"),
+        ({"word": [], "score": []}, "k-mers of no bases"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path, rows, message):
@@ -165,5 +165,5 @@ def test_a_file_that_is_no_table_is_refused(tmp_path):
     (tmp_path / "t.parquet").write_bytes(b"PAR1 and nothing else")
     (tmp_path / "t.csv.gz").write_bytes(b"not gzip")
     for name in ("t.parquet", "t.csv.gz"):
-        with pytest.raises(InputError, match="cannot be read as a table of words"):
+        with pytest.raises(InputError, match="cannot be read as a table of k-mers"):
             read_table(tmp_path / name)

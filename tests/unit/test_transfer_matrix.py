@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from dnasweep.config import TrainingConfig
 from dnasweep.data.species import SPECIES, close_relatives, species_set
-from dnasweep.data.transfer import STRATEGIES, nearest_relative, strategy_of, way
 from dnasweep.errors import InputError
 from dnasweep.report.html import render
 from dnasweep.report.provenance import SweepFrame
@@ -22,6 +21,12 @@ from dnasweep.sweeps.comparison import Transfer
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.transfer_findings import by_distance
 from dnasweep.sweeps.transfer_matrix import compare_strategies
+from dnasweep.sweeps.transfer_strategies import (
+    STRATEGIES,
+    nearest_relative,
+    strategy_of,
+    transfer_route,
+)
 from dnasweep.sweeps.transfer_tests import rank_correlation, sign_flip
 from dnasweep.workflows.transfer import TransferOptions, find_targets, too_few
 from dnasweep.workflows.transfer import transfer_cells as make_cells
@@ -46,22 +51,22 @@ def page_of(transfer: Transfer) -> str:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_strategy_is_known_by_what_it_reads(strategy: str, target: str) -> None:
     for species in (tuple(SPECIES), (target, *[s for s in SPECIES if s != target][:1])):
-        read = way(strategy, target, species)
+        read = transfer_route(strategy, target, species)
         assert strategy_of(read.species_set, target, read.trained_on) == strategy
 
 
 def test_zero_shot_reads_everybody_but_the_target() -> None:
-    read = way("zero-shot", "human", tuple(SPECIES))
+    read = transfer_route("zero-shot", "human", tuple(SPECIES))
     assert read.species_set == read.trained_on == "not-human"
     assert set(species_set("not-human")) == set(SPECIES) - {"human"}
-    assert way("zero-shot", "human", ("human", "worm")).trained_on == "worm"
+    assert transfer_route("zero-shot", "human", ("human", "worm")).trained_on == "worm"
 
 
 def test_relatives_are_looked_for_among_the_species_there_are() -> None:
     assert close_relatives("human") == species_set("close-human")
     assert close_relatives("human", ("human", "chicken", "worm")) == ("human", "chicken")
     assert close_relatives("human", ("human",)) == ("human",)
-    assert way("all-then-close", "worm", ("worm", "rat", "mouse")).species_set == (
+    assert transfer_route("all-then-close", "worm", ("worm", "rat", "mouse")).species_set == (
         "all-then-worm+rat+mouse"
     )
 
@@ -69,7 +74,7 @@ def test_relatives_are_looked_for_among_the_species_there_are() -> None:
 @pytest.mark.parametrize("strategy", ["all", "all-then-close", "zero-shot", "some"])
 def test_strategies_that_need_others_are_refused_without(strategy: str) -> None:
     with pytest.raises(InputError):
-        way(strategy, "human", ("human",))
+        transfer_route(strategy, "human", ("human",))
 
 
 def test_nearest_relatives() -> None:

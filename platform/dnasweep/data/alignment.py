@@ -44,7 +44,7 @@ def banded_identity(
     scores = np.zeros(len(first))
     if len(first) == 0:
         return scores
-    # Pairs of like length go together, so that little of a batch is padding.
+    # Pairs of similar length go together, so that little of a batch is padding.
     order = np.argsort(lengths[first], kind="stable")
     longest = int(lengths[first].max())
     batch = max(1, _CELLS // max(longest, 1))
@@ -91,9 +91,9 @@ def _gather(
     padding: int,
 ) -> Codes:
     """Return (width, sequences) codes from `begin` on, padded where there is no sequence."""
-    place = np.arange(width)[:, None] + begin
-    inside = (place >= 0) & (place < np.diff(flat.offsets)[which])
-    index = np.where(inside, place + flat.offsets[which], 0)
+    position = np.arange(width)[:, None] + begin
+    inside = (position >= 0) & (position < np.diff(flat.offsets)[which])
+    index = np.where(inside, position + flat.offsets[which], 0)
     codes = np.where(inside, flat.codes[index], padding).astype(np.uint8)
     if padding == _PAD_FIRST:
         codes[codes == 4] = padding

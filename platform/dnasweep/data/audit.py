@@ -21,13 +21,13 @@ from dnasweep.data.leaks import (
 from dnasweep.data.table import SPLITS
 
 EASY = 0.9
-"""AUROC of 3-mer counts above which classes are too easy to tell apart to compare models on."""
+"""AUROC of 3-mer counts above which the classes are too easy to separate to compare models."""
 GC_GAP = 0.05
 """Difference of mean G+C fractions between classes worth a warning."""
 RARE = 0.2
 """Share of a class among the rows of a split below which it is called rare."""
 FEW = 20
-"""Rows of a class in a split below which its scores are mostly noise."""
+"""Rows of a class in a split below which its scores are noisy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -33,7 +33,7 @@ def kmer_counts(sequences: Sequence[str], *, ks: Sequence[int] = KMER_SIZES) -> 
     sequences
         DNA of any lengths.
     ks
-        Sizes of k-mers, each at least 1; their columns stand side by side, AA...A first.
+        Sizes of k-mers, each at least 1; their columns are side by side, AA...A first.
     """
     flat = encode_flat(sequences)
     return hstack([_counts(flat, k) for k in ks], format="csr", dtype=np.float64)
@@ -82,7 +82,7 @@ def kmer_baseline(
     train = scaler.fit_transform(kmer_counts(train_sequences, ks=ks))
     model = LogisticRegression(C=regularisation, max_iter=300, random_state=seed % 2**32)
     with warnings.catch_warnings():
-        # Stopping early only leaves a baseline a shade weaker; nothing for the person to mend.
+        # Stopping early only makes the baseline slightly weaker; the user need not do anything.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(train, labels)
     probabilities = np.zeros((len(sequences), int(classes.max()) + 1))
@@ -104,9 +104,9 @@ class BaselineScores(NamedTuple):
 def score_baseline(table: pd.DataFrame, *, seed: int = 0) -> BaselineScores:
     """Fit the baseline on the training rows of a table and score it on validation and test.
 
-    The threshold of MCC is chosen on validation. What cannot be computed is left out: everything
-    where train holds one class, the scores of a split that does. Rows of a class that train lacks
-    are left out too.
+    The threshold of MCC is chosen on validation. What cannot be computed is left out: everything if
+    train has one class only, or the scores of a split that has. Rows of a class that train lacks
+    are left out as well.
     """
     known = table[table["label"] >= 0]
     train = known[known["split"] == "train"]
@@ -156,16 +156,16 @@ def _counts(flat: FlatCodes, k: int) -> csr_matrix:
     shape = (num, 4**k)
     if size <= 0:
         return csr_matrix(shape)
-    word = np.zeros(size, dtype=np.int32)
+    code = np.zeros(size, dtype=np.int32)
     whole = np.ones(size, dtype=bool)
     for offset in range(k):
         codes = flat.codes[offset : offset + size]
-        word = word * 4 + codes
+        code = code * 4 + codes
         whole &= codes != UNKNOWN
     owner = np.repeat(np.arange(num), np.diff(flat.offsets))
     whole &= owner[:size] == owner[k - 1 :]
     chosen = np.flatnonzero(whole)
     ones = np.ones(len(chosen), dtype=np.float64)
-    counts = csr_matrix((ones, (owner[chosen], word[chosen])), shape=shape)
+    counts = csr_matrix((ones, (owner[chosen], code[chosen])), shape=shape)
     counts.sum_duplicates()
     return counts

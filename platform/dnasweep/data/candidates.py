@@ -1,4 +1,4 @@
-"""Pairs of sequences that may be alike, among millions of windows.
+"""Pairs of sequences that may be similar, among millions of windows.
 
 Found by locality-sensitive hashing by bit sampling (Indyk and Motwani 1998, in the
 sorted-table form of Manku, Jain and Das Sarma 2007): every 32-base window is packed into one
@@ -31,10 +31,10 @@ _PARTNERS = 40
 
 
 class LikelyPairs(NamedTuple):
-    """Pairs of sequences that may be alike, on either strand."""
+    """Pairs of sequences that may be similar, on either strand."""
 
     first: NDArray[np.int64]
-    """(pairs,) one sequence, read as it stands."""
+    """(pairs,) one sequence, as given."""
     second: NDArray[np.int64]
     """(pairs,) the other, `first < second`."""
     shift: NDArray[np.int64]
@@ -88,7 +88,7 @@ class _Table(NamedTuple):
 
 
 class _Hits(NamedTuple):
-    """Diagonals of pairs, each once, and the number of windows that lie close on each.
+    """Diagonals of pairs, each once, and the number of similar windows on each.
 
     A key is ((first * num + second) * 2 + reverse) * span + shift + span // 2.
     """

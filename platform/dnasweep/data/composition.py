@@ -60,7 +60,7 @@ def composition(table: pd.DataFrame) -> pd.DataFrame:
 
 
 class Separation(NamedTuple):
-    """How well a number tells the classes apart."""
+    """How well a number separates the classes."""
 
     auroc: float
     """The largest AUROC of one class against the rest, from 0.5 to 1."""
@@ -69,7 +69,7 @@ class Separation(NamedTuple):
 
 
 def separation(values: pd.Series, labels: pd.Series) -> Separation:
-    """Return how well a number tells the classes apart; 0.5 where there is nothing to tell."""
+    """Return how well a number separates the classes; 0.5 if there is one class or one value."""
     found = Separation(0.5, False)
     if labels.nunique() < 2 or values.nunique() < 2:
         return found

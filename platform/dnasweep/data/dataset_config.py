@@ -47,7 +47,7 @@ class DatasetConfig:
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     """Fractions of rows for train, validation and test, where they are not given."""
     identity: float = 0.8
-    """Smallest identity of sequences that count as alike."""
+    """Smallest identity of sequences that count as similar."""
     duplicates: Literal["auto", "keep", "drop"] = "auto"
     """Rows with sequence, label and species of an earlier row: `auto` keeps them in given splits,
     so that published scores can be compared with, and drops them otherwise."""
@@ -105,7 +105,7 @@ class DatasetConfig:
 def dataset_key(config: DatasetConfig) -> str:
     """Return 16 hex digits that name a data set: its configuration and the content of its files.
 
-    Where files lie does not matter; what their names say (split, label, species, ids) does.
+    The folder of the files does not matter; what their names say (split, label, species, ids) does.
 
     Raises
     ------

@@ -178,8 +178,8 @@ def evolve(
     padded[:, 1:-1] = codes
     chosen = rng.random((num, window)) < 1 - np.exp(-hits)
     for parity in (0, 1):
-        rows, places = np.nonzero(chosen[:, parity::2])
-        places = 2 * places + parity + 1
-        given = cumulative[padded[rows, places - 1], padded[rows, places + 1]]
-        padded[rows, places] = (rng.random(len(rows))[:, None] > given).sum(axis=1)
+        rows, sites = np.nonzero(chosen[:, parity::2])
+        sites = 2 * sites + parity + 1
+        given = cumulative[padded[rows, sites - 1], padded[rows, sites + 1]]
+        padded[rows, sites] = (rng.random(len(rows))[:, None] > given).sum(axis=1)
     return padded[:, 1:-1].copy()

@@ -58,12 +58,12 @@ def read_rows(
     split_matters: bool | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Reading:
-    """Read labelled sequences into one table, and tell where each row comes from.
+    """Read labelled sequences into one table, and keep track of where each row comes from.
 
     CSV and TSV are read (headers: `columns.ACCEPTED`), k-mer TSV as DNABERT writes it, FASTA,
     EPDnew FASTA, SGA, FPS and .dat, BED, and plain text with one sequence per line; each also as
-    gzip, told by content. Folders and names of files are described in :func:`find_sources`, and
-    how a format is told in :func:`detect_format`. Letters are made upper case, U is read as T.
+    gzip, recognised by content. Folders and names of files are described in :func:`find_sources`, and
+    how a format is recognised in :func:`detect_format`. Letters are made upper case, U is read as T.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def read_rows(
     positives, negatives
         Files and folders all of whose rows have label 1, or 0, if they have no labels themselves.
     species
-        Species of the rows that name none; unset, a file's name or RefSeq accessions may tell.
+        Species of the rows that name none; unset, a file's name or RefSeq accessions may give it.
     label
         Label of the rows of `paths` in files without labels. Unset, EPDnew's files and one-base
         BED rows, which list promoters, are 1, and files named positive or negative are 1 and 0.

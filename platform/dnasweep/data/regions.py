@@ -86,7 +86,7 @@ def gc_matched_regions(
         pool = pool.iloc[np.repeat(np.arange(len(pool)), _POOL)].reset_index(drop=True)
         drawn = free.draw(pool, all_of_them=False)
     chrom = promoters["chrom"].map(free.names).to_numpy()
-    chosen = _nearest(_gc(promoters["sequence"]), _places(promoters, chrom), drawn)
+    chosen = _nearest(_gc(promoters["sequence"]), _kinds(promoters, chrom), drawn)
     if (chosen < 0).any():
         raise _no_room(str(chrom[int(np.argmin(chosen))]), genome, distance)
     matched = drawn.iloc[chosen].reset_index(drop=True)
@@ -97,30 +97,31 @@ def gc_matched_regions(
     return matched.assign(strand=strand, sequence=text)
 
 
-def _places(frame: pd.DataFrame, chrom: NDArray[np.object_]) -> list[tuple[str, int]]:
+def _kinds(frame: pd.DataFrame, chrom: NDArray[np.object_]) -> list[tuple[str, int]]:
+    """Return the chromosome and the length of each row: what a region must have in common."""
     width = (frame["end"] - frame["start"]).to_numpy(dtype=np.int64)
     return list(zip(chrom.tolist(), width.tolist(), strict=True))
 
 
 def _nearest(
-    wanted: NDArray[np.float64], places: list[tuple[str, int]], drawn: pd.DataFrame
+    wanted: NDArray[np.float64], kinds: list[tuple[str, int]], drawn: pd.DataFrame
 ) -> NDArray[np.int64]:
     """Return for each promoter the drawn region nearest in G+C, each used once; -1 if none is left."""
     offered = _gc(drawn["sequence"])
     free: dict[tuple[str, int], list[int]] = {}
-    offers = _places(drawn, drawn["chrom"].to_numpy())
+    offers = _kinds(drawn, drawn["chrom"].to_numpy())
     for index in np.argsort(offered, kind="stable").tolist():
         free.setdefault(offers[index], []).append(index)
-    values = {place: offered[indices].tolist() for place, indices in free.items()}
+    values = {kind: offered[indices].tolist() for kind, indices in free.items()}
     chosen = np.full(len(wanted), -1, dtype=np.int64)
     for row in np.argsort(-np.abs(wanted - np.median(wanted)), kind="stable").tolist():
-        mine = values.get(places[row], [])
+        mine = values.get(kinds[row], [])
         if not mine:
             continue
         at = bisect_left(mine, wanted[row])
         if at == len(mine) or (at > 0 and wanted[row] - mine[at - 1] < mine[at] - wanted[row]):
             at -= 1
-        chosen[row] = free[places[row]].pop(at)
+        chosen[row] = free[kinds[row]].pop(at)
         mine.pop(at)
     return chosen
 
@@ -209,16 +210,16 @@ class _FreeRegions:
         for _ in range(_ROUNDS):
             if len(waiting) == 0:
                 return
-            places = self._uniform(name, size, length, len(waiting))
-            if len(places) == 0:
+            starts = self._uniform(name, size, length, len(waiting))
+            if len(starts) == 0:
                 return
             accepted = []
-            for place in places[_apart(places, size)]:
-                sequence = str(self.fasta[name][int(place) : int(place) + size])
+            for start in starts[_apart(starts, size)]:
+                sequence = str(self.fasta[name][int(start) : int(start) + size])
                 # Unsequenced stretches count as taken too, or they would be drawn again.
-                accepted.append([place, place + size])
+                accepted.append([start, start + size])
                 if set(sequence) <= set("ACGT"):
-                    begins[waiting[0]], sequences[waiting[0]] = place, sequence
+                    begins[waiting[0]], sequences[waiting[0]] = start, sequence
                     waiting = waiting[1:]
             self.taken[name] = np.concatenate([self.taken[name], np.array(accepted)])
 
@@ -238,13 +239,13 @@ class _FreeRegions:
         return first[gap] + dice - (until[gap] - room[gap])
 
 
-def _apart(places: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+def _apart(starts: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     """Return which starts, in the order drawn, overlap no earlier neighbour."""
-    order = np.argsort(places, kind="stable")
-    kept = np.ones(len(places), dtype=bool)
+    order = np.argsort(starts, kind="stable")
+    kept = np.ones(len(starts), dtype=bool)
     before = None
     for index in order:
-        if before is not None and places[index] - places[before] < size:
+        if before is not None and starts[index] - starts[before] < size:
             # Of two that overlap, the one drawn first stays, wherever it is.
             loser = max(before, index)
             kept[loser] = False

@@ -151,7 +151,7 @@ def rejected_copies(
         RejectedRow(
             file,
             int(row),
-            f"a split after {split} has the sequence, its reverse complement or bases of its place",
+            f"a split after {split} has the sequence, its reverse complement or bases of its locus",
             f"{name} {sequence}",
         )
         for file, row, split, name, sequence in zip(

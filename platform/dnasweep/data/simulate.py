@@ -215,7 +215,8 @@ def _with_element(
 def _latent(
     tree: Sequence[TreeNode], num: int, rng: np.random.Generator
 ) -> list[NDArray[np.float64]]:
-    """Return standard normal values at every node, alike in relatives: presence by threshold."""
+    """Return standard normal values at every node, correlated in relatives; a threshold on
+    them decides which elements are present."""
     at: list[NDArray[np.float64]] = []
     for node in tree:
         fresh = rng.standard_normal(num)

@@ -203,7 +203,7 @@ def close_relatives(name: str, among: Iterable[str] = SPECIES) -> tuple[str, ...
         A species.
     among
         Where to look for relatives. Where none of these is close, all of the nearest ones are
-        taken; where there is no other, the species stands alone.
+        taken; if there is no other, only the species itself is returned.
     """
     key = resolve(name)
     others = sorted((s for s in among if s != key), key=lambda s: distance(key, s))

@@ -114,7 +114,7 @@ def _check_groups(table: pd.DataFrame, units: NDArray[np.int64]) -> None:
     remedy = "Give more rows that differ."
     if np.count_nonzero(first_readings(table["sequence"])) >= len(SPLITS):
         remedy = (
-            "Give rows that are less alike or of other places. A --split-identity nearer to 1 parts "
+            "Give rows that are less alike or from other loci. A --split-identity nearer to 1 parts "
             "sequences that are less alike, --split random all that are not equal."
         )
     raise InputError(

@@ -13,7 +13,7 @@ from dnasweep.data.species import SPECIES
 from dnasweep.errors import InputError
 
 IUPAC = "ACGTRYSWKMBDHVN"
-"""The letters of a sequence, ambiguity codes included; U is read as T."""
+"""The letters of a sequence, with ambiguity codes; U is read as T."""
 
 DTYPES: dict[str, str] = {
     "id": "str",
@@ -83,7 +83,7 @@ def _fail_at(frame: pd.DataFrame, bad: pd.Series, reason: str, file: str | Path 
 
 
 def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.DataFrame:
-    """Return `frame` itself if it is a table as defined here, for whatever did not come by a reader.
+    """Return `frame` itself if it is a table as defined here, for tables that no reader has made.
 
     Rows in messages are 1-based table rows.
 
@@ -195,7 +195,7 @@ def check_classes(table: pd.DataFrame) -> None:
 
 
 def check_species(table: pd.DataFrame, species: Sequence[str]) -> None:
-    """Raise `InputError` unless training has rows of `species`, of two of them where these are many."""
+    """Raise `InputError` unless training has rows of `species`, of at least two if there are several."""
     train = table[table["split"] == "train"]
     present = set(train["species"].unique()) & set(species)
     wanted = ", ".join(species)

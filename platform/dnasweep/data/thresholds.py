@@ -25,13 +25,13 @@ def best_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
     num, num_positive = len(positive), int(positive.sum())
     if not 0 < num_positive < num:
         return 0.5
-    distinct, place = np.unique(scores, return_inverse=True)
+    distinct, rank = np.unique(scores, return_inverse=True)
     if len(distinct) < 2:
         return 0.5
     cuts = (distinct[:-1] + distinct[1:]) / 2
-    # Rows at and above each value but the least, which is above no cut.
-    called = np.cumsum(np.bincount(place)[::-1])[::-1][1:].astype(np.float64)
-    hits = np.cumsum(np.bincount(place, weights=positive)[::-1])[::-1][1:]
+    # Rows at and above each value except the lowest, which is above no cut.
+    called = np.cumsum(np.bincount(rank)[::-1])[::-1][1:].astype(np.float64)
+    hits = np.cumsum(np.bincount(rank, weights=positive)[::-1])[::-1][1:]
     spread = np.sqrt(called * (num - called) * num_positive * (num - num_positive))
     correlation = (hits * num - called * num_positive) / spread
     best = correlation.max()

@@ -121,7 +121,7 @@ class Contigs:
     lengths: Mapping[str, int]
     """Bases of each record by name."""
     match: bool = False
-    """Whether `2R` may stand for `chr2R`, as `match_chromosomes` tells."""
+    """Whether `2R` is accepted for `chr2R`; see `match_chromosomes`."""
 
     @classmethod
     def of(cls, fasta: pyfaidx.Fasta, path: Path, *, match: bool = False) -> Contigs:

@@ -119,7 +119,7 @@ def file_errors(path: Path, *, remedy: str) -> Iterator[None]:
 def read_bytes(path: Path, *, holds: str = "sequences") -> bytes:
     """Return the content of a text file as UTF-8 without a byte order mark, gzip undone.
 
-    Gzip is told by content, whatever the name says.
+    Gzip is recognised by content, not by name.
 
     Parameters
     ----------

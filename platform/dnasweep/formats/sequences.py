@@ -26,7 +26,7 @@ def read_fasta(data: bytes) -> tuple[pd.DataFrame, bool]:
     The id is the first word of a title, in EPDnew's titles (`FP003191 FMP25_1 :+U EU:NC; range
     -200 to 200.`) the promoter's name. Coordinates (`chr1:100-700(+)`) are taken from a title
     if their length is that of the sequence, 0-based as bedtools or 1-based as samtools and UCSC
-    write them; a length tells which.
+    write them, as the length shows.
 
     Returns
     -------

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from rich.console import RenderableType
 
-from dnasweep.data.transfer import DESCRIPTIONS
 from dnasweep.report.drawing import (
     COLOURS,
     MARKERS,
@@ -25,6 +24,7 @@ from dnasweep.report.pair_columns import ENSEMBLES, ensembles, marked, verdict_c
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.terminal import summary, terminal_table
 from dnasweep.sweeps.comparison import Transfer
+from dnasweep.sweeps.transfer_strategies import DESCRIPTIONS
 from dnasweep.sweeps.transfer_tests import EVERY
 from dnasweep.tasks.wording import ALPHA, mean_of, metric_name, number
 

@@ -8,8 +8,8 @@ from typing import ClassVar, Self
 
 import pandas as pd
 
-from dnasweep.data.transfer import STRATEGIES
 from dnasweep.plain import write_csv
+from dnasweep.sweeps.transfer_strategies import STRATEGIES
 from dnasweep.sweeps.verdicts import Findings, Verdict
 
 

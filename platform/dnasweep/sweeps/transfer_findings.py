@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from dnasweep.data.transfer import STRATEGIES
 from dnasweep.sweeps.cautions import MORE_SEEDS, not_all_healthy, partly_healthy, unequal_seeds
 from dnasweep.sweeps.comparison import Transfer
 from dnasweep.sweeps.statistics import benjamini_hochberg
+from dnasweep.sweeps.transfer_strategies import STRATEGIES
 from dnasweep.sweeps.transfer_tests import EVERY, rank_correlation
 from dnasweep.sweeps.verdicts import Findings, Verdict
 from dnasweep.tasks.wording import interval, metric_name, number, p_text, signed

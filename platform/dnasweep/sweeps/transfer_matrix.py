@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.data.species import distance, species_set
-from dnasweep.data.transfer import STRATEGIES, nearest_relative, strategy_of
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare, scores_by_seed
 from dnasweep.sweeps.compare import select
 from dnasweep.sweeps.comparison import Transfer
@@ -24,6 +23,7 @@ from dnasweep.sweeps.tables import (
     unhealthy_table,
 )
 from dnasweep.sweeps.transfer_findings import transfer_findings
+from dnasweep.sweeps.transfer_strategies import STRATEGIES, nearest_relative, strategy_of
 from dnasweep.sweeps.transfer_tests import overall_tests, target_tests
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dnasweep.data.transfer import STRATEGIES
 from dnasweep.sweeps.pairs import COLUMNS, VERDICT, adjusted, paired_test
 from dnasweep.sweeps.seed_tests import (
     METRICS,
@@ -20,6 +19,7 @@ from dnasweep.sweeps.seed_tests import (
     over_seeds,
     stratum,
 )
+from dnasweep.sweeps.transfer_strategies import STRATEGIES
 
 EVERY = "all"
 """The target of a test on the mean over targets."""

@@ -83,14 +83,14 @@ class LongestMatch:
             begins[at] = True
             at = at + widths[at]
             at = at[widths[at] > 0]
-        for place in at.tolist():
-            end = int(limits[np.searchsorted(limits, place)])
-            steps = widths[place:end].tolist()
+        for start in at.tolist():
+            end = int(limits[np.searchsorted(limits, start)])
+            steps = widths[start:end].tolist()
             jumps, here = [], 0
             while here < len(steps):
                 jumps.append(here)
                 here += steps[here]
-            begins[place + np.array(jumps)] = True
+            begins[start + np.array(jumps)] = True
 
         tokens = np.flatnonzero(begins)
         bounds = np.searchsorted(tokens, np.append(starts, size))
@@ -105,18 +105,18 @@ class LongestMatch:
     ) -> None:
         """Set, in place, the tokens longer than the table reaches."""
         nodes = self._nodes[codes]
-        places = np.flatnonzero(nodes > 1)
-        nodes = nodes[places]
+        positions = np.flatnonzero(nodes > 1)
+        nodes = nodes[positions]
         depth = _DEPTH
-        while places.size:
-            nodes = self._trie[nodes, letters[places + depth]]
+        while positions.size:
+            nodes = self._trie[nodes, letters[positions + depth]]
             depth += 1
             alive = nodes > 1
-            places, nodes = places[alive], nodes[alive]
+            positions, nodes = positions[alive], nodes[alive]
             found = self._node_ids[nodes]
             whole = found >= 0
-            widths[places[whole]] = depth
-            ids[places[whole]] = found[whole]
+            widths[positions[whole]] = depth
+            ids[positions[whole]] = found[whole]
 
 
 def _trie(vocabulary: Mapping[str, int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -129,9 +129,9 @@ class GlobalPmiMasking(RankedMasking):
         order = self.order(ids, maskable, draw)
         best = np.argpartition(order, min(taken, order.shape[1] - 1), axis=1)[:, :taken]
         best = np.take_along_axis(best, np.take_along_axis(order, best, 1).argsort(axis=1), 1)
-        row, place = np.nonzero(np.arange(taken) < number[:, None])
-        places = TokenPositions(row, best[row, place])
-        near, touch = overlapping_with(tokenizer, places, starts, ends)
+        row, rank = np.nonzero(np.arange(taken) < number[:, None])
+        positions = TokenPositions(row, best[row, rank])
+        near, touch = overlapping_with(tokenizer, positions, starts, ends)
         chosen[row[:, None].repeat(near.shape[1], 1)[touch], near[touch]] = True
         return chosen
 

@@ -1,7 +1,7 @@
-"""Text and JSON of a model directory, whatever state they are in.
+"""Text and JSON files of a model directory.
 
-A file that cannot be read for what it is becomes an :class:`~dnasweep.errors.InputError` that names
-it; parsers of others (of JSON, of tokenizers, of weights) throw errors of many kinds.
+Parsers of JSON, tokenizers and weights raise errors of many kinds; here each of them becomes an
+:class:`~dnasweep.errors.InputError` that names the file.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ TEXT_FILES = (
     "dnasweep_tokenizer.json",
     "dnasweep_vocabulary.json",
 )
-"""All that is read of a model directory beside its weights."""
+"""Files of a model directory that are read beside its weights."""
 AGAIN = "Copy it again from where the model came from."
 
 
 @contextmanager
 def reading(path: Path, remedy: str = AGAIN) -> Iterator[None]:
-    """Turn whatever a parser throws inside into an `InputError` that names `path`.
+    """Turn whatever a parser raises inside into an `InputError` that names `path`.
 
-    Memory and disk that run out, and a person who stops the program, are left as they are.
+    Errors of memory and of a full disk, and interruptions by the user, are passed on.
     """
     try:
         yield
@@ -60,7 +60,7 @@ def first_line(error: BaseException) -> str:
 
 
 def refuse_pointer(path: Path) -> None:
-    """Refuse a file that only stands for one of Git LFS, and an empty one."""
+    """Refuse a pointer of Git LFS, and an empty file."""
     with path.open("rb") as file:
         start = file.read(len(_POINTER))
     if start == _POINTER:
@@ -129,7 +129,7 @@ def _no_number(text: str) -> NoReturn:
 
 
 def weight_files(directory: Path) -> list[str]:
-    """Return the names of the files that hold the weights: one, or the pieces that an index names.
+    """Return the names of the files with the weights: one, or the pieces that an index names.
 
     Raises
     ------
@@ -151,10 +151,10 @@ def read_index(path: Path) -> dict[str, str]:
     InputError
         As :func:`weight_files`.
     """
-    place = read_json(path).get("weight_map")
-    if not isinstance(place, dict) or not place:
+    weight_map = read_json(path).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
         raise InputError("it has no weight_map", file=path, remedy=AGAIN)
-    for name in place.values():
+    for name in weight_map.values():
         plain = isinstance(name, str) and name.endswith(".safetensors") and Path(name).name == name
         if not plain:
             raise InputError(
@@ -162,7 +162,7 @@ def read_index(path: Path) -> dict[str, str]:
                 file=path,
                 remedy=AGAIN,
             )
-    return place
+    return weight_map
 
 
 def model_files(directory: Path) -> list[str]:

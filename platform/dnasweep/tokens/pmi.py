@@ -83,7 +83,7 @@ def score_kmers(counts: NGramCounts, config: PmiConfig) -> PmiTable:
     found = counts.counts[-1] >= config.min_count
     if not found.any():
         raise InputError(
-            f"no word of {counts.k} bases occurs {config.min_count} times in "
+            f"no k-mer of {counts.k} bases occurs {config.min_count} times in "
             f"{counts.num_bases:,} bases",
             remedy="Count over more sequences, or lower the least count.",
         )
@@ -173,7 +173,7 @@ def read_table(path: Path) -> PmiTable:
     ]
     if None in columns:
         raise InputError(
-            f"has the columns {', '.join(map(str, frame.columns[:8]))}, none with words and scores",
+            f"has the columns {', '.join(map(str, frame.columns[:8]))}, none with k-mers and scores",
             file=path,
             remedy=f"Name them {KMER_COLUMNS[0]} and {SCORE_COLUMNS[0]}.",
         )
@@ -182,9 +182,9 @@ def read_table(path: Path) -> PmiTable:
     lengths = kmers.str.len().unique()
     if len(lengths) != 1 or not 1 <= lengths[0] <= 6:
         raise InputError(
-            f"has words of {', '.join(str(n) for n in sorted(lengths)[:5]) or 'no'} bases",
+            f"has k-mers of {', '.join(str(n) for n in sorted(lengths)[:5]) or 'no'} bases",
             file=path,
-            remedy="Give words of one length, 3 to 6 bases.",
+            remedy="Give k-mers of one length, 3 to 6 bases.",
         )
     k = int(lengths[0])
     codes = window_codes(digits("".join(kmers)), k)[::k]
@@ -196,7 +196,7 @@ def read_table(path: Path) -> PmiTable:
         if wrong.any():
             row = int(wrong.argmax())
             raise InputError(
-                f"word {kmers.iloc[row]!r} {what}",
+                f"k-mer {kmers.iloc[row]!r} {what}",
                 file=path,
                 row=row + 2,
                 remedy="Mend or leave out the row.",
@@ -217,7 +217,7 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, sep=separator, keep_default_na=False)
     except (OSError, ValueError, EOFError, pa.ArrowException) as error:
         raise InputError(
-            f"cannot be read as a table of words: {error}",
+            f"cannot be read as a table of k-mers: {error}",
             file=path,
             remedy="Give a table made by jobs/pmi.py, as Parquet or CSV.",
         ) from error

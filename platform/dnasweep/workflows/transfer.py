@@ -15,7 +15,6 @@ from tyro.conf import Suppress
 from dnasweep.config.ranges import Batch, Between, Count, Positive, Seed, Whole
 from dnasweep.data.species import SPECIES, resolve
 from dnasweep.data.table import SPLITS
-from dnasweep.data.transfer import STRATEGIES, Strategy, way
 from dnasweep.errors import InputError
 from dnasweep.report.files import write_page
 from dnasweep.report.transfer_page import transfer_page, transfer_tables
@@ -27,6 +26,7 @@ from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.transfer_matrix import compare_strategies, comparison_group
+from dnasweep.sweeps.transfer_strategies import STRATEGIES, Strategy, transfer_route
 from dnasweep.workflows.evaluation import evaluate_on_test
 from dnasweep.workflows.phases import Phases
 from dnasweep.workflows.publication import note, report_folder, sweep_frame, writing_report
@@ -137,7 +137,7 @@ def transfer_cells(axes: Axes, data: Prepared) -> list[Cell]:
     cells = []
     for values in itertools.product(*axes.values()):
         named = dict(zip(axes, values, strict=True))
-        read = way(named.pop("strategy"), named["target"], data.species)
+        read = transfer_route(named.pop("strategy"), named["target"], data.species)
         cells.append(Cell(**named, **read._asdict()))
     return cells
 

@@ -1,4 +1,4 @@
-"""The ways to a classifier of a target species that differ only in which species are read, and when."""
+"""Strategies for a classifier of a target species: which species it is trained on, and in which order."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ DESCRIPTIONS: dict[str, str] = {
     "all-then-close": "pretraining on all species, then on the target and its close relatives",
     "zero-shot": "pretraining and fine-tuning on every species but the target",
 }
-"""What a strategy is, in words."""
+"""Each strategy in words."""
 
 
 class TransferRoute(NamedTuple):
-    """What a strategy means for a target."""
+    """What a strategy means for a target species."""
 
     species_set: str
     """Species set to pretrain on, `none` for random initialisation."""
@@ -30,7 +30,7 @@ class TransferRoute(NamedTuple):
     """Species set to fine-tune on; None: the target."""
 
 
-def way(strategy: str, target: str, species: Sequence[str]) -> TransferRoute:
+def transfer_route(strategy: str, target: str, species: Sequence[str]) -> TransferRoute:
     """Return what to pretrain and to fine-tune on.
 
     Parameters
@@ -40,12 +40,12 @@ def way(strategy: str, target: str, species: Sequence[str]) -> TransferRoute:
     target
         Canonical name of the target species.
     species
-        Species that the data have; relatives are looked for among these.
+        Species that the data have; relatives are sought among these.
 
     Raises
     ------
     InputError
-        For a strategy that is not known, or that needs other species where there are none.
+        For a strategy that is not known, or that needs other species if there are none.
     """
     others = [name for name in species if name != target]
     if strategy == "random":
@@ -70,7 +70,7 @@ def way(strategy: str, target: str, species: Sequence[str]) -> TransferRoute:
 
 
 def strategy_of(species_set: str, target: str, trained_on: str | None) -> Strategy:
-    """Return the strategy that :func:`way` has made these of."""
+    """Return the strategy from which :func:`transfer_route` made these."""
     if trained_on is not None:
         return "zero-shot"
     if "-then-" in species_set:
@@ -83,13 +83,13 @@ class Relative(NamedTuple):
     """The nearest of some species to a target."""
 
     species: str
-    """Its name; empty where there is none."""
+    """Its name; empty if there is none."""
     million_years: float
-    """Since it and the target diverged; nan where there is none."""
+    """Since it and the target diverged; nan if there is none."""
 
 
 def nearest_relative(target: str, among: Iterable[str]) -> Relative:
-    """Return the nearest other species; of several as near, the first."""
+    """Return the nearest other species; of several equally near ones, the first."""
     others = [name for name in among if name != target]
     if not others:
         return Relative("", float("nan"))
