@@ -44,7 +44,17 @@ class LikelyPairs(NamedTuple):
 
 
 def likely_pairs(flat: FlatCodes, identity: float, seed: int) -> LikelyPairs:
-    """Return pairs of sequences with windows that agree in most of their bases."""
+    """Return pairs of sequences with windows that agree in most of their bases.
+
+    Parameters
+    ----------
+    flat
+        The sequences.
+    identity
+        Smallest identity of the pairs that are wanted.
+    seed
+        Seeds the sampled positions.
+    """
     starts, owners = _window_starts(flat)
     if len(starts) == 0:
         empty = np.zeros(0, dtype=np.int64)

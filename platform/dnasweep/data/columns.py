@@ -54,7 +54,17 @@ class Unlabelled(InputError):
 
 
 def unlabelled(path: Path, kind: str, header: Sequence[str]) -> Unlabelled:
-    """Return the error for a file of format `kind` without labels, with its `header`, if it has one."""
+    """Return the error for a file of format `kind` without labels, with its `header`, if it has one.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        Its format.
+    header
+        Names of its columns; empty if it has no header.
+    """
     if kind in ("csv", "tsv"):
         return Unlabelled(
             f"there is no column with labels: found {', '.join(header[:20])}",

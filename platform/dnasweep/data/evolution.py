@@ -130,7 +130,19 @@ def mean_composition(species: Sequence[str]) -> tuple[float, float]:
 def draw(
     composition: tuple[float, float], num: int, window: int, rng: np.random.Generator
 ) -> Codes:
-    """Return (num, window) codes drawn from the stationary chain of a composition."""
+    """Return (num, window) codes drawn from the stationary chain of a composition.
+
+    Parameters
+    ----------
+    composition
+        G+C fraction and CpG ratio.
+    num
+        Sequences.
+    window
+        Bases per sequence.
+    rng
+        The randomness.
+    """
     pairs = dinucleotides(*composition)
     cumulative = np.cumsum(pairs / pairs.sum(axis=1, keepdims=True), axis=1)[:, :3]
     dice = rng.random((window, num))

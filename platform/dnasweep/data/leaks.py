@@ -92,7 +92,17 @@ def find_duplicates(table: pd.DataFrame) -> Iterator[Finding]:
 
 
 def find_relatives(table: pd.DataFrame, pairs: SimilarPairs, identity: float) -> Iterator[Finding]:
-    """Yield a finding about similar sequences of different species, a warning if splits part them."""
+    """Yield a finding about similar sequences of different species, a warning if splits part them.
+
+    Parameters
+    ----------
+    table
+        Sequences in their splits.
+    pairs
+        The result of :func:`similar_pairs` for these rows and this identity.
+    identity
+        Smallest identity of similar sequences.
+    """
     frame = pd.DataFrame(
         {
             "cluster": cluster_rows(len(table), pairs),

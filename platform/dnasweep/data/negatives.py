@@ -64,6 +64,17 @@ def substitute_segments(
 
     The new bases are A, C, G and T with equal probability, so the G+C fraction moves towards one
     half, which the audit shows. Bases left over at the end form one more piece, which is kept.
+
+    Parameters
+    ----------
+    sequence
+        The promoter.
+    rng
+        The randomness.
+    pieces
+        Pieces of equal length that it is cut into.
+    kept
+        Pieces that stay as they are.
     """
     letters = np.frombuffer(sequence.encode("ascii"), dtype=np.uint8).copy()
     size = len(letters) // pieces

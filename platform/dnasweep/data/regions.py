@@ -79,6 +79,11 @@ def gc_matched_regions(
 
     From a pool with 8 regions per promoter, each promoter takes the free one nearest in G+C, of the
     same chromosome and length; promoters with the most extreme G+C choose first.
+
+    Parameters
+    ----------
+    promoters, genome, occupied, distance, seed
+        As for :func:`random_regions`.
     """
     with open_genome(genome) as fasta:
         free = _FreeRegions(promoters, occupied, fasta, genome, distance, seed)

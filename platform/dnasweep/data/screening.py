@@ -134,6 +134,15 @@ def rejected_copies(
 ) -> list[RejectedRow]:
     """Return the rows that :func:`find_copies` found as rejected rows.
 
+    Parameters
+    ----------
+    table
+        Sequences whose splits are given.
+    origins
+        Columns file and row: where each row is from.
+    rows
+        (rows,) the copies; see :class:`SharedRows`.
+
     Raises
     ------
     InputError

@@ -125,7 +125,17 @@ class Contigs:
 
     @classmethod
     def of(cls, fasta: pyfaidx.Fasta, path: Path, *, match: bool = False) -> Contigs:
-        """Read them from an open genome."""
+        """Read them from an open genome.
+
+        Parameters
+        ----------
+        fasta
+            The open genome.
+        path
+            Its file, for messages.
+        match
+            Whether other names for a record are accepted.
+        """
         lengths = {name: len(fasta[name]) for name in fasta.keys()}  # noqa: SIM118
         return cls(genome=str(path), lengths=lengths, match=match)
 

@@ -52,7 +52,17 @@ class RowChecks:
         return self.reason == ""
 
     def add(self, bad: pd.Series, reason: str | pd.Series, remedy: str = "") -> None:
-        """Note a reason and a remedy for the rows that are `bad` and were good until now."""
+        """Note a reason and a remedy for the rows that are `bad` and were good until now.
+
+        Parameters
+        ----------
+        bad
+            Whether a row is bad, by index.
+        reason
+            What is wrong, for all rows or by index.
+        remedy
+            What to do about it.
+        """
         bad = bad & self.good
         if bad.any():
             self.reason = self.reason.mask(bad, reason)

@@ -144,7 +144,17 @@ def epoch_plan(
 
 
 def collate(corpus: Corpus, rows: ArrayLike, pad_id: int) -> Batch:
-    """Gather rows of a corpus, in the order given, padded to the longest of them."""
+    """Gather rows of a corpus, in the order given, padded to the longest of them.
+
+    Parameters
+    ----------
+    corpus
+        The tokens.
+    rows
+        Row numbers, shape ``(B,)``.
+    pad_id
+        Id of the padding token.
+    """
     rows = np.asarray(rows, np.int64)
     first = corpus.offsets[rows]
     lengths = corpus.offsets[rows + 1] - first

@@ -74,7 +74,17 @@ def enumerated_kmers(config: TokenizerConfig) -> list[str]:
 def enumerated_tokenizer(
     config: TokenizerConfig, vocabulary: dict[str, int], *, unknown: str
 ) -> Tokenizer:
-    """Return the tokenizer that cuts as `config` says and has the ids of `vocabulary`."""
+    """Return the tokenizer that cuts as `config` says and has the ids of `vocabulary`.
+
+    Parameters
+    ----------
+    config
+        How DNA is cut; `kmer` or `char`.
+    vocabulary
+        Token to id.
+    unknown
+        Token for k-mers that are not in the vocabulary.
+    """
     k = config.k if config.kind == "kmer" else 1
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
     steps = _letter_steps()

@@ -25,6 +25,17 @@ def encode_kmers(
 
     K-mer ids begin at 5 in the order of :func:`dnasweep.tokens.alphabet.window_codes`; the four
     single bases follow the k-mers, or are the k-mers if k is 1.
+
+    Parameters
+    ----------
+    sequences
+        Raw DNA.
+    k
+        Bases per k-mer; 1 for single bases.
+    stride
+        Bases from one k-mer to the next.
+    unk_id, cls_id, sep_id
+        Ids of special tokens.
     """
     kmer_ids, base_ids = _ids_by_code(k, unk_id)
     lengths = lengths_of(sequences)

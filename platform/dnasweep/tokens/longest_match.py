@@ -56,7 +56,15 @@ class LongestMatch:
         return widths, ids, nodes
 
     def encode(self, sequences: Sequence[str], *, cls_id: int, sep_id: int) -> Encoded:
-        """Cut each sequence from its start, always by the longest token that fits."""
+        """Cut each sequence from its start, always by the longest token that fits.
+
+        Parameters
+        ----------
+        sequences
+            Raw DNA.
+        cls_id, sep_id
+            Ids of the tokens that begin and end a row.
+        """
         lengths = lengths_of(sequences)
         parts = []
         for first, last in chunks(lengths, _CHUNK):

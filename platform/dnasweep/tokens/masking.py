@@ -210,7 +210,17 @@ def masked_bases_of(
     chosen: NDArray[np.bool_],
     visible: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """Count the bases of each chosen token that no visible token of its row contains."""
+    """Count the bases of each chosen token that no visible token of its row contains.
+
+    Parameters
+    ----------
+    starts, ends
+        First base and one past the last base of each token, shape ``(B, T)``.
+    chosen
+        Tokens to predict, shape ``(B, T)``.
+    visible
+        Tokens that the model sees, shape ``(B, T)``.
+    """
     result = np.zeros(chosen.shape)
     visible_bases = _covered(starts, ends, visible)
     masked_before = np.zeros((chosen.shape[0], visible_bases.shape[1] + 1), np.int64)
@@ -227,7 +237,17 @@ def masked_bases(
     chosen: NDArray[np.bool_],
     visible: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
-    """Count the bases of each row that chosen tokens contain and no visible one, each once."""
+    """Count the bases of each row that chosen tokens contain and no visible one, each once.
+
+    Parameters
+    ----------
+    starts, ends
+        First base and one past the last base of each token, shape ``(B, T)``.
+    chosen
+        Tokens to predict, shape ``(B, T)``.
+    visible
+        Tokens that the model sees, shape ``(B, T)``.
+    """
     masked = _covered(starts, ends, chosen) & ~_covered(starts, ends, visible)
     return masked.sum(axis=1)
 

@@ -74,7 +74,17 @@ class TokenPositions(NamedTuple):
 def at_rate(
     draws: NDArray[np.float64], maskable: NDArray[np.bool_], rate: float
 ) -> NDArray[np.bool_]:
-    """Choose maskable tokens with draws below `rate`, and in each row at least the lowest one."""
+    """Choose maskable tokens with draws below `rate`, and in each row at least the lowest one.
+
+    Parameters
+    ----------
+    draws
+        Uniform numbers in [0, 1), shape ``(B, T)``.
+    maskable
+        Tokens that may be chosen, shape ``(B, T)``.
+    rate
+        Probability of each token.
+    """
     draws = np.where(maskable, draws, 2.0)
     if draws.shape[1] == 0:
         return maskable.copy()
@@ -89,6 +99,17 @@ def around_base(
     draw: Draw,
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the neighbours of each centre, and which of them contain the base that it masks.
+
+    Parameters
+    ----------
+    tokenizer
+        Length and stride of the k-mers.
+    centres
+        The centres.
+    starts, ends
+        First base and one past the last base of each token, shape ``(B, T)``.
+    draw
+        The randomness.
 
     Returns
     -------
@@ -116,6 +137,15 @@ def overlapping_with(
     """Return the neighbours of each token, and which of them share a base with it, both ``(n, m)``.
 
     The token itself is among them.
+
+    Parameters
+    ----------
+    tokenizer
+        Length and stride of the k-mers.
+    positions
+        The tokens.
+    starts, ends
+        First base and one past the last base of each token, shape ``(B, T)``.
     """
     row, column = positions
     near = neighbours(tokenizer, column, starts.shape[1])
@@ -126,6 +156,16 @@ def overlapping_with(
 def neighbours(
     tokenizer: TokenizerConfig, column: NDArray[np.int64], width: int
 ) -> NDArray[np.int64]:
-    """Return the columns that k-mers may reach from each of some columns, shape ``(n, m)``."""
+    """Return the columns that k-mers may reach from each of some columns, shape ``(n, m)``.
+
+    Parameters
+    ----------
+    tokenizer
+        Length and stride of the k-mers.
+    column
+        Columns, shape ``(n,)``.
+    width
+        Columns in all.
+    """
     reach = (tokenizer.k - 1) // tokenizer.stride
     return np.clip(column[:, None] + np.arange(-reach, reach + 1), 0, width - 1)

@@ -54,6 +54,15 @@ class RankedMasking(MaskingScheme):
 
         Equal k-mers, and k-mers that share a rank, are ordered by a draw and not by position.
         Tokens that are not maskable come last.
+
+        Parameters
+        ----------
+        ids
+            Token ids, shape ``(B, T)``.
+        maskable
+            Tokens that may be chosen, shape ``(B, T)``.
+        draw
+            The randomness.
         """
         return np.where(maskable, self._ranks[ids] + draw(TIE), np.inf)
 

@@ -126,7 +126,17 @@ def count_text(text: str, k: int, *, context: int = 0, soft_masked: bool = True)
 
 
 def count_sequences(sequences: Sequence[str], k: int, *, soft_masked: bool = True) -> NGramCounts:
-    """Count k-mers in sequences; nothing is counted across the border of two."""
+    """Count k-mers in sequences; nothing is counted across the border of two.
+
+    Parameters
+    ----------
+    sequences
+        Raw DNA.
+    k
+        Bases of the longest k-mers, at most 6.
+    soft_masked
+        Whether lower-case bases count; if not, they are treated as N.
+    """
     total = NGramCounts.zeros(k)
     for first, last in chunks(lengths_of(sequences), 1 << 22):
         text = SEPARATOR.join(sequences[first:last])

@@ -106,7 +106,17 @@ class PretrainedTokenizer(DnaTokenizer):
 
 
 def reopen(directory: Path, config: TokenizerConfig, tokenizer: Tokenizer) -> PretrainedTokenizer:
-    """Return a tokenizer that :meth:`PretrainedTokenizer.save` has written."""
+    """Return a tokenizer that :meth:`PretrainedTokenizer.save` has written.
+
+    Parameters
+    ----------
+    directory
+        The folder.
+    config
+        How DNA is cut.
+    tokenizer
+        The content of its `tokenizer.json`.
+    """
     path = directory / ROLES_FILE
     with reading(path):
         roles = read_json(path)
