@@ -30,6 +30,8 @@ class BuildOptions(DataOptions):
 def main(options: BuildOptions, console: Console) -> None:
     import tempfile
 
+    from dnasweep.report.audit_page import PAGE, audit_page
+    from dnasweep.report.files import write_page
     from dnasweep.storage import Storage
     from dnasweep.sweeps.preparation import prepare_data
     from dnasweep.workflows.announce import announce_data
@@ -45,9 +47,13 @@ def main(options: BuildOptions, console: Console) -> None:
         if options.dry_run:
             console.print("Nothing was kept: leave --dry-run out to keep it.")
         else:
+            page = audit_page(data.audit, title="Data set", facts={"key": data.key})
+            path = write_page(page, storage.folder("audits", data.key) / PAGE)
+            storage.share(path.parent)
             console.print(
                 f"[bold]data set[/] {data.key} in {escape(str(data.folder))}", soft_wrap=True
             )
+            console.print(f"[bold]audit[/] {escape(str(path))}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
+from dnasweep.data.audit import Audit, Finding
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.sweeps.compare import compare
@@ -131,10 +133,11 @@ def test_a_diverged_trial_says_why_and_is_failed(records: Records, heard: Heard)
 
 def test_the_parent_is_described_by_its_findings(records: Records, heard: Heard) -> None:
     comparison = compare(sweep(), baselines=[baseline()], num_resamples=50)
-    audit = [
-        {"level": "warning", "code": "gc", "message": "G+C differs"},
-        {"level": "info", "code": "rows", "message": "many rows"},
-    ]
+    findings = (
+        Finding(level="warning", code="gc", message="G+C differs"),
+        Finding(level="info", code="rows", message="many rows"),
+    )
+    audit = Audit(findings=findings, table=pd.DataFrame())
     records.summary(
         note(comparison.findings, audit), test={"test/mcc": 0.7}, baseline={"mcc": 0.5}
     )

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, StrMethodFormatter
 
+from dnasweep.genomics.scan_results import Findings
 from dnasweep.genomics.track_files import Stretch
-from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Drawing, png
+from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Drawing
 
 _MAX_ROWS = 6
 
@@ -36,16 +37,11 @@ class RegionTrack(NamedTuple):
     """Of the peaks."""
 
 
-def precision_recall(
-    curves: Mapping[str, pd.DataFrame], agreement: pd.DataFrame, thresholds: pd.DataFrame
-) -> bytes:
-    """Return a PNG: on the left base by base, on the right by peaks and elements.
-
-    Parameters
-    ----------
-    curves, agreement, thresholds
-        Of :class:`~dnasweep.genomics.scan_results.Findings`.
-    """
+def precision_recall(found: Findings) -> Drawing | None:
+    """Precision against recall: on the left base by base, on the right by peaks and elements."""
+    curves, agreement, thresholds = found.curves, found.agreement, found.thresholds
+    if agreement.empty:
+        return None
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -86,11 +82,11 @@ def precision_recall(
         left.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         left.legend(fontsize=8)
 
-    return png(Drawing(draw, (9.5, 4.3)))
+    return Drawing(draw, (9.5, 4.3))
 
 
-def region_picture(region: RegionTrack) -> bytes:
-    """Return a PNG of a region: the track, its peaks, and annotations below."""
+def region_picture(region: RegionTrack) -> Drawing:
+    """A region: the track, its peaks, and annotations below."""
     bands = {"peaks": region.peaks, **dict(list(region.annotations.items())[:_MAX_ROWS])}
 
     def draw(figure: Figure) -> None:
@@ -109,7 +105,7 @@ def region_picture(region: RegionTrack) -> bytes:
             f" ({EngFormatter('b')(region.end - region.start)})"
         )
 
-    return png(Drawing(draw, (10.5, 2.6 + 0.42 * len(bands))))
+    return Drawing(draw, (10.5, 2.6 + 0.42 * len(bands)))
 
 
 def _draw_track(axes: Axes, region: RegionTrack) -> None:

@@ -12,6 +12,8 @@ import pandas as pd
 
 from dnasweep.data.audit import Audit
 from dnasweep.data.table import SPLITS
+from dnasweep.report.audit_page import PAGE as AUDIT_PAGE
+from dnasweep.report.audit_page import audit_page
 from dnasweep.report.files import write_page
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.sweep_page import sweep_page
@@ -115,6 +117,8 @@ def writing_report(sweep: Sweep, records: Records) -> Iterator[Path]:
     """
     folder = report_folder(sweep)
     with tempfile.TemporaryDirectory(dir=sweep.storage.folder("work")) as scratch:
+        audit = audit_page(sweep.data.audit, title=sweep.name, facts=sweep_facts(sweep))
+        write_page(audit, Path(scratch) / AUDIT_PAGE)
         yield Path(scratch)
         files = publish_files(sorted(Path(scratch).iterdir()), folder, job=REPORT)
     sweep.storage.share(folder)

@@ -30,6 +30,7 @@ SOMETIMES = (
     "thresholds.tsv",
     "precision_recall.png",
     _CURVE.format("*"),
+    "scan.html",
     REJECTS,
 )
 """Files that some scans have and others have not."""
@@ -132,12 +133,11 @@ def _finite(value: Any) -> Any:
 
 
 def _draw(folder: Path, found: Findings, request: ScanRequest, track: Path) -> None:
-    from dnasweep.report.scan_figures import RegionTrack, precision_recall, region_picture
+    """Write the figures and the page."""
+    from dnasweep.report.files import write_page
+    from dnasweep.report.scan_figures import RegionTrack
+    from dnasweep.report.scan_page import PAGE, scan_page
 
-    if len(found.agreement):
-        (folder / "precision_recall.png").write_bytes(
-            precision_recall(found.curves, found.agreement, found.thresholds)
-        )
     place = request.picture or _highest(found, request)
     known = dict(request.annotations)
     if request.tss is not None:
@@ -149,7 +149,9 @@ def _draw(folder: Path, found: Findings, request: ScanRequest, track: Path) -> N
         {stem: _within(frame, place) for stem, frame in known.items()},
         request.peaks.threshold,
     )
-    (folder / "region.png").write_bytes(region_picture(region))
+    beside = [path.name for path in folder.iterdir()]
+    page = scan_page(found, region, settings=request.settings, files=beside)
+    write_page(page, folder / PAGE)
 
 
 def _within(frame: Any, place: GenomeRegion) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,7 +19,7 @@ from dnasweep.jobs.shards.shards import Shards, name
 from dnasweep.jobs.variant_request import VariantRequest
 
 _NAME_LENGTH = 12
-SOMETIMES = ("sites.parquet", "*.scored.vcf.gz", "saturation-*.png")
+SOMETIMES = ("sites.parquet", "variants.html", "*.scored.vcf.gz", "saturation-*.png")
 """Files that some jobs have and others have not."""
 
 
@@ -68,6 +69,16 @@ def write_results(folder: Path, request: VariantRequest, shards: Shards) -> None
         if rows[-1]["pos"] - rows[0]["pos"] >= MAX_DRAWN:
             continue
         write_heat_map(rows, folder / f"saturation-{number + 1}.png", title=region)
+    _write_page(folder, request, (part.to_pandas() for part in _parts(job, shards, "variants")))
+
+
+def _write_page(folder: Path, request: VariantRequest, parts: Iterator[pd.DataFrame]) -> None:
+    from dnasweep.report.files import write_page
+    from dnasweep.report.variant_page import PAGE, variant_page
+
+    beside = [path.name for path in folder.iterdir()]
+    page = variant_page(parts, rejects=request.rejects, settings=request.settings, files=beside)
+    write_page(page, folder / PAGE)
 
 
 def _fields(settings: dict[str, Any]) -> list[str]:

@@ -1,0 +1,48 @@
+"""The page of a data audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.data.audit import Audit
+from dnasweep.report.page import Bullets, Facts, Page, PageTable, Section, Text
+from dnasweep.report.provenance import audit_notice
+from dnasweep.tasks.wording import metric_name, number
+
+PAGE = "audit.html"
+"""The file of the page."""
+
+
+def audit_page(audit: Audit, *, title: str, facts: Mapping[str, Any] | None = None) -> Page:
+    """Return the page of an audit; `facts` are of the data, label to value."""
+    notes = [finding.message for finding in audit.findings if finding.level != "warning"]
+    scores = pd.DataFrame(
+        [
+            {"score": metric_name(name.rpartition("/")[2]), "split": split, "value": number(value)}
+            for name, value in audit.baseline.items()
+            for split in [name.partition("/")[0] if "/" in name else ""]
+        ]
+    )
+    nothing = "" if audit.findings else "Nothing was found that could mislead."
+    return Page(
+        title=title,
+        lead=["What could make a model look better than it is, before anything was trained"],
+        notice=audit_notice(audit),
+        sections=[
+            Section("findings", "Findings", [Bullets(notes), Text([nothing])]),
+            Section("data", "Data", [Facts(facts or {}), PageTable("audit", audit.table, TABLE)]),
+            Section("baseline", "Baseline", [PageTable("baseline", scores, BASELINE)]),
+        ],
+    )
+
+
+TABLE = (
+    "One row per split and class: rows, lengths, mean G+C fraction, CpG observed over expected, "
+    "fraction of letters other than A, C, G and T, and number of species."
+)
+BASELINE = (
+    "k-mer counts with logistic regression, fitted on the training rows: what a model has to beat."
+)

@@ -1,0 +1,127 @@
+"""The page of a variant job: which variants change what the model says most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from dnasweep.formats.rejects import RejectedRow
+from dnasweep.report.drawing import COLOURS, Drawing, on_axes
+from dnasweep.report.page import (
+    Bullets,
+    Notice,
+    Page,
+    PageFigure,
+    PageTable,
+    Section,
+)
+from dnasweep.report.provenance import job_section
+from dnasweep.tasks.wording import signed
+
+PAGE = "variants.html"
+"""The file of the page."""
+MAX_SHOWN = 50
+"""Variants of largest change, and rejected rows, that the page lists."""
+BINS = np.linspace(-10, 10, 81)
+SHOWN = "file chrom pos ref alt id".split()
+SCORED = "probability_ref probability_alt delta_log2_odds z p_value llr call".split()
+
+
+def variant_page(
+    parts: Iterable[pd.DataFrame],
+    *,
+    rejects: Sequence[RejectedRow],
+    settings: Mapping[str, Any],
+    files: Iterable[str],
+) -> Page:
+    """Return the page of a variant job; its table is read part by part.
+
+    Parameters
+    ----------
+    parts
+        Scored alleles, in the columns of `variants.parquet`.
+    rejects
+        Rows that were not scored.
+    settings
+        Of the job, shown as they are.
+    files
+        What lies beside the page.
+    """
+    by = "delta_log2_odds" if settings.get("classifier") else "llr"
+    unit = "change of log2 odds" if by != "llr" else "log-likelihood ratio, nats"
+    num, counts, calls = 0, np.zeros(len(BINS) - 1, int), pd.Series(dtype=int)
+    largest = pd.DataFrame(columns=[*SHOWN, *SCORED])
+    for part in parts:
+        num += len(part)
+        known = part[part[by].notna()]
+        counts += np.histogram(known[by].clip(BINS[0], BINS[-1]), BINS)[0]
+        calls = calls.add(part["call"].value_counts(), fill_value=0)
+        found = pd.concat([largest, known[largest.columns]]) if len(largest) else known
+        order = np.argsort(-found[by].abs().to_numpy(float), kind="stable")[:MAX_SHOWN]
+        largest = found.iloc[order]
+    shown = largest[[*SHOWN, *SCORED]].dropna(axis=1, how="all")
+    return Page(
+        title=f"Variants and {settings.get('target') or 'masked tokens'}",
+        lead=[f"{num:,} alleles scored, {len(rejects):,} rejected"],
+        notice=Notice(
+            "Before you read on",
+            [f"{len(rejects):,} alleles were not scored; the reasons are below."]
+            if rejects
+            else [],
+        ),
+        sections=[
+            Section("findings", "Findings", [Bullets(_sentences(calls, shown, by, unit))]),
+            Section(
+                "figures",
+                "Changes",
+                [PageFigure("All alleles", "By size of change.", _histogram(counts, unit))],
+            ),
+            Section(
+                "largest",
+                "Largest changes",
+                [
+                    PageTable(
+                        "largest", shown, f"The {len(shown)} alleles with the largest {unit}."
+                    )
+                ],
+            ),
+            Section("rejected", "Rejected rows", [_rejected(rejects)]),
+            job_section(settings, command="", files=files),
+        ],
+    )
+
+
+def _sentences(calls: pd.Series, shown: pd.DataFrame, by: str, unit: str) -> list[str]:
+    told = []
+    if len(calls):
+        told.append("Calls: " + ", ".join(f"{int(n):,} {name}" for name, n in calls.items()) + ".")
+    if len(shown):
+        top = shown.iloc[0]
+        told.append(
+            f"Largest change: {top['chrom']}:{top['pos']:,} {top['ref']}>{top['alt']}, {unit} "
+            f"{signed(top[by], 2)}."
+        )
+    return told
+
+
+def _histogram(counts: np.ndarray, unit: str) -> Drawing | None:
+    if not counts.any():
+        return None
+
+    def draw(axes: Axes) -> None:
+        axes.stairs(counts, BINS, fill=True, color=COLOURS[0])
+        axes.set_yscale("symlog")
+        axes.set_xlabel(unit)
+        axes.set_ylabel("alleles")
+
+    return on_axes(draw, (8.2, 2.9))
+
+
+def _rejected(rejects: Sequence[RejectedRow]) -> PageTable:
+    frame = pd.DataFrame(rejects[:MAX_SHOWN], columns=list(RejectedRow._fields))
+    caption = f"{len(frame)} of {len(rejects):,}; all are in the table of rejected rows."
+    return PageTable("rejected", frame[["file", "row", "reason"]], caption)
