@@ -79,7 +79,7 @@ def test_of_a_very_long_sequence_only_the_beginning_is_cut_before_it_is_refused(
 
     tokenizer = Counting()
     with pytest.raises(InputError, match=r"'chr1' of 20,971,520 bases has more than 512 tokens"):
-        predictions._check_lengths(tokenizer, table, 512, average=True)
+        predictions.check_lengths(tokenizer, table, 512, average=True)
     assert tokenizer.longest == predictions.PREFIX
 
 

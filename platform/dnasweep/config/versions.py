@@ -27,6 +27,8 @@ ATTRIBUTIONS = 4
 ATTRIBUTION_TABLE = "2"
 """Columns of an attribution table; also written into the file, and checked when it is read
 (`attribution/tables.py`)."""
+PREDICTIONS = 1
+"""Class probabilities, beside `SHARDS` (`jobs/prediction_request.py`)."""
 SCAN = 1
 """Scores of a genome scan, beside `SHARDS` (`jobs/scan_request.py`)."""
 SCAN_FINDINGS = 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from transformers import PreTrainedModel
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
@@ -16,7 +19,7 @@ from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import load_classifier, read_config
 from dnasweep.models.strands import strands_of
 from dnasweep.plain import write_csv
-from dnasweep.storage import try_writing
+from dnasweep.storage import Storage, try_writing
 from dnasweep.tasks.calls import call_classes, decision_threshold
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
@@ -25,7 +28,117 @@ PREFIX = 1 << 20
 """Bases of a longer sequence that are looked at first."""
 _TOO_LONG = "Cut it into windows of the length the model was trained on."
 ROWS = 4096
-"""Rows between two words of progress."""
+"""Sequences that are computed together. Batches are filled from them by length, so that another
+number changes probabilities in their last digits."""
+
+
+class Predictor:
+    """A classifier that is ready to predict.
+
+    Parameters
+    ----------
+    directory
+        The classifier, as exported by training.
+    batch_size
+        Sequences per forward pass.
+    precision
+        Arithmetic.
+    device
+        `cpu` or `cuda`; None: the GPU if there is one.
+
+    Raises
+    ------
+    InputError
+        When the directory is no classifier.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        batch_size: int = 64,
+        precision: Precision = "auto",
+        device: str | None = None,
+    ) -> None:
+        self._directory, self._device = directory, device
+        self._batch_size, self._precision = batch_size, precision
+        self._model: PreTrainedModel = load_classifier(directory)
+        self.tokenizer: DnaTokenizer = load_tokenizer(directory)
+        config = read_config(directory)
+        labels = {int(i): str(name) for i, name in (self._model.config.id2label or {}).items()}
+        self.names = [labels[i] for i in range(len(labels))]
+        """Its classes, in the order of the probabilities."""
+        self.threshold = decision_threshold(config)
+        """Probability from which on it calls the second of two classes."""
+        self.capacity = capacity(config)
+        """Its positions."""
+        self.average = bool(config.get(AVERAGED, False))
+        """Whether it calls by both strands."""
+
+    def probabilities(self, ids: Sequence[str], sequences: Sequence[str]) -> np.ndarray:
+        """Return the probability of each class, (sequences, classes), float64.
+
+        Raises
+        ------
+        InputError
+            For the first sequence, by its id, whose probabilities are no finite numbers.
+        """
+        try:
+            return predict_probabilities(
+                self._model,
+                self.tokenizer,
+                sequences,
+                batch_size=self._batch_size,
+                device=self._device,
+                dtype=self._precision,
+            )
+        except InputError as error:
+            if error.row is None:
+                raise
+            reason = f"sequence {ids[error.row - 1]!r}: {error.reason}"
+            raise InputError(reason, file=self._directory, remedy=error.remedy) from error
+
+
+class PredictionWorker:
+    """What a prediction job does with a shard of its work list.
+
+    Parameters
+    ----------
+    storage, kind, key
+        Where the model is an artefact.
+    settings
+        Of the job: `batch_size` and `precision`.
+    device
+        `cpu` or `cuda`.
+    """
+
+    def __init__(
+        self, *, storage: str, kind: str, key: str, settings: Mapping[str, Any], device: str
+    ) -> None:
+        self._predictor = Predictor(
+            Storage(storage).expect(kind, key),
+            batch_size=settings["batch_size"],
+            precision=settings["precision"],
+            device=device,
+        )
+
+    def smoke_test(self, rows: pa.Table) -> None:
+        """Predict the first sequence."""
+        self.compute(rows, lambda done: None)
+
+    def compute(
+        self, rows: pa.Table, progress: Callable[[int], None]
+    ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+        """Return the probabilities of a shard's sequences."""
+        ids, sequences = (rows[name].to_pylist() for name in ("id", "sequence"))
+        parts = []
+        for start in range(0, len(rows), ROWS):
+            part = slice(start, start + ROWS)
+            parts.append(self._predictor.probabilities(ids[part], sequences[part]))
+            progress(min(len(rows), start + ROWS))
+        found = np.concatenate(parts)
+        columns = {f"probability_{i}": found[:, i] for i in range(found.shape[1])}
+        return {"predictions": pa.table({"id": rows["id"], **columns})}, {}
 
 
 def predict_table(
@@ -36,11 +149,7 @@ def predict_table(
     precision: Precision = "auto",
     progress: Callable[[int], None] | None = None,
 ) -> pd.DataFrame:
-    """Return one row a sequence: id, species, a probability for each class, and the call.
-
-    A two-class model calls its second class at the threshold its trial chose on validation, kept
-    in its configuration as `decision_threshold`, or at 0.5; others call the likeliest class. A
-    model that was trained to call by both strands is called by both.
+    """Return the predictions for a table, computed in this process; see :func:`prediction_table`.
 
     Parameters
     ----------
@@ -48,6 +157,10 @@ def predict_table(
         A classifier as exported by training.
     table
         Sequences, as :mod:`dnasweep.data.reading` reads them.
+    batch_size
+        Sequences per forward pass.
+    precision
+        Arithmetic; `auto` is bf16 on GPUs that have it.
     progress
         Called with the number of rows done.
 
@@ -58,32 +171,42 @@ def predict_table(
     """
     if len(table) == 0:
         raise InputError("there are no sequences to predict")
-    model, tokenizer = load_classifier(model_directory), load_tokenizer(model_directory)
-    settings = read_config(model_directory)
-    labels = {int(i): str(name) for i, name in (model.config.id2label or {}).items()}
-    names = [labels[i] for i in range(len(labels))]
-    sequences = table["sequence"].tolist()
-    average, threshold = bool(settings.get(AVERAGED, False)), decision_threshold(settings)
-    _check_lengths(tokenizer, table, capacity(settings), average)
+    predictor = Predictor(model_directory, batch_size=batch_size, precision=precision)
+    check_lengths(predictor.tokenizer, table, predictor.capacity, predictor.average)
+    ids, sequences = table["id"].tolist(), table["sequence"].tolist()
     parts = []
-    for start in range(0, len(sequences), ROWS):
-        part = sequences[start : start + ROWS]
-        try:
-            found = predict_probabilities(
-                model, tokenizer, part, batch_size=batch_size, dtype=precision
-            )
-        except InputError as error:
-            if error.row is None:
-                raise
-            # It counts the rows of this part alone.
-            name = table["id"].iloc[start + error.row - 1]
-            raise InputError(
-                f"sequence {name!r}: {error.reason}", file=model_directory, remedy=error.remedy
-            ) from error
-        parts.append(found)
+    for start in range(0, len(table), ROWS):
+        part = slice(start, start + ROWS)
+        parts.append(predictor.probabilities(ids[part], sequences[part]))
         if progress is not None:
-            progress(start + len(part))
-    probabilities = np.concatenate(parts)
+            progress(min(len(table), start + ROWS))
+    found = np.concatenate(parts)
+    return prediction_table(table, found, predictor.names, predictor.threshold)
+
+
+def prediction_table(
+    table: pd.DataFrame,
+    probabilities: np.ndarray,
+    names: Sequence[str],
+    threshold: float,
+) -> pd.DataFrame:
+    """Return one row per sequence: id, species, a probability for each class, and the call.
+
+    A two-class model calls its second class at the threshold its trial chose on validation, kept
+    in its configuration as `decision_threshold`, or at 0.5; others call the likeliest class. A
+    model that was trained to call by both strands is called by both.
+
+    Parameters
+    ----------
+    table
+        Columns `id` and `species`.
+    probabilities
+        Of each class, (sequences, classes).
+    names
+        Of the classes.
+    threshold
+        Probability from which on the second of two classes is called.
+    """
     frame = table[["id", "species"]].reset_index(drop=True)
     for column, name in enumerate(names):
         frame[f"probability_{name}"] = probabilities[:, column]
@@ -91,26 +214,46 @@ def predict_table(
     return frame
 
 
-def _check_lengths(tokenizer: DnaTokenizer, table: pd.DataFrame, held: int, average: bool) -> None:
-    long = table[table["sequence"].str.len() > PREFIX] if held < PREFIX else table[:0]
+def check_lengths(
+    tokenizer: DnaTokenizer, table: pd.DataFrame, capacity: int, average: bool
+) -> None:
+    """Make sure that every sequence fits into a model, as a whole.
+
+    Parameters
+    ----------
+    tokenizer
+        The model's.
+    table
+        Columns `id` and `sequence`.
+    capacity
+        Positions of the model.
+    average
+        Whether both strands are read.
+
+    Raises
+    ------
+    InputError
+        For the first sequence that has more tokens than the model has positions.
+    """
+    long = table[table["sequence"].str.len() > PREFIX] if capacity < PREFIX else table[:0]
     for name, sequence in zip(long["id"], long["sequence"], strict=True):
         # Cut into tokens as a whole, it would take 70 bytes a base only to be refused.
         beginning = tokenizer.encode([sequence[:PREFIX]]).offsets
-        if int(np.diff(beginning)[0]) > held:
+        if int(np.diff(beginning)[0]) > capacity:
             raise InputError(
-                f"sequence {name!r} of {len(sequence):,} bases has more than {held:,} tokens "
-                f"in its first {PREFIX:,} bases, the model holds {held:,}",
+                f"sequence {name!r} of {len(sequence):,} bases has more than {capacity:,} tokens "
+                f"in its first {PREFIX:,} bases, the model has {capacity:,} positions",
                 remedy=_TOO_LONG,
             )
     for start in range(0, len(table), ROWS):
         part = table.iloc[start : start + ROWS]
         strands = strands_of(part["sequence"].tolist(), average=average)
         tokens = np.max([np.diff(tokenizer.encode(strand).offsets) for strand in strands], axis=0)
-        if tokens.max() > held:
-            row = part.iloc[int(np.argmax(tokens > held))]
+        if tokens.max() > capacity:
+            row = part.iloc[int(np.argmax(tokens > capacity))]
             raise InputError(
                 f"sequence {row['id']!r} of {len(row['sequence'])} bases has {tokens.max()} "
-                f"tokens, the model holds {held}",
+                f"tokens, the model has {capacity} positions",
                 remedy=_TOO_LONG,
             )
 

@@ -151,7 +151,8 @@ def run_job(job: Job[Any], console: Console, *, executor: Executor) -> FinishedJ
         For anything the user can mend, before the first row is computed if it can be known by then.
     """
     request = job.request
-    say(job.announcement(), console)
+    if lines := job.announcement():
+        say(lines, console)
     if request.options.dry_run:
         say(_plan(job), console)
         return None

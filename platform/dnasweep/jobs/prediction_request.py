@@ -1,0 +1,120 @@
+"""A prediction job as it was asked for: options, the sequences and the model, all checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+import pyarrow as pa
+
+from dnasweep.config import versions
+from dnasweep.config.ranges import Batch, Few
+from dnasweep.errors import InputError
+from dnasweep.formats.paths import user_path
+from dnasweep.formats.rejects import write_rejects
+from dnasweep.jobs.options import SequenceOptions
+from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
+from dnasweep.models.encoder.precision import Precision, ResolvePrecision, resolve_here
+
+KIND = "predictions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(SequenceOptions):
+    """Options of prediction."""
+
+    model: str
+    """MLflow run id, registered model, or directory."""
+    out: str = "predictions.parquet"
+    """Where to write, as .parquet or .csv."""
+    address: str | None = None
+    """Ray cluster to compute on: `auto`, HOST:PORT, or `local` for a pool of processes on this
+    machine. Default: in this process."""
+    num_actors: Few | None = None
+    """Actors at once, on Ray. Default: in this process."""
+    batch_size: Batch = 64
+    """Sequences per forward pass."""
+    precision: Precision = "auto"
+    """auto is bf16 on GPUs that have it and fp32 elsewhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionRequest(JobRequest[PredictOptions]):
+    """A prediction job that can be started."""
+
+    KIND: ClassVar[str] = KIND
+    out: Path
+    """File to write."""
+    table: pd.DataFrame
+    """Columns `id` and `species` of the sequences."""
+    names: list[str]
+    """Classes of the model."""
+    threshold: float
+    """Probability from which on it calls the second of two classes."""
+
+
+def prepare_predictions(
+    options: PredictOptions,
+    *,
+    resolve: ResolvePrecision = resolve_here,
+    say: Callable[[str], None] = lambda line: None,
+) -> PredictionRequest:
+    """Read the sequences, find the model and check them against each other.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    resolve
+        Tells what the precision `auto` stands for where the job is computed.
+    say
+        Called with each sentence about how the files were understood.
+
+    Raises
+    ------
+    InputError
+        For anything that can be known to be wrong before the first sequence is predicted.
+    """
+    from dnasweep.genomics.predictions import ROWS, Predictor, check_lengths, check_output
+
+    out = user_path(options.out).absolute()
+    check_output(out)
+    reading = options.read_rows(say)
+    if reading.rejected and not options.dry_run:
+        write_rejects(reading.rejected, out.with_name(out.stem + ".rejects.tsv"))
+    table = reading.table
+    if len(table) == 0:
+        raise InputError("there are no sequences to predict")
+    storage, uri = open_storage(options)
+    with model_directory(options.model, uri) as directory:
+        predictor = Predictor(directory)
+        check_lengths(predictor.tokenizer, table, predictor.capacity, predictor.average)
+        digest = model_key(storage, directory, options)
+    settings = {
+        "model": digest,
+        "classes": predictor.names,
+        "tokenizer": predictor.tokenizer.config.name,
+        "batch_size": options.batch_size,
+        "precision": resolve(
+            options.precision, gpus=options.gpus_per_actor, address=options.address
+        ),
+        "format": versions.PREDICTIONS,
+    }
+    rows = {name: pa.array(table[name], pa.large_string()) for name in ("id", "sequence")}
+    return PredictionRequest(
+        options=options,
+        storage=storage,
+        uri=uri,
+        rows=pa.table(rows),
+        settings=settings,
+        rejects=reading.rejected,
+        # Another size would fill other batches.
+        shard_size=ROWS,
+        out=out,
+        table=table[["id", "species"]],
+        names=predictor.names,
+        threshold=predictor.threshold,
+    )

@@ -1,0 +1,108 @@
+"""A prediction job: probabilities are computed shard by shard, then one table is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.markup import escape
+
+from dnasweep.jobs.executor import Executor, InProcess
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, run_job
+from dnasweep.jobs.prediction_request import (
+    PredictionRequest,
+    PredictOptions,
+    prepare_predictions,
+)
+from dnasweep.jobs.shards.manifests import name
+from dnasweep.jobs.shards.shards import Shards
+from dnasweep.runtime.shards.pool import RayPool
+from dnasweep.stages import models
+
+
+def run_predictions(
+    options: PredictOptions, console: Console, *, executor: Executor | None = None
+) -> Path | None:
+    """Predict sequences and return the file of predictions; None after a dry run.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    console
+        Where to say how it goes.
+    executor
+        Where to compute; None: in this process, and on Ray if a cluster or actors are named.
+
+    Raises
+    ------
+    InputError
+        For anything the user can mend.
+    """
+    if executor is None:
+        on_ray = options.address is not None or options.num_actors is not None
+        executor = RayPool() if on_ray else InProcess(one_thread=False)
+
+    def say(line: str) -> None:
+        console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
+
+    request = prepare_predictions(options, resolve=executor.resolve_precision, say=say)
+    finished = run_job(PredictionJob(request), console, executor=executor)
+    return None if finished is None else request.out
+
+
+class PredictionJob(Job[PredictionRequest]):
+    """Predicts the class of sequences; nothing is recorded in MLflow."""
+
+    worker = "dnasweep.genomics.predictions:PredictionWorker"
+    title, unit = "predicting", "sequences"
+
+    def arguments(self) -> dict[str, Any]:
+        request = self.request
+        return {
+            "storage": request.storage.root,
+            "kind": models.KIND,
+            "key": request.settings["model"],
+            "settings": request.settings,
+        }
+
+    def check_output(self) -> None:
+        """Do nothing: the request has looked, before anything was read."""
+
+    def publish(self, made: JobFiles) -> Sequence[Path]:
+        """Return the file, which was written to where it is wanted."""
+        return made.files
+
+    def facts(self, total: dict[str, float]) -> dict[str, Any]:
+        return {
+            "num_sequences": total["num_rows"],
+            "actor_seconds": round(total["seconds"], 3),
+        }
+
+    def write(self, shards: Shards, facts: dict[str, Any], console: Console) -> JobFiles:
+        from dnasweep.genomics.predictions import prediction_table, write_predictions
+
+        request = self.request
+        parts = []
+        for shard in range(len(shards)):
+            data = shards.storage.read(shards.part_kind, name(shard), "predictions.parquet")
+            found = pq.read_table(pa.BufferReader(data)).drop_columns(["id"])
+            parts.append(np.column_stack([column.to_numpy() for column in found.columns]))
+        probabilities = np.concatenate(parts)
+        frame = prediction_table(request.table, probabilities, request.names, request.threshold)
+        write_predictions(frame, request.out)
+        return JobFiles(files=[request.out], summary=frame["call"].value_counts())
+
+    def closing(self, finished: FinishedJob, files: Sequence[Path]) -> list[str]:
+        counts = ", ".join(
+            f"{number:,} {escape(str(called))}" for called, number in finished.made.summary.items()
+        )
+        return [
+            f"{finished.shards.num_rows:,} sequences: {counts}",
+            f"[bold]written[/] {escape(str(self.request.out))}",
+        ]
