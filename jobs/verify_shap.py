@@ -25,10 +25,10 @@ class VerifyOptions(Checked):
     attributions: str
     """Folder or URI of the job, as shap_batch.py has named it: --storage/attributions/KEY."""
     max_gap: Amount | None = None
-    """Efficiency may be missed by this much, in units of the value. Default: 0.001."""
+    """Largest completeness error, in units of the value. Default: 0.001."""
     max_relative_gap: Amount | None = None
-    """Or by this part of |full - empty|, if that is more. Default: 0.001, and 0.2 for estimators
-    that follow gradients."""
+    """Or as a share of |prediction - base value|, if that is more. Default: 0.001, and 0.2 for
+    estimators that follow gradients."""
 
 
 def main(options: VerifyOptions, console: Console) -> int:
@@ -42,7 +42,7 @@ def main(options: VerifyOptions, console: Console) -> int:
             bounds,
             progress=lambda done: status.update(f"read {done:,} of {len(shards):,} shards"),
         )
-    gap = "" if bounds is None else f"; efficiency missed by {verdict.max_gap:.2g} at most"
+    gap = "" if bounds is None else f"; completeness error {verdict.max_gap:.2g} at most"
     console.print(
         f"[bold]read[/] {verdict.num_read:,} of {shards.num_rows:,} sequences, "
         f"{verdict.num_tokens:,} tokens{gap}",

@@ -78,8 +78,9 @@ def test_of_a_very_long_sequence_only_the_beginning_is_cut_before_it_is_refused(
             return SimpleNamespace(offsets=ends)
 
     tokenizer = Counting()
+    predictor = SimpleNamespace(tokenizer=tokenizer, capacity=512, average=True)
     with pytest.raises(InputError, match=r"'chr1' of 20,971,520 bases has more than 512 tokens"):
-        predictions.check_lengths(tokenizer, table, 512, average=True)
+        predictions.Predictor.check(predictor, table)
     assert tokenizer.longest == predictions.PREFIX
 
 

@@ -76,13 +76,13 @@ def test_what_is_there_is_not_computed_again(
     shutil.rmtree(shards.storage.local / shards.part_kind / "00001")
     Path(options.out).unlink()
     computed = []
-    compute = predictions.PredictionWorker.compute
+    compute = predictions.Predictor.probabilities
 
-    def watch(worker, rows, progress):
-        computed.append(len(rows))
-        return compute(worker, rows, progress)
+    def watch(predictor, table, *progress):
+        computed.append(len(table))
+        return compute(predictor, table, *progress)
 
-    monkeypatch.setattr(predictions.PredictionWorker, "compute", watch)
+    monkeypatch.setattr(predictions.Predictor, "probabilities", watch)
     run(options)
     assert computed == [1, ROWS], "the first row on trial, and the shard that is missing"
     assert Path(options.out).read_bytes() == whole

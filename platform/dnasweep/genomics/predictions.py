@@ -75,28 +75,80 @@ class Predictor:
         self.average = bool(config.get(AVERAGED, False))
         """Whether it calls by both strands."""
 
-    def probabilities(self, ids: Sequence[str], sequences: Sequence[str]) -> np.ndarray:
+    def check(self, table: pd.DataFrame) -> None:
+        """Make sure that every sequence of a table fits into the model, as a whole.
+
+        Raises
+        ------
+        InputError
+            When there are no rows, or for the first sequence that has more tokens than the model
+            has positions.
+        """
+        if len(table) == 0:
+            raise InputError("there are no sequences to predict")
+        capacity = self.capacity
+        long = table[table["sequence"].str.len() > PREFIX] if capacity < PREFIX else table[:0]
+        for name, sequence in zip(long["id"], long["sequence"], strict=True):
+            # Cut into tokens as a whole, it would take 70 bytes a base only to be refused.
+            beginning = self.tokenizer.encode([sequence[:PREFIX]]).offsets
+            if int(np.diff(beginning)[0]) > capacity:
+                raise InputError(
+                    f"sequence {name!r} of {len(sequence):,} bases has more than {capacity:,} "
+                    f"tokens in its first {PREFIX:,} bases, the model has {capacity:,} positions",
+                    remedy=_TOO_LONG,
+                )
+        for start in range(0, len(table), ROWS):
+            part = table.iloc[start : start + ROWS]
+            strands = strands_of(part["sequence"].tolist(), average=self.average)
+            tokens = np.max(
+                [np.diff(self.tokenizer.encode(strand).offsets) for strand in strands], axis=0
+            )
+            if tokens.max() > capacity:
+                row = part.iloc[int(np.argmax(tokens > capacity))]
+                raise InputError(
+                    f"sequence {row['id']!r} of {len(row['sequence'])} bases has {tokens.max()} "
+                    f"tokens, the model has {capacity} positions",
+                    remedy=_TOO_LONG,
+                )
+
+    def probabilities(
+        self, table: pd.DataFrame, progress: Callable[[int], None] = lambda done: None
+    ) -> np.ndarray:
         """Return the probability of each class, (sequences, classes), float64.
+
+        Parameters
+        ----------
+        table
+            Columns `id` and `sequence`.
+        progress
+            Called with the number of rows done.
 
         Raises
         ------
         InputError
             For the first sequence, by its id, whose probabilities are no finite numbers.
         """
-        try:
-            return predict_probabilities(
-                self._model,
-                self.tokenizer,
-                sequences,
-                batch_size=self._batch_size,
-                device=self._device,
-                dtype=self._precision,
-            )
-        except InputError as error:
-            if error.row is None:
-                raise
-            reason = f"sequence {ids[error.row - 1]!r}: {error.reason}"
-            raise InputError(reason, file=self._directory, remedy=error.remedy) from error
+        parts = []
+        for start in range(0, len(table), ROWS):
+            part = table.iloc[start : start + ROWS]
+            try:
+                found = predict_probabilities(
+                    self._model,
+                    self.tokenizer,
+                    part["sequence"].tolist(),
+                    batch_size=self._batch_size,
+                    device=self._device,
+                    dtype=self._precision,
+                )
+            except InputError as error:
+                if error.row is None:
+                    raise
+                # It counts the rows of this part alone.
+                reason = f"sequence {part['id'].iloc[error.row - 1]!r}: {error.reason}"
+                raise InputError(reason, file=self._directory, remedy=error.remedy) from error
+            parts.append(found)
+            progress(start + len(part))
+        return np.concatenate(parts)
 
 
 class PredictionWorker:
@@ -124,30 +176,19 @@ class PredictionWorker:
 
     def smoke_test(self, rows: pa.Table) -> None:
         """Predict the first sequence."""
-        self.compute(rows, lambda done: None)
+        self._predictor.probabilities(rows.to_pandas())
 
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
         """Return the probabilities of a shard's sequences."""
-        ids, sequences = (rows[name].to_pylist() for name in ("id", "sequence"))
-        parts = []
-        for start in range(0, len(rows), ROWS):
-            part = slice(start, start + ROWS)
-            parts.append(self._predictor.probabilities(ids[part], sequences[part]))
-            progress(min(len(rows), start + ROWS))
-        found = np.concatenate(parts)
+        found = self._predictor.probabilities(rows.to_pandas(), progress)
         columns = {f"probability_{i}": found[:, i] for i in range(found.shape[1])}
         return {"predictions": pa.table({"id": rows["id"], **columns})}, {}
 
 
 def predict_table(
-    model_directory: Path,
-    table: pd.DataFrame,
-    *,
-    batch_size: int = 64,
-    precision: Precision = "auto",
-    progress: Callable[[int], None] | None = None,
+    model_directory: Path, table: pd.DataFrame, *, batch_size: int = 64
 ) -> pd.DataFrame:
     """Return the predictions for a table, computed in this process; see :func:`prediction_table`.
 
@@ -159,28 +200,15 @@ def predict_table(
         Sequences, as :mod:`dnasweep.data.reading` reads them.
     batch_size
         Sequences per forward pass.
-    precision
-        Arithmetic; `auto` is bf16 on GPUs that have it.
-    progress
-        Called with the number of rows done.
 
     Raises
     ------
     InputError
         When there are no rows, or a sequence has more tokens than the model has positions.
     """
-    if len(table) == 0:
-        raise InputError("there are no sequences to predict")
-    predictor = Predictor(model_directory, batch_size=batch_size, precision=precision)
-    check_lengths(predictor.tokenizer, table, predictor.capacity, predictor.average)
-    ids, sequences = table["id"].tolist(), table["sequence"].tolist()
-    parts = []
-    for start in range(0, len(table), ROWS):
-        part = slice(start, start + ROWS)
-        parts.append(predictor.probabilities(ids[part], sequences[part]))
-        if progress is not None:
-            progress(min(len(table), start + ROWS))
-    found = np.concatenate(parts)
+    predictor = Predictor(model_directory, batch_size=batch_size)
+    predictor.check(table)
+    found = predictor.probabilities(table)
     return prediction_table(table, found, predictor.names, predictor.threshold)
 
 
@@ -212,50 +240,6 @@ def prediction_table(
         frame[f"probability_{name}"] = probabilities[:, column]
     frame["call"] = np.asarray(names)[call_classes(probabilities, threshold)]
     return frame
-
-
-def check_lengths(
-    tokenizer: DnaTokenizer, table: pd.DataFrame, capacity: int, average: bool
-) -> None:
-    """Make sure that every sequence fits into a model, as a whole.
-
-    Parameters
-    ----------
-    tokenizer
-        The model's.
-    table
-        Columns `id` and `sequence`.
-    capacity
-        Positions of the model.
-    average
-        Whether both strands are read.
-
-    Raises
-    ------
-    InputError
-        For the first sequence that has more tokens than the model has positions.
-    """
-    long = table[table["sequence"].str.len() > PREFIX] if capacity < PREFIX else table[:0]
-    for name, sequence in zip(long["id"], long["sequence"], strict=True):
-        # Cut into tokens as a whole, it would take 70 bytes a base only to be refused.
-        beginning = tokenizer.encode([sequence[:PREFIX]]).offsets
-        if int(np.diff(beginning)[0]) > capacity:
-            raise InputError(
-                f"sequence {name!r} of {len(sequence):,} bases has more than {capacity:,} tokens "
-                f"in its first {PREFIX:,} bases, the model has {capacity:,} positions",
-                remedy=_TOO_LONG,
-            )
-    for start in range(0, len(table), ROWS):
-        part = table.iloc[start : start + ROWS]
-        strands = strands_of(part["sequence"].tolist(), average=average)
-        tokens = np.max([np.diff(tokenizer.encode(strand).offsets) for strand in strands], axis=0)
-        if tokens.max() > capacity:
-            row = part.iloc[int(np.argmax(tokens > capacity))]
-            raise InputError(
-                f"sequence {row['id']!r} of {len(row['sequence'])} bases has {tokens.max()} "
-                f"tokens, the model has {capacity} positions",
-                remedy=_TOO_LONG,
-            )
 
 
 def check_output(path: Path) -> None:

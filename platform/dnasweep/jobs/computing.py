@@ -145,7 +145,7 @@ def _compute(
     shares = [one / (sum(taken) or 1.0) for one in taken] if len(jobs) > 1 else [1.0]
     missed = {number for number, _ in missing.shards}
     return [
-        JobOutcome(num_rows, seconds * share, pool.num_actors if number in missed else 0)
+        JobOutcome(num_rows, seconds * share, pool.num_workers if number in missed else 0)
         for number, (num_rows, share) in enumerate(zip(computed, shares, strict=True))
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import NamedTuple, Protocol
@@ -36,17 +36,15 @@ class Missing(NamedTuple):
         return f"{len(self.shards):,} of {sum(map(len, self.jobs)):,} shards of {sizes} to compute"
 
 
-class Pool(Protocol):
+class WorkerPool(NamedTuple):
     """Workers that are ready."""
 
-    num_actors: int
+    num_workers: int
     """How many."""
-
-    def running(self) -> tuple[Mapping[Hashable, int], float]:
-        """Return the rows done of every shard that is being computed, and seconds since the first."""
-
-    def compute(self) -> Generator[PublishedShard, None, None]:
-        """Compute the missing shards and yield each when it is published, in the order they end."""
+    running: Callable[[], tuple[Mapping[Hashable, int], float]]
+    """Returns the rows done of every shard that is being computed, and seconds since the first."""
+    compute: Callable[[], Generator[PublishedShard, None, None]]
+    """Computes the missing shards and yields each when it is published, in the order they end."""
 
 
 class Executor(Protocol):
@@ -56,7 +54,7 @@ class Executor(Protocol):
 
     def open(
         self, missing: Missing, options: JobOptions, console: Console, *, unit: str
-    ) -> AbstractContextManager[Pool]:
+    ) -> AbstractContextManager[WorkerPool]:
         """Start workers and let one try the first row of every job.
 
         Parameters
@@ -95,7 +93,7 @@ class InProcess:
     @contextlib.contextmanager
     def open(
         self, missing: Missing, options: JobOptions, console: Console, *, unit: str
-    ) -> Iterator[Pool]:
+    ) -> Iterator[WorkerPool]:
         """Make the workers here; parameters and errors as of :class:`Executor`."""
         import torch
 
@@ -108,31 +106,19 @@ class InProcess:
             with console.status(f"trying the first of the {unit}"):
                 for number in sorted({job for job, _ in missing.shards}, reverse=True):
                     computer.smoke_test(number)
-            yield _Here(computer, missing.shards)
+            yield _pool_of_one(computer, missing.shards)
         finally:
             torch.set_num_threads(threads)
 
 
-class _Here:
-    """This process as a pool of one worker."""
+def _pool_of_one(computer: ShardComputer, shards: Sequence[tuple[int, int]]) -> WorkerPool:
+    """Return this process as a pool."""
+    done: dict[Hashable, int] = {}
+    started = time.monotonic()
 
-    num_actors = 1
+    def compute() -> Generator[PublishedShard, None, None]:
+        for key in shards:
+            yield computer.compute(*key, lambda rows, key=key: done.update({key: rows}))
+            done.clear()
 
-    def __init__(self, computer: ShardComputer, shards: Sequence[tuple[int, int]]) -> None:
-        self._computer, self._shards = computer, shards
-        self._done: dict[Hashable, int] = {}
-        self._began = 0.0
-
-    def running(self) -> tuple[Mapping[Hashable, int], float]:
-        return self._done, time.monotonic() - self._began if self._began else 0.0
-
-    def compute(self) -> Generator[PublishedShard, None, None]:
-        self._began = time.monotonic()
-        for job, shard in self._shards:
-
-            def post(done: int, key: Hashable = (job, shard)) -> None:
-                self._done = {key: done}
-
-            published = self._computer.compute(job, shard, post)
-            self._done = {}
-            yield published
+    return WorkerPool(1, lambda: (done, time.monotonic() - started), compute)

@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from dnasweep.config import versions
 from dnasweep.config.ranges import Batch, Few
-from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import write_rejects
 from dnasweep.jobs.options import SequenceOptions
@@ -78,7 +77,7 @@ def prepare_predictions(
     InputError
         For anything that can be known to be wrong before the first sequence is predicted.
     """
-    from dnasweep.genomics.predictions import ROWS, Predictor, check_lengths, check_output
+    from dnasweep.genomics.predictions import ROWS, Predictor, check_output
 
     out = user_path(options.out).absolute()
     check_output(out)
@@ -86,12 +85,10 @@ def prepare_predictions(
     if reading.rejected and not options.dry_run:
         write_rejects(reading.rejected, out.with_name(out.stem + ".rejects.tsv"))
     table = reading.table
-    if len(table) == 0:
-        raise InputError("there are no sequences to predict")
     storage, uri = open_storage(options)
     with model_directory(options.model, uri) as directory:
         predictor = Predictor(directory)
-        check_lengths(predictor.tokenizer, table, predictor.capacity, predictor.average)
+        predictor.check(table)
         digest = model_key(storage, directory, options)
     settings = {
         "model": digest,

@@ -160,7 +160,7 @@ class AttributionJob(Job[AttributionRequest]):
         sums = f"values of this estimator {_NO_SUM}"
         if "max_gap" in facts:
             sums = (
-                f"efficiency missed by {facts['max_gap']:.2g} at most, mean |prediction - base "
+                f"completeness error {facts['max_gap']:.2g} at most, mean |prediction - base "
                 f"value| {facts['mean_span']:.3g}"
             )
         return [
@@ -181,7 +181,7 @@ class AttributionJob(Job[AttributionRequest]):
         sums = f"values of the estimator {settings['estimator']} {_NO_SUM}"
         if "max_gap" in facts:
             sums = (
-                f"efficiency is missed by {facts['mean_gap']:.2g} on average and "
+                f"the completeness error is {facts['mean_gap']:.2g} on average and "
                 f"{facts['max_gap']:.2g} at most, the values span {facts['mean_span']:.3g}"
             )
         return f"{what}, in `{shards.uri}`: {sums}. The report is under *Artifacts*."

@@ -1,4 +1,4 @@
-"""The job that ranks words by pointwise mutual information: options in, a table out."""
+"""The job that ranks k-mers by pointwise mutual information: options in, a table out."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ from dnasweep.tokens.ngrams import NGramCounts
 from dnasweep.tokens.pmi import write_table
 
 SHOWN = 5
-WordLength = Annotated[int, Range(3, 6)]
+KmerLength = Annotated[int, Range(3, 6)]
 OUTPUTS = (".csv", ".csv.gz", ".parquet")
 
 
 @dataclass(frozen=True, kw_only=True)
 class KmerTableOptions(DataOptions):
-    """Options of the ranking of words."""
+    """Options of the ranking of k-mers."""
 
     genome: str | None = None
-    """Genome FASTA, plain or gzip. With no data it is counted in whole; else it is for files of
-    coordinates. Neither: the training rows of the built-in data."""
-    k: WordLength = 6
-    """Bases a word: those of the k-mers that are to be masked, 3 to 6."""
+    """Genome FASTA, plain or gzip. Without data, the whole genome is counted; with data, files of
+    coordinates refer to it. Neither: the training rows of the built-in data."""
+    k: KmerLength = 6
+    """Bases of a k-mer that is to be masked, 3 to 6."""
     pmi: PmiVariant = "published"
-    """How words are scored: GeneMask's published ranking, pmi_n (least over all cuts), bouma or
+    """How k-mers are scored: GeneMask's published ranking, pmi_n (minimum over all cuts), bouma or
     naive."""
     pmi_min_count: Count = 10
-    """Words seen fewer times have no score."""
+    """K-mers seen fewer times have no score."""
     both_strands: bool = False
     """Count the other strand as well."""
     soft_masked: Literal["count", "skip"] = "count"
-    """Count the lower-case bases of genomes, or take them for repeats and skip them."""
+    """Count the lower-case bases of genomes, or skip them as repeats."""
     species_set: str = "all"
     """Species set whose rows are counted."""
     pretrain_on: Literal["positives", "all"] = "positives"
@@ -71,7 +71,7 @@ class KmerTableOptions(DataOptions):
     """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
     ready."""
     dry_run: bool = False
-    """Say what would be counted and count nothing."""
+    """Print what would be counted and count nothing."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -100,15 +100,15 @@ class _Work:
 
     spec: CountsSpec
     text: str
-    """In words."""
+    """The same for people."""
     count: Callable[[Callable[[int], None]], NGramCounts]
-    """Counts it, in a session."""
+    """Counts it in a Ray session; takes what is called with the bytes or bases counted since."""
     total: int
-    """Bytes or bases of it, in which progress is told."""
+    """Bytes or bases of it, the unit of progress."""
 
 
 def run_kmer_table(options: KmerTableOptions, console: Console) -> None:
-    """Count words, rank them and say where the table is."""
+    """Count k-mers, rank them and print where the table is."""
     storage = Storage(options.storage)
     storage.check_writable()
     config = PmiConfig(
@@ -117,27 +117,29 @@ def run_kmer_table(options: KmerTableOptions, console: Console) -> None:
     with console.status("reading and checking what is to be counted"):
         work = _genome(options) if options.counts_genome else _rows(storage, options)
     spec = PmiSpec(counts=work.spec, config=config)
-    console.print(f"[bold]counting[/] words of 1 to {options.k} bases in {escape(work.text)}")
+    console.print(f"[bold]counting[/] k-mers of 1 to {options.k} bases in {escape(work.text)}")
     if options.dry_run:
         state = "is there already" if storage.exists(spec.kind, spec.key) else "would be made"
         console.print(f"PMI table {spec.key} {state}; nothing was counted.", soft_wrap=True)
         return
 
     def count(_: CountsSpec) -> NGramCounts:
-        terms = Requirements(storage=storage, gpus_per_worker=0) if options.preflight else None
-        with checked_session(options.address, terms, console), _progress(console) as bar:
+        requirements = (
+            Requirements(storage=storage, gpus_per_worker=0) if options.preflight else None
+        )
+        with checked_session(options.address, requirements, console), _progress(console) as bar:
             task = bar.add_task("counting", total=work.total)
             return work.count(lambda done: bar.advance(task, done))
 
     table = obtain_table(storage, spec, count)
     counts = obtain_counts(storage, work.spec, count)
     frame = table.frame(counts.both_strands() if options.both_strands else counts)
-    shown = Table("rank", "word", "count", f"PMI ({options.pmi})", box=None)
+    shown = Table("rank", "k-mer", "count", f"PMI ({options.pmi})", box=None)
     ends = [*range(min(SHOWN, len(frame))), *range(max(SHOWN, len(frame) - SHOWN), len(frame))]
     for row in frame.iloc[ends].itertuples(index=False):
         shown.add_row(str(row[0]), str(row[1]), f"{row[2]:,}", f"{row[3]:.5f}")
     console.print(shown)
-    console.print(f"{len(frame):,} of {4**options.k:,} words, {counts.num_bases:,} bases")
+    console.print(f"{len(frame):,} of {4**options.k:,} k-mers, {counts.num_bases:,} bases")
     if options.out is not None:
         out = user_path(options.out).absolute()
         write_table(frame, out)

@@ -31,33 +31,33 @@ class MotifOptions(Checked):
     """Options of motif discovery."""
 
     attributions: tuple[str, ...]
-    """Folders or URIs of finished jobs, as shap_batch.py has named them; of one model and kind,
-    their sequences with labels."""
+    """Folders or URIs of finished jobs, as shap_batch.py has named them; all of one model and one
+    estimator, and of sequences with labels."""
     motifs: str
     """Known motifs to compare with: a MEME or JASPAR file, gzip or not."""
     out: str
     """Folder to write into; made if it is not there."""
     method: Method = "enrichment"
-    """enrichment: DNABERT's words of high attention or attribution. modisco: TF-MoDISco."""
+    """enrichment: k-mers of high attention or attribution, as by DNABERT. modisco: TF-MoDISco."""
     tss_index: Whole | None = None
     """0-based index of the first transcribed base. Default: by the length of the sequences."""
     min_length: StretchLength = MotifConfig.min_length
-    """enrichment: bases of a stretch of high values, at least."""
+    """enrichment: minimum number of bases of a stretch of high values."""
     discovery_q: NotNone = MotifConfig.discovery_q
-    """enrichment: words are kept whose enrichment has at most this adjusted p-value. The default is
-    DNABERT's, for thousands of sequences; with hundreds few words are met often enough: 1 keeps all."""
+    """enrichment: k-mers are kept whose enrichment has at most this adjusted p-value. The default is
+    DNABERT's, for thousands of sequences; in hundreds, few k-mers occur often enough: 1 keeps all."""
     window: Window = MotifConfig.window
     """enrichment: bases that instances are cut or widened to."""
     min_instances: Instances = MotifConfig.min_instances
     """Motifs of fewer instances are left out."""
     hit_p: Between = MotifConfig.hit_p
-    """A place is a hit where words of random DNA are as good with this probability at most."""
+    """Largest p-value of a hit: the probability that random DNA matches as well."""
     share: Between = 0.5
     """Share of the sequences that motifs are found in; they are tested in the others."""
     identity: NotNone = 0.8
-    """Sequences at least this alike stay on one side."""
+    """Sequences that are at least this identical are all in one part."""
     seed: Seed = 0
-    """Of the parting of sequences."""
+    """Of the split of the sequences into the two parts."""
 
 
 def run_motifs(options: MotifOptions, console: Console) -> Path:
@@ -66,7 +66,7 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
     Raises
     ------
     InputError
-        For a folder that is no finished job, motifs that cannot be read, or sequences that are too
+        For a folder that is no finished job, motifs that cannot be read, and sequences that are too
         few or have no labels.
     """
     from dnasweep.attribution.tables import read_attributions
@@ -135,7 +135,7 @@ def _config(options: MotifOptions) -> MotifConfig:
 
 
 def _free(out: Path) -> Path:
-    """Return the folder to write, which is not there, empty, or of an earlier run."""
+    """Return the folder to write to: it does not exist, is empty, or has files of an earlier run."""
     from dnasweep.motifs.discovery import SUMMARY_FILE
 
     out = out.resolve()

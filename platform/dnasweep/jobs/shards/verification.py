@@ -1,4 +1,4 @@
-"""Everything a job of shards has published, read again and judged; memory is bounded by a shard."""
+"""Everything an attribution job has published, read again and checked, one shard at a time."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from dnasweep.attribution.tables import read_settings, schemas_of
 from dnasweep.attribution.verification import Bounds, Problem, check_shard
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.jobs.shards.shards import Shards, name
+from dnasweep.jobs.shards.manifests import name
+from dnasweep.jobs.shards.shards import Shards
 from dnasweep.storage import MANIFEST, Storage, Unavailable
 
 KIND = "attributions"
 GRADIENT_GAP = 0.2
-"""Part of |full - empty| that gradients along a path may miss it by: they integrate by nodes."""
+"""Largest completeness error of gradients along a path, as a share of |prediction - base value|: they
+integrate numerically."""
 
 
 class Verdict(NamedTuple):
-    """What a verification came to."""
+    """The result of a verification."""
 
     shards: Shards
     """The job."""
@@ -33,31 +35,31 @@ class Verdict(NamedTuple):
     num_tokens: int
     """Tokens of them."""
     max_gap: float
-    """Largest gap of efficiency; nan where the estimator's values need not add up."""
+    """Largest completeness error; nan if the estimator's values need not add up."""
     problems: list[Problem]
-    """Everything that is wrong; the job is whole where this is empty."""
+    """Everything that is wrong; empty if the job is whole."""
 
 
-def find_job(place: str) -> Shards:
+def find_job(uri: str) -> Shards:
     """Open the attribution job in a folder or at a URI.
 
     Raises
     ------
     InputError
-        Where there is none.
+        If there is none.
     """
-    if "://" in place:
-        head, mark, query = place.partition("?")
+    if "://" in uri:
+        head, mark, query = uri.partition("?")
         scheme, _, rest = head.partition("://")
         path = PurePosixPath(rest)
         storage = Storage(f"{scheme}://{path.parent.parent}{mark}{query}")
     else:
-        path = PurePosixPath(str(Storage(place).local))
+        path = PurePosixPath(str(Storage(uri).local))
         storage = Storage(str(path.parent.parent))
     if path.parent.name != KIND:
         raise InputError(
-            f"this is no folder of a job, which lies below {KIND}/",
-            file=place,
+            f"this is no folder of a job, which is below {KIND}/",
+            file=uri,
             remedy="Give the folder that jobs/shap_batch.py has named.",
         )
     return Shards.open(storage, KIND, path.name)
@@ -66,12 +68,19 @@ def find_job(place: str) -> Shards:
 def bounds_of(
     settings: dict[str, Any], *, absolute: float | None = None, relative: float | None = None
 ) -> Bounds | None:
-    """Return the bounds on efficiency for a job's estimator, unless told; None where there are none.
+    """Return the bounds on the completeness error of a job; None if its estimator has none.
+
+    Parameters
+    ----------
+    settings
+        Of the job.
+    absolute, relative
+        Bounds that are asked for; None: those of the estimator.
 
     Raises
     ------
     InputError
-        For bounds where the estimator's values need not add up to anything.
+        For bounds that are asked for although the estimator's values need not add up to anything.
     """
     if not sums(settings["estimator"]):
         if absolute is not None or relative is not None:
@@ -97,8 +106,12 @@ def verify(
 
     Parameters
     ----------
+    shards
+        The job.
+    bounds
+        On the completeness error; None if there are none.
     progress
-        Takes the number of shards read.
+        Called with the number of shards read.
 
     Raises
     ------
@@ -119,8 +132,8 @@ def verify(
     num_read = num_tokens = 0
     max_gap = 0.0 if bounds is not None else float("nan")
     for done, number in enumerate(n for n in there if n < len(shards)):
-        tables, faults = _read(shards, number)
-        if not faults:
+        tables, damage = _read(shards, number)
+        if not damage:
             found = check_shard(
                 shards.rows(number), tables, bounds=bounds, overlapping=overlapping
             )
@@ -129,7 +142,7 @@ def verify(
             num_tokens += len(tables["tokens"])
             if bounds is not None:
                 max_gap = max(max_gap, *tables["sequences"]["gap"].to_pylist(), 0.0)
-        problems += [Problem(f"shard {name(number)}", fault) for fault in faults]
+        problems += [Problem(f"shard {name(number)}", what) for what in damage]
         progress(done + 1)
     return Verdict(shards, num_read, num_tokens, max_gap, problems)
 
@@ -141,7 +154,7 @@ def _prefixed(number: int, problems: Iterator[Problem]) -> Iterator[Problem]:
 
 def _read(shards: Shards, number: int) -> tuple[dict[str, pa.Table], Sequence[str]]:
     tables: dict[str, pa.Table] = {}
-    faults: list[str] = []
+    damage: list[str] = []
     try:
         manifest = shards.manifest(number)
         sizes, digests = dict(manifest["files"]), dict(manifest.get("sha256", {}))
@@ -159,16 +172,16 @@ def _read(shards: Shards, number: int) -> tuple[dict[str, pa.Table], Sequence[st
         try:
             data = shards.storage.with_retries(read)
             if len(data) != sizes.get(file):
-                faults.append(f"{file} has {len(data)} bytes, not those of the manifest")
+                damage.append(f"{file} has {len(data)} bytes, not those of the manifest")
                 continue
             if file in digests and hashlib.sha256(data).hexdigest() != digests[file]:
-                faults.append(f"{file} has another content than was published")
+                damage.append(f"{file} has another content than was published")
                 continue
             tables[table] = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
             if read_settings(tables[table].schema) != shards.inputs:
-                faults.append(f"{file} was computed with other settings")
+                damage.append(f"{file} was computed with other settings")
         except Unavailable:
             raise
         except (OSError, pa.ArrowException, InputError, ValueError) as error:
-            faults.append(f"{file} cannot be read: {error}".splitlines()[0])
-    return tables, faults
+            damage.append(f"{file} cannot be read: {error}".splitlines()[0])
+    return tables, damage

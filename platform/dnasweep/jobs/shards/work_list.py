@@ -18,7 +18,7 @@ LARGEST_SHARD, SMALLEST_SHARD = 256, 8
 MAX_SHARDS = 20_000
 MAX_ROW_GROUPS = 1024
 USUAL_ACTORS, SHARDS_PER_ACTOR = 16, 6
-"""Where there are enough rows each actor gets some shards, so that all end at about one time."""
+"""With enough rows, each actor gets some shards, so that all end at about the same time."""
 
 
 def key_of(kind: str, inputs: Mapping[str, Any], rows: pa.Table) -> str:
@@ -27,10 +27,10 @@ def key_of(kind: str, inputs: Mapping[str, Any], rows: pa.Table) -> str:
 
 
 def choose_shard_size(num_rows: int, num_actors: int | None = None) -> int:
-    """Return rows a shard: `LARGEST_SHARD`, and less where actors would get only a few shards.
+    """Return rows per shard: `LARGEST_SHARD`, and less if actors would get only a few shards.
 
     More only for lists so long that there would be more than `MAX_SHARDS`. It follows from the
-    list, and not from the machine, unless there are to be more actors than `USUAL_ACTORS`.
+    list, and not from the machine, unless more actors than `USUAL_ACTORS` are asked for.
     """
     fair = num_rows // (SHARDS_PER_ACTOR * max(USUAL_ACTORS, num_actors or 0))
     least = max(SMALLEST_SHARD, -(-num_rows // MAX_SHARDS))
@@ -38,14 +38,14 @@ def choose_shard_size(num_rows: int, num_actors: int | None = None) -> int:
 
 
 def write_rows(path: Path, rows: pa.Table, shard_size: int) -> list[str]:
-    """Write a work list, a row group a shard, or some shards where these are many.
+    """Write a work list with one row group per shard, or per some shards if there are many.
 
     A file of very many row groups takes long to write, and seconds to open.
 
     Returns
     -------
     list
-        What each row group has for a digest.
+        The digest of each row group.
     """
     size = -(-len(rows) // (shard_size * MAX_ROW_GROUPS)) * shard_size
     pq.write_table(rows, path, row_group_size=size, compression="zstd")
@@ -63,17 +63,19 @@ def read_rows(
 
     Parameters
     ----------
+    source
+        The file.
     groups
-        The metadata of the file.
+        Its metadata.
     begin, num_rows
         Which rows.
     digests
-        What :func:`write_rows` has returned, where that is known.
+        What :func:`write_rows` has returned, if that is known.
 
     Raises
     ------
     OSError
-        Where the rows are not those that were written.
+        If the rows are not those that were written.
     """
     group, offset = divmod(begin, groups.row_group(0).num_rows)
     found = pq.ParquetFile(source, metadata=groups).read_row_group(group)
@@ -97,7 +99,7 @@ def digest_of(table: pa.Table) -> str:
     """Return 64 hexadecimal digits that name the content of a table, however it is chunked.
 
     SHA-256 over the columns: their names and types, the lengths of texts and the texts, numbers as
-    bytes. No Python is run a row.
+    bytes. No Python runs per row.
     """
     digest = hashlib.sha256()
     for field in table.schema:

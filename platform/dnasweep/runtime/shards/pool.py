@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -21,8 +21,7 @@ import ray
 from rich.console import Console
 
 from dnasweep.errors import InputError
-from dnasweep.jobs.executor import Missing
-from dnasweep.jobs.executor import Pool as PoolProtocol
+from dnasweep.jobs.executor import Missing, WorkerPool
 from dnasweep.jobs.options import JobOptions
 from dnasweep.jobs.shards.worker import PublishedShard, ShardJobSpec
 from dnasweep.models.encoder.precision import ResolvePrecision
@@ -68,7 +67,7 @@ class RayPool:
     @contextlib.contextmanager
     def open(
         self, missing: Missing, options: JobOptions, console: Console, *, unit: str
-    ) -> Iterator[PoolProtocol]:
+    ) -> Iterator[WorkerPool]:
         """Open a session; parameters and errors as of :class:`~dnasweep.jobs.executor.Executor`."""
         requirements = None
         if options.preflight:
@@ -94,27 +93,12 @@ class RayPool:
             specs = [replace(spec, device=pool.device) for spec in missing.specs]
             with console.status(f"trying the first of the {unit}"):
                 smoke_test(specs, pool, sorted({job for job, _ in missing.shards}))
-            yield _Actors(specs, pool, missing.shards)
-
-
-class _Actors:
-    """A pool that is ready."""
-
-    def __init__(
-        self, specs: Sequence[ShardJobSpec], pool: Pool, shards: Sequence[tuple[int, int]]
-    ) -> None:
-        self.num_actors = pool.num_actors
-        self._specs, self._pool, self._shards = specs, pool, shards
-        self._status = make_status_actor()
-
-    def running(self) -> tuple[Mapping[Hashable, int], float]:
-        found: tuple[Mapping[Hashable, int], float] = ray.get(
-            self._status.read.remote(), timeout=2
-        )
-        return found
-
-    def compute(self) -> Generator[PublishedShard, None, None]:
-        return compute_shards(self._specs, self._pool, self._shards, status=self._status)
+            status = make_status_actor()
+            yield WorkerPool(
+                pool.num_actors,
+                running=lambda: ray.get(status.read.remote(), timeout=2),
+                compute=lambda: compute_shards(specs, pool, missing.shards, status=status),
+            )
 
 
 def allot_pool(
