@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,8 @@ from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import Precision, autocast, best_device
 from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.models.strands import mean_logits, strands_of
+from dnasweep.models.training.rows import attention_mask
+from dnasweep.tokens.corpus import Corpus, collate
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -89,10 +90,12 @@ def _logits(
     device: torch.device,
     dtype: Precision,
 ) -> Tensor:
+    """Return the class logits of sequences, (sequences, classes), float64, on the CPU."""
+    found = torch.zeros(len(sequences), int(model.config.num_labels or 2), dtype=torch.float64)
     if len(sequences) == 0:
-        return torch.zeros(0, int(model.config.num_labels or 2), dtype=torch.float64)
-    encoded = tokenizer.encode(list(sequences))
-    lengths = np.diff(encoded.offsets)
+        return found
+    corpus = Corpus.of(tokenizer.encode(list(sequences)))
+    lengths = corpus.num_tokens()
     limit = capacity(model.config.to_dict())
     if lengths.max() > limit:
         row = int(np.argmax(lengths > limit))
@@ -101,63 +104,17 @@ def _logits(
             row=row + 1,
             remedy="Shorten the sequence, or use a model trained on longer ones.",
         )
-    return token_logits(
-        model,
-        encoded.ids,
-        encoded.offsets,
-        pad_id=tokenizer.pad_id,
-        batch_size=batch_size,
-        device=device,
-        dtype=dtype,
-    )
-
-
-def token_logits(
-    model: PreTrainedModel,
-    ids: np.ndarray,
-    offsets: np.ndarray,
-    *,
-    pad_id: int,
-    batch_size: int,
-    device: torch.device,
-    dtype: Precision = "auto",
-    forward: Callable[[Tensor, Tensor | None], Tensor] | None = None,
-) -> Tensor:
-    """Return the class logits of rows of tokens, (rows, classes), float64, on the CPU.
-
-    Rows of similar length share a batch, so that little is padded.
-
-    Parameters
-    ----------
-    model
-        A classifier in evaluation mode on `device`.
-    ids, offsets
-        Flat token ids; row i is `offsets[i]:offsets[i + 1]`.
-    pad_id
-        The tokenizer's padding token.
-    batch_size
-        Rows in a forward pass.
-    device
-        Where the model is.
-    dtype
-        Arithmetic; `auto` is bf16 on GPUs that have it.
-    forward
-        Returns the logits of a batch; None: :func:`dnasweep.models.encoder.forward.class_logits`.
-
-    Raises
-    ------
-    InputError
-        When a logit is no finite number (row counted from 1).
-    """
-    run = partial(class_logits, model) if forward is None else forward
-    lengths = np.diff(offsets)
-    found = torch.zeros(len(lengths), int(model.config.num_labels or 2), dtype=torch.float64)
     order = np.argsort(lengths, kind="stable")
     with torch.inference_mode(), autocast(device, dtype):
         for i in range(0, len(order), batch_size):
             rows = order[i : i + batch_size]
-            padded, attention = _pad(ids, offsets, lengths, rows, pad_id)
-            logits = run(padded.to(device), None if attention is None else attention.to(device))
+            batch = collate(corpus, rows, tokenizer.pad_id)
+            attention = attention_mask(batch.lengths, batch.ids.shape[1])
+            logits = class_logits(
+                model,
+                torch.from_numpy(batch.ids).to(device),
+                None if attention is None else attention.to(device),
+            )
             found[torch.from_numpy(rows)] = logits.double().cpu()
     bad = ~torch.isfinite(found).all(1)
     if bad.any():
@@ -168,15 +125,3 @@ def token_logits(
             remedy="Use --precision fp32, or another model.",
         )
     return found
-
-
-def _pad(
-    flat: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, rows: np.ndarray, pad_id: int
-) -> tuple[Tensor, Tensor | None]:
-    """Return padded ids (rows, tokens) and, where anything is padded, which tokens are real."""
-    width = int(lengths[rows].max())
-    columns = np.arange(width)
-    real = columns < lengths[rows][:, None]
-    source = np.minimum(offsets[rows][:, None] + columns, len(flat) - 1)
-    ids = np.where(real, flat[source], pad_id).astype(np.int64)
-    return torch.from_numpy(ids), None if real.all() else torch.from_numpy(real)
