@@ -1,6 +1,6 @@
 """Trials and shards that take no time, so that what is left is the cost of running them.
 
-Workers import this module by name; it imports nothing that they would not import anyway.
+Workers import this module by name; it imports nothing that they do not import anyway.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ METRICS = ("mcc", "auroc", "auprc", "f1", "macro_f1", "accuracy", "loss", "thres
 
 
 def idle_trial(config: dict[str, Any], *, recipe: Recipe, job: JobSpec, metric: str) -> None:
-    """Do all that a trial does under Tune, but train."""
+    """Do everything that a trial does under Tune, except training."""
     run_trial(config, recipe=recipe, job=job, metric=metric, train=publish_at_once)
 
 
@@ -36,7 +36,7 @@ def publish_at_once(
     text: str,
     on_evaluation: Callable[[dict[str, Any]], Any] | None = None,
 ) -> StageOutcome:
-    """Publish made-up evaluations in place of a trained model, and tell each of them."""
+    """Publish made-up evaluations instead of a trained model, and report each of them."""
     worth = int(spec.key[:8], 16) / 16**8
     number = spec.training.evaluations
     history = [
@@ -78,13 +78,13 @@ def publish_at_once(
 
 
 def plain_trial(config: dict[str, Any]) -> None:
-    """Report as often as `idle_trial` does, and nothing else: what Tune itself takes."""
+    """Report as often as `idle_trial` does, and do nothing else: the time that Tune itself needs."""
     for number in range(1, config["evaluations"] + 1):
         tune.report({BEST: number / config["evaluations"]})
 
 
 class IdleShards:
-    """Shards whose rows come back as they are."""
+    """Shards whose rows are returned as they are."""
 
     def __init__(self, *, device: str) -> None:
         self.device = device
@@ -101,7 +101,7 @@ class IdleShards:
 
 
 class PlainActor:
-    """What Ray Data takes for an actor that does nothing."""
+    """An actor of Ray Data that does nothing."""
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the batch."""

@@ -1,14 +1,14 @@
-"""Scores of variants against measured effects, element by element, next to the change of G+C.
+"""Scores of variants compared with measured effects, element by element.
 
     python benchmarks/measured_variants.py --model RUN_ID \\
         --effects mpra_satmut_elements.tsv.gz --elements mpra_satmut_elements_refseq_GRCh38.fa.gz
 
 The effects are those of a saturation mutagenesis MPRA (Kircher et al. 2019, Nat. Commun. 10:3583):
 columns Chrom, Pos, Ref, Alt, Barcodes, Coefficient and Element; `-` deletes a base. The elements
-come as FASTA with their place in the header, `>NAME ASSEMBLY chrom:first-last(+)`; a variant is
+are a FASTA with their coordinates in the header, `>NAME ASSEMBLY chrom:first-last(+)`; a variant is
 scored within its element, as it was measured. Prints Spearman's rank correlation of the change of
-log2 odds with the coefficient, beside that of the change in the number of G and C, which knows
-nothing; and the same of their absolute values.
+log2 odds with the coefficient, and as a baseline that of the change in the number of G and C; and the
+same for absolute values.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import spearmanr
 
-_PLACE = re.compile(r">(\S+)\s+\S+\s+(?:chr)?(\w+):(\d+)-(\d+)")
+_COORDINATES = re.compile(r">(\S+)\s+\S+\s+(?:chr)?(\w+):(\d+)-(\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +49,15 @@ class Options:
     elements: str
     """The elements, FASTA."""
     only: tuple[str, ...] = ()
-    """Elements to look at. Default: all."""
+    """Elements to compare. Default: all."""
     least_barcodes: int = 10
-    """Barcodes that a measurement needs to count."""
+    """Barcodes that a measurement needs to be used."""
     every: int = 1
-    """Take every so many-th variant of an element, for a quick look."""
+    """Take only every n-th variant of an element, for a quick look."""
     window: int | None = None
-    """Bases of a window. Default: as much as the model holds; an element that is shorter goes in
-    whole."""
+    """Bases of a window. Default: as many as the model can read; a shorter element is one window."""
     shifts: tuple[int, ...] = (-4, 4)
-    """Bases by which further windows are moved."""
+    """Bases by which further windows are shifted."""
     storage: str = "runs"
     """Storage root, for its MLflow store."""
     tracking_uri: str | None = None
@@ -73,9 +72,9 @@ def read_elements(path: Path) -> dict[str, tuple[str, int, str]]:
     name = ""
     for line in open_lines(path):
         if line.startswith(">"):
-            match = _PLACE.match(line)
+            match = _COORDINATES.match(line)
             if match is None:
-                raise InputError(f"the header {line!r} has no place", file=path)
+                raise InputError(f"the header {line!r} has no coordinates", file=path)
             name = match[1]
             found[name] = (match[2], int(match[3]), "")
         else:
@@ -85,7 +84,7 @@ def read_elements(path: Path) -> dict[str, tuple[str, int, str]]:
 
 
 def read_effects(path: Path, options: Options) -> pd.DataFrame:
-    """Return the measurements that count."""
+    """Return the measurements to use."""
     frame = pd.read_csv(path, sep="\t", dtype={"Chrom": str}, keep_default_na=False)
     frame = frame[frame["Barcodes"] >= options.least_barcodes]
     if options.only:
@@ -103,7 +102,7 @@ def cut(
         if chrom == row.Chrom and 0 <= start < len(bases):
             break
     else:
-        raise InputError(f"no element holds {row.Chrom}:{row.Pos}")
+        raise InputError(f"{row.Chrom}:{row.Pos} is in no element")
     if bases[start : start + len(ref)] != ref:
         raise InputError(f"REF at {row.Chrom}:{row.Pos} is {ref}, the element has {bases[start]}")
 
@@ -116,7 +115,7 @@ def cut(
 
 
 def main(options: Options) -> None:
-    """Score what was measured and print the table."""
+    """Score the measured variants and print the table."""
     console = Console(width=120)
     uri = resolve_uri(options.tracking_uri, options.storage)
     with TemporaryDirectory() as scratch:
@@ -138,7 +137,9 @@ def main(options: Options) -> None:
             else:
                 ratios = ZeroShot(directory, device=device)
                 scores = ratios.ratios(alleles, window=window, shifts=options.shifts)
-    frame = frame.assign(score=scores, gc_change=[_gc(one.alt) - _gc(one.ref) for one in alleles])
+    frame = frame.assign(
+        score=scores, gc_change=[_gc(allele.alt) - _gc(allele.ref) for allele in alleles]
+    )
     kind = "change of log2 odds" if model.is_classifier else "log-likelihood ratio"
     table = Table("element", "variants", kind, "G+C change", "|score|", "|G+C|")
     for name, part in frame.dropna(subset=["score"]).groupby("Element"):
@@ -150,9 +151,9 @@ def main(options: Options) -> None:
         table.add_row(
             str(name),
             f"{len(part):,}",
-            # Without p-values: effects of neighbouring bases are alike, and would be too many.
-            *(f"{one:+.3f}" for one in rank),
-            *(f"{size:+.3f}" for size in sizes),
+            # Without p-values: effects of neighbouring bases are alike, so there are fewer than rows.
+            *(f"{value:+.3f}" for value in rank),
+            *(f"{value:+.3f}" for value in sizes),
         )
     console.print(f"{options.model}: windows of {window} bases, Spearman with the coefficient")
     console.print(table)

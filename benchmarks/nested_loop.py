@@ -1,8 +1,8 @@
-"""One cell of a tokenizer comparison the way a nested bash loop does it: a process that shares nothing.
+"""One cell of a tokenizer comparison as a nested bash loop runs it: a process that shares nothing.
 
 Reads the table, fits the tokenizer, pretrains with the HuggingFace Trainer, fine-tunes with the
-HuggingFace Trainer, evaluates, and writes result.json. It uses nothing of dnasweep, so that it stands
-for what a user would otherwise run:
+HuggingFace Trainer, evaluates, and writes result.json. It uses nothing of dnasweep: it is what a user
+would otherwise run.
 
     python benchmarks/nested_loop.py --table table.csv --tokenizer kmer-6 --learning-rate 5e-4 \\
         --folder cell
@@ -48,7 +48,7 @@ class Cell:
     tokenizer: str = "kmer-6"
     """kmer-K, bpe-SIZE, wordpiece-SIZE or char."""
     species: list[str] = field(default_factory=list)
-    """Species to fit the tokenizer and pretrain on; none named: all."""
+    """Species to fit the tokenizer and pretrain on; none: all."""
     learning_rate: float = 5e-4
     """Peak learning rate of fine-tuning."""
     pretrain_learning_rate: float = 1e-3
@@ -56,11 +56,11 @@ class Cell:
     pretrain_bases: int = 1_000_000
     """Bases that pretraining reads; 0: none, random weights."""
     pretrain_batch_size: int = 64
-    """Sequences a pretraining step."""
+    """Sequences of a pretraining step."""
     finetune_bases: int = 1_000_000
     """Bases that fine-tuning reads."""
     batch_size: int = 32
-    """Sequences a fine-tuning step."""
+    """Sequences of a fine-tuning step."""
     evaluations: int = 8
     """Evaluations on validation during fine-tuning; the best one is kept."""
     warmup: float = 0.1

@@ -1,13 +1,14 @@
-"""Is every p-value and interval what it says? Each is drawn where nothing is to be found.
+"""Is every p-value and interval what it claims to be? Each is drawn where there is no effect.
 
 python benchmarks/null_simulations.py
 python benchmarks/null_simulations.py --times 200 --only mean
 
-A table: the quantity, what was drawn, what it claims (size .05 of a test, coverage .95 of an
+Prints a table: the quantity, what was drawn, what it claims (size .05 of a test, coverage .95 of an
 interval), what was measured with its binomial interval, and the size at .001 where there were
-draws enough to tell. It ends with 1 where one is surely outside of .03 to .07 (.93 to .97).
+enough draws. The exit status is 1 if a size is certainly outside of .03 to .07 (a coverage, of .93 to
+.97).
 
-To add a quantity: a function that takes a generator and a number of times, in a module `nulls_*.py`
+To add a quantity: a function that takes a generator and a number of draws, in a module `nulls_*.py`
 beside this one, and a :class:`nulls.Check` in its `CHECKS`; a new module is named in `MODULES`.
 """
 
@@ -30,7 +31,7 @@ MODULES = (
     *("nulls_means", "nulls_cells", "nulls_repeats", "nulls_explain"),
     *("nulls_genomics", "nulls_shapley"),
 )
-"""Where the checks stand."""
+"""Where the checks are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +39,11 @@ class Options:
     """What to simulate."""
 
     times: int | None = None
-    """Draws of each quantity; None: as many as each says, most 1,000."""
+    """Draws of each quantity; None: the number that each check has, mostly 1,000."""
     only: str = ""
-    """Only quantities whose short name has this in it."""
+    """Only quantities whose short name contains this."""
     seed: int = 0
-    """Of the draws."""
+    """Seed of the draws."""
     out: str | None = None
     """CSV to write the table to."""
 
@@ -61,7 +62,7 @@ def checks(only: str = "") -> dict[str, Check]:
 def main(options: Options) -> int:
     """Print the table; return how many quantities are wrong, at most 1."""
     console = Console(width=140)
-    table = Table(title="p-values and intervals where nothing is to be found")
+    table = Table(title="p-values and intervals where there is no effect")
     for title in ("name", "quantity", "setting"):
         table.add_column(title, overflow="fold")
     for title in ("claims", "measured", "its 95 %", "at .001", "draws", "s", ""):

@@ -1,8 +1,8 @@
-"""What a null simulation is: a quantity, how to draw it where nothing is to be found, and a verdict.
+"""What a null simulation is: a quantity, how to draw it where there is no effect, and a verdict.
 
-A p-value is right where it is below any level as often as that level says, and an interval where it
-holds the truth as often as it claims. Each :class:`Check` draws many of either under a null
-hypothesis that is known to be true, by the function of the package that users get.
+A p-value is right if it is below any level as often as that level says, and an interval if it covers the
+true value as often as it claims. Each :class:`Check` draws many of either under a null hypothesis that is
+known to be true, with the function of the package that users call.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Simulate = Callable[[np.random.Generator, int], Floats]
 LEVEL = 0.05
 """Nominal size of a test; intervals claim the rest."""
 TOLERATED = (0.03, 0.07)
-"""Sizes, and shares of truths missed, that are taken for right."""
+"""Sizes of a test, and shares of intervals that miss the true value, that count as right."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +29,16 @@ class Check:
     """A p-value or an interval under a null hypothesis."""
 
     quantity: str
-    """As the product names it, and where it stands."""
+    """Its name, and the function that computes it."""
     setting: str
-    """What was drawn: how many of what, and what varies."""
+    """What is drawn: how many of what, and what varies."""
     simulate: Simulate
-    """Takes a generator and a number of times; returns p-values (n,), or (n, 3) the ends of
-    intervals and the truth. Draws of one time must be independent of those of another."""
+    """Takes a generator and a number of draws n; returns p-values (n,), or the ends of intervals and the
+    true values, (n, 3). The draws must be independent of each other."""
     may_be_careful: bool = False
     """Whether it may reject less often than its level, as exact tests of few counts do."""
     times: int = 1000
-    """Draws of the benchmark; fewer where one is slow."""
+    """Number of draws of the benchmark; fewer where one is slow."""
     quick: bool = True
     """Whether 200 draws take a second or two: the tests draw these."""
 
@@ -56,18 +56,24 @@ class Measured(NamedTuple):
     num: int
     """Draws that gave a number."""
     far: float
-    """Size at a level of 0.001 for a test with 2,000 draws and more; else nan."""
+    """Size at a level of 0.001 for a test with at least 2,000 draws; else nan."""
     right: bool
-    """Whether the share is not surely outside of what is tolerated."""
+    """False if the share is certainly outside of what is tolerated."""
 
 
 def measure(check: Check, *, times: int, seed: int = 0, surely: float = 5e-3) -> Measured:
-    """Draw a check so many times and judge it.
+    """Draw a check many times and decide whether it is right.
 
     Parameters
     ----------
+    check
+        What to draw.
+    times
+        Number of draws.
+    seed
+        Seed of the draws.
     surely
-        It is wrong where a share within `TOLERATED` would give what was seen, or more, with a
+        It is wrong if, with a share within `TOLERATED`, the result or a more extreme one would have a
         probability below this.
     """
     drawn = np.asarray(check.simulate(np.random.default_rng(seed), times), float)
@@ -79,7 +85,7 @@ def measure(check: Check, *, times: int, seed: int = 0, surely: float = 5e-3) ->
     else:
         drawn = drawn[~np.isnan(drawn).any(axis=1)]
         low, high, truth = drawn.T
-        # Ends on a lattice may be the truth but for their last digits.
+        # Ends on a lattice may equal the true value except in their last digits.
         missed, kind = (truth < low - 1e-9) | (truth > high + 1e-9), "coverage"
     num, count = len(missed), int(missed.sum())
     if not num:

@@ -12,7 +12,8 @@ from nulls import Check, Floats, Simulate
 
 SIGNAL = 1.0
 SHARED, OF_CELL, OF_TRAINING = 1.0, 0.4, 0.6
-"""Standard deviations on the logit of what is hard about a row: for all, a cell, one training."""
+"""Standard deviations, on the logit, of a row's difficulty: for all cells, for one cell, for one
+training."""
 VALIDATION_ROWS = 200
 
 
@@ -21,13 +22,26 @@ def two_cells(
 ) -> Stratum:
     """Draw two cells that are equally good over all rows and seeds.
 
-    The first rows are those of validation, where the threshold of each training is chosen.
+    The threshold of each training is chosen on validation rows, which are drawn as well.
+
+    Parameters
+    ----------
+    rng
+        Of the draws.
+    num
+        Test rows.
+    seeds
+        Trainings of each cell.
+    sd
+        Standard deviation, on the logit, of the quality between seeds.
+    fixed
+        Whether the second cell does not depend on seeds, as the k-mer baseline.
     """
     labels = rng.permutation(np.arange(num + VALIDATION_ROWS) % 2)
     sign, shared = 2.0 * labels - 1, rng.normal(0, SHARED, len(labels))
     sides = []
     for side, count in enumerate(seeds):
-        # A second side that no seed changes has the quality that the first has in the mean.
+        # A second cell that no seed changes has the mean quality of the first one.
         own_sd = 0.0 if fixed and side else sd
         quality = SIGNAL + rng.normal(0, own_sd, (count, 1))
         own = rng.normal(0, OF_CELL, len(labels))
@@ -43,7 +57,7 @@ def two_cells(
 
 
 def by_seed(cells: Stratum) -> tuple[dict[int, TestScores], dict[int, TestScores]]:
-    """Return what a sweep keeps of two cells."""
+    """Return what a sweep stores of two cells."""
     ids = np.arange(len(cells.labels)).astype(str)
     first, second = (
         {

@@ -22,12 +22,12 @@ TAILS = {
     "laplace": lambda rng, shape: rng.laplace(size=shape),
     "zeros": lambda rng, shape: rng.laplace(size=shape) * (rng.random(shape) < 0.2),
 }
-"""Changes of log odds in shuffled surroundings: those of real models have heavy tails, and bases
+"""Changes of log odds in shuffled contexts: those of real models have heavy tails, and bases
 that a model does not look at change nothing."""
 
 
 def variants(tails: str, num: int) -> Simulate:
-    """Return the simulation of a variant's `p_value`: its surroundings are one more shuffle."""
+    """Return the simulation of a variant's `p_value`: its own context is one more shuffle."""
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         drawn = TAILS[tails](rng, (times, num + 1))
@@ -154,7 +154,7 @@ CHECKS = {
     ),
     "site_p": Check(
         quantity="p of a match at one position (sites.parquet)",
-        setting="random words of 8 bases, motifs at random",
+        setting="random 8-mers, motifs at random",
         simulate=sites,
         may_be_careful=True,
         times=20_000,

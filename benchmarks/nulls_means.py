@@ -9,12 +9,12 @@ from nulls import Check, Floats, Simulate
 
 
 def over_sequences(num: int, draw: str) -> Simulate:
-    """Return the simulation of `mean_over`, the interval of all tables of explanations."""
+    """Return the simulation of `mean_over`, the interval in all tables of explanations."""
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         values = _values(rng, (times, num), draw)
-        found = [mean_over(one, seed=i) for i, one in enumerate(values)]
-        return np.array([(one.low, one.high, _MEAN[draw]) for one in found])
+        found = [mean_over(row, seed=i) for i, row in enumerate(values)]
+        return np.array([(mean.low, mean.high, _MEAN[draw]) for mean in found])
 
     return simulate
 
@@ -23,14 +23,14 @@ def over_seeds(num: int) -> Simulate:
     """Return the simulation of `spread`, the interval of a test metric over seeds."""
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
-        found = [spread(one) for one in rng.normal(0.7, 0.05, (times, num))]
-        return np.array([(one.low, one.high, 0.7) for one in found])
+        found = [spread(row) for row in rng.normal(0.7, 0.05, (times, num))]
+        return np.array([(mean.low, mean.high, 0.7) for mean in found])
 
     return simulate
 
 
 _MEAN = {"normal": 0.0, "share": 20 / 21, "hits": 0.75}
-_WORDS = {
+_SETTINGS = {
     "normal": "normal values",
     "share": "values skewed towards 1 (Beta 20, 1)",
     "hits": "shares of 8 (Beta 3, 1)",
@@ -49,11 +49,11 @@ CHECKS = {
     **{
         f"mean_over_{draw}_{num}": Check(
             quantity="mean over sequences: agreement, recovery, sanity, curves (mean_over)",
-            setting=f"{num} {_WORDS[draw]}",
+            setting=f"{num} {_SETTINGS[draw]}",
             simulate=over_sequences(num, draw),
             may_be_careful=(draw, num) == ("hits", 2),
         )
-        for draw in _WORDS
+        for draw in _SETTINGS
         for num in (2, 5, 16, 100)
     },
     **{

@@ -12,12 +12,16 @@ from nulls_cells import SHARED, by_seed, two_cells
 
 
 def few_shots(metric: str, draws: int, seeds: int, sd: tuple[float, float]) -> Simulate:
-    """Return the simulation of two initialisations on `draws` draws of shots x `seeds` seeds.
+    """Return the simulation of two initialisations on `draws` draws of shots times `seeds` seeds.
 
     Parameters
     ----------
+    metric
+        `mcc` or `auroc`.
+    draws, seeds
+        Draws of training rows, and trainings on each.
     sd
-        Between draws and between seeds, on the logit.
+        Standard deviation between draws and between seeds, on the logit.
     """
     draw, seed = (one.ravel() for one in np.indices((draws, seeds)))
 
@@ -89,7 +93,7 @@ def models(name: str) -> Simulate:
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         found = []
         for i in range(times):
-            # Models with thresholds chosen by chance are not equally good: theirs are given.
+            # Thresholds chosen on random rows would not be equally good, so they are fixed.
             cells = two_cells(rng, 300, (1, 1), 0.0, fixed=False)
             a, b = by_seed(cells._replace(a=_cut(cells.a), b=_cut(cells.b)))
             found.append(paired_test(a, b, num_resamples=400, seed=i)[f"ensemble_{name}"])

@@ -1,12 +1,12 @@
-"""What the platform itself takes for a trial and for a shard, as these become many.
+"""The time that the platform itself needs for each trial and each shard, as their number grows.
 
     python benchmarks/scale.py --quick                      # a few minutes: does it still run?
     python benchmarks/scale.py                              # 100 to 5,000 trials, 10^3 to 10^6 shards
     python benchmarks/scale.py --trials 1000 --shards       # one number of trials, no shards
 
-Trials and shards compute nothing, on logical nodes that are all this machine. A flat row of the table
-is a cost that does not grow with the number; beside ours stands what Ray alone takes for as many. Every
-number is measured in a process of its own, so that its peak memory is its own.
+Trials and shards compute nothing, on logical nodes that are all this machine. A cost that does not grow
+with the number is a flat row of the table; the table also has what Ray alone needs for the same number.
+Each number is measured in a process of its own, so that peak memory is measured separately.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from rich.console import Console
 from rich.table import Table
 
 BESIDE = ("start", "Ray Tune alone", "MLflow, in a thread beside", "asked again: look-ups")
-"""Parts of the work with trials that are no part of the sum: once a sweep, not ours, or counted where
-the driver waits for them."""
+"""Parts that the sum leaves out: they occur once per sweep, are not ours, or are counted where the driver
+waits for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """How many of what."""
+    """What to measure."""
 
     trials: tuple[int, ...] = (100, 1_000, 5_000)
     """Numbers of trials."""
     shards: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
-    """Numbers of shards whose books are kept."""
+    """Numbers of shards."""
     pooled: int = 10_000
     """Up to so many shards also go through the pool of Ray Data actors."""
     nodes: int = 4
     """Logical nodes."""
     cpus: int = 2
-    """Logical CPUs of each, and so processes; memory is real."""
+    """Logical CPUs, and so processes, of each node."""
     quick: bool = False
-    """Small numbers on one node, to see that it runs: what it prints says nothing."""
+    """Small numbers on one node, only to see that it runs."""
     folder: Path | None = None
     """Where to work. Default: a temporary folder; a million shards need 10 GB there."""
     report: Path | None = None
@@ -56,7 +56,7 @@ class Scale:
 
 def measure_here(options: Scale, folder: Path) -> dict[str, Any]:
     """Measure one number in this process."""
-    # Here and not above: whoever starts this process should be small.
+    # Imported here: the process that starts this one should stay small.
     where = {"nodes": options.nodes, "cpus": options.cpus}
     if options.one == "trials":
         import scale_trials
@@ -69,31 +69,31 @@ def measure_here(options: Scale, folder: Path) -> dict[str, Any]:
 
 def measure_apart(kind: str, number: int, options: Scale, folder: Path) -> dict[str, Any]:
     """Measure one number in a process of its own."""
-    place = folder / f"{kind}-{number}"
-    place.mkdir(parents=True)
-    report = place / "report.json"
+    work = folder / f"{kind}-{number}"
+    work.mkdir(parents=True)
+    report = work / "report.json"
     command = [
         *(sys.executable, __file__, "--one", kind, f"--{kind}", str(number)),
         *("--nodes", str(options.nodes), "--cpus", str(options.cpus)),
-        *("--pooled", str(options.pooled), "--folder", str(place), "--report", str(report)),
+        *("--pooled", str(options.pooled), "--folder", str(work), "--report", str(report)),
     ]
-    with (place / "log.txt").open("w") as log:
+    with (work / "log.txt").open("w") as log:
         done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
-        raise SystemExit(f"{number} {kind} failed:\n{(place / 'log.txt').read_text()[-3000:]}")
+        raise SystemExit(f"{number} {kind} failed:\n{(work / 'log.txt').read_text()[-3000:]}")
     return dict(json.loads(report.read_text()))
 
 
 def each_of(kind: str, found: dict[str, Any], which: str) -> dict[str, float]:
-    """Return the seconds of every part for one trial or shard."""
+    """Return the seconds of every part per trial or shard."""
     if kind == "shards":
         return dict(found[f"{which}_each"])
     return {part: seconds / found["trials"] for part, seconds in found[which].items()}
 
 
 def table_of(kind: str, found: list[dict[str, Any]]) -> Table:
-    """Return a row a part and a column a number, in milliseconds for one."""
-    table = Table(title=f"ms a {kind[:-1]} on the clock (processor)", title_justify="left")
+    """Return a table with one row per part and one column per number, in milliseconds per trial or shard."""
+    table = Table(title=f"ms per {kind[:-1]} on the clock (processor)", title_justify="left")
     table.add_column("part")
     for one in found:
         table.add_column(f"{one[kind]:,} {kind}", justify="right")
@@ -134,7 +134,7 @@ def draw(found: dict[str, list[dict[str, Any]]], path: Path) -> None:
             ]
             axes.loglog(*zip(*known, strict=True), marker="o", label=part)
         axes.set_xlabel(kind)
-        axes.set_ylabel(f"ms a {kind[:-1]}")
+        axes.set_ylabel(f"ms per {kind[:-1]}")
         axes.legend(fontsize=6)
     figure.savefig(path)
 

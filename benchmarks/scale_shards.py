@@ -1,7 +1,7 @@
-"""What a batch job of many shards costs beside its computing: one number of shards, in this process.
+"""What a batch job of many shards costs apart from its computing: one number of shards, in this process.
 
-The bookkeeping is that of `Shards` on a folder, for as many shards as are asked for; up to `pooled`
-of them also go through the real pool of Ray Data actors, beside as many blocks by Ray Data alone.
+The bookkeeping is that of `Shards` in a folder. Up to `pooled` shards also go through the real pool of
+Ray Data actors, and the same number of blocks through Ray Data alone.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from stopwatch import Stopwatch
 KIND = "idle"
 SEQUENCE = "ACGT" * 75
 SAMPLE = 1000
-"""Shards that are really read and published where there are more; the seconds are per shard."""
+"""At most so many shards are really read and published; the seconds are per shard."""
 PER_LINK = 30_000
-"""Names of one file, fewer than any file system allows."""
+"""Hard links to one file, fewer than any file system allows."""
 PLAIN, POOL = "Ray Data alone", "pool of actors"
 
 
@@ -46,7 +46,7 @@ def work_list(number: int) -> pa.Table:
 
 
 def fill(shards: Shards, first: int) -> None:
-    """Publish all shards from `first` on by a manifest alone: what listing them looks at."""
+    """Publish all shards from `first` on by their manifest alone, which is all that listing reads."""
     folder = shards.storage.local / shards.part_kind
     source = (folder / name(0) / MANIFEST).read_bytes()
     linked = Path()
@@ -61,7 +61,7 @@ def fill(shards: Shards, first: int) -> None:
 
 
 def measure(number: int, folder: Path, *, pooled: int, nodes: int, cpus: int) -> dict[str, Any]:
-    """Keep the books of a job of `number` shards; return seconds a shard by part, and memory."""
+    """Do the bookkeeping of a job of `number` shards; return seconds per shard by part, and memory."""
     watch, before = Stopwatch(), peak_bytes()
     storage, rows = Storage(folder / "runs"), work_list(number)
     with watch.part("begin"):
@@ -82,7 +82,7 @@ def measure(number: int, folder: Path, *, pooled: int, nodes: int, cpus: int) ->
     with watch.part("list, all there"):
         there = shards.published()
     with watch.part("manifests"):
-        told = sum(manifest["facts"]["num_rows"] for _, manifest in shards.manifests())
+        counted = sum(manifest["facts"]["num_rows"] for _, manifest in shards.manifests())
     with watch.part("finish"):
         shards.finish({})
     with open(os.devnull, "w") as screen:
@@ -98,19 +98,19 @@ def measure(number: int, folder: Path, *, pooled: int, nodes: int, cpus: int) ->
             for shard in range(sample):
                 progress.finish(shard, 1)
     each["progress"] = 1 / sample
-    if len(missing) != number or len(there) != number or told != number:
+    if len(missing) != number or len(there) != number or counted != number:
         raise SystemExit(
-            f"{number} shards: {len(missing)} missing, {len(there)} there, {told} rows"
+            f"{number} shards: {len(missing)} missing, {len(there)} there, {counted} rows"
         )
-    said = {"shards": number, "bytes_before": before, "bytes": peak_bytes()}
+    facts = {"shards": number, "bytes_before": before, "bytes": peak_bytes()}
     if number <= pooled:
         with logical_cluster(nodes, cpus) as address:
             run_pool(number, folder / "pool", address, watch)
-    # As many folders as shards: nobody wants to wait for them at the very end.
-    for place in ("runs", "pool"):
-        shutil.rmtree(folder / place, ignore_errors=True)
+    # There are as many folders as shards, and removing them takes a while.
+    for name_of_folder in ("runs", "pool"):
+        shutil.rmtree(folder / name_of_folder, ignore_errors=True)
     return {
-        **said,
+        **facts,
         "bytes_with_pool": peak_bytes(),
         "seconds_each": {part: s * each.get(part, 1 / number) for part, s in watch.clock.items()},
         "processor_seconds_each": {
@@ -120,7 +120,7 @@ def measure(number: int, folder: Path, *, pooled: int, nodes: int, cpus: int) ->
 
 
 def run_pool(number: int, folder: Path, address: str, watch: Stopwatch) -> None:
-    """Run shards that take no time through the pool, and as many blocks without us."""
+    """Run shards that take no time through the pool, and as many blocks by Ray Data alone."""
     shards = Shards.begin(
         Storage(folder), kind=KIND, inputs={}, rows=work_list(number), shard_size=1
     )
@@ -133,7 +133,7 @@ def run_pool(number: int, folder: Path, address: str, watch: Stopwatch) -> None:
         (run,) = compute_missing(
             [spec], options, console, executor=RayPool(), title="idling", unit="rows"
         )
-        # Without the start of Ray, actors and libraries, which is the same for one shard.
+        # Without the start of Ray, actors and libraries, which takes as long for one shard.
         watch.clock[POOL] = run.seconds
     if shards.missing() or run.num_rows != number:
         raise SystemExit(f"the pool computed {run.num_rows} of {number} shards")
@@ -149,8 +149,8 @@ def run_pool(number: int, folder: Path, address: str, watch: Stopwatch) -> None:
                 ),
                 num_cpus=1,
             )
-            told = sum(len(batch["shard"]) for batch in dataset.iter_batches(batch_size=None))
+            counted = sum(len(batch["shard"]) for batch in dataset.iter_batches(batch_size=None))
     finally:
         ray.shutdown()
-    if told != number:
-        raise SystemExit(f"Ray Data gave {told} of {number} blocks")
+    if counted != number:
+        raise SystemExit(f"Ray Data gave {counted} of {number} blocks")

@@ -1,7 +1,7 @@
 """What a sweep of many trials costs beside its training: one number of trials, in this process.
 
-Every step is the platform's own (`run_sweep` with its tracker, course, display and report) but for the
-training, which `idle.py` replaces; and the same number of trials that do nothing, by Ray Tune alone.
+Every step is the platform's own (`run_sweep` with its tracker, event log, display and report), except the
+training, which `idle.py` replaces. The same number of trials that do nothing is then run by Ray Tune alone.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from stopwatch import Stopwatch
 TOKENIZERS = ("kmer-3", "kmer-4")
 EVALUATIONS = 2
 STARTS = 5
-START, PLAIN, SHIPPING = "start", "Ray Tune alone", "MLflow, in a thread beside"
+START, PLAIN, UPLOADING = "start", "Ray Tune alone", "MLflow, in a thread beside"
 WATCHED = (
     (sweep, "prepare_sweep", "request and plan"),
     (request, "prepare_data", START),
@@ -51,9 +51,9 @@ WATCHED = (
     (phases.Phases, "_build_corpora", START),
     (trials, "run_trials", "Ray Tune"),
     (trials, "failures", "Ray Tune"),
-    (SweepState, "__init__", "course"),
-    (EventLog, "add", "course"),
-    (EventLog, "last", "course"),
+    (SweepState, "__init__", "event log"),
+    (EventLog, "add", "event log"),
+    (EventLog, "last", "event log"),
     (Records, "start", "records"),
     (Records, "evaluation", "records"),
     (Records, "finish", "records"),
@@ -63,13 +63,13 @@ WATCHED = (
     (Storage, "exists", "look-ups"),
     (Storage, "file", "look-ups"),
     (StageOutcome, "read", "look-ups"),
-    (Replayer, "apply", SHIPPING),
+    (Replayer, "apply", UPLOADING),
 )
 
 
 @contextlib.contextmanager
 def logical_cluster(nodes: int, cpus: int) -> Iterator[str]:
-    """Start nodes on this machine that each say they have so many CPUs; give their address."""
+    """Start nodes on this machine that each claim to have `cpus` CPUs; yield the cluster's address."""
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     node = {"num_cpus": cpus, "num_gpus": 0, "object_store_memory": 100 * 2**20}
@@ -85,7 +85,7 @@ def logical_cluster(nodes: int, cpus: int) -> Iterator[str]:
 
 
 def with_retries(start: Callable[[], Any]) -> Any:
-    """Start a node, again where this machine is too busy for Ray's half a minute."""
+    """Start a node; try again where this machine is too busy for Ray's limit of half a minute."""
     for left in reversed(range(STARTS)):
         try:
             return start()
@@ -96,7 +96,7 @@ def with_retries(start: Callable[[], Any]) -> Any:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process has had."""
+    """Return the most memory that this process has used."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -114,22 +114,22 @@ def options_of(number: int, folder: Path, address: str) -> SweepOptions:
         evaluations=EVALUATIONS,
         address=address,
         cpus_per_worker=1,
-        # Of these nodes it would say that they are one machine.
+        # It would find that these nodes are one machine.
         preflight=False,
         name="scale",
     )
 
 
 def measure(number: int, folder: Path, *, nodes: int, cpus: int) -> dict[str, Any]:
-    """Run a sweep of about `number` trials and return its seconds by part and its memory."""
-    watch, said = Stopwatch(), {}
+    """Run a sweep of about `number` trials; return its seconds by part and its memory."""
+    watch, numbers = Stopwatch(), {}
 
     def ending(asked: Sweep, records: Records, steps: phases.Phases) -> None:
-        said["bytes_before"] = peak_bytes()
+        numbers["bytes_before"] = peak_bytes()
         with watch.part("driver, the rest"):
             plan = steps.train()
         with watch.part("MLflow, waiting"):
-            said["unshipped"] = records.tracker.flush(timeout_s=3600)
+            numbers["not_uploaded"] = records.tracker.flush(timeout_s=3600)
         with watch.part("results"):
             results = read_results(asked, plan, frozenset())
         with watch.part("report: tables"):
@@ -142,11 +142,11 @@ def measure(number: int, folder: Path, *, nodes: int, cpus: int) -> dict[str, An
             write_page(page, report / "comparison.html")
         with watch.part("report: terminal"):
             announce_comparison(console, comparison, report)
-        said["bytes"] = peak_bytes()
-        said["trials"] = len(plan.cells)
-        said["finished"] = sum(cell.outcome == "finished" for cell in results)
+        numbers["bytes"] = peak_bytes()
+        numbers["trials"] = len(plan.cells)
+        numbers["finished"] = sum(cell.outcome == "finished" for cell in results)
         with watch.part("asked again: look-ups"):
-            said["missing"] = len(plan.missing(asked.storage).cells)
+            numbers["missing"] = len(plan.missing(asked.storage).cells)
         with watch.part(PLAIN):
             run_plain(len(plan.cells), nodes * cpus, folder)
 
@@ -165,17 +165,17 @@ def measure(number: int, folder: Path, *, nodes: int, cpus: int) -> dict[str, An
             watch.part(START),
         ):
             sweep.run_sweep("scale", axes, asked, console, ending=ending)
-    if said["finished"] != said["trials"] or said["missing"] or said["unshipped"]:
-        raise SystemExit(f"the sweep did not come to its end: {said}")
+    if numbers["finished"] != numbers["trials"] or numbers["missing"] or numbers["not_uploaded"]:
+        raise SystemExit(f"the sweep did not end as expected: {numbers}")
     return {
-        **said,
+        **numbers,
         "seconds": dict(watch.clock),
         "processor_seconds": dict(watch.processor),
     }
 
 
 def run_plain(number: int, concurrent: int, folder: Path) -> None:
-    """Run as many trials that report as often, by Ray Tune with nothing of ours."""
+    """Run the same number of trials, which report as often, by Ray Tune alone."""
     results = tune.Tuner(
         tune.with_resources(plain_trial, {"CPU": 1.0}),
         param_space={"place": tune.grid_search(list(range(number))), "evaluations": EVALUATIONS},

@@ -1,12 +1,12 @@
-"""Three ways over the same grid: all of it, all with poor trials stopped early, and TPE with stopping.
+"""Three ways through the same grid: all of it, all with early stopping (ASHA), and TPE with ASHA.
 
     python benchmarks/search.py --data enhancers.csv                        # every way, whole
     python benchmarks/search.py --data enhancers.csv --rows 2000 --grid-weight-decays 1e-2
 
 Each way is `sweeps/enhancer_grid.py` as a user would type it. All start from one data set and one
-encoder, which are made before and copied into a storage of the way's own, so that no way finds trials
-of another. Reported are device seconds of fine-tuning until validation is within `--within` of the best
-of the whole grid, as a share of what the whole grid costs: that much has to be spent to know its best.
+encoder, which are made before and copied into a separate storage for each way, so that no way finds
+trials of another. It reports the device seconds of fine-tuning until validation is within `--within` of
+the best of the whole grid, as a share of what the whole grid costs, since finding its best costs all of it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from sweep import as_flags, run
 
 GRID = Path(__file__).resolve().parent.parent / "sweeps" / "enhancer_grid.py"
 SHARED = ("datasets", "tokenizers", "corpora", "encoders")
-"""Artefacts that the ways start from; trials are their own."""
+"""Artefacts that all ways start from; each has its own trials."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +45,14 @@ class Race(EnhancerOptions):
     """The grid's own options; storage, tracking and search are set by the benchmark."""
 
     rows: int | None = None
-    """Take so many rows of the data, split by split and class by class. Default: all."""
+    """Take so many rows of the data, from every split and class. Default: all."""
     grid_weight_decays: tuple[float, ...] = ()
-    """Weight decays of the whole grid that are timed; its cost for the others is extrapolated.
+    """Weight decays of the whole grid that are timed; the cost of the others is extrapolated.
     Default: all."""
     num_samples: int = 40
     """Combinations that TPE tries."""
     within: float = 0.01
-    """How near to the grid's best validation metric is near enough."""
+    """How close to the grid's best validation metric is close enough."""
     keep: Path | None = None
     """Folder for the storages and logs of all ways. Default: a temporary one."""
     report: Path | None = None
@@ -60,13 +60,13 @@ class Race(EnhancerOptions):
 
 
 class Way(NamedTuple):
-    """What one way over the grid has spent and found."""
+    """What one way through the grid has spent and found."""
 
     name: str
     seconds: float
     """Wall time of the command."""
     points: list[Evaluated]
-    """Evaluations in the order they came in."""
+    """Evaluations in the order in which they came in."""
     whole: int
     """Trials that were trained to their end."""
     spent: float
@@ -126,7 +126,7 @@ def take(name: str, options: EnhancerOptions, source: Path, folder: Path) -> Way
 
 
 def main(options: Race) -> None:
-    """Run the three ways and print what each needs."""
+    """Run the three ways and print what each of them needs."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="dnasweep-search-") as name:
         folder = options.keep or Path(name)
@@ -166,7 +166,7 @@ def main(options: Race) -> None:
 
 
 def tell(options: Race, ways: list[Way], cells: int, share: float, console: Console) -> None:
-    """Print and keep what each way needs; `share` of the whole grid was timed."""
+    """Print and save what each way needs; `share` of the whole grid was timed."""
     sign = 1.0 if direction(full_name(options.metric)) == "max" else -1.0
     grid = ways[0]
     known = ways if share < 1 else [grid]

@@ -1,4 +1,4 @@
-"""Seconds of a program by part, each part without those within it, and in every thread by itself."""
+"""Seconds of a program by part; a part does not include the parts within it, and threads are separate."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Stopwatch:
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Count the block as a part, and no longer as its surroundings."""
+        """Count the block as a part, and not as the part around it."""
         inner = self._within.__dict__.setdefault("parts", [])
         inner.append([0.0, 0.0])
         clock, processor = time.perf_counter(), time.thread_time()

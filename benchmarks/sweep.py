@@ -1,11 +1,11 @@
-"""The sweep against the nested loop of fresh processes: the same cells, data, model and budgets, one run.
+"""The sweep against a nested loop of fresh processes: the same cells, data, model and budgets.
 
     python benchmarks/sweep.py                # the default sweep, every cell both ways
     python benchmarks/sweep.py --cells 6      # time 6 cells of the loop and extrapolate, saying so
 
 Both sides start from one CSV file with given splits. Our side is `sweeps/tokenizer_grid.py` as a user
-would type it, on an empty storage; the other is `benchmarks/nested_loop.py`, one process a cell. The
-ratio of wall times comes with what both have read and reached, so that "the same work" can be checked.
+would type it, on an empty storage; the other is `benchmarks/nested_loop.py`, one process per cell. Beside
+the ratio of wall times it prints what both have read and reached, to show that they did the same work.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HERE = Path(__file__).resolve().parent
 GRID = HERE.parent / "sweeps" / "tokenizer_grid.py"
 LOOP = HERE / "nested_loop.py"
 SCORE = "validation/auroc"
-"""Needs no threshold: ours is chosen on validation, the loop's is one half."""
+"""It needs no threshold: ours is chosen on validation, the loop's is one half."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,10 +106,14 @@ def plan_of(options: SweepOptions) -> SweepPlan:
 def loop_flags(spec: ClassifierSpec, cell: Cell, table: Path, folder: Path) -> list[str]:
     """Return the nested loop's command line for the work of one cell."""
     if spec.target or spec.tokenizer.config.overlapping:
-        raise SystemExit("the nested loop knows --target all and non-overlapping tokenizers only")
+        raise SystemExit(
+            "the nested loop supports only --target all and non-overlapping tokenizers"
+        )
     encoder = spec.encoder
     if encoder is not None and (encoder.parent is not None or encoder.masking.rate != 0.15):
-        raise SystemExit("the nested loop knows one stage of pretraining and a mask rate of 0.15")
+        raise SystemExit(
+            "the nested loop supports one stage of pretraining and a mask rate of 0.15"
+        )
     tuning, model = spec.training, spec.model
     flags: dict[str, Any] = {
         "table": table,
@@ -136,7 +140,7 @@ def loop_flags(spec: ClassifierSpec, cell: Cell, table: Path, folder: Path) -> l
 
 
 def of_the_sweep(storage: Storage, spec: ClassifierSpec) -> Side:
-    """Return what our sweep read and reached for a cell, its share of pretraining counted whole."""
+    """Return what our sweep read and reached for a cell; its pretraining counts as a whole."""
     bases = 0.0
     stages = (*(spec.encoder.lineage if spec.encoder else ()), spec)
     for stage in stages:
@@ -207,7 +211,7 @@ def main(options: Race) -> None:
     console.print(f"sweep       {sweep_seconds:8.1f} s for {len(plan.cells)} cells")
     console.print(
         f"mean validation AUROC: loop {np.mean([s.score for s in loop]):.3f}, "
-        f"sweep {np.mean([s.score for s in sweep]):.3f}; bases a cell: "
+        f"sweep {np.mean([s.score for s in sweep]):.3f}; bases per cell: "
         f"loop {np.mean([s.bases for s in loop]):,.0f}, sweep {np.mean([s.bases for s in sweep]):,.0f}"
     )
     console.print(f"[bold]ratio {loop_seconds / sweep_seconds:.2f}[/bold]")

@@ -28,13 +28,13 @@ def test_the_benchmark_of_scale_runs(tmp_path: Path) -> None:
     found = json.loads(report.read_text())
     (trials,), (shards,) = found["trials"], found["shards"]
     assert trials["trials"] == trials["finished"] == 8
-    assert trials["missing"] == trials["unshipped"] == 0
+    assert trials["missing"] == trials["not_uploaded"] == 0
     assert shards["shards"] == 30
     # A part that is no longer called has no seconds.
     parts = {
         "Ray Tune",
         "Ray Tune alone",
-        "course",
+        "event log",
         "display",
         "look-ups",
         "MLflow, in a thread beside",
