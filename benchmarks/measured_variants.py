@@ -151,7 +151,7 @@ def main(options: Options) -> None:
         table.add_row(
             str(name),
             f"{len(part):,}",
-            # Without p-values: effects of neighbouring bases are alike, so there are fewer than rows.
+            # Without p-values: neighbouring bases have similar effects, so rows are not independent.
             *(f"{value:+.3f}" for value in rank),
             *(f"{value:+.3f}" for value in sizes),
         )

@@ -128,7 +128,7 @@ CHECKS = {
             quantity="p_value of a variant against shuffled contexts",
             setting=f"{num} contexts, changes {tails}",
             simulate=variants(tails, num),
-            # It is a multiple of 1 / (contexts + 1), and of many alike none is special.
+            # It is a multiple of 1 / (contexts + 1), and of many equal ones none is special.
             may_be_careful=num < 20 or tails == "zeros",
             times=20_000,
         )

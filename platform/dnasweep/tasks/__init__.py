@@ -1,1 +1,1 @@
-"""What a model is judged by: metrics, the loss, and which class is called."""
+"""How a classifier is trained and evaluated: its loss, its metrics, and which class it calls."""

@@ -87,7 +87,7 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
     check_size(kind, settings, stored, directory)
     weights = read_tensors(directory, stored)
     # Loading takes milliseconds, and its progress bar would break the caller's own. What is missing
-    # is for the caller to judge, so transformers' warnings about it are not shown.
+    # is for the caller to decide about, so transformers' warnings about it are not shown.
     logging.disable_progress_bar()
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()

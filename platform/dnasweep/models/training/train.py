@@ -43,7 +43,7 @@ class TrainingResult:
     model: Any
     """The model that was given, with its best weights, in evaluation mode."""
     evaluations: list[Evaluation]
-    """In order; after divergence the last one holds the worst metrics."""
+    """In order; after divergence the last one has the worst metrics."""
     best: Evaluation
     """The evaluation of the weights in `model`; after divergence the one with worst metrics."""
     outcome: Outcome
