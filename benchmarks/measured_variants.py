@@ -24,8 +24,8 @@ from dnasweep.errors import InputError
 from dnasweep.formats.vcf import open_lines
 from dnasweep.genomics.alleles import Allele, flanks, normalise
 from dnasweep.genomics.sequence_values import SequenceValues
+from dnasweep.genomics.variant_effects import score
 from dnasweep.genomics.variant_models import check_window, open_model, window_of
-from dnasweep.genomics.variant_scores import score
 from dnasweep.genomics.variant_settings import VariantConfig
 from dnasweep.genomics.zero_shot import ZeroShot
 from dnasweep.models.encoder.precision import best_device
@@ -110,7 +110,7 @@ def cut(
         return bases[first:last]
 
     at, ref, alt = normalise(fetch, start, ref, alt)
-    how = {"lead": config.lead, "shifts": config.shifts, "window": config.window}
+    how = {"upstream": config.upstream, "shifts": config.shifts, "window": config.window}
     return flanks(fetch, len(bases), at, ref, alt, **how)
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 from dnasweep.formats.bases import UNKNOWN
 from dnasweep.formats.motifs import Motif
 from dnasweep.genomics.binding_sites import SiteScanner
-from dnasweep.genomics.shuffled_contexts import against_background
-from dnasweep.genomics.shuffles import enrich, shuffle
+from dnasweep.genomics.peak_overlap import enrich, shuffle
+from dnasweep.genomics.variant_effects import against_background
 from dnasweep.motifs.patterns import Pattern
 from dnasweep.motifs.tomtom import match
 from dnasweep.motifs.validation import validate

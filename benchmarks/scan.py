@@ -36,7 +36,7 @@ from contenders import (
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.genome_store import keep_genome
-from dnasweep.genomics.scan_settings import ScanConfig
+from dnasweep.genomics.scan_plan import ScanConfig
 from dnasweep.genomics.scan_worker import ScanWorker, WindowRun
 from dnasweep.models.encoder.precision import best_device
 from dnasweep.stages import models

@@ -39,7 +39,7 @@ from contenders import (
 from dnasweep.formats.bases import decode
 from dnasweep.genomics.alleles import Allele, flanks, pairs
 from dnasweep.genomics.sequence_values import SequenceValues
-from dnasweep.genomics.variant_scores import score
+from dnasweep.genomics.variant_effects import score
 from dnasweep.genomics.variant_settings import VariantConfig
 from dnasweep.models.encoder.precision import best_device
 from rich.console import Console
@@ -68,7 +68,7 @@ def variants_of(config: VariantConfig, num_variants: int, num_alternatives: int)
             start,
             bases[start],
             alt,
-            lead=config.lead,
+            upstream=config.upstream,
             shifts=config.shifts,
             window=config.window,
         )

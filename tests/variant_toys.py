@@ -59,7 +59,7 @@ def allele(bases: str, start: int, ref: str, alt: str, config: VariantConfig = C
         start,
         ref,
         alt,
-        lead=config.lead,
+        upstream=config.upstream,
         shifts=config.shifts,
         window=config.window,
     )

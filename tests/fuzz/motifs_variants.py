@@ -21,7 +21,8 @@ from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import write_rejects
 from dnasweep.formats.vcf import read_variants
-from dnasweep.genomics.variants import Frame, Region, place_variants
+from dnasweep.genomics.variant_settings import VariantWindows
+from dnasweep.genomics.variants import Region, place_variants
 from dnasweep.motifs.scanner import from_file
 
 REFUSED, READ, WRONG = "refused", "read", "wrong content"
@@ -156,8 +157,10 @@ def variant_case(path: Path, genome: Path, sequence: str, data: bytes) -> str:
             return WRONG
     with open_genome(genome) as fasta:
         contigs = Contigs.of(fasta, genome)
-        placed = place_variants(found.table, fasta, contigs, Frame(window=60, shifts=(-4, 4)))
-    if len(placed.table) + len(placed.faults) != len(found.table):
+        placed = place_variants(
+            found.table, fasta, contigs, VariantWindows(window=60, shifts=(-4, 4))
+        )
+    if len(placed.table) + len(placed.rejects) != len(found.table):
         return WRONG
     for row in placed.table.itertuples(index=False):
         given = sequence[: row.given_pos - 1] + row.given_alt
@@ -165,7 +168,7 @@ def variant_case(path: Path, genome: Path, sequence: str, data: bytes) -> str:
         made = sequence[: row.pos - 1] + row.alt + sequence[row.pos - 1 + len(row.ref) :]
         if made != given or row.ref not in row.context:
             return WRONG
-    write_rejects([*found.faults, *placed.faults], path.with_suffix(".rejects.tsv"))
+    write_rejects([*found.faults, *placed.rejects], path.with_suffix(".rejects.tsv"))
     return READ
 
 

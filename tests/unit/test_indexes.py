@@ -14,8 +14,7 @@ from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.genome_store import genome_key
-from dnasweep.genomics.scan_plan import plan_scan
-from dnasweep.genomics.scan_settings import ScanConfig
+from dnasweep.genomics.scan_plan import ScanConfig, plan_scan
 from fuzz import genomes
 
 BASES = "ACGTTGCAACGGATTACAGATTTACCAGGACATTACAGGATTACCA" * 40
@@ -143,4 +142,4 @@ def test_fifty_thousand_contigs_are_planned_in_seconds(tmp_path: Path) -> None:
     begun = time.process_time()
     plan = plan_scan(lengths, config)
     assert time.process_time() - begun < 5  # About 0.5 s on an idle core.
-    assert (len(plan.tiles), plan.num_windows) == (50_000, 50_000 * config.number(1_000))
+    assert (len(plan.tiles), plan.num_windows) == (50_000, 50_000 * config.num_windows(1_000))

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from dnasweep.data.audit import Audit, Finding
 from dnasweep.formats.rejects import RejectedRow
-from dnasweep.genomics.scan_results import Findings
-from dnasweep.genomics.track_files import Stretch
+from dnasweep.genomics.peak_evaluation import TrackEvaluation
+from dnasweep.genomics.tracks import TrackRegion
 from dnasweep.report.audit_page import audit_page
 from dnasweep.report.html import render
 from dnasweep.report.page import Page

@@ -12,7 +12,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.genome_store import StoredGenome, keep_genome
-from dnasweep.genomics.scan_settings import ScanConfig, TrackConfig
+from dnasweep.genomics.scan_plan import ScanConfig, TrackConfig
 from dnasweep.genomics.scan_worker import ScanWorker, WindowRun
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.models.predict import predict_probabilities
@@ -362,5 +362,5 @@ def test_a_bed_that_is_not_there_is_told(tmp_path, model, genome, monkeypatch):
 
 
 def test_settings_name_what_they_are():
-    assert ScanConfig(window=10, stride=4).number(17) == 2
+    assert ScanConfig(window=10, stride=4).num_windows(17) == 2
     assert TrackConfig().per == "base"

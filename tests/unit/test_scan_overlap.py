@@ -5,9 +5,16 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.genomics.overlap import agree, distances_to_tss, find_hits, jaccard, widened
-from dnasweep.genomics.scan_curve import Curve
-from dnasweep.genomics.shuffles import enrich, shuffle
+from dnasweep.genomics.peak_overlap import (
+    agree,
+    distances_to_tss,
+    enrich,
+    find_hits,
+    jaccard,
+    shuffle,
+    widened,
+)
+from dnasweep.genomics.precision_recall import Curve
 from dnasweep.genomics.tracks import Piece
 from sklearn.metrics import average_precision_score
 

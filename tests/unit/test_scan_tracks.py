@@ -7,10 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from dnasweep.errors import InputError
+from dnasweep.genomics.peak_evaluation import Scanned
 from dnasweep.genomics.peaks import PeakCaller
-from dnasweep.genomics.scan_plan import plan_scan
-from dnasweep.genomics.scan_results import Scanned
-from dnasweep.genomics.scan_settings import PeakConfig, ScanConfig, TrackConfig
+from dnasweep.genomics.scan_plan import PeakConfig, ScanConfig, TrackConfig, plan_scan
 from dnasweep.genomics.tracks import Piece, Tile, make_track
 
 LENGTH = 997
@@ -20,7 +19,7 @@ SHAPES = [(30, 10), (30, 7), (30, 30), (10, 25), (5, 1), (31, 30)]
 def scored(config, length=LENGTH, seed=0, unread=0.1):
     """Return log odds of all windows of one record on both strands, some not read."""
     rng = np.random.default_rng(seed)
-    odds = rng.normal(0, 2, (2, config.number(length))).astype(np.float32)
+    odds = rng.normal(0, 2, (2, config.num_windows(length))).astype(np.float32)
     odds[:, rng.random(odds.shape[1]) < unread] = np.nan
     return odds
 
@@ -138,9 +137,9 @@ def test_the_plan_covers_every_window_once(window, stride):
         for t in plan.tiles.to_pylist()
         for i in range(t["first"], t["first"] + t["number"])
     ]
-    assert seen == [(name, i) for name, n in lengths.items() for i in range(config.number(n))]
+    assert seen == [(name, i) for name, n in lengths.items() for i in range(config.num_windows(n))]
     assert plan.num_windows == len(seen)
-    starts, number = config.number(50_000) - 1, config.number(50_000)
+    starts, number = config.num_windows(50_000) - 1, config.num_windows(50_000)
     assert starts * stride + window <= 50_000 < number * stride + window
 
 
@@ -151,7 +150,7 @@ def test_regions_are_planned_by_the_windows_that_share_a_base_with_them():
     found = [i for t in tiles for i in range(t["first"], t["first"] + t["number"])]
     expected = [
         i
-        for i in range(config.number(LENGTH))
+        for i in range(config.num_windows(LENGTH))
         if any(
             i * 7 < end and i * 7 + 30 > start for _, start, end in regions.itertuples(index=False)
         )
@@ -175,11 +174,11 @@ def test_settings_that_cannot_be_are_refused(bad):
         ScanConfig(**bad)
 
 
-def piece(values, starts=None, lean=None, size=10, name="a"):
+def piece(values, starts=None, strand_bias=None, size=10, name="a"):
     values = np.array(values, float)
     starts = np.arange(len(values)) * size if starts is None else np.array(starts)
-    lean = np.zeros(len(values)) if lean is None else np.array(lean, float)
-    return Piece(name, starts, starts + size, values, lean)
+    strand_bias = np.zeros(len(values)) if strand_bias is None else np.array(strand_bias, float)
+    return Piece(name, starts, starts + size, values, strand_bias)
 
 
 @pytest.mark.parametrize("cuts", [[], [13, 14, 20], range(1, 38)])
@@ -210,7 +209,7 @@ def peaks(pieces, **config):
 
 
 def test_peaks_are_runs_above_the_threshold_with_summit_and_strand():
-    found = peaks([piece([0.1, 0.5, 0.9, 0.9, 0.6, 0.2, 0.7], lean=[0, 1, -2, 1, 1, 1, 0])])
+    found = peaks([piece([0.1, 0.5, 0.9, 0.9, 0.6, 0.2, 0.7], strand_bias=[0, 1, -2, 1, 1, 1, 0])])
     assert found == [("a", 10, 50, 29, 0.9, "-"), ("a", 60, 70, 64, 0.7, ".")]
     assert found[0].bed(3) == ("a", 10, 50, "peak_3", 900, "-")
     assert found[0].narrow(3)[6:] == ("0.9", -1, -1, 19)
@@ -230,7 +229,7 @@ def test_a_gap_in_the_track_ends_a_peak_as_a_low_value_does():
 
 def test_peaks_do_not_depend_on_how_the_track_comes():
     rng = np.random.default_rng(0)
-    whole = piece(np.round(rng.random(300), 1), lean=rng.normal(size=300))
+    whole = piece(np.round(rng.random(300), 1), strand_bias=rng.normal(size=300))
     expected = peaks([whole], merge_gap=10)
     assert len(expected) > 20
     for cuts in ([1], [100, 101], list(range(1, 300))):

@@ -16,10 +16,9 @@ from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.alleles import Allele, pairs
 from dnasweep.genomics.sequence_values import SequenceValues
-from dnasweep.genomics.shuffled_contexts import against_background, shuffled_contexts
-from dnasweep.genomics.variant_scores import Effects, score
-from dnasweep.genomics.variants import Region, saturate
-from dnasweep.genomics.zero_shot import ZeroShot, hide
+from dnasweep.genomics.variant_effects import Effects, against_background, score, shuffled_contexts
+from dnasweep.genomics.variants import ALLELE_COLUMNS, Region, saturate
+from dnasweep.genomics.zero_shot import ZeroShot, mask_difference
 from dnasweep.models.architecture import build_masked_lm
 from dnasweep.models.pretrained.checkpoint import export
 from scipy.stats import binom
@@ -137,7 +136,7 @@ def test_saturation_of_a_region_is_that_of_the_other_strand(
             ]
         found = []
         for table, turn in zip(tables, (False, True), strict=True):
-            rows = table[list(Allele._fields)].itertuples(index=False, name=None)
+            rows = table[list(ALLELE_COLUMNS)].itertuples(index=False, name=None)
             changes = score([Allele(*row) for row in rows], values, config).delta_log2_odds
             places = zip(table["pos"], table["ref"], table["alt"], changes, strict=True)
             found.append(
@@ -273,15 +272,15 @@ def test_the_likelihood_ratio_is_that_of_the_tokens_that_differ(language: Path) 
     alleles = [one for one in some() if len(one.ref) == len(one.alt)]
 
     def likely(ids: np.ndarray, other: np.ndarray) -> float:
-        hidden = hide(ids, other, ours.tokenizer.mask_id)[0]
+        masked = mask_difference(ids, other, ours.tokenizer.mask_id)[0]
         with torch.no_grad():
             logs = (
-                model(input_ids=torch.from_numpy(hidden.ids)[None])
+                model(input_ids=torch.from_numpy(masked.ids)[None])
                 .logits[0]
                 .double()
                 .log_softmax(-1)
             )
-        return float(logs[hidden.positions, hidden.tokens].sum())
+        return float(logs[masked.positions, masked.tokens].sum())
 
     found = ours.ratios(alleles, window=61)
     for one, ratio in zip(alleles[2:4], found[2:4], strict=True):
@@ -316,6 +315,6 @@ def test_as_many_tokens_are_hidden_as_hold_the_base() -> None:
         window = BASES[200:261]
         other = window[:30] + ("C" if window[30] != "C" else "G") + window[31:]
         ref, alt = (tokenizer.encode([text]).ids.astype(np.int64) for text in (window, other))
-        one, two = hide(ref, alt, tokenizer.mask_id)
+        one, two = mask_difference(ref, alt, tokenizer.mask_id)
         assert len(one.positions) == len(two.positions) == expected
         np.testing.assert_array_equal(one.ids, two.ids)

@@ -12,7 +12,8 @@ from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import write_rejects
 from dnasweep.formats.vcf import read_variants
-from dnasweep.genomics.variants import Frame, Region, place_variants, saturate
+from dnasweep.genomics.variant_settings import VariantWindows
+from dnasweep.genomics.variants import Region, place_variants, saturate
 from variant_toys import chromosome, write_genome, write_vcf
 
 LINES = (
@@ -205,12 +206,12 @@ def test_variants_off_the_genome_are_rejected_and_the_rest_is_normalised(tmp_pat
     read = read_variants([write_vcf(tmp_path / "x.vcf", lines)])
     with open_genome(genome) as fasta:
         contigs = Contigs.of(fasta, genome)
-        placed = place_variants(read.table, fasta, contigs, Frame(window=61))
+        placed = place_variants(read.table, fasta, contigs, VariantWindows(window=61))
     assert placed.table["id"].tolist() == ["ok", "moved"]
     moved = placed.table.iloc[1]
     assert (moved.pos, moved.given_pos) == (bases.index("A" * 12), 110)
-    assert len(placed.table) + len(placed.faults) == len(lines)
-    reasons = " ".join(fault.reason for fault in placed.faults)
+    assert len(placed.table) + len(placed.rejects) == len(lines)
+    reasons = " ".join(fault.reason for fault in placed.rejects)
     for says in (
         "the genome has",
         "reach over the end",
@@ -220,15 +221,19 @@ def test_variants_off_the_genome_are_rejected_and_the_rest_is_normalised(tmp_pat
         "does not fit",
     ):
         assert says in reasons
-    assert "--match-chromosomes" in placed.faults[2].remedy
+    assert "--match-chromosomes" in placed.rejects[2].remedy
 
 
 def test_a_saturated_region_has_one_window_and_a_longer_one_many(tmp_path: Path) -> None:
     genome = write_genome(tmp_path / "g.fa", chr1=chromosome())
     with open_genome(genome) as fasta:
         contigs = Contigs.of(fasta, genome)
-        short = saturate(Region.parse("chr1:101-140", contigs), fasta, contigs, Frame(window=61))
-        long = saturate(Region.parse("chr1:101-240", contigs), fasta, contigs, Frame(window=61))
+        short = saturate(
+            Region.parse("chr1:101-140", contigs), fasta, contigs, VariantWindows(window=61)
+        )
+        long = saturate(
+            Region.parse("chr1:101-240", contigs), fasta, contigs, VariantWindows(window=61)
+        )
         with pytest.raises(InputError, match="is not on chr1"):
             Region.parse("chr1:390-401", contigs)
     assert len(short) == 120

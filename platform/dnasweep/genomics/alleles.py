@@ -1,14 +1,14 @@
-"""A variant in its surroundings: the windows that hold either allele, on either strand.
+"""A variant with its flanks: the windows that hold either allele, on either strand.
 
-A window begins a fixed number of bases before the variant, so that what lies before it stands
-still when an indel moves what lies behind. Near the end of a chromosome windows move inwards; of a
-chromosome shorter than the window all is taken. Both alleles are treated alike: with REF and ALT
-exchanged, the same windows come in the other order.
+A window begins a fixed number of bases upstream of the variant, so that an indel moves only what is
+downstream. Near the end of a chromosome windows move inwards; a chromosome shorter than the window
+is taken whole. Both alleles are treated alike: with REF and ALT exchanged, the same windows come in
+the other order.
 
-Each strand is treated as if the genome were given as it: before, left and right are as one reads
-it. A window of even width, which has no middle, so begins as many bases before the variant on
-either strand, and an indel that can be moved along a repeat stands at the beginning of it. So the
-reverse complement of a genome has the same windows, those of the strands exchanged.
+Each strand is treated as if it were the genome given: upstream, downstream, left and right are in its
+own direction. So a window of even width, which has no middle, begins as many bases upstream of the
+variant on either strand, and an indel that can be shifted along a repeat is at its beginning. The
+reverse complement of a genome thus has the same windows, with the strands exchanged.
 """
 
 from __future__ import annotations
@@ -31,18 +31,17 @@ class Allele(NamedTuple):
     """First base of `ref` in it."""
     ref: str
     alt: str
-    lead: int
-    """Bases of the centred window before the variant."""
-    other_offset: int
-    """First base of the variant in the reverse complement of `context`, as far left there as it
-    goes."""
-    other_lead: int
-    """Bases of the centred window before it there."""
+    upstream: int
+    """Bases of the centred window upstream of the variant."""
+    reverse_offset: int
+    """First base of the variant in the reverse complement of `context`, left-aligned there."""
+    reverse_upstream: int
+    """Bases of the centred window upstream of it there."""
 
     @property
     def span(self) -> tuple[int, int]:
-        """Bases of `context`, first and one past the last, among which the variant can be moved."""
-        return self.offset, len(self.context) - self.other_offset
+        """Bases of `context`, first and one past the last, among which the variant can be shifted."""
+        return self.offset, len(self.context) - self.reverse_offset
 
     @property
     def alternative(self) -> str:
@@ -52,15 +51,15 @@ class Allele(NamedTuple):
 
     def reverse_complement(self) -> Allele:
         """Return the same variant on the reverse strand."""
-        context, start = reverse_complement(self.context), self.other_offset
+        context, start = reverse_complement(self.context), self.reverse_offset
         return Allele(
             context=context,
             offset=start,
             ref=context[start : start + len(self.ref)],
             alt=reverse_complement(self.alternative)[start : start + len(self.alt)],
-            lead=self.other_lead,
-            other_offset=self.offset,
-            other_lead=self.lead,
+            upstream=self.reverse_upstream,
+            reverse_offset=self.offset,
+            reverse_upstream=self.upstream,
         )
 
 
@@ -71,23 +70,32 @@ class Pair(NamedTuple):
     alt: str
 
 
-def upstream_offsets(
-    lead: int, shifts: Sequence[int], *, window: int, ref: str, alt: str, before: int, behind: int
+def upstream_bases(
+    wanted: int,
+    shifts: Sequence[int],
+    *,
+    window: int,
+    shorter: int,
+    upstream: int,
+    downstream: int,
 ) -> list[int]:
-    """Return the bases before the variant, of the centred window and of each moved one.
+    """Return the bases upstream of the variant, of the centred window and of each shifted one.
 
     Parameters
     ----------
-    lead
-        Bases before it that are wanted.
+    wanted
+        Bases upstream in a centred window far from the ends.
     shifts
-        Bases to the right that windows are moved by.
-    before, behind
-        Bases that the chromosome has before and behind the reference allele.
+        Bases by which windows are shifted to the right.
+    window
+        Bases of a window.
+    shorter
+        Bases of the shorter allele.
+    upstream, downstream
+        Bases that the chromosome has before and after the reference allele.
     """
-    shorter = min(len(ref), len(alt))
-    wanted = (lead - shift for shift in (0, *shifts))
-    return [max(0, min(before, max(one, window - shorter - behind))) for one in wanted]
+    least = max(0, window - shorter - downstream)
+    return [max(0, min(upstream, max(wanted - shift, least))) for shift in (0, *shifts)]
 
 
 def flanks(
@@ -97,10 +105,10 @@ def flanks(
     ref: str,
     alt: str,
     *,
-    lead: int,
+    upstream: int,
     shifts: Sequence[int],
     window: int,
-    other_lead: int | None = None,
+    reverse_upstream: int | None = None,
 ) -> Allele:
     """Return an allele with as much of its chromosome as its windows can reach on either strand.
 
@@ -110,65 +118,62 @@ def flanks(
         The chromosome.
     start
         0-based position of `ref`, normalised.
-    other_lead
-        Bases before it on the other strand that are wanted; None: as many as `lead`.
+    ref, alt
+        The alleles.
+    upstream
+        Bases of a centred window upstream of the variant.
+    shifts, window
+        Bases by which further windows are shifted, and bases of a window.
+    reverse_upstream
+        Bases of a centred window upstream of the variant on the reverse strand; None: `upstream`.
     """
-    other_lead = lead if other_lead is None else other_lead
+    reverse_upstream = upstream if reverse_upstream is None else reverse_upstream
 
-    def fetch_other(first: int, last: int) -> str:
+    def fetch_reverse(first: int, last: int) -> str:
         return reverse_complement(fetch(length - last, length - first))
 
-    other = normalise(
-        fetch_other,
+    reverse = normalise(
+        fetch_reverse,
         length - start - len(ref),
         reverse_complement(ref),
         reverse_complement(alt),
     )
     reaches = []
-    for wanted, (at, one, two) in ((lead, (start, ref, alt)), (other_lead, other)):
-        behind = length - at - len(one)
-        chosen = upstream_offsets(
-            wanted, shifts, window=window, ref=one, alt=two, before=at, behind=behind
-        )
+    for wanted, (at, one, two) in ((upstream, (start, ref, alt)), (reverse_upstream, reverse)):
+        downstream = length - at - len(one)
         shorter = min(len(one), len(two))
-        end = at + len(one) + min(behind, max(0, window - shorter - min(chosen)))
+        chosen = upstream_bases(
+            wanted, shifts, window=window, shorter=shorter, upstream=at, downstream=downstream
+        )
+        end = at + len(one) + min(downstream, max(0, window - shorter - min(chosen)))
         reaches.append((at - max(chosen), end))
-    (first, last), (other_first, other_last) = reaches
-    first, last = min(first, length - other_last), max(last, length - other_first)
-    other_offset = other[0] - (length - last)
-    return Allele(fetch(first, last), start - first, ref, alt, lead, other_offset, other_lead)
+    (first, last), (reverse_first, reverse_last) = reaches
+    first, last = min(first, length - reverse_last), max(last, length - reverse_first)
+    reverse_offset = reverse[0] - (length - last)
+    context = fetch(first, last)
+    return Allele(context, start - first, ref, alt, upstream, reverse_offset, reverse_upstream)
 
 
 def pairs(allele: Allele, *, window: int, shifts: Sequence[int] = ()) -> list[Pair]:
-    """Return the windows of an allele on its strand: the centred one, then the moved ones."""
+    """Return the windows of an allele on its strand: the centred one, then the shifted ones."""
     before = allele.context[: allele.offset]
-    behind = allele.context[allele.offset + len(allele.ref) :]
-    return [
-        Pair(*(_window(before, text, behind, one, window) for text in (allele.ref, allele.alt)))
-        for one in _leads_of(allele, window, shifts)
-    ]
+    after = allele.context[allele.offset + len(allele.ref) :]
 
+    def cut(text: str, upstream: int) -> str:
+        # At the end of a chromosome the window of the longer allele begins later.
+        upstream = min(upstream, max(0, window - len(text)))
+        downstream = max(0, window - upstream - len(text))
+        return before[len(before) - upstream :] + text + after[:downstream]
 
-def _leads_of(allele: Allele, window: int, shifts: Sequence[int]) -> list[int]:
-    return upstream_offsets(
-        allele.lead,
+    every = upstream_bases(
+        allele.upstream,
         shifts,
         window=window,
-        ref=allele.ref,
-        alt=allele.alt,
-        before=allele.offset,
-        behind=len(allele.context) - allele.offset - len(allele.ref),
+        shorter=min(len(allele.ref), len(allele.alt)),
+        upstream=len(before),
+        downstream=len(after),
     )
-
-
-def _window(before: str, text: str, behind: str, lead: int, window: int) -> str:
-    lead = _least(lead, text, window)
-    return before[len(before) - lead :] + text + behind[: max(0, window - lead - len(text))]
-
-
-def _least(lead: int, text: str, window: int) -> int:
-    """Return the lead of one allele: at the end of a chromosome the longer one begins later."""
-    return min(lead, max(0, window - len(text)))
+    return [Pair(cut(allele.ref, one), cut(allele.alt, one)) for one in every]
 
 
 def normalise(fetch: Fetch, start: int, ref: str, alt: str) -> tuple[int, str, str]:
@@ -184,6 +189,8 @@ def normalise(fetch: Fetch, start: int, ref: str, alt: str) -> tuple[int, str, s
         The chromosome.
     start
         0-based position of `ref`.
+    ref, alt
+        The alleles.
     """
     while True:
         if ref and alt and ref[-1] == alt[-1] and (start > 0 or min(len(ref), len(alt)) > 1):
@@ -195,7 +202,7 @@ def normalise(fetch: Fetch, start: int, ref: str, alt: str) -> tuple[int, str, s
             base = fetch(start, start + 1)
             ref, alt = base + ref, base + alt
         else:
-            # Nothing stands before the chromosome: VCF takes the base behind instead.
+            # There is nothing before the chromosome: VCF takes the base after the variant instead.
             base = fetch(len(ref), len(ref) + 1)
             ref, alt = ref + base, alt + base
             break
@@ -205,7 +212,7 @@ def normalise(fetch: Fetch, start: int, ref: str, alt: str) -> tuple[int, str, s
 
 
 def trimmed(ref: str, alt: str) -> tuple[int, str, str]:
-    """Return the bases both alleles begin with, and what differs; either may be empty."""
+    """Return how many bases both alleles begin with, and what differs; either may be empty."""
     common = 0
     while common < min(len(ref), len(alt)) and ref[common] == alt[common]:
         common += 1

@@ -1,7 +1,7 @@
-"""Bases of a genome in the storage, where every machine of a cluster reads the parts it needs.
+"""A genome in the storage, of which every machine of a cluster reads the parts it needs.
 
-One Parquet file with a row group a million bases, so that a read costs what it returns, on a file
-system and in a bucket; whoever computes needs neither the FASTA nor its index.
+One Parquet file with one row group per million bases, so that a read costs what it returns, on a file
+system and in a bucket; workers need neither the FASTA nor its index.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dnasweep.storage import Storage, Unavailable
 KIND = "genomes"
 FILE = "bases.parquet"
 BASES = 1 << 20
-"""Bases a row group."""
+"""Bases of a row group."""
 _LENGTHS = b"dnasweep_lengths"
 
 
@@ -74,12 +74,12 @@ class StoredGenome:
     Parameters
     ----------
     storage, key
-        Where it is.
+        Where the genome is.
 
     Raises
     ------
     InputError
-        Where it is not any more.
+        Where it is missing or damaged.
     """
 
     def __init__(self, storage: Storage, key: str) -> None:
@@ -88,7 +88,7 @@ class StoredGenome:
         manifest = storage.manifest(KIND, key)
         if manifest is None:
             raise self._lost()
-        # The parts that are read are compared one by one: nobody here needs the whole.
+        # The parts that are read are verified one by one: no worker needs the whole.
         self._digests = manifest.get("facts", {}).get("groups", ())
         self.lengths: Mapping[str, int] = manifest["inputs"]["lengths"]
         try:
@@ -133,7 +133,7 @@ class StoredGenome:
         return self._read[1]
 
     def _lost(self) -> InputError:
-        # Whoever looks for the whole sets it aside where it is damaged.
+        # Finding an artefact verifies all of it and sets a damaged one aside.
         self._storage.find(KIND, self._key)
         return InputError(
             "the genome is not there any more, or is damaged",

@@ -1,18 +1,22 @@
-"""Peaks of a track, called as it comes."""
+"""Peaks of a track, called while it is streamed, and their files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from dnasweep.genomics.scan_settings import PeakConfig
+from dnasweep.genomics.scan_plan import PeakConfig
 from dnasweep.genomics.tracks import Piece
+
+BED, NARROW_PEAK = "peaks.bed", "peaks.narrowPeak"
 
 
 class Peak(NamedTuple):
-    """Bases at which the target is called."""
+    """Consecutive bases at which the target is called."""
 
     chrom: str
     """The record."""
@@ -21,11 +25,11 @@ class Peak(NamedTuple):
     end: int
     """One past the last base."""
     summit: int
-    """Base in the middle of the first of its highest stretches."""
+    """Base in the middle of the first of its highest runs."""
     height: float
     """Probability there."""
     strand: str
-    """+ or -, the strand with the larger log odds there; . where one alone was read or they tie."""
+    """+ or -, the strand with the larger log odds there; . where only one was read or both are equal."""
 
     def bed(self, number: int) -> tuple[object, ...]:
         """Return the columns of BED6; the score is 1000 x probability."""
@@ -37,16 +41,16 @@ class Peak(NamedTuple):
         return (*self.bed(number), f"{self.height:.6g}", -1, -1, self.summit - self.start)
 
 
-class _Open:
-    """A peak that may go on."""
+class _OpenPeak:
+    """A peak that may continue in the next piece."""
 
     def __init__(self, chrom: str, start: int) -> None:
         self.chrom, self.start, self.end = chrom, start, start
-        self.height, self.lean = -1.0, 0.0
+        self.height, self.strand_bias = -1.0, 0.0
         self.top = (start, start)
 
     def add(self, piece: Piece, low: int, high: int) -> None:
-        """Take in intervals `low` to `high` of a piece, which touch each other."""
+        """Add intervals `low` to `high` of a piece, which are adjacent."""
         values = piece.values[low:high]
         highest = float(values.max())
         if highest >= self.height:
@@ -55,14 +59,14 @@ class _Open:
             past = at + int(falls[0]) if len(falls) else len(values)
             start, end = int(piece.starts[low + at]), int(piece.ends[low + past - 1])
             if highest > self.height:
-                self.height, self.lean = highest, float(piece.lean[low + at])
+                self.height, self.strand_bias = highest, float(piece.strand_bias[low + at])
                 self.top = (start, end)
             elif start == self.top[1]:
                 self.top = (self.top[0], end)
         self.end = int(piece.ends[high - 1])
 
     def close(self) -> Peak:
-        strand = "." if self.lean == 0 else ("+" if self.lean > 0 else "-")
+        strand = "." if self.strand_bias == 0 else ("+" if self.strand_bias > 0 else "-")
         summit = (self.top[0] + self.top[1] - 1) // 2
         return Peak(self.chrom, self.start, self.end, summit, self.height, strand)
 
@@ -73,15 +77,15 @@ class PeakCaller:
     Parameters
     ----------
     config
-        What a peak is.
+        What counts as a peak.
     """
 
     def __init__(self, config: PeakConfig) -> None:
         self.config = config
-        self._open: _Open | None = None
+        self._open: _OpenPeak | None = None
 
     def feed(self, piece: Piece) -> Iterator[Peak]:
-        """Take the next piece and yield the peaks that are known to have ended."""
+        """Take the next piece and yield the peaks that have ended."""
         high = piece.values >= self.config.threshold
         apart = np.ones(len(high), bool)
         apart[1:] = ~high[:-1] | (piece.starts[1:] != piece.ends[:-1])
@@ -96,7 +100,7 @@ class PeakCaller:
                 or (start - known.end > self.config.merge_gap)
             ):
                 yield from self.end()
-                self._open = known = _Open(piece.chrom, start)
+                self._open = known = _OpenPeak(piece.chrom, start)
             known.add(piece, low, past)
 
     def end(self) -> Iterator[Peak]:
@@ -104,3 +108,16 @@ class PeakCaller:
         known, self._open = self._open, None
         if known is not None and known.end - known.start >= self.config.min_length:
             yield known.close()
+
+
+def peaks_frame(peaks: Iterable[Peak]) -> pd.DataFrame:
+    """Return peaks as a table: chrom, start, end, summit, height, strand."""
+    return pd.DataFrame(list(peaks), columns=list(Peak._fields))
+
+
+def write_peaks(folder: Path, peaks: Iterable[Peak]) -> None:
+    """Write peaks as BED6 and as narrowPeak."""
+    with (folder / BED).open("w") as bed, (folder / NARROW_PEAK).open("w") as narrow:
+        for number, peak in enumerate(peaks, start=1):
+            bed.write("\t".join(map(str, peak.bed(number))) + "\n")
+            narrow.write("\t".join(map(str, peak.narrow(number))) + "\n")

@@ -1,37 +1,104 @@
-"""Which windows a scan reads: a grid over each record, cut into tiles.
+"""The plan of a genome scan: its settings, and the windows it computes.
 
-Window i of a record begins at base i x stride. The grid does not know of regions, tiles or shards,
-so a scan of a region has the windows, and the values, of a scan of the whole. Tiles are what is
-computed together; they lie on the grid too.
+Window i of a record begins at base i x stride. This grid does not depend on regions, tiles or
+shards, so a scan of a region has the windows, and the values, of a scan of the whole. Tiles are the
+windows that are computed together; they lie on the grid too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import bioframe
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from dnasweep.genomics.scan_settings import ScanConfig
+from dnasweep.errors import InputError
+
+Strands = Literal["both", "forward", "reverse"]
+Combine = Literal["mean", "max"]
+Per = Literal["base", "window"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanConfig:
+    """The windows of a scan and how the model reads them; part of the key of a scan."""
+
+    window: int
+    """Bases of a window."""
+    stride: int
+    """Bases from one window to the next; every window begins at a multiple of it."""
+    strands: Strands = "both"
+    """Strands that the model reads."""
+    max_unknown: float = 0.05
+    """Windows with a larger share of letters other than A, C, G and T are left out."""
+
+    def __post_init__(self) -> None:
+        for name in ("window", "stride"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}", remedy="Use at least 1.")
+        if not 0 <= self.max_unknown <= 1:
+            raise InputError(
+                f"max_unknown is {self.max_unknown}", remedy="Use a part between 0 and 1."
+            )
+
+    def num_windows(self, length: int) -> int:
+        """Return how many windows a record of `length` bases has."""
+        return max(0, (length - self.window) // self.stride + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackConfig:
+    """How windows become a track of probabilities along the genome."""
+
+    per: Per = "base"
+    """`base`: each base gets the mean of the windows that cover it. `window`: each window gets the
+    `stride` bases at its centre."""
+    combine: Combine = "mean"
+    """How the strands of a window are combined: the mean of their log odds, or the larger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeakConfig:
+    """What counts as a peak in a track."""
+
+    threshold: float
+    """Minimum probability of every base of a peak, except those in a merged gap."""
+    merge_gap: int = 0
+    """Peaks with at most this many bases between them are merged."""
+    min_length: int = 1
+    """Minimum number of bases of a peak."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold <= 1:
+            raise InputError(
+                f"threshold is {self.threshold}", remedy="Use a probability above 0, up to 1."
+            )
+        if self.merge_gap < 0 or self.min_length < 1:
+            raise InputError(
+                f"merge_gap is {self.merge_gap} and min_length {self.min_length}",
+                remedy="Use a gap of at least 0 and a length of at least 1.",
+            )
+
 
 TILE_WINDOWS = 1024
 TILE_BASES = 1 << 22
-"""Tiles have fewer windows where these would reach over more bases."""
+"""Windows of a tile, and bases that the starts of its windows cover: whichever is fewer."""
 
 
 class ScanPlan(NamedTuple):
-    """What to compute and what to keep of it."""
+    """The windows to compute, and the regions to keep."""
 
     tiles: pa.Table
-    """chrom, first (number of the first window on the grid) and number (of windows), in order."""
+    """chrom, first (index of the first window on the grid) and number (of windows), in order."""
     spans: pd.DataFrame
-    """chrom, start, end of what was asked for, merged, in the order of the genome."""
+    """chrom, start, end of the requested regions, merged, in the order of the genome."""
     num_windows: int
-    """Windows of all tiles."""
+    """Number of windows in all tiles."""
 
 
 def plan_scan(
@@ -43,6 +110,8 @@ def plan_scan(
     ----------
     lengths
         Bases of each record, in the order of the tracks.
+    config
+        The windows.
     regions
         chrom, start and end on these records: windows that share a base with one of them are
         computed. None: all windows.
@@ -61,7 +130,7 @@ def plan_scan(
         if name != before:
             before, last = name, 0
         first = max(last, (start - config.window) // config.stride + 1)
-        last = max(first, min(config.number(lengths[name]), -(-end // config.stride)))
+        last = max(first, min(config.num_windows(lengths[name]), -(-end // config.stride)))
         edges = [first, *range((first // size + 1) * size, last, size), last]
         for low, high in pairwise(edges):
             if high > low:

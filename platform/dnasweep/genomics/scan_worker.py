@@ -1,4 +1,4 @@
-"""What a genome scan does with a shard of its tiles."""
+"""The worker of a genome scan, which reads the windows of a shard of its tiles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
 from dnasweep.genomics.genome_store import StoredGenome
-from dnasweep.genomics.scan_settings import ScanConfig
+from dnasweep.genomics.scan_plan import ScanConfig
 from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.storage import Storage
 from dnasweep.tokens.alphabet import digits, normalise, other_strand
@@ -25,37 +25,38 @@ SCHEMA = pa.schema(
         ("reverse", pa.float32()),
     ]
 )
-"""Log odds (nats) of the target in each window, shown each strand; nan where it was not."""
-AT_ONCE, BASES_AT_ONCE = 4, 1 << 21
-"""Tiles, and bases of their windows, that are computed together: batches are filled, memory not."""
+"""Log odds (nats) of the target in each window on each strand; nan where it was not read."""
+BLOCK_TILES, BLOCK_BASES = 4, 1 << 21
+"""Tiles, and bases of their windows, that are computed together: enough to fill batches, with little
+memory."""
 Floats = NDArray[np.float32]
 
 
 class WindowRun(NamedTuple):
-    """Windows that follow each other on the grid of a record."""
+    """Consecutive windows on the grid of a record."""
 
     chrom: str
     """The record."""
     first: int
-    """Number of the first window."""
+    """Index of the first window."""
     number: int
-    """Windows."""
+    """Number of windows."""
 
 
 class ScanWorker:
-    """Reads windows of a stored genome with one model, which is loaded once.
+    """Scores windows of a stored genome with one model, which is loaded once.
 
     Parameters
     ----------
     storage
-        Where genome and model are artefacts.
+        Root of the storage with the genome and the model.
     models
-        The kind of artefact that models are.
+        Kind of artefact of the model.
     settings
-        Of the scan: those of :class:`ScanConfig`, and `genome`, `model`, `target` (a class by its
-        name) and `precision`.
+        Settings of the scan: those of :class:`ScanConfig`, and `genome`, `model`, `target` (name of
+        a class) and `precision`.
     batch_rows
-        Windows a forward pass; None: by their tokens.
+        Windows per forward pass; None: from their number of tokens.
     device
         `cpu` or `cuda`.
     """
@@ -69,13 +70,13 @@ class ScanWorker:
         batch_rows: int | None = None,
         device: str = "cpu",
     ) -> None:
-        place = Storage(storage)
-        directory = place.find(models, settings["model"])
+        store = Storage(storage)
+        directory = store.find(models, settings["model"])
         if directory is None:
             raise InputError(
-                "the model is not there any more", file=place.uri_of(models, settings["model"])
+                "the model is not there any more", file=store.uri_of(models, settings["model"])
             )
-        self._genome = StoredGenome(place, settings["genome"])
+        self._genome = StoredGenome(store, settings["genome"])
         self._config = ScanConfig(**{f.name: settings[f.name] for f in fields(ScanConfig)})
         self._values = SequenceValues(
             directory,
@@ -86,7 +87,7 @@ class ScanWorker:
         )
 
     def smoke_test(self, rows: pa.Table) -> None:
-        """Score the first windows and make sure that they are numbers."""
+        """Score the first windows and check that the scores are finite."""
         (run,) = runs_of(rows.slice(0, 1))
         self.score([run._replace(number=min(2, run.number))])
 
@@ -97,8 +98,8 @@ class ScanWorker:
         parts = []
         read = 0
         runs = runs_of(rows)
-        most = max((run.number for run in runs), default=1) * self._config.window
-        size = max(1, min(AT_ONCE, BASES_AT_ONCE // most))
+        max_bases = max((run.number for run in runs), default=1) * self._config.window
+        size = max(1, min(BLOCK_TILES, BLOCK_BASES // max_bases))
         for start in range(0, len(runs), size):
             some = runs[start : start + size]
             for run, (forward, reverse) in zip(some, self.score(some), strict=True):
@@ -114,13 +115,13 @@ class ScanWorker:
     def score(self, runs: Sequence[WindowRun]) -> list[tuple[Floats, Floats]]:
         """Return the log odds of runs of windows on either strand, (number,) each.
 
-        All go through the model together; a number depends on its window alone.
+        All are batched together; a value depends on its window alone.
         """
         found = [(_unread(run.number), _unread(run.number)) for run in runs]
-        places, rows, owners = [], [], []
+        targets, rows, owners = [], [], []
         for run, strands in zip(runs, found, strict=True):
             for strand, windows, tokens in self._encode(run):
-                places.append((strands[strand], windows))
+                targets.append((strands[strand], windows))
                 rows.append(tokens)
                 owners.append(run)
         if not rows:
@@ -131,7 +132,7 @@ class ScanWorker:
 
         def name(row: int) -> str:
             part = int(np.searchsorted(ends, row, side="right"))
-            run, windows = owners[part], places[part][1]
+            run, windows = owners[part], targets[part][1]
             window = run.first + int(windows[row - ends[part]])
             start = window * self._config.stride
             return f"the window {run.chrom}:{start + 1:,}-{start + self._config.window:,}"
@@ -139,17 +140,17 @@ class ScanWorker:
         offsets = np.concatenate([[0], np.cumsum(counts)])
         odds = self._values.of_tokens(ids, offsets, name=name)
         done = 0
-        for part, windows in places:
+        for part, windows in targets:
             part[windows] = odds[done : (done := done + len(windows))]
         return found
 
     def _encode(
         self, run: WindowRun
     ) -> Iterator[tuple[int, NDArray[np.int64], tuple[NDArray[np.int32], NDArray[np.int64]]]]:
-        """Yield, for each strand that is read, its number, windows with known bases, and tokens."""
+        """Yield, for each strand that is read, its number, the windows with known bases, and tokens."""
         width, stride = self._config.window, self._config.stride
         low = run.first * stride
-        # The last window reaches over the next one's start: what belongs to others is read too.
+        # The last windows extend over the start of the next tile, whose bases are read too.
         high = low + (run.number - 1) * stride + width
         text = normalise(self._genome.fetch(run.chrom, low, high))
         starts = np.arange(run.number, dtype=np.int64) * stride
@@ -162,12 +163,12 @@ class ScanWorker:
         if self._config.strands != "reverse":
             yield 0, windows, tokenizer.encode_windows(text, starts, width)
         if self._config.strands != "forward":
-            behind = len(text) - width - starts
-            yield 1, windows, tokenizer.encode_windows(other_strand(text), behind, width)
+            reverse_starts = len(text) - width - starts
+            yield 1, windows, tokenizer.encode_windows(other_strand(text), reverse_starts, width)
 
 
 def runs_of(tiles: pa.Table) -> list[WindowRun]:
-    """Return the runs of windows that tiles of a plan are."""
+    """Return the tiles of a plan as runs of windows."""
     columns = (tiles[name].to_pylist() for name in WindowRun._fields)
     return [WindowRun(*cells) for cells in zip(*columns, strict=True)]
 

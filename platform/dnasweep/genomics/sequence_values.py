@@ -1,9 +1,9 @@
-"""What a classifier says of many short sequences, each computed once.
+"""Log odds of a classifier for many short sequences, each computed once.
 
-Sequences are compared as text, so a window that several alleles share is encoded and run once.
-Batches hold sequences of one number of tokens, and always the same number of them: what is missing
-is filled with copies. So a product of matrices has one shape whoever meets in it, and a value is
-the same to the bit in whatever company and order, hence in shards of any size.
+Sequences are compared as text, so a window that several alleles share is encoded and run once. A
+batch has sequences of one number of tokens, and always the same number of sequences: it is filled up
+with copies. So matrix products have one shape whatever is in a batch, and a value is the same to the
+bit whatever the other sequences and their order, hence in shards of any size.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dnasweep.tokens.loading import load_tokenizer
 
 
 def numbered(row: int) -> str:
-    """Return what messages call a row that has no name."""
+    """Return the name of a row in messages where it has no other."""
     return f"row {row + 1}"
 
 
@@ -35,13 +35,13 @@ class SequenceValues:
     Parameters
     ----------
     directory
-        Of a classifier with its tokenizer.
+        Directory of a classifier with its tokenizer.
     target
-        The class, by its name.
+        Name of the class.
     batch_rows
-        Sequences a forward pass; None finds it from their tokens.
+        Sequences per forward pass; None: from their number of tokens.
     device, precision
-        Where and in what arithmetic.
+        Where the model runs, and in what arithmetic.
     """
 
     def __init__(
@@ -71,18 +71,20 @@ class SequenceValues:
 
         Parameters
         ----------
+        sequences
+            The sequences, in any order; equal ones are computed once.
         name
             What messages call sequence i.
         """
         unique = list(dict.fromkeys(sequences))
-        place = {text: i for i, text in enumerate(unique)}
+        index = {text: i for i, text in enumerate(unique)}
         encoded = self.tokenizer.encode(unique)
         found = self.of_tokens(
             encoded.ids,
             encoded.offsets,
             name=lambda row: name(sequences.index(unique[row])),
         )
-        return found[[place[text] for text in sequences]]
+        return found[[index[text] for text in sequences]]
 
     def of_tokens(
         self,
@@ -91,18 +93,18 @@ class SequenceValues:
         *,
         name: Callable[[int], str] = numbered,
     ) -> NDArray[np.float64]:
-        """Return the same of rows of tokens, (rows,); row i is `ids[offsets[i] : offsets[i + 1]]`.
+        """Return the same for rows of tokens, (rows,); row i is `ids[offsets[i] : offsets[i + 1]]`.
 
         Raises
         ------
         InputError
-            For a row of more tokens than the model holds, and odds that are no numbers.
+            For a row of more tokens than the model has positions, and odds that are not finite.
         """
         counts = np.diff(offsets)
         self._check(counts)
         found = np.empty(len(counts))
         with torch.inference_mode(), autocast(self.device, self.precision):
-            for rows, filled in batches(counts, self._rows_a_batch):
+            for rows, filled in batches(counts, self._batch_size):
                 columns = np.arange(counts[rows[0]])
                 tokens = ids[offsets[filled][:, None] + columns].astype(np.int64)
                 logits = self.forward(torch.from_numpy(tokens).to(self.device), None)
@@ -111,14 +113,14 @@ class SequenceValues:
         return found
 
     def _check(self, counts: NDArray[np.int64]) -> None:
-        held = capacity(self.model.config.to_dict())
-        if counts.max(initial=0) > held:
+        positions = capacity(self.model.config.to_dict())
+        if counts.max(initial=0) > positions:
             raise InputError(
-                f"a window has {counts.max()} tokens, the model holds {held}",
+                f"a window has {counts.max()} tokens, the model holds {positions}",
                 remedy="Use the --window that the model was trained on, or a smaller one.",
             )
 
-    def _rows_a_batch(self, num_tokens: int) -> int:
+    def _batch_size(self, num_tokens: int) -> int:
         return self.batch_rows or rows_per_batch(num_tokens, self.device)
 
     def _odds(self, logits: torch.Tensor) -> torch.Tensor:
@@ -129,7 +131,7 @@ class SequenceValues:
 def check_finite(
     values: NDArray[np.float64], what: str, name: Callable[[int], str] = numbered
 ) -> None:
-    """Raise :class:`InputError`, with the name of the first row, where values are no numbers."""
+    """Raise :class:`InputError`, with the name of the first row, where values are not finite."""
     wrong = ~np.isfinite(values)
     if wrong.any():
         row = int(np.argmax(wrong))
@@ -141,12 +143,12 @@ def check_finite(
 
 
 def batches(
-    counts: NDArray[np.int64], rows_per_batch: Callable[[int], int]
+    counts: NDArray[np.int64], batch_size: Callable[[int], int]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield rows of one count each, and the same filled up with the first to `rows_per_batch(count)`."""
+    """Yield rows of one count, and the same rows filled up with the first to `batch_size(count)`."""
     for count in np.unique(counts).tolist():
         rows = np.flatnonzero(counts == count)
-        size = rows_per_batch(count)
+        size = batch_size(count)
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
             yield part, np.concatenate([part, np.repeat(part[:1], size - len(part))])

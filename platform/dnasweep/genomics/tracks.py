@@ -1,22 +1,28 @@
-"""Windows in the order of the genome, made into a track of probabilities as they come.
+"""Tracks of probabilities along the genome: made from windows, written and read.
 
-Every step holds a tile and the windows that reach into it, so memory does not grow with the genome;
-sums run over windows from left to right, so no number depends on how the genome was cut.
+Tracks are streamed: each step needs one tile and the windows that overlap it, so memory does not
+grow with the genome. Sums run over windows from left to right, so no number depends on how the
+genome was cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyBigWig
+from Bio import bgzf
 from numpy.typing import NDArray
 
-from dnasweep.genomics.scan_settings import ScanConfig, TrackConfig
+from dnasweep.genomics.scan_plan import ScanConfig, TrackConfig
 
 DECIMALS = 6
-"""Of probabilities in tracks."""
+"""Decimals of probabilities in tracks."""
+BIGWIG, BEDGRAPH = "probability.bw", "probability.bedgraph.gz"
 Floats = NDArray[np.float64]
 
 
@@ -26,15 +32,15 @@ class Tile(NamedTuple):
     chrom: str
     """The record."""
     first: int
-    """Number of the first window."""
+    """Index of the first window."""
     forward: NDArray[np.float32]
-    """Log odds of each window as it stands; nan where it was not read."""
+    """Log odds of each window; nan where it was not read."""
     reverse: NDArray[np.float32]
     """Log odds of its reverse complement."""
 
 
 class Piece(NamedTuple):
-    """Part of a track: intervals in order without overlap, those without a value left out."""
+    """Part of a track: sorted intervals that do not overlap; those without a value are left out."""
 
     chrom: str
     """The record."""
@@ -44,26 +50,26 @@ class Piece(NamedTuple):
     """One past its last base."""
     values: Floats
     """Probability of the target."""
-    lean: Floats
-    """Log odds of the forward strand less those of the reverse one; 0 where one was read."""
+    strand_bias: Floats
+    """Log odds of the forward strand minus those of the reverse one; 0 where only one was read."""
 
 
 class _Cells(NamedTuple):
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     values: Floats
-    lean: Floats
+    strand_bias: Floats
 
 
 def combine(tile: Tile, config: TrackConfig) -> tuple[Floats, Floats]:
-    """Return probability and lean of each window, nan where it was not read."""
+    """Return probability and strand bias of each window, nan where it was not read."""
     forward, reverse = tile.forward.astype(np.float64), tile.reverse.astype(np.float64)
     only = np.where(np.isnan(forward), reverse, forward)
     both = (forward + reverse) / 2 if config.combine == "mean" else np.maximum(forward, reverse)
     odds = np.where(np.isnan(both), only, both)
-    lean = np.where(np.isnan(both), 0.0, forward - reverse)
+    strand_bias = np.where(np.isnan(both), 0.0, forward - reverse)
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-odds)), lean
+        return 1 / (1 + np.exp(-odds)), strand_bias
 
 
 def make_track(
@@ -73,6 +79,10 @@ def make_track(
 
     Parameters
     ----------
+    tiles
+        Windows in the order of the genome.
+    scan, config
+        The windows, and how they become a track.
     spans
         chrom, start, end, merged and sorted within a record.
     """
@@ -81,9 +91,9 @@ def make_track(
         for name, part in spans.groupby("chrom", sort=False)
     }
     for chrom, cells in _all_cells(tiles, scan, config):
-        there = ~np.isnan(cells.values)
+        known = ~np.isnan(cells.values)
         kept = _Cells(
-            cells.starts[there], cells.ends[there], cells.values[there], cells.lean[there]
+            cells.starts[known], cells.ends[known], cells.values[known], cells.strand_bias[known]
         )
         if len(kept.starts):
             yield from _clip(chrom, kept, inside[chrom])
@@ -112,25 +122,25 @@ def _all_cells(
         yield chrom, _base_cells(before, (nothing, nothing), following, scan)
 
 
-def _window_cells(values: Floats, lean: Floats, first: int, scan: ScanConfig) -> _Cells:
+def _window_cells(values: Floats, strand_bias: Floats, first: int, scan: ScanConfig) -> _Cells:
     size = min(scan.window, scan.stride)
     starts = (first + np.arange(len(values))) * scan.stride + (scan.window - size) // 2
-    return _Cells(starts, starts + size, values, lean)
+    return _Cells(starts, starts + size, values, strand_bias)
 
 
 def _base_cells(
     before: tuple[Floats, Floats], own: tuple[Floats, Floats], first: int, scan: ScanConfig
 ) -> _Cells:
-    """Return the means over covering windows from where window `first` begins to the last begins.
+    """Return the mean of the covering windows at each base, from the start of window `first` on.
 
-    All bases from one start to the next have the same windows but where one ends in between.
+    All bases from one start to the next have the same windows, unless one ends in between.
     """
     reach, rest = divmod(scan.window, scan.stride)
     number = len(own[0])
     columns = []
     for earlier, values in zip(before, own, strict=True):
         row = np.concatenate([earlier, values])
-        # Bases before and behind the end of the window that began `reach` windows earlier.
+        # Bases before and after the end of the window that began `reach` windows earlier.
         columns.append(
             np.stack([_mean(row, number, reach, reach), _mean(row, number, reach, reach - 1)], 1)
         )
@@ -142,13 +152,13 @@ def _base_cells(
 
 
 def _mean(row: Floats, number: int, reach: int, back: int) -> Floats:
-    """Return the mean of each of the last `number` values and the `back` before it; nan is none."""
+    """Return the mean of each of the last `number` values and the `back` before it, without nan."""
     total, count = np.zeros(number), np.zeros(number)
     for step in range(back, -1, -1):
         part = row[reach - step : reach - step + number]
-        there = ~np.isnan(part)
-        total += np.where(there, part, 0.0)
-        count += there
+        known = ~np.isnan(part)
+        total += np.where(known, part, 0.0)
+        count += known
     with np.errstate(invalid="ignore"):
         return np.where(count > 0, total / count, np.nan)
 
@@ -166,5 +176,73 @@ def _clip(chrom: str, cells: _Cells, spans: NDArray[np.int64]) -> Iterator[Piece
                 np.maximum(cells.starts[low:high], start),
                 np.minimum(cells.ends[low:high], end),
                 values[low:high],
-                cells.lean[low:high],
+                cells.strand_bias[low:high],
             )
+
+
+class TrackWriter:
+    """Writes a track as bigWig and as bedGraph (bgzip), piece by piece."""
+
+    def __init__(self, folder: Path, lengths: Mapping[str, int]) -> None:
+        self._bigwig = pyBigWig.open(str(folder / BIGWIG), "w")
+        self._bigwig.addHeader(list(lengths.items()))
+        self._text = bgzf.BgzfWriter(str(folder / BEDGRAPH), "wb")
+        self.num_bases = 0
+
+    def write(self, piece: Piece) -> None:
+        """Append a piece; pieces come in the order of the header."""
+        self._bigwig.addEntries(
+            [piece.chrom] * len(piece.starts),
+            piece.starts.tolist(),
+            ends=piece.ends.tolist(),
+            values=piece.values.tolist(),
+        )
+        rows = zip(piece.starts.tolist(), piece.ends.tolist(), piece.values.tolist(), strict=True)
+        text = "".join(f"{piece.chrom}\t{a}\t{b}\t{v:.{DECIMALS}g}\n" for a, b, v in rows)
+        self._text.write(text.encode())
+        self.num_bases += int((piece.ends - piece.starts).sum())
+
+    def close(self) -> None:
+        """Finish both files."""
+        self._bigwig.close()
+        self._text.close()
+
+
+@contextmanager
+def writing_track(folder: Path, lengths: Mapping[str, int]) -> Iterator[TrackWriter]:
+    """Open a track for writing, and close it at the end.
+
+    Parameters
+    ----------
+    folder
+        Where its files are written.
+    lengths
+        Bases of each record, in the order of the track.
+    """
+    writer = TrackWriter(folder, lengths)
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+class TrackRegion(NamedTuple):
+    """A track in a region."""
+
+    starts: NDArray[np.int64]
+    """First base of each interval."""
+    ends: NDArray[np.int64]
+    """One past its last base."""
+    values: NDArray[np.float64]
+    """Probability of the target."""
+
+
+def read_track(folder: Path, chrom: str, start: int, end: int) -> TrackRegion:
+    """Read a region of the bigWig in a folder."""
+    file = pyBigWig.open(str(folder / BIGWIG))
+    try:
+        found = file.intervals(chrom, start, end) or ()
+    finally:
+        file.close()
+    table = np.array(found, np.float64).reshape(-1, 3)
+    return TrackRegion(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2])

@@ -1,4 +1,4 @@
-"""Models that can score variants: what has to be known of them before anything is computed."""
+"""Models that can score variants: their class, threshold and number of tokens, without weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 CLASSIFIER, LANGUAGE = "ForSequenceClassification", "ForMaskedLM"
-WIDEST = 1000
+MAX_DEFAULT_WINDOW = 1000
 _PROBES = 64
 
 
@@ -25,25 +25,27 @@ class ScoringModel(NamedTuple):
 
     directory: Path
     is_classifier: bool
-    """Whether it tells classes apart; otherwise it predicts hidden tokens."""
+    """Whether it is a classifier; otherwise it predicts masked tokens."""
     target: str
-    """Class that is compared; "" where it has none."""
+    """Name of the class that is compared; "" where it has none."""
     threshold: float
     """Probability from which on it calls the class."""
     capacity: int
-    """Most tokens of a sequence, special tokens counted."""
+    """Maximum number of tokens of a sequence, including special tokens."""
     tokenizer: DnaTokenizer
     digest: str = ""
-    """Name of its content."""
+    """Content key of the model."""
 
 
 def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
-    """Return what is needed to know of a model.
+    """Read what is needed to know of a model.
 
     Parameters
     ----------
+    directory
+        Directory of the model with its tokenizer.
     target
-        Class that is compared; None: the second of two.
+        Name of the class that is compared; None: the second of two.
 
     Raises
     ------
@@ -56,13 +58,13 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
     is_classifier = any(name.endswith(CLASSIFIER) for name in found)
     if not is_classifier and not any(name.endswith(LANGUAGE) for name in found):
         raise InputError(
-            f"the directory holds {found[0]}, which neither classifies nor predicts hidden tokens",
+            f"the directory holds {found[0]}, which neither classifies nor predicts masked tokens",
             file=directory,
             remedy=f"Give a model ...{CLASSIFIER} or ...{LANGUAGE}.",
         )
     tokenizer = load_tokenizer(directory)
     if not is_classifier and not tokenizer.has_mask:
-        raise InputError("the tokenizer has no [MASK] token to hide alleles", file=directory)
+        raise InputError("the tokenizer has no [MASK] token to mask alleles", file=directory)
     name, threshold = "", EVEN_THRESHOLD
     if is_classifier:
         labels = {int(i): str(label) for i, label in (config.get("id2label") or {}).items()}
@@ -84,9 +86,9 @@ def _target(names: list[str], target: str | None, directory: Path) -> str:
 
 
 def window_of(model: ScoringModel) -> int:
-    """Return a window in bases that the model surely holds: random DNA of it has room to spare."""
-    # Not by halves: where single bases fill the end, 299 may have more tokens than 300.
-    for window in range(WIDEST, 1, -1):
+    """Return a window in bases whose tokens fit the model in any sequence, with room to spare."""
+    # Not by bisection: where single bases fill the end, 299 bases may have more tokens than 300.
+    for window in range(MAX_DEFAULT_WINDOW, 1, -1):
         fits = _most_tokens(model, window, 1) <= model.capacity
         if fits and _most_tokens(model, window) <= model.capacity:
             return window
@@ -94,7 +96,7 @@ def window_of(model: ScoringModel) -> int:
 
 
 def check_window(model: ScoringModel, window: int) -> None:
-    """Raise :class:`InputError` where a window has more tokens than the model holds."""
+    """Raise :class:`InputError` where a window has more tokens than the model has positions."""
     tokens = _most_tokens(model, window)
     if tokens > model.capacity:
         raise InputError(

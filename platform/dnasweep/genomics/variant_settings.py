@@ -1,15 +1,47 @@
-"""What is asked about variants: everything that makes their scores, as JSON-able as it is checked."""
+"""Settings of variant scores: windows, background and thresholds, JSON-able as they are checked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from dnasweep.genomics.variants import Frame
+MAX_WINDOW = 1 << 24
+"""Maximum number of bases of a window."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class VariantConfig(Frame):
+class VariantWindows:
+    """The windows around a variant."""
+
+    window: int
+    """Bases of a window."""
+    shifts: tuple[int, ...] = ()
+    """Bases by which further windows are shifted, beside the centred one, in the direction in which
+    each strand is read."""
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.window <= MAX_WINDOW:
+            raise ValueError(f"window is {self.window}, use 2 to {MAX_WINDOW:,} bases")
+        if any(abs(shift) >= self.window // 2 for shift in self.shifts):
+            raise ValueError(
+                f"shifts is {self.shifts}, use moves of less than half the window of {self.window}"
+            )
+        if 0 in self.shifts or len(set(self.shifts)) < len(self.shifts):
+            raise ValueError(f"shifts is {self.shifts}, name each once, and 0 goes without saying")
+
+    @property
+    def upstream(self) -> int:
+        """Bases of the centred window upstream of a variant, on either strand."""
+        return self.window // 2
+
+    @property
+    def max_shift(self) -> int:
+        """Largest shift in either direction."""
+        return max(map(abs, (0, *self.shifts)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantConfig(VariantWindows):
     """Windows, background and thresholds of a variant job."""
 
     target: str = ""
@@ -17,16 +49,16 @@ class VariantConfig(Frame):
     threshold: float = 0.5
     """Probability of the class from which on a window is called."""
     min_delta: float = 0.1
-    """Least change of the probability that makes a loss or a gain, beside crossing the threshold."""
+    """Minimum change of the probability for a loss or a gain, beside crossing the threshold."""
     backgrounds: int = 20
-    """Shuffled contexts a variant that its change is compared with; 0 leaves z and p out. The least
-    p-value is 1 / (contexts + 1)."""
+    """Shuffled contexts per variant that its change is compared with; 0 leaves z and p out. The
+    least p-value is 1 / (contexts + 1)."""
     motif_p: float = 1e-4
-    """p-value of a position from which on it is a binding site."""
+    """Maximum p-value of a binding site at one position."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of the forward pass."""
     seed: int = 0
-    """Of the shuffled contexts; the draws belong to the context, not to its batch."""
+    """Seed of the shuffled contexts; the draws depend on the context, not on its batch."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

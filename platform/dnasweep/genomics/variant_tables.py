@@ -1,6 +1,6 @@
-"""Scored variants as tables: one row an allele, and one row a binding site of an allele.
+"""Tables of a variant job: one row per allele, and one row per binding site of an allele.
 
-Columns that a model gives are there for every job; what was not asked for is missing (null).
+All columns are there for every job; what was not asked for is null.
 """
 
 from __future__ import annotations
@@ -13,33 +13,15 @@ import pandas as pd
 import pyarrow as pa
 
 from dnasweep.genomics.binding_sites import GAIN, LOSS, BindingSite
-from dnasweep.genomics.variant_scores import Effects
+from dnasweep.genomics.variant_effects import Effects
 from dnasweep.genomics.variant_settings import VariantConfig
+from dnasweep.genomics.variants import PLACED
 
-WORK = pa.schema(
-    [
-        ("file", pa.large_string()),
-        # Line of the file, and number of the alternative allele in it, both from 1.
-        ("row", pa.int64()),
-        ("allele", pa.int32()),
-        ("id", pa.large_string()),
-        ("chrom", pa.large_string()),
-        # 1-based, left-aligned and trimmed.
-        ("pos", pa.int64()),
-        ("ref", pa.large_string()),
-        ("alt", pa.large_string()),
-        ("given_pos", pa.int64()),
-        ("given_ref", pa.large_string()),
-        ("given_alt", pa.large_string()),
-        ("context", pa.large_string()),
-        ("offset", pa.int32()),
-        ("lead", pa.int32()),
-        # The same on the other strand.
-        ("other_offset", pa.int32()),
-        ("other_lead", pa.int32()),
-    ]
-)
-"""The work list of a variant job."""
+_INTEGERS = {"row": pa.int64(), "pos": pa.int64(), "given_pos": pa.int64(), "allele": pa.int32()}
+_INTEGERS |= dict.fromkeys(("offset", "lead", "other_offset", "other_lead"), pa.int32())
+WORK = pa.schema([(name, _INTEGERS.get(name, pa.large_string())) for name in PLACED])
+"""The work list of a variant job. `row` is the line of the file, and `allele` the number of the
+alternative allele in it, both from 1; `pos` is 1-based."""
 SCORES = (
     "probability_ref",
     "probability_alt",
@@ -51,8 +33,7 @@ SCORES = (
     # DNABERT's sign, ref - alt, and its diff, (alt - ref) x the larger probability.
     "dnabert_log_or",
     "dnabert_diff",
-    # The change of log2 odds in the centred window against shuffled surroundings; the p-value is
-    # empirical.
+    # The change of log2 odds in the centred window against shuffled flanks; p is empirical.
     "background_mean",
     "background_sd",
     "z",
@@ -60,49 +41,27 @@ SCORES = (
     # Masked language model, alt over ref, nats.
     "llr",
 )
-KEPT = (
-    "file",
-    "row",
-    "allele",
-    "id",
-    "chrom",
-    "pos",
-    "ref",
-    "alt",
-    "given_pos",
-    "given_ref",
-    "given_alt",
-)
+KEPT = PLACED[:11]
 VARIANTS = pa.schema(
     [
         *(
             pa.field(
                 name,
                 pa.string()
-                if pa.types.is_large_string(WORK.field(name).type)
+                if WORK.field(name).type == pa.large_string()
                 else WORK.field(name).type,
             )
             for name in KEPT
         ),
         *(pa.field(name, pa.float64()) for name in SCORES),
-        pa.field("call", pa.string()),
-        pa.field("sites_gained", pa.string()),
-        pa.field("sites_lost", pa.string()),
+        *(pa.field(name, pa.string()) for name in ("call", "sites_gained", "sites_lost")),
     ]
 )
 SITES = pa.schema(
     [
-        *(
-            VARIANTS.field(name)
-            for name in ("file", "row", "allele", "chrom", "pos", "ref", "alt")
-        ),
-        ("motif", pa.string()),
-        ("name", pa.string()),
-        ("change", pa.string()),
-        ("ref_score", pa.float64()),
-        ("alt_score", pa.float64()),
-        ("ref_p", pa.float64()),
-        ("alt_p", pa.float64()),
+        *(VARIANTS.field(name) for name in KEPT[:8] if name != "id"),
+        *((name, pa.string()) for name in ("motif", "name", "change")),
+        *((name, pa.float64()) for name in ("ref_score", "alt_score", "ref_p", "alt_p")),
     ]
 )
 SCHEMAS = {"variants": VARIANTS, "sites": SITES}
@@ -127,11 +86,11 @@ def to_tables(
     Parameters
     ----------
     rows
-        Of a work list.
+        Rows of a work list.
     config
-        Of the job; its thresholds make the calls.
+        Settings of the job; its thresholds make the calls.
     effects, ratios, sites
-        What was computed for them; None where it was not asked for.
+        Results for these rows; None where they were not asked for.
     """
     columns: dict[str, Any] = {name: rows[name].cast(VARIANTS.field(name).type) for name in KEPT}
     columns |= _of_effects(effects, config) if effects is not None else {}
@@ -146,7 +105,7 @@ def to_tables(
         field.name: _column(columns.get(field.name), field.type, len(rows)) for field in VARIANTS
     }
     owners = pa.array([site.variant for site in sites or ()], pa.int64())
-    places = {name: columns[name].take(owners) for name in SITES.names if name in KEPT}
+    located = {name: columns[name].take(owners) for name in SITES.names if name in KEPT}
     found = {
         name: pa.array([getattr(site, name) for site in sites or ()], SITES.field(name).type)
         for name in SITES.names
@@ -154,7 +113,7 @@ def to_tables(
     }
     return {
         "variants": pa.table(variants, schema=VARIANTS),
-        "sites": pa.table({**places, **found}, schema=SITES),
+        "sites": pa.table({**located, **found}, schema=SITES),
     }
 
 
@@ -189,7 +148,7 @@ def _column(values: Any, kind: pa.DataType, num_rows: int) -> Any:
     if values is None:
         return pa.nulls(num_rows, kind)
     if isinstance(values, np.ndarray):
-        # nan is "not known" here, and null says so to everybody who reads the file.
+        # nan means "not known" here, which readers of Parquet files know as null.
         return pa.array(
             values.tolist() if values.dtype.kind == "U" else values, kind, from_pandas=True
         )

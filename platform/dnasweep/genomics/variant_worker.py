@@ -1,4 +1,4 @@
-"""What a variant job does with a shard of its work list."""
+"""The worker of a variant job, which scores a shard of its work list."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from dnasweep.formats.motifs import read_motifs
 from dnasweep.genomics.alleles import Allele
 from dnasweep.genomics.binding_sites import SiteScanner
 from dnasweep.genomics.sequence_values import SequenceValues
-from dnasweep.genomics.variant_scores import Effects, score
+from dnasweep.genomics.variant_effects import Effects, score
 from dnasweep.genomics.variant_settings import VariantConfig
 from dnasweep.genomics.variant_tables import to_tables
+from dnasweep.genomics.variants import ALLELE_COLUMNS
 from dnasweep.genomics.zero_shot import ZeroShot
 from dnasweep.storage import Storage
 
-AT_ONCE = 128
-"""Variants whose windows are computed together: enough to fill batches, little memory."""
+BLOCK = 128
+"""Variants whose windows are computed together: enough to fill batches, with little memory."""
 MOTIF_FILE = "motifs"
 
 
@@ -32,13 +33,13 @@ class VariantWorker:
     Parameters
     ----------
     storage
-        Where models and motifs are artefacts.
+        Root of the storage with the models and motifs.
     classifier, language, motifs
-        Their kinds and keys, `kind/key`; None for what was not asked for.
+        Kind and key of each, `kind/key`; None for what was not asked for.
     settings
-        Of the job; those that :class:`VariantConfig` names are its.
+        Settings of the job; those of :class:`VariantConfig` are used.
     batch_rows
-        Windows a forward pass; None finds it.
+        Windows per forward pass; None: from their number of tokens.
     device
         `cpu` or `cuda`.
     """
@@ -54,7 +55,7 @@ class VariantWorker:
         batch_rows: int | None = None,
         device: str = "cpu",
     ) -> None:
-        place = Storage(storage)
+        store = Storage(storage)
         known = {field.name for field in fields(VariantConfig)}
         chosen = {name: settings[name] for name in known & set(settings)}
         self.config = VariantConfig(**{**chosen, "shifts": tuple(chosen["shifts"])})
@@ -65,41 +66,38 @@ class VariantWorker:
         }
         self.classifier = self.language = self.scanner = None
         if classifier is not None:
-            directory = _find(place, classifier)
+            directory = _find(store, classifier)
             self.classifier = SequenceValues(directory, target=self.config.target, **how)
         if language is not None:
-            self.language = ZeroShot(_find(place, language), **how)
+            self.language = ZeroShot(_find(store, language), **how)
         if motifs is not None:
-            found = read_motifs(_find(place, motifs) / MOTIF_FILE)
+            found = read_motifs(_find(store, motifs) / MOTIF_FILE)
             self.scanner = SiteScanner(found, p_value=self.config.motif_p)
 
     def smoke_test(self, rows: pa.Table) -> None:
-        """Make sure on the first variant that exchanged alleles exchange the scores."""
+        """Check on the first variant that the score changes sign with REF and ALT exchanged."""
         (one,) = alleles_of(rows)
         if self.classifier is None:
             return
-        rest = one.context[one.offset + len(one.ref) :]
-        turned = one._replace(
-            context=one.context[: one.offset] + one.alt + rest, ref=one.alt, alt=one.ref
-        )
+        exchanged = one._replace(context=one.alternative, ref=one.alt, alt=one.ref)
         config = self.config
-        there, back = (
+        forward, back = (
             score([allele], self.classifier, config, names=names_of(rows)).delta_log2_odds[0]
-            for allele in (one, turned)
+            for allele in (one, exchanged)
         )
-        if not np.isclose(there, -back, rtol=1e-3, atol=1e-4):
+        if not np.isclose(forward, -back, rtol=1e-3, atol=1e-4):
             raise InputError(
-                f"with REF and ALT exchanged the score is {back:.4g} and not {-there:.4g}",
+                f"with REF and ALT exchanged the score is {back:.4g} and not {-forward:.4g}",
                 remedy="Use --precision fp32.",
             )
 
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-        """Return the tables of a shard, and what there is to count in it."""
+        """Return the tables of a shard, and its counts."""
         parts = []
-        for start in range(0, len(rows), AT_ONCE):
-            part = rows.slice(start, AT_ONCE)
+        for start in range(0, len(rows), BLOCK):
+            part = rows.slice(start, BLOCK)
             parts.append(self._tables(part, alleles_of(part)))
             progress(start + len(part))
         tables = {name: pa.concat_tables([part[name] for part in parts]) for name in parts[0]}
@@ -120,12 +118,12 @@ class VariantWorker:
 
 def alleles_of(rows: pa.Table) -> list[Allele]:
     """Return the alleles of rows of a work list."""
-    columns = [rows[name].to_pylist() for name in Allele._fields]
+    columns = [rows[name].to_pylist() for name in ALLELE_COLUMNS]
     return [Allele(*cells) for cells in zip(*columns, strict=True)]
 
 
 def names_of(rows: pa.Table) -> list[str]:
-    """Return what messages call the variants of a work list."""
+    """Return the names of the variants of a work list in messages."""
     columns = [rows[name].to_pylist() for name in ("chrom", "pos", "ref", "alt", "file", "row")]
     return [
         f"{chrom}:{pos} {ref}>{alt} ({file}, row {row})"
@@ -134,7 +132,7 @@ def names_of(rows: pa.Table) -> list[str]:
 
 
 def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:
-    """Return counts of a shard, which add up over shards."""
+    """Return the counts of a shard, which add up over shards."""
     calls = tables["variants"]["call"].to_pylist()
     changes = tables["sites"]["change"].to_pylist()
     return {

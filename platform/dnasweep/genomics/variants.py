@@ -1,9 +1,8 @@
-"""Variants on a genome: checked against it, normalised, and cut out with what surrounds them."""
+"""Variants on a genome: checked against it, normalised, and cut out with their flanks."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,38 +11,22 @@ import pyfaidx
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.rejects import RejectedRow
-from dnasweep.genomics.alleles import Fetch, flanks, normalise
+from dnasweep.genomics.alleles import Allele, Fetch, flanks, normalise
+from dnasweep.genomics.variant_settings import VariantWindows
 
-WIDEST = 1 << 24
-"""Bases of a window at most."""
 MAX_UNKNOWN = 0.05
-"""Part of a context that may be no known base."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Frame:
-    """The windows that variants are looked at in."""
-
-    window: int
-    """Bases of a window."""
-    shifts: tuple[int, ...] = ()
-    """Bases by which further windows are moved, beside the centred one, in the direction in which
-    each strand is read."""
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.window <= WIDEST:
-            raise ValueError(f"window is {self.window}, use 2 to {WIDEST:,} bases")
-        if any(abs(shift) >= self.window // 2 for shift in self.shifts):
-            raise ValueError(
-                f"shifts is {self.shifts}, use moves of less than half the window of {self.window}"
-            )
-        if 0 in self.shifts or len(set(self.shifts)) < len(self.shifts):
-            raise ValueError(f"shifts is {self.shifts}, name each once, and 0 goes without saying")
-
-    @property
-    def lead(self) -> int:
-        """Bases of the centred window before a variant, on either strand."""
-        return self.window // 2
+"""Maximum share of a context that is not A, C, G or T."""
+ALLELE_COLUMNS = ("context", "offset", "ref", "alt", "lead", "other_offset", "other_lead")
+"""Columns of placed variants that are the fields of an :class:`Allele`, in their order."""
+PLACED = (
+    *("file", "row", "allele", "id", "chrom", "pos", "ref", "alt"),
+    *("given_pos", "given_ref", "given_alt"),
+    *("context", "offset", "lead", "other_offset", "other_lead"),
+)
+"""Columns of placed variants: those read, with `pos`, `ref` and `alt` normalised; as they were
+written; and the flanks."""
+_REGION = re.compile(r"(?P<chrom>.+):(?P<first>[0-9,]+)-(?P<last>[0-9,]+)")
+_WRONG_ASSEMBLY = "Check that the variants are of this assembly of the genome."
 
 
 class Region(NamedTuple):
@@ -82,11 +65,8 @@ class Region(NamedTuple):
         return cls(chrom, first - 1, last)
 
 
-_REGION = re.compile(r"(?P<chrom>.+):(?P<first>[0-9,]+)-(?P<last>[0-9,]+)")
-
-
 def position(text: str) -> int:
-    """Return a number written with commas or underscores; 0 where no chromosome has it."""
+    """Return a number written with commas or underscores; 0 where no chromosome is so long."""
     digits = text.replace(",", "").replace("_", "")
     return int(digits) if 0 < len(digits) <= 15 else 0
 
@@ -95,17 +75,15 @@ class PlacedVariants(NamedTuple):
     """Variants that can be scored, and those that cannot."""
 
     table: pd.DataFrame
-    """One row an allele, in the order given: the columns read, chrom as the genome calls it, `pos`,
-    `ref` and `alt` normalised, what was written as `given_pos`, `given_ref` and `given_alt`, and
-    `CUT` as :class:`dnasweep.genomics.alleles.Allele` has them."""
-    faults: list[RejectedRow]
+    """One row per allele, in the order given, with the columns `PLACED`."""
+    rejects: list[RejectedRow]
     """The others."""
 
 
 def place_variants(
-    table: pd.DataFrame, fasta: pyfaidx.Fasta, contigs: Contigs, frame: Frame
+    table: pd.DataFrame, fasta: pyfaidx.Fasta, contigs: Contigs, windows: VariantWindows
 ) -> PlacedVariants:
-    """Check variants against a genome and cut them out.
+    """Check variants against a genome and cut them out with their flanks.
 
     Parameters
     ----------
@@ -115,138 +93,147 @@ def place_variants(
         The open genome.
     contigs
         Its records.
-    frame
-        The windows to come.
+    windows
+        The windows to be scored.
     """
     known = contigs.names(table["chrom"].unique())
     rows: list[tuple[object, ...]] = []
-    faults: list[RejectedRow] = []
+    rejects: list[RejectedRow] = []
     row: Any
     for row in table.itertuples(index=False):
-        text = f"{row.chrom} {row.pos} {row.id or '.'} {row.ref or '-'} {row.alt or '-'}"
         name = known.get(row.chrom)
+        reason, remedy, allele = "", "", None
         if name is None:
-            faults.append(RejectedRow(row.file, row.row, *_strange(contigs, row.chrom, text)))
+            reason, remedy = _unknown_chromosome(contigs, row.chrom)
+        else:
+            length, fetch = contigs.lengths[name], _fetcher(fasta, name)
+            reason, remedy = _misplaced(row.ref, row.pos - 1, length, name, fetch), _WRONG_ASSEMBLY
+            if not reason:
+                at, ref, alt = normalise(fetch, row.pos - 1, row.ref, row.alt)
+                allele = _cut_out(fetch, length, at, ref, alt, windows)
+                reason, remedy = _unfit(allele, windows), ""
+        if reason or allele is None:
+            text = f"{row.chrom} {row.pos} {row.id or '.'} {row.ref or '-'} {row.alt or '-'}"
+            rejects.append(RejectedRow(row.file, row.row, reason, text, remedy))
             continue
-        length, fetch = contigs.lengths[name], _reader(fasta, name)
-        start = row.pos - 1
-        reason = _unplaced(row.ref, start, length, name, fetch)
-        if reason:
-            faults.append(RejectedRow(row.file, row.row, reason, text, _OTHER))
-            continue
-        at, ref, alt = normalise(fetch, start, row.ref, row.alt)
-        around = flanks(
-            fetch,
-            length,
-            at,
-            ref,
-            alt,
-            lead=frame.lead,
-            shifts=frame.shifts,
-            window=frame.window,
-        )
-        reason = _unfit(around.context, max(len(ref), len(alt)), frame)
-        if reason:
-            faults.append(RejectedRow(row.file, row.row, reason, text))
-            continue
-        given = (row.pos, row.ref, row.alt)
-        found = tuple(getattr(around, name) for name in CUT)
-        rows.append(
-            (row.file, row.row, row.allele, row.id, name, at + 1, ref, alt, *given, *found)
-        )
-    return PlacedVariants(pd.DataFrame(rows, columns=list(PLACED)), faults)
+        source = row.file, row.row, row.allele, row.id
+        rows.append(_placed(source, name, at, allele, (row.pos, row.ref, row.alt)))
+    return PlacedVariants(pd.DataFrame(rows, columns=list(PLACED)), rejects)
 
 
-CUT = ("context", "offset", "lead", "other_offset", "other_lead")
-"""Columns that say what surrounds a variant."""
-PLACED = (
-    *("file", "row", "allele", "id", "chrom", "pos", "ref", "alt"),
-    *("given_pos", "given_ref", "given_alt", *CUT),
-)
-"""Columns of placed variants."""
-_OTHER = "Check that the variants are of this assembly of the genome."
-
-
-def saturate(region: Region, fasta: pyfaidx.Fasta, contigs: Contigs, frame: Frame) -> pd.DataFrame:
+def saturate(
+    region: Region, fasta: pyfaidx.Fasta, contigs: Contigs, windows: VariantWindows
+) -> pd.DataFrame:
     """Return every substitution of a base in a region, as placed variants.
 
-    A region no longer than the window is looked at in one window around its middle, so that all
-    substitutions share their surroundings; in a longer one each has the window around itself. Bases
-    that are not A, C, G or T are left out.
+    All substitutions of a region no longer than the window share one window around its middle; in a
+    longer region each has a window around itself. Bases that are not A, C, G or T are left out.
+
+    Parameters
+    ----------
+    region
+        The bases to mutate.
+    fasta, contigs
+        The open genome and its records.
+    windows
+        The windows to be scored.
 
     Raises
     ------
     InputError
         Where the genome has no known base in the region.
     """
-    fetch, length = _reader(fasta, region.chrom), contigs.lengths[region.chrom]
-    bases = fetch(region.start, region.end)
+    fetch, length = _fetcher(fasta, region.chrom), contigs.lengths[region.chrom]
     middle = (region.start + region.end) // 2
-    other_middle = (2 * length - region.end - region.start) // 2
-    whole = region.end - region.start <= frame.window - 2 * max(map(abs, (0, *frame.shifts)))
+    reverse_middle = (2 * length - region.end - region.start) // 2
+    is_shared = region.end - region.start <= windows.window - 2 * windows.max_shift
     rows = []
-    for start, ref in enumerate(bases, start=region.start):
-        lead = other_lead = frame.lead
-        if whole:
-            lead, other_lead = lead + start - middle, lead + length - 1 - start - other_middle
+    for start, ref in enumerate(fetch(region.start, region.end), start=region.start):
+        if ref not in "ACGT":
+            continue
+        upstream = reverse_upstream = windows.upstream
+        if is_shared:
+            upstream += start - middle
+            reverse_upstream += length - 1 - start - reverse_middle
         for number, alt in enumerate("ACGT".replace(ref, ""), start=1):
-            if ref not in "ACGT":
-                continue
-            around = flanks(
-                fetch,
-                length,
-                start,
-                ref,
-                alt,
-                lead=lead,
-                other_lead=other_lead,
-                shifts=frame.shifts,
-                window=frame.window,
-            )
-            given = (start + 1, ref, alt)
-            found = tuple(getattr(around, name) for name in CUT)
-            place = (str(region), start - region.start + 1, number, "", region.chrom)
-            rows.append((*place, *given, *given, *found))
+            allele = _cut_out(fetch, length, start, ref, alt, windows, upstream, reverse_upstream)
+            source = str(region), start - region.start + 1, number, ""
+            rows.append(_placed(source, region.chrom, start, allele, (start + 1, ref, alt)))
     if not rows:
         raise InputError(f"the genome has no known base in {region}", file=contigs.genome)
     return pd.DataFrame(rows, columns=list(PLACED))
 
 
-def _strange(contigs: Contigs, name: str, text: str) -> tuple[str, str, str]:
+def _cut_out(
+    fetch: Fetch,
+    length: int,
+    start: int,
+    ref: str,
+    alt: str,
+    windows: VariantWindows,
+    upstream: int | None = None,
+    reverse_upstream: int | None = None,
+) -> Allele:
+    return flanks(
+        fetch,
+        length,
+        start,
+        ref,
+        alt,
+        upstream=windows.upstream if upstream is None else upstream,
+        reverse_upstream=reverse_upstream,
+        shifts=windows.shifts,
+        window=windows.window,
+    )
+
+
+def _placed(
+    source: tuple[object, ...],
+    chrom: str,
+    start: int,
+    allele: Allele,
+    given: tuple[object, ...],
+) -> tuple[object, ...]:
+    context, offset, ref, alt, *upstream = allele
+    return (*source, chrom, start + 1, ref, alt, *given, context, offset, *upstream)
+
+
+def _unknown_chromosome(contigs: Contigs, name: str) -> tuple[str, str]:
     try:
         contigs.record(name)
     except InputError as error:
-        return error.reason, text, error.remedy or ""
+        return error.reason, error.remedy or ""
     raise AssertionError(name)
 
 
-def _reader(fasta: pyfaidx.Fasta, name: str) -> Fetch:
+def _fetcher(fasta: pyfaidx.Fasta, name: str) -> Fetch:
     record = fasta[name]
     return lambda start, end: str(record[start:end])
 
 
-def _unplaced(ref: str, start: int, length: int, name: str, fetch: Fetch) -> str:
-    """Return why a reference allele does not stand where it is said to; "" where it does."""
+def _misplaced(ref: str, start: int, length: int, name: str, fetch: Fetch) -> str:
+    """Return why a reference allele is not where it is said to be; "" where it is."""
     end = start + len(ref)
     if end > length:
         return f"bases {start + 1:,} to {end:,} reach over the end of {name}, which has {length:,}"
-    there = fetch(start, end)
-    if there != ref:
-        return f"REF is {_short(ref)}, the genome has {_short(there)} at {name}:{start + 1}"
+    found = fetch(start, end)
+    if found != ref:
+        return f"REF is {_short(ref)}, the genome has {_short(found)} at {name}:{start + 1}"
     return ""
 
 
-def _unfit(context: str, longest: int, frame: Frame) -> str:
-    """Return why a variant cannot be looked at in the windows; "" where it can."""
-    room = frame.window - frame.lead - max(map(abs, (0, *frame.shifts)))
-    if longest > room:
+def _unfit(allele: Allele, windows: VariantWindows) -> str:
+    """Return why a variant does not fit the windows; "" where it does."""
+    longest = max(len(allele.ref), len(allele.alt))
+    if longest > windows.window - windows.upstream - windows.max_shift:
         return (
             f"an allele of {longest:,} bases does not fit behind the middle of a window of "
-            f"{frame.window:,}"
+            f"{windows.window:,}"
         )
-    unknown = len(context) - sum(map(context.count, "ACGT"))
-    if unknown > MAX_UNKNOWN * len(context):
-        return f"{unknown:,} of the {len(context):,} bases around are unknown"
+    length = len(allele.context)
+    unknown = length - sum(map(allele.context.count, "ACGT"))
+    if unknown > MAX_UNKNOWN * length:
+        return f"{unknown:,} of the {length:,} bases around are unknown"
     return ""
 
 

@@ -1,12 +1,12 @@
-"""What a masked language model thinks of a variant, without having been told anything about it.
+"""Zero-shot variant scores: the log-likelihood ratio of a masked language model.
 
-Of a window with either allele, the tokens in which the two differ are hidden, all at once, and the
-model says how probable they are: the log-likelihood ratio is the sum of their log probabilities
-with ALT less that with REF (nats), averaged over windows and strands. With single bases it is
-GPN's (Benegas et al. 2023); of overlapping k-mers, k tokens hold a base and all are hidden.
+In a window with either allele, the tokens in which the two differ are masked, all at once, and the
+model predicts them: the ratio is the sum of their log probabilities with ALT minus that with REF
+(nats), averaged over windows and strands. With single-base tokens it is GPN's (Benegas et al. 2023);
+of overlapping k-mers, k tokens contain a base and all are masked.
 
-Only alleles of equal length have it: with an indel everything behind it moves, and how tokens fall
-there says more than the bases do.
+Only alleles of equal length have a ratio: an indel shifts everything downstream, and the different
+tokens there would outweigh the changed bases.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from dnasweep.tokens.loading import load_tokenizer
 
 
 class MaskedWindow(NamedTuple):
-    """A window with some tokens hidden, and which they were."""
+    """A window with some tokens masked, and which they were."""
 
     ids: NDArray[np.int64]
-    """Token ids, hidden ones masked."""
+    """Token ids, with masks."""
     positions: NDArray[np.int64]
-    """Where they are."""
+    """Where the masks are."""
     tokens: NDArray[np.int64]
-    """What they are."""
+    """Ids of the masked tokens."""
 
 
 class ZeroShot:
@@ -45,9 +45,11 @@ class ZeroShot:
     Parameters
     ----------
     directory
-        Of the model.
+        Directory of the model.
     batch_rows
-        Windows a forward pass; None finds it from their tokens.
+        Windows per forward pass; None: from their number of tokens.
+    device, precision
+        Where the model runs, and in what arithmetic.
     """
 
     def __init__(
@@ -75,6 +77,10 @@ class ZeroShot:
 
         Parameters
         ----------
+        alleles
+            The variants.
+        window, shifts
+            Bases of a window, and bases by which further windows are shifted.
         names
             What messages call the alleles; their numbers where there are none.
         """
@@ -94,35 +100,37 @@ class ZeroShot:
         return found
 
     def _log_likelihoods(self, windows: Sequence[Pair]) -> NDArray[np.float64]:
-        """Return the log probability of the hidden tokens of either allele, (windows, 2)."""
+        """Return the log probability of the masked tokens of either allele, (windows, 2)."""
         texts = list(dict.fromkeys(text for pair in windows for text in pair))
-        place = {text: i for i, text in enumerate(texts)}
+        index = {text: i for i, text in enumerate(texts)}
         encoded = self.tokenizer.encode(texts)
         cuts = zip(encoded.offsets, encoded.offsets[1:], strict=False)
         ids = [encoded.ids[first:last].astype(np.int64) for first, last in cuts]
-        hidden = [
+        masked = [
             one
             for pair in windows
-            for one in hide(ids[place[pair.ref]], ids[place[pair.alt]], self.tokenizer.mask_id)
+            for one in mask_difference(
+                ids[index[pair.ref]], ids[index[pair.alt]], self.tokenizer.mask_id
+            )
         ]
-        # Alleles of one place mostly differ in the hidden tokens alone: one forward pass for all.
-        keys = [(one.ids.tobytes(), one.positions.tobytes()) for one in hidden]
-        inputs = dict(zip(keys, hidden, strict=True))
+        # Alleles of one position mostly differ in the masked tokens alone: one forward pass for all.
+        keys = [(one.ids.tobytes(), one.positions.tobytes()) for one in masked]
+        inputs = dict(zip(keys, masked, strict=True))
         number = {key: i for i, key in enumerate(inputs)}
         logs = self._logs(list(inputs.values()))
         sums = [
             logs[number[key]][np.arange(len(one.tokens)), one.tokens].sum()
-            for key, one in zip(keys, hidden, strict=True)
+            for key, one in zip(keys, masked, strict=True)
         ]
         return np.array(sums).reshape(-1, 2)
 
     def _logs(self, inputs: Sequence[MaskedWindow]) -> list[NDArray[np.float64]]:
-        """Return the log probabilities at the hidden positions of each input, (hidden, words)."""
+        """Return the log probabilities at the masked positions of each input, (masked, vocabulary)."""
         found: list[NDArray[np.float64]] = [np.empty(0)] * len(inputs)
-        # Of one number of tokens, hidden ones among them, so that every product has one shape.
+        # Of one number of tokens and of masks, so that every matrix product has one shape.
         shapes = np.array([len(one.ids) << 16 | len(one.positions) for one in inputs])
         with torch.inference_mode(), autocast(self.device, self.precision):
-            for rows, filled in batches(shapes, lambda shape: self._rows_a_batch(shape >> 16)):
+            for rows, filled in batches(shapes, lambda shape: self._batch_size(shape >> 16)):
                 part = [inputs[row] for row in filled]
                 ids = torch.from_numpy(np.stack([one.ids for one in part])).to(self.device)
                 width = ids.shape[1]
@@ -135,22 +143,22 @@ class ZeroShot:
                     found[row] = log
         return found
 
-    def _rows_a_batch(self, num_tokens: int) -> int:
+    def _batch_size(self, num_tokens: int) -> int:
         return self.batch_rows or rows_per_batch(num_tokens, self.device)
 
 
-def hide(
+def mask_difference(
     ref: NDArray[np.int64], alt: NDArray[np.int64], mask_id: int
 ) -> tuple[MaskedWindow, MaskedWindow]:
-    """Hide the tokens of two encodings from the first to the last in which they differ."""
+    """Mask the tokens of two encodings from the first to the last in which they differ."""
     short = min(len(ref), len(alt))
     same = ref[:short] == alt[:short]
     first = short if same.all() else int(np.argmin(same))
     ends = ref[::-1][:short] == alt[::-1][:short]
-    behind = min(short if ends.all() else int(np.argmin(ends)), short - first)
+    num_after = min(short if ends.all() else int(np.argmin(ends)), short - first)
     parts = []
     for ids in (ref, alt):
-        positions = np.arange(first, len(ids) - behind)
+        positions = np.arange(first, len(ids) - num_after)
         masked = ids.copy()
         masked[positions] = mask_id
         parts.append(MaskedWindow(masked, positions, ids[positions]))

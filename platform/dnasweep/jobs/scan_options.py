@@ -15,7 +15,7 @@ from dnasweep.config.ranges import (
     Seed,
     Whole,
 )
-from dnasweep.genomics.scan_settings import Combine, Per, Strands
+from dnasweep.genomics.scan_plan import Combine, Per, Strands
 from dnasweep.jobs.options import JobOptions
 
 Shuffles = Annotated[int, Range(1, 1_000_000)]

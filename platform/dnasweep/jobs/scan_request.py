@@ -22,9 +22,8 @@ from dnasweep.formats.intervals import read_bed
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import RejectedRow
 from dnasweep.genomics.genome_store import genome_key, keep_genome
-from dnasweep.genomics.overlap import widened
-from dnasweep.genomics.scan_plan import ScanPlan, plan_scan
-from dnasweep.genomics.scan_settings import PeakConfig, ScanConfig, TrackConfig
+from dnasweep.genomics.peak_overlap import widened
+from dnasweep.genomics.scan_plan import PeakConfig, ScanConfig, ScanPlan, TrackConfig, plan_scan
 from dnasweep.genomics.variants import position
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
 from dnasweep.jobs.scan_options import ScanOptions
@@ -109,7 +108,7 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
                 tss = _bed(options.tss, contigs, options, rejects)
             picture = _picture(options.picture, contigs)
             every = _chosen(options, contigs, regions)
-            lengths = {name: n for name, n in every.items() if config.number(n)}
+            lengths = {name: n for name, n in every.items() if config.num_windows(n)}
             if picture is not None and picture.chrom not in lengths:
                 raise InputError(
                     f"the picture is of {picture.chrom}, which is not scanned",

@@ -155,7 +155,7 @@ def _variants(
             return table.reset_index(drop=True), [], {}
         names = contigs.names(read.table["chrom"].unique())
         placed = place_variants(read.table, fasta, contigs, config)
-    rejects = sorted([*read.faults, *placed.faults], key=lambda reject: (reject.file, reject.row))
+    rejects = sorted([*read.faults, *placed.rejects], key=lambda reject: (reject.file, reject.row))
     if rejects and not options.skip_bad_rows:
         # Each variant is scored by itself, so leaving out many does not change the others.
         raise refuse(rejects, len(read.table) + len(read.faults), max_share=0.5)

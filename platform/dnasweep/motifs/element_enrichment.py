@@ -100,13 +100,14 @@ def enrichment_of_elements(
 def _tests(hits: ElementHits, config: ElementEnrichmentConfig) -> pd.DataFrame:
     site = hits.site
     strata: dict[tuple[str, int], tuple[PositionStratum, KmerStratum]] = {}
-    members_of = hits.sequences.groupby(["species", "label"]).indices
-    for key in sorted(members_of):
-        species, label = str(key[0]), int(key[1])
+    stratum_of = hits.sequences.groupby(["species", "label"]).ngroup().to_numpy()
+    for rows in (np.flatnonzero(stratum_of == number) for number in np.unique(stratum_of)):
+        first = hits.sequences.iloc[rows[0]]
+        species, label = str(first["species"]), int(first["label"])
         name = f"{site.element} {site.motif.name} {site.window} {species} {label}"
-        strata[species, label] = _stratum(hits, members_of[key], config, name=name)
+        strata[species, label] = _stratum(hits, rows, config, name=name)
     table = []
-    for species, label, rows in groups(hits.sequences):
+    for species, label, members in groups(hits.sequences):
         chosen = [
             pair for key, pair in strata.items() if species in (ALL, key[0]) and label == key[1]
         ]
@@ -117,7 +118,7 @@ def _tests(hits: ElementHits, config: ElementEnrichmentConfig) -> pd.DataFrame:
                 "window": site.window,
                 "species": species,
                 "label": label,
-                "num_sequences": int(rows.sum()),
+                "num_sequences": int(members.sum()),
             }
             | _against_positions([positions for positions, _ in chosen])
             | _against_kmers([kmers for _, kmers in chosen])

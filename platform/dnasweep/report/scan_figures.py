@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, StrMethodFormatter
 
-from dnasweep.genomics.scan_results import Findings
-from dnasweep.genomics.track_files import Stretch
+from dnasweep.genomics.peak_evaluation import TrackEvaluation
+from dnasweep.genomics.tracks import TrackRegion
 from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Drawing
 
 _MAX_ROWS = 6
@@ -27,7 +27,7 @@ class RegionTrack(NamedTuple):
     """First base."""
     end: int
     """One past the last."""
-    track: Stretch
+    track: TrackRegion
     """Probabilities."""
     peaks: pd.DataFrame
     """start, end, strand."""

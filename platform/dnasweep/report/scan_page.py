@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dnasweep.genomics.scan_results import NEAR, Findings
+from dnasweep.genomics.scan_results import NEAR
+from dnasweep.genomics.peak_evaluation import TrackEvaluation
 from dnasweep.report.page import Page, PageFigure, PageTable, Section, findings_section
 from dnasweep.report.provenance import job_section
 from dnasweep.report.scan_figures import RegionTrack, precision_recall, region_picture

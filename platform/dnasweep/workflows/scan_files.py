@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 
 from dnasweep.config import content_key, versions
 from dnasweep.formats.rejects import write_rejects
-from dnasweep.genomics.scan_results import Findings, TrackQuery, find
-from dnasweep.genomics.track_files import read_track, write_peaks, writing_track
+from dnasweep.genomics.peak_evaluation import TrackEvaluation, EvaluationConfig, evaluate
+from dnasweep.genomics.peaks import write_peaks
+from dnasweep.genomics.tracks import read_track, writing_track
 from dnasweep.genomics.tracks import Piece, Tile, make_track
 from dnasweep.jobs.scan_request import KIND, GenomeRegion, ScanRequest
 from dnasweep.jobs.shards.shards import Shards, name
@@ -64,7 +65,7 @@ def write_track(request: ScanRequest, shards: Shards) -> Path:
 def write_findings(request: ScanRequest, shards: Shards, track: Path) -> Path:
     """Write peaks, comparisons and figures unless they are there, and return their folder."""
     options = request.options
-    question = TrackQuery(
+    config = EvaluationConfig(
         peaks=request.peaks,
         thresholds=options.thresholds,
         num_shuffles=options.shuffles,
@@ -74,7 +75,7 @@ def write_findings(request: ScanRequest, shards: Shards, track: Path) -> Path:
     inputs = {
         **_track_inputs(request),
         "format": versions.SCAN_FINDINGS,
-        **dataclasses.asdict(question),
+        **dataclasses.asdict(config),
         "picture": request.picture,
         "annotations": {
             stem: digest_of(pa.Table.from_pandas(frame, preserve_index=False))
@@ -85,7 +86,7 @@ def write_findings(request: ScanRequest, shards: Shards, track: Path) -> Path:
 
     def write(folder: Path) -> None:
         pieces = _pieces(request, shards)
-        found = find(pieces, question, request.annotations, request.tss)
+        found = evaluate(pieces, config, request.annotations, request.tss)
         _write_tables(folder, found, request)
         if request.rejects:
             write_rejects(request.rejects, folder / REJECTS)
@@ -104,7 +105,7 @@ def _pieces(request: ScanRequest, shards: Shards) -> Iterator[Piece]:
     return make_track(read_tiles(shards), request.config, request.track, request.plan.spans)
 
 
-def _write_tables(folder: Path, found: Findings, request: ScanRequest) -> None:
+def _write_tables(folder: Path, found: TrackEvaluation, request: ScanRequest) -> None:
     write_peaks(folder, found.called)
     tables = {"peaks.tsv": found.peaks}
     if len(found.agreement):
@@ -132,7 +133,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _draw(folder: Path, found: Findings, request: ScanRequest, track: Path) -> None:
+def _draw(folder: Path, found: TrackEvaluation, request: ScanRequest, track: Path) -> None:
     """Write the figures and the page."""
     from dnasweep.report.files import write_page
     from dnasweep.report.scan_figures import RegionTrack
@@ -159,7 +160,7 @@ def _within(frame: Any, place: GenomeRegion) -> Any:
     return frame[there & (frame["chrom"] == place.chrom)]
 
 
-def _highest(found: Findings, request: ScanRequest) -> GenomeRegion:
+def _highest(found: TrackEvaluation, request: ScanRequest) -> GenomeRegion:
     """Return the surroundings of the highest peak, the first of them, or of what was scanned."""
     chrom, middle = str(request.plan.spans["chrom"].iloc[0]), request.plan.spans["start"].iloc[0]
     if len(found.peaks):

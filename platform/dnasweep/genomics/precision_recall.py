@@ -1,4 +1,4 @@
-"""Precision and recall of a track, base by base, counted as it comes.
+"""Precision and recall of a track per base, counted while it is streamed.
 
 Tracks have probabilities of six decimals, so there are a million values at most: they are counted
 one by one, and average precision is that of all bases sorted. Points of the curve are thinned.
@@ -13,36 +13,36 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.genomics.overlap import INTERVAL
+from dnasweep.genomics.peak_overlap import INTERVAL
 from dnasweep.genomics.tracks import DECIMALS, Piece
 
 VALUES = 10**DECIMALS
 """Steps of a probability in tracks, from 0 to 1."""
-STEPS, MOST = 100, 14
-"""Points of a curve that are kept: one a hundredth of log odds, which lie within 14."""
+STEPS, MAX_LOG_ODDS = 100, 14
+"""Points of a curve that are kept: one per hundredth of log odds, which are within 14."""
 
 
 class CurveSummary(NamedTuple):
-    """Base-wise figures of a track against an annotation."""
+    """Agreement of a track with an annotation per base."""
 
     bases: int
     """Bases with a value."""
     positive: int
-    """Bases of them in the annotation."""
+    """Those of them in the annotation."""
     average_precision: float
     """Mean precision at the bases of the annotation, as scikit-learn has it; nan without
     positives."""
     prevalence: float
-    """Positive over all: the average precision of a track of chance."""
+    """Share of positive bases: the average precision of a random track."""
 
 
 class Curve:
-    """Bases of a track by value and by whether they are annotated.
+    """Bases of a track counted by value and by whether they are annotated.
 
     Parameters
     ----------
     elements
-        chrom, start and end of what is positive.
+        chrom, start and end of the positive regions.
     """
 
     def __init__(self, elements: pd.DataFrame) -> None:
@@ -67,17 +67,17 @@ class Curve:
         known = self._known.get(piece.chrom)
         if known is None:
             return np.zeros(len(piece.starts), np.int64)
-        before = np.concatenate([[0], np.cumsum(known[:, 1] - known[:, 0])])
+        cumulative = np.concatenate([[0], np.cumsum(known[:, 1] - known[:, 0])])
 
         def until(at: NDArray[np.int64]) -> NDArray[np.int64]:
             which = np.searchsorted(known[:, 0], at, side="right") - 1
             part = np.clip(at - known[which, 0], 0, known[which, 1] - known[which, 0])
-            return np.where(which < 0, 0, before[which] + part)
+            return np.where(which < 0, 0, cumulative[which] + part)
 
         return until(piece.ends) - until(piece.starts)
 
-    def _every(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return the values that occur, falling, and precision and recall of all from there on."""
+    def _at_each_value(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the values that occur, descending, with the precision and recall at each."""
         called = self.counts.sum(0)[::-1].cumsum()
         kept = np.flatnonzero(np.diff(called, prepend=0))
         positive = self.counts[1][::-1].cumsum()[kept]
@@ -85,23 +85,23 @@ class Curve:
         return VALUES - kept, positive / called[kept], positive / total
 
     def points(self) -> pd.DataFrame:
-        """Return threshold (probability), precision and recall, falling: of all values within a
+        """Return threshold (probability), precision and recall, descending: of all values within a
         hundredth of log odds the last."""
-        values, precision, recall = self._every()
+        values, precision, recall = self._at_each_value()
         threshold = values / VALUES
         with np.errstate(divide="ignore"):
             odds = np.log(threshold) - np.log1p(-threshold)
-        bins = np.floor(np.clip(odds, -MOST, MOST) * STEPS)
+        bins = np.floor(np.clip(odds, -MAX_LOG_ODDS, MAX_LOG_ODDS) * STEPS)
         kept = np.append(bins[1:] != bins[:-1], True)[: len(bins)]
         return pd.DataFrame(
             {"threshold": threshold[kept], "precision": precision[kept], "recall": recall[kept]}
         )
 
     def summary(self) -> CurveSummary:
-        """Return average precision, and what chance would have."""
+        """Return average precision, and that of a random track."""
         bases, positive = int(self.counts.sum()), int(self.counts[1].sum())
         if not positive:
             return CurveSummary(bases, 0, float("nan"), 0.0)
-        _, precision, recall = self._every()
+        _, precision, recall = self._at_each_value()
         area = float((precision * np.diff(recall, prepend=0.0)).sum())
         return CurveSummary(bases, positive, area, positive / bases)
