@@ -42,7 +42,7 @@ def test_an_audit_has_its_warnings_first_and_its_baseline() -> None:
     assert "Nothing was found" in whole(audit_page(empty, title="data"))[0]
 
 
-def scanned(**changes: object) -> Findings:
+def scanned(**changes: object) -> TrackEvaluation:
     peaks = pd.DataFrame(
         {
             "chrom": "chr1",
@@ -76,12 +76,12 @@ def scanned(**changes: object) -> Findings:
             "recall": [0.25],
         }
     )
-    found = Findings(peaks, [None, None], agreement, steps, {"genes": points}, {}, 10_000)  # type: ignore[list-item]
+    found = TrackEvaluation(peaks, [None, None], agreement, steps, {"genes": points}, {}, 10_000)  # type: ignore[list-item]
     return found._replace(**changes)
 
 
 def test_a_scan_has_its_peaks_and_its_agreement() -> None:
-    track = Stretch(np.array([0, 500]), np.array([400, 900]), np.array([0.2, 0.9]))
+    track = TrackRegion(np.array([0, 500]), np.array([400, 900]), np.array([0.2, 0.9]))
     found = scanned(
         near={"median_distance": 40.0, **{f"within_{n}": 0.5 for n in (50, 100, 500, 1000)}}
     )

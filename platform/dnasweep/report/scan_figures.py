@@ -37,7 +37,7 @@ class RegionTrack(NamedTuple):
     """Of the peaks."""
 
 
-def precision_recall(found: Findings) -> Drawing | None:
+def precision_recall(found: TrackEvaluation) -> Drawing | None:
     """Precision against recall: on the left base by base, on the right by peaks and elements."""
     curves, agreement, thresholds = found.curves, found.agreement, found.thresholds
     if agreement.empty:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dnasweep.genomics.scan_results import NEAR
-from dnasweep.genomics.peak_evaluation import TrackEvaluation
+from dnasweep.genomics.peak_evaluation import NEAR, TrackEvaluation
 from dnasweep.report.page import Page, PageFigure, PageTable, Section, findings_section
 from dnasweep.report.provenance import job_section
 from dnasweep.report.scan_figures import RegionTrack, precision_recall, region_picture
@@ -24,7 +23,7 @@ READING = (
 
 
 def scan_page(
-    found: Findings,
+    found: TrackEvaluation,
     region: RegionTrack,
     *,
     settings: Mapping[str, Any],
@@ -83,7 +82,7 @@ def scan_page(
     )
 
 
-def _sentences(found: Findings, threshold: float) -> list[str]:
+def _sentences(found: TrackEvaluation, threshold: float) -> list[str]:
     inside = int((found.peaks["end"] - found.peaks["start"]).sum())
     share = f" ({inside / found.bases:.2%} of all)" if found.bases else ""
     told = [

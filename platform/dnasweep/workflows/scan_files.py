@@ -14,10 +14,9 @@ import pyarrow.parquet as pq
 
 from dnasweep.config import content_key, versions
 from dnasweep.formats.rejects import write_rejects
-from dnasweep.genomics.peak_evaluation import TrackEvaluation, EvaluationConfig, evaluate
+from dnasweep.genomics.peak_evaluation import EvaluationConfig, TrackEvaluation, evaluate
 from dnasweep.genomics.peaks import write_peaks
-from dnasweep.genomics.tracks import read_track, writing_track
-from dnasweep.genomics.tracks import Piece, Tile, make_track
+from dnasweep.genomics.tracks import Piece, Tile, make_track, read_track, writing_track
 from dnasweep.jobs.scan_request import KIND, GenomeRegion, ScanRequest
 from dnasweep.jobs.shards.shards import Shards, name
 from dnasweep.jobs.shards.work_list import digest_of
