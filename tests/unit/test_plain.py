@@ -141,7 +141,7 @@ HARMLESS = frozenset(
     _STYLES[check.level] check.level name number rest remedy _WIDTH how
     by_label truth config.strands options.sanity room REJECTS options.k spec.key state moved tokens
     explained size place sums path width text resources study.name span species options.worker_range trials
-    where said what unit title pool shards.shard_size gap counts data.key self._total
+    where said what unit title pool shards.shard_size missing gap counts data.key self._total
     settings['model'] settings['tokenizer'] request.settings['model'] path.suffix[1:]
     title request.settings['tokenizer'] options.cpus_per_worker options.gpus_per_worker found
     """.split()
