@@ -51,7 +51,7 @@ def position_profile(summary: Summary) -> Drawing:
 
 
 def species_profiles(summary: Summary) -> Drawing | None:
-    """Mean attribution by position, a panel a species; None for one species."""
+    """Mean attribution by position, one panel per species; None for one species."""
     table = summary.profile[summary.profile["species"] != ALL]
     names = list(dict.fromkeys(table["species"]))
     if not names:
@@ -124,7 +124,7 @@ def token_bars(summary: Summary) -> Drawing | None:
 
 
 def tata_panel(summary: Summary) -> Drawing | None:
-    """Attribution around TATA boxes, and of them, against the same places and the same words."""
+    """Attribution around TATA boxes, and of them, against the same places and the same k-mers."""
     profile = summary.metaprofile
     if profile is None:
         return None

@@ -29,7 +29,7 @@ class Drawing(NamedTuple):
     """A figure that is yet to be drawn."""
 
     draw: Callable[[Figure], None]
-    """Draws on an empty figure; called once a theme."""
+    """Draws on an empty figure; called once per theme."""
     size: tuple[float, float]
     """Width and height, inches."""
     once: bool = False
@@ -50,7 +50,7 @@ def on_axes(draw: Callable[[Axes], None], size: tuple[float, float]) -> Drawing:
 
 
 def picture(drawing: Drawing) -> Picture:
-    """Draw once a theme."""
+    """Draw once per theme."""
     if drawing.once:
         return Picture(*[_svg(drawing, "both")] * 2)
     return Picture(_svg(drawing, "light"), _svg(drawing, "dark"))
@@ -73,12 +73,12 @@ def ink(axes: Axes) -> Any:
 
 
 def band(axes: Axes, x: Any, low: Any, high: Any, *, color: Any, alpha: float) -> None:
-    """Shade what lies between two curves."""
+    """Shade what lies between two curves, `low` and `high` at places `x`, each (n,)."""
     axes.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0)
 
 
 def label_ticks(axes: Axes, ticks: Sequence[float], form: str) -> None:
-    """Put x on a logarithmic scale with these ticks, written by a format such as `,`."""
+    """Put x on a logarithmic scale with these ticks, written by a format such as `,` or `g`."""
     axes.set_xscale("log")
     axes.set_xticks(ticks, [format(tick, form) for tick in ticks])
     axes.minorticks_off()
@@ -109,7 +109,19 @@ def draw_matrix(
     rows: Sequence[str],
     columns: Sequence[str],
 ) -> None:
-    """Draw a matrix (rows, columns) as shades with a text in each cell; nan stays empty."""
+    """Draw a matrix as shades with a text in each cell; nan stays empty.
+
+    Parameters
+    ----------
+    axes
+        Empty axes; a colour bar is put beside them.
+    values
+        (rows, columns).
+    texts
+        Row and column to the text of a cell.
+    rows, columns
+        Their names.
+    """
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     margin = 0.05 * (high - low) or 0.01
     low, high = low - margin, high + margin
@@ -131,7 +143,19 @@ def draw_matrix(
 
 
 def two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -> None:
-    """Explain colours (`names`) and line styles or markers (`sets`) beside the axes."""
+    """Explain colours and line styles or markers beside the axes.
+
+    Parameters
+    ----------
+    axes
+        What is explained.
+    names
+        What has a colour each.
+    sets
+        What has a line style each, or a marker.
+    lines
+        Whether it has a line style.
+    """
     first = [
         Line2D([], [], color=COLOURS[i % len(COLOURS)], linewidth=4, label=name)
         for i, name in enumerate(names)

@@ -19,11 +19,28 @@ Mark = Literal["", "chosen", "reference", "loses", "sick", "total"]
 """Why a row of a table stands out."""
 
 
+class Block:
+    """Something that stands on a page."""
+
+    kind: ClassVar[str]
+    """By which a renderer knows it."""
+    content: ClassVar[str]
+    """The field without which there is nothing to show."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show."""
+        value = getattr(self, self.content)
+        if isinstance(value, pd.DataFrame):
+            return value.empty
+        return value is None or not any(value)
+
+
 @dataclass(frozen=True)
-class PageFigure:
+class PageFigure(Block):
     """A figure with its title and caption."""
 
-    kind: ClassVar[str] = "figure"
+    kind, content = "figure", "drawing"
     title: str
     caption: str
     drawing: Drawing | None
@@ -31,17 +48,12 @@ class PageFigure:
     name: str = ""
     """Of its PNG file, without ending; empty: it has none."""
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return self.drawing is None
-
 
 @dataclass(frozen=True)
-class PageTable:
+class PageTable(Block):
     """A table whose columns are titled and written by :mod:`dnasweep.report.columns`."""
 
-    kind: ClassVar[str] = "table"
+    kind, content = "table", "frame"
     name: str
     """Of its element in the page, without `-table`."""
     frame: pd.DataFrame | None
@@ -59,83 +71,50 @@ class PageTable:
         """Its element in the page."""
         return f"{self.name}-table{self.end}"
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return self.frame is None or self.frame.empty
-
 
 @dataclass(frozen=True)
-class Text:
+class Text(Block):
     """Paragraphs."""
 
-    kind: ClassVar[str] = "text"
+    kind, content = "text", "paragraphs"
     paragraphs: Sequence[str]
     soft: bool = False
     """Whether they are an aside."""
     heading: str = ""
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return not any(self.paragraphs)
-
 
 @dataclass(frozen=True)
-class Bullets:
+class Bullets(Block):
     """Sentences; what stands before the first colon is shown in bold."""
 
-    kind: ClassVar[str] = "bullets"
+    kind, content = "bullets", "sentences"
     sentences: Sequence[str]
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return not self.sentences
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notice(Block):
     """Warnings in a box."""
 
-    kind: ClassVar[str] = "notice"
+    kind, content = "notice", "sentences"
     title: str
     sentences: Sequence[str]
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return not self.sentences
-
 
 @dataclass(frozen=True)
-class Facts:
+class Facts(Block):
     """Labels with their values."""
 
-    kind: ClassVar[str] = "facts"
+    kind, content = "facts", "values"
     values: Mapping[str, Any]
     heading: str = ""
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return not self.values
-
 
 @dataclass(frozen=True)
-class Code:
+class Code(Block):
     """A command line."""
 
-    kind: ClassVar[str] = "code"
+    kind, content = "code", "text"
     text: str
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return not self.text
-
-
-Block = PageFigure | PageTable | Text | Bullets | Notice | Facts | Code
 
 
 @dataclass(frozen=True)

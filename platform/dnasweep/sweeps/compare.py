@@ -44,9 +44,9 @@ def select(
 ) -> list[CellResult]:
     """Return the trials to open the test set for.
 
-    These are all healthy seeds of the best combination of each contest by the mean validation
-    metric. A combination of which some seed did not finish healthy is taken only where the contest
-    has no other.
+    These are all healthy seeds of the best combination of each comparison group by the mean validation
+    metric. A combination of which some seed did not finish healthy is taken only where the
+    group has no other.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def select(
     metric
         Validation metric, its direction known.
     by
-        The contest a cell takes part in; default: all that is compared, see :func:`comparison_group`.
+        The comparison group of a cell; default: all that is compared, see :func:`comparison_group`.
     """
     name = _bare_name(metric)
     chosen: list[CellResult] = []

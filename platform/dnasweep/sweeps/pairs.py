@@ -48,7 +48,7 @@ def pairwise_tests(
     num_resamples: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return one row a pair, p-values adjusted over all pairs.
+    """Return one row per pair, p-values adjusted over all pairs.
 
     Parameters
     ----------

@@ -122,7 +122,7 @@ def has_both_classes(one: Stratum) -> bool:
 
 
 def over_seeds(strata: Sequence[Stratum], metric: str, *, fixed: bool = False) -> OverSeeds:
-    """Compare two sides in the mean of a metric over seeds and strata.
+    """Compare two sides by the mean of a metric over seeds and strata.
 
     Parameters
     ----------

@@ -117,7 +117,7 @@ def delong_test(labels: np.ndarray, scores_a: np.ndarray, scores_b: np.ndarray) 
     models on this population; what another training would give, :mod:`dnasweep.sweeps.seed_tests` asks.
     """
     if not len(labels) == len(scores_a) == len(scores_b):
-        raise ValueError("labels and both scores must have one entry a row")
+        raise ValueError("labels and both scores must have one entry per row")
     scores = np.stack([scores_a, scores_b]).astype(float)
     auroc, v10, v01 = structural_components(labels, scores)
     if min(v10.shape[1], v01.shape[1]) < 2:
@@ -190,7 +190,7 @@ def bootstrap_mcc(
     """
     actual, a, b = (_binary(values) for values in (labels, predictions_a, predictions_b))
     if not len(actual) == len(a) == len(b):
-        raise ValueError("labels and both predictions must have one entry a row")
+        raise ValueError("labels and both predictions must have one entry per row")
     num = len(actual)
     kinds = 4 * actual.astype(int) + 2 * a.astype(int) + b.astype(int)
     counts = np.bincount(kinds, minlength=8)

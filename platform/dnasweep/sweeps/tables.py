@@ -34,7 +34,19 @@ def grouped(
 def ranked(
     cells: Sequence[CellResult], metric: str, axes: tuple[str, ...], chosen: set[Any]
 ) -> pd.DataFrame:
-    """Return one row a combination, ranked; what is not finished stands below, without a rank."""
+    """Return one row per combination, ranked; what is not finished stands below, without a rank.
+
+    Parameters
+    ----------
+    cells
+        All trials.
+    metric
+        Validation metric to rank by, its bare name.
+    axes
+        Names of the further axes, which become columns.
+    chosen
+        Combinations that were selected.
+    """
     records = []
     for group in grouped(cells, lambda cell: cell.combination):
         first, healthy = group[0], [cell for cell in group if cell.healthy(metric)]
@@ -95,7 +107,19 @@ def selected_table(
     metric: str,
     baselines: Sequence[BaselineResult],
 ) -> pd.DataFrame:
-    """Return one row a selected combination with its test metrics over seeds."""
+    """Return one row per selected combination with its test metrics over seeds.
+
+    Parameters
+    ----------
+    chosen
+        Trials of the selected combinations.
+    rows
+        Of :func:`ranked`.
+    metric
+        Metric whose 95 % interval and distance to the baseline are given.
+    baselines
+        References, for that distance.
+    """
     if rows.empty or not chosen:
         return pd.DataFrame()
     by_keys = {cell.trial_key: cell for cell in chosen}
@@ -124,7 +148,7 @@ def selected_table(
 
 
 def baseline_table(baselines: Sequence[BaselineResult]) -> pd.DataFrame:
-    """Return one row a baseline."""
+    """Return one row per baseline."""
     return pd.DataFrame.from_records(
         [
             {
@@ -160,7 +184,7 @@ def species_table(chosen: list[CellResult], metric: str) -> pd.DataFrame:
 
 
 def unhealthy_table(cells: Sequence[CellResult], metric: str) -> pd.DataFrame:
-    """Return one row a trial that diverged, collapsed or failed."""
+    """Return one row per trial that diverged, collapsed or failed."""
     columns = ["tokenizer", "species_set", "learning_rate", "seed", "outcome", "reason"]
     records = [
         {

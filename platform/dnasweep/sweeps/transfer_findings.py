@@ -98,7 +98,7 @@ def _answer(
     estimates = [one.estimate for one in found.values()]
     mean = whole.estimate if whole else sum(estimates) / len(estimates)
     text = (
-        f"{claim}: {metric_name(metric)} {signed(mean)} in the mean, better on "
+        f"{claim}: {metric_name(metric)} {signed(mean)} on average, better on "
         f"{sum(one > 0 for one in estimates)} of {len(found)} targets"
     )
     if whole:

@@ -31,7 +31,7 @@ Scores = Mapping[tuple[str, str, str], BySeed]
 
 
 def target_tests(scores: Scores, *, num_resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Return one row a tokenizer, target and pair of strategies, p-values adjusted over all rows.
+    """Return one row per tokenizer, target and pair of strategies, p-values adjusted over all rows.
 
     Differences are a minus b; b stands before a in `STRATEGIES`. Columns as in
     :data:`dnasweep.sweeps.pairs.COLUMNS`.
@@ -50,7 +50,7 @@ def target_tests(scores: Scores, *, num_resamples: int = 2000, seed: int = 0) ->
 
 
 def overall_tests(scores: Scores) -> pd.DataFrame:
-    """Return one row a tokenizer and pair of strategies, on the mean over the targets of both.
+    """Return one row per tokenizer and pair of strategies, on the mean over the targets of both.
 
     Targets count alike: `mcc_p` and `auroc_p` ask about other rows of these species and about other
     seeds, of which only those are compared that a strategy has on every target. `mcc_targets_p` and
