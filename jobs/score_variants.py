@@ -2,7 +2,7 @@
 
 Both alleles are looked at on both strands in a centred window and in some moved ones. Gives the
 change of the class probability and of its log2 odds (ALT - REF), the log-likelihood ratio of a
-masked language model, z and p against shuffled surroundings, loss and gain calls, and binding sites
+masked language model, z and p against shuffled flanks, loss and gain calls, and binding sites
 gained and lost. Writes Parquet, the VCF with these fields, and what was rejected and why; with
 --saturate a heat map. The same command again goes on where it was stopped.
 

@@ -168,7 +168,7 @@ def variant_case(path: Path, genome: Path, sequence: str, data: bytes) -> str:
         made = sequence[: row.pos - 1] + row.alt + sequence[row.pos - 1 + len(row.ref) :]
         if made != given or row.ref not in row.context:
             return WRONG
-    write_rejects([*found.faults, *placed.rejects], path.with_suffix(".rejects.tsv"))
+    write_rejects([*found.rejects, *placed.rejects], path.with_suffix(".rejects.tsv"))
     return READ
 
 

@@ -37,11 +37,11 @@ def test_every_allele_is_read_or_rejected_with_its_line(tmp_path: Path) -> None:
         [6, 4, "", 20, "A", "G"],
         [10, 1, "", 50, "A", "G"],
     ]
-    assert [(fault.row, fault.reason.split()[0]) for fault in found.faults] == [
+    assert [(fault.row, fault.reason.split()[0]) for fault in found.rejects] == [
         (6, "the"), (6, "the"), (7, "the"), (8, "there"), (9, "REF"), (11, "REF"), (12, "the"), (13, "the"),
     ]  # fmt: skip
-    assert "symbolic" in found.faults[0].reason
-    assert "columns" in found.faults[-1].reason
+    assert "symbolic" in found.rejects[0].reason
+    assert "columns" in found.rejects[-1].reason
 
 
 @pytest.mark.parametrize("pack", ["gzip", "bgzip"])
@@ -66,7 +66,7 @@ def test_a_table_names_its_columns_as_it_likes(tmp_path: Path) -> None:
         [2, "2", 5, "A", ""],
         [3, "2", 6, "C", "T"],
     ]
-    assert [fault.row for fault in found.faults] == [4, 5]
+    assert [fault.row for fault in found.rejects] == [4, 5]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_table_of_variants_is_read_however_it_was_saved(tmp_path: Path, form: 
         ["chr1", 500, "G", "A"],
         ["chr1", 750, "C", "TA"],
     ]
-    assert not found.faults
+    assert not found.rejects
 
 
 def test_names_that_are_not_utf8_are_read_as_latin_1(tmp_path: Path) -> None:
@@ -136,9 +136,9 @@ def test_names_that_are_not_utf8_are_read_as_latin_1(tmp_path: Path) -> None:
     )
     found = read_variants([path])
     assert found.table["id"].tolist() == ["vår"]
-    (fault,) = found.faults
+    (fault,) = found.rejects
     assert "é" in fault.reason
-    write_rejects(found.faults, tmp_path / "rejects.tsv")
+    write_rejects(found.rejects, tmp_path / "rejects.tsv")
     assert "chrö" in (tmp_path / "rejects.tsv").read_text()
 
 
@@ -156,7 +156,7 @@ def test_a_damaged_line_of_a_vcf_is_a_fault(tmp_path: Path, row: str, says: str)
     path.write_text(VCF + row + "\n")
     found = read_variants([path])
     assert not len(found.table)
-    assert [(fault.row, says in fault.reason) for fault in found.faults] == [(3, True)]
+    assert [(fault.row, says in fault.reason) for fault in found.rejects] == [(3, True)]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_quotation_mark_that_is_not_closed_is_a_fault_of_its_row(tmp_path: Pat
     path.write_text('chrom,pos,ref,alt\nchr1,5,"A,C\nchr1,6,A,C\n')
     found = read_variants([path])
     assert found.table["pos"].tolist() == [6]
-    assert [(fault.row, "never closed" in fault.reason) for fault in found.faults] == [(2, True)]
+    assert [(fault.row, "never closed" in fault.reason) for fault in found.rejects] == [(2, True)]
 
 
 def test_variants_off_the_genome_are_rejected_and_the_rest_is_normalised(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""A VCF with the scores of its variants, everything else as it was.
+"""A VCF with the scores of its variants added, and everything else unchanged.
 
-Lines are taken over to the byte and get further INFO fields, of one value an alternative allele in
-the order of the line (Number=A); an allele that was rejected has `.`. pysam packs and indexes the file.
+Lines are copied byte by byte and get further INFO fields, with one value per alternative allele in
+the order of the line (Number=A); a rejected allele has `.`. pysam packs and indexes the file.
 """
 
 from __future__ import annotations
@@ -43,34 +43,34 @@ def write_annotated(
     contigs: Mapping[str, int],
     about: str,
 ) -> None:
-    """Write a VCF with scores, bgzip, and its index beside it where it is sorted.
+    """Write a VCF with scores, packed by bgzip, and its index if it is sorted.
 
     Parameters
     ----------
     source
         The VCF that was scored.
     target
-        To be `*.vcf.gz`.
+        The file to write, `*.vcf.gz`.
     rows
         Its scored alleles in the order of the file, with `row`, `allele` and the columns of `names`.
     names
         Columns of `FIELDS` to write.
     contigs
-        Lengths of the chromosomes, written where the header has none.
+        Lengths of the chromosomes, added where the header has none.
     about
-        A line for the header: with what it was scored.
+        A line for the header: the models and settings of the scores.
     """
     import pysam
 
     with pysam.BGZFile(str(target), "w", None) as stream:
         for line in _lines(source, iter(rows), names, contigs, about):
-            # What is not UTF-8 is written as it was read.
+            # Bytes that are not UTF-8 are written as they were read.
             stream.write(f"{line}\n".encode("utf-8", "surrogateescape"))
     verbosity = pysam.set_verbosity(0)
     try:
         pysam.tabix_index(str(target), preset="vcf", force=True)
     except OSError:
-        # Not in order of position, which only an index would need.
+        # Not sorted by position, which only an index needs.
         target.with_name(target.name + ".tbi").unlink(missing_ok=True)
     finally:
         pysam.set_verbosity(verbosity)
@@ -95,7 +95,7 @@ def _lines(
         elif line.startswith("#"):
             yield from _header(names, contigs, known, about)
             cells = line.split("\t")
-            yield "\t".join([*cells, *_EIGHT[len(cells) :]])
+            yield "\t".join([*cells, *_FIXED_COLUMNS[len(cells) :]])
         elif line:
             found: dict[int, Mapping[str, Any]] = {}
             while waiting is not None and waiting["row"] == number:
@@ -108,7 +108,7 @@ def _lines(
         raise InputError("the file has changed while it was scored", file=source)
 
 
-_EIGHT = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
+_FIXED_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 
 
 def _header(
@@ -127,14 +127,14 @@ def _annotated(
     cells: list[str], found: Mapping[int, Mapping[str, Any]], names: Sequence[str]
 ) -> str:
     cells = cells + ["."] * (8 - len(cells))
-    there = [] if cells[7] in (".", "") else cells[7].split(";")
-    there = [field for field in there if not field.startswith(PREFIX)]
+    info = [] if cells[7] in (".", "") else cells[7].split(";")
+    info = [field for field in info if not field.startswith(PREFIX)]
     number = cells[4].count(",") + 1
     for name in names:
         values = [_text(found.get(i, {}).get(name)) for i in range(1, number + 1)]
         if any(value != "." for value in values):
-            there.append(f"{PREFIX}{name}={','.join(values)}")
-    cells[7] = ";".join(there) or "."
+            info.append(f"{PREFIX}{name}={','.join(values)}")
+    cells[7] = ";".join(info) or "."
     return "\t".join(cells)
 
 

@@ -1,4 +1,4 @@
-"""The lines of a VCF or of a table as variants, before anything is said of their alleles."""
+"""The lines of a VCF or of a table as rows of cells, before their alleles are checked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.rejects import RejectedRow
 
 HEADER = "#CHROM\tPOS\tID\tREF\tALT"
-"""How the header of a VCF begins."""
+"""The beginning of the header of a VCF."""
 TSV_NAMES: dict[str, tuple[str, ...]] = {
     "chrom": ("chrom", "chr", "#chrom", "chromosome"),
     "pos": ("pos", "position"),
@@ -19,13 +19,13 @@ TSV_NAMES: dict[str, tuple[str, ...]] = {
     "alt": ("alt", "alternate", "alternative"),
     "id": ("id", "name", "rsid"),
 }
-"""Header names of a TSV or CSV by column, in any case; `id` is not needed."""
-_FEWEST, _FIXED = 5, 8
-"""Columns of a VCF that are read, and those that every one has."""
+"""Accepted header names of a TSV or CSV for each column, in any case; `id` is optional."""
+_NUM_READ, _NUM_FIXED = 5, 8
+"""Number of columns of a VCF that are read, and of those that every VCF has."""
 
 
 class Row(NamedTuple):
-    """A line, its cells as they are written."""
+    """The cells of a line, as written."""
 
     row: int
     id: str
@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 
 def readable(text: str) -> str:
-    """Return text as it can be shown and stored: what is not UTF-8 is read as Latin-1."""
+    """Return text that can be shown and stored: what is not UTF-8 is read as Latin-1."""
     if text.isascii():
         return text
     data = text.encode("utf-8", "surrogateescape")
@@ -76,23 +76,23 @@ def vcf_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
                 row=number,
                 remedy="Give the file its header.",
             )
-        cells = line.split("\t", _FIXED)
+        cells = line.split("\t", _NUM_FIXED)
         # A line that was cut may have lost a part of its last allele.
-        if len(cells) < min(_FIXED, num_columns):
+        if len(cells) < min(_NUM_FIXED, num_columns):
             reason = f"the line has {len(cells)} columns, a VCF has at least 8, parted by tabs"
             yield RejectedRow(str(path), number, reason, readable(line))
             continue
-        chrom, pos, name, ref, alt = map(readable, cells[:_FEWEST])
+        chrom, pos, name, ref, alt = map(readable, cells[:_NUM_READ])
         yield Row(number, "" if name == "." else name, chrom, pos, ref, alt, readable(line))
 
 
 def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
-    """Yield the rows of a table with a header, parted by tabs, commas or semicolons.
+    """Yield the rows of a table with a header, separated by tabs, commas or semicolons.
 
     Raises
     ------
     InputError
-        For a table without a column that is needed, or with two for one thing.
+        For a table without a required column, or with two for the same.
     """
     names: list[str] = []
     separator = "\t"
@@ -127,7 +127,7 @@ def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
 
 
 def _cells(line: str, separator: str) -> list[str] | None:
-    """Return the cells of a line without quotation marks; None where one is not closed."""
+    """Return the cells of a line without quotation marks; None where a quote is not closed."""
     if '"' not in line:
         return [readable(cell.strip()) for cell in line.split(separator)]
     try:
@@ -138,14 +138,14 @@ def _cells(line: str, separator: str) -> list[str] | None:
 
 
 def _num_known(header: str, separator: str) -> tuple[int, int]:
-    """Return how many names of a header are known, and how many there are."""
+    """Return how many names of a header are accepted ones, and how many there are."""
     known = {name for names in TSV_NAMES.values() for name in names}
     cells = [cell.strip().strip('"').lower() for cell in header.split(separator)]
     return sum(cell in known for cell in cells), len(cells)
 
 
 def _columns(names: Sequence[str], path: Path, row: int) -> dict[str, int]:
-    """Return where the columns stand."""
+    """Return the index of each column."""
     at: dict[str, int] = {}
     for column, accepted in TSV_NAMES.items():
         found = [i for i, name in enumerate(names) if name in accepted]

@@ -1,8 +1,8 @@
-"""Variants as files give them: VCF, plain, gzip or bgzip, and TSV; one row an alternative allele.
+"""Variants from files: VCF, plain, gzip or bgzip, and TSV; one row per alternative allele.
 
-Only what says where a variant is and what it changes is read. Whatever cannot be scored by anybody
-(a symbolic allele, a letter that is no base) is a fault with its line; whether it fits a genome is
-found out in :mod:`dnasweep.genomics.variants`.
+Only the position and the alleles of a variant are read. What cannot be scored on any genome (a
+symbolic allele, a letter that is no base) is a rejected row with its line; whether a variant fits a
+genome is checked in :mod:`dnasweep.genomics.variants`.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ COLUMNS = ("file", "row", "allele", "id", "chrom", "pos", "ref", "alt")
 """Columns of a table of variants; `allele` counts from 1 within its line, `pos` is 1-based."""
 MISSING = ("", "-")
 _BASES = re.compile(r"[ACGT]+")
-_FARTHEST, _DIGITS = 1 << 40, 13
+_MAX_POSITION, _MAX_DIGITS = 1 << 40, 13
 
 
 class Variants(NamedTuple):
-    """What a file holds."""
+    """The variants of some files."""
 
     table: pd.DataFrame
     """Columns of `COLUMNS`; alleles in upper case, `ref` or `alt` empty where a TSV leaves it out."""
-    faults: list[RejectedRow]
+    rejects: list[RejectedRow]
     """Alleles and lines that cannot be used: each input allele is here or in the table."""
 
 
@@ -44,27 +44,27 @@ def read_variants(paths: Sequence[str | Path]) -> Variants:
     Raises
     ------
     InputError
-        For a file that cannot be read, is of another format or holds no variant at all.
+        For a file that cannot be read, is of another format or has no variant at all.
     """
     rows: list[tuple[object, ...]] = []
-    faults: list[RejectedRow] = []
+    rejects: list[RejectedRow] = []
     for path in map(Path, paths):
-        before = len(rows) + len(faults)
+        before = len(rows) + len(rejects)
         with_anchor = True
         for item in _rows_of(path):
             if isinstance(item, bool):
                 with_anchor = item
             elif isinstance(item, RejectedRow):
-                faults.append(item)
+                rejects.append(item)
             else:
-                _read(item, path, rows, faults, with_anchor=with_anchor)
-        if len(rows) + len(faults) == before:
+                _read(item, path, rows, rejects, with_anchor=with_anchor)
+        if len(rows) + len(rejects) == before:
             raise InputError("the file holds no variant", file=path)
-    return Variants(pd.DataFrame(rows, columns=list(COLUMNS)), faults)
+    return Variants(pd.DataFrame(rows, columns=list(COLUMNS)), rejects)
 
 
 def short_names(paths: Sequence[str | Path]) -> dict[str, str]:
-    """Return what files are called in tables: their name, and the path where two have one name."""
+    """Return the names of files in tables: the file name, or the path where two have the same name."""
     names = [Path(path).name for path in paths]
     return {
         str(Path(path)): name if names.count(name) == 1 else str(path)
@@ -73,10 +73,10 @@ def short_names(paths: Sequence[str | Path]) -> dict[str, str]:
 
 
 def open_lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a text file, gzip or bgzip undone, without their ends.
+    """Yield the lines of a text file, gzip or bgzip unpacked, without line ends.
 
-    What is not UTF-8 is kept byte by byte (Python's `surrogateescape`): it mostly stands in columns
-    that nobody reads. :func:`dnasweep.formats.variant_rows.readable` makes text of it.
+    Bytes that are not UTF-8 are kept (Python's `surrogateescape`): they are mostly in columns that
+    are not read. :func:`dnasweep.formats.variant_rows.readable` makes text of them.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def open_lines(path: Path) -> Iterator[str]:
 
 
 def _utf8(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield lines without a mark of UTF-8, and UTF-16, as spreadsheets save it, as UTF-8."""
+    """Yield lines without a byte order mark; UTF-16, as spreadsheets save it, becomes UTF-8."""
     first = stream.readline()
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = (first + stream.read()).decode("utf-16", "replace")
@@ -129,7 +129,7 @@ def _utf8(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def is_vcf(path: Path) -> bool:
-    """Return whether a file says that it is a VCF, or has a VCF's header."""
+    """Return whether a file declares itself a VCF, or has the header of one."""
     for line in open_lines(path):
         if line.startswith("##fileformat=VCF"):
             return True
@@ -139,7 +139,7 @@ def is_vcf(path: Path) -> bool:
 
 
 def _rows_of(path: Path) -> Iterator[Row | RejectedRow | bool]:
-    """Yield rows; first, whether their alleles hold the base before a deletion, as VCF's do."""
+    """Yield first whether alleles include the base before a deletion, as in a VCF, then the rows."""
     if is_vcf(path):
         yield True
         yield from vcf_rows(open_lines(path), path)
@@ -152,34 +152,36 @@ def _read(
     row: Row,
     path: Path,
     rows: list[tuple[object, ...]],
-    faults: list[RejectedRow],
+    rejects: list[RejectedRow],
     *,
     with_anchor: bool,
 ) -> None:
-    place = _place(row)
+    position = _position(row)
     for number, alt in enumerate(row.alt.split(","), start=1):
         reason, remedy = (
-            (place, "") if isinstance(place, str) else _why_not(row.ref, alt, with_anchor)
+            (position, "")
+            if isinstance(position, str)
+            else _why_unusable(row.ref, alt, with_anchor)
         )
         if reason:
-            faults.append(RejectedRow(str(path), row.row, reason, row.text, remedy))
+            rejects.append(RejectedRow(str(path), row.row, reason, row.text, remedy))
             continue
         ref, alt = ("" if text in MISSING else text.upper() for text in (row.ref, alt))
-        rows.append((str(path), row.row, number, row.id, row.chrom, place, ref, alt))
+        rows.append((str(path), row.row, number, row.id, row.chrom, position, ref, alt))
 
 
-def _place(row: Row) -> int | str:
+def _position(row: Row) -> int | str:
     """Return the position, or what is wrong with it."""
     if not row.chrom:
         return "the chromosome is empty"
-    is_number = row.pos.isascii() and row.pos.isdecimal() and len(row.pos) <= _DIGITS
-    if not is_number or not 0 < int(row.pos) < _FARTHEST:
+    is_number = row.pos.isascii() and row.pos.isdecimal() and len(row.pos) <= _MAX_DIGITS
+    if not is_number or not 0 < int(row.pos) < _MAX_POSITION:
         return f"the position {row.pos[:40]!r} is no whole number from 1 on"
     return int(row.pos)
 
 
-def _why_not(ref: str, alt: str, with_anchor: bool) -> tuple[str, str]:
-    """Return why an allele, as it is written, cannot be scored, and what to do; "" where it can."""
+def _why_unusable(ref: str, alt: str, with_anchor: bool) -> tuple[str, str]:
+    """Return why an allele, as written, cannot be scored, and the remedy; "" where it can."""
     if with_anchor and alt == ".":
         return "there is no alternative allele", ""
     if alt.startswith("<") or "[" in alt or "]" in alt or alt.startswith(".") or alt.endswith("."):

@@ -155,10 +155,12 @@ def _variants(
             return table.reset_index(drop=True), [], {}
         names = contigs.names(read.table["chrom"].unique())
         placed = place_variants(read.table, fasta, contigs, config)
-    rejects = sorted([*read.faults, *placed.rejects], key=lambda reject: (reject.file, reject.row))
+    rejects = sorted(
+        [*read.rejects, *placed.rejects], key=lambda reject: (reject.file, reject.row)
+    )
     if rejects and not options.skip_bad_rows:
         # Each variant is scored by itself, so leaving out many does not change the others.
-        raise refuse(rejects, len(read.table) + len(read.faults), max_share=0.5)
+        raise refuse(rejects, len(read.table) + len(read.rejects), max_share=0.5)
     if len(placed.table) == 0:
         raise InputError(
             f"no variant is left to score; the first of {len(rejects):,}: {rejects[0].reason}",
