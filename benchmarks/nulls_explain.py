@@ -1,4 +1,4 @@
-"""p-values and bounds of explanations and of scans: elements, words, anchors, bands, peaks."""
+"""p-values and bounds of explanations and of scans: elements, k-mers, anchors, bands, peaks."""
 
 from __future__ import annotations
 
@@ -26,8 +26,13 @@ SHUFFLES = 199
 
 
 def attributions(rng: np.random.Generator, words: np.ndarray) -> tuple[Floats, np.ndarray]:
-    """Draw attributions that go along a sequence, differ in size between sequences and by word;
-    return them and which are top."""
+    """Draw attributions that are correlated along a sequence and differ in size by sequence and k-mer.
+
+    Returns
+    -------
+    phi, top
+        Attributions, and which are among the top of their sequence, each (sequences, positions).
+    """
     noise = rng.normal(size=(SEQUENCES, PLACES + 4))
     smooth = sum(noise[:, i : i + PLACES] for i in range(5)) / 5**0.5
     by_word = rng.normal(0, 0.5, words.max() + 1)[words]
@@ -37,7 +42,7 @@ def attributions(rng: np.random.Generator, words: np.ndarray) -> tuple[Floats, n
 
 
 def places(quantity: str) -> Simulate:
-    """Return the simulation of hits against the same places without one."""
+    """Return the simulation of hits against the same positions without one."""
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         found = []
@@ -57,7 +62,7 @@ def places(quantity: str) -> Simulate:
 
 
 def words(rng: np.random.Generator, times: int) -> Floats:
-    """Simulate hits against the same words elsewhere."""
+    """Simulate hits against the same k-mers elsewhere."""
     found = []
     for i in range(times):
         word = rng.integers(0, 6, (SEQUENCES, PLACES))
@@ -76,7 +81,7 @@ def words(rng: np.random.Generator, times: int) -> Floats:
 
 
 def words_of_a_class(rng: np.random.Generator, times: int) -> Floats:
-    """Simulate motifs' words that sequences of the class have as often as others."""
+    """Simulate k-mers of motifs that sequences of the class have as often as others."""
     with_it = rng.binomial(200, 0.3, times)
     among = rng.hypergeometric(100, 100, with_it)
     return enrichment(with_it, among, 200, 100).p_values
@@ -119,7 +124,7 @@ def band(num: int) -> Simulate:
 
 
 def peaks(rng: np.random.Generator, times: int) -> Floats:
-    """Simulate peaks of a scan that lie anywhere, against an annotation."""
+    """Simulate peaks of a scan at random positions, against an annotation."""
     space = pd.DataFrame({"chrom": ["a", "b"], "start": [0, 0], "end": [200_000, 100_000]})
     found = []
     for i in range(times):

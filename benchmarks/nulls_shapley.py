@@ -1,8 +1,8 @@
 """Intervals of attributions: the standard errors of Shapley values, where these are known.
 
-The games are of known Shapley values: bounded sums, as log odds of classifiers are, and products of
-a few tokens, as motifs are that need all of their parts. Each draw is of another game, run through
-the estimator as jobs run it, and judged by one of its tokens.
+The games have known Shapley values: bounded sums, like log odds of classifiers, and products of a few
+tokens, like motifs that need all of their parts. Each draw is of another game, run through the
+estimator as jobs run it, and judged by one of its tokens.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Game(NamedTuple):
 
 
 class Games:
-    """Games of as many tokens, as an estimator sees a block of sequences."""
+    """Games of the same number of tokens, with the interface of a block of sequences."""
 
     cost = 1
 
@@ -65,7 +65,7 @@ class Games:
 
 
 def draw_game(tokens: int, kind: str, rng: np.random.Generator) -> Game:
-    """Return a game: a few tokens that matter, alone or together, and many that hardly do."""
+    """Return a game in which a few tokens matter, alone or together, and many hardly do."""
     bounded = []
     for sign in {"bounded": (1,), "two bounds": (1, -1), "mixed": (1,)}.get(kind, ()):
         weights = rng.normal(0, 0.15, tokens)
@@ -83,7 +83,7 @@ def draw_game(tokens: int, kind: str, rng: np.random.Generator) -> Game:
 
 
 def of_tokens(tokens: int, **settings: Any) -> Simulate:
-    """Return the simulation of an estimator on games of so many tokens, of all kinds alike.
+    """Return the simulation of an estimator on games of `tokens` tokens, equally many of each kind.
 
     `share` among the settings asks for a standard error of that part of the largest value.
     """
@@ -111,7 +111,7 @@ def of_tokens(tokens: int, **settings: Any) -> Simulate:
 
 
 def of_lime(tokens: int, **settings: Any) -> Simulate:
-    """Return the simulation of linear models nearby, against those of very many neighbours."""
+    """Return the simulation of LIME, against its coefficients from very many neighbours."""
 
     def simulate(rng: np.random.Generator, times: int) -> Floats:
         found: list[tuple[float, float, float]] = []

@@ -1,10 +1,10 @@
-"""How close each estimator comes to the Shapley values at what cost; its winner is the default.
+"""How close each estimator comes to the Shapley values at what cost; the best one is the default.
 
 python benchmarks/shap_fidelity.py
 
 A tiny classifier is trained on simulated promoters. The reference for each held-out promoter is
 the mean of 20,000 antithetic permutations (10,000 and their reversals) in log odds; it is kept in
-the storage, since it takes minutes a sequence. Each estimator is compared with it at several
+the storage, since it takes minutes per sequence. Each estimator is compared with it at several
 budgets: Pearson and Spearman correlation over tokens, whether it agrees on the largest token, and
 how many of its three largest lie on planted elements, beside how many of the reference's do.
 """
@@ -25,6 +25,7 @@ from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.config import content_key
 from dnasweep.data.elements import ISLAND_NAME
 from dnasweep.storage import Storage
+from dnasweep.tokens.loading import load_tokenizer
 from explained_models import Trained, trained_classifier
 from rich.console import Console
 from rich.progress import track
@@ -50,11 +51,11 @@ class Options:
     sequences: int = 6
     """Held-out promoters with a planted TATA box."""
     draw: Literal["surest", "random"] = "surest"
-    """Take those that the model is surest of, or any that it calls promoters."""
+    """Take those of which the model is most certain, or any that it calls promoters."""
     permutations: int = 20_000
     """Permutations of the reference, reversals counted."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Of the estimators that draw; their results are averaged."""
+    """Seeds of the estimators that draw; their results are averaged."""
     per_species: int = 1500
     """Simulated training sequences of each species."""
     epochs: int = 8
@@ -70,12 +71,11 @@ def chosen(trained: Trained, number: int, draw: str = "surest") -> pd.DataFrame:
     boxes = trained.elements[trained.elements["element"] == "tata_box"]
     table = trained.table.merge(boxes[["id", "start", "end"]], on="id", suffixes=("", "_box"))
     table = table.drop_duplicates("id")
-    full = [
-        one.prediction for one in Explainer(trained.directory).explain(table["sequence"].tolist())
-    ]
-    called = table.assign(full=full).query("full > 0")
+    explained = Explainer(trained.directory).explain(table["sequence"].tolist())
+    table["prediction"] = [one.prediction for one in explained]
+    called = table[table["prediction"] > 0]
     found = (
-        called.nlargest(number, "full")
+        called.nlargest(number, "prediction")
         if draw == "surest"
         else called.sample(number, random_state=0)
     )
@@ -84,22 +84,27 @@ def chosen(trained: Trained, number: int, draw: str = "surest") -> pd.DataFrame:
 
 def reference(options: Options, trained: Trained, sequences: list[str]) -> list[np.ndarray]:
     """Return the mean of very many permutations for each sequence, (tokens,)."""
-    config = ExplainConfig(precision="fp32", seed=10**6)
-    explainer = Explainer(trained.directory, config)
+    tokenizer = load_tokenizer(trained.directory)
     storage = Storage(options.storage)
     found = []
     for sequence in track(sequences, "reference"):
-        players = len(explainer.tokenizer.encode([sequence]).ids) - 2
-        evals = options.permutations * (players - 1) + 2
+        num_tokens = len(tokenizer.encode([sequence]).ids) - 2
+        # The default estimator would adjust its values by a fitted model.
+        config = ExplainConfig(
+            estimator="permutation",
+            precision="fp32",
+            seed=10**6,
+            max_evals=options.permutations * (num_tokens - 1) + 2,
+        )
         settings = {
             "model": trained.directory.name,
             "sequence": sequence,
             "permutations": options.permutations,
+            "estimator": config.estimator,
         }
 
-        def build(folder: Path, sequence: str = sequence, evals: int = evals) -> None:
-            whole = ExplainConfig(precision="fp32", seed=10**6, max_evals=evals)
-            (one,) = Explainer(trained.directory, whole).explain([sequence])
+        def build(folder: Path, sequence: str = sequence, config: ExplainConfig = config) -> None:
+            (one,) = Explainer(trained.directory, config).explain([sequence])
             frame = pd.DataFrame({"phi": one.phi, "standard_error": one.standard_error})
             frame.to_parquet(folder / "reference.parquet")
 

@@ -1,4 +1,4 @@
-"""Attributions per second against the shap library as a user calls it, the same values, in turns.
+"""Attributions per second against the shap library as a user calls it, for the same values, in turns.
 
 python benchmarks/shap_speed.py                       # tiny, a few minutes on 2 cores
 python benchmarks/shap_speed.py --presets tiny small  # both, about half an hour
@@ -46,9 +46,9 @@ class Options:
     sequences: int = 32
     """Sequences of a batch on our side."""
     rounds: int = 3
-    """Turns of each side; the median counts. The library explains one sequence a turn."""
+    """Turns of each side; the median counts. The library explains one sequence per turn."""
     full_rounds: int = 1
-    """Turns with everything expanded, which takes the library a minute or more a sequence at small."""
+    """Turns with everything expanded, which at small takes the library over a minute per sequence."""
     threads: int = 0
     """Threads of torch; 0: as many as torch takes by itself."""
     storage: str = "runs"
@@ -60,7 +60,7 @@ class Options:
 
 
 def flops_a_row(model: Any, tokens: int) -> float:
-    """Return the matrix FLOPs of one masked variant by our forward pass."""
+    """Return the matrix FLOPs of one perturbed sequence by our forward pass."""
     width, inner = model.config.hidden_size, model.config.intermediate_size
     layers, heads = model.config.num_hidden_layers, model.config.num_attention_heads
     projections = 2 * tokens * 3 * width * width

@@ -47,6 +47,11 @@ class Mean(NamedTuple):
     high: float
     """Upper end."""
 
+    def columns(self, name: str, short: str | None = None) -> dict[str, float]:
+        """Return mean and interval as columns `name`, `short_low` and `short_high`."""
+        short = short or name
+        return {name: self.mean, f"{short}_low": self.low, f"{short}_high": self.high}
+
 
 def mean_over(values: Floats, *, resamples: int = RESAMPLES, seed: int = 0) -> Mean:
     """Return the mean of the values that are not nan, with its 95 % interval.

@@ -40,10 +40,6 @@ class LocalModel(NamedTuple):
     linear. Residuals are what they would be had their row not been fitted (HC3, MacKinnon & White
     1985). Errors are widened by Student's distribution for the number of rows that the weights amount
     to; nan where it does not exceed the parameters of the fit."""
-    intercept: float
-    """Its value without any token."""
-    score: float
-    """Weighted share of the variance that it explains."""
 
 
 def draw_masks(num_tokens: int, num: int, rng: np.random.Generator) -> Booleans:
@@ -101,12 +97,9 @@ def fit_local(masks: Booleans, outputs: Floats, weight: Floats) -> LocalModel:
     unseen = left / np.clip(1 - leverage, MIN_FREEDOM, 1)
     pull = inverse @ (away * (weight * unseen)[:, None]).T
     wide = widening(max(0.0, weight.sum() ** 2 / (weight**2).sum() - leverage.sum()))
-    total = weight @ (outputs - share @ outputs) ** 2
     return LocalModel(
         coefficients=ridge.coef_,
         errors=wide * np.sqrt((pull**2).sum(axis=1)),
-        intercept=float(ridge.intercept_),
-        score=float(1 - weight @ left**2 / total) if total > 0 else 1.0,
     )
 
 

@@ -1,9 +1,9 @@
-"""A saturating additive model of a game, cheap enough to know its Shapley values.
+"""A saturating additive model of the outputs on coalitions, whose Shapley values are cheap to compute.
 
-A classifier's log odds are bounded: once the tokens kept say enough, more of them change nothing.
-offset + height tanh(bias + sum of the weights of the tokens kept) has that form, and with a great
-height it is the additive model that KernelSHAP fits. What it explains of the values need not be
-estimated from samples; what it leaves, does (Witter, Liu & Musco 2025).
+A classifier's log odds are bounded: once the tokens kept are evidence enough, more of them change
+nothing. offset + height tanh(bias + sum of the weights of the tokens kept) has that form, and with a
+large height it is the additive model that KernelSHAP fits. The part of the outputs that it explains
+need not be estimated from draws, only the rest (Witter, Liu & Musco 2025).
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 SHRINKAGE = 1e-4
-"""Penalty on squared weights, an output and in units of the squared span of the outputs / 4."""
+"""Penalty on squared weights, per output, in units of the squared span of the outputs / 4."""
 MIN_RELEVANCE = 1e-4
-"""Squared weight that no token is taken to have less than."""
+"""Lower limit on the squared weight that a token is assumed to have."""
 ANCHOR = 1e-4
-"""The same on the deviation of the height from the one that the outputs' range suggests."""
+"""Penalty on the squared deviation of the height from the one that the range of outputs suggests."""
 NUM_PARAMETERS_BESIDE_WEIGHTS = 3
 MIN_FREEDOM = 0.1
-"""Least part of an output that is taken not to have gone into its own fitted value."""
+"""Lower limit on the part of an output that has not gone into its own fitted value."""
 MAX_STEPS = 60
 CONVERGED = 1e-6
 """Relative change of the penalised error at which the fit ends."""
 MAX_DAMPING = 1e8
 MAX_NODES = 64
 HIGHEST_FREQUENCY = 10.0
-"""Of the waves that make up tanh: 3e-7 of the weight lies beyond."""
+"""Of the waves that add up to tanh; 3e-7 of the weight lies beyond."""
 ALIASING = 30.0
-"""How far outside its reach a model is taken to repeat itself."""
+"""Distance beyond the arguments of a model at which its sum of waves repeats itself."""
 
 
 class Saturating(NamedTuple):
-    """Fitted models, one a sequence."""
+    """Fitted models, one per sequence."""
 
     offset: Floats
     """(sequences,)."""
@@ -45,43 +45,43 @@ class Saturating(NamedTuple):
     """(sequences,)."""
     weights: Floats
     """(sequences, tokens)."""
-    pull: Floats = np.empty((0, 0, 2, 2))
-    """How much an output pulls its own fitted value towards itself, and that of its complement, as
-    they stand in pairs, (sequences, pairs, 2, 2); see :meth:`left_out`."""
+    leverage: Floats = np.empty((0, 0, 2, 2))
+    """Leverage of the outputs of a pair on their own fitted values and on each other's, (sequences,
+    pairs, 2, 2); see :meth:`left_out`."""
 
     def left_out(self, index: int, rest: Floats) -> Floats:
-        """Return what a model leaves of each pair when it is fitted to all others, (pairs, 2).
+        """Return the residuals of each pair when the model is fitted to all others, (pairs, 2).
 
-        To first order, as in any fit by least squares: what is left, divided by 1 - pull.
+        To first order, as in any fit by least squares: the residual divided by 1 - leverage.
 
         Parameters
         ----------
         index
-            Sequence.
+            Number of the sequence.
         rest
-            What it leaves when it is fitted to all, (pairs, 2).
+            Residuals when it is fitted to all, (pairs, 2).
         """
-        shares, axes = np.linalg.eigh(np.eye(2) - self.pull[index])
-        turned = np.einsum("pij,pi->pj", axes, rest) / np.clip(shares, MIN_FREEDOM, None)
-        found: Floats = np.einsum("pij,pj->pi", axes, turned)
+        shares, axes = np.linalg.eigh(np.eye(2) - self.leverage[index])
+        rotated = np.einsum("pij,pi->pj", axes, rest) / np.clip(shares, MIN_FREEDOM, None)
+        found: Floats = np.einsum("pij,pj->pi", axes, rotated)
         return found
 
     def values(self, index: int, masks: NDArray[np.bool_]) -> Floats:
-        """Return what the model of sequence `index` says of coalitions (rows, tokens), (rows,)."""
+        """Return the outputs that the model of sequence `index` predicts for masks (rows, tokens), (rows,)."""
         inside = self.bias[index] + masks @ self.weights[index]
         return self.offset[index] + self.height[index] * np.tanh(inside)
 
     def shapley(self) -> Floats:
         """Return the Shapley values of each model, (sequences, tokens).
 
-        They are exact but for rounding, and sum to full - empty of the model. A token's value is its
-        mean effect when all others are kept with probability q, over all q (Owen 1972). tanh is a
-        mean of waves, exp(itx) weighted by -i pi / sinh(pi t / 2), and the mean of a wave over
-        independent tokens is a product over them.
+        They are exact but for rounding, and sum to the model's output on the full coalition minus that
+        on the empty one. A token's value is its mean effect when all others are kept with probability
+        q, averaged over q (Owen 1972). tanh is a sum of waves, exp(itx) weighted by
+        -i pi / sinh(pi t / 2), and the mean of a wave over independent tokens is a product over them.
         """
         found = np.empty_like(self.weights)
-        # Half as many nodes as tokens are exact; none of an even number lies at 1/2, where a
-        # token's factor could vanish.
+        # Half as many nodes as tokens are exact; with an even number, none lies at 1/2, where a
+        # token's factor could be 0.
         tokens = self.weights.shape[1]
         nodes, shares = np.polynomial.legendre.leggauss(min(2 * (tokens // 4 + 1), MAX_NODES))
         q, shares = (nodes + 1) / 2, shares / 2
@@ -92,7 +92,7 @@ class Saturating(NamedTuple):
             wave = np.expm1(1j * t[:, None] * weights)
             factors = 1 + q[:, None] * wave[:, None]
             product = factors.prod(2) * shares
-            # Of all other tokens: the product without a token's own factor.
+            # The product over all other tokens, without a token's own factor.
             others = (product[:, :, None] / factors).sum(1)
             density = -1j / np.sinh(np.pi * t / 2) * np.exp(1j * t * self.bias[index])
             mean = (density @ (wave * others)).real * step
@@ -102,19 +102,19 @@ class Saturating(NamedTuple):
 
 
 def fit_saturating(masks: NDArray[np.bool_], outputs: Floats) -> Saturating:
-    """Return the models that fit outputs best, few of whose weights are far from nought.
+    """Return the models that fit the outputs best, with few weights that are far from zero.
 
-    After a first fit each weight is penalised by how little it matters, as in automatic relevance
-    determination (MacKay 1992; Tipping 2001), since most tokens of a sequence hardly count. Each
-    sequence is fitted by itself, whatever stands beside it.
+    After a first fit, each weight is penalised the more the smaller it is, as in automatic relevance
+    determination (MacKay 1992; Tipping 2001), since most tokens of a sequence hardly matter. Each
+    sequence is fitted by itself, whatever others are in the block.
 
     Parameters
     ----------
     masks
-        Tokens kept, (sequences, rows, tokens): none, all, then coalitions and as many complements
-        in their order.
+        Tokens kept, (sequences, rows, tokens): none, all, then coalitions, then their complements in
+        the same order.
     outputs
-        The value of each, (sequences, rows).
+        The model's output on each, (sequences, rows).
     """
     kept = masks.astype(float)
     num, rows, tokens = kept.shape
@@ -126,25 +126,25 @@ def fit_saturating(masks: NDArray[np.bool_], outputs: Floats) -> Saturating:
     prior[:, 1] = theta[:, 1]
     penalty = np.full((num, tokens + NUM_PARAMETERS_BESIDE_WEIGHTS), SHRINKAGE * rows / 4)
     penalty[:, :3] = 0, ANCHOR * rows / 4, ANCHOR * rows / 4
-    theta = _settle(kept, target, theta, penalty, prior)
+    theta = _fit(kept, target, theta, penalty, prior)
     slopes, left = _slopes(kept, target, theta)
     error = (left**2).sum(1)[:, None]
     inverse = np.linalg.inv(_square(slopes, penalty))
     uncertainty = np.einsum("sii->si", inverse)[:, 3:] * error / max(1, rows - tokens)
     relevance = theta[:, 3:] ** 2 + uncertainty + MIN_RELEVANCE
-    # Half of the weights are taken to be free.
+    # Half of the weights are assumed to be free.
     penalty[:, 3:] = np.maximum(error / max(1.0, rows - tokens / 2), 1e-12) / relevance
-    theta = _settle(kept, target, theta, penalty, prior)
+    theta = _fit(kept, target, theta, penalty, prior)
     return Saturating(
         theta[:, 0] * span,
         theta[:, 1] * span,
         theta[:, 2],
         theta[:, 3:],
-        _pull(_slopes(kept, target, theta)[0], penalty),
+        _leverage(_slopes(kept, target, theta)[0], penalty),
     )
 
 
-def _pull(slopes: Floats, penalty: Floats) -> Floats:
+def _leverage(slopes: Floats, penalty: Floats) -> Floats:
     """Return the blocks of pairs in slopes (slopes' slopes + penalty)^-1 slopes'."""
     half = np.matmul(slopes, np.linalg.inv(_square(slopes, penalty)))
     pairs = (slopes.shape[1] - 2) // 2
@@ -156,22 +156,22 @@ def _pull(slopes: Floats, penalty: Floats) -> Floats:
     return found
 
 
-def _settle(kept: Floats, target: Floats, theta: Floats, penalty: Floats, prior: Floats) -> Floats:
-    """Return the parameters of least penalised error, by Levenberg's and Marquardt's method."""
+def _fit(kept: Floats, target: Floats, theta: Floats, penalty: Floats, prior: Floats) -> Floats:
+    """Return the parameters of least penalised error (Levenberg-Marquardt)."""
     theta = theta.copy()
     damping = np.full(len(theta), 1e-2)
     error = _error(kept, target, theta, penalty, prior)
     open_ = np.arange(len(theta))
     for _ in range(MAX_STEPS):
-        here, wanted, held = kept[open_], target[open_], penalty[open_]
+        here, wanted, weight = kept[open_], target[open_], penalty[open_]
         slopes, left = _slopes(here, wanted, theta[open_])
-        square = _square(slopes, held)
+        square = _square(slopes, weight)
         gradient = np.matmul(slopes.transpose(0, 2, 1), left[:, :, None])[:, :, 0]
-        gradient += held * (theta[open_] - prior[open_])
+        gradient += weight * (theta[open_] - prior[open_])
         diagonal = np.einsum("sii->si", square)
         diagonal += damping[open_, None] * (diagonal + 1e-6)
         moved = theta[open_] - np.linalg.solve(square, gradient[:, :, None])[:, :, 0]
-        found = _error(here, wanted, moved, held, prior[open_])
+        found = _error(here, wanted, moved, weight, prior[open_])
         better = found < error[open_]
         converged = better & (error[open_] - found < CONVERGED * error[open_])
         theta[open_[better]] = moved[better]
@@ -216,7 +216,7 @@ def _error(kept: Floats, target: Floats, theta: Floats, penalty: Floats, prior: 
 
 
 def _slopes(kept: Floats, target: Floats, theta: Floats) -> tuple[Floats, Floats]:
-    """Return how the outputs change with the parameters, and how far they are from the target."""
+    """Return the derivatives of the outputs by the parameters, and their distance from the target."""
     tanh = _inside(kept, theta)
     slope = theta[:, 1, None] * (1 - tanh**2)
     slopes = np.concatenate(

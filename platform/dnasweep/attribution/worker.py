@@ -25,20 +25,24 @@ from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
-class AttributionWorker:
-    """Explains the sequences of a shard with one model, which is loaded once.
+class ExplainerWorker:
+    """What computes a shard with one model, which is loaded once.
 
     Parameters
     ----------
     storage, kind, key
         Where the model is an artefact.
     settings
-        Of the job: the fields of :class:`~dnasweep.attribution.settings.ExplainConfig` and others; all
-        are written into the tables.
+        Of the job: the fields of :class:`~dnasweep.attribution.settings.ExplainConfig`, and others.
     batch_rows
         Upper limit on the rows of a forward pass; None finds it. Changes no value beyond rounding.
     device
         `cpu` or `cuda`.
+
+    Raises
+    ------
+    InputError
+        Where the model is not there.
     """
 
     def __init__(
@@ -52,9 +56,26 @@ class AttributionWorker:
         device: str = "cpu",
     ) -> None:
         self.settings = dict(settings)
-        self.explainer = load_explainer(
-            storage, kind, key, settings, batch_rows=batch_rows, device=device
+        directory = Storage(storage).find(kind, key)
+        if directory is None:
+            raise InputError("the model is not there any more", file=f"{storage}/{kind}/{key}")
+        known = {field.name for field in fields(ExplainConfig)}
+        config = ExplainConfig(**{name: settings[name] for name in known & set(settings)})
+        model, tokenizer = _load(directory)
+        self.explainer = Explainer(
+            model, config, tokenizer=tokenizer, batch_rows=batch_rows, device=device
         )
+
+
+# Jobs that explain one model by several methods follow each other; more may not fit the memory.
+@functools.lru_cache(maxsize=1)
+def _load(directory: Path) -> tuple[PreTrainedModel, DnaTokenizer]:
+    tokenizer = load_tokenizer(directory)
+    return load_classifier(directory), tokenizer
+
+
+class AttributionWorker(ExplainerWorker):
+    """Explains the sequences of a shard; parameters as of :class:`ExplainerWorker`."""
 
     def smoke_test(self, rows: pa.Table) -> None:
         """Check class, sign and completeness on the first sequence."""
@@ -89,38 +110,6 @@ class AttributionWorker:
             settings=self.settings,
         )
         return tables, facts_of(tables)
-
-
-def load_explainer(
-    storage: str,
-    kind: str,
-    key: str,
-    settings: Mapping[str, Any],
-    *,
-    batch_rows: int | None = None,
-    device: str = "cpu",
-) -> Explainer:
-    """Return the explainer of a model in the storage; parameters as of :class:`AttributionWorker`.
-
-    Raises
-    ------
-    InputError
-        Where the model is not there.
-    """
-    directory = Storage(storage).find(kind, key)
-    if directory is None:
-        raise InputError("the model is not there any more", file=f"{storage}/{kind}/{key}")
-    known = {field.name for field in fields(ExplainConfig)}
-    config = ExplainConfig(**{name: settings[name] for name in known & set(settings)})
-    model, tokenizer = _load(directory)
-    return Explainer(model, config, tokenizer=tokenizer, batch_rows=batch_rows, device=device)
-
-
-# Jobs that explain one model by several methods follow each other; more may not fit the memory.
-@functools.lru_cache(maxsize=1)
-def _load(directory: Path) -> tuple[PreTrainedModel, DnaTokenizer]:
-    tokenizer = load_tokenizer(directory)
-    return load_classifier(directory), tokenizer
 
 
 def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:

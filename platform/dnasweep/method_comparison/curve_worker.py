@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from dnasweep.attribution.engine import SEQUENCES_AT_ONCE
 from dnasweep.attribution.tables import Attributions
-from dnasweep.attribution.worker import load_explainer
+from dnasweep.attribution.worker import ExplainerWorker
 from dnasweep.method_comparison.curves import (
     KINDS,
     RANDOM,
@@ -26,33 +26,12 @@ COLUMNS = ("row", "id", "sequence", "method", "repeat", "order")
 """Columns of the work list: one row per order of the tokens of a sequence."""
 
 
-class CurveWorker:
+class CurveWorker(ExplainerWorker):
     """Computes the probability of the class as tokens are removed or added in a given order.
 
-    Parameters
-    ----------
-    storage, kind, key
-        Where the model is an artefact.
-    settings
-        Of the explanations compared: target and reference.
-    batch_rows, device
-        As for attributions.
+    Parameters as of :class:`~dnasweep.attribution.worker.ExplainerWorker`, with settings by
+    :func:`curve_settings`.
     """
-
-    def __init__(
-        self,
-        *,
-        storage: str,
-        kind: str,
-        key: str,
-        settings: Mapping[str, Any],
-        batch_rows: int | None = None,
-        device: str = "cpu",
-    ) -> None:
-        self.steps = int(settings["steps"])
-        self.explainer = load_explainer(
-            storage, kind, key, settings, batch_rows=batch_rows, device=device
-        )
 
     def smoke_test(self, rows: pa.Table) -> None:
         """Compute one curve."""
@@ -62,15 +41,16 @@ class CurveWorker:
         self, rows: pa.Table, progress: Callable[[int], None]
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
         """Return the points of every curve of a shard, and its counts."""
+        steps = int(self.settings["steps"])
         orders = [np.array(text.split(","), np.int64) for text in rows["order"].to_pylist()]
         sequences = rows["sequence"].to_pylist()
         parts = []
         for start in range(0, len(rows), SEQUENCES_AT_ONCE):
             here = slice(start, min(len(rows), start + SEQUENCES_AT_ONCE))
-            masks = [curve_masks(order, self.steps) for order in orders[here]]
+            masks = [curve_masks(order, steps) for order in orders[here]]
             parts += self.explainer.values(sequences[here], masks)
             progress(here.stop)
-        points = [counts_of(len(order), self.steps) / len(order) for order in orders]
+        points = [counts_of(len(order), steps) / len(order) for order in orders]
         owner = np.repeat(np.arange(len(rows)), [len(part) for part in parts])
         names = {name: rows[name].take(pa.array(owner)) for name in ("id", "method", "repeat")}
         curve = [kind for one in points for kind in KINDS for _ in one]

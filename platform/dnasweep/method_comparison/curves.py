@@ -104,12 +104,8 @@ def compare_areas(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
                     "method": method,
                     "curve": curve,
                     "num": own.num,
-                    "area": own.mean,
-                    "area_low": own.low,
-                    "area_high": own.high,
-                    "difference": difference.mean,
-                    "difference_low": difference.low,
-                    "difference_high": difference.high,
+                    **own.columns("area"),
+                    **difference.columns("difference"),
                 }
             )
     return pd.DataFrame(rows)

@@ -130,12 +130,8 @@ def recovery(
                     "method": method,
                     "element": element,
                     "num": hits.num,
-                    "auroc": area.mean,
-                    "auroc_low": area.low,
-                    "auroc_high": area.high,
-                    "hit_rate": hits.mean,
-                    "hit_low": hits.low,
-                    "hit_high": hits.high,
+                    **area.columns("auroc"),
+                    **hits.columns("hit_rate", "hit"),
                     "chance": float((num[has] / width[has]).mean()) if has.any() else np.nan,
                 }
             )
