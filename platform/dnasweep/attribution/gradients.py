@@ -31,7 +31,7 @@ def integrated_gradients(block: Block, config: ExplainConfig, generators: Genera
 
     The integral is taken by Gauss-Legendre quadrature; nothing is drawn at random. The error
     estimate is the difference from the sum over the same points with the weights of the
-    trapezoidal rule: rough, but it tells when the path is not resolved.
+    trapezoidal rule: rough, but it shows when there are too few points.
     """
     num = (
         max(4, DEFAULT_POINTS // block.cost)

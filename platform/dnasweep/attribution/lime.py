@@ -67,7 +67,7 @@ def weights(distance: Floats, width: float) -> Floats:
     distance
         In hundredths.
     width
-        Of the kernel, in hundredths; 25 in the lime library.
+        Width of the kernel, in hundredths; 25 in the lime library.
     """
     return np.sqrt(np.exp(-(distance**2) / width**2))
 

@@ -29,7 +29,7 @@ CONVERGED = 1e-6
 MAX_DAMPING = 1e8
 MAX_NODES = 64
 HIGHEST_FREQUENCY = 10.0
-"""Of the waves that add up to tanh; 3e-7 of the weight lies beyond."""
+"""Highest frequency of the waves that add up to tanh; 3e-7 of their weight lies beyond."""
 ALIASING = 30.0
 """Distance beyond the arguments of a model at which its sum of waves repeats itself."""
 

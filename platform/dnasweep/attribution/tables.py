@@ -1,6 +1,6 @@
 """Attributions as tables: one row per token, one row per sequence, in a schema with a version.
 
-`tokens` has the value of each token and its bases, `sequences` what holds for the sequence as a whole.
+`tokens` has the value of each token and its bases, `sequences` the numbers of a whole sequence.
 Values and errors are in the unit of the output explained: nats for log odds. Where single bases were
 mutated, `bases` has what every mutation changed; where anchors were searched for, `anchors` has them,
 and a value is what a token adds to the precision. All tables carry the version of the schema and the

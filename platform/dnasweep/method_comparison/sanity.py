@@ -1,7 +1,7 @@
 """Do explanations depend on what they explain? Two checks that some methods fail.
 
-The log odds of two classes are the same number with opposite signs, so everything that speaks for one
-class speaks against the other. And nothing learnt is left in a model whose weights were shuffled, so an
+The log odds of two classes are the same number with opposite signs, so all evidence for one class is
+evidence against the other. And nothing learnt is left in a model whose weights were shuffled, so an
 explanation that looks as before shows the sequence and not the model (Adebayo et al. 2018).
 """
 
