@@ -22,7 +22,7 @@ from dnasweep.stages.dataset import load_dataset, obtain_dataset
 from dnasweep.stages.models import keep_model
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.recipe import Cell, Recipe
-from dnasweep.stages.specs import Backbone
+from dnasweep.stages.specs import PretrainedCheckpoint
 from dnasweep.storage import Storage
 from dnasweep.tokens.loading import load_tokenizer
 from transformers import (
@@ -74,7 +74,7 @@ def trials(folder, tmp_path_factory):
     labelled_rows().to_csv(root / "rows.csv", index=False)
     storage = Storage(root / "runs")
     key, _ = obtain_dataset(storage, DatasetConfig(data=(str(root / "rows.csv"),)))
-    backbone = Backbone(
+    backbone = PretrainedCheckpoint(
         name="dnabert",
         key=keep_model(storage, folder),
         tokenizers=("kmer-3-overlap", "kmer-3"),

@@ -11,7 +11,7 @@ from dnasweep.errors import InputError
 from dnasweep.jobs.shards.verification import find_job
 from dnasweep.storage import MANIFEST, Bucket, Storage, Unavailable, retry
 from dnasweep.storage.retry import StorageFault, fault_of, with_retries
-from dnasweep.sweeps import state_sync as handover
+from dnasweep.sweeps import state_sync
 from dnasweep.sweeps.event_log import Evaluated, EventLog, read_event_log
 from dnasweep.sweeps.state_sync import StateSync
 from dnasweep.tracking.lookup import find_model_directory
@@ -214,44 +214,44 @@ def test_names_in_a_bucket_cannot_lead_out_of_the_folder_they_are_copied_to(
 def test_a_driver_goes_on_with_what_another_host_knew(
     hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handover, "EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(state_sync, "EVERY_SECONDS", 0.05)
     points = [Evaluated("t", n, n / 10, {"metrics": {}, "bases_seen": n}) for n in range(4)]
 
-    def course_on(name: str) -> tuple[StateSync, Path, Path]:
+    def log_on(name: str) -> tuple[StateSync, Path, Path]:
         storage = hosts(name)
         folder = storage.folder("sweeps", "s")
         return StateSync(storage), folder / "course.jsonl", folder / "optuna.db"
 
     def add(given: StateSync, path: Path, database: Path, number: int) -> None:
-        with given.keeping([path, database]):
+        with given.uploading([path, database]):
             assert EventLog(path).add(points[number])
             with sqlite3.connect(database) as connection:
                 connection.execute("create table if not exists told (n int)")
                 connection.execute("insert into told values (?)", (number,))
             connection.close()
 
-    one, path, database = course_on("a")
-    assert not one.take(path), "nobody was there before"
+    one, path, database = log_on("a")
+    assert not one.download(path), "nobody was there before"
     add(one, path, database, 0)
-    assert not one.take(path), "it is this host's own"
-    two, copy, copy_of_database = course_on("b")
-    assert two.take(copy)
-    assert two.take(copy_of_database)
+    assert not one.download(path), "it is this host's own"
+    two, copy, copy_of_database = log_on("b")
+    assert two.download(copy)
+    assert two.download(copy_of_database)
     assert read_event_log(copy) == points[:1]
     add(two, copy, copy_of_database, 1)
     # Back on the first host, whose own files are old by now.
-    assert one.take(path)
-    assert one.take(database)
+    assert one.download(path)
+    assert one.download(database)
     assert read_event_log(path) == points[:2]
     with sqlite3.connect(database) as connection:
         assert connection.execute("select n from told").fetchall() == [(0,), (1,)]
     connection.close()
 
 
-def test_a_folder_needs_no_handover(tmp_path: Path) -> None:
+def test_a_folder_needs_no_sync(tmp_path: Path) -> None:
     given = StateSync(Storage(tmp_path))
     path = tmp_path / "course.jsonl"
-    with given.keeping([path]):
+    with given.uploading([path]):
         path.write_text("x")
-    assert not given.take(path)
+    assert not given.download(path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["course.jsonl"]

@@ -17,7 +17,7 @@ from dnasweep.models.architecture import build_masked_lm
 from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.stages.models import KIND
 from dnasweep.storage import Storage
-from dnasweep.sweeps.checkpoints import prepare_backbones
+from dnasweep.sweeps.checkpoints import prepare_checkpoints
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep
 from dnasweep.tokens.tokenizers import fit
@@ -160,7 +160,7 @@ def test_targets_and_windows_are_judged_with_every_model(place, tmp_path):
 
 
 def test_names_come_once_and_none_is_no_model(place, tmp_path):
-    found = prepare_backbones(
+    found = prepare_checkpoints(
         Storage(tmp_path),
         [str(place / "dnabert"), "none", str(place / "dnabert")],
         model=ModelConfig(),

@@ -17,7 +17,7 @@ from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
 from dnasweep.stages.models import KIND, keep_model
 from dnasweep.storage import Bucket, Storage
-from dnasweep.sweeps.checkpoints import prepare_backbones
+from dnasweep.sweeps.checkpoints import prepare_checkpoints
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import fit
 from dnasweep.tracking.lookup import find_model_directory
@@ -29,7 +29,7 @@ SEQUENCES = ["ACGTTGCAGGCTAACTATAAAAGGC" * 4, "TTGACAGGCTA" * 8]
 
 
 def judge(folder: Path, storage: Path) -> None:
-    prepare_backbones(
+    prepare_checkpoints(
         Storage(storage), [str(folder)], model=ModelConfig(), tunings=[TuningConfig()], keep=True
     )
 

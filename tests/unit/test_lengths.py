@@ -38,7 +38,9 @@ def plan(place: Path, *, tokenizer: str = "kmer-3-overlap", **options: Any) -> S
 
 def test_a_checkpoint_that_is_too_short_for_the_rows(place: Path) -> None:
     # 40 bases are 38 words of 3, between [CLS] and [SEP].
-    with pytest.raises(InputError, match=r"has 40 tokens of kmer-3-overlap.* holds 24") as caught:
+    with pytest.raises(
+        InputError, match=r"has 40 tokens of kmer-3-overlap.* has 24 positions"
+    ) as caught:
         plan(place, checkpoints=(str(place / "24"),))
     assert "--windows log-odds" in str(caught.value)
     plan(place, checkpoints=(str(place / "24"),), windows="log-odds")

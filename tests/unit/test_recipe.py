@@ -59,16 +59,18 @@ def test_random_initialisation_has_no_encoder_and_reads_the_target() -> None:
 def test_without_pretraining_one_masking_is_as_good_as_another() -> None:
     """Else a sweep over maskings would train the same trial once for each of them, side by side."""
     cells = [Cell(species_set="none", masking=name) for name in ("span", "genemask", None)]
-    assert len(set(map(recipe().settled, cells))) == 1
+    assert len(set(map(recipe().canonical, cells))) == 1
     assert len({recipe().expand(cell).key for cell in cells}) == 1
     kept = Cell(species_set="all", masking="span")
-    assert recipe().settled(kept) == kept
+    assert recipe().canonical(kept) == kept
 
 
 def test_a_table_that_is_given_has_no_variant() -> None:
     given = recipe(pmi_table=("0123456789abcdef", 6))
     named = Cell(tokenizer="kmer-6-overlap", masking="genemask@pmi_n")
-    with pytest.raises(InputError, match=r"genemask@pmi_n.*table of words is given. Use genemask"):
+    with pytest.raises(
+        InputError, match=r"genemask@pmi_n.*table of k-mers is given. Use genemask"
+    ):
         given.expand(named)
     assert given.expand(dataclasses.replace(named, masking="genemask")).encoder is not None
     assert given.expand(dataclasses.replace(named, species_set="none")).encoder is None

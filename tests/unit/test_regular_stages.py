@@ -128,5 +128,5 @@ def test_an_encoder_has_room_for_the_longer_strand(
     assert spec.both_strands
     monkeypatch.setattr(encoder, "obtain_reverse_corpus", lambda *_: Rows(90, 3))
     alone = dataclasses.replace(spec, both_strands=False)
-    lengths = [encoder._longest(storage, s, None, Rows(20, 31)) for s in (spec, alone)]  # type: ignore[arg-type]
+    lengths = [encoder._most_tokens(storage, s, None, Rows(20, 31)) for s in (spec, alone)]  # type: ignore[arg-type]
     assert lengths == [90, 31]

@@ -16,7 +16,7 @@ from dnasweep.report.few_shot_page import few_shot_page, means_by_shots, shot_ta
 from dnasweep.report.html import render
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.stages.recipe import Cell, Recipe
-from dnasweep.stages.specs import Backbone
+from dnasweep.stages.specs import PretrainedCheckpoint
 from dnasweep.storage import Storage
 from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.results import cell_result
@@ -169,10 +169,12 @@ def test_a_model_with_its_own_tokenizer_is_compared_with_the_others() -> None:
 
 
 def test_models_from_elsewhere_are_known_by_what_trials_come_to(tmp_path: Path) -> None:
-    model = Backbone(name="m/dnabert2", key="k", tokenizers=("bpe-4096",), model=ModelConfig())
+    model = PretrainedCheckpoint(
+        name="m/dnabert2", key="k", tokenizers=("bpe-4096",), model=ModelConfig()
+    )
     recipe = Recipe(dataset="d", species=(), checkpoints=(model,))
     ours = Cell(tokenizer="kmer-6-overlap", species_set="none", shots=10, resample=0)
-    cells = [ours, recipe.settled(dataclasses.replace(ours, checkpoint="m/dnabert2"))]
+    cells = [ours, recipe.canonical(dataclasses.replace(ours, checkpoint="m/dnabert2"))]
     storage = Storage(tmp_path)
     found = [
         cell_result(storage, c, recipe.expand(c), species=(), tested=False, error="x")

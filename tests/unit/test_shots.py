@@ -262,7 +262,7 @@ def test_too_few_rows_for_the_published_shots_are_told_with_a_number_that_works(
     tmp_path: Path,
 ) -> None:
     few = {"rows": 20, "split_fractions": (0.6, 0.2, 0.2)}
-    with pytest.raises(InputError, match=r"training holds 6 .*least default of 10.*--shots 5\."):
+    with pytest.raises(InputError, match=r"training has 6 .*smallest default of 10.*--shots 5\."):
         asked(tmp_path, **few)
     assert asked(tmp_path, **few, shots=(5,)).axes["shots"] == (5,)
 

@@ -13,7 +13,7 @@ from dnasweep.errors import InputError, NothingLeft
 from dnasweep.stages.recipe import Cell
 from dnasweep.sweeps import outcome as verdict
 from dnasweep.sweeps.options import ExecutionOptions
-from dnasweep.sweeps.outcome import tell_failures
+from dnasweep.sweeps.outcome import report_failures
 from rich.console import Console
 
 CELLS = [Cell(tokenizer="kmer-3", species_set="none", seed=seed) for seed in range(3)]
@@ -36,7 +36,7 @@ def told(monkeypatch: pytest.MonkeyPatch, *endings: str) -> str:
     plan: Any = SimpleNamespace(
         cells=CELLS, classifiers=[SimpleNamespace(key=str(n)) for n in range(len(CELLS))]
     )
-    tell_failures(sweep, plan)
+    report_failures(sweep, plan)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 

@@ -16,7 +16,7 @@ import pytest
 from dnasweep.config import ModelConfig, TuningConfig
 from dnasweep.errors import InputError
 from dnasweep.storage import Storage
-from dnasweep.sweeps.checkpoints import prepare_backbones
+from dnasweep.sweeps.checkpoints import prepare_checkpoints
 from dnasweep.tracking.client import connect, default_store
 from dnasweep.tracking.lookup import find_model_directory
 from dnasweep.tracking.tags import CHECKPOINT_TAG
@@ -107,7 +107,7 @@ def test_a_damaged_model_of_a_storage_is_named(toy_model: Path, tmp_path: Path) 
         find_model_directory(str(trial / "checkpoint"))
     assert caught.value.file == str(trial)
     with pytest.raises(InputError, match=r"another content"):
-        prepare_backbones(
+        prepare_checkpoints(
             storage, [str(trial / "checkpoint")], model=ModelConfig(), tunings=[TuningConfig()]
         )
     # What the message offers.
@@ -121,7 +121,9 @@ def test_a_damaged_model_of_a_storage_is_named(toy_model: Path, tmp_path: Path) 
 @pytest.mark.parametrize("name", ["~nobody-of-this-name/model", "x/y/" + "z" * 5000, "a\0b/c/d"])
 def test_a_start_that_can_be_no_directory_is_refused_in_words(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such model directory"):
-        prepare_backbones(Storage(tmp_path), [name], model=ModelConfig(), tunings=[TuningConfig()])
+        prepare_checkpoints(
+            Storage(tmp_path), [name], model=ModelConfig(), tunings=[TuningConfig()]
+        )
 
 
 @pytest.mark.parametrize("beside", ["{}", "no json", '{"sha256": ["config.json"]}', "[]"])

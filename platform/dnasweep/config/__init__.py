@@ -1,8 +1,8 @@
-"""What a run is: frozen dataclasses, validated when made, hashable, and keyed by content.
+"""Every option that changes a result: frozen dataclasses that are checked when they are made.
 
-Every field that changes a result stands in one of these classes, and every class can be written as
-canonical JSON, so :func:`content_key` of a configuration names the artefact it makes. Fields that
-only change where or how fast something runs (workers, devices, storage) are never in here.
+Each class can be written as canonical JSON, so the :func:`content_key` of a configuration names the
+artefact that is made from it; :mod:`~dnasweep.config.versions` has the other part of a key. What only
+changes where or how fast something runs (workers, devices, storage) is not in these classes.
 """
 
 from dnasweep.config.finetuning import AVERAGED, ClassificationConfig, TuningConfig

@@ -10,9 +10,9 @@ from dnasweep.config.keys import require
 from dnasweep.errors import InputError
 
 AVERAGED = "average_reverse_complement"
-"""Name in the `config.json` of a classifier that calls by both strands."""
+"""Name, in the `config.json` of a classifier, of the setting that it averages over both strands."""
 MAX_RANK = 65_536
-"""Beyond the width of any model a rank adds nothing."""
+"""A rank above the width of a model adds nothing."""
 _SPEC = re.compile(
     r"lora-(?P<rank>[0-9]{1,7})(?:-a(?P<alpha>[0-9]{1,7}))?(?:@(?P<targets>[\w.+]+))?"
 )
@@ -20,23 +20,24 @@ _SPEC = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassificationConfig:
-    """How rows are shown to a classifier and what counts as right."""
+    """How a classifier sees its rows, and what its loss and its choice of weights are."""
 
     augment_reverse_complement: bool = False
-    """Show each training row as it is or as its reverse complement, drawn by row and epoch."""
+    """Train on each row or on its reverse complement, drawn anew for each row and epoch."""
     average_reverse_complement: bool = False
-    """Call by the mean of the log odds of both strands, at validation, test and prediction."""
+    """Predict by the mean log odds of both strands, at validation, test and in prediction."""
     class_weights: Literal["none", "balanced"] = "none"
-    """Weight of a class in the training loss: all alike, or in inverse proportion to its rows."""
+    """Weight of a class in the training loss: equal, or in inverse proportion to its rows."""
     label_smoothing: float = 0.0
-    """Probability mass that the training target gives to all classes alike."""
+    """Probability mass that the training target spreads evenly over all classes."""
     keep: Literal["best", "last"] = "best"
-    """The weights kept: of the best evaluation on validation, called at the threshold best there;
-    or of the last step, called at 0.5, without a look at validation (few-shot designs have none)."""
+    """Which weights are kept: those of the best evaluation on validation, with the decision threshold
+    that is best there; or those of the last step, with the threshold 0.5, if there is no validation
+    (few-shot designs)."""
 
     @property
     def both_strands(self) -> bool:
-        """Whether reverse complements are read at all."""
+        """Whether reverse complements are needed."""
         return self.augment_reverse_complement or self.average_reverse_complement
 
     def __post_init__(self) -> None:
@@ -53,8 +54,8 @@ class TuningConfig:
     """All weights, the head alone, or low-rank additions (LoRA, Hu et al. 2021)."""
 
     method: Literal["full", "probe", "lora"] = "full"
-    """`full`: every weight. `probe`: the encoder is frozen. `lora`: the encoder is frozen but for
-    low-rank additions to some of its matrices, which are merged into them on export."""
+    """`full`: every weight is trained. `probe`: the encoder is frozen. `lora`: the encoder is frozen
+    except for low-rank additions to some of its matrices, which are merged into these on export."""
     rank: int = 0
     """Rank of the additions; only for `lora`."""
     alpha: int = 0

@@ -1,4 +1,4 @@
-"""Configurations as canonical JSON, and the keys made of it."""
+"""Configurations as canonical JSON, and the content keys that are hashes of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dnasweep.errors import InputError
 
 
 def canonical(value: Any) -> Any:
-    """Return `value` as plain JSON types; dataclasses become dictionaries sorted by field name."""
+    """Return `value` as plain JSON types; a dataclass becomes a dictionary of its fields."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
@@ -24,18 +24,18 @@ def canonical(value: Any) -> Any:
 
 
 def content_key(*parts: Any) -> str:
-    """Return 16 hexadecimal digits that name the content of `parts` (SHA-256 of canonical JSON)."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of `parts` as canonical JSON."""
     text = json.dumps([canonical(p) for p in parts], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def trial_key(*parts: Any) -> str:
-    """Return the identity of a trial across restarts: the key of everything that makes its result."""
+    """Return the identity of a trial across restarts: the key of all that determines its result."""
     return content_key("trial", *parts)
 
 
 def require(condition: bool, name: str, value: Any, remedy: str) -> None:
-    """Raise :class:`InputError` naming the field and its value where a condition does not hold."""
+    """Raise an :class:`InputError` that names the field and its value if a condition is false."""
     if not condition:
         raise InputError(f"{name} is {value!r}", remedy=remedy)
 

@@ -14,7 +14,7 @@ PMI_VARIANTS: tuple[PmiVariant, ...] = get_args(PmiVariant)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MaskingConfig:
-    """What masked language modelling hides."""
+    """Which tokens masked language modelling masks."""
 
     scheme: str = "auto"
     """`random`, `span`, `genemask`, `global_pmi`, `cm_step`, `cm_gems`, or `auto`: spans for
@@ -24,10 +24,10 @@ class MaskingConfig:
     mask_fraction: float = 0.8
     """Of these, the fraction replaced by the mask token."""
     random_fraction: float = 0.1
-    """Of these, the fraction replaced by another real token; the rest is left as it is."""
+    """Of these, the fraction replaced by a random other token; the rest is left unchanged."""
     threshold: float = 1.0
-    """`cm_gems` goes over to harder masks once two evaluations in a row differ by less than this in
-    perplexity."""
+    """`cm_gems` changes to harder masks once the perplexities of two successive evaluations differ by
+    less than this."""
 
     def __post_init__(self) -> None:
         require(0 < self.rate < 1, "mask rate", self.rate, "Use a fraction between 0 and 1.")
@@ -49,16 +49,16 @@ class MaskingConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PmiConfig:
-    """How words are scored; see :mod:`dnasweep.tokens.pmi` for the formulas."""
+    """How k-mers are scored by PMI; see :mod:`dnasweep.tokens.pmi` for the formulas."""
 
     variant: PmiVariant = "published"
     """`published` (GeneMask's ranking), `pmi_n` (PMI-Masking's definition), `bouma` or `naive`."""
     min_count: int = 10
-    """Words seen fewer times have no score, and rank last together."""
+    """K-mers that occur fewer times have no score, and share the last rank."""
     discount: int = 101
-    """C of the factor ln f / (ln f + ln C) by which `published` discounts rare words."""
+    """C of the factor ln f / (ln f + ln C) by which `published` discounts rare k-mers."""
     both_strands: bool = False
-    """Whether a word is counted on the other strand as well."""
+    """Whether k-mers are counted on the reverse strand as well."""
 
     def __post_init__(self) -> None:
         known = f"Use one of {', '.join(PMI_VARIANTS)}."

@@ -25,8 +25,8 @@ _SPEC = re.compile(
     r"(?P<alibi>-alibi)?"
 )
 
-MOST = {"layers": 1_000, "hidden": 65_536, "heads": 65_536, "intermediate": 1_048_576}
-"""The largest of each that any known model comes near."""
+LARGEST = {"layers": 1_000, "hidden": 65_536, "heads": 65_536, "intermediate": 1_048_576}
+"""Upper bounds, well above those of any known model."""
 
 Positions = Literal["learned", "alibi"]
 Windows = Literal["none", "log-odds", "hidden"]
@@ -48,21 +48,21 @@ class ModelConfig:
     """Longest sequence length in tokens, special tokens counted; None: what the data needs."""
     family: str = "roberta"
     """`roberta`; `albert`, whose layers share one set of weights and whose token embeddings are
-    factorised; or for a model from elsewhere what transformers calls its kind."""
+    factorised; or, for a pretrained checkpoint, the name that transformers has for its kind."""
     embedding: int = 0
     """Width of the token embeddings of `albert`; 0 for all others."""
     positions: Positions = "learned"
-    """How a token's place is told: by learned embeddings, or by an attention bias that grows with
-    the distance (ALiBi, Press et al. 2022, to both sides), which also serves longer sequences than
-    were trained on."""
+    """How the model knows the position of a token: by learned embeddings, or by an attention bias
+    that grows with the distance (ALiBi, Press et al. 2022, to both sides). The latter also works for
+    sequences longer than those it was trained on."""
     windows: Windows = "none"
-    """Sequences of more than `max_tokens`: refused, or read in windows that overlap by half, of
-    which the log odds or the hidden states are averaged."""
+    """What to do with sequences of more than `max_tokens`: refuse them, or read them in windows that
+    overlap by half and average the log odds or the hidden states of the windows."""
 
     def __post_init__(self) -> None:
-        for name, most in MOST.items():
+        for name, largest in LARGEST.items():
             value = getattr(self, name)
-            require(1 <= value <= most, name, value, f"Use a number from 1 to {most:,}.")
+            require(1 <= value <= largest, name, value, f"Use a number from 1 to {largest:,}.")
         require(
             self.hidden % self.heads == 0,
             "heads",

@@ -1,7 +1,7 @@
-"""What an option takes, said once with its type and held wherever it is made.
+"""The values that an option may have, stated with its type and checked when it is made.
 
-A field of type ``Fraction`` is a float from 0 to 1. :class:`Checked` holds this for every number of a
-dataclass, so that no option goes unchecked; a test walks all of them.
+A field of type ``Fraction`` is a float from 0 to 1. :class:`Checked` checks every number of a
+dataclass, so that no option goes unchecked; a test walks through all of them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from dnasweep.errors import InputError
 from dnasweep.plain import shown
 
 _VAST = 100_000
-"""An upper bound so far off that it is told only to those who have passed it."""
+"""From this upper bound on, a message mentions the bound only if the value is above it."""
 
 
 class Range(NamedTuple):
-    """From where to where a number may be; always finite."""
+    """The smallest and the largest value of a number; NaN and infinity are never allowed."""
 
     least: float
     """The least."""
@@ -36,7 +36,7 @@ class Range(NamedTuple):
     """Above this it has to be whole."""
 
     def holds(self, value: float) -> bool:
-        """Return whether a number may be; NaN and the infinite may not."""
+        """Return whether a number is allowed."""
         if not self.least <= value <= self.most:
             return False
         if (self.above and value == self.least) or (self.below and value == self.most):
@@ -44,7 +44,7 @@ class Range(NamedTuple):
         return value <= self.whole_above or value == int(value)
 
     def wanted(self, value: float) -> str:
-        """Return what to use in place of a number that may not be."""
+        """Return, in words, what to use instead of a number that is not allowed."""
         if self.least <= value <= self.most and value > self.whole_above:
             return f"a whole number above {self.whole_above:,}"
         if self.most < _VAST:
@@ -59,11 +59,11 @@ class Range(NamedTuple):
 
 MANY = 2**31 - 1
 Count = Annotated[int, Range(1, MANY)]
-"""How many of something there is at least one of."""
+"""A number of things of which there is at least one."""
 Whole = Annotated[int, Range(0, MANY)]
-"""A number of something that may be none, or a place counted from 0."""
+"""A number of things that may be 0, or a position counted from 0."""
 Few = Annotated[int, Range(1, 100_000)]
-"""How many of something of which each one costs memory or processes."""
+"""A number of things that each cost memory or a process."""
 Batch = Annotated[int, Range(1, 2**20)]
 """Sequences at once."""
 Seed = Annotated[int, Range(0, 2**63 - 1)]
@@ -73,21 +73,21 @@ Shift = Annotated[int, Range(-1_000_000, 1_000_000)]
 Positive = Annotated[float, Range(0, 1_000_000, above=True)]
 """A size or a number of passes."""
 Amount = Annotated[float, Range(0, 1_000_000_000)]
-"""A size that may be none."""
+"""A size that may be 0."""
 Fraction = Annotated[float, Range(0, 1)]
-"""A part of a whole, none and all included."""
+"""A fraction from 0 to 1."""
 NotNone = Annotated[float, Range(0, 1, above=True)]
-"""A part of a whole that is not none."""
+"""A fraction above 0, up to 1."""
 NotAll = Annotated[float, Range(0, 1, below=True)]
-"""A part of a whole that is not all."""
+"""A fraction from 0, below 1."""
 Between = Annotated[float, Range(0, 1, above=True, below=True)]
-"""A part of a whole that is neither none nor all."""
+"""A fraction above 0 and below 1."""
 Devices = Annotated[float, Range(0, 1024, whole_above=1)]
-"""GPUs: a part of one, or some."""
+"""A number of GPUs: a fraction of one, or a whole number."""
 
 
 class Checked:
-    """Base of the dataclasses of options: every number is in its range, and text is text."""
+    """Base of the dataclasses of options: checks every number and every text when one is made."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -95,7 +95,7 @@ class Checked:
 
 
 def check_ranges(options: Any) -> None:
-    """Refuse a number that is out of the range of its field.
+    """Refuse a number outside the range of its field.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def check_ranges(options: Any) -> None:
 
 
 def _check_text(options: Any) -> None:
-    """Refuse bytes that are no UTF-8, as names of files may have, before they are in a table."""
+    """Refuse text that is not valid UTF-8, as a file name may be, before it gets into a table."""
     for field in fields(options):
         value = getattr(options, field.name)
         for one in value if isinstance(value, tuple) else (value,):
@@ -127,7 +127,7 @@ def _check_text(options: Any) -> None:
 
 @functools.cache
 def ranges(options: type) -> dict[str, tuple[Range, bool]]:
-    """Return the range of each field that has one, and whether it may be left out."""
+    """Return the range of each field that has one, and whether the field may be None."""
     hints = get_type_hints(options, include_extras=True)
     found = {}
     for field in fields(options):
@@ -139,7 +139,7 @@ def ranges(options: type) -> dict[str, tuple[Range, bool]]:
 
 
 def _parts(hint: Any) -> Iterator[Any]:
-    """Return a type and all that it is made of."""
+    """Yield a type hint and all hints inside it."""
     yield hint
     for part in (*get_args(hint), *getattr(hint, "__metadata__", ())):
         if part is not hint:
@@ -147,12 +147,12 @@ def _parts(hint: Any) -> Iterator[Any]:
 
 
 class WorkerRange(NamedTuple):
-    """Fewest and most workers of a trial."""
+    """The fewest and the most workers of a trial."""
 
     minimum: int
-    """A trial goes on with this many workers where there is no room for more."""
+    """A trial continues with this many workers if the cluster has no room for more."""
     maximum: int
-    """A trial has this many workers where there is room."""
+    """A trial has this many workers if the cluster has room for them."""
 
     def __str__(self) -> str:
         return (

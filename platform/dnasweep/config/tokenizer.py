@@ -12,7 +12,7 @@ from dnasweep.errors import InputError
 TokenizerKind = Literal["kmer", "bpe", "wordpiece", "char"]
 
 MAX_TOKENS = 1_000_000
-"""Tokens of a vocabulary, at most: a wide model's embeddings of so many fill 3 GB."""
+"""Most tokens in a vocabulary; with so many, the embeddings of a wide model fill 3 GB."""
 _SPEC = re.compile(
     r"(?P<kind>kmer|bpe|wordpiece|char)"
     r"(?:-(?P<number>[0-9]{1,7}))?(?:-(?P<overlap>overlap)|-stride-(?P<stride>[0-9]{1,7}))?"
@@ -24,13 +24,14 @@ class TokenizerConfig:
     """How DNA is cut into tokens."""
 
     kind: TokenizerKind = "kmer"
-    """`kmer` (enumerated words), `bpe`, `wordpiece` (both trained) or `char` (single bases)."""
+    """`kmer` (all k-mers, enumerated), `bpe`, `wordpiece` (both trained) or `char` (single bases)."""
     k: int = 6
-    """Bases a k-mer, 3 to 6; only for `kmer`."""
+    """Bases per k-mer, 3 to 6; only for `kmer`."""
     stride: int = 6
-    """Bases from one k-mer to the next: k does not overlap, 1 overlaps fully; only for `kmer`."""
+    """Bases from one k-mer to the next: with k they do not overlap, with 1 they overlap as much as
+    possible; only for `kmer`."""
     vocab_size: int = 4096
-    """Tokens to learn, special tokens counted; only for `bpe` and `wordpiece`."""
+    """Tokens in the vocabulary, special tokens included; only for `bpe` and `wordpiece`."""
 
     def __post_init__(self) -> None:
         kinds = ("kmer", "bpe", "wordpiece", "char")
@@ -86,7 +87,7 @@ class TokenizerConfig:
 
     @property
     def fitted(self) -> bool:
-        """Whether its vocabulary is learned from sequences, rather than enumerated."""
+        """Whether the vocabulary is learned from sequences, not enumerated."""
         return self.kind in ("bpe", "wordpiece")
 
     @property

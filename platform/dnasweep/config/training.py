@@ -1,4 +1,4 @@
-"""How long, how fast and in which batches a model is trained."""
+"""Optimizer, batches, budget and seed of a training; also as published for few-shot training."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple
 from dnasweep.config.keys import require
 
 SHOTS = (10, 50, 100, 500, 1000)
-"""The numbers of rows of each class that GeneMask is judged by."""
+"""Training rows per class in the experiments of GeneMask."""
 
 MAX_OF_FEW = 100
-"""Up to so many shots of a class, training is long and in small batches."""
+"""Up to so many shots per class, training takes more epochs and smaller batches."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,22 +44,22 @@ class OptimizerConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingConfig:
-    """How long, in which batches and how often evaluated; the same for pretraining and fine-tuning."""
+    """Budget, batches and evaluations of a training; pretraining and fine-tuning have one each."""
 
     bases: int = 1_000_000
     """Budget in bases seen; training stops at the first step that reaches it."""
     batch_size: int = 64
-    """Sequences an optimizer step, over all workers together."""
+    """Sequences per optimizer step, over all workers together."""
     micro_batch_size: int = 64
-    """Sequences a forward pass; a step is cut into these whatever the number of workers, so
-    results do not depend on it. batch_size / micro_batch_size is the most workers that can share
-    a step."""
+    """Sequences per forward pass. Every step is cut into micro-batches of this size, whatever the
+    number of workers, so that results do not depend on that number. At most
+    batch_size / micro_batch_size workers can share a step."""
     evaluations: int = 5
-    """Evaluations over the whole budget, the last one at its end."""
+    """Number of evaluations on validation, spread evenly over the budget; the last is at its end."""
     dropout: float = 0.0
     """Dropout probability in the encoder and the head."""
     seed: int = 0
-    """Seeds initialisation, data order, masking and dropout."""
+    """Seed of initialisation, data order, masking and dropout."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of the forward and backward pass; weights stay fp32."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -80,12 +80,12 @@ class TrainingConfig:
 
 
 class ShotTraining(NamedTuple):
-    """Length, batches and learning rate of a training on few rows."""
+    """Epochs, batch size and learning rate of a training on few rows."""
 
     epochs: float
     """Passes over the rows."""
     batch_size: int
-    """Sequences an optimizer step."""
+    """Sequences per optimizer step."""
     learning_rate: float
     """Peak learning rate."""
 
@@ -95,9 +95,9 @@ MORE = ShotTraining(epochs=5, batch_size=15, learning_rate=5e-5)
 
 
 def published_training(shots: int) -> ShotTraining:
-    """Return how GeneMask (Roy et al. 2023, its script B) trains on so many rows of each class.
+    """Return the settings with which GeneMask trains on so many rows of each class.
 
-    Published are 10, 50 and 100 shots with one setting, 500 and 1000 with another; numbers between
-    are trained as 500.
+    Roy et al. 2023, script B of their supplement: 10, 50 and 100 shots have one setting, 500 and 1000
+    another. Numbers between them are trained like 500.
     """
     return FEW if shots <= MAX_OF_FEW else MORE

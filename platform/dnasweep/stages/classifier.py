@@ -1,4 +1,4 @@
-"""Fine-tuned classifiers as artefacts: one a trial."""
+"""Fine-tuned classifiers as artefacts: one per trial."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def finetune(
     context: DistributedContext | None = None,
     listener: Listener | None = None,
 ) -> StageOutcome:
-    """Fine-tune a classifier, pretraining its encoder first where it is not there.
+    """Fine-tune a classifier; pretrain its encoder first if it is not published.
 
     Raises
     ------
     InputError
-        When the training or validation rows of the species it learns from have one class, or
-        fewer rows of one than there are to be shots.
+        If the training or validation rows of the species it learns from have one class, or fewer
+        rows of a class than there are shots.
     """
     context = context or DistributedContext.current()
     if context.world_size == 1 and (there := find_outcome(storage, spec)) is not None:
-        # Killed after it was published, a builder leaves its state.
+        # A process that was killed right after publication has left its train state.
         storage.forget(spec.kind, spec.key)
         return there
     if spec.encoder is not None:
@@ -49,13 +49,13 @@ def finetune(
     return train_stage(
         storage,
         spec,
-        lambda: _make_ready(storage, spec),
+        lambda: _prepare(storage, spec),
         context=context,
         listener=listener,
     )
 
 
-def _make_ready(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
+def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
     table = load_dataset(storage, spec.tokenizer.dataset).table
     tokenizer, corpus = obtain_corpus(storage, spec.tokenizer)
     rows = rows_of(table, spec.learned_from)
@@ -105,7 +105,7 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
         num_labels=num_labels,
         label_names=BINARY if num_labels == 2 else None,
     )
-    # Whoever loads the weights calls as the trial did, not as the model did that it started from.
+    # So that the loaded weights predict like the trial, not like the model that it started from.
     if strands.average or hasattr(model.config, AVERAGED):
         setattr(model.config, AVERAGED, strands.average)
 
@@ -116,8 +116,8 @@ def _make_ready(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
 
 
 def _keep_threshold(result: TrainingResult) -> dict[str, float]:
-    """Keep the threshold with the weights, so that whoever loads them calls as the trial did."""
-    # A trial without validation calls at 1/2, whatever the model it started from called at.
+    """Store the decision threshold with the weights, so that they predict like the trial."""
+    # Without validation it is 1/2, whatever the threshold of the model that it started from.
     threshold = result.best.metrics.get(VALIDATION_THRESHOLD, EVEN_THRESHOLD)
     setattr(result.model.config, DECISION_THRESHOLD, float(threshold))
     return {}

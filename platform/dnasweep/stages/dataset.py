@@ -1,4 +1,4 @@
-"""The data set as an artefact: read or simulated, split, audited, and keyed by content."""
+"""The data set as an artefact: read or simulated, split and audited."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from dnasweep.storage import Storage
 
 KIND = "datasets"
 REJECTS = "rejects.tsv"
-"""Rows that were left out of a data set (file, row, reason, text), where there are any."""
+"""Rejected rows of a data set (file, row, reason, text), if there are any."""
 
 
 class Rows(NamedTuple):
-    """Row positions of a data set's table, by split."""
+    """Positions of rows in the table of a data set, by split."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -26,9 +26,9 @@ class Rows(NamedTuple):
 
 
 def obtain_dataset(storage: Storage, config: DatasetConfig) -> tuple[str, Path]:
-    """Return the key and the folder of the data set, building it when it is not there.
+    """Return the key and the folder of a data set, and build it if it is not published.
 
-    Rows that the configuration goes on without are written beside it, as `REJECTS`.
+    Rejected rows that the configuration allows to leave out are written beside it, as `REJECTS`.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def load_dataset(storage: Storage, key: str) -> Dataset:
     Raises
     ------
     InputError
-        Where it is not there any more, or is damaged.
+        If it is not there any more, or is damaged.
     """
     return Dataset.read(storage.expect(KIND, key))
 
@@ -59,7 +59,7 @@ def load_dataset(storage: Storage, key: str) -> Dataset:
 def rows_of(
     table: pd.DataFrame, species: tuple[str, ...], *, positives_only: bool = False
 ) -> Rows:
-    """Return the rows of some species (empty: all), optionally the positives alone, by split."""
+    """Return the rows of some species (empty: all), optionally only the positives, by split."""
     chosen = np.ones(len(table), dtype=bool)
     if species:
         chosen &= table["species"].isin(species).to_numpy()

@@ -30,12 +30,12 @@ def pretrain(
     context: DistributedContext | None = None,
     listener: Listener | None = None,
 ) -> StageOutcome:
-    """Pretrain an encoder, and first those it goes on from, or find them published.
+    """Pretrain an encoder and, first, those that it continues, or find them published.
 
     Raises
     ------
     InputError
-        When the species set has no positives to train or to validate on.
+        If the species set has no rows to train or to validate on.
     """
     context = context or DistributedContext.current()
     if spec.parent is not None:
@@ -43,13 +43,13 @@ def pretrain(
     return train_stage(
         storage,
         spec,
-        lambda: _make_ready(storage, spec),
+        lambda: _prepare(storage, spec),
         context=context,
         listener=listener,
     )
 
 
-def _make_ready(storage: Storage, spec: EncoderSpec) -> TrainableStage:
+def _prepare(storage: Storage, spec: EncoderSpec) -> TrainableStage:
     tokenizer, corpus = obtain_corpus(storage, spec.tokenizer)
     table, rows, num_left_out = pretraining_rows(
         storage,
@@ -64,11 +64,11 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> TrainableStage:
             f"{len(rows.validation)} validation {'positives' if spec.positives_only else 'rows'}",
             remedy="Pretraining needs some of both: name another species set or give more data.",
         )
-    words = None if spec.pmi is None else obtain_table(storage, spec.pmi)
+    table_of_kmers = None if spec.pmi is None else obtain_table(storage, spec.pmi)
     task = MaskedLanguageModelling(
         corpus,
         tokenizer,
-        make_masking(spec.masking, tokenizer, words),
+        make_masking(spec.masking, tokenizer, table_of_kmers),
         train_rows=rows.train,
         validation_rows=rows.validation,
         seed=spec.training.seed,
@@ -77,7 +77,7 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> TrainableStage:
         model = build_masked_lm(
             spec.model,
             tokenizer=tokenizer,
-            num_tokens=_longest(storage, spec, tokenizer, corpus),
+            num_tokens=_most_tokens(storage, spec, tokenizer, corpus),
             dropout=spec.training.dropout,
             seed=spec.training.seed,
         )
@@ -92,7 +92,9 @@ def _make_ready(storage: Storage, spec: EncoderSpec) -> TrainableStage:
     )
 
 
-def _longest(storage: Storage, spec: EncoderSpec, tokenizer: DnaTokenizer, corpus: Corpus) -> int:
+def _most_tokens(
+    storage: Storage, spec: EncoderSpec, tokenizer: DnaTokenizer, corpus: Corpus
+) -> int:
     longest = int(corpus.num_tokens().max())
     if not spec.both_strands:
         return longest
@@ -101,9 +103,10 @@ def _longest(storage: Storage, spec: EncoderSpec, tokenizer: DnaTokenizer, corpu
 
 
 def _baselines(train: list[str], validation: list[str]) -> dict[str, float]:
-    """Return what the same text costs without a model, in bits per base.
+    """Return baselines without a neural network, in bits per base.
 
-    A masked model sees both sides of a base, so the fair chain does too; the better one counts.
+    A masked model sees both sides of a base, so a Markov chain of both sides is a fair comparison; the
+    better of the two chains counts.
     """
     before = markov_bits_per_base(train, validation, order=MARKOV_ORDER)
     around = markov_bits_per_base(train, validation, order=MARKOV_SIDES, both_sides=True)

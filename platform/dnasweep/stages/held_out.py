@@ -1,4 +1,4 @@
-"""Rows that pretraining must not read, because the data it is judged on has them, or nearly."""
+"""Rows that pretraining leaves out because they resemble rows that models are evaluated on."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from dnasweep.storage import Storage
 KIND = "held_out"
 ROWS = "rows.parquet"
 IDENTITY = 0.8
-"""Sequences at least so much the same, on either strand, are not read; the default of splits."""
+"""Sequences of at least this identity, on either strand, are left out; the default of splits."""
 
 
 class PretrainingRows(NamedTuple):
-    """What an encoder reads of a data set."""
+    """The rows of a data set that an encoder reads."""
 
     table: pd.DataFrame
     """The data set."""
     rows: Rows
     """The rows that are read, by split."""
     num_left_out: int
-    """Training and validation rows that are like rows it will be judged by."""
+    """Training and validation rows left out because they resemble held-out rows."""
 
 
 def pretraining_rows(
@@ -50,7 +50,7 @@ def pretraining_rows(
     positives_only
         Whether only positives are.
     held_out
-        Key of another data set; rows like those it judges by are left out.
+        Key of another data set; rows that resemble its validation and test rows are left out.
     """
     table = load_dataset(storage, key).table
     rows = rows_of(table, species, positives_only=positives_only)
@@ -62,11 +62,11 @@ def pretraining_rows(
 
 
 def held_out_rows(storage: Storage, dataset: str, judged: str) -> np.ndarray:
-    """Return which rows of a data set are like a validation or test row of another, (rows,) bool.
+    """Return which rows of a data set resemble a validation or test row of another, (rows,) bool.
 
-    Two collections of promoters seldom cut the same window, so equal sequences are not enough to
-    look for: a window shifted by a base shows all that a test row has. Rows with coordinates are
-    like one another wherever they share a base.
+    Two collections of promoters seldom have exactly the same windows, so it is not enough to look for
+    equal sequences: a window shifted by one base shows everything that a test row has. Rows with
+    coordinates resemble each other if they share a base.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def held_out_rows(storage: Storage, dataset: str, judged: str) -> np.ndarray:
 
     def build(folder: Path) -> None:
         other = load_dataset(storage, judged).table
-        known = _like(table, other[other["split"] != "train"])
+        known = _resembling(table, other[other["split"] != "train"])
         table.loc[known, ["id"]].to_parquet(folder / ROWS, index=False)
 
     key = content_key("held_out", versions.HELD_OUT, dataset, judged, IDENTITY)
@@ -88,12 +88,12 @@ def held_out_rows(storage: Storage, dataset: str, judged: str) -> np.ndarray:
     return table["id"].isin(pd.read_parquet(folder / ROWS)["id"]).to_numpy()
 
 
-def _like(table: pd.DataFrame, tested: pd.DataFrame) -> np.ndarray:
-    """Return which rows of a table are like a tested one or overlap it, (rows of the table,) bool."""
+def _resembling(table: pd.DataFrame, tested: pd.DataFrame) -> np.ndarray:
+    """Return which rows of a table resemble or overlap a tested row, (rows of the table,) bool."""
     num = len(table)
     every = pd.concat([table, tested], ignore_index=True)
     pairs = similar_pairs(every["sequence"].tolist(), identity=IDENTITY)
-    # Pairs join first copies of a sequence or its reverse complement, and hold for all of them.
+    # Pairs are of first copies, and hold for all copies and their reverse complements.
     codes = pair_strands(every["sequence"]).molecule
     seen = np.zeros(codes.max() + 1, dtype=bool)
     seen[codes[num:]] = True

@@ -1,4 +1,4 @@
-"""A model from anywhere as an artefact, so that every machine of a cluster finds it."""
+"""A model directory as an artefact, so that every machine of a cluster finds it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dnasweep.storage import Storage
 from dnasweep.tokens.model_files import model_files, read_json, weight_files
 
 KIND = "models"
-# Who wrote the file, and from where it was read; results do not depend on them.
+# Which version wrote the file, and where it was read from; results do not depend on them.
 _VOLATILE = ("transformers_version", "_name_or_path", "dtype", "torch_dtype")
-# Where the files of others say which tokens there are and what the special ones are for.
+# Files in which checkpoints of others define their tokens and the roles of special tokens.
 _VOCABULARY = ("vocab.txt", "special_tokens_map.json", "tokenizer_config.json")
 
 
 def model_digest(directory: Path) -> str:
-    """Return 16 hexadecimal digits that name what a model computes.
+    """Return 16 hexadecimal digits that identify what a model computes.
 
-    Weights, configuration, vocabulary and how DNA is cut count; formatting does not, so a model is
-    the same in its training folder and in a registry.
+    They depend on weights, configuration, vocabulary and tokenization, not on formatting, so a model
+    has the same digest in its training folder and in a registry.
     """
     weights = []
     for name in weight_files(directory):
@@ -38,7 +38,7 @@ def model_digest(directory: Path) -> str:
         _json(directory / "dnasweep_tokenizer.json"),
     ]
     if not parts[-1]:
-        # Not our own: how its sequences are cut stands in other files.
+        # A checkpoint of others: its tokenization is defined in other files.
         files = [directory / name for name in _VOCABULARY]
         there = {path.name: path.read_bytes() for path in files if path.is_file()}
         parts.append({name: hashlib.sha256(text).hexdigest() for name, text in there.items()})
@@ -49,7 +49,7 @@ def model_digest(directory: Path) -> str:
 def keep_model(storage: Storage, directory: Path) -> str:
     """Copy a model directory into the storage, unless it is there, and return its key.
 
-    Only the files that a model is read from are copied: weights as safetensors, JSON and text.
+    Only the files that a model is loaded from are copied: safetensors, JSON and text.
     """
     key = model_digest(directory)
 

@@ -1,4 +1,4 @@
-"""What a training stage leaves beside its weights: its history, its best evaluation, its cost."""
+"""What a training stage publishes beside its weights: history, best evaluation and cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 from dnasweep.storage import Storage
 
 if TYPE_CHECKING:
-    # The driver reads outcomes and should not have to import torch for it.
+    # The driver reads outcomes, and should not need torch for that.
     from dnasweep.models.training.train import Evaluation, TrainingResult
 
 OUTCOME = "outcome.json"
@@ -22,12 +22,12 @@ CHECKPOINT = "checkpoint"
 
 @dataclass(frozen=True, kw_only=True)
 class StageOutcome:
-    """How the training of one encoder or classifier went."""
+    """The course and the end of the training of one encoder or classifier."""
 
     outcome: str
     """`completed`, `diverged`, `collapsed` or `stopped`."""
     reason: str
-    """Why it did not complete, in words; empty when it did."""
+    """Why it did not complete, in words; empty if it did."""
     best: dict[str, Any]
     """The best evaluation on validation: step, epoch, bases_seen and metrics."""
     history: list[dict[str, Any]]
@@ -39,11 +39,11 @@ class StageOutcome:
     steps: int
     """Optimizer steps."""
     facts: dict[str, float] = field(default_factory=dict)
-    """Further numbers, such as baselines on the same text."""
+    """Further numbers, such as baselines on the same sequences."""
 
     @classmethod
     def of(cls, result: TrainingResult, *, facts: dict[str, float] | None = None) -> StageOutcome:
-        """Take the plain numbers out of a training result."""
+        """Make an outcome of a training result."""
         return cls(
             outcome=result.outcome,
             reason=result.reason,
@@ -66,7 +66,7 @@ class StageOutcome:
 
 
 def find_outcome(storage: Storage, spec: EncoderSpec | ClassifierSpec) -> StageOutcome | None:
-    """Return how the training of a published stage went, or None."""
+    """Return the outcome of a published stage, or None if it is not published."""
     path = storage.file(spec.kind, spec.key, OUTCOME)
     return None if path is None else StageOutcome.read(path)
 
@@ -80,14 +80,14 @@ def plain(evaluation: Evaluation) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Listener:
-    """What hears of a running stage."""
+    """Callbacks of a running stage."""
 
     on_evaluation: Callable[[dict[str, Any]], bool | None] | None = None
-    """Given each evaluation as plain JSON, on every rank; returning True on any ends the training."""
+    """Called on every rank with each evaluation as plain JSON; True from any rank ends the training."""
     on_step: Callable[[int, int, float], None] | None = None
-    """Given steps done, steps planned and bases seen, on rank 0."""
+    """Called on rank 0 with steps done, steps planned and bases seen."""
     save_when: Callable[[], bool] | None = None
-    """Asked between steps on rank 0; the state is kept wherever it says True."""
+    """Called on rank 0 between steps; if it returns True, the train state is saved."""
 
 
 def listen(listener: Listener | None) -> dict[str, Any]:
@@ -96,11 +96,11 @@ def listen(listener: Listener | None) -> dict[str, Any]:
         return {}
     arguments: dict[str, Any] = {}
     if listener.on_evaluation is not None:
-        heard = listener.on_evaluation
-        arguments["on_evaluation"] = lambda evaluation: heard(plain(evaluation))
+        on_evaluation = listener.on_evaluation
+        arguments["on_evaluation"] = lambda evaluation: on_evaluation(plain(evaluation))
     if listener.on_step is not None:
-        stepped = listener.on_step
-        arguments["on_step"] = lambda step, total, bases, loss: stepped(step, total, bases)
+        on_step = listener.on_step
+        arguments["on_step"] = lambda step, total, bases, loss: on_step(step, total, bases)
     if listener.save_when is not None:
         arguments["save_when"] = listener.save_when
     return arguments

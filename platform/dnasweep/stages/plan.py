@@ -1,4 +1,4 @@
-"""What a sweep will build: its cells, the stages they share, and what is there already."""
+"""The plan of a sweep: its cells, the stages that they share, and what is published already."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from dnasweep.storage import Storage
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """Cells and the stages below them, each stage once, in the order they are needed."""
+    """Cells and the stages that they need, each stage once, in the order in which they are needed."""
 
     cells: tuple[Cell, ...]
     """Every combination, in order."""
     classifiers: tuple[ClassifierSpec, ...]
-    """What each cell stands for, in the order of `cells`."""
+    """The specification of each cell, in the order of `cells`."""
 
     def spec(self, cell: Cell) -> ClassifierSpec:
-        """Return what a cell of the plan stands for, as it was expanded once."""
+        """Return the specification of a cell of the plan."""
         return self._specs[cell]
 
     @cached_property
     def _specs(self) -> dict[Cell, ClassifierSpec]:
         return dict(zip(self.cells, self.classifiers, strict=True))
 
-    # Asked for once a stage by those who name encoders: found anew each time, they would cost the
-    # square of the cells.
+    # Cached because encoders are named once per stage, and finding them takes time proportional to
+    # the number of cells.
     @cached_property
     def encoders(self) -> tuple[EncoderSpec, ...]:
         """Encoders to pretrain, parents before children."""
@@ -50,7 +50,7 @@ class SweepPlan:
 
     @cached_property
     def corpora(self) -> tuple[TokenizerSpec, ...]:
-        """Data sets to tokenise: those of trials, and those of encoders where they are others."""
+        """Data sets to tokenize: those of trials, and those of encoders if they are others."""
         read = [
             *(spec.tokenizer for spec in self.classifiers),
             *(spec.tokenizer for spec in self.encoders),
@@ -59,13 +59,13 @@ class SweepPlan:
 
     @cached_property
     def tables(self) -> tuple[PmiSpec, ...]:
-        """Tables of words that encoders are masked by."""
+        """PMI tables that the maskings of encoders use."""
         specs = (spec.pmi for spec in self.encoders)
         return tuple({spec.key: spec for spec in specs if spec is not None}.values())
 
     @property
     def starts_alike(self) -> bool:
-        """Whether all cells start from one encoder, or all from none."""
+        """Whether all cells start from the same encoder, or all from none."""
         return len({spec.encoder and spec.encoder.key for spec in self.classifiers}) == 1
 
     def missing(self, storage: Storage) -> SweepPlan:
@@ -79,7 +79,7 @@ class SweepPlan:
         return self._only([i for i, s in enumerate(self.classifiers) if s.key not in keys])
 
     def shuffled(self) -> SweepPlan:
-        """Return the cells in the order of their trial keys, which is no order of their axes."""
+        """Return the cells in the order of their trial keys, which is unrelated to their axes."""
         order = range(len(self.cells))
         return self._only(sorted(order, key=lambda i: self.classifiers[i].key))
 
@@ -98,12 +98,12 @@ def cells_of(axes: dict[str, Sequence[object]]) -> tuple[Cell, ...]:
 
 
 def make_plan(recipe: Recipe, cells: Sequence[Cell]) -> SweepPlan:
-    """Expand cells into what they stand for; every name is checked on the way."""
+    """Expand cells into their specifications, which checks every name in them."""
     return SweepPlan(tuple(cells), tuple(recipe.expand(cell) for cell in cells))
 
 
 def published(storage: Storage, plan: SweepPlan) -> dict[str, tuple[int, int]]:
-    """Return, by kind of stage, how many are published and how many there are in all."""
+    """Return for each kind of stage how many are published, and how many there are in all."""
 
     def count(specs: Sequence[TokenizerSpec | EncoderSpec | ClassifierSpec]) -> tuple[int, int]:
         kinds = {spec.key: spec.kind for spec in specs}

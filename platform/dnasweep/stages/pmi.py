@@ -1,4 +1,4 @@
-"""Word counts and tables of scored words as artefacts."""
+"""K-mer counts and PMI tables as artefacts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Counter = Callable[[CountsSpec], NGramCounts]
 
 
 def sequences_to_count(storage: Storage, spec: CountsSpec) -> list[str]:
-    """Return the training rows that a specification names, or refuse that there are none."""
+    """Return the training sequences that a specification names; raise an error if there are none."""
     assert spec.dataset is not None, "a genome is counted where its file is"
     table, rows, _ = pretraining_rows(
         storage,
@@ -35,14 +35,14 @@ def sequences_to_count(storage: Storage, spec: CountsSpec) -> list[str]:
     )
     if not len(rows.train):
         raise InputError(
-            f"no training rows of {', '.join(spec.species) or 'any species'} to count words in",
+            f"no training rows of {', '.join(spec.species) or 'any species'} to count k-mers in",
             remedy="Name a species set that the data has.",
         )
     return table["sequence"].iloc[rows.train].tolist()
 
 
 def obtain_counts(storage: Storage, spec: CountsSpec, count: Counter | None = None) -> NGramCounts:
-    """Return the counts, counted here unless `count` does it, or found published."""
+    """Return k-mer counts: published ones, or counted in this process unless `count` is given."""
 
     def build(folder: Path) -> None:
         if count is not None:
@@ -55,12 +55,12 @@ def obtain_counts(storage: Storage, spec: CountsSpec, count: Counter | None = No
 
 
 def obtain_table(storage: Storage, spec: PmiSpec, count: Counter | None = None) -> PmiTable:
-    """Return a table of scored words, made from counts where it is not there.
+    """Return a PMI table, and make it from counts if it is not published.
 
     Raises
     ------
     InputError
-        When the table is given and not in the storage, or no word occurs often enough.
+        If a given table is not in the storage, or no k-mer occurs often enough.
     """
     if spec.counts is None or spec.config is None:
         folder = storage.find(spec.kind, spec.key)
@@ -79,7 +79,7 @@ def obtain_table(storage: Storage, spec: PmiSpec, count: Counter | None = None) 
 
 
 def keep_table(storage: Storage, given: str) -> tuple[str, int]:
-    """Return the key and the word length of a table that a person names.
+    """Return the key and the k of a table that a user names.
 
     Parameters
     ----------
@@ -118,5 +118,5 @@ def _unknown(storage: Storage, given: str) -> InputError:
     return InputError(
         f"there is no PMI table {given!r}, neither as a file nor in {storage.root}",
         remedy="Give the key or the file that jobs/pmi.py has printed, or leave it out to have "
-        "words counted in the rows that are pretrained on.",
+        "k-mers counted in the rows that are pretrained on.",
     )

@@ -1,4 +1,4 @@
-"""What a table of scored words is made of; its key names the artefact."""
+"""Specifications of k-mer counts and of PMI tables, and their content keys."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dnasweep.config import PmiConfig, content_key, versions
 
 @dataclass(frozen=True, kw_only=True)
 class CountsSpec:
-    """Counts of the words of a text: rows of a data set, or a whole genome."""
+    """Counts of k-mers in rows of a data set, or in a whole genome."""
 
     kind: ClassVar[str] = "ngrams"
 
     k: int
-    """Bases of the longest words."""
+    """Bases of the longest k-mers."""
     dataset: str | None = None
     """Key of the data set whose training rows are counted; None: a genome."""
     species: tuple[str, ...] = ()
-    """Species whose rows are counted; empty: every row."""
+    """Species whose rows are counted; empty: all rows."""
     positives_only: bool = True
-    """Whether the positives alone are counted, or every training row."""
+    """Whether only positives are counted, or every training row."""
     held_out: str | None = None
     """Key of a data set whose validation and test rows are left out."""
     genome: str | None = None
@@ -40,16 +40,16 @@ class CountsSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PmiSpec:
-    """A table of scored words: made of counts, or given."""
+    """A table of k-mers with PMI scores: made from counts, or given."""
 
     kind: ClassVar[str] = "pmi"
 
     counts: CountsSpec | None = None
-    """What is counted; None where the table is given."""
+    """What is counted; None if the table is given."""
     config: PmiConfig | None = None
-    """How words are scored; None where the table is given."""
+    """How k-mers are scored; None if the table is given."""
     table: str | None = None
-    """Key of the table that is given."""
+    """Key of a given table."""
 
     @cached_property
     def key(self) -> str:

@@ -1,4 +1,4 @@
-"""Building one artefact with several ranks: all of them train, rank 0 publishes."""
+"""Building one artefact with several ranks: all of them train, and rank 0 publishes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def obtain_together(
 ) -> None:
     """Build and publish an artefact with every rank of `context`, unless it is there already.
 
-    Only rank 0 holds the lock. It tells the others whether there is anything to build, since it
-    may find the artefact published by somebody else after waiting.
+    Only rank 0 holds the lock. It tells the others whether there is anything to build, because
+    another process may have published the artefact while rank 0 waited.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""A cell of a sweep and what it stands for: which tokenizer, which pretraining, which fine-tuning.
+"""From a cell of a sweep to the specifications of its tokenizer, its encoder and its classifier.
 
-A :class:`Recipe` holds everything that a sweep keeps fixed, a :class:`Cell` the values of its axes.
-Together they expand into the specifications of the stages.
+A :class:`Cell` has the values of the axes, one combination of a sweep; a :class:`Recipe` has everything
+that is the same in all cells. Together they determine the specifications of the stages.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from dnasweep.config import (
 from dnasweep.data.species import pretraining_stages, species_set
 from dnasweep.errors import InputError
 from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
-from dnasweep.stages.specs import Backbone, ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, PretrainedCheckpoint, TokenizerSpec
 from dnasweep.tokens.masking_pmi import check_table
 from dnasweep.tokens.schemes import resolve
 
 NEXT_STAGE = 1000
-"""Added to the seed for each stage of pretraining after the first, which would otherwise hide the same
-tokens of the same rows, epoch by epoch, as the one before it."""
+"""Added to the seed for each further stage of pretraining. Otherwise a stage would mask the same tokens
+of the same rows, epoch by epoch, as the one before it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,22 +55,22 @@ class Cell:
     dropout: float | None = None
     """Dropout of fine-tuning."""
     target: str | None = None
-    """Species set that the classifier is judged on."""
+    """Species set that the classifier is evaluated on."""
     trained_on: str | None = None
     """Species set that it is fine-tuned on; None: the target."""
     shots: int | None = None
-    """Training rows of each class."""
+    """Training rows per class."""
     resample: int | None = None
-    """Which draw of so many shots."""
+    """Number of the draw of shots."""
     checkpoint: str | None = None
-    """Model from elsewhere to start from, in place of pretraining: the name of one of the
-    recipe's; `none` is no model."""
+    """Name of the pretrained checkpoint to start from instead of pretraining, one of those of the
+    recipe; `none` stands for no checkpoint."""
     tuning: str | None = None
-    """Which weights move: full, probe, lora-RANK..."""
+    """Which weights are trained: full, probe, lora-RANK..."""
 
     @property
     def label(self) -> str:
-        """The cell in words, for logs and run names."""
+        """The cell as text, for logs and run names."""
         rest = {
             f.name: getattr(self, f.name)
             for f in dataclasses.fields(self)
@@ -83,64 +83,63 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """What a sweep keeps fixed."""
+    """What all cells of a sweep have in common. Its fields are part of the key of the sweep."""
 
     dataset: str
     """Key of the data set."""
     species: tuple[str, ...]
-    """Species that the data set names; empty when it names none."""
+    """Species of the data set; empty if it names none."""
     target: str = "all"
-    """Species set that classifiers are trained and judged on."""
+    """Species set that classifiers are trained and evaluated on."""
     model: ModelConfig = field(default_factory=ModelConfig)
     """Model size."""
     masking: MaskingConfig = field(default_factory=MaskingConfig)
-    """What pretraining hides."""
+    """Which tokens pretraining masks."""
     pmi: PmiConfig = field(default_factory=PmiConfig)
-    """How words are scored for masking schemes that choose by it."""
+    """How k-mers are scored, for masking schemes that use PMI."""
     pmi_table: tuple[str, int] | None = None
-    """Key and word length of a table of words that is given; None: counted in the rows that each
-    encoder reads."""
+    """Key and k of a given PMI table; None: k-mers are counted in the rows that each encoder reads."""
     pretraining: TrainingConfig = field(default_factory=TrainingConfig)
     """Pretraining; its budget of bases is the same for every species set."""
     finetuning: TrainingConfig = field(default_factory=TrainingConfig)
     """Fine-tuning; learning rate and seed come from the cell."""
     shot_training: tuple[tuple[int, TrainingConfig], ...] = ()
-    """Number of shots, and the fine-tuning on so many in place of `finetuning`."""
+    """Pairs of a number of shots and the fine-tuning that replaces `finetuning` for it."""
     pretraining_dataset: str | None = None
-    """Key of the data set to pretrain and to fit tokenizers on; None: the same one."""
+    """Key of the data set to pretrain and to fit tokenizers on; None: `dataset`."""
     pretraining_species: tuple[str, ...] = ()
-    """Species that the data set to pretrain on names, where it is another one."""
+    """Species of the data set to pretrain on, if it is another one."""
     pretrain_on_positives: bool = True
-    """Whether pretraining reads the positives alone, or every training row."""
+    """Whether pretraining reads only positives, or every training row."""
     classification: ClassificationConfig = field(default_factory=ClassificationConfig)
-    """How fine-tuning shows rows."""
+    """How fine-tuning shows rows, and what its loss is."""
     tuning: TuningConfig = field(default_factory=TuningConfig)
-    """Which weights fine-tuning moves."""
-    checkpoints: tuple[Backbone, ...] = ()
-    """Models from elsewhere that cells may name."""
+    """Which weights fine-tuning trains."""
+    checkpoints: tuple[PretrainedCheckpoint, ...] = ()
+    """Pretrained checkpoints that cells may name."""
     pretrain_per_seed: bool = False
-    """Whether each seed pretrains its own encoder, or all seeds start from one."""
+    """Whether each seed has its own encoder, or all seeds start from the same one."""
 
     @property
     def read_species(self) -> tuple[str, ...]:
-        """Species that the data set to pretrain on names."""
+        """Species of the data set to pretrain on."""
         return self.species if self.pretraining_dataset is None else self.pretraining_species
 
     def members(self, name: str) -> tuple[str, ...]:
-        """Species of a set that this data set has; empty stands for every row."""
+        """Return the species of a set that the data set has; empty stands for all rows."""
         return _among(name, self.species)
 
     def _read(self, name: str) -> tuple[str, ...]:
-        """Species of a set that the data set to pretrain on has."""
+        """Return the species of a set that the data set to pretrain on has."""
         return _among(name, self.read_species)
 
-    def settled(self, cell: Cell) -> Cell:
-        """Return the cell without what does not count in it.
+    def canonical(self, cell: Cell) -> Cell:
+        """Return the canonical form of a cell, in which settings that have no effect are None.
 
-        One that starts from a model from elsewhere has that model's tokenizer and size, and no
-        pretraining; without pretraining nothing is hidden.
+        A cell that starts from a pretrained checkpoint has the tokenizer and the size of that
+        checkpoint, and no pretraining. Without pretraining, masking has no effect.
         """
-        found = self._backbone(cell)
+        found = self._checkpoint(cell)
         if found is None:
             masking = cell.masking if pretraining_stages(cell.species_set) else None
             return dataclasses.replace(cell, checkpoint=None, masking=masking)
@@ -153,32 +152,32 @@ class Recipe:
             preset=None,
         )
 
-    def _backbone(self, cell: Cell) -> Backbone | None:
+    def _checkpoint(self, cell: Cell) -> PretrainedCheckpoint | None:
         if cell.checkpoint in (None, "none"):
             return None
         for one in self.checkpoints:
             if one.name == cell.checkpoint:
                 return one
-        raise InputError(f"the sweep has not prepared the model {cell.checkpoint!r}")
+        raise InputError(f"the sweep has not prepared the checkpoint {cell.checkpoint!r}")
 
-    def _backbone_model(self, found: Backbone) -> ModelConfig:
-        """Return the model's size, holding no more tokens than are asked for."""
+    def _checkpoint_model(self, found: PretrainedCheckpoint) -> ModelConfig:
+        """Return the size of a checkpoint, with no more positions than are asked for."""
         limits = [n for n in (found.model.max_tokens, self.model.max_tokens) if n is not None]
         return dataclasses.replace(
             found.model, max_tokens=min(limits, default=None), windows=self.model.windows
         )
 
     def expand(self, cell: Cell) -> ClassifierSpec:
-        """Return what `cell` stands for, down to its tokenizer."""
-        cell = self.settled(cell)
-        backbone = self._backbone(cell)
+        """Return the specification of the classifier of a cell, with its encoder and tokenizer."""
+        cell = self.canonical(cell)
+        checkpoint = self._checkpoint(cell)
         stages = pretraining_stages(cell.species_set)
         target = self.members(cell.target or self.target)
         trained_on = self.members(cell.trained_on) if cell.trained_on else None
         source = self.pretraining_dataset
         read = self._union(stages) if stages else target if trained_on is None else trained_on
         if source is not None:
-            # Without pretraining too it is fitted there, on those of the target's species it has.
+            # Without pretraining it is fitted there, too, on the species of the target that it has.
             read = tuple(name for name in read if name in self.pretraining_species)
         tokenizer = TokenizerSpec(
             dataset=self.dataset,
@@ -187,17 +186,17 @@ class Recipe:
             fitted_on=source,
             held_out=self.dataset if source else None,
         )
-        text = tokenizer if source is None else dataclasses.replace(tokenizer, dataset=source)
+        corpus = tokenizer if source is None else dataclasses.replace(tokenizer, dataset=source)
         model = self.model
         if cell.preset:
             model = ModelConfig.preset(
                 cell.preset, max_tokens=self.model.max_tokens, windows=self.model.windows
             )
-        if backbone is not None:
+        if checkpoint is not None:
             tokenizer = dataclasses.replace(
-                tokenizer, species=(), fitted_on=None, held_out=None, model=backbone.key
+                tokenizer, species=(), fitted_on=None, held_out=None, model=checkpoint.key
             )
-            model = self._backbone_model(backbone)
+            model = self._checkpoint_model(checkpoint)
         masking = self.masking
         if cell.masking:
             masking = dataclasses.replace(masking, scheme=cell.masking)
@@ -205,7 +204,7 @@ class Recipe:
         if stages:
             if self.pmi_table is not None and "@" in masking.scheme:
                 raise InputError(
-                    f"masking scheme {masking.scheme!r} names a PMI variant, and the table of words "
+                    f"masking scheme {masking.scheme!r} names a PMI variant, and the table of k-mers "
                     "is given",
                     remedy=f"Use {masking.scheme.partition('@')[0]}, or leave --pmi-table out.",
                 )
@@ -219,16 +218,16 @@ class Recipe:
                 seed=seed + place * NEXT_STAGE,
             )
             encoder = EncoderSpec(
-                tokenizer=text,
+                tokenizer=corpus,
                 species=self._read(name),
                 model=model,
                 masking=masking,
-                pmi=None if pmi is None else self._words(name, text, pmi),
+                pmi=None if pmi is None else self._pmi_spec(name, corpus, pmi),
                 training=training,
                 positives_only=self.pretrain_on_positives,
                 held_out=self.dataset if source else None,
                 parent=encoder,
-                # K-mers and bases cut both strands into as many tokens; other vocabularies do not.
+                # With k-mers and bases both strands have as many tokens; with other vocabularies not.
                 both_strands=tokenizer.config.fitted and self.classification.both_strands,
             )
         return ClassifierSpec(
@@ -240,20 +239,20 @@ class Recipe:
             trained_on=trained_on,
             shots=cell.shots,
             resample=cell.resample or 0,
-            checkpoint=backbone.key if backbone else None,
+            checkpoint=checkpoint.key if checkpoint else None,
             tuning=TuningConfig.parse(cell.tuning) if cell.tuning else self.tuning,
             classification=self.classification,
         )
 
-    def _words(self, name: str, text: TokenizerSpec, pmi: PmiConfig) -> PmiSpec:
-        """Return the table of words for an encoder of species set `name`."""
+    def _pmi_spec(self, name: str, corpus: TokenizerSpec, pmi: PmiConfig) -> PmiSpec:
+        """Return the PMI table for an encoder of species set `name`."""
         if self.pmi_table is not None:
             key, k = self.pmi_table
-            check_table(k, text.config)
+            check_table(k, corpus.config)
             return PmiSpec(table=key)
         counts = CountsSpec(
-            k=text.config.k,
-            dataset=text.dataset,
+            k=corpus.config.k,
+            dataset=corpus.dataset,
             species=self._read(name),
             positives_only=self.pretrain_on_positives,
             held_out=self.dataset if self.pretraining_dataset else None,
@@ -281,7 +280,7 @@ class Recipe:
 
 
 def _among(name: str, species: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the members of a species set that are among some; empty stands for every row."""
+    """Return the members of a species set that are among `species`; empty stands for all rows."""
     if name == "all" or not species:
         return ()
     members = tuple(s for s in species_set(name) if s in species)

@@ -1,4 +1,4 @@
-"""Whether the rows fit the models: the longest row of a corpus against the positions of a model."""
+"""Checks that the rows fit the models: the longest row of a corpus against a model's positions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
 from dnasweep.storage import Storage
 
 Longest = Callable[[Storage, TokenizerSpec], int | None]
-"""Tells the tokens of the longest row; None where that is not known yet."""
+"""Returns the number of tokens of the longest row; None if that is not known yet."""
 
 
 def longest_of(storage: Storage, spec: TokenizerSpec) -> int:
-    """Return the tokens of the longest row of a published corpus."""
+    """Return the number of tokens of the longest row of a published corpus."""
     return int(tokenizer_report(storage, spec)["longest"])
 
 
@@ -26,7 +26,7 @@ def check_tokens(
     *,
     longest_of: Longest = longest_of,
 ) -> None:
-    """Refuse a tokenizer that yields more tokens than the model is to have positions."""
+    """Refuse a tokenizer that makes more tokens of a row than the model will have positions."""
     if max_tokens is None:
         return
     for spec in specs:
@@ -46,26 +46,26 @@ def check_tokens(
 def check_encoders(
     storage: Storage, specs: Sequence[ClassifierSpec], *, longest_of: Longest = longest_of
 ) -> None:
-    """Refuse to pretrain an encoder on shorter sequences than it is to read afterwards."""
+    """Refuse to pretrain an encoder on shorter sequences than it will read in fine-tuning."""
     for spec in specs:
         if spec.encoder is None or spec.model.max_tokens is not None:
             continue
         if spec.model.positions == "alibi":
             continue
         needed = longest_of(storage, spec.tokenizer)
-        held = longest_of(storage, spec.encoder.tokenizer)
-        if needed is not None and held is not None and needed > held:
+        available = longest_of(storage, spec.encoder.tokenizer)
+        if needed is not None and available is not None and needed > available:
             raise InputError(
-                f"sequences to pretrain on have up to {held} tokens of "
+                f"sequences to pretrain on have up to {available} tokens of "
                 f"{spec.tokenizer.config.name}, those to fine-tune on {needed}",
                 remedy=f"Use --max-tokens {needed} or more.",
             )
 
 
-def check_backbones(
+def check_checkpoints(
     storage: Storage, specs: Sequence[ClassifierSpec], *, longest_of: Longest = longest_of
 ) -> None:
-    """Refuse sequences longer than the model from elsewhere that is to read them."""
+    """Refuse sequences longer than the pretrained checkpoint can read."""
     for spec in specs:
         if spec.checkpoint is None or spec.model.max_tokens is None:
             continue
@@ -73,6 +73,6 @@ def check_backbones(
         if longest is not None and longest > spec.model.max_tokens:
             raise InputError(
                 f"the longest sequence has {longest} tokens of {spec.tokenizer.config.name}, and "
-                f"the model to start from holds {spec.model.max_tokens}",
+                f"the model to start from has {spec.model.max_tokens} positions",
                 remedy="Use --windows log-odds to read it in parts, or --crop.",
             )

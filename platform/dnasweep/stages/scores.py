@@ -1,4 +1,4 @@
-"""Scores on a test set: what a trial, or the k-mer baseline, said about rows it never saw."""
+"""Scores on the test set: those of a trial, and those of the k-mer baseline."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class Scored(NamedTuple):
     scores: np.ndarray
     """Probability of class 1 (n,)."""
     threshold: float
-    """Decision threshold, chosen on validation; 0.5 where that is not looked at."""
+    """Decision threshold, chosen on validation; 0.5 if there is no validation."""
     metrics: dict[str, float]
     """Metrics on all rows."""
     per_species: dict[str, dict[str, float]]
-    """The same, species by species, where both classes are there."""
+    """The same for each species that has rows of both classes."""
 
 
 def score_key(storage: Storage, spec: ClassifierSpec) -> str | None:
-    """Return the key of a published trial's test scores, or None where there is no such trial.
+    """Return the key of the test scores of a published trial, or None if there is no such trial.
 
-    They are of its weights and its threshold: a trial that was deleted and trained again, where
-    that does not give the same to the bit, is tested again.
+    The key depends on the weights and the threshold. A trial that was deleted and trained again is
+    therefore evaluated again, unless its weights are the same to the bit.
     """
     manifest = storage.manifest(spec.kind, spec.key)
     if manifest is None:
@@ -56,7 +56,7 @@ def score_key(storage: Storage, spec: ClassifierSpec) -> str | None:
 
 
 def find_scores(storage: Storage, spec: ClassifierSpec) -> Scored | None:
-    """Return the test scores of a trial if its test set has been opened."""
+    """Return the test scores of a trial, or None if it has not been evaluated on test."""
     key = score_key(storage, spec)
     folder = None if key is None else storage.find(KIND, key)
     return None if folder is None else read_scores(folder)
@@ -70,9 +70,9 @@ def score_baseline(
     shots: int | None = None,
     resample: int = 0,
 ) -> Scored:
-    """Score k-mer logistic regression, trained on the same rows as the trials are.
+    """Score a k-mer logistic regression that is trained on the same rows as the trials.
 
-    Where these are shots, validation is not looked at, and the threshold is 0.5.
+    For few-shot training sets there is no validation, and the threshold is 0.5.
     """
 
     def build(folder: Path) -> None:
@@ -82,9 +82,9 @@ def score_baseline(
             drawn = draw_shots(table, rows.train, shots, resample)
             rows = rows._replace(train=drawn, validation=rows.validation[:0])
         sequences, labels = table["sequence"].to_numpy(), table["label"].to_numpy()
-        judged = np.concatenate([rows.validation, rows.test])
+        scored = np.concatenate([rows.validation, rows.test])
         scores = kmer_baseline(
-            list(sequences[rows.train]), labels[rows.train], list(sequences[judged])
+            list(sequences[rows.train]), labels[rows.train], list(sequences[scored])
         )[:, 1]
         cut = len(rows.validation)
         threshold = best_threshold(labels[rows.validation], scores[:cut])

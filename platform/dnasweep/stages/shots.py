@@ -1,4 +1,4 @@
-"""Few-shot training sets: so many rows of each class, drawn or as given."""
+"""Few-shot training sets: a number of rows of each class, drawn at random or given."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from dnasweep.errors import InputError
 from dnasweep.plain import csv_text
 
 SHOTS = "training_rows.csv"
-"""The rows a trial was trained on (id, label), beside its outcome."""
+"""File beside the outcome of a trial: the rows it was trained on (id, label)."""
 
 
 def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int) -> np.ndarray:
     """Return the positions of `shots` rows of each class, in table order.
 
-    The draws of one `resample` are nested: the 10 of a class are within its 50, and these within
-    its 100. No sequence is drawn twice, its reverse complement counting as the same. Where the table has a few-shot set of this size, resample
-    0 is that set as it is given, and given sets need not be nested; others are drawn from all rows
-    of the pool, given sets included.
+    The draws of one `resample` are nested: the 10 rows of a class are among its 50, and these among
+    its 100. No sequence is drawn twice; its reverse complement counts as the same sequence. If the
+    table has a given few-shot set of this size, resample 0 is that set; given sets need not be
+    nested. The other resamples are drawn from all rows of the pool, given sets included.
 
     Parameters
     ----------
     table
         A data set.
     pool
-        Positions of the rows that may be drawn: training rows.
+        Positions of the rows to draw from, which are training rows.
     shots
-        Rows of each class, at least 1.
+        Rows per class, at least 1.
     resample
-        Which draw, from 0; it seeds the drawing.
+        Number of the draw, from 0; it seeds the random generator.
 
     Raises
     ------

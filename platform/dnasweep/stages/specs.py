@@ -1,7 +1,7 @@
-"""What a stage makes, down to all that goes into it; its key names the artefact.
+"""Specifications of tokenizers, encoders and classifiers: everything that determines an artefact.
 
-Specifications nest: a classifier has its encoder, an encoder its tokenizer, so cells that share one
-share its key and build it once.
+The key of a specification names the artefact. Specifications nest: a classifier has an encoder, and
+an encoder a tokenizer. So cells that share an encoder share its key, and it is built once.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ class TokenizerSpec:
     dataset: str
     """Key of the data set in its tokens."""
     species: tuple[str, ...]
-    """Species whose training rows it is fitted on; empty: every training row."""
+    """Species whose training rows it is fitted on; empty: all training rows."""
     config: TokenizerConfig
-    """How DNA is cut."""
+    """How DNA is tokenized."""
     fitted_on: str | None = None
     """Key of the data set it is fitted on; None: the one in its tokens."""
     held_out: str | None = None
-    """Key of the data set that models are judged on, where it is fitted on another one: rows that are
-    like its validation or test rows are left out."""
+    """Key of the data set that models are evaluated on, if the tokenizer is fitted on another one: rows
+    that resemble its validation or test rows are left out."""
     model: str | None = None
-    """Key of the model from elsewhere whose tokenizer it is, in place of a fitted one."""
+    """Key of the pretrained checkpoint that has this tokenizer; None: it is fitted or enumerated."""
 
     @property
     def source(self) -> str:
@@ -52,7 +52,7 @@ class TokenizerSpec:
 
     @cached_property
     def key(self) -> str:
-        """Key of the tokenizer. Enumerated vocabularies do not depend on the data."""
+        """Key of the tokenizer, which for enumerated vocabularies does not depend on the data."""
         if self.model is not None:
             return content_key("tokenizer", versions.STAGES, self.config, "model", self.model)
         source: tuple[object, ...] = ()
@@ -81,24 +81,24 @@ class EncoderSpec:
     tokenizer: TokenizerSpec
     """Its tokenizer."""
     species: tuple[str, ...]
-    """Species whose training positives it reads; empty: every training positive."""
+    """Species whose training rows it reads; empty: those of all species."""
     model: ModelConfig
     """Its size."""
     masking: MaskingConfig
-    """What is hidden."""
+    """Which tokens are masked."""
     pmi: PmiSpec | None = None
-    """The table of words that the masking scheme chooses by, where it uses one."""
+    """The PMI table of the masking scheme, if it uses one."""
     training: TrainingConfig
-    """How long and how."""
+    """Schedule, batches and seed."""
     positives_only: bool = True
-    """Whether it reads the positives alone, or every training row."""
+    """Whether it reads only positives, or every training row."""
     held_out: str | None = None
-    """Key of the data set it will be judged on, where that is another one: rows that are like its
+    """Key of the data set that models are evaluated on, if that is another one: rows that resemble its
     validation or test rows are left out."""
     parent: EncoderSpec | None = None
-    """The encoder it goes on from; None: random initialisation."""
+    """The encoder whose pretraining it continues; None: random initialisation."""
     both_strands: bool = False
-    """Whether it has room for the reverse complements too, where these may have more tokens."""
+    """Whether it has enough positions for reverse complements, which may have more tokens."""
 
     @cached_property
     def key(self) -> str:
@@ -120,26 +120,26 @@ class EncoderSpec:
 
     @property
     def masking_name(self) -> str:
-        """The masking scheme, with the variant of PMI where it counts words itself."""
+        """The masking scheme, with the variant of PMI if its k-mers are counted for it."""
         variant = self.pmi.config.variant if self.pmi and self.pmi.config else ""
         return self.masking.scheme + f"@{variant}" * bool(variant)
 
     @property
     def lineage(self) -> tuple[EncoderSpec, ...]:
-        """This encoder after all it goes on from, the first one first."""
+        """The encoders whose pretraining this one continues, the first one first, and itself."""
         return (*(self.parent.lineage if self.parent else ()), self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backbone:
-    """A model from elsewhere that classifiers may start from, in place of pretraining."""
+class PretrainedCheckpoint:
+    """A model of others that classifiers may start from, instead of an encoder of the sweep."""
 
     name: str
-    """What it is called in a cell: a directory, a hub name, or a name in MLflow."""
+    """Its name in a cell: a directory, a hub name, or a name in MLflow."""
     key: str
     """Key of its copy in the storage."""
     tokenizers: tuple[str, ...]
-    """Short names of the tokenizers its vocabulary can serve, the likeliest first."""
+    """Short names of the tokenizers that its vocabulary allows, the most likely first."""
     model: ModelConfig
     """Its size and kind."""
 
@@ -155,28 +155,28 @@ class ClassifierSpec:
     encoder: EncoderSpec | None
     """The encoder it starts from; None: random initialisation."""
     target: tuple[str, ...]
-    """Species it is judged on; empty: every row."""
+    """Species it is evaluated on; empty: all rows."""
     model: ModelConfig
     """Its size."""
     training: TrainingConfig
-    """How long and how."""
+    """Schedule, batches and seed."""
     trained_on: tuple[str, ...] | None = None
-    """Species it is trained on, and chosen on by their validation rows; None: the target."""
+    """Species whose training and validation rows it is trained and chosen on; None: the target."""
     shots: int | None = None
-    """Training rows of each class; None: all there are."""
+    """Training rows per class; None: all."""
     resample: int = 0
-    """Which draw of so many shots. Smaller draws of a number are contained in larger ones."""
+    """Number of the draw of shots. Of one draw, the smaller sets are contained in the larger ones."""
     checkpoint: str | None = None
-    """Key of a model from elsewhere that it starts from in place of `encoder`."""
+    """Key of the pretrained checkpoint that it starts from instead of `encoder`."""
     tuning: TuningConfig = field(default_factory=TuningConfig)
-    """Which weights move."""
+    """Which weights are trained."""
     classification: ClassificationConfig = field(default_factory=ClassificationConfig)
-    """How rows are shown and what counts as right."""
+    """How rows are shown, and what the loss is."""
 
     @property
     def learned_from(self) -> tuple[str, ...]:
-        """Species whose training rows it learns from and whose validation rows choose its weights
-        and its threshold; empty: every row."""
+        """Species whose training rows it learns from, and whose validation rows determine its weights
+        and its threshold; empty: all rows."""
         return self.target if self.trained_on is None else self.trained_on
 
     @cached_property

@@ -1,5 +1,5 @@
-"""Where fine-tuning starts: at random weights, at a pretrained encoder, or at a model from
-elsewhere; and which weights it moves."""
+"""The start of fine-tuning (random weights, an encoder or a pretrained checkpoint), and which
+weights it trains."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def start_model(
     num_labels: int,
     label_names: Sequence[str] | None,
 ) -> Any:
-    """Return the classifier that a specification begins with, ready to be trained.
+    """Return the classifier that a specification starts from, ready to be trained.
 
     Raises
     ------
     InputError
-        When what it starts from does not fit, or a target of LoRA is no layer of it.
+        If what it starts from does not fit, or a target of LoRA is none of its layers.
     """
     common: dict[str, Any] = {
         "tokenizer": tokenizer,
@@ -58,7 +58,7 @@ def _encoder(storage: Storage, spec: ClassifierSpec) -> Path | None:
 
 
 def finish_tuning(model: Any, tuning: TuningConfig) -> dict[str, float]:
-    """Make a trained model a plain one, and return how many of its weights have moved."""
+    """Merge LoRA into a trained model, and return how many of its parameters were trained."""
     if tuning.method == "full":
         return {}
     moved, total = num_trained(model)

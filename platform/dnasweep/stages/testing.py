@@ -1,4 +1,4 @@
-"""The test set, opened for a trial that was chosen on validation."""
+"""Evaluation on test, of trials that were chosen on validation."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from dnasweep.tokens.loading import load_tokenizer
 
 
 def evaluate_on_test(storage: Storage, spec: ClassifierSpec) -> Scored:
-    """Score a trial on the test rows of its target, trained again where it was damaged.
+    """Score a trial on the test rows of its target; if it is damaged, train it again first.
 
-    The threshold is the one kept with its weights, chosen on the validation rows of the species it
-    has learned from: of a target it never saw, nothing is known before the test. A trial that kept
-    its last weights is called at 0.5, and its validation rows are not read.
+    The decision threshold is stored with the weights. It was chosen on validation rows of the species
+    that the trial was trained on, because nothing is known of a target that it has never seen. A trial
+    that kept its last weights has the threshold 0.5, and its validation rows are not read.
     """
 
     trial = storage.find(spec.kind, spec.key)

@@ -26,8 +26,8 @@ REPORT_ROWS = 2000
 
 
 def obtain_tokenizer(storage: Storage, spec: TokenizerSpec) -> DnaTokenizer:
-    """Return the tokenizer, fitted on the training rows of its species and on nothing else; or
-    enumerated; or that of a model from elsewhere."""
+    """Return a tokenizer: fitted on the training rows of its species and on nothing else, or
+    enumerated, or that of a pretrained checkpoint."""
 
     def build(folder: Path) -> None:
         if spec.model is not None:
@@ -57,7 +57,7 @@ def _tokenizer_of(model: Path, config: TokenizerConfig) -> DnaTokenizer:
 
 
 def obtain_corpus(storage: Storage, spec: TokenizerSpec) -> tuple[DnaTokenizer, Corpus]:
-    """Return the tokenizer and the whole data set in its tokens, rows in table order."""
+    """Return the tokenizer and the whole data set as its tokens, rows in table order."""
     tokenizer = obtain_tokenizer(storage, spec)
 
     def build(folder: Path) -> None:
@@ -77,7 +77,7 @@ def obtain_corpus(storage: Storage, spec: TokenizerSpec) -> tuple[DnaTokenizer, 
 def obtain_reverse_corpus(
     storage: Storage, spec: TokenizerSpec, tokenizer: DnaTokenizer
 ) -> Corpus:
-    """Return the reverse complements of the whole data set in tokens, rows in table order."""
+    """Return the reverse complements of the whole data set as tokens, rows in table order."""
 
     def build(folder: Path) -> None:
         sequences = load_dataset(storage, spec.dataset).table["sequence"]
@@ -88,8 +88,8 @@ def obtain_reverse_corpus(
 
 
 def tokenizer_report(storage: Storage, spec: TokenizerSpec) -> dict[str, float]:
-    """Return bases per token, vocabulary used and unknown rate on training rows, and the longest
-    row of the data set in tokens."""
+    """Return bases per token, used vocabulary and rate of unknown tokens on training rows, and the
+    number of tokens of the longest row."""
     if (path := storage.file(spec.corpus_kind, spec.corpus_key, REPORT)) is None:
         obtain_corpus(storage, spec)
         path = storage.expect(spec.corpus_kind, spec.corpus_key) / REPORT

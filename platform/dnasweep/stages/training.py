@@ -1,4 +1,4 @@
-"""Training a stage and publishing it: the same for encoders and classifiers."""
+"""Training of a stage and its publication: the same for encoders and classifiers."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
 class TrainableStage(NamedTuple):
-    """A stage that can be trained."""
+    """What is needed to train a stage."""
 
     task: Task
-    """What it learns."""
+    """The task that it learns."""
     model: Any
-    """Where it starts."""
+    """The model before training."""
     tokenizer: DnaTokenizer
-    """Saved beside the weights."""
+    """Its tokenizer, saved beside the weights."""
     facts: Callable[[TrainingResult], dict[str, float]]
-    """Called on worker 0 before the model is saved; returns numbers to keep with the outcome."""
+    """Called on rank 0 before the model is saved; returns numbers to store in the outcome."""
     notes: Mapping[str, str] = MappingProxyType({})
-    """Texts to keep beside the outcome, by file name."""
+    """Texts to store beside the outcome, by file name."""
 
 
 def train_stage(
@@ -50,8 +50,8 @@ def train_stage(
 ) -> StageOutcome:
     """Train a stage and publish its checkpoint and outcome, or find them published.
 
-    Run it on every worker of a group, or alone. A killed run goes on from its last state,
-    on whatever machine.
+    Call it on every worker of a group, or in one process. A training that was killed continues from
+    its last train state, on any machine.
     """
 
     def build(folder: Path | None) -> None:
@@ -71,11 +71,11 @@ def train_stage(
             for name, text in ready.notes.items():
                 (folder / name).write_text(text)
 
-    # Workers look at different moments: in a group only the leader's look may decide.
+    # Workers look at different moments, so in a group only rank 0 may decide.
     if context.world_size > 1 or storage.find(spec.kind, spec.key) is None:
         obtain_together(storage, spec.kind, spec.key, build, context=context, inputs=spec)
     else:
-        # Killed after it was published, a builder leaves its state.
+        # A process that was killed right after publication has left its train state.
         storage.forget(spec.kind, spec.key)
     outcome = find_outcome(storage, spec)
     assert outcome is not None

@@ -1,6 +1,6 @@
-"""Models from elsewhere on their way into a sweep: found, judged, and copied into the storage.
+"""Pretrained checkpoints for a sweep: found, inspected, and copied into the storage.
 
-Everything about them that can be wrong is found here, before anything is trained.
+Whatever is wrong with a checkpoint is reported here, before anything is trained.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
 from dnasweep.stages.models import keep_model, model_digest
 from dnasweep.stages.recipe import Cell, Recipe
-from dnasweep.stages.specs import Backbone
+from dnasweep.stages.specs import PretrainedCheckpoint
 from dnasweep.storage import Storage, refuse_damaged
 from dnasweep.sweeps.lengths import Lengths, longest_row
 from dnasweep.tokens.model_files import INDEX_FILE, TEXT_FILES
@@ -34,7 +34,7 @@ _HUB = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 _FILES = ("*.safetensors", INDEX_FILE, *TEXT_FILES)
 
 
-def prepare_backbones(
+def prepare_checkpoints(
     storage: Storage,
     names: Iterable[str],
     *,
@@ -44,28 +44,28 @@ def prepare_backbones(
     keep: bool = True,
     sequences: Sequence[str] = (),
     lengths: Lengths | None = None,
-) -> tuple[Backbone, ...]:
-    """Return the models that cells name, each once, copied into the storage.
+) -> tuple[PretrainedCheckpoint, ...]:
+    """Return the checkpoints that cells name, each once, copied into the storage.
 
     Parameters
     ----------
     names
-        Directories, hub names, or names in MLflow; `none` is no model.
+        Directories, hub names, or names in MLflow; `none` stands for no checkpoint.
     model
-        Its `windows` have to be possible with each of them.
+        Its `windows` must be possible with each checkpoint.
     tunings
-        Each has to be possible with each of them.
+        Each must be possible with each checkpoint.
     keep
-        Whether they are copied, or only looked at.
+        Whether they are copied, or only inspected.
     sequences, lengths
-        Rows whose most tokens are put into `lengths`, where that is given, for each model and each
-        of its tokenizers.
+        If `lengths` is given, the tokens of the longest of the sequences are put into it, for each
+        checkpoint and each of its tokenizers.
 
     Raises
     ------
     InputError
-        When one is not found, is no checkpoint of an encoder that transformers itself runs, is
-        pickled, or its tokenizer cannot be used for DNA.
+        If one is not found, is no encoder that transformers itself supports, is pickled, or has a
+        tokenizer that cannot be used for DNA.
     """
     wanted = [name for name in dict.fromkeys(names) if name != "none"]
     tunings = list(dict.fromkeys(tunings))
@@ -73,14 +73,14 @@ def prepare_backbones(
     for name in wanted:
         with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
             directory = _find(name, storage, tracking_uri, Path(scratch))
-            described, ways = _judge(directory, model, tunings)
+            size, tokenizers = _inspect(directory, model, tunings)
             key = keep_model(storage, directory) if keep else model_digest(directory)
             if lengths is not None:
-                for way in ways:
-                    tokenizer = _tokenizer(directory, way)
-                    lengths[key, way.name] = longest_row(tokenizer, sequences)
-        names_of_ways = tuple(way.name for way in ways)
-        found.append(Backbone(name=name, key=key, tokenizers=names_of_ways, model=described))
+                for one in tokenizers:
+                    tokenizer = _tokenizer(directory, one)
+                    lengths[key, one.name] = longest_row(tokenizer, sequences)
+        short_names = tuple(one.name for one in tokenizers)
+        found.append(PretrainedCheckpoint(name=name, key=key, tokenizers=short_names, model=size))
     return tuple(found)
 
 
@@ -102,7 +102,7 @@ def _find(name: str, storage: Storage, tracking_uri: str | None, scratch: Path) 
 
 
 def _download(name: str) -> Path:
-    # Imported here: a sweep without such models has no use for it.
+    # Imported here because only sweeps with such checkpoints need it.
     from huggingface_hub import snapshot_download
 
     try:
@@ -126,27 +126,27 @@ def _tokenizer(directory: Path, way: TokenizerConfig) -> DnaTokenizer:
     return load_tokenizer(directory) if own else read_pretrained(directory, way)
 
 
-def _judge(
+def _inspect(
     directory: Path, model: ModelConfig, tunings: Sequence[TuningConfig]
 ) -> tuple[ModelConfig, tuple[TokenizerConfig, ...]]:
-    """Return size and tokenizers of a model, once a classifier has been built on it."""
-    # Imported here: a sweep without such models does without torch.
+    """Return the size and the tokenizers of a checkpoint; builds a classifier on it as a check."""
+    # Imported here because a sweep without such checkpoints does not need torch.
     from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
     from dnasweep.models.training.tuning import lora_targets
     from dnasweep.tokens.loading import load_tokenizer
     from dnasweep.tokens.recognition import candidate_configs, read_pretrained
     from dnasweep.tokens.tokenizers import CONFIG_FILE
 
-    described = describe(directory)
+    size = describe(directory)
     if (directory / CONFIG_FILE).is_file():
         tokenizer = load_tokenizer(directory)
-        ways: tuple[TokenizerConfig, ...] = (tokenizer.config,)
+        tokenizers: tuple[TokenizerConfig, ...] = (tokenizer.config,)
     else:
-        ways = candidate_configs(directory)
-        tokenizer = read_pretrained(directory, ways[0])
+        tokenizers = candidate_configs(directory)
+        tokenizer = read_pretrained(directory, tokenizers[0])
     built = build_on_checkpoint(
         directory,
-        dataclasses.replace(described, windows=model.windows),
+        dataclasses.replace(size, windows=model.windows),
         tokenizer=tokenizer,
         num_tokens=3,
         dropout=0.0,
@@ -158,16 +158,16 @@ def _judge(
                 lora_targets(built, tuning)
             except InputError as error:
                 raise InputError(error.reason, file=directory, remedy=error.remedy) from None
-    return described, ways
+    return size, tokenizers
 
 
 def check_tokenizers(recipe: Recipe, cells: Sequence[Cell]) -> None:
-    """Refuse cells that name a tokenizer which the model they start from does not have.
+    """Refuse cells with a tokenizer that does not fit the checkpoint they start from.
 
     Raises
     ------
     InputError
-        Naming the model and the tokenizers that fit it.
+        Naming the checkpoint and the tokenizers that fit it.
     """
     known = {one.name: one for one in recipe.checkpoints}
     for cell in cells:
@@ -183,14 +183,14 @@ def check_tokenizers(recipe: Recipe, cells: Sequence[Cell]) -> None:
 
 
 def check_tunings(recipe: Recipe, cells: Sequence[Cell]) -> None:
-    """Refuse LoRA targets that are no layers of the models of our own that cells train."""
-    judged = set()
+    """Refuse LoRA targets that are no layers of the models that the sweep itself builds."""
+    checked = set()
     for cell in cells:
         spec = recipe.expand(cell)
         kind = (spec.model.family, spec.tuning.targets)
-        if spec.checkpoint is None and spec.tuning.targets and kind not in judged:
-            judged.add(kind)
-            # Imported here: a sweep without such targets does without torch.
+        if spec.checkpoint is None and spec.tuning.targets and kind not in checked:
+            checked.add(kind)
+            # Imported here because a sweep without such targets does not need torch.
             from dnasweep.models.architecture import build_classifier
             from dnasweep.models.training.tuning import lora_targets
             from dnasweep.tokens.tokenizers import fit

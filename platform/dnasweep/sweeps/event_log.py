@@ -1,7 +1,7 @@
-"""The course of a sweep: every evaluation of its trials, in the order the driver heard of them.
+"""The event log of a sweep: every evaluation of its trials, in the order the driver heard of them.
 
-One line of JSON each, written at once. It outlives the driver, so that a killed sweep knows which
-trials it had stopped; and it tells what had been spent when a value was reached.
+One line of JSON per evaluation, written immediately. The log outlives the driver, so that a sweep that
+was killed knows which trials it had stopped. It also shows the cost at which a value was reached.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FILE, CHECK = "course.jsonl", "checksum"
 
 
 POINT = "point"
-"""Under which name a trial reports it to Tune."""
+"""Name under which a trial reports an evaluation to Tune."""
 
 
 class Evaluated(NamedTuple):
@@ -28,37 +28,37 @@ class Evaluated(NamedTuple):
     key: str
     """Trial key."""
     number: int
-    """Which evaluation of its trial it is, from 1; by bases seen, whatever was announced before."""
+    """Number of the evaluation in its trial, from 1; computed from the bases seen."""
     best: float
-    """The best value of the metric so far in this trial."""
+    """Best value of the metric so far in this trial."""
     evaluation: dict[str, Any]
     """The evaluation: step, bases_seen, device_seconds, metrics and more."""
 
     @classmethod
     def of(cls, spec: ClassifierSpec, best: float, evaluation: dict[str, Any]) -> Evaluated:
-        """Make the point of an evaluation of `spec`."""
+        """Make an entry of an evaluation of `spec`."""
         share = evaluation["bases_seen"] / spec.training.bases
         number = max(1, round(spec.training.evaluations * share))
         return cls(spec.key, number, float(best), evaluation)
 
     @property
     def text(self) -> str:
-        """The point as one value: Tune takes nested ones apart for schedulers and searchers."""
+        """The entry as text, because Tune flattens nested values."""
         return json.dumps(self._asdict())
 
     @classmethod
     def told(cls, result: Mapping[str, Any]) -> Evaluated | None:
-        """Return the point that a result of Tune carries, or None."""
+        """Return the entry that a result of Tune has, or None."""
         return cls(**json.loads(result[POINT])) if POINT in result else None
 
 
 class EventLog:
-    """The points of a sweep, kept in a file.
+    """The evaluations of a sweep, in a file.
 
     Parameters
     ----------
     path
-        The file; made with the first point.
+        The file; it is made with the first entry.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,14 +69,14 @@ class EventLog:
         self._whole = not path.is_file() or path.read_bytes()[-1:] in (b"\n", b"")
 
     def add(self, point: Evaluated) -> bool:
-        """Keep a point and return True, unless that evaluation of its trial is known already."""
+        """Add an entry and return True; return False if that evaluation is in the log already."""
         if (point.key, point.number) in self._known:
             return False
         self._known.add((point.key, point.number))
         self.points.append(point)
         self._last[point.key] = point.evaluation
         with self._path.open("a", encoding="utf-8") as file:
-            # A driver killed while writing leaves half a line.
+            # A driver that was killed while writing leaves half a line.
             file.write(("" if self._whole else "\n") + _line(point) + "\n")
         self._whole = True
         return True
@@ -87,7 +87,7 @@ class EventLog:
 
 
 def read_event_log(path: Path) -> list[Evaluated]:
-    """Return the points of a file, without lines that a kill has cut short or that are damaged."""
+    """Return the entries of a file, without lines that are incomplete or damaged."""
     points: list[Evaluated] = []
     if not path.is_file():
         return points
@@ -100,7 +100,7 @@ def read_event_log(path: Path) -> list[Evaluated]:
 
 
 def _line(point: Evaluated) -> str:
-    """Return the line of a point, with a checksum."""
+    """Return the line of an entry, with a checksum."""
     fields = point._asdict()
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
     return json.dumps({**fields, CHECK: digest})

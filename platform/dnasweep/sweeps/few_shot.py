@@ -1,4 +1,4 @@
-"""A few-shot sweep as it is asked for: its cells, how each is trained, and what cannot be."""
+"""Few-shot sweeps: their cells, the training for each number of shots, and checks of the data."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ NUM_CLASSES = 2
 def few_shot_cells(axes: dict[str, Sequence[Any]], data: Prepared) -> tuple[Cell, ...]:
     """Return the cells of a few-shot design: tokenizers x initialisations x draws x seeds.
 
-    An initialisation is a species set pretrained on with a masking scheme, random weights (`none`,
-    once) or a model from elsewhere. Without learning rates each number of shots has the published
-    one.
+    An initialisation is an encoder (a species set and a masking scheme), random weights (`none`, once)
+    or a pretrained checkpoint. Without learning rates, each number of shots has the published one.
     """
     found = []
     for tokenizer, start, shots, resample in product(
@@ -67,17 +66,17 @@ def _initialisations(axes: dict[str, Sequence[Any]]) -> list[dict[str, Any]]:
 def train_on_shots(
     recipe: Recipe, data: Prepared, options: FewShotOptions, shots: Sequence[int]
 ) -> Recipe:
-    """Return the recipe with a training for each number of shots, none of them validated.
+    """Return the recipe with a training for each number of shots, without validation.
 
-    The budget in bases is that of so many rows of mean width, and so the same for every draw.
+    The budget in bases is that of so many rows of mean length, and thus the same for every draw.
     """
     rows = rows_of(data.table, recipe.members(recipe.target)).train
     width = float(data.table["sequence"].iloc[rows].str.len().mean())
     trainings: list[tuple[int, TrainingConfig]] = []
     for number in dict.fromkeys(shots):
-        usual = published_training(number)
-        batch = usual.batch_size if options.batch_size is None else options.batch_size
-        epochs = usual.epochs if options.finetune_epochs is None else options.finetune_epochs
+        published = published_training(number)
+        batch = published.batch_size if options.batch_size is None else options.batch_size
+        epochs = published.epochs if options.finetune_epochs is None else options.finetune_epochs
         training = dataclasses.replace(
             recipe.finetuning,
             bases=max(1, round(epochs * NUM_CLASSES * number * width)),
@@ -94,12 +93,12 @@ def train_on_shots(
 
 
 def usual_shots(data: Prepared, target: str) -> tuple[int, ...]:
-    """Return the published numbers of shots that the training rows can give.
+    """Return the published numbers of shots for which there are enough training rows.
 
     Raises
     ------
     InputError
-        Where they can give none of them.
+        If there are not enough rows for any of them.
     """
     members = () if target == "all" or not data.species else species_set(target)
     train = data.table.iloc[rows_of(data.table, members).train]
@@ -110,7 +109,7 @@ def usual_shots(data: Prepared, target: str) -> tuple[int, ...]:
     if not found:
         number = f"--shots {min(fewest, 5)}" if fewest else "rows of both classes"
         raise InputError(
-            f"training holds {fewest} different sequences of a class, fewer than the least default of "
+            f"training has {fewest} different sequences of a class, fewer than the smallest default of "
             f"{SHOTS[0]} shots",
             remedy=f"Pass {number}." if fewest else f"Give {number}.",
         )

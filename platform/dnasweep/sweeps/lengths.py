@@ -1,4 +1,4 @@
-"""Whether the rows fit the models, told by a dry run, which has no corpora to look at."""
+"""Checks in a dry run, which has no corpora, that the rows fit the models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dnasweep.stages.dataset import load_dataset
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.recipe import Recipe
-from dnasweep.stages.row_lengths import check_backbones, check_encoders, check_tokens, longest_of
+from dnasweep.stages.row_lengths import check_checkpoints, check_encoders, check_tokens, longest_of
 from dnasweep.stages.specs import TokenizerSpec
 from dnasweep.storage import Storage
 from dnasweep.tokens.corpus import Corpus
@@ -16,11 +16,11 @@ from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 
 _ROWS = 10_000
 Lengths = dict[tuple[str, str], int]
-"""Key of a model from elsewhere and short name of its tokenizer, to tokens of the longest row."""
+"""(Key of a pretrained checkpoint, short name of its tokenizer) to tokens of the longest row."""
 
 
 def longest_row(tokenizer: DnaTokenizer, sequences: Sequence[str]) -> int:
-    """Return the tokens of the longest of some sequences, special ones counted."""
+    """Return the number of tokens of the longest sequence, special tokens included."""
     return max(
         (
             int(Corpus.build(tokenizer, sequences[start : start + _ROWS]).num_tokens().max())
@@ -33,14 +33,14 @@ def longest_row(tokenizer: DnaTokenizer, sequences: Sequence[str]) -> int:
 def check_lengths(
     storage: Storage, recipe: Recipe, plan: SweepPlan, lengths: Mapping[tuple[str, str], int]
 ) -> None:
-    """Refuse what the run itself would refuse once its rows are tokens.
+    """Refuse rows that the run itself would refuse once they are tokenized.
 
-    A vocabulary that has yet to be learned is left to the run, which learns it before it trains.
+    Tokenizers that are not fitted yet are left to the run, which fits them before it trains.
 
     Raises
     ------
     InputError
-        Where a row has more tokens than a model has positions.
+        If a row has more tokens than a model has positions.
     """
     if recipe.model.windows != "none":
         return
@@ -61,4 +61,4 @@ def check_lengths(
 
     check_tokens(storage, plan.corpora, recipe.model.max_tokens, longest_of=longest)
     check_encoders(storage, plan.classifiers, longest_of=longest)
-    check_backbones(storage, plan.classifiers, longest_of=longest)
+    check_checkpoints(storage, plan.classifiers, longest_of=longest)

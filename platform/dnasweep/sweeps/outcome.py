@@ -1,4 +1,4 @@
-"""Whether anything came of the trials of a sweep, and why some of them came to nothing."""
+"""Report of the failed trials of a sweep."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dnasweep.sweeps.request import Sweep
 _HEALTHY = ("completed", "stopped")
 
 
-def tell_failures(sweep: Sweep, plan: SweepPlan) -> None:
-    """Say how many trials failed and why the first did; end where none is left to compare.
+def report_failures(sweep: Sweep, plan: SweepPlan) -> None:
+    """Print how many trials failed, and why the first one did.
 
-    Trials that a search has stopped early have not failed.
+    Trials that were stopped early have not failed.
 
     Raises
     ------
     NothingLeft
-        Where trials failed and none was finished.
+        If trials failed and none was finished, so that there is nothing to compare.
     """
     finished, kinds, first = 0, Counter[str](), ""
     for cell, spec in zip(plan.cells, plan.classifiers, strict=True):

@@ -1,4 +1,4 @@
-"""From options to a data set and a recipe: everything that is checked before anything is trained."""
+"""From options to a data set and a recipe, with every check that is possible before training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dnasweep.sweeps.training_options import Precision, TrainingOptions
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data set on its way into a sweep or a job."""
+    """A data set that a sweep or a job reads."""
 
     key: str
     """Key of the data set."""
@@ -37,11 +37,11 @@ class Prepared:
     audit: Audit
     """What the leak audit found."""
     files: tuple[str, ...] = ()
-    """The files it was asked from."""
+    """The files that it was read from, as the options name them."""
 
     @property
     def species(self) -> tuple[str, ...]:
-        """Species the rows name."""
+        """Species of the rows."""
         return tuple(sorted(s for s in self.table["species"].unique() if s))
 
 
@@ -62,7 +62,7 @@ def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
 
 @contextlib.contextmanager
 def _name_files(files: Sequence[str]) -> Iterator[None]:
-    """Name the files in an error about all their rows together, which names none itself."""
+    """Name the files in errors about all rows together, which name no file themselves."""
     try:
         yield
     except InputError as error:
@@ -76,9 +76,9 @@ def _name_files(files: Sequence[str]) -> Iterator[None]:
 def prepare_pretraining(
     storage: Storage, options: DataOptions, files: tuple[str, ...]
 ) -> Prepared | None:
-    """Read the data set to pretrain on, where it is another than the one to fine-tune on.
+    """Read the data set to pretrain on; None if there are no files, so that it is the main one.
 
-    Everything but the files is as the options say for the data.
+    Everything but the files is as in the options of the main data set.
     """
     if not files:
         return None
@@ -111,11 +111,32 @@ def make_recipe(
     pmi_table: tuple[str, int] | None = None,
     precision: Precision = "fp32",
 ) -> Recipe:
-    """Turn options into what every cell shares; budgets become bases.
+    """Return what all cells have in common, with budgets in bases instead of epochs.
 
-    Where `targets` are an axis, an epoch of fine-tuning is one pass over the mean target, so that
-    every model reads the same number of bases whichever species it learns from. Designs that
-    choose nothing on validation are not `validated`, and need no rows for it.
+    Parameters
+    ----------
+    data
+        The data set.
+    options
+        Options of the model and its training.
+    target
+        Species set that classifiers are trained and evaluated on.
+    pretraining
+        Another data set to pretrain on.
+    targets
+        If targets are an axis, their names. An epoch of fine-tuning is then one pass over a target of
+        mean size, so that every model reads the same number of bases.
+    validated
+        Whether models are chosen on validation, so that there must be rows for it.
+    pmi_table
+        Key and k of a given PMI table.
+    precision
+        Arithmetic of the forward and backward pass.
+
+    Raises
+    ------
+    InputError
+        If a target has no rows in a split that is needed.
     """
     widths = data.table["sequence"].str.len().to_numpy()
     epoch = float(
@@ -160,7 +181,7 @@ def _rows_of_target(data: Prepared, target: str, validated: bool) -> Rows:
 
 
 def check_species_sets(data: Prepared, names: Sequence[str]) -> None:
-    """Refuse a species set that the data cannot stand for, before anything is trained."""
+    """Refuse a species set of which the data have no rows, or not enough."""
     with _name_files(data.files):
         for name in names:
             for part, members in pretraining_stages(name):

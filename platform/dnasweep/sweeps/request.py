@@ -1,4 +1,4 @@
-"""A sweep as it was asked for: options and axes, checked against the data."""
+"""The request of a sweep: options and axes, checked against the data, and the plan of its cells."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dnasweep.stages.plan import SweepPlan, cells_of, make_plan
 from dnasweep.stages.pmi import keep_table
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
-from dnasweep.sweeps.checkpoints import check_tokenizers, check_tunings, prepare_backbones
+from dnasweep.sweeps.checkpoints import check_tokenizers, check_tunings, prepare_checkpoints
 from dnasweep.sweeps.few_shot import (
     check_pretraining,
     check_shots,
@@ -34,33 +34,33 @@ from dnasweep.sweeps.preparation import (
 )
 from dnasweep.tasks.metrics import CLASSIFIER_METRICS
 
-Asked = Mapping[str, Sequence[Any] | Callable[[Prepared], Sequence[Any]]]
-"""Axes of which some are functions of the data."""
+RequestedAxes = Mapping[str, Sequence[Any] | Callable[[Prepared], Sequence[Any]]]
+"""Axes with their values, or with functions that find the values in the data."""
 MakeCells = Callable[[Axes, Prepared], Sequence[Cell]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """What the steps of one sweep share."""
+    """One sweep: what was requested, its data, and its plan."""
 
     name: str
-    """Its name."""
+    """Name of the sweep."""
     options: SweepOptions
-    """What was asked for."""
+    """The options."""
     axes: Axes
     """Axis name to values."""
     storage: Storage
-    """Where artefacts live."""
+    """Where artefacts are stored."""
     data: Prepared
     """The data set."""
     pretraining: Prepared | None
-    """The data set to pretrain on, where it is another one."""
+    """The data set to pretrain on, if it is another one."""
     recipe: Recipe
-    """What every cell shares."""
+    """What all cells have in common."""
     plan: SweepPlan
     """Every cell of the grid."""
     console: Console
-    """Where it is told."""
+    """Where messages are printed."""
     errors: dict[str, str] = field(default_factory=dict)
     """Why trials failed, by trial key; filled while it runs."""
     last_seen: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -68,22 +68,22 @@ class Sweep:
 
     @property
     def key(self) -> str:
-        """The sweep's identity: the same request finds its own records again."""
+        """Identity of the sweep, by which the same request finds its records again."""
         options = self.options
         search = f"{options.search}+asha" if options.asha else options.search
-        # Whom it stops and what it tries next hang on the metric; a grid is only ranked by it.
+        # Which trials are stopped or tried next depends on the metric; a grid is only ranked by it.
         if search != "grid" and options.metric != SweepOptions.metric:
             search += f" by {options.metric}"
         return content_key("sweep", self.name, self.axes, self.recipe, search)
 
     @property
     def target(self) -> str:
-        """The species that classifiers are judged on, in words."""
+        """Species sets that classifiers are evaluated on, as text."""
         return " ".join(map(str, self.axes.get("target", (self.recipe.target,))))
 
     @property
     def parameters(self) -> dict[str, object]:
-        """The request in flat parameters."""
+        """The request as flat parameters."""
         axes = {f"axis.{name}": " ".join(map(str, values)) for name, values in self.axes.items()}
         budgets = {f"finetune_bases.{n}": t.bases for n, t in self.recipe.shot_training}
         return {
@@ -107,36 +107,36 @@ class Sweep:
 
 
 def product(axes: Axes, data: Prepared) -> tuple[Cell, ...]:
-    """Return the product of the axes, whatever the data are."""
+    """Return the product of the axes."""
     return cells_of(axes)
 
 
 def prepare_sweep(
     name: str,
-    asked: Asked,
+    requested: RequestedAxes,
     options: SweepOptions,
     console: Console,
     *,
     cells: MakeCells = product,
     resolve: ResolvePrecision = resolve_here,
 ) -> Sweep:
-    """Read the data, check the request against it and plan its cells.
+    """Read the data, check the request against them, and plan the cells.
 
-    An empty `species_set` axis becomes the sets that suit the data.
+    An empty `species_set` axis gets the sets that suit the data.
 
     Parameters
     ----------
-    name, asked, options, console
+    name, requested, options, console
         As for :func:`~dnasweep.workflows.sweep.run_sweep`.
     cells
-        Makes the cells of the axes and the data.
+        Makes the cells from the axes and the data.
     resolve
-        Tells what `--precision auto` stands for where the sweep will run.
+        Returns the arithmetic that `--precision auto` means where the sweep will run.
 
     Raises
     ------
     InputError
-        For anything that can be known to be wrong before training.
+        For everything wrong that can be found before training.
     """
     if options.metric not in CLASSIFIER_METRICS:
         raise InputError(
@@ -148,7 +148,7 @@ def prepare_sweep(
     with console.status("reading and auditing the data"):
         data = prepare_data(storage, options)
         pretraining = prepare_pretraining(storage, options, options.pretrain_data)
-    axes: Axes = {axis: v(data) if callable(v) else v for axis, v in asked.items()}
+    axes: Axes = {axis: v(data) if callable(v) else v for axis, v in requested.items()}
     few = isinstance(options, FewShotOptions)
     if "shots" in axes and not axes["shots"]:
         axes = axes | {"shots": usual_shots(data, options.target)}
@@ -183,7 +183,7 @@ def prepare_sweep(
         check_pretraining(data, pretraining, wanted)
     lengths: Lengths = {}
     sequences = data.table["sequence"].tolist()
-    recipe, wanted = _start_elsewhere(
+    recipe, wanted = _use_checkpoints(
         recipe, wanted, axes, options, storage, sequences=sequences, lengths=lengths
     )
     plan = make_plan(recipe, wanted)
@@ -203,7 +203,7 @@ def prepare_sweep(
     )
 
 
-def _start_elsewhere(
+def _use_checkpoints(
     recipe: Recipe,
     cells: tuple[Cell, ...],
     axes: Axes,
@@ -213,11 +213,11 @@ def _start_elsewhere(
     sequences: Sequence[str],
     lengths: Lengths,
 ) -> tuple[Recipe, tuple[Cell, ...]]:
-    """Return the recipe with the models that cells start from, and the cells settled, each once."""
+    """Return the recipe with the checkpoints that cells name, and the canonical cells, each once."""
     names = [cell.checkpoint for cell in cells if cell.checkpoint]
     if names:
         tunings = [TuningConfig.parse(cell.tuning) for cell in cells if cell.tuning]
-        backbones = prepare_backbones(
+        checkpoints = prepare_checkpoints(
             storage,
             names,
             model=recipe.model,
@@ -227,17 +227,17 @@ def _start_elsewhere(
             sequences=sequences,
             lengths=lengths if options.dry_run and options.windows == "none" else None,
         )
-        recipe = dataclasses.replace(recipe, checkpoints=backbones)
-        # Tokenizers that nobody named give way to those of the models.
+        recipe = dataclasses.replace(recipe, checkpoints=checkpoints)
+        # Default tokenizers are replaced by those of the checkpoints.
         if tuple(axes.get("tokenizer", ())) != type(options).tokenizers:
             check_tokenizers(recipe, cells)
-    settled = tuple(dict.fromkeys(map(recipe.settled, cells)))
-    check_tunings(recipe, settled)
-    return recipe, settled
+    canonical_cells = tuple(dict.fromkeys(map(recipe.canonical, cells)))
+    check_tunings(recipe, canonical_cells)
+    return recipe, canonical_cells
 
 
 def _species_sets(data: Prepared) -> tuple[str, ...]:
-    """Return no pretraining, the best known species, and all of them."""
+    """Return the default sets: no pretraining, human or the largest species, and all species."""
     if len(data.species) < 2:
         return ("none", "all")
     largest = str(data.table["species"].value_counts().index[0])

@@ -1,4 +1,4 @@
-"""From published trials to the rows of a comparison."""
+"""The results of published trials, as a comparison takes them."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def cell_result(
     error: str | None = None,
     last: Mapping[str, Any] | None = None,
 ) -> CellResult:
-    """Return what a trial came to.
+    """Return the result of a trial.
 
     Parameters
     ----------
     species
-        Those named by the data set that is pretrained on.
+        Species of the data set that is pretrained on.
     tested
         Whether to read its test scores; only chosen trials have them.
     error
-        Why it failed, where it left nothing.
+        Why it failed, if nothing was published.
     last
-        Its last evaluation, where it was stopped early.
+        Its last evaluation, if it was stopped early.
     """
     outcome = find_outcome(storage, spec)
     scored = find_scores(storage, spec) if tested else None
@@ -49,7 +49,7 @@ def cell_result(
     common: dict[str, Any] = {
         "trial_key": spec.key,
         "tokenizer": cell.tokenizer,
-        # A model from elsewhere stands where the species pretrained on would: it takes their place.
+        # A pretrained checkpoint takes the place of the species that are pretrained on.
         "species_set": cell.checkpoint or cell.species_set,
         "learning_rate": cell.learning_rate,
         "seed": cell.seed,
@@ -84,7 +84,7 @@ def cell_result(
 
 
 def _pretrained_on(encoder: EncoderSpec | None, species: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the species an encoder saw, (`not named`,) where the data set names none."""
+    """Return the species that an encoder was trained on; (`not named`,) if the data name none."""
     seen: dict[str, None] = {}
     while encoder is not None:
         seen |= dict.fromkeys(encoder.species or species or ("not named",))
@@ -93,12 +93,12 @@ def _pretrained_on(encoder: EncoderSpec | None, species: tuple[str, ...]) -> tup
 
 
 def baseline_result(scored: Scored) -> BaselineResult:
-    """Return the k-mer baseline as the comparison wants it."""
+    """Return the result of the k-mer baseline."""
     return BaselineResult(test=scored.metrics, test_scores=scores_of(scored))
 
 
 def scores_of(scored: Scored) -> TestScores:
-    """Return test scores as the comparison wants them."""
+    """Return test scores as a comparison takes them."""
     return TestScores(
         ids=scored.ids, labels=scored.labels, scores=scored.scores, threshold=scored.threshold
     )

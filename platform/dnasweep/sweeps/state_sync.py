@@ -1,7 +1,7 @@
-"""Files of a sweep's driver that the next driver needs, on whatever machine it runs.
+"""Synchronisation of the state of a sweep with its bucket, for the next driver on any machine.
 
-Below a folder the next driver finds them where they lie. With a bucket they are copied there while
-the sweep runs, and taken from there by a machine that has not written them itself.
+If the storage is a folder, the next driver finds the files there. If it is a bucket, they are uploaded
+while the sweep runs, and downloaded by a machine that has not written the newest version itself.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from dnasweep.storage import Bucket, Storage
 log = logging.getLogger("dnasweep.storage")
 
 EVERY_SECONDS = 5.0
-"""Between two copies; what a driver that is killed may have told nobody."""
+"""Seconds between two uploads; a driver that is killed loses at most the state of these."""
 SHARE = 0.05
-"""Part of the time that copying may take."""
+"""Largest fraction of the time that uploads may take."""
 RETRY_SECONDS = 30.0
 
 
 class StateSync:
-    """Some files below a storage's local folder, kept in its bucket too.
+    """Copies files between the local folder of a storage and its bucket.
 
     Parameters
     ----------
     storage
-        Where the files are handed over; for a folder there is nothing to do.
+        The storage; if it is a folder, there is nothing to do.
     """
 
     def __init__(self, storage: Storage) -> None:
         self._root = storage.local
         remote = storage.bucket is not None
         self._bucket = Bucket(storage.root, seconds=RETRY_SECONDS) if remote else None
-        self._copied: dict[Path, tuple[int, int]] = {}
+        self._uploaded: dict[Path, tuple[int, int]] = {}
 
-    def take(self, path: Path) -> bool:
-        """Fetch a file where another machine wrote it last, and return whether that was so."""
+    def download(self, path: Path) -> bool:
+        """Download a file if another machine wrote it last, and return whether it did."""
         if self._bucket is None:
             return False
         name = path.relative_to(self._root).as_posix()
         version = self._bucket.version(name)
-        if version is None or (path.is_file() and _seen(path) == version):
+        if version is None or (path.is_file() and _known_version(path) == version):
             return False
         aside = path.with_name(f".{path.name}.aside")
         aside.write_bytes(self._bucket.read(name))
@@ -57,8 +57,8 @@ class StateSync:
         return True
 
     @contextlib.contextmanager
-    def keeping(self, paths: Sequence[Path]) -> Iterator[None]:
-        """Copy the files whenever they have changed, as long as the block runs and once after it."""
+    def uploading(self, paths: Sequence[Path]) -> Iterator[None]:
+        """Upload the files whenever they have changed, during the block and once after it."""
         if self._bucket is None:
             yield
             return
@@ -70,23 +70,23 @@ class StateSync:
         finally:
             stop.set()
             thread.join()
-            self._copy(paths)
+            self._upload(paths)
 
     def _watch(self, paths: Sequence[Path], stop: threading.Event) -> None:
         pause = EVERY_SECONDS
         while not stop.wait(pause):
             started = time.monotonic()
-            self._copy(paths)
+            self._upload(paths)
             pause = max(EVERY_SECONDS, (time.monotonic() - started) / SHARE)
 
-    def _copy(self, paths: Sequence[Path]) -> None:
+    def _upload(self, paths: Sequence[Path]) -> None:
         assert self._bucket is not None
         for path in paths:
             if not path.is_file():
                 continue
             status = path.stat()
             state = (status.st_mtime_ns, status.st_size)
-            if self._copied.get(path) == state:
+            if self._uploaded.get(path) == state:
                 continue
             name = path.relative_to(self._root).as_posix()
             try:
@@ -94,15 +94,15 @@ class StateSync:
                 version = self._bucket.version(name)
             except (InputError, OSError, sqlite3.Error) as error:
                 # The sweep needs it only if this machine is lost.
-                log.warning("%s could not be handed over: %s", name, error)
+                log.warning("%s could not be copied to the bucket: %s", name, error)
                 continue
-            self._copied[path] = state
+            self._uploaded[path] = state
             if version is not None:
                 _mark(path, version)
 
 
 def _snapshot(path: Path) -> bytes:
-    """Return the content of a file; of a database as after its last transaction."""
+    """Return the content of a file; of a database, its state after the last transaction."""
     if path.suffix != ".db":
         return path.read_bytes()
     with (
@@ -119,11 +119,11 @@ def _marker(path: Path) -> Path:
 
 
 def _mark(path: Path, version: str) -> None:
-    """Remember which version in the bucket this machine has."""
+    """Record which version of the bucket this machine has."""
     _marker(path).write_text(version)
 
 
-def _seen(path: Path) -> str | None:
+def _known_version(path: Path) -> str | None:
     try:
         return _marker(path).read_text()
     except OSError:

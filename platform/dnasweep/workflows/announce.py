@@ -1,4 +1,4 @@
-"""What a sweep says in the terminal: the data, the plan, the outcome and what to type next."""
+"""What a sweep prints: the data, the plan, the comparison, and where everything is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dnasweep.sweeps.request import Sweep
 def announce_data(
     console: Console, data: Prepared, *, every_finding: bool = False, kept: bool = True
 ) -> None:
-    """Say what the data are and what the audit warns of; where rows left out are listed, if `kept`."""
+    """Print what the data are and the warnings of the audit; and, if `kept`, where rejected rows are."""
     table = data.table
     counts = table["split"].value_counts()
     widths = table["sequence"].str.len()
@@ -46,7 +46,7 @@ def announce_data(
 
 
 def announce_plan(sweep: Sweep) -> None:
-    """Say what will be built, what is there already and what it will cost."""
+    """Print what will be built, what is published already, and what it will cost."""
     options = sweep.options
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for axis, values in sweep.axes.items():
@@ -84,14 +84,14 @@ def announce_plan(sweep: Sweep) -> None:
 
 
 def announce_comparison(console: Console, comparison: Comparison, report: Path) -> None:
-    """Print the comparison and where it is kept."""
+    """Print the comparison and where its files are."""
     console.print(comparison_tables(comparison))
     console.print(f"[bold]page[/]   {escape(str(report / 'comparison.html'))}", soft_wrap=True)
     console.print(f"[bold]table[/]  {escape(str(report / 'comparison.csv'))}", soft_wrap=True)
 
 
 def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierSpec) -> None:
-    """Say where a model is, and that it failed where there is none."""
+    """Print where a model is, or why there is none."""
     where = f"[yellow]{escape(sweep.errors.get(spec.key, 'none'))}[/]"
     if sweep.storage.exists(spec.kind, spec.key):
         where = escape(sweep.storage.uri_of(spec.kind, spec.key, CHECKPOINT))
@@ -99,15 +99,15 @@ def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierS
 
 
 def encoder_name(sweep: Sweep, spec: EncoderSpec) -> str:
-    """Return an encoder in words: its tokenizer, the species sets it has read, in order, and its
-    masking scheme where the sweep has several."""
+    """Return the name of an encoder: its tokenizer, the species sets it has read, in order, and its
+    masking scheme if the sweep has several."""
     path = " then ".join(_species(ancestor.species) for ancestor in spec.lineage)
     several = len({encoder.masking_name for encoder in sweep.plan.encoders}) > 1
     return f"{spec.tokenizer.config.name} {path}" + f" {spec.masking_name}" * several
 
 
 def tokenizer_name(spec: TokenizerSpec) -> str:
-    """Return a tokenizer in words, with the species it is fitted on where it is fitted."""
+    """Return the name of a tokenizer, with the species that it is fitted on, if it is fitted."""
     return spec.config.name + (f" of {_species(spec.species)}" if spec.config.fitted else "")
 
 

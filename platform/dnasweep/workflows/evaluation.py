@@ -1,6 +1,6 @@
-"""How every sweep is judged: chosen on validation alone, then tested once.
+"""Selection on validation, then evaluation on test: how every sweep ends.
 
-Only after the choice has been made is the test set opened, for the chosen trials and no others.
+Trials are chosen on validation alone. Then, and only once, the chosen trials are evaluated on test.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ def evaluate_on_test(
     *,
     by: Callable[[CellResult], Hashable] = comparison_group,
 ) -> list[CellResult]:
-    """Open the test set for the best combination of each contest and return all results.
+    """Evaluate the best combination of each comparison group on test, and return all results.
 
     Parameters
     ----------
     plan
         What was trained.
     by
-        The contest a cell takes part in; default: all that is compared.
+        Returns the comparison group of a cell; default: one group for each tokenizer and species set
+        and further axes that are compared.
     """
     results = read_results(sweep, plan, frozenset())
     best = select(results, metric=sweep.options.metric, by=by)
@@ -45,7 +46,7 @@ def evaluate_on_test(
 
 
 def read_results(sweep: Sweep, plan: SweepPlan, tested: frozenset[str]) -> list[CellResult]:
-    """Return the result of every cell, with the test scores of those trials that are `tested`."""
+    """Return the result of every cell, with test scores of the trials whose keys are in `tested`."""
     return [
         cell_result(
             sweep.storage,

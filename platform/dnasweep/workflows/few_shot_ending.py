@@ -1,4 +1,4 @@
-"""How a few-shot sweep ends: every trial is tested once, and nothing is chosen."""
+"""The end of a few-shot sweep: every trial is evaluated on test, and nothing is chosen."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from dnasweep.workflows.sweep_records import Records
 
 
 def compare_few_shots(sweep: Sweep, records: Records, phases: Phases) -> ShotComparison:
-    """Train, test every healthy trial once, and compare initialisations at each number of shots."""
+    """Train, evaluate every finished trial on test, and compare initialisations at each number of shots."""
     plan = phases.train()
     done = {
         spec.key: spec

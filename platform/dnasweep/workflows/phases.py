@@ -26,12 +26,12 @@ from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
 from dnasweep.stages.plan import SweepPlan, make_plan
 from dnasweep.stages.pmi_specs import PmiSpec
 from dnasweep.stages.recipe import Cell
-from dnasweep.stages.row_lengths import check_backbones, check_encoders, check_tokens
+from dnasweep.stages.row_lengths import check_checkpoints, check_encoders, check_tokens
 from dnasweep.stages.scores import find_scores
 from dnasweep.stages.shots import SHOTS
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.storage import is_full_disk
-from dnasweep.sweeps.outcome import tell_failures
+from dnasweep.sweeps.outcome import report_failures
 from dnasweep.sweeps.request import Sweep
 from dnasweep.tasks.metrics import full_name
 from dnasweep.workflows.announce import encoder_name, tokenizer_name
@@ -71,7 +71,7 @@ class Phases:
             self._record_encoder(encoder, find_outcome(self._sweep.storage, encoder))
         for cell, spec in zip(plan.cells, plan.classifiers, strict=True):
             self._record_trial(cell, spec)
-        tell_failures(self._sweep, plan)
+        report_failures(self._sweep, plan)
         return plan
 
     def pretrain(self) -> tuple[EncoderSpec, ...]:
@@ -133,7 +133,7 @@ class Phases:
                 num_samples=remaining,
             )
         self.importance = study.importance()
-        tried = set(map(sweep.recipe.settled, study.tried()))
+        tried = set(map(sweep.recipe.canonical, study.tried()))
         return make_plan(sweep.recipe, [cell for cell in sweep.plan.cells if cell in tried])
 
     @property
@@ -157,7 +157,7 @@ class Phases:
         if sweep.recipe.model.windows == "none":
             check_tokens(sweep.storage, plan.corpora, sweep.recipe.model.max_tokens)
             check_encoders(sweep.storage, plan.classifiers)
-            check_backbones(sweep.storage, plan.classifiers)
+            check_checkpoints(sweep.storage, plan.classifiers)
 
     def _build_tables(self, plan: SweepPlan) -> None:
         storage = self._sweep.storage

@@ -1,4 +1,4 @@
-"""The comparison as artefacts: CSV and one page on disk and in MLflow, the best model registered."""
+"""Publication of a comparison: CSV and page on disk and in MLflow, and the best model registered."""
 
 from __future__ import annotations
 
@@ -111,9 +111,9 @@ def report_folder(sweep: Sweep) -> Path:
 
 @contextlib.contextmanager
 def writing_report(sweep: Sweep, records: Records) -> Iterator[Path]:
-    """Give a folder to write a report into, which then takes the place of the one before as a whole.
+    """Give a folder to write a report into; after the block it replaces the earlier report as a whole.
 
-    Its files are logged to the parent run, and lie where other machines find them.
+    The files are logged to the parent run, and shared with other machines.
     """
     folder = report_folder(sweep)
     with tempfile.TemporaryDirectory(dir=sweep.storage.folder("work")) as scratch:
@@ -127,7 +127,7 @@ def writing_report(sweep: Sweep, records: Records) -> Iterator[Path]:
 
 
 def sweep_facts(sweep: Sweep) -> dict[str, object]:
-    """Return what a page says of the data, label to value."""
+    """Return what a page says about the data, label to value."""
     table = sweep.data.table
     widths = table["sequence"].str.len()
     counts = table["split"].value_counts()
@@ -142,9 +142,9 @@ def sweep_facts(sweep: Sweep) -> dict[str, object]:
 
 
 def tokenizer_table(sweep: Sweep, plan: SweepPlan) -> pd.DataFrame:
-    """Return what the tokenizers made of the data, a row each."""
+    """Return a table with one row per tokenizer: what it made of the data."""
     table = pd.DataFrame([tokenizer_report(sweep.storage, spec) for spec in plan.tokenizers])
-    # `longest` counts every row of the data set, `longest_tokens` those of the training split.
+    # `longest` is over all rows of the data set, `longest_tokens` over those of the training split.
     table = table.rename(columns={"longest": "most_tokens"})
     return table.drop(columns=["num_sequences", "longest_tokens"], errors="ignore")
 
@@ -157,7 +157,7 @@ def _baseline(comparison: Comparison) -> dict[str, float]:
 
 
 def best_trial(sweep: Sweep, results: Sequence[CellResult]) -> CellResult | None:
-    """Return the trial with the best validation metric of those the test set was opened for."""
+    """Return the trial with the best validation metric of those that were evaluated on test."""
     metric = full_name(sweep.options.metric)
     sign = 1.0 if direction(metric) == "max" else -1.0
     chosen = select(results, metric=metric)

@@ -22,7 +22,7 @@ from dnasweep.storage import telling_of_damage
 from dnasweep.sweeps.compare import compare
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.options import SweepOptions
-from dnasweep.sweeps.request import Asked, MakeCells, Sweep, prepare_sweep, product
+from dnasweep.sweeps.request import MakeCells, RequestedAxes, Sweep, prepare_sweep, product
 from dnasweep.sweeps.results import baseline_result
 from dnasweep.tasks.metrics import full_name
 from dnasweep.tracking.client import check_reachable, resolve_uri, without_password
@@ -62,7 +62,7 @@ def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
 
 def run_sweep(
     name: str,
-    axes: Asked,
+    axes: RequestedAxes,
     options: SweepOptions,
     console: Console,
     *,
@@ -94,19 +94,23 @@ def run_sweep(
     return _recorded(name, axes, options, console, ending, cells)
 
 
-def run_finetuning(name: str, axes: Asked, options: SweepOptions, console: Console) -> None:
+def run_finetuning(
+    name: str, axes: RequestedAxes, options: SweepOptions, console: Console
+) -> None:
     """Train the cells of a sweep and say where they are; the test set stays closed."""
     _recorded(name, axes, options, console, _finetune)
 
 
-def run_pretraining(name: str, axes: Asked, options: SweepOptions, console: Console) -> None:
+def run_pretraining(
+    name: str, axes: RequestedAxes, options: SweepOptions, console: Console
+) -> None:
     """Pretrain the encoders of a sweep's cells and say where they are."""
     _recorded(name, axes, options, console, _pretrain)
 
 
 def _recorded(
     name: str,
-    axes: Asked,
+    axes: RequestedAxes,
     options: SweepOptions,
     console: Console,
     work: Callable[[Sweep, Records, Phases], Result],

@@ -1,4 +1,4 @@
-"""What a sweep tells MLflow: one parent run, one run an encoder, one run a trial."""
+"""The records of a sweep in MLflow: a parent run, and a run for each encoder and each trial."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Records:
     Parameters
     ----------
     tracker
-        Takes the records on their way.
+        Sends the records.
     parent
         Key of the parent run.
     data
-        The data set, named as the input of every run.
+        The data set, which is recorded as the input of every run.
     metric
-        Full name of the metric to draw first.
+        Full name of the metric that MLflow shows first.
     """
 
     def __init__(self, tracker: Tracker, parent: str, data: Prepared, metric: str = "") -> None:
@@ -38,7 +38,7 @@ class Records:
         self._inputs = [
             DatasetInput(name=f"dataset-{data.key[:8]}", digest=data.key, source=str(data.folder))
         ]
-        self._told: set[str] = set()
+        self._opened: set[str] = set()
 
     def open(self, name: str, params: Mapping[str, object]) -> None:
         """Open the parent run."""
@@ -51,7 +51,7 @@ class Records:
         )
 
     def encoder(self, spec: EncoderSpec, name: str, outcome: StageOutcome) -> None:
-        """Record a pretrained encoder, whole."""
+        """Record a pretrained encoder, from start to end."""
         key = f"encoder-{spec.key}"
         params = {
             "tokenizer": spec.tokenizer.config.name,
@@ -70,10 +70,10 @@ class Records:
         self._close(key, outcome)
 
     def start(self, cell: Cell, spec: ClassifierSpec) -> None:
-        """Open the run of a trial; telling it twice does no harm."""
-        if spec.key in self._told:
+        """Open the run of a trial, if it is not open."""
+        if spec.key in self._opened:
             return
-        self._told.add(spec.key)
+        self._opened.add(spec.key)
         axes = {k: v for k, v in dataclasses.asdict(cell).items() if v is not None}
         fixed = {
             **settings(spec.training, "finetune."),
@@ -85,14 +85,14 @@ class Records:
             "target": " ".join(spec.target) or "all",
             **{k: v for k, v in fixed.items() if k.partition(".")[2] not in axes},
         }
-        # MLflow's comparison draws the first parameters that differ. How the encoder was made
-        # follows from the axes, and stands in its own run; here it would hide them.
+        # MLflow's comparison shows the first parameters that differ. Those of the encoder follow from
+        # the axes and are in its own run; here they would hide the axes.
         tags = {"encoder_key": spec.encoder.key} if spec.encoder else {}
         self._open(spec.key, cell.label, params, "trial", spec, tags)
 
     def evaluation(self, spec: ClassifierSpec, evaluation: Mapping[str, Any]) -> None:
         """Record one evaluation of a trial."""
-        # MLflow's comparison draws the metric that came first.
+        # MLflow's comparison shows the metric that came first.
         points = curve(evaluation)
         first = {self.metric: points[self.metric]} if self.metric in points else {}
         self.tracker.metrics(spec.key, first | points, step=int(evaluation["bases_seen"]))
@@ -106,7 +106,7 @@ class Records:
         checkpoint: str | None = None,
         error: str | None = None,
     ) -> None:
-        """Close the run of a trial: its best evaluation, its cost, and where its weights are."""
+        """Close the run of a trial, with its best evaluation, its cost and the URI of its weights."""
         self.start(cell, spec)
         if outcome is None:
             said = {"outcome": "failed", "reason": error} if error else {"outcome": "stopped"}
@@ -120,7 +120,7 @@ class Records:
     def tested(
         self, spec: ClassifierSpec, metrics: Mapping[str, float], *, selected: bool = True
     ) -> None:
-        """Record the test metrics of a trial, and that it was chosen where it was."""
+        """Record the test metrics of a trial, and whether it was chosen on validation."""
         self.tracker.metrics(spec.key, named("test", metrics), step=0)
         if selected:
             self.tracker.tags(spec.key, {"selected": "true"})
@@ -172,23 +172,23 @@ class Records:
 
 
 def curve(evaluation: Mapping[str, Any]) -> dict[str, float]:
-    """Return one point of the learning curves: `validation/...`, then `train/...`."""
+    """Return an evaluation as metrics: `validation/...`, then `train/...`."""
     progress = {
         f"train/{name.removeprefix('train_')}": value
         for name, value in evaluation.items()
-        # The highest memory is told once, at the end.
+        # The highest memory is recorded once, at the end.
         if name not in ("metrics", "peak_memory_bytes") and value is not None
     }
     return {**evaluation["metrics"], **progress}
 
 
 def named(group: str, metrics: Mapping[str, float]) -> dict[str, float]:
-    """Return metrics under the name of a group, without the split they were named by."""
+    """Return metrics with the name of a group instead of that of their split."""
     return {f"{group}/{name.rpartition('/')[2]}": value for name, value in metrics.items()}
 
 
 def settings(value: Any, prefix: str) -> dict[str, Any]:
-    """Return a configuration as flat parameters, without what is left open."""
+    """Return a configuration as flat parameters, without those that are None."""
     found: dict[str, Any] = {}
     for name, inner in canonical(value).items():
         found |= inner if isinstance(inner, dict) else {name: inner}

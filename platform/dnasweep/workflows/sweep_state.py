@@ -34,7 +34,7 @@ class SweepState:
         # One file for all sweeps of a folder; a bucket has no file that several drivers can write.
         self._studies = (folder if sweep.storage.is_remote else sweep.storage.folder()) / STUDIES
         self._paths = (folder / FILE, self._studies)
-        elsewhere = self._handover.take(folder / FILE)
+        elsewhere = self._handover.download(folder / FILE)
         self.course = EventLog(folder / FILE)
         """Every evaluation so far."""
         self.inherited: dict[str, list[Evaluated]] = defaultdict(list)
@@ -62,7 +62,7 @@ class SweepState:
     def study(self) -> Study:
         """Return the search of the sweep, as far as it has come."""
         sweep = self._sweep
-        self._handover.take(self._studies)
+        self._handover.download(self._studies)
         name = f"{sweep.name}-{sweep.key}"
 
         def opened() -> Study:
@@ -83,4 +83,4 @@ class SweepState:
 
     def kept(self) -> contextlib.AbstractContextManager[None]:
         """Hand everything over to whichever driver comes next, during the block."""
-        return self._handover.keeping(self._paths)
+        return self._handover.uploading(self._paths)

@@ -1,4 +1,4 @@
-"""A species transfer: its options, its targets and cells, and the matrix it ends with."""
+"""A species transfer: its options, its targets and cells, and its target x strategy matrix."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TransferOptions(SweepOptions):
     """Options of a species transfer."""
 
     targets: tuple[str, ...] = ()
-    """Species to judge on. Default: every species with enough rows."""
+    """Species to evaluate on. Default: every species with enough rows."""
     strategies: tuple[Strategy, ...] = STRATEGIES
     """Ways to a classifier of the target: random (no pretraining); pretraining on target, all, or
     all-then-close (all species, then the target and its close relatives); zero-shot (pretraining
@@ -61,7 +61,7 @@ class TransferOptions(SweepOptions):
     finetune_epochs: Positive = 4.0
     """Fine-tuning budget, in passes over the training rows of the mean target; the same number of
     bases for every strategy and target."""
-    # What the strategies decide, or what would compare them on unequal terms.
+    # Options that the strategies determine, or that would make their comparison unfair.
     species_sets: Suppress[tuple[str, ...]] = ()
     checkpoints: Suppress[tuple[str, ...]] = ()
     target: Suppress[str] = "all"
@@ -71,13 +71,13 @@ class TransferOptions(SweepOptions):
 
 
 def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepared], list[str]]:
-    """Return what finds the targets in the data: those asked for, or all with enough rows.
+    """Return a function that finds the targets in the data: those asked for, or all with enough rows.
 
     Raises
     ------
     InputError
-        From the returned function: where a species that was asked for has too few rows, or none has
-        enough.
+        From the returned function: if a species that was asked for has too few rows, or no species
+        has enough.
     """
 
     def find(data: Prepared) -> list[str]:
@@ -116,8 +116,8 @@ def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepar
     return find
 
 
-def too_few(table: pd.DataFrame, least: int) -> dict[str, str]:
-    """Return the species with fewer than `least` rows of a class in a split, and what they lack."""
+def too_few(table: pd.DataFrame, min_rows: int) -> dict[str, str]:
+    """Return the species with fewer than `min_rows` rows of a class in a split, and what they lack."""
     found = {}
     for name, part in table[table["species"] != ""].groupby("species", sort=False):
         counts = part.groupby(["split", "label"]).size()
@@ -125,15 +125,15 @@ def too_few(table: pd.DataFrame, least: int) -> dict[str, str]:
             f"{counts.get((split, label), 0)} {word} {split} rows"
             for split in SPLITS
             for label, word in ((1, "positive"), (0, "negative"))
-            if counts.get((split, label), 0) < least
+            if counts.get((split, label), 0) < min_rows
         ]
         if short:
-            found[str(name)] = f"{name} has {', '.join(short)}; {least} are needed"
+            found[str(name)] = f"{name} has {', '.join(short)}; {min_rows} are needed"
     return found
 
 
 def transfer_cells(axes: Axes, data: Prepared) -> list[Cell]:
-    """Return a cell for each value of each axis, strategies turned into what they read."""
+    """Return the product of the axes, with each strategy as the species that it reads."""
     cells = []
     for values in itertools.product(*axes.values()):
         named = dict(zip(axes, values, strict=True))
@@ -143,12 +143,12 @@ def transfer_cells(axes: Axes, data: Prepared) -> list[Cell]:
 
 
 def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
-    """Train, judge, and end with the target x strategy matrix."""
+    """Train, evaluate on test, and report the target x strategy matrix."""
     plan = phases.train()
     results = evaluate_on_test(sweep, records, phases, plan, by=comparison_group)
     options, data = sweep.options, sweep.data
-    least = options.min_rows if isinstance(options, TransferOptions) else 1
-    lacking = too_few(data.table, least)
+    min_rows = options.min_rows if isinstance(options, TransferOptions) else 1
+    lacking = too_few(data.table, min_rows)
     targets = [str(name) for name in sweep.axes["target"]]
     transfer = compare_strategies(
         results,
