@@ -19,7 +19,7 @@ Method = Literal[
     "attention_last",
     "attention_rollout",
 ]
-SETTINGS: dict[str, dict[str, Any]] = {
+SETTINGS: dict[Method, dict[str, Any]] = {
     "shap": {"estimator": "adjusted_kernel"},
     "lime": {"estimator": "lime"},
     "anchors": {"estimator": "anchors"},
@@ -32,7 +32,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 UNSIGNED = ("attention_last", "attention_rollout")
 """Methods whose values have no sign."""
 UNREFERENCED = ("in_silico_mutagenesis", *UNSIGNED)
-"""Methods that leave no token out."""
+"""Methods that leave out no token."""
 WITHOUT_DELETION = ("integrated_gradients",)
 """Methods that cannot leave tokens out altogether."""
 Permutations = Annotated[int, Range(1, 10_000_000)]
@@ -49,21 +49,13 @@ class ComparisonOptions(SequenceOptions):
     """Sequences: CSV, TSV, FASTA or k-mer TSV, gzip or not. Nothing: built-in simulated promoters,
     whose elements are known."""
     elements: str | None = None
-    """CSV or TSV of the true elements of the sequences, where they are known: id, element, start
+    """CSV or TSV of the true elements of the sequences, if they are known: id, element, start
     (from 0), end (one past the last base). Built-in sequences have theirs."""
     num_sequences: Count = 100
-    """Sequences to explain, drawn from the data, of each label alike as far as there are."""
+    """Sequences to explain, drawn from the data, equally many of each label as far as possible."""
     tss_index: Whole | None = None
     """0-based index of the first transcribed base. Default: by the length of the windows."""
-    methods: tuple[Method, ...] = (
-        "shap",
-        "lime",
-        "anchors",
-        "integrated_gradients",
-        "in_silico_mutagenesis",
-        "attention_last",
-        "attention_rollout",
-    )
+    methods: tuple[Method, ...] = tuple(SETTINGS)
     """Methods to compare."""
     target: str | None = None
     """Class to explain, by its name in the model. Default: the second of two, the positive one."""

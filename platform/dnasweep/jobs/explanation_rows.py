@@ -1,4 +1,4 @@
-"""The sequences of a comparison: read or simulated, and a part of them chosen."""
+"""The sequences of a comparison: read or simulated, and some of them chosen."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Chosen(NamedTuple):
     """Sequences to explain, and what is known about them."""
 
     reading: Reading
-    """The rows, and where they stand."""
+    """The rows, and in which file and row each of them is."""
     elements: pd.DataFrame | None
-    """True elements, of all sequences; None where they are not known."""
+    """True elements of all sequences; None if they are not known."""
 
 
 def choose_rows(options: ComparisonOptions) -> Chosen:
@@ -54,13 +54,13 @@ def choose_rows(options: ComparisonOptions) -> Chosen:
     rows = choose(made.table["label"].to_numpy(), options.num_sequences, options.seed)
     table = made.table.iloc[rows].reset_index(drop=True)
     origins = pd.DataFrame({"file": BUILT_IN, "row": rows + 1})
-    # An island is a stretch of another composition, not a word at a place.
+    # A CpG island is a stretch of another composition, not a motif at a position.
     elements = made.elements[made.elements["element"] != ISLAND_NAME].reset_index(drop=True)
     return Chosen(Reading(table, origins, []), elements)
 
 
 def choose(labels: NDArray[np.int8], num: int, seed: int) -> NDArray[np.int64]:
-    """Return some rows in their order, of each label alike as far as there are.
+    """Return some rows in their order, equally many of each label as far as possible.
 
     Which ones depends on labels, number and seed alone.
     """

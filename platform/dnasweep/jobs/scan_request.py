@@ -49,21 +49,21 @@ class ScanRequest(JobRequest[ScanOptions]):
 
     KIND: ClassVar[str] = KIND
     config: ScanConfig
-    """Windows."""
+    """How windows are laid out and read."""
     track: TrackConfig
-    """What is made of them."""
+    """How windows become a track."""
     peaks: PeakConfig
     """What a peak is."""
     lengths: dict[str, int]
     """Bases of the records that are scanned, in the order of the FASTA."""
     plan: ScanPlan
-    """Tiles and regions."""
+    """Tiles of windows, and the regions they cover."""
     annotations: dict[str, pd.DataFrame]
     """Known elements by the name of their file, widened."""
     tss: pd.DataFrame | None
     """Transcription starts."""
     picture: GenomeRegion | None
-    """What to draw."""
+    """Region to draw; None: around the highest peak."""
     short: int
     """Records too short for one window."""
     tokens: int
@@ -245,9 +245,9 @@ def _chosen(
 
 
 def _count_tokens(fasta: pyfaidx.Fasta, plan: ScanPlan, config: ScanConfig, tokenizer: Any) -> int:
-    """Return the most tokens of some windows from all over the plan; of k-mers, all have as many.
+    """Return the largest number of tokens in some windows from all over the plan.
 
-    Windows that are left out do not count: a chromosome may begin with unknown bases alone.
+    Windows that are left out do not count: a chromosome may begin with nothing but unknown bases.
     """
     most, windows = config.max_unknown * config.window, []
     for number in spread(len(plan.tiles), _PROBES):

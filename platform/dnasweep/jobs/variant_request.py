@@ -40,7 +40,7 @@ class VariantRequest(JobRequest[VariantOptions]):
 
     KIND: ClassVar[str] = KIND
     names: dict[str, int]
-    """Lengths of the chromosomes by the names that the variants have for them."""
+    """Lengths of the chromosomes, by their names in the files of variants."""
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class VariantRequest(JobRequest[VariantOptions]):
 
 
 def prepare_variants(options: VariantOptions) -> VariantRequest:
-    """Read the variants, find the models and check all against each other.
+    """Read the variants, find the models and check them against each other.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def _models(
 def _variants(
     options: VariantOptions, config: VariantConfig
 ) -> tuple[pd.DataFrame, list[RejectedRow], dict[str, int]]:
-    """Return placed variants, those that cannot be scored, and lengths by the names they use."""
+    """Return the variants to score, those that cannot be, and chromosome lengths by name."""
     read = read_variants(options.data) if options.data else None
     genome = Path(options.genome)
     with open_genome(genome) as fasta:
@@ -175,7 +175,7 @@ def _variants(
 
 
 def _keep_motifs(storage: Storage, options: VariantOptions) -> str | None:
-    """Copy the file of motifs into the storage, unless it is there, and return its key."""
+    """Copy the motif file into the storage, unless it is there, and return its key."""
     if options.motifs is None:
         return None
     read_motifs(options.motifs)

@@ -31,6 +31,7 @@ from dnasweep.jobs.explanation_options import (
     UNREFERENCED,
     UNSIGNED,
     ComparisonOptions,
+    Method,
 )
 from dnasweep.jobs.explanation_rows import BUILT_IN
 from dnasweep.jobs.job import FinishedJob, Job
@@ -49,7 +50,7 @@ OTHER_CLASS = "other class"
 
 
 def options_of(
-    options: ComparisonOptions, model: str, method: str, *, target: str | None = None
+    options: ComparisonOptions, model: str, method: Method, *, target: str | None = None
 ) -> AttributionOptions:
     """Return what the attribution job of one method is asked for.
 
@@ -142,7 +143,7 @@ class ExplainedModel:
 
     def _plan(
         self,
-        method: str,
+        method: Method,
         check: str = "",
         *,
         rows: Reading | None = None,

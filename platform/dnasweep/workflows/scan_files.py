@@ -1,4 +1,4 @@
-"""The files of a genome scan, made of its shards as they are read once in order."""
+"""The files of a genome scan, made from its shards in the order of the genome, one at a time."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ SOMETIMES = (
     "scan.html",
     REJECTS,
 )
-"""Files that some scans have and others have not."""
+"""Files that some scans have and others do not."""
 
 
 def read_tiles(shards: Shards) -> Iterator[Tile]:
-    """Yield the windows of a scan, a tile at a time, in the order of the genome."""
+    """Yield the windows of a scan, one tile at a time, in the order of the genome."""
     for number in range(len(shards)):
         data = shards.storage.read(shards.part_kind, name(number), "windows.parquet")
         table = pq.read_table(pa.BufferReader(data), columns=["forward", "reverse"])
@@ -160,7 +160,7 @@ def _within(frame: Any, place: GenomeRegion) -> Any:
 
 
 def _highest(found: TrackEvaluation, request: ScanRequest) -> GenomeRegion:
-    """Return the surroundings of the highest peak, the first of them, or of what was scanned."""
+    """Return the region around the first of the highest peaks; without peaks, where the scan starts."""
     chrom, middle = str(request.plan.spans["chrom"].iloc[0]), request.plan.spans["start"].iloc[0]
     if len(found.peaks):
         best = found.peaks.iloc[int(found.peaks["height"].to_numpy().argmax())]

@@ -1,4 +1,4 @@
-"""What a variant job leaves for people: tables, annotated VCFs, heat maps."""
+"""The files of a variant job: tables, annotated VCFs, heat maps."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from dnasweep.jobs.variant_request import VariantRequest
 
 _NAME_LENGTH = 12
 SOMETIMES = ("sites.parquet", "variants.html", "*.scored.vcf.gz", "saturation-*.png")
-"""Files that some jobs have and others have not."""
+"""Files that some jobs have and others do not."""
 
 
 def digest_of_inputs(request: VariantRequest) -> str:
-    """Return a name for what the files follow from beside the job: the input to the byte."""
+    """Return a name for what makes the files beside the job itself: the bytes of its input files."""
     digest = hashlib.sha256(
         repr((request.options.saturate, sorted(request.names.items()))).encode()
     )
@@ -82,7 +82,7 @@ def _write_page(folder: Path, request: VariantRequest, parts: Iterator[pd.DataFr
 
 
 def _fields(settings: dict[str, Any]) -> list[str]:
-    """Return the columns that a VCF gets: those that were asked for."""
+    """Return the fields of an annotated VCF: those that were asked for."""
     left_out = (
         set() if settings["classifier"] else set(FIELDS) - {"llr", "sites_gained", "sites_lost"}
     )
