@@ -149,7 +149,7 @@ def _draw(folder: Path, found: TrackEvaluation, request: ScanRequest, track: Pat
         {stem: _within(frame, place) for stem, frame in known.items()},
         request.peaks.threshold,
     )
-    beside = [path.name for path in folder.iterdir()]
+    beside = sorted(path.name for path in folder.iterdir())
     page = scan_page(found, region, settings=request.settings, files=beside)
     write_page(page, folder / PAGE)
 

@@ -76,7 +76,7 @@ def _write_page(folder: Path, request: VariantRequest, parts: Iterator[pd.DataFr
     from dnasweep.report.files import write_page
     from dnasweep.report.variant_page import PAGE, variant_page
 
-    beside = [path.name for path in folder.iterdir()]
+    beside = sorted(path.name for path in folder.iterdir())
     page = variant_page(parts, rejects=request.rejects, settings=request.settings, files=beside)
     write_page(page, folder / PAGE)
 
