@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +18,9 @@ ENSEMBLES = (
 )
 
 
-def verdict_columns(table: pd.DataFrame) -> dict[str, object]:
+def verdict_columns(table: pd.DataFrame) -> dict[str, Any]:
     """Return the columns of the tests over rows and seeds, for :meth:`pandas.DataFrame.assign`."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for metric in METRICS:
         found |= {
             f"{metric}_difference": table[f"{metric}_difference"],
