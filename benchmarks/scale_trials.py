@@ -17,7 +17,6 @@ from unittest.mock import patch
 from dnasweep.report.files import write_page
 from dnasweep.report.sweep_page import sweep_page
 from dnasweep.runtime.training import trials
-from dnasweep.runtime.training.progress_actor import Display
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.storage import Storage
@@ -25,6 +24,7 @@ from dnasweep.sweeps import request
 from dnasweep.sweeps.compare import compare
 from dnasweep.sweeps.event_log import EventLog
 from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.progress import Display
 from dnasweep.sweeps.request import Sweep
 from dnasweep.tracking.replay import Replayer
 from dnasweep.tracking.tracker import Tracker

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from dnasweep.runtime.training.schedulers import Rungs
 from dnasweep.sweeps.event_log import FILE, Evaluated, read_event_log
+from dnasweep.sweeps.rungs import Rungs
 from sweep_processes import kill_all
 from sweep_processes import start as start_sweep
 from toy_data import write_toy_table

@@ -98,6 +98,22 @@ def test_a_sweep_ends_with_its_table_and_page(swept: tuple[Path, str]) -> None:
     assert len(table) == 4
 
 
+def test_a_sweep_in_one_process_gives_what_ray_gives(
+    swept: tuple[Path, str], small: list[str], tmp_path: Path
+) -> None:
+    on_ray, alone = swept[0], tmp_path / "runs"
+    run("tests/in_process_sweep.py", alone, *small)
+    for kind in ("tokenizers", "corpora", "encoders", "trials", "tests"):
+        assert published(alone, kind).keys() == published(on_ray, kind).keys()
+    assert outcomes(alone) == outcomes(on_ray)
+    tables = [
+        pd.read_csv(next(storage.glob("sweeps/*/report/comparison.csv")))
+        for storage in (on_ray, alone)
+    ]
+    cost = [name for name in tables[0] if "seconds" in name or "memory" in name]
+    pd.testing.assert_frame_equal(*(table.drop(columns=cost) for table in tables))
+
+
 def test_the_test_set_is_opened_for_chosen_trials_only(swept: tuple[Path, str]) -> None:
     storage, _ = swept
     tested = published(storage, "tests")

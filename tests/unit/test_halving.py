@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from dnasweep.config import ModelConfig, TokenizerConfig, TrainingConfig
-from dnasweep.runtime.training.schedulers import Rungs, first_rung
 from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
 from dnasweep.sweeps.event_log import Evaluated, EventLog, read_event_log
+from dnasweep.sweeps.rungs import Rungs, first_rung
 from ray.tune.schedulers import ASHAScheduler
 
 EVALUATIONS = 10

@@ -1,27 +1,12 @@
-"""The phases of a sweep that compute: tokenizers, encoders, trials, test sets."""
+"""The phases of a sweep: tokenizers, encoders, trials, evaluation on test."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from rich.markup import escape
 
 from dnasweep.errors import InputError
-from dnasweep.runtime.cluster.allotment import JobSpec
-from dnasweep.runtime.cluster.placement import Resources
-from dnasweep.runtime.training import trials
-from dnasweep.runtime.training.failures import describe_error, is_lost, lost
-from dnasweep.runtime.training.progress_actor import Display, hang_reports, make_progress_actor
-from dnasweep.runtime.training.schedulers import Halving
-from dnasweep.runtime.training.shared import (
-    build_corpora,
-    build_encoders,
-    build_tables,
-    evaluate_on_tests,
-)
 from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
 from dnasweep.stages.plan import SweepPlan, make_plan
 from dnasweep.stages.pmi_specs import PmiSpec
@@ -31,17 +16,17 @@ from dnasweep.stages.scores import find_scores
 from dnasweep.stages.shots import SHOTS
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.storage import is_full_disk
+from dnasweep.sweeps.executor import Executor, Failures, Phase, TrialEvent
 from dnasweep.sweeps.outcome import report_failures
 from dnasweep.sweeps.request import Sweep
 from dnasweep.tasks.metrics import full_name
 from dnasweep.workflows.announce import encoder_name, tokenizer_name
 from dnasweep.workflows.sweep_records import Records
 from dnasweep.workflows.sweep_state import SweepState
-from dnasweep.workflows.workplace import Workplace
 
 
 class Phases:
-    """Runs what is missing and records all of it.
+    """Computes what is missing, with an executor, and records everything.
 
     Parameters
     ----------
@@ -49,23 +34,22 @@ class Phases:
         What to run.
     records
         Where it is recorded.
-    connect
-        Joins or starts a cluster; called only when there is something to compute.
+    executor
+        Computes what is missing.
     """
 
-    def __init__(self, sweep: Sweep, records: Records, connect: Callable[[], Resources]) -> None:
-        self._sweep, self._records = sweep, records
-        self._workplace = Workplace(sweep, connect)
+    def __init__(self, sweep: Sweep, records: Records, executor: Executor) -> None:
+        self._sweep, self._records, self._executor = sweep, records, executor
         self._recorded: set[str] = set()
-        self._memory: SweepState
+        self._state: SweepState
         self.importance: dict[str, float] | None = None
 
     def train(self) -> SweepPlan:
-        """Train the grid, or search it, and return the cells that were tried."""
-        self._memory = SweepState(self._sweep)
+        """Train the grid, or search it, and return the cells that were trained."""
+        self._state = SweepState(self._sweep)
         plan = self._search() if self._sweep.options.search == "optuna" else self._grid()
         for spec in plan.classifiers:
-            if evaluation := self._memory.course.last(spec.key):
+            if evaluation := self._state.event_log.last(spec.key):
                 self._sweep.last_seen[spec.key] = evaluation
         for encoder in plan.encoders:
             self._record_encoder(encoder, find_outcome(self._sweep.storage, encoder))
@@ -86,59 +70,55 @@ class Phases:
         return plan.encoders
 
     def evaluate_on_tests(self, specs: Sequence[ClassifierSpec]) -> None:
-        """Open the test set for chosen trials that have not been tested yet."""
+        """Evaluate chosen trials on test, unless they were before."""
         missing = [spec for spec in specs if find_scores(self._sweep.storage, spec) is None]
         if missing:
-            with self._showing("opening the test set", len(missing)) as (job, display):
-                evaluate_on_tests(missing, job, done=display.count)
+            with self._executor.phase("opening the test set", len(missing)) as phase:
+                phase.evaluate_on_tests(missing, done=phase.display.count)
 
     def keep_whole(self, specs: Sequence[ClassifierSpec]) -> None:
-        """Have trials trained again whose weights turn out to be damaged."""
+        """Train trials again whose weights turn out to be damaged."""
         damaged = [spec for spec in specs if self._sweep.storage.find(spec.kind, spec.key) is None]
         if damaged:
-            with self._showing("training again", len(damaged)) as (job, display):
-                evaluate_on_tests(damaged, job, done=display.count)
+            with self._executor.phase("training again", len(damaged)) as phase:
+                phase.evaluate_on_tests(damaged, done=phase.display.count)
 
     def _grid(self) -> SweepPlan:
         plan = self._sweep.plan
         missing = plan.missing(self._sweep.storage)
-        if (rungs := self._memory.rungs) is not None:
-            # In an order that has nothing to do with how good the trials are.
+        if (rungs := self._state.rungs) is not None:
+            # Shuffled, so that the order of trials is unrelated to how good they are.
             missing = missing.without(rungs.stopped).shuffled()
         if missing.cells:
             self._build_corpora(missing)
             self._build_encoders(missing)
-            self._run_trials(
-                trials.grid_space(missing.cells),
+            self._train(
                 len(missing.cells),
-                scheduler=self._scheduler,
+                lambda phase, on_event: phase.train_trials(
+                    missing.cells, on_event=on_event, rungs=rungs
+                ),
             )
         return plan
 
     def _search(self) -> SweepPlan:
         sweep, options = self._sweep, self._sweep.options
-        study, rungs = self._memory.study(), self._memory.rungs
+        study, rungs = self._state.study(), self._state.rungs
         sweep.console.print(f"[dim]Optuna study {study.name} in {escape(study.url)}[/]")
         remaining = study.remaining(options.num_samples)
         if remaining:
             self._build_corpora(sweep.plan)
             if sweep.plan.starts_alike:
-                # Whatever is tried needs it; of several, a search may never ask for some.
+                # If there is one encoder, all trials need it; of several, a search may skip some.
                 self._build_encoders(sweep.plan)
-            self._run_trials(
-                {},
+            self._train(
                 remaining,
-                searcher=study.searcher(rungs.stopped if rungs else ()),
-                scheduler=self._scheduler,
-                num_samples=remaining,
+                lambda phase, on_event: phase.search_trials(
+                    study, remaining, on_event=on_event, rungs=rungs
+                ),
             )
         self.importance = study.importance()
         tried = set(map(sweep.recipe.canonical, study.tried()))
         return make_plan(sweep.recipe, [cell for cell in sweep.plan.cells if cell in tried])
-
-    @property
-    def _scheduler(self) -> Halving | None:
-        return None if self._memory.rungs is None else Halving(self._memory.rungs)
 
     def _build_corpora(self, plan: SweepPlan) -> None:
         sweep = self._sweep
@@ -148,12 +128,12 @@ class Phases:
             if not sweep.storage.exists(spec.corpus_kind, spec.corpus_key)
         ]
         if missing:
-            with self._showing("tokenizing", len(missing)) as (job, display):
+            with self._executor.phase("tokenizing", len(missing)) as phase:
 
                 def done(spec: TokenizerSpec) -> None:
-                    display.advance(f"tokenizer {escape(tokenizer_name(spec))}")
+                    phase.display.advance(f"tokenizer {escape(tokenizer_name(spec))}")
 
-                build_corpora(missing, job, done=done)
+                phase.build_corpora(missing, done=done)
         if sweep.recipe.model.windows == "none":
             check_tokens(sweep.storage, plan.corpora, sweep.recipe.model.max_tokens)
             check_encoders(sweep.storage, plan.classifiers)
@@ -163,71 +143,58 @@ class Phases:
         storage = self._sweep.storage
         missing = [spec for spec in plan.tables if not storage.exists(spec.kind, spec.key)]
         if missing:
-            with self._showing("counting words", len(missing)) as (job, display):
+            with self._executor.phase("counting k-mers", len(missing)) as phase:
 
                 def done(spec: PmiSpec) -> None:
-                    display.advance(f"PMI table {spec.key}")
+                    phase.display.advance(f"PMI table {spec.key}")
 
-                build_tables(missing, job, done=done)
+                phase.build_tables(missing, done=done)
 
     def _build_encoders(self, plan: SweepPlan) -> None:
         specs = [spec for spec in plan.encoders if self._absent(spec)]
         if not specs:
             return
         self._build_tables(plan)
-        with self._showing("pretraining", len(specs)) as (job, display):
+        with self._executor.phase("pretraining", len(specs)) as phase:
 
             def done(spec: EncoderSpec, outcome: StageOutcome) -> None:
                 self._record_encoder(spec, outcome)
                 bits = outcome.best["metrics"].get("validation/bits_per_base", float("nan"))
-                display.advance(
+                phase.display.advance(
                     f"encoder {escape(encoder_name(self._sweep, spec))}: {bits:.3f} bits per base "
                     f"(Markov chain {outcome.facts['markov_bits_per_base']:.3f}), "
                     f"{outcome.device_seconds:.0f} s"
                 )
 
-            build_encoders(
-                specs,
-                job,
-                room=self._workplace.room(job, len(specs)),
-                name=lambda spec: encoder_name(self._sweep, spec),
-                done=done,
+            phase.build_encoders(
+                specs, name=lambda spec: encoder_name(self._sweep, spec), done=done
             )
 
-    def _run_trials(self, space: dict[str, Any], number: int, **how: Any) -> None:
+    def _train(
+        self, number: int, train: Callable[[Phase, Callable[[TrialEvent], None]], Failures]
+    ) -> None:
+        """Train so many trials, and record their events."""
         sweep = self._sweep
-        with self._showing("fine-tuning", number) as (job, display):
+        with self._executor.phase("fine-tuning", number) as phase:
 
-            def hear(heard: trials.TrialEvent) -> None:
-                spec = sweep.plan.spec(heard.cell)
-                self._records.start(heard.cell, spec)
-                if heard.point is not None and self._memory.course.add(heard.point):
-                    self._records.evaluation(spec, heard.point.evaluation)
-                if heard.failed:
-                    display.advance(f"{escape(heard.cell.label)}: [red]failed[/]")
-                if heard.finished:
-                    display.advance(self._record_trial(heard.cell, spec))
+            def on_event(event: TrialEvent) -> None:
+                spec = sweep.plan.spec(event.cell)
+                self._records.start(event.cell, spec)
+                if event.point is not None and self._state.event_log.add(event.point):
+                    self._records.evaluation(spec, event.point.evaluation)
+                if event.failed:
+                    phase.display.advance(f"{escape(event.cell.label)}: [red]failed[/]")
+                if event.finished:
+                    phase.display.advance(self._record_trial(event.cell, spec))
 
-            with self._memory.kept():
-                results = trials.run_trials(
-                    space=space,
-                    recipe=sweep.recipe,
-                    job=job,
-                    metric=self._metric,
-                    hear=hear,
-                    room=self._workplace.room(job, number),
-                    name=sweep.key,
-                    **how,
-                )
-            hangs = hang_reports(job.progress_actor)
-        for cell, error in trials.failures(results).items():
+            with self._state.kept():
+                failures = train(phase, on_event)
+        for cell, (error, text) in failures.items():
             spec = sweep.plan.spec(cell)
-            if is_lost(error):
-                error = lost(error, hang=(hangs.get(spec.key) or [""])[-1])
-            sweep.errors[spec.key] = describe_error(error)
+            sweep.errors[spec.key] = text
             if isinstance(error, InputError) or is_full_disk(error):
-                # Something to mend and go on from, before the test set is opened for less than
-                # was asked for.
+                # The user can mend this and continue, so the sweep ends before it compares fewer
+                # trials than were asked for.
                 self._record_trial(cell, spec)
                 raise error
 
@@ -240,13 +207,13 @@ class Phases:
             self._records.encoder(spec, encoder_name(self._sweep, spec), outcome)
 
     def _record_trial(self, cell: Cell, spec: ClassifierSpec) -> str:
-        """Record the end of a trial once, and return it in words."""
+        """Record the end of a trial, once, and return it as text."""
         storage = self._sweep.storage
         outcome, error = find_outcome(storage, spec), self._sweep.errors.get(spec.key)
         if spec.key not in self._recorded:
             self._recorded.add(spec.key)
             self._records.start(cell, spec)
-            for point in self._memory.inherited.get(spec.key, ()):
+            for point in self._state.inherited.get(spec.key, ()):
                 self._records.evaluation(spec, point.evaluation)
             checkpoint = storage.uri_of(spec.kind, spec.key, CHECKPOINT) if outcome else None
             self._records.finish(cell, spec, outcome, checkpoint=checkpoint, error=error)
@@ -265,11 +232,3 @@ class Phases:
     @property
     def _metric(self) -> str:
         return full_name(self._sweep.options.metric)
-
-    @contextlib.contextmanager
-    def _showing(self, title: str, number: int) -> Iterator[tuple[JobSpec, Display]]:
-        """Yield the job spec of a phase of `number` parts, and draw its progress meanwhile."""
-        job = self._workplace.job_spec(number)
-        progress_actor = make_progress_actor()
-        with Display(self._sweep.console, progress_actor, title, number).running() as display:
-            yield dataclasses.replace(job, progress_actor=progress_actor), display

@@ -1,8 +1,8 @@
 """A sweep from its request to its comparison.
 
-The order is always the same: data and audit, tokenizers, encoders, trials, selection on
-validation, the test set once, the report. Every step looks first for what is published, so the
-same command again goes on where it was stopped and, when all is there, only reads.
+The order is always the same: data and audit, tokenizers, encoders, trials, selection on validation,
+evaluation on test, report. Every step first looks for what is published. So the same command
+continues where it was stopped, and only reads if everything is published.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import TypeVar
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.runtime.cluster.session import resolve_precision
-from dnasweep.runtime.preflight.preflight import Requirements, checked_session
 from dnasweep.stages.scores import score_baseline
 from dnasweep.storage import telling_of_damage
 from dnasweep.sweeps.compare import compare
 from dnasweep.sweeps.comparison import Comparison
+from dnasweep.sweeps.executor import Executor
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import MakeCells, RequestedAxes, Sweep, prepare_sweep, product
 from dnasweep.sweeps.results import baseline_result
@@ -43,7 +42,7 @@ Result = TypeVar("Result")
 
 
 def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
-    """End a sweep with the ranking of its cells and tests between the best ones."""
+    """Train and evaluate the cells of a sweep, rank them, and test differences between the best ones."""
     plan = phases.train()
     results = evaluate_on_test(sweep, records, phases, plan)
     baseline = score_baseline(sweep.storage, sweep.recipe.dataset, plan.classifiers[0].target)
@@ -68,43 +67,47 @@ def run_sweep(
     *,
     cells: MakeCells = product,
     ending: Callable[[Sweep, Records, Phases], Result] = compare_cells,  # type: ignore[assignment]
+    executor: type[Executor] | None = None,
 ) -> Result | None:
-    """Run a sweep and return what its ending returns; None after a dry run.
+    """Run a sweep and return what `ending` returns; None after a dry run.
 
     Parameters
     ----------
     name
         Name of the sweep and, unless told otherwise, of the MLflow experiment.
     axes
-        Name of a :class:`~dnasweep.stages.recipe.Cell` field to its values. The grid is their
-        product; a search draws from the same values. In place of values an axis may have a function
+        Name of a :class:`~dnasweep.stages.recipe.Cell` field, to its values. The grid is their
+        product; a search draws from the same values. Instead of values an axis may have a function
         that finds them in the data.
     cells
-        Makes the cells of the axes and the data, where they are not the product of the axes, which
-        may then have other names.
+        Makes the cells from the axes and the data, if they are not the product of the axes; axes may
+        then have other names.
     ending
-        Trains, judges and reports. The default ranks the cells and returns their
+        Trains, evaluates on test and reports. The default ranks the cells and returns their
         :class:`~dnasweep.sweeps.comparison.Comparison`.
+    executor
+        Computes the sweep; None: Ray. With :class:`~dnasweep.sweeps.in_process.InProcessExecutor` a
+        grid is computed in this process, with equal results.
 
     Raises
     ------
     InputError
-        For anything the user can mend, before training wherever it can be known by then.
+        For everything that the user can mend; before training if it can be found by then.
     """
-    return _recorded(name, axes, options, console, ending, cells)
+    return _recorded(name, axes, options, console, ending, cells, executor)
 
 
 def run_finetuning(
     name: str, axes: RequestedAxes, options: SweepOptions, console: Console
 ) -> None:
-    """Train the cells of a sweep and say where they are; the test set stays closed."""
+    """Train the cells of a sweep and print where they are; nothing is evaluated on test."""
     _recorded(name, axes, options, console, _finetune)
 
 
 def run_pretraining(
     name: str, axes: RequestedAxes, options: SweepOptions, console: Console
 ) -> None:
-    """Pretrain the encoders of a sweep's cells and say where they are."""
+    """Pretrain the encoders of a sweep and print where they are."""
     _recorded(name, axes, options, console, _pretrain)
 
 
@@ -115,54 +118,43 @@ def _recorded(
     console: Console,
     work: Callable[[Sweep, Records, Phases], Result],
     cells: MakeCells = product,
+    executor: type[Executor] | None = None,
 ) -> Result | None:
-    sweep = prepare_sweep(name, axes, options, console, cells=cells, resolve=resolve_precision)
+    if executor is None:
+        # Imported here: it brings Ray, and a sweep in this process does without.
+        from dnasweep.runtime.executor import RayExecutor
+
+        executor = RayExecutor
+    sweep = prepare_sweep(
+        name, axes, options, console, cells=cells, resolve=executor.resolve_precision
+    )
     uri = resolve_uri(options.tracking_uri, sweep.storage.root)
     announce_data(console, sweep.data)
     announce_plan(sweep)
     if options.dry_run:
         return None
     check_reachable(uri)
-    requirements = _requirements(sweep, uri)
-    spool = sweep.storage.folder("sweeps", sweep.key, "spool")
-    with Tracker(uri, options.name or name, spool) as tracker, contextlib.ExitStack() as stack:
+    log = sweep.storage.folder("sweeps", sweep.key, "spool")
+    with Tracker(uri, options.name or name, log) as tracker, contextlib.ExitStack() as stack:
         stack.enter_context(telling_of_damage(sweep.storage.local, partial(_warn, console)))
         records = Records(tracker, sweep.key, sweep.data, full_name(options.metric))
         records.open(f"{name} {sweep.key[:6]}", sweep.parameters)
-        phases = Phases(
-            sweep,
-            records,
-            lambda: stack.enter_context(checked_session(options.address, requirements, console)),
-        )
+        opened = stack.enter_context(executor.open(sweep, uri))
         try:
-            result = work(sweep, records, phases)
+            result = work(sweep, records, Phases(sweep, records, opened))
         except BaseException as error:
             tracker.end(sweep.key, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
             raise
         tracker.end(sweep.key)
     said = escape(without_password(uri))
     console.print(f"[bold]MLflow[/] mlflow ui --backend-store-uri {said}", soft_wrap=True)
-    # It opens among traces of language models, where no run is to be seen.
+    # MLflow opens with the traces of language models, where no run is shown.
     console.print("       and there choose Model training, top left")
     return result
 
 
 def _warn(console: Console, line: str) -> None:
     console.print(f"[yellow]{escape(line)}[/]", soft_wrap=True)
-
-
-def _requirements(sweep: Sweep, uri: str) -> Requirements | None:
-    options = sweep.options
-    workers = options.worker_range
-    if not options.preflight:
-        return None
-    return Requirements(
-        storage=sweep.storage,
-        uri=uri,
-        workers=workers.minimum,
-        cpus_per_worker=options.cpus_per_worker,
-        gpus_per_worker=options.gpus_per_worker,
-    )
 
 
 def _finetune(sweep: Sweep, records: Records, phases: Phases) -> None:

@@ -1,43 +1,18 @@
-"""Progress of running stages: workers post it to an actor, and the driver draws it."""
+"""Progress of running stages: workers post it to an actor, where the driver reads it."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+
+from dnasweep.sweeps.progress import StageProgress
 
 POST_SECONDS = 0.5
 HANG_REPORT_SECONDS = 10.0
-DRAW_SECONDS = 0.5
-
-
-@dataclass
-class StageProgress:
-    """How far a running stage is."""
-
-    text: str
-    done: float
-    total: float
-    bases_per_second: float
+READ_SECONDS = 2.0
 
 
 class _ProgressActor:
@@ -67,6 +42,11 @@ def make_progress_actor() -> Any:
     """Start the actor on the driver's machine, without taking a CPU from trials."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
     return ray.remote(_ProgressActor).options(num_cpus=0, scheduling_strategy=here).remote()
+
+
+def read_progress(actor: Any) -> dict[str, StageProgress]:
+    """Return the progress of the stages that are running now, by stage key."""
+    return dict(ray.get(actor.progress.remote(), timeout=READ_SECONDS))
 
 
 def report_hang(actor: Any, key: str, message: str) -> None:
@@ -117,85 +97,3 @@ class ProgressPoster:
         """Remove the stage from the display."""
         if self._actor is not None:
             self._actor.post.remote(self._key, None)
-
-
-class Display:
-    """The driver's progress display: a bar for the phase and a line for each running stage.
-
-    Parameters
-    ----------
-    console
-        Where to draw; nothing is drawn if it is not a terminal.
-    actor
-        Handle of the progress actor, or None.
-    title
-        Name of the phase.
-    total
-        Stages in the phase.
-    """
-
-    def __init__(self, console: Console, actor: Any, title: str, total: int) -> None:
-        self._actor = actor
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._phase = self._progress.add_task(title, total=total, rate="")
-        self._tasks: dict[str, TaskID] = {}
-        self._total, self._done = total, 0
-        self._console = console
-
-    def advance(self, text: str) -> None:
-        """Count one finished stage and print what it was."""
-        self.count()
-        width = len(str(self._total))
-        self._console.print(
-            f"  [dim]{self._done:>{width}}/{self._total}[/] {text}", highlight=False
-        )
-
-    def count(self) -> None:
-        """Count one finished stage."""
-        self._done += 1
-        self._progress.advance(self._phase)
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[Display]:
-        """Draw until the block ends."""
-        stop = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(stop,), daemon=True)
-        with self._progress:
-            thread.start()
-            try:
-                yield self
-            finally:
-                stop.set()
-                thread.join(timeout=5)
-
-    def _watch(self, stop: threading.Event) -> None:
-        while not stop.wait(DRAW_SECONDS):
-            if self._actor is None or not sys.stdout.isatty():
-                continue
-            # An actor that is late or gone costs a picture, never the sweep.
-            with contextlib.suppress(Exception):
-                self._draw(ray.get(self._actor.progress.remote(), timeout=2))
-
-    def _draw(self, stages: dict[str, StageProgress]) -> None:
-        for key in [k for k in self._tasks if k not in stages]:
-            self._progress.remove_task(self._tasks.pop(key))
-        for key, stage in stages.items():
-            rate = f"{stage.bases_per_second / 1e3:.0f} kb/s"
-            if key not in self._tasks:
-                self._tasks[key] = self._progress.add_task(
-                    escape(stage.text), total=stage.total, rate=rate
-                )
-            self._progress.update(
-                self._tasks[key], completed=stage.done, total=stage.total, rate=rate
-            )

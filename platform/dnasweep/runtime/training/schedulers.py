@@ -1,24 +1,14 @@
-"""Schedulers of Tune: trials in order, and asynchronous successive halving (ASHA).
-
-Halving: Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning, in the variant that
-stops trials rather than pausing them. Rungs are at 1, 3, 9, ... times the first evaluation after the
-warm-up of every trial; during warm-up a trial shows how far its schedule has come, not how good its
-settings are. Evaluations are the same number of bases apart and so mean the same for every tokenizer.
-"""
+"""Schedulers of Tune: trials in order, and asynchronous successive halving (ASHA)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from dnasweep.sweeps.event_log import Evaluated
-
-REDUCTION_FACTOR = 3
+from dnasweep.sweeps.rungs import Rungs
 
 
 class InOrder(FIFOScheduler):
@@ -34,70 +24,8 @@ class InOrder(FIFOScheduler):
         return min(pending, key=lambda trial: str(trial.trial_id), default=None)
 
 
-def first_rung(evaluations: int, warmup: float) -> int:
-    """Return the first evaluation of a trial after `warmup`, a fraction of its steps."""
-    return math.floor(warmup * evaluations + 1e-9) + 1
-
-
-class Rungs:
-    """The values that trials reached at each rung, and which trials were stopped.
-
-    The same evaluations in the same order give the same decisions, so a killed sweep that replays the
-    evaluations it has recorded is where it was.
-
-    Parameters
-    ----------
-    evaluations
-        Evaluations of a whole trial. There is no rung at the last one: a trial that came so far is
-        finished.
-    warmup
-        Longest warm-up of any trial, as a fraction of its steps.
-    mode
-        `max` or `min`.
-    """
-
-    def __init__(self, evaluations: int, *, warmup: float = 0.0, mode: str = "max") -> None:
-        self._sign = 1.0 if mode == "max" else -1.0
-        self._rungs: dict[int, dict[str, float]] = {}
-        number = first_rung(evaluations, warmup)
-        while number < evaluations:
-            self._rungs[number] = {}
-            number *= REDUCTION_FACTOR
-        self._seen: dict[str, dict[int, float]] = {}
-        self.stopped: set[str] = set()
-        """Keys of the trials that were stopped."""
-
-    def tell(self, point: Evaluated) -> bool:
-        """Add an evaluation and return whether its trial has to stop.
-
-        A trial stops if it is worse than the best third of the trials that reached its rung before.
-        """
-        seen = self._seen.setdefault(point.key, {})
-        seen.setdefault(point.number, self._sign * point.best)
-        reached = [number for number in self._rungs if point.number >= number]
-        if not reached or point.key in self.stopped:
-            return point.key in self.stopped
-        rung = self._rungs[max(reached)]
-        if point.key in rung:
-            return False
-        # A trial that continues after a kill has forgotten its earlier best value, and a published one
-        # repeats its evaluations; a rung takes into account none that come after it.
-        value = max(best for number, best in seen.items() if number <= point.number)
-        percentile = 100 * (1 - 1 / REDUCTION_FACTOR)
-        worse = bool(rung) and value < float(np.percentile(list(rung.values()), percentile))
-        rung[point.key] = value
-        if worse:
-            self.stopped.add(point.key)
-        return worse
-
-    def recall(self, points: Iterable[Evaluated]) -> None:
-        """Add the evaluations of an earlier run, in their order."""
-        for point in points:
-            self.tell(point)
-
-
 class Halving(InOrder):
-    """:class:`Rungs` as a scheduler of Tune.
+    """:class:`~dnasweep.sweeps.rungs.Rungs` as a scheduler of Tune.
 
     Ray's own keeps its rungs in memory only, so a sweep that is run again after a kill would start
     them anew. It also stops trials at their very end, before they are published.

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -34,6 +34,7 @@ from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
 from dnasweep.sweeps.event_log import POINT, Evaluated
+from dnasweep.sweeps.executor import TrialEvent, train_reporting
 from dnasweep.tasks.metrics import direction
 
 BEST = "best"
@@ -42,20 +43,6 @@ FINAL = "final"
 CREDENTIALS = "AWS_"
 """Prefix of variables that Tune passes to trials, and Ray to its logs. Trials use the credentials of
 their machine instead, as training workers and batch jobs do."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrialEvent:
-    """What the driver hears about a trial."""
-
-    cell: Cell
-    """The combination."""
-    point: Evaluated | None = None
-    """One evaluation, while it runs."""
-    finished: bool = False
-    """Whether it has finished."""
-    failed: bool = False
-    """Whether it has failed; `failures` says why once all trials have ended."""
 
 
 def run_trial(
@@ -88,17 +75,17 @@ def run_trial(
         train = run_stage
     cell = cell_of(config)
     spec = recipe.expand(cell)
-    sign = 1.0 if direction(metric) == "max" else -1.0
-    best: list[float] = []
 
-    def report(evaluation: dict[str, Any]) -> None:
-        # Without validation there is nothing to compare by, so all trials get the same value.
-        best.append(max([sign * evaluation["metrics"].get(metric, 0.0), *best[-1:]]))
-        point = Evaluated.of(spec, sign * best[-1], evaluation)
+    def report(point: Evaluated) -> None:
         tune.report({"trial_key": spec.key, BEST: point.best, POINT: point.text})
 
     try:
-        outcome = train(spec, job, text=cell.label, on_evaluation=report)
+        train_reporting(
+            spec,
+            partial(train, spec, job, text=cell.label),
+            metric=metric,
+            report=report,
+        )
     except RayError:
         # A process that this trial needs was lost with its machine.
         raise
@@ -108,11 +95,6 @@ def run_trial(
         if told is error:
             raise
         raise told from error
-    if len(best) < len(outcome.history):
-        # Published before, or started under a driver that was killed: report the whole history.
-        best.clear()
-        for evaluation in outcome.history:
-            report(evaluation)
 
 
 class Limit(Callback):

@@ -1,0 +1,199 @@
+"""A sweep on Ray: its phases on a cluster, which is joined when there is something to compute."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from dnasweep.runtime.cluster.allotment import Capacity, JobSpec, allot
+from dnasweep.runtime.cluster.placement import NodeGroup, Resources
+from dnasweep.runtime.cluster.session import look_around, resolve_precision
+from dnasweep.runtime.preflight.preflight import Requirements, checked_session
+from dnasweep.runtime.training import shared, trials
+from dnasweep.runtime.training.failures import describe_error, is_lost, lost
+from dnasweep.runtime.training.progress_actor import (
+    hang_reports,
+    make_progress_actor,
+    read_progress,
+)
+from dnasweep.runtime.training.schedulers import Halving
+from dnasweep.stages.outcome import StageOutcome
+from dnasweep.stages.pmi_specs import PmiSpec
+from dnasweep.stages.recipe import Cell
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.sweeps.executor import AskedPrecision, Failures, OnEvent, TrialFailure
+from dnasweep.sweeps.progress import Display
+from dnasweep.sweeps.request import Sweep
+from dnasweep.sweeps.rungs import Rungs
+from dnasweep.sweeps.training_options import Precision
+from dnasweep.tasks.metrics import full_name
+
+
+class RayPhase:
+    """A :class:`~dnasweep.sweeps.executor.Phase` on Ray.
+
+    Parameters
+    ----------
+    sweep
+        What is run.
+    job
+        Where its stages run, and with which resources.
+    capacity
+        Returns how many stages may run at once, as machines join and leave.
+    display
+        Shows the progress.
+    """
+
+    def __init__(
+        self, sweep: Sweep, job: JobSpec, capacity: Callable[[], int], display: Display
+    ) -> None:
+        self._sweep, self._job, self._capacity = sweep, job, capacity
+        self.display = display
+
+    def build_corpora(
+        self, specs: Sequence[TokenizerSpec], *, done: Callable[[TokenizerSpec], None]
+    ) -> None:
+        """Fit tokenizers and tokenize the data sets, in parallel."""
+        shared.build_corpora(specs, self._job, done=done)
+
+    def build_tables(self, specs: Sequence[PmiSpec], *, done: Callable[[PmiSpec], None]) -> None:
+        """Count and score the k-mers that maskings use, in parallel."""
+        shared.build_tables(specs, self._job, done=done)
+
+    def build_encoders(
+        self,
+        specs: Sequence[EncoderSpec],
+        *,
+        name: Callable[[EncoderSpec], str],
+        done: Callable[[EncoderSpec, StageOutcome], None],
+    ) -> None:
+        """Pretrain encoders, as many at once as there is room for, parents before children."""
+        shared.build_encoders(specs, self._job, room=self._capacity, name=name, done=done)
+
+    def train_trials(
+        self, cells: Sequence[Cell], *, on_event: OnEvent, rungs: Rungs | None
+    ) -> Failures:
+        """Train cells under Tune, in their order."""
+        return self._run(on_event, rungs, space=trials.grid_space(cells))
+
+    def search_trials(
+        self, study: Any, num_samples: int, *, on_event: OnEvent, rungs: Rungs | None
+    ) -> Failures:
+        """Train so many cells that an Optuna study proposes."""
+        searcher = study.searcher(rungs.stopped if rungs else ())
+        return self._run(on_event, rungs, space={}, searcher=searcher, num_samples=num_samples)
+
+    def _run(self, on_event: OnEvent, rungs: Rungs | None, **how: Any) -> Failures:
+        sweep = self._sweep
+        results = trials.run_trials(
+            recipe=sweep.recipe,
+            job=self._job,
+            metric=full_name(sweep.options.metric),
+            hear=on_event,
+            room=self._capacity,
+            name=sweep.key,
+            scheduler=None if rungs is None else Halving(rungs),
+            **how,
+        )
+        hangs = hang_reports(self._job.progress_actor)
+        failures = {}
+        for cell, error in trials.failures(results).items():
+            if is_lost(error):
+                error = lost(error, hang=(hangs.get(sweep.plan.spec(cell).key) or [""])[-1])
+            failures[cell] = TrialFailure(error, describe_error(error))
+        return failures
+
+    def evaluate_on_tests(
+        self, specs: Sequence[ClassifierSpec], *, done: Callable[[], None]
+    ) -> None:
+        """Score trials on their test rows, in parallel."""
+        shared.evaluate_on_tests(specs, self._job, done=done)
+
+
+class RayExecutor:
+    """An :class:`~dnasweep.sweeps.executor.Executor` on Ray.
+
+    Parameters
+    ----------
+    sweep
+        What is run.
+    connect
+        Joins or starts a cluster; called once, with the first phase.
+    """
+
+    def __init__(self, sweep: Sweep, connect: Callable[[], Resources]) -> None:
+        self._sweep, self._connect = sweep, connect
+        self._groups: tuple[NodeGroup, ...] | None = None
+
+    @staticmethod
+    def resolve_precision(
+        asked: AskedPrecision, *, gpus: float | None, address: str | None
+    ) -> Precision:
+        """Return the arithmetic that `--precision auto` means there."""
+        return resolve_precision(asked, gpus=gpus, address=address)
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, sweep: Sweep, tracking_uri: str) -> Iterator[RayExecutor]:
+        """Give an executor whose session ends with the block."""
+        options, requirements = sweep.options, None
+        if options.preflight:
+            requirements = Requirements(
+                storage=sweep.storage,
+                uri=tracking_uri,
+                workers=options.worker_range.minimum,
+                cpus_per_worker=options.cpus_per_worker,
+                gpus_per_worker=options.gpus_per_worker,
+            )
+        with contextlib.ExitStack() as stack:
+            session = checked_session(options.address, requirements, sweep.console)
+            yield cls(sweep, lambda: stack.enter_context(session))
+
+    @contextlib.contextmanager
+    def phase(self, title: str, number: int) -> Iterator[RayPhase]:
+        """Run a phase of so many stages on what the cluster has by now, and show its progress."""
+        job = self._job_spec(number)
+        actor = make_progress_actor()
+        job = dataclasses.replace(job, progress_actor=actor)
+        capacity = Capacity(job.allotment, self._look, num_trials=number)
+        display = Display(self._sweep.console, title, number, lambda: read_progress(actor))
+        with display.running():
+            yield RayPhase(self._sweep, job, capacity, display)
+
+    def _look(self) -> Resources:
+        """Join or start Ray the first time, and return what there is by now."""
+        if self._groups is not None:
+            return look_around(self._groups)
+        console = self._sweep.console
+        with console.status("starting Ray"):
+            resources = self._connect()
+        self._groups = resources.groups
+        console.print(f"[dim]Ray: {resources}[/]")
+        return resources
+
+    def _job_spec(self, number: int) -> JobSpec:
+        options = self._sweep.options
+        trainings = [spec.training for spec in self._sweep.plan.classifiers]
+        resources = self._look()
+        min_workers, max_workers = options.worker_range
+        allotment = allot(
+            resources,
+            num_trials=number,
+            workers=max_workers,
+            min_workers=min_workers,
+            cpus_per_worker=options.cpus_per_worker,
+            gpus_per_worker=options.gpus_per_worker,
+            batch_parts=min(t.batch_size // t.micro_batch_size for t in trainings),
+        )
+        if not allotment.fitting(resources):
+            self._sweep.console.print(
+                "[dim]no machine that could take a trial is there yet; cloud machines take some "
+                "minutes to start[/]"
+            )
+        return JobSpec(
+            storage=self._sweep.storage.root,
+            allotment=allotment,
+            hang_seconds=options.hang_seconds,
+        )

@@ -1,0 +1,156 @@
+"""What computes a sweep: the protocol that Ray and the process of the caller both follow.
+
+A sweep runs in phases: tokenizing, counting k-mers, pretraining, fine-tuning, evaluating on test. An
+executor computes what is missing of a phase. It decides where and how many at once, never what: the
+stages are the same functions of the same specifications, so every executor publishes equal results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from dnasweep.stages.outcome import StageOutcome
+from dnasweep.stages.pmi_specs import PmiSpec
+from dnasweep.stages.recipe import Cell
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.sweeps.event_log import Evaluated
+from dnasweep.sweeps.progress import Display
+from dnasweep.sweeps.rungs import Rungs
+from dnasweep.sweeps.training_options import Precision
+from dnasweep.tasks.metrics import direction
+
+if TYPE_CHECKING:
+    # Trials import this module, and should not have to import what only the driver needs.
+    from dnasweep.sweeps.request import Sweep
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialEvent:
+    """What the driver hears about a trial."""
+
+    cell: Cell
+    """The combination."""
+    point: Evaluated | None = None
+    """One evaluation, while it runs."""
+    finished: bool = False
+    """Whether it has finished."""
+    failed: bool = False
+    """Whether it has failed; the reason is known once all trials have ended."""
+
+
+class TrialFailure(NamedTuple):
+    """Why a trial failed."""
+
+    error: BaseException
+    """What it raised."""
+    text: str
+    """The same for a table or a tag."""
+
+
+AskedPrecision = Literal["auto", "fp32", "bf16"]
+OnEvent = Callable[[TrialEvent], None]
+Failures = Mapping[Cell, TrialFailure]
+
+
+class Phase(Protocol):
+    """A phase that is running. Each method returns when all of its stages are published.
+
+    What a stage raises because of bad input is raised; of trials it is returned.
+    """
+
+    display: Display
+    """Shows the progress of the phase."""
+
+    def build_corpora(
+        self, specs: Sequence[TokenizerSpec], *, done: Callable[[TokenizerSpec], None]
+    ) -> None:
+        """Fit tokenizers and tokenize the data sets; `done` is called after each."""
+
+    def build_tables(self, specs: Sequence[PmiSpec], *, done: Callable[[PmiSpec], None]) -> None:
+        """Count and score the k-mers that maskings use; `done` is called after each."""
+
+    def build_encoders(
+        self,
+        specs: Sequence[EncoderSpec],
+        *,
+        name: Callable[[EncoderSpec], str],
+        done: Callable[[EncoderSpec, StageOutcome], None],
+    ) -> None:
+        """Pretrain encoders, parents before children; `done` is called after each."""
+
+    def train_trials(
+        self, cells: Sequence[Cell], *, on_event: OnEvent, rungs: Rungs | None
+    ) -> Failures:
+        """Train cells in their order, and stop those that fall behind at `rungs`."""
+
+    def search_trials(
+        self, study: Any, num_samples: int, *, on_event: OnEvent, rungs: Rungs | None
+    ) -> Failures:
+        """Train so many cells that an Optuna study proposes, one after the other."""
+
+    def evaluate_on_tests(
+        self, specs: Sequence[ClassifierSpec], *, done: Callable[[], None]
+    ) -> None:
+        """Score trials on their test rows; `done` is called after each."""
+
+
+class Executor(Protocol):
+    """Where a sweep is computed."""
+
+    @staticmethod
+    def resolve_precision(
+        asked: AskedPrecision, *, gpus: float | None, address: str | None
+    ) -> Precision:
+        """Return the arithmetic that `--precision auto` means there."""
+
+    @classmethod
+    def open(cls, sweep: Sweep, tracking_uri: str) -> AbstractContextManager[Executor]:
+        """Give an executor of a sweep, for the block; nothing is started before its first phase.
+
+        Raises
+        ------
+        InputError
+            If it cannot do what the options of the sweep ask for.
+        """
+
+    def phase(self, title: str, number: int) -> AbstractContextManager[Phase]:
+        """Run a phase of so many stages, and show its progress under a title."""
+
+
+def train_reporting(
+    spec: ClassifierSpec,
+    train: Callable[..., StageOutcome],
+    *,
+    metric: str,
+    report: Callable[[Evaluated], Any],
+) -> None:
+    """Train a trial and report every evaluation, with the best value so far.
+
+    Parameters
+    ----------
+    spec
+        The trial.
+    train
+        Trains it and calls the function `on_evaluation` with each evaluation.
+    metric
+        Full name of the metric that trials are compared by.
+    report
+        Called with each evaluation. A trial that was published before, or was begun by a driver that
+        was killed, reports its whole history again.
+    """
+    sign = 1.0 if direction(metric) == "max" else -1.0
+    best: list[float] = []
+
+    def evaluated(evaluation: dict[str, Any]) -> None:
+        # Without validation there is nothing to compare by, so all trials get the same value.
+        best.append(max([sign * evaluation["metrics"].get(metric, 0.0), *best[-1:]]))
+        report(Evaluated.of(spec, sign * best[-1], evaluation))
+
+    outcome = train(on_evaluation=evaluated)
+    if len(best) < len(outcome.history):
+        best.clear()
+        for evaluation in outcome.history:
+            evaluated(evaluation)

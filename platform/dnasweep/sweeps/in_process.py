@@ -1,0 +1,172 @@
+"""A sweep in this process: one stage after the other, without Ray.
+
+For notebooks, tests and machines without Ray. Only the grid is run: an Optuna search and early
+stopping (ASHA) compare trials that run side by side, which is what Ray is for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from dnasweep.errors import InputError
+from dnasweep.models.encoder.precision import resolve_here
+from dnasweep.stages.outcome import Listener, StageOutcome
+from dnasweep.stages.pmi import obtain_table
+from dnasweep.stages.pmi_specs import PmiSpec
+from dnasweep.stages.recipe import Cell
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.tokens import obtain_corpus
+from dnasweep.sweeps.event_log import Evaluated
+from dnasweep.sweeps.executor import (
+    AskedPrecision,
+    Failures,
+    OnEvent,
+    TrialEvent,
+    TrialFailure,
+    train_reporting,
+)
+from dnasweep.sweeps.progress import Display
+from dnasweep.sweeps.request import Sweep
+from dnasweep.sweeps.rungs import Rungs
+from dnasweep.sweeps.training_options import Precision
+from dnasweep.tasks.metrics import full_name
+
+
+class InProcessPhase:
+    """A :class:`~dnasweep.sweeps.executor.Phase` in this process.
+
+    Parameters
+    ----------
+    sweep
+        What is run.
+    display
+        Shows the progress.
+    """
+
+    def __init__(self, sweep: Sweep, display: Display) -> None:
+        self._sweep, self._storage, self.display = sweep, sweep.storage, display
+
+    def build_corpora(
+        self, specs: Sequence[TokenizerSpec], *, done: Callable[[TokenizerSpec], None]
+    ) -> None:
+        """Fit tokenizers and tokenize the data sets."""
+        for spec in specs:
+            obtain_corpus(self._storage, spec)
+            done(spec)
+
+    def build_tables(self, specs: Sequence[PmiSpec], *, done: Callable[[PmiSpec], None]) -> None:
+        """Count and score the k-mers that maskings use."""
+        for spec in specs:
+            obtain_table(self._storage, spec)
+            done(spec)
+
+    def build_encoders(
+        self,
+        specs: Sequence[EncoderSpec],
+        *,
+        name: Callable[[EncoderSpec], str],
+        done: Callable[[EncoderSpec, StageOutcome], None],
+    ) -> None:
+        """Pretrain encoders; `specs` have parents before children."""
+        # Imported here, as below: a sweep of which everything is published does without torch.
+        from dnasweep.stages.encoder import pretrain
+
+        for spec in specs:
+            done(spec, pretrain(self._storage, spec))
+
+    def train_trials(
+        self, cells: Sequence[Cell], *, on_event: OnEvent, rungs: Rungs | None
+    ) -> Failures:
+        """Train cells, one after the other."""
+        failures = {}
+        for cell in cells:
+            on_event(TrialEvent(cell=cell))
+            try:
+                self._train(cell, on_event)
+            except Exception as error:
+                failures[cell] = TrialFailure(error, _describe(error))
+                on_event(TrialEvent(cell=cell, failed=True))
+            else:
+                on_event(TrialEvent(cell=cell, finished=True))
+        return failures
+
+    def _train(self, cell: Cell, on_event: OnEvent) -> None:
+        from dnasweep.stages.classifier import finetune
+
+        spec = self._sweep.plan.spec(cell)
+
+        def train(on_evaluation: Callable[[dict[str, Any]], None]) -> StageOutcome:
+            return finetune(self._storage, spec, listener=Listener(on_evaluation=on_evaluation))
+
+        def report(point: Evaluated) -> None:
+            on_event(TrialEvent(cell=cell, point=point))
+
+        train_reporting(spec, train, metric=full_name(self._sweep.options.metric), report=report)
+
+    def search_trials(
+        self, study: Any, num_samples: int, *, on_event: OnEvent, rungs: Rungs | None
+    ) -> Failures:
+        """Refuse to search, see :meth:`InProcessExecutor.open`."""
+        raise NotImplementedError("a search needs Ray")
+
+    def evaluate_on_tests(
+        self, specs: Sequence[ClassifierSpec], *, done: Callable[[], None]
+    ) -> None:
+        """Score trials on their test rows."""
+        from dnasweep.stages.testing import evaluate_on_test
+
+        for spec in specs:
+            evaluate_on_test(self._storage, spec)
+            done()
+
+
+class InProcessExecutor:
+    """An :class:`~dnasweep.sweeps.executor.Executor` in this process.
+
+    Parameters
+    ----------
+    sweep
+        What is run.
+    """
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+
+    @staticmethod
+    def resolve_precision(
+        asked: AskedPrecision, *, gpus: float | None, address: str | None
+    ) -> Precision:
+        """Return the arithmetic that `--precision auto` means there."""
+        return resolve_here(asked, gpus=gpus, address=address)
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, sweep: Sweep, tracking_uri: str) -> Iterator[InProcessExecutor]:
+        """Give an executor of a sweep.
+
+        Raises
+        ------
+        InputError
+            If the sweep is a search, or trials are to be stopped early.
+        """
+        options = sweep.options
+        if options.search != "grid" or options.asha:
+            asked = "--asha" if options.search == "grid" else f"--search {options.search}"
+            raise InputError(
+                f"{asked} compares trials that run side by side, and in this process they run one "
+                "after the other",
+                remedy="Leave it out to run the grid, or run the sweep on Ray.",
+            )
+        yield cls(sweep)
+
+    @contextlib.contextmanager
+    def phase(self, title: str, number: int) -> Iterator[InProcessPhase]:
+        """Run a phase and show its progress."""
+        with Display(self._sweep.console, title, number).running() as display:
+            yield InProcessPhase(self._sweep, display)
+
+
+def _describe(error: Exception) -> str:
+    return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
