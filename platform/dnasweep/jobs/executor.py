@@ -117,8 +117,12 @@ def _pool_of_one(computer: ShardComputer, shards: Sequence[tuple[int, int]]) -> 
     started = time.monotonic()
 
     def compute() -> Generator[PublishedShard, None, None]:
-        for key in shards:
-            yield computer.compute(*key, lambda rows, key=key: done.update({key: rows}))
+        for job, shard in shards:
+
+            def post(num_rows: int, key: Hashable = (job, shard)) -> None:
+                done[key] = num_rows
+
+            yield computer.compute(job, shard, post)
             done.clear()
 
     return WorkerPool(1, lambda: (done, time.monotonic() - started), compute)
