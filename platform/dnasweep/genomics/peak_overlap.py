@@ -119,8 +119,15 @@ def agree(peaks: pd.DataFrame, elements: pd.DataFrame) -> Agreement:
     """Compare peaks with an annotation: precision, recall and the Jaccard index."""
     one = find_hits(peaks, elements)
     half = find_hits(peaks, elements, fraction=RECIPROCAL)
-    shares = map(share, (*one, *half))
-    return Agreement(len(peaks), len(elements), *shares, jaccard(peaks, elements))
+    return Agreement(
+        num_peaks=len(peaks),
+        num_elements=len(elements),
+        precision=share(one[0]),
+        recall=share(one[1]),
+        precision_reciprocal=share(half[0]),
+        recall_reciprocal=share(half[1]),
+        jaccard=jaccard(peaks, elements),
+    )
 
 
 def share(flags: Flags) -> float:

@@ -112,7 +112,7 @@ def place_variants(
                 at, ref, alt = normalise(fetch, row.pos - 1, row.ref, row.alt)
                 allele = _cut_out(fetch, length, at, ref, alt, windows)
                 reason, remedy = _unfit(allele, windows), ""
-        if reason or allele is None:
+        if reason or allele is None or name is None:
             text = f"{row.chrom} {row.pos} {row.id or '.'} {row.ref or '-'} {row.alt or '-'}"
             rejects.append(RejectedRow(row.file, row.row, reason, text, remedy))
             continue
