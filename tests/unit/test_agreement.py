@@ -100,6 +100,13 @@ def test_interval_of_a_mean() -> None:
     assert np.isnan(mean_over(np.array([1.0])).low)
 
 
+def test_resamples_that_repeat_one_value_do_not_blow_up_an_interval() -> None:
+    # Values less their mean, averaged, are off by a last bit: their spread is not exactly 0.
+    for few, num in ((1 / 3, 6), (1 / 3, 10), (0.1, 7), (0.1, 13)):
+        found = mean_over(np.repeat([few, 1.0 if few > 0.2 else 0.7], [num - 1, 1]))
+        assert -1 < found.low < found.mean < found.high < 2
+
+
 def test_the_interval_of_a_few_values_is_students() -> None:
     values = np.array([0.2, 0.5, 0.9])
     expected = stats.ttest_1samp(values, 0.0).confidence_interval()

@@ -97,7 +97,9 @@ def _resampled_t(values: Floats, resamples: int, seed: int) -> tuple[float, floa
     drawn = (values - values.mean())[rng.integers(num, size=(resamples, num))]
     mean = drawn.mean(axis=1)
     error = drawn.std(axis=1, ddof=1) / num**0.5
-    t = np.sort(np.divide(mean, error, out=np.copysign(np.inf, mean), where=error > 0))
+    # What repeats one value has a spread of rounding alone, not of 0.
+    spread = error > 1e-9 * values.std()
+    t = np.sort(np.divide(mean, error, out=np.copysign(np.inf, mean), where=spread))
     ends = t[int(0.025 * resamples)], t[-1 - int(0.025 * resamples)]
     low, high = (float(end) if np.isfinite(end) else 0.0 for end in ends)
     return low, high
