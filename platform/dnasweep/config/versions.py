@@ -9,31 +9,31 @@ When the result stays the same, leave it alone, or finished work is computed a s
 from __future__ import annotations
 
 DATASET = 4
-"""Data sets: reading, simulation, negatives and splits (`data/dataset_config.py`)."""
+"""Data sets: reading, simulation, negatives and splits (`data.dataset_config`)."""
 STAGES = 3
-"""Tokenizers, corpora, encoders, trials and k-mer baselines (`stages/specs.py`)."""
+"""Tokenizers, corpora, encoders, trials and k-mer baselines (`stages.specs`)."""
 TEST_SCORES = 1
-"""Test scores of a trial, beside `STAGES` (`stages/scores.py`)."""
+"""Test scores of a trial, beside `STAGES` (`stages.scores`)."""
 HELD_OUT = 2
-"""Rows that pretraining leaves out because they resemble test rows (`stages/held_out.py`)."""
+"""Rows that pretraining leaves out because they resemble test rows (`stages.held_out`)."""
 PMI = 1
-"""Counts of k-mers, and the PMI tables made from them (`stages/pmi_specs.py`)."""
+"""Counts of k-mers, and the PMI tables made from them (`stages.pmi_specs`)."""
 GENOME = 1
-"""A genome's bases, copied into the storage for jobs to read (`genomics/genome_store.py`)."""
+"""A genome's bases, copied into the storage for jobs to read (`genomics.genome_store`)."""
 SHARDS = 1
-"""How every sharded job cuts its rows into parts (`jobs/shards/work_list.py`)."""
+"""How every sharded job cuts its rows into parts (`jobs.shards.work_list`)."""
 ATTRIBUTIONS = 4
-"""Attributions, beside `SHARDS` (`jobs/attribution_request.py`)."""
+"""Attributions, beside `SHARDS` (`jobs.attribution_request`)."""
 ATTRIBUTION_TABLE = "2"
 """Columns of an attribution table; also written into the file, and checked when it is read
-(`attribution/tables.py`)."""
+(`attribution.tables`)."""
 PREDICTIONS = 1
-"""Class probabilities, beside `SHARDS` (`jobs/prediction_request.py`)."""
+"""Class probabilities, beside `SHARDS` (`jobs.prediction_request`)."""
 SCAN = 1
-"""Scores of a genome scan, beside `SHARDS` (`jobs/scan_request.py`)."""
+"""Scores of a genome scan, beside `SHARDS` (`jobs.scan_request`)."""
 SCAN_FINDINGS = 2
-"""Peaks of a scan, and their overlap with known annotation (`workflows/scan_files.py`)."""
+"""Peaks of a scan, and their overlap with known annotation (`workflows.scan_files`)."""
 VARIANTS = 3
-"""Variant scores, beside `SHARDS` (`jobs/variant_request.py`)."""
+"""Variant scores, beside `SHARDS` (`jobs.variant_request`)."""
 ATTRIBUTION_COMPARISON = 2
-"""Comparisons of attributions of several models (`workflows/explanation_comparison.py`)."""
+"""Comparisons of attributions of several models (`workflows.explanation_comparison`)."""
