@@ -24,7 +24,7 @@ import tyro
 from contenders import now
 from dnasweep.config import ModelConfig, TrainingConfig
 from dnasweep.models.architecture import num_parameters
-from dnasweep.models.encoder.precision import best_device, resolve_precision
+from dnasweep.models.encoder.precision import best_device, precision_on_device
 from rich.console import Console
 from rich.table import Table
 from training_sides import Bench, Options, loss_curves, make_bench, our_rate, trainer_rate
@@ -77,7 +77,7 @@ def measure(options: Options, preset: str, console: Console) -> None:
             "defaults": (
                 lambda: trainer_rate(bench, None),
                 lambda: our_rate(
-                    bench, defaults.batch_size, resolve_precision("auto", best_device())
+                    bench, defaults.batch_size, precision_on_device("auto", best_device())
                 ),
             ),
         }

@@ -64,7 +64,7 @@ def test_masked_metrics_are_their_definitions(spec):
         nats += float(F.cross_entropy(logits[at], labels[at], reduction="sum"))
         right += int((logits[at].argmax(-1) == labels[at]).sum())
         hidden += int(at.sum())
-        bases += masked.masked_bases_of.sum()
+        bases += masked.bases_of_masked_tokens.sum()
     assert found == pytest.approx(
         {
             "validation/loss": nats / hidden,

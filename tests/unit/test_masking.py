@@ -103,14 +103,14 @@ def test_hidden_bases_by_counting_them(spec):
         for column in range(batch.ids.shape[1]):
             bases = set(range(batch.starts[row, column], batch.ends[row, column]))
             expected = len(bases - shown) if chosen[row, column] else 0
-            assert masked.masked_bases_of[row, column] == expected
+            assert masked.bases_of_masked_tokens[row, column] == expected
 
 
 @pytest.mark.parametrize("spec", ALL_SPECS)
 def test_every_chosen_token_has_a_base_that_nothing_shows(spec):
     _, batch, scheme = prepare(spec, mixed(120))
     masked = hide(scheme, batch)
-    assert (masked.masked_bases_of[masked.labels != IGNORED] >= 1).all()
+    assert (masked.bases_of_masked_tokens[masked.labels != IGNORED] >= 1).all()
 
 
 @pytest.mark.parametrize("spec", ["kmer-6-overlap", "kmer-6-stride-2", "kmer-6-stride-4"])
@@ -192,7 +192,7 @@ def test_rows_of_nothing_have_no_labels():
     _, batch, scheme = prepare("kmer-6-overlap", ["", "N", "NNNNNNNNNN"])
     masked = hide(scheme, batch)
     assert (masked.labels == IGNORED).all()
-    assert (masked.masked_bases_of == 0).all()
+    assert (masked.bases_of_masked_tokens == 0).all()
 
 
 def test_draws_are_uniform_and_independent_along_every_axis():

@@ -128,7 +128,7 @@ def test_no_visible_token_shows_all_of_what_is_hidden(spec, name):
     _, batch, scheme = prepare(spec, name, mixed(120))
     for part in both_ends(scheme):
         masked = hide(part, batch)
-        assert (masked.masked_bases_of[masked.labels != IGNORED] >= 1).all()
+        assert (masked.bases_of_masked_tokens[masked.labels != IGNORED] >= 1).all()
 
 
 @pytest.mark.parametrize(("spec", "name"), REFUSED)

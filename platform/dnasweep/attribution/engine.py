@@ -21,7 +21,7 @@ from dnasweep.attribution.settings import ESTIMATORS_WITHOUT_REFERENCE, ExplainC
 from dnasweep.data.negatives import dinucleotide_shuffle
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
-from dnasweep.models.encoder.precision import Precision, best_device, resolve_precision
+from dnasweep.models.encoder.precision import Precision, best_device, precision_on_device
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.tasks.calls import call_classes
@@ -227,7 +227,7 @@ class Explainer:
 
         They depend on the model alone, so every worker of a job decides alike.
         """
-        wanted = resolve_precision(self.config.precision, device)
+        wanted = precision_on_device(self.config.precision, device)
         if wanted == "fp32" or self.config.precision == "bf16":
             return wanted
         if not self.tokenizer.has_mask:

@@ -29,8 +29,8 @@ REMOVED_ESTIMATORS = {
     "tree_permutation": "partition",
     "gradient_shap": "integrated_gradients",
 }
-"""Estimators of earlier versions, each with one that is at least as close to the Shapley or Owen values
-at no more evaluations (`benchmarks/shap_fidelity.py`)."""
+"""Estimators of earlier versions, each with one whose values correlate at least as well (Pearson) with
+the Shapley values at no more evaluations."""
 SAMPLING_ESTIMATORS = ("adjusted_kernel", "permutation")
 GRADIENT_ESTIMATORS = ("integrated_gradients",)
 ESTIMATORS_WITHOUT_REFERENCE = ("attention", "in_silico_mutagenesis")
@@ -217,7 +217,8 @@ def check_estimator(name: str) -> None:
     if name in REMOVED_ESTIMATORS:
         raise InputError(
             f"there is no estimator {name} any more",
-            remedy=f"Use {REMOVED_ESTIMATORS[name]}, which is at least as close at no more evaluations.",
+            remedy=f"Use {REMOVED_ESTIMATORS[name]}, whose values correlate at least as well with the "
+            "Shapley values at no more evaluations.",
         )
     if name not in ESTIMATOR_NAMES:
         raise InputError(

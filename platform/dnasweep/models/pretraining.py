@@ -189,4 +189,4 @@ class MaskedLanguageModelling(Task):
 def _mask_counts(masked: Masked) -> np.ndarray:
     """Return the numbers of masked tokens and of masked bases, (rows, 2)."""
     num_masked = (masked.labels != IGNORED).sum(1)
-    return np.stack([num_masked, masked.masked_bases_of.sum(1)], axis=1).astype(np.float64)
+    return np.stack([num_masked, masked.bases_of_masked_tokens.sum(1)], axis=1).astype(np.float64)

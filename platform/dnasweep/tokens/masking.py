@@ -40,7 +40,7 @@ class Masked(NamedTuple):
     """Ids the model sees."""
     labels: NDArray[np.int64]
     """Ids to predict where chosen, -100 elsewhere."""
-    masked_bases_of: NDArray[np.float64]
+    bases_of_masked_tokens: NDArray[np.float64]
     """Bases of a chosen token that no visible token contains; 0 elsewhere. A base counts in every
     chosen token that contains it."""
 
@@ -174,7 +174,7 @@ class MaskingScheme(ABC):
         input_ids = ids.copy()
         input_ids[row, column] = seen
         if self.tokenizer.config.overlapping:
-            masked = masked_bases_of(starts, ends, chosen, maskable & ~chosen)
+            masked = bases_of_masked_tokens(starts, ends, chosen, maskable & ~chosen)
         else:
             masked = np.where(chosen, ends - starts, 0).astype(np.float64)
         return Masked(input_ids, np.where(chosen, ids, IGNORED), masked)
@@ -204,7 +204,7 @@ def _run_starts(row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np
     return column[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
 
 
-def masked_bases_of(
+def bases_of_masked_tokens(
     starts: NDArray[np.int32],
     ends: NDArray[np.int32],
     chosen: NDArray[np.bool_],

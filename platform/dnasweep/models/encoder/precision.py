@@ -61,7 +61,7 @@ def best_device() -> torch.device:
     return torch.device("cpu")
 
 
-def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+def precision_on_device(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
     """Return the arithmetic to use: `auto` is bf16 on a GPU that has it, fp32 elsewhere."""
     import torch
 
@@ -75,7 +75,7 @@ def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
     """Run the block in bf16 where `precision` resolves to it; weights stay fp32."""
     import torch
 
-    if resolve_precision(precision, device) == "fp32":
+    if precision_on_device(precision, device) == "fp32":
         yield
         return
     with torch.autocast(device.type, dtype=torch.bfloat16):
