@@ -228,7 +228,7 @@ def test_settings_that_make_no_sense_are_refused():
         DatasetConfig(generate_negatives="substitution")
     with pytest.raises(InputError, match="identity"):
         DatasetConfig(identity=0.1)
-    with pytest.raises(InputError, match="transcription start"):
+    with pytest.raises(InputError, match="first_base is 10"):
         DatasetConfig(first_base=10)
     with pytest.raises(InputError, match="seed"):
         DatasetConfig(seed=-1)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from dnasweep.config import content_key, versions
+from dnasweep.config.ranges import Between, Checked, Count, Range, Seed, Whole
+from dnasweep.data.clustering import LOWEST_IDENTITY
 from dnasweep.data.negatives import NegativeKind
 from dnasweep.data.screening import LeakPolicy
 from dnasweep.data.sources import find_sources
@@ -16,85 +18,83 @@ from dnasweep.errors import InputError
 from dnasweep.formats.files import Format, file_digest
 from dnasweep.formats.paths import user_path
 
+Upstream = Annotated[int, Range(-1_000_000, 0)]
+Downstream = Annotated[int, Range(0, 1_000_000)]
+Identity = Annotated[float, Range(LOWEST_IDENTITY, 1)]
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DatasetConfig:
-    """Where sequences come from and how they are split."""
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetFields(Checked):
+    """Where sequences come from; fields of the configuration and options of the command line."""
 
     data: tuple[str, ...] = ()
-    """Files or folders of labelled sequences; with none, promoters are simulated."""
+    """CSV, TSV, FASTA, k-mer TSV, SGA or BED files, gzip or not, or folders with train/dev/test
+    files. Nothing: built-in simulated promoters of eight species."""
     positives: tuple[str, ...] = ()
-    """Files of promoters (label 1), where classes come in files of their own."""
+    """FASTA files of positive sequences."""
     negatives: tuple[str, ...] = ()
-    """Files of negatives (label 0)."""
+    """FASTA files of negative sequences."""
     genome: str | None = None
-    """FASTA of the genome that coordinates refer to."""
+    """Genome FASTA, for files of coordinates (EPDnew SGA, BED) and for negatives cut from it."""
     species: str | None = None
-    """Species of rows that name none."""
+    """Species of all rows, where the files do not name it."""
     format: Format = "auto"
-    """Format of the files; auto: by the name and the content of each."""
-    first_base: int = -300
-    """First base of the window around a transcription start (0), for coordinates."""
-    last_base: int = 300
-    """Last base of that window."""
+    """Format of the files: csv, tsv, fasta, bed, sga, fps or text, one sequence per line. Default:
+    by the name and the content of each file."""
     generate_negatives: Literal["none"] | NegativeKind = "none"
-    """Kind of negative to make for each promoter; data that have negatives are refused."""
-    negative_distance: int | None = None
-    """Bases between a negative cut from the genome and every other row that has coordinates, the
-    window where these are transcription starts; None: 600, or fewer where there is no room."""
+    """Make one negative for each positive, where the data have none; with others they are refused."""
+    negative_distance: Whole | None = None
+    """Bases between a negative cut from the genome and every other row that has coordinates.
+    Default: 600, or 300, 150, 75 or 0 where there is no room."""
+    first_base: Upstream = -300
+    """First base of the window cut around a transcription start, which is base 0."""
+    last_base: Downstream = 300
+    """Last base of that window."""
     split: SplitMethod = "auto"
-    """How rows are split; `auto` keeps given splits and otherwise keeps similar rows together."""
-    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    """How rows are split: as given where the data say so, else by clusters of similar sequences and
+    of rows that overlap on the genome."""
+    crop: Count | None = None
+    """Cut every sequence to this many central bases; shorter ones are bad rows."""
+    leaks: LeakPolicy = "refuse"
+    """Where a sequence is in two given splits, on either strand, rows overlap across them on the
+    genome, or the length alone tells the classes apart: end (refuse), leave the copies out of
+    training (drop), or go on with a warning (keep)."""
+    skip_bad_rows: bool = False
+    """Leave out rows that cannot be used and training rows that a later given split has too, and
+    write them beside the data set, instead of ending."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetConfig(DatasetFields):
+    """Where sequences come from and how they are split."""
+
+    fractions: tuple[Between, Between, Between] = (0.8, 0.1, 0.1)
     """Fractions of rows for train, validation and test, where they are not given."""
-    identity: float = 0.8
+    identity: Identity = 0.8
     """Smallest identity of sequences that count as similar."""
     duplicates: Literal["auto", "keep", "drop"] = "auto"
     """Rows with sequence, label and species of an earlier row: `auto` keeps them in given splits,
     so that published scores can be compared with, and drops them otherwise."""
-    leaks: LeakPolicy = "refuse"
-    """What to do about leaks: sequences that are in two given splits, on either strand, rows that
-    overlap across splits by their coordinates, and classes that the length alone tells apart.
-    `refuse` ends with an error; `drop` leaves the copies out of train, and out of validation if
-    they are in test, so that the test rows stay as published; `keep` goes on with the audit's
-    warnings."""
-    crop: int | None = None
-    """Central bases to cut every sequence to; shorter ones are bad rows."""
-    skip_bad_rows: bool = False
-    """Goes on with the good rows if there are bad ones; copies across given splits are bad rows
-    where leaks would be refused."""
-    simulate_per_species: int = 300
+    simulate_per_species: Count = 300
     """Simulated sequences per species, promoters and negatives together."""
-    window: int = 300
+    window: Count = 300
     """Bases per simulated sequence."""
-    seed: int = 0
+    seed: Seed = 0
     """Seeds simulation, negatives and splits."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.generate_negatives != "none" and not self.reads_files:
             raise InputError(
                 f"generate_negatives is {self.generate_negatives!r} without data",
                 remedy="Simulated data have negatives of their own; give promoters with --positives.",
             )
-        if self.crop is not None and (self.crop < 1 or not self.reads_files):
+        if self.crop is not None and not self.reads_files:
             raise InputError(
-                f"crop is {self.crop!r}" + ("" if self.reads_files else " without data"),
-                remedy="Use 1 base or more, of data from files; simulated ones have one length.",
+                f"crop is {self.crop!r} without data",
+                remedy="Give files; simulated sequences have one length.",
             )
-        for name in ("seed", "negative_distance"):
-            if (getattr(self, name) or 0) < 0:
-                raise InputError(f"{name} is {getattr(self, name)!r}", remedy="Use 0 or more.")
         check_fractions(self.fractions)
-        if not 0.7 <= self.identity <= 1:
-            raise InputError(
-                f"identity is {self.identity!r}",
-                remedy="Use a fraction from 0.7 to 1 as --split-identity.",
-            )
-        if self.first_base > 0 or self.last_base < 0:
-            raise InputError(
-                f"first_base and last_base are {self.first_base} and {self.last_base}",
-                remedy="The window must hold the transcription start, base 0: use a --first-base of at "
-                "most 0 and a --last-base of at least 0.",
-            )
 
     @property
     def reads_files(self) -> bool:
