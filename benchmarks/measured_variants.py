@@ -110,8 +110,7 @@ def cut(
         return bases[first:last]
 
     at, ref, alt = normalise(fetch, start, ref, alt)
-    how = {"upstream": config.upstream, "shifts": config.shifts, "window": config.window}
-    return flanks(fetch, len(bases), at, ref, alt, **how)
+    return flanks(fetch, len(bases), at, ref, alt, config)
 
 
 def main(options: Options) -> None:

@@ -68,9 +68,7 @@ def variants_of(config: VariantConfig, num_variants: int, num_alternatives: int)
             start,
             bases[start],
             alt,
-            upstream=config.upstream,
-            shifts=config.shifts,
-            window=config.window,
+            config,
         )
         for start in positions.tolist()
         for alt in "ACGT".replace(bases[start], "")[:num_alternatives]

@@ -53,16 +53,7 @@ def allele(bases: str, start: int, ref: str, alt: str, config: VariantConfig = C
     """Return a variant of a chromosome, `start` from 0, as a job cuts it out."""
     assert bases[start : start + len(ref)] == ref
     start, ref, alt = normalise(lambda a, b: bases[a:b], start, ref, alt)
-    return flanks(
-        lambda a, b: bases[a:b],
-        len(bases),
-        start,
-        ref,
-        alt,
-        upstream=config.upstream,
-        shifts=config.shifts,
-        window=config.window,
-    )
+    return flanks(lambda a, b: bases[a:b], len(bases), start, ref, alt, config)
 
 
 def substitutions(

@@ -34,8 +34,9 @@ from dnasweep.jobs.attribution_request import (
 )
 from dnasweep.jobs.computing import close
 from dnasweep.jobs.shards.shards import Shards
+from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train_state import Progress
-from dnasweep.models.training.train_state_storage import load_state, save_state
+from dnasweep.models.training.train_state_storage import DirectoryStates
 from dnasweep.stages import models
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.dataset import load_dataset, obtain_dataset
@@ -195,11 +196,11 @@ class Bench:
     def _write_state(self) -> Path:
         folder = self.folder / "state"
         tensors = {"model.w": torch.arange(40.0), "best.w": torch.ones(40)}
-        save_state(folder, Progress(fingerprint="f", step=7, bases_seen=9.0), tensors)
+        DirectoryStates(folder).save(Progress(fingerprint="f", step=7, bases_seen=9.0), tensors)
         return folder
 
     def _read_state(self) -> Any:
-        found = load_state(self.folder / "state", "f")
+        found = DirectoryStates(self.folder / "state").load("f", DistributedContext())
         if found is None:
             self._write_state()
             return self._read_state()

@@ -9,7 +9,7 @@ import pysam.bcftools
 import pytest
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.genomics.alleles import Allele, flanks, normalise, pairs, trimmed
-from dnasweep.genomics.variant_settings import VariantConfig
+from dnasweep.genomics.variant_settings import VariantConfig, VariantWindows
 from variant_toys import (
     allele,
     chromosome,
@@ -116,9 +116,8 @@ def test_what_differs_may_be_nothing_on_one_side() -> None:
 
 
 def test_a_context_reaches_no_farther_than_its_windows() -> None:
-    one = flanks(
-        lambda a, b: BASES[a:b], 400, 200, BASES[200], "N", upstream=30, shifts=(-4, 4), window=61
-    )
+    windows = VariantWindows(window=61, shifts=(-4, 4))
+    one = flanks(lambda a, b: BASES[a:b], 400, 200, BASES[200], "N", windows)
     assert one.offset == 34
     assert len(one.context) == 61 + 8
 
@@ -151,9 +150,8 @@ def test_a_strand_is_read_as_if_the_genome_were_given_as_it() -> None:
 
 @pytest.mark.parametrize("window", [60, 61])
 def test_a_window_begins_as_many_bases_before_a_base_on_either_strand(window: int) -> None:
-    one = flanks(
-        lambda a, b: BASES[a:b], 400, 200, BASES[200], "N", upstream=30, shifts=(), window=window
-    )
+    windows = VariantWindows(window=window)
+    one = flanks(lambda a, b: BASES[a:b], 400, 200, BASES[200], "N", windows)
     (there,), (turned,) = (pairs(x, window=window) for x in (one, one.reverse_complement()))
     assert there.ref == BASES[170 : 170 + window]
     assert turned.ref == reverse_complement(BASES[231 - window : 231])

@@ -246,7 +246,7 @@ os.umask({mask})
 from pathlib import Path
 from safetensors.torch import save_file
 from dnasweep.models.training.train_state import Progress
-from dnasweep.models.training.train_state_storage import save_state
+from dnasweep.models.training.train_state_storage import DirectoryStates
 from dnasweep.storage import Storage
 def build(folder):
     (folder / "checkpoint").mkdir()
@@ -256,7 +256,8 @@ storage = Storage(sys.argv[1])
 storage.obtain("trials", "key", build)
 storage.publish("shards/x", "0", build)
 storage.put("shards", "x", "manifest.json", "text")
-save_state(storage.work_folder("trials", "other"), Progress(fingerprint="f"), {{"w": torch.zeros(3)}})
+states = DirectoryStates(storage.work_folder("trials", "other"))
+states.save(Progress(fingerprint="f"), {{"w": torch.zeros(3)}})
 """
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "runs")], check=True)
     seen = set()

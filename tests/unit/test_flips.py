@@ -11,7 +11,7 @@ import pytest
 from dnasweep.errors import InputError
 from dnasweep.genomics.genome_store import StoredGenome
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.models.training.train_state_storage import newest_state
+from dnasweep.models.training.train_state_storage import DirectoryStates
 from dnasweep.storage import MANIFEST, integrity
 from fuzz.artefacts import NOTICED, WRONG, Bench, Kind, cases, files_of
 
@@ -36,7 +36,7 @@ def flipped(data: bytes, bit: int) -> bytes:
 def is_noticed(kind: Kind, file: Path) -> bool:
     """Return whether the code that every reader goes through finds a damaged file."""
     if kind.folder.name == "state":
-        return newest_state(kind.folder) is None
+        return DirectoryStates(kind.folder).newest() is None
     if kind.folder.name == "course":
         return len(file.read_text(errors="replace").splitlines()) == 4 and kind.read() is not None
     folder = file.parent

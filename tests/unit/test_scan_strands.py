@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from dnasweep.attribution.explained_model import class_value
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
-from dnasweep.genomics.sequence_values import SequenceValues
 from scan_toys import random_dna, scan, write_fasta
 from shap_toys import write_model
 
@@ -95,15 +95,14 @@ def test_a_window_whose_odds_are_no_number_is_named(
     monkeypatch: pytest.MonkeyPatch, model: Path, tmp_path: Path
 ) -> None:
     genome = write_fasta(tmp_path / "g.fa", {"chr1": random_dna(800, 5, (100, 170))})
-    odds = SequenceValues._odds
     highest = [-np.inf]
 
-    def watched(self: SequenceValues, logits: torch.Tensor) -> torch.Tensor:
-        found = odds(self, logits)
+    def watched(*arguments: object) -> torch.Tensor:
+        found = class_value(*arguments)
         highest[0] = max(highest[0], float(found.max()))
         return found
 
-    monkeypatch.setattr(SequenceValues, "_odds", watched)
+    monkeypatch.setattr("dnasweep.genomics.sequence_values.class_value", watched)
     found = scan(monkeypatch, model, genome, tmp_path / "whole", combine="max", per="window")
     (track,) = (p for p in found.parent.iterdir() if p.name.startswith("track-"))
     with gzip.open(track / "probability.bedgraph.gz", "rt") as file:
@@ -111,11 +110,11 @@ def test_a_window_whose_odds_are_no_number_is_named(
     best = max(rows, key=lambda row: float(row[3]))
     first = (int(best[1]) + int(best[2])) // 2 - 30
 
-    def broken(self: SequenceValues, logits: torch.Tensor) -> torch.Tensor:
-        found = odds(self, logits)
+    def broken(*arguments: object) -> torch.Tensor:
+        found = class_value(*arguments)
         return torch.where(found > highest[0] - 1e-6, torch.nan, found)
 
-    monkeypatch.setattr(SequenceValues, "_odds", broken)
+    monkeypatch.setattr("dnasweep.genomics.sequence_values.class_value", broken)
     with pytest.raises(InputError, match="log odds of the window chr1:") as caught:
         scan(monkeypatch, model, genome, tmp_path / "broken")
     said = str(caught.value).split("chr1:")[1].split("-")[0]

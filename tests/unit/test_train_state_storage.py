@@ -23,7 +23,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def shelf(object_store: ObjectStore) -> RemotePrefix:
+def prefix(object_store: ObjectStore) -> RemotePrefix:
     return Storage(object_store.new_root()).state_folder(KIND, TRIAL)
 
 
@@ -95,40 +95,40 @@ def test_the_state_does_not_know_how_many_workers_there_were(
         assert mine[2] == pytest.approx(theirs[2], abs=1e-4)
 
 
-def test_a_state_that_cannot_be_read_is_passed_over(shelf: RemotePrefix, whole: list) -> None:
+def test_a_state_that_cannot_be_read_is_passed_over(prefix: RemotePrefix, whole: list) -> None:
     with pytest.raises(Killed):
-        train_toy(shelf, on_step=kill_at(12), checkpoint_seconds=0.0)
-    names = shelf.names()
+        train_toy(prefix, on_step=kill_at(12), checkpoint_seconds=0.0)
+    names = prefix.names()
     assert len(names) == 2, "the one before stays until there are two newer ones"
-    shelf.write(names[-1], shelf.read(names[-1])[:-100])
+    prefix.write(names[-1], prefix.read(names[-1])[:-100])
     steps: list[int] = []
-    result = train_toy(shelf, on_step=lambda done, *_: steps.append(done))
+    result = train_toy(prefix, on_step=lambda done, *_: steps.append(done))
     assert steps[0] == int(names[0][5:13]) + 1
     assert numbers(result) == whole
 
 
 def test_writes_refused_for_a_while_cost_time_and_nothing_else(
-    object_store: ObjectStore, shelf: RemotePrefix, whole: list, caplog: pytest.LogCaptureFixture
+    object_store: ObjectStore, prefix: RemotePrefix, whole: list, caplog: pytest.LogCaptureFixture
 ) -> None:
     # More often than pyarrow itself asks again.
     with object_store.refusing("PUT", first=1, times=35):
-        result = train_toy(shelf, checkpoint_seconds=0.0)
+        result = train_toy(prefix, checkpoint_seconds=0.0)
     assert numbers(result) == whole
     assert "asking again" in caplog.text
-    assert len([name for name in shelf.names() if f"{result.steps:08d}" in name]) == 1
+    assert len([name for name in prefix.names() if f"{result.steps:08d}" in name]) == 1
 
 
 def test_writes_refused_for_good_end_in_words_and_the_state_before_stays(
-    object_store: ObjectStore, shelf: RemotePrefix, whole: list, monkeypatch: pytest.MonkeyPatch
+    object_store: ObjectStore, prefix: RemotePrefix, whole: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with object_store.refusing("PUT", first=2, status="403 Forbidden", code="AccessDenied"):  # noqa: SIM117
         with pytest.raises(InputError, match=r"refuses \(ACCESS_DENIED\).*rights|may"):
-            train_toy(shelf, checkpoint_seconds=0.0)
-    before = shelf.names()
+            train_toy(prefix, checkpoint_seconds=0.0)
+    before = prefix.names()
     assert len(before) == 2
     monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     with object_store.refusing("PUT", status="500 Internal Server Error", code="InternalError"):  # noqa: SIM117
         with pytest.raises(InputError, match=r"not answered.*Run the same command again"):
-            train_toy(shelf, checkpoint_seconds=0.0)
-    assert shelf.names() == before
-    assert numbers(train_toy(shelf)) == whole
+            train_toy(prefix, checkpoint_seconds=0.0)
+    assert prefix.names() == before
+    assert numbers(train_toy(prefix)) == whole

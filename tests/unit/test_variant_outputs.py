@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pysam.bcftools
 import pytest
 import torch
+from dnasweep.attribution.explained_model import class_value
 from dnasweep.errors import InputError
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.alleles import pairs
-from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_worker import VariantWorker, alleles_of
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.variant_options import VariantOptions
@@ -229,13 +229,12 @@ def test_a_variant_whose_odds_are_no_number_is_named(
     texts = [pairs(one, window=61)[0].alt for one in alleles_of(rows)]
     odds = {text: worker.classifier.log_odds([text])[0] for text in texts}
     place = int(np.argmax([odds[text] for text in texts]))
-    plain = SequenceValues._odds
 
-    def broken(self: SequenceValues, logits: torch.Tensor) -> torch.Tensor:
-        found = plain(self, logits)
+    def broken(*arguments: object) -> torch.Tensor:
+        found = class_value(*arguments)
         return torch.where((found - odds[texts[place]]).abs() < 1e-7, torch.nan, found)
 
-    monkeypatch.setattr(SequenceValues, "_odds", broken)
+    monkeypatch.setattr("dnasweep.genomics.sequence_values.class_value", broken)
     row = rows.slice(place, 1).to_pylist()[0]
     name = f"{row['chrom']}:{row['pos']} {row['ref']}>{row['alt']} (x.vcf, row {row['row']})"
     with pytest.raises(InputError, match=re.escape(f"log odds of {name} are nan")):

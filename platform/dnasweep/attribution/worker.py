@@ -56,12 +56,9 @@ class ExplainerWorker:
         device: str = "cpu",
     ) -> None:
         self.settings = dict(settings)
-        directory = Storage(storage).find(kind, key)
-        if directory is None:
-            raise InputError("the model is not there any more", file=f"{storage}/{kind}/{key}")
         known = {field.name for field in fields(ExplainConfig)}
         config = ExplainConfig(**{name: settings[name] for name in known & set(settings)})
-        model, tokenizer = _load(directory)
+        model, tokenizer = _load(Storage(storage).expect(kind, key))
         self.explainer = Explainer(
             model, config, tokenizer=tokenizer, batch_rows=batch_rows, device=device
         )

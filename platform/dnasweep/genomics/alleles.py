@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from dnasweep.formats.bases import reverse_complement
+from dnasweep.genomics.variant_settings import VariantWindows
 
 Fetch = Callable[[int, int], str]
 """The bases of a chromosome from a start to an end, 0-based, half-open; upper case."""
@@ -104,11 +105,9 @@ def flanks(
     start: int,
     ref: str,
     alt: str,
+    windows: VariantWindows,
     *,
-    upstream: int,
-    shifts: Sequence[int],
-    window: int,
-    reverse_upstream: int | None = None,
+    moved: tuple[int, int] = (0, 0),
 ) -> Allele:
     """Return an allele with as much of its chromosome as its windows can reach on either strand.
 
@@ -120,14 +119,14 @@ def flanks(
         0-based position of `ref`, normalised.
     ref, alt
         The alleles.
-    upstream
-        Bases of a centred window upstream of the variant.
-    shifts, window
-        Bases by which further windows are shifted, and bases of a window.
-    reverse_upstream
-        Bases of a centred window upstream of the variant on the reverse strand; None: `upstream`.
+    windows
+        The windows to be scored.
+    moved
+        Bases by which the variant lies downstream of where a centred window has it, on the forward
+        and on the reverse strand.
     """
-    reverse_upstream = upstream if reverse_upstream is None else reverse_upstream
+    upstream, reverse_upstream = (windows.upstream + bases for bases in moved)
+    window = windows.window
 
     def fetch_reverse(first: int, last: int) -> str:
         return reverse_complement(fetch(length - last, length - first))
@@ -143,7 +142,12 @@ def flanks(
         downstream = length - at - len(one)
         shorter = min(len(one), len(two))
         chosen = upstream_bases(
-            wanted, shifts, window=window, shorter=shorter, upstream=at, downstream=downstream
+            wanted,
+            windows.shifts,
+            window=window,
+            shorter=shorter,
+            upstream=at,
+            downstream=downstream,
         )
         end = at + len(one) + min(downstream, max(0, window - shorter - min(chosen)))
         reaches.append((at - max(chosen), end))
@@ -155,7 +159,17 @@ def flanks(
 
 
 def pairs(allele: Allele, *, window: int, shifts: Sequence[int] = ()) -> list[Pair]:
-    """Return the windows of an allele on its strand: the centred one, then the shifted ones."""
+    """Return the windows of an allele on its strand: the centred one, then the shifted ones.
+
+    Parameters
+    ----------
+    allele
+        The variant with its flanks.
+    window
+        Bases of a window.
+    shifts
+        Bases by which further windows are shifted to the right.
+    """
     before = allele.context[: allele.offset]
     after = allele.context[allele.offset + len(allele.ref) :]
 

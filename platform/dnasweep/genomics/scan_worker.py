@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dnasweep.errors import InputError
 from dnasweep.genomics.genome_store import StoredGenome
 from dnasweep.genomics.scan_plan import ScanConfig
 from dnasweep.genomics.sequence_values import SequenceValues
@@ -71,15 +70,10 @@ class ScanWorker:
         device: str = "cpu",
     ) -> None:
         store = Storage(storage)
-        directory = store.find(models, settings["model"])
-        if directory is None:
-            raise InputError(
-                "the model is not there any more", file=store.uri_of(models, settings["model"])
-            )
         self._genome = StoredGenome(store, settings["genome"])
         self._config = ScanConfig(**{f.name: settings[f.name] for f in fields(ScanConfig)})
         self._values = SequenceValues(
-            directory,
+            store.expect(models, settings["model"]),
             target=settings["target"],
             batch_rows=batch_rows,
             device=device,

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers import PreTrainedModel
 
+from dnasweep.attribution.explained_model import class_value
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.many_rows import forward_of, rows_per_batch
@@ -29,7 +31,41 @@ def numbered(row: int) -> str:
     return f"row {row + 1}"
 
 
-class SequenceValues:
+class BatchModel:
+    """A model with its tokenizer, which computes batches of a fixed number of rows.
+
+    Parameters
+    ----------
+    directory
+        Directory of the model with its tokenizer.
+    batch_rows
+        Sequences per forward pass; None: from their number of tokens.
+    device, precision
+        Where the model runs, and in what arithmetic.
+    """
+
+    load: Callable[[Path], PreTrainedModel]
+    """Reads a model of this kind from its directory."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        batch_rows: int | None = None,
+        device: str = "cpu",
+        precision: Precision = "fp32",
+    ) -> None:
+        self.tokenizer = load_tokenizer(directory)
+        self.device, self.precision = torch.device(device), precision
+        self.batch_rows = batch_rows
+        self.model = torch.nn.Module.to(self.load(directory), self.device).eval()
+
+    def batch_size(self, num_tokens: int) -> int:
+        """Return how many rows of `num_tokens` tokens a forward pass takes."""
+        return self.batch_rows or rows_per_batch(num_tokens, self.device)
+
+
+class SequenceValues(BatchModel):
     """A classifier, ready to give the log odds of one class.
 
     Parameters
@@ -38,28 +74,16 @@ class SequenceValues:
         Directory of a classifier with its tokenizer.
     target
         Name of the class.
-    batch_rows
-        Sequences per forward pass; None: from their number of tokens.
-    device, precision
-        Where the model runs, and in what arithmetic.
+    **options
+        `batch_rows`, `device` and `precision` of :class:`BatchModel`.
     """
 
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        target: str,
-        batch_rows: int | None = None,
-        device: str = "cpu",
-        precision: Precision = "fp32",
-    ) -> None:
-        self.tokenizer = load_tokenizer(directory)
-        self.device, self.precision = torch.device(device), precision
-        self.batch_rows = batch_rows
-        model = load_classifier(directory)
-        self.model = torch.nn.Module.to(model, self.device).eval()
-        self.forward = forward_of(self.model, precision)
-        labels = {str(name): int(i) for i, name in (model.config.id2label or {}).items()}
+    load = staticmethod(load_classifier)
+
+    def __init__(self, directory: Path, *, target: str, **options: Any) -> None:
+        super().__init__(directory, **options)
+        self.forward = forward_of(self.model, self.precision)
+        labels = {str(name): int(i) for i, name in (self.model.config.id2label or {}).items()}
         self.target = labels[target]
 
     def log_odds(
@@ -93,7 +117,16 @@ class SequenceValues:
         *,
         name: Callable[[int], str] = numbered,
     ) -> NDArray[np.float64]:
-        """Return the same for rows of tokens, (rows,); row i is `ids[offsets[i] : offsets[i + 1]]`.
+        """Return the log odds (nats) of the class for rows of tokens, (rows,).
+
+        Parameters
+        ----------
+        ids
+            Token ids of all rows, one after the other.
+        offsets
+            Row i is `ids[offsets[i] : offsets[i + 1]]`.
+        name
+            What messages call row i.
 
         Raises
         ------
@@ -101,37 +134,38 @@ class SequenceValues:
             For a row of more tokens than the model has positions, and odds that are not finite.
         """
         counts = np.diff(offsets)
-        self._check(counts)
-        found = np.empty(len(counts))
-        with torch.inference_mode(), autocast(self.device, self.precision):
-            for rows, filled in batches(counts, self._batch_size):
-                columns = np.arange(counts[rows[0]])
-                tokens = ids[offsets[filled][:, None] + columns].astype(np.int64)
-                logits = self.forward(torch.from_numpy(tokens).to(self.device), None)
-                found[rows] = self._odds(logits.double()).cpu().numpy()[: len(rows)]
-        check_finite(found, "log odds", name)
-        return found
-
-    def _check(self, counts: NDArray[np.int64]) -> None:
         positions = capacity(self.model.config.to_dict())
         if counts.max(initial=0) > positions:
             raise InputError(
-                f"a window has {counts.max()} tokens, the model holds {positions}",
+                f"a window has {counts.max()} tokens, the model has {positions} positions",
                 remedy="Use the --window that the model was trained on, or a smaller one.",
             )
-
-    def _batch_size(self, num_tokens: int) -> int:
-        return self.batch_rows or rows_per_batch(num_tokens, self.device)
-
-    def _odds(self, logits: torch.Tensor) -> torch.Tensor:
-        others = torch.cat([logits[:, : self.target], logits[:, self.target + 1 :]], dim=1)
-        return logits[:, self.target] - others.logsumexp(-1)
+        found = np.empty(len(counts))
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            for rows, filled in batches(counts, self.batch_size):
+                columns = np.arange(counts[rows[0]])
+                tokens = ids[offsets[filled][:, None] + columns].astype(np.int64)
+                logits = self.forward(torch.from_numpy(tokens).to(self.device), None)
+                odds = class_value(logits, self.target, "log_odds")
+                found[rows] = odds.cpu().numpy()[: len(rows)]
+        check_finite(found, "log odds", name)
+        return found
 
 
 def check_finite(
     values: NDArray[np.float64], what: str, name: Callable[[int], str] = numbered
 ) -> None:
-    """Raise :class:`InputError`, with the name of the first row, where values are not finite."""
+    """Raise :class:`InputError`, with the name of the first row, where values are not finite.
+
+    Parameters
+    ----------
+    values
+        (rows,).
+    what
+        What the values are, in the plural.
+    name
+        What messages call row i.
+    """
     wrong = ~np.isfinite(values)
     if wrong.any():
         row = int(np.argmax(wrong))

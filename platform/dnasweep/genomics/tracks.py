@@ -8,7 +8,6 @@ genome was cut.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,13 +53,6 @@ class Piece(NamedTuple):
     """Log odds of the forward strand minus those of the reverse one; 0 where only one was read."""
 
 
-class _Cells(NamedTuple):
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    values: Floats
-    strand_bias: Floats
-
-
 def combine(tile: Tile, config: TrackConfig) -> tuple[Floats, Floats]:
     """Return probability and strand bias of each window, nan where it was not read."""
     forward, reverse = tile.forward.astype(np.float64), tile.reverse.astype(np.float64)
@@ -90,47 +82,50 @@ def make_track(
         str(name): part[["start", "end"]].to_numpy(np.int64)
         for name, part in spans.groupby("chrom", sort=False)
     }
-    for chrom, cells in _all_cells(tiles, scan, config):
-        known = ~np.isnan(cells.values)
-        kept = _Cells(
-            cells.starts[known], cells.ends[known], cells.values[known], cells.strand_bias[known]
-        )
-        if len(kept.starts):
-            yield from _clip(chrom, kept, inside[chrom])
+    for piece in _whole_pieces(tiles, scan, config):
+        known = ~np.isnan(piece.values)
+        if known.any():
+            kept = Piece(piece.chrom, *(column[known] for column in piece[1:]))  # type: ignore[arg-type]
+            yield from _clip(kept, inside[piece.chrom])
 
 
-def _all_cells(
-    tiles: Iterable[Tile], scan: ScanConfig, config: TrackConfig
-) -> Iterator[tuple[str, _Cells]]:
+def _whole_pieces(tiles: Iterable[Tile], scan: ScanConfig, config: TrackConfig) -> Iterator[Piece]:
+    """Yield the track of tiles; intervals without a value have nan, and nothing is rounded."""
     reach = scan.window // scan.stride
     nothing = np.full(reach, np.nan)
     chrom, following, before = "", -1, (nothing, nothing)
     for tile in tiles:
         own = combine(tile, config)
         if config.per == "window":
-            yield tile.chrom, _window_cells(*own, tile.first, scan)
+            yield _window_piece(tile.chrom, *own, tile.first, scan)
             continue
         if chrom != tile.chrom or following != tile.first:
             if following >= 0:
-                yield chrom, _base_cells(before, (nothing, nothing), following, scan)
+                yield _base_piece(chrom, before, (nothing, nothing), following, scan)
             before = (nothing, nothing)
-        yield tile.chrom, _base_cells(before, own, tile.first, scan)
+        yield _base_piece(tile.chrom, before, own, tile.first, scan)
         chrom, following = tile.chrom, tile.first + len(own[0])
         joined = [np.concatenate(pair) for pair in zip(before, own, strict=True)]
         before = tuple(part[len(part) - reach :] for part in joined)  # type: ignore[assignment]
     if following >= 0:
-        yield chrom, _base_cells(before, (nothing, nothing), following, scan)
+        yield _base_piece(chrom, before, (nothing, nothing), following, scan)
 
 
-def _window_cells(values: Floats, strand_bias: Floats, first: int, scan: ScanConfig) -> _Cells:
+def _window_piece(
+    chrom: str, values: Floats, strand_bias: Floats, first: int, scan: ScanConfig
+) -> Piece:
     size = min(scan.window, scan.stride)
     starts = (first + np.arange(len(values))) * scan.stride + (scan.window - size) // 2
-    return _Cells(starts, starts + size, values, strand_bias)
+    return Piece(chrom, starts, starts + size, values, strand_bias)
 
 
-def _base_cells(
-    before: tuple[Floats, Floats], own: tuple[Floats, Floats], first: int, scan: ScanConfig
-) -> _Cells:
+def _base_piece(
+    chrom: str,
+    before: tuple[Floats, Floats],
+    own: tuple[Floats, Floats],
+    first: int,
+    scan: ScanConfig,
+) -> Piece:
     """Return the mean of the covering windows at each base, from the start of window `first` on.
 
     All bases from one start to the next have the same windows, unless one ends in between.
@@ -148,7 +143,8 @@ def _base_cells(
     bounds = np.stack([starts, starts + rest, starts + scan.stride], 1)
     low, high = bounds[:, :2].ravel(), bounds[:, 1:].ravel()
     real = high > low
-    return _Cells(low[real], high[real], columns[0].ravel()[real], columns[1].ravel()[real])
+    values, strand_bias = (column.ravel()[real] for column in columns)
+    return Piece(chrom, low[real], high[real], values, strand_bias)
 
 
 def _mean(row: Floats, number: int, reach: int, back: int) -> Floats:
@@ -163,31 +159,38 @@ def _mean(row: Floats, number: int, reach: int, back: int) -> Floats:
         return np.where(count > 0, total / count, np.nan)
 
 
-def _clip(chrom: str, cells: _Cells, spans: NDArray[np.int64]) -> Iterator[Piece]:
-    values = np.round(cells.values, DECIMALS)
-    first = np.searchsorted(spans[:, 1], cells.starts[0], side="right")
-    last = np.searchsorted(spans[:, 0], cells.ends[-1], side="left")
+def _clip(piece: Piece, spans: NDArray[np.int64]) -> Iterator[Piece]:
+    values = np.round(piece.values, DECIMALS)
+    first = np.searchsorted(spans[:, 1], piece.starts[0], side="right")
+    last = np.searchsorted(spans[:, 0], piece.ends[-1], side="left")
     for start, end in spans[first:last].tolist():
-        low = int(np.searchsorted(cells.ends, start, side="right"))
-        high = int(np.searchsorted(cells.starts, end, side="left"))
+        low = int(np.searchsorted(piece.ends, start, side="right"))
+        high = int(np.searchsorted(piece.starts, end, side="left"))
         if high > low:
             yield Piece(
-                chrom,
-                np.maximum(cells.starts[low:high], start),
-                np.minimum(cells.ends[low:high], end),
+                piece.chrom,
+                np.maximum(piece.starts[low:high], start),
+                np.minimum(piece.ends[low:high], end),
                 values[low:high],
-                cells.strand_bias[low:high],
+                piece.strand_bias[low:high],
             )
 
 
 class TrackWriter:
-    """Writes a track as bigWig and as bedGraph (bgzip), piece by piece."""
+    """Writes a track as bigWig and as bedGraph (bgzip), piece by piece; a context manager.
+
+    Parameters
+    ----------
+    folder
+        Where its files are written.
+    lengths
+        Bases of each record, in the order of the track.
+    """
 
     def __init__(self, folder: Path, lengths: Mapping[str, int]) -> None:
         self._bigwig = pyBigWig.open(str(folder / BIGWIG), "w")
         self._bigwig.addHeader(list(lengths.items()))
         self._text = bgzf.BgzfWriter(str(folder / BEDGRAPH), "wb")
-        self.num_bases = 0
 
     def write(self, piece: Piece) -> None:
         """Append a piece; pieces come in the order of the header."""
@@ -200,30 +203,13 @@ class TrackWriter:
         rows = zip(piece.starts.tolist(), piece.ends.tolist(), piece.values.tolist(), strict=True)
         text = "".join(f"{piece.chrom}\t{a}\t{b}\t{v:.{DECIMALS}g}\n" for a, b, v in rows)
         self._text.write(text.encode())
-        self.num_bases += int((piece.ends - piece.starts).sum())
 
-    def close(self) -> None:
-        """Finish both files."""
+    def __enter__(self) -> TrackWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._bigwig.close()
         self._text.close()
-
-
-@contextmanager
-def writing_track(folder: Path, lengths: Mapping[str, int]) -> Iterator[TrackWriter]:
-    """Open a track for writing, and close it at the end.
-
-    Parameters
-    ----------
-    folder
-        Where its files are written.
-    lengths
-        Bases of each record, in the order of the track.
-    """
-    writer = TrackWriter(folder, lengths)
-    try:
-        yield writer
-    finally:
-        writer.close()
 
 
 class TrackRegion(NamedTuple):
@@ -238,11 +224,16 @@ class TrackRegion(NamedTuple):
 
 
 def read_track(folder: Path, chrom: str, start: int, end: int) -> TrackRegion:
-    """Read a region of the bigWig in a folder."""
-    file = pyBigWig.open(str(folder / BIGWIG))
-    try:
+    """Read a region of the bigWig in a folder.
+
+    Parameters
+    ----------
+    folder
+        Where :class:`TrackWriter` has written it.
+    chrom, start, end
+        The region, 0-based and half-open.
+    """
+    with pyBigWig.open(str(folder / BIGWIG)) as file:
         found = file.intervals(chrom, start, end) or ()
-    finally:
-        file.close()
     table = np.array(found, np.float64).reshape(-1, 3)
     return TrackRegion(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2])

@@ -118,30 +118,16 @@ def to_tables(
 
 
 def _of_effects(effects: Effects, config: VariantConfig) -> Mapping[str, Any]:
-    delta, highest = (
-        effects.delta_probability,
-        np.maximum(effects.probability_ref, effects.probability_alt),
-    )
-    found = {
-        "probability_ref": effects.probability_ref,
-        "probability_alt": effects.probability_alt,
-        "delta_probability": delta,
-        "log2_odds_ref": effects.log2_odds_ref,
-        "log2_odds_alt": effects.log2_odds_alt,
-        "delta_log2_odds": effects.delta_log2_odds,
+    highest = np.maximum(effects.probability_ref, effects.probability_alt)
+    background = ("background_mean", "background_sd", "z", "p_value")
+    return {
+        # The first six are fields or properties of `Effects`.
+        **{name: getattr(effects, name) for name in SCORES[:6]},
         "dnabert_log_or": -effects.delta_log2_odds,
-        "dnabert_diff": delta * highest,
+        "dnabert_diff": effects.delta_probability * highest,
+        **dict(zip(background, effects.background, strict=True)),
         "call": effects.calls(config.threshold, config.min_delta),
     }
-    background = effects.background
-    if config.backgrounds:
-        found |= {
-            "background_mean": background.mean,
-            "background_sd": background.deviation,
-            "z": background.z,
-            "p_value": background.p_value,
-        }
-    return found
 
 
 def _column(values: Any, kind: pa.DataType, num_rows: int) -> Any:

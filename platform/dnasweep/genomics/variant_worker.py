@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,12 +65,12 @@ class VariantWorker:
         }
         self.classifier = self.language = self.scanner = None
         if classifier is not None:
-            directory = _find(store, classifier)
+            directory = store.expect(*classifier.split("/"))
             self.classifier = SequenceValues(directory, target=self.config.target, **how)
         if language is not None:
-            self.language = ZeroShot(_find(store, language), **how)
+            self.language = ZeroShot(store.expect(*language.split("/")), **how)
         if motifs is not None:
-            found = read_motifs(_find(store, motifs) / MOTIF_FILE)
+            found = read_motifs(store.expect(*motifs.split("/")) / MOTIF_FILE)
             self.scanner = SiteScanner(found, p_value=self.config.motif_p)
 
     def smoke_test(self, rows: pa.Table) -> None:
@@ -141,13 +140,3 @@ def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, Any]:
         "num_sites_gained": changes.count("gain"),
         "num_sites_lost": changes.count("loss"),
     }
-
-
-def _find(storage: Storage, name: str) -> Path:
-    kind, _, key = name.partition("/")
-    folder = storage.find(kind, key)
-    if folder is None:
-        raise InputError(
-            "the model or motifs are not there any more", file=f"{storage.root}/{name}"
-        )
-    return folder

@@ -110,7 +110,7 @@ def place_variants(
             reason, remedy = _misplaced(row.ref, row.pos - 1, length, name, fetch), _WRONG_ASSEMBLY
             if not reason:
                 at, ref, alt = normalise(fetch, row.pos - 1, row.ref, row.alt)
-                allele = _cut_out(fetch, length, at, ref, alt, windows)
+                allele = flanks(fetch, length, at, ref, alt, windows)
                 reason, remedy = _unfit(allele, windows), ""
         if reason or allele is None or name is None:
             text = f"{row.chrom} {row.pos} {row.id or '.'} {row.ref or '-'} {row.alt or '-'}"
@@ -151,40 +151,14 @@ def saturate(
     for start, ref in enumerate(fetch(region.start, region.end), start=region.start):
         if ref not in "ACGT":
             continue
-        upstream = reverse_upstream = windows.upstream
-        if is_shared:
-            upstream += start - middle
-            reverse_upstream += length - 1 - start - reverse_middle
+        moved = (start - middle, length - 1 - start - reverse_middle) if is_shared else (0, 0)
         for number, alt in enumerate("ACGT".replace(ref, ""), start=1):
-            allele = _cut_out(fetch, length, start, ref, alt, windows, upstream, reverse_upstream)
+            allele = flanks(fetch, length, start, ref, alt, windows, moved=moved)
             source = str(region), start - region.start + 1, number, ""
             rows.append(_placed(source, region.chrom, start, allele, (start + 1, ref, alt)))
     if not rows:
         raise InputError(f"the genome has no known base in {region}", file=contigs.genome)
     return pd.DataFrame(rows, columns=list(PLACED))
-
-
-def _cut_out(
-    fetch: Fetch,
-    length: int,
-    start: int,
-    ref: str,
-    alt: str,
-    windows: VariantWindows,
-    upstream: int | None = None,
-    reverse_upstream: int | None = None,
-) -> Allele:
-    return flanks(
-        fetch,
-        length,
-        start,
-        ref,
-        alt,
-        upstream=windows.upstream if upstream is None else upstream,
-        reverse_upstream=reverse_upstream,
-        shifts=windows.shifts,
-        window=windows.window,
-    )
 
 
 def _placed(

@@ -12,7 +12,6 @@ tokens there would outweigh the changed bases.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,12 +19,10 @@ import torch
 from numpy.typing import NDArray
 
 from dnasweep.genomics.alleles import Allele, Pair, pairs
-from dnasweep.genomics.sequence_values import batches, check_finite, numbered
+from dnasweep.genomics.sequence_values import BatchModel, batches, check_finite, numbered
 from dnasweep.models.encoder.forward import masked_logits
-from dnasweep.models.encoder.many_rows import rows_per_batch
-from dnasweep.models.encoder.precision import Precision, autocast
+from dnasweep.models.encoder.precision import autocast
 from dnasweep.models.pretrained.checkpoint import load_masked_lm
-from dnasweep.tokens.loading import load_tokenizer
 
 
 class MaskedWindow(NamedTuple):
@@ -39,31 +36,10 @@ class MaskedWindow(NamedTuple):
     """Ids of the masked tokens."""
 
 
-class ZeroShot:
-    """A masked language model with its tokenizer.
+class ZeroShot(BatchModel):
+    """A masked language model with its tokenizer; parameters as of :class:`BatchModel`."""
 
-    Parameters
-    ----------
-    directory
-        Directory of the model.
-    batch_rows
-        Windows per forward pass; None: from their number of tokens.
-    device, precision
-        Where the model runs, and in what arithmetic.
-    """
-
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        batch_rows: int | None = None,
-        device: str = "cpu",
-        precision: Precision = "fp32",
-    ) -> None:
-        self.tokenizer = load_tokenizer(directory)
-        self.device, self.precision = torch.device(device), precision
-        self.batch_rows = batch_rows
-        self.model = torch.nn.Module.to(load_masked_lm(directory), self.device).eval()
+    load = staticmethod(load_masked_lm)
 
     def ratios(
         self,
@@ -130,7 +106,7 @@ class ZeroShot:
         # Of one number of tokens and of masks, so that every matrix product has one shape.
         shapes = np.array([len(one.ids) << 16 | len(one.positions) for one in inputs])
         with torch.inference_mode(), autocast(self.device, self.precision):
-            for rows, filled in batches(shapes, lambda shape: self._batch_size(shape >> 16)):
+            for rows, filled in batches(shapes, lambda shape: self.batch_size(shape >> 16)):
                 part = [inputs[row] for row in filled]
                 ids = torch.from_numpy(np.stack([one.ids for one in part])).to(self.device)
                 width = ids.shape[1]
@@ -143,14 +119,19 @@ class ZeroShot:
                     found[row] = log
         return found
 
-    def _batch_size(self, num_tokens: int) -> int:
-        return self.batch_rows or rows_per_batch(num_tokens, self.device)
-
 
 def mask_difference(
     ref: NDArray[np.int64], alt: NDArray[np.int64], mask_id: int
 ) -> tuple[MaskedWindow, MaskedWindow]:
-    """Mask the tokens of two encodings from the first to the last in which they differ."""
+    """Mask the tokens of two encodings from the first to the last in which they differ.
+
+    Parameters
+    ----------
+    ref, alt
+        Token ids of a window with either allele, (tokens,) each.
+    mask_id
+        Id of the mask token.
+    """
     short = min(len(ref), len(alt))
     same = ref[:short] == alt[:short]
     first = short if same.all() else int(np.argmin(same))

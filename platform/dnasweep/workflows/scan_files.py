@@ -16,7 +16,7 @@ from dnasweep.config import content_key, versions
 from dnasweep.formats.rejects import write_rejects
 from dnasweep.genomics.peak_evaluation import EvaluationConfig, TrackEvaluation, evaluate
 from dnasweep.genomics.peaks import write_peaks
-from dnasweep.genomics.tracks import Piece, Tile, make_track, read_track, writing_track
+from dnasweep.genomics.tracks import Piece, Tile, TrackWriter, make_track, read_track
 from dnasweep.jobs.scan_request import KIND, GenomeRegion, ScanRequest
 from dnasweep.jobs.shards.shards import Shards, name
 from dnasweep.jobs.shards.work_list import digest_of
@@ -53,7 +53,7 @@ def write_track(request: ScanRequest, shards: Shards) -> Path:
     inputs = _track_inputs(request)
 
     def write(folder: Path) -> None:
-        with writing_track(folder, request.lengths) as writer:
+        with TrackWriter(folder, request.lengths) as writer:
             for piece in _pieces(request, shards):
                 writer.write(piece)
 

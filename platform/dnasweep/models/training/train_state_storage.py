@@ -20,7 +20,6 @@ import re
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 from safetensors import SafetensorError
 from safetensors.torch import load, load_file, save, save_file
@@ -46,24 +45,6 @@ _DIGITS = 12
 State = tuple[Progress, dict[str, Tensor]]
 
 
-class StateStorage(Protocol):
-    """Keeps the states of one training."""
-
-    def load(self, fingerprint: str, context: DistributedContext) -> State | None:
-        """Return the newest state, the same on every worker, or None; all workers call this."""
-
-    def save(self, progress: Progress, tensors: dict[str, Tensor]) -> None:
-        """Keep a state; one worker calls this."""
-
-    def close(self) -> None:
-        """Return when the last state is kept."""
-
-
-def open_state_storage(where: Path | RemotePrefix) -> StateStorage:
-    """Return the storage for states in a directory or in a bucket."""
-    return BucketStates(where) if isinstance(where, RemotePrefix) else DirectoryStates(Path(where))
-
-
 class DirectoryStates:
     """States in a directory that every worker sees."""
 
@@ -71,62 +52,87 @@ class DirectoryStates:
         self._directory = directory
 
     def load(self, fingerprint: str, context: DistributedContext) -> State | None:
-        """Return the newest state."""
+        """Return the newest state, the same on every worker, or None; all workers call this.
+
+        Raises
+        ------
+        InputError
+            When the state belongs to another training.
+        """
         # A file system may show workers different things: one worker chooses for all.
-        newest = newest_state(self._directory) if context.rank == 0 else None
+        newest = self.newest() if context.rank == 0 else None
         step = int(context.largest(-1 if newest is None else newest))
-        found = load_state(self._directory, fingerprint, step) if step >= 0 else None
+        found = None
+        if step >= 0:
+            folder = self._directory / f"step-{step:08d}"
+            manifest = unseal((folder / STATE_FILE).read_bytes())
+            progress = Progress.from_json(manifest["progress"], fingerprint, folder)
+            found = progress, load_file(folder / TENSORS_FILE)
         # Nobody may write before everybody has read.
         context.barrier()
         return found
 
+    def newest(self) -> int | None:
+        """Return the step of the newest undamaged state, or None; damaged ones are moved aside."""
+        directory = self._directory
+        names = [p.name for p in directory.iterdir()] if directory.is_dir() else []
+        for name in sorted(filter(_FOLDER.fullmatch, names), reverse=True):
+            try:
+                manifest = unseal((directory / name / STATE_FILE).read_bytes())
+                if manifest[TENSORS_FILE] == digest_of(directory / name / TENSORS_FILE):
+                    return int(name.removeprefix("step-"))
+                wrong = f"{TENSORS_FILE} has another content than was written"
+            except KeyError:
+                wrong = "it was written by another version"
+            except (OSError, ValueError) as error:
+                wrong = str(error)
+            # Only the last damaged state is kept.
+            kept = directory / _DAMAGED
+            shutil.rmtree(kept, ignore_errors=True)
+            (directory / name).rename(kept)
+            log.warning(
+                "the training state %s is damaged: %s. It is set aside as %s and left out",
+                directory / name,
+                wrong,
+                _DAMAGED,
+            )
+        return None
+
     def save(self, progress: Progress, tensors: dict[str, Tensor]) -> None:
-        """Write a state and remove older ones."""
-        save_state(self._directory, progress, tensors)
+        """Write the state of `progress.step` and remove older ones; one worker calls this.
+
+        Raises
+        ------
+        InputError
+            When it cannot be written, for example because the disk is full; the state before is
+            then still there.
+        """
+        name = f"step-{progress.step:08d}"
+        aside = self._directory / f".{name}.{os.getpid()}"
+        try:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
+            _write(aside, progress, tensors)
+        except (OSError, SafetensorError) as error:
+            # Half a state would only take the space that is missing.
+            shutil.rmtree(aside, ignore_errors=True)
+            raise InputError(
+                f"the training state cannot be written ({error})",
+                file=self._directory,
+                remedy="Make room or give another storage; the same command then goes on from the "
+                "state before.",
+            ) from error
+        target = self._directory / name
+        if target.exists():
+            # The same step again: a directory cannot be renamed onto one that is not empty.
+            target.rename(self._directory / f".{name}.{os.getpid()}.old")
+        aside.rename(target)
+        for other in self._directory.iterdir():
+            if other != target and _FOLDER.fullmatch(other.name.lstrip(".")[:13]):
+                shutil.rmtree(other, ignore_errors=True)
 
     def close(self) -> None:
         """Do nothing: every state is already written."""
-
-
-def save_state(directory: Path, progress: Progress, tensors: dict[str, Tensor]) -> None:
-    """Write the state of `progress.step` into `directory` and remove older ones.
-
-    Parameters
-    ----------
-    directory
-        The directory of one training.
-    progress, tensors
-        The state.
-
-    Raises
-    ------
-    InputError
-        When it cannot be written, for example because the disk is full; the state before is then
-        still there.
-    """
-    name = f"step-{progress.step:08d}"
-    aside = directory / f".{name}.{os.getpid()}"
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        _write(aside, progress, tensors)
-    except (OSError, SafetensorError) as error:
-        # Half a state would only take the space that is missing.
-        shutil.rmtree(aside, ignore_errors=True)
-        raise InputError(
-            f"the training state cannot be written ({error})",
-            file=directory,
-            remedy="Make room or give another storage; the same command then goes on from the "
-            "state before.",
-        ) from error
-    target = directory / name
-    if target.exists():
-        # The same step again: a directory cannot be renamed onto one that is not empty.
-        target.rename(directory / f".{name}.{os.getpid()}.old")
-    aside.rename(target)
-    for other in directory.iterdir():
-        if other != target and _FOLDER.fullmatch(other.name.lstrip(".")[:13]):
-            shutil.rmtree(other, ignore_errors=True)
 
 
 def _write(folder: Path, progress: Progress, tensors: dict[str, Tensor]) -> None:
@@ -140,58 +146,6 @@ def _write(folder: Path, progress: Progress, tensors: dict[str, Tensor]) -> None
             os.fsync(handle.fileno())
 
 
-def newest_state(directory: Path) -> int | None:
-    """Return the step of the newest undamaged state, or None; damaged ones are moved aside."""
-    names = [p.name for p in directory.iterdir()] if directory.is_dir() else []
-    for name in sorted(filter(_FOLDER.fullmatch, names), reverse=True):
-        try:
-            manifest = unseal((directory / name / STATE_FILE).read_bytes())
-            if manifest[TENSORS_FILE] == digest_of(directory / name / TENSORS_FILE):
-                return int(name.removeprefix("step-"))
-            wrong = f"{TENSORS_FILE} has another content than was written"
-        except KeyError:
-            wrong = "it was written by another version"
-        except (OSError, ValueError) as error:
-            wrong = str(error)
-        # Only the last damaged state is kept.
-        kept = directory / _DAMAGED
-        shutil.rmtree(kept, ignore_errors=True)
-        (directory / name).rename(kept)
-        log.warning(
-            "the training state %s is damaged: %s. It is set aside as %s and left out",
-            directory / name,
-            wrong,
-            _DAMAGED,
-        )
-    return None
-
-
-def load_state(directory: Path, fingerprint: str, step: int | None = None) -> State | None:
-    """Return the newest state in `directory`, tensors on the CPU, or None where there is none.
-
-    Parameters
-    ----------
-    directory
-        The directory of one training.
-    fingerprint
-        Content key of the training that is to go on.
-    step
-        The step of the state, where another worker has chosen it.
-
-    Raises
-    ------
-    InputError
-        When the state belongs to another training.
-    """
-    step = newest_state(directory) if step is None else step
-    if step is None:
-        return None
-    newest = directory / f"step-{step:08d}"
-    manifest = unseal((newest / STATE_FILE).read_bytes())
-    progress = Progress.from_json(manifest["progress"], fingerprint, newest)
-    return progress, load_file(newest / TENSORS_FILE)
-
-
 class BucketStates:
     """States in a bucket."""
 
@@ -201,7 +155,7 @@ class BucketStates:
         self._writing: Future[None] | None = None
 
     def load(self, fingerprint: str, context: DistributedContext) -> State | None:
-        """Return the newest readable state; every worker returns the one that the first has found."""
+        """Return the newest readable state, the same on every worker, or None; all workers call this."""
         step, digest, found = -1, 0, None
         if context.rank == 0:
             for name in reversed(self._names()):
@@ -282,3 +236,12 @@ def _file_name(step: int, digest: str) -> str:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:_DIGITS]
+
+
+StateStorage = DirectoryStates | BucketStates
+"""Keeps the states of one training."""
+
+
+def open_state_storage(where: Path | RemotePrefix) -> StateStorage:
+    """Return the storage for states in a directory or in a bucket."""
+    return BucketStates(where) if isinstance(where, RemotePrefix) else DirectoryStates(Path(where))
