@@ -188,7 +188,7 @@ def test_findings_say_so_where_nothing_or_the_reverse_was_planted(planted: Plant
     assert (
         attribution_findings(against)
         .sentences[0]
-        .endswith("The model holds the box against the class.")
+        .endswith("The model uses the box against the class.")
     )
 
 

@@ -13,9 +13,9 @@ from dnasweep.attribution.summaries import ALL, rank_tokens
 from dnasweep.report import attribution_figures as figures
 from dnasweep.report.attribution_findings import (
     attribution_findings,
+    attribution_texts,
     core_tests,
     headline_tests,
-    reading,
     warnings,
 )
 from dnasweep.report.attribution_summary import ReportConfig, Summary, summarise
@@ -31,7 +31,7 @@ from dnasweep.report.page import (
     findings_section,
 )
 from dnasweep.report.provenance import BEFORE, job_section
-from dnasweep.tasks.wording import minus, percent, signed, spaced
+from dnasweep.tasks.texts import Texts
 
 PAGE = "attributions.html"
 """The file of the page."""
@@ -74,28 +74,30 @@ def write_report(
 
 def attribution_page(summary: Summary, settings: Mapping[str, Any]) -> Page:
     """Return the page of an attribution job with its settings."""
-    found = attribution_findings(summary)
-    title, values = (
-        "Attention of the first token",
-        "values are shares of the first token's attention, 1 in all",
+    found, say = attribution_findings(summary), attribution_texts(summary)
+    title = (
+        f"Attributions to {summary.target}" if summary.signed else "Attention of the first token"
     )
-    if summary.signed:
-        title = f"Attributions to {summary.target}"
-        values = f"attributions to {summary.target} in units of {summary.unit}"
-    size = f"{len(summary.sequences):,} sequences, {summary.num_tokens:,} tokens"
     sections = [
-        findings_section(found.sentences, found.verdicts, reading(summary)),
-        Section("positions", "Positions", _positions(summary)),
-        Section("tata-box", "TATA box", _tata(summary)),
-        Section("elements", "Other elements", [_core(summary)]),
-        Section("tokens", "Tokens", _tokens(summary)),
+        findings_section(found.sentences, found.verdicts, say("reading")),
+        Section("positions", "Positions", _positions(summary, say)),
+        Section("tata-box", "TATA box", _tata(summary, say)),
+        Section("elements", "Other elements", [_elements(summary, say)]),
+        Section("tokens", "Tokens", _tokens(summary, say)),
     ]
     if summary.examples:
-        sections.append(Section("sequences", "Sequences", [Text([LOGOS]), *_logos(summary)]))
-    sections.append(Section("checks", "Checks", [_checks(summary)]))
+        logos = [Text(say.paragraphs("logos")), *_logos(summary, say)]
+        sections.append(Section("sequences", "Sequences", logos))
+    sums = PageFigure(
+        "Do the attributions add up?",
+        say("completeness"),
+        figures.completeness(summary) if summary.sums else None,
+        "efficiency",
+    )
+    sections.append(Section("checks", "Checks", [sums]))
     page = Page(
         title=str(settings.get("title") or title),
-        lead=[f"{size} · {values} · {summary.bases.tss.statement}"],
+        lead=say.paragraphs("lead"),
         notice=Notice(BEFORE, warnings(summary)),
         sections=sections,
     )
@@ -105,80 +107,27 @@ def attribution_page(summary: Summary, settings: Mapping[str, Any]) -> Page:
     return page
 
 
-LOGOS = (
-    "Letters as high as the attribution of their base, upside down where it is negative. Shaded: a "
-    "TATA box in its place; dotted: the transcription start."
-)
-NO_START = (
-    "Without the transcription start nothing can be said of places. What follows is the naive count "
-    "alone."
-)
-NAIVE = (
-    "For comparison, the naive count of an earlier study: tokens that contain TATA, by the sign of "
-    "their attribution, wherever they stand. It misses boxes that tokens cut in two, counts one box "
-    "several times where tokens overlap, and has no background: about half of anything is positive "
-    "by chance. In place: the TATA starts at −35 to −24."
-)
-DEFINITIONS = (
-    "The same for other definitions of a box, all species together. TATAWA with a mismatch matches "
-    "eight times as many k-mers, most of them by chance. P-values are not adjusted."
-)
-
-
-def _positions(summary: Summary) -> list[PageFigure]:
-    bands = "Bands: 95 % interval of the mean."
+def _positions(summary: Summary, say: Texts) -> list[PageFigure]:
+    profile, species = figures.position_profile(summary), figures.species_profiles(summary)
     return [
-        PageFigure(
-            "Mean attribution by position",
-            "A token's attribution is shared equally by its bases; where tokens overlap, a base has "
-            f"the mean over them. {bands} Below: the median and the range of the middle 80 % of "
-            "sequences.",
-            figures.position_profile(summary),
-            "profile",
-        ),
-        PageFigure("By species", bands, figures.species_profiles(summary), "profile-species"),
+        PageFigure("Mean attribution by position", say("profile"), profile, "profile"),
+        PageFigure("By species", say("bands"), species, "profile-species"),
     ]
 
 
-def _tata(summary: Summary) -> list[Text | PageTable | PageFigure]:
-    naive = PageTable("naive", summary.naive, NAIVE)
+def _tata(summary: Summary, say: Texts) -> list[Text | PageTable | PageFigure]:
+    naive = PageTable("naive", summary.naive, say("naive"))
     if summary.tata is None:
-        return [Text([NO_START], soft=True), naive]
-    site, config = summary.site, summary.config.enrichment
-    method = (
-        "A hit is the best TATA box of a sequence that starts in its place. Its attribution φ is the "
-        f"sum over its bases; it is top when φ is positive and at most {percent(config.top)} of all "
-        "places of the same sequence are as high. Two comparisons follow. Same places: sequences of "
-        "the same species and label without a hit, at the places where the hits are. Same k-mers: the "
-        "very k-mers of the hits elsewhere in such sequences. Odds ratios, pooled by Mantel and "
-        "Haenszel's method, are of being top. P-values are by "
-        f"{config.permutations:,} permutations within species and label, and stand behind what they "
-        "belong to. Positions count from 0 at base +1."
-    )
-    boxes = (
-        "Boxes found by the matrix (JASPAR MA0108.3; a threshold that "
-        f"{site.motif.hit_probability:.2%} of all k-mers pass) that start at "
-        f"{minus(f'{site.first} to {site.last}')}. P-values of single species are adjusted for their "
-        "number (Benjamini and Hochberg)."
-    )
-    panel = PageFigure(
-        "Attribution at TATA boxes",
-        "Left: base by base around the boxes, and around the same places in sequences of the same "
-        "species without one. Right: the sum over the box; boxes are quartiles, whiskers reach from "
-        "5 % to 95 %, the number is of values.",
-        figures.tata_panel(summary),
-        "tata",
-    )
+        return [Text(say.paragraphs("no_start"), soft=True), naive]
     every = summary.tata.tests[summary.tata.tests["species"] == ALL]
+    tests = _readable(headline_tests(summary), "species", "label")
+    definitions = _readable(every, "definition", "window", "label", adjusted=False)
+    panel = figures.tata_panel(summary)
     return [
-        Text([method]),
-        PageTable("tata", _readable(headline_tests(summary), "species", "label"), boxes),
-        panel,
-        PageTable(
-            "definitions",
-            _readable(every, "definition", "window", "label", adjusted=False),
-            DEFINITIONS,
-        ),
+        Text(say.paragraphs("tata_method")),
+        PageTable("tata", tests, say("tata_tests")),
+        PageFigure("Attribution at TATA boxes", say("tata_panel"), panel, "tata"),
+        PageTable("definitions", definitions, say("definitions")),
         naive,
     ]
 
@@ -194,64 +143,40 @@ def _readable(tests: pd.DataFrame, *first: str, adjusted: bool = True) -> pd.Dat
     return tests[columns]
 
 
-def _core(summary: Summary) -> PageTable:
+def _elements(summary: Summary, say: Texts) -> PageTable:
     tests = core_tests(summary)
     if tests.empty:
         return PageTable("core", None)
     tests = tests.assign(p_enrichment=tests["p_adjusted"])
     table = _readable(tests, "element", "definition", "window", adjusted=False)
-    caption = (
-        "Other core-promoter elements by their consensus where they should start, "
-        f"{summary.who} of all species, judged like the TATA box. P-values are adjusted over the "
-        "elements."
-    )
-    return PageTable(
-        "core", table.drop(columns=["p_difference", "p_word", "word_odds_ratio"]), caption
-    )
+    table = table.drop(columns=["p_difference", "p_word", "word_odds_ratio"])
+    return PageTable("core", table, say("elements"))
 
 
-def _tokens(summary: Summary) -> list[PageFigure | PageTable]:
+def _tokens(summary: Summary, say: Texts) -> list[PageFigure | PageTable]:
     sums = rank_tokens(summary.tokens, by="sum_phi", num=summary.config.num_tokens)
-    bars = PageFigure(
+    title, bars = (
         "Tokens with the highest and lowest mean attribution",
-        f"Of tokens met {summary.config.min_count} times or more, with how often they were met. "
-        "Lines: standard error of the mean.",
         figures.token_bars(summary),
-        "tokens",
     )
     largest = "Tokens with the largest sum of attributions over all sequences."
     return [
-        bars,
+        PageFigure(title, say("token_bars"), bars, "tokens"),
         PageTable("positive", sums.positive, largest),
         PageTable("negative", sums.negative, "Tokens with the lowest sum."),
     ]
 
 
-def _logos(summary: Summary) -> list[PageFigure]:
+def _logos(summary: Summary, say: Texts) -> list[PageFigure]:
     shown = []
     for number, (what, row) in enumerate(summary.examples, start=1):
         known = summary.bases.sequences.iloc[row]
-        about = f"Value {signed(known['full'])}" + f" {summary.unit}" * summary.signed
-        if not pd.isna(known["probability"]):
-            about = f"Probability of {summary.target} {known['probability']:.3f}"
-        if known["label"] >= 0:
-            about += f", label {known['label']}"
-        if known["species"]:
-            about += f", {spaced(known['species'])}"
         title = f"{what.capitalize()}: {known['sequence_id']}"
         name = f"logo-{number}-{what.split(',')[0].replace(' ', '-')}"
-        shown.append(PageFigure(title, f"{about}.", sequence_logo(summary, row), name))
+        shown.append(
+            PageFigure(title, say("example", known=known), sequence_logo(summary, row), name)
+        )
     return shown
-
-
-def _checks(summary: Summary) -> PageFigure:
-    return PageFigure(
-        "Do the attributions add up?",
-        "Left: the completeness error, by which the sum of a sequence's attributions misses "
-        "prediction minus base value. Right: how sure the estimates are.",
-        figures.completeness(summary) if summary.sums else None,
-        "efficiency",
-    )
 
 
 def _files(summary: Summary) -> dict[str, pd.DataFrame]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from dnasweep.tasks.wording import (
     NONE,
+    method_name,
     metric_name,
     minus,
     number,
@@ -24,12 +25,6 @@ from dnasweep.tasks.wording import (
 )
 
 Format = Callable[[Any], str]
-METHODS = {"shap": "SHAP", "lime": "LIME", "anchors": "Anchors"}
-
-
-def method_name(method: object) -> str:
-    """Return a method of explanation as written in text."""
-    return METHODS.get(str(method), spaced(method))
 
 
 def count(value: float) -> str:

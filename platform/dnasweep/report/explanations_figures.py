@@ -14,9 +14,8 @@ from dnasweep.method_comparison.comparing import MethodComparison, headline
 from dnasweep.method_comparison.curves import KINDS, RANDOM
 from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.method_comparison.sanity import FLIP
-from dnasweep.report.columns import method_name
 from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Drawing, draw_matrix, ink
-from dnasweep.tasks.wording import ALPHA, number
+from dnasweep.tasks.wording import ALPHA, method_name, number
 
 TITLES = {
     "importance": "importance: rank correlation",

@@ -17,8 +17,12 @@ from dnasweep.method_comparison.curves import KINDS
 from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.method_comparison.sanity import FLIP
 from dnasweep.report import explanations_figures as figures
-from dnasweep.report.columns import method_name
-from dnasweep.report.explanations_findings import across, explanation_findings, warnings
+from dnasweep.report.explanations_findings import (
+    across,
+    explanation_findings,
+    explanation_texts,
+    warnings,
+)
 from dnasweep.report.files import write_page
 from dnasweep.report.page import (
     Block,
@@ -33,84 +37,21 @@ from dnasweep.report.page import (
 )
 from dnasweep.report.provenance import BEFORE, job_section
 from dnasweep.report.terminal import bullets, summary, terminal_table
-from dnasweep.tasks.wording import number
+from dnasweep.tasks.texts import Texts
+from dnasweep.tasks.wording import method_name, number
 
 PAGE = "explanations.html"
 """The file of the page."""
 NUMBERS = "numbers.json"
 """The file of all numbers, for programs."""
-READING = (
-    "An explanation says what the model used, not what a cell does. Intervals are of 95 %, over "
-    "sequences. Significant means an adjusted p-value below 0.05."
-)
-BESIDE = (
-    "the figures as PNG, the tables as Parquet, and numbers.json with everything the page says"
-)
-AGREEMENT = (
-    "Every two methods. Importance: rank correlation of the size of attributions over the bases of a "
-    "sequence; signed: of the values, among methods that have a sign; top: Jaccard’s index of the "
-    "tenth of the bases with the largest attributions. A sequence of which a method gives all bases "
-    "the same, as of an anchor without tokens, does not count."
-)
-ENRICHMENT = (
-    "Core-promoter elements at their places, positions counted from 0 at base +1, in sequences of the "
-    "class explained. φ: mean attribution of hits, and of the same places in sequences of the same "
-    "species without one, each method in its own unit. P-values of the odds ratio are by permutation "
-    "of hits over sequences, adjusted over methods and elements (Benjamini and Hochberg)."
-)
-AREAS = (
-    "Areas under the curves, and their difference from random orders of the same sequences. Negative "
-    "is good for deletion, positive for insertion."
-)
-SANITY = (
-    "Other class: share of the attribution whose sign turns when the other class is explained; "
-    "attention knows no classes. Shuffled weights: rank correlation of importance with that of the "
-    "trained model, and the AUROC of planted elements that is left (a half: nothing)."
-)
-COSTS = (
-    "Per sequence, on average: evaluations of the model, a backward pass counted as two, and "
-    "milliseconds of an actor, where this run or an earlier one has measured them."
-)
-RECOVERY = (
-    "Planted elements by kind. AUROC: bases of this kind against bases outside of all elements."
-)
-INTERVAL = "Lines: 95 % interval of the mean over sequences; none where all have one value."
 FIGURES = {
-    "agreement": (
-        "Agreement of methods",
-        "Means over sequences of rank correlations over bases, of the size of attributions and of "
-        "their signed value, and of the overlap of the tenth of the bases with the largest "
-        "attributions. A token's attribution is shared equally by its bases.",
-        figures.agreement_maps,
-    ),
-    "recovery": (
-        "Recovery of planted elements",
-        "AUROC of attributions to {target} for bases inside against outside of elements; and the "
-        "share of the k highest bases that lie inside, k the number of bases inside. " + INTERVAL,
-        figures.recovery_bars,
-    ),
-    "enrichment": (
-        "Elements at their places",
-        "A hit is top where its attribution is positive and at most a twentieth of the places of its "
-        "sequence are as high. Odds ratios against the same places in sequences without a hit; a "
-        "star: significant, adjusted over methods and elements.",
-        figures.enrichment_map,
-    ),
-    "curves": (
-        "Deletion and insertion",
-        "Sequences that the model calls the class. Deletion is better the sooner it falls, insertion "
-        "the sooner it rises.",
-        figures.curve_panels,
-    ),
-    "sanity": (
-        "Sanity checks",
-        "Share of the attribution that turns its sign for the other class, and rank correlation of "
-        "importance with that of the model whose weights were shuffled. Dashed: what is right. "
-        + INTERVAL,
-        figures.sanity_bars,
-    ),
+    "agreement": ("Agreement of methods", figures.agreement_maps),
+    "recovery": ("Recovery of planted elements", figures.recovery_bars),
+    "enrichment": ("Elements at their places", figures.enrichment_map),
+    "curves": ("Deletion and insertion", figures.curve_panels),
+    "sanity": ("Sanity checks", figures.sanity_bars),
 }
-"""Title, caption and drawing of each figure, by the name of its file."""
+"""Title and drawing of each figure, by the name of its file."""
 
 
 def write_comparison(
@@ -143,16 +84,13 @@ def explanations_page(
     sections = [Section("across", "All models", [Bullets(across(comparisons))])]
     for end, one in _ends(comparisons).items():
         sections += _sections(one, end)
+    beside = Texts("explanations")("beside")
     sections.append(
-        job_section(settings, command=str(settings.get("command") or ""), files=BESIDE)
+        job_section(settings, command=str(settings.get("command") or ""), files=beside)
     )
     return Page(
         title=str(settings.get("title") or "Explanations compared"),
-        lead=[
-            f"{one.name}: {len(one.methods)} methods, {one.num_sequences:,} sequences, "
-            f"{one.num_called:,} called {one.target} · tokenizer {one.tokenizer}"
-            for one in comparisons
-        ],
+        lead=[explanation_texts(one)("lead") for one in comparisons],
         sections=sections,
     )
 
@@ -198,40 +136,41 @@ def numbers(
 
 def _sections(one: MethodComparison, end: str) -> list[Section]:
     """Return the sections of one model."""
-    found = explanation_findings(one)
-    first = findings_section(found.sentences, found.verdicts, READING, end=end)
+    found, say = explanation_findings(one), explanation_texts(one)
+    first = findings_section(found.sentences, found.verdicts, say("reading"), end=end)
     notice = Notice(BEFORE, warnings(one))
     tests = one.enrichment
     every = None if tests is None else _readable(tests[tests["species"] == ALL])
     single = None if tests is None else _readable(tests[tests["species"] != ALL])
     unknown = one.recovery is None and tests is None
-    nothing = "Neither planted elements nor transcription starts are known for these sequences."
-    left_out = ["The checks were left out."] if one.sanity.empty else []
 
-    def table(name: str, frame: pd.DataFrame | None, caption: str) -> PageTable:
-        return PageTable(name, frame, caption, end=end)
+    def table(name: str, frame: pd.DataFrame | None) -> PageTable:
+        return PageTable(name, frame, say(f"table_{name}"), end=end)
 
     def figure(name: str) -> PageFigure:
-        title, caption, draw = FIGURES[name]
-        return PageFigure(title, caption.format(target=one.target), draw(one), f"{name}{end}")
+        title, draw = FIGURES[name]
+        return PageFigure(title, say(f"figure_{name}"), draw(one), f"{name}{end}")
+
+    def aside(name: str, there: bool) -> Text:
+        return Text([say(name)] if there else [], soft=True)
 
     parts: dict[str, list[Block]] = {
-        "agreement": [figure("agreement"), table("agreement", one.agreement, AGREEMENT)],
+        "agreement": [figure("agreement"), table("agreement", one.agreement)],
         "truth": [
             figure("recovery"),
-            table("recovery", one.recovery, RECOVERY),
+            table("recovery", one.recovery),
             figure("enrichment"),
-            table("enrichment", every, ENRICHMENT),
-            table("species", single, "The same by species, adjusted within each."),
-            Text([nothing] if unknown else [], soft=True),
+            table("enrichment", every),
+            table("species", single),
+            aside("nothing_known", unknown),
         ],
-        "curves": [figure("curves"), table("areas", one.areas, AREAS)],
+        "curves": [figure("curves"), table("areas", one.areas)],
         "sanity": [
             figure("sanity"),
-            table("sanity", one.sanity, SANITY),
-            Text(left_out, soft=True),
+            table("sanity", one.sanity),
+            aside("left_out", one.sanity.empty),
         ],
-        "costs": [table("costs", one.costs, COSTS)],
+        "costs": [table("costs", one.costs)],
     }
     # Of several models the list of sections has the names alone.
     link = "" if end else None

@@ -9,6 +9,7 @@ import pandas as pd
 
 ALPHA = 0.05  # below it a difference is called significant
 NAMES = {"mcc": "MCC", "auroc": "AUROC", "auprc": "AUPRC", "macro_f1": "macro F1"}
+METHODS = {"shap": "SHAP", "lime": "LIME", "anchors": "Anchors"}
 NONE = "–"
 """What stands where there is no number."""
 
@@ -16,6 +17,11 @@ NONE = "–"
 def metric_name(metric: str) -> str:
     """Return a metric as written in text."""
     return NAMES.get(metric, metric.replace("_", " "))
+
+
+def method_name(method: object) -> str:
+    """Return a method of explanation as written in text."""
+    return METHODS.get(str(method), spaced(method))
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -1,0 +1,67 @@
+"""What pages, terminals and MLflow say: templates of `dnasweep/texts`, a macro for each text.
+
+Numbers are computed in Python and written here by the functions of :mod:`.wording`, which the
+templates have as filters. Paragraphs, and sentences of findings, are separated by blank lines.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from dnasweep.tasks import wording
+
+FILTERS = (
+    "counted interval joined method_name metric_name minus number p_text percent positions ratio "
+    "signed small spaced"
+)
+
+
+class Texts:
+    """The texts of one template.
+
+    Parameters
+    ----------
+    template
+        Its name, without ending.
+    values
+        What all of its texts may use.
+    """
+
+    def __init__(self, template: str, **values: Any) -> None:
+        self._macros = _environment().get_template(f"{template}.j2").make_module(values)
+
+    def __call__(self, name: str, **values: Any) -> str:
+        """Return a text as one paragraph."""
+        return " ".join(self.paragraphs(name, **values))
+
+    def paragraphs(self, name: str, **values: Any) -> list[str]:
+        """Return the paragraphs of a text; those without words are left out."""
+        text = getattr(self._macros, name)(**values)
+        paragraphs = (_joined(part) for part in re.split(r"\n *\n", text))
+        return [one for one in paragraphs if one]
+
+
+def _joined(text: str) -> str:
+    """Return the lines of a paragraph as one, without a space before what ends a clause."""
+    # Spaces alone: a no-break space stays what it is.
+    line = re.sub(r"[ \n]+", " ", text).strip(" ")
+    return re.sub(r" ([,.;:)]+)(?= |$)", r"\1", line)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dnasweep", "texts"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {name: getattr(wording, name) for name in FILTERS.split()}
+    environment.filters["comma"] = lambda value: f"{value:,.0f}"
+    environment.tests["missing"] = pd.isna
+    return environment
