@@ -23,7 +23,6 @@ from dnasweep.models.pretraining import MaskedLanguageModelling
 from dnasweep.models.training.train import train
 from dnasweep.storage import Storage
 from dnasweep.tasks.metrics import VALIDATION_AUROC, VALIDATION_MCC, classification_metrics
-from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.schemes import make_masking
 from dnasweep.tokens.tokenizers import fit
 from rich.console import Console
@@ -92,7 +91,7 @@ def _train(
     table = data.table
     sequences = table["sequence"].tolist()
     tokenizer = fit(TokenizerConfig.parse(spec), table["sequence"][training].tolist())
-    corpus = Corpus.build(tokenizer, sequences)
+    corpus = tokenizer.encode(sequences)
     config = ModelConfig.preset(preset)
     num_tokens = int(corpus.num_tokens().max()) + 8
     rows = np.random.default_rng(SEED).permutation(np.flatnonzero(training))

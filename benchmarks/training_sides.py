@@ -112,7 +112,7 @@ def make_bench(options: Options, preset: str, directory: Path) -> Bench:
         options=options,
         preset=preset,
         tokenizer=tokenizer,
-        corpus=Corpus.build(tokenizer, sequences),
+        corpus=tokenizer.encode(sequences),
         directory=directory,
     )
 

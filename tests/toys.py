@@ -66,7 +66,7 @@ def toy_language(
     """Return toy sequences, tokenised; the last quarter of the rows is for validation."""
     sequences = toy_sequences(num, window=window, ragged=ragged, seed=seed)
     tokenizer = fit(TokenizerConfig.parse(spec), sequences)
-    corpus = Corpus.build(tokenizer, sequences)
+    corpus = tokenizer.encode(sequences)
     rows, cut = np.arange(num), num - num // 4
     return ToyLanguage(sequences, rows % 2, tokenizer, corpus, rows[:cut], rows[cut:])
 
@@ -103,7 +103,7 @@ def class_task(toy: ToyLanguage, **how: Any) -> Classification:
 
 def reverse_of(toy: ToyLanguage) -> Corpus:
     """Return the reverse complements of a toy's sequences, tokenised."""
-    return Corpus.build(toy.tokenizer, [other_strand(s) for s in toy.sequences])
+    return toy.tokenizer.encode([other_strand(s) for s in toy.sequences])
 
 
 def regular_task(toy: ToyLanguage) -> Classification:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from dnasweep.config import TokenizerConfig
-from dnasweep.tokens.corpus import Corpus, collate, epoch_plan
+from dnasweep.tokens.corpus import collate, epoch_plan
 from dnasweep.tokens.tokenizers import fit
 
 LENGTHS = np.random.default_rng(0).integers(5, 500, size=1003)
@@ -61,7 +61,7 @@ def test_sizes_below_one_are_refused():
 
 
 def test_collate_pads_to_the_longest_row_given():
-    corpus = Corpus.build(fit(TokenizerConfig.parse("kmer-3"), []), ["ACGTAC", "", "ACGT", "AAA"])
+    corpus = fit(TokenizerConfig.parse("kmer-3"), []).encode(["ACGTAC", "", "ACGT", "AAA"])
     batch = collate(corpus, [2, 1, 3], pad_id=0)
     assert batch.ids.dtype == np.int64
     assert batch.ids.shape == (3, 4)
@@ -73,7 +73,7 @@ def test_collate_pads_to_the_longest_row_given():
 
 
 def test_collate_pads_with_the_id_given_and_leaves_the_corpus_alone():
-    corpus = Corpus.build(fit(TokenizerConfig.parse("char"), []), ["ACGT", "A"])
+    corpus = fit(TokenizerConfig.parse("char"), []).encode(["ACGT", "A"])
     before = corpus.ids.copy()
     batch = collate(corpus, [0, 1], pad_id=77)
     assert batch.ids[1].tolist() == [2, 5, 3, 77, 77, 77]
@@ -88,7 +88,7 @@ def test_collate_pads_with_the_id_given_and_leaves_the_corpus_alone():
 def test_collate_equals_the_rows_one_by_one():
     generator = np.random.default_rng(1)
     sequences = ["".join(generator.choice(list("ACGTN"), n)) for n in range(40)]
-    corpus = Corpus.build(fit(TokenizerConfig.parse("kmer-4-overlap"), []), sequences)
+    corpus = fit(TokenizerConfig.parse("kmer-4-overlap"), []).encode(sequences)
     for rows in epoch_plan(corpus.num_tokens(), batch_size=7, seed=0, epoch=0):
         batch = collate(corpus, rows, pad_id=0)
         for i, row in enumerate(rows):

@@ -10,7 +10,7 @@ import pytest
 from dnasweep.config import MaskingConfig, TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens import masking, schemes
-from dnasweep.tokens.corpus import Batch, Corpus, collate
+from dnasweep.tokens.corpus import Batch, collate
 from dnasweep.tokens.masking import IGNORED, Masked, MaskingScheme, register
 from dnasweep.tokens.masking_plain import SpanMasking
 from dnasweep.tokens.randomness import uniform
@@ -35,7 +35,7 @@ def prepare(
     spec: str, sequences: list[str], **settings: object
 ) -> tuple[DnaTokenizer, Batch, MaskingScheme]:
     tokenizer = fit(TokenizerConfig.parse(spec), [dna(200, i) for i in range(30)])
-    batch = collate(Corpus.build(tokenizer, sequences), np.arange(len(sequences)), 0)
+    batch = collate(tokenizer.encode(sequences), np.arange(len(sequences)), 0)
     return tokenizer, batch, make_masking(MaskingConfig(**settings), tokenizer)  # type: ignore[arg-type]
 
 
@@ -169,7 +169,7 @@ def test_the_reference_hides_every_answer_and_chooses_as_auto_does(spec):
 def test_a_row_is_masked_the_same_in_any_batch(spec):
     tokenizer, batch, scheme = prepare(spec, mixed(40))
     whole = hide(scheme, batch, seed=3, epoch=2)
-    corpus = Corpus.build(tokenizer, mixed(40))
+    corpus = tokenizer.encode(mixed(40))
     rows = np.array([17, 5, 30])
     part = scheme.mask(*collate(corpus, rows, 0), rows=rows, seed=3, epoch=2)
     width = part.labels.shape[1]

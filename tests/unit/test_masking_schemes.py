@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from dnasweep.config import MaskingConfig, PmiConfig, TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.tokens.corpus import Batch, Corpus, collate
+from dnasweep.tokens.corpus import Batch, collate
 from dnasweep.tokens.masking import IGNORED, Masked, MaskingProgress, MaskingScheme, masked_bases
 from dnasweep.tokens.masking_pmi import GeneMasking, token_ranks
 from dnasweep.tokens.ngrams import all_kmers, count_sequences
@@ -60,7 +60,7 @@ def prepare(
     tokenizer = fitted(spec)
     if table is None and scheme in WORDS:
         table = words_of(tokenizer.config.k)
-    batch = collate(Corpus.build(tokenizer, sequences), np.arange(len(sequences)), 0)
+    batch = collate(tokenizer.encode(sequences), np.arange(len(sequences)), 0)
     config = MaskingConfig(scheme=scheme, **settings)
     return tokenizer, batch, make_masking(config, tokenizer, table)
 
@@ -95,7 +95,7 @@ def test_a_scheme_hides_real_tokens_alone_and_changes_nothing_else(spec, name):
 @pytest.mark.parametrize(("spec", "name"), FITTING)
 def test_a_row_is_hidden_the_same_in_any_batch_and_anew_each_epoch(spec, name):
     tokenizer, batch, scheme = prepare(spec, name, mixed(60))
-    corpus, rows = Corpus.build(tokenizer, mixed(60)), np.array([59, 5, 30])
+    corpus, rows = tokenizer.encode(mixed(60)), np.array([59, 5, 30])
     for part in both_ends(scheme):
         whole = hide(part, batch, seed=3, epoch=2)
         some = part.mask(*collate(corpus, rows, 0), rows=rows, seed=3, epoch=2)
@@ -244,7 +244,7 @@ def test_what_is_hidden_follows_the_sequence_and_not_the_position(name):
     # wherever there is a draw at all, by genemask wherever a centre falls beside it.
     best = all_kmers(6)[int(np.nanargmax(table.scores))]
     moved = [one[:at] + best + one[at + 6 :] for at in (100, 300)]
-    batch = collate(Corpus.build(tokenizer, moved), np.arange(2), 0)
+    batch = collate(tokenizer.encode(moved), np.arange(2), 0)
     met = 0
     for row in range(200):
         draws = uniform(0, 0, 0, [row], np.arange(batch.ids.shape[1]))

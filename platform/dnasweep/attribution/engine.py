@@ -25,7 +25,7 @@ from dnasweep.models.encoder.precision import Precision, best_device, precision_
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.tasks.calls import call_classes
-from dnasweep.tokens.encoded import Encoded
+from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -142,7 +142,7 @@ class Explainer:
             found.update(zip(rows.tolist(), parts, strict=True))
         return [found[row] for row in range(len(sequences))]
 
-    def _blocks(self, encoded: Encoded) -> Iterator[NDArray[np.int64]]:
+    def _blocks(self, encoded: Corpus) -> Iterator[NDArray[np.int64]]:
         """Yield rows with the same number of tokens, as many as make a block, once all are checked."""
         counts = np.diff(encoded.offsets)
         for wrong, reason, remedy in (
@@ -159,7 +159,7 @@ class Explainer:
                 yield rows[start : start + SEQUENCES_AT_ONCE]
 
     def _explain(
-        self, sequences: list[str], encoded: Encoded, rows: NDArray[np.int64]
+        self, sequences: list[str], encoded: Corpus, rows: NDArray[np.int64]
     ) -> list[Attribution]:
         ids = _by_token(encoded.ids, encoded, rows)
         starts, ends = (
@@ -248,6 +248,6 @@ class Explainer:
         return "bf16" if error <= self.config.precision_bound else "fp32"
 
 
-def _by_token(array: NDArray, encoded: Encoded, rows: NDArray[np.int64]) -> NDArray:
+def _by_token(array: NDArray, encoded: Corpus, rows: NDArray[np.int64]) -> NDArray:
     """Return the part of a flat array that belongs to some rows of one token count, (rows, tokens)."""
     return np.stack([array[encoded.offsets[row] : encoded.offsets[row + 1]] for row in rows])

@@ -18,7 +18,7 @@ from dnasweep.models.encoder.precision import Precision, autocast, best_device
 from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.models.strands import mean_logits, strands_of
 from dnasweep.models.training.rows import attention_mask
-from dnasweep.tokens.corpus import Corpus, collate
+from dnasweep.tokens.corpus import collate
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -94,7 +94,7 @@ def _logits(
     found = torch.zeros(len(sequences), int(model.config.num_labels or 2), dtype=torch.float64)
     if len(sequences) == 0:
         return found
-    corpus = Corpus.of(tokenizer.encode(list(sequences)))
+    corpus = tokenizer.encode(sequences)
     lengths = corpus.num_tokens()
     limit = capacity(model.config.to_dict())
     if lengths.max() > limit:

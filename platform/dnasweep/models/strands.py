@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from dnasweep.tokens.alphabet import other_strand
-from dnasweep.tokens.corpus import Corpus
-from dnasweep.tokens.encoded import concatenate
+from dnasweep.tokens.corpus import Corpus, concatenate
 from dnasweep.tokens.randomness import uniform
 
 _STREAM = 64
@@ -54,7 +53,7 @@ class StrandCorpus:
         self.num_rows = len(corpus)
         self.corpus = corpus
         if reverse is not None:
-            self.corpus = Corpus.of(concatenate([corpus.encoded, reverse.encoded]))
+            self.corpus = concatenate([corpus, reverse])
 
     def shown(self, rows: np.ndarray, epoch: int) -> np.ndarray:
         """Return which rows of :attr:`corpus` training uses for rows of the table, (n,).

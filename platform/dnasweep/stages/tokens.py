@@ -63,7 +63,7 @@ def obtain_corpus(storage: Storage, spec: TokenizerSpec) -> tuple[DnaTokenizer, 
     def build(folder: Path) -> None:
         table = load_dataset(storage, spec.dataset).table
         sequences = table["sequence"].tolist()
-        corpus = Corpus.build(tokenizer, sequences)
+        corpus = tokenizer.encode(sequences)
         corpus.save(folder / CORPUS)
         rows = np.random.default_rng(0).permutation(rows_of(table, ()).train)[:REPORT_ROWS]
         report = tokenizer.report([sequences[row] for row in np.sort(rows)])
@@ -81,7 +81,7 @@ def obtain_reverse_corpus(
 
     def build(folder: Path) -> None:
         sequences = load_dataset(storage, spec.dataset).table["sequence"]
-        Corpus.build(tokenizer, sequences.map(other_strand).tolist()).save(folder / CORPUS)
+        tokenizer.encode(sequences.map(other_strand).tolist()).save(folder / CORPUS)
 
     folder = storage.obtain(spec.corpus_kind, spec.reverse_corpus_key, build, inputs=spec)
     return Corpus.load(folder / CORPUS)

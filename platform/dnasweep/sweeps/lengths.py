@@ -11,7 +11,6 @@ from dnasweep.stages.recipe import Recipe
 from dnasweep.stages.row_lengths import check_checkpoints, check_encoders, check_tokens, longest_of
 from dnasweep.stages.specs import TokenizerSpec
 from dnasweep.storage import Storage
-from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 
 _ROWS = 10_000
@@ -23,7 +22,7 @@ def longest_row(tokenizer: DnaTokenizer, sequences: Sequence[str]) -> int:
     """Return the number of tokens of the longest sequence, special tokens included."""
     return max(
         (
-            int(Corpus.build(tokenizer, sequences[start : start + _ROWS]).num_tokens().max())
+            int(tokenizer.encode(sequences[start : start + _ROWS]).num_tokens().max())
             for start in range(0, len(sequences), _ROWS)
         ),
         default=0,

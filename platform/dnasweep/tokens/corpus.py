@@ -1,8 +1,8 @@
-"""The tokens of all rows of a table as flat arrays in one file, and batches cut from them."""
+"""The tokens of many sequences as flat arrays, in memory and in one file, and batches cut from them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,39 +13,23 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from dnasweep.errors import InputError
-from dnasweep.tokens.encoded import Encoded
-from dnasweep.tokens.tokenizers import DnaTokenizer
+from dnasweep.tokens.definition import CLS_ID, SEP_ID
 
 _ARRAYS = ("ids", "offsets", "starts", "ends")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Corpus:
-    """Tokens of rows in table order; row i is ``offsets[i]:offsets[i + 1]``."""
+    """Tokens of many sequences in flat arrays; row i is ``offsets[i]:offsets[i + 1]``."""
 
     ids: NDArray[np.int32]
     """Token ids, each row from its [CLS] to its [SEP]."""
     offsets: NDArray[np.int64]
     """Where rows begin, one more than there are rows."""
     starts: NDArray[np.int32]
-    """First base of each token in its sequence; 0 for special tokens."""
+    """First base of each token, counted from 0 in its sequence; 0 for special tokens."""
     ends: NDArray[np.int32]
     """One past the last base of each token; 0 for special tokens."""
-
-    @classmethod
-    def build(cls, tokenizer: DnaTokenizer, sequences: Sequence[str]) -> Corpus:
-        """Encode `sequences`, kept in their order."""
-        return cls.of(tokenizer.encode(sequences))
-
-    @classmethod
-    def of(cls, encoded: Encoded) -> Corpus:
-        """Keep what a tokenizer has encoded."""
-        return cls(**encoded._asdict())
-
-    @property
-    def encoded(self) -> Encoded:
-        """The same arrays as a tokenizer returns them."""
-        return Encoded(self.ids, self.offsets, self.starts, self.ends)
 
     def __len__(self) -> int:
         return self.offsets.size - 1
@@ -86,6 +70,53 @@ class Corpus:
                 file=file,
                 remedy="Delete its folder; it is built again.",
             ) from error
+
+
+def with_special_tokens(
+    ids: NDArray[np.int32], counts: NDArray[np.int64], widths: NDArray[np.int32]
+) -> Corpus:
+    """Put [CLS] and [SEP] around rows of tokens that follow each other without gap or overlap.
+
+    Parameters
+    ----------
+    ids, widths
+        Token ids and bases per token, flat, shape ``(counts.sum(),)``.
+    counts
+        Tokens per row, shape ``(n,)``.
+    """
+    offsets = np.concatenate(([0], np.cumsum(counts + 2)))
+    inner = np.ones(int(offsets[-1]), bool)
+    inner[offsets[:-1]] = False
+    inner[offsets[1:] - 1] = False
+    result = Corpus(
+        ids=np.empty(inner.size, np.int32),
+        offsets=offsets,
+        starts=np.zeros(inner.size, np.int32),
+        ends=np.zeros(inner.size, np.int32),
+    )
+    result.ids[offsets[:-1]] = CLS_ID
+    result.ids[offsets[1:] - 1] = SEP_ID
+    result.ids[inner] = ids
+    total = np.concatenate(([0], np.cumsum(widths, dtype=np.int64)))
+    ends = total[1:] - np.repeat(total[np.cumsum(counts) - counts], counts)
+    result.ends[inner] = ends
+    result.starts[inner] = ends - widths
+    return result
+
+
+def concatenate(parts: Iterable[Corpus]) -> Corpus:
+    """Join the tokens of consecutive rows."""
+    parts = list(parts)
+    if len(parts) == 1:
+        return parts[0]
+    empty = np.empty(0, np.int32)
+    lengths = np.concatenate([np.empty(0, np.int64), *(part.num_tokens() for part in parts)])
+    return Corpus(
+        ids=np.concatenate([empty, *(part.ids for part in parts)]),
+        offsets=np.concatenate(([0], np.cumsum(lengths))),
+        starts=np.concatenate([empty, *(part.starts for part in parts)]),
+        ends=np.concatenate([empty, *(part.ends for part in parts)]),
+    )
 
 
 class Batch(NamedTuple):

@@ -37,6 +37,7 @@ from dnasweep.tokens.alphabet import BASES
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """Special tokens; a token's index is its id."""
+PAD_ID, UNK_ID, CLS_ID, SEP_ID, MASK_ID = range(len(SPECIAL_TOKENS))
 MASK_TOKENS = ("[MASK]", "<mask>")
 """Tokens that stand for a masked one, ours and RoBERTa's."""
 

@@ -7,20 +7,20 @@ each token, some tens of times faster.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.tokens.alphabet import chunks, digits, lengths_of, window_codes
-from dnasweep.tokens.encoded import Encoded, concatenate
+from dnasweep.tokens.corpus import Corpus, concatenate
+from dnasweep.tokens.definition import CLS_ID, SEP_ID, SPECIAL_TOKENS, UNK_ID
 
 # Bases worked on at once; the arrays of a chunk then stay in the cache.
 _CHUNK = 1 << 17
 
 
-def encode_kmers(
-    sequences: Sequence[str], *, k: int, stride: int, unk_id: int, cls_id: int, sep_id: int
-) -> Encoded:
+def encode_kmers(sequences: Sequence[str], *, k: int, stride: int) -> Corpus:
     """Cut sequences into k-mers every `stride` bases and a tail of single bases.
 
     K-mer ids begin at 5 in the order of :func:`dnasweep.tokens.alphabet.window_codes`; the four
@@ -34,57 +34,41 @@ def encode_kmers(
         Bases per k-mer; 1 for single bases.
     stride
         Bases from one k-mer to the next.
-    unk_id, cls_id, sep_id
-        Ids of special tokens.
     """
-    kmer_ids, base_ids = _ids_by_code(k, unk_id)
     lengths = lengths_of(sequences)
     return concatenate(
-        _chunk(
-            digits("".join(sequences[first:last])),
-            lengths[first:last],
-            k,
-            stride,
-            kmer_ids,
-            base_ids,
-            cls_id,
-            sep_id,
-        )
+        _chunk(digits("".join(sequences[first:last])), lengths[first:last], k, stride)
         for first, last in chunks(lengths, _CHUNK)
     )
 
 
 def encode_kmer_windows(
-    text: str,
-    starts: NDArray[np.int64],
-    *,
-    width: int,
-    k: int,
-    stride: int,
-    unk_id: int,
-    cls_id: int,
-    sep_id: int,
+    text: str, starts: NDArray[np.int64], *, width: int, k: int, stride: int
 ) -> NDArray[np.int32]:
     """Cut windows of one text into k-mers; a k-mer that several windows share is read once.
 
     Parameters
     ----------
+    text
+        Raw DNA.
     starts
         First base of each window, shape ``(n,)``.
     width
         Bases per window.
+    k, stride
+        As in :func:`encode_kmers`.
 
     Returns
     -------
     ids
         What :func:`encode_kmers` gives for each window, shape ``(n, tokens)``.
     """
-    kmer_ids, base_ids = _ids_by_code(k, unk_id)
+    kmer_ids, base_ids = _ids_by_code(k)
     letters = digits(text)
     num_kmers = (width - k) // stride + 1 if width >= k else 0
     covered = (num_kmers - 1) * stride + k if num_kmers else 0
     ids = np.empty((len(starts), num_kmers + width - covered + 2), np.int32)
-    ids[:, 0], ids[:, -1] = cls_id, sep_id
+    ids[:, 0], ids[:, -1] = CLS_ID, SEP_ID
     if num_kmers:
         everywhere = kmer_ids.take(window_codes(letters, k), mode="clip")
         ids[:, 1 : num_kmers + 1] = everywhere[starts[:, None] + stride * np.arange(num_kmers)]
@@ -93,23 +77,19 @@ def encode_kmer_windows(
     return ids
 
 
-def _ids_by_code(k: int, unk_id: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+@cache
+def _ids_by_code(k: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the ids of all k-mers, and of single bases, by their codes; [UNK] comes last."""
-    kmer_ids = np.append(np.arange(5, 5 + 4**k), unk_id).astype(np.int32)
-    first_base = 5 if k == 1 else 5 + 4**k
-    return kmer_ids, np.array([*range(first_base, first_base + 4), unk_id], np.int32)
+    first_kmer = len(SPECIAL_TOKENS)
+    first_base = first_kmer if k == 1 else first_kmer + 4**k
+    return (
+        np.array([*range(first_kmer, first_kmer + 4**k), UNK_ID], np.int32),
+        np.array([*range(first_base, first_base + 4), UNK_ID], np.int32),
+    )
 
 
-def _chunk(
-    letters: NDArray[np.uint8],
-    lengths: NDArray[np.int64],
-    k: int,
-    stride: int,
-    kmer_ids: NDArray[np.int32],
-    base_ids: NDArray[np.int32],
-    cls_id: int,
-    sep_id: int,
-) -> Encoded:
+def _chunk(letters: NDArray[np.uint8], lengths: NDArray[np.int64], k: int, stride: int) -> Corpus:
+    kmer_ids, base_ids = _ids_by_code(k)
     num_kmers = np.where(lengths >= k, (lengths - k) // stride + 1, 0)
     covered = np.where(num_kmers > 0, (num_kmers - 1) * stride + k, 0)
     tails = lengths - covered
@@ -137,8 +117,8 @@ def _chunk(
     starts[slots] = bases
     ends[slots] = bases + 1
 
-    for slots, special in ((offsets[:-1], cls_id), (offsets[1:] - 1, sep_id)):
+    for slots, special in ((offsets[:-1], CLS_ID), (offsets[1:] - 1, SEP_ID)):
         ids[slots] = special
         starts[slots] = 0
         ends[slots] = 0
-    return Encoded(ids, offsets, starts, ends)
+    return Corpus(ids=ids, offsets=offsets, starts=starts, ends=ends)

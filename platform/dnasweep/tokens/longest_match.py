@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.tokens.alphabet import BASES, chunks, digits, lengths_of
-from dnasweep.tokens.encoded import Encoded, concatenate, with_special_tokens
+from dnasweep.tokens.corpus import Corpus, concatenate, with_special_tokens
+from dnasweep.tokens.definition import UNK_ID
 
 _DEPTH = 7
 _CHUNK = 1 << 17
@@ -27,16 +28,14 @@ class LongestMatch:
     Parameters
     ----------
     vocabulary
-        Ids by token; tokens over A, C, G, T. The four single bases must be among them.
-    unk_id
-        Id of the one-letter token of anything that is not A, C, G or T.
+        Ids by token; tokens over A, C, G, T. The four single bases must be among them. Any other
+        letter is an [UNK] of its own.
     """
 
-    def __init__(self, vocabulary: Mapping[str, int], *, unk_id: int) -> None:
+    def __init__(self, vocabulary: Mapping[str, int]) -> None:
         missing = set(BASES) - set(vocabulary)
         if missing:
             raise ValueError(f"the vocabulary lacks the base {sorted(missing)[0]}")
-        self._unk_id = unk_id
         self._trie, self._node_ids = _trie(vocabulary)
         self._widths, self._ids, self._nodes = self._table()
 
@@ -45,7 +44,7 @@ class LongestMatch:
         codes = np.arange(5**_DEPTH)
         nodes = np.zeros(codes.size, np.int32)
         widths = np.ones(codes.size, np.int32)
-        ids = np.full(codes.size, self._unk_id, np.int32)
+        ids = np.full(codes.size, UNK_ID, np.int32)
         for depth in range(_DEPTH):
             nodes = self._trie[nodes, codes // 5 ** (_DEPTH - 1 - depth) % 5]
             found = self._node_ids[nodes] >= 0
@@ -55,26 +54,18 @@ class LongestMatch:
         nodes[leaf] = 1
         return widths, ids, nodes
 
-    def encode(self, sequences: Sequence[str], *, cls_id: int, sep_id: int) -> Encoded:
-        """Cut each sequence from its start, always by the longest token that fits.
-
-        Parameters
-        ----------
-        sequences
-            Raw DNA.
-        cls_id, sep_id
-            Ids of the tokens that begin and end a row.
-        """
+    def encode(self, sequences: Sequence[str]) -> Corpus:
+        """Cut raw DNA, each sequence from its start and always by the longest token that fits."""
         lengths = lengths_of(sequences)
-        parts = []
-        for first, last in chunks(lengths, _CHUNK):
-            ids, widths, counts = self._chunk(sequences[first:last], lengths[first:last])
-            parts.append(with_special_tokens(ids, counts, widths, cls_id=cls_id, sep_id=sep_id))
-        return concatenate(parts)
+        return concatenate(
+            with_special_tokens(*self._chunk(sequences[first:last], lengths[first:last]))
+            for first, last in chunks(lengths, _CHUNK)
+        )
 
     def _chunk(
         self, sequences: Sequence[str], lengths: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
+        """Return token ids, tokens per row and bases per token."""
         # A letter that is not a base ends each row, so that no token reaches into the next one.
         letters = digits("|".join(sequences) + "|" * _DEPTH)
         limits = np.cumsum(lengths + 1) - 1
@@ -102,7 +93,7 @@ class LongestMatch:
 
         tokens = np.flatnonzero(begins)
         bounds = np.searchsorted(tokens, np.append(starts, size))
-        return ids[tokens], widths[tokens], np.diff(bounds)
+        return ids[tokens], np.diff(bounds), widths[tokens]
 
     def _walk_on(
         self,

@@ -18,12 +18,8 @@ from tokenizers import Tokenizer
 
 from dnasweep.config import TokenizerConfig
 from dnasweep.tokens.alphabet import chunks, lengths_of, normalise
-from dnasweep.tokens.definition import (
-    ROLES,
-    enumerated_kmers,
-    tokenizer_files,
-)
-from dnasweep.tokens.encoded import Encoded, concatenate
+from dnasweep.tokens.corpus import Corpus, concatenate
+from dnasweep.tokens.definition import ROLES, enumerated_kmers, tokenizer_files
 from dnasweep.tokens.model_files import read_json, reading
 from dnasweep.tokens.tokenizers import DnaTokenizer
 from dnasweep.tokens.vocabulary import ROLES_FILE
@@ -75,24 +71,24 @@ class PretrainedTokenizer(DnaTokenizer):
         """Return the model's ids for those of our own enumeration of k-mers."""
         return self._model_ids[ids]
 
-    def _encode_trained(self, sequences: list[str]) -> Encoded:
+    def _encode_trained(self, sequences: list[str]) -> Corpus:
         """Cut sequences by the model's own `tokenizer.json`."""
         return concatenate(
             self._encode_by_file(sequences[first:last])
             for first, last in chunks(lengths_of(sequences), _CHUNK)
         )
 
-    def _encode_by_file(self, sequences: list[str]) -> Encoded:
+    def _encode_by_file(self, sequences: list[str]) -> Corpus:
         found = self.tokenizer.encode_batch([normalise(sequence) for sequence in sequences])
         counts = np.array([len(one.ids) for one in found], np.int64)
         spans = [np.array(one.offsets, np.int32).reshape(-1, 2) for one in found]
         bounds = np.concatenate([np.empty((0, 2), np.int32), *spans])
         ids = [np.array(one.ids, np.int32) for one in found]
-        return Encoded(
-            np.concatenate([np.empty(0, np.int32), *ids]),
-            np.concatenate(([0], np.cumsum(counts))),
-            np.ascontiguousarray(bounds[:, 0]),
-            np.ascontiguousarray(bounds[:, 1]),
+        return Corpus(
+            ids=np.concatenate([np.empty(0, np.int32), *ids]),
+            offsets=np.concatenate(([0], np.cumsum(counts))),
+            starts=np.ascontiguousarray(bounds[:, 0]),
+            ends=np.ascontiguousarray(bounds[:, 1]),
         )
 
     def save(self, directory: str | Path) -> None:

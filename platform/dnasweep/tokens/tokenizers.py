@@ -7,6 +7,7 @@ and the bases of each token, at the speed of arrays.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain
@@ -19,8 +20,18 @@ from tokenizers import Tokenizer
 
 from dnasweep.config import TokenizerConfig, save_json
 from dnasweep.tokens.alphabet import chunks, lengths_of, normalise
-from dnasweep.tokens.definition import SPECIAL_TOKENS, define, tokenizer_files, tokens_by_id
-from dnasweep.tokens.encoded import Encoded, concatenate, with_special_tokens
+from dnasweep.tokens.corpus import Corpus, concatenate, with_special_tokens
+from dnasweep.tokens.definition import (
+    CLS_ID,
+    MASK_ID,
+    PAD_ID,
+    SEP_ID,
+    SPECIAL_TOKENS,
+    UNK_ID,
+    define,
+    tokenizer_files,
+    tokens_by_id,
+)
 from dnasweep.tokens.kmers import encode_kmer_windows, encode_kmers
 from dnasweep.tokens.longest_match import LongestMatch
 
@@ -67,7 +78,7 @@ class DnaTokenizer:
         The definition, as :func:`dnasweep.tokens.definition.define` makes it.
     """
 
-    pad_id, unk_id, cls_id, sep_id, mask_id = range(len(SPECIAL_TOKENS))
+    pad_id, unk_id, cls_id, sep_id, mask_id = PAD_ID, UNK_ID, CLS_ID, SEP_ID, MASK_ID
 
     def __init__(self, config: TokenizerConfig, tokenizer: Tokenizer) -> None:
         self.config = config
@@ -115,7 +126,7 @@ class DnaTokenizer:
     @cached_property
     def _longest_match(self) -> LongestMatch:
         tokens = {t: i for i, t in enumerate(self.tokens) if i >= len(SPECIAL_TOKENS)}
-        return LongestMatch(tokens, unk_id=self.unk_id)
+        return LongestMatch(tokens)
 
     @cached_property
     def _bare_model(self) -> Tokenizer:
@@ -124,17 +135,13 @@ class DnaTokenizer:
 
     @property
     def _kmer_settings(self) -> dict[str, int]:
-        """How an enumerated vocabulary is cut, in our own ids."""
+        """How an enumerated vocabulary is cut."""
         kmers = self.config.kind == "kmer"
-        return {
-            "k": self.config.k if kmers else 1,
-            "stride": self.config.stride if kmers else 1,
-            "unk_id": DnaTokenizer.unk_id,
-            "cls_id": DnaTokenizer.cls_id,
-            "sep_id": DnaTokenizer.sep_id,
-        }
+        return (
+            {"k": self.config.k, "stride": self.config.stride} if kmers else {"k": 1, "stride": 1}
+        )
 
-    def encode(self, sequences: Sequence[str]) -> Encoded:
+    def encode(self, sequences: Sequence[str]) -> Corpus:
         """Cut sequences into tokens.
 
         Parameters
@@ -156,7 +163,7 @@ class DnaTokenizer:
         sequences = list(sequences)
         if self.config.kind in ("kmer", "char"):
             encoded = encode_kmers(sequences, **self._kmer_settings)
-            return encoded._replace(ids=self.renumber(encoded.ids))
+            return dataclasses.replace(encoded, ids=self.renumber(encoded.ids))
         return self._encode_trained(sequences)
 
     def encode_windows(
@@ -191,17 +198,17 @@ class DnaTokenizer:
         encoded = self.encode([text[start : start + width] for start in starts.tolist()])
         return encoded.ids, encoded.offsets
 
-    def _encode_trained(self, sequences: list[str]) -> Encoded:
+    def _encode_trained(self, sequences: list[str]) -> Corpus:
         """Cut sequences by a vocabulary that was trained."""
         if self.config.kind == "wordpiece":
-            return self._longest_match.encode(sequences, cls_id=self.cls_id, sep_id=self.sep_id)
+            return self._longest_match.encode(sequences)
         lengths = lengths_of(sequences)
         return concatenate(
             self._encode_bpe(sequences[first:last], lengths[first:last])
             for first, last in chunks(lengths, _BPE_CHUNK)
         )
 
-    def _encode_bpe(self, sequences: list[str], lengths: NDArray[np.int64]) -> Encoded:
+    def _encode_bpe(self, sequences: list[str], lengths: NDArray[np.int64]) -> Corpus:
         text = normalise("".join(sequences))
         limits = np.cumsum(lengths)
         rows = [
@@ -212,8 +219,7 @@ class DnaTokenizer:
         ]
         counts = lengths_of(tokens)  # type: ignore[arg-type]
         ids = np.fromiter(chain.from_iterable(tokens), np.int32, int(counts.sum()))
-        widths = self._token_widths[ids]
-        return with_special_tokens(ids, counts, widths, cls_id=self.cls_id, sep_id=self.sep_id)
+        return with_special_tokens(ids, counts, self._token_widths[ids])
 
     def renumber(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the tokenizer's ids for those of our own enumeration of k-mers: here, the same."""
@@ -221,16 +227,13 @@ class DnaTokenizer:
 
     def report(self, sequences: Sequence[str]) -> TokenizerReport:
         """Encode `sequences` and say how well the tokenizer fits them."""
-        return self.report_encoded(self.encode(sequences))
-
-    def report_encoded(self, encoded: Encoded) -> TokenizerReport:
-        """Say how well the tokenizer fits sequences that are encoded already."""
-        num_sequences = encoded.offsets.size - 1
-        lengths = np.diff(encoded.offsets)
+        encoded = self.encode(sequences)
+        num_sequences = len(encoded)
+        lengths = encoded.num_tokens()
         num_tokens = encoded.ids.size - 2 * num_sequences
         counts = np.bincount(encoded.ids, minlength=self.vocab_size)
         real = counts[self.real_ids]
-        bases = int(encoded.ends[encoded.offsets[1:] - 2].sum()) if num_sequences else 0
+        bases = int(encoded.num_bases().sum())
         return TokenizerReport(
             name=self.config.name,
             vocab_size=self.vocab_size,
