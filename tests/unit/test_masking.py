@@ -229,8 +229,8 @@ def test_schemes_are_found_by_name(monkeypatch):
 
     @register("first")
     class First(MaskingScheme):
-        def choose(self, ids, starts, ends, maskable, draw):
-            return np.arange(ids.shape[1])[None, :] < 2
+        def choose(self, tokens, draw):
+            return np.arange(tokens.ids.shape[1])[None, :] < 2
 
     _, batch, _ = prepare("char", ["ACGT", "NA"])
     masked = hide(make_masking(MaskingConfig(scheme="first"), single), batch)

@@ -6,7 +6,7 @@ new scheme is a subclass of :class:`MaskingScheme` under a name of its own::
 
     @register("mine")
     class Mine(MaskingScheme):
-        def choose(self, ids, starts, ends, maskable, draw): ...
+        def choose(self, tokens, draw): ...
 
 The schemes there are stand in `masking_plain`, `masking_pmi` and `masking_curricula`;
 :func:`dnasweep.tokens.schemes.make_masking` makes one by its name.
@@ -31,6 +31,19 @@ IGNORED = -100
 """The label of a token that is not to be predicted."""
 
 CHOICE, _KIND, _REPLACEMENT, BASE, TIE, _PART = range(6)
+
+
+class Tokens(NamedTuple):
+    """The tokens of a batch; all arrays have shape ``(B, T)``."""
+
+    ids: NDArray[np.int64]
+    """Token ids."""
+    starts: NDArray[np.int32]
+    """First base of each token."""
+    ends: NDArray[np.int32]
+    """One past the last base of each token."""
+    maskable: NDArray[np.bool_]
+    """Tokens that may be masked: all but special ones and padding."""
 
 
 class Masked(NamedTuple):
@@ -106,26 +119,10 @@ class MaskingScheme(ABC):
         return parts[min(int(np.searchsorted(below, drawn, "right")), len(parts) - 1)][1]
 
     @abstractmethod
-    def choose(
-        self,
-        ids: NDArray[np.int64],
-        starts: NDArray[np.int32],
-        ends: NDArray[np.int32],
-        maskable: NDArray[np.bool_],
-        draw: Draw,
-    ) -> NDArray[np.bool_]:
+    def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
         """Return the tokens to predict, shape ``(B, T)``.
 
         A token that is not `maskable` is never predicted even if chosen. A row may have none.
-
-        Parameters
-        ----------
-        ids, starts, ends
-            As in :class:`dnasweep.tokens.corpus.Batch`.
-        maskable
-            Tokens that may be chosen, shape ``(B, T)``.
-        draw
-            The randomness.
         """
 
     def mask(
@@ -160,7 +157,7 @@ class MaskingScheme(ABC):
         def draw(stream: int) -> NDArray[np.float64]:
             return uniform(seed, epoch, stream, rows[:, None], columns[None, :])
 
-        chosen = self.choose(ids, starts, ends, maskable, draw) & maskable
+        chosen = self.choose(Tokens(ids, starts, ends, maskable), draw) & maskable
         row, column = np.nonzero(chosen)
         at = partial(uniform, seed, epoch)
         kind = at(_KIND, rows[row], _run_starts(row, column))
@@ -174,7 +171,7 @@ class MaskingScheme(ABC):
         input_ids = ids.copy()
         input_ids[row, column] = seen
         if self.tokenizer.config.overlapping:
-            masked = bases_of_masked_tokens(starts, ends, chosen, maskable & ~chosen)
+            masked = _bases_of_masked_tokens(starts, ends, chosen, maskable & ~chosen)
         else:
             masked = np.where(chosen, ends - starts, 0).astype(np.float64)
         return Masked(input_ids, np.where(chosen, ids, IGNORED), masked)
@@ -204,23 +201,13 @@ def _run_starts(row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np
     return column[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
 
 
-def bases_of_masked_tokens(
+def _bases_of_masked_tokens(
     starts: NDArray[np.int32],
     ends: NDArray[np.int32],
     chosen: NDArray[np.bool_],
     visible: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """Count the bases of each chosen token that no visible token of its row contains.
-
-    Parameters
-    ----------
-    starts, ends
-        First base and one past the last base of each token, shape ``(B, T)``.
-    chosen
-        Tokens to predict, shape ``(B, T)``.
-    visible
-        Tokens that the model sees, shape ``(B, T)``.
-    """
+    """Count the bases of each chosen token that no visible token of its row contains."""
     result = np.zeros(chosen.shape)
     visible_bases = _covered(starts, ends, visible)
     masked_before = np.zeros((chosen.shape[0], visible_bases.shape[1] + 1), np.int64)

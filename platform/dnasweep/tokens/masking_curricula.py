@@ -1,4 +1,4 @@
-"""Masking that becomes harder in the course of a training.
+"""Masking that becomes harder during a training.
 
 The method is that of Roy, Sural and Ganguly, Unlocking efficiency: Adaptive masking for gene
 transformer models (ECAI 2024, arXiv:2408.07180).
@@ -10,10 +10,12 @@ evaluations before it, all of which are restored when a training resumes.
 from __future__ import annotations
 
 import itertools
-from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dnasweep.config import MaskingConfig, TokenizerConfig
-from dnasweep.tokens.masking import Draw, MaskingProgress, MaskingScheme, register
+from dnasweep.tokens.masking import Draw, MaskingProgress, MaskingScheme, Tokens, register
 from dnasweep.tokens.masking_plain import RandomMasking, SpanMasking
 from dnasweep.tokens.masking_pmi import GeneMasking, GlobalPmiMasking
 from dnasweep.tokens.pmi import PmiTable
@@ -50,9 +52,9 @@ class Curriculum(MaskingScheme):
         harder = self.probability_of_harder(progress)
         return ((1 - harder, self.easier), (harder, self.harder))
 
-    def choose(self, ids: Any, starts: Any, ends: Any, maskable: Any, draw: Draw) -> Any:
+    def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
         """Choose as the first step does."""
-        return self.easier.choose(ids, starts, ends, maskable, draw)
+        return self.easier.choose(tokens, draw)
 
 
 @register("cm_step")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.config import TokenizerConfig
-from dnasweep.tokens.masking import BASE, CHOICE, Draw, MaskingScheme, register
+from dnasweep.tokens.masking import BASE, CHOICE, Draw, MaskingScheme, Tokens, register
 
 
 @register("random")
@@ -19,9 +19,9 @@ class RandomMasking(MaskingScheme):
     every base that is to be predicted.
     """
 
-    def choose(self, ids: Any, starts: Any, ends: Any, maskable: Any, draw: Draw) -> Any:
+    def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
         """Choose tokens independently."""
-        return at_rate(draw(CHOICE), maskable, self.config.rate)
+        return at_rate(draw(CHOICE), tokens.maskable, self.config.rate)
 
 
 @register("span")
@@ -51,24 +51,33 @@ class SpanMasking(MaskingScheme):
             return ""
         return "its tokens share no bases, so that span would be random under another name"
 
-    def choose(self, ids: Any, starts: Any, ends: Any, maskable: Any, draw: Draw) -> Any:
+    def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
         """Choose centres, and with each all tokens that contain its base."""
         tokenizer = self.tokenizer.config
         rate = self.config.rate * tokenizer.stride / tokenizer.k
-        chosen = at_rate(draw(CHOICE), maskable, rate)
-        centres = TokenPositions(*np.nonzero(chosen))
-        near, contain = around_base(tokenizer, centres, starts, ends, draw)
-        chosen[centres.row[:, None].repeat(near.shape[1], 1)[contain], near[contain]] = True
+        chosen = at_rate(draw(CHOICE), tokens.maskable, rate)
+        chosen[around_base(tokenizer, tokens, np.nonzero(chosen), draw).positions] = True
         return chosen
 
 
-class TokenPositions(NamedTuple):
-    """Tokens of a batch, both arrays of shape ``(n,)``."""
+Positions = tuple[NDArray[np.int64], ...]
+"""Rows, ascending, and columns of some tokens of a batch, as `numpy.nonzero` returns them."""
+
+
+class Neighbours(NamedTuple):
+    """The tokens around some tokens, themselves among them; all arrays have shape ``(n, m)``."""
 
     row: NDArray[np.int64]
-    """Rows, ascending."""
+    """Their rows."""
     column: NDArray[np.int64]
-    """Positions in the row."""
+    """Their columns."""
+    touch: NDArray[np.bool_]
+    """Which of them contain one of the bases asked for."""
+
+    @property
+    def positions(self) -> Positions:
+        """Those that do."""
+        return self.row[self.touch], self.column[self.touch]
 
 
 def at_rate(
@@ -92,80 +101,60 @@ def at_rate(
 
 
 def around_base(
-    tokenizer: TokenizerConfig,
-    centres: TokenPositions,
-    starts: NDArray[np.int32],
-    ends: NDArray[np.int32],
-    draw: Draw,
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the neighbours of each centre, and which of them contain the base that it masks.
+    tokenizer: TokenizerConfig, tokens: Tokens, centres: Positions, draw: Draw
+) -> Neighbours:
+    """Return which neighbours of each centre contain the base that it masks.
 
     Parameters
     ----------
     tokenizer
         Length and stride of the k-mers.
+    tokens
+        The batch.
     centres
         The centres.
-    starts, ends
-        First base and one past the last base of each token, shape ``(B, T)``.
     draw
         The randomness.
-
-    Returns
-    -------
-    near
-        Columns from the first to the last token that may overlap a centre, shape ``(n, m)``.
-    contain
-        Which of these do contain its base, the centre among them, shape ``(n, m)``.
     """
-    row, column = centres
-    offset = np.full(row.size, tokenizer.k // 2 - tokenizer.stride // 2)
+    offset = np.full(centres[0].size, tokenizer.k // 2 - tokenizer.stride // 2)
     if tokenizer.stride > 1:
-        offset += (draw(BASE)[row, column] * tokenizer.stride).astype(np.int64)
+        offset += (draw(BASE)[centres] * tokenizer.stride).astype(np.int64)
     # A token of the tail has one base.
-    base = np.minimum(starts[row, column] + offset, ends[row, column] - 1)[:, None]
-    near = neighbours(tokenizer, column, starts.shape[1])
-    return near, (starts[row[:, None], near] <= base) & (base < ends[row[:, None], near])
+    base = np.minimum(tokens.starts[centres] + offset, tokens.ends[centres] - 1)
+    return _neighbours(tokenizer, tokens, centres, base, base + 1)
 
 
 def overlapping_with(
-    tokenizer: TokenizerConfig,
-    positions: TokenPositions,
-    starts: NDArray[np.int32],
-    ends: NDArray[np.int32],
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the neighbours of each token, and which of them share a base with it, both ``(n, m)``.
-
-    The token itself is among them.
+    tokenizer: TokenizerConfig, tokens: Tokens, positions: Positions
+) -> Neighbours:
+    """Return which neighbours of each token share a base with it.
 
     Parameters
     ----------
     tokenizer
         Length and stride of the k-mers.
+    tokens
+        The batch.
     positions
         The tokens.
-    starts, ends
-        First base and one past the last base of each token, shape ``(B, T)``.
     """
-    row, column = positions
-    near = neighbours(tokenizer, column, starts.shape[1])
-    first, last = starts[row, column][:, None], ends[row, column][:, None]
-    return near, (starts[row[:, None], near] < last) & (ends[row[:, None], near] > first)
+    first, last = tokens.starts[positions], tokens.ends[positions]
+    return _neighbours(tokenizer, tokens, positions, first, last)
 
 
-def neighbours(
-    tokenizer: TokenizerConfig, column: NDArray[np.int64], width: int
-) -> NDArray[np.int64]:
-    """Return the columns that k-mers may reach from each of some columns, shape ``(n, m)``.
-
-    Parameters
-    ----------
-    tokenizer
-        Length and stride of the k-mers.
-    column
-        Columns, shape ``(n,)``.
-    width
-        Columns in all.
-    """
+def _neighbours(
+    tokenizer: TokenizerConfig,
+    tokens: Tokens,
+    positions: Positions,
+    first: NDArray[np.integer],
+    last: NDArray[np.integer],
+) -> Neighbours:
+    """Return the tokens that k-mers may reach, and which contain a base of ``first[i]:last[i]``."""
     reach = (tokenizer.k - 1) // tokenizer.stride
-    return np.clip(column[:, None] + np.arange(-reach, reach + 1), 0, width - 1)
+    column = positions[1][:, None] + np.arange(-reach, reach + 1)
+    column = np.clip(column, 0, tokens.ids.shape[1] - 1)
+    row = positions[0][:, None].repeat(column.shape[1], 1)
+    touch = (tokens.starts[row, column] < last[:, None]) & (
+        tokens.ends[row, column] > first[:, None]
+    )
+    return Neighbours(row, column, touch)

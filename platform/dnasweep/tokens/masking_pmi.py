@@ -7,16 +7,14 @@ itself as a token, and so masks the same preferred positions in every sequence.)
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.config import MaskingConfig, TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.alphabet import digits, window_codes
-from dnasweep.tokens.masking import CHOICE, TIE, Draw, MaskingScheme, register
-from dnasweep.tokens.masking_plain import TokenPositions, around_base, overlapping_with
+from dnasweep.tokens.masking import CHOICE, TIE, Draw, MaskingScheme, Tokens, register
+from dnasweep.tokens.masking_plain import around_base, overlapping_with
 from dnasweep.tokens.pmi import PmiTable
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -47,24 +45,13 @@ class RankedMasking(MaskingScheme):
             return "a single base has no mutual information"
         return "its tokens differ in length, and the scores of k-mers do not rank them"
 
-    def order(
-        self, ids: NDArray[np.int64], maskable: NDArray[np.bool_], draw: Draw
-    ) -> NDArray[np.float64]:
+    def order(self, tokens: Tokens, draw: Draw) -> NDArray[np.float64]:
         """Return a number for each token, the lower the better its k-mer, shape ``(B, T)``.
 
         Equal k-mers, and k-mers that share a rank, are ordered by a draw and not by position.
         Tokens that are not maskable come last.
-
-        Parameters
-        ----------
-        ids
-            Token ids, shape ``(B, T)``.
-        maskable
-            Tokens that may be chosen, shape ``(B, T)``.
-        draw
-            The randomness.
         """
-        return np.where(maskable, self._ranks[ids] + draw(TIE), np.inf)
+        return np.where(tokens.maskable, self._ranks[tokens.ids] + draw(TIE), np.inf)
 
 
 @register("genemask")
@@ -92,26 +79,22 @@ class GeneMasking(RankedMasking):
             return reason
         return "its tokens share no bases, so that there is no better k-mer around a centre"
 
-    def choose(self, ids: Any, starts: Any, ends: Any, maskable: Any, draw: Draw) -> Any:
+    def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
         """Choose what the centres mask, and around the better half all that touches their foci."""
         tokenizer = self.tokenizer.config
         span = tokenizer.k / tokenizer.stride
         rate = self.config.rate * 2 / (span + focus_width(tokenizer))
-        chosen = maskable & (draw(CHOICE) < rate)
-        centres = TokenPositions(*np.nonzero(chosen))
-        near, contain = around_base(tokenizer, centres, starts, ends, draw)
-        rows = centres.row[:, None].repeat(near.shape[1], 1)
-        order = np.where(contain, self.order(ids, maskable, draw)[rows, near], np.inf)
-        chosen[rows[contain], near[contain]] = True
-        if not centres.row.size:
+        chosen = tokens.maskable & (draw(CHOICE) < rate)
+        rows, columns = np.nonzero(chosen)
+        if not rows.size:
             return chosen
+        near = around_base(tokenizer, tokens, (rows, columns), draw)
+        chosen[near.positions] = True
+        order = np.where(near.touch, self.order(tokens, draw)[near.row, near.column], np.inf)
         best = order.argmin(axis=1)[:, None]
-        focus = TokenPositions(centres.row, np.take_along_axis(near, best, 1)[:, 0])
-        high = _better_half(centres.row, np.take_along_axis(order, best, 1)[:, 0])
-        near, touch = overlapping_with(
-            tokenizer, TokenPositions(focus.row[high], focus.column[high]), starts, ends
-        )
-        chosen[rows[high][touch], near[touch]] = True
+        foci = np.take_along_axis(near.column, best, 1)[:, 0]
+        high = _better_half(rows, np.take_along_axis(order, best, 1)[:, 0])
+        chosen[overlapping_with(tokenizer, tokens, (rows[high], foci[high])).positions] = True
         return chosen
 
 
@@ -126,22 +109,20 @@ class GlobalPmiMasking(RankedMasking):
     below `rate`: 12 % for 6-mers. A row may go without.
     """
 
-    def choose(self, ids: Any, starts: Any, ends: Any, maskable: Any, draw: Draw) -> Any:
+    def choose(self, tokens: Tokens, draw: Draw) -> NDArray[np.bool_]:
         """Choose the best k-mers and all that touches them."""
         tokenizer = self.tokenizer.config
         rate = self.config.rate / focus_width(tokenizer)
-        number = (maskable & (draw(CHOICE) < rate)).sum(axis=1)
-        chosen = np.zeros(ids.shape, bool)
+        number = (tokens.maskable & (draw(CHOICE) < rate)).sum(axis=1)
+        chosen = np.zeros(tokens.ids.shape, bool)
         if not number.any():
             return chosen
         taken = int(number.max())
-        order = self.order(ids, maskable, draw)
+        order = self.order(tokens, draw)
         best = np.argpartition(order, min(taken, order.shape[1] - 1), axis=1)[:, :taken]
         best = np.take_along_axis(best, np.take_along_axis(order, best, 1).argsort(axis=1), 1)
         row, rank = np.nonzero(np.arange(taken) < number[:, None])
-        positions = TokenPositions(row, best[row, rank])
-        near, touch = overlapping_with(tokenizer, positions, starts, ends)
-        chosen[row[:, None].repeat(near.shape[1], 1)[touch], near[touch]] = True
+        chosen[overlapping_with(tokenizer, tokens, (row, best[row, rank])).positions] = True
         return chosen
 
 
