@@ -25,7 +25,7 @@ from dnasweep.jobs.shards.shards import Shards
 from dnasweep.stages import models
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import CHECKPOINT
-from dnasweep.stages.testing import evaluate_on_test
+from dnasweep.stages.scores import evaluate_on_test
 from dnasweep.storage import artefacts, integrity, published, staging
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep

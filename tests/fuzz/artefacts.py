@@ -43,10 +43,8 @@ from dnasweep.stages.dataset import load_dataset, obtain_dataset
 from dnasweep.stages.encoder import pretrain
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.pmi import obtain_counts, obtain_table
-from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
-from dnasweep.stages.scores import score_baseline
-from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
-from dnasweep.stages.testing import evaluate_on_test
+from dnasweep.stages.scores import evaluate_on_test, score_baseline
+from dnasweep.stages.specs import ClassifierSpec, CountsSpec, EncoderSpec, PmiSpec, TokenizerSpec
 from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
 from dnasweep.storage import Storage
 from dnasweep.sweeps.event_log import Evaluated, EventLog, read_event_log

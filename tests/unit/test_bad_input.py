@@ -19,9 +19,9 @@ from dnasweep.data.screening import check_lengths, find_copies
 from dnasweep.data.table import crop_table, make_table
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import REJECTS
-from dnasweep.stages.row_lengths import check_tokens
 from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.storage import Storage
+from dnasweep.sweeps import lengths
 from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.preparation import prepare_data
@@ -380,9 +380,10 @@ def test_more_tokens_than_positions(tmp_path: Path) -> None:
     (spec,) = made.plan.tokenizers
     obtain_corpus(made.storage, spec)
     with pytest.raises(InputError, match=r"22 tokens .*\(long:2\).* 10 pos.*--max-tokens 22"):
-        check_tokens(made.storage, [spec], made.recipe.model.max_tokens)
-    check_tokens(made.storage, [spec], 22)
-    check_tokens(made.storage, [spec], None)
+        lengths.check_lengths(made.storage, made.recipe, made.plan)
+    for enough in (22, None):
+        model = replace(made.recipe.model, max_tokens=enough)
+        lengths.check_lengths(made.storage, replace(made.recipe, model=model), made.plan)
 
 
 def test_a_tracking_server_that_is_down_stops_the_sweep_before_it_starts(tmp_path: Path) -> None:

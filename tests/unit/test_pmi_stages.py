@@ -15,8 +15,8 @@ from dnasweep.errors import InputError
 from dnasweep.stages.dataset import load_dataset, obtain_dataset, rows_of
 from dnasweep.stages.plan import make_plan
 from dnasweep.stages.pmi import keep_table, obtain_counts, obtain_table
-from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
 from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.stages.specs import CountsSpec, PmiSpec
 from dnasweep.storage import Storage
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep

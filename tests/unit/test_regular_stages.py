@@ -14,7 +14,7 @@ from dnasweep.models.predict import predict_probabilities
 from dnasweep.stages import classifier, encoder
 from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.recipe import Cell
-from dnasweep.stages.testing import evaluate_on_test
+from dnasweep.stages.scores import evaluate_on_test
 from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import Sweep, prepare_sweep

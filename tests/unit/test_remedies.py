@@ -89,7 +89,7 @@ NAMING = {name: flags for name, path in MODULES.items() if (flags := named(path)
 
 def test_there_are_messages_to_look_at() -> None:
     assert len(NAMING) > 30
-    assert "--max-tokens" in NAMING["dnasweep.stages.row_lengths"]
+    assert "--max-tokens" in NAMING["dnasweep.sweeps.lengths"]
 
 
 @pytest.mark.parametrize("module", sorted(NAMING))

@@ -25,14 +25,12 @@ from dnasweep.models.pretrained.checkpoint import export, read_config
 from dnasweep.models.pretrained.encoder import describe
 from dnasweep.models.training.schedule import Schedule
 from dnasweep.stages.classifier import finetune
-from dnasweep.stages.dataset import load_dataset, obtain_dataset
+from dnasweep.stages.dataset import SHOTS, draw_shots, load_dataset, obtain_dataset
 from dnasweep.stages.held_out import held_out_rows
 from dnasweep.stages.models import keep_model, kept_model
 from dnasweep.stages.outcome import CHECKPOINT
-from dnasweep.stages.scores import score_baseline
-from dnasweep.stages.shots import SHOTS, draw_shots
+from dnasweep.stages.scores import evaluate_on_test, score_baseline
 from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
-from dnasweep.stages.testing import evaluate_on_test
 from dnasweep.stages.tokens import obtain_tokenizer
 from dnasweep.storage import Storage
 from dnasweep.sweeps.few_shot import few_shot_cells

@@ -11,9 +11,8 @@ import pytest
 from dnasweep.cli.command import EXIT_BAD_INPUT, EXIT_NOTHING, run_command
 from dnasweep.errors import InputError, NothingLeft
 from dnasweep.stages.recipe import Cell
-from dnasweep.sweeps import outcome as verdict
+from dnasweep.sweeps import results
 from dnasweep.sweeps.options import ExecutionOptions
-from dnasweep.sweeps.outcome import report_failures
 from rich.console import Console
 
 CELLS = [Cell(tokenizer="kmer-3", species_set="none", seed=seed) for seed in range(3)]
@@ -30,13 +29,13 @@ def told(monkeypatch: pytest.MonkeyPatch, *endings: str) -> str:
     errors = {
         str(n): how for n, how in enumerate(endings) if how not in known and how != "stopped early"
     }
-    monkeypatch.setattr(verdict, "find_outcome", lambda _, spec: outcomes.get(spec.key))
+    monkeypatch.setattr(results, "find_outcome", lambda _, spec: outcomes.get(spec.key))
     console = Console(file=io.StringIO(), width=200)
     sweep: Any = SimpleNamespace(storage=None, errors=errors, console=console)
     plan: Any = SimpleNamespace(
         cells=CELLS, classifiers=[SimpleNamespace(key=str(n)) for n in range(len(CELLS))]
     )
-    report_failures(sweep, plan)
+    results.report_failures(sweep, plan)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 

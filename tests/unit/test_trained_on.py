@@ -14,7 +14,7 @@ from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.recipe import Cell, Recipe
-from dnasweep.stages.testing import evaluate_on_test
+from dnasweep.stages.scores import evaluate_on_test
 from dnasweep.storage import Storage
 from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.preparation import prepare_data

@@ -17,7 +17,7 @@ TEST_SCORES = 1
 HELD_OUT = 2
 """Rows that pretraining leaves out because they resemble test rows (`stages.held_out`)."""
 PMI = 1
-"""Counts of k-mers, and the PMI tables made from them (`stages.pmi_specs`)."""
+"""Counts of k-mers, and the PMI tables made from them (`stages.specs`)."""
 GENOME = 1
 """A genome's bases, copied into the storage for jobs to read (`genomics.genome_store`)."""
 SHARDS = 1

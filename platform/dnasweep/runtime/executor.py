@@ -7,28 +7,33 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import ray
+
+from dnasweep.errors import InputError
+from dnasweep.models.encoder.precision import ResolvePrecision
 from dnasweep.runtime.cluster.allotment import Capacity, JobSpec, allot
 from dnasweep.runtime.cluster.placement import NodeGroup, Resources
 from dnasweep.runtime.cluster.session import look_around, resolve_precision
 from dnasweep.runtime.preflight.preflight import Requirements, checked_session
-from dnasweep.runtime.training import shared, trials
-from dnasweep.runtime.training.failures import describe_error, is_lost, lost
+from dnasweep.runtime.training import trials
+from dnasweep.runtime.training.failures import RESTARTS, describe_error, is_lost, lost
 from dnasweep.runtime.training.progress_actor import (
     hang_reports,
     make_progress_actor,
     read_progress,
 )
 from dnasweep.runtime.training.schedulers import Halving
-from dnasweep.stages.outcome import StageOutcome
-from dnasweep.stages.pmi_specs import PmiSpec
 from dnasweep.stages.recipe import Cell
-from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
-from dnasweep.sweeps.executor import AskedPrecision, Failures, OnEvent, TrialFailure
+from dnasweep.stages.specs import EncoderSpec
+from dnasweep.storage import Storage
+from dnasweep.sweeps.executor import Failures, OnEvent, TrialFailure
 from dnasweep.sweeps.progress import Display
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.rungs import Rungs
-from dnasweep.sweeps.training_options import Precision
 from dnasweep.tasks.metrics import full_name
+
+_LOOK_S = 10.0
+"""Seconds between two looks for machines that have joined."""
 
 
 class RayPhase:
@@ -52,25 +57,50 @@ class RayPhase:
         self._sweep, self._job, self._capacity = sweep, job, capacity
         self.display = display
 
-    def build_corpora(
-        self, specs: Sequence[TokenizerSpec], *, done: Callable[[TokenizerSpec], None]
+    def compute(
+        self,
+        stage: Callable[[Storage, Any], Any],
+        specs: Sequence[Any],
+        *,
+        done: Callable[[Any], None],
+        on_device: bool = False,
     ) -> None:
-        """Fit tokenizers and tokenize the data sets, in parallel."""
-        shared.build_corpora(specs, self._job, done=done)
-
-    def build_tables(self, specs: Sequence[PmiSpec], *, done: Callable[[PmiSpec], None]) -> None:
-        """Count and score the k-mers that maskings use, in parallel."""
-        shared.build_tables(specs, self._job, done=done)
+        """Publish what specifications describe, in parallel."""
+        allotment = self._job.allotment
+        remote = ray.remote(_publish).options(
+            num_cpus=allotment.cpus_per_worker if on_device else 1,
+            num_gpus=allotment.gpus_per_worker if on_device else 0,
+        )
+        running = {remote.remote(stage, self._job.storage, spec): spec for spec in specs}
+        while running:
+            _finish_some(running, done)
 
     def build_encoders(
         self,
         specs: Sequence[EncoderSpec],
         *,
         name: Callable[[EncoderSpec], str],
-        done: Callable[[EncoderSpec, StageOutcome], None],
+        done: Callable[[EncoderSpec], None],
     ) -> None:
         """Pretrain encoders, as many at once as there is room for, parents before children."""
-        shared.build_encoders(specs, self._job, room=self._capacity, name=name, done=done)
+        allotment, storage = self._job.allotment, self._sweep.storage
+        single = not allotment.grouped
+        remote = ray.remote(_pretrain).options(
+            num_cpus=allotment.cpus_per_worker if single else 0,
+            num_gpus=allotment.gpus_per_worker if single else 0,
+            # The driver of a group runs on a node for drivers; Ray needs no CPU for a task without
+            # one.
+            resources={name: n for name, n in allotment.driver if name != "CPU"},
+            max_retries=RESTARTS,
+        )
+        waiting, running = list(specs), dict[Any, EncoderSpec]()
+        while waiting or running:
+            for spec in list(waiting):
+                ready = spec.parent is None or storage.exists(spec.kind, spec.parent.key)
+                if ready and len(running) < max(1, self._capacity()):
+                    waiting.remove(spec)
+                    running[remote.remote(spec, self._job, name(spec))] = spec
+            _finish_some(running, done, timeout=_LOOK_S)
 
     def train_trials(
         self, cells: Sequence[Cell], *, on_event: OnEvent, rungs: Rungs | None
@@ -105,11 +135,36 @@ class RayPhase:
             failures[cell] = TrialFailure(error, describe_error(error))
         return failures
 
-    def evaluate_on_tests(
-        self, specs: Sequence[ClassifierSpec], *, done: Callable[[], None]
-    ) -> None:
-        """Score trials on their test rows, in parallel."""
-        shared.evaluate_on_tests(specs, self._job, done=done)
+
+def _publish(stage: Callable[[Storage, Any], Any], storage: str, spec: Any) -> None:
+    stage(Storage(storage), spec)
+
+
+def _pretrain(spec: EncoderSpec, job: JobSpec, text: str) -> None:
+    # Imported here because the driver imports this module and does not need torch.
+    from dnasweep.runtime.training.workers import run_stage
+
+    run_stage(spec, job, text=text)
+
+
+def _finish_some(
+    running: dict[Any, Any], done: Callable[[Any], None], timeout: float | None = None
+) -> None:
+    """Wait for a task, and report its specification; raises its own error, not Ray's wrapper."""
+    for reference in ray.wait(list(running), num_returns=1, timeout=timeout)[0]:
+        spec = running.pop(reference)
+        try:
+            ray.get(reference)
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, InputError):
+                raise error.cause from None
+            raise
+        except ray.exceptions.RayError as error:
+            raise InputError(
+                str(lost(error)),
+                remedy="Run the same command again: it goes on from the last state.",
+            ) from error
+        done(spec)
 
 
 class RayExecutor:
@@ -123,16 +178,11 @@ class RayExecutor:
         Joins or starts a cluster; called once, with the first phase.
     """
 
+    resolve_precision: ResolvePrecision = staticmethod(resolve_precision)
+
     def __init__(self, sweep: Sweep, connect: Callable[[], Resources]) -> None:
         self._sweep, self._connect = sweep, connect
         self._groups: tuple[NodeGroup, ...] | None = None
-
-    @staticmethod
-    def resolve_precision(
-        asked: AskedPrecision, *, gpus: float | None, address: str | None
-    ) -> Precision:
-        """Return the arithmetic that `--precision auto` means there."""
-        return resolve_precision(asked, gpus=gpus, address=address)
 
     @classmethod
     @contextlib.contextmanager

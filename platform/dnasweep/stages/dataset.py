@@ -10,6 +10,9 @@ import pandas as pd
 
 from dnasweep.data.dataset_config import DatasetConfig, dataset_key
 from dnasweep.data.datasets import Dataset, build_dataset
+from dnasweep.data.duplicates import first_readings
+from dnasweep.errors import InputError
+from dnasweep.plain import csv_text
 from dnasweep.storage import Storage
 
 KIND = "datasets"
@@ -69,3 +72,67 @@ def rows_of(
     return Rows(
         *(np.flatnonzero(chosen & (split == name)) for name in ("train", "validation", "test"))
     )
+
+
+SHOTS = "training_rows.csv"
+"""File beside the outcome of a trial: the rows it was trained on (id, label)."""
+
+
+def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int) -> np.ndarray:
+    """Return the positions of `shots` rows of each class, in table order.
+
+    The draws of one `resample` are nested: the 10 rows of a class are among its 50, and these among
+    its 100. No sequence is drawn twice; its reverse complement counts as the same sequence. If the
+    table has a given few-shot set of this size, resample 0 is that set; given sets need not be
+    nested. The other resamples are drawn from all rows of the pool, given sets included.
+
+    Parameters
+    ----------
+    table
+        A data set.
+    pool
+        Positions of the rows to draw from, which are training rows.
+    shots
+        Rows per class, at least 1.
+    resample
+        Number of the draw, from 0; it seeds the random generator.
+
+    Raises
+    ------
+    InputError
+        For more shots than a class has sequences, or fewer than 1.
+    """
+    if shots < 1 or resample < 0:
+        raise InputError(
+            f"shots and resample are {shots} and {resample}",
+            remedy="Use at least 1 shot, and resamples from 0.",
+        )
+    given = pool[(table["shots"].iloc[pool] == shots).fillna(False).to_numpy(dtype=bool)]
+    if resample == 0 and len(given):
+        return given
+    distinct = pool[first_readings(table["sequence"].iloc[pool])]
+    labels = table["label"].iloc[distinct].to_numpy()
+    drawn = []
+    for label in np.unique(labels):
+        members = distinct[labels == label]
+        if shots > len(members):
+            remedy = f"Use at most --shots {_smallest(labels)}."
+            if len(given):
+                remedy = f"{remedy} The set as it is given is used alone with --resamples 1."
+            raise InputError(
+                f"{shots} shots of each class are asked for, and class {label} has "
+                f"{len(members):,} training sequences",
+                remedy=remedy,
+            )
+        order = np.random.default_rng([resample, int(label)]).permutation(len(members))
+        drawn.append(members[order[:shots]])
+    return np.sort(np.concatenate(drawn))
+
+
+def shots_text(table: pd.DataFrame, rows: np.ndarray) -> str:
+    """Return the ids and labels of rows as CSV."""
+    return str(csv_text(table.iloc[rows][["id", "label"]]).to_csv(index=False))
+
+
+def _smallest(labels: np.ndarray) -> int:
+    return int(np.unique(labels, return_counts=True)[1].min())

@@ -8,9 +8,8 @@ from functools import cached_property
 from itertools import product
 
 from dnasweep.stages.outcome import find_outcome
-from dnasweep.stages.pmi_specs import PmiSpec
 from dnasweep.stages.recipe import Cell, Recipe
-from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, PmiSpec, TokenizerSpec
 from dnasweep.storage import Storage
 
 

@@ -10,7 +10,7 @@ from dnasweep.config import content_key, versions
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
 from dnasweep.stages.held_out import pretraining_rows
-from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
+from dnasweep.stages.specs import CountsSpec, PmiSpec
 from dnasweep.storage import Storage
 from dnasweep.tokens.ngrams import NGramCounts, count_sequences
 from dnasweep.tokens.pmi import PmiTable, read_table, score_kmers, write_table

@@ -22,8 +22,14 @@ from dnasweep.config import (
 )
 from dnasweep.data.species import pretraining_stages, species_set
 from dnasweep.errors import InputError
-from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
-from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, PretrainedCheckpoint, TokenizerSpec
+from dnasweep.stages.specs import (
+    ClassifierSpec,
+    CountsSpec,
+    EncoderSpec,
+    PmiSpec,
+    PretrainedCheckpoint,
+    TokenizerSpec,
+)
 from dnasweep.tokens.masking_pmi import check_table
 from dnasweep.tokens.schemes import resolve
 

@@ -12,11 +12,11 @@ import pandas as pd
 from dnasweep.config import content_key, versions
 from dnasweep.data.baseline import kmer_baseline
 from dnasweep.data.thresholds import best_threshold
-from dnasweep.stages.dataset import load_dataset, rows_of
+from dnasweep.stages.dataset import draw_shots, load_dataset, rows_of
 from dnasweep.stages.outcome import CHECKPOINT
-from dnasweep.stages.shots import draw_shots
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import Storage
+from dnasweep.tasks.calls import decision_threshold
 from dnasweep.tasks.metrics import classification_metrics
 
 KIND = "tests"
@@ -59,7 +59,42 @@ def find_scores(storage: Storage, spec: ClassifierSpec) -> Scored | None:
     """Return the test scores of a trial, or None if it has not been evaluated on test."""
     key = score_key(storage, spec)
     folder = None if key is None else storage.find(KIND, key)
-    return None if folder is None else read_scores(folder)
+    return None if folder is None else _read_scores(folder)
+
+
+def evaluate_on_test(storage: Storage, spec: ClassifierSpec) -> Scored:
+    """Score a trial on the test rows of its target; if it is damaged, train it again first.
+
+    The decision threshold is stored with the weights. It was chosen on validation rows of the species
+    that the trial was trained on, because nothing is known of a target that it has never seen. A trial
+    that kept its last weights has the threshold 0.5, and its validation rows are not read.
+    """
+    # Imported here because the driver reads scores, and does not need torch for that.
+    from dnasweep.models.predict import predict_probabilities
+    from dnasweep.models.pretrained.checkpoint import load_classifier
+    from dnasweep.stages.classifier import finetune
+    from dnasweep.tokens.loading import load_tokenizer
+
+    trial = storage.find(spec.kind, spec.key)
+    if trial is None:
+        finetune(storage, spec)
+        trial = storage.expect(spec.kind, spec.key)
+
+    def build(folder: Path) -> None:
+        checkpoint = trial / CHECKPOINT
+        table = load_dataset(storage, spec.tokenizer.dataset).table
+        test = rows_of(table, spec.target).test
+        model, tokenizer = load_classifier(checkpoint), load_tokenizer(checkpoint)
+        threshold = decision_threshold(model.config.to_dict())
+        sequences = table["sequence"].iloc[test].tolist()
+        predicted = predict_probabilities(
+            model, tokenizer, sequences, dtype=spec.training.precision
+        )
+        _write_scores(folder, table, test, predicted[:, 1], threshold)
+
+    key = score_key(storage, spec)
+    assert key is not None, "the trial was found a moment ago"
+    return _read_scores(storage.obtain(KIND, key, build, inputs=spec))
 
 
 def score_baseline(
@@ -88,16 +123,16 @@ def score_baseline(
         )[:, 1]
         cut = len(rows.validation)
         threshold = best_threshold(labels[rows.validation], scores[:cut])
-        write_scores(folder, table, rows.test, scores[cut:], threshold)
+        _write_scores(folder, table, rows.test, scores[cut:], threshold)
 
     inputs: dict[str, Any] = {"dataset": dataset, "target": sorted(target)}
     if shots is not None:
         inputs |= {"shots": shots, "resample": resample}
     key = content_key("baseline", versions.STAGES, *inputs.values())
-    return read_scores(storage.obtain(KIND, key, build, inputs=inputs))
+    return _read_scores(storage.obtain(KIND, key, build, inputs=inputs))
 
 
-def write_scores(
+def _write_scores(
     folder: Path, table: pd.DataFrame, test: np.ndarray, scores: np.ndarray, threshold: float
 ) -> None:
     """Write scores of the rows `test` of a table, and metrics at a decision threshold."""
@@ -121,8 +156,8 @@ def _metrics(frame: pd.DataFrame, threshold: float) -> dict[str, float]:
     return classification_metrics(frame["label"].to_numpy(), both, threshold)
 
 
-def read_scores(folder: Path) -> Scored:
-    """Read what `write_scores` wrote."""
+def _read_scores(folder: Path) -> Scored:
+    """Read what `_write_scores` wrote."""
     frame = pd.read_parquet(folder / SCORES)
     metrics = json.loads((folder / METRICS).read_text())
     return Scored(

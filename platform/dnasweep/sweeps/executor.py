@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from dnasweep.models.encoder.precision import ResolvePrecision
 from dnasweep.stages.outcome import StageOutcome
-from dnasweep.stages.pmi_specs import PmiSpec
 from dnasweep.stages.recipe import Cell
-from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
+from dnasweep.storage import Storage
 from dnasweep.sweeps.event_log import Evaluated
 from dnasweep.sweeps.progress import Display
 from dnasweep.sweeps.rungs import Rungs
-from dnasweep.sweeps.training_options import Precision
 from dnasweep.tasks.metrics import direction
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ class TrialFailure(NamedTuple):
     """The same for a table or a tag."""
 
 
-AskedPrecision = Literal["auto", "fp32", "bf16"]
 OnEvent = Callable[[TrialEvent], None]
 Failures = Mapping[Cell, TrialFailure]
 
@@ -64,22 +63,46 @@ class Phase(Protocol):
     display: Display
     """Shows the progress of the phase."""
 
-    def build_corpora(
-        self, specs: Sequence[TokenizerSpec], *, done: Callable[[TokenizerSpec], None]
+    def compute(
+        self,
+        stage: Callable[[Storage, Any], Any],
+        specs: Sequence[Any],
+        *,
+        done: Callable[[Any], None],
+        on_device: bool = False,
     ) -> None:
-        """Fit tokenizers and tokenize the data sets; `done` is called after each."""
+        """Publish what specifications describe.
 
-    def build_tables(self, specs: Sequence[PmiSpec], *, done: Callable[[PmiSpec], None]) -> None:
-        """Count and score the k-mers that maskings use; `done` is called after each."""
+        Parameters
+        ----------
+        stage
+            Function of the package that publishes one of them in a storage, or finds it published.
+        specs
+            The specifications.
+        done
+            Called with each when it is published.
+        on_device
+            Whether each has the CPUs and GPUs of a trial, instead of one CPU.
+        """
 
     def build_encoders(
         self,
         specs: Sequence[EncoderSpec],
         *,
         name: Callable[[EncoderSpec], str],
-        done: Callable[[EncoderSpec, StageOutcome], None],
+        done: Callable[[EncoderSpec], None],
     ) -> None:
-        """Pretrain encoders, parents before children; `done` is called after each."""
+        """Pretrain encoders, parents before children.
+
+        Parameters
+        ----------
+        specs
+            Encoders, parents before children.
+        name
+            Returns the name of an encoder in the progress display.
+        done
+            Called with each when it is published.
+        """
 
     def train_trials(
         self, cells: Sequence[Cell], *, on_event: OnEvent, rungs: Rungs | None
@@ -91,20 +114,12 @@ class Phase(Protocol):
     ) -> Failures:
         """Train so many cells that an Optuna study proposes, one after the other."""
 
-    def evaluate_on_tests(
-        self, specs: Sequence[ClassifierSpec], *, done: Callable[[], None]
-    ) -> None:
-        """Score trials on their test rows; `done` is called after each."""
-
 
 class Executor(Protocol):
     """Where a sweep is computed."""
 
-    @staticmethod
-    def resolve_precision(
-        asked: AskedPrecision, *, gpus: float | None, address: str | None
-    ) -> Precision:
-        """Return the arithmetic that `--precision auto` means there."""
+    resolve_precision: ResolvePrecision
+    """Returns the arithmetic that `--precision auto` means there."""
 
     @classmethod
     def open(cls, sweep: Sweep, tracking_uri: str) -> AbstractContextManager[Executor]:

@@ -12,10 +12,9 @@ from dnasweep.config.training import SHOTS
 from dnasweep.data.duplicates import first_readings
 from dnasweep.data.species import species_set
 from dnasweep.errors import InputError
-from dnasweep.stages.dataset import rows_of
+from dnasweep.stages.dataset import draw_shots, rows_of
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.recipe import Cell, Recipe
-from dnasweep.stages.shots import draw_shots
 from dnasweep.sweeps.options import FewShotOptions
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.training_options import micro_batch

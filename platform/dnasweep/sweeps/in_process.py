@@ -11,16 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from dnasweep.errors import InputError
-from dnasweep.models.encoder.precision import resolve_here
+from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 from dnasweep.stages.outcome import Listener, StageOutcome
-from dnasweep.stages.pmi import obtain_table
-from dnasweep.stages.pmi_specs import PmiSpec
 from dnasweep.stages.recipe import Cell
-from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
-from dnasweep.stages.tokens import obtain_corpus
+from dnasweep.stages.specs import EncoderSpec
+from dnasweep.storage import Storage
 from dnasweep.sweeps.event_log import Evaluated
 from dnasweep.sweeps.executor import (
-    AskedPrecision,
     Failures,
     OnEvent,
     TrialEvent,
@@ -30,7 +27,6 @@ from dnasweep.sweeps.executor import (
 from dnasweep.sweeps.progress import Display
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.rungs import Rungs
-from dnasweep.sweeps.training_options import Precision
 from dnasweep.tasks.metrics import full_name
 
 
@@ -48,18 +44,17 @@ class InProcessPhase:
     def __init__(self, sweep: Sweep, display: Display) -> None:
         self._sweep, self._storage, self.display = sweep, sweep.storage, display
 
-    def build_corpora(
-        self, specs: Sequence[TokenizerSpec], *, done: Callable[[TokenizerSpec], None]
+    def compute(
+        self,
+        stage: Callable[[Storage, Any], Any],
+        specs: Sequence[Any],
+        *,
+        done: Callable[[Any], None],
+        on_device: bool = False,
     ) -> None:
-        """Fit tokenizers and tokenize the data sets."""
+        """Publish what specifications describe, one after the other."""
         for spec in specs:
-            obtain_corpus(self._storage, spec)
-            done(spec)
-
-    def build_tables(self, specs: Sequence[PmiSpec], *, done: Callable[[PmiSpec], None]) -> None:
-        """Count and score the k-mers that maskings use."""
-        for spec in specs:
-            obtain_table(self._storage, spec)
+            stage(self._storage, spec)
             done(spec)
 
     def build_encoders(
@@ -67,14 +62,13 @@ class InProcessPhase:
         specs: Sequence[EncoderSpec],
         *,
         name: Callable[[EncoderSpec], str],
-        done: Callable[[EncoderSpec, StageOutcome], None],
+        done: Callable[[EncoderSpec], None],
     ) -> None:
         """Pretrain encoders; `specs` have parents before children."""
         # Imported here, as below: a sweep of which everything is published does without torch.
         from dnasweep.stages.encoder import pretrain
 
-        for spec in specs:
-            done(spec, pretrain(self._storage, spec))
+        self.compute(pretrain, specs, done=done)
 
     def train_trials(
         self, cells: Sequence[Cell], *, on_event: OnEvent, rungs: Rungs | None
@@ -111,16 +105,6 @@ class InProcessPhase:
         """Refuse to search, see :meth:`InProcessExecutor.open`."""
         raise NotImplementedError("a search needs Ray")
 
-    def evaluate_on_tests(
-        self, specs: Sequence[ClassifierSpec], *, done: Callable[[], None]
-    ) -> None:
-        """Score trials on their test rows."""
-        from dnasweep.stages.testing import evaluate_on_test
-
-        for spec in specs:
-            evaluate_on_test(self._storage, spec)
-            done()
-
 
 class InProcessExecutor:
     """An :class:`~dnasweep.sweeps.executor.Executor` in this process.
@@ -131,15 +115,10 @@ class InProcessExecutor:
         What is run.
     """
 
+    resolve_precision: ResolvePrecision = staticmethod(resolve_here)
+
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
-
-    @staticmethod
-    def resolve_precision(
-        asked: AskedPrecision, *, gpus: float | None, address: str | None
-    ) -> Precision:
-        """Return the arithmetic that `--precision auto` means there."""
-        return resolve_here(asked, gpus=gpus, address=address)
 
     @classmethod
     @contextlib.contextmanager

@@ -1,15 +1,16 @@
-"""Checks in a dry run, which has no corpora, that the rows fit the models."""
+"""Checks that the rows fit the models: the longest row in tokens against a model's positions."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
 
+from dnasweep.errors import InputError
 from dnasweep.stages.dataset import load_dataset
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.recipe import Recipe
-from dnasweep.stages.row_lengths import check_checkpoints, check_encoders, check_tokens, longest_of
 from dnasweep.stages.specs import TokenizerSpec
+from dnasweep.stages.tokens import obtain_corpus, tokenizer_report
 from dnasweep.storage import Storage
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 
@@ -30,34 +31,82 @@ def longest_row(tokenizer: DnaTokenizer, sequences: Sequence[str]) -> int:
 
 
 def check_lengths(
-    storage: Storage, recipe: Recipe, plan: SweepPlan, lengths: Mapping[tuple[str, str], int]
+    storage: Storage,
+    recipe: Recipe,
+    plan: SweepPlan,
+    lengths: Mapping[tuple[str, str], int] | None = None,
 ) -> None:
-    """Refuse rows that the run itself would refuse once they are tokenized.
+    """Refuse rows that have more tokens than a model has positions.
 
-    Tokenizers that are not fitted yet are left to the run, which fits them before it trains.
+    A dry run has no corpora. Tokenizers that it cannot make without fitting are left to the run, which
+    fits them before it trains.
+
+    Parameters
+    ----------
+    storage
+        Where the corpora are.
+    recipe
+        What all cells have in common. Models that read long rows in windows take any row.
+    plan
+        The cells, whose corpora are published unless this is a dry run.
+    lengths
+        Tokens of the longest row by pretrained checkpoint and tokenizer, where a dry run knows them.
 
     Raises
     ------
     InputError
-        If a row has more tokens than a model has positions.
+        Naming the tokenizer and the numbers of tokens and positions.
     """
     if recipe.model.windows != "none":
         return
 
+    corpora = {spec.corpus_key: spec for spec in plan.corpora}
+
     @functools.cache
-    def counted(dataset: str, name: str) -> int:
-        sequences = load_dataset(storage, dataset).table["sequence"].tolist()
-        return longest_row(fit(names[name], []), sequences)
-
-    names = {spec.config.name: spec.config for spec in plan.corpora}
-
-    def longest(storage: Storage, spec: TokenizerSpec) -> int | None:
+    def longest(key: str) -> int | None:
+        spec = corpora[key]
         if storage.exists(spec.corpus_kind, spec.corpus_key):
-            return longest_of(storage, spec)
+            return int(tokenizer_report(storage, spec)["longest"])
         if spec.model is not None:
-            return lengths.get((spec.model, spec.config.name))
-        return None if spec.config.fitted else counted(spec.dataset, spec.config.name)
+            return (lengths or {}).get((spec.model, spec.config.name))
+        if spec.config.fitted:
+            return None
+        sequences = load_dataset(storage, spec.dataset).table["sequence"].tolist()
+        return longest_row(fit(spec.config, []), sequences)
 
-    check_tokens(storage, plan.corpora, recipe.model.max_tokens, longest_of=longest)
-    check_encoders(storage, plan.classifiers, longest_of=longest)
-    check_checkpoints(storage, plan.classifiers, longest_of=longest)
+    if recipe.model.max_tokens is not None:
+        for key, corpus in corpora.items():
+            if (num := longest(key) or 0) > recipe.model.max_tokens:
+                raise _too_long(storage, corpus, num, recipe.model.max_tokens)
+    for spec in plan.classifiers:
+        needed, tokenizer = longest(spec.tokenizer.corpus_key), spec.tokenizer.config.name
+        if needed is None:
+            continue
+        positions = spec.model.max_tokens
+        if spec.checkpoint is not None and positions is not None and needed > positions:
+            raise InputError(
+                f"the longest sequence has {needed} tokens of {tokenizer}, and "
+                f"the model to start from has {positions} positions",
+                remedy="Use --windows log-odds to read it in parts, or --crop.",
+            )
+        if spec.encoder is None or positions is not None or spec.model.positions == "alibi":
+            continue
+        available = longest(spec.encoder.tokenizer.corpus_key)
+        if available is not None and needed > available:
+            raise InputError(
+                f"sequences to pretrain on have up to {available} tokens of {tokenizer}, those to "
+                f"fine-tune on {needed}",
+                remedy=f"Use --max-tokens {needed} or more.",
+            )
+
+
+def _too_long(storage: Storage, spec: TokenizerSpec, longest: int, most: int) -> InputError:
+    which = ""
+    if storage.exists(spec.corpus_kind, spec.corpus_key):
+        row = int(obtain_corpus(storage, spec)[1].num_tokens().argmax())
+        which = f" ({load_dataset(storage, spec.dataset).table['id'].iloc[row]})"
+    return InputError(
+        f"tokenizer {spec.config.name} makes {longest} tokens of the longest sequence{which}, the "
+        f"model has {most} positions",
+        remedy=f"Use --max-tokens {longest} or more, or a tokenizer with longer tokens.",
+    )

@@ -14,11 +14,10 @@ from rich.markup import escape
 
 from dnasweep.report.few_shot_page import few_shot_page, shot_tables
 from dnasweep.report.files import write_page
-from dnasweep.stages.dataset import rows_of
+from dnasweep.stages.dataset import draw_shots, rows_of
 from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.scores import find_scores, score_baseline
-from dnasweep.stages.shots import draw_shots
 from dnasweep.sweeps.cell_results import ShotBaseline
 from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.request import Sweep

@@ -27,7 +27,7 @@ from dnasweep.formats.paths import user_path
 from dnasweep.runtime.kmer_counts import count_genome, count_rows
 from dnasweep.runtime.preflight.preflight import Requirements, checked_session
 from dnasweep.stages.pmi import obtain_counts, obtain_table, sequences_to_count
-from dnasweep.stages.pmi_specs import CountsSpec, PmiSpec
+from dnasweep.stages.specs import CountsSpec, PmiSpec
 from dnasweep.storage import Storage
 from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.preparation import check_species_sets, prepare_data

@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 from rich.markup import escape
 
 from dnasweep.errors import InputError
+from dnasweep.stages.dataset import SHOTS
 from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
 from dnasweep.stages.plan import SweepPlan, make_plan
-from dnasweep.stages.pmi_specs import PmiSpec
+from dnasweep.stages.pmi import obtain_table
 from dnasweep.stages.recipe import Cell
-from dnasweep.stages.row_lengths import check_checkpoints, check_encoders, check_tokens
-from dnasweep.stages.scores import find_scores
-from dnasweep.stages.shots import SHOTS
-from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.stages.scores import evaluate_on_test, find_scores
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, PmiSpec, TokenizerSpec
+from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.storage import is_full_disk
 from dnasweep.sweeps.executor import Executor, Failures, Phase, TrialEvent
-from dnasweep.sweeps.outcome import report_failures
+from dnasweep.sweeps.lengths import check_lengths
 from dnasweep.sweeps.request import Sweep
+from dnasweep.sweeps.results import report_failures
 from dnasweep.tasks.metrics import full_name
 from dnasweep.workflows.announce import encoder_name, tokenizer_name
 from dnasweep.workflows.sweep_records import Records
@@ -74,14 +75,14 @@ class Phases:
         missing = [spec for spec in specs if find_scores(self._sweep.storage, spec) is None]
         if missing:
             with self._executor.phase("opening the test set", len(missing)) as phase:
-                phase.evaluate_on_tests(missing, done=phase.display.count)
+                _test(phase, missing)
 
     def keep_whole(self, specs: Sequence[ClassifierSpec]) -> None:
         """Train trials again whose weights turn out to be damaged."""
         damaged = [spec for spec in specs if self._sweep.storage.find(spec.kind, spec.key) is None]
         if damaged:
             with self._executor.phase("training again", len(damaged)) as phase:
-                phase.evaluate_on_tests(damaged, done=phase.display.count)
+                _test(phase, damaged)
 
     def _grid(self) -> SweepPlan:
         plan = self._sweep.plan
@@ -133,11 +134,8 @@ class Phases:
                 def done(spec: TokenizerSpec) -> None:
                     phase.display.advance(f"tokenizer {escape(tokenizer_name(spec))}")
 
-                phase.build_corpora(missing, done=done)
-        if sweep.recipe.model.windows == "none":
-            check_tokens(sweep.storage, plan.corpora, sweep.recipe.model.max_tokens)
-            check_encoders(sweep.storage, plan.classifiers)
-            check_checkpoints(sweep.storage, plan.classifiers)
+                phase.compute(obtain_corpus, missing, done=done)
+        check_lengths(sweep.storage, sweep.recipe, plan)
 
     def _build_tables(self, plan: SweepPlan) -> None:
         storage = self._sweep.storage
@@ -148,7 +146,7 @@ class Phases:
                 def done(spec: PmiSpec) -> None:
                     phase.display.advance(f"PMI table {spec.key}")
 
-                phase.build_tables(missing, done=done)
+                phase.compute(obtain_table, missing, done=done)
 
     def _build_encoders(self, plan: SweepPlan) -> None:
         specs = [spec for spec in plan.encoders if self._absent(spec)]
@@ -157,7 +155,9 @@ class Phases:
         self._build_tables(plan)
         with self._executor.phase("pretraining", len(specs)) as phase:
 
-            def done(spec: EncoderSpec, outcome: StageOutcome) -> None:
+            def done(spec: EncoderSpec) -> None:
+                outcome = find_outcome(self._sweep.storage, spec)
+                assert outcome is not None, "it has just been published"
                 self._record_encoder(spec, outcome)
                 bits = outcome.best["metrics"].get("validation/bits_per_base", float("nan"))
                 phase.display.advance(
@@ -232,3 +232,7 @@ class Phases:
     @property
     def _metric(self) -> str:
         return full_name(self._sweep.options.metric)
+
+
+def _test(phase: Phase, specs: Sequence[ClassifierSpec]) -> None:
+    phase.compute(evaluate_on_test, specs, done=lambda spec: phase.display.count(), on_device=True)
