@@ -162,7 +162,7 @@ def test_names_are_resolved_with_what_applies_to_them():
     assert back == PmiConfig(min_count=3)
     with pytest.raises(InputError, match="has no use for one"):
         resolve(MaskingConfig(scheme="span@pmi_n"), overlapping)
-    with pytest.raises(InputError, match="PMI variant is 'best'"):
+    with pytest.raises(InputError, match="variant is 'best'"):
         resolve(MaskingConfig(scheme="genemask@best"), overlapping)
 
 

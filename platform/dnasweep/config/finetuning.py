@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dnasweep.config.keys import require
+from dnasweep.config.ranges import Config, NotAll
 from dnasweep.errors import InputError
 
 AVERAGED = "average_reverse_complement"
@@ -18,8 +19,8 @@ _SPEC = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClassificationConfig:
+@dataclass(frozen=True, kw_only=True)
+class ClassificationConfig(Config):
     """How a classifier sees its rows, and what its loss and its choice of weights are."""
 
     augment_reverse_complement: bool = False
@@ -28,7 +29,7 @@ class ClassificationConfig:
     """Predict by the mean log odds of both strands, at validation, test and in prediction."""
     class_weights: Literal["none", "balanced"] = "none"
     """Weight of a class in the training loss: equal, or in inverse proportion to its rows."""
-    label_smoothing: float = 0.0
+    label_smoothing: NotAll = 0.0
     """Probability mass that the training target spreads evenly over all classes."""
     keep: Literal["best", "last"] = "best"
     """Which weights are kept: those of the best evaluation on validation, with the decision threshold
@@ -40,17 +41,9 @@ class ClassificationConfig:
         """Whether reverse complements are needed."""
         return self.augment_reverse_complement or self.average_reverse_complement
 
-    def __post_init__(self) -> None:
-        require(
-            0 <= self.label_smoothing < 1,
-            "label_smoothing",
-            self.label_smoothing,
-            "Use a fraction from 0 to below 1.",
-        )
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TuningConfig:
+@dataclass(frozen=True, kw_only=True)
+class TuningConfig(Config):
     """All weights, the head alone, or low-rank additions (LoRA, Hu et al. 2021)."""
 
     method: Literal["full", "probe", "lora"] = "full"
@@ -64,20 +57,13 @@ class TuningConfig:
     """Names of the linear layers added to; empty: the attention's query and value."""
 
     def __post_init__(self) -> None:
-        known = ("full", "probe", "lora")
-        require(self.method in known, "tuning", self.method, f"Use one of {', '.join(known)}.")
+        super().__post_init__()
         if self.method == "lora":
-            require(
-                1 <= self.rank <= MAX_RANK,
-                "LoRA rank",
-                self.rank,
-                f"Use a rank from 1 to {MAX_RANK:,}.",
-            )
+            most = f"Use a rank from 1 to {MAX_RANK:,}."
+            require(1 <= self.rank <= MAX_RANK, "LoRA rank", self.rank, most)
             require(self.alpha >= 1, "LoRA alpha", self.alpha, "Use at least 1.")
         else:
-            object.__setattr__(self, "rank", 0)
-            object.__setattr__(self, "alpha", 0)
-            object.__setattr__(self, "targets", ())
+            self._clear("rank", "alpha", "targets")
 
     @classmethod
     def parse(cls, spec: str) -> TuningConfig:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from dnasweep.config.keys import require
+from dnasweep.config.ranges import MANY, Config, Range
 from dnasweep.errors import InputError
 
 PRESETS: dict[str, tuple[int, int, int]] = {
@@ -25,26 +26,25 @@ _SPEC = re.compile(
     r"(?P<alibi>-alibi)?"
 )
 
-LARGEST = {"layers": 1_000, "hidden": 65_536, "heads": 65_536, "intermediate": 1_048_576}
-"""Upper bounds, well above those of any known model."""
-
+# Upper bounds are well above those of any known model.
+Width = Annotated[int, Range(1, 65_536)]
 Positions = Literal["learned", "alibi"]
 Windows = Literal["none", "log-odds", "hidden"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ModelConfig:
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Config):
     """An encoder."""
 
-    layers: int = 2
+    layers: Annotated[int, Range(1, 1_000)] = 2
     """Transformer layers."""
-    hidden: int = 128
+    hidden: Width = 128
     """Width of the residual stream."""
-    heads: int = 2
+    heads: Width = 2
     """Attention heads; divides `hidden`."""
-    intermediate: int = 512
+    intermediate: Annotated[int, Range(1, 1_048_576)] = 512
     """Width of the feed-forward layer."""
-    max_tokens: int | None = None
+    max_tokens: Annotated[int, Range(4, MANY)] | None = None
     """Longest sequence length in tokens, special tokens counted; None: what the data needs."""
     family: str = "roberta"
     """`roberta`; `albert`, whose layers share one set of weights and whose token embeddings are
@@ -60,35 +60,23 @@ class ModelConfig:
     overlap by half and average the log odds or the hidden states of the windows."""
 
     def __post_init__(self) -> None:
-        for name, largest in LARGEST.items():
-            value = getattr(self, name)
-            require(1 <= value <= largest, name, value, f"Use a number from 1 to {largest:,}.")
+        super().__post_init__()
         require(
             self.hidden % self.heads == 0,
             "heads",
             self.heads,
             f"The hidden width {self.hidden} must be a multiple of it.",
         )
-        require(
-            self.max_tokens is None or self.max_tokens >= 4,
-            "max_tokens",
-            self.max_tokens,
-            "Use at least 4.",
-        )
         if self.family == "albert":
             require(self.embedding >= 1, "embedding", self.embedding, "Use at least 1.")
         else:
-            object.__setattr__(self, "embedding", 0)
-        known = ("learned", "alibi")
-        require(self.positions in known, "positions", self.positions, f"Use one of {known}.")
+            self._clear("embedding")
         require(
             self.positions == "learned" or self.family == "roberta",
             "positions",
             self.positions,
             f"A {self.family} model has positions of its own.",
         )
-        ways = ("none", "log-odds", "hidden")
-        require(self.windows in ways, "windows", self.windows, f"Use one of {', '.join(ways)}.")
 
     @classmethod
     def preset(

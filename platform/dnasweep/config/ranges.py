@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from dnasweep.config.keys import require
 from dnasweep.errors import InputError
@@ -82,6 +82,8 @@ NotAll = Annotated[float, Range(0, 1, below=True)]
 """A fraction from 0, below 1."""
 Between = Annotated[float, Range(0, 1, above=True, below=True)]
 """A fraction above 0 and below 1."""
+Bases = Annotated[int, Range(1, 2**63 - 1)]
+"""A budget of bases."""
 Devices = Annotated[float, Range(0, 1024, whole_above=1)]
 """A number of GPUs: a fraction of one, or a whole number."""
 
@@ -90,11 +92,27 @@ class Checked:
     """Base of the dataclasses of options: checks every number and every text when one is made."""
 
     def __post_init__(self) -> None:
-        check_ranges(self)
+        _check_ranges(self)
         _check_text(self)
 
 
-def check_ranges(options: Any) -> None:
+class Config(Checked):
+    """Base of what changes a result; it can also be made without a command line, which knows the
+    values that a field may have."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, known in _choices(type(self)).items():
+            value = getattr(self, name)
+            require(value in known, name, value, f"Use one of {', '.join(known)}.")
+
+    def _clear(self, *names: str) -> None:
+        """Make settings that do not apply 0 or empty, so that what is equal has equal keys."""
+        for name in names:
+            object.__setattr__(self, name, type(getattr(self, name))())
+
+
+def _check_ranges(options: Any) -> None:
     """Refuse a number outside the range of its field.
 
     Raises
@@ -136,6 +154,13 @@ def ranges(options: type) -> dict[str, tuple[Range, bool]]:
             if isinstance(part, Range):
                 found[field.name] = (part, type(None) in parts)
     return found
+
+
+@functools.cache
+def _choices(options: type) -> dict[str, tuple[str, ...]]:
+    """Return the values of each field that has some to choose from."""
+    hints = get_type_hints(options)
+    return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
 
 
 def _parts(hint: Any) -> Iterator[Any]:

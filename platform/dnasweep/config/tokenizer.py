@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dnasweep.config.keys import require
+from dnasweep.config.ranges import Config
 from dnasweep.errors import InputError
 
 TokenizerKind = Literal["kmer", "bpe", "wordpiece", "char"]
@@ -19,8 +20,8 @@ _SPEC = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TokenizerConfig:
+@dataclass(frozen=True, kw_only=True)
+class TokenizerConfig(Config):
     """How DNA is cut into tokens."""
 
     kind: TokenizerKind = "kmer"
@@ -34,24 +35,17 @@ class TokenizerConfig:
     """Tokens in the vocabulary, special tokens included; only for `bpe` and `wordpiece`."""
 
     def __post_init__(self) -> None:
-        kinds = ("kmer", "bpe", "wordpiece", "char")
-        require(self.kind in kinds, "tokenizer kind", self.kind, f"Use one of {', '.join(kinds)}.")
+        super().__post_init__()
         if self.kind == "kmer":
             require(3 <= self.k <= 6, "k", self.k, "Use a k from 3 to 6.")
             require(1 <= self.stride <= self.k, "stride", self.stride, "Use a stride from 1 to k.")
+        else:
+            self._clear("k", "stride")
         if self.fitted:
-            require(
-                16 <= self.vocab_size <= MAX_TOKENS,
-                "vocab_size",
-                self.vocab_size,
-                f"Use a size from 16 to {MAX_TOKENS:,}.",
-            )
-        # Settings that do not apply are 0, so that equal tokenizers have equal keys.
-        if self.kind != "kmer":
-            object.__setattr__(self, "k", 0)
-            object.__setattr__(self, "stride", 0)
-        if not self.fitted:
-            object.__setattr__(self, "vocab_size", 0)
+            sizes = f"Use a size from 16 to {MAX_TOKENS:,}."
+            require(16 <= self.vocab_size <= MAX_TOKENS, "vocab_size", self.vocab_size, sizes)
+        else:
+            self._clear("vocab_size")
 
     @classmethod
     def parse(cls, spec: str) -> TokenizerConfig:

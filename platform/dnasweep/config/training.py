@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from dnasweep.config.keys import require
+from dnasweep.config.ranges import Amount, Bases, Between, Config, Count, NotAll, Positive
 
 SHOTS = (10, 50, 100, 500, 1000)
 """Training rows per class in the experiments of GeneMask."""
@@ -14,13 +15,13 @@ MAX_OF_FEW = 100
 """Up to so many shots per class, training takes more epochs and smaller batches."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OptimizerConfig:
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig(Config):
     """AdamW with linear warm-up and decay."""
 
-    learning_rate: float = 5e-4
+    learning_rate: Between = 5e-4
     """Peak learning rate."""
-    weight_decay: float = 0.01
+    weight_decay: Amount = 0.01
     """Decoupled weight decay, on matrices only."""
     beta1: float = 0.9
     """Decay of the first moment."""
@@ -28,35 +29,27 @@ class OptimizerConfig:
     """Decay of the second moment."""
     epsilon: float = 1e-6
     """Added to the root of the second moment."""
-    warmup: float = 0.06
+    warmup: NotAll = 0.06
     """Fraction of all steps with a rising learning rate."""
-    clip: float = 1.0
+    clip: Positive = 1.0
     """Largest norm of the gradient."""
 
-    def __post_init__(self) -> None:
-        require(
-            0 < self.learning_rate < 1, "learning_rate", self.learning_rate, "Use 0 < rate < 1."
-        )
-        require(0 <= self.warmup < 1, "warmup", self.warmup, "Use a fraction from 0 to below 1.")
-        require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "Use 0 or more.")
-        require(self.clip > 0, "clip", self.clip, "Use a positive norm.")
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingConfig:
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Config):
     """Budget, batches and evaluations of a training; pretraining and fine-tuning have one each."""
 
-    bases: int = 1_000_000
+    bases: Bases = 1_000_000
     """Budget in bases seen; training stops at the first step that reaches it."""
-    batch_size: int = 64
+    batch_size: Count = 64
     """Sequences per optimizer step, over all workers together."""
-    micro_batch_size: int = 64
+    micro_batch_size: Count = 64
     """Sequences per forward pass. Every step is cut into micro-batches of this size, whatever the
     number of workers, so that results do not depend on that number. At most
     batch_size / micro_batch_size workers can share a step."""
-    evaluations: int = 5
+    evaluations: Count = 5
     """Number of evaluations on validation, spread evenly over the budget; the last is at its end."""
-    dropout: float = 0.0
+    dropout: NotAll = 0.0
     """Dropout probability in the encoder and the head."""
     seed: int = 0
     """Seed of initialisation, data order, masking and dropout."""
@@ -66,17 +59,13 @@ class TrainingConfig:
     """The optimizer and its schedule."""
 
     def __post_init__(self) -> None:
-        for name in ("bases", "batch_size", "micro_batch_size", "evaluations"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "Use at least 1.")
+        super().__post_init__()
         require(
             self.batch_size % self.micro_batch_size == 0,
             "micro_batch_size",
             self.micro_batch_size,
             f"It must divide the batch size {self.batch_size}.",
         )
-        known = ("fp32", "bf16")
-        require(self.precision in known, "precision", self.precision, "Use fp32 or bf16.")
-        require(0 <= self.dropout < 1, "dropout", self.dropout, "Use a probability below 1.")
 
 
 class ShotTraining(NamedTuple):
