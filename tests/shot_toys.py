@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from dnasweep.sweeps.cell_results import CellResult, ShotBaseline, TestScores
+from dnasweep.sweeps.cell_results import BaselineResult, CellResult, TestScores
 from sweep_toys import NUM_TEST, metrics_of
 
 SHOTS = (10, 100, 1000)
@@ -54,14 +54,14 @@ def sweep(starts: tuple[str, ...] = tuple(GAIN), *, draws: int = 3) -> list[Cell
     ]
 
 
-def baselines(*, draws: int = 3) -> list[ShotBaseline]:
+def baselines(*, draws: int = 3) -> list[BaselineResult]:
     """The k-mer baseline on each draw: better than no pretraining, worse than any."""
     found = []
     for shots in SHOTS:
         for resample in range(draws):
             scores = scored(0.25 * np.log10(shots) + 0.45, (9, shots, resample))
             found.append(
-                ShotBaseline(
+                BaselineResult(
                     shots=shots, resample=resample, test=metrics_of(scores), test_scores=scores
                 )
             )

@@ -13,7 +13,7 @@ from dnasweep.config import OptimizerConfig, TrainingConfig
 from dnasweep.models.architecture import build_classifier
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train import TrainingResult, train
-from dnasweep.storage import RemotePrefix, Storage
+from dnasweep.storage import Bucket, Storage
 from toys import TINY, class_task, toy_language
 
 KIND, TRIAL = "trials", "toy"
@@ -29,7 +29,7 @@ CONFIG = TrainingConfig(
 
 
 def train_toy(
-    where: Path | RemotePrefix | None, *, context: DistributedContext | None = None, **how
+    where: Path | Bucket | None, *, context: DistributedContext | None = None, **how
 ) -> TrainingResult:
     """Train the toy classifier to its end, or from the state that is there."""
     toy = toy_language(90, ragged=9)
@@ -57,18 +57,18 @@ def toy_stage(root: str, home: str, out: str, kill_at: int | None) -> None:
     os.environ["HOME"] = home
     torch.set_num_threads(1)
     storage = Storage(root)
-    shelf = storage.state_folder(KIND, TRIAL)
+    states = storage.state_folder(KIND, TRIAL)
     steps: list[int] = []
 
     def on_step(done: int, total: int, bases: float, loss: float) -> None:
         steps.append(done)
         if done == kill_at:
-            while not shelf.names():
+            while not sorted(states.files()):
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
 
     def build(folder: Path) -> None:
-        result = train_toy(shelf, on_step=on_step, checkpoint_seconds=0.0)
+        result = train_toy(states, on_step=on_step, checkpoint_seconds=0.0)
         (folder / "numbers.json").write_text(json.dumps(numbers(result)))
 
     storage.obtain(KIND, TRIAL, build)

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from dnasweep.cli.command import run_command
 from dnasweep.config import TokenizerConfig
-from dnasweep.errors import InputError
+from dnasweep.errors import InputError, is_full_disk
 from dnasweep.genomics.predictions import check_output
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import Listener, StageOutcome
 from dnasweep.stages.tokens import obtain_corpus, obtain_tokenizer
-from dnasweep.storage import MANIFEST, Storage, is_full_disk
+from dnasweep.storage import MANIFEST, Storage
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import Sweep, prepare_sweep
 from dnasweep.tokens.tokenizers import fit

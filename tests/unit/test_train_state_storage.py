@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch.multiprocessing
 from dnasweep.errors import InputError
-from dnasweep.storage import RemotePrefix, Storage, retry
+from dnasweep.storage import Bucket, Storage, retry
 from object_store import ObjectStore
 from state_toys import CONFIG, KIND, TRIAL, numbers, toy_ranks, toy_stage, train_toy
 from toys import gloo_worker
@@ -23,7 +23,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def prefix(object_store: ObjectStore) -> RemotePrefix:
+def states(object_store: ObjectStore) -> Bucket:
     return Storage(object_store.new_root()).state_folder(KIND, TRIAL)
 
 
@@ -61,7 +61,7 @@ def test_another_host_goes_on_from_the_last_state(
 
     assert host("a", kill=13)[0] == -signal.SIGKILL
     storage = Storage(root)
-    assert storage.state_folder(KIND, TRIAL).names()
+    assert storage.state_folder(KIND, TRIAL).files()
     assert not storage.exists(KIND, TRIAL)
     code, out = host("b")
     assert code == 0
@@ -95,40 +95,40 @@ def test_the_state_does_not_know_how_many_workers_there_were(
         assert mine[2] == pytest.approx(theirs[2], abs=1e-4)
 
 
-def test_a_state_that_cannot_be_read_is_passed_over(prefix: RemotePrefix, whole: list) -> None:
+def test_a_state_that_cannot_be_read_is_passed_over(states: Bucket, whole: list) -> None:
     with pytest.raises(Killed):
-        train_toy(prefix, on_step=kill_at(12), checkpoint_seconds=0.0)
-    names = prefix.names()
+        train_toy(states, on_step=kill_at(12), checkpoint_seconds=0.0)
+    names = sorted(states.files())
     assert len(names) == 2, "the one before stays until there are two newer ones"
-    prefix.write(names[-1], prefix.read(names[-1])[:-100])
+    states.write(names[-1], states.read(names[-1])[:-100])
     steps: list[int] = []
-    result = train_toy(prefix, on_step=lambda done, *_: steps.append(done))
+    result = train_toy(states, on_step=lambda done, *_: steps.append(done))
     assert steps[0] == int(names[0][5:13]) + 1
     assert numbers(result) == whole
 
 
 def test_writes_refused_for_a_while_cost_time_and_nothing_else(
-    object_store: ObjectStore, prefix: RemotePrefix, whole: list, caplog: pytest.LogCaptureFixture
+    object_store: ObjectStore, states: Bucket, whole: list, caplog: pytest.LogCaptureFixture
 ) -> None:
     # More often than pyarrow itself asks again.
     with object_store.refusing("PUT", first=1, times=35):
-        result = train_toy(prefix, checkpoint_seconds=0.0)
+        result = train_toy(states, checkpoint_seconds=0.0)
     assert numbers(result) == whole
     assert "asking again" in caplog.text
-    assert len([name for name in prefix.names() if f"{result.steps:08d}" in name]) == 1
+    assert len([name for name in sorted(states.files()) if f"{result.steps:08d}" in name]) == 1
 
 
 def test_writes_refused_for_good_end_in_words_and_the_state_before_stays(
-    object_store: ObjectStore, prefix: RemotePrefix, whole: list, monkeypatch: pytest.MonkeyPatch
+    object_store: ObjectStore, states: Bucket, whole: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with object_store.refusing("PUT", first=2, status="403 Forbidden", code="AccessDenied"):  # noqa: SIM117
         with pytest.raises(InputError, match=r"refuses \(ACCESS_DENIED\).*rights|may"):
-            train_toy(prefix, checkpoint_seconds=0.0)
-    before = prefix.names()
+            train_toy(states, checkpoint_seconds=0.0)
+    before = sorted(states.files())
     assert len(before) == 2
     monkeypatch.setattr(retry, "RETRY_SECONDS", 0.0)
     with object_store.refusing("PUT", status="500 Internal Server Error", code="InternalError"):  # noqa: SIM117
         with pytest.raises(InputError, match=r"not answered.*Run the same command again"):
-            train_toy(prefix, checkpoint_seconds=0.0)
-    assert prefix.names() == before
-    assert numbers(train_toy(prefix)) == whole
+            train_toy(states, checkpoint_seconds=0.0)
+    assert sorted(states.files()) == before
+    assert numbers(train_toy(states)) == whole

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dnasweep.config.ranges import read_worker_range
+from dnasweep.config.execution import read_worker_range
 from dnasweep.errors import InputError
 
 

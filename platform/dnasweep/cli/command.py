@@ -13,10 +13,9 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.errors import InputError, NothingLeft
+from dnasweep.errors import InputError, NothingLeft, full_disk, is_full_disk
 from dnasweep.report.console import Terminal
 from dnasweep.runtime.cluster.token import secure_token
-from dnasweep.storage import full_disk, is_full_disk
 
 Options = TypeVar("Options")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
@@ -102,7 +101,7 @@ class Config(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, known in _choices(type(self)).items():
+        for name, known in _choices(type(self)).items():  # type: ignore[arg-type]
             value = getattr(self, name)
             require(value in known, name, value, f"Use one of {', '.join(known)}.")
 
@@ -169,35 +168,3 @@ def _parts(hint: Any) -> Iterator[Any]:
     for part in (*get_args(hint), *getattr(hint, "__metadata__", ())):
         if part is not hint:
             yield from _parts(part)
-
-
-class WorkerRange(NamedTuple):
-    """The fewest and the most workers of a trial."""
-
-    minimum: int
-    """A trial continues with this many workers if the cluster has no room for more."""
-    maximum: int
-    """A trial has this many workers if the cluster has room for them."""
-
-    def __str__(self) -> str:
-        return (
-            str(self.maximum)
-            if self.minimum == self.maximum
-            else f"{self.minimum}..{self.maximum}"
-        )
-
-
-def read_worker_range(workers: int | str, *, name: str = "workers_per_trial") -> WorkerRange:
-    """Read `4`, or `1..4`.
-
-    Raises
-    ------
-    InputError
-        For anything else, or fewer than one.
-    """
-    found = re.fullmatch(r"([0-9]{1,6})(?:\.\.([0-9]{1,6}))?", str(workers).strip())
-    minimum, maximum = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    require(
-        1 <= minimum <= maximum, name, workers, "Use a number such as 4, or a range such as 1..4."
-    )
-    return WorkerRange(minimum, maximum)

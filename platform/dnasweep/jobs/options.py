@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dnasweep.config.ranges import Checked, Count, Devices, Few
+from dnasweep.config.execution import PlaceOptions
+from dnasweep.config.ranges import Count, Devices, Few
 from dnasweep.data.reading import Reading, read_unlabelled
 from dnasweep.formats.files import Format
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobOptions(Checked):
+class JobOptions(PlaceOptions):
     """Where a job runs and what it may use; nothing in here changes a result."""
 
-    storage: str = "runs"
-    """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
-    tracking_uri: str | None = None
-    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
-    address: str | None = None
-    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
     num_actors: Few | None = None
     """Actors at once. Default: one per GPU, and without GPUs one per CPU, each with one thread."""
     gpus_per_actor: Devices | None = None

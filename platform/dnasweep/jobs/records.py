@@ -48,41 +48,20 @@ class RunMetadata:
 
 
 class JobRecords:
-    """The run of one job.
+    """The open run of one job.
 
     Parameters
     ----------
     tracker
         Takes the records on their way.
-    metadata
-        What is known from the start.
+    run
+        Key of the run.
+    folder
+        Of the files in MLflow.
     """
 
-    def __init__(self, tracker: Tracker, metadata: RunMetadata) -> None:
-        self._tracker, self._metadata = tracker, metadata
-        self._run = f"{metadata.stage}-{metadata.key}"
-
-    def open(self, tags: Mapping[str, str]) -> None:
-        """Open the run, or the one that is there."""
-        metadata = self._metadata
-        self._tracker.run(
-            self._run,
-            name=metadata.name,
-            params={
-                name: " ".join(map(str, value)) if isinstance(value, list | tuple) else value
-                for name, value in metadata.params.items()
-                if value is not None
-            },
-            tags={
-                **package_versions(),
-                **tags,
-                "stage": metadata.stage,
-                "command": command(),
-                "artefact_key": metadata.key,
-                **metadata.tags,
-            },
-            inputs=metadata.inputs or None,
-        )
+    def __init__(self, tracker: Tracker, run: str, folder: str) -> None:
+        self._tracker, self._run, self._folder = tracker, run, folder
 
     def throughput(self, outcome: JobOutcome, unit: str) -> None:
         """Record how fast this start of the job was, if it computed anything."""
@@ -100,11 +79,7 @@ class JobRecords:
         self._tracker.tags(self._run, {NOTE_TAG: note})
         for path in files:
             if path.stat().st_size <= LARGEST:
-                self._tracker.artifact(self._run, path, self._metadata.folder)
-
-    def end(self, status: RunStatus) -> None:
-        """Close the run."""
-        self._tracker.end(self._run, status)
+                self._tracker.artifact(self._run, path, self._folder)
 
 
 @contextmanager
@@ -131,12 +106,32 @@ def recorded(metadata: RunMetadata, storage: Storage, console: Console) -> Itera
         console.print(f"[yellow]MLflow: {escape(str(error))}[/]\nThe job goes on without it.")
     waiting = storage.folder("work", "spool", metadata.key)
     experiment = parent.experiment if parent else metadata.stage
+    run = f"{metadata.stage}-{metadata.key}"
     with Tracker(metadata.uri, experiment, waiting) as tracker:
-        records = JobRecords(tracker, metadata)
-        records.open(parent.parent_tags if parent else {})
+        tracker.run(
+            run,
+            name=metadata.name,
+            params={
+                name: " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+                for name, value in metadata.params.items()
+                if value is not None
+            },
+            tags={
+                **package_versions(),
+                **(parent.parent_tags if parent else {}),
+                "stage": metadata.stage,
+                "command": command(),
+                "artefact_key": metadata.key,
+                **metadata.tags,
+            },
+            inputs=metadata.inputs or None,
+        )
+        status: RunStatus = "FAILED"
         try:
-            yield records
-        except BaseException as error:
-            records.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            yield JobRecords(tracker, run, metadata.folder)
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
             raise
-        records.end("FINISHED")
+        finally:
+            tracker.end(run, status)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,17 +25,26 @@ SCORES = "scores.parquet"
 METRICS = "metrics.json"
 
 
-class Scored(NamedTuple):
-    """Scores on the rows of a test set."""
+@dataclass(frozen=True, kw_only=True)
+class TestScores:
+    """What a model said about the test rows."""
+
+    __test__ = False
 
     ids: np.ndarray
-    """Row ids (n,)."""
+    """Row identities (n,), unique; cells are compared on the rows they share."""
     labels: np.ndarray
-    """True classes (n,)."""
+    """True labels (n,), 0 or 1."""
     scores: np.ndarray
-    """Probability of class 1 (n,)."""
-    threshold: float
-    """Decision threshold, chosen on validation; 0.5 if there is no validation."""
+    """Probability of label 1 (n,)."""
+    threshold: float = 0.5
+    """Scores at or above it are called positive; chosen on validation, 0.5 if there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored(TestScores):
+    """Scores with the metrics that follow from them."""
+
     metrics: dict[str, float]
     """Metrics on all rows."""
     per_species: dict[str, dict[str, float]]

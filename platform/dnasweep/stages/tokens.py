@@ -31,7 +31,7 @@ def obtain_tokenizer(storage: Storage, spec: TokenizerSpec) -> DnaTokenizer:
 
     def build(folder: Path) -> None:
         if spec.model is not None:
-            _tokenizer_of(kept_model(storage, spec.model), spec.config).save(folder)
+            tokenizer_of(kept_model(storage, spec.model), spec.config).save(folder)
             return
         fit(spec.config, _fitted_on(storage, spec) if spec.config.fitted else []).save(folder)
 
@@ -50,7 +50,8 @@ def _fitted_on(storage: Storage, spec: TokenizerSpec) -> list[str]:
     return table["sequence"].iloc[rows.train].tolist()
 
 
-def _tokenizer_of(model: Path, config: TokenizerConfig) -> DnaTokenizer:
+def tokenizer_of(model: Path, config: TokenizerConfig) -> DnaTokenizer:
+    """Return the tokenizer in a model directory; `config` says how one of others is to be read."""
     if (model / CONFIG_FILE).is_file():
         return load_tokenizer(model)
     return read_pretrained(model, config)

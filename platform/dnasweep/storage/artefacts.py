@@ -32,7 +32,7 @@ from filelock import FileLock
 
 from dnasweep.config import canonical, content_key
 from dnasweep.errors import InputError, full_disk, is_full_disk
-from dnasweep.storage.bucket import Bucket, RemotePrefix
+from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.integrity import MANIFEST, describe, seal
 from dnasweep.storage.names import flat, inside, local_root, path_of, safe, safe_kind, shortened
 from dnasweep.storage.published import LocalArtefacts, LocalCopies
@@ -200,11 +200,11 @@ class Storage:
         """Return the folder on this machine for what a builder keeps between attempts."""
         return self.local / "work" / path_of(kind, key)
 
-    def state_folder(self, kind: str, key: str) -> Path | RemotePrefix:
+    def state_folder(self, kind: str, key: str) -> Path | Bucket:
         """Return where a builder keeps its state, so that any machine can continue from it."""
         if self.bucket is None:
             return self.work_folder(kind, key)
-        return RemotePrefix(self.bucket, f"work/{path_of(kind, key)}")
+        return Bucket(self.bucket.uri_of(f"work/{path_of(kind, key)}"))
 
     def forget(self, kind: str, key: str) -> None:
         """Remove the state of a builder whose artefact is published."""

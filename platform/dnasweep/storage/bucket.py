@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 from pyarrow import fs
@@ -215,31 +215,3 @@ class Bucket:
     def with_retries(self, call: Callable[[], Result]) -> Result:
         """Call a function that uses the store, with retries; see :mod:`dnasweep.storage.retry`."""
         return retry.with_retries(call, uri=self.uri, seconds=self._retry_seconds)
-
-
-class RemotePrefix(NamedTuple):
-    """A folder of a bucket that contains a few files."""
-
-    bucket: Bucket
-    folder: str
-
-    def names(self) -> list[str]:
-        """Return the names of the files, sorted."""
-        return sorted(self.bucket.files(self.folder))
-
-    def read(self, name: str) -> bytes:
-        """Return the content of a file."""
-        return self.bucket.read(f"{self.folder}/{name}")
-
-    def write(self, name: str, data: bytes) -> None:
-        """Write or replace a file in one step."""
-        self.bucket.write(f"{self.folder}/{name}", data)
-
-    def delete(self, name: str) -> None:
-        """Remove a file if it exists."""
-        self.bucket.delete(f"{self.folder}/{name}")
-
-    @property
-    def uri(self) -> str:
-        """Its URI."""
-        return self.bucket.uri_of(self.folder)

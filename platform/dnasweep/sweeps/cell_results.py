@@ -8,27 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dnasweep.stages.scores import TestScores
+
 Outcome = Literal["finished", "stopped", "diverged", "collapsed", "failed"]
 
 COMPARED_AXES = ("masking", "tuning")
 """Further axes whose values are compared on the test rows, as tokenizers and species sets are. Of
 all other axes, which are settings, the best value is chosen on validation."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TestScores:
-    """What a model said about the test rows."""
-
-    __test__ = False
-
-    ids: np.ndarray
-    """Row identities (n,), unique; cells are compared on the rows they share."""
-    labels: np.ndarray
-    """True labels (n,), 0 or 1."""
-    scores: np.ndarray
-    """Probability of label 1 (n,)."""
-    threshold: float = 0.5
-    """Scores at or above it are called positive; chosen on validation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,20 +102,15 @@ class BaselineResult:
     """Its scores on the test rows, for the pairwise tests."""
     species_set: str | None = None
     """The species set whose cells it is the reference of; None: of all."""
+    shots: int | None = None
+    """Training rows of each class; None: all."""
+    resample: int = 0
+    """Which draw of them."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class ShotBaseline:
-    """The k-mer logistic regression, trained on one draw."""
-
-    shots: int
-    """Rows of each class."""
-    resample: int
-    """Which draw."""
-    test: Mapping[str, float]
-    """Test metrics by name."""
-    test_scores: TestScores
-    """Its scores on the test rows."""
+    @property
+    def test_columns(self) -> dict[str, float]:
+        """Its test metrics as columns of a table."""
+        return {f"test_{name}": value for name, value in bare(self.test).items()}
 
 
 def bare(metrics: Mapping[str, float] | None) -> dict[str, float]:

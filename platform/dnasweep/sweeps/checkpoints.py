@@ -10,24 +10,24 @@ import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
 from dnasweep.stages.models import keep_model, model_digest
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import PretrainedCheckpoint
+from dnasweep.stages.tokens import tokenizer_of
 from dnasweep.storage import Storage, refuse_damaged
 from dnasweep.sweeps.lengths import Lengths, longest_row
+from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import INDEX_FILE, TEXT_FILES
+from dnasweep.tokens.recognition import candidate_configs
+from dnasweep.tokens.tokenizers import CONFIG_FILE, fit
 from dnasweep.tracking.client import resolve_uri
 from dnasweep.tracking.lookup import (
     existing_directory,
     find_model_directory,
 )
-
-if TYPE_CHECKING:
-    from dnasweep.tokens.tokenizers import DnaTokenizer
 
 _TRACKED = re.compile(r"models:/.+|[0-9a-f]{32}|[^/@]+@[^/]+")
 _HUB = re.compile(r"[\w-][\w.-]*/[\w.-]+")
@@ -77,7 +77,7 @@ def prepare_checkpoints(
             key = keep_model(storage, directory) if keep else model_digest(directory)
             if lengths is not None:
                 for one in tokenizers:
-                    tokenizer = _tokenizer(directory, one)
+                    tokenizer = tokenizer_of(directory, one)
                     lengths[key, one.name] = longest_row(tokenizer, sequences)
         short_names = tuple(one.name for one in tokenizers)
         found.append(PretrainedCheckpoint(name=name, key=key, tokenizers=short_names, model=size))
@@ -117,15 +117,6 @@ def _download(name: str) -> Path:
         ) from error
 
 
-def _tokenizer(directory: Path, way: TokenizerConfig) -> DnaTokenizer:
-    from dnasweep.tokens.loading import load_tokenizer
-    from dnasweep.tokens.recognition import read_pretrained
-    from dnasweep.tokens.tokenizers import CONFIG_FILE
-
-    own = (directory / CONFIG_FILE).is_file()
-    return load_tokenizer(directory) if own else read_pretrained(directory, way)
-
-
 def _inspect(
     directory: Path, model: ModelConfig, tunings: Sequence[TuningConfig]
 ) -> tuple[ModelConfig, tuple[TokenizerConfig, ...]]:
@@ -133,9 +124,6 @@ def _inspect(
     # Imported here because a sweep without such checkpoints does not need torch.
     from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
     from dnasweep.models.training.tuning import lora_targets
-    from dnasweep.tokens.loading import load_tokenizer
-    from dnasweep.tokens.recognition import candidate_configs, read_pretrained
-    from dnasweep.tokens.tokenizers import CONFIG_FILE
 
     size = describe(directory)
     if (directory / CONFIG_FILE).is_file():
@@ -143,7 +131,7 @@ def _inspect(
         tokenizers: tuple[TokenizerConfig, ...] = (tokenizer.config,)
     else:
         tokenizers = candidate_configs(directory)
-        tokenizer = read_pretrained(directory, tokenizers[0])
+        tokenizer = tokenizer_of(directory, tokenizers[0])
     built = build_on_checkpoint(
         directory,
         dataclasses.replace(size, windows=model.windows),
@@ -193,7 +181,6 @@ def check_tunings(recipe: Recipe, cells: Sequence[Cell]) -> None:
             # Imported here because a sweep without such targets does not need torch.
             from dnasweep.models.architecture import build_classifier
             from dnasweep.models.training.tuning import lora_targets
-            from dnasweep.tokens.tokenizers import fit
 
             small = dataclasses.replace(
                 spec.model, layers=1, hidden=8, heads=1, intermediate=8, max_tokens=None

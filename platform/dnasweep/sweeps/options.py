@@ -9,20 +9,17 @@ from typing import Annotated, Any, Literal
 import tyro
 from tyro.conf import Suppress
 
+from dnasweep.config.execution import PlaceOptions, WorkerOptions
 from dnasweep.config.ranges import (
     Amount,
     Batch,
     Between,
-    Checked,
     Count,
-    Devices,
     Few,
     NotAll,
     Positive,
     Seed,
     Whole,
-    WorkerRange,
-    read_worker_range,
 )
 from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.training_options import TrainingOptions
@@ -42,22 +39,9 @@ ComparedMetric = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExecutionOptions(Checked):
+class ExecutionOptions(PlaceOptions, WorkerOptions):
     """Where results go and where the work is done; none of it changes a result but `precision`."""
 
-    storage: str = "runs"
-    """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
-    tracking_uri: str | None = None
-    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
-    address: str | None = None
-    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
-    workers_per_trial: int | str = 1
-    """Data-parallel workers of one trial, or a range such as 1..4: as many of them as there is room
-    for, more or fewer as machines join and leave. Results do not depend on it."""
-    cpus_per_worker: Few | None = None
-    """CPUs of a worker. Default: one, and more when there are fewer trials than CPUs."""
-    gpus_per_worker: Devices | None = None
-    """GPUs of a worker, fractions allowed. Default: one where there are any."""
     preflight: bool = True
     """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
     ready."""
@@ -68,15 +52,6 @@ class ExecutionOptions(Checked):
     on from its last state, and the second time it has failed. 0: wait for ever."""
     dry_run: bool = False
     """Print the plan (cells, shared stages, resources, expected cost) and start nothing."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        read_worker_range(self.workers_per_trial)
-
-    @property
-    def worker_range(self) -> WorkerRange:
-        """Fewest and most workers of one trial."""
-        return read_worker_range(self.workers_per_trial)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import Scored, find_scores
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 from dnasweep.storage import Storage
-from dnasweep.sweeps.cell_results import BaselineResult, CellResult, TestScores
+from dnasweep.sweeps.cell_results import BaselineResult, CellResult
 from dnasweep.sweeps.request import Sweep
 
 MAIN_AXES = ("tokenizer", "species_set", "learning_rate", "seed")
@@ -78,7 +78,7 @@ def cell_result(
         **common,
         validation=outcome.best["metrics"],
         test=scored.metrics if scored else None,
-        test_scores=scores_of(scored) if scored else None,
+        test_scores=scored,
         per_species_test=scored.per_species if scored else None,
         device_seconds=outcome.device_seconds,
         peak_memory_bytes=outcome.peak_memory_bytes,
@@ -98,16 +98,11 @@ def _pretrained_on(encoder: EncoderSpec | None, species: tuple[str, ...]) -> tup
     return tuple(seen)
 
 
-def baseline_result(scored: Scored) -> BaselineResult:
-    """Return the result of the k-mer baseline."""
-    return BaselineResult(test=scored.metrics, test_scores=scores_of(scored))
-
-
-def scores_of(scored: Scored) -> TestScores:
-    """Return test scores as a comparison takes them."""
-    return TestScores(
-        ids=scored.ids, labels=scored.labels, scores=scored.scores, threshold=scored.threshold
-    )
+def baseline_result(
+    scored: Scored, *, shots: int | None = None, resample: int = 0
+) -> BaselineResult:
+    """Return the result of the k-mer baseline, trained on all rows or on a draw of some."""
+    return BaselineResult(test=scored.metrics, test_scores=scored, shots=shots, resample=resample)
 
 
 def flat(evaluation: Mapping[str, Any]) -> dict[str, float]:

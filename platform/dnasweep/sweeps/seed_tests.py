@@ -18,7 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.sweeps.cell_results import TestScores, rows_of
+from dnasweep.stages.scores import TestScores
+from dnasweep.sweeps.cell_results import rows_of
 from dnasweep.sweeps.replicates import judge
 from dnasweep.sweeps.statistics import mcc, structural_components
 

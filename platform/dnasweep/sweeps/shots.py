@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from dnasweep.sweeps.cell_results import CellResult, ShotBaseline, TestScores, bare
+from dnasweep.stages.scores import TestScores
+from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare
 from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.shots_findings import shot_findings
 from dnasweep.sweeps.shots_tests import RANDOM, paired_tests
@@ -27,7 +28,7 @@ one tokenizer of all other trials, to be compared with them, and named with its 
 def compare_shots(
     cells: Sequence[CellResult],
     *,
-    baselines: Sequence[ShotBaseline] = (),
+    baselines: Sequence[BaselineResult] = (),
     metric: str = "mcc",
     rates_follow_shots: bool = True,
     overlap: Mapping[int, float] | None = None,
@@ -152,15 +153,8 @@ def _means(runs: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return pd.DataFrame.from_records(records, columns=None if records else [*by, "draws", "runs"])
 
 
-def _baseline(baselines: Sequence[ShotBaseline]) -> pd.DataFrame:
-    records = [
-        {
-            "shots": b.shots,
-            "resample": b.resample,
-            **{f"test_{name}": value for name, value in bare(b.test).items()},
-        }
-        for b in baselines
-    ]
+def _baseline(baselines: Sequence[BaselineResult]) -> pd.DataFrame:
+    records = [{"shots": b.shots, "resample": b.resample} | b.test_columns for b in baselines]
     if not records:
         return pd.DataFrame(columns=["shots", "draws", "runs"])
     return _means(pd.DataFrame(records), ["shots"]).drop(columns="device_seconds")

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from dnasweep.sweeps.cell_results import ShotBaseline, TestScores
+from dnasweep.stages.scores import TestScores
+from dnasweep.sweeps.cell_results import BaselineResult
 from dnasweep.sweeps.replicates import mean_difference, shared_row_variance
 from dnasweep.sweeps.seed_tests import (
     Measured,
@@ -51,7 +52,7 @@ class _Pool(NamedTuple):
 def paired_tests(
     runs: pd.DataFrame,
     tested: Mapping[str, TestScores],
-    baselines: Sequence[ShotBaseline],
+    baselines: Sequence[BaselineResult],
 ) -> pd.DataFrame:
     """Return one row per pair and number of shots, p-values adjusted over all of them.
 
@@ -73,7 +74,9 @@ def paired_tests(
         Columns :data:`COLUMNS`; `pairs_for_a` counts the pairs in which a has the larger MCC.
         Benjamini and Hochberg run over all pairs at all numbers of shots, for each metric.
     """
-    references = {(b.shots, b.resample): b.test_scores for b in baselines}
+    references = {
+        (b.shots, b.resample): b.test_scores for b in baselines if b.shots and b.test_scores
+    }
     known = dict(tested) | {f"baseline {key}": scores for key, scores in references.items()}
     records = []
     pool = _pooled(known) if len(known) > 1 else None

@@ -151,12 +151,8 @@ def baseline_table(baselines: Sequence[BaselineResult]) -> pd.DataFrame:
     """Return one row per baseline."""
     return pd.DataFrame.from_records(
         [
-            {
-                "name": baseline.name,
-                "species_set": baseline.species_set or "all cells",
-                **{f"test_{name}": value for name, value in bare(baseline.test).items()},
-            }
-            for baseline in baselines
+            {"name": b.name, "species_set": b.species_set or "all cells"} | b.test_columns
+            for b in baselines
         ]
     )
 

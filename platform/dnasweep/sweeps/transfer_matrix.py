@@ -187,12 +187,5 @@ def _means(matrix: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def _baseline(baselines: Mapping[str, BaselineResult]) -> pd.DataFrame:
     return pd.DataFrame.from_records(
-        [
-            {
-                "target": target,
-                "name": baseline.name,
-                **{f"test_{name}": value for name, value in bare(baseline.test).items()},
-            }
-            for target, baseline in baselines.items()
-        ]
+        [{"target": target, "name": b.name} | b.test_columns for target, b in baselines.items()]
     )

@@ -18,10 +18,10 @@ from dnasweep.stages.dataset import draw_shots, rows_of
 from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.scores import find_scores, score_baseline
-from dnasweep.sweeps.cell_results import ShotBaseline
+from dnasweep.sweeps.cell_results import BaselineResult
 from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.request import Sweep
-from dnasweep.sweeps.results import scores_of
+from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.shots import compare_shots
 from dnasweep.sweeps.shots_tests import BASELINE
 from dnasweep.workflows.announce import encoder_name
@@ -70,7 +70,7 @@ def compare_few_shots(sweep: Sweep, records: Records, phases: Phases) -> ShotCom
     return comparison
 
 
-def _baselines(sweep: Sweep, plan: SweepPlan) -> list[ShotBaseline]:
+def _baselines(sweep: Sweep, plan: SweepPlan) -> list[BaselineResult]:
     found = []
     target = sweep.recipe.members(sweep.recipe.target)
     draws = {(c.shots, c.resample or 0) for c in plan.cells if c.shots is not None}
@@ -78,14 +78,7 @@ def _baselines(sweep: Sweep, plan: SweepPlan) -> list[ShotBaseline]:
         scored = score_baseline(
             sweep.storage, sweep.recipe.dataset, target, shots=shots, resample=resample
         )
-        found.append(
-            ShotBaseline(
-                shots=shots,
-                resample=resample,
-                test=scored.metrics,
-                test_scores=scores_of(scored),
-            )
-        )
+        found.append(baseline_result(scored, shots=shots, resample=resample))
     return found
 
 

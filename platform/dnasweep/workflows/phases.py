@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from rich.markup import escape
 
-from dnasweep.errors import InputError
+from dnasweep.errors import InputError, is_full_disk
 from dnasweep.stages.dataset import SHOTS
 from dnasweep.stages.outcome import CHECKPOINT, StageOutcome, find_outcome
 from dnasweep.stages.plan import SweepPlan, make_plan
@@ -15,7 +15,6 @@ from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import evaluate_on_test, find_scores
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, PmiSpec, TokenizerSpec
 from dnasweep.stages.tokens import obtain_corpus
-from dnasweep.storage import is_full_disk
 from dnasweep.sweeps.executor import Executor, Failures, Phase, TrialEvent
 from dnasweep.sweeps.lengths import check_lengths
 from dnasweep.sweeps.request import Sweep

@@ -23,7 +23,7 @@ from dnasweep.models.training.loop import Loop
 from dnasweep.models.training.rows import Task
 from dnasweep.models.training.train_state import Evaluation
 from dnasweep.models.training.train_state_storage import StateStorage, open_state_storage
-from dnasweep.storage import RemotePrefix
+from dnasweep.storage import Bucket
 
 __all__ = ["Evaluation", "TrainingResult", "train"]
 
@@ -84,7 +84,7 @@ def train(
     config: TrainingConfig,
     *,
     context: DistributedContext | None = None,
-    state_dir: Path | RemotePrefix | None = None,
+    state_dir: Path | Bucket | None = None,
     on_evaluation: OnEvaluation | None = None,
     on_step: OnStep | None = None,
     checkpoint_seconds: float = 60.0,

@@ -28,7 +28,7 @@ from torch import Tensor
 from dnasweep.errors import InputError
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train_state import Progress
-from dnasweep.storage import RemotePrefix, digest_of, seal, share_by_umask, unseal
+from dnasweep.storage import Bucket, digest_of, seal, share_by_umask, unseal
 
 log = logging.getLogger("dnasweep.storage")
 
@@ -149,8 +149,8 @@ def _write(folder: Path, progress: Progress, tensors: dict[str, Tensor]) -> None
 class BucketStates:
     """States in a bucket."""
 
-    def __init__(self, prefix: RemotePrefix) -> None:
-        self._prefix = prefix
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._writing: Future[None] | None = None
 
@@ -164,7 +164,7 @@ class BucketStates:
                 except InputError:
                     raise
                 except (SafetensorError, FileNotFoundError, KeyError, ValueError) as error:
-                    log.warning("%s in %s is passed over: %s", name, self._prefix.uri, error)
+                    log.warning("%s in %s is passed over: %s", name, self._bucket.uri, error)
                     continue
                 match = _FILE.fullmatch(name)
                 assert match is not None
@@ -211,23 +211,23 @@ class BucketStates:
             writing.result()
 
     def _write(self, name: str, data: bytes) -> None:
-        self._prefix.write(name, data)
+        self._bucket.write(name, data)
         for old in self._names()[:-KEPT]:
             if old != name:
-                self._prefix.delete(old)
+                self._bucket.delete(old)
 
     def _read(self, name: str, fingerprint: str) -> State:
-        data = self._prefix.read(name)
+        data = self._bucket.read(name)
         if (match := _FILE.fullmatch(name)) is None or match[2] != _digest(data):
             raise ValueError("it has another content than was written")
         tensors = load(data)
         # A safetensors file starts with the length of its JSON header.
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         fields = json.loads(header["__metadata__"]["state"])
-        return Progress.from_json(fields, fingerprint, self._prefix.uri), tensors
+        return Progress.from_json(fields, fingerprint, self._bucket.uri), tensors
 
     def _names(self) -> list[str]:
-        return [name for name in self._prefix.names() if _FILE.fullmatch(name)]
+        return [name for name in sorted(self._bucket.files()) if _FILE.fullmatch(name)]
 
 
 def _file_name(step: int, digest: str) -> str:
@@ -242,6 +242,6 @@ StateStorage = DirectoryStates | BucketStates
 """Keeps the states of one training."""
 
 
-def open_state_storage(where: Path | RemotePrefix) -> StateStorage:
+def open_state_storage(where: Path | Bucket) -> StateStorage:
     """Return the storage for states in a directory or in a bucket."""
-    return BucketStates(where) if isinstance(where, RemotePrefix) else DirectoryStates(Path(where))
+    return BucketStates(where) if isinstance(where, Bucket) else DirectoryStates(Path(where))

@@ -16,8 +16,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from dnasweep.config.execution import PlaceOptions, WorkerOptions
 from dnasweep.config.keys import require
-from dnasweep.config.ranges import Checked, Devices, Few, Positive, read_worker_range
+from dnasweep.config.ranges import Positive
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
 from dnasweep.runtime.cluster.placement import Demand, Resources
@@ -119,21 +120,9 @@ def print_checks(checks: Sequence[Check], console: Console) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoctorOptions(Checked):
+class DoctorOptions(PlaceOptions, WorkerOptions):
     """Options of the preflight; use those of the command that is to follow."""
 
-    storage: str = "runs"
-    """Storage root: a folder, or a URI such as s3://bucket/folder."""
-    tracking_uri: str | None = None
-    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
-    address: str | None = None
-    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
-    workers_per_trial: int | str = 1
-    """Data-parallel workers of one trial, or a range such as 1..4."""
-    cpus_per_worker: Few | None = None
-    """CPUs of a worker. Default: at least one."""
-    gpus_per_worker: Devices | None = None
-    """GPUs of a worker, fractions allowed. Default: one where there are any."""
     timeout_s: Positive = TIMEOUT_S
     """Seconds a node may take to answer before it counts as silent."""
     json: str | None = None
@@ -141,7 +130,6 @@ class DoctorOptions(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        read_worker_range(self.workers_per_trial)
         if self.json is not None:
             path = user_path(self.json).absolute()
             require(
@@ -165,7 +153,7 @@ def run_doctor(options: DoctorOptions, console: Console) -> int:
     requirements = Requirements(
         storage=storage,
         uri=uri,
-        workers=read_worker_range(options.workers_per_trial).minimum,
+        workers=options.worker_range.minimum,
         cpus_per_worker=options.cpus_per_worker,
         gpus_per_worker=options.gpus_per_worker,
     )

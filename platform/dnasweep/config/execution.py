@@ -1,0 +1,79 @@
+"""Where results go and who computes them: options that sweeps, jobs and the preflight share.
+
+None of them changes a result.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dnasweep.config.keys import require
+from dnasweep.config.ranges import Checked, Devices, Few
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceOptions(Checked):
+    """Where results go, and where the work is done."""
+
+    storage: str = "runs"
+    """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
+    tracking_uri: str | None = None
+    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
+    address: str | None = None
+    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
+
+
+class WorkerRange(NamedTuple):
+    """The fewest and the most workers of a trial."""
+
+    minimum: int
+    """A trial continues with this many workers if the cluster has no room for more."""
+    maximum: int
+    """A trial has this many workers if the cluster has room for them."""
+
+    def __str__(self) -> str:
+        return (
+            str(self.maximum)
+            if self.minimum == self.maximum
+            else f"{self.minimum}..{self.maximum}"
+        )
+
+
+def read_worker_range(workers: int | str, *, name: str = "workers_per_trial") -> WorkerRange:
+    """Read `4`, or `1..4`.
+
+    Raises
+    ------
+    InputError
+        For anything else, or fewer than one.
+    """
+    found = re.fullmatch(r"([0-9]{1,6})(?:\.\.([0-9]{1,6}))?", str(workers).strip())
+    minimum, maximum = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    require(
+        1 <= minimum <= maximum, name, workers, "Use a number such as 4, or a range such as 1..4."
+    )
+    return WorkerRange(minimum, maximum)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions(Checked):
+    """The workers of one trial, and what each of them takes."""
+
+    workers_per_trial: int | str = 1
+    """Data-parallel workers of one trial, or a range such as 1..4: as many of them as there is room
+    for, more or fewer as machines join and leave. Results do not depend on it."""
+    cpus_per_worker: Few | None = None
+    """CPUs of a worker. Default: one, and more when there are fewer trials than CPUs."""
+    gpus_per_worker: Devices | None = None
+    """GPUs of a worker, fractions allowed. Default: one where there are any."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        read_worker_range(self.workers_per_trial)
+
+    @property
+    def worker_range(self) -> WorkerRange:
+        """Fewest and most workers of one trial."""
+        return read_worker_range(self.workers_per_trial)
