@@ -24,7 +24,6 @@ from dnasweep.attribution.coalitions import (
     all_fit,
     distinct_rows,
     exact_shapley,
-    values_on_plans,
 )
 from dnasweep.attribution.intervals import widening
 from dnasweep.attribution.settings import ExplainConfig
@@ -160,7 +159,15 @@ def _sizes(num_tokens: int, pairs: int, rng: np.random.Generator) -> NDArray[np.
 def joined(
     plan: KernelPlan, outputs: Floats, other: KernelPlan, other_outputs: Floats
 ) -> tuple[KernelPlan, Floats]:
-    """Return two plans for one sequence as one, and the outputs on its masks."""
+    """Return two plans for one sequence as one, and the outputs on its masks.
+
+    Parameters
+    ----------
+    plan, other
+        The plans.
+    outputs, other_outputs
+        The model's output on the masks of each, (masks,).
+    """
     masks, rows = distinct_rows(np.concatenate([plan.masks, other.masks]))
     values = np.empty(len(masks))
     values[rows] = np.concatenate([outputs, other_outputs])
@@ -209,7 +216,7 @@ def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators)
     open_ = np.arange(block.num_sequences)
     first = limit if config.standard_error is None else min(limit, usual)
     plans = [kernel_plan(tokens, first, rng) for rng in generators]
-    outputs = values_on_plans(block, open_, plans)
+    outputs = block.values_of_each(open_, [plan.masks for plan in plans])
     phi, error = adjusted_values(plans, outputs)
     while config.standard_error is not None:
         open_ = open_[~(error[open_].mean(1) <= config.standard_error)]
@@ -218,7 +225,7 @@ def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators)
         if budget < 2 * tokens:
             break
         more = [kernel_plan(tokens, budget, generators[int(i)]) for i in open_]
-        new_outputs = values_on_plans(block, open_, more)
+        new_outputs = block.values_of_each(open_, [plan.masks for plan in more])
         for i, plan, values in zip(open_, more, new_outputs, strict=True):
             plans[i], outputs[i] = joined(plans[i], outputs[i], plan, values)
         phi[open_], error[open_] = adjusted_values(

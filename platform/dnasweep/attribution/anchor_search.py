@@ -15,14 +15,20 @@ it had been singled out, so that the choice among many does not flatter it.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.attribution.attribution import Anchor
-from dnasweep.attribution.block import Block, Estimates, Generators, values_of_whole
+from dnasweep.attribution.block import (
+    Block,
+    Estimates,
+    Generators,
+    run_side_by_side,
+    values_of_whole,
+)
 from dnasweep.attribution.bounds import exploration_level, look_level, lower_bound, upper_bound
 from dnasweep.attribution.settings import FIRST_LOOK, AnchorConfig, ExplainConfig
 
@@ -253,22 +259,19 @@ def anchors(block: Block, config: ExplainConfig, generators: Generators) -> Esti
     prediction = values_of_whole(block)
     called = block.called(np.arange(shape[0]), np.ones(shape, bool))
     searches = [find_anchor(shape[1], rng, config.anchor_config()) for rng in generators]
-    asked = {i: next(search) for i, search in enumerate(searches)}
-    found: dict[int, Anchor] = {}
-    while asked:
-        rows = np.array(list(asked))
+
+    def answer(asked: Mapping[int, Booleans]) -> list[Booleans]:
         counts = [len(masks) for masks in asked.values()]
-        alike = block.called(np.repeat(rows, counts), np.concatenate(list(asked.values())))
-        alike = alike == np.repeat(called[rows], counts)
-        parts = np.split(alike, np.cumsum(counts)[:-1])
-        asked = {}
-        for i, part in zip(rows.tolist(), parts, strict=True):
-            try:
-                asked[i] = searches[i].send(part)
-            except StopIteration as end:
-                found[i] = end.value._replace(called=bool(called[i]))
+        rows = np.repeat(list(asked), counts)
+        alike = block.called(rows, np.concatenate(list(asked.values()))) == called[rows]
+        return np.split(alike, np.cumsum(counts)[:-1])
+
+    found = [
+        anchor._replace(called=bool(own))
+        for anchor, own in zip(run_side_by_side(searches, answer), called, strict=True)
+    ]
     phi, error = np.zeros(shape), np.full(shape, np.nan)
-    for i, anchor in found.items():
+    for i, anchor in enumerate(found):
         members = list(anchor.tokens)
         phi[i, members] = np.array(anchor.gains) * (1 if called[i] else -1)
         error[i, members] = anchor.errors
@@ -278,6 +281,6 @@ def anchors(block: Block, config: ExplainConfig, generators: Generators) -> Esti
         prediction=prediction,
         base_value=np.full(shape[0], np.nan),
         # The output for the whole sequence is an evaluation too.
-        num_evals=np.array([1 + found[i].num_draws for i in range(shape[0])]),
-        anchors=[found[i] for i in range(shape[0])],
+        num_evals=np.array([1 + anchor.num_draws for anchor in found]),
+        anchors=found,
     )

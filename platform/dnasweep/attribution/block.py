@@ -7,9 +7,9 @@ grouped into batches, changes a value by rounding alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import scipy.special
@@ -28,6 +28,10 @@ ROWS_AT_ONCE = 1 << 16
 
 Generators = Sequence[np.random.Generator]
 """One per sequence of the block, seeded by the sequence."""
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 def mask_references(ids: NDArray[np.int64], mask_id: int) -> NDArray[np.int64]:
@@ -72,7 +76,13 @@ class Block(NamedTuple):
     def of(
         cls, model: ExplainedModel, ids: NDArray[np.int64], references: NDArray[np.int64] | None
     ) -> Block:
-        """Return the block of `ids`, its tables computed."""
+        """Return the block of `ids`, its tables computed.
+
+        Parameters
+        ----------
+        model, ids, references
+            The fields of the same names.
+        """
         if references is None:
             return cls(model, ids, None, None)
         choices = np.concatenate([ids[:, None], references], axis=1)
@@ -113,6 +123,22 @@ class Block(NamedTuple):
             When an output is not a finite number; its position is that of the sequence.
         """
         return self._evaluate(sequences, masks, self.model.value_of)
+
+    def values_of_each(
+        self, sequences: Sequence[int] | NDArray[np.int64], masks: Sequence[NDArray[np.bool_]]
+    ) -> list[NDArray[np.float64]]:
+        """Return the outputs of sequences of the block, each on masks of its own, (rows,) each.
+
+        Parameters
+        ----------
+        sequences
+            Numbers of the sequences in the block.
+        masks
+            For each the tokens kept, (rows, tokens).
+        """
+        counts = [len(own) for own in masks]
+        values = self.values(np.repeat(sequences, counts), np.concatenate(masks))
+        return np.split(values, np.cumsum(counts)[:-1])
 
     def called(self, sequences: NDArray[np.int64], masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return whether the model calls each coalition the class explained, (rows,).
@@ -218,3 +244,38 @@ def values_for_all(block: Block, masks: NDArray[np.bool_]) -> NDArray[np.float64
         values = block.values(np.repeat(rows, count), np.tile(masks, (len(rows), 1)))
         parts.append(values.reshape(len(rows), count))
     return np.concatenate(parts)
+
+
+def run_side_by_side(
+    searches: Sequence[Generator[Request, Answer, Result]],
+    answer: Callable[[Mapping[int, Request]], Sequence[Answer]],
+) -> list[Result]:
+    """Run searches whose next request depends on the answers so far; return their results.
+
+    What all of them ask for in a round is answered together, so that it fills batches.
+
+    Parameters
+    ----------
+    searches
+        Each yields its requests, receives an answer to each, and returns its result.
+    answer
+        Takes the requests of a round by the number of the search, and returns an answer to each,
+        in their order.
+    """
+    asked: dict[int, Request] = {}
+    results: dict[int, Result] = {}
+
+    def advance(number: int, answered: Answer | None) -> None:
+        try:
+            asked[number] = searches[number].send(answered)  # type: ignore[arg-type]
+        except StopIteration as end:
+            results[number] = end.value
+
+    for number in range(len(searches)):
+        advance(number, None)
+    while asked:
+        answered = list(zip(asked, answer(asked), strict=True))
+        asked.clear()
+        for number, one in answered:
+            advance(number, one)
+    return [results[number] for number in range(len(searches))]

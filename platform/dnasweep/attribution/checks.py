@@ -75,7 +75,7 @@ def check_model(
     found = [str(name) for name in config.get("architectures") or ["a model of unknown kind"]]
     if not any(name.endswith(CLASSIFIER) for name in found):
         raise InputError(
-            f"the directory holds {found[0]}, which has no classification head",
+            f"the directory has {found[0]}, which has no classification head",
             file=directory,
             remedy=f"Give a fine-tuned ...{CLASSIFIER}, such as a trial of a sweep.",
         )
@@ -142,8 +142,17 @@ def class_names(
     return [labels[i] for i in range(len(labels))]
 
 
-def target_index(names: list[str], target: str | None) -> int:
-    """Return the number of the class named `target`; None means the second of two.
+def target_index(names: list[str], target: str | None, *, file: str | Path | None = None) -> int:
+    """Return the number of the class named `target`.
+
+    Parameters
+    ----------
+    names
+        Classes of the model.
+    target
+        One of them; None: the second of two.
+    file
+        Where they were read, for the message.
 
     Raises
     ------
@@ -155,11 +164,13 @@ def target_index(names: list[str], target: str | None) -> int:
     if target is None:
         raise InputError(
             f"the model has {len(names)} classes and none is named",
+            file=file,
             remedy=f"Name one with --target: {', '.join(names)}.",
         )
     if target not in names:
         raise InputError(
             f"the model has no class {target!r}",
+            file=file,
             remedy=f"Name one of its own with --target: {', '.join(names)}.",
         )
     return names.index(target)

@@ -9,8 +9,7 @@ evaluations than asked for, none is drawn and the Shapley values are exact.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,23 +28,6 @@ EXACT_EVALS_TO_STOP = 1024
 """The same where a standard error is asked for: reaching it would soon take as many."""
 MAX_TOKENS = 16
 """All coalitions of more tokens are not held in memory."""
-
-
-class Masks(Protocol):
-    """Anything that asks for coalitions."""
-
-    @property
-    def masks(self) -> NDArray[np.bool_]:
-        """Tokens kept, (masks, tokens)."""
-
-
-def values_on_plans(
-    block: Block, rows: NDArray[np.int64], plans: Sequence[Masks]
-) -> list[NDArray[np.float64]]:
-    """Return the outputs of `rows` of the block, each on the masks of its own plan, each (masks,)."""
-    counts = [len(plan.masks) for plan in plans]
-    masks = np.concatenate([plan.masks for plan in plans])
-    return np.split(block.values(np.repeat(rows, counts), masks), np.cumsum(counts)[:-1])
 
 
 class MaskPlan(NamedTuple):

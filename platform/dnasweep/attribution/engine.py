@@ -133,12 +133,7 @@ class Explainer:
         for rows in self._blocks(encoded):
             ids = _by_token(encoded.ids, encoded, rows)
             block = self._block([sequences[row] for row in rows], ids.astype(np.int64))
-            sizes = [len(masks[row]) for row in rows]
-            values = block.values(
-                np.repeat(np.arange(len(rows)), sizes),
-                np.concatenate([masks[row] for row in rows]),
-            )
-            parts = np.split(values, np.cumsum(sizes)[:-1])
+            parts = block.values_of_each(range(len(rows)), [masks[row] for row in rows])
             found.update(zip(rows.tolist(), parts, strict=True))
         return [found[row] for row in range(len(sequences))]
 

@@ -46,6 +46,15 @@ def draw_masks(num_tokens: int, num: int, rng: np.random.Generator) -> Booleans:
     """Return tokens kept, (num, tokens); row 0 keeps all, every other leaves out one or more.
 
     The number left out is uniform from 1 to all tokens, and so is the choice of which ones.
+
+    Parameters
+    ----------
+    num_tokens
+        Tokens of the sequence without special tokens.
+    num
+        Rows.
+    rng
+        Source of the draws.
     """
     masks = np.ones((num, num_tokens), bool)
     sizes = rng.integers(1, num_tokens + 1, num - 1)
@@ -112,8 +121,7 @@ def lime(block: Block, config: ExplainConfig, generators: Generators) -> Estimat
     found, prediction = [], []
     for start in range(0, block.num_sequences, at_once):
         part = masks[start : start + at_once]
-        rows = np.repeat(np.arange(start, start + len(part)), num)
-        outputs = block.values(rows, np.concatenate(part)).reshape(len(part), num)
+        outputs = block.values_of_each(range(start, start + len(part)), part)
         for own, values in zip(part, outputs, strict=True):
             found.append(fit_local(own, values, weights(distances(own), config.kernel_width)))
             # Row 0 keeps all tokens.

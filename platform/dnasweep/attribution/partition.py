@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import heapq
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ from dnasweep.attribution.block import (
     Block,
     Estimates,
     Generators,
+    run_side_by_side,
     values_for_all,
     values_of_whole,
     values_without_tokens,
@@ -245,36 +246,22 @@ def _within_budget(block: Block, max_evals: int, batch_size: int) -> Estimates:
     packed = np.packbits(tree.masks(), axis=1, bitorder="little")
     bits = [int.from_bytes(row.tobytes(), "little") for row in packed]
     width = packed.shape[1]
-    expansions = {
-        i: _expand(
-            tree, bits, float(base_value[i]), float(prediction[i]), max_evals - 2, batch_size
-        )
-        for i in range(block.num_sequences)
-    }
-    results: dict[int, Expansion] = {}
-    wanted: dict[int, Bits] = {}
 
-    def advance(i: int, values: list[float] | None) -> None:
-        try:
-            wanted[i] = expansions[i].send(values)  # type: ignore[arg-type]
-        except StopIteration as end:
-            results[i] = end.value
-            wanted.pop(i, None)
+    def unpacked(wanted: Bits) -> NDArray[np.bool_]:
+        data = b"".join(mask.to_bytes(width, "little") for mask in wanted)
+        rows = np.frombuffer(data, np.uint8).reshape(-1, width)
+        masks = np.unpackbits(rows, axis=1, count=block.num_tokens, bitorder="little")
+        return masks.view(bool)
 
-    for i in expansions:
-        advance(i, None)
-    while wanted:
-        asked = list(wanted.items())
-        sequences = np.repeat([i for i, _ in asked], [len(masks) for _, masks in asked])
-        data = b"".join(mask.to_bytes(width, "little") for _, masks in asked for mask in masks)
-        packed = np.frombuffer(data, np.uint8).reshape(-1, width)
-        masks = np.unpackbits(packed, axis=1, count=block.num_tokens, bitorder="little")
-        values = block.values(sequences, masks.view(bool)).tolist()
-        done = 0
-        for i, own in asked:
-            advance(i, values[done : done + len(own)])
-            done += len(own)
-    found = [results[i] for i in range(block.num_sequences)]
+    def answer(asked: Mapping[int, Bits]) -> list[list[float]]:
+        values = block.values_of_each(list(asked), [unpacked(one) for one in asked.values()])
+        return [own.tolist() for own in values]
+
+    expansions = [
+        _expand(tree, bits, float(low), float(high), max_evals - 2, batch_size)
+        for low, high in zip(base_value, prediction, strict=True)
+    ]
+    found = run_side_by_side(expansions, answer)
     return Estimates(
         np.stack([one.phi for one in found]),
         standard_error=np.stack([one.unsplit for one in found]),

@@ -20,7 +20,6 @@ from dnasweep.attribution.coalitions import (
     all_fit,
     exact_shapley,
     plan_of_differences,
-    values_on_plans,
 )
 from dnasweep.attribution.intervals import widening
 from dnasweep.attribution.settings import ExplainConfig
@@ -86,7 +85,7 @@ def permutation(block: Block, config: ExplainConfig, generators: Generators) -> 
     while len(open_):
         num = min(next_check - done, max(1, ROWS_AT_ONCE // (2 * tokens * len(open_))))
         plans = [permutation_plan(tokens, num, generators[int(i)]) for i in open_]
-        answers = values_on_plans(block, open_, plans)
+        answers = block.values_of_each(open_, [plan.masks for plan in plans])
         for i, plan, outputs in zip(open_, plans, answers, strict=True):
             found = plan.replicates(outputs[None])[0]
             total[i] += found.sum(0)

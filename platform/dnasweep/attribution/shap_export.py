@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from dnasweep.attribution.positions import AttributionTables, per_base, rows_of_tokens
+from dnasweep.attribution.tables import Attributions
 from dnasweep.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def text_explanation(
     InputError
         For an id that is not there, or where the shap library is not installed.
     """
-    tokens, sequences = chosen = _chosen(tables, ids)
+    tokens, sequences, *_ = chosen = _chosen(tables, ids)
     rows = rows_of_tokens(chosen)
     order = np.lexsort((tokens["end"], tokens["start"], rows))
     limits = np.searchsorted(rows[order], np.arange(len(sequences) + 1))
@@ -76,6 +77,17 @@ def base_explanation(
     transcription start, its data the base as a number (A 0, C 1, G 2, T 3, N 4), its display data
     the letter. A token's value is shared by its bases and shares are summed where tokens overlap,
     so that base values and values add up to the model's output.
+
+    Parameters
+    ----------
+    tables
+        What a job wrote.
+    ids
+        Which sequences, in this order. Default: all.
+    tss_index
+        See :func:`dnasweep.attribution.positions.tss_positions`.
+    target
+        Name of the class explained, as plots write it.
 
     Raises
     ------
@@ -113,6 +125,17 @@ def token_explanation(
     number of occurrences. The tokens with the largest sum of absolute values have a feature of
     their own; all others share the last one, so that values still add up.
 
+    Parameters
+    ----------
+    tables
+        What a job wrote.
+    ids
+        Which sequences, in this order. Default: all.
+    num_tokens
+        Tokens with a feature of their own.
+    target
+        Name of the class explained, as plots write it.
+
     Raises
     ------
     InputError
@@ -120,7 +143,7 @@ def token_explanation(
     """
     if num_tokens < 1:
         raise InputError(f"num_tokens is {num_tokens}", remedy="Use at least 1.")
-    tokens, sequences = chosen = _chosen(tables, ids)
+    tokens, sequences, *_ = chosen = _chosen(tables, ids)
     rows = rows_of_tokens(chosen)
     strength = tokens["phi"].abs().groupby(tokens["token"].to_numpy(object)).sum()
     order = strength.sort_values(ascending=False, kind="stable").index.tolist()
@@ -140,14 +163,8 @@ def token_explanation(
     )
 
 
-class _Chosen(NamedTuple):
-    """The tables of some sequences of a job."""
-
-    tokens: pd.DataFrame
-    sequences: pd.DataFrame
-
-
-def _chosen(tables: AttributionTables, ids: Sequence[str] | None) -> _Chosen:
+def _chosen(tables: AttributionTables, ids: Sequence[str] | None) -> Attributions:
+    """Return the tables of some sequences of a job, without what mutations of bases change."""
     # The base value is stored under the name `empty`.
     if tables.sequences["empty"].isna().any():
         raise InputError(
@@ -155,13 +172,13 @@ def _chosen(tables: AttributionTables, ids: Sequence[str] | None) -> _Chosen:
             remedy="Explain the sequences with an estimator of Shapley values.",
         )
     if ids is None:
-        return _Chosen(tables.tokens, tables.sequences.reset_index(drop=True))
+        return Attributions(tables.tokens, tables.sequences.reset_index(drop=True), {})
     by_id = tables.sequences.set_index("sequence_id", drop=False)
     if missing := [name for name in ids if name not in by_id.index]:
         raise InputError(f"sequence {missing[0]!r} is not in the table of sequences")
     chosen = by_id.loc[list(dict.fromkeys(ids))].reset_index(drop=True)
     tokens = tables.tokens[tables.tokens["sequence_id"].isin(chosen["sequence_id"])]
-    return _Chosen(tokens, chosen)
+    return Attributions(tokens, chosen, {})
 
 
 def _library() -> Any:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dnasweep.attribution.checks import CLASSIFIER, class_names, target_index
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows
 from dnasweep.models.encoder.capacity import capacity
@@ -15,7 +16,7 @@ from dnasweep.tasks.calls import EVEN_THRESHOLD, class_threshold
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
-CLASSIFIER, LANGUAGE = "ForSequenceClassification", "ForMaskedLM"
+LANGUAGE = "ForMaskedLM"
 MAX_DEFAULT_WINDOW = 1000
 _PROBES = 64
 
@@ -58,7 +59,7 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
     is_classifier = any(name.endswith(CLASSIFIER) for name in found)
     if not is_classifier and not any(name.endswith(LANGUAGE) for name in found):
         raise InputError(
-            f"the directory holds {found[0]}, which neither classifies nor predicts masked tokens",
+            f"the directory has {found[0]}, which neither classifies nor predicts masked tokens",
             file=directory,
             remedy=f"Give a model ...{CLASSIFIER} or ...{LANGUAGE}.",
         )
@@ -67,22 +68,10 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
         raise InputError("the tokenizer has no [MASK] token to mask alleles", file=directory)
     name, threshold = "", EVEN_THRESHOLD
     if is_classifier:
-        labels = {int(i): str(label) for i, label in (config.get("id2label") or {}).items()}
-        names = [labels[i] for i in sorted(labels)]
-        name = _target(names, target, directory)
-        threshold = class_threshold(config, names.index(name), len(names))
+        names = class_names(config.get("id2label"), file=directory)
+        number = target_index(names, target, file=directory)
+        name, threshold = names[number], class_threshold(config, number, len(names))
     return ScoringModel(directory, is_classifier, name, threshold, capacity(config), tokenizer)
-
-
-def _target(names: list[str], target: str | None, directory: Path) -> str:
-    if target is None and len(names) == 2:
-        return names[1]
-    if target in names:
-        return str(target)
-    reason = f"the model has no class {target!r}" if target else "the model has no two classes"
-    raise InputError(
-        reason, file=directory, remedy=f"Name one with --target: {', '.join(names) or 'none'}."
-    )
 
 
 def window_of(model: ScoringModel) -> int:
@@ -92,7 +81,7 @@ def window_of(model: ScoringModel) -> int:
         fits = _most_tokens(model, window, 1) <= model.capacity
         if fits and _most_tokens(model, window) <= model.capacity:
             return window
-    raise InputError("the model holds no window of two bases", file=model.directory)
+    raise InputError("no window of two bases fits the model", file=model.directory)
 
 
 def check_window(model: ScoringModel, window: int) -> None:
@@ -100,8 +89,8 @@ def check_window(model: ScoringModel, window: int) -> None:
     tokens = _most_tokens(model, window)
     if tokens > model.capacity:
         raise InputError(
-            f"a window of {window:,} bases has {tokens:,} tokens, the model holds "
-            f"{model.capacity:,}",
+            f"a window of {window:,} bases has {tokens:,} tokens, the model has "
+            f"{model.capacity:,} positions",
             file=model.directory,
             remedy=f"Use --window {window_of(model)}, or the window it was trained on.",
         )

@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from statsmodels.stats.multitest import multipletests
 
 from dnasweep.attribution.anchor_table import summarise_anchors
 from dnasweep.attribution.intervals import mean_over
@@ -21,6 +20,7 @@ from dnasweep.method_comparison.recovery import planted, recovery
 from dnasweep.method_comparison.sanity import sanity
 from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig, enrichment_of_elements
 from dnasweep.motifs.element_hits import ElementSite
+from dnasweep.motifs.permutation_tests import adjusted
 from dnasweep.motifs.promoter_elements import core_promoter_sites, tata_sites
 
 Floats = NDArray[np.float64]
@@ -169,7 +169,19 @@ def enrichment(
     permutations: int,
     seed: int,
 ) -> pd.DataFrame | None:
-    """Test elements at their positions by each method; None where no transcription start is known."""
+    """Test elements at their positions by each method; None where no transcription start is known.
+
+    Parameters
+    ----------
+    aligned
+        Attributions per base by method.
+    label
+        Label of the sequences that are tested.
+    permutations
+        Shuffles per test.
+    seed
+        Seed of the shuffles.
+    """
     config = ElementEnrichmentConfig(permutations=permutations, seed=seed)
     parts = []
     for method, bases in aligned.items():
@@ -180,13 +192,8 @@ def enrichment(
     table = pd.concat(parts, ignore_index=True)
     if table.empty:
         return None
-    adjusted = np.full(len(table), np.nan)
-    for species in table["species"].unique():
-        family = (table["species"] == species) & table["p_enrichment"].notna()
-        if family.any():
-            p_values = table.loc[family, "p_enrichment"].to_numpy(float)
-            adjusted[family.to_numpy()] = multipletests(p_values, method="fdr_bh")[1]
-    return table.assign(p_adjusted=adjusted)
+    by_species = table.groupby("species", sort=False)["p_enrichment"]
+    return table.assign(p_adjusted=by_species.transform(lambda p: adjusted(p.to_numpy(float))))
 
 
 def mean_curves(curves: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:

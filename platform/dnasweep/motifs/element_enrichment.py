@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from dnasweep.attribution.positions import BaseAttributions
 from dnasweep.attribution.summaries import ALL, groups
@@ -27,6 +26,7 @@ from dnasweep.motifs.element_hits import (
 from dnasweep.motifs.permutation_tests import (
     KmerStratum,
     PositionStratum,
+    adjusted,
     compare_same_kmer,
     compare_same_position,
     p_at_least,
@@ -88,7 +88,17 @@ def enrichment_of_elements(
     sites: Sequence[ElementSite],
     config: ElementEnrichmentConfig | None = None,
 ) -> ElementEnrichment:
-    """Find the hits of each site, and compare their attributions with both backgrounds."""
+    """Find the hits of each site, and compare their attributions with both backgrounds.
+
+    Parameters
+    ----------
+    bases
+        Attributions per base.
+    sites
+        What to look for, and where.
+    config
+        How hits are ranked and tested. Default: the usual settings.
+    """
     config = config or ElementEnrichmentConfig()
     found = [find_element_hits(bases, site, top=config.top) for site in sites]
     return ElementEnrichment(
@@ -126,9 +136,8 @@ def _tests(hits: ElementHits, config: ElementEnrichmentConfig) -> pd.DataFrame:
     tests = pd.DataFrame(table, columns=list(COLUMNS))
     for name in ADJUSTED:
         p_values = tests[name].to_numpy(float, copy=True)
-        family = (tests["species"] != ALL).to_numpy() & ~np.isnan(p_values)
-        if family.any():
-            p_values[family] = multipletests(p_values[family], method="fdr_bh")[1]
+        single = (tests["species"] != ALL).to_numpy()
+        p_values[single] = adjusted(p_values[single])
         tests[f"{name}_adjusted"] = p_values
     return tests
 

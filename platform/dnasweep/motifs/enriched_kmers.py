@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
-from statsmodels.stats.multitest import multipletests
 
 from dnasweep.formats.bases import UNKNOWN, Codes, decode_rows
 from dnasweep.motifs.motif_data import MotifConfig, MotifData
 from dnasweep.motifs.patterns import Pattern, matrix_of
+from dnasweep.motifs.permutation_tests import adjusted
 
 TIMES_MINIMUM = 10.0
 """Attention is high where it exceeds this many times the minimum of its sequence."""
@@ -50,9 +50,7 @@ def enrichment(
         Number of sequences, and of those of the class.
     """
     p_values = hypergeom.sf(positives_with_it - 1, num, num_positive, with_it)
-    if not len(p_values):
-        return KmerEnrichment(p_values, p_values)
-    return KmerEnrichment(p_values, multipletests(p_values, method="fdr_bh")[1])
+    return KmerEnrichment(p_values, adjusted(p_values))
 
 
 def find_enriched(data: MotifData, config: MotifConfig, *, signed: bool) -> list[Pattern]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -54,12 +54,6 @@ class MotifConfig:
             raise ValueError(f"discovery_q is {self.discovery_q}, use a share above 0, up to 1")
         if not 0 < self.hit_p < 1:
             raise ValueError(f"hit_p is {self.hit_p}, use a share between 0 and 1")
-
-
-class _Joined(NamedTuple):
-    tokens: pd.DataFrame
-    sequences: pd.DataFrame
-    bases: pd.DataFrame | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +182,7 @@ def split_clusters(
     return first[clusters]
 
 
-def _join(jobs: Sequence[Attributions]) -> _Joined:
+def _join(jobs: Sequence[Attributions]) -> Attributions:
     sequences = pd.concat([job.sequences for job in jobs], ignore_index=True)
     ids = sequences["sequence_id"]
     if ids.duplicated().any():
@@ -198,7 +192,8 @@ def _join(jobs: Sequence[Attributions]) -> _Joined:
         )
     tokens = pd.concat([job.tokens for job in jobs], ignore_index=True)
     tables = [job.bases for job in jobs if job.bases is not None]
-    return _Joined(tokens, sequences, pd.concat(tables, ignore_index=True) if tables else None)
+    bases = pd.concat(tables, ignore_index=True) if tables else None
+    return Attributions(tokens, sequences, jobs[0].settings, bases)
 
 
 def _aligned_effects(bases: BaseAttributions, table: pd.DataFrame) -> NDArray[np.float64]:

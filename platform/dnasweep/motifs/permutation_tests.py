@@ -1,4 +1,4 @@
-"""Permutation tests of an element's attributions against two backgrounds.
+"""Permutation tests of an element's attributions against two backgrounds, and adjusted p-values.
 
 Both backgrounds are of the same species and label: the same positions in sequences without a hit,
 which separate the element from its position, and the same k-mers elsewhere, which separate its
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from statsmodels.stats.contingency_tables import StratifiedTable
+from statsmodels.stats.multitest import multipletests
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -189,6 +190,15 @@ def p_at_least(observed: float, null: Floats | Integers) -> float:
 def p_two_sided(observed: float, null: Floats | Integers) -> float:
     """Return twice the smaller one-sided permutation p-value, at most 1."""
     return min(1.0, 2 * min(p_at_least(observed, null), p_at_least(-observed, -null)))
+
+
+def adjusted(p_values: Floats) -> Floats:
+    """Return p-values adjusted by Benjamini and Hochberg; nan stays nan and does not count."""
+    found = np.array(p_values, float)
+    known = ~np.isnan(found)
+    if known.any():
+        found[known] = multipletests(found[known], method="fdr_bh")[1]
+    return found
 
 
 def _count(flags: Booleans) -> tuple[int, int]:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import poisson_binom
-from statsmodels.stats.multitest import multipletests
 
 from dnasweep.motifs.enriched_kmers import enrichment
 from dnasweep.motifs.motif_data import MotifData
 from dnasweep.motifs.patterns import Pattern
+from dnasweep.motifs.permutation_tests import adjusted
 from dnasweep.motifs.scanner import ScoringMatrix
 from dnasweep.motifs.thresholds import convolved_threshold
 
@@ -63,7 +63,17 @@ def scanner_of(pattern: Pattern, p_value: float) -> ScoringMatrix:
 
 
 def validate(patterns: Sequence[Pattern], data: MotifData, *, hit_p: float) -> list[Validation]:
-    """Test motifs in the held-out set; a hit has at most the p-value `hit_p`."""
+    """Test motifs in the held-out set.
+
+    Parameters
+    ----------
+    patterns
+        The motifs.
+    data
+        Sequences, of which the held-out ones are scanned.
+    hit_p
+        Largest p-value of a hit.
+    """
     rows = data.rows(discovery=False)
     positive, codes = data.positive[rows], data.bases.codes[rows]
     intervals = [_preferred_interval(one, data) for one in patterns]
@@ -80,7 +90,7 @@ def validate(patterns: Sequence[Pattern], data: MotifData, *, hit_p: float) -> l
             for i, one in enumerate(best)
         ]
     )
-    adjusted = multipletests(p_intervals, method="fdr_bh")[1] if patterns else p_intervals
+    q_intervals = adjusted(p_intervals)
     return [
         Validation(
             num_positive=len(centres[i]),
@@ -90,7 +100,7 @@ def validate(patterns: Sequence[Pattern], data: MotifData, *, hit_p: float) -> l
             interval=intervals[i],
             num_in_interval=int(_inside(centres[i], intervals[i]).sum()),
             p_interval=float(p_intervals[i]),
-            q_interval=float(adjusted[i]),
+            q_interval=float(q_intervals[i]),
             centres=centres[i],
             negative_centres=one.centre[one.hit & ~positive],
         )
