@@ -23,8 +23,8 @@ import torch
 import tyro
 from contenders import now
 from dnasweep.config import ModelConfig, TrainingConfig
-from dnasweep.models.architecture import num_parameters
 from dnasweep.models.encoder.precision import best_device, precision_on_device
+from dnasweep.models.training.tuning import num_trained
 from rich.console import Console
 from rich.table import Table
 from training_sides import Bench, Options, loss_curves, make_bench, our_rate, trainer_rate
@@ -88,7 +88,7 @@ def measure(options: Options, preset: str, console: Console) -> None:
                     rates[name, i].append(rate())
     tokens = bench.corpus.num_tokens()
     console.print(
-        f"{preset}: {num_parameters(bench.model()) / 1e6:.2f} M parameters, "
+        f"{preset}: {num_trained(bench.model())[0] / 1e6:.2f} M parameters, "
         f"{tokens.min()} to {tokens.max()} tokens per row, {best_device()}, "
         f"{torch.get_num_threads()} threads"
     )

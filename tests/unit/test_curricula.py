@@ -54,10 +54,10 @@ class Recorder:
     def __getattr__(self, name):
         return getattr(self._task, name)
 
-    def batch_at(self, rows, epoch, moment):
+    def batch(self, rows, epoch, moment):
         scheme = self._task.scheme.at(moment, seed=self._task.seed).name
         self.used.setdefault(moment.step, []).append(scheme)
-        return self._task.batch_at(rows, epoch, moment)
+        return self._task.batch(rows, epoch, moment)
 
 
 def schemes_of(toy, scheme: str, config=CONFIG, **how):

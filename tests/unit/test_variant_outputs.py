@@ -174,7 +174,7 @@ def test_a_genome_that_is_named_otherwise_needs_the_word(inputs: Path, tmp_path:
     ("options", "says"),
     [
         ({"data": ()}, "nothing to score"),
-        ({"window": 200}, "has 70 tokens, the model holds 24"),
+        ({"window": 200}, "has 70 tokens, the model has 24"),
         ({"shifts": (40,)}, "less than half the window"),
         ({"target": "enhancer"}, "no class 'enhancer'"),
         ({"backgrounds": 2}, "at least 3"),

@@ -206,7 +206,17 @@ def adjusted_values(
 
 
 def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
-    """Draw until each sequence has its number of evaluations, or its standard error."""
+    """Draw until each sequence has its number of evaluations, or its standard error.
+
+    Parameters
+    ----------
+    block
+        The sequences.
+    config
+        Number of evaluations, or the standard error asked for.
+    generators
+        Source of the draws of each sequence.
+    """
     tokens = block.num_tokens
     few = EXACT_EVALS if config.standard_error is None else EXACT_EVALS_TO_STOP
     if all_fit(tokens, config.max_evals or few):

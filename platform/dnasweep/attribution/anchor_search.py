@@ -7,7 +7,7 @@ all of its tokens. The search is for the anchor of highest coverage whose precis
 threshold, with confidence. All anchors of one size have the same coverage, so the search adds one token
 at a time and ends with the first size at which an anchor is found.
 
-Which sets are extended is chosen by KL-LUCB. Tokens are kept independently, so a draw made to judge one
+Which sets are extended is chosen by KL-LUCB. Tokens are kept independently, so a draw made for one
 set is as good a draw for every larger set whose tokens it happens to keep: a size costs draws for its
 parents, not for its hundreds of candidates. An anchor is declared found on draws that were made after
 it had been singled out, so that the choice among many does not flatter it.
@@ -65,7 +65,7 @@ class _Draws:
         self.given = np.concatenate([self.given, given.astype(np.float32)])
         self.called = np.concatenate([self.called, called.astype(np.int64)])
 
-    def judge(self, sets: Booleans) -> tuple[Integers, Integers]:
+    def count(self, sets: Booleans) -> tuple[Integers, Integers]:
         """Return how many draws count for each set, and how many of them are called alike.
 
         A draw counts for a set when it keeps its tokens and was not made to keep any other.
@@ -98,7 +98,7 @@ def find_anchor(num_tokens: int, rng: np.random.Generator, config: AnchorConfig)
             level = yield from _choose(level, draws, rng, config)
         else:
             yield from _draw(draws, nothing, 2 * config.draws, rng, config)
-        num, called = draws.judge(_sets(level, num_tokens))
+        num, called = draws.count(_sets(level, num_tokens))
         means = called / np.maximum(num, 1)
         for one, bound in zip(level, _lower_bounds(means, num, config), strict=True):
             best = max(best, (float(bound), one), key=lambda pair: pair[0])
@@ -118,7 +118,7 @@ def find_anchor(num_tokens: int, rng: np.random.Generator, config: AnchorConfig)
         if size < min(config.max_tokens, num_tokens):
             for one in level:
                 given = _sets([one], num_tokens)[0]
-                there = int(draws.judge(given[None])[0][0])
+                there = int(draws.count(given[None])[0][0])
                 yield from _draw(draws, given, config.draws - there, rng, config)
     _, verdict = yield from _look(best[1], draws, look, rng, config, persistent=False)
     return verdict._replace(num_draws=len(draws.called))
@@ -126,7 +126,7 @@ def find_anchor(num_tokens: int, rng: np.random.Generator, config: AnchorConfig)
 
 def _extended(level: Sequence[_Candidate], draws: _Draws, num_tokens: int) -> list[_Candidate]:
     """Return every set with one more token, each once, from its parent of highest precision."""
-    num, called = draws.judge(_sets(level, num_tokens))
+    num, called = draws.count(_sets(level, num_tokens))
     means = called / np.maximum(num, 1)
     found: dict[frozenset[int], _Candidate] = {}
     for i in np.argsort(-means, kind="stable"):
@@ -150,7 +150,7 @@ def _choose(
     """Return the `config.beam` sets of highest precision, chosen by KL-LUCB."""
     num_tokens = draws.kept.shape[1]
     sets = _sets(level, num_tokens)
-    num, called = draws.judge(sets)
+    num, called = draws.count(sets)
     for round_ in range(1, config.rounds + 1):
         # A set without any draw counts as perfect, so that it gets some.
         means = np.where(num > 0, called / np.maximum(num, 1), 1.0)
@@ -166,11 +166,11 @@ def _choose(
         gap = gap - lower_bound(means[[weakest]], level_[[weakest]])
         if gap[0] < config.tolerance or len(draws.called) >= config.max_search_draws:
             break
-        for arm in (int(weakest), int(rival)):
+        for one in (int(weakest), int(rival)):
             before = len(draws.called)
-            yield from _draw(draws, sets[arm], config.batch, rng, config)
-            num[arm] += len(draws.called) - before
-            called[arm] += draws.called[before:].sum()
+            yield from _draw(draws, sets[one], config.batch, rng, config)
+            num[one] += len(draws.called) - before
+            called[one] += draws.called[before:].sum()
     means = called / np.maximum(num, 1)
     order = np.lexsort((np.arange(len(level)), -means))
     return [level[i] for i in order[: config.beam]]
@@ -185,7 +185,7 @@ def _look(
     *,
     persistent: bool = True,
 ) -> Generator[Booleans, Booleans, tuple[int, Anchor]]:
-    """Judge a set on draws of its own; unless `persistent` is off, draw more until it is decided."""
+    """Measure a set on draws of its own; unless `persistent` is off, draw more until it is decided."""
     given = _sets([one], draws.kept.shape[1])[0]
     num = called = 0
     size, mean, low, high = FIRST_LOOK, 0.0, 0.0, 1.0
@@ -254,6 +254,15 @@ def anchors(block: Block, config: ExplainConfig, generators: Generators) -> Esti
     A token's value is what it added to the precision when it joined the anchor, negative where the
     sequence is not called the class explained, and 0 outside of the anchor. The searches run side by
     side: what all of them ask for in a round is one batch.
+
+    Parameters
+    ----------
+    block
+        The sequences.
+    config
+        What an anchor has to fulfil.
+    generators
+        Source of the draws of each sequence.
     """
     shape = (block.num_sequences, block.num_tokens)
     prediction = values_of_whole(block)

@@ -19,7 +19,16 @@ from dnasweep.models.encoder.capacity import tokens_at_once
 def attention(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
     """Return the attention of [CLS] to the tokens; which layers is `config.attention_layers`.
 
-    See :func:`dnasweep.models.encoder.attention.first_token_attention`. Nothing is drawn at random.
+    See :func:`dnasweep.models.encoder.attention.first_token_attention`.
+
+    Parameters
+    ----------
+    block
+        The sequences.
+    config
+        Which layers.
+    generators
+        Not used: nothing is drawn at random.
 
     Raises
     ------

@@ -52,22 +52,22 @@ def lower_bound(mean: Floats, level: Floats) -> Floats:
     return 1 - upper_bound(1 - np.asarray(mean, float), level)
 
 
-def exploration_level(num_arms: int, round_: int, delta: float) -> float:
-    """Return the level, in nats, that KL-LUCB compares arms with in a round.
+def exploration_level(num_candidates: int, round_: int, delta: float) -> float:
+    """Return the level, in nats, that KL-LUCB compares candidates with in a round.
 
-    With it the arms (alternatives) chosen at the end are among the best ones with probability
+    With it the candidates chosen at the end are among the best ones with probability
     1 - delta (Kaufmann & Kalyanakrishnan 2013, theorem 3, with their constants).
 
     Parameters
     ----------
-    num_arms
-        Arms compared.
+    num_candidates
+        Candidates compared (the arms of a bandit).
     round_
         Number of the round, from 1.
     delta
         Error probability.
     """
-    rate = math.log(_K1 * num_arms * round_**_ALPHA / delta)
+    rate = math.log(_K1 * num_candidates * round_**_ALPHA / delta)
     return rate + math.log(rate)
 
 

@@ -133,13 +133,8 @@ def exact_shapley(block: Block) -> Estimates:
 def _all_coalitions(num_tokens: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Return all coalitions, the empty one first and the full one last, and their weights.
 
-    Returns
-    -------
-    masks
-        (coalitions, tokens).
-    weights
-        (coalitions, tokens): weight of a coalition's output in the Shapley value of a token, which
-        is the mean over sizes, and over the coalitions of a size without the token, of what it adds.
+    A Shapley value is the mean over sizes, and over the coalitions of a size without the token, of
+    what the token adds. Both (coalitions, tokens).
     """
     numbers = np.arange(2**num_tokens)
     masks = (numbers[:, None] >> np.arange(num_tokens)) & 1 == 1

@@ -29,9 +29,18 @@ DEFAULT_POINTS = 16
 def integrated_gradients(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
     """Return integrated gradients (Sundararajan et al. 2017), averaged over several references.
 
-    The integral is taken by Gauss-Legendre quadrature; nothing is drawn at random. The error
+    The integral is taken by Gauss-Legendre quadrature. The error
     estimate is the difference from the sum over the same points with the weights of the
     trapezoidal rule: rough, but it shows when there are too few points.
+
+    Parameters
+    ----------
+    block
+        The sequences.
+    config
+        Number of evaluations.
+    generators
+        Not used: nothing is drawn at random.
     """
     num = (
         max(4, DEFAULT_POINTS // block.cost)

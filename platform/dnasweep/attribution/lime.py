@@ -113,7 +113,17 @@ def fit_local(masks: Booleans, outputs: Floats, weight: Floats) -> LocalModel:
 
 
 def lime(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
-    """Fit a linear model near each sequence; its values need not add up to anything."""
+    """Fit a linear model near each sequence; its values need not add up to anything.
+
+    Parameters
+    ----------
+    block
+        The sequences.
+    config
+        Number of evaluations, and the width of the kernel.
+    generators
+        Source of the draws of each sequence.
+    """
     usual = max(DEFAULT_NEIGHBOURS, NEIGHBOURS_PER_TOKEN * block.num_tokens)
     num = config.max_evals or usual
     masks = [draw_masks(block.num_tokens, num, rng) for rng in generators]

@@ -62,16 +62,7 @@ def in_silico_mutagenesis(
 def _effects(
     model: ExplainedModel, tokenizer: DnaTokenizer, sequence: str
 ) -> tuple[float, NDArray[np.float64]]:
-    """Return the model's output for a sequence, and what every mutation of a base changes.
-
-    Returns
-    -------
-    prediction
-        Output for the sequence.
-    effects
-        (bases, 4): output with A, C, G or T there minus `prediction`; 0 for the base that is there,
-        nan where it is none of the four.
-    """
+    """Return the output for a sequence, and what mutations change, as `Attribution.effects`."""
     codes = encode(sequence)
     effects = np.full((len(sequence), len(LETTERS)), np.nan)
     known = codes != UNKNOWN

@@ -272,7 +272,17 @@ def _within_budget(block: Block, max_evals: int, batch_size: int) -> Estimates:
 
 
 def partition(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
-    """Return the Owen values, exact unless there is a budget; nothing is drawn at random."""
+    """Return the Owen values, exact unless there is a budget; nothing is drawn at random.
+
+    Parameters
+    ----------
+    block
+        The sequences.
+    config
+        The budget, if there is one.
+    generators
+        Not used: nothing is drawn at random.
+    """
     if config.max_evals is not None:
         return _within_budget(block, config.max_evals, config.shap_batch_size)
     plan = partition_plan(block.num_tokens)

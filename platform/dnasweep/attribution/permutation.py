@@ -65,6 +65,15 @@ def permutation(block: Block, config: ExplainConfig, generators: Generators) -> 
 
     Whether a sequence has reached it is checked after `MIN_PAIRS` and whenever their number has
     doubled.
+
+    Parameters
+    ----------
+    block
+        The sequences.
+    config
+        Number of evaluations, or the standard error asked for.
+    generators
+        Source of the draws of each sequence.
     """
     tokens = block.num_tokens
     usual = 2 + 2 * (tokens - 1) * DEFAULT_PAIRS

@@ -77,7 +77,7 @@ class AnchorConfig:
     batch: int = 32
     """Draws for a set in a round."""
     max_draws: int = 10_000
-    """Upper limit on all draws. Some of the last are reserved for judging the best set found."""
+    """Upper limit on all draws. Some of the last are reserved for measuring the best set found."""
 
     @property
     def max_search_draws(self) -> int:

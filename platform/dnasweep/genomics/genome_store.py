@@ -39,7 +39,15 @@ def genome_key(fasta: pyfaidx.Fasta, names: Sequence[str]) -> str:
 
 
 def keep_genome(storage: Storage, fasta: pyfaidx.Fasta, names: Sequence[str]) -> str:
-    """Copy records of an open genome into the storage, unless they are there; return their key."""
+    """Copy records of an open genome into the storage, unless they are there; return their key.
+
+    Parameters
+    ----------
+    storage
+        Where to keep them.
+    fasta, names
+        The genome, and which of its records.
+    """
     key = genome_key(fasta, names)
     lengths = {name: len(fasta[name]) for name in names}
 
@@ -107,7 +115,15 @@ class StoredGenome:
         self._read: tuple[int, str] = (-1, "")
 
     def fetch(self, name: str, start: int, end: int) -> str:
-        """Return bases `start` to `end` of a record, 0-based and half-open, upper case."""
+        """Return some bases of a record, upper case.
+
+        Parameters
+        ----------
+        name
+            The record.
+        start, end
+            0-based and half-open.
+        """
         if not 0 <= start <= end <= self.lengths[name]:
             raise ValueError(f"{name}:{start}-{end} is not on a record of {self.lengths[name]}")
         parts = []

@@ -101,18 +101,19 @@ def find_hits(
 
 def jaccard(peaks: pd.DataFrame, elements: pd.DataFrame) -> float:
     """Return bases in both sets over bases in either; nan where both are empty."""
-    if len(peaks) == 0 and len(elements) == 0:
+    either = _covered_bases(peaks, elements)
+    if either == 0:
         return float("nan")
-    merged = [
-        bioframe.merge(frame[INTERVAL], min_dist=0)[INTERVAL] if len(frame) else frame[INTERVAL]
-        for frame in (peaks, elements)
-    ]
-    total = sum(int((frame["end"] - frame["start"]).sum()) for frame in merged)
-    shared = 0
-    if all(map(len, merged)):
-        pairs = bioframe.overlap(*merged, how="inner", return_overlap=True)
-        shared = int((pairs["overlap_end"] - pairs["overlap_start"]).sum())
-    return shared / (total - shared)
+    return (_covered_bases(peaks) + _covered_bases(elements) - either) / either
+
+
+def _covered_bases(*frames: pd.DataFrame) -> int:
+    """Return how many bases lie in an interval of any of the frames."""
+    filled = [frame[INTERVAL] for frame in frames if len(frame)]
+    if not filled:
+        return 0
+    merged = bioframe.merge(pd.concat(filled, ignore_index=True), min_dist=0)
+    return int((merged["end"] - merged["start"]).sum())
 
 
 def agree(peaks: pd.DataFrame, elements: pd.DataFrame) -> Agreement:

@@ -134,6 +134,13 @@ def shuffled_contexts(allele: Allele, *, num: int, seed: int) -> list[Allele]:
 
     The draws depend on the flanks alone, and are those of the reverse strand reversed: shards, the
     order of alleles and the strand of the genome change nothing.
+
+    Parameters
+    ----------
+    allele
+        The variant with its flanks.
+    num, seed
+        Number of copies, and seed of the shuffles.
     """
     if num == 0:
         return []

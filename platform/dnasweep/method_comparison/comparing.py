@@ -152,7 +152,14 @@ def compare(
             else {name: bases[chosen] for name, bases in inside.items()},
             seed=seed,
         ),
-        anchors=_anchors(given),
+        anchors=next(
+            (
+                summarise_anchors(one.anchors, one.tokens, one.sequences)
+                for one in given.methods.values()
+                if one.anchors is not None
+            ),
+            None,
+        ),
         costs=_costs(given),
     )
 
@@ -250,25 +257,15 @@ def _rows_of(
     return out
 
 
-def _anchors(given: Explanations) -> dict[str, float] | None:
-    for found in given.methods.values():
-        if found.anchors is not None:
-            return summarise_anchors(found.anchors, found.tokens, found.sequences)
-    return None
-
-
 def _costs(given: Explanations) -> pd.DataFrame:
-    rows = []
-    for name, found in given.methods.items():
-        num = len(found.sequences)
-        rows.append(
-            {
-                "method": name,
-                "evaluations": float(found.sequences["num_evals"].mean()),
-                "milliseconds": 1000 * given.costs.get(name, float("nan")) / num,
-            }
-        )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {
+            "method": name,
+            "evaluations": float(found.sequences["num_evals"].mean()),
+            "milliseconds": 1000 * given.costs.get(name, float("nan")) / len(found.sequences),
+        }
+        for name, found in given.methods.items()
+    )
 
 
 def headline(table: pd.DataFrame) -> pd.DataFrame:

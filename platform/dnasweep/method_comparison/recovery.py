@@ -1,7 +1,7 @@
 """Do methods find elements that are known? AUROC over bases, and hits among the highest ones.
 
-Where the elements are known, as in simulated sequences, a method is judged by the bases that it ranks
-high. Attributions to the class explained keep their sign: an element is evidence for its class.
+Where the elements are known, as in simulated sequences, a method is assessed by the bases that it
+ranks high. Attributions to the class explained keep their sign: an element is evidence for its class.
 """
 
 from __future__ import annotations
@@ -79,6 +79,13 @@ def auroc(values: Floats, inside: Booleans, outside: Booleans) -> Floats:
     """Return the probability that a base inside ranks above one outside, for each row, (n,).
 
     Ties count half (Mann and Whitney); nan where either side is empty.
+
+    Parameters
+    ----------
+    values
+        (n, width), nan beyond the ends of a sequence.
+    inside, outside
+        (n, width) which bases are compared.
     """
     found = np.full(len(values), np.nan)
     for row in range(len(values)):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from transformers import (
     AlbertConfig,
     AlbertForMaskedLM,
@@ -45,11 +44,6 @@ _CLASSIFIERS: dict[str, Any] = {
     "albert": AlbertForSequenceClassification,
     ALIBI: AlibiRobertaForSequenceClassification,
 }
-
-
-def num_parameters(model: nn.Module) -> int:
-    """Return the number of trainable weights, tied ones counted once."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def _settings(

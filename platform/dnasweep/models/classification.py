@@ -31,6 +31,7 @@ from dnasweep.tasks import metrics as names
 from dnasweep.tasks.class_loss import ClassLoss
 from dnasweep.tasks.metrics import classification_metrics
 from dnasweep.tokens.corpus import Corpus, collate
+from dnasweep.tokens.masking import MaskingProgress
 
 
 class Classification(Task):
@@ -96,8 +97,16 @@ class Classification(Task):
         self.strands = StrandCorpus(corpus) if strands is None else strands
         self.objective = ClassLoss() if objective is None else objective
 
-    def batch(self, rows: np.ndarray, epoch: int) -> TensorBatch:
-        """Return the batch of corpus rows `rows`, on the strands on which this epoch trains on them."""
+    def batch(
+        self, rows: np.ndarray, epoch: int, progress: MaskingProgress | None = None
+    ) -> TensorBatch:
+        """Return a batch, each row on the strand on which this epoch trains on it; see :class:`Task`.
+
+        Parameters
+        ----------
+        rows, epoch, progress
+            As for :meth:`Task.batch`; how far the training is makes no difference.
+        """
         return self._batch(rows, self.strands.shown(rows, epoch))
 
     def _batch(self, rows: np.ndarray, shown: np.ndarray) -> TensorBatch:
@@ -119,6 +128,11 @@ class Classification(Task):
         """Return the classification metrics on validation, at the threshold that is best there.
 
         The probabilities are kept in :attr:`probabilities`. With `keep="last"` there are no metrics.
+
+        Parameters
+        ----------
+        model, context, precision
+            As for :meth:`Task.evaluate`.
         """
         if self.selection is None:
             return {}

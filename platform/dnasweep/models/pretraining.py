@@ -101,15 +101,18 @@ class MaskedLanguageModelling(Task):
     def _evaluation_batch(self, rows: np.ndarray) -> tuple[TensorBatch, Masked]:
         return self._masked_batch(self._evaluation_scheme, rows, EVALUATION_SEED, EVALUATION_EPOCH)
 
-    def batch(self, rows: np.ndarray, epoch: int) -> TensorBatch:
-        """Return the batch of corpus rows `rows`, masked as in `epoch` at the start of training."""
-        return self.batch_at(rows, epoch, MaskingProgress())
+    def batch(
+        self, rows: np.ndarray, epoch: int, progress: MaskingProgress | None = None
+    ) -> TensorBatch:
+        """Return a batch, masked as in `epoch` by the scheme of `progress`; see :class:`Task`.
 
-    def batch_at(self, rows: np.ndarray, epoch: int, progress: MaskingProgress) -> TensorBatch:
-        """Return the batch of corpus rows `rows`, masked as in `epoch` by the scheme of `progress`."""
-        return self._masked_batch(
-            self.scheme.at(progress, seed=self.seed), rows, self.seed, epoch
-        )[0]
+        Parameters
+        ----------
+        rows, epoch, progress
+            As for :meth:`Task.batch`.
+        """
+        scheme = self.scheme.at(progress or MaskingProgress(), seed=self.seed)
+        return self._masked_batch(scheme, rows, self.seed, epoch)[0]
 
     def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
         """Return the sum of nats over the masked tokens, and their number."""
@@ -121,7 +124,13 @@ class MaskedLanguageModelling(Task):
     def evaluate(
         self, model: Any, context: DistributedContext, precision: Precision = "auto"
     ) -> dict[str, float]:
-        """Return loss, bits per base, perplexity and masked accuracy on validation."""
+        """Return loss, bits per base, perplexity and masked accuracy on validation.
+
+        Parameters
+        ----------
+        model, context, precision
+            As for :meth:`Task.evaluate`.
+        """
 
         def measure(part: np.ndarray) -> tuple[Tensor, np.ndarray]:
             rows = self.validation_rows[part]

@@ -38,7 +38,17 @@ def cascade(names: Iterable[str]) -> list[list[str]]:
 
 
 def shuffled(weights: dict[str, Tensor], names: Iterable[str], seed: int) -> dict[str, Tensor]:
-    """Return all weights, with the entries of the named ones in random order."""
+    """Return all weights, with the entries of some in random order.
+
+    Parameters
+    ----------
+    weights
+        Weights by name.
+    names
+        Those that are shuffled.
+    seed
+        Seed of the shuffles.
+    """
     generator = torch.Generator().manual_seed(seed)
     found = dict(weights)
     for name in sorted(names):

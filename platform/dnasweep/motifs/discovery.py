@@ -102,7 +102,17 @@ def discover(
 
 def write_files(found: DiscoveredMotifs, folder: Path, summary: Mapping[str, Any]) -> None:
     """Write `motifs.meme`, `motifs.parquet`, `instances.parquet`, `matches.parquet` and
-    `motifs.json` into a folder."""
+    `motifs.json` into a folder.
+
+    Parameters
+    ----------
+    found
+        The motifs.
+    folder
+        Where to write.
+    summary
+        What stands in `motifs.json`.
+    """
     (folder / "motifs.meme").write_text(to_meme(found.patterns), encoding="utf-8")
     found.table().to_parquet(folder / "motifs.parquet", index=False)
     found.instances().to_parquet(folder / "instances.parquet", index=False)

@@ -82,7 +82,17 @@ def metaprofile_at_hits(
 
 
 def samples(hits: ElementHits, label: int, *, seed: int = 0) -> Samples:
-    """Return the attributions of the hits of one label, and of the two backgrounds."""
+    """Return the attributions of the hits of one label, and of the two backgrounds.
+
+    Parameters
+    ----------
+    hits
+        The hits.
+    label
+        The label of the sequences that count.
+    seed
+        Seed of the choice among the values of the same positions.
+    """
     own: list[Floats] = [np.empty(0)]
     same_position: list[Floats] = [np.empty(0)]
     same_kmer: list[Floats] = [np.empty(0)]

@@ -25,6 +25,15 @@ def hypothetical(data: MotifData, rows: NDArray[np.int64], *, signed: bool) -> N
     """Return hypothetical contributions, (rows, width, 4), 0 where there is no value.
 
     Values without a sign, such as attention, are taken relative to the mean of their sequence.
+
+    Parameters
+    ----------
+    data
+        Sequences and values.
+    rows
+        Which sequences.
+    signed
+        Whether values have a sign.
     """
     if data.effects is not None:
         effects = data.effects[rows]
@@ -38,6 +47,15 @@ def hypothetical(data: MotifData, rows: NDArray[np.int64], *, signed: bool) -> N
 
 def find_modisco(data: MotifData, config: MotifConfig, *, signed: bool) -> list[Pattern]:
     """Return the patterns that contribute to the class, those of most seqlets first.
+
+    Parameters
+    ----------
+    data
+        Sequences and values.
+    config
+        How motifs are found.
+    signed
+        Whether values have a sign.
 
     Raises
     ------

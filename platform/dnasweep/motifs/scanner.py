@@ -223,7 +223,14 @@ def from_consensus(
 ) -> ScoringMatrix:
     """Return a motif whose score is the number of bases that agree with IUPAC letters.
 
-    A hit disagrees in at most `mismatches`.
+    Parameters
+    ----------
+    consensus
+        IUPAC letters.
+    mismatches
+        Bases in which a hit may disagree.
+    either_strand
+        Whether hits on either strand count.
     """
     return ScoringMatrix(
         name=f"{consensus}, ≤{mismatches} mismatch" if mismatches else consensus,

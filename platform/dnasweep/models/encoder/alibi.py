@@ -79,7 +79,19 @@ class AlibiRobertaForSequenceClassification(RobertaForSequenceClassification):
         inputs_embeds: Tensor | None = None,
         **others: Any,
     ) -> Any:
-        """Return the class logits, (rows, classes), as `.logits`."""
+        """Return the class logits, (rows, classes), as `.logits`.
+
+        Parameters
+        ----------
+        input_ids
+            Token ids, (rows, tokens); None where `inputs_embeds` is given.
+        attention_mask
+            1 at real tokens, (rows, tokens); None when nothing is padded.
+        inputs_embeds
+            Token embeddings, (rows, tokens, hidden).
+        **others
+            Refused where they would make a difference.
+        """
         _refuse(others, "labels")
         mask = _as_bool(attention_mask)
         if input_ids is not None:

@@ -87,15 +87,15 @@ def first_token_attention(
 def _of_roberta(roberta: Any, ids: Tensor, attention: Tensor | None, layers: Layers) -> Tensor:
     inputs = layer_inputs(roberta, ids, attention)
     if layers == "rollout":
-        return _rollout(weights_of(layer, x, x, mask).mean(1) for layer, x, mask in inputs)
+        return _rollout(_weights(layer, x, x, mask).mean(1) for layer, x, mask in inputs)
     if layers == "all":
-        found = [_first(weights_of(layer, x, x[:, :1], mask)) for layer, x, mask in inputs]
+        found = [_first(_weights(layer, x, x[:, :1], mask)) for layer, x, mask in inputs]
         return torch.stack(found).mean(0)
     last, x, mask = last_layer(inputs)
-    return _first(weights_of(last, x, x[:, :1], mask))
+    return _first(_weights(last, x, x[:, :1], mask))
 
 
-def weights_of(layer: RobertaLayer, x: Tensor, queries: Tensor, mask: Tensor | None) -> Tensor:
+def _weights(layer: RobertaLayer, x: Tensor, queries: Tensor, mask: Tensor | None) -> Tensor:
     """Return the attention of `queries` (rows, m, hidden) to `x`, (rows, heads, m, tokens)."""
     part = layer.attention.self
     heads = (part.num_attention_heads, part.attention_head_size)
@@ -126,7 +126,7 @@ def _rollout(layers: Iterator[Tensor]) -> Tensor:
 
 def _eager_attention(model: Any, ids: Tensor, attention: Tensor | None) -> tuple[Tensor, ...]:
     mask = None if attention is None else attention.long()
-    with eager(model):
+    with _eager(model):
         found = model(input_ids=ids, attention_mask=mask, output_attentions=True)
     weights = tuple(getattr(found, "attentions", None) or ())
     square = (ids.shape[1], ids.shape[1])
@@ -140,7 +140,7 @@ def _eager_attention(model: Any, ids: Tensor, attention: Tensor | None) -> tuple
 
 
 @contextmanager
-def eager(model: Any) -> Iterator[None]:
+def _eager(model: Any) -> Iterator[None]:
     """Have a model of transformers compute attention in the way that returns its weights."""
     usual = model.config._attn_implementation
     model.set_attn_implementation("eager")

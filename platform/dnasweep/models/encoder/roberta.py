@@ -42,7 +42,15 @@ def slopes(num_heads: int) -> list[float]:
 
 
 def bias_of(num_heads: int, tokens: int, device: torch.device | None = None) -> Tensor:
-    """Return what is added to the attention scores, (1, heads, tokens, tokens)."""
+    """Return what is added to the attention scores, (1, heads, tokens, tokens).
+
+    Parameters
+    ----------
+    num_heads, tokens
+        Heads of the model, and tokens of a row.
+    device
+        Where the result is.
+    """
     positions = torch.arange(tokens, device=device, dtype=torch.float32)
     distance = (positions[:, None] - positions).abs()
     return -torch.tensor(slopes(num_heads), device=device)[None, :, None, None] * distance
@@ -100,7 +108,17 @@ def _attend(layer: RobertaLayer, x: Tensor, queries: Tensor, mask: Tensor | None
 
 
 def after_attention(layer: RobertaLayer, context: Tensor, residual: Tensor) -> Tensor:
-    """Return the output of a layer, given what its attention gathered and what it read."""
+    """Return the output of a layer, shaped as `residual`.
+
+    Parameters
+    ----------
+    layer
+        A layer of the encoder.
+    context
+        What its attention gathered, (..., hidden).
+    residual
+        What it read at the same positions, (..., hidden).
+    """
     x = layer.attention.output(context, residual)
     return layer.output(layer.intermediate(x), x)
 
@@ -173,7 +191,13 @@ def first_hidden_state(
     attention: Tensor | None,
     embeddings: Tensor | None = None,
 ) -> Tensor:
-    """Return the last hidden state of the first token, (rows, hidden); see :func:`layer_inputs`."""
+    """Return the last hidden state of the first token, (rows, hidden).
+
+    Parameters
+    ----------
+    roberta, ids, attention, embeddings
+        As for :func:`layer_inputs`.
+    """
     layer, x, mask = last_layer(layer_inputs(roberta, ids, attention, embeddings))
     first = x[:, :1]
     return after_attention(layer, _attend(layer, x, first, mask), first).squeeze(1)

@@ -21,9 +21,9 @@ from dnasweep.models.pretrained.config_file import read_settings
 from dnasweep.models.pretrained.model_class import class_named, load_model
 from dnasweep.models.pretrained.settings import check_classes, settings_of
 from dnasweep.models.pretrained.smoke_test import check_runs
-from dnasweep.models.pretrained.weight_files import has_weights, is_counter, read_tensors
+from dnasweep.models.pretrained.weight_files import is_counter, read_tensors
 from dnasweep.models.pretrained.weight_match import refuse_misfit
-from dnasweep.tokens.model_files import WEIGHTS_FILE
+from dnasweep.tokens.model_files import INDEX_FILE, WEIGHTS_FILE
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -69,7 +69,7 @@ def read_config(directory: str | Path) -> dict[str, Any]:
     """
     directory = Path(directory)
     config = read_settings(directory)
-    if has_weights(directory):
+    if any((directory / name).is_file() for name in (WEIGHTS_FILE, INDEX_FILE)):
         return config
     if any(directory.glob("pytorch_model*.bin")):
         reason, remedy = "the weights are pickled", CONVERT.format(shlex.quote(str(directory)))

@@ -13,8 +13,6 @@ from dnasweep.tasks.calls import DECISION_THRESHOLD
 from dnasweep.tokens.model_files import AGAIN, read_json
 
 CONFIG_FILE = "config.json"
-USE_ITS_CONFIG = "Give the model with the config.json it was saved with."
-"""Remedy where `config.json` and the rest of a model do not fit together."""
 USE_KNOWN_KIND = "Use a model of a kind that transformers has, such as BERT, RoBERTa or ESM."
 """Remedy where transformers has no such model."""
 
@@ -38,6 +36,12 @@ def read_settings(directory: Path) -> dict[str, Any]:
     found = read_json(directory / CONFIG_FILE)
     _check_own(found, directory)
     return found
+
+
+def config_misfit(reason: str, file: Path) -> InputError:
+    """Return the error that `config.json` and the rest of a model do not fit together."""
+    remedy = "Give the model with the config.json it was saved with."
+    return InputError(reason, file=file, remedy=remedy)
 
 
 def _check_own(found: Mapping[str, Any], directory: Path) -> None:

@@ -36,7 +36,7 @@ from dnasweep.models.encoder.capacity import (
 )
 from dnasweep.models.encoder.forward import POOLER, set_windows
 from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
-from dnasweep.models.pretrained.config_file import CONFIG_FILE, USE_ITS_CONFIG, read_settings
+from dnasweep.models.pretrained.config_file import CONFIG_FILE, config_misfit, read_settings
 from dnasweep.models.pretrained.model_class import (
     attention_of,
     choose_attention_by_row,
@@ -98,7 +98,7 @@ def describe(directory: Path) -> ModelConfig:
         )
     except ValueError as error:
         reason = error.reason if isinstance(error, InputError) else first_line(error)
-        raise InputError(reason, file=path, remedy=USE_ITS_CONFIG) from error
+        raise config_misfit(reason, path) from error
     except (TypeError, AttributeError) as error:
         raise InputError(
             f"a {config.model_type} model is not described by layers of one size "

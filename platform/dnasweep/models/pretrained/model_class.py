@@ -16,7 +16,7 @@ from transformers.utils import logging
 from dnasweep.errors import InputError
 from dnasweep.models.encoder import alibi
 from dnasweep.models.encoder.capacity import ALIBI
-from dnasweep.models.pretrained.config_file import USE_ITS_CONFIG, USE_KNOWN_KIND
+from dnasweep.models.pretrained.config_file import USE_KNOWN_KIND, config_misfit
 from dnasweep.models.pretrained.weight_files import read_headers, read_tensors
 from dnasweep.models.pretrained.weight_match import check_size
 from dnasweep.tokens.model_files import first_line
@@ -104,10 +104,8 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
     except MemoryError:
         raise
     except Exception as error:  # a class may raise anything for settings that it does not expect
-        raise InputError(
-            f"transformers cannot load it as {kind.__name__} ({first_line(error)})",
-            file=directory,
-            remedy=USE_ITS_CONFIG,
+        raise config_misfit(
+            f"transformers cannot load it as {kind.__name__} ({first_line(error)})", directory
         ) from error
     finally:
         logging.set_verbosity(verbosity)

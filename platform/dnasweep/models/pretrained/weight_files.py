@@ -41,11 +41,6 @@ class StoredTensor(NamedTuple):
     """As safetensors names it: `F32`, `BF16`..."""
 
 
-def has_weights(directory: Path) -> bool:
-    """Return whether a directory has weights in the format that is read."""
-    return (directory / WEIGHTS_FILE).is_file() or (directory / INDEX_FILE).is_file()
-
-
 def is_counter(name: str) -> bool:
     """Return whether a stored array is a counter, of positions for example, and no weight."""
     return name.endswith(_COUNTERS)

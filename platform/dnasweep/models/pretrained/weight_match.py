@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torch import nn
 from torch.nn.modules import module as registration
 
 from dnasweep.errors import InputError
-from dnasweep.models.pretrained.config_file import USE_ITS_CONFIG
+from dnasweep.models.pretrained.config_file import config_misfit
 from dnasweep.models.pretrained.weight_files import StoredTensor
 from dnasweep.tokens.model_files import first_line
 
@@ -57,10 +58,8 @@ def check_size(
     largest = max([_LARGE, *(size for weight in stored.values() for size in weight.shape)])
     for name, value in vars(settings).items():
         if isinstance(value, int) and abs(value) > largest:
-            raise InputError(
-                f"config.json says that {name} is {value}, and no weight is that large",
-                file=directory,
-                remedy=USE_ITS_CONFIG,
+            raise config_misfit(
+                f"config.json says that {name} is {value}, and no weight is that large", directory
             )
     skeleton = _skeleton(kind, settings, len(stored), directory)
     prefix = f"{kind.base_model_prefix}."
@@ -69,20 +68,18 @@ def check_size(
         spellings = (name, name.removeprefix(prefix), prefix + name)
         found = next((shapes[spelling] for spelling in spellings if spelling in shapes), None)
         if found is not None and found != tuple(value.shape):
-            raise InputError(
+            raise config_misfit(
                 f"the weight {name} has the shape {list(found)}, and by config.json it would have "
                 f"{list(value.shape)}",
-                file=directory,
-                remedy=USE_ITS_CONFIG,
+                directory,
             )
     described = sum(value.numel() for value in skeleton.values())
     stored_numbers = sum(math.prod(weight.shape) for weight in stored.values())
     if described > 4 * stored_numbers + _LARGE:
-        raise InputError(
+        raise config_misfit(
             f"config.json describes a model of {described} numbers, and its files have "
             f"{stored_numbers}",
-            file=directory,
-            remedy=USE_ITS_CONFIG,
+            directory,
         )
 
 
@@ -133,37 +130,33 @@ def _skeleton(kind: Any, settings: Any, num_stored: int, directory: Path) -> dic
         with _at_most(4 * num_stored + _SPARE):
             return weightless(kind, settings).state_dict()
     except _TooManyError:
-        raise InputError(
+        raise config_misfit(
             f"config.json describes a model of many more weights than the {num_stored} there are",
-            file=directory,
-            remedy=USE_ITS_CONFIG,
+            directory,
         ) from None
     except Exception as error:  # a class may raise anything for settings it does not expect
-        raise InputError(
+        raise config_misfit(
             f"transformers cannot make a {kind.__name__} of config.json ({first_line(error)})",
-            file=directory,
-            remedy=USE_ITS_CONFIG,
+            directory,
         ) from error
 
 
 @contextmanager
 def _at_most(number: int) -> Iterator[None]:
     """Stop making a model once it has more than `number` weights, or 20 times as many modules."""
-    counted = [0, 0]
 
-    def count_weight(*_: Any) -> None:
-        counted[0] += 1
-        if counted[0] > number:
-            raise _TooManyError
+    def stop_after(most: int) -> Callable[..., None]:
+        numbers = itertools.count(1)
 
-    def count_part(*_: Any) -> None:
-        counted[1] += 1
-        if counted[1] > 20 * number:
-            raise _TooManyError
+        def count(*_: Any) -> None:
+            if next(numbers) > most:
+                raise _TooManyError
+
+        return count
 
     hooks = (
-        registration.register_module_parameter_registration_hook(count_weight),
-        registration.register_module_module_registration_hook(count_part),
+        registration.register_module_parameter_registration_hook(stop_after(number)),
+        registration.register_module_module_registration_hook(stop_after(20 * number)),
     )
     try:
         yield

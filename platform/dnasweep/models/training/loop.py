@@ -83,7 +83,15 @@ class _Objective(nn.Module):
 
 
 class Loop:
-    """One training under way: its model, optimizer, progress and best weights so far."""
+    """One training under way: its model, optimizer, progress and best weights so far.
+
+    Parameters
+    ----------
+    task, model, config
+        What is learned by which model, and how.
+    context
+        This process among the workers.
+    """
 
     def __init__(
         self, task: Task, model: Any, config: TrainingConfig, context: DistributedContext
@@ -129,7 +137,7 @@ class Loop:
         parts = self.schedule.micro_batches(progress.step)
         mine = parts[self.context.rank :: self.context.world_size] or [parts[0][:1]]
         return [
-            self.task.batch_at(self.task.train_rows[part], epoch, progress).to(self.context.device)
+            self.task.batch(self.task.train_rows[part], epoch, progress).to(self.context.device)
             for part in mine
         ]
 

@@ -92,16 +92,21 @@ class Task:
         self.probabilities: np.ndarray | None = None
         """Class probabilities of the validation rows at the last evaluation, (n, classes)."""
 
-    def batch(self, rows: np.ndarray, epoch: int) -> TensorBatch:
-        """Return the batch of corpus rows `rows` in `epoch`, on the CPU."""
-        raise NotImplementedError
+    def batch(
+        self, rows: np.ndarray, epoch: int, progress: MaskingProgress | None = None
+    ) -> TensorBatch:
+        """Return a batch, on the CPU; it is the same on every worker.
 
-    def batch_at(self, rows: np.ndarray, epoch: int, progress: MaskingProgress) -> TensorBatch:
-        """Return the batch of corpus rows `rows` in `epoch`, on the CPU.
-
-        It may depend on how far the training is, and is the same on every worker.
+        Parameters
+        ----------
+        rows
+            Row numbers of the corpus.
+        epoch
+            Epoch of the training, from 0.
+        progress
+            How far the training is, where the batch depends on it. Default: at its start.
         """
-        return self.batch(rows, epoch)
+        raise NotImplementedError
 
     def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
         """Return the sum of nats over the batch, and the weight to divide it by."""
@@ -110,7 +115,17 @@ class Task:
     def evaluate(
         self, model: Any, context: DistributedContext, precision: Precision = "auto"
     ) -> dict[str, float]:
-        """Return the validation metrics by full name, the same on every worker."""
+        """Return the validation metrics by full name, the same on every worker.
+
+        Parameters
+        ----------
+        model
+            The model as it is now.
+        context
+            This process among the workers.
+        precision
+            Arithmetic of the forward pass.
+        """
         raise NotImplementedError
 
     def describe(self, progress: MaskingProgress) -> dict[str, float]:

@@ -128,7 +128,15 @@ def pack(
 def unpack(
     tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Put the tensors of :func:`pack` back in place; return the best weights and probabilities."""
+    """Put the tensors of :func:`pack` back in place; return the best weights and probabilities.
+
+    Parameters
+    ----------
+    tensors
+        As :func:`pack` returned them.
+    model, optimizer
+        Changed in place.
+    """
     with torch.no_grad():
         for name, parameter in trained_weights(model):
             parameter.copy_(tensors[f"model.{name}"])
