@@ -131,7 +131,7 @@ def _pairwise(comparison: ShotComparison) -> PageTable:
     shown = table[[n for n in ("tokenizer", "learning_rate", "shots", "a", "b") if n in table]]
     pairs = zip(table["pairs_for_a"], table["pairs"], strict=True)
     shown = shown.assign(ahead=[f"{won} of {num}" for won, num in pairs], **verdict_columns(table))
-    sure = table[f"{comparison.judged}_p_adjusted"] < ALPHA
+    sure = table[f"{comparison.decisive}_p_adjusted"] < ALPHA
     return PageTable("pairs", shown, TESTS, marked(sure))
 
 

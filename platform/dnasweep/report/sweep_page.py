@@ -182,7 +182,7 @@ def _pairwise(comparison: Comparison) -> PageTable:
         "Coloured: significant."
     )
     shown = table[["a", "b", "num_rows", "num_seeds"]].assign(**verdict_columns(table))
-    significant = table[f"{comparison.judged}_p_adjusted"] < ALPHA
+    significant = table[f"{comparison.decisive}_p_adjusted"] < ALPHA
     return PageTable("pairs", shown, caption, marked(significant))
 
 

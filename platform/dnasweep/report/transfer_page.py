@@ -145,16 +145,16 @@ def _matrix(transfer: Transfer) -> PageTable:
 def _tests(name: str, transfer: Transfer, table: pd.DataFrame, caption: str) -> PageTable:
     if table.empty:
         return PageTable(name, None)
-    judged = transfer.judged
+    decisive = transfer.decisive
     shown = table[["tokenizer", "target", "a", "b", "num_rows", "num_seeds"]]
     shown = shown.assign(**verdict_columns(table))
     if (table["target"] == EVERY).all():
         shown = shown.drop(columns="target").assign(
-            num_better=table[f"{judged}_num_better"].astype(int),
+            num_better=table[f"{decisive}_num_better"].astype(int),
             num_targets=table["num_targets"].astype(int),
-            targets_p_adjusted=table[f"{judged}_targets_p_adjusted"],
+            targets_p_adjusted=table[f"{decisive}_targets_p_adjusted"],
         )
-    return PageTable(name, shown, caption, marked(table[f"{judged}_p_adjusted"] < ALPHA))
+    return PageTable(name, shown, caption, marked(table[f"{decisive}_p_adjusted"] < ALPHA))
 
 
 def _ranked(transfer: Transfer) -> PageTable:

@@ -41,7 +41,7 @@ class Compared:
         return 1 if self.higher_is_better else -1
 
     @property
-    def judged(self) -> str:
+    def decisive(self) -> str:
         """The metric whose tests decide: MCC where it is compared by, else AUROC."""
         return "mcc" if self.metric == "mcc" else "auroc"
 

@@ -8,19 +8,19 @@ otherwise.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from dnasweep.data.species import pretraining_stages
 from dnasweep.errors import InputError
-from dnasweep.sweeps.cautions import cautions, not_all_healthy, rate_edges
 from dnasweep.sweeps.cell_results import COMPARED_AXES, CellResult
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.seed_tests import METRICS
 from dnasweep.sweeps.verdicts import Findings, Verdict
-from dnasweep.tasks.wording import mean_of, metric_name, number, p_text, signed
+from dnasweep.tasks.texts import Texts
+from dnasweep.tasks.wording import metric_name, number
 
 Pair = dict[str, Verdict]
 """The verdicts on two cells, by metric."""
@@ -28,46 +28,50 @@ Pair = dict[str, Verdict]
 
 def sweep_findings(comparison: Comparison, cells: Sequence[CellResult]) -> Findings:
     """Return the sentences and the claims that were tested."""
-    if comparison.selected.empty:
-        first = "No cell finished with a validation metric; there is nothing to rank."
-        return Findings([first, *_bits(cells), *_unhealthy(comparison, cells)], [])
+    say = Texts("sweep", comparison=comparison, metric=metric_name(comparison.metric))
     tested: list[Pair] = []
-    sentences = [_best(comparison)]
-    for axis in ("tokenizer", *COMPARED_AXES):
-        sentences += _winners(comparison, axis, tested)
-    sentences += _pretraining(comparison, _breadths(cells), tested)
-    sentences += _against_baseline(comparison, tested)
-    sentences += rate_edges(comparison) + cautions(comparison, cells)
-    sentences += _bits(cells) + _unhealthy(comparison, cells)
-    unique = dict.fromkeys(pair[comparison.judged] for pair in tested)
+    if comparison.selected.empty:
+        sentences = [say("nothing")]
+    else:
+        sentences = [say("best", **_best(comparison))]
+        for axis in ("tokenizer", *COMPARED_AXES):
+            if winners := _winners(comparison, axis, tested):
+                sentences.append(say("winners", axis=axis, **winners))
+        for kinds in _pretraining(comparison, _breadths(cells), tested):
+            sentences.append(say("kinds", **kinds))
+        if baseline := _against_baseline(comparison, tested):
+            sentences.append(say("baseline", **baseline))
+        sentences += say.paragraphs("cautions", **_cautions(comparison, cells))
+    if bits := _bits(cells):
+        sentences.append(say("bits", **bits))
+    if len(comparison.unhealthy):
+        chosen = set(comparison.selected.get("cell", ()))
+        lost = [name for name in dict.fromkeys(cell.label for cell in cells) if name not in chosen]
+        sentences.append(say("lost", num_trials=len(cells), cells=lost))
+    unique = dict.fromkeys(pair[comparison.decisive] for pair in tested)
     return Findings(sentences, list(unique))
 
 
-def _best(comparison: Comparison) -> str:
-    metric, top = comparison.metric, comparison.selected.iloc[0]
-    settings = [f"learning rate {top['learning_rate']:g}"]
-    settings += [
-        f"{axis.replace('_', ' ')} {top[axis]}"
-        for axis in comparison.axes
-        if axis not in COMPARED_AXES and not pd.isna(top[axis])
-    ]
-    values = [
-        f"{split} {metric_name(metric)} {mean_of(top, f'{split}_{metric}')}"
+def _best(comparison: Comparison) -> dict[str, Any]:
+    top = comparison.selected.iloc[0]
+    splits = [
+        split
         for split in ("validation", "test")
-        if not pd.isna(top.get(f"{split}_{metric}"))
+        if not pd.isna(top.get(f"{split}_{comparison.metric}"))
     ]
-    seeds = f"{top['num_seeds']:.0f} seed{'s' if top['num_seeds'] > 1 else ''}"
-    return f"Best on validation: {top['cell']} at {', '.join(settings)}, {', '.join(values)} ({seeds})."
+    axes = [axis for axis in comparison.axes if axis not in COMPARED_AXES]
+    return {"top": top, "axes": [one for one in axes if not pd.isna(top[one])], "splits": splits}
 
 
-def _pair(comparison: Comparison, a: str, b: str) -> Pair | None:
-    """Return the verdicts on `a` against `b`, differences as a minus b; None where not tested."""
+def _pair(comparison: Comparison, a: str, b: str, tested: list[Pair]) -> Pair | None:
+    """Return the verdicts on `a` against `b`, differences as a minus b, and add them to `tested`.
+
+    None where they were not tested.
+    """
     table = comparison.pairwise
     for first, second, sign in ((a, b, 1), (b, a, -1)):
-        found = table[(table["a"] == first) & (table["b"] == second)]
-        if len(found):
-            row = found.iloc[0]
-            return {
+        for _, row in table[(table["a"] == first) & (table["b"] == second)].iterrows():
+            pair = {
                 metric: Verdict(
                     f"{a} against {b}",
                     f"{metric_name(metric)} difference",
@@ -77,41 +81,24 @@ def _pair(comparison: Comparison, a: str, b: str) -> Pair | None:
                 )
                 for metric in METRICS
             }
+            tested.append(pair)
+            return pair
     return None
 
 
-def _pair_text(comparison: Comparison, pair: Pair) -> str:
-    if pd.isna(pair["mcc"].estimate):
-        return "too few shared test rows to test"
-    judged = pair[comparison.judged]
-    known = not pd.isna(judged.p)
-    parts = [
-        f"{metric_name(metric)} {one.text}" + f", {one.p_text}" * known
-        for metric, one in pair.items()
-    ]
-    verdict = "significant" if judged.significant else "not significant"
-    return "; ".join([*parts, verdict if known else "no verdict with one seed"])
-
-
-def _winners(comparison: Comparison, axis: str, tested: list[Pair]) -> list[str]:
-    """Say which value of a compared axis is best, each by its best cell."""
+def _winners(comparison: Comparison, axis: str, tested: list[Pair]) -> dict[str, Any]:
+    """Return which value of a compared axis is best, each by its best cell."""
     if axis not in comparison.selected:
-        return []
+        return {}
     best = comparison.selected.dropna(subset=[axis]).drop_duplicates(axis)
     if len(best) < 2:
-        return []
-    first, parts = best.iloc[0], []
-    for other in best["cell"].iloc[1:]:
-        pair = _pair(comparison, first["cell"], other)
-        tested += [pair] if pair else []
-        parts.append(f"{other} ({_pair_text(comparison, pair) if pair else 'not tested'})")
-    score = f"validation_{comparison.metric}"
+        return {}
+    first, score = best.iloc[0], f"validation_{comparison.metric}"
     level = best.loc[(best[score] - first[score]).abs() < 1e-9, axis]
-    verdict = f"{first[axis]} wins" if len(level) == 1 else f"{' and '.join(level)} tie"
-    return [
-        f"{axis.capitalize()}s: {verdict} on validation. The best cell, {first['cell']}, on the test "
-        f"rows against the best of each other {axis}: {'; '.join(parts)}."
+    others = [
+        (other, _pair(comparison, first["cell"], other, tested)) for other in best["cell"].iloc[1:]
     ]
+    return {"names": list(level), "first": first["cell"], "others": others}
 
 
 def _breadths(cells: Sequence[CellResult]) -> dict[str, int]:
@@ -131,92 +118,102 @@ def _breadths(cells: Sequence[CellResult]) -> dict[str, int]:
 
 def _pretraining(
     comparison: Comparison, breadths: dict[str, int], tested: list[Pair]
-) -> list[str]:
-    several = {name for name, num in breadths.items() if num > 1}
-    one = {name for name, num in breadths.items() if num == 1}
-    none = {name for name, num in breadths.items() if num == 0}
+) -> list[dict[str, Any]]:
+    """Compare pretraining on several species, on one and on none."""
+    several, one, none = (
+        [name for name, num in breadths.items() if min(num, 2) == size] for size in (2, 1, 0)
+    )
     alone = "Pretraining on one species" if several else "Pretraining"
-    sentences = [
-        _kinds(comparison, name_a, in_a.__contains__, name_b, in_b.__contains__, tested)
-        for name_a, in_a, name_b, in_b in (
-            ("Pretraining on several species", several, "on one species", one),
-            ("Pretraining on several species", several, "no pretraining", none),
-            (alone, one, "no pretraining", none),
+    compared = [
+        _kinds(comparison, names, (in_a, in_b), tested)
+        for names, in_a, in_b in (
+            (("Pretraining on several species", "on one species"), several, one),
+            (("Pretraining on several species", "no pretraining"), several, none),
+            ((alone, "no pretraining"), one, none),
         )
     ]
-    return [sentence for sentence in sentences if sentence]
+    return [kinds for kinds in compared if kinds]
 
 
 def _kinds(
     comparison: Comparison,
-    name_a: str,
-    in_a: Callable[[str], bool],
-    name_b: str,
-    in_b: Callable[[str], bool],
+    names: tuple[str, str],
+    sets: tuple[list[str], list[str]],
     tested: list[Pair],
-) -> str:
+) -> dict[str, Any]:
     """Compare, tokenizer by tokenizer, the best cell of one kind with the best of another."""
     selected, column = comparison.selected, f"test_{comparison.metric}"
     if column not in selected:
-        return ""
-    differences: list[float] = []
-    pairs: list[Pair] = []
+        return {}
+    differences, verdicts = [], []
     for _, group in selected.groupby("tokenizer", sort=False):
-        side_a = group[group["species_set"].map(in_a)]
-        side_b = group[group["species_set"].map(in_b)]
-        if side_a.empty or side_b.empty:
+        sides = [group[group["species_set"].isin(chosen)] for chosen in sets]
+        if any(side.empty for side in sides):
             continue
-        a, b = side_a.iloc[0], side_b.iloc[0]
+        a, b = (side.iloc[0] for side in sides)
         differences.append(a[column] - b[column])
-        pair = _pair(comparison, a["cell"], b["cell"])
-        pairs += [pair] if pair else []
+        if pair := _pair(comparison, a["cell"], b["cell"], tested):
+            verdicts.append(pair[comparison.decisive])
     if not differences:
-        return ""
-    tested += pairs
-    judged = [pair[comparison.judged] for pair in pairs]
-    num_better = sum(comparison.sign * difference > 0 for difference in differences)
-    mean = sum(differences) / len(differences)
-    text = (
-        f"{name_a} against {name_b}: better test {metric_name(comparison.metric)} with {num_better} "
-        f"of {len(differences)} tokenizers, mean difference {signed(mean)}; "
-    )
-    if all(pd.isna(one.p) for one in judged):
-        return text + "whether that is more than chance, one seed does not tell."
-    parts = [
-        f"significantly {word} for {'; '.join(f'{v.claim}, {p_text(v.p)}' for v in found)}"
-        for word, found in (
-            ("better", [one for one in judged if one.higher]),
-            ("worse", [one for one in judged if one.significant and not one.higher]),
-        )
-        if found
-    ]
-    return text + (" and ".join(parts) or "none of the differences is significant") + "."
+        return {}
+    return {
+        "names": names,
+        "num_better": sum(comparison.sign * difference > 0 for difference in differences),
+        "num": len(differences),
+        "mean": sum(differences) / len(differences),
+        "found": []
+        if all(pd.isna(one.p) for one in verdicts)
+        else [(f"{one.claim} ({one.p_text})", one) for one in verdicts],
+    }
 
 
-def _against_baseline(comparison: Comparison, tested: list[Pair]) -> list[str]:
+def _against_baseline(comparison: Comparison, tested: list[Pair]) -> dict[str, Any]:
     selected, column = comparison.selected, f"test_{comparison.metric}"
     if "over_baseline" not in selected or selected["over_baseline"].isna().all():
-        return []
+        return {}
     known = selected[selected["over_baseline"].notna()]
-    losers = known[comparison.sign * known["over_baseline"] <= 0]
     reference = comparison.baseline.iloc[0]
     names = "the baselines"
     if len(comparison.baseline) == 1:
         level = f"test {metric_name(comparison.metric)} {number(reference[column])}"
         names = f"the {reference['name']} ({level})"
-    listed = ", ".join(f"{row['cell']} ({number(row[column])})" for _, row in losers.iterrows())
-    text = f"All {len(known)} selected cells have a better mean than {names}."
-    if listed:
-        num = f"{len(losers)} of {len(known)}"
-        text = f"{num} selected cells have no better mean than {names}: {listed}."
-    pair = _pair(comparison, known.iloc[0]["cell"], str(reference["name"]))
-    if pair:
-        tested.append(pair)
-        text += f" The best cell against it: {_pair_text(comparison, pair)}."
-    return [text]
+    return {
+        "num": len(known),
+        "losers": known[comparison.sign * known["over_baseline"] <= 0].to_dict("records"),
+        "names": names,
+        "found": _pair(comparison, known.iloc[0]["cell"], str(reference["name"]), tested),
+    }
 
 
-def _bits(cells: Sequence[CellResult]) -> list[str]:
+def _cautions(comparison: Comparison, cells: Sequence[CellResult]) -> dict[str, Any]:
+    """Return what the learning rates, the seeds, the trials and the test rows leave open."""
+    selected, num_seeds = comparison.selected, len({cell.seed for cell in cells})
+    rates = sorted(set(comparison.rows["learning_rate"]))
+    edges = [
+        (selected.loc[selected["learning_rate"] == rate, "cell"].to_list(), word, rate)
+        for rate, word in ((rates[0], "small"), (rates[-1], "larg"))
+        if len(rates) > 1
+    ]
+    # A search tries single seeds.
+    tried = [
+        (row["cell"], num)
+        for _, row in selected.iterrows()
+        if (num := len(row["trial_keys"].split())) < num_seeds
+    ]
+    partial = selected[selected["outcome"] != "finished"]
+    shared, counts = comparison.pairwise["num_rows"], selected["num_test_rows"].dropna()
+    fewer = len(shared) and len(counts) and shared.min() < counts.max()
+    return {
+        "edges": edges,
+        "num_seeds": num_seeds,
+        "tried": tried,
+        "partly": [f"{row['cell']} ({row['outcome']})" for _, row in partial.iterrows()],
+        "shared_rows": [int(shared.min()), int(counts.max())] if fewer else [],
+    }
+
+
+def _bits(cells: Sequence[CellResult]) -> dict[str, Any]:
+    """Return the encoder that predicts masked bases best, and those that are not worth much."""
     best: dict[str, dict[str, Any]] = {}
     for cell in cells:
         known = dict(cell.pretraining or {})
@@ -226,7 +223,7 @@ def _bits(cells: Sequence[CellResult]) -> list[str]:
         if cell.encoder not in best or bits < best[cell.encoder]["bits_per_base"]:
             best[cell.encoder] = known
     if not best:
-        return []
+        return {}
     order = sorted(best, key=lambda name: float(best[name]["bits_per_base"]))
     weak = [
         name
@@ -234,19 +231,4 @@ def _bits(cells: Sequence[CellResult]) -> list[str]:
         if (markov := best[name].get("markov_bits_per_base")) is not None
         and best[name]["bits_per_base"] >= markov
     ]
-    text = (
-        f"Pretraining: {order[0]} predicts masked bases best, with "
-        f"{number(best[order[0]]['bits_per_base'])} bits per base (uniform guessing: 2)."
-    )
-    if weak:
-        text += f" Not better than a Markov chain on the same text: {', '.join(weak)}."
-    return [text]
-
-
-def _unhealthy(comparison: Comparison, cells: Sequence[CellResult]) -> list[str]:
-    if comparison.unhealthy.empty:
-        return []
-    chosen = set() if comparison.selected.empty else set(comparison.selected["cell"])
-    lost = [name for name in dict.fromkeys(cell.label for cell in cells) if name not in chosen]
-    without = f" Without any healthy trial: {', '.join(lost)}." if lost else ""
-    return [not_all_healthy(comparison.unhealthy, len(cells)) + "." + without]
+    return {"name": order[0], "value": best[order[0]]["bits_per_base"], "weak": weak}

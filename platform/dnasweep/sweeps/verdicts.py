@@ -40,6 +40,11 @@ class Verdict(NamedTuple):
         return self.significant and self.estimate > self.null
 
     @property
+    def lower(self) -> bool:
+        """Whether the estimate is significantly below that of no effect."""
+        return self.significant and not self.higher
+
+    @property
     def verdict(self) -> str:
         """The verdict in words."""
         if pd.isna(self.p):

@@ -16,7 +16,7 @@ import pandas as pd
 from dnasweep.tasks import wording
 
 FILTERS = (
-    "counted interval joined method_name metric_name minus number p_text percent positions ratio "
+    "counted interval joined mean_of method_name metric_name minus number p_text percent positions ratio "
     "signed small spaced"
 )
 
@@ -35,11 +35,11 @@ class Texts:
     def __init__(self, template: str, **values: Any) -> None:
         self._macros = _environment().get_template(f"{template}.j2").make_module(values)
 
-    def __call__(self, name: str, **values: Any) -> str:
+    def __call__(self, name: str, /, **values: Any) -> str:
         """Return a text as one paragraph."""
         return " ".join(self.paragraphs(name, **values))
 
-    def paragraphs(self, name: str, **values: Any) -> list[str]:
+    def paragraphs(self, name: str, /, **values: Any) -> list[str]:
         """Return the paragraphs of a text; those without words are left out."""
         text = getattr(self._macros, name)(**values)
         paragraphs = (_joined(part) for part in re.split(r"\n *\n", text))
