@@ -11,7 +11,7 @@ from dnasweep.tasks.texts import Texts
 @pytest.fixture
 def say(monkeypatch: pytest.MonkeyPatch) -> Texts:
     template = (
-        "{% macro told(names) %}\nFound {{ num | comma }}:\n{% for name in names %}\n{{ name }}\n"
+        "{% macro told(names) %}\nFound {{ num | comma }}:\n{{ '' }}\n{% for name in names %}\n{{ name }}\n"
         '{{ "." if loop.last else ";" }}\n{% endfor %}\n\n{% if num is missing %}\nNone.\n'
         "{% endif %}\n\n5\u00a0% of (all)\n  .gz files.\n{% endmacro %}"
     )

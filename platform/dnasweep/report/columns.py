@@ -20,7 +20,7 @@ from dnasweep.tasks.wording import (
     positions,
     ratio,
     signed,
-    small,
+    small_p,
     spaced,
 )
 
@@ -35,11 +35,6 @@ def count(value: float) -> str:
 def p_value(value: float) -> str:
     """Return a p-value."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def small_p(value: float) -> str:
-    """Return a p-value of which the power of ten matters."""
-    return f"{value:.3f}" if value >= 0.001 else small(value)
 
 
 def plain(value: Any) -> str:

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from rich.console import RenderableType
 
 from dnasweep.motifs.discovery import DiscoveredMotifs
+from dnasweep.motifs.enriched_kmers import TIMES_MINIMUM
 from dnasweep.motifs.motif_data import MotifConfig
+from dnasweep.motifs.tomtom import FEW_TARGETS
 from dnasweep.motifs.validation import Validation
-from dnasweep.report.columns import small_p
 from dnasweep.report.drawing import COLOURS, Drawing, ink
 from dnasweep.report.files import write_page
 from dnasweep.report.logos import motif_logo
-from dnasweep.report.motif_findings import method, motif_findings, place, warnings
 from dnasweep.report.page import (
     Notice,
     Page,
@@ -28,7 +29,10 @@ from dnasweep.report.page import (
     findings_section,
 )
 from dnasweep.report.provenance import BEFORE, job_section
-from dnasweep.tasks.wording import NONE
+from dnasweep.report.terminal import terminal_table
+from dnasweep.sweeps.verdicts import Findings, Verdict
+from dnasweep.tasks.texts import Texts
+from dnasweep.tasks.wording import ALPHA, NONE, minus
 
 PAGE = "motifs.html"
 MAX_SHOWN = 12
@@ -36,20 +40,8 @@ MAX_SHOWN = 12
 MATCH_Q = 0.25
 """Matches beside the best one are shown up to this adjusted p-value."""
 BINS = 30
-READING = (
-    "Significant means an adjusted p-value below 0.05, in sequences that motifs were not found in."
-)
-MOTIFS = (
-    "Instances are those of the discovery part. All else is of the confirmation part: sequences with "
-    "a hit in either class, enrichment (hypergeometric), and whether the best hits keep the place "
-    "where most instances were found (Poisson binomial: each sequence has a chance by its own number "
-    "of starts). q is adjusted over the motifs (Benjamini and Hochberg)."
-)
-MATCHES = (
-    "The best match of each motif among the known ones by Tomtom's method (Gupta et al. 2007), either "
-    f"strand, and others of q up to {MATCH_Q:g}; matches.parquet has five of each. q is adjusted over "
-    "all known motifs."
-)
+MAX_MATCHED, MAX_PLACED = 8, 5
+"""Motifs that a sentence names."""
 
 
 def write_report(
@@ -82,27 +74,35 @@ def write_report(
         Command line that makes the page again.
     """
     target = str(settings.get("target") or "the class")
-    table, bases = found.table(), found.data.bases
+    table, data, say = _placed(found.table()), found.data, Texts("motifs")
     told = motif_findings(found, target=target)
-    shown = "Shaded: the place that most instances of the discovery part have."
-    if len(table) > MAX_SHOWN:
-        shown = f"The {MAX_SHOWN} motifs of lowest p-value; all are in the tables. {shown}"
+    warnings = say.paragraphs(
+        "warnings",
+        data=data,
+        num_known=num_known,
+        few_known=FEW_TARGETS,
+        signed=signed,
+        config=config,
+    )
+    best = _best(found.matches)
     sections = [
-        findings_section(told.sentences, told.verdicts, READING),
-        Section("motifs", "Motifs", [PageTable("motifs", _readable(table), MOTIFS)]),
-        Section("matches", "Known motifs", [PageTable("matches", _best(found.matches), MATCHES)]),
+        findings_section(told.sentences, told.verdicts, say("reading")),
+        Section("motifs", "Motifs", [PageTable("motifs", _readable(table), say("motifs"))]),
+        Section(
+            "matches",
+            "Known motifs",
+            [PageTable("matches", best, say("matches", match_q=MATCH_Q))],
+        ),
     ]
     if len(table):
-        pictures = [Text([shown]), *_pictures(found, table)]
+        shown = Text([say("pictures", num=len(table), shown=MAX_SHOWN)])
+        pictures = [shown, *_pictures(found, table, say)]
         sections.append(Section("pictures", "Logos and places", pictures))
     sections.append(Section("method", "Method", [Text(method(config, signed=signed))]))
     page = Page(
         title=f"Motifs of {target}",
-        lead=[
-            f"{len(bases.sequences):,} sequences, {int(found.data.positive.sum()):,} of {target} · "
-            f"{settings.get('estimator', 'attributions')} · {config.method} · {bases.tss.statement}"
-        ],
-        notice=Notice(BEFORE, warnings(found, num_known=num_known, signed=signed, config=config)),
+        lead=say.paragraphs("lead", data=data, settings=settings, config=config, target=target),
+        notice=Notice(BEFORE, warnings),
         sections=sections,
     )
     beside = {path.name for path in directory.iterdir() if path.is_file()} - {PAGE}
@@ -111,7 +111,58 @@ def write_report(
     return write_page(page, directory / PAGE)
 
 
-def _pictures(found: DiscoveredMotifs, table: pd.DataFrame) -> list[Text | PageFigure]:
+def motif_findings(found: DiscoveredMotifs, *, target: str) -> Findings:
+    """Return the sentences and the claims that were tested; `target` names the class."""
+    data, table = found.data, _placed(found.table())
+    matched = table[table["match_q"] < ALPHA].sort_values("match_p")
+    placed = table[table["q_place"] < ALPHA].sort_values("p_place")
+    sentences = Texts("motifs").paragraphs(
+        "findings",
+        num=len(table),
+        enriched=(table["q"] < ALPHA).sum(),
+        placed_num=len(placed),
+        alpha=ALPHA,
+        target=target,
+        matched=matched.head(MAX_MATCHED).to_dict("records"),
+        more=max(0, len(matched) - MAX_MATCHED),
+        placed=placed.head(MAX_PLACED).to_dict("records"),
+        sizes=[part.sum() for part in (data.discovery, ~data.discovery)],
+        num_groups=data.num_clusters,
+    )
+    verdicts = [
+        Verdict(
+            f"{row['motif']} in more sequences of {target} than in others",
+            "difference of shares",
+            row["num_positive"] / row["of_positive"] - row["num_negative"] / row["of_negative"],
+            row["q"],
+        )
+        for _, row in table.iterrows()
+    ]
+    return Findings(sentences, verdicts)
+
+
+def method(config: MotifConfig, *, signed: bool) -> list[str]:
+    """Return how motifs were sought, a paragraph each."""
+    return Texts("motifs").paragraphs(
+        "method", config=config, signed=signed, times_minimum=TIMES_MINIMUM
+    )
+
+
+def motif_table(table: pd.DataFrame) -> RenderableType:
+    """Return the motifs that are most like known ones, for the terminal."""
+    best = table.sort_values("match_p").head(MAX_SHOWN)
+    shown = _readable(_placed(best)).drop(columns=["motif", "p", "num_in_place", "q_place"])
+    left = ["consensus", "most like"]
+    return terminal_table("Motifs, those most like known ones first", shown, left=left)
+
+
+def _placed(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the place that most instances of each motif have, as text."""
+    ends = zip(table["place_first"], table["place_last"], strict=True)
+    return table.assign(place=[minus(f"{first:+d} to {last:+d}") for first, last in ends])
+
+
+def _pictures(found: DiscoveredMotifs, table: pd.DataFrame, say: Texts) -> list[Text | PageFigure]:
     order = table[["p", "p_place", "match_p"]].min(axis=1).sort_values(kind="stable").index
     bases = found.data.bases
     low, high = bases.first, bases.first + bases.values.shape[1]
@@ -119,37 +170,18 @@ def _pictures(found: DiscoveredMotifs, table: pd.DataFrame) -> list[Text | PageF
     for number in map(int, order[:MAX_SHOWN]):
         row, pattern, test = table.iloc[number], found.patterns[number], found.validations[number]
         core = pattern.core
-        matrix = pattern.matrix[max(0, core.start - 2) : core.stop + 2]
-        about = (
-            f"{len(pattern.rows):,} instances; hits in {test.num_positive:,} of "
-            f"{row['of_positive']:,} sequences of the class and {test.num_negative:,} of "
-            f"{row['of_negative']:,} others."
-        )
-        if row["match"]:
-            about += (
-                f" Most like {row['match_name']} ({row['match']}), p = {_p(row['match_p'])}, "
-                f"q = {_p(row['match_q'])}."
-            )
-        name = dict.fromkeys([pattern.name, pattern.consensus])
+        logo = motif_logo(pattern.matrix[max(0, core.start - 2) : core.stop + 2])
+        places = hit_positions(test, low=low, high=high, known=bases.tss.known)
+        about = say("motif", row=row, num_instances=len(pattern.rows))
+        name = ": ".join(dict.fromkeys([pattern.name, pattern.consensus]))
         blocks += [
-            Text([about], soft=True, heading=": ".join(name)),
+            Text([about], soft=True, heading=name),
             PageFigure(
-                "Logo",
-                "Of the instances in the discovery part.",
-                motif_logo(matrix),
-                f"logo-{number + 1}",
+                "Logo", "Of the instances in the discovery part.", logo, f"logo-{number + 1}"
             ),
-            PageFigure(
-                "Places",
-                "Best hits of sequences of the confirmation part.",
-                hit_positions(test, low=low, high=high, known=bases.tss.known),
-            ),
+            PageFigure("Places", "Best hits of sequences of the confirmation part.", places),
         ]
     return blocks
-
-
-def _p(value: float) -> str:
-    return NONE if pd.isna(value) else small_p(value)
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -162,7 +194,7 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
             "others": _counts(table, "negative"),
             "p": table["p"],
             "q": table["q"],
-            "place": [place(row) for _, row in table.iterrows()],
+            "place": table["place"],
             "num_in_place": table["num_in_place"],
             "q_place": table["q_place"],
             "most like": [

@@ -11,14 +11,17 @@ import re
 from typing import Any
 
 import jinja2
+import jinja2.ext
 import pandas as pd
 
 from dnasweep.tasks import wording
 
 FILTERS = (
     "counted interval joined mean_of method_name metric_name minus number p_text percent positions ratio "
-    "signed small spaced"
+    "signed small small_p spaced"
 )
+
+PARAGRAPH = "\x1e"
 
 
 class Texts:
@@ -42,7 +45,7 @@ class Texts:
     def paragraphs(self, name: str, /, **values: Any) -> list[str]:
         """Return the paragraphs of a text; those without words are left out."""
         text = getattr(self._macros, name)(**values)
-        paragraphs = (_joined(part) for part in re.split(r"\n *\n", text))
+        paragraphs = (_joined(part) for part in text.split(PARAGRAPH))
         return [one for one in paragraphs if one]
 
 
@@ -53,10 +56,18 @@ def _joined(text: str) -> str:
     return re.sub(r" ([,.;:)]+)(?= |$)", r"\1", line)
 
 
+class _Paragraphs(jinja2.ext.Extension):
+    """Marks the blank lines of a template, to tell them from those that an empty value leaves."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        return re.sub(r"\n( *\n)+", f"\n{PARAGRAPH}\n", source)
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dnasweep", "texts"),
+        extensions=[_Paragraphs],
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,

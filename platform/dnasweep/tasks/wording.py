@@ -65,6 +65,11 @@ def small(value: float) -> str:
     return f"{value:.1e}".replace("e-0", "e−").replace("e-", "e−").replace("e+00", "")
 
 
+def small_p(value: float) -> str:
+    """Return a p-value of which the power of ten matters; a dash where there is none."""
+    return NONE if pd.isna(value) else f"{value:.3f}" if value >= 0.001 else small(value)
+
+
 def ratio(value: float) -> str:
     """Return an odds ratio as written in text."""
     if pd.isna(value):

@@ -6,11 +6,10 @@ import dataclasses
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from dnasweep.config.ranges import MANY, Between, Checked, NotNone, Range, Seed, Whole
 from dnasweep.errors import InputError
@@ -20,7 +19,6 @@ from dnasweep.motifs.motif_data import Method, MotifConfig
 from dnasweep.storage.output_folder import publish_files
 from dnasweep.tracking.tags import command
 
-SHOWN = 12
 StretchLength = Annotated[int, Range(2, 10_000)]
 Window = Annotated[int, Range(8, 10_000)]
 Instances = Annotated[int, Range(2, MANY)]
@@ -73,7 +71,7 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
     from dnasweep.formats.motifs import read_motifs
     from dnasweep.motifs.discovery import discover, write_files
     from dnasweep.motifs.motif_data import load_motif_data
-    from dnasweep.report.motif_page import PAGE, write_report
+    from dnasweep.report.motif_page import PAGE, motif_table, write_report
 
     config = _config(options)
     out = _free(user_path(options.out))
@@ -99,7 +97,17 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
     signed = settings["estimator"] != "attention"
     with console.status("looking for motifs; the first time libraries are compiled, for minutes"):
         found = discover(data, config, known, signed=signed)
-    summary = _summary(options, config, settings, found.table(), len(known))
+    table = found.table()
+    summary = {
+        "attributions": list(options.attributions),
+        "known_motifs": options.motifs,
+        "num_known": len(known),
+        "settings": settings,
+        "config": dataclasses.asdict(config),
+        "share": options.share,
+        "identity": options.identity,
+        "num_motifs": len(table),
+    }
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".motifs-", dir=out.parent) as scratch:
         folder = Path(scratch) / "motifs"
@@ -119,7 +127,10 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
         made = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         named = {path.relative_to(folder).as_posix(): path for path in made}
         publish_files(named, out, job="motifs")
-    _tell(found.table(), out / PAGE, console)
+    console.print(f"[bold]motifs[/] {len(table):,}")
+    if len(table):
+        console.print(motif_table(table))
+    console.print(f"[bold]report[/] {escape(str(out / PAGE))}", soft_wrap=True)
     return out / PAGE
 
 
@@ -146,41 +157,3 @@ def _free(out: Path) -> Path:
     if out.exists() and not out.is_dir():
         raise InputError("this is a file", file=out, remedy="Give a folder with --out.")
     return out
-
-
-def _summary(
-    options: MotifOptions,
-    config: MotifConfig,
-    settings: dict[str, Any],
-    table: Any,
-    num_known: int,
-) -> dict[str, Any]:
-    return {
-        "attributions": list(options.attributions),
-        "known_motifs": options.motifs,
-        "num_known": num_known,
-        "settings": settings,
-        "config": dataclasses.asdict(config),
-        "share": options.share,
-        "identity": options.identity,
-        "num_motifs": len(table),
-    }
-
-
-def _tell(table: Any, page: Path, console: Console) -> None:
-    shown = Table("motif", "instances", "of class", "others", "q", "place", "match", "q", box=None)
-    for _, row in table.sort_values("match_p").head(SHOWN).iterrows():
-        shown.add_row(
-            str(row["consensus"]),
-            f"{row['num_instances']:,}",
-            f"{row['num_positive']:,}/{row['of_positive']:,}",
-            f"{row['num_negative']:,}/{row['of_negative']:,}",
-            f"{row['q']:.2g}",
-            f"{row['place_first']:+d}..{row['place_last']:+d}",
-            escape(f"{row['match_name']} {row['match']}"),
-            f"{row['match_q']:.2g}",
-        )
-    console.print(f"[bold]motifs[/] {len(table):,}")
-    if len(table):
-        console.print(shown)
-    console.print(f"[bold]report[/] {escape(str(page))}", soft_wrap=True)
