@@ -20,7 +20,7 @@ from dnasweep.report.drawing import (
     label_ticks,
     style,
 )
-from dnasweep.report.page import Page, PageFigure, PageTable, Section, Text, findings_section
+from dnasweep.report.page import Page, PageFigure, PageTable, Section, Text
 from dnasweep.report.pair_columns import marked, verdict_columns
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.terminal import summary, terminal_table
@@ -29,60 +29,43 @@ from dnasweep.sweeps.shots_findings import settings
 from dnasweep.sweeps.shots_tests import BASELINE
 from dnasweep.tasks.wording import ALPHA, mean_of, metric_name
 
-READING = (
-    "Significant means an adjusted p-value below 0.05. The tests ask whether a difference would be "
-    "there with other test rows, other training rows and other seeds."
-)
-TESTS = (
-    "Differences are a minus b, trainings paired by draw and seed (with the baseline: by draw), with "
-    "95 % intervals; “a ahead” counts the pairs in which a has the larger MCC. Each difference is "
-    "uncertain by its test rows (MCC: influence of each row, AUROC: DeLong) and by its trainings "
-    "(spread of the paired differences between draws and between seeds); both are in the intervals "
-    "and p-values, few draws with the weight of few. With one draw there are none. p-values are "
-    "adjusted over all rows of this table (Benjamini and Hochberg). Coloured: significant."
-)
 APART = 0.06
 """Factor between the places of two initialisations at one number of shots, of 1."""
 
 
 def few_shot_page(comparison: ShotComparison, frame: SweepFrame) -> Page:
     """Return the page of a few-shot sweep."""
-    metric = metric_name(comparison.metric)
-    no_pairs = ["There are no two things to compare."] if comparison.pairwise.empty else []
-    curve = PageFigure(
-        "By number of shots",
-        f"Mean test {metric} with the standard deviation over draws and seeds; every point is one "
-        "trial. Dotted: the k-mer baseline on the same shots, with its standard deviation over "
-        "draws.",
-        learning_curve(comparison),
-    )
-    lost = "Trials that did not finish healthy. They are in no mean."
-    return Page(
-        title=frame.title,
-        lead=frame.lead(
-            f"{len(comparison.runs)} trials, each evaluated once on all test rows at the threshold "
-            "0.5; nothing was chosen on validation or test rows"
+    say, curve = comparison.texts, learning_curve(comparison)
+    means = means_by_shots(comparison)
+    shots = [name for name in map(str, means) if name.isdecimal()]
+    others = _telling(comparison.rows)
+    others = others.drop(columns=[name for name in map(str, others) if name.endswith("_sd")])
+    sections = [
+        Section(
+            "curve",
+            "Learning curve",
+            [PageFigure("By number of shots", say("curve"), curve)],
         ),
-        notice=frame.notice(),
-        sections=[
-            findings_section(comparison.findings, comparison.verdicts, READING),
-            Section("curve", "Learning curve", [curve]),
-            Section(
-                "means",
-                "Means",
-                [
-                    _means(comparison),
-                    _others(comparison),
-                    PageTable("unhealthy", _telling(comparison.unhealthy), lost),
-                ],
-            ),
-            Section("pairs", "Tests", [_pairwise(comparison), Text(no_pairs, soft=True)]),
-            frame.data_section("Tokenizers."),
-            frame.reproduce_section(
-                " The rows that each trial was trained on are logged with its run."
-            ),
-        ],
-    )
+        Section(
+            "means",
+            "Means",
+            [
+                PageTable("means", means, say("means"), _baseline_marks(means), shots),
+                PageTable("metrics", others, say("metrics")),
+                PageTable("unhealthy", _telling(comparison.unhealthy), say("not_healthy")),
+            ],
+        ),
+        Section(
+            "pairs",
+            "Tests",
+            [
+                _pairwise(comparison),
+                Text([say("no_pairs")] if comparison.pairwise.empty else [], soft=True),
+            ],
+        ),
+    ]
+    more = say("training_rows")
+    return frame.page(comparison, say("lead"), sections, tokenizers="Tokenizers.", more=more)
 
 
 def means_by_shots(comparison: ShotComparison) -> pd.DataFrame:
@@ -105,25 +88,8 @@ def _across(rows: pd.DataFrame, column: str) -> dict[str, str]:
     return {str(int(row["shots"])): mean_of(row, column) for _, row in rows.iterrows()}
 
 
-def _means(comparison: ShotComparison) -> PageTable:
-    table = means_by_shots(comparison)
-    caption = (
-        f"Test {metric_name(comparison.metric)} by number of shots (training rows of each class): "
-        "mean ± standard deviation over all draws and seeds."
-    )
-    shots = [name for name in map(str, table) if name.isdecimal()]
-    return PageTable("means", table, caption, _baseline_marks(table), shots)
-
-
 def _baseline_marks(table: pd.DataFrame) -> list[str]:
     return ["reference" if name == BASELINE else "" for name in table["initialisation"]]
-
-
-def _others(comparison: ShotComparison) -> PageTable:
-    rows = _telling(comparison.rows)
-    hidden = [name for name in map(str, rows) if name.endswith("_sd")]
-    caption = "Further test metrics, as means over draws and seeds."
-    return PageTable("metrics", rows.drop(columns=hidden), caption)
 
 
 def _pairwise(comparison: ShotComparison) -> PageTable:
@@ -132,7 +98,7 @@ def _pairwise(comparison: ShotComparison) -> PageTable:
     pairs = zip(table["pairs_for_a"], table["pairs"], strict=True)
     shown = shown.assign(ahead=[f"{won} of {num}" for won, num in pairs], **verdict_columns(table))
     sure = table[f"{comparison.decisive}_p_adjusted"] < ALPHA
-    return PageTable("pairs", shown, TESTS, marked(sure))
+    return PageTable("pairs", shown, comparison.texts("pairs"), marked(sure))
 
 
 def _telling(table: pd.DataFrame) -> pd.DataFrame:

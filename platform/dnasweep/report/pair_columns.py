@@ -11,12 +11,6 @@ import pandas as pd
 from dnasweep.sweeps.seed_tests import METRICS
 from dnasweep.tasks.wording import interval
 
-ENSEMBLES = (
-    "The mean score of these trained models, one for each seed, called by the mean of their "
-    "thresholds, on other test rows. AUROC: DeLong’s paired test. MCC: paired bootstrap. It says "
-    "nothing of what another training would give."
-)
-
 
 def verdict_columns(table: pd.DataFrame) -> dict[str, Any]:
     """Return the columns of the tests over rows and seeds, for :meth:`pandas.DataFrame.assign`."""

@@ -9,7 +9,19 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.data.audit import Audit
-from dnasweep.report.page import Block, Bullets, Code, Facts, Notice, PageTable, Section, Text
+from dnasweep.report.page import (
+    Block,
+    Bullets,
+    Code,
+    Facts,
+    Notice,
+    Page,
+    PageTable,
+    Section,
+    Text,
+    findings_section,
+)
+from dnasweep.sweeps.comparison import Compared
 
 BEFORE = "Before you read on"
 """Title of the warnings of a job."""
@@ -40,38 +52,63 @@ class SweepFrame:
     places: Mapping[str, str] = field(default_factory=dict)
     """Where things are: storage root, tracking URI, experiment, run."""
 
-    def lead(self, text: str) -> list[str]:
-        """Return what the page is of, with when it was made."""
-        return [" · ".join(filter(None, [text, self.created]))]
+    def page(
+        self,
+        comparison: Compared,
+        lead: str,
+        sections: Sequence[Section],
+        *,
+        tokenizers: str = "Tokenizers, fitted on training rows.",
+        more: str = "",
+    ) -> Page:
+        """Return the page of a compared sweep.
 
-    def notice(self) -> Notice:
-        """Return the warnings of the audit of the data."""
-        return audit_notice(self.audit)
-
-    def data_section(self, tokenizers: str = "Tokenizers, fitted on training rows.") -> Section:
-        """Return the section on the data; `tokenizers` is the caption of their table."""
-        blocks: list[Block] = [
+        Parameters
+        ----------
+        comparison
+            The compared sweep.
+        lead
+            What the page is of.
+        sections
+            What stands between the findings and the data.
+        tokenizers
+            Caption of the table of tokenizers.
+        more
+            What else a reader should know who makes the page again.
+        """
+        again = "The same command makes this page again; stages that are there are not repeated."
+        notes = (
+            [one.message for one in self.audit.findings if one.level != "warning"]
+            if self.audit
+            else []
+        )
+        data: list[Block] = [
             Facts(self.data),
-            *audit_blocks(self.audit),
+            PageTable("audit", self.audit.table if self.audit else None, "The data by split."),
+            Bullets(notes),
             PageTable("tokenizer", self.tokenizers, tokenizers),
             PageTable("encoder", self.encoders, "Pretrained encoders."),
         ]
-        return Section("data", "Data", blocks)
-
-    def reproduce_section(self, more: str = "") -> Section:
-        """Return the section on how to make the page again; `more` goes behind its first words."""
-        again = (
-            "The same command makes this page again; stages that are there are not repeated."
-            + more
-        )
-        blocks: list[Block] = [
-            Text([again] if self.command else []),
+        reproduce: list[Block] = [
+            Text([f"{again} {more}".strip()] if self.command else []),
             Code(self.command),
             Facts(self.places),
             Facts(self.keys, "Artefacts"),
             Facts(self.versions, "Versions"),
         ]
-        return Section("again", "Reproduce", blocks)
+        return Page(
+            title=self.title,
+            lead=[" · ".join(filter(None, [lead, self.created]))],
+            notice=audit_notice(self.audit),
+            sections=[
+                findings_section(
+                    comparison.findings, comparison.verdicts, comparison.texts("reading")
+                ),
+                *sections,
+                Section("data", "Data", data),
+                Section("again", "Reproduce", reproduce),
+            ],
+        )
 
 
 def audit_notice(audit: Audit | None) -> Notice:
@@ -79,14 +116,6 @@ def audit_notice(audit: Audit | None) -> Notice:
     warnings = [finding.message for finding in audit.warnings] if audit else []
     several = "s" if len(warnings) > 1 else ""
     return Notice(f"{len(warnings)} warning{several} of the data audit", warnings)
-
-
-def audit_blocks(audit: Audit | None) -> list[Block]:
-    """Return the statistics of the data and what the audit notes beside its warnings."""
-    if audit is None:
-        return []
-    notes = [finding.message for finding in audit.findings if finding.level != "warning"]
-    return [PageTable("audit", audit.table, "The data by split."), Bullets(notes)]
 
 
 def job_section(

@@ -9,18 +9,14 @@ import pandas as pd
 from rich.console import RenderableType
 
 from dnasweep.report import sweep_figures as figures
-from dnasweep.report.page import Page, PageFigure, PageTable, Section, Text, findings_section
-from dnasweep.report.pair_columns import ENSEMBLES, ensembles, marked, verdict_columns
+from dnasweep.report.page import Page, PageFigure, PageTable, Section, Text
+from dnasweep.report.pair_columns import ensembles, marked, verdict_columns
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.terminal import summary, terminal_table
 from dnasweep.sweeps.cell_results import COMPARED_AXES, CellResult
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.tasks.wording import ALPHA, mean_of, metric_name, number, signed
 
-READING = (
-    "Significant means an adjusted p-value below 0.05. The tests ask whether a difference between "
-    "means over seeds would be there with other rows like the test rows and with other seeds."
-)
 MAX_SHOWN = 20
 """Most ranked combinations in the terminal."""
 
@@ -45,84 +41,43 @@ def sweep_page(
     importance
         Parameter importance by axis, where a search estimated it.
     """
-    metric = metric_name(comparison.metric)
-    no_pairs = "No two cells have scores on the same test rows."
-    return Page(
-        title=frame.title,
-        lead=frame.lead(
-            f"{len(cells)} trials, {len(comparison.rows)} combinations, ranked by validation {metric}"
+    say, pairwise = comparison.texts, comparison.pairwise
+    heat_map, costs = figures.heat_map(comparison), figures.cost(comparison, cells)
+    curves, bits = figures.learning_curves(comparison, cells), figures.bits_per_base(cells)
+    mattered = figures.importance(importance)
+    sections = [
+        Section(
+            "selected",
+            "Selected cells",
+            [
+                _selected(comparison),
+                _by_species(comparison),
+                PageTable("unhealthy", comparison.unhealthy, say("not_healthy")),
+            ],
         ),
-        notice=frame.notice(),
-        sections=[
-            findings_section(comparison.findings, comparison.verdicts, READING),
-            Section(
-                "selected",
-                "Selected cells",
-                [
-                    _selected(comparison),
-                    _by_species(comparison),
-                    PageTable(
-                        "unhealthy",
-                        comparison.unhealthy,
-                        "Trials that did not finish healthy. They are never ranked.",
-                    ),
-                ],
-            ),
-            Section("figures", "Figures", _figures(comparison, cells, importance)),
-            Section("ranked", "All combinations", [_ranked(comparison)]),
-            Section(
-                "pairs",
-                "Pairwise tests",
-                [
-                    _pairwise(comparison),
-                    PageTable(
-                        "ensembles",
-                        ensembles(comparison.pairwise),
-                        f"Which ensemble is better? {ENSEMBLES}",
-                    ),
-                    Text([no_pairs] if comparison.pairwise.empty else [], soft=True),
-                ],
-            ),
-            frame.data_section(),
-            frame.reproduce_section(),
-        ],
-    )
-
-
-def _figures(
-    comparison: Comparison, cells: Sequence[CellResult], importance: Mapping[str, float] | None
-) -> list[PageFigure]:
-    metric = metric_name(comparison.metric)
-    return [
-        PageFigure(
-            "Tokenizer by species set",
-            "Each cell is the learning rate (and other axes) best on validation. The number is "
-            f"the mean over seeds, ± their standard deviation, of {metric} on the test rows.",
-            figures.heat_map(comparison),
+        Section(
+            "figures",
+            "Figures",
+            [
+                PageFigure("Tokenizer by species set", say("heat_map"), heat_map),
+                PageFigure("Learning curves", say("learning_curves"), curves),
+                PageFigure("Pretraining in bits per base", say("bits_per_base"), bits),
+                PageFigure("What it costs", say("cost"), costs),
+                PageFigure("Which axis mattered", say("importance"), mattered),
+            ],
         ),
-        PageFigure(
-            "Learning curves",
-            f"Validation {metric} of the selected cells against bases seen: mean of the seeds, "
-            "the band from the least to the most.",
-            figures.learning_curves(comparison, cells),
-        ),
-        PageFigure(
-            "Pretraining in bits per base",
-            "How well the best encoder of each cell predicts masked bases. The unit does not "
-            "depend on the vocabulary, so tokenizers can be compared.",
-            figures.bits_per_base(cells),
-        ),
-        PageFigure(
-            "What it costs",
-            f"Validation {metric} of every ranked combination against the device time of a trial.",
-            figures.cost(comparison, cells),
-        ),
-        PageFigure(
-            "Which axis mattered",
-            "Parameter importance, estimated from the trials of the search.",
-            figures.importance(importance),
+        Section("ranked", "All combinations", [_ranked(comparison)]),
+        Section(
+            "pairs",
+            "Pairwise tests",
+            [
+                _pairwise(comparison),
+                PageTable("ensembles", ensembles(pairwise), say("ensembles")),
+                Text([say("no_pairs")] if pairwise.empty else [], soft=True),
+            ],
         ),
     ]
+    return frame.page(comparison, say("lead", num_trials=len(cells)), sections)
 
 
 def _ranked(comparison: Comparison) -> PageTable:
@@ -133,11 +88,7 @@ def _ranked(comparison: Comparison) -> PageTable:
         "chosen" if chosen else "" if outcome == "finished" else "sick"
         for chosen, outcome in zip(rows.get("selected", ()), rows.get("outcome", ()), strict=True)
     ]
-    caption = (
-        "Means over seeds. Coloured rows are the selected ones; rows without a number were stopped "
-        "early or did not finish healthy. Click a heading to sort."
-    )
-    return PageTable("ranked", rows.reindex(columns=shown), caption, marks)
+    return PageTable("ranked", rows.reindex(columns=shown), comparison.texts("ranked"), marks)
 
 
 def _selected(comparison: Comparison) -> PageTable:
@@ -158,11 +109,7 @@ def _selected(comparison: Comparison) -> PageTable:
             table.loc[len(table)] = [known.get(name) for name in shown]
             marks.append("reference")
     numeric = [name for name in shown if name not in ("tokenizer", "species_set")]
-    caption = (
-        "The combination of each tokenizer and species set that is best on validation, with its test "
-        "metrics as means over seeds. The test set was opened for these alone, after selection."
-    )
-    return PageTable("selected", table, caption, marks, numeric)
+    return PageTable("selected", table, comparison.texts("selected"), marks, numeric)
 
 
 def _losers(comparison: Comparison) -> list[str]:
@@ -173,17 +120,9 @@ def _losers(comparison: Comparison) -> list[str]:
 
 def _pairwise(comparison: Comparison) -> PageTable:
     table = comparison.pairwise
-    caption = (
-        "Which choice is better? Differences are a minus b, of means over as many seeds of either, on "
-        "the test rows that all have scored. The intervals and p-values are for other test rows "
-        "(AUROC: DeLong’s placement values; MCC: influence of each row) and other seeds (their "
-        "scatter) together; with one seed there are none. The k-mer baseline has no seeds. p-values "
-        "are adjusted over all pairs (Benjamini and Hochberg); the unadjusted ones stand in the CSV. "
-        "Coloured: significant."
-    )
     shown = table[["a", "b", "num_rows", "num_seeds"]].assign(**verdict_columns(table))
     significant = table[f"{comparison.decisive}_p_adjusted"] < ALPHA
-    return PageTable("pairs", shown, caption, marked(significant))
+    return PageTable("pairs", shown, comparison.texts("pairs"), marked(significant))
 
 
 def _by_species(comparison: Comparison) -> PageTable:
@@ -192,8 +131,7 @@ def _by_species(comparison: Comparison) -> PageTable:
         wide = table.pivot(index="cell", columns="test_species", values=column)
         wide = wide.reindex(comparison.selected["cell"].to_list())
         table = wide.reset_index().rename_axis(columns=None)
-    caption = f"Test {metric_name(comparison.metric)} by species of the test rows."
-    return PageTable("species", table, caption)
+    return PageTable("species", table, comparison.texts("by_species"))
 
 
 def comparison_tables(comparison: Comparison, *, max_rows: int = MAX_SHOWN) -> RenderableType:

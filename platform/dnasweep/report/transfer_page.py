@@ -19,8 +19,8 @@ from dnasweep.report.drawing import (
     label_ticks,
     on_axes,
 )
-from dnasweep.report.page import Facts, Page, PageFigure, PageTable, Section, findings_section
-from dnasweep.report.pair_columns import ENSEMBLES, ensembles, marked, verdict_columns
+from dnasweep.report.page import Facts, Page, PageFigure, PageTable, Section
+from dnasweep.report.pair_columns import ensembles, marked, verdict_columns
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.terminal import summary, terminal_table
 from dnasweep.sweeps.comparison import Transfer
@@ -28,103 +28,57 @@ from dnasweep.sweeps.transfer_strategies import DESCRIPTIONS
 from dnasweep.sweeps.transfer_tests import EVERY
 from dnasweep.tasks.wording import ALPHA, mean_of, metric_name, number
 
-READING = (
-    "Significant means an adjusted p-value below 0.05. “Over rows and seeds” asks whether the "
-    "difference would be there on other sequences of these species and with other seeds, “over "
-    "targets” whether the differences would have the same sign on other species."
-)
-OVERALL = (
-    "Mean over targets and seeds, a minus b, as many seeds of either. Intervals and p-values are for "
-    "other rows of these targets (AUROC: DeLong’s placement values; MCC: influence of each row) and "
-    "other seeds (their scatter) together; with one seed there are none. Over targets: exact test of "
-    "all signs of the differences. p-values are adjusted over these pairs (Benjamini and Hochberg). "
-    "Coloured: significant over rows and seeds."
-)
-CHOSEN = (
-    "For each target and strategy the combination that is best on validation, with its test {metric} "
-    "as the mean over seeds. Zero-shot is chosen, and its threshold set, on validation rows of the "
-    "species it learns from. The test set was opened for these alone."
-)
 BASELINE = "k-mer baseline"
 
 
 def transfer_page(transfer: Transfer, frame: SweepFrame, *, num_trials: int) -> Page:
     """Return the page of a species transfer; `num_trials` were trained."""
-    tests, metric = transfer.tests, metric_name(transfer.metric)
+    tests, say = transfer.tests, transfer.texts
     overall, single = tests[tests["target"] == EVERY], tests[tests["target"] != EVERY]
-    kmers = "k-mer logistic regression, trained on the target’s own rows."
-    lost = "Trials that did not finish healthy. They are never chosen."
-    alone = "Each target by itself; p-values adjusted over all rows of this table. Coloured: significant."
-    return Page(
-        title=frame.title,
-        lead=frame.lead(
-            f"{len(transfer.targets)} targets, {len(transfer.strategies)} strategies, {num_trials} "
-            f"trials, chosen by validation {metric}"
+    trained = ensembles(single, ("tokenizer", "target", "a", "b"))
+    sections = [
+        Section("figures", "Figures", _figures(transfer)),
+        Section(
+            "strategies",
+            "Strategies",
+            [
+                Facts({name: DESCRIPTIONS[name] for name in transfer.strategies}),
+                PageTable("means", transfer.means, say("means")),
+            ],
         ),
-        notice=frame.notice(),
-        sections=[
-            findings_section(transfer.findings, transfer.verdicts, READING),
-            Section("figures", "Figures", _figures(transfer)),
-            Section(
-                "strategies",
-                "Strategies",
-                [
-                    Facts({name: DESCRIPTIONS[name] for name in transfer.strategies}),
-                    PageTable(
-                        "means",
-                        transfer.means,
-                        "Means over the targets that all strategies have, each target counted once.",
-                    ),
-                ],
-            ),
-            Section(
-                "matrix",
-                "Matrix",
-                [
-                    _matrix(transfer),
-                    PageTable("baseline", transfer.baseline, kmers),
-                    PageTable("unhealthy", transfer.unhealthy, lost),
-                ],
-            ),
-            Section(
-                "tests",
-                "Tests",
-                [
-                    _tests("overall", transfer, overall, OVERALL),
-                    _tests("single", transfer, single, alone),
-                    PageTable(
-                        "ensembles",
-                        ensembles(single, ("tokenizer", "target", "a", "b")),
-                        f"Ensembles on each target. {ENSEMBLES}",
-                    ),
-                ],
-            ),
-            Section("ranked", "All combinations", [_ranked(transfer)]),
-            frame.data_section(),
-            frame.reproduce_section(),
-        ],
-    )
+        Section(
+            "matrix",
+            "Matrix",
+            [
+                _matrix(transfer),
+                PageTable("baseline", transfer.baseline, say("kmers")),
+                PageTable("unhealthy", transfer.unhealthy, say("not_healthy")),
+            ],
+        ),
+        Section(
+            "tests",
+            "Tests",
+            [
+                _tests("overall", transfer, overall),
+                _tests("single", transfer, single),
+                PageTable("ensembles", trained, say("ensembles")),
+            ],
+        ),
+        Section("ranked", "All combinations", [_ranked(transfer)]),
+    ]
+    return frame.page(transfer, say("lead", num_trials=num_trials), sections)
 
 
 def _figures(transfer: Transfer) -> list[PageFigure]:
-    metric = metric_name(transfer.metric)
-    names = list(dict.fromkeys(transfer.matrix.get("tokenizer", ())))
+    say, names = transfer.texts, list(dict.fromkeys(transfer.matrix.get("tokenizer", ())))
     drawn = []
     for name in names:
         which = f", {name}" if len(names) > 1 else ""
+        title = f"Gain against phylogenetic distance{which}"
+        means, gains = matrix_map(transfer, name), gain_by_distance(transfer, name)
         drawn += [
-            PageFigure(
-                f"Targets by strategies{which}",
-                f"Test {metric}, mean over seeds ± their standard deviation.",
-                matrix_map(transfer, name),
-            ),
-            PageFigure(
-                f"Gain against phylogenetic distance{which}",
-                f"Test {metric} of each strategy minus that of random initialisation on the same "
-                "target, against the time since the target and the nearest relative that was read "
-                "have parted. Relatives are species with enough rows to be a target themselves.",
-                gain_by_distance(transfer, name),
-            ),
+            PageFigure(f"Targets by strategies{which}", say("matrix_map"), means),
+            PageFigure(title, say("gain_by_distance"), gains),
         ]
     return drawn
 
@@ -139,10 +93,10 @@ def _matrix(transfer: Transfer) -> PageTable:
     table = matrix[[name for name in shown if name in matrix]]
     over = matrix.get("over_baseline", pd.Series(dtype=float)).astype(float)
     marks = list(np.where(transfer.sign * over <= 0, "loses", ""))
-    return PageTable("matrix", table, CHOSEN.format(metric=metric_name(metric)), marks)
+    return PageTable("matrix", table, transfer.texts("matrix"), marks)
 
 
-def _tests(name: str, transfer: Transfer, table: pd.DataFrame, caption: str) -> PageTable:
+def _tests(name: str, transfer: Transfer, table: pd.DataFrame) -> PageTable:
     if table.empty:
         return PageTable(name, None)
     decisive = transfer.decisive
@@ -154,7 +108,9 @@ def _tests(name: str, transfer: Transfer, table: pd.DataFrame, caption: str) -> 
             num_targets=table["num_targets"].astype(int),
             targets_p_adjusted=table[f"{decisive}_targets_p_adjusted"],
         )
-    return PageTable(name, shown, caption, marked(table[f"{decisive}_p_adjusted"] < ALPHA))
+    return PageTable(
+        name, shown, transfer.texts(name), marked(table[f"{decisive}_p_adjusted"] < ALPHA)
+    )
 
 
 def _ranked(transfer: Transfer) -> PageTable:
@@ -162,8 +118,9 @@ def _ranked(transfer: Transfer) -> PageTable:
     shown = ["rank", "tokenizer", "target", "species_set", "trained_on", "learning_rate", column]
     shown += [f"{column}_sd", "num_seeds", "device_seconds", "outcome"]
     marks = marked(rows["selected"]) if len(rows) else []
-    caption = "Means over seeds on validation. Coloured rows are the chosen ones."
-    return PageTable("ranked", rows[[n for n in shown if n in rows]], caption, marks)
+    return PageTable(
+        "ranked", rows[[n for n in shown if n in rows]], transfer.texts("ranked"), marks
+    )
 
 
 def _levels(transfer: Transfer) -> dict[str, float]:

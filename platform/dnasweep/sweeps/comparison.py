@@ -11,12 +11,16 @@ import pandas as pd
 from dnasweep.plain import write_csv
 from dnasweep.sweeps.transfer_strategies import STRATEGIES
 from dnasweep.sweeps.verdicts import Findings, Verdict
+from dnasweep.tasks.texts import Texts
+from dnasweep.tasks.wording import metric_name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
     """What every compared sweep has; every table is a DataFrame ready for CSV."""
 
+    TEMPLATE: ClassVar[str]
+    """Template of what is said of it."""
     TABLES: ClassVar[tuple[str, ...]]
     """Tables that are written beside `rows`."""
 
@@ -34,6 +38,11 @@ class Compared:
     """Plain sentences computed from the tables."""
     verdicts: list[Verdict] = field(default_factory=list)
     """The claims behind these sentences that were tested."""
+
+    @property
+    def texts(self) -> Texts:
+        """What is said of it, in sentences and captions."""
+        return Texts(self.TEMPLATE, comparison=self, metric=metric_name(self.metric))
 
     @property
     def sign(self) -> int:
@@ -62,6 +71,7 @@ class Compared:
 class Comparison(Compared):
     """A compared sweep. `rows` are ranked by the mean validation metric over seeds."""
 
+    TEMPLATE = "sweep"
     TABLES = ("selected", "baseline", "pairwise", "by_species", "unhealthy")
 
     axes: tuple[str, ...]
@@ -83,6 +93,7 @@ class ShotComparison(Compared):
     rate where rates were given) and number of shots: test metrics as mean and standard deviation
     over draws and seeds. `baseline` has one row per number of shots, over draws."""
 
+    TEMPLATE = "shots"
     TABLES = ("runs", "baseline", "pairwise", "unhealthy")
 
     runs: pd.DataFrame
@@ -96,6 +107,7 @@ class Transfer(Compared):
     """A compared species transfer. `rows` are ranked by the mean validation metric over seeds.
     `baseline` has one row per target: the k-mer baseline, trained on the target."""
 
+    TEMPLATE = "transfer"
     TABLES = ("matrix", "means", "tests", "baseline", "unhealthy")
 
     matrix: pd.DataFrame

@@ -19,7 +19,6 @@ from dnasweep.sweeps.cell_results import COMPARED_AXES, CellResult
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.seed_tests import METRICS
 from dnasweep.sweeps.verdicts import Findings, Verdict
-from dnasweep.tasks.texts import Texts
 from dnasweep.tasks.wording import metric_name, number
 
 Pair = dict[str, Verdict]
@@ -28,7 +27,7 @@ Pair = dict[str, Verdict]
 
 def sweep_findings(comparison: Comparison, cells: Sequence[CellResult]) -> Findings:
     """Return the sentences and the claims that were tested."""
-    say = Texts("sweep", comparison=comparison, metric=metric_name(comparison.metric))
+    say = comparison.texts
     tested: list[Pair] = []
     if comparison.selected.empty:
         sentences = [say("nothing")]

@@ -14,7 +14,6 @@ import pandas as pd
 from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.shots_tests import BASELINE, RANDOM
 from dnasweep.sweeps.verdicts import Findings, Verdict
-from dnasweep.tasks.texts import Texts
 from dnasweep.tasks.wording import metric_name
 
 SHARED = 0.2
@@ -35,7 +34,7 @@ def shot_findings(
     shared_encoders
         Whether every pretrained initialisation is one encoder.
     """
-    say = Texts("shots", comparison=comparison, metric=metric_name(comparison.metric))
+    say = comparison.texts
     if comparison.rows.empty:
         return Findings([say("nothing")], [])
     verdicts: list[Verdict] = []

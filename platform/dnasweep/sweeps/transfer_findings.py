@@ -16,7 +16,6 @@ from dnasweep.sweeps.statistics import benjamini_hochberg
 from dnasweep.sweeps.transfer_strategies import STRATEGIES
 from dnasweep.sweeps.transfer_tests import EVERY, rank_correlation
 from dnasweep.sweeps.verdicts import Findings, Verdict
-from dnasweep.tasks.texts import Texts
 from dnasweep.tasks.wording import metric_name, p_text
 
 QUESTIONS: tuple[tuple[str, str, str], ...] = (
@@ -36,7 +35,7 @@ FEW_ROWS = 100
 
 def transfer_findings(transfer: Transfer, num_cells: int) -> Findings:
     """Return the sentences and the claims that were tested."""
-    say = Texts("transfer", transfer=transfer, metric=metric_name(transfer.metric))
+    say = transfer.texts
     if transfer.matrix.empty:
         return Findings([say("nothing")], [])
     sentences: list[str] = []
