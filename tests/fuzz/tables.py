@@ -100,15 +100,14 @@ def damaged_file(folder: Path, seed: int, kind: str) -> str:
         text = damaged(text, rng)
         path.write_bytes(text)
     try:
-        table, places, _ = read_rows(
+        table, places, _, notes = read_rows(
             path if rng.random() < 0.5 else (),
             positives=path if rng.random() < 0.3 else (),
-            label=rng.choice((None, 1)),
             genome=genome if kind in COORDINATES or rng.random() < 0.2 else None,
             require_labels=rng.random() < 0.5,
             skip_bad_rows=rng.random() < 0.7,
-            say=lambda line: line.encode(),
         )
+        "".join(notes).encode()
     except InputError as error:
         str(error).encode()
         return "refused"
@@ -165,7 +164,7 @@ def odd_folder(folder: Path, seed: int) -> str:
             text = sound(rng.choice(("csv", "fasta", "kmers")), rng)
             (inside / name).write_bytes(text if rng.random() < 0.8 else damaged(text, rng))
     try:
-        table, places, _ = read_rows(place, require_labels=rng.random() < 0.5)
+        table, places, *_ = read_rows(place, require_labels=rng.random() < 0.5)
     except InputError:
         return "refused"
     for file, split in zip(places["file"], table["split"], strict=True):

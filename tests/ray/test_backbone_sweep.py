@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from backbone_toys import dnabert, labelled_rows
-from dnasweep.data.reading import read_sequences
 from dnasweep.genomics.predictions import predict_table
 from dnasweep.stages.outcome import CHECKPOINT
+from reading_toys import read_sequences
 from script_toys import run
 
 

@@ -289,7 +289,7 @@ def test_near_copies_and_our_own_splits_are_no_bad_input(tmp_path: Path) -> None
 
 
 def test_published_splits_with_copies(real_data: Path) -> None:
-    table, places, _ = read_rows(real_data / "gue" / "prom_core_all")
+    table, places, *_ = read_rows(real_data / "gue" / "prom_core_all")
     copies = find_copies(table, places)
     assert copies.error is not None
     assert "54 in validation and 51 in test" in str(copies.error)

@@ -2,11 +2,11 @@ import gzip
 from pathlib import Path
 
 import pytest
-from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import match_chromosomes, species_of
 from dnasweep.formats.intervals import read_intervals
+from reading_toys import read_sequences
 
 CHROMOSOME = "ACGTTGCATTAGCCATNACGGATTACAGGCTTAACC"
 
@@ -72,7 +72,7 @@ def test_sga_bed_and_fps_say_the_same(tmp_path: Path, genome: Path) -> None:
 
 def test_longer_bed_rows_are_taken_as_they_stand(tmp_path: Path, genome: Path) -> None:
     bed = write(tmp_path / "x.bed", "chr1\t2\t8\n\nchr2\t4\t8\tb\t0\t-\n")
-    table = read_sequences(bed, genome=genome, label=0)
+    table = read_sequences(negatives=bed, genome=genome)
     assert table["sequence"].tolist() == [CHROMOSOME[2:8], "GGGG"]
     assert table["id"].tolist() == ["x:1", "b"]
     with pytest.raises(InputError, match="which label"):

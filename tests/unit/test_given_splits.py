@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from dnasweep.data.dataset_config import DatasetConfig, dataset_key
 from dnasweep.data.datasets import build_dataset
-from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
+from reading_toys import read_sequences
 
 PLAIN = "sequence,label\nACGTACGT,1\nTTTTAACN,0\n"
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from Bio import bgzf
 from dnasweep.data.dataset_config import DatasetConfig, dataset_key
-from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.genome_store import genome_key
 from dnasweep.genomics.scan_plan import ScanConfig, plan_scan
 from fuzz import genomes
+from reading_toys import read_sequences
 
 BASES = "ACGTTGCAACGGATTACAGATTTACCAGGACATTACAGGATTACCA" * 40
 

@@ -6,7 +6,7 @@ import pytest
 from dnasweep.data.audit import audit
 from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.data.datasets import build_dataset
-from dnasweep.data.duplicates import locus_groups, overlapping, row_loci
+from dnasweep.data.duplicates import SharedDna, locus_groups, row_loci
 from dnasweep.data.splits import split_table
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
@@ -70,7 +70,7 @@ def test_groups_and_overlaps_are_those_of_all_pairs(seed):
     np.testing.assert_array_equal(together, components[placed][:, None] == components[placed])
     rng = np.random.default_rng(seed)
     rows, others = rng.random((2, len(table))) < 0.3
-    found = overlapping(row_loci(table), rows, others)
+    found = SharedDna.of(table).overlapping(rows, others)
     np.testing.assert_array_equal(found, rows & sharing[:, others].any(axis=1))
     assert 0 < found.sum() < rows.sum()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from dnasweep.data.dataset_config import DatasetConfig, dataset_key
-from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.intervals import read_bed
@@ -17,6 +16,7 @@ from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.sequences import read_letters
 from dnasweep.formats.vcf import read_variants
+from reading_toys import read_sequences
 
 CONTIGS = Contigs(genome="g.fa", lengths={"chr1": 100})
 
@@ -68,7 +68,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, reader: str, path: s
     ("given", "reason"),
     [
         ("~nobody-of-that-name/x.csv", "~nobody-of-that-name is the home folder of nobody"),
-        (os.fsdecode(b"caf\xe9.csv"), "the name is not UTF-8 text"),
+        (os.fsdecode(b"caf\xe9.csv"), "the name is not UTF-8 text|which is no UTF-8"),
         ("a\0b.csv", "holds a NUL"),
     ],
 )

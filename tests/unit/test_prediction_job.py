@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from dnasweep.data.reading import read_unlabelled
 from dnasweep.errors import InputError
 from dnasweep.genomics import predictions
 from dnasweep.genomics.predictions import predict_table
@@ -60,7 +59,7 @@ def test_the_file_is_that_of_one_table(options: PredictOptions, model: Path, end
     out = Path(options.out).with_suffix(f".{ending}")
     said = run(dataclasses.replace(options, out=str(out)))
     assert f"{NUM} sequences: " in said
-    table = read_unlabelled(options.data).table
+    table = options.read_rows().table
     expected = out.with_name(f"expected.{ending}")
     predictions.write_predictions(predict_table(model, table, batch_size=4), expected)
     assert out.read_bytes() == expected.read_bytes()

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.data.reading import read_sequences
 from dnasweep.data.table import check_table
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import match_chromosomes
 from dnasweep.formats.intervals import read_intervals
 from dnasweep.formats.sequences import join_kmers
+from reading_toys import read_sequences
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:
@@ -116,14 +116,14 @@ def test_epdnew_fasta_gives_promoter_names(tmp_path: Path) -> None:
 
 def test_fasta_titles_with_coordinates(tmp_path: Path) -> None:
     text = ">chr1:100-104(-)\nACGT\n>x::chr2:11-14\nACGT\n>y z:1-9\nACGT\n"
-    table = read_sequences(write(tmp_path, "x.fa", text), label=1)
+    table = read_sequences(positives=write(tmp_path, "x.fa", text))
     assert table["chrom"].tolist() == ["chr1", "chr2", ""]
     assert table["start"].tolist()[:2] == [100, 10]
     assert table["strand"].tolist() == ["-", "", ""]
 
 
 def test_one_sequence_a_line(tmp_path: Path) -> None:
-    table = read_sequences(write(tmp_path, "x.txt", "ACGT\n\nacgn \n"), label=1)
+    table = read_sequences(positives=write(tmp_path, "x.txt", "ACGT\n\nacgn \n"))
     assert table["sequence"].tolist() == ["ACGT", "ACGN"]
     assert table["id"].tolist() == ["x:1", "x:3"]
 
@@ -371,7 +371,7 @@ def test_real_folders(path: str, splits: tuple[int, ...], bases: set[int] | None
     ],
 )
 def test_real_files(path: str, num_rows: int, bases: set[int] | None) -> None:
-    table = check_table(read_sequences(REAL / path, label=1))
+    table = check_table(read_sequences(positives=REAL / path))
     assert len(table) == num_rows
     assert bases is None or set(table["sequence"].str.len()) == bases
 

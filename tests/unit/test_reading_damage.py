@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.intervals import read_bed
@@ -17,6 +16,7 @@ from dnasweep.formats.vcf import read_variants
 from fuzz import genomes, tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reading_toys import read_sequences
 
 CONTIGS = Contigs(genome="g.fa", lengths={"chr1": 1000})
 SEEDS = st.integers(0, 2**32 - 1)
@@ -41,11 +41,11 @@ def read_genome(path: Path) -> None:
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "table": ("x.csv", lambda path: read_sequences(path, require_labels=False)),
-    "table without a name": ("x", lambda path: read_sequences(path, label=1)),
-    "FASTA": ("x.fa", lambda path: read_sequences(path, label=1, format="fasta")),
+    "table without a name": ("x", lambda path: read_sequences(positives=path)),
+    "FASTA": ("x.fa", lambda path: read_sequences(positives=path, format="fasta")),
     "SGA": ("x.sga", lambda path: read_sequences(path, genome=path)),
     "FPS": ("x.fps", lambda path: read_sequences(path, format="fps", genome=path)),
-    "text": ("x.txt", lambda path: read_sequences(path, format="text", label=1)),
+    "text": ("x.txt", lambda path: read_sequences(positives=path, format="text")),
     "TSV": ("x.tsv", lambda path: read_sequences(path, format="tsv", skip_bad_rows=True)),
     "BED": ("x.bed", lambda path: read_bed(path, CONTIGS, skip_bad_rows=True)),
     "genome": ("x.fa", read_genome),

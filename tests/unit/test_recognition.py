@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from dnasweep.data.dataset_config import DatasetConfig, dataset_key
-from dnasweep.data.reading import read_sequences
 from dnasweep.errors import InputError
+from reading_toys import read_sequences
 
 BASES = "ACGTTGCATTAGCCATAACGGATTACAGGCTTAACCGATTACA" * 40
 INTERVALS = "chr1\t100\t120\t+\t5\nchr1\t300\t320\t-\t7\n"
@@ -71,14 +71,14 @@ def test_one_base_rows_of_bed_are_said_to_be_widened(tmp_path: Path, genome: Pat
 @pytest.mark.parametrize("name", ["x.csv", "x.tsv"])
 def test_a_format_that_is_given_decides(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, "ACGTACGT\nTTTTGGGG\n")
-    assert read_sequences(path, label=1, format="text")["sequence"].tolist() == [
+    assert read_sequences(positives=path, format="text")["sequence"].tolist() == [
         "ACGTACGT",
         "TTTTGGGG",
     ]
     with pytest.raises(InputError, match="no header, row 1 holds a sequence already"):
-        read_sequences(path, label=1, format="tsv")
+        read_sequences(positives=path, format="tsv")
     with pytest.raises(InputError, match="format is 'xls'"):
-        read_sequences(path, label=1, format="xls")  # type: ignore[arg-type]
+        read_sequences(positives=path, format="xls")  # type: ignore[arg-type]
 
 
 def test_a_format_is_part_of_the_key(tmp_path: Path) -> None:

@@ -19,8 +19,6 @@ def banded_identity(
     first: NDArray[np.int64],
     second: NDArray[np.int64],
     shift: NDArray[np.int64],
-    *,
-    band: int = BAND,
 ) -> NDArray[np.float64]:
     """Return the identity of pairs of sequences along a diagonal, (pairs,).
 
@@ -36,8 +34,6 @@ def banded_identity(
         (pairs,) the sequences of each pair.
     shift
         (pairs,) base p of the first lies about on base p + shift of the second.
-    band
-        How far the alignment may stray from that diagonal, bases.
     """
     lengths = np.diff(flat.offsets)
     shorter = np.minimum(lengths[first], lengths[second])
@@ -50,7 +46,7 @@ def banded_identity(
     batch = max(1, _CELLS // max(longest, 1))
     for begin in range(0, len(order), batch):
         chosen = order[begin : begin + batch]
-        scores[chosen] = _scores(flat, first[chosen], second[chosen], shift[chosen], band)
+        scores[chosen] = _scores(flat, first[chosen], second[chosen], shift[chosen])
     return np.divide(scores, shorter, out=np.zeros(len(first)), where=shorter > 0)
 
 
@@ -59,14 +55,13 @@ def _scores(
     first: NDArray[np.int64],
     second: NDArray[np.int64],
     shift: NDArray[np.int64],
-    band: int,
 ) -> NDArray[np.float64]:
     rows = int(np.diff(flat.offsets)[first].max())
-    width = 2 * band + 1
+    width = 2 * BAND + 1
     a = _gather(flat, first, np.zeros_like(first), rows, _PAD_FIRST)
-    b = _gather(flat, second, shift - band, rows + width - 1, _PAD_SECOND)
+    b = _gather(flat, second, shift - BAND, rows + width - 1, _PAD_SECOND)
     # Twice the score keeps the half bases whole. Cell [o] of row i aligns base i of the first with
-    # base i + shift + o - band of the second. Padding matches nothing and a mismatch costs nothing,
+    # base i + shift + o - BAND of the second. Padding matches nothing and a mismatch costs nothing,
     # so running off either end along a diagonal is free: that is the free overhang.
     whole = np.int16 if rows < 16_000 else np.int32
     score = np.zeros((width, len(first)), dtype=whole)

@@ -19,44 +19,39 @@ def composition(table: pd.DataFrame) -> pd.DataFrame:
     bases = sequence.str.len()
     rows = pd.DataFrame(
         {
-            "split": table["split"],
-            "label": table["label"].astype(int),
+            "split": pd.Categorical(table["split"], (*SPLITS, "")),
+            "label": table["label"].astype("int64"),
             "bases": bases,
-            "gc": ((c + g) / known.where(known > 0)).astype(float),
-            "c": c / bases,
-            "g": g / bases,
-            "cg": sequence.str.count("CG") / bases,
+            "gc": ((c + g) / known.where(known > 0)).astype(float).fillna(0),
+            "cpg": sequence.str.count("CG"),
+            "expected_cpg": c * g / bases,
             "unknown": bases - known,
             "species": table["species"],
         }
     )
-    records = []
-    classes = [
-        (split, label, rows[(rows["split"] == split) & (rows["label"] == label)])
-        for split in (*SPLITS, "")
-        for label in sorted(rows["label"].unique())
-    ]
-    for split, label, part in classes:
-        if part.empty:
-            continue
-        expected = float((part["c"] * part["g"] * part["bases"]).sum())
-        records.append(
-            {
-                "split": split,
-                "label": int(label),
-                "rows": len(part),
-                "shortest": int(part["bases"].min()),
-                "median": float(part["bases"].median()),
-                "longest": int(part["bases"].max()),
-                "gc": round(float(part["gc"].fillna(0).mean()), 4),
-                "cpg": round(float((part["cg"] * part["bases"]).sum()) / expected, 4)
-                if expected
-                else 0.0,
-                "unknown": round(float(part["unknown"].sum() / part["bases"].sum()), 6),
-                "species": int(part["species"].nunique()),
-            }
+    found = (
+        rows.groupby(["split", "label"], observed=True)
+        .agg(
+            rows=("bases", "size"),
+            shortest=("bases", "min"),
+            median=("bases", "median"),
+            longest=("bases", "max"),
+            gc=("gc", "mean"),
+            cpg=("cpg", "sum"),
+            unknown=("unknown", "sum"),
+            species=("species", "nunique"),
+            bases=("bases", "sum"),
+            expected_cpg=("expected_cpg", "sum"),
         )
-    return pd.DataFrame(records)
+        .reset_index()
+        .astype({"split": "str", "median": float})
+    )
+    total, expected = found.pop("bases"), found.pop("expected_cpg")
+    return found.assign(
+        gc=found["gc"].round(4),
+        cpg=(found["cpg"] / expected.where(expected > 0)).fillna(0).round(4),
+        unknown=(found["unknown"] / total).round(6),
+    )
 
 
 class Separation(NamedTuple):

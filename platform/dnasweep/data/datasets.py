@@ -83,7 +83,7 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
     Raises
     ------
     InputError
-        For input that cannot be used; see :func:`read_sequences`, :func:`split_table` and
+        For input that cannot be used; see :func:`read_rows`, :func:`split_table` and
         :mod:`dnasweep.data.screening`.
     """
     elements = None
@@ -159,8 +159,7 @@ def _screened(config: DatasetConfig, rejects: str | Path | None) -> _Gathered:
 
 
 def _gather(config: DatasetConfig) -> _Gathered:
-    notes: list[Finding] = []
-    table, origins, rejected = read_rows(
+    table, origins, rejected, said = read_rows(
         config.data,
         positives=config.positives,
         negatives=config.negatives,
@@ -171,10 +170,10 @@ def _gather(config: DatasetConfig) -> _Gathered:
         min_bases=config.crop or 1,
         format=config.format,
         split_matters=config.split in ("auto", "given"),
-        say=lambda line: notes.append(info(READ_AS, line)),
     )
+    notes = tuple(info(READ_AS, line) for line in said)
     if config.generate_negatives == "none":
-        return _Gathered(table, origins, None, rejected, tuple(notes))
+        return _Gathered(table, origins, None, rejected, notes)
     promoters = table[table["label"] == 1].reset_index(drop=True)
     if promoters.empty:
         reason = "there is no promoter (label 1) to make negatives for"

@@ -83,7 +83,16 @@ class SharedDna(NamedTuple):
 
     def overlapping(self, some: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which of `some` share a base of the genome with one of `others`."""
-        return overlapping(self.loci, some, others)
+        found = np.zeros(len(some), dtype=bool)
+        mine, theirs = self.loci[some[self.loci.index]], self.loci[others[self.loci.index]]
+        if len(mine) and len(theirs):
+            # The import takes a third of a second, which data without coordinates need not wait for.
+            import bioframe
+
+            # It renumbers the rows that it is given.
+            covered = bioframe.coverage(mine.copy(), theirs, return_input=False)["coverage"]
+            found[mine.index] = covered.to_numpy() > 0
+        return found
 
 
 def row_loci(table: pd.DataFrame) -> pd.DataFrame:
@@ -122,32 +131,8 @@ def locus_groups(table: pd.DataFrame) -> NDArray[np.int64]:
     groups = np.full(len(table), -1, dtype=np.int64)
     rows = row_loci(table.reset_index(drop=True))
     if len(rows):
-        # The import takes a third of a second, which data without coordinates need not wait for.
         import bioframe
 
         found = bioframe.cluster(rows, min_dist=None, return_cluster_intervals=False)
         groups[rows.index] = found["cluster"].to_numpy()
     return groups
-
-
-def overlapping(
-    loci: pd.DataFrame, rows: NDArray[np.bool_], others: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Return which of `rows` share a base with one of `others`, (rows of the table,).
-
-    Parameters
-    ----------
-    loci
-        The result of :func:`row_loci` for a table with a fresh index.
-    rows, others
-        (rows of the table,) two selections of them.
-    """
-    found = np.zeros(len(rows), dtype=bool)
-    mine, theirs = loci[rows[loci.index]], loci[others[loci.index]]
-    if len(mine) and len(theirs):
-        import bioframe
-
-        # It renumbers the rows that it is given.
-        covered = bioframe.coverage(mine.copy(), theirs, return_input=False)["coverage"]
-        found[mine.index] = covered.to_numpy() > 0
-    return found

@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from Bio.Data.IUPACData import ambiguous_dna_values
 from numpy.typing import NDArray
 
 from dnasweep.data.species import SPECIES
 
-_IUPAC = {
-    "A": "A", "C": "C", "G": "G", "T": "T", "R": "AG", "Y": "CT", "S": "CG", "W": "AT",
-    "K": "GT", "M": "AC", "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT",
-}  # fmt: skip
+FIDELITY = 0.97
+"""Probability that a base agrees with its letter of the consensus."""
 
 
 def allowed_bases(consensus: str) -> NDArray[np.bool_]:
     """Return which of A, C, G and T agree with each IUPAC letter, (width, 4)."""
-    return np.array([[base in _IUPAC[letter] for base in "ACGT"] for letter in consensus])
+    return np.array(
+        [[base in ambiguous_dna_values[letter] for base in "ACGT"] for letter in consensus]
+    )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Element:
     """One kind of element."""
 
@@ -28,8 +29,6 @@ class Element:
     """Its name in tables."""
     consensus: str
     """IUPAC letters, 5' to 3' on the strand of the gene."""
-    fidelity: float = 0.97
-    """Probability that a base agrees with its letter of the consensus."""
     first: int
     """Leftmost position of its first base, relative to the transcription start (0 is base +1)."""
     last: int
@@ -39,10 +38,6 @@ class Element:
     frequency: tuple[float, ...]
     """Fraction of promoters that have it, in the order of `SPECIES`."""
 
-    def __post_init__(self) -> None:
-        if len(self.frequency) != len(SPECIES):
-            raise ValueError(f"{self.name}: one frequency for each of {', '.join(SPECIES)}")
-
     @property
     def width(self) -> int:
         """Bases it covers."""
@@ -50,9 +45,9 @@ class Element:
 
     def probabilities(self) -> NDArray[np.float64]:
         """Return its (width, 4) base probabilities."""
-        matrix = np.full((self.width, 4), (1 - self.fidelity) / 4)
+        matrix = np.full((self.width, 4), (1 - FIDELITY) / 4)
         allowed = allowed_bases(self.consensus)
-        return matrix + self.fidelity * allowed / allowed.sum(axis=1, keepdims=True)
+        return matrix + FIDELITY * allowed / allowed.sum(axis=1, keepdims=True)
 
     def frequency_in(self, species: str) -> float:
         """Return the fraction of a species' promoters that have it."""
@@ -65,31 +60,18 @@ _GC_BOX = (0.45, 0.45, 0.45, 0.45, 0.35, 0.1, 0.45, 0.25)
 _CCAAT_BOX = (0.28, 0.28, 0.28, 0.28, 0.3, 0.1, 0.28, 0.1)
 
 
-def _element(
-    name: str, consensus: str, first: int, last: int, either_strand: bool, *frequency: float
-) -> Element:
-    return Element(
-        name=name,
-        consensus=consensus,
-        first=first,
-        last=last,
-        either_strand=either_strand,
-        frequency=frequency,
-    )
-
-
 ELEMENTS: tuple[Element, ...] = (
-    _element("tata_box", "TATAWAWR", -33, -26, False, 0.2, 0.2, 0.2, 0.2, 0.3, 0.35, 0.2, 0.35),
-    _element("initiator", "YYANWYY", -2, -2, False, 0.55, 0.55, 0.55, 0.55, 0.55, 0, 0.55, 0.45),
-    _element("initiator", "TCAGTY", -2, -2, False, 0, 0, 0, 0, 0, 0.7, 0, 0),
-    _element("gc_box", "KGGGCGGRRY", -60, -55, True, *_GC_BOX),
-    _element("gc_box", "KGGGCGGRRY", -76, -71, True, *_GC_BOX),
-    _element("gc_box", "KGGGCGGRRY", -92, -87, True, *_GC_BOX),
-    _element("ccaat_box", "RRCCAATSR", -106, -102, True, *_CCAAT_BOX),
-    _element("ccaat_box", "RRCCAATSR", -120, -116, True, *_CCAAT_BOX),
-    _element("dpe", "RGWYV", 27, 27, False, 0.03, 0.03, 0.03, 0.03, 0.03, 0.4, 0.03, 0.05),
-    _element("dre", "TATCGATA", -44, -41, True, 0, 0, 0, 0, 0, 0.5, 0, 0),
-    _element("t_block", "TTTTTTTTTTTT", -45, -45, False, 0, 0, 0, 0, 0, 0, 0, 0.75),
+    Element("tata_box", "TATAWAWR", -33, -26, False, (0.2, 0.2, 0.2, 0.2, 0.3, 0.35, 0.2, 0.35)),
+    Element("initiator", "YYANWYY", -2, -2, False, (0.55, 0.55, 0.55, 0.55, 0.55, 0, 0.55, 0.45)),
+    Element("initiator", "TCAGTY", -2, -2, False, (0, 0, 0, 0, 0, 0.7, 0, 0)),
+    Element("gc_box", "KGGGCGGRRY", -60, -55, True, _GC_BOX),
+    Element("gc_box", "KGGGCGGRRY", -76, -71, True, _GC_BOX),
+    Element("gc_box", "KGGGCGGRRY", -92, -87, True, _GC_BOX),
+    Element("ccaat_box", "RRCCAATSR", -106, -102, True, _CCAAT_BOX),
+    Element("ccaat_box", "RRCCAATSR", -120, -116, True, _CCAAT_BOX),
+    Element("dpe", "RGWYV", 27, 27, False, (0.03, 0.03, 0.03, 0.03, 0.03, 0.4, 0.03, 0.05)),
+    Element("dre", "TATCGATA", -44, -41, True, (0, 0, 0, 0, 0, 0.5, 0, 0)),
+    Element("t_block", "TTTTTTTTTTTT", -45, -45, False, (0, 0, 0, 0, 0, 0, 0, 0.75)),
 )
 """The elements; their positions never overlap.
 

@@ -9,9 +9,9 @@ where the file gives coordinates (:mod:`~dnasweep.formats.reference`), check the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -19,13 +19,13 @@ from dnasweep.data.columns import MEANING, read_columns, unlabelled
 from dnasweep.data.rows import check_rows, check_shots, loses_class
 from dnasweep.data.sources import Source, find_sources
 from dnasweep.data.species import resolve
-from dnasweep.data.table import crop_table, make_table
+from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.files import FORMATS, Format, detect_format, name_tells, read_bytes
 from dnasweep.formats.intervals import read_intervals, widen_starts
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import cut_out
-from dnasweep.formats.rejects import RejectedRow, parsing, refuse, write_rejects
+from dnasweep.formats.rejects import RejectedRow, check_rejects, parsing
 from dnasweep.formats.sequences import read_fasta, read_lines
 
 Paths = str | Path | Sequence[str | Path]
@@ -40,6 +40,9 @@ class Reading(NamedTuple):
     """For each of them `file`, as text, and `row`, 1-based with the header counted."""
     rejected: list[RejectedRow]
     """The bad rows."""
+    notes: tuple[str, ...] = ()
+    """Sentences about how the files were understood: what a file was taken for, where splits and
+    species come from, which columns are not read."""
 
 
 def read_rows(
@@ -48,7 +51,6 @@ def read_rows(
     positives: Paths = (),
     negatives: Paths = (),
     species: str | None = None,
-    label: int | None = None,
     genome: str | Path | None = None,
     window: tuple[int, int] = (-300, 300),
     require_labels: bool = True,
@@ -56,7 +58,6 @@ def read_rows(
     min_bases: int = 1,
     format: Format = "auto",
     split_matters: bool | None = None,
-    say: Callable[[str], None] | None = None,
 ) -> Reading:
     """Read labelled sequences into one table, and keep track of where each row comes from.
 
@@ -68,14 +69,12 @@ def read_rows(
     Parameters
     ----------
     paths
-        Files and folders.
+        Files and folders. In files without labels, EPDnew's and one-base BED rows, which list
+        promoters, are 1, and files named positive and negative are 1 and 0.
     positives, negatives
         Files and folders all of whose rows have label 1, or 0, if they have no labels themselves.
     species
         Species of the rows that name none; unset, a file's name or RefSeq accessions may give it.
-    label
-        Label of the rows of `paths` in files without labels. Unset, EPDnew's files and one-base
-        BED rows, which list promoters, are 1, and files named positive or negative are 1 and 0.
     genome
         FASTA that coordinates refer to.
     window
@@ -91,9 +90,6 @@ def read_rows(
     split_matters
         Whether rows keep the splits they are given in, so that a split that is not certain is
         refused. None: as `require_labels`.
-    say
-        Called with each sentence about how the files were understood: what a file was taken for,
-        where splits and species come from, which columns are not read.
 
     Returns
     -------
@@ -114,7 +110,6 @@ def read_rows(
         _listed(paths),
         _listed(positives),
         _listed(negatives),
-        label=label,
         species=resolve(species) if species else "",
         split_matters=matters,
     )
@@ -143,56 +138,17 @@ def read_rows(
         frames.append(frame)
         rejected += bad
         notes += parsed.notes
-    if rejected and not skip_bad_rows:
-        num_rows = sum(map(len, frames)) + len({(row.file, row.row) for row in rejected})
-        raise refuse(rejected, num_rows, keeps_classes=not (loses_any and require_labels))
-    if not any(len(frame) for frame in frames):
-        raise InputError(
-            f"no good row is left; the first of {len(rejected):,} bad ones: {rejected[0].reason}",
-            file=rejected[0].file,
-            row=rejected[0].row,
-        )
-    if say is not None:
-        for note in dict.fromkeys(notes):
-            say(note)
-    return _join(frames, sources, rejected)
-
-
-def read_sequences(
-    paths: Paths = (), *, rejects: str | Path | None = None, **options: Any
-) -> pd.DataFrame:
-    """Return the table that :func:`read_rows` reads with `options`.
-
-    Parameters
-    ----------
-    paths
-        Files and folders.
-    rejects
-        TSV to write the bad rows to (file, row, reason, text), if there are any.
-    options
-        Those of :func:`read_rows`.
-    """
-    reading = read_rows(paths, **options)
-    if reading.rejected and rejects is not None:
-        write_rejects(reading.rejected, Path(rejects))
-    return reading.table
-
-
-def read_unlabelled(paths: Paths, *, crop: int | None = None, **options: Any) -> Reading:
-    """Read sequences that a trained model is applied to, labelled or not.
-
-    Parameters
-    ----------
-    paths
-        Files and folders.
-    crop
-        Central bases to cut every sequence to; shorter ones are bad rows.
-    options
-        Others of :func:`read_rows`.
-    """
-    reading = read_rows(paths, require_labels=False, min_bases=crop or 1, **options)
-    table = reading.table if crop is None else crop_table(reading.table, crop)
-    return reading._replace(table=table)
+    num_good = sum(map(len, frames))
+    check_rejects(
+        rejected,
+        num_left=num_good,
+        num_rows=num_good + len({(row.file, row.row) for row in rejected}),
+        what="good row",
+        skip_bad_rows=skip_bad_rows,
+        keeps_classes=not (loses_any and require_labels),
+    )
+    table, origins = _join(frames, sources)
+    return Reading(table, origins, rejected, tuple(dict.fromkeys(notes)))
 
 
 class _How(NamedTuple):
@@ -279,10 +235,8 @@ def _parse(source: Source, how: _How) -> _Parsed:
     return _Parsed(frame, rejected, label, notes)
 
 
-def _join(
-    frames: list[pd.DataFrame], sources: list[Source], rejected: list[RejectedRow]
-) -> Reading:
-    """Return the rows of all files as one table, with ids that are unique in it."""
+def _join(frames: list[pd.DataFrame], sources: list[Source]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of all files as one table, with ids that are unique in it, and their origins."""
     ids = pd.concat([frame["id"] for frame in frames])
     shared = set(ids[ids.duplicated()])
     for frame, source in zip(frames, sources, strict=True):
@@ -297,4 +251,4 @@ def _join(
             row=int(joined["row"][repeated].iloc[0]),
             remedy="Give each file once.",
         )
-    return Reading(table, joined[["file", "row"]], rejected)
+    return table, joined[["file", "row"]]

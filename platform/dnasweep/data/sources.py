@@ -69,7 +69,6 @@ def find_sources(
     positives: Sequence[str | Path] = (),
     negatives: Sequence[str | Path] = (),
     *,
-    label: int | None = None,
     species: str = "",
     split_matters: bool = True,
 ) -> Sources:
@@ -90,8 +89,6 @@ def find_sources(
     ----------
     data, positives, negatives
         Files and folders; the last two have the labels 1 and 0.
-    label
-        Label of `data`.
     species
         Species of all rows.
     split_matters
@@ -106,7 +103,7 @@ def find_sources(
     """
     found: list[Source] = []
     notes: list[str] = []
-    for paths, default in ((data, label), (positives, 1), (negatives, 0)):
+    for paths, default in ((data, None), (positives, 1), (negatives, 0)):
         for path in map(user_path, paths):
             check_readable(path, folder=True)
             if path.is_dir():

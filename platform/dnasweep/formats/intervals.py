@@ -12,7 +12,7 @@ from dnasweep.formats.chromosomes import Contigs, species_of
 from dnasweep.formats.delimited import read_cells
 from dnasweep.formats.files import Format, read_bytes
 from dnasweep.formats.paths import user_path
-from dnasweep.formats.rejects import RejectedRow, RowChecks, parsing, refuse
+from dnasweep.formats.rejects import RejectedRow, RowChecks, check_rejects, parsing
 
 MAX_POSITION = 10**12
 """No chromosome is longer, in bases."""
@@ -198,16 +198,14 @@ def read_bed(
         frame, rejected = read_intervals(data, "bed", window=(0, 0), file=path)
     if len(frame) == 0 and not rejected:
         raise InputError("holds no interval", file=path, remedy="Give a BED file with rows.")
-    total = len(frame) + len(rejected)
+    num_rows = len(frame) + len(rejected)
     frame, outside = contigs.place(frame[_COLUMNS], file=path)
     rejected = sorted([*rejected, *outside], key=lambda row: row.row)
-    if rejected and not skip_bad_rows:
-        raise refuse(rejected, total)
-    if len(frame) == 0:
-        raise InputError(
-            f"no interval is left; the first of {len(rejected):,} bad ones: {rejected[0].reason}",
-            file=path,
-            row=rejected[0].row,
-            remedy=rejected[0].remedy or None,
-        )
+    check_rejects(
+        rejected,
+        num_left=len(frame),
+        num_rows=num_rows,
+        what="interval",
+        skip_bad_rows=skip_bad_rows,
+    )
     return frame, rejected

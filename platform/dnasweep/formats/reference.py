@@ -29,6 +29,17 @@ class Genome(pyfaidx.Fasta):
 
     `len(genome[name])` is a record's bases, and `genome[name][start:end]` those from `start`, 0-based,
     to `end`, not included. Whatever fails while reading them is an `InputError` that names the file.
+
+    Parameters
+    ----------
+    fasta
+        The file, under a name that tells whether it is packed.
+    index
+        Its `.fai`.
+    blocks
+        Its `.gzi` if it is packed by bgzip.
+    given
+        The file as the user named it, for messages.
     """
 
     def __init__(self, fasta: Path, index: Path, blocks: Path | None, *, given: Path) -> None:
@@ -52,7 +63,17 @@ class Genome(pyfaidx.Fasta):
         return bytes(self.faidx.file.read(number))
 
     def get_seq(self, name: str, start: int, end: int, rc: bool = False) -> str:
-        """Return bases `start` to `end`, 1-based and both included, as `pyfaidx.Fasta` does."""
+        """Return some bases of a record, as `pyfaidx.Fasta` does.
+
+        Parameters
+        ----------
+        name
+            The record.
+        start, end
+            First and last base, 1-based, both included.
+        rc
+            Whether to return their reverse complement.
+        """
         record = self.faidx.index[name]
         first, last = start - 1, min(end, record.rlen) - 1
         if last < first:

@@ -130,36 +130,58 @@ def write_rejects(rejected: Sequence[RejectedRow], path: Path) -> None:
         ) from error
 
 
-def refuse(
+def check_rejects(
     rejected: Sequence[RejectedRow],
-    num_rows: int,
     *,
+    num_left: int,
+    num_rows: int,
+    what: str,
+    skip_bad_rows: bool,
     keeps_classes: bool = True,
     max_share: float = MAX_BAD_SHARE,
-) -> InputError:
-    """Return the error for the first of the rejected rows, which says how many there are in all.
-
-    The remedy offers to go on without them if that does no harm.
+) -> None:
+    """Refuse bad rows unless they may be left out and others are left.
 
     Parameters
     ----------
     rejected
-        The rejected rows, at least one.
+        The bad rows.
+    num_left
+        Good rows.
     num_rows
-        Rows in all, the rejected ones included.
+        Rows in all.
+    what
+        What a row is, for messages.
+    skip_bad_rows
+        Whether to go on without the bad rows.
     keeps_classes
-        Whether every class has rows left without them.
+        Whether every class has rows left without them; otherwise the message does not offer to
+        leave them out.
     max_share
-        Share of bad rows up to which going on is offered.
+        Share of bad rows up to which the message offers it.
+
+    Raises
+    ------
+    InputError
+        For the first of the bad rows; the message says how many there are.
     """
+    if not rejected or (skip_bad_rows and num_left):
+        return
     first = rejected[0]
+    if skip_bad_rows:
+        raise InputError(
+            f"no {what} is left; the first of {len(rejected):,} bad ones: {first.reason}",
+            file=first.file,
+            row=first.row,
+            remedy=first.remedy or None,
+        )
     num_files = len({row.file for row in rejected})
     total = "the only bad row" if len(rejected) == 1 else f"{len(rejected):,} bad rows in all"
     if num_files > 1:
         total += f", in {num_files} files"
     remedy = first.remedy or "Mend the file."
     num_bad = len({(row.file, row.row) for row in rejected})
-    if keeps_classes and 0 < num_bad <= max_share * num_rows:
+    if keeps_classes and num_bad <= max_share * num_rows:
         or_else = "Mend the file, or" if remedy == "Mend the file." else f"{remedy} Or"
         remedy = f"{or_else} pass --skip-bad-rows to leave out {num_bad:,} of {num_rows:,} rows."
-    return InputError(f"{first.reason} ({total})", file=first.file, row=first.row, remedy=remedy)
+    raise InputError(f"{first.reason} ({total})", file=first.file, row=first.row, remedy=remedy)

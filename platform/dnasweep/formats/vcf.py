@@ -10,7 +10,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -18,6 +17,7 @@ from typing import BinaryIO, NamedTuple, cast
 import pandas as pd
 
 from dnasweep.errors import InputError
+from dnasweep.formats.files import GZIP, file_errors
 from dnasweep.formats.paths import check_readable, user_path
 from dnasweep.formats.rejects import RejectedRow
 from dnasweep.formats.variant_rows import HEADER, Row, table_rows, vcf_rows
@@ -50,11 +50,10 @@ def read_variants(paths: Sequence[str | Path]) -> Variants:
     rejects: list[RejectedRow] = []
     for path in map(Path, paths):
         before = len(rows) + len(rejects)
-        with_anchor = True
-        for item in _rows_of(path):
-            if isinstance(item, bool):
-                with_anchor = item
-            elif isinstance(item, RejectedRow):
+        # In a VCF, alleles include the base before a deletion.
+        with_anchor = is_vcf(path)
+        for item in (vcf_rows if with_anchor else table_rows)(open_lines(path), path):
+            if isinstance(item, RejectedRow):
                 rejects.append(item)
             else:
                 _read(item, path, rows, rejects, with_anchor=with_anchor)
@@ -85,9 +84,9 @@ def open_lines(path: Path) -> Iterator[str]:
     """
     path = user_path(path)
     check_readable(path, holds="variants")
-    try:
+    with file_errors(path, remedy="Check the disk."):
         with path.open("rb") as stream:
-            packed = stream.read(2) == b"\x1f\x8b"
+            packed = stream.read(len(GZIP)) == GZIP
         with gzip.open(path, "rb") if packed else path.open("rb") as stream:
             if stream.peek(4)[:3] == b"BCF":  # type: ignore[union-attr]
                 raise InputError(
@@ -104,16 +103,6 @@ def open_lines(path: Path) -> Iterator[str]:
                         remedy="Give a VCF, plain or bgzip, or a TSV.",
                     )
                 yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(
-            "the gzip data is corrupt or cut short",
-            file=path,
-            remedy="Fetch the file again; gzip -t checks it.",
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror or error}", file=path, remedy="Check the disk."
-        ) from error
 
 
 def _utf8(stream: BinaryIO) -> Iterator[bytes]:
@@ -136,16 +125,6 @@ def is_vcf(path: Path) -> bool:
         if line.strip() and not line.startswith("##"):
             return line.startswith(HEADER)
     return False
-
-
-def _rows_of(path: Path) -> Iterator[Row | RejectedRow | bool]:
-    """Yield first whether alleles include the base before a deletion, as in a VCF, then the rows."""
-    if is_vcf(path):
-        yield True
-        yield from vcf_rows(open_lines(path), path)
-    else:
-        yield False
-        yield from table_rows(open_lines(path), path)
 
 
 def _read(

@@ -25,7 +25,7 @@ from dnasweep.config import versions
 from dnasweep.config.ranges import Batch, Between, Count, Positive, Range, Seed, Whole
 from dnasweep.data.reading import Reading
 from dnasweep.errors import InputError
-from dnasweep.formats.rejects import RejectedRow, refuse
+from dnasweep.formats.rejects import RejectedRow, check_rejects
 from dnasweep.jobs.options import SequenceOptions
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
 from dnasweep.jobs.shards.work_list import choose_shard_size
@@ -200,12 +200,12 @@ def _rejected(
         )
         for one, file, row in zip(unfit, rows["file"], rows["row"], strict=True)
     ]
-    if rejects and not options.skip_bad_rows:
-        raise refuse(rejects, len(reading.table) + len(reading.rejected), max_share=0.5)
-    if rejects and len(rejects) == len(reading.table):
-        raise InputError(
-            f"no sequence is left to explain; the first of {len(rejects):,}: {rejects[0].reason}",
-            file=rejects[0].file,
-            row=rejects[0].row,
-        )
+    check_rejects(
+        rejects,
+        num_left=len(reading.table) - len(rejects),
+        num_rows=len(reading.table) + len(reading.rejected),
+        what="sequence",
+        skip_bad_rows=options.skip_bad_rows,
+        max_share=0.5,
+    )
     return rejects

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from dnasweep.config.execution import PlaceOptions
 from dnasweep.config.ranges import Count, Devices, Few
-from dnasweep.data.reading import Reading, read_unlabelled
+from dnasweep.data.reading import Reading, read_rows
+from dnasweep.data.table import crop_table
 from dnasweep.formats.files import Format
 
 
@@ -42,24 +42,22 @@ class SequenceOptions(JobOptions):
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and write them beside the output, instead of ending."""
 
-    def read_rows(self, say: Callable[[str], None] | None = None) -> Reading:
-        """Read the sequences, and cut them to their centre if asked to.
-
-        Parameters
-        ----------
-        say
-            Called with each sentence about how the files were understood.
+    def read_rows(self) -> Reading:
+        """Read the sequences, labelled or not, and cut them to their centre if asked to.
 
         Raises
         ------
         InputError
             For a file that cannot be used, and for the first bad row unless they are skipped.
         """
-        return read_unlabelled(
+        reading = read_rows(
             self.data,
-            crop=self.crop,
             species=self.species,
+            require_labels=False,
             skip_bad_rows=self.skip_bad_rows,
+            min_bases=self.crop or 1,
             format=self.format,
-            say=say,
         )
+        if self.crop is None:
+            return reading
+        return reading._replace(table=crop_table(reading.table, self.crop))

@@ -81,7 +81,9 @@ def prepare_predictions(
 
     out = user_path(options.out).absolute()
     check_output(out)
-    reading = options.read_rows(say)
+    reading = options.read_rows()
+    for note in reading.notes:
+        say(note)
     if reading.rejected and not options.dry_run:
         write_rejects(reading.rejected, out.with_name(out.stem + ".rejects.tsv"))
     table = reading.table

@@ -17,7 +17,7 @@ from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import open_genome
-from dnasweep.formats.rejects import RejectedRow, refuse
+from dnasweep.formats.rejects import RejectedRow, check_rejects
 from dnasweep.formats.vcf import read_variants, short_names
 from dnasweep.genomics.variant_models import ScoringModel, check_window, open_model, window_of
 from dnasweep.genomics.variant_settings import VariantConfig
@@ -158,16 +158,15 @@ def _variants(
     rejects = sorted(
         [*read.rejects, *placed.rejects], key=lambda reject: (reject.file, reject.row)
     )
-    if rejects and not options.skip_bad_rows:
+    check_rejects(
+        rejects,
+        num_left=len(placed.table),
+        num_rows=len(read.table) + len(read.rejects),
+        what="variant",
+        skip_bad_rows=options.skip_bad_rows,
         # Each variant is scored by itself, so leaving out many does not change the others.
-        raise refuse(rejects, len(read.table) + len(read.rejects), max_share=0.5)
-    if len(placed.table) == 0:
-        raise InputError(
-            f"no variant is left to score; the first of {len(rejects):,}: {rejects[0].reason}",
-            file=rejects[0].file,
-            row=rejects[0].row,
-            remedy=rejects[0].remedy or None,
-        )
+        max_share=0.5,
+    )
     # By its name alone, so that a file that was moved still makes the same job.
     table = placed.table.assign(file=placed.table["file"].map(short_names(options.data)))
     lengths = {name: contigs.lengths[record] for name, record in names.items()}

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dnasweep.config import content_key, versions
 from dnasweep.data.clustering import similar_pairs
-from dnasweep.data.duplicates import overlapping, pair_strands, row_loci
+from dnasweep.data.duplicates import SharedDna
 from dnasweep.stages.dataset import Rows, load_dataset, rows_of
 from dnasweep.storage import Storage
 
@@ -93,8 +93,9 @@ def _resembling(table: pd.DataFrame, tested: pd.DataFrame) -> np.ndarray:
     num = len(table)
     every = pd.concat([table, tested], ignore_index=True)
     pairs = similar_pairs(every["sequence"].tolist(), identity=IDENTITY)
+    shared = SharedDna.of(every)
     # Pairs are of first copies, and hold for all copies and their reverse complements.
-    codes = pair_strands(every["sequence"]).molecule
+    codes = shared.molecules.molecule
     seen = np.zeros(codes.max() + 1, dtype=bool)
     seen[codes[num:]] = True
     first, second = codes[pairs.first], codes[pairs.second]
@@ -102,4 +103,4 @@ def _resembling(table: pd.DataFrame, tested: pd.DataFrame) -> np.ndarray:
     known[first[seen[second]]] = True
     known[second[seen[first]]] = True
     new = np.arange(len(every)) < num
-    return (known[codes] | overlapping(row_loci(every), new, ~new))[:num]
+    return (known[codes] | shared.overlapping(new, ~new))[:num]

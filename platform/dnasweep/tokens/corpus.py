@@ -79,10 +79,12 @@ def with_special_tokens(
 
     Parameters
     ----------
-    ids, widths
-        Token ids and bases per token, flat, shape ``(counts.sum(),)``.
+    ids
+        Token ids, flat, shape ``(counts.sum(),)``.
     counts
         Tokens per row, shape ``(n,)``.
+    widths
+        Bases per token, flat, as `ids`.
     """
     offsets = np.concatenate(([0], np.cumsum(counts + 2)))
     inner = np.ones(int(offsets[-1]), bool)
