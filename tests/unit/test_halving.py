@@ -58,7 +58,7 @@ def test_decisions_are_those_of_ray(seed: int, warmup: float, mode: str) -> None
             theirs.on_trial_add(None, trials[p.key])
         result = {"number": p.number, "best": best[p.key]}
         expected = theirs.on_trial_result(None, trials[p.key], result) == "STOP"
-        assert ours.tell(p) == expected, p
+        assert ours.add(p) == expected, p
         if expected:
             stopped.add(p.key)
     assert ours.stopped == stopped
@@ -66,19 +66,19 @@ def test_decisions_are_those_of_ray(seed: int, warmup: float, mode: str) -> None
 
 
 def test_told_again_after_a_kill_everybody_stands_where_they_stood() -> None:
-    whole, heard = Rungs(EVALUATIONS), []
+    whole, points = Rungs(EVALUATIONS), []
     for p in race(1):
         if p.key not in whole.stopped:
-            heard.append(p)
-            whole.tell(p)
-    for cut in (7, 60, len(heard) - 3):
+            points.append(p)
+            whole.add(p)
+    for cut in (7, 60, len(points) - 3):
         first, again = Rungs(EVALUATIONS), Rungs(EVALUATIONS)
-        first.recall(heard[:cut])
-        again.recall(heard[:cut])
+        first.recall(points[:cut])
+        again.recall(points[:cut])
         assert again.stopped == first.stopped
         # The one that was under way announces its last evaluation once more.
-        again.tell(heard[cut - 1])
-        again.recall(heard[cut:])
+        again.add(points[cut - 1])
+        again.recall(points[cut:])
         assert again.stopped == whole.stopped
 
 
@@ -93,34 +93,34 @@ def test_nobody_is_judged_while_the_learning_rate_rises(
     assert first / evaluations > warmup
     rungs = Rungs(evaluations, warmup=warmup)
     for number in range(1, first):
-        assert not rungs.tell(point("a", number, 0.9))
-        assert not rungs.tell(point("b", number, 0.1))
-    assert not rungs.tell(point("a", first, 0.9))
-    assert rungs.tell(point("b", first, 0.1))
+        assert not rungs.add(point("a", number, 0.9))
+        assert not rungs.add(point("b", number, 0.1))
+    assert not rungs.add(point("a", first, 0.9))
+    assert rungs.add(point("b", first, 0.1))
 
 
 def test_nobody_is_stopped_at_the_end() -> None:
     rungs = Rungs(9)
-    assert not rungs.tell(point("a", 9, 0.9))
+    assert not rungs.add(point("a", 9, 0.9))
     # The rungs are 1 and 3 of 9: at the ninth only the highest that was passed is looked at.
-    assert rungs.tell(point("b", 3, 0.1))
-    assert not Rungs(1).tell(point("a", 1, 0.0))
+    assert rungs.add(point("b", 3, 0.1))
+    assert not Rungs(1).add(point("a", 1, 0.0))
 
 
 def test_a_trial_that_goes_on_keeps_its_best_before_the_kill() -> None:
     rungs = Rungs(EVALUATIONS)
     rungs.recall([point("a", 1, 0.5), point("b", 1, 0.6), point("b", 3, 0.6)])
-    rungs.tell(point("c", 1, 0.7))
-    assert not rungs.tell(point("c", 3, 0.2)), "0.7 is its best, whatever this start has seen"
+    rungs.add(point("c", 1, 0.7))
+    assert not rungs.add(point("c", 3, 0.2)), "0.7 is its best, whatever this start has seen"
 
 
 def test_a_rung_looks_at_no_evaluation_that_comes_after_it() -> None:
-    """A trial that another sweep had begun is heard of from where it goes on, and then from its start."""
+    """A trial that another sweep had begun is points of from where it goes on, and then from its start."""
     rungs = Rungs(EVALUATIONS)
-    rungs.tell(point("a", 4, 0.9))
-    rungs.tell(point("a", 1, 0.1))
-    assert not rungs.tell(point("b", 1, 0.5)), "0.1 is what the other had come to there"
-    assert rungs.tell(point("b", 3, 0.5))
+    rungs.add(point("a", 4, 0.9))
+    rungs.add(point("a", 1, 0.1))
+    assert not rungs.add(point("b", 1, 0.5)), "0.1 is what the other had come to there"
+    assert rungs.add(point("b", 3, 0.5))
 
 
 def test_the_course_outlives_a_line_cut_short(tmp_path: Path) -> None:

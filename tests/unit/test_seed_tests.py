@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from dnasweep.sweeps.cell_results import TestScores
 from dnasweep.sweeps.pairs import paired_test
-from dnasweep.sweeps.replicates import judge
+from dnasweep.sweeps.replicates import compare_means
 from dnasweep.sweeps.seed_tests import (
     Side,
     Stratum,
@@ -163,7 +163,7 @@ def test_rows_in_another_order_are_the_same_rows() -> None:
 @pytest.mark.parametrize("degrees", [1.0, 2.0, 4.0, 8.5])
 @pytest.mark.parametrize("size", [0.5, 3.0, 12.0, 100.0])
 def test_without_rows_the_error_is_students_t(degrees: float, size: float) -> None:
-    found = judge(size, row_variance=0.0, run_variance=1.0, degrees=degrees)
+    found = compare_means(size, row_variance=0.0, run_variance=1.0, degrees=degrees)
     assert found.p_value == pytest.approx(2 * stats.t.sf(size, degrees), rel=1e-4)
     assert found.high - size == pytest.approx(stats.t.ppf(0.975, degrees), rel=1e-4)
 
@@ -171,7 +171,7 @@ def test_without_rows_the_error_is_students_t(degrees: float, size: float) -> No
 def test_the_error_of_rows_and_trainings_is_the_sum_of_both() -> None:
     rng = np.random.default_rng(0)
     drawn = np.abs(1.5 * rng.normal(size=10**6) + 0.8 * rng.standard_t(2, size=10**6))
-    found = judge(5.0, row_variance=2.25, run_variance=0.64, degrees=2)
+    found = compare_means(5.0, row_variance=2.25, run_variance=0.64, degrees=2)
     assert found.p_value == pytest.approx(np.mean(drawn > 5), rel=0.02)
     assert found.high - 5 == pytest.approx(np.quantile(drawn, 0.95), rel=0.01)
 
@@ -180,5 +180,5 @@ def test_the_error_of_rows_and_trainings_is_the_sum_of_both() -> None:
 @pytest.mark.parametrize("rows", [0.0, 1e-9, 1e-3, 10.0])
 def test_an_interval_ends_where_p_is_a_twentieth(degrees: float, rows: float) -> None:
     how = {"row_variance": rows, "run_variance": 1e-4, "degrees": degrees}
-    half = judge(0.0, **how).high
-    assert judge(half, **how).p_value == pytest.approx(0.05, abs=1e-6)
+    half = compare_means(0.0, **how).high
+    assert compare_means(half, **how).p_value == pytest.approx(0.05, abs=1e-6)

@@ -46,7 +46,7 @@ def test_evaluations_are_worth_what_had_been_reached_by_then(
     cell = Cell(species_set="none")
     job: Any = None
     trials.run_trial(dataclasses.asdict(cell), recipe=recipe, job=job, metric="validation/mcc")
-    points = [point for result in told if (point := Evaluated.told(result))]
+    points = [point for result in told if (point := Evaluated.of_result(result))]
     whole = [(1, 0.1), (2, 0.3), (3, 0.3), (4, 0.9)]
     assert [(p.number, p.best) for p in points][-4:] == whole
     assert told[-1][trials.BEST] == 0.9
@@ -148,7 +148,7 @@ def test_only_a_lost_process_is_worth_another_attempt(
     for result in told:
         messenger.on_trial_result(0, [], trial, result)
     assert trial.max_failures == (0 if final else 3)
-    assert all(Evaluated.told(result) is None for result in told)
+    assert all(Evaluated.of_result(result) is None for result in told)
 
 
 def test_a_grid_says_its_cells_as_text_and_they_come_back() -> None:

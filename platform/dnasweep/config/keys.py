@@ -35,7 +35,17 @@ def trial_key(*parts: Any) -> str:
 
 
 def require(condition: bool, name: str, value: Any, remedy: str) -> None:
-    """Raise an :class:`InputError` that names the field and its value if a condition is false."""
+    """Raise an :class:`InputError` that names the field and its value if a condition is false.
+
+    Parameters
+    ----------
+    condition
+        What has to be true.
+    name, value
+        The field and its value.
+    remedy
+        What to use instead.
+    """
     if not condition:
         raise InputError(f"{name} is {value!r}", remedy=remedy)
 

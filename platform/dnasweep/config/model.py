@@ -86,6 +86,13 @@ class ModelConfig(Config):
 
         `tiny` (2 x 128), `small` (6 x 384), `base` (12 x 768) or any `LAYERSxHIDDEN[xHEADS]`, each
         with `-alibi` after it for that attention bias; or `logo`, LOGO's ALBERT (2 x 256).
+
+        Parameters
+        ----------
+        name
+            The size.
+        max_tokens, windows
+            As for the fields of these names.
         """
         match = _SPEC.fullmatch(name)
         if match is None or (match["name"] and match["name"] not in PRESETS):

@@ -120,7 +120,7 @@ def prepare_attribution(
     reading
         The sequences, if they were read already; None reads those the options name.
     resolve
-        Tells what the precision `auto` stands for where the job is computed.
+        Returns what the precision `auto` stands for where the job is computed.
 
     Raises
     ------

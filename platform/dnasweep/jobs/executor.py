@@ -75,7 +75,7 @@ class Executor(Protocol):
         """
 
 
-class InProcess:
+class InProcess(Executor):
     """Computes in this process, one shard after the other, on its GPU if there is one.
 
     Parameters
@@ -94,7 +94,6 @@ class InProcess:
     def open(
         self, missing: Missing, options: JobOptions, console: Console, *, unit: str
     ) -> Iterator[WorkerPool]:
-        """Make the workers here; parameters and errors as of :class:`Executor`."""
         import torch
 
         cuda = torch.cuda.is_available() and options.gpus_per_actor != 0

@@ -63,6 +63,15 @@ def choose(labels: NDArray[np.int8], num: int, seed: int) -> NDArray[np.int64]:
     """Return some rows in their order, equally many of each label as far as possible.
 
     Which ones depends on labels, number and seed alone.
+
+    Parameters
+    ----------
+    labels
+        Label of each row (n,).
+    num
+        How many to choose.
+    seed
+        Seeds the choice.
     """
     rng = np.random.default_rng(seed)
     waiting = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]

@@ -1,4 +1,4 @@
-"""The one way to run a job: announced, begun, computed shard by shard, recorded, published, told.
+"""The one way to run a job: announced, begun, computed shard by shard, recorded, published.
 
 The order is always the same: everything is read and checked and becomes a request; the missing shards
 are computed; the job is closed; its files are written. Every step looks first for what is there, so
@@ -103,7 +103,17 @@ class Job(ABC, Generic[Request]):
         return ()
 
     def write(self, shards: Shards, facts: dict[str, Any], console: Console) -> JobFiles:
-        """Write the files of the job unless they are there."""
+        """Write the files of the job unless they are there.
+
+        Parameters
+        ----------
+        shards
+            The job, all of whose shards are there.
+        facts
+            What :meth:`facts` has returned.
+        console
+            Where to say how it goes.
+        """
         return JobFiles()
 
     def closing(self, finished: FinishedJob, files: Sequence[Path]) -> list[str]:

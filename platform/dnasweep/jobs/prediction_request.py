@@ -68,7 +68,7 @@ def prepare_predictions(
     options
         What is asked for.
     resolve
-        Tells what the precision `auto` stands for where the job is computed.
+        Returns what the precision `auto` stands for where the job is computed.
     say
         Called with each sentence about how the files were understood.
 

@@ -1,4 +1,4 @@
-"""What a job tells MLflow: one run per job, nested under the run of its model."""
+"""The records of a job in MLflow: one run per job, nested under the run of its model."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RunMetadata:
     name: str
     """Of the run, as shown."""
     params: Mapping[str, Any]
-    """Everything that makes the result; lists become words, and what is None is left out."""
+    """Everything that makes the result; lists become texts, and what is None is left out."""
     tags: Mapping[str, str]
     """Further tags."""
     inputs: Sequence[DatasetInput] = ()
@@ -73,7 +73,17 @@ class JobRecords:
             self._tracker.metrics(self._run, rate, step=outcome.num_rows)
 
     def finish(self, metrics: Mapping[str, Any], note: str, files: Sequence[Path]) -> None:
-        """Record the result of the job: its numbers, a note in Markdown, and its files."""
+        """Record the result of the job: its numbers, a note in Markdown, and its files.
+
+        Parameters
+        ----------
+        metrics
+            Its numbers.
+        note
+            Description in Markdown.
+        files
+            Its files; very large ones stay in the storage.
+        """
         numbers = {name: float(value) for name, value in metrics.items()}
         self._tracker.metrics(self._run, numbers, step=0)
         self._tracker.tags(self._run, {NOTE_TAG: note})

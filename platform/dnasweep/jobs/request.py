@@ -83,5 +83,15 @@ def model_directory(source: str, uri: str) -> Iterator[Path]:
 
 
 def model_key(storage: Storage, directory: Path, options: JobOptions) -> str:
-    """Return the key of a model; it is copied into the storage unless this is a dry run."""
+    """Return the key of a model; it is copied into the storage unless this is a dry run.
+
+    Parameters
+    ----------
+    storage
+        Where artefacts are.
+    directory
+        The model.
+    options
+        Says whether this is a dry run.
+    """
     return model_digest(directory) if options.dry_run else keep_model(storage, directory)

@@ -80,7 +80,7 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
     options
         What is asked for.
     resolve
-        Tells what the precision `auto` stands for where the job is computed.
+        Returns what the precision `auto` stands for where the job is computed.
 
     Raises
     ------

@@ -26,7 +26,7 @@ from dnasweep.runtime.training.schedulers import Halving
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.specs import EncoderSpec
 from dnasweep.storage import Storage
-from dnasweep.sweeps.executor import Failures, OnEvent, TrialFailure
+from dnasweep.sweeps.executor import Executor, Failures, OnEvent, Phase, TrialFailure
 from dnasweep.sweeps.progress import Display
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.rungs import Rungs
@@ -36,8 +36,8 @@ _LOOK_S = 10.0
 """Seconds between two looks for machines that have joined."""
 
 
-class RayPhase:
-    """A :class:`~dnasweep.sweeps.executor.Phase` on Ray.
+class RayPhase(Phase):
+    """The stages of a phase on Ray, as many at once as there is room for.
 
     Parameters
     ----------
@@ -65,7 +65,6 @@ class RayPhase:
         done: Callable[[Any], None],
         on_device: bool = False,
     ) -> None:
-        """Publish what specifications describe, in parallel."""
         allotment = self._job.allotment
         remote = ray.remote(_publish).options(
             num_cpus=allotment.cpus_per_worker if on_device else 1,
@@ -82,7 +81,6 @@ class RayPhase:
         name: Callable[[EncoderSpec], str],
         done: Callable[[EncoderSpec], None],
     ) -> None:
-        """Pretrain encoders, as many at once as there is room for, parents before children."""
         allotment, storage = self._job.allotment, self._sweep.storage
         single = not allotment.grouped
         remote = ray.remote(_pretrain).options(
@@ -105,13 +103,11 @@ class RayPhase:
     def train_trials(
         self, cells: Sequence[Cell], *, on_event: OnEvent, rungs: Rungs | None
     ) -> Failures:
-        """Train cells under Tune, in their order."""
         return self._run(on_event, rungs, space=trials.grid_space(cells))
 
     def search_trials(
         self, study: Any, num_samples: int, *, on_event: OnEvent, rungs: Rungs | None
     ) -> Failures:
-        """Train so many cells that an Optuna study proposes."""
         searcher = study.searcher(rungs.stopped if rungs else ())
         return self._run(on_event, rungs, space={}, searcher=searcher, num_samples=num_samples)
 
@@ -121,7 +117,7 @@ class RayPhase:
             recipe=sweep.recipe,
             job=self._job,
             metric=full_name(sweep.options.metric),
-            hear=on_event,
+            on_event=on_event,
             room=self._capacity,
             name=sweep.key,
             scheduler=None if rungs is None else Halving(rungs),
@@ -167,8 +163,8 @@ def _finish_some(
         done(spec)
 
 
-class RayExecutor:
-    """An :class:`~dnasweep.sweeps.executor.Executor` on Ray.
+class RayExecutor(Executor):
+    """A sweep on Ray.
 
     Parameters
     ----------

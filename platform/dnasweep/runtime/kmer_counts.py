@@ -66,7 +66,17 @@ def count_genome(file: Path, k: int, *, soft_masked: bool, progress: Progress) -
 
 
 def count_rows(sequences: Sequence[str], k: int, *, progress: Progress) -> NGramCounts:
-    """Count the k-mers of sequences in the open session; `progress` is called with numbers of bases."""
+    """Count the k-mers of sequences in the open session.
+
+    Parameters
+    ----------
+    sequences
+        DNA.
+    k
+        Length of the longest k-mers in bases.
+    progress
+        Called with the number of bases that were counted since the last call.
+    """
     import ray.data
 
     _configure()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from dnasweep.config import AVERAGED, TuningConfig
@@ -26,7 +24,6 @@ from dnasweep.storage import Storage
 from dnasweep.tasks.calls import DECISION_THRESHOLD, EVEN_THRESHOLD
 from dnasweep.tasks.class_loss import ClassLoss, balanced_weights
 from dnasweep.tasks.metrics import VALIDATION_THRESHOLD
-from dnasweep.tokens.tokenizers import DnaTokenizer
 
 BINARY = ("negative", "positive")
 
@@ -39,6 +36,17 @@ def finetune(
     listener: Listener | None = None,
 ) -> StageOutcome:
     """Fine-tune a classifier; pretrain its encoder first if it is not published.
+
+    Parameters
+    ----------
+    storage
+        Where artefacts are.
+    spec
+        The classifier.
+    context
+        The group of workers that this process belongs to; None: the one that is set up.
+    listener
+        Callbacks; None: there are none.
 
     Raises
     ------
@@ -104,7 +112,7 @@ def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
         ),
         pad_id=tokenizer.pad_id,
     )
-    model = start_model(
+    model = _start_model(
         storage,
         spec,
         tokenizer=tokenizer,
@@ -117,59 +125,31 @@ def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
         setattr(model.config, AVERAGED, strands.average)
 
     def finish(result: TrainingResult) -> dict[str, float]:
-        return _keep_threshold(result) | finish_tuning(result.model, spec.tuning)
+        # The threshold goes with the weights, so that they predict like the trial. Without validation
+        # it is 1/2, whatever that of the model that it started from.
+        threshold = result.best.metrics.get(VALIDATION_THRESHOLD, EVEN_THRESHOLD)
+        setattr(result.model.config, DECISION_THRESHOLD, float(threshold))
+        return _finish_tuning(result.model, spec.tuning)
 
     return TrainableStage(task, model, tokenizer, finish, notes)
 
 
-def _keep_threshold(result: TrainingResult) -> dict[str, float]:
-    """Store the decision threshold with the weights, so that they predict like the trial."""
-    # Without validation it is 1/2, whatever the threshold of the model that it started from.
-    threshold = result.best.metrics.get(VALIDATION_THRESHOLD, EVEN_THRESHOLD)
-    setattr(result.model.config, DECISION_THRESHOLD, float(threshold))
-    return {}
-
-
-def start_model(
-    storage: Storage,
-    spec: ClassifierSpec,
-    *,
-    tokenizer: DnaTokenizer,
-    num_tokens: int,
-    num_labels: int,
-    label_names: Sequence[str] | None,
-) -> Any:
-    """Return the classifier that a specification starts from, ready to be trained.
-
-    Raises
-    ------
-    InputError
-        If what it starts from does not fit, or a target of LoRA is none of its layers.
-    """
-    common: dict[str, Any] = {
-        "tokenizer": tokenizer,
-        "num_tokens": num_tokens,
-        "num_labels": num_labels,
-        "dropout": spec.training.dropout,
-        "seed": spec.training.seed,
-        "label_names": label_names,
-    }
+def _start_model(storage: Storage, spec: ClassifierSpec, **common: Any) -> Any:
+    """Return the classifier that a specification starts from, ready to be trained."""
+    common |= {"dropout": spec.training.dropout, "seed": spec.training.seed}
     if spec.checkpoint is not None:
         directory = kept_model(storage, spec.checkpoint)
         model: Any = build_on_checkpoint(directory, spec.model, **common)
     else:
-        model = build_classifier(spec.model, **common, encoder=_encoder(storage, spec))
+        encoder = None
+        if spec.encoder is not None:
+            encoder = storage.expect(spec.encoder.kind, spec.encoder.key) / CHECKPOINT
+        model = build_classifier(spec.model, **common, encoder=encoder)
     tune(model, spec.tuning, seed=spec.training.seed)
     return model
 
 
-def _encoder(storage: Storage, spec: ClassifierSpec) -> Path | None:
-    if spec.encoder is None:
-        return None
-    return storage.expect(spec.encoder.kind, spec.encoder.key) / CHECKPOINT
-
-
-def finish_tuning(model: Any, tuning: TuningConfig) -> dict[str, float]:
+def _finish_tuning(model: Any, tuning: TuningConfig) -> dict[str, float]:
     """Merge LoRA into a trained model, and return how many of its parameters were trained."""
     if tuning.method == "full":
         return {}

@@ -62,7 +62,17 @@ def load_dataset(storage: Storage, key: str) -> Dataset:
 def rows_of(
     table: pd.DataFrame, species: tuple[str, ...], *, positives_only: bool = False
 ) -> Rows:
-    """Return the rows of some species (empty: all), optionally only the positives, by split."""
+    """Return the rows of some species (empty: all), optionally only the positives, by split.
+
+    Parameters
+    ----------
+    table
+        A data set.
+    species
+        Names of species; empty: all rows.
+    positives_only
+        Whether rows of class 0 are left out.
+    """
     chosen = np.ones(len(table), dtype=bool)
     if species:
         chosen &= table["species"].isin(species).to_numpy()

@@ -32,6 +32,17 @@ def pretrain(
 ) -> StageOutcome:
     """Pretrain an encoder and, first, those that it continues, or find them published.
 
+    Parameters
+    ----------
+    storage
+        Where artefacts are.
+    spec
+        The encoder.
+    context
+        The group of workers that this process belongs to; None: the one that is set up.
+    listener
+        Callbacks; None: there are none.
+
     Raises
     ------
     InputError

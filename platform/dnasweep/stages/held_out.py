@@ -43,6 +43,8 @@ def pretraining_rows(
 
     Parameters
     ----------
+    storage
+        Where artefacts are.
     key
         Key of the data set.
     species
@@ -61,7 +63,7 @@ def pretraining_rows(
     return PretrainingRows(table, Rows(*(part[~known[part]] for part in rows)), num)
 
 
-def held_out_rows(storage: Storage, dataset: str, judged: str) -> np.ndarray:
+def held_out_rows(storage: Storage, dataset: str, evaluated: str) -> np.ndarray:
     """Return which rows of a data set resemble a validation or test row of another, (rows,) bool.
 
     Two collections of promoters seldom have exactly the same windows, so it is not enough to look for
@@ -70,20 +72,22 @@ def held_out_rows(storage: Storage, dataset: str, judged: str) -> np.ndarray:
 
     Parameters
     ----------
+    storage
+        Where artefacts are.
     dataset
         Key of the data set to pretrain on.
-    judged
+    evaluated
         Key of the data set to fine-tune and to test on.
     """
     table = load_dataset(storage, dataset).table
 
     def build(folder: Path) -> None:
-        other = load_dataset(storage, judged).table
+        other = load_dataset(storage, evaluated).table
         known = _resembling(table, other[other["split"] != "train"])
         table.loc[known, ["id"]].to_parquet(folder / ROWS, index=False)
 
-    key = content_key("held_out", versions.HELD_OUT, dataset, judged, IDENTITY)
-    inputs = {"dataset": dataset, "judged": judged, "identity": IDENTITY}
+    key = content_key("held_out", versions.HELD_OUT, dataset, evaluated, IDENTITY)
+    inputs = {"dataset": dataset, "judged": evaluated, "identity": IDENTITY}
     folder = storage.obtain(KIND, key, build, inputs=inputs)
     return table["id"].isin(pd.read_parquet(folder / ROWS)["id"]).to_numpy()
 

@@ -22,7 +22,7 @@ CHECKPOINT = "checkpoint"
 
 @dataclass(frozen=True, kw_only=True)
 class StageOutcome:
-    """The course and the end of the training of one encoder or classifier."""
+    """The history and the result of the training of one encoder or classifier."""
 
     outcome: str
     """`completed`, `diverged`, `collapsed` or `stopped`."""

@@ -42,7 +42,17 @@ def sequences_to_count(storage: Storage, spec: CountsSpec) -> list[str]:
 
 
 def obtain_counts(storage: Storage, spec: CountsSpec, count: Counter | None = None) -> NGramCounts:
-    """Return k-mer counts: published ones, or counted in this process unless `count` is given."""
+    """Return k-mer counts: published ones, or counted in this process unless `count` is given.
+
+    Parameters
+    ----------
+    storage
+        Where artefacts are.
+    spec
+        What is counted.
+    count
+        Counts in place of this process.
+    """
 
     def build(folder: Path) -> None:
         if count is not None:
@@ -56,6 +66,15 @@ def obtain_counts(storage: Storage, spec: CountsSpec, count: Counter | None = No
 
 def obtain_table(storage: Storage, spec: PmiSpec, count: Counter | None = None) -> PmiTable:
     """Return a PMI table, and make it from counts if it is not published.
+
+    Parameters
+    ----------
+    storage
+        Where artefacts are.
+    spec
+        The table.
+    count
+        Counts k-mers in place of this process.
 
     Raises
     ------
@@ -83,6 +102,8 @@ def keep_table(storage: Storage, given: str) -> tuple[str, int]:
 
     Parameters
     ----------
+    storage
+        Where artefacts are.
     given
         The key of a table in the storage, its folder, or a file that
         :func:`~dnasweep.tokens.pmi.read_table` reads. It is copied under a key of its

@@ -118,6 +118,19 @@ def score_baseline(
     """Score a k-mer logistic regression that is trained on the same rows as the trials.
 
     For few-shot training sets there is no validation, and the threshold is 0.5.
+
+    Parameters
+    ----------
+    storage
+        Where artefacts are.
+    dataset
+        Key of the data set.
+    target
+        Species that it is trained and tested on; empty: all rows.
+    shots
+        Training rows per class; None: all.
+    resample
+        Number of the draw of shots.
     """
 
     def build(folder: Path) -> None:

@@ -78,7 +78,17 @@ def obtain_corpus(storage: Storage, spec: TokenizerSpec) -> tuple[DnaTokenizer, 
 def obtain_reverse_corpus(
     storage: Storage, spec: TokenizerSpec, tokenizer: DnaTokenizer
 ) -> Corpus:
-    """Return the reverse complements of the whole data set as tokens, rows in table order."""
+    """Return the reverse complements of the whole data set as tokens, rows in table order.
+
+    Parameters
+    ----------
+    storage
+        Where artefacts are.
+    spec
+        The corpus.
+    tokenizer
+        Its tokenizer.
+    """
 
     def build(folder: Path) -> None:
         sequences = load_dataset(storage, spec.dataset).table["sequence"]

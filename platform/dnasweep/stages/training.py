@@ -25,6 +25,8 @@ from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 from dnasweep.storage import Storage
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
+Spec = EncoderSpec | ClassifierSpec
+
 
 class TrainableStage(NamedTuple):
     """What is needed to train a stage."""
@@ -43,7 +45,7 @@ class TrainableStage(NamedTuple):
 
 def train_stage(
     storage: Storage,
-    spec: EncoderSpec | ClassifierSpec,
+    spec: Spec,
     make_ready: Callable[[], TrainableStage],
     *,
     context: DistributedContext,
@@ -53,6 +55,19 @@ def train_stage(
 
     Call it on every worker of a group, or in one process. A training that was killed continues from
     its last train state, on any machine.
+
+    Parameters
+    ----------
+    storage
+        Where artefacts are.
+    spec
+        The encoder or classifier.
+    make_ready
+        Makes the task and the model, when it turns out that there is something to train.
+    context
+        The group of workers.
+    listener
+        Callbacks; None: there are none.
     """
 
     def build(folder: Path | None) -> None:
@@ -74,7 +89,7 @@ def train_stage(
 
     # Workers look at different moments, so in a group only rank 0 may decide.
     if context.world_size > 1 or storage.find(spec.kind, spec.key) is None:
-        obtain_together(storage, spec.kind, spec.key, build, context=context, inputs=spec)
+        _obtain_together(storage, spec, build, context)
     else:
         # A process that was killed right after publication has left its train state.
         storage.forget(spec.kind, spec.key)
@@ -83,24 +98,13 @@ def train_stage(
     return outcome
 
 
-def obtain_together(
-    storage: Storage,
-    kind: str,
-    key: str,
-    build: Callable[[Path | None], None],
-    *,
-    context: DistributedContext,
-    inputs: Any = None,
+def _obtain_together(
+    storage: Storage, spec: Spec, build: Callable[[Path | None], None], context: DistributedContext
 ) -> None:
-    """Build and publish an artefact with every rank of `context`, unless it is there already.
+    """Build and publish a stage with every rank of `context`, unless it is there already.
 
-    Only rank 0 holds the lock. It tells the others whether there is anything to build, because
-    another process may have published the artefact while rank 0 waited.
-
-    Parameters
-    ----------
-    build
-        Called on every rank; given the folder to fill on rank 0 and None on the others.
+    Only rank 0 holds the lock, and gets a folder to fill. It tells the others whether there is anything
+    to build, because another process may have published the stage while rank 0 waited.
     """
 
     def agree(there_is_work: bool) -> bool:
@@ -120,7 +124,7 @@ def obtain_together(
             agree(True)
             build(folder)
 
-        storage.obtain(kind, key, lead, inputs=inputs)
+        storage.obtain(spec.kind, spec.key, lead, inputs=spec)
         if not built:
             agree(False)
     context.barrier()

@@ -20,22 +20,20 @@ again.
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import pyarrow as pa
 from filelock import FileLock
 
-from dnasweep.config import canonical, content_key
+from dnasweep.config import canonical
 from dnasweep.errors import InputError, full_disk, is_full_disk
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.integrity import MANIFEST, describe, seal
-from dnasweep.storage.names import flat, inside, local_root, path_of, safe, safe_kind, shortened
-from dnasweep.storage.published import LocalArtefacts, LocalCopies
+from dnasweep.storage.names import flat, inside, path_of, safe, shortened
+from dnasweep.storage.reading import PublishedArtefacts
 from dnasweep.storage.retry import Unavailable
 from dnasweep.storage.staging import (
     building,
@@ -46,38 +44,16 @@ from dnasweep.storage.staging import (
 )
 
 log = logging.getLogger("dnasweep.storage")
-Result = TypeVar("Result")
 
 
-class Storage:
-    """Artefacts below one root.
+class Storage(PublishedArtefacts):
+    """Artefacts below one root: found, or built and published.
 
     Parameters
     ----------
     root
         A local folder (made when first written to) or a URI such as `s3://bucket/folder`.
     """
-
-    def __init__(self, root: str | os.PathLike[str]) -> None:
-        text = os.fspath(root)
-        self.bucket: Bucket | None = None
-        if "://" in text and not text.startswith("file://"):
-            self.bucket = Bucket(text)
-            self.root = self.bucket.uri
-            self.local = Path.home() / ".cache" / "dnasweep" / content_key(self.root)
-            self._found: LocalCopies | LocalArtefacts = LocalCopies(self.bucket, self.local)
-        else:
-            self.local = local_root(text)
-            self.root = str(self.local)
-            self._found = LocalArtefacts(self.local)
-
-    def __repr__(self) -> str:
-        return f"Storage({self.root!r})"
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether it is a bucket."""
-        return self.bucket is not None
 
     def check_writable(self) -> None:
         """Raise `InputError` if the root cannot be written to now."""
@@ -94,43 +70,6 @@ class Storage:
                 file=self.root,
                 remedy="Give another folder with --storage, or free space there.",
             ) from error
-
-    def find(self, kind: str, key: str) -> Path | None:
-        """Return the local folder of a published artefact, downloaded if needed, or None."""
-        return self._found.folder(kind, key)
-
-    def file(self, kind: str, key: str, name: str) -> Path | None:
-        """Return one file of a published artefact, downloaded alone if needed, or None."""
-        return self._found.file(kind, key, safe(name))
-
-    def read(self, kind: str, key: str, name: str) -> bytes:
-        """Return the content of a file of an artefact, without keeping a local copy.
-
-        Raises
-        ------
-        InputError
-            If it is missing or damaged.
-        """
-        data = self._found.read(kind, key, safe(name))
-        if data is None:
-            raise _missing(self.uri_of(kind, key))
-        return data
-
-    def expect(self, kind: str, key: str) -> Path:
-        """Return the local folder of an artefact that was published before.
-
-        Raises
-        ------
-        InputError
-            If it is missing or damaged.
-        """
-        if (folder := self.find(kind, key)) is None:
-            raise _missing(self.uri_of(kind, key))
-        return folder
-
-    def manifest(self, kind: str, key: str) -> dict[str, Any] | None:
-        """Return the manifest of a published artefact, or None."""
-        return self._found.manifest(kind, key)
 
     def obtain(
         self, kind: str, key: str, build: Callable[[Path], Any], *, inputs: Any = None
@@ -163,31 +102,27 @@ class Storage:
         """Build an artefact, publish it unless it exists by then, and return whether it was published.
 
         For parts that many workers make at the same time: nobody waits, and if two make the same
-        part, the first stays. With an object store, no copy stays on this machine. Parameters as for
-        :meth:`obtain`.
+        part, the first stays. With an object store, no copy stays on this machine.
+
+        Parameters
+        ----------
+        kind, key, build, inputs
+            As for :meth:`obtain`.
         """
         if self.exists(kind, key):
             return False
         return self._make(kind, key, build, inputs, stay=False)
 
-    def exists(self, kind: str, key: str) -> bool:
-        """Return whether an artefact is published, without downloading it."""
-        return self._found.exists(kind, key)
-
-    def published(self, kind: str) -> set[str]:
-        """Return the keys of all published artefacts of a kind, with one listing."""
-        return self._found.published(kind)
-
-    def open(self, kind: str, key: str, name: str) -> pa.NativeFile:
-        """Open a file of an artefact to read parts of it, without checking it."""
-        return self._found.open(kind, key, name)
-
-    def with_retries(self, read: Callable[[], Result]) -> Result:
-        """Read from an open file; with a bucket, retry if it does not answer."""
-        return read() if self.bucket is None else self.bucket.with_retries(read)
-
     def put(self, kind: str, key: str, name: str, text: str) -> None:
-        """Write or replace a small file of an artefact that grows, in one step."""
+        """Write or replace a small file of an artefact that grows, in one step.
+
+        Parameters
+        ----------
+        kind, key, name
+            The artefact and its file.
+        text
+            Its content.
+        """
         path = path_of(kind, key, name)
         if self.bucket is not None:
             self.bucket.write(path, text.encode())
@@ -215,11 +150,6 @@ class Storage:
         except Unavailable as error:
             # The artefact is published all the same; the next one to ask for it removes the state.
             log.warning("the state of %s/%s stays for now: %s", kind, key, error)
-
-    def uri_of(self, *parts: str) -> str:
-        """Return the path or URI of an artefact, or of a file in it."""
-        path = "/".join(map(safe_kind, parts))
-        return f"{self.root}/{path}" if self.bucket is None else self.bucket.uri_of(path)
 
     def share(self, path: Path) -> None:
         """Copy a file below `local`, or the files of a folder, to the bucket if there is one."""
@@ -286,11 +216,3 @@ class Storage:
             if isinstance(error, InputError) or not is_full_disk(error):
                 raise
             raise full_disk(self.root) from error
-
-
-def _missing(uri: str) -> InputError:
-    return InputError(
-        "this is not in the storage any more, or was damaged",
-        file=uri,
-        remedy="Run the same command again: it is made again from what it was made of.",
-    )

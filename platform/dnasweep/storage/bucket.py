@@ -128,7 +128,17 @@ class Bucket:
         self._written(path, once, source.stat().st_size)
 
     def upload_folder(self, source: Path, path: str, *, last: str = "") -> None:
-        """Copy the files of a local folder here, the one named `last` after all others."""
+        """Copy the files of a local folder here, the one named `last` after all others.
+
+        Parameters
+        ----------
+        source
+            A local folder.
+        path
+            Where its files go.
+        last
+            Name of the file that says that the others are complete.
+        """
         for file in sorted(source.rglob("*"), key=lambda file: (file == source / last, file)):
             if file.is_file():
                 self.upload(file, f"{path}/{file.relative_to(source).as_posix()}")

@@ -41,7 +41,13 @@ class LocalArtefacts:
         return self._undamaged(kind, key, None)
 
     def file(self, kind: str, key: str, name: str) -> Path | None:
-        """Return one file of an artefact, or None if it has no file of this name."""
+        """Return one file of an artefact, or None if it has no file of this name.
+
+        Parameters
+        ----------
+        kind, key, name
+            The artefact and its file.
+        """
         self._inside(path_of(kind, key, name))
         manifest = self.manifest(kind, key)
         if manifest is None or name not in manifest[SIZES]:
@@ -50,7 +56,13 @@ class LocalArtefacts:
         return None if folder is None else folder / name
 
     def read(self, kind: str, key: str, name: str) -> bytes | None:
-        """Return the content of one file of an artefact, or None."""
+        """Return the content of one file of an artefact, or None.
+
+        Parameters
+        ----------
+        kind, key, name
+            The artefact and its file.
+        """
         path = self.file(kind, key, name)
         if path is None:
             return None
@@ -71,7 +83,13 @@ class LocalArtefacts:
             return {entry.name for entry in entries if (entry / MANIFEST).is_file()}
 
     def open(self, kind: str, key: str, name: str) -> pa.NativeFile:
-        """Open a file of an artefact without checking it."""
+        """Open a file of an artefact without checking it.
+
+        Parameters
+        ----------
+        kind, key, name
+            The artefact and its file.
+        """
         path = self._inside(path_of(kind, key, name))
         with readable(path):
             return fs.LocalFileSystem().open_input_file(str(path))
@@ -142,7 +160,13 @@ class LocalCopies:
         return None
 
     def file(self, kind: str, key: str, name: str) -> Path | None:
-        """Return a copy of one file of an artefact, or None if it has no file of this name."""
+        """Return a copy of one file of an artefact, or None if it has no file of this name.
+
+        Parameters
+        ----------
+        kind, key, name
+            The artefact and its file.
+        """
         part = self._local / "work" / "files" / flat(kind) / safe(key)
         for _ in range(_ATTEMPTS):
             if (text := self._manifest_text(kind, key)) is None:
@@ -174,11 +198,23 @@ class LocalCopies:
         return {path[0] for path in paths if len(path) == 2 and path[1] == MANIFEST}
 
     def open(self, kind: str, key: str, name: str) -> pa.NativeFile:
-        """Open a file of an artefact in the bucket without checking it."""
+        """Open a file of an artefact in the bucket without checking it.
+
+        Parameters
+        ----------
+        kind, key, name
+            The artefact and its file.
+        """
         return self._bucket.open(path_of(kind, key, name))
 
     def read(self, kind: str, key: str, name: str) -> bytes | None:
-        """Return the content of one file of an artefact, or None; no copy is kept."""
+        """Return the content of one file of an artefact, or None; no copy is kept.
+
+        Parameters
+        ----------
+        kind, key, name
+            The artefact and its file.
+        """
         manifest = self.manifest(kind, key)
         if manifest is None or name not in manifest[SIZES]:
             return None

@@ -50,7 +50,15 @@ def building_folder(root: Path) -> Path:
 
 @contextlib.contextmanager
 def building(root: Path, kind: str, key: str) -> Iterator[Path]:
-    """Yield an empty folder for an artefact; it is removed at the end unless it was renamed."""
+    """Yield an empty folder for an artefact; it is removed at the end unless it was renamed.
+
+    Parameters
+    ----------
+    root
+        Local storage root.
+    kind, key
+        The artefact.
+    """
     # Folders of `tempfile` are accessible to their owner only; this one becomes the artefact.
     aside = building_folder(root) / f"{flat(kind)}-{safe(key)}-{secrets.token_hex(4)}"
     aside.mkdir(parents=True)

@@ -49,6 +49,8 @@ def prepare_checkpoints(
 
     Parameters
     ----------
+    storage
+        Where they are copied to.
     names
         Directories, hub names, or names in MLflow; `none` stands for no checkpoint.
     model
@@ -60,6 +62,8 @@ def prepare_checkpoints(
     sequences, lengths
         If `lengths` is given, the tokens of the longest of the sequences are put into it, for each
         checkpoint and each of its tokenizers.
+    tracking_uri
+        MLflow store in which names are looked up; None: the usual one.
 
     Raises
     ------

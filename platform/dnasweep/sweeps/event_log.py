@@ -36,7 +36,17 @@ class Evaluated(NamedTuple):
 
     @classmethod
     def of(cls, spec: ClassifierSpec, best: float, evaluation: dict[str, Any]) -> Evaluated:
-        """Make an entry of an evaluation of `spec`."""
+        """Make an entry of an evaluation of `spec`.
+
+        Parameters
+        ----------
+        spec
+            The trial.
+        best
+            Best value of the metric so far in it.
+        evaluation
+            Step, bases_seen, device_seconds, metrics and more.
+        """
         share = evaluation["bases_seen"] / spec.training.bases
         number = max(1, round(spec.training.evaluations * share))
         return cls(spec.key, number, float(best), evaluation)
@@ -47,7 +57,7 @@ class Evaluated(NamedTuple):
         return json.dumps(self._asdict())
 
     @classmethod
-    def told(cls, result: Mapping[str, Any]) -> Evaluated | None:
+    def of_result(cls, result: Mapping[str, Any]) -> Evaluated | None:
         """Return the entry that a result of Tune has, or None."""
         return cls(**json.loads(result[POINT])) if POINT in result else None
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialEvent:
-    """What the driver hears about a trial."""
+    """An event of a trial, as the driver receives it."""
 
     cell: Cell
     """The combination."""
@@ -107,12 +107,32 @@ class Phase(Protocol):
     def train_trials(
         self, cells: Sequence[Cell], *, on_event: OnEvent, rungs: Rungs | None
     ) -> Failures:
-        """Train cells in their order, and stop those that fall behind at `rungs`."""
+        """Train cells in their order, and stop those that fall behind at `rungs`.
+
+        Parameters
+        ----------
+        cells
+            What to train.
+        on_event
+            Called with every start, evaluation and end of a trial.
+        rungs
+            Decides which trials to stop; None: none.
+        """
 
     def search_trials(
         self, study: Any, num_samples: int, *, on_event: OnEvent, rungs: Rungs | None
     ) -> Failures:
-        """Train so many cells that an Optuna study proposes, one after the other."""
+        """Train so many cells that an Optuna study proposes, one after the other.
+
+        Parameters
+        ----------
+        study
+            Proposes cells.
+        num_samples
+            How many to train.
+        on_event, rungs
+            As for :meth:`train_trials`.
+        """
 
 
 class Executor(Protocol):

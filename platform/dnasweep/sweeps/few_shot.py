@@ -68,6 +68,17 @@ def train_on_shots(
     """Return the recipe with a training for each number of shots, without validation.
 
     The budget in bases is that of so many rows of mean length, and thus the same for every draw.
+
+    Parameters
+    ----------
+    recipe
+        What all cells have in common.
+    data
+        The data set.
+    options
+        Epochs and batch size; None stands for the published ones.
+    shots
+        Numbers of rows of each class.
     """
     rows = rows_of(data.table, recipe.members(recipe.target)).train
     width = float(data.table["sequence"].iloc[rows].str.len().mean())
@@ -125,7 +136,17 @@ def check_shots(data: Prepared, plan: SweepPlan) -> None:
 
 
 def check_pretraining(data: Prepared, pretraining: Prepared | None, cells: Sequence[Cell]) -> None:
-    """Refuse to pretrain on few-shot sets that come without validation rows."""
+    """Refuse to pretrain on few-shot sets that come without validation rows.
+
+    Parameters
+    ----------
+    data
+        The data set.
+    pretraining
+        Another one to pretrain on; None: there is none.
+    cells
+        The cells, some of which may be pretrained.
+    """
     wanted = any(cell.species_set != "none" for cell in cells)
     if wanted and pretraining is None and not (data.table["split"] == "validation").any():
         raise InputError(

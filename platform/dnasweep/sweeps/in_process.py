@@ -18,8 +18,10 @@ from dnasweep.stages.specs import EncoderSpec
 from dnasweep.storage import Storage
 from dnasweep.sweeps.event_log import Evaluated
 from dnasweep.sweeps.executor import (
+    Executor,
     Failures,
     OnEvent,
+    Phase,
     TrialEvent,
     TrialFailure,
     train_reporting,
@@ -30,8 +32,8 @@ from dnasweep.sweeps.rungs import Rungs
 from dnasweep.tasks.metrics import full_name
 
 
-class InProcessPhase:
-    """A :class:`~dnasweep.sweeps.executor.Phase` in this process.
+class InProcessPhase(Phase):
+    """The stages of a phase in this process, one after the other.
 
     Parameters
     ----------
@@ -52,7 +54,6 @@ class InProcessPhase:
         done: Callable[[Any], None],
         on_device: bool = False,
     ) -> None:
-        """Publish what specifications describe, one after the other."""
         for spec in specs:
             stage(self._storage, spec)
             done(spec)
@@ -64,7 +65,6 @@ class InProcessPhase:
         name: Callable[[EncoderSpec], str],
         done: Callable[[EncoderSpec], None],
     ) -> None:
-        """Pretrain encoders; `specs` have parents before children."""
         # Imported here, as below: a sweep of which everything is published does without torch.
         from dnasweep.stages.encoder import pretrain
 
@@ -73,7 +73,6 @@ class InProcessPhase:
     def train_trials(
         self, cells: Sequence[Cell], *, on_event: OnEvent, rungs: Rungs | None
     ) -> Failures:
-        """Train cells, one after the other."""
         failures = {}
         for cell in cells:
             on_event(TrialEvent(cell=cell))
@@ -102,12 +101,12 @@ class InProcessPhase:
     def search_trials(
         self, study: Any, num_samples: int, *, on_event: OnEvent, rungs: Rungs | None
     ) -> Failures:
-        """Refuse to search, see :meth:`InProcessExecutor.open`."""
+        # Refused before, by `InProcessExecutor.open`.
         raise NotImplementedError("a search needs Ray")
 
 
-class InProcessExecutor:
-    """An :class:`~dnasweep.sweeps.executor.Executor` in this process.
+class InProcessExecutor(Executor):
+    """A sweep in this process.
 
     Parameters
     ----------

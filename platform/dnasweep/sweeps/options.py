@@ -73,7 +73,7 @@ class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
     seeds: tuple[Seed, ...] = (0, 1)
     """Seeds of fine-tuning; results are means over them, with spread."""
     target: str = "all"
-    """Species set that classifiers are trained and judged on."""
+    """Species set that classifiers are trained and evaluated on."""
     metric: SelectionMetric = "mcc"
     """Validation metric that selects and ranks."""
     search: Literal["grid", "optuna"] = "grid"
@@ -122,7 +122,7 @@ class FewShotOptions(SweepOptions):
     checkpoints: tuple[str, ...] = ()
     """Models from elsewhere to start from, each an initialisation of its own."""
     pretrain_on: Literal["positives", "all"] = "all"
-    """Pretrain on all training rows, or on the positives, whose labels few shots would not tell."""
+    """Pretrain on all training rows, or on the positives, whose labels few shots would not show."""
     learning_rates: tuple[Between, ...] = ()
     """Peak learning rates of fine-tuning. Default, as published: 1e-4 up to 100 shots, then 5e-5."""
     # None stands for what is published, which depends on the number of shots.

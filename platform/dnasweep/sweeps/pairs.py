@@ -99,6 +99,8 @@ def paired_test(
         Scores by seed. Of either as many seeds are compared as the other has.
     fixed
         Whether `b` is one training that no seed would change; then all seeds of `a` are compared.
+    num_resamples, seed
+        Of the bootstrap of ensembles.
 
     Returns
     -------

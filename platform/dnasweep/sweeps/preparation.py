@@ -79,6 +79,15 @@ def prepare_pretraining(
     """Read the data set to pretrain on; None if there are no files, so that it is the main one.
 
     Everything but the files is as in the options of the main data set.
+
+    Parameters
+    ----------
+    storage
+        Where artefacts are.
+    options
+        Of the main data set.
+    files
+        The files to pretrain on.
     """
     if not files:
         return None

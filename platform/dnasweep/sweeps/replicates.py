@@ -1,9 +1,9 @@
 """Paired tests between two ways of training, each repeated over draws of rows and over seeds.
 
 A difference between two means of repeated trainings is uncertain for two reasons: the test rows
-are a sample, and so are the trainings. The first is told by the influence of each test row on the
+are a sample, and so are the trainings. The first follows from the influence of each test row on the
 metric, as far as all trainings share it; the second by the scatter of the paired differences between
-draws and between seeds. Both are put together by :func:`judge`, which gives three draws the weight of
+draws and between seeds. Both are put together by :func:`compare_means`, which gives three draws the weight of
 three.
 """
 
@@ -121,7 +121,7 @@ def mean_difference(
     if len(set(draws)) < MIN_DRAWS:
         return MeanDifference(float(np.mean(differences)), np.nan, np.nan, np.nan)
     runs = run_variance(np.asarray(differences, dtype=float), draws, seeds)
-    return judge(
+    return compare_means(
         float(np.mean(differences)),
         row_variance=row_variance,
         run_variance=runs.variance,
@@ -129,7 +129,7 @@ def mean_difference(
     )
 
 
-def judge(
+def compare_means(
     difference: float, *, row_variance: float, run_variance: float, degrees: float
 ) -> MeanDifference:
     """Return a difference with its interval and p-value, uncertain by rows and by trainings.

@@ -36,6 +36,10 @@ def cell_result(
 
     Parameters
     ----------
+    storage
+        Where artefacts are.
+    cell, spec
+        The trial.
     species
         Species of the data set that is pretrained on.
     tested
@@ -101,7 +105,15 @@ def _pretrained_on(encoder: EncoderSpec | None, species: tuple[str, ...]) -> tup
 def baseline_result(
     scored: Scored, *, shots: int | None = None, resample: int = 0
 ) -> BaselineResult:
-    """Return the result of the k-mer baseline, trained on all rows or on a draw of some."""
+    """Return the result of the k-mer baseline, trained on all rows or on a draw of some.
+
+    Parameters
+    ----------
+    scored
+        Its scores on the test rows.
+    shots, resample
+        Rows of each class and number of the draw it was trained on; None: all rows.
+    """
     return BaselineResult(test=scored.metrics, test_scores=scored, shots=shots, resample=resample)
 
 

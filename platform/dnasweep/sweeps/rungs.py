@@ -51,7 +51,7 @@ class Rungs:
         self.stopped: set[str] = set()
         """Keys of the trials that were stopped."""
 
-    def tell(self, point: Evaluated) -> bool:
+    def add(self, point: Evaluated) -> bool:
         """Add an evaluation and return whether its trial has to stop.
 
         A trial stops if it is worse than the best third of the trials that reached its rung before.
@@ -77,4 +77,4 @@ class Rungs:
     def recall(self, points: Iterable[Evaluated]) -> None:
         """Add the evaluations of an earlier run, in their order."""
         for point in points:
-            self.tell(point)
+            self.add(point)

@@ -5,7 +5,7 @@ than what other test rows and what other seeds would make of it. What is compare
 metric over the seeds. Its uncertainty has two parts: that of the test rows, which all trainings
 share, from the influence of each row (AUROC: DeLong's placement values); and that of the seeds, from
 their scatter, pooled over the two sides, which therefore have equally many seeds. Of two or three
-seeds the scatter itself is hardly known; :func:`dnasweep.sweeps.replicates.judge` allows for that.
+seeds the scatter itself is hardly known; :func:`dnasweep.sweeps.replicates.compare_means` allows for that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from dnasweep.stages.scores import TestScores
 from dnasweep.sweeps.cell_results import rows_of
-from dnasweep.sweeps.replicates import judge
+from dnasweep.sweeps.replicates import compare_means
 from dnasweep.sweeps.statistics import mcc, structural_components
 
 Floats = NDArray[np.float64]
@@ -155,13 +155,13 @@ def over_seeds(strata: Sequence[Stratum], metric: str, *, fixed: bool = False) -
     varied = sides[:1] if fixed else sides
     shared = weights @ covariance @ weights - sum(_own(covariance, side) for side in varied)
     scatter = float(np.mean([values[side].var(ddof=1) for side in varied]))
-    judged = judge(
+    compared = compare_means(
         mean_a - mean_b,
         row_variance=max(0.0, float(shared)),
         run_variance=len(varied) * scatter / num,
         degrees=len(varied) * (num - 1),
     )
-    return OverSeeds(mean_a, mean_b, *judged)
+    return OverSeeds(mean_a, mean_b, *compared)
 
 
 def _measured(one: Stratum, metric: str) -> Measured:

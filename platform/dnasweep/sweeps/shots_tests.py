@@ -136,8 +136,8 @@ def _test(pool: _Pool, pairs: pd.DataFrame) -> dict[str, Any]:
     for metric, found in pool.measured.items():
         differences = found.values[a] - found.values[b]
         rows = shared_row_variance(found.influence[a] - found.influence[b], draws, seeds)
-        judged = mean_difference(differences, draws, seeds, rows)
-        record |= {f"{metric}_{n}": v for n, v in zip(_TEST, judged, strict=False)}
+        compared = mean_difference(differences, draws, seeds, rows)
+        record |= {f"{metric}_{n}": v for n, v in zip(_TEST, compared, strict=False)}
         if metric == "mcc":
             record["pairs_for_a"] = int((differences > 0).sum())
     return record

@@ -48,12 +48,12 @@ class TrainingOptions(Checked):
     mask_rate: Between = 0.15
     """Fraction of tokens to predict."""
     pmi: PmiVariant = "published"
-    """How schemes score words: GeneMask's published ranking, pmi_n (least over all cuts), bouma or
+    """How masking schemes score k-mers: GeneMask's published ranking, pmi_n (least over all cuts), bouma or
     naive."""
     pmi_min_count: Count = 10
-    """Words seen fewer times have no score."""
+    """K-mers seen fewer times have no score."""
     pmi_table: str | None = None
-    """Table of words to use: a key or a file that jobs/pmi.py has printed. Default: counted in the
+    """Table of k-mers to use: a key or a file that jobs/pmi.py has printed. Default: counted in the
     rows that are pretrained on."""
     stall_threshold: Amount = 1.0
     """cm_gems: the difference in perplexity between two evaluations below which masks grow harder."""

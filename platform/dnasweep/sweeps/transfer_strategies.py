@@ -70,7 +70,17 @@ def transfer_route(strategy: str, target: str, species: Sequence[str]) -> Transf
 
 
 def strategy_of(species_set: str, target: str, trained_on: str | None) -> Strategy:
-    """Return the strategy from which :func:`transfer_route` made these."""
+    """Return the strategy from which :func:`transfer_route` made these.
+
+    Parameters
+    ----------
+    species_set
+        Species set of pretraining.
+    target
+        Canonical name of the target species.
+    trained_on
+        Species set of fine-tuning; None: the target.
+    """
     if trained_on is not None:
         return "zero-shot"
     if "-then-" in species_set:

@@ -35,6 +35,13 @@ def target_tests(scores: Scores, *, num_resamples: int = 2000, seed: int = 0) ->
 
     Differences are a minus b; b stands before a in `STRATEGIES`. Columns as in
     :data:`dnasweep.sweeps.pairs.COLUMNS`.
+
+    Parameters
+    ----------
+    scores
+        Test scores by tokenizer, target and strategy, and by seed.
+    num_resamples, seed
+        Of the bootstrap of ensembles.
     """
     records = []
     for tokenizer, target in dict.fromkeys(key[:2] for key in scores):

@@ -105,7 +105,17 @@ class Tracker:
         )
 
     def metrics(self, key: str, metrics: Mapping[str, float], *, step: int) -> None:
-        """Record metrics at a step; a value that is not finite becomes the tag `nonfinite/<name>`."""
+        """Record metrics at a step; a value that is not finite becomes the tag `nonfinite/<name>`.
+
+        Parameters
+        ----------
+        key
+            The run.
+        metrics
+            Values by name.
+        step
+            Where in the run they belong.
+        """
         finite = {_clean(n): float(v) for n, v in metrics.items() if math.isfinite(v)}
         if finite:
             self._append("metrics", key, metrics=finite, step=int(step), time=_now_ms())
@@ -124,7 +134,17 @@ class Tracker:
             self._append("tags", key, tags=_texts(tags, MAX_TAG_CHARS))
 
     def artifact(self, key: str, path: Path, folder: str | None = None) -> None:
-        """Upload a file or folder, which must stay in place until then, to a folder of artifacts."""
+        """Upload a file or folder, which must stay in place until then, to a folder of artifacts.
+
+        Parameters
+        ----------
+        key
+            The run.
+        path
+            The file or folder.
+        folder
+            Folder of artifacts; None: the top one.
+        """
         self._append("artifact", key, path=str(path.absolute()), folder=folder)
 
     def model(

@@ -56,7 +56,7 @@ class SweepState:
         for spec in sweep.plan.classifiers:
             outcome = None if spec.key in known else find_outcome(sweep.storage, spec)
             for evaluation in outcome.history if outcome else ():
-                rungs.tell(Evaluated.of(spec, evaluation["metrics"][metric], evaluation))
+                rungs.add(Evaluated.of(spec, evaluation["metrics"][metric], evaluation))
                 # Trained by another sweep: others are compared with it, but it is finished.
                 rungs.stopped.discard(spec.key)
         rungs.recall(self.event_log.points)

@@ -60,6 +60,15 @@ def read_manifest(storage: Storage, kind: str, key: str, *, remedy: str) -> dict
 def find_lost(storage: Storage, kind: str, keys: Sequence[str]) -> list[str]:
     """Look at shards, fetch them to this machine, and set aside those that are damaged.
 
+    Parameters
+    ----------
+    storage
+        Where artefacts are.
+    kind
+        The shards of the job as a kind of artefact.
+    keys
+        Names of the shards to look at.
+
     Returns
     -------
     list
@@ -72,12 +81,24 @@ def find_lost(storage: Storage, kind: str, keys: Sequence[str]) -> list[str]:
 
 
 def read_work(storage: Storage, kind: str, key: str) -> dict[str, Any]:
-    """Return the manifest of a job's work list; raises as :func:`read_manifest` does."""
+    """Return the manifest of a job's work list; raises as :func:`read_manifest` does.
+
+    Parameters
+    ----------
+    storage, kind, key
+        The job.
+    """
     return read_manifest(storage, f"{kind}/{key}", WORK, remedy=WRITE_AGAIN)
 
 
 def begun_with(storage: Storage, kind: str, key: str) -> int | None:
-    """Return the shard size of a job that was begun, even if its work list is lost."""
+    """Return the shard size of a job that was begun, even if its work list is lost.
+
+    Parameters
+    ----------
+    storage, kind, key
+        The job.
+    """
     if (manifest := storage.manifest(f"{kind}/{key}", WORK)) is not None:
         return int(manifest["inputs"]["shard_size"])
     shards = f"{kind}/{key}/{SHARDS}"

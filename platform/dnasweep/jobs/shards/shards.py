@@ -123,6 +123,11 @@ class Shards:
     def open(cls, storage: Storage, kind: str, key: str) -> Shards:
         """Find a job that was begun.
 
+        Parameters
+        ----------
+        storage, kind, key
+            The job.
+
         Raises
         ------
         InputError

@@ -22,7 +22,17 @@ USUAL_ACTORS, SHARDS_PER_ACTOR = 16, 6
 
 
 def key_of(kind: str, inputs: Mapping[str, Any], rows: pa.Table) -> str:
-    """Return the content key of a job."""
+    """Return the content key of a job.
+
+    Parameters
+    ----------
+    kind
+        What is computed.
+    inputs
+        Everything beside the rows that makes the result, JSON-able.
+    rows
+        The work list.
+    """
     return content_key(kind, versions.SHARDS, inputs, digest_of(rows))
 
 
@@ -41,6 +51,15 @@ def write_rows(path: Path, rows: pa.Table, shard_size: int) -> list[str]:
     """Write a work list with one row group per shard, or per some shards if there are many.
 
     A file of very many row groups takes long to write, and seconds to open.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    rows
+        The work list.
+    shard_size
+        Rows per shard.
 
     Returns
     -------

@@ -112,7 +112,17 @@ class ShardComputer:
         self._worker_of(number).smoke_test(self.job(number).rows(0).slice(0, 1))
 
     def compute(self, number: int, shard: int, progress: Callable[[int], None]) -> PublishedShard:
-        """Compute and publish one shard of a job; `progress` takes rows done."""
+        """Compute and publish one shard of a job.
+
+        Parameters
+        ----------
+        number
+            Number of the job.
+        shard
+            Number of the shard.
+        progress
+            Called with the number of rows done.
+        """
         job, worker = self.job(number), self._worker_of(number)
         started = time.monotonic()
         progress(0)

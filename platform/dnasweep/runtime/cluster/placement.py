@@ -131,6 +131,13 @@ def num_fitting(nodes: Sequence[NodeCapacity], *, cpus: float, gpus: float) -> i
 
     Less than one GPU is a part of one device: two GPUs have room for two workers with 0.7 each, and
     no more.
+
+    Parameters
+    ----------
+    nodes
+        What each node offers.
+    cpus, gpus
+        What a worker takes.
     """
     return sum(_on_node(node, cpus, gpus) for node in nodes)
 

@@ -21,7 +21,7 @@ import ray
 from rich.console import Console
 
 from dnasweep.errors import InputError
-from dnasweep.jobs.executor import Missing, WorkerPool
+from dnasweep.jobs.executor import Executor, Missing, WorkerPool
 from dnasweep.jobs.options import JobOptions
 from dnasweep.jobs.shards.worker import PublishedShard, ShardJobSpec
 from dnasweep.models.encoder.precision import ResolvePrecision
@@ -59,7 +59,7 @@ class Pool(NamedTuple):
         return f"{self.num_actors} actor{'s' * (self.num_actors != 1)} of 1 CPU{gpus}"
 
 
-class RayPool:
+class RayPool(Executor):
     """Computes shards on Ray: on the cluster that is asked for, else on this machine."""
 
     resolve_precision: ResolvePrecision = staticmethod(resolve_precision)
@@ -68,7 +68,6 @@ class RayPool:
     def open(
         self, missing: Missing, options: JobOptions, console: Console, *, unit: str
     ) -> Iterator[WorkerPool]:
-        """Open a session; parameters and errors as of :class:`~dnasweep.jobs.executor.Executor`."""
         requirements = None
         if options.preflight:
             # MLflow is not required: records wait until it answers.
@@ -146,6 +145,15 @@ def allot_pool(
 
 def smoke_test(specs: Sequence[ShardJobSpec], pool: Pool, jobs: Sequence[int]) -> None:
     """Let one worker of each job try its first row, with the resources of an actor.
+
+    Parameters
+    ----------
+    specs
+        The jobs.
+    pool
+        The actors.
+    jobs
+        Numbers of the jobs to try.
 
     Raises
     ------

@@ -49,11 +49,6 @@ def read_progress(actor: Any) -> dict[str, StageProgress]:
     return dict(ray.get(actor.progress.remote(), timeout=READ_SECONDS))
 
 
-def report_hang(actor: Any, key: str, message: str) -> None:
-    """Leave a report of a stage that hangs, before its process ends."""
-    ray.get(actor.report_hang.remote(key, message), timeout=HANG_REPORT_SECONDS)
-
-
 def hang_reports(actor: Any) -> dict[str, list[str]]:
     """Return the reports of stages that hung, by stage key; none if the actor is gone or None."""
     if actor is None:
@@ -83,7 +78,15 @@ class ProgressPoster:
         self._first_bases: float | None = None
 
     def step(self, done: int, total: int, bases: float) -> None:
-        """Post the number of steps done, of steps planned and of bases seen."""
+        """Post the number of steps done, of steps planned and of bases seen.
+
+        Parameters
+        ----------
+        done, total
+            Optimizer steps done, and planned.
+        bases
+            Bases seen.
+        """
         now = time.monotonic()
         if self._first_bases is None:
             self._first_bases, self._started = bases, now
@@ -92,6 +95,11 @@ class ProgressPoster:
         self._last = now
         rate = (bases - self._first_bases) / max(now - self._started, 1e-9)
         self._actor.post.remote(self._key, StageProgress(self._text, done, total, rate))
+
+    def report_hang(self, message: str) -> None:
+        """Leave a report that the stage hangs, before its process ends."""
+        report = self._actor.report_hang.remote(self._key, message)
+        ray.get(report, timeout=HANG_REPORT_SECONDS)
 
     def close(self) -> None:
         """Remove the stage from the display."""

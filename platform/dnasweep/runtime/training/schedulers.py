@@ -39,6 +39,6 @@ class Halving(InOrder):
         return True
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        point = Evaluated.told(result)
-        stop = point is not None and self._rungs.tell(point)
+        point = Evaluated.of_result(result)
+        stop = point is not None and self._rungs.add(point)
         return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE

@@ -169,7 +169,7 @@ class CellSearch(Searcher):
         return {"cell": dataclasses.asdict(cell)}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        point = Evaluated.told(result)
+        point = Evaluated.of_result(result)
         if point is not None and trial_id in self._trials:
             known = self._values.setdefault(trial_id, {})
             if point.number not in known:

@@ -114,16 +114,16 @@ class Limit(Callback):
 class Messenger(Callback):
     """Passes the events of Tune on to a function of the driver."""
 
-    def __init__(self, hear: Callable[[TrialEvent], None]) -> None:
-        self._hear = hear
+    def __init__(self, on_event: Callable[[TrialEvent], None]) -> None:
+        self._on_event = on_event
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles its callbacks to restore them, which we never do: the same command finds every
         # trial again by its content.
-        return {"_hear": print}
+        return {"_on_event": print}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._hear(TrialEvent(cell=cell_of(trial.config)))
+        self._on_event(TrialEvent(cell=cell_of(trial.config)))
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -131,16 +131,16 @@ class Messenger(Callback):
         if result.get(FINAL):
             # This comes before the trial raises: Tune counts failures, whatever they are.
             trial.max_failures = 0
-        if (point := Evaluated.told(result)) is not None:
-            self._hear(TrialEvent(cell=cell_of(trial.config), point=point))
+        if (point := Evaluated.of_result(result)) is not None:
+            self._on_event(TrialEvent(cell=cell_of(trial.config), point=point))
 
     def on_trial_complete(
         self, iteration: int, trials: list[Any], trial: Any, **info: Any
     ) -> None:
-        self._hear(TrialEvent(cell=cell_of(trial.config), finished=True))
+        self._on_event(TrialEvent(cell=cell_of(trial.config), finished=True))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._hear(TrialEvent(cell=cell_of(trial.config), failed=True))
+        self._on_event(TrialEvent(cell=cell_of(trial.config), failed=True))
 
 
 def run_trials(
@@ -149,7 +149,7 @@ def run_trials(
     recipe: Recipe,
     job: JobSpec,
     metric: str,
-    hear: Callable[[TrialEvent], None],
+    on_event: Callable[[TrialEvent], None],
     room: Callable[[], int],
     name: str,
     num_samples: int = 1,
@@ -164,7 +164,7 @@ def run_trials(
         From `grid_space`; empty for a search, whose searcher knows the cells.
     recipe, job, metric
         As for :func:`run_trial`.
-    hear
+    on_event
         Called with every start, evaluation and end, in the driver's thread.
     room
         Returns how many trials may run at once; called again and again.
@@ -207,7 +207,7 @@ def run_trials(
             storage_path=str(notes),
             verbose=0,
             failure_config=FailureConfig(max_failures=RESTARTS),
-            callbacks=[Messenger(hear), Limit(search, room)],
+            callbacks=[Messenger(on_event), Limit(search, room)],
         ),
     )
     return _fit(tuner, notes)

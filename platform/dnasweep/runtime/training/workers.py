@@ -27,7 +27,7 @@ from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.runtime.cluster.allotment import Allotment, JobSpec
 from dnasweep.runtime.ray_private import remove_orphans
 from dnasweep.runtime.training.failures import RESTARTS, Hung, is_final, lost, portable
-from dnasweep.runtime.training.progress_actor import ProgressPoster, hang_reports, report_hang
+from dnasweep.runtime.training.progress_actor import ProgressPoster, hang_reports
 from dnasweep.runtime.training.rendezvous import torch_config
 from dnasweep.runtime.training.watchdog import PreemptionNotice, Watch, this_node
 from dnasweep.stages.classifier import finetune
@@ -93,7 +93,7 @@ def _compute(
     poster = ProgressPoster(actor, spec.key, text)
     seconds = job.hang_seconds if leads else 0.0
     with (
-        Watch(seconds, lambda message: report_hang(actor, spec.key, message)) as watch,
+        Watch(seconds, poster.report_hang) as watch,
         PreemptionNotice(nodes if leads else ()) as notice,
     ):
 
