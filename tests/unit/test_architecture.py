@@ -25,6 +25,7 @@ FLOORS = {
     "__init__": 0,
     "errors": 0,
     "plain": 0,
+    "progress": 0,
     "config": 0,
     "storage": 0,
     "formats": 1,

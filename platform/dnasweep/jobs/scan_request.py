@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -101,11 +102,15 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
         threshold = _threshold(directory, model.target, model.names, options)
         with open_genome(path) as fasta:
             contigs = Contigs.of(fasta, path, match=options.match_chromosomes)
-            regions = _regions(options, contigs, rejects)
-            annotations = _annotations(options, contigs, rejects)
-            tss = None
-            if options.tss is not None:
-                tss = _bed(options.tss, contigs, options, rejects)
+
+            def bed(path: str) -> pd.DataFrame:
+                frame, faults = read_bed(path, contigs, skip_bad_rows=options.skip_bad_rows)
+                rejects.extend(faults)
+                return frame
+
+            regions = None if options.regions is None else bed(options.regions)
+            annotations = _annotations(options, bed)
+            tss = None if options.tss is None else bed(options.tss)
             picture = _picture(options.picture, contigs)
             every = _chosen(options, contigs, regions)
             lengths = {name: n for name, n in every.items() if config.num_windows(n)}
@@ -181,16 +186,8 @@ def _threshold(directory: Path, target: str, names: list[str], options: ScanOpti
     return class_threshold(read_config(directory), names.index(target), len(names))
 
 
-def _regions(
-    options: ScanOptions, contigs: Contigs, rejects: list[RejectedRow]
-) -> pd.DataFrame | None:
-    if options.regions is None:
-        return None
-    return _bed(options.regions, contigs, options, rejects)
-
-
 def _annotations(
-    options: ScanOptions, contigs: Contigs, rejects: list[RejectedRow]
+    options: ScanOptions, bed: Callable[[str], pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
     found: dict[str, pd.DataFrame] = {}
     for path in options.annotations:
@@ -199,16 +196,8 @@ def _annotations(
             raise InputError(
                 f"two annotations are called {name!r}", file=path, remedy="Rename one of them."
             )
-        found[name] = widened(_bed(path, contigs, options, rejects), options.widen)
+        found[name] = widened(bed(path), options.widen)
     return found
-
-
-def _bed(
-    path: str, contigs: Contigs, options: ScanOptions, rejects: list[RejectedRow]
-) -> pd.DataFrame:
-    frame, faults = read_bed(path, contigs, skip_bad_rows=options.skip_bad_rows)
-    rejects += faults
-    return frame
 
 
 def _picture(text: str | None, contigs: Contigs) -> GenomeRegion | None:

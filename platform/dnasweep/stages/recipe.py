@@ -266,11 +266,8 @@ class Recipe:
         return PmiSpec(counts=counts, config=pmi)
 
     def _finetuning(self, cell: Cell) -> TrainingConfig:
-        changes: dict[str, Any] = {"learning_rate": cell.learning_rate}
-        if cell.warmup is not None:
-            changes["warmup"] = cell.warmup
-        if cell.weight_decay is not None:
-            changes["weight_decay"] = cell.weight_decay
+        axes = {name: getattr(cell, name) for name in ("learning_rate", "warmup", "weight_decay")}
+        changes: dict[str, Any] = {n: value for n, value in axes.items() if value is not None}
         base = self.finetuning
         if cell.shots is not None:
             base = dict(self.shot_training).get(cell.shots, base)

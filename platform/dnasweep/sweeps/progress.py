@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TaskID
+
+from dnasweep.progress import progress_bar, repeated
 
 DRAW_SECONDS = 0.5
 
@@ -57,18 +49,7 @@ class Display:
         read: Callable[[], dict[str, StageProgress]] | None = None,
     ) -> None:
         self._read = read
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self._progress = progress_bar(console)
         self._phase = self._progress.add_task(title, total=total, rate="")
         self._tasks: dict[str, TaskID] = {}
         self._total, self._done = total, 0
@@ -90,20 +71,11 @@ class Display:
     @contextlib.contextmanager
     def running(self) -> Iterator[Display]:
         """Draw until the block ends."""
-        stop = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(stop,), daemon=True)
-        with self._progress:
-            thread.start()
-            try:
-                yield self
-            finally:
-                stop.set()
-                thread.join(timeout=5)
+        with self._progress, repeated(self._look, DRAW_SECONDS):
+            yield self
 
-    def _watch(self, stop: threading.Event) -> None:
-        while not stop.wait(DRAW_SECONDS):
-            if self._read is None or not sys.stdout.isatty():
-                continue
+    def _look(self) -> None:
+        if self._read is not None and sys.stdout.isatty():
             # Progress that is late or lost costs a picture, never the sweep.
             with contextlib.suppress(Exception):
                 self._draw(self._read())

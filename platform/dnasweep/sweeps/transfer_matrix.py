@@ -168,21 +168,14 @@ def _means(matrix: pd.DataFrame, metric: str) -> pd.DataFrame:
     column = f"test_{metric}"
     if matrix.empty or column not in matrix:
         return pd.DataFrame()
-    records = []
+    tables = []
     for tokenizer, part in matrix.groupby("tokenizer", sort=False):
         wide = part.pivot(index="target", columns="strategy", values=column).dropna()
-        for strategy in [name for name in STRATEGIES if name in wide]:
-            records.append(
-                {
-                    "tokenizer": tokenizer,
-                    "strategy": strategy,
-                    "num_targets": len(wide),
-                    column: wide[strategy].mean() if len(wide) else float("nan"),
-                    "lowest": wide[strategy].min(),
-                    "highest": wide[strategy].max(),
-                }
-            )
-    return pd.DataFrame.from_records(records)
+        found = wide.agg(["mean", "min", "max"]).T.reindex([s for s in STRATEGIES if s in wide])
+        found = found.set_axis([column, "lowest", "highest"], axis=1).rename_axis("strategy")
+        tables.append(found.reset_index().assign(tokenizer=tokenizer, num_targets=len(wide)))
+    first = ["tokenizer", "strategy", "num_targets"]
+    return pd.concat(tables, ignore_index=True)[[*first, column, "lowest", "highest"]]
 
 
 def _baseline(baselines: Mapping[str, BaselineResult]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import platform
 import posixpath
 import shlex
 import sys
+from collections.abc import Iterable
 
 from dnasweep.errors import InputError
 from dnasweep.plain import shown
@@ -32,10 +33,10 @@ def command() -> str:
     return shlex.join(["python", *map(without_password, sys.argv)])
 
 
-def package_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that affect results, by name."""
+def package_versions(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
+    """Return the versions of Python and of packages by name; default: of those that affect results."""
     versions = {"python": platform.python_version()}
-    for name in _PACKAGES:
+    for name in packages:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

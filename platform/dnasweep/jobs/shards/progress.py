@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+
+from dnasweep.progress import progress_bar, repeated
 
 DRAW_SECONDS = 1.0
 LINE_SECONDS = 60.0
@@ -60,19 +52,7 @@ class ShardProgress:
         self._partial: dict[Hashable, int] = {}
         self._started: float | None = None
         self._said = clock()
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            speed_estimate_period=300,
-            disable=not console.is_terminal,
-        )
+        self._bar = progress_bar(console)
         self._task = self._bar.add_task(title, total=total, completed=done, rate="starting actors")
 
     @property
@@ -121,20 +101,8 @@ class ShardProgress:
     @contextlib.contextmanager
     def running(self) -> Iterator[ShardProgress]:
         """Look once a second until the block ends."""
-        stop = threading.Event()
-
-        def watch() -> None:
-            while not stop.wait(DRAW_SECONDS):
-                self.look()
-
-        thread = threading.Thread(target=watch, daemon=True)
-        with self._bar:
-            thread.start()
-            try:
-                yield self
-            finally:
-                stop.set()
-                thread.join(timeout=5)
+        with self._bar, repeated(self.look, DRAW_SECONDS):
+            yield self
 
     def _rows(self) -> int:
         return min(self._total, self._done + sum(self._partial.values()))

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import ray
 
 from dnasweep.errors import InputError
-from dnasweep.models.encoder.precision import this_machine_has_bf16
+from dnasweep.models.encoder.precision import resolve_here
 from dnasweep.runtime.cluster.autoscaler import machine_kinds
 from dnasweep.runtime.cluster.loopback import local_environment, private_folder
 from dnasweep.runtime.cluster.placement import (
@@ -236,15 +236,14 @@ def resolve_precision(
     InputError
         If there is no cluster at the address.
     """
-    if asked != "auto":
-        return asked
-    if gpus is not None:
-        found = gpus > 0
-    elif ray.is_initialized():
-        found = look_around(machine_kinds()).grown(at_most=1).gpus > 0
-    elif (address or os.environ.get("RAY_ADDRESS") or "local") == "local":
-        found = this_machine_has_bf16()
-    else:
-        with session(address) as resources:
-            found = resources.grown(at_most=1).gpus > 0
-    return "bf16" if found else "fp32"
+    if asked == "auto" and gpus is None and ray.is_initialized():
+        return _arithmetic(look_around(machine_kinds()))
+    here = (address or os.environ.get("RAY_ADDRESS") or "local") == "local"
+    if asked != "auto" or gpus is not None or here:
+        return resolve_here(asked, gpus=gpus)
+    with session(address) as resources:
+        return _arithmetic(resources)
+
+
+def _arithmetic(resources: Resources) -> Literal["fp32", "bf16"]:
+    return "bf16" if resources.grown(at_most=1).gpus else "fp32"

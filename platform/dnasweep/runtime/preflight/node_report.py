@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
 import os
-import platform
 import shutil
 import stat
 import tempfile
@@ -25,6 +23,7 @@ from dnasweep.errors import InputError
 from dnasweep.runtime.cluster.token import token_file
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import ask_server, first_line
+from dnasweep.tracking.tags import package_versions
 
 PROBES = "preflight"
 """Artefact kind of the probes, which are removed when the preflight ends."""
@@ -102,6 +101,7 @@ def observe(request: Mapping[str, Any]) -> dict[str, Any]:
         `name` and `probe` of the node, `storage` and `key` of the probes, `uri` of an MLflow server
         or None, and `places` (use to folder) whose disk space is wanted.
     """
+    versions = {name: one.split("+")[0] for name, one in package_versions(LIBRARIES).items()}
     answer = ask_server(request["uri"]) if request["uri"] else None
     token = str(token_file())
     places = {"temporary files": tempfile.gettempdir(), **request["places"]}
@@ -110,8 +110,8 @@ def observe(request: Mapping[str, Any]) -> dict[str, Any]:
         places["storage"] = str(Storage(request["storage"]).local)
     return {
         "name": request["name"],
-        "python": platform.python_version(),
-        "versions": {"dnasweep": dnasweep.__version__, **_versions()},
+        "python": versions.pop("python"),
+        "versions": {"dnasweep": dnasweep.__version__, **versions},
         "code": _code(),
         "storage_fault": fault,
         "disks": _disks(places),
@@ -200,16 +200,6 @@ def _read(request: Mapping[str, Any]) -> None:
             time.sleep(0.2)
     if text != request["key"] + writer:
         raise InputError(f"it holds {len(text)} other characters")
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for library in LIBRARIES:
-        try:
-            found[library] = importlib.metadata.version(library).split("+")[0]
-        except importlib.metadata.PackageNotFoundError:
-            found[library] = "none"
-    return found
 
 
 def _code() -> str:
