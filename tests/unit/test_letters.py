@@ -28,12 +28,12 @@ def test_letters_do_not_depend_on_pieces_or_packing(tmp_path, block, packed):
 
 @pytest.mark.parametrize("block", [1, 5, 1000])
 @pytest.mark.parametrize("soft_masked", [True, False])
-def test_words_of_a_genome_are_counted_once_however_it_is_read(tmp_path, block, soft_masked):
+def test_kmers_of_a_genome_are_counted_once_however_it_is_read(tmp_path, block, soft_masked):
     path = tmp_path / "genome.fa"
     path.write_bytes(FASTA)
     pieces = pa.concat_tables(_read(pa.table({"file": [str(path)]}), k=4, block=block))
     counted = _count(pieces, k=4, soft_masked=soft_masked)
-    found = NGramCounts.of_flat(np.array(counted["counts"][0].as_py()))
+    found = NGramCounts.of_flat(np.array(counted["counts"][0].as_py()), 4)
     expected = count_sequences(RECORDS, 4, soft_masked=soft_masked)
     assert np.array_equal(found.flat, expected.flat)
     assert counted["size"].to_pylist() == [len(FASTA)]

@@ -141,7 +141,7 @@ def test_a_scheme_that_makes_no_sense_is_refused_with_the_reason(spec, name):
 
 
 @pytest.mark.parametrize("name", WORDS)
-def test_a_table_of_other_words_is_refused(name):
+def test_a_table_of_other_kmers_is_refused(name):
     with pytest.raises(InputError, match=r"k-mers of 5 bases, tokens of kmer-6-overlap have 6"):
         prepare("kmer-6-overlap", name, ["ACGT"], table=words_of(5))
 
@@ -257,7 +257,7 @@ def test_what_is_hidden_follows_the_sequence_and_not_the_position(name):
     assert met > 20
 
 
-def test_words_are_known_by_their_token_and_all_else_ranks_last():
+def test_kmers_are_known_by_their_token_and_all_else_ranks_last():
     tokenizer, table = fitted("kmer-3-overlap"), words_of(3)
     ranks = token_ranks(tokenizer, table)
     for word, rank in zip(all_kmers(3), table.ranks, strict=True):
@@ -266,7 +266,7 @@ def test_words_are_known_by_their_token_and_all_else_ranks_last():
     assert (ranks[-4:] == 65).all()
 
 
-def test_equal_words_are_told_apart_by_a_draw():
+def test_equal_kmers_are_told_apart_by_a_draw():
     # One word all along: were ties settled by place, the first tokens would always be taken.
     _, batch, scheme = prepare("kmer-6-overlap", "global_pmi", ["A" * 300] * 400)
     hidden = (hide(scheme, batch).labels != IGNORED)[:, 20:-20].mean(axis=0)
@@ -274,7 +274,7 @@ def test_equal_words_are_told_apart_by_a_draw():
     assert hidden.max() < 0.30
 
 
-def test_a_focus_hides_every_base_of_its_word():
+def test_a_focus_hides_every_base_of_its_kmer():
     _, batch, scheme = prepare("kmer-6-overlap", "genemask", [dna(300, i) for i in range(200)])
     _, _, spans = prepare("kmer-6-overlap", "span", ["A"])
 

@@ -21,7 +21,7 @@ def same(a: NGramCounts, b: NGramCounts) -> bool:
     return a.k == b.k and all(map(np.array_equal, a.counts, b.counts))
 
 
-def test_words_are_in_the_order_of_the_vocabulary():
+def test_kmers_are_in_the_order_of_the_vocabulary():
     assert all_kmers(1) == list("ATCG")
     assert all_kmers(3) == list(map("".join, itertools.product("ATCG", repeat=3)))
 
@@ -68,5 +68,5 @@ def test_counts_are_kept_in_a_file_and_in_one_array(tmp_path):
     counts = count_text(text(500, 2), 6)
     counts.save(tmp_path / "counts")
     assert same(NGramCounts.load(tmp_path / "counts"), counts)
-    assert same(NGramCounts.of_flat(counts.flat), counts)
+    assert same(NGramCounts.of_flat(counts.flat, counts.k), counts)
     assert counts.flat.size == 5460

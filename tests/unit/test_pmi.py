@@ -68,14 +68,14 @@ def test_pmi_n_is_the_least_over_all_cuts_and_naive_never_below():
         assert found[word] <= naive[word] + 1e-12
 
 
-def test_bouma_is_one_for_a_word_whose_bases_occur_nowhere_else():
+def test_bouma_is_one_for_a_kmer_whose_bases_occur_nowhere_else():
     found = scores(count_text("ACGT" * 2000, 3), variant="bouma")
     assert found["ACG"] == pytest.approx(1, abs=1e-3)
     found = scores(count_text("ACGT" * 2000 + "AACGGT" * 2000, 3), variant="bouma")
     assert 0 < found["ACG"] < 0.8
 
 
-def test_both_strands_score_a_word_and_its_reverse_complement_alike():
+def test_both_strands_score_a_kmer_and_its_reverse_complement_alike():
     counts = count_text("ACGGTTACAGGATTTACCGAGGA" * 3, 3)
     found = scores(counts, both_strands=True)
     assert found["AGG"] == found["CCT"]

@@ -47,7 +47,7 @@ def data(tmp_path_factory) -> tuple[Storage, str]:
     return storage, obtain_dataset(storage, DatasetConfig(simulate_per_species=40))[0]
 
 
-def test_only_schemes_that_rank_words_have_a_table_in_their_key():
+def test_only_schemes_that_rank_kmers_have_a_table_in_their_key():
     base = recipe()
     for scheme in ("random", "span"):
         assert encoder(base, scheme).pmi is None
@@ -86,7 +86,7 @@ def test_variants_share_one_count_and_what_is_read_makes_another():
     assert encoder(base, "genemask").pmi.key != encoder(both, "genemask").pmi.key
 
 
-def test_words_are_counted_in_training_rows_alone_and_in_what_is_pretrained_on(data):
+def test_kmers_are_counted_in_training_rows_alone_and_in_what_is_pretrained_on(data):
     storage, key = data
     table = load_dataset(storage, key).table
     for species, positives in (((), True), (("human",), True), (("human",), False)):
@@ -129,7 +129,7 @@ def test_a_table_that_is_not_there_is_refused(data, given):
         keep_table(data[0], given)
 
 
-def test_a_table_of_other_words_is_refused_before_training(tmp_path):
+def test_a_table_of_other_kmers_is_refused_before_training(tmp_path):
     counts = count_sequences(["ACGTTGCATTAC" * 9], 5)
     write_table(score_kmers(counts, PmiConfig(min_count=1)).frame(), tmp_path / "words.csv")
     options = SweepOptions(
@@ -179,7 +179,7 @@ def test_the_job_refuses_what_it_cannot_do(tmp_path, monkeypatch, options, messa
         run_kmer_table(KmerTableOptions(**options), QUIET)
 
 
-def test_words_that_are_nearly_all_rare_are_said_to_be(data):
+def test_kmers_that_are_nearly_all_rare_are_said_to_be(data):
     storage, key = data
     spec = PmiSpec(counts=CountsSpec(k=6, dataset=key), config=PmiConfig(min_count=10**6))
     with pytest.raises(InputError, match=r"no k-mer of 6 bases occurs 1000000 times.*least count"):

@@ -33,7 +33,7 @@ def dnabert_ids(sequence: str, k: int) -> list[int]:
 
 
 @pytest.mark.parametrize("k", [3, 6])
-def test_dnabert_numbers_words_as_its_vocabulary_does(tmp_path, k):
+def test_dnabert_numbers_kmers_as_its_vocabulary_does(tmp_path, k):
     words = dnabert_words(k)
     assert len(words) == 4**k + 5
     assert words[5:8] == ["A" * k, "A" * (k - 1) + "T", "A" * (k - 1) + "C"]
@@ -109,7 +109,7 @@ def test_what_is_saved_opens_here_and_in_transformers_alike(tmp_path, kind):
     assert (plain.pad_token_id, plain.mask_token_id) == (first.pad_id, first.mask_id)
 
 
-def test_a_bert_tokenizer_that_wants_words_already_cut_is_given_them_whole(tmp_path):
+def test_a_bert_tokenizer_that_wants_kmers_already_cut_is_given_them_whole(tmp_path):
     # What transformers' own BertTokenizer saves of DNABERT: of raw DNA it makes one unknown word.
     words = {word: i for i, word in enumerate(dnabert_words())}
     file = Tokenizer(models.WordPiece(words, unk_token="[UNK]"))

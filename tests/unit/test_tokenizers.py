@@ -97,7 +97,7 @@ def test_kmer_vocabulary_is_dnaberts_then_single_bases(k, size):
         ("char", "ACNRt", "A C [UNK] [UNK] T"),
     ],
 )
-def test_words_tail_and_unknown_letters(spec, sequence, expected):
+def test_kmers_tail_and_unknown_letters(spec, sequence, expected):
     assert words(fit(TokenizerConfig.parse(spec), []), sequence) == expected.split()
 
 
@@ -166,7 +166,7 @@ def test_kmer_round_trip_and_count():
         assert "".join(word[0] for word in found[:-1]) + found[-1] == sequence
 
 
-def test_wordpiece_is_greedy_longest_match_and_uses_long_words(fitted):
+def test_wordpiece_is_greedy_longest_match_and_uses_long_tokens(fitted):
     tokenizer = fitted["wordpiece-300"]
     vocabulary = set(tokenizer.tokens[5:])
     for sequence in ["A" * 77, "TA" * 50, random_dna(random.Random(4), 200)]:

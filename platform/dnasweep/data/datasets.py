@@ -20,7 +20,6 @@ from dnasweep.data.negatives import generate_negatives
 from dnasweep.data.reading import read_rows
 from dnasweep.data.screening import check_lengths, find_copies, rejected_copies
 from dnasweep.data.simulate import simulate
-from dnasweep.data.species import SPECIES
 from dnasweep.data.splits import resolve_method, split_table
 from dnasweep.data.table import check_table, crop_table, make_table
 from dnasweep.errors import InputError
@@ -95,7 +94,6 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
             sequences_per_species=config.simulate_per_species,
             window=config.window,
             seed=config.seed,
-            species=tuple(SPECIES),
         )
         table, elements, groups = made.table, made.elements, made.families
     method = resolve_method(table, config.split)

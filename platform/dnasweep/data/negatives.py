@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.findings import Finding, warning
-from dnasweep.data.regions import NoRoom, gc_matched_regions, random_regions
+from dnasweep.data.regions import NoRoom, cut_regions
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
 
@@ -210,13 +210,19 @@ def _cut(
     seed: int,
 ) -> tuple[pd.DataFrame, int]:
     """Cut regions from the genome, at the distance asked for or the first usual one with room."""
-    cut = gc_matched_regions if kind == "gc-matched" else random_regions
     asked = USUAL_DISTANCES if distance is None else (distance,)
     smaller = (one for one in USUAL_DISTANCES if one < asked[-1])
     refusal: NoRoom | None = None
     for one in (*asked, *smaller):
         try:
-            found = cut(promoters, genome, occupied=occupied, distance=one, seed=seed)
+            found = cut_regions(
+                promoters,
+                genome,
+                occupied=occupied,
+                distance=one,
+                seed=seed,
+                match_gc=kind == "gc-matched",
+            )
         except NoRoom as error:
             refusal = refusal or error
             continue

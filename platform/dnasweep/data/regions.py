@@ -24,19 +24,22 @@ class NoRoom(InputError):
     """A chromosome has no room left; a smaller distance may make some."""
 
 
-def random_regions(
+def cut_regions(
     promoters: pd.DataFrame,
     genome: Path,
     *,
     occupied: pd.DataFrame,
-    distance: int = 600,
-    seed: int = 0,
+    distance: int,
+    seed: int,
+    match_gc: bool,
 ) -> pd.DataFrame:
-    """Return one region per promoter: same chromosome, length and strand, uniformly drawn.
+    """Return one region per promoter: same chromosome, length and strand.
 
-    No base of a region lies in a row of `occupied`, and at least `distance` bases lie between;
-    regions do not overlap one another, and none contains a letter other than A, C, G and T. Free
-    positions are drawn from the sorted gaps between rows, in O(n log n).
+    Regions are drawn uniformly. No base of a region lies in a row of `occupied`, and at least
+    `distance` bases lie between; regions do not overlap one another, and none contains a letter
+    other than A, C, G and T. Free positions are drawn from the sorted gaps between rows, in
+    O(n log n). To match G+C, each promoter takes the free one nearest in its G+C fraction from a
+    pool with 8 regions per promoter; promoters with the most extreme G+C choose first.
 
     Parameters
     ----------
@@ -51,6 +54,8 @@ def random_regions(
         Fewest bases between a region and an occupied row.
     seed
         Seeds the drawing.
+    match_gc
+        Whether regions have the G+C fractions of the promoters.
 
     Returns
     -------
@@ -64,42 +69,24 @@ def random_regions(
         no room.
     """
     with open_genome(genome) as fasta:
-        return _FreeRegions(promoters, occupied, fasta, genome, distance, seed).draw(promoters)
-
-
-def gc_matched_regions(
-    promoters: pd.DataFrame,
-    genome: Path,
-    *,
-    occupied: pd.DataFrame,
-    distance: int = 600,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Return regions as :func:`random_regions` does, with the G+C fractions of the promoters.
-
-    From a pool with 8 regions per promoter, each promoter takes the free one nearest in G+C, of the
-    same chromosome and length; promoters with the most extreme G+C choose first.
-
-    Parameters
-    ----------
-    promoters, genome, occupied, distance, seed
-        As for :func:`random_regions`.
-    """
-    with open_genome(genome) as fasta:
         free = _FreeRegions(promoters, occupied, fasta, genome, distance, seed)
-        pool = promoters.assign(strand="+")
-        pool = pool.iloc[np.repeat(np.arange(len(pool)), _POOL)].reset_index(drop=True)
-        drawn = free.draw(pool, all_of_them=False)
-    chrom = promoters["chrom"].map(free.names).to_numpy()
-    chosen = _nearest(_gc(promoters["sequence"]), _kinds(promoters, chrom), drawn)
-    if (chosen < 0).any():
-        raise _no_room(str(chrom[int(np.argmin(chosen))]), genome, distance)
-    matched = drawn.iloc[chosen].reset_index(drop=True)
+        if match_gc:
+            pool = promoters.iloc[np.repeat(np.arange(len(promoters)), _POOL)]
+            drawn = free.draw(pool.reset_index(drop=True), all_of_them=False)
+            chrom = promoters["chrom"].map(free.names).to_numpy()
+            chosen = _nearest(_gc(promoters["sequence"]), _kinds(promoters, chrom), drawn)
+            if (chosen < 0).any():
+                raise _no_room(str(chrom[int(np.argmin(chosen))]), genome, distance)
+            found = drawn.iloc[chosen].reset_index(drop=True)
+        else:
+            found = free.draw(promoters)
+    # Table rows without a strand are read forward, as their promoters are.
     strand = promoters["strand"].to_numpy()
     text = [
-        reverse_complement(s) if strand[i] == "-" else s for i, s in enumerate(matched["sequence"])
+        reverse_complement(s) if one == "-" else s
+        for s, one in zip(found["sequence"], strand, strict=True)
     ]
-    return matched.assign(strand=strand, sequence=text)
+    return found.assign(strand=strand, sequence=text)
 
 
 def _kinds(frame: pd.DataFrame, chrom: NDArray[np.object_]) -> list[tuple[str, int]]:
@@ -172,10 +159,12 @@ class _FreeRegions:
         }
 
     def draw(self, promoters: pd.DataFrame, *, all_of_them: bool = True) -> pd.DataFrame:
-        """Return a region for each row; without `all_of_them` as many as there is room for."""
+        """Return a region of the forward strand for each row, as many as there is room for.
+
+        With `all_of_them`, too little room for one is an error.
+        """
         chrom = promoters["chrom"].map(self.names).to_numpy()
         width = (promoters["end"] - promoters["start"]).to_numpy(dtype=np.int64)
-        strand = promoters["strand"].to_numpy()
         begins = np.full(len(promoters), -1, dtype=np.int64)
         sequences = np.full(len(promoters), "", dtype=object)
         for name in np.unique(chrom):
@@ -185,19 +174,12 @@ class _FreeRegions:
                 if all_of_them and (begins[rows] < 0).any():
                     raise _no_room(str(name), self.genome, self.distance)
         found = begins >= 0
-        # Table rows without a strand are read forward, as their promoters are.
-        minus = strand == "-"
-        text = [
-            reverse_complement(s) if m else s
-            for s, m in zip(sequences[found], minus[found], strict=True)
-        ]
         return pd.DataFrame(
             {
                 "chrom": chrom[found],
                 "start": begins[found],
                 "end": begins[found] + width[found],
-                "strand": strand[found],
-                "sequence": text,
+                "sequence": sequences[found],
             }
         )
 

@@ -5,6 +5,7 @@ The audit only warns of what may mislead.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -59,12 +60,10 @@ def find_copies(table: pd.DataFrame, origins: pd.DataFrame) -> SharedRows:
     order = table["split"].map({name: i for i, name in enumerate(SPLITS)}).fillna(-1).to_numpy()
     shared = SharedDna.of(table)
     dropped = np.zeros(len(table), dtype=bool)
-    evaluated = np.zeros(len(table), dtype=bool)
     for split in (1, 0):
         # A row of validation that is dropped because test has it is no reason to drop one of train.
         dropped |= shared.any_of(order == split, (order > split) & ~dropped)
-    for split in (1, 2):
-        evaluated |= shared.any_of(order == split, (order >= 0) & (order < split))
+    evaluated = _in_earlier(order, shared.any_of)
     if not evaluated.any():
         return SharedRows(dropped, None)
     return SharedRows(dropped, _refusal(table, origins, shared, order, dropped, evaluated))
@@ -95,10 +94,12 @@ def _refusal(
     copy = int(np.argmax(copies))
     counts = {part: int((evaluated & (table["split"] == part)).sum()) for part in SPLITS[1:]}
     total = " and ".join(f"{n:,} in {part}" for part, n in counts.items() if n)
-    kinds = zip(
-        _kinds(shared, order, evaluated), ("on the other strand", "by overlap"), strict=True
-    )
-    rest = " and ".join(f"{n:,} {what}" for n, what in kinds if n)
+    either = _in_earlier(order, shared.either_strand)
+    kinds = {
+        "on the other strand": either & ~_in_earlier(order, shared.same_strand),
+        "by overlap": evaluated & ~either,
+    }
+    rest = " and ".join(f"{rows.sum():,} {what}" for what, rows in kinds.items() if rows.any())
     return InputError(
         f"{message} {table['split'].iloc[copy]} ({_where(table, origins, copy)}); such copies in all: "
         f"{total}" + (f", {rest}" if rest else ""),
@@ -107,16 +108,13 @@ def _refusal(
     )
 
 
-def _kinds(
-    shared: SharedDna, order: NDArray[np.integer[Any]], evaluated: NDArray[np.bool_]
-) -> tuple[int, int]:
-    """Return how many rows an earlier split has on the other strand only, and by overlap only."""
-    as_read, either = np.zeros_like(evaluated), np.zeros_like(evaluated)
-    for index in (1, 2):
-        some, earlier = order == index, (order >= 0) & (order < index)
-        as_read |= shared.same_strand(some, earlier)
-        either |= shared.either_strand(some, earlier)
-    return int((either & ~as_read).sum()), int((evaluated & ~either).sum())
+def _in_earlier(
+    order: NDArray[np.integer[Any]],
+    shared: Callable[[NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.bool_]],
+) -> NDArray[np.bool_]:
+    """Return which rows of validation and test share something with a row of an earlier split."""
+    validation = shared(order == 1, order == 0)
+    return validation | shared(order == 2, (order == 0) | (order == 1))
 
 
 def _ways_on(table: pd.DataFrame, dropped: NDArray[np.bool_]) -> str:

@@ -20,10 +20,10 @@ FIELDS: dict[str, tuple[str, str]] = {
     "dnabert_log_or": ("Float", "The same with the sign of DNABERT, REF - ALT"),
     "probability_ref": ("Float", "Class probability with REF"),
     "probability_alt": ("Float", "Class probability with ALT"),
-    "z": ("Float", "Change of the log2 odds against shuffled surroundings, standard deviations"),
+    "z": ("Float", "Change of the log2 odds against shuffled contexts, standard deviations"),
     "p_value": (
         "Float",
-        "Empirical two-sided p-value: rank of the change among those in shuffled surroundings",
+        "Empirical two-sided p-value: rank of the change among those in shuffled contexts",
     ),
     "llr": ("Float", "Masked language model log-likelihood ratio, ALT over REF, nats"),
     "call": ("String", "loss, gain or none of the class"),

@@ -237,9 +237,7 @@ def cut_out(
             intervals, file=file, cells=("chrom", "start", "end", "strand")
         )
         sequences = [
-            reverse_complement(str(fasta[chrom][start:end]))
-            if strand == "-"
-            else str(fasta[chrom][start:end])
+            fasta.get_seq(chrom, start + 1, end, rc=strand == "-")
             for chrom, start, end, strand in zip(
                 *(frame[c] for c in ("chrom", "start", "end", "strand")), strict=True
             )

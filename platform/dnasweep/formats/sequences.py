@@ -63,7 +63,7 @@ def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
 
 
 def read_lines(data: bytes) -> pd.DataFrame:
-    """Return plain text with one sequence a line: columns row (1-based line) and sequence."""
+    """Return plain text with one sequence per line: columns row (1-based line) and sequence."""
     lines = _unix(data).decode("utf-8", errors="replace").split("\n")
     frame = pd.DataFrame({"row": range(1, len(lines) + 1), "sequence": lines})
     return frame[frame["sequence"].str.strip() != ""].reset_index(drop=True)

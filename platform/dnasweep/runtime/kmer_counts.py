@@ -155,4 +155,4 @@ def _reduce(pieces: Any, k: int, soft_masked: bool, progress: Progress) -> NGram
     finally:
         # The garbage collector might close it after Ray has ended, and so start Ray again.
         batches.close()
-    return NGramCounts.of_flat(total)
+    return NGramCounts.of_flat(total, k)

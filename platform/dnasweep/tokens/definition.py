@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import product
 from typing import Any
 
 from tokenizers import (
@@ -34,6 +33,7 @@ from tokenizers import trainers as training
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.alphabet import BASES
+from dnasweep.tokens.ngrams import all_kmers
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """Special tokens; a token's index is its id."""
@@ -68,8 +68,7 @@ def _enumerated(config: TokenizerConfig) -> Tokenizer:
 def enumerated_kmers(config: TokenizerConfig) -> list[str]:
     """Return the k-mers of an enumerated tokenizer in our own order, special tokens left out."""
     k = config.k if config.kind == "kmer" else 1
-    kmers = ["".join(bases) for bases in product(BASES, repeat=k)]
-    return kmers + list(BASES) if k > 1 else kmers
+    return [*all_kmers(k), *(BASES if k > 1 else "")]
 
 
 def enumerated_tokenizer(

@@ -6,7 +6,6 @@ follows from it, and a trained one consists of its merges and bases.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from dnasweep.tokens.model_files import read_json, read_text, reading
 from dnasweep.tokens.pretrained import reopen
 from dnasweep.tokens.recognition import read_pretrained
 from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer
-from dnasweep.tokens.vocabulary import ROLES_FILE, check_deterministic, check_ids
+from dnasweep.tokens.vocabulary import ROLES_FILE, open_tokenizer
 
 VOCABULARY_FILES = ("tokenizer.json", "vocab.txt")
 
@@ -73,13 +72,9 @@ def _saved_tokenizer(config: TokenizerConfig, text: str, *, own: bool) -> Tokeni
     ValueError
         If the two do not agree, or the vocabulary contradicts itself.
     """
-    tokenizer = Tokenizer.from_str(text)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    model: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
+    tokenizer, model = open_tokenizer(text)
     if model["type"] != _MODELS[config.kind]:
         raise ValueError(f"it is a {model['type']} and no {config.name}")
-    check_ids(tokenizer)
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
     if config.kind in ("kmer", "char"):
         if own:
@@ -102,7 +97,6 @@ def _saved_tokenizer(config: TokenizerConfig, text: str, *, own: bool) -> Tokeni
             raise ValueError(f"it has the token {strange[0]!r}")
         if config.kind == "bpe":
             _check_merges(model)
-    check_deterministic(model)
     return tokenizer
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,11 +69,9 @@ class MaskingProgress(NamedTuple):
     """Validation perplexity at every evaluation before the step, in order."""
 
 
-class Draw(Protocol):
-    """Uniform numbers in [0, 1) for each (row, position) of the batch, shape ``(B, T)``."""
-
-    def __call__(self, stream: int) -> NDArray[np.float64]:
-        """Draw; a scheme's own streams begin at 16."""
+Draw = Callable[[int], NDArray[np.float64]]
+"""Returns uniform numbers in [0, 1) for each (row, position) of the batch, shape ``(B, T)``, by the
+number of a stream; a scheme's own streams begin at 16."""
 
 
 class MaskingScheme(ABC):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +42,9 @@ class NGramCounts:
         return cls(counts=tuple(np.zeros(4**n, np.int64) for n in range(1, k + 1)))
 
     @classmethod
-    def of_flat(cls, flat: NDArray[np.int64]) -> NGramCounts:
-        """Return counts from all of them in one array, as :attr:`flat` gives it."""
-        parts: list[NDArray[np.int64]] = []
-        at = 0
-        while at < flat.size:
-            size = 4 ** (len(parts) + 1)
-            parts.append(np.asarray(flat[at : at + size], np.int64))
-            at += size
-        return cls(counts=tuple(parts))
+    def of_flat(cls, flat: NDArray[np.int64], k: int) -> NGramCounts:
+        """Return the counts of k-mers of 1 to k bases from one array, as :attr:`flat` gives it."""
+        return cls(counts=tuple(np.split(flat, np.cumsum(4 ** np.arange(1, k)))))
 
     @property
     def k(self) -> int:
@@ -94,9 +89,7 @@ def _other_strand(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def all_kmers(k: int) -> list[str]:
     """Return all k-mers in the order in which they are counted."""
-    codes = np.arange(4**k)[:, None] // 4 ** np.arange(k - 1, -1, -1) % 4
-    text = np.frombuffer(BASES.encode(), np.uint8)[codes].tobytes().decode()
-    return [text[i : i + k] for i in range(0, len(text), k)]
+    return ["".join(bases) for bases in product(BASES, repeat=k)]
 
 
 def count_text(text: str, k: int, *, context: int = 0, soft_masked: bool = True) -> NGramCounts:

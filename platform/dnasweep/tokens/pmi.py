@@ -18,7 +18,7 @@ throughout. With f(w) the count of a k-mer w and p its probability:
     pretraining of gene sequences to enable few-shot learning, ECAI 2023, arXiv:2307.15933):
     the least over cuts into pieces of one or two bases only, with p(w) = f(w) / 2N for every
     length, N being the number of bases, times ln f / (ln f + ln C) with C = 101. The factor 2 adds
-    ln 2 a cut; it is kept because the ranking depends on it.
+    ln 2 per cut; it is kept because the ranking depends on it.
 """
 
 from __future__ import annotations

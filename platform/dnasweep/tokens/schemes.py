@@ -68,13 +68,9 @@ def resolve(
     else:
         pmi = pmi or PmiConfig()
         if "@" in config.scheme:
-            pmi = PmiConfig(
-                variant=variant,  # type: ignore[arg-type]
-                min_count=pmi.min_count,
-                # A variant without a discount has 0.
-                discount=pmi.discount or PmiConfig().discount,
-                both_strands=pmi.both_strands,
-            )
+            # A variant without a discount has 0.
+            discount = pmi.discount or PmiConfig().discount
+            pmi = dataclasses.replace(pmi, variant=variant, discount=discount)  # type: ignore[arg-type]
     # A setting that does not apply is 0, so that equal encoders have equal keys.
     threshold = config.threshold if issubclass(scheme, StallCurriculum) else 0.0
     return Resolved(dataclasses.replace(config, scheme=name, threshold=threshold), pmi)

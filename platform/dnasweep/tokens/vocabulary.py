@@ -70,29 +70,31 @@ def read_vocabulary(directory: Path) -> Vocabulary:
     return Vocabulary(directory, ids, _roles(directory, ids), file)
 
 
-def check_ids(tokenizer: Tokenizer) -> None:
-    """Raise `ValueError` if two tokens have the same id."""
+def open_tokenizer(text: str) -> tuple[Tokenizer, dict[str, Any]]:
+    """Return the tokenizer of a `tokenizer.json` without padding and truncation, and its model.
+
+    Raises
+    ------
+    ValueError
+        If two tokens have the same id, or it may cut the same sequence in several ways.
+    """
+    tokenizer = Tokenizer.from_str(text)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
     if len(set(vocabulary.values())) < len(vocabulary):
         raise ValueError("two of its tokens have the same id")
-
-
-def check_deterministic(model: dict[str, Any]) -> None:
-    """Raise `ValueError` if a model of `tokenizers` may cut the same sequence in several ways."""
+    model: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
     if model.get("dropout"):
         raise ValueError(f"it leaves out merges at random (dropout {model['dropout']})")
+    return tokenizer, model
 
 
 def _read_ids(directory: Path) -> tuple[dict[str, int], Tokenizer | None]:
     path = directory / "tokenizer.json"
     if path.is_file():
         with reading(path):
-            file = Tokenizer.from_str(read_text(path))
-            check_ids(file)
-            check_deterministic(json.loads(file.to_str())["model"])
-        # It may have been saved with padding and truncation to some length.
-        file.no_padding()
-        file.no_truncation()
+            file, _ = open_tokenizer(read_text(path))
         return file.get_vocab(with_added_tokens=True), file
     path = directory / "vocab.txt"
     if path.is_file():
@@ -103,7 +105,7 @@ def _read_ids(directory: Path) -> tuple[dict[str, int], Tokenizer | None]:
         for row, token in enumerate((line.strip() for line in lines), start=1):
             if not token or token in ids:
                 what = f"{token!r} stands there twice" if token else "the line is empty"
-                raise InputError(what, file=path, row=row, remedy="Give one token a line.")
+                raise InputError(what, file=path, row=row, remedy="Give one token per line.")
             ids[token] = row - 1
         return ids, None
     raise InputError(
