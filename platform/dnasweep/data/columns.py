@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,32 +51,6 @@ _SHOWN = 10
 
 class Unlabelled(InputError):
     """A file without labels, where labels are needed."""
-
-
-def unlabelled(path: Path, kind: str, header: Sequence[str]) -> Unlabelled:
-    """Return the error for a file of format `kind` without labels, with its `header`, if it has one.
-
-    Parameters
-    ----------
-    path
-        The file.
-    kind
-        Its format.
-    header
-        Names of its columns; empty if it has no header.
-    """
-    if kind in ("csv", "tsv"):
-        return Unlabelled(
-            f"there is no column with labels: found {', '.join(header[:20])}",
-            file=path,
-            row=1,
-            remedy=f"Name it {' or '.join(ACCEPTED['label'][:2])} (any case).",
-        )
-    return Unlabelled(
-        "nothing says which label its sequences have",
-        file=path,
-        remedy="Give it as --positives or --negatives.",
-    )
 
 
 class Columns(NamedTuple):
@@ -203,15 +177,7 @@ def _check_header(meaning: dict[int, str], line: str, separator: str, file: Path
 def _split_column(
     others: Mapping[int, str], values: Mapping[int, set[str]], split_matters: bool, file: Path
 ) -> int | None:
-    """Return which of the columns without an accepted name gives the splits, None where none does.
-
-    Parameters
-    ----------
-    others
-        Names of these columns by position.
-    values
-        Their distinct values in lower case.
-    """
+    """Return which of the columns without an accepted name gives the splits, None where none does."""
     found = [i for i in others if _are_splits(values[i], others[i])]
     if not split_matters:
         return found[0] if found else None

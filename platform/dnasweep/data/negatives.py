@@ -23,7 +23,6 @@ NegativeKind = Literal[
 NEGATIVE_KINDS: tuple[NegativeKind, ...] = get_args(NegativeKind)
 """The generators by name; the last two need coordinates and a genome."""
 
-
 USUAL_DISTANCES = (600, 300, 150, 75, 0)
 """Bases to keep around positives by default: the first for which there is room."""
 
@@ -57,34 +56,21 @@ def segment_shuffle(sequence: str, rng: np.random.Generator) -> str:
     return letters.tobytes().decode("ascii")
 
 
-def substitute_segments(
-    sequence: str, rng: np.random.Generator, *, pieces: int = 20, kept: int = 8
-) -> str:
+def substitute_segments(sequence: str, rng: np.random.Generator) -> str:
     """Return a promoter with 12 of 20 pieces replaced by random bases (DeePromoter, Oubounyt 2019).
 
     The new bases are A, C, G and T with equal probability, so the G+C fraction moves towards one
     half, which the audit shows. Bases left over at the end form one more piece, which is kept.
-
-    Parameters
-    ----------
-    sequence
-        The promoter.
-    rng
-        The randomness.
-    pieces
-        Pieces of equal length that it is cut into.
-    kept
-        Pieces that stay as they are.
     """
     letters = np.frombuffer(sequence.encode("ascii"), dtype=np.uint8).copy()
-    size = len(letters) // pieces
+    size = len(letters) // 20
     if size == 0:
         raise InputError(
-            f"a sequence of {len(letters)} bases cannot be cut into {pieces} pieces",
+            f"a sequence of {len(letters)} bases cannot be cut into 20 pieces",
             remedy="Use longer windows, or --generate-negatives dinucleotide-shuffle.",
         )
-    segments = letters[: pieces * size].reshape(pieces, size)
-    replaced = rng.permutation(pieces)[kept:]
+    segments = letters[: 20 * size].reshape(20, size)
+    replaced = rng.permutation(20)[8:]
     bases = np.frombuffer(b"ACGT", dtype=np.uint8)
     segments[replaced] = bases[rng.integers(0, 4, (len(replaced), size))]
     return letters.tobytes().decode("ascii")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from dnasweep.data.columns import MEANING, read_columns, unlabelled
+from dnasweep.data.columns import ACCEPTED, MEANING, Unlabelled, read_columns
 from dnasweep.data.rows import check_rows, check_shots, loses_class
 from dnasweep.data.sources import Source, find_sources
 from dnasweep.data.species import resolve
@@ -223,7 +223,7 @@ def _parse(source: Source, how: _How) -> _Parsed:
     if understood:
         notes.append(f"{path.name}: {'; '.join(understood)}")
     if how.require_labels and label is None and "label" not in frame:
-        raise unlabelled(path, kind, header)
+        raise _unlabelled(path, kind, header)
     if "sequence" not in frame:
         if how.genome is None:
             remedy = "Give sequences: bedtools getfasta -s cuts them out of a genome."
@@ -233,6 +233,22 @@ def _parse(source: Source, how: _How) -> _Parsed:
         frame, bad = cut_out(frame, genome=how.genome, file=path)
         rejected = [*rejected, *bad]
     return _Parsed(frame, rejected, label, notes)
+
+
+def _unlabelled(path: Path, kind: str, header: Sequence[str]) -> Unlabelled:
+    """Return the error for a file without labels; its header is empty if it has none."""
+    if kind in ("csv", "tsv"):
+        return Unlabelled(
+            f"there is no column with labels: found {', '.join(header[:20])}",
+            file=path,
+            row=1,
+            remedy=f"Name it {' or '.join(ACCEPTED['label'][:2])} (any case).",
+        )
+    return Unlabelled(
+        "nothing says which label its sequences have",
+        file=path,
+        remedy="Give it as --positives or --negatives.",
+    )
 
 
 def _join(frames: list[pd.DataFrame], sources: list[Source]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -93,7 +93,13 @@ def _lines(
                 known.add(line[len("##contig=<ID=") :].split(",")[0].rstrip(">"))
             yield line
         elif line.startswith("#"):
-            yield from _header(names, contigs, known, about)
+            for name, length in contigs.items():
+                if name not in known:
+                    yield f"##contig=<ID={name},length={length}>"
+            for name in names:
+                kind, text = FIELDS[name]
+                yield f'##INFO=<ID={PREFIX}{name},Number=A,Type={kind},Description="{text}">'
+            yield f"##dnasweep={about}"
             cells = line.split("\t")
             yield "\t".join([*cells, *_FIXED_COLUMNS[len(cells) :]])
         elif line:
@@ -109,18 +115,6 @@ def _lines(
 
 
 _FIXED_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
-
-
-def _header(
-    names: Sequence[str], contigs: Mapping[str, int], known: set[str], about: str
-) -> Iterator[str]:
-    for name, length in contigs.items():
-        if name not in known:
-            yield f"##contig=<ID={name},length={length}>"
-    for name in names:
-        kind, text = FIELDS[name]
-        yield f'##INFO=<ID={PREFIX}{name},Number=A,Type={kind},Description="{text}">'
-    yield f"##dnasweep={about}"
 
 
 def _annotated(

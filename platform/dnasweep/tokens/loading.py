@@ -56,22 +56,7 @@ def load_tokenizer(directory: str | Path) -> DnaTokenizer:
 
 
 def _saved_tokenizer(config: TokenizerConfig, text: str, *, own: bool) -> Tokenizer:
-    """Return the tokenizer of a `tokenizer.json` that this platform has written.
-
-    Parameters
-    ----------
-    config
-        The configuration saved beside it.
-    text
-        The content of the file.
-    own
-        Whether its special tokens are our own.
-
-    Raises
-    ------
-    ValueError
-        If the two do not agree, or the vocabulary contradicts itself.
-    """
+    """Return the tokenizer of a saved `tokenizer.json`; raises `ValueError` if `config` is another's."""
     tokenizer, model = open_tokenizer(text)
     if model["type"] != _MODELS[config.kind]:
         raise ValueError(f"it is a {model['type']} and no {config.name}")

@@ -23,7 +23,13 @@ from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
 class Curriculum(MaskingScheme):
-    """An easier scheme and a harder one, and the current probability of the harder one."""
+    """An easier scheme and a harder one, and the current probability of the harder one.
+
+    Parameters
+    ----------
+    config, tokenizer, table
+        As for :class:`~dnasweep.tokens.masking.MaskingScheme`.
+    """
 
     need_pmi = True
 

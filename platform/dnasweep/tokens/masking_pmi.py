@@ -23,7 +23,13 @@ ALL_CENTRES_BELOW = 5
 
 
 class RankedMasking(MaskingScheme):
-    """A scheme that ranks tokens by the score of their k-mers."""
+    """A scheme that ranks tokens by the score of their k-mers.
+
+    Parameters
+    ----------
+    config, tokenizer, table
+        As for :class:`~dnasweep.tokens.masking.MaskingScheme`.
+    """
 
     need_pmi = True
 

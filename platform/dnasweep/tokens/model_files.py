@@ -33,7 +33,7 @@ AGAIN = "Copy it again from where the model came from."
 
 
 @contextmanager
-def reading(path: Path, remedy: str = AGAIN) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Turn whatever a parser raises inside into an `InputError` that names `path`.
 
     Errors of memory and of a full disk, and interruptions by the user, are passed on.
@@ -50,7 +50,7 @@ def reading(path: Path, remedy: str = AGAIN) -> Iterator[None]:
         raise InputError(
             f"{path.name} cannot be read ({what}{first_line(error)})",
             file=path.parent,
-            remedy=remedy,
+            remedy=AGAIN,
         ) from error
 
 

@@ -123,7 +123,6 @@ def _by_file(vocabulary: Vocabulary) -> PretrainedTokenizer:
             "its tokens are not all k-mers of one length, and vocab.txt does not say how DNA is cut "
             "into them",
         )
-    assert vocabulary.file is not None
     kind = _KINDS.get(type(vocabulary.file.model))
     if kind is None:
         _refuse(vocabulary, f"it cuts by {type(vocabulary.file.model).__name__}")
