@@ -103,22 +103,41 @@ def simulate(
     tree = species_tree(names)
     num_promoters = (sequences_per_species + 1) // 2
     promoter = np.arange(sequences_per_species) < num_promoters
-    codes = _backgrounds(tree, sequences_per_species, window, rng)
-    features: list[pd.DataFrame] = []
-    codes, island = _with_islands(tree, codes, promoter, window, rng)
-    features.extend(island)
+    made = _Made(_backgrounds(tree, sequences_per_species, window, rng), [])
+    _lay_islands(made, tree, promoter, window, rng)
     for element in ELEMENTS:
-        codes, planted = _with_element(tree, element, codes, promoter, window, decoy_rate, rng)
-        features.extend(planted)
-    return _assemble(names, codes, promoter, pd.concat(features, ignore_index=True))
+        _lay_element(made, tree, element, promoter, window, decoy_rate, rng)
+    features = pd.concat(made.features, ignore_index=True)
+    return _assemble(names, made.codes, promoter, features)
 
 
-Leaves = dict[str, Codes]
+class _Made(NamedTuple):
+    """What has been made so far."""
+
+    codes: dict[str, Codes]
+    """By species, (families, bases)."""
+    features: list[pd.DataFrame]
+    """The elements in them."""
+
+    def lay(
+        self,
+        species: str,
+        element: str,
+        rows: NDArray[np.int64],
+        starts: NDArray[np.int64],
+        bases: Codes,
+        strand: str | NDArray[np.str_],
+    ) -> None:
+        """Lay the bases of an element over some rows of a species."""
+        width = bases.shape[1]
+        self.codes[species][rows[:, None], starts[:, None] + np.arange(width)] = bases
+        places = {"family": rows, "start": starts, "end": starts + width, "strand": strand}
+        self.features.append(pd.DataFrame({"species": species, "element": element, **places}))
 
 
 def _backgrounds(
     tree: Sequence[TreeNode], num: int, window: int, rng: np.random.Generator
-) -> Leaves:
+) -> dict[str, Codes]:
     """Return (num, window) codes of each species, evolved from one ancestor."""
     at: list[Codes] = []
     for node in tree:
@@ -130,13 +149,13 @@ def _backgrounds(
     return {node.species: codes for node, codes in zip(tree, at, strict=True) if node.species}
 
 
-def _with_islands(
+def _lay_islands(
+    made: _Made,
     tree: Sequence[TreeNode],
-    codes: Leaves,
     promoter: NDArray[np.bool_],
     window: int,
     rng: np.random.Generator,
-) -> tuple[Leaves, list[pd.DataFrame]]:
+) -> None:
     """Lay CpG islands over sequences of both classes, equally often, and over the start in promoters."""
     num = len(promoter)
     width = min(_ISLAND_WIDTH, window)
@@ -153,26 +172,22 @@ def _with_islands(
                 else evolve(at[node.parent][rows], node.branch, composition, rng)
             )
         at.append(here)
-    leaves = {node.species: i for i, node in enumerate(tree) if node.species}
     latent = _latent(tree, num, rng)
-    features = []
-    out = dict(codes)
-    for name, leaf in leaves.items():
-        inside = np.flatnonzero(latent[leaf] < _quantile(island_frequency(name)))
-        out[name] = _overlay(codes[name], inside, starts[inside], at[leaf][inside])
-        features.append(_feature(name, ISLAND_NAME, inside, starts[inside], width, "."))
-    return out, features
+    for leaf, node in enumerate(tree):
+        if node.species:
+            inside = np.flatnonzero(latent[leaf] < ndtri(island_frequency(node.species)))
+            made.lay(node.species, ISLAND_NAME, inside, starts[inside], at[leaf][inside], ".")
 
 
-def _with_element(
+def _lay_element(
+    made: _Made,
     tree: Sequence[TreeNode],
     element: Element,
-    codes: Leaves,
     promoter: NDArray[np.bool_],
     window: int,
     decoy_rate: float,
     rng: np.random.Generator,
-) -> tuple[Leaves, list[pd.DataFrame]]:
+) -> None:
     """Lay one kind of element over the sequences of every species."""
     num, width, tss = len(promoter), element.width, tss_index(window)
     first = max(0, tss + element.first)
@@ -196,20 +211,16 @@ def _with_element(
             drawn = np.where(hit, drawn, at[node.parent]).astype(np.uint8)
         at.append(drawn)
     latent = _latent(tree, num, rng)
-    features = []
-    out = dict(codes)
     for leaf, node in enumerate(tree):
         if not node.species or last < first:
             continue
         frequency = element.frequency_in(node.species)
-        threshold = np.where(promoter, _quantile(frequency), _quantile(frequency * decoy_rate))
+        threshold = np.where(promoter, ndtri(frequency), ndtri(frequency * decoy_rate))
         rows = np.flatnonzero(latent[leaf] < threshold)
         bases = at[leaf][rows]
         bases = np.where(minus[rows, None], 3 - bases[:, ::-1], bases).astype(np.uint8)
-        out[node.species] = _overlay(codes[node.species], rows, starts[rows], bases)
         strands = np.where(minus[rows], "-", "+")
-        features.append(_feature(node.species, element.name, rows, starts[rows], width, strands))
-    return out, features
+        made.lay(node.species, element.name, rows, starts[rows], bases, strands)
 
 
 def _latent(
@@ -228,41 +239,9 @@ def _latent(
     return at
 
 
-def _quantile(frequency: float) -> float:
-    return float(ndtri(frequency))
-
-
-def _overlay(
-    codes: Codes, rows: NDArray[np.int64], starts: NDArray[np.int64], bases: Codes
-) -> Codes:
-    out = codes.copy()
-    out[rows[:, None], starts[:, None] + np.arange(bases.shape[1])] = bases
-    return out
-
-
-def _feature(
-    species: str,
-    element: str,
-    rows: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    width: int,
-    strand: str | NDArray[np.str_],
-) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "species": species,
-            "family": rows,
-            "element": element,
-            "start": starts.astype(np.int64),
-            "end": starts.astype(np.int64) + width,
-            "strand": strand,
-        }
-    )
-
-
 def _assemble(
     names: Sequence[str],
-    codes: Leaves,
+    codes: dict[str, Codes],
     promoter: NDArray[np.bool_],
     features: pd.DataFrame,
 ) -> Simulation:
