@@ -47,6 +47,7 @@ FLOORS = {
     "sweeps": 12,
     "report": 13,
     "runtime.ray_private": 13,
+    "runtime.ray_data": 13,
     "runtime.cluster": 14,
     "runtime.preflight": 15,
     "runtime.training": 15,

@@ -16,7 +16,7 @@ from dnasweep.runtime.cluster.placement import NodeGroup, Resources
 from dnasweep.runtime.cluster.session import look_around, resolve_precision
 from dnasweep.runtime.preflight.preflight import Requirements, checked_session
 from dnasweep.runtime.training import trials
-from dnasweep.runtime.training.failures import RESTARTS, describe_error, is_lost, lost
+from dnasweep.runtime.training.failures import RESTARTS, describe_error, is_lost, lost, result_of
 from dnasweep.runtime.training.progress_actor import (
     hang_reports,
     make_progress_actor,
@@ -150,10 +150,8 @@ def _finish_some(
     for reference in ray.wait(list(running), num_returns=1, timeout=timeout)[0]:
         spec = running.pop(reference)
         try:
-            ray.get(reference)
-        except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, InputError):
-                raise error.cause from None
+            result_of(reference)
+        except ray.exceptions.RayTaskError:
             raise
         except ray.exceptions.RayError as error:
             raise InputError(
@@ -186,13 +184,7 @@ class RayExecutor(Executor):
         """Give an executor whose session ends with the block."""
         options, requirements = sweep.options, None
         if options.preflight:
-            requirements = Requirements(
-                storage=sweep.storage,
-                uri=tracking_uri,
-                workers=options.worker_range.minimum,
-                cpus_per_worker=options.cpus_per_worker,
-                gpus_per_worker=options.gpus_per_worker,
-            )
+            requirements = Requirements.of(options, sweep.storage, tracking_uri)
         with contextlib.ExitStack() as stack:
             session = checked_session(options.address, requirements, sweep.console)
             yield cls(sweep, lambda: stack.enter_context(session))

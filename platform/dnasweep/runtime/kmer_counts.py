@@ -8,7 +8,6 @@ the size of a genome. The result is a sum of integers, the same for any number o
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pyarrow as pa
 
 from dnasweep.errors import InputError
 from dnasweep.formats.sequences import BLOCK, read_letters
+from dnasweep.runtime.ray_data import configure, error_text, streamed
 from dnasweep.tokens.alphabet import chunks, lengths_of
 from dnasweep.tokens.ngrams import SEPARATOR, NGramCounts, count_text
 
@@ -89,18 +89,8 @@ def count_rows(sequences: Sequence[str], k: int, *, progress: Progress) -> NGram
 
 
 def _configure() -> None:
-    """Set the options that Ray Data copies into a dataset when it is made."""
-    import ray.data
-
-    for logger in ("ray.data", "ray.data._internal"):
-        logging.getLogger(logger).setLevel(logging.CRITICAL)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.execution_options.preserve_order = False
-    # A tolerated error would drop a block silently.
-    context.max_errored_blocks = 0
     # Readers pass a piece on when it is complete, not when they have a hundred megabytes.
-    context.target_max_block_size = PIECE
+    configure().target_max_block_size = PIECE
 
 
 def _piece(text: str, context: int, size: int, error: str = "") -> pa.Table:
@@ -116,8 +106,7 @@ def _read(batch: pa.Table, k: int, block: int = BLOCK) -> Iterator[pa.Table]:
                 yield _piece(text, len(before), letters.num_read)
                 before = text[len(text) - min(k - 1, len(text)) :]
         except InputError as error:
-            # As a row, because Ray would wrap an exception and print many lines about it.
-            yield _piece("", 0, 0, f"{error.reason}\n{error.file}\n{error.remedy}")
+            yield _piece("", 0, 0, error_text(error))
 
 
 def _count(batch: pa.Table, k: int, soft_masked: bool) -> pa.Table:
@@ -141,18 +130,8 @@ def _reduce(pieces: Any, k: int, soft_masked: bool, progress: Progress) -> NGram
         num_cpus=1,
     )
     total = np.zeros(NGramCounts.zeros(k).flat.size, np.int64)
-    batches: Any = iter(
-        counted.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
-    )
-    try:
-        for batch in batches:
-            for row in batch.to_pylist():
-                if row["error"]:
-                    reason, file, remedy = row["error"].split("\n", 2)
-                    raise InputError(reason, file=file, remedy=remedy)
-                total += np.asarray(row["counts"], np.int64)
-                progress(row["size"])
-    finally:
-        # The garbage collector might close it after Ray has ended, and so start Ray again.
-        batches.close()
+    with streamed(counted) as rows:
+        for row in rows:
+            total += np.asarray(row["counts"], np.int64)
+            progress(row["size"])
     return NGramCounts.of_flat(total, k)

@@ -230,19 +230,8 @@ class LocalCopies:
     def _remove_damaged(
         self, kind: str, key: str, text: bytes | None, downloaded: Path, wrong: str
     ) -> None:
-        """Remove a damaged artefact from the bucket, and set aside here what was downloaded of it.
-
-        Parameters
-        ----------
-        kind, key
-            The artefact.
-        text
-            The manifest it had. With another manifest it has been made again meanwhile, and stays.
-        downloaded
-            Folder with the downloaded part.
-        wrong
-            What is wrong with it.
-        """
+        """Remove a damaged artefact from the bucket, and set aside here what was downloaded of it."""
+        # With another manifest than `text` it has been made again meanwhile, and stays.
         if self._manifest_text(kind, key) != text:
             return
         self._bucket.delete(path_of(kind, key, MANIFEST))

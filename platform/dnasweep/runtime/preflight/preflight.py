@@ -50,6 +50,25 @@ class Requirements:
     grouped: bool = True
     """Whether they work on one trial, and so need a driver if there are several."""
 
+    @classmethod
+    def of(cls, options: WorkerOptions, storage: Storage, uri: str) -> Requirements:
+        """Return what one trial with these options needs.
+
+        Parameters
+        ----------
+        options
+            Its workers.
+        storage, uri
+            Where results go, and where they are recorded.
+        """
+        return cls(
+            storage=storage,
+            uri=uri,
+            workers=options.worker_range.minimum,
+            cpus_per_worker=options.cpus_per_worker,
+            gpus_per_worker=options.gpus_per_worker,
+        )
+
     def demand(self, resources: Resources) -> Demand:
         """Return what has to run at the same time on a cluster with `resources`."""
         usual = 1.0 if resources.grown(at_most=1).gpus else 0.0
@@ -150,13 +169,7 @@ def run_doctor(options: DoctorOptions, console: Console) -> int:
     """
     storage = Storage(options.storage)
     uri = resolve_uri(options.tracking_uri, storage.root)
-    requirements = Requirements(
-        storage=storage,
-        uri=uri,
-        workers=options.worker_range.minimum,
-        cpus_per_worker=options.cpus_per_worker,
-        gpus_per_worker=options.gpus_per_worker,
-    )
+    requirements = Requirements.of(options, storage, uri)
     with (
         console.status("joining or starting Ray") as status,
         session(options.address) as resources,

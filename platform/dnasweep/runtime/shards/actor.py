@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import ray
 
 from dnasweep.errors import InputError, full_disk, is_full_disk
 from dnasweep.jobs.shards.worker import ShardComputer, ShardJobSpec
+from dnasweep.runtime.ray_data import error_text
 
 MAX_STARTS = 4
 """How often one shard is started and its process killed before the job ends."""
@@ -67,10 +67,7 @@ class ShardActor:
         self._computer.smoke_test(job)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Compute and publish one shard.
-
-        What a person can mend comes back as text: of what is raised, Ray keeps only the traceback.
-        """
+        """Compute and publish one shard; what a person can mend comes back as text."""
         job, shard = int(batch["job"][0]), int(batch["shard"][0])
         computed, seconds, error = False, 0.0, ""
         try:
@@ -82,7 +79,7 @@ class ShardActor:
                 trouble = full_disk(getattr(caught, "filename", None) or self._storage)
             else:
                 raise
-            error = json.dumps(trouble.__reduce__()[1])
+            error = error_text(trouble)
         return {
             "job": np.array([job]),
             "shard": np.array([shard]),

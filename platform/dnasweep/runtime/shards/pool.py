@@ -9,8 +9,6 @@ may run a shard again without anything appearing twice.
 from __future__ import annotations
 
 import contextlib
-import json
-import logging
 import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -28,7 +26,9 @@ from dnasweep.models.encoder.precision import ResolvePrecision
 from dnasweep.runtime.cluster.placement import Resources, num_fitting
 from dnasweep.runtime.cluster.session import resolve_precision
 from dnasweep.runtime.preflight.preflight import Requirements, checked_session
+from dnasweep.runtime.ray_data import configure, streamed
 from dnasweep.runtime.shards.actor import ShardActor, make_status_actor
+from dnasweep.runtime.training.failures import result_of
 
 _HARMLESS = (
     # Their owner is the driver, which the actors do not outlive anyway.
@@ -161,12 +161,7 @@ def smoke_test(specs: Sequence[ShardJobSpec], pool: Pool, jobs: Sequence[int]) -
         What a worker found wrong.
     """
     task = ray.remote(_smoke_test).options(num_cpus=1, num_gpus=pool.gpus_per_actor)
-    try:
-        ray.get(task.remote(specs, jobs))
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, InputError):
-            raise error.cause from None
-        raise
+    result_of(task.remote(specs, jobs))
 
 
 def _smoke_test(specs: Sequence[ShardJobSpec], jobs: Sequence[int]) -> None:
@@ -202,13 +197,7 @@ def compute_shards(
     """
     import ray.data
 
-    for logger in ("ray.data", "ray.data._internal"):
-        logging.getLogger(logger).setLevel(logging.CRITICAL)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.execution_options.preserve_order = False
-    # A tolerated block would be dropped without a word.
-    context.max_errored_blocks = 0
+    context = configure()
     # If all actors work, look whether there is room for more.
     context.autoscaling_config.actor_pool_util_upscaling_threshold = 1.0
     # In memory and one block per shard: no read tasks, which would wait for ever for a CPU when the
@@ -224,17 +213,9 @@ def compute_shards(
         num_cpus=1,
         num_gpus=pool.gpus_per_actor or None,
     )
-    batches: Any = iter(
-        dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
-    )
-    # Left to the garbage collector it would end after Ray itself, and start Ray once more.
-    with _without_lines(_HARMLESS), contextlib.closing(batches):
-        for batch in batches:
-            for row in batch.to_pylist():
-                if error := row.pop("error"):
-                    reason, file, at, remedy = json.loads(error)
-                    raise InputError(reason, file=file, row=at, remedy=remedy)
-                yield PublishedShard(**row)
+    with _without_lines(_HARMLESS), streamed(dataset) as rows:
+        for row in rows:
+            yield PublishedShard(**row)
 
 
 @contextlib.contextmanager

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import copy
 import re
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
-from ray.exceptions import RayActorError, RayError
+import ray
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from dnasweep.errors import InputError, full_disk, is_full_disk
 
@@ -30,6 +31,16 @@ class Hung(RuntimeError):
 
 class Lost(RuntimeError):
     """Every attempt at a training ended because its process was lost."""
+
+
+def result_of(reference: Any) -> Any:
+    """Return the result of a task, or raise its own `InputError` instead of Ray's wrapper."""
+    try:
+        return ray.get(reference)
+    except RayTaskError as error:
+        if isinstance(error.cause, InputError):
+            raise error.cause from None
+        raise
 
 
 def is_lost(error: BaseException) -> TypeGuard[RayError]:
