@@ -17,6 +17,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.bases import UNKNOWN, Codes, encode_flat
 
 Floats = NDArray[np.float64]
+_UNALIGNED = "positions count from the first base"
 
 _CHUNK = 1 << 22
 """Bases in memory at once, which bounds the memory that overlapping tokens take."""
@@ -164,6 +165,7 @@ def per_base(
     *,
     tss_index: int | None = None,
     combine: Literal["mean", "sum"] = "mean",
+    aligned: bool = True,
 ) -> BaseAttributions:
     """Return the attribution of every base.
 
@@ -180,6 +182,9 @@ def per_base(
         Where tokens overlap, a base gets the `mean` of the shares of the tokens that cover it, or
         their `sum`. Without overlap these are the same; with it only sums add up to the same total
         as the tokens.
+    aligned
+        Whether positions count from the transcription start where that is known. Otherwise all
+        sequences are returned, from their first base on.
 
     Raises
     ------
@@ -189,7 +194,11 @@ def per_base(
     rows, sequences = rows_of_tokens(tables), tables.sequences.reset_index(drop=True)
     flat = encode_flat(sequences["sequence"].tolist())
     lengths = np.diff(flat.offsets)
-    tss = tss_positions(lengths, tss_index)
+    tss = (
+        tss_positions(lengths, tss_index)
+        if aligned
+        else TssPositions(np.full(len(lengths), -1), _UNALIGNED)
+    )
     starts = tables.tokens["start"].to_numpy(np.int64)
     widths = tables.tokens["end"].to_numpy(np.int64) - starts
     shares = tables.tokens["phi"].to_numpy(np.float64) / widths

@@ -20,7 +20,8 @@ class PlaceOptions(Checked):
     storage: str = "runs"
     """Storage root: a folder, or a URI such as s3://bucket/folder; credentials never stand in it."""
     tracking_uri: str | None = None
-    """MLflow tracking URI. Default: MLFLOW_TRACKING_URI, else sqlite in the storage root."""
+    """MLflow tracking URI, or none to record nothing. Default: MLFLOW_TRACKING_URI, else sqlite in the
+    storage root."""
     address: str | None = None
     """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
 

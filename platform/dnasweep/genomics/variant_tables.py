@@ -6,6 +6,7 @@ All columns are there for every job; what was not asked for is null.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -147,3 +148,14 @@ def _joined(sites: Sequence[BindingSite], change: str, num_rows: int) -> pa.Arra
         if site.change == change and site.name not in names[site.variant]:
             names[site.variant].append(site.name)
     return pa.array([";".join(found) for found in names], pa.string())
+
+
+def read_scores(folder: Path) -> pd.DataFrame:
+    """Return the scores in the folder of a variant job, without columns that were not asked for.
+
+    Parameters
+    ----------
+    folder
+        Where a variant job has written `variants.parquet`.
+    """
+    return pd.read_parquet(folder / "variants.parquet").dropna(axis="columns", how="all")

@@ -30,7 +30,7 @@ from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.worker import ShardJobSpec
 from dnasweep.storage import MANIFEST
 from dnasweep.storage.output_folder import check_folder, publish_files
-from dnasweep.tracking.client import without_password
+from dnasweep.tracking.client import NO_TRACKING, without_password
 from dnasweep.tracking.tracker import DatasetInput
 
 Request = TypeVar("Request", bound=JobRequest[Any])
@@ -170,7 +170,7 @@ def run_job(job: Job[Any], console: Console, *, executor: Executor) -> FinishedJ
     (finished,) = run_together([job], request.options, console, executor=executor)
     lines = job.closing(finished, job.publish(finished.made))
     if job.context:
-        lines.append(mlflow_line(request.uri))
+        lines += mlflow_lines(request.uri)
     say(lines, console)
     return finished
 
@@ -230,9 +230,11 @@ def say(lines: Sequence[str], console: Console) -> None:
     console.print("\n".join(lines), soft_wrap=True)
 
 
-def mlflow_line(uri: str) -> str:
-    """Return how to look at an MLflow store, in console markup."""
-    return f"[bold]MLflow[/] mlflow ui --backend-store-uri {escape(without_password(uri))}"
+def mlflow_lines(uri: str) -> list[str]:
+    """Return how to look at an MLflow store, in console markup; nothing where nothing is recorded."""
+    if uri == NO_TRACKING:
+        return []
+    return [f"[bold]MLflow[/] mlflow ui --backend-store-uri {escape(without_password(uri))}"]
 
 
 def _plan(job: Job[Any]) -> list[str]:

@@ -164,13 +164,13 @@ def summarise(
         label=focus,
         target=str(settings.get("target") or "positive class"),
         classes=tuple(map(str, settings.get("classes") or ())),
-        unit=_unit(settings),
+        unit=unit_of(settings),
         estimator=str(settings.get("estimator") or ""),
         config=config,
     )
 
 
-def _unit(settings: Mapping[str, Any]) -> str:
+def unit_of(settings: Mapping[str, Any]) -> str:
     if settings.get("estimator") == "attention":
         return "share of attention"
     if settings.get("estimator") == "anchors":

@@ -10,7 +10,7 @@ import base64
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import matplotlib
 import numpy as np
@@ -23,6 +23,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8
 DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 INK = {"light": "#1f2530", "dark": "#e4e7ee", "both": "#757b87"}
+AnyFigure = TypeVar("AnyFigure", bound=Figure)
 FAINT = {"light": "#d5d9e2", "dark": "#3c4352", "both": "#757b87"}
 
 
@@ -191,9 +192,40 @@ def _svg(drawing: Drawing, theme: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
 
 
+class Plot(Figure):
+    """A figure of matplotlib that shows itself in a notebook; `savefig` writes it to a file."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=110, facecolor="white")
+        return buffer.getvalue()
+
+
+def plot(drawing: Drawing) -> Plot:
+    """Return a figure of the light theme, for a notebook or a script."""
+    with matplotlib.rc_context(_settings("light")):
+        return _drawn(drawing, Plot)
+
+
 def _bytes(drawing: Drawing, theme: str, **save: Any) -> bytes:
+    with matplotlib.rc_context(_settings(theme)):
+        figure = _drawn(drawing, Figure)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, **save)
+    return buffer.getvalue()
+
+
+def _drawn(drawing: Drawing, kind: type[AnyFigure]) -> AnyFigure:
+    figure = kind(figsize=drawing.size, layout="constrained")
+    FigureCanvasAgg(figure)
+    drawing.draw(figure)
+    _fix_layout(figure)
+    return figure
+
+
+def _settings(theme: str) -> dict[Any, Any]:
     text, faint = INK[theme], FAINT[theme]
-    settings: dict[Any, Any] = {
+    return {
         "svg.hashsalt": "dnasweep",
         "font.family": "sans-serif",
         "font.sans-serif": ["DejaVu Sans"],
@@ -216,14 +248,6 @@ def _bytes(drawing: Drawing, theme: str, **save: Any) -> bytes:
         "legend.frameon": False,
         "lines.linewidth": 1.9,
     }
-    with matplotlib.rc_context(settings):
-        figure = Figure(figsize=drawing.size, layout="constrained")
-        FigureCanvasAgg(figure)
-        drawing.draw(figure)
-        _fix_layout(figure)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, **save)
-    return buffer.getvalue()
 
 
 def _fix_layout(figure: Figure) -> None:

@@ -36,14 +36,46 @@ def sequence_logo(summary: Summary, row: int) -> Drawing:
         first = int(np.clip(wanted, first, last - room))
         last = first + room
     columns = np.arange(first, last)
-    values = np.nan_to_num(bases.values[row, columns])
-    heights = pd.DataFrame(
-        (bases.codes[row, columns, None] == np.arange(4)) * values[:, None],
-        columns=list(LETTERS),
+    return base_logo(
+        np.nan_to_num(bases.values[row, columns]),
+        bases.codes[row, columns],
+        bases.positions[columns],
+        unit=summary.unit,
+        box=_box(summary, row),
+        known=bases.tss.known,
     )
-    positions = bases.positions[columns]
-    num_lines = -(-len(columns) // ROW)
-    box = _box(summary, row)
+
+
+def base_logo(
+    values: np.ndarray,
+    codes: np.ndarray,
+    positions: np.ndarray,
+    *,
+    unit: str,
+    box: tuple[int, int] | None = None,
+    known: bool = False,
+) -> Drawing:
+    """Letters as high as the value of their base, 100 bases a line.
+
+    Parameters
+    ----------
+    values
+        One per base, (n,).
+    codes
+        The bases, in the codes of `formats.bases`, (n,).
+    positions
+        Their positions, (n,).
+    unit
+        Of the values.
+    box
+        First position of what is shaded, and one past its last.
+    known
+        Whether positions count from the transcription start, which is dotted.
+    """
+    heights = pd.DataFrame(
+        (codes[:, None] == np.arange(4)) * values[:, None], columns=list(LETTERS)
+    )
+    num_lines = -(-len(values) // ROW)
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
     margin = 0.06 * (high - low) or 1.0
 
@@ -51,14 +83,14 @@ def sequence_logo(summary: Summary, row: int) -> Drawing:
         grid = figure.subplots(num_lines, 1, sharey=True, squeeze=False)
         for line, axes in enumerate(grid[:, 0]):
             part = slice(line * ROW, (line + 1) * ROW)
-            _line(axes, heights[part], positions[part], box, known=bases.tss.known)
+            _line(axes, heights[part], positions[part], box, known=known)
             axes.set_ylim(low - margin, high + margin)
         grid[-1, 0].set_xlabel(
             "bases from the transcription start (0 is base +1)"
-            if bases.tss.known
+            if known
             else "base from the first one (0)"
         )
-        figure.supylabel(f"attribution ({summary.unit})", fontsize=10)
+        figure.supylabel(f"attribution ({unit})", fontsize=10)
 
     return Drawing(draw, (8.2, 0.5 + 1.05 * num_lines), once=True)
 

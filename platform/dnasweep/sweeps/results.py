@@ -177,8 +177,8 @@ def report_failures(sweep: Sweep, plan: SweepPlan) -> None:
     if not finished:
         raise NothingLeft(
             f"no trial is left to compare: {number} of {len(plan.cells)} {how}. The first, {first}",
-            remedy="MLflow has their records. Mend the cause, or choose other options, and run the "
-            "command again: what is finished is kept.",
+            remedy="Mend the cause, or choose other options, and run the same again: what is finished "
+            "is kept.",
         )
     sweep.console.print(
         f"[yellow]{number} of {len(plan.cells)} trials {how}; the first, {escape(first)}[/]",

@@ -28,6 +28,8 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
+NO_TRACKING = "none"
+"""Tracking URI with which nothing is recorded."""
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _PING = "/api/2.0/mlflow/experiments/search"
 """Not `/health`, which answers whatever the Host header says."""
@@ -78,8 +80,8 @@ def resolve_uri(uri: str | None, storage_root: str) -> str:
     Parameters
     ----------
     uri
-        What the user gave. None stands for MLFLOW_TRACKING_URI, and if that is not set, for a SQLite
-        database in the storage root.
+        What the user gave; `none` records nothing. None stands for MLFLOW_TRACKING_URI, and if that
+        is not set, for a SQLite database in the storage root.
     storage_root
         Storage root. If it is not a local path, the database goes to `runs/` in the current folder.
 
@@ -93,6 +95,8 @@ def resolve_uri(uri: str | None, storage_root: str) -> str:
         root = storage_root.removeprefix("file://")
         local = Path("runs" if "://" in root else root)
         return f"sqlite:///{local.expanduser().absolute() / 'mlflow.db'}"
+    if given == NO_TRACKING:
+        return given
     scheme = given.split(":", 1)[0] if ":" in given else ""
     if scheme.split("+")[0] == "sqlite":
         path = given.split("///", 1)[1] if ":///" in given else ""
@@ -157,6 +161,8 @@ def check_reachable(uri: str, *, timeout_s: tuple[float, float] = (4, 60)) -> No
     InputError
         With what to start or change.
     """
+    if uri == NO_TRACKING:
+        return
     if is_server(uri):
         _check_server(uri, timeout_s)
         return

@@ -14,6 +14,7 @@ from dnasweep.errors import InputError
 from dnasweep.storage import Bucket, refuse_damaged
 from dnasweep.tokens.model_files import INDEX_FILE, TEXT_FILES, WEIGHTS_FILE, read_index
 from dnasweep.tracking.client import (
+    NO_TRACKING,
     connect,
     database_path,
     first_line,
@@ -88,6 +89,12 @@ def find_model_directory(
             remedy="Give a model directory, a run id (32 hexadecimal digits) or NAME@ALIAS.",
         )
     store = resolve_uri(uri, "runs")
+    if store == NO_TRACKING:
+        raise InputError(
+            f"{source!r} cannot be looked up: no MLflow store is named",
+            remedy="Name one with --tracking-uri or MLFLOW_TRACKING_URI, or give the directory of "
+            "the model.",
+        )
     database = database_path(store)
     if database is not None and not database.is_file():
         raise InputError(
@@ -125,7 +132,7 @@ def find_model_run(source: str, *, uri: str) -> ModelRun | None:
         Absolute tracking URI.
     """
     database = database_path(uri)
-    if database is not None and not database.is_file():
+    if uri == NO_TRACKING or (database is not None and not database.is_file()):
         return None
     try:
         client = connect(uri)

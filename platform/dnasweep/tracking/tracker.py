@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from dnasweep.tracking.client import without_password
+from dnasweep.tracking.client import NO_TRACKING, without_password
 from dnasweep.tracking.replay import MAX_PARAM_CHARS, MAX_TAG_CHARS
 from dnasweep.tracking.uploader import Uploader
 from dnasweep.tracking.write_ahead_log import WriteAheadLog
@@ -49,7 +49,8 @@ class Tracker:
     Parameters
     ----------
     uri
-        Absolute tracking URI, from :func:`~dnasweep.tracking.client.resolve_uri`.
+        Absolute tracking URI, from :func:`~dnasweep.tracking.client.resolve_uri`; with `none`
+        nothing is recorded.
     experiment
         Name of the MLflow experiment; created if there is none.
     folder
@@ -61,6 +62,9 @@ class Tracker:
         self._uri = uri
         self._folder = folder.absolute()
         self._closed = False
+        self._uploader: Uploader | None = None
+        if uri == NO_TRACKING:
+            return
         header = {"uri": without_password(uri), "experiment": experiment}
         self._own = WriteAheadLog.create(self._folder, header)
         self._uploader = Uploader(uri, experiment, self._folder, self._own)
@@ -194,11 +198,11 @@ class Tracker:
     @property
     def pending(self) -> int:
         """Number of records that are not uploaded yet, those of earlier processes included."""
-        return self._uploader.pending
+        return 0 if self._uploader is None else self._uploader.pending
 
     def flush(self, timeout_s: float = 60.0) -> int:
         """Wait at most `timeout_s` until everything is uploaded; return how many records are not."""
-        return self._uploader.wait_until_uploaded(timeout_s)
+        return 0 if self._uploader is None else self._uploader.wait_until_uploaded(timeout_s)
 
     def close(self, timeout_s: float | None = None) -> int:
         """Upload what is left and stop; return how many records are not uploaded.
@@ -209,6 +213,8 @@ class Tracker:
         if self._closed:
             return self.pending
         self._closed = True
+        if self._uploader is None:
+            return 0
         waiting = self._uploader.stop(timeout_s)
         if waiting:
             log.warning(
@@ -241,6 +247,8 @@ class Tracker:
     def _append(self, kind: str, key: str, **values: Any) -> None:
         if self._closed:
             raise RuntimeError("the tracker is closed")
+        if self._uploader is None:
+            return
         self._own.append({"kind": kind, "key": key, **values})
 
 

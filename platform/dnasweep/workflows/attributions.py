@@ -20,8 +20,8 @@ from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
 from dnasweep.jobs.request import JobRequest
 from dnasweep.jobs.shards.progress import duration
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.runtime.shards.pool import RayPool
 from dnasweep.stages import models
+from dnasweep.workflows.ray_pool import on_ray
 
 REJECTS = "rejects.tsv"
 _LAYERS = {
@@ -53,7 +53,7 @@ def run_attributions(
     InputError
         For anything the user can mend, before the first sequence if it can be known by then.
     """
-    executor = executor or RayPool()
+    executor = executor or on_ray()
     with console.status("reading the sequences and the model"):
         request = prepare_attribution(options, resolve=executor.resolve_precision)
     finished = run_job(AttributionJob(request), console, executor=executor)

@@ -26,12 +26,11 @@ from dnasweep.jobs.attribution_request import prepare_attribution
 from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.explanation_options import UNSIGNED, ComparisonOptions, check_options
 from dnasweep.jobs.explanation_rows import Chosen, choose_rows
-from dnasweep.jobs.job import NOT_STARTED, files_in, mlflow_line, run_together, say
+from dnasweep.jobs.job import NOT_STARTED, files_in, mlflow_lines, run_together, say
 from dnasweep.jobs.records import RunMetadata, recorded
 from dnasweep.method_comparison.comparing import Explanations
 from dnasweep.method_comparison.recovery import EVERY
 from dnasweep.runtime.cluster.session import kept_session
-from dnasweep.runtime.shards.pool import RayPool
 from dnasweep.storage import Storage
 from dnasweep.storage.output_folder import check_folder, publish_files
 from dnasweep.tracking.client import resolve_uri
@@ -43,6 +42,7 @@ from dnasweep.workflows.explanation_jobs import (
     options_of,
     read_curves,
 )
+from dnasweep.workflows.ray_pool import on_ray
 
 STAGE = "explanations"
 NUMBERS = "numbers.json"
@@ -69,7 +69,7 @@ def run_comparison(
     InputError
         For anything the user can mend, before the first sequence if it can be known by then.
     """
-    executor = executor or RayPool()
+    executor = executor or on_ray()
     check_options(options)
     with console.status("reading the sequences and the models"):
         chosen = choose_rows(options)
@@ -103,7 +103,7 @@ def run_comparison(
         for path in files
         if path.suffix in (".html", ".json")
     ]
-    say([*lines, mlflow_line(uri)], console)
+    say([*lines, *mlflow_lines(uri)], console)
     return folder
 
 

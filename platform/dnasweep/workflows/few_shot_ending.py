@@ -24,6 +24,7 @@ from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.shots import compare_shots
 from dnasweep.sweeps.shots_tests import BASELINE
+from dnasweep.sweeps.summary import write_summary
 from dnasweep.workflows.announce import encoder_name
 from dnasweep.workflows.evaluation import read_results
 from dnasweep.workflows.phases import Phases
@@ -106,6 +107,7 @@ def _publish(sweep: Sweep, plan: SweepPlan, records: Records, comparison: ShotCo
     with writing_report(sweep, records) as aside:
         comparison.to_csv(aside / "comparison.csv")
         write_page(few_shot_page(comparison, frame), aside / "comparison.html")
+        write_summary(aside, sweep, findings=comparison.findings)
     _record_curves(sweep, records, comparison)
     records.summary(_note(comparison.findings))
     return report_folder(sweep)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +19,9 @@ from dnasweep.jobs.shards.verification import find_job
 from dnasweep.motifs.motif_data import Method, MotifConfig
 from dnasweep.storage.output_folder import publish_files
 from dnasweep.tracking.tags import command
+
+if TYPE_CHECKING:
+    from dnasweep.attribution.tables import Attributions
 
 StretchLength = Annotated[int, Range(2, 10_000)]
 Window = Annotated[int, Range(8, 10_000)]
@@ -69,13 +73,11 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
     """
     from dnasweep.attribution.tables import read_attributions
     from dnasweep.formats.motifs import read_motifs
-    from dnasweep.motifs.discovery import discover, write_files
-    from dnasweep.motifs.motif_data import load_motif_data
-    from dnasweep.report.motif_page import PAGE, motif_table, write_report
 
-    config = _config(options)
-    out = _free(user_path(options.out))
-    known = read_motifs(options.motifs)
+    # What is wrong with these is said before the attributions are read.
+    _config(options)
+    _free(user_path(options.out))
+    read_motifs(options.motifs)
     with console.status("reading the attributions"):
         jobs = [find_job(place) for place in options.attributions]
         for job in jobs:
@@ -86,13 +88,41 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
                     remedy="Run its shap_batch.py command again.",
                 )
         tables = [read_attributions(job.fetch()) for job in jobs]
-        data = load_motif_data(
-            tables,
-            tss_index=options.tss_index,
-            share=options.share,
-            identity=options.identity,
-            seed=options.seed,
-        )
+    return find_motifs(tables, options, console)
+
+
+def find_motifs(tables: Sequence[Attributions], options: MotifOptions, console: Console) -> Path:
+    """Find motifs in attributions, write their files and the page, and return the page's path.
+
+    Parameters
+    ----------
+    tables
+        Of one model, estimator and class.
+    options
+        What is asked for; its `attributions` are only named.
+    console
+        Where to say how it goes.
+
+    Raises
+    ------
+    InputError
+        For motifs that cannot be read, and sequences that are too few or have no labels.
+    """
+    from dnasweep.formats.motifs import read_motifs
+    from dnasweep.motifs.discovery import discover, write_files
+    from dnasweep.motifs.motif_data import load_motif_data
+    from dnasweep.report.motif_page import PAGE, motif_table, write_report
+
+    config = _config(options)
+    out = _free(user_path(options.out))
+    known = read_motifs(options.motifs)
+    data = load_motif_data(
+        tables,
+        tss_index=options.tss_index,
+        share=options.share,
+        identity=options.identity,
+        seed=options.seed,
+    )
     settings = tables[0].settings
     signed = settings["estimator"] != "attention"
     with console.status("looking for motifs; the first time libraries are compiled, for minutes"):

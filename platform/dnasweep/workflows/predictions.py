@@ -21,8 +21,8 @@ from dnasweep.jobs.prediction_request import (
 )
 from dnasweep.jobs.shards.manifests import name
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.runtime.shards.pool import RayPool
 from dnasweep.stages import models
+from dnasweep.workflows.ray_pool import on_ray
 
 
 def run_predictions(
@@ -45,8 +45,8 @@ def run_predictions(
         For anything the user can mend.
     """
     if executor is None:
-        on_ray = options.address is not None or options.num_actors is not None
-        executor = RayPool() if on_ray else InProcess(one_thread=False)
+        wanted = options.address is not None or options.num_actors is not None
+        executor = on_ray() if wanted else InProcess(one_thread=False)
 
     def say(line: str) -> None:
         console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)

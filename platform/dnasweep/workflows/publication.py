@@ -26,6 +26,7 @@ from dnasweep.sweeps.cell_results import CellResult
 from dnasweep.sweeps.compare import select
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.request import Sweep
+from dnasweep.sweeps.summary import write_summary
 from dnasweep.tasks.metrics import direction, full_name
 from dnasweep.tracking.tags import command, package_versions
 from dnasweep.workflows.sweep_records import Records
@@ -46,10 +47,12 @@ def publish(
     """Write the report, log it to the parent run, register the best model; return its folder."""
     frame = sweep_frame(sweep, tokenizers=tokenizer_table(sweep, plan))
     page = sweep_page(comparison, frame, cells=results, importance=importance)
+    best = best_trial(sweep, results)
     with writing_report(sweep, records) as aside:
         comparison.to_csv(aside / "comparison.csv")
         write_page(page, aside / "comparison.html")
-    best = best_trial(sweep, results)
+        key = best.trial_key if best else None
+        write_summary(aside, sweep, findings=comparison.findings, best=key)
     if best is not None:
         _register(sweep, records, best)
     records.summary(

@@ -18,8 +18,8 @@ from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
 from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.scan_request import ScanRequest, prepare_scan
 from dnasweep.jobs.shards.shards import Shards
-from dnasweep.runtime.shards.pool import RayPool
 from dnasweep.stages import models
+from dnasweep.workflows.ray_pool import on_ray
 from dnasweep.workflows.scan_files import (
     REJECTS,
     SOMETIMES,
@@ -48,7 +48,7 @@ def run_scan(
     InputError
         For anything the user can mend.
     """
-    executor = executor or RayPool()
+    executor = executor or on_ray()
     with console.status("reading the genome and the model"):
         request = prepare_scan(options, resolve=executor.resolve_precision)
     finished = run_job(ScanJob(request), console, executor=executor)

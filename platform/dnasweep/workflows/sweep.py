@@ -15,6 +15,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.markup import escape
 
+from dnasweep.jobs.job import mlflow_lines, say
 from dnasweep.stages.scores import score_baseline
 from dnasweep.storage import telling_of_damage
 from dnasweep.sweeps.compare import compare
@@ -24,7 +25,7 @@ from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import MakeCells, RequestedAxes, Sweep, prepare_sweep, product
 from dnasweep.sweeps.results import baseline_result
 from dnasweep.tasks.metrics import full_name
-from dnasweep.tracking.client import check_reachable, resolve_uri, without_password
+from dnasweep.tracking.client import check_reachable, resolve_uri
 from dnasweep.tracking.tracker import Tracker
 from dnasweep.workflows.announce import (
     announce_checkpoint,
@@ -146,10 +147,9 @@ def _recorded(
             tracker.end(sweep.key, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
             raise
         tracker.end(sweep.key)
-    said = escape(without_password(uri))
-    console.print(f"[bold]MLflow[/] mlflow ui --backend-store-uri {said}", soft_wrap=True)
-    # MLflow opens with the traces of language models, where no run is shown.
-    console.print("       and there choose Model training, top left")
+    if lines := mlflow_lines(uri):
+        # MLflow opens with the traces of language models, where no run is shown.
+        say([*lines, "       and there choose Model training, top left"], console)
     return result
 
 

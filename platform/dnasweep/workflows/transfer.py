@@ -25,6 +25,7 @@ from dnasweep.sweeps.options import Axes, SweepOptions
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import baseline_result
+from dnasweep.sweeps.summary import write_summary
 from dnasweep.sweeps.transfer_matrix import compare_strategies, comparison_group
 from dnasweep.sweeps.transfer_strategies import STRATEGIES, Strategy, transfer_route
 from dnasweep.workflows.evaluation import evaluate_on_test
@@ -164,6 +165,7 @@ def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
         transfer.to_csv(aside / "transfer.csv")
         made = transfer_page(transfer, sweep_frame(sweep), num_trials=len(results))
         write_page(made, aside / "transfer.html")
+        write_summary(aside, sweep, findings=transfer.findings, stem="transfer")
     folder = report_folder(sweep)
     page = folder / "transfer.html"
     records.summary(

@@ -15,7 +15,7 @@ from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.variant_options import VariantOptions
 from dnasweep.jobs.variant_request import VariantRequest, prepare_variants
-from dnasweep.runtime.shards.pool import RayPool
+from dnasweep.workflows.ray_pool import on_ray
 from dnasweep.workflows.variant_files import SOMETIMES, digest_of_inputs, write_results
 
 REJECTS = "rejects.tsv"
@@ -42,7 +42,7 @@ def run_variants(
     """
     with console.status("reading the variants and the model"):
         request = prepare_variants(options)
-    finished = run_job(VariantJob(request), console, executor=executor or RayPool())
+    finished = run_job(VariantJob(request), console, executor=executor or on_ray())
     return None if finished is None else finished.made.folder
 
 

@@ -88,6 +88,25 @@ def class_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
     return mean_over_windows(_of_windows(_row_logits, model, windows, len(ids)), windows)
 
 
+def last_hidden_state(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+    """Return the encoder's last hidden state of every token, (rows, tokens, hidden).
+
+    Parameters
+    ----------
+    model
+        A model of transformers with any head; rows are read as a whole, never in windows.
+    ids
+        Token ids, (rows, tokens).
+    attention
+        True at real tokens, (rows, tokens); None when nothing is padded.
+    """
+    if is_roberta(model):
+        positions = torch.arange(ids.numel(), device=ids.device)
+        states = hidden_states_at(model.roberta, ids, attention, positions)
+        return states.unflatten(0, tuple(ids.shape))
+    return _run(model.base_model, ids, attention, "last_hidden_state")
+
+
 def _of_windows(
     compute: Callable[[Any, Tensor, Tensor | None], Tensor],
     model: Any,

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers.utils import logging
 
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.forward import POOLER
@@ -53,6 +54,8 @@ def export(model: PreTrainedModel, tokenizer: DnaTokenizer | None, directory: st
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
+    # One file, written in a moment.
+    logging.disable_progress_bar()
     model.save_pretrained(directory, max_shard_size="50GB")
     if tokenizer is not None:
         tokenizer.save(directory)

@@ -24,7 +24,7 @@ from dnasweep.runtime.preflight.node_report import (
     remove_probes,
 )
 from dnasweep.storage import Storage
-from dnasweep.tracking.client import first_line, is_server
+from dnasweep.tracking.client import NO_TRACKING, first_line, is_server
 
 TIMEOUT_S = 120.0
 """Seconds a node may take to start a worker and report."""
@@ -96,6 +96,7 @@ def check_health(
         Seconds a node may take to report. One that takes longer is named in `silent`.
     """
     started = time.monotonic()
+    uri = None if uri == NO_TRACKING else uri
     nodes, probes = living_nodes(), {"storage": storage.root, "key": uuid.uuid4().hex}
     common: _Request = probes | {"uri": uri if uri and is_server(uri) else None, "places": {}}
     try:

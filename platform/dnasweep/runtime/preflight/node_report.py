@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.metadata
 import os
 import shutil
 import stat
@@ -18,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import dnasweep
 from dnasweep.errors import InputError
 from dnasweep.runtime.cluster.token import token_file
 from dnasweep.storage import Storage
@@ -111,7 +111,7 @@ def observe(request: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": request["name"],
         "python": versions.pop("python"),
-        "versions": {"dnasweep": dnasweep.__version__, **versions},
+        "versions": {"dnasweep": importlib.metadata.version("dnasweep"), **versions},
         "code": _code(),
         "storage_fault": fault,
         "disks": _disks(places),
@@ -204,7 +204,7 @@ def _read(request: Mapping[str, Any]) -> None:
 
 def _code() -> str:
     digest = hashlib.sha256()
-    package = Path(dnasweep.__file__).parent
+    package = Path(__file__).parents[2]
     for path in sorted(package.rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]

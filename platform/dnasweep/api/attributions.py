@@ -1,0 +1,344 @@
+"""Explanations of a model's outputs: what every token and base speaks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dnasweep.api.execution import Workplace
+from dnasweep.api.model import Model, as_model
+from dnasweep.api.options import make_options
+from dnasweep.api.sequences import Sequences, read_given
+from dnasweep.attribution.positions import per_base
+from dnasweep.attribution.tables import Attributions as StoredAttributions
+from dnasweep.attribution.tables import read_attributions
+from dnasweep.errors import InputError
+
+if TYPE_CHECKING:
+    from dnasweep.report.drawing import Plot
+
+_SHOWN = 5
+
+
+class SequenceAttribution(NamedTuple):
+    """The explanation of one sequence."""
+
+    id: str
+    """Its id."""
+    sequence: str
+    """Its bases."""
+    tokens: pd.DataFrame
+    """Columns `token`, `start` (from 0), `end` (one past the last base), `phi`, `standard_error`."""
+    prediction: float
+    """The model's output for it, in units of the attributions (log odds: nats)."""
+    base_value: float
+    """The output with every token left out; nan where values need not add up to it."""
+    probability: float
+    """Probability of the class explained."""
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """Attribution of each token, (tokens,)."""
+        return self.tokens["phi"].to_numpy(np.float64)
+
+
+class Attributions:
+    """Attributions of sequences to one class, by sequence, token and base.
+
+    Made by :func:`explain`. `attributions[i]` is one sequence, `attributions[a:b]` several,
+    `len(attributions)` their number.
+
+    Attributes
+    ----------
+    tables
+        What an attribution job writes: one row per token, and one row per sequence.
+    """
+
+    def __init__(self, tables: StoredAttributions) -> None:
+        self.tables = tables
+        counts = tables.sequences["num_tokens"].to_numpy(np.int64)
+        self._ends = np.cumsum(counts)
+        self._starts = self._ends - counts
+
+    def __len__(self) -> int:
+        return len(self.tables.sequences)
+
+    def __repr__(self) -> str:
+        how = self.settings
+        return (
+            f"<dnasweep.Attributions of {len(self):,} sequences to {how.get('target')!r}: "
+            f"{how.get('estimator')}, {len(self.tables.tokens):,} tokens>"
+        )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was explained, and how."""
+        return dict(self.tables.settings)
+
+    @property
+    def sequences(self) -> pd.DataFrame:
+        """One row per sequence: id, species, label, bases, prediction, base value, probability."""
+        names = {"sequence_id": "id", "full": "prediction", "empty": "base_value"}
+        names |= {"gap": "completeness_error"}
+        return self.tables.sequences.rename(columns=names)
+
+    @property
+    def values(self) -> list[NDArray[np.float64]]:
+        """Attribution of each token, (tokens,) per sequence, in units of the output (nats)."""
+        phi = self.tables.tokens["phi"].to_numpy(np.float64)
+        return [phi[a:b] for a, b in zip(self._starts, self._ends, strict=True)]
+
+    @overload
+    def __getitem__(self, i: int) -> SequenceAttribution: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> Attributions: ...
+
+    def __getitem__(self, i: int | slice) -> SequenceAttribution | Attributions:
+        if isinstance(i, slice):
+            return self._part(range(len(self))[i])
+        i = range(len(self))[i]
+        row = self.tables.sequences.iloc[i]
+        columns = ["token", "start", "end", "phi", "standard_error"]
+        tokens = self.tables.tokens.iloc[self._starts[i] : self._ends[i]][columns]
+        return SequenceAttribution(
+            id=str(row["sequence_id"]),
+            sequence=str(row["sequence"]),
+            tokens=tokens.reset_index(drop=True),
+            prediction=float(row["full"]),
+            base_value=float(row["empty"]),
+            probability=float(row["probability"]),
+        )
+
+    def __iter__(self) -> Iterator[SequenceAttribution]:
+        return (self[i] for i in range(len(self)))
+
+    def _part(self, rows: range) -> Attributions:
+        if not rows:
+            raise InputError("there is no sequence in this part")
+        ids = self.tables.sequences["sequence_id"].iloc[list(rows)]
+
+        def kept(frame: pd.DataFrame) -> pd.DataFrame:
+            part = frame[frame["sequence_id"].isin(set(ids))]
+            order = np.argsort(pd.Index(ids).get_indexer(part["sequence_id"]), kind="stable")
+            return part.iloc[order].reset_index(drop=True)
+
+        tables = self.tables
+        return Attributions(
+            StoredAttributions(
+                kept(tables.tokens),
+                kept(tables.sequences),
+                tables.settings,
+                bases=None if tables.bases is None else kept(tables.bases),
+                anchors=None if tables.anchors is None else kept(tables.anchors),
+            )
+        )
+
+    def per_base(self) -> NDArray[np.float64]:
+        """Return the attribution of every base, (sequences, longest sequence).
+
+        A token's value is shared equally by its bases; where tokens overlap, a base has the mean of
+        its shares. nan stands behind the end of shorter sequences, and for bases in no token.
+        """
+        return self._bases.values
+
+    @cached_property
+    def _bases(self) -> Any:
+        return per_base(self.tables, aligned=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per token: `sequence_id`, `token`, `start`, `end`, `phi`, `standard_error`."""
+        return self.tables.tokens.copy()
+
+    def plot(self, i: int | None = None) -> Plot:
+        """Return a figure: the attribution of each base of sequence `i`, or the mean over all.
+
+        Parameters
+        ----------
+        i
+            Number of the sequence. None: the mean by position of all, which then have to be of one
+            length or have a known transcription start.
+        """
+        from dnasweep.report.base_plots import bars_by_base
+        from dnasweep.report.drawing import plot
+
+        if i is None:
+            found = per_base(self.tables)
+            values, first = np.nanmean(found.values, axis=0), found.first
+            title = f"mean over {len(found.values):,} sequences"
+        else:
+            one = self[i]
+            values, first = self._row(i), 0
+            title = f"{one.id}: probability {one.probability:.3f}"
+        return plot(bars_by_base(values, first=first, title=title, unit=self.unit))
+
+    def logo(self, i: int) -> Plot:
+        """Return a figure: the bases of sequence `i`, as high as their attribution."""
+        from dnasweep.report.drawing import plot
+
+        return plot(self._logo(i))
+
+    def _logo(self, i: int) -> Any:
+        from dnasweep.report.logos import base_logo
+
+        values = np.nan_to_num(self._row(i))
+        codes = self._bases.codes[range(len(self))[i]][: len(values)]
+        return base_logo(values, codes, np.arange(len(values)), unit=self.unit)
+
+    def _row(self, i: int) -> NDArray[np.float64]:
+        i = range(len(self))[i]
+        return self._bases.values[i][: len(self.tables.sequences["sequence"].iloc[i])]
+
+    @property
+    def unit(self) -> str:
+        """Unit of the values."""
+        from dnasweep.report.attribution_summary import unit_of
+
+        return unit_of(self.tables.settings)
+
+    def report(self, folder: str | Path, *, tss_index: int | None = None) -> Path:
+        """Write the report of an attribution job into a folder and return its page.
+
+        Parameters
+        ----------
+        folder
+            Where to write the page, its figures and tables; made if it is not there.
+        tss_index
+            0-based index of the first transcribed base. Default: by the length of the sequences.
+        """
+        from dnasweep.report.attribution_page import write_report
+        from dnasweep.report.attribution_summary import ReportConfig
+
+        settings = self.settings
+        positive = list(settings["classes"]).index(settings["target"])
+        return write_report(
+            Path(folder),
+            self.tables,
+            tss_index=tss_index,
+            settings=settings,
+            config=ReportConfig(positive_label=positive),
+        )
+
+    def _repr_html_(self) -> str:
+        from dnasweep.report.drawing import picture
+
+        columns = ["id", "probability", "prediction", "base_value", "num_tokens"]
+        rows = (
+            self.sequences[columns].head(_SHOWN).to_html(index=False, float_format="{:.3g}".format)
+        )
+        more = "" if len(self) <= _SHOWN else f"<p>and {len(self) - _SHOWN:,} more</p>"
+        image = picture(self._logo(0)).light
+        shown = f'<img alt="attribution of each base of {self[0].id}" src="{image}">'
+        return f"<p>{_escaped(repr(self)[1:-1])}</p>{rows}{more}{shown}"
+
+
+def explain(
+    model: Model | str | Path,
+    sequences: Sequences,
+    *,
+    target: str | None = None,
+    estimator: str | None = None,
+    max_evals: int | None = None,
+    storage: str | Path | None = None,
+    address: str | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> Attributions:
+    """Explain what a classifier calls sequences by: the attribution of every token.
+
+    Parameters
+    ----------
+    model
+        A model, or its folder or name.
+    sequences
+        DNA, as for :meth:`Model.predict`.
+    target
+        Class to explain. Default: the second of two, the positive one.
+    estimator
+        `adjusted_kernel` (Shapley values, the default), `permutation`, `partition`,
+        `integrated_gradients`, `in_silico_mutagenesis`, `attention`, `lime` or `anchors`.
+    max_evals
+        Model evaluations per sequence. Default: the estimator's own.
+    storage
+        Storage root, to keep the attributions and to go on after a stop; recorded in MLflow.
+    address
+        Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
+    progress
+        Whether to show progress on the standard error stream.
+    options
+        Others of `jobs/shap_batch.py`, such as `reference`, `value` or `seed`.
+
+    Raises
+    ------
+    InputError
+        For a class that the model does not have, an unknown estimator, and sequences that are no DNA
+        or have more tokens than the model reads.
+
+    Examples
+    --------
+    >>> found = dnasweep.explain(model, ["ACGTTATAAAAGGC" * 20])  # doctest: +SKIP
+    >>> found.logo(0)  # doctest: +SKIP
+    """
+    from dnasweep.jobs.attribution_request import AttributionOptions, prepare_attribution
+    from dnasweep.jobs.job import run_job, run_together
+    from dnasweep.workflows.attributions import AttributionJob
+
+    model = as_model(model)
+    given = {"target": target, "estimator": estimator, "max_evals": max_evals, **options}
+    with Workplace(
+        storage, address, options.pop("tracking_uri", None), progress=progress
+    ) as place:
+        asked = make_options(
+            AttributionOptions,
+            {
+                "report": place.kept,
+                **given,
+                **place.options,
+                "model": str(model.directory),
+                "data": (),
+            },
+        )
+        reading = read_given(
+            sequences, crop=asked.crop, species=asked.species, say=place.console.print
+        )
+        executor = place.job_executor()
+        request = prepare_attribution(asked, reading, resolve=executor.resolve_precision)
+        job = AttributionJob(request)
+        if place.kept:
+            finished = run_job(job, place.console, executor=executor)
+            assert finished is not None
+        else:
+            (finished,) = run_together([job], asked, place.console, executor=executor)
+        return Attributions(read_attributions(finished.shards.fetch()))
+
+
+def read_job(folder: str | Path) -> Attributions:
+    """Return the attributions of a finished job, by the folder or URI that it has named.
+
+    Raises
+    ------
+    InputError
+        If there is no such job, or it has not been finished.
+    """
+    from dnasweep.jobs.shards.verification import find_job
+
+    job = find_job(str(folder))
+    if job.finished() is None:
+        raise InputError(
+            "the job has not been finished",
+            file=job.uri,
+            remedy="Run its command again.",
+        )
+    return Attributions(read_attributions(job.fetch()))
+
+
+def _escaped(text: str) -> str:
+    from markupsafe import escape
+
+    return str(escape(text))

@@ -1,0 +1,143 @@
+"""Do explanation methods agree, and are they right? The numbers and the page of a comparison."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.api.execution import Workplace
+from dnasweep.api.files import files_of
+from dnasweep.api.model import Model, names_of
+from dnasweep.api.options import make_options
+from dnasweep.api.sequences import Sequences
+
+
+class ExplanationComparison:
+    """Methods compared on the same sequences. Made by :func:`compare_explanations`.
+
+    Attributes
+    ----------
+    folder
+        Where the page, its figures and all tables are.
+    """
+
+    def __init__(
+        self, folder: Path, scratch: tempfile.TemporaryDirectory[str] | None = None
+    ) -> None:
+        self.folder = folder
+        # A folder that is not kept lives as long as this object.
+        self._scratch = scratch
+
+    def __repr__(self) -> str:
+        pairs = self.agreement
+        methods = ", ".join(dict.fromkeys([*pairs["one"], *pairs["other"]]))
+        return f"<dnasweep.ExplanationComparison: {methods}>"
+
+    @cached_property
+    def _numbers(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "numbers.json").read_text(encoding="utf-8")))
+
+    @property
+    def findings(self) -> list[str]:
+        """What was found, in sentences."""
+        said = self._numbers
+        return [*said["findings"], *(s for one in said["models"] for s in one["findings"])]
+
+    @property
+    def agreement(self) -> pd.DataFrame:
+        """Agreement of every two methods: model, measure, one, other, mean over sequences."""
+        return self._table("agreement")
+
+    @property
+    def recovery(self) -> pd.DataFrame:
+        """How well each method finds planted elements; empty where they are not known."""
+        return self._table("recovery")
+
+    @property
+    def areas(self) -> pd.DataFrame:
+        """Areas under deletion and insertion curves, by method."""
+        return self._table("areas")
+
+    def _table(self, name: str) -> pd.DataFrame:
+        parts = [
+            pd.DataFrame(one[name] or []).assign(model=one.get("name", ""))
+            for one in self._numbers["models"]
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return next(iter(sorted(self.folder.glob("*.html"))))
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy page, figures and tables into a folder, which is made if it is not there."""
+        return Path(shutil.copytree(self.folder, folder, dirs_exist_ok=True))
+
+
+def compare_explanations(
+    model: Model | str | Path | Sequence[Model | str | Path],
+    sequences: Sequences | None = None,
+    *,
+    methods: Sequence[str] | None = None,
+    storage: str | Path | None = None,
+    address: str | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> ExplanationComparison:
+    """Explain the same sequences by several methods, and compare what they say.
+
+    Parameters
+    ----------
+    model
+        A classifier, or several, each compared by itself.
+    sequences
+        DNA with labels where they are known, as for :meth:`Model.predict`. Default: simulated
+        promoters, whose elements are known.
+    methods
+        Two or more of `shap`, `lime`, `anchors`, `integrated_gradients`, `in_silico_mutagenesis`,
+        `attention_last`, `attention_rollout`. Default: all.
+    storage
+        Storage root, to keep the explanations and to go on after a stop; recorded in MLflow.
+    address
+        Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
+    progress
+        Whether to show progress on the standard error stream.
+    options
+        Others of `jobs/compare_explanations.py`, such as `num_sequences` or `elements`.
+
+    Raises
+    ------
+    InputError
+        For fewer than two methods, and for sequences or models that cannot be used.
+    """
+    from dnasweep.jobs.explanation_options import ComparisonOptions
+    from dnasweep.workflows.explanation_comparison import run_comparison
+
+    place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
+    try:
+        with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
+            data = () if sequences is None else files_of(sequences, Path(scratch))
+            asked = make_options(
+                ComparisonOptions,
+                {
+                    **options,
+                    **place.options,
+                    "model": names_of(model),
+                    "data": data,
+                    "methods": methods,
+                },
+            )
+            folder = run_comparison(asked, place.console, executor=place.job_executor())
+    except BaseException:
+        place.close()
+        raise
+    assert folder is not None
+    return ExplanationComparison(folder, place.scratch)

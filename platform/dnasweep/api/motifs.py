@@ -1,0 +1,107 @@
+"""Motifs in what a model looks at."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.api.attributions import Attributions, read_job
+from dnasweep.api.execution import console
+from dnasweep.api.options import make_options
+
+
+class Motifs:
+    """Motifs that were found, tested and looked up. Made by :func:`discover_motifs`.
+
+    Attributes
+    ----------
+    folder
+        Where the page, `motifs.meme` and the tables are.
+    """
+
+    def __init__(
+        self, folder: Path, scratch: tempfile.TemporaryDirectory[str] | None = None
+    ) -> None:
+        self.folder = folder
+        # A folder that is not kept lives as long as this object.
+        self._scratch = scratch
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.table["consensus"].head(5))
+        return f"<dnasweep.Motifs: {len(self)}{f', {names}' if names else ''}>"
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per motif: consensus, counts, enrichment with q, place, and the best match."""
+        return pd.read_parquet(self.folder / "motifs.parquet")
+
+    @cached_property
+    def instances(self) -> pd.DataFrame:
+        """One row per instance: motif, sequence_id, start (base), end, strand."""
+        return pd.read_parquet(self.folder / "instances.parquet")
+
+    @property
+    def meme(self) -> Path:
+        """The motifs in MEME format."""
+        return self.folder / "motifs.meme"
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "motifs.html"
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html(index=False, float_format="{:.3g}".format))
+
+
+def discover_motifs(
+    attributions: Attributions | str | Path | Sequence[Attributions | str | Path],
+    *,
+    motifs: str | Path,
+    out: str | Path | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> Motifs:
+    """Find motifs in attributions, test them in held-out sequences, and look them up.
+
+    Parameters
+    ----------
+    attributions
+        Attributions of sequences with labels, or folders of finished attribution jobs; all of one
+        model, estimator and class.
+    motifs
+        Known motifs to compare with: a MEME or JASPAR file, gzip or not.
+    out
+        Folder to write the page, the motifs and the tables into. Default: a temporary one.
+    progress
+        Whether to show progress on the standard error stream.
+    options
+        Others of `jobs/discover_motifs.py`, such as `method`, `discovery_q` or `share`.
+
+    Raises
+    ------
+    InputError
+        For attributions without labels or of too few sequences, and motifs that cannot be read.
+    """
+    from dnasweep.workflows.motifs import MotifOptions, find_motifs
+
+    if isinstance(attributions, Attributions | str | Path):
+        attributions = [attributions]
+    parts = [one if isinstance(one, Attributions) else read_job(one) for one in attributions]
+    scratch = tempfile.TemporaryDirectory(prefix="dnasweep-") if out is None else None
+    folder = Path(scratch.name) / "motifs" if scratch else Path(str(out))
+    sources = tuple(str(one) for one in attributions if not isinstance(one, Attributions))
+    asked = make_options(
+        MotifOptions,
+        {**options, "attributions": sources, "motifs": motifs, "out": str(folder)},
+    )
+    find_motifs([one.tables for one in parts], asked, console(progress))
+    return Motifs(folder, scratch)

@@ -1,0 +1,123 @@
+"""Sequences as people hold them (a list, a column, a table, files) as one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from dnasweep.data.reading import Reading, read_rows
+from dnasweep.data.rows import check_rows
+from dnasweep.data.sources import Source
+from dnasweep.data.table import COLUMNS, IUPAC, crop_table, make_table
+from dnasweep.errors import InputError
+from dnasweep.formats.paths import user_path
+from dnasweep.formats.rejects import check_rejects
+
+Sequences: TypeAlias = "str | Path | Sequence[str] | Sequence[Path] | pd.Series | pd.DataFrame"
+"""DNA: a list of strings, a pandas column, a table with a column `sequence` (and `id`, `label`,
+`species`), one string of bases, or the path of a file (FASTA, CSV, TSV...) or several paths."""
+
+_BASES = re.compile(f"[{IUPAC}U]+", re.IGNORECASE)
+GIVEN = "sequences"
+"""What messages call sequences that come from no file."""
+
+
+def read_given(
+    sequences: Sequences,
+    *,
+    crop: int | None = None,
+    species: str | None = None,
+    say: Callable[[str], object] = lambda note: None,
+) -> Reading:
+    """Return sequences in any of the forms of :data:`Sequences` as rows of one table.
+
+    Parameters
+    ----------
+    sequences
+        The sequences. Ids are those of the column `id`, else the labels of the index where they are
+        text and unique, else their numbers from 0.
+    crop
+        Central bases to cut every sequence of a file to.
+    species
+        Species of all rows of a file.
+    say
+        Called with each sentence about how files were understood.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be used, and the first sequence that is no DNA, counted from 1.
+    """
+    if (paths := paths_of(sequences)) is not None:
+        reading = read_rows(paths, species=species, require_labels=False, min_bases=crop or 1)
+        for note in reading.notes:
+            say(note)
+        if crop is None:
+            return reading
+        return reading._replace(table=crop_table(reading.table, crop))
+    if crop is not None or species is not None:
+        raise InputError("crop and species are for files", remedy="Leave them out.")
+    raw = _frame(sequences)
+    if raw.empty:
+        raise InputError("there are no sequences")
+    source = Source(Path(GIVEN), GIVEN)
+    frame, rejected = check_rows(raw, source, require_labels=False)
+    check_rejects(
+        rejected,
+        num_left=len(frame),
+        num_rows=len(raw),
+        what="sequence",
+        skip_bad_rows=False,
+        keeps_classes=False,
+    )
+    frame = frame.reset_index(drop=True)
+    return Reading(make_table(frame), frame[["file", "row"]], [])
+
+
+def paths_of(sequences: Any) -> list[Path] | None:
+    """Return the files that are meant, or None where the sequences themselves are given."""
+    if isinstance(sequences, Path):
+        return [user_path(sequences)]
+    if isinstance(sequences, str):
+        path = user_path(sequences)
+        there, is_dna = path.exists(), _BASES.fullmatch(sequences) is not None
+        if there and is_dna:
+            raise InputError(
+                f"{sequences!r} is DNA and the name of a file",
+                remedy="Give pathlib.Path(...) for the file, or a list of the one sequence.",
+            )
+        return None if is_dna else [path]
+    if isinstance(sequences, list | tuple) and any(isinstance(one, Path) for one in sequences):
+        return [user_path(one) for one in sequences]
+    return None
+
+
+def _frame(sequences: Any) -> pd.DataFrame:
+    """Return the text columns of rows that :func:`~dnasweep.data.rows.check_rows` reads."""
+    if isinstance(sequences, pd.DataFrame):
+        if "sequence" not in sequences:
+            raise InputError(
+                f"the table has no column 'sequence' among {', '.join(map(str, sequences.columns))}",
+                remedy="Rename the column with the DNA: table.rename(columns={...: 'sequence'}).",
+            )
+        frame = sequences[[name for name in COLUMNS if name in sequences]]
+        frame = frame.drop(columns=["split", "shots"], errors="ignore")
+    else:
+        values = [sequences] if isinstance(sequences, str) else sequences
+        frame = pd.DataFrame({"sequence": pd.Series(values, dtype=object)})
+    frame = frame.astype("str").where(frame.notna(), "").reset_index(drop=True)
+    if "id" not in frame:
+        frame["id"] = _index_of(sequences, len(frame))
+    return frame.assign(row=np.arange(1, len(frame) + 1))
+
+
+def _index_of(sequences: Any, number: int) -> list[str]:
+    index = getattr(sequences, "index", None)
+    if isinstance(index, pd.Index) and index.is_unique and pd.api.types.is_string_dtype(index):
+        return [str(one) for one in index]
+    return [str(i) for i in range(number)]

@@ -1,0 +1,108 @@
+"""The effects of variants on what a model predicts."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.api.execution import Workplace
+from dnasweep.api.files import data_of
+from dnasweep.api.model import Model, as_model
+from dnasweep.api.options import make_options
+from dnasweep.errors import InputError
+
+_NEEDED = ("chrom", "pos", "ref", "alt")
+
+
+def score_variants(
+    model: Model | str | Path,
+    variants: str | Path | Sequence[str | Path] | pd.DataFrame | None = None,
+    *,
+    genome: str | Path,
+    saturate: str | Sequence[str] | None = None,
+    storage: str | Path | None = None,
+    address: str | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> pd.DataFrame:
+    """Return one row per allele: what the model predicts for REF and ALT, and the difference.
+
+    Parameters
+    ----------
+    model
+        A classifier, or a masked language model, which gives the log-likelihood ratio alone.
+    variants
+        VCF or TSV files, or a table with columns `chrom`, `pos` (from 1), `ref` and `alt`.
+    genome
+        FASTA of the genome.
+    saturate
+        In place of variants: regions, chrom:first-last, in which every base is replaced by each
+        other one.
+    storage
+        Storage root, to keep the scores, tables and figures and to go on after a stop.
+    address
+        Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
+    progress
+        Whether to show progress on the standard error stream.
+    options
+        Others of `jobs/score_variants.py`, such as `window` (bases), `backgrounds`, `motifs`,
+        `language_model`, `skip_bad_rows` (which leaves out alleles that cannot be scored).
+
+    Returns
+    -------
+    scores
+        In the order of the variants: `chrom`, `pos`, `ref`, `alt`, `probability_ref`,
+        `probability_alt`, `delta_probability`, `delta_log2_odds`, `call` (`loss`, `gain` or
+        neither), and where asked for `z`, `p_value`, `llr`, `sites_gained`, `sites_lost`.
+
+    Raises
+    ------
+    InputError
+        For a variant whose REF is not what the genome has there, unless such are left out.
+    """
+    from dnasweep.genomics.variant_tables import read_scores
+    from dnasweep.jobs.job import run_job, run_together
+    from dnasweep.jobs.variant_options import VariantOptions
+    from dnasweep.jobs.variant_request import prepare_variants
+    from dnasweep.workflows.variants import VariantJob
+
+    named = {name: as_model(options[name]) for name in ("language_model",) if options.get(name)}
+    with (
+        Workplace(storage, address, options.pop("tracking_uri", None), progress=progress) as place,
+        tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch,
+    ):
+        if isinstance(variants, pd.DataFrame):
+            _check(variants)
+        asked = make_options(
+            VariantOptions,
+            {
+                **options,
+                **{name: str(one.directory) for name, one in named.items()},
+                **place.options,
+                "model": str(as_model(model).directory),
+                "genome": genome,
+                "data": data_of(variants, Path(scratch), name="variants"),
+                "saturate": saturate,
+            },
+        )
+        job = VariantJob(prepare_variants(asked))
+        executor = place.job_executor()
+        if place.kept:
+            finished = run_job(job, place.console, executor=executor)
+            assert finished is not None
+        else:
+            (finished,) = run_together([job], asked, place.console, executor=executor)
+        assert finished.made.folder is not None
+        return read_scores(finished.made.folder)
+
+
+def _check(variants: pd.DataFrame) -> None:
+    if missing := [name for name in _NEEDED if name not in variants]:
+        raise InputError(
+            f"the table of variants has no column {', '.join(missing)}",
+            remedy=f"Give columns {', '.join(_NEEDED)}; pos counts from 1.",
+        )

@@ -1,0 +1,73 @@
+"""What a finished sweep says of itself, for programs: one JSON file beside its report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.storage import Storage
+from dnasweep.sweeps.request import Sweep
+
+SUMMARY = "sweep.json"
+_FOLDER, _REPORT = "sweeps", "report"
+
+
+def write_summary(
+    folder: Path,
+    sweep: Sweep,
+    *,
+    findings: Sequence[str],
+    best: str | None = None,
+    stem: str = "comparison",
+) -> None:
+    """Write the summary of a sweep beside its report.
+
+    Parameters
+    ----------
+    folder
+        Of the report.
+    sweep
+        What was run.
+    findings
+        What the report says, in sentences.
+    best
+        Key of the trial that was chosen, if the sweep chooses one.
+    stem
+        What the names of its page and tables begin with.
+    """
+    content: Mapping[str, Any] = {
+        "name": sweep.options.name or sweep.name,
+        "key": sweep.key,
+        "metric": sweep.options.metric,
+        "axes": {axis: list(map(str, values)) for axis, values in sweep.axes.items()},
+        "dataset": sweep.recipe.dataset,
+        "best": best,
+        "stem": stem,
+        "findings": list(findings),
+        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
+    }
+    (folder / SUMMARY).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def find_summaries(storage: Storage) -> list[Path]:
+    """Return the report folders of the finished sweeps of a storage; a bucket's are fetched."""
+    if storage.bucket is not None:
+        for name in storage.bucket.files(_FOLDER):
+            parts = name.split("/")
+            if len(parts) == 3 and parts[1] == _REPORT:
+                target = storage.folder(_FOLDER, *parts[:2]) / parts[2]
+                storage.bucket.download(f"{_FOLDER}/{name}", target)
+    return sorted(path.parent for path in storage.local.glob(f"{_FOLDER}/*/{_REPORT}/{SUMMARY}"))
+
+
+def read_table(folder: Path, stem: str, name: str = "") -> pd.DataFrame:
+    """Return a table of a report; empty if this kind of sweep has none of that name."""
+    path = folder / (f"{stem}_{name}.csv" if name else f"{stem}.csv")
+    if not path.is_file() or not path.read_text(encoding="utf-8").strip():
+        return pd.DataFrame()
+    return pd.read_csv(path)

@@ -1,0 +1,140 @@
+"""Scans, variants, motifs and comparisons of methods from Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dnasweep
+import numpy as np
+import pandas as pd
+import pytest
+from api_toys import MOTIF_AT, WINDOW, toy_genome, toy_labelled, toy_model
+from toys import MOTIF
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("api")
+    toy_model(folder)
+    toy_genome(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> dnasweep.Model:
+    return dnasweep.load_model(folder / "model")
+
+
+def test_a_scan_finds_the_motif(folder: Path, model: dnasweep.Model, tmp_path: Path) -> None:
+    how = {"window": WINDOW, "stride": 3, "strands": "forward", "progress": False, "min_length": 1}
+    tracks = dnasweep.scan(model, folder / "genome.fa", threshold=0.5, **how)
+    assert tracks.lengths == {"chr1": 3_000}
+    whole = tracks.to_frame()
+    best = whole.loc[whole["probability"].idxmax()]
+    assert best["start"] < MOTIF_AT + len(MOTIF)
+    assert best["end"] > MOTIF_AT - WINDOW
+    part = tracks.to_frame("chr1:1,401-1,600")
+    assert part["start"].min() >= 1_390
+    assert part["end"].max() <= 1_610
+    assert "1 records, 3,000 bases" in repr(tracks)
+    assert tracks.plot()._repr_png_().startswith(b"\x89PNG")
+    assert tracks.plot("chr1:1401-1600")._repr_png_().startswith(b"\x89PNG")
+    copies = tracks.save(tmp_path / "out")
+    assert {"probability.bw", "peaks.tsv", "scan.html"} <= {path.name for path in copies}
+    with pytest.raises(dnasweep.InputError, match="'chr2' is not in the genome"):
+        tracks.to_frame("chr2:1-100")
+
+
+def test_regions_may_come_in_any_form(folder: Path, model: dnasweep.Model, tmp_path: Path) -> None:
+    bed = tmp_path / "some.bed"
+    bed.write_text("chr1\t999\t2000\n")
+    table = pd.DataFrame({"chrom": ["chr1"], "start": [999], "end": [2_000]})
+    found = [
+        dnasweep.scan(
+            model, folder / "genome.fa", window=WINDOW, stride=12, regions=regions, progress=False
+        ).to_frame()
+        for regions in (bed, str(bed), ["chr1:1000-2000"], "chr1:1,000-2,000", table)
+    ]
+    for one in found[1:]:
+        pd.testing.assert_frame_equal(one, found[0])
+    assert found[0]["start"].min() >= 999
+    with pytest.raises(dnasweep.InputError, match="no column end"):
+        dnasweep.scan(
+            model, folder / "genome.fa", window=WINDOW, regions=table[["chrom", "start"]]
+        )
+
+
+def test_variants_from_a_table(folder: Path, model: dnasweep.Model) -> None:
+    genome = (folder / "genome.fa").read_text().split("\n")[1]
+    at = MOTIF_AT + 3
+    table = pd.DataFrame(
+        {"chrom": "chr1", "pos": [at + 1, 11], "ref": [genome[at], genome[10]], "alt": "C"}
+    )
+    table.loc[table["ref"] == "C", "alt"] = "G"
+    how = {"genome": folder / "genome.fa", "window": WINDOW, "backgrounds": 0, "progress": False}
+    found = dnasweep.score_variants(model, table, **how)
+    assert list(found["pos"]) == [at + 1, 11]
+    assert {"probability_ref", "probability_alt", "delta_log2_odds", "call"} <= set(found)
+    assert not {"z", "p_value", "llr"} & set(found)
+    np.testing.assert_allclose(
+        found["delta_log2_odds"], found["log2_odds_alt"] - found["log2_odds_ref"]
+    )
+    # Breaking the motif changes more than a base elsewhere.
+    assert abs(found["delta_log2_odds"][0]) > abs(found["delta_log2_odds"][1])
+    region = dnasweep.score_variants(model, saturate=f"chr1:{at}-{at + 2}", **how)
+    assert len(region) == 9
+    wrong = table.assign(ref=table["alt"], alt=table["ref"])
+    with pytest.raises(dnasweep.InputError, match="REF"):
+        dnasweep.score_variants(model, wrong, **how)
+    with pytest.raises(dnasweep.InputError, match="no column alt"):
+        dnasweep.score_variants(model, table[["chrom", "pos", "ref"]], **how)
+    with pytest.raises(dnasweep.InputError, match="there is nothing to score"):
+        dnasweep.score_variants(model, **how)
+
+
+def test_motifs_and_methods(model: dnasweep.Model, tmp_path: Path) -> None:
+    sequences, names = toy_labelled(160)
+    table = pd.DataFrame({"sequence": sequences, "label": [int(n == "promoter") for n in names]})
+    found = dnasweep.explain(model, table, estimator="integrated_gradients", progress=False)
+    known = tmp_path / "known.meme"
+    known.write_text(
+        "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF TATA box\n"
+        "letter-probability matrix: alength= 4 w= 6\n"
+        + "".join(
+            " ".join("0.97" if base == one else "0.01" for base in "ACGT") + "\n"
+            for one in "TATAAA"
+        )
+    )
+    motifs = dnasweep.discover_motifs(
+        found,
+        motifs=known,
+        min_length=3,
+        discovery_q=1.0,
+        window=12,
+        min_instances=5,
+        progress=False,
+    )
+    assert len(motifs) >= 1
+    assert motifs.table["consensus"].str.contains("AAGG|CCTT").any()
+    assert "MOTIF" in motifs.meme.read_text()
+    assert motifs.report.is_file()
+    with pytest.raises(dnasweep.InputError, match="no label"):
+        dnasweep.discover_motifs(
+            dnasweep.explain(model, sequences[:4], max_evals=64, progress=False), motifs=known
+        )
+    compared = dnasweep.compare_explanations(
+        model,
+        table,
+        methods=["integrated_gradients", "attention_last"],
+        num_sequences=8,
+        sanity="none",
+        permutations=19,
+        progress=False,
+    )
+    assert set(compared.agreement["one"]) | set(compared.agreement["other"]) == {
+        "integrated_gradients",
+        "attention_last",
+    }
+    assert compared.findings
+    assert compared.report.is_file()
+    assert (compared.save(tmp_path / "copy") / compared.report.name).is_file()
