@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from dnasweep.errors import InputError, NothingLeft
 
 if TYPE_CHECKING:
-    from dnasweep.api.attributions import Attributions, explain
+    from dnasweep.api.attributions import Attributions
     from dnasweep.api.data import read_data
+    from dnasweep.api.explaining import explain
     from dnasweep.api.method_comparison import ExplanationComparison, compare_explanations
     from dnasweep.api.model import Model, load_model
     from dnasweep.api.motifs import Motifs, discover_motifs
@@ -23,7 +24,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Attributions": "attributions",
-    "explain": "attributions",
+    "explain": "explaining",
     "read_data": "data",
     "ExplanationComparison": "method_comparison",
     "compare_explanations": "method_comparison",

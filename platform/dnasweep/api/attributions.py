@@ -11,13 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.api.execution import Workplace
-from dnasweep.api.model import Model, as_model
-from dnasweep.api.options import make_options
-from dnasweep.api.sequences import Sequences, read_given
 from dnasweep.attribution.positions import per_base
 from dnasweep.attribution.tables import Attributions as StoredAttributions
-from dnasweep.attribution.tables import read_attributions
 from dnasweep.errors import InputError
 
 if TYPE_CHECKING:
@@ -236,106 +231,6 @@ class Attributions:
         image = picture(self._logo(0)).light
         shown = f'<img alt="attribution of each base of {self[0].id}" src="{image}">'
         return f"<p>{_escaped(repr(self)[1:-1])}</p>{rows}{more}{shown}"
-
-
-def explain(
-    model: Model | str | Path,
-    sequences: Sequences,
-    *,
-    target: str | None = None,
-    estimator: str | None = None,
-    max_evals: int | None = None,
-    storage: str | Path | None = None,
-    address: str | None = None,
-    progress: bool = True,
-    **options: Any,
-) -> Attributions:
-    """Explain what a classifier calls sequences by: the attribution of every token.
-
-    Parameters
-    ----------
-    model
-        A model, or its folder or name.
-    sequences
-        DNA, as for :meth:`Model.predict`.
-    target
-        Class to explain. Default: the second of two, the positive one.
-    estimator
-        `adjusted_kernel` (Shapley values, the default), `permutation`, `partition`,
-        `integrated_gradients`, `in_silico_mutagenesis`, `attention`, `lime` or `anchors`.
-    max_evals
-        Model evaluations per sequence. Default: the estimator's own.
-    storage
-        Storage root, to keep the attributions and to go on after a stop; recorded in MLflow.
-    address
-        Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
-    progress
-        Whether to show progress on the standard error stream.
-    options
-        Others of `jobs/shap_batch.py`, such as `reference`, `value` or `seed`.
-
-    Raises
-    ------
-    InputError
-        For a class that the model does not have, an unknown estimator, and sequences that are no DNA
-        or have more tokens than the model reads.
-
-    Examples
-    --------
-    >>> found = dnasweep.explain(model, ["ACGTTATAAAAGGC" * 20])  # doctest: +SKIP
-    >>> found.logo(0)  # doctest: +SKIP
-    """
-    from dnasweep.jobs.attribution_request import AttributionOptions, prepare_attribution
-    from dnasweep.jobs.job import run_job, run_together
-    from dnasweep.workflows.attributions import AttributionJob
-
-    model = as_model(model)
-    given = {"target": target, "estimator": estimator, "max_evals": max_evals, **options}
-    with Workplace(
-        storage, address, options.pop("tracking_uri", None), progress=progress
-    ) as place:
-        asked = make_options(
-            AttributionOptions,
-            {
-                "report": place.kept,
-                **given,
-                **place.options,
-                "model": str(model.directory),
-                "data": (),
-            },
-        )
-        reading = read_given(
-            sequences, crop=asked.crop, species=asked.species, say=place.console.print
-        )
-        executor = place.job_executor()
-        request = prepare_attribution(asked, reading, resolve=executor.resolve_precision)
-        job = AttributionJob(request)
-        if place.kept:
-            finished = run_job(job, place.console, executor=executor)
-            assert finished is not None
-        else:
-            (finished,) = run_together([job], asked, place.console, executor=executor)
-        return Attributions(read_attributions(finished.shards.fetch()))
-
-
-def read_job(folder: str | Path) -> Attributions:
-    """Return the attributions of a finished job, by the folder or URI that it has named.
-
-    Raises
-    ------
-    InputError
-        If there is no such job, or it has not been finished.
-    """
-    from dnasweep.jobs.shards.verification import find_job
-
-    job = find_job(str(folder))
-    if job.finished() is None:
-        raise InputError(
-            "the job has not been finished",
-            file=job.uri,
-            remedy="Run its command again.",
-        )
-    return Attributions(read_attributions(job.fetch()))
 
 
 def _escaped(text: str) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from dnasweep.api.attributions import Attributions, read_job
+from dnasweep.api.attributions import Attributions
 from dnasweep.api.execution import console
+from dnasweep.api.explaining import read_job
 from dnasweep.api.options import make_options
 
 
