@@ -210,12 +210,8 @@ def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators)
 
     Parameters
     ----------
-    block
-        The sequences.
-    config
-        Number of evaluations, or the standard error asked for.
-    generators
-        Source of the draws of each sequence.
+    block, config, generators
+        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     tokens = block.num_tokens
     few = EXACT_EVALS if config.standard_error is None else EXACT_EVALS_TO_STOP

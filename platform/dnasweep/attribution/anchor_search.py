@@ -257,12 +257,8 @@ def anchors(block: Block, config: ExplainConfig, generators: Generators) -> Esti
 
     Parameters
     ----------
-    block
-        The sequences.
-    config
-        What an anchor has to fulfil.
-    generators
-        Source of the draws of each sequence.
+    block, config, generators
+        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     shape = (block.num_sequences, block.num_tokens)
     prediction = values_of_whole(block)

@@ -23,12 +23,8 @@ def attention(block: Block, config: ExplainConfig, generators: Generators) -> Es
 
     Parameters
     ----------
-    block
-        The sequences.
-    config
-        Which layers.
-    generators
-        Not used: nothing is drawn at random.
+    block, config, generators
+        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
 
     Raises
     ------

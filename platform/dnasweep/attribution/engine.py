@@ -23,10 +23,9 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.precision import Precision, best_device, precision_on_device
 from dnasweep.models.predict import predict_probabilities
-from dnasweep.models.pretrained.checkpoint import load_classifier
+from dnasweep.models.pretrained.checkpoint import open_classifier
 from dnasweep.tasks.calls import call_classes
 from dnasweep.tokens.corpus import Corpus
-from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 SEQUENCES_AT_ONCE = 64
@@ -71,12 +70,7 @@ class Explainer:
         device: torch.device | str | None = None,
     ) -> None:
         self.config = ExplainConfig() if config is None else config
-        if not isinstance(model, PreTrainedModel):
-            tokenizer = load_tokenizer(Path(model)) if tokenizer is None else tokenizer
-            model = load_classifier(model)
-        if tokenizer is None:
-            raise ValueError("a model without its directory needs its tokenizer")
-        self.tokenizer = tokenizer
+        model, self.tokenizer = open_classifier(model, tokenizer)
         self.names = class_names(model.config.id2label)
         target = target_index(self.names, self.config.target)
         self.target = self.names[target]

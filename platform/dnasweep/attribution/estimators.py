@@ -12,6 +12,9 @@
 | lime | a linear model nearby | max_evals, 1000 or 10 per token | of the weighted fit |
 | anchors | gain in precision | what it takes, about max_evals at most | of the draws |
 
+Every estimator takes a block of sequences with one number of tokens, the settings, and one generator of
+random draws per sequence, which some do not use; it returns :class:`~dnasweep.attribution.block.Estimates`.
+
 Nothing is drawn at random where `max_evals` covers all coalitions: then values are exact. Standard
 errors are such that 1.96 of them to either side make an interval of 95 %, see
 :func:`dnasweep.attribution.intervals.widening`.

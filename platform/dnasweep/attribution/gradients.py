@@ -35,12 +35,8 @@ def integrated_gradients(block: Block, config: ExplainConfig, generators: Genera
 
     Parameters
     ----------
-    block
-        The sequences.
-    config
-        Number of evaluations.
-    generators
-        Not used: nothing is drawn at random.
+    block, config, generators
+        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     num = (
         max(4, DEFAULT_POINTS // block.cost)

@@ -117,12 +117,8 @@ def lime(block: Block, config: ExplainConfig, generators: Generators) -> Estimat
 
     Parameters
     ----------
-    block
-        The sequences.
-    config
-        Number of evaluations, and the width of the kernel.
-    generators
-        Source of the draws of each sequence.
+    block, config, generators
+        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     usual = max(DEFAULT_NEIGHBOURS, NEIGHBOURS_PER_TOKEN * block.num_tokens)
     num = config.max_evals or usual

@@ -276,12 +276,8 @@ def partition(block: Block, config: ExplainConfig, generators: Generators) -> Es
 
     Parameters
     ----------
-    block
-        The sequences.
-    config
-        The budget, if there is one.
-    generators
-        Not used: nothing is drawn at random.
+    block, config, generators
+        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     if config.max_evals is not None:
         return _within_budget(block, config.max_evals, config.shap_batch_size)

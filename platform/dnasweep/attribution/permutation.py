@@ -68,12 +68,8 @@ def permutation(block: Block, config: ExplainConfig, generators: Generators) -> 
 
     Parameters
     ----------
-    block
-        The sequences.
-    config
-        Number of evaluations, or the standard error asked for.
-    generators
-        Source of the draws of each sequence.
+    block, config, generators
+        As of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
     tokens = block.num_tokens
     usual = 2 + 2 * (tokens - 1) * DEFAULT_PAIRS

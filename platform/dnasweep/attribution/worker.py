@@ -5,12 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from transformers import PreTrainedModel
 
 from dnasweep.attribution.attribution import Attribution
 from dnasweep.attribution.checks import count_tokens
@@ -19,10 +17,8 @@ from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.tables import to_tables
 from dnasweep.errors import InputError
-from dnasweep.models.pretrained.checkpoint import load_classifier
+from dnasweep.models.pretrained.checkpoint import open_classifier
 from dnasweep.storage import Storage
-from dnasweep.tokens.loading import load_tokenizer
-from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
 class ExplainerWorker:
@@ -65,10 +61,7 @@ class ExplainerWorker:
 
 
 # Jobs that explain one model by several methods follow each other; more may not fit the memory.
-@functools.lru_cache(maxsize=1)
-def _load(directory: Path) -> tuple[PreTrainedModel, DnaTokenizer]:
-    tokenizer = load_tokenizer(directory)
-    return load_classifier(directory), tokenizer
+_load = functools.lru_cache(maxsize=1)(open_classifier)
 
 
 class AttributionWorker(ExplainerWorker):

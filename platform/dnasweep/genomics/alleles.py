@@ -71,7 +71,7 @@ class Pair(NamedTuple):
     alt: str
 
 
-def upstream_bases(
+def _upstream_bases(
     wanted: int,
     shifts: Sequence[int],
     *,
@@ -82,18 +82,8 @@ def upstream_bases(
 ) -> list[int]:
     """Return the bases upstream of the variant, of the centred window and of each shifted one.
 
-    Parameters
-    ----------
-    wanted
-        Bases upstream in a centred window far from the ends.
-    shifts
-        Bases by which windows are shifted to the right.
-    window
-        Bases of a window.
-    shorter
-        Bases of the shorter allele.
-    upstream, downstream
-        Bases that the chromosome has before and after the reference allele.
+    `wanted` are those of a centred window far from the ends, `shorter` the bases of the shorter allele;
+    the chromosome has `upstream` and `downstream` bases before and after the reference allele.
     """
     least = max(0, window - shorter - downstream)
     return [max(0, min(upstream, max(wanted - shift, least))) for shift in (0, *shifts)]
@@ -141,7 +131,7 @@ def flanks(
     for wanted, (at, one, two) in ((upstream, (start, ref, alt)), (reverse_upstream, reverse)):
         downstream = length - at - len(one)
         shorter = min(len(one), len(two))
-        chosen = upstream_bases(
+        chosen = _upstream_bases(
             wanted,
             windows.shifts,
             window=window,
@@ -179,7 +169,7 @@ def pairs(allele: Allele, *, window: int, shifts: Sequence[int] = ()) -> list[Pa
         downstream = max(0, window - upstream - len(text))
         return before[len(before) - upstream :] + text + after[:downstream]
 
-    every = upstream_bases(
+    every = _upstream_bases(
         allele.upstream,
         shifts,
         window=window,

@@ -9,20 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from transformers import PreTrainedModel
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.precision import Precision
 from dnasweep.models.predict import predict_probabilities
-from dnasweep.models.pretrained.checkpoint import load_classifier, read_config
+from dnasweep.models.pretrained.checkpoint import open_classifier, read_config
 from dnasweep.models.strands import strands_of
 from dnasweep.plain import write_csv
 from dnasweep.storage import Storage, try_writing
 from dnasweep.tasks.calls import call_classes, decision_threshold
-from dnasweep.tokens.loading import load_tokenizer
-from dnasweep.tokens.tokenizers import DnaTokenizer
 
 PREFIX = 1 << 20
 """Bases of a longer sequence that are looked at first."""
@@ -62,8 +59,7 @@ class Predictor:
     ) -> None:
         self._directory, self._device = directory, device
         self._batch_size, self._precision = batch_size, precision
-        self._model: PreTrainedModel = load_classifier(directory)
-        self.tokenizer: DnaTokenizer = load_tokenizer(directory)
+        self._model, self.tokenizer = open_classifier(directory)
         config = read_config(directory)
         labels = {int(i): str(name) for i, name in (self._model.config.id2label or {}).items()}
         self.names = [labels[i] for i in range(len(labels))]

@@ -101,20 +101,17 @@ def place_variants(
     rejects: list[RejectedRow] = []
     row: Any
     for row in table.itertuples(index=False):
-        name = known.get(row.chrom)
-        reason, remedy, allele = "", "", None
-        if name is None:
-            reason, remedy = _unknown_chromosome(contigs, row.chrom)
-        else:
+        try:
+            name = known.get(row.chrom) or contigs.record(row.chrom)
             length, fetch = contigs.lengths[name], _fetcher(fasta, name)
-            reason, remedy = _misplaced(row.ref, row.pos - 1, length, name, fetch), _WRONG_ASSEMBLY
-            if not reason:
-                at, ref, alt = normalise(fetch, row.pos - 1, row.ref, row.alt)
-                allele = flanks(fetch, length, at, ref, alt, windows)
-                reason, remedy = _unfit(allele, windows), ""
-        if reason or allele is None or name is None:
+            _check_reference(row.ref, row.pos - 1, length, name, fetch)
+            at, ref, alt = normalise(fetch, row.pos - 1, row.ref, row.alt)
+            allele = flanks(fetch, length, at, ref, alt, windows)
+            _check_fit(allele, windows)
+        except InputError as error:
             text = f"{row.chrom} {row.pos} {row.id or '.'} {row.ref or '-'} {row.alt or '-'}"
-            rejects.append(RejectedRow(row.file, row.row, reason, text, remedy))
+            remedy = error.remedy or ""
+            rejects.append(RejectedRow(row.file, row.row, error.reason, text, remedy))
             continue
         source = row.file, row.row, row.allele, row.id
         rows.append(_placed(source, name, at, allele, (row.pos, row.ref, row.alt)))
@@ -172,43 +169,39 @@ def _placed(
     return (*source, chrom, start + 1, ref, alt, *given, context, offset, *upstream)
 
 
-def _unknown_chromosome(contigs: Contigs, name: str) -> tuple[str, str]:
-    try:
-        contigs.record(name)
-    except InputError as error:
-        return error.reason, error.remedy or ""
-    raise AssertionError(name)
-
-
 def _fetcher(fasta: pyfaidx.Fasta, name: str) -> Fetch:
     record = fasta[name]
     return lambda start, end: str(record[start:end])
 
 
-def _misplaced(ref: str, start: int, length: int, name: str, fetch: Fetch) -> str:
-    """Return why a reference allele is not where it is said to be; "" where it is."""
+def _check_reference(ref: str, start: int, length: int, name: str, fetch: Fetch) -> None:
+    """Raise `InputError` where a reference allele is not where it is said to be."""
     end = start + len(ref)
     if end > length:
-        return f"bases {start + 1:,} to {end:,} reach over the end of {name}, which has {length:,}"
+        raise InputError(
+            f"bases {start + 1:,} to {end:,} reach over the end of {name}, which has {length:,}",
+            remedy=_WRONG_ASSEMBLY,
+        )
     found = fetch(start, end)
     if found != ref:
-        return f"REF is {_short(ref)}, the genome has {_short(found)} at {name}:{start + 1}"
-    return ""
+        raise InputError(
+            f"REF is {_short(ref)}, the genome has {_short(found)} at {name}:{start + 1}",
+            remedy=_WRONG_ASSEMBLY,
+        )
 
 
-def _unfit(allele: Allele, windows: VariantWindows) -> str:
-    """Return why a variant does not fit the windows; "" where it does."""
+def _check_fit(allele: Allele, windows: VariantWindows) -> None:
+    """Raise `InputError` where a variant does not fit the windows."""
     longest = max(len(allele.ref), len(allele.alt))
     if longest > windows.window - windows.upstream - windows.max_shift:
-        return (
+        raise InputError(
             f"an allele of {longest:,} bases does not fit behind the middle of a window of "
             f"{windows.window:,}"
         )
     length = len(allele.context)
     unknown = length - sum(map(allele.context.count, "ACGT"))
     if unknown > MAX_UNKNOWN * length:
-        return f"{unknown:,} of the {length:,} bases around are unknown"
-    return ""
+        raise InputError(f"{unknown:,} of the {length:,} bases around are unknown")
 
 
 def _short(bases: str, most: int = 20) -> str:

@@ -15,11 +15,10 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import Precision, autocast, best_device
-from dnasweep.models.pretrained.checkpoint import load_classifier
+from dnasweep.models.pretrained.checkpoint import open_classifier
 from dnasweep.models.strands import mean_logits, strands_of
 from dnasweep.models.training.rows import attention_mask
 from dnasweep.tokens.corpus import collate
-from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
@@ -61,11 +60,7 @@ def predict_probabilities(
         When a sequence has more tokens than the model can read or gets logits that are not finite
         (row counted from 1), or the directory is no checkpoint.
     """
-    if not isinstance(model, PreTrainedModel):
-        tokenizer = load_tokenizer(Path(model)) if tokenizer is None else tokenizer
-        model = load_classifier(model)
-    if tokenizer is None:
-        raise ValueError("a model without its directory needs its tokenizer")
+    model, tokenizer = open_classifier(model, tokenizer)
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}, use at least 1")
     chosen = best_device() if device is None else torch.device(device)

@@ -7,7 +7,7 @@ transformers' `eager` attention, which returns them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -74,25 +74,24 @@ def first_token_attention(
     InputError
         For a model that does not return its attention.
     """
+    weights: Iterable[Tensor]
     if is_roberta(model):
-        return _of_roberta(model.roberta, ids, attention, layers)
-    weights = _eager_attention(model, ids, attention)
-    if layers == "last":
-        return _first(weights[-1])
-    if layers == "all":
-        return torch.stack([_first(layer) for layer in weights]).mean(0)
-    return _rollout(layer.float().mean(1) for layer in weights)
-
-
-def _of_roberta(roberta: Any, ids: Tensor, attention: Tensor | None, layers: Layers) -> Tensor:
-    inputs = layer_inputs(roberta, ids, attention)
+        weights = _of_roberta(model.roberta, ids, attention, layers)
+    else:
+        every = _eager_attention(model, ids, attention)
+        weights = every[-1:] if layers == "last" else every
     if layers == "rollout":
-        return _rollout(_weights(layer, x, x, mask).mean(1) for layer, x, mask in inputs)
-    if layers == "all":
-        found = [_first(_weights(layer, x, x[:, :1], mask)) for layer, x, mask in inputs]
-        return torch.stack(found).mean(0)
-    last, x, mask = last_layer(inputs)
-    return _first(_weights(last, x, x[:, :1], mask))
+        return _rollout(layer.float().mean(1) for layer in weights)
+    return torch.stack([_first(layer) for layer in weights]).mean(0)
+
+
+def _of_roberta(
+    roberta: Any, ids: Tensor, attention: Tensor | None, layers: Layers
+) -> Iterator[Tensor]:
+    """Yield the attention in the layers that count, at the first token alone unless followed through."""
+    inputs = layer_inputs(roberta, ids, attention)
+    for layer, x, mask in [last_layer(inputs)] if layers == "last" else inputs:
+        yield _weights(layer, x, x if layers == "rollout" else x[:, :1], mask)
 
 
 def _weights(layer: RobertaLayer, x: Tensor, queries: Tensor, mask: Tensor | None) -> Tensor:

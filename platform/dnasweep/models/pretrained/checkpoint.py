@@ -24,6 +24,7 @@ from dnasweep.models.pretrained.settings import check_classes, settings_of
 from dnasweep.models.pretrained.smoke_test import check_runs
 from dnasweep.models.pretrained.weight_files import is_counter, read_tensors
 from dnasweep.models.pretrained.weight_match import refuse_misfit
+from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import INDEX_FILE, WEIGHTS_FILE
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -106,6 +107,18 @@ def load_classifier(directory: str | Path) -> PreTrainedModel:
         weights are not those of its class, or it does not run.
     """
     return _load(Path(directory), "ForSequenceClassification", "a classifier")
+
+
+def open_classifier(
+    model: PreTrainedModel | str | Path, tokenizer: DnaTokenizer | None = None
+) -> tuple[PreTrainedModel, DnaTokenizer]:
+    """Return a classifier and its tokenizer; what is not given is loaded from the directory `model`."""
+    if not isinstance(model, PreTrainedModel):
+        tokenizer = load_tokenizer(Path(model)) if tokenizer is None else tokenizer
+        model = load_classifier(model)
+    if tokenizer is None:
+        raise ValueError("a model without its directory needs its tokenizer")
+    return model, tokenizer
 
 
 def load_masked_lm(directory: str | Path) -> PreTrainedModel:

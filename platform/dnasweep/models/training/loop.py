@@ -56,16 +56,8 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
     )
 
 
-def seed_dropout(seed: int, step: int, micro_batch: int) -> None:
-    """Seed torch for one micro-batch, the same whichever worker takes it.
-
-    Parameters
-    ----------
-    seed
-        Of the training.
-    step, micro_batch
-        Numbers of the step and of the micro-batch in it, from 0.
-    """
+def _seed_dropout(seed: int, step: int, micro_batch: int) -> None:
+    """Seed torch for one micro-batch, the same whichever worker takes it."""
     words = np.random.SeedSequence([seed, step, micro_batch]).generate_state(2)
     torch.manual_seed(int(words[0]) << 32 | int(words[1]))
 
@@ -168,7 +160,7 @@ class Loop:
             ddp = self.objective if isinstance(self.objective, DistributedDataParallel) else None
             with ddp.no_sync() if ddp and more else contextlib.nullcontext():
                 if self.config.dropout > 0:
-                    seed_dropout(self.config.seed, step, context.rank + i * context.world_size)
+                    _seed_dropout(self.config.seed, step, context.rank + i * context.world_size)
                 with autocast(context.device, self.config.precision):
                     nats, weight = self.objective(batch)
                 if idle:
