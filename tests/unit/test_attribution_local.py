@@ -180,7 +180,7 @@ def test_settings_of_one_estimator_are_no_other_s() -> None:
         ({"estimator": "anchors", "anchor_threshold": 1.0}, "threshold is 1.0"),
         ({"estimator": "permutation", "anchor_threshold": 0.9}, "for the estimator anchors"),
         ({"estimator": "permutation", "kernel_width": 5.0}, "for the estimator lime"),
-        ({"estimator": "lime", "kernel_width": 0.0}, "use more than 0"),
+        ({"estimator": "lime", "kernel_width": 0.0}, "kernel_width is 0.0.*above 0"),
         ({"estimator": "lime", "standard_error": 0.1}, "samples on and on"),
     ],
 )

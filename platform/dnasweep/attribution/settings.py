@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 
+from dnasweep.config.ranges import MANY, Between, Checked, Config, Count, Positive, Range, Seed
 from dnasweep.errors import InputError
 
 Value = Literal["log_odds", "logit", "probability"]
@@ -55,28 +55,28 @@ FIRST_LOOK = 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnchorConfig:
+class AnchorConfig(Checked):
     """What an anchor has to fulfil, and how it is searched for."""
 
-    threshold: float = 0.95
+    threshold: Between = 0.95
     """Lower limit on the precision of an anchor."""
-    delta: float = 0.05
+    delta: Between = 0.05
     """Probability with which an anchor that is declared found may fall short of it."""
-    tolerance: float = 0.15
+    tolerance: Between = 0.15
     """How much worse the precision of a set that is extended may be than that of one that is not."""
-    beam: int = 4
+    beam: Count = 4
     """Sets of one size that are extended."""
-    max_tokens: int = 8
+    max_tokens: Count = 8
     """Upper limit on the tokens of an anchor."""
-    keep: float = 0.5
+    keep: Between = 0.5
     """Probability with which a token outside the anchor is kept."""
-    draws: int = 256
+    draws: Count = 256
     """Draws for each set that is extended."""
-    rounds: int = 12
+    rounds: Count = 12
     """Rounds of KL-LUCB per size, each of twice `batch` draws; fewer where the tolerance is met."""
-    batch: int = 32
+    batch: Count = 32
     """Draws for a set in a round."""
-    max_draws: int = 10_000
+    max_draws: Count = 10_000
     """Upper limit on all draws. Some of the last are reserved for measuring the best set found."""
 
     @property
@@ -84,17 +84,9 @@ class AnchorConfig:
         """Draws after which no other size is tried."""
         return self.max_draws - min(FIRST_LOOK, self.max_draws // 2)
 
-    def __post_init__(self) -> None:
-        for name in ("threshold", "delta", "tolerance", "keep"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, use a share between 0 and 1")
-        for name in ("beam", "max_tokens", "draws", "rounds", "batch", "max_draws"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, use at least 1")
-
 
 @dataclass(frozen=True, kw_only=True)
-class ExplainConfig:
+class ExplainConfig(Config):
     """Attribution of a classifier's output to the tokens of a sequence."""
 
     target: str | None = None
@@ -111,47 +103,38 @@ class ExplainConfig:
     linear model (lime), or what a token adds to the precision of an anchor."""
     attention_layers: AttentionLayers = "last"
     """For attention: that of the last layer, the mean over layers, or followed through all of them."""
-    kernel_width: float = 25.0
+    kernel_width: Positive = 25.0
     """For lime: how fast weights fall with the cosine distance, in hundredths, from the sequence."""
-    anchor_threshold: float = 0.95
+    anchor_threshold: Between = 0.95
     """For anchors: precision that an anchor must have, with 95 % confidence."""
-    anchor_tokens: int = 8
+    anchor_tokens: Count = 8
     """For anchors: upper limit on the tokens of one."""
-    max_evals: int | None = None
+    max_evals: Annotated[int, Range(4, MANY)] | None = None
     """Model evaluations per sequence. Default: the estimator's own; for partition all there are."""
-    standard_error: float | None = None
+    standard_error: Positive | None = None
     """Go on sampling until the mean standard error of the tokens is this small, in units of the
     output explained; for estimators that sample. `max_evals` is then an upper limit. Few tokens have
     few coalitions: where all are evaluated, values are exact and the standard error is 0."""
-    num_shuffles: int = 4
+    num_shuffles: Count = 4
     """Shuffled copies per sequence, for the reference `shuffle`."""
-    shap_batch_size: int = 5
+    shap_batch_size: Count = 5
     """For partition with `max_evals`: evaluations between two choices of what to split next. The
     values depend on it; 5 is what the shap library does with text."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto` is bf16 on GPUs that have it, if it keeps the values within `precision_bound`."""
-    precision_bound: float = 0.02
+    precision_bound: Positive = 0.02
     """Largest error of bf16, as a share of the span of outputs over coalitions."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of sampled masks and shuffled copies; the draws belong to the sequence, not to its batch."""
 
     def __post_init__(self) -> None:
         check_estimator(self.estimator)
-        if self.max_evals is not None and self.max_evals < 4:
-            raise ValueError(f"max_evals is {self.max_evals}, use at least 4")
-        if self.standard_error is not None:
-            if not 0 < self.standard_error < math.inf:
-                raise ValueError(f"standard_error is {self.standard_error}, use more than 0")
-            if self.estimator not in SAMPLING_ESTIMATORS:
-                raise ValueError(
-                    f"standard_error needs an estimator that samples on and on, {self.estimator} "
-                    f"does not: use {' or '.join(SAMPLING_ESTIMATORS)}"
-                )
-        for name in ("num_shuffles", "shap_batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, use at least 1")
-        if not 0 < self.precision_bound < math.inf:
-            raise ValueError(f"precision_bound is {self.precision_bound}, use more than 0")
+        super().__post_init__()
+        if self.standard_error is not None and self.estimator not in SAMPLING_ESTIMATORS:
+            raise ValueError(
+                f"standard_error needs an estimator that samples on and on, {self.estimator} "
+                f"does not: use {' or '.join(SAMPLING_ESTIMATORS)}"
+            )
         if self.estimator in GRADIENT_ESTIMATORS and self.reference == "deletion":
             raise ValueError(
                 f"{self.estimator} moves along embeddings and cannot leave tokens out: use the "
@@ -163,8 +146,6 @@ class ExplainConfig:
                     f"{name} is {getattr(self, name)} and the estimator {self.estimator}: it is for "
                     f"the estimator {readers[0]}"
                 )
-        if not 0 < self.kernel_width < math.inf:
-            raise ValueError(f"kernel_width is {self.kernel_width}, use more than 0")
         if self.estimator == "anchors":
             self._check_anchors()
         if self.estimator in ESTIMATORS_WITHOUT_REFERENCE:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from dnasweep.errors import InputError
+from dnasweep.config.ranges import Checked, Count, Fraction, NotNone, Whole
 
 Strands = Literal["both", "forward", "reverse"]
 Combine = Literal["mean", "max"]
@@ -25,26 +25,17 @@ Per = Literal["base", "window"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanConfig:
+class ScanConfig(Checked):
     """The windows of a scan and how the model reads them; part of the key of a scan."""
 
-    window: int
+    window: Count
     """Bases of a window."""
-    stride: int
+    stride: Count
     """Bases from one window to the next; every window begins at a multiple of it."""
     strands: Strands = "both"
     """Strands that the model reads."""
-    max_unknown: float = 0.05
+    max_unknown: Fraction = 0.05
     """Windows with a larger share of letters other than A, C, G and T are left out."""
-
-    def __post_init__(self) -> None:
-        for name in ("window", "stride"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}", remedy="Use at least 1.")
-        if not 0 <= self.max_unknown <= 1:
-            raise InputError(
-                f"max_unknown is {self.max_unknown}", remedy="Use a part between 0 and 1."
-            )
 
     def num_windows(self, length: int) -> int:
         """Return how many windows a record of `length` bases has."""
@@ -63,26 +54,15 @@ class TrackConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeakConfig:
+class PeakConfig(Checked):
     """What counts as a peak in a track."""
 
-    threshold: float
+    threshold: NotNone
     """Minimum probability of every base of a peak, except those in a merged gap."""
-    merge_gap: int = 0
+    merge_gap: Whole = 0
     """Peaks with at most this many bases between them are merged."""
-    min_length: int = 1
+    min_length: Count = 1
     """Minimum number of bases of a peak."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.threshold <= 1:
-            raise InputError(
-                f"threshold is {self.threshold}", remedy="Use a probability above 0, up to 1."
-            )
-        if self.merge_gap < 0 or self.min_length < 1:
-            raise InputError(
-                f"merge_gap is {self.merge_gap} and min_length {self.min_length}",
-                remedy="Use a gap of at least 0 and a length of at least 1.",
-            )
 
 
 TILE_WINDOWS = 1024

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from dnasweep.config.ranges import Between, Checked, NotAll, Range, Seed, Shift, Whole
 
 MAX_WINDOW = 1 << 24
 """Maximum number of bases of a window."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class VariantWindows:
+class VariantWindows(Checked):
     """The windows around a variant."""
 
-    window: int
+    window: Annotated[int, Range(2, MAX_WINDOW)]
     """Bases of a window."""
-    shifts: tuple[int, ...] = ()
+    shifts: tuple[Shift, ...] = ()
     """Bases by which further windows are shifted, beside the centred one, in the direction in which
     each strand is read."""
 
     def __post_init__(self) -> None:
-        if not 2 <= self.window <= MAX_WINDOW:
-            raise ValueError(f"window is {self.window}, use 2 to {MAX_WINDOW:,} bases")
+        super().__post_init__()
         if any(abs(shift) >= self.window // 2 for shift in self.shifts):
             raise ValueError(
                 f"shifts is {self.shifts}, use moves of less than half the window of {self.window}"
@@ -46,31 +47,23 @@ class VariantConfig(VariantWindows):
 
     target: str = ""
     """Class whose probability and odds are compared, by its name; "" where there is no classifier."""
-    threshold: float = 0.5
+    threshold: Between = 0.5
     """Probability of the class from which on a window is called."""
-    min_delta: float = 0.1
+    min_delta: NotAll = 0.1
     """Minimum change of the probability for a loss or a gain, beside crossing the threshold."""
-    backgrounds: int = 20
+    backgrounds: Whole = 20
     """Shuffled contexts per variant that its change is compared with; 0 leaves z and p out. The
     least p-value is 1 / (contexts + 1)."""
-    motif_p: float = 1e-4
+    motif_p: Between = 1e-4
     """Maximum p-value of a binding site at one position."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of the forward pass."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the shuffled contexts; the draws depend on the context, not on its batch."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.threshold < 1:
-            raise ValueError(f"threshold is {self.threshold}, use a probability between 0 and 1")
-        if not 0 <= self.min_delta < 1:
-            raise ValueError(f"min_delta is {self.min_delta}, use 0 to less than 1")
-        if self.backgrounds < 0 or self.backgrounds in (1, 2):
+        if self.backgrounds in (1, 2):
             raise ValueError(
                 f"backgrounds is {self.backgrounds}, use 0 for none, or at least 3 for a spread"
             )
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}, use a whole number from 0 on")
-        if not 0 < self.motif_p < 1:
-            raise ValueError(f"motif_p is {self.motif_p}, use a p-value between 0 and 1")

@@ -16,6 +16,7 @@ import pandas as pd
 
 from dnasweep.attribution.positions import BaseAttributions
 from dnasweep.attribution.summaries import ALL, groups
+from dnasweep.config.ranges import Checked, Count, NotNone, Seed
 from dnasweep.motifs.element_hits import (
     ElementHits,
     ElementSite,
@@ -47,21 +48,15 @@ ADJUSTED = ("p_difference", "p_enrichment", "p_word")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ElementEnrichmentConfig:
+class ElementEnrichmentConfig(Checked):
     """How hits are ranked and tested."""
 
-    top: float = 0.05
+    top: NotNone = 0.05
     """A hit is top when positive and at most this share of its sequence's starts are as high."""
-    permutations: int = 9_999
+    permutations: Count = 9_999
     """Shuffles of every test; the least p-value is 1 / (permutations + 1)."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the shuffles."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.top <= 1:
-            raise ValueError(f"top is {self.top}; use a share above 0, such as 0.05")
-        if self.permutations < 1:
-            raise ValueError(f"permutations is {self.permutations}; use at least 1")
 
 
 class ElementEnrichment(NamedTuple):

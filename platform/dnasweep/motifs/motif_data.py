@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dnasweep.attribution.positions import BaseAttributions, per_base
 from dnasweep.attribution.tables import EFFECTS, Attributions
+from dnasweep.config.ranges import MANY, Between, Checked, NotNone, Range, Seed
 from dnasweep.data.clustering import cluster_rows, similar_pairs
 from dnasweep.errors import InputError
 
@@ -26,34 +27,25 @@ _SAME = ("model", "target", "value", "estimator", "attention_layers", "classes")
 
 
 @dataclass(frozen=True, kw_only=True)
-class MotifConfig:
+class MotifConfig(Checked):
     """Settings of motif discovery."""
 
     method: Method = "enrichment"
     """DNABERT's enriched k-mers of high attention, or TF-MoDISco."""
-    min_length: int = 5
+    min_length: Annotated[int, Range(2, MANY)] = 5
     """Bases that a region of high values has at least."""
-    discovery_q: float = 0.005
+    discovery_q: NotNone = 0.005
     """k-mers are kept whose enrichment in the discovery set has at most this adjusted p-value. The
     default is DNABERT's, for thousands of sequences; of hundreds few k-mers reach it, and 1 keeps
     all."""
-    window: int = 24
+    window: Annotated[int, Range(8, MANY)] = 24
     """Bases that instances are trimmed or widened to."""
-    min_instances: int = 3
+    min_instances: Annotated[int, Range(2, MANY)] = 3
     """Motifs of fewer instances are left out."""
-    hit_p: float = 1e-4
+    hit_p: Between = 1e-4
     """p-value of a hit: the probability that a k-mer of random DNA scores as high."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the split into two sets."""
-
-    def __post_init__(self) -> None:
-        for name, least in (("min_length", 2), ("window", 8), ("min_instances", 2)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}, use at least {least}")
-        if not 0 < self.discovery_q <= 1:
-            raise ValueError(f"discovery_q is {self.discovery_q}, use a share above 0, up to 1")
-        if not 0 < self.hit_p < 1:
-            raise ValueError(f"hit_p is {self.hit_p}, use a share between 0 and 1")
 
 
 @dataclass(frozen=True, kw_only=True)
