@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from backbone_toys import dnabert, labelled_rows
-from dnasweep.genomics.predictions import predict_table
 from dnasweep.stages.outcome import CHECKPOINT
+from prediction_toys import predict_table
 from reading_toys import read_sequences
 from script_toys import run
 

@@ -85,6 +85,19 @@ def test_logits_are_those_of_the_definition_padded_or_not(toy):
             torch.testing.assert_close(found[i], expected, atol=1e-6, rtol=1e-5)
 
 
+def test_embeddings_instead_of_ids_give_the_same_logits(toy):
+    model = build(toy)
+    batch = class_task(toy).batch(np.arange(8), 0)
+    mask = batch.attention.long()
+    with torch.no_grad():
+        embedded = model.get_input_embeddings()(batch.ids)
+        found = model(inputs_embeds=embedded, attention_mask=mask).logits
+        torch.testing.assert_close(found, class_logits(model, batch.ids, batch.attention))
+        assert not torch.allclose(
+            model(inputs_embeds=-embedded, attention_mask=mask).logits, found
+        )
+
+
 def test_order_is_told_by_the_bias_alone(toy):
     model = build(toy)
     assert not any("position_embeddings" in name for name in model.state_dict())

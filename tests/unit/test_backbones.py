@@ -12,7 +12,6 @@ from backbone_toys import SIZE, dnabert, dnabert_words, labelled_rows, save
 from dnasweep.config import ModelConfig, OptimizerConfig, TrainingConfig, TuningConfig
 from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.errors import InputError
-from dnasweep.genomics.predictions import predict_table
 from dnasweep.models.encoder.forward import class_logits, masked_logits
 from dnasweep.models.pretrained.checkpoint import export, load_classifier, load_masked_lm
 from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
@@ -25,6 +24,7 @@ from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import PretrainedCheckpoint
 from dnasweep.storage import Storage
 from dnasweep.tokens.loading import load_tokenizer
+from prediction_toys import predict_table
 from transformers import (
     AlbertConfig,
     AlbertForMaskedLM,

@@ -16,7 +16,6 @@ from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.tables import Attributions, to_tables
 from dnasweep.errors import InputError
-from dnasweep.genomics.predictions import predict_table
 from dnasweep.genomics.variant_models import open_model
 from dnasweep.method_comparison.curve_worker import curve_work
 from dnasweep.models.architecture import build_classifier
@@ -25,6 +24,7 @@ from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.report.attribution_summary import ReportConfig, summarise
 from dnasweep.tasks.calls import call_classes, class_threshold, decision_threshold
 from dnasweep.tokens.loading import load_tokenizer
+from prediction_toys import predict_table
 from toys import TINY, toy_language, toy_sequences
 
 BINARY = ("background", "promoter")

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.genomics import predictions
-from dnasweep.genomics.predictions import predict_table
 from dnasweep.jobs.executor import InProcess
 from dnasweep.jobs.prediction_request import PredictOptions
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.storage import Storage
 from dnasweep.workflows.predictions import run_predictions
+from prediction_toys import predict_table
 from rich.console import Console
 from shap_toys import write_model, write_sequences
 

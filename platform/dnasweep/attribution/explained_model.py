@@ -68,8 +68,6 @@ class ExplainedModel:
         In evaluation mode, on its device.
     target, value
         Class and output explained, see :func:`class_value`.
-    precision
-        Arithmetic of the forward pass.
     batch_rows
         Rows of a forward pass; None finds the number from the caches or the free GPU memory. It is
         halved for good whenever the GPU runs out of memory.
@@ -81,11 +79,11 @@ class ExplainedModel:
         *,
         target: int,
         value: Value,
-        precision: Precision = "fp32",
         batch_rows: int | None = None,
     ) -> None:
         self.classifier, self.target, self.value = classifier, target, value
-        self.precision = precision
+        self.precision: Precision = "fp32"
+        """Arithmetic of the forward pass."""
         self.threshold = decision_threshold(classifier.config.to_dict())
         self.forward = perturbed_forward(classifier)
         self._batch_rows = batch_rows

@@ -183,31 +183,6 @@ class PredictionWorker:
         return {"predictions": pa.table({"id": rows["id"], **columns})}, {}
 
 
-def predict_table(
-    model_directory: Path, table: pd.DataFrame, *, batch_size: int = 64
-) -> pd.DataFrame:
-    """Return the predictions for a table, computed in this process; see :func:`prediction_table`.
-
-    Parameters
-    ----------
-    model_directory
-        A classifier as exported by training.
-    table
-        Sequences, as :mod:`dnasweep.data.reading` reads them.
-    batch_size
-        Sequences per forward pass.
-
-    Raises
-    ------
-    InputError
-        When there are no rows, or a sequence has more tokens than the model has positions.
-    """
-    predictor = Predictor(model_directory, batch_size=batch_size)
-    predictor.check(table)
-    found = predictor.probabilities(table)
-    return prediction_table(table, found, predictor.names, predictor.threshold)
-
-
 def prediction_table(
     table: pd.DataFrame,
     probabilities: np.ndarray,

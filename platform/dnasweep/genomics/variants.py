@@ -204,5 +204,5 @@ def _check_fit(allele: Allele, windows: VariantWindows) -> None:
         raise InputError(f"{unknown:,} of the {length:,} bases around are unknown")
 
 
-def _short(bases: str, most: int = 20) -> str:
-    return bases if len(bases) <= most else f"{bases[:most]}... ({len(bases):,} bases)"
+def _short(bases: str) -> str:
+    return bases if len(bases) <= 20 else f"{bases[:20]}... ({len(bases):,} bases)"

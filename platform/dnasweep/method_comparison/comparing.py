@@ -14,7 +14,7 @@ from dnasweep.attribution.intervals import mean_over
 from dnasweep.attribution.positions import BaseAttributions, per_base
 from dnasweep.attribution.summaries import ALL
 from dnasweep.attribution.tables import Attributions
-from dnasweep.method_comparison.agreement import TOP, agreement
+from dnasweep.method_comparison.agreement import agreement
 from dnasweep.method_comparison.curves import areas, compare_areas
 from dnasweep.method_comparison.recovery import planted, recovery
 from dnasweep.method_comparison.sanity import sanity
@@ -101,7 +101,6 @@ def compare(
     tss_index: int | None = None,
     positive_label: int = 1,
     permutations: int = 1_999,
-    top: float = TOP,
     seed: int = 0,
 ) -> MethodComparison:
     """Compare explanations with each other and with what is known of the sequences.
@@ -118,8 +117,6 @@ def compare(
         Label of the sequences of the class explained.
     permutations
         Shuffles per test of enrichment.
-    top
-        Share of a sequence's bases that count as its top.
     seed
         Seed of bootstrap and shuffles.
     """
@@ -136,7 +133,7 @@ def compare(
         methods=tuple(given.methods),
         num_sequences=len(first.values),
         num_called=int(sequences["called"].sum()),
-        agreement=agreement(values, unsigned=given.unsigned, top=top, seed=seed),
+        agreement=agreement(values, unsigned=given.unsigned, seed=seed),
         recovery=None if inside is None else recovery(values, inside, seed=seed),
         enrichment=enrichment(
             aligned, _label_of(first, positive_label), permutations=permutations, seed=seed

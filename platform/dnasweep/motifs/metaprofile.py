@@ -81,18 +81,8 @@ def metaprofile_at_hits(
     return pd.DataFrame(table)
 
 
-def samples(hits: ElementHits, label: int, *, seed: int = 0) -> Samples:
-    """Return the attributions of the hits of one label, and of the two backgrounds.
-
-    Parameters
-    ----------
-    hits
-        The hits.
-    label
-        The label of the sequences that count.
-    seed
-        Seed of the choice among the values of the same positions.
-    """
+def samples(hits: ElementHits, label: int) -> Samples:
+    """Return the attributions of the hits of one label, and of the two backgrounds."""
     own: list[Floats] = [np.empty(0)]
     same_position: list[Floats] = [np.empty(0)]
     same_kmer: list[Floats] = [np.empty(0)]
@@ -109,7 +99,7 @@ def samples(hits: ElementHits, label: int, *, seed: int = 0) -> Samples:
         same_kmer.append(hits.sums[others.row[same], others.column[same]])
     background = np.concatenate(same_position)
     if len(background) > SAMPLE:
-        background = np.random.default_rng(seed).choice(background, SAMPLE, replace=False)
+        background = np.random.default_rng(0).choice(background, SAMPLE, replace=False)
     return Samples(np.concatenate(own), background, np.concatenate(same_kmer))
 
 
