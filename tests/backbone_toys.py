@@ -20,24 +20,24 @@ SIZE: dict[str, Any] = {
 DNABERT_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def dnabert_words(k: int = 3) -> list[str]:
-    """Return DNABERT's vocabulary: special tokens, then all words in the order A, T, C, G."""
+def dnabert_kmers(k: int = 3) -> list[str]:
+    """Return DNABERT's vocabulary: special tokens, then all k-mers in the order A, T, C, G."""
     return [*DNABERT_SPECIAL, *map("".join, itertools.product("ATCG", repeat=k))]
 
 
-def save(model: PreTrainedModel, directory: Path, words: list[str]) -> Path:
+def save(model: PreTrainedModel, directory: Path, kmers: list[str]) -> Path:
     """Write a model and its vocab.txt."""
     model.save_pretrained(directory)
-    (directory / "vocab.txt").write_text("\n".join(words) + "\n")
+    (directory / "vocab.txt").write_text("\n".join(kmers) + "\n")
     return directory
 
 
 def dnabert(directory: Path, *, k: int = 3, positions: int = 64, seed: int = 0) -> Path:
     """Write a tiny BERT with DNABERT's vocabulary, as its authors publish it: no tokenizer.json."""
     torch.manual_seed(seed)
-    words = dnabert_words(k)
-    config = BertConfig(vocab_size=len(words), max_position_embeddings=positions, **SIZE)
-    return save(BertForMaskedLM(config), directory, words)
+    kmers = dnabert_kmers(k)
+    config = BertConfig(vocab_size=len(kmers), max_position_embeddings=positions, **SIZE)
+    return save(BertForMaskedLM(config), directory, kmers)
 
 
 def labelled_rows(num: int = 80, *, window: int = 40) -> pd.DataFrame:

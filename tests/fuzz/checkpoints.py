@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from backbone_toys import SIZE, dnabert, dnabert_words, save
+from backbone_toys import SIZE, dnabert, dnabert_kmers, save
 from dnasweep.attribution.checks import check_model
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
@@ -77,7 +77,7 @@ def _make(folder: Path) -> dict[str, Path]:
     config = EsmConfig(
         vocab_size=69, max_position_embeddings=64, pad_token_id=0, mask_token_id=4, **SIZE
     )
-    found["esm-encoder"] = save(EsmForMaskedLM(config), folder / "esm-encoder", dnabert_words())
+    found["esm-encoder"] = save(EsmForMaskedLM(config), folder / "esm-encoder", dnabert_kmers())
     for name in ("kmer-3", "bpe-64"):
         tokenizer = fit(TokenizerConfig.parse(name), [s.upper() * 9 for s in SEQUENCES])
         model = build_classifier(

@@ -51,20 +51,20 @@ def folder(whole: Path, tmp_path: Path) -> Path:
     return tmp_path / "runs" / KIND / whole.name
 
 
-def judge(folder: Path) -> Verdict:
+def verify_folder(folder: Path) -> Verdict:
     shards = find_job(str(folder))
     return verify(shards, bounds_of(shards.inputs))
 
 
 def test_a_whole_job_has_no_problem(folder: Path) -> None:
-    verdict = judge(folder)
+    verdict = verify_folder(folder)
     assert (verdict.num_read, verdict.problems) == (9, [])
 
 
 @pytest.mark.parametrize("text", ["", '{"files": ', "[]", '{"files": 3}', "{}"])
 def test_a_damaged_manifest_is_a_finding(folder: Path, text: str) -> None:
     (folder / "shards" / "00001" / "manifest.json").write_text(text)
-    verdict = judge(folder)
+    verdict = verify_folder(folder)
     assert verdict.num_read == 6
     assert [problem.place for problem in verdict.problems] == ["shard 00001"]
     assert "manifest.json is damaged" in verdict.problems[0].what
@@ -73,16 +73,16 @@ def test_a_damaged_manifest_is_a_finding(folder: Path, text: str) -> None:
 def test_a_folder_of_another_name_is_no_shard(folder: Path) -> None:
     for name in ("00001 copy", "1", "x"):
         shutil.copytree(folder / "shards" / "00001", folder / "shards" / name)
-    assert judge(folder).problems == []
+    assert verify_folder(folder).problems == []
     shutil.copytree(folder / "shards" / "00001", folder / "shards" / "00007")
-    assert [problem.place for problem in judge(folder).problems] == ["shard 00007"]
+    assert [problem.place for problem in verify_folder(folder).problems] == ["shard 00007"]
 
 
 @pytest.mark.parametrize("name", ["work.parquet", "manifest.json"])
 def test_a_damaged_work_list_is_said_with_what_to_do(folder: Path, name: str) -> None:
     (folder / "work" / name).write_text("damage")
     with pytest.raises(InputError, match=rf"work/{name}: .*Run the job again"):
-        judge(folder)
+        verify_folder(folder)
 
 
 def test_a_shard_without_manifest_is_computed_again_in_its_place(folder: Path) -> None:
@@ -90,9 +90,9 @@ def test_a_shard_without_manifest_is_computed_again_in_its_place(folder: Path) -
     before = (lost / "tokens.parquet").read_bytes()
     (lost / "manifest.json").unlink()
     (lost / "tokens.parquet").write_text("half")
-    assert [problem.what for problem in judge(folder).problems] == ["it is missing"]
+    assert [problem.what for problem in verify_folder(folder).problems] == ["it is missing"]
     compute(find_job(str(folder)))
-    assert judge(folder).problems == []
+    assert verify_folder(folder).problems == []
     assert (lost / "tokens.parquet").read_bytes() == before
     assert not list((folder.parents[1] / "work" / "building").iterdir())
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from backbone_toys import SIZE, dnabert, dnabert_words, save
+from backbone_toys import SIZE, dnabert, dnabert_kmers, save
 from dnasweep.attribution import selftest
 from dnasweep.attribution.block import Block, mask_references
 from dnasweep.attribution.checks import check_model
@@ -144,7 +144,7 @@ def test_gradients_of_an_esm_see_its_positions_and_its_token_dropout(
         position_embedding_type=positions,
         **SIZE,
     )
-    source = save(EsmForMaskedLM(config), tmp_path / "esm", dnabert_words())
+    source = save(EsmForMaskedLM(config), tmp_path / "esm", dnabert_kmers())
     tokenizer = load_tokenizer(source)
     model = build_on_checkpoint(
         source,
@@ -189,9 +189,9 @@ def test_the_self_test_says_of_coarse_gradients_that_they_are_coarse(toy, tmp_pa
 
 
 def test_a_tokenizer_without_mask_token_needs_another_reference(tmp_path):
-    words = [word for word in dnabert_words() if word != "[MASK]"]
-    sizes = BertConfig(vocab_size=len(words), max_position_embeddings=64, **SIZE)
-    source = save(BertForMaskedLM(sizes), tmp_path / "unmasked", words)
+    kmers = [kmer for kmer in dnabert_kmers() if kmer != "[MASK]"]
+    sizes = BertConfig(vocab_size=len(kmers), max_position_embeddings=64, **SIZE)
+    source = save(BertForMaskedLM(sizes), tmp_path / "unmasked", kmers)
     tokenizer = load_tokenizer(source)
     model = build_on_checkpoint(
         source,

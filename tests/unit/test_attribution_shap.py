@@ -134,7 +134,7 @@ def test_masked_words_that_do_not_overlap_survive_the_librarys_text_masker(tmp_p
 
 def test_the_librarys_text_masker_reads_other_tokens_where_words_overlap(tmp_path: Path) -> None:
     # It joins the pieces that are left to a string, with [MASK] between them, and tokenises that
-    # again. The letters of three overlapping words are not three words any more, so what is
+    # again. The letters of three overlapping k-mers are not three k-mers any more, so what is
     # measured there is another input than the one attributed to.
     meant, read = _what_the_text_masker_shows(
         learnt("kmer-3-overlap"), "ACGTTGCAGGATTACAGATTACATT", tmp_path

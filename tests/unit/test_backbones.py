@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from backbone_toys import SIZE, dnabert, dnabert_words, labelled_rows, save
+from backbone_toys import SIZE, dnabert, dnabert_kmers, labelled_rows, save
 from dnasweep.config import ModelConfig, OptimizerConfig, TrainingConfig, TuningConfig
 from dnasweep.data.dataset_config import DatasetConfig
 from dnasweep.errors import InputError
@@ -112,7 +112,7 @@ def ids_of(rows: int = 4, tokens: int = 20) -> tuple[torch.Tensor, torch.Tensor]
 def test_every_family_is_taken_over_run_and_written_as_plain_transformers(family, tmp_path):
     torch.manual_seed(3)
     original = FAMILIES[family]().eval()
-    folder = save(original, tmp_path / "original", dnabert_words())
+    folder = save(original, tmp_path / "original", dnabert_kmers())
     tokenizer, size = load_tokenizer(folder), describe(folder)
     assert (size.family, size.layers, size.hidden) == (family, 2, 32)
     model = build_on_checkpoint(
@@ -157,7 +157,7 @@ def test_a_trial_from_dnabert_is_a_plain_model_in_the_end(trials, folder, tuning
         table["sequence"].tolist(), padding=True, return_tensors="pt"
     )
     assert tokens["input_ids"][0].tolist()[1:-1] == [
-        dnabert_words().index(table["sequence"][0][i : i + 3]) for i in range(38)
+        dnabert_kmers().index(table["sequence"][0][i : i + 3]) for i in range(38)
     ]
     plain = AutoModelForSequenceClassification.from_pretrained(checkpoint).eval()
     with torch.no_grad():
@@ -206,8 +206,8 @@ def test_the_same_model_has_the_same_key_and_another_vocabulary_another(folder, 
     key = keep_model(storage, folder)
     copy = dnabert(tmp_path / "copy")
     assert keep_model(storage, copy) == key
-    words = dnabert_words()
-    (copy / "vocab.txt").write_text("\n".join([*words[:5], *words[5:][::-1]]) + "\n")
+    kmers = dnabert_kmers()
+    (copy / "vocab.txt").write_text("\n".join([*kmers[:5], *kmers[5:][::-1]]) + "\n")
     assert keep_model(storage, copy) != key
 
 
@@ -244,12 +244,12 @@ def test_models_that_transformers_does_not_run_or_that_are_no_encoders_are_refus
 
 
 def test_a_vocabulary_larger_than_the_model_or_of_another_padding_is_refused(folder, tmp_path):
-    larger = save(FAMILIES["bert"](), tmp_path / "a", [*dnabert_words(), *"ATCG"])
+    larger = save(FAMILIES["bert"](), tmp_path / "a", [*dnabert_kmers(), *"ATCG"])
     common = {"num_tokens": 9, "dropout": 0.0, "seed": 0}
     with pytest.raises(InputError, match="ids up to 72 and the model has 69"):
         build_on_checkpoint(larger, describe(larger), tokenizer=load_tokenizer(larger), **common)
-    words = dnabert_words()
-    swapped = save(FAMILIES["bert"](), tmp_path / "b", [words[1], words[0], *words[2:]])
+    kmers = dnabert_kmers()
+    swapped = save(FAMILIES["bert"](), tmp_path / "b", [kmers[1], kmers[0], *kmers[2:]])
     with pytest.raises(InputError, match="padding token is 0, the tokenizer 1"):
         build_on_checkpoint(
             swapped, describe(swapped), tokenizer=load_tokenizer(swapped), **common

@@ -86,7 +86,7 @@ def test_another_vocabulary_is_refused(place, tmp_path):
         prepare(place, tmp_path, checkpoints=[place / "dnabert"], tokenizers=("bpe-512",))
     with pytest.raises(InputError, match=r"another vocabulary than kmer-6: that of bpe-64"):
         prepare(place, tmp_path, checkpoints=[place / "ours"], tokenizers=("kmer-6",))
-    # The vocabulary alone does not say whether words overlap; whoever knows may say it.
+    # The vocabulary alone does not say whether k-mers overlap; whoever knows may say it.
     made = prepare(place, tmp_path, checkpoints=[place / "dnabert"], tokenizers=("kmer-3",))
     assert [c.tokenizer for c in made.plan.cells] == ["kmer-3"]
 
@@ -147,7 +147,7 @@ def test_a_converted_model_of_another_make_is_still_refused(place, tmp_path):
         prepare(place, tmp_path / "runs", checkpoints=[folder])
 
 
-def test_targets_and_windows_are_judged_with_every_model(place, tmp_path):
+def test_targets_and_windows_are_checked_with_every_model(place, tmp_path):
     with pytest.raises(InputError, match=r"dnabert: the LoRA target 'Wqkv' .*query"):
         prepare(place, tmp_path, checkpoints=[place / "dnabert"], tunings=("lora-4@Wqkv",))
     with pytest.raises(InputError, match=r"the LoRA target 'Wqkv' is no linear layer"):

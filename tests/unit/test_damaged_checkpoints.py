@@ -28,7 +28,7 @@ from checkpoints import cases
 SEQUENCES = ["ACGTTGCAGGCTAACTATAAAAGGC" * 4, "TTGACAGGCTA" * 8]
 
 
-def judge(folder: Path, storage: Path) -> None:
+def prepare(folder: Path, storage: Path) -> None:
     prepare_checkpoints(
         Storage(storage), [str(folder)], model=ModelConfig(), tunings=[TuningConfig()], keep=True
     )
@@ -63,7 +63,7 @@ def test_a_vocabulary_that_lost_something_is_refused(file, change, tmp_path):
     path = folder / file
     path.write_text(change(path.read_text() if path.exists() else ""))
     with pytest.raises(InputError):
-        judge(folder, tmp_path / "runs")
+        prepare(folder, tmp_path / "runs")
 
 
 @pytest.mark.parametrize("spec", ["kmer-3", "char", "bpe-64", "wordpiece-64"])
@@ -106,15 +106,15 @@ def test_files_that_are_no_plain_files_are_not_waited_for(tmp_path):
         (other / name).unlink()
         os.mkfifo(other / name)
         with pytest.raises(InputError):
-            judge(other, tmp_path / "runs")
+            prepare(other, tmp_path / "runs")
         (other / name).unlink()
         (other / name).symlink_to(other / name)
         with pytest.raises(InputError):
-            judge(other, tmp_path / "runs")
+            prepare(other, tmp_path / "runs")
         (other / name).unlink()
         (other / name).mkdir()
         with pytest.raises(InputError):
-            judge(other, tmp_path / "runs")
+            prepare(other, tmp_path / "runs")
 
 
 def uploaded(folder: Path, root: str) -> str:

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from backbone_toys import dnabert_words, save
+from backbone_toys import dnabert_kmers, save
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.attention import first_token_attention
 from dnasweep.models.encoder.capacity import UNBOUNDED
@@ -61,7 +61,7 @@ def encoder(family, directory, **settings):
         for parameter in model.parameters():
             parameter.mul_(2)
         model.get_input_embeddings().weight[0] = 1.0
-    return save(model, directory, dnabert_words())
+    return save(model, directory, dnabert_kmers())
 
 
 def build(folder, num_tokens=30, **options):
@@ -77,7 +77,7 @@ def build(folder, num_tokens=30, **options):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_padding_and_company_change_no_value(family, tmp_path):
+def test_padding_and_other_rows_change_no_value(family, tmp_path):
     folder = encoder(family, tmp_path / "encoder")
     tokenizer, model = load_tokenizer(folder), build(folder)
     alone = np.concatenate(
@@ -110,7 +110,7 @@ def test_padding_and_company_change_no_value(family, tmp_path):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_row_as_long_as_the_model_holds_runs(family, tmp_path):
+def test_a_row_as_long_as_the_model_reads_runs(family, tmp_path):
     folder = encoder(family, tmp_path / "encoder")
     held = describe(folder).max_tokens
     assert held is not None

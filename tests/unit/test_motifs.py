@@ -103,7 +103,7 @@ def test_merging_groups_kmers_under_the_shortest() -> None:
     # As good with two groups: it joins both.
     both = merge(["AAAAA", "CCCCC", "AAAACCCC"], min_length=5)
     assert [len(members) for members in both.values()] == [2, 2]
-    # Long words need half of the shorter one.
+    # Long k-mers need half of the shorter one.
     apart = merge(["AAAAACCCCCCC", "AAAAATTTTTTTT"], min_length=5)
     assert len(apart) == 2
 
@@ -216,7 +216,7 @@ def test_without_a_motif_none_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> N
     rng = np.random.default_rng(5)
     labels = rng.permutation(job.sequences["label"].to_numpy())
     blind = job._replace(sequences=job.sequences.assign(label=labels))
-    # Everything passes the filter of words, so that there is something to test.
+    # Everything passes the filter of k-mers, so that there is something to test.
     config = MotifConfig(min_length=3, discovery_q=1)
     found = discover(load_motif_data([blind], tss_index=249), config, [], signed=True)
     table = found.table()

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from backbone_toys import DNABERT_SPECIAL, dnabert_words
+from backbone_toys import DNABERT_SPECIAL, dnabert_kmers
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.loading import load_tokenizer
@@ -26,7 +26,7 @@ def rows_of(encoded):
 
 def dnabert_ids(sequence: str, k: int) -> list[int]:
     """Return what DNABERT's own files make of a sequence: its words looked up, one after another."""
-    words = dnabert_words(k)
+    words = dnabert_kmers(k)
     place = {word: i for i, word in enumerate(words)}
     cut = [sequence[i : i + k] for i in range(len(sequence) - k + 1)]
     return [place["[CLS]"], *(place.get(word, 1) for word in cut), place["[SEP]"]]
@@ -34,7 +34,7 @@ def dnabert_ids(sequence: str, k: int) -> list[int]:
 
 @pytest.mark.parametrize("k", [3, 6])
 def test_dnabert_numbers_kmers_as_its_vocabulary_does(tmp_path, k):
-    words = dnabert_words(k)
+    words = dnabert_kmers(k)
     assert len(words) == 4**k + 5
     assert words[5:8] == ["A" * k, "A" * (k - 1) + "T", "A" * (k - 1) + "C"]
     (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n")
@@ -94,7 +94,7 @@ def test_what_is_saved_opens_here_and_in_transformers_alike(tmp_path, kind):
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()
     if kind == "vocabulary":
-        (source / "vocab.txt").write_text("\n".join(dnabert_words()))
+        (source / "vocab.txt").write_text("\n".join(dnabert_kmers()))
     else:
         fit(TokenizerConfig.parse("bpe-64"), SEQUENCES).save(source)
         (source / CONFIG_FILE).unlink()
@@ -111,7 +111,7 @@ def test_what_is_saved_opens_here_and_in_transformers_alike(tmp_path, kind):
 
 def test_a_bert_tokenizer_that_wants_kmers_already_cut_is_given_them_whole(tmp_path):
     # What transformers' own BertTokenizer saves of DNABERT: of raw DNA it makes one unknown word.
-    words = {word: i for i, word in enumerate(dnabert_words())}
+    words = {word: i for i, word in enumerate(dnabert_kmers())}
     file = Tokenizer(models.WordPiece(words, unk_token="[UNK]"))
     file.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     PreTrainedTokenizerFast(
@@ -145,7 +145,7 @@ def write(folder, words, **settings):
 
 
 def test_what_cannot_be_is_refused_with_the_reason(tmp_path):
-    words = dnabert_words()
+    words = dnabert_kmers()
     protein = write(tmp_path / "protein", [*DNABERT_SPECIAL, *"LAGVSERTIDPKQNFYMHWC"])
     refused(protein, "not one of DNA: it has 'L'")
     pieces = write(tmp_path / "pieces", [*DNABERT_SPECIAL, "A", "##C", "##G", "T", "GATTA"])

@@ -205,7 +205,7 @@ def test_an_account_by_hand() -> None:
     assert known.top[:, list(known.starts).index(218)].tolist() == [True, True, *[False] * 4]
     assert test["odds_ratio"] == np.inf
     assert test["p_enrichment"] == pytest.approx(4 / 20, abs=0.05)
-    # Of the words elsewhere none is top: 2 of 3 against 0 of 2, both in 3 of 10 choices of three.
+    # Of the k-mers elsewhere none is top: 2 of 3 against 0 of 2, both in 3 of 10 choices of three.
     assert test["p_word"] == pytest.approx(3 / 10, abs=0.05)
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 import torch
-from backbone_toys import SIZE, dnabert, dnabert_words, save
+from backbone_toys import SIZE, dnabert, dnabert_kmers, save
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.pretrained.checkpoint import export, load_classifier
@@ -179,7 +179,7 @@ def test_models_are_read_with_the_settings_that_their_authors_publish(
     torch.manual_seed(0)
     tokens = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0, "vocab_size": 69}
     made = config(max_position_embeddings=64, **SIZE, **tokens, **own)
-    folder = save(kind(made).eval(), tmp_path / "model", dnabert_words())
+    folder = save(kind(made).eval(), tmp_path / "model", dnabert_kmers())
     found = build(changed(folder, tmp_path / "published", **written)).eval()
     theirs = kind.from_pretrained(folder).eval().base_model
     with torch.no_grad():
@@ -191,7 +191,7 @@ def test_a_setting_under_the_name_of_an_earlier_version_is_followed(tmp_path):
     config = ModernBertConfig(
         max_position_embeddings=64, vocab_size=69, pad_token_id=0, **SIZE, **MODERN
     )
-    folder = save(ModernBertForMaskedLM(config), tmp_path / "model", dnabert_words())
+    folder = save(ModernBertForMaskedLM(config), tmp_path / "model", dnabert_kmers())
     plain = json.loads((folder / "config.json").read_text())
     del plain["rope_parameters"]
     (folder / "config.json").write_text(json.dumps(plain))
@@ -212,7 +212,7 @@ def test_positions_of_an_esm_are_counted_from_the_start_or_turned(tmp_path):
         position_embedding_type="rotary",
         **SIZE,
     )
-    folder = save(EsmForMaskedLM(config), tmp_path / "rotary", dnabert_words())
+    folder = save(EsmForMaskedLM(config), tmp_path / "rotary", dnabert_kmers())
     assert build(folder).config.position_embedding_type == "rotary"
     with pytest.raises(InputError, match="position_embedding_type to relative_key"):
         build(changed(folder, tmp_path / "relative", position_embedding_type="relative_key"))

@@ -1,4 +1,4 @@
-"""A classifier that learns from other species than it is judged on."""
+"""A classifier that learns from other species than it is evaluated on."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def recipe(data) -> Recipe:
     )
 
 
-def test_it_learns_from_one_species_and_is_judged_on_another(
+def test_it_learns_from_one_species_and_is_evaluated_on_another(
     storage: Storage, data, recipe: Recipe
 ) -> None:
     away = recipe.expand(

@@ -191,7 +191,7 @@ def test_calls_need_the_threshold_crossed_by_a_change_that_counts() -> None:
     assert effects.calls(0.5, 0.01).tolist() == ["loss", "gain", "loss", "none"]
 
 
-def test_shuffled_surroundings_keep_alleles_lengths_and_dinucleotides() -> None:
+def test_shuffled_flanks_keep_alleles_lengths_and_dinucleotides() -> None:
     one = allele(BASES, 40, BASES[40], BASES[40] + "GG")
     found = shuffled_contexts(one, num=4, seed=1)
     first, last = one.span
@@ -206,7 +206,7 @@ def test_shuffled_surroundings_keep_alleles_lengths_and_dinucleotides() -> None:
     assert len({other.context for other in found}) == 4
 
 
-def test_shuffled_surroundings_keep_the_repeat_that_an_indel_can_be_moved_along() -> None:
+def test_shuffled_flanks_keep_the_repeat_that_an_indel_can_be_moved_along() -> None:
     one = allele(BASES, 104, "AAA", "A")
     first, last = one.span
     assert set(one.context[first + 1 : last - 1]) == {"A"}
@@ -242,7 +242,7 @@ def test_p_values_of_a_change_from_nowhere_special_hold_whatever_the_tails(
     assert p.min() >= 1 / (num + 1)
 
 
-def test_a_change_that_no_surroundings_have_gets_the_least_p_value() -> None:
+def test_a_change_that_no_flanks_have_gets_the_least_p_value() -> None:
     draws = np.zeros((3, 11))
     draws[:, 1:] = np.linspace(-1, 1, 10)
     draws[:, 0] = [9.0, -9.0, 0.0]

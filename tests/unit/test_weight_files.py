@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 import torch
-from backbone_toys import SIZE, dnabert, dnabert_words, save
+from backbone_toys import SIZE, dnabert, dnabert_kmers, save
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained.checkpoint import (
     export,
@@ -62,7 +62,7 @@ def test_a_head_that_no_class_has_is_refused_and_those_of_transformers_are_left(
     config = BertConfig(vocab_size=69, max_position_embeddings=64, **SIZE)
     for name, kind in (("pairs", BertForPreTraining), ("tokens", BertForTokenClassification)):
         original = kind(config)
-        built = build(save(original, tmp_path / name, dnabert_words()))
+        built = build(save(original, tmp_path / name, dnabert_kmers()))
         expected = original.state_dict()
         found = built.bert.state_dict()
         assert all(torch.equal(found[n], expected[f"bert.{n}"]) for n in found if "pool" not in n)
