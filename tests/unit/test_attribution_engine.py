@@ -200,7 +200,7 @@ def test_bf16_is_close_and_only_where_it_holds_its_bound(monkeypatch: pytest.Mon
     for a, b in zip(exact, rounded, strict=True):
         assert 0 < np.abs(a.phi - b.phi).max() < 0.05 * np.abs(a.phi).max()
     # As on a GPU that has bf16.
-    monkeypatch.setattr("dnasweep.attribution.engine.resolve_precision", lambda p, place: "bf16")
+    monkeypatch.setattr("dnasweep.attribution.engine.precision_on_device", lambda p, place: "bf16")
     for bound, expected in ((0.5, "bf16"), (1e-6, "fp32")):
         config = ExplainConfig(precision_bound=bound)
         explainer = Explainer(toy.model, config, tokenizer=toy.tokenizer)

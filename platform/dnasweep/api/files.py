@@ -31,7 +31,17 @@ def files_of(sequences: Sequences, folder: Path) -> tuple[str, ...]:
 
 
 def write_table(table: pd.DataFrame, folder: Path, name: str) -> str:
-    """Write a table as TSV into a folder and return its path."""
+    """Write a table as TSV into a folder and return its path.
+
+    Parameters
+    ----------
+    table
+        What to write.
+    folder
+        Where to write; made if it is not there.
+    name
+        Name of the file, without its ending.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.tsv"
     table.to_csv(path, sep="\t", index=False)
@@ -39,7 +49,17 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> str:
 
 
 def data_of(data: Any, folder: Path, *, name: str = "data") -> tuple[str, ...]:
-    """Return the files of data: paths as they are, a table written into a folder under a name."""
+    """Return the files of data: paths as they are, a table written into a folder under a name.
+
+    Parameters
+    ----------
+    data
+        Paths, a table, or None.
+    folder
+        Where a table is written.
+    name
+        Name of its file, without its ending.
+    """
     if data is None:
         return ()
     if isinstance(data, pd.DataFrame):

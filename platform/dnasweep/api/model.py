@@ -32,12 +32,14 @@ class Model:
 
     Made by :func:`load_model`, :func:`train` and :meth:`Sweep.best`.
 
-    Attributes
+    Parameters
     ----------
-    name
-        What it was asked for by.
     directory
         Folder of its files, in the format of transformers: `from_pretrained` reads it too.
+    name
+        What it was asked for by. Default: the folder.
+    scratch
+        Folder of a download, which is removed with this object.
     """
 
     def __init__(

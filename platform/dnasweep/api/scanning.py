@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 class Tracks:
     """The probability of a class along a genome, and the peaks called on it. Made by :func:`scan`.
 
-    Attributes
+    Parameters
     ----------
     files
-        What the scan has written, by name: `probability.bw`, `peaks.tsv`, `scan.html` and others.
+        What the scan has written; :attr:`files` has them by name: `probability.bw`, `peaks.tsv`,
+        `scan.html` and others.
+    settings
+        What was scanned, and how.
+    scratch
+        Folder of the files, if it is removed with this object.
     """
 
     def __init__(

@@ -125,6 +125,17 @@ def summarise(
 ) -> Summary:
     """Compute what a report shows.
 
+    Parameters
+    ----------
+    tables
+        What an attribution job has written.
+    tss_index
+        0-based index of base +1. Default: by the length of the windows.
+    settings
+        Of the job: class explained, estimator and unit.
+    config
+        What to show and how to test.
+
     Raises
     ------
     InputError

@@ -17,7 +17,17 @@ PAGE = "audit.html"
 
 
 def audit_page(audit: Audit, *, title: str, facts: Mapping[str, Any] | None = None) -> Page:
-    """Return the page of an audit; `facts` are of the data, label to value."""
+    """Return the page of an audit; `facts` are of the data, label to value.
+
+    Parameters
+    ----------
+    audit
+        The audit.
+    title
+        Of the page.
+    facts
+        Of the data, label to value.
+    """
     notes = [finding.message for finding in audit.findings if finding.level != "warning"]
     scores = pd.DataFrame(
         [

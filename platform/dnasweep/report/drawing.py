@@ -75,12 +75,34 @@ def ink(axes: Axes) -> Any:
 
 
 def band(axes: Axes, x: Any, low: Any, high: Any, *, color: Any, alpha: float) -> None:
-    """Shade what lies between two curves, `low` and `high` at places `x`, each (n,)."""
+    """Shade what lies between two curves, `low` and `high` at places `x`, each (n,).
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    x
+        Places, (n,).
+    low, high
+        The curves at these places, (n,) each.
+    color, alpha
+        Colour of the shade and its opacity, 0 to 1.
+    """
     axes.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0)
 
 
 def label_ticks(axes: Axes, ticks: Sequence[float], form: str) -> None:
-    """Put x on a logarithmic scale with these ticks, written by a format such as `,` or `g`."""
+    """Put x on a logarithmic scale with these ticks, written by a format such as `,` or `g`.
+
+    Parameters
+    ----------
+    axes
+        Whose x axis is meant.
+    ticks
+        Where ticks stand, in units of the data.
+    form
+        How they are written.
+    """
     axes.set_xscale("log")
     axes.set_xticks(ticks, [format(tick, form) for tick in ticks])
     axes.minorticks_off()

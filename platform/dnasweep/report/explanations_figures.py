@@ -25,7 +25,17 @@ TITLES = {
 
 
 def matrix_of(table: pd.DataFrame, methods: Sequence[str], measure: str) -> np.ndarray:
-    """Return one measure of agreement as a square matrix, 1 on the diagonal, nan where unknown."""
+    """Return one measure of agreement as a square matrix, 1 on the diagonal, nan where unknown.
+
+    Parameters
+    ----------
+    table
+        Agreement of every two methods, one row per pair and measure.
+    methods
+        Names of rows and columns, in their order.
+    measure
+        The measure.
+    """
     found = np.full((len(methods), len(methods)), np.nan)
     np.fill_diagonal(found, 1.0)
     place = {name: i for i, name in enumerate(methods)}

@@ -32,7 +32,17 @@ BASELINE = "k-mer baseline"
 
 
 def transfer_page(transfer: Transfer, frame: SweepFrame, *, num_trials: int) -> Page:
-    """Return the page of a species transfer; `num_trials` were trained."""
+    """Return the page of a species transfer; `num_trials` were trained.
+
+    Parameters
+    ----------
+    transfer
+        The comparison.
+    frame
+        What every page of a sweep shows.
+    num_trials
+        Trials that were trained.
+    """
     tests, say = transfer.tests, transfer.texts
     overall, single = tests[tests["target"] == EVERY], tests[tests["target"] != EVERY]
     trained = ensembles(single, ("tokenizer", "target", "a", "b"))

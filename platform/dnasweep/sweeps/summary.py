@@ -66,7 +66,17 @@ def find_summaries(storage: Storage) -> list[Path]:
 
 
 def read_table(folder: Path, stem: str, name: str = "") -> pd.DataFrame:
-    """Return a table of a report; empty if this kind of sweep has none of that name."""
+    """Return a table of a report; empty if this kind of sweep has none of that name.
+
+    Parameters
+    ----------
+    folder
+        Of the report.
+    stem
+        What the names of its tables begin with.
+    name
+        Name of the table; empty for the main one.
+    """
     path = folder / (f"{stem}_{name}.csv" if name else f"{stem}.csv")
     if not path.is_file() or not path.read_text(encoding="utf-8").strip():
         return pd.DataFrame()

@@ -22,7 +22,19 @@ from dnasweep.sweeps.request import Sweep
 def announce_data(
     console: Console, data: Prepared, *, every_finding: bool = False, kept: bool = True
 ) -> None:
-    """Print what the data are and the warnings of the audit; and, if `kept`, where rejected rows are."""
+    """Print what the data are and the warnings of the audit; and, if `kept`, where rejected rows are.
+
+    Parameters
+    ----------
+    console
+        Where to print.
+    data
+        The data set.
+    every_finding
+        Whether findings that are no warnings are printed too.
+    kept
+        Whether the data set is kept, so that rejected rows lie beside it.
+    """
     table = data.table
     counts = table["split"].value_counts()
     widths = table["sequence"].str.len()
@@ -84,14 +96,34 @@ def announce_plan(sweep: Sweep) -> None:
 
 
 def announce_comparison(console: Console, comparison: Comparison, report: Path) -> None:
-    """Print the comparison and where its files are."""
+    """Print the comparison and where its files are.
+
+    Parameters
+    ----------
+    console
+        Where to print.
+    comparison
+        The compared sweep.
+    report
+        Folder of its report.
+    """
     console.print(comparison_tables(comparison))
     console.print(f"[bold]page[/]   {escape(str(report / 'comparison.html'))}", soft_wrap=True)
     console.print(f"[bold]table[/]  {escape(str(report / 'comparison.csv'))}", soft_wrap=True)
 
 
 def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierSpec) -> None:
-    """Print where a model is, or why there is none."""
+    """Print where a model is, or why there is none.
+
+    Parameters
+    ----------
+    sweep
+        What was run.
+    name
+        What the model is called.
+    spec
+        The stage that made it.
+    """
     where = f"[yellow]{escape(sweep.errors.get(spec.key, 'none'))}[/]"
     if sweep.storage.exists(spec.kind, spec.key):
         where = escape(sweep.storage.uri_of(spec.kind, spec.key, CHECKPOINT))

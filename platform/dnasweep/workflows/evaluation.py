@@ -29,6 +29,12 @@ def evaluate_on_test(
 
     Parameters
     ----------
+    sweep
+        What was run.
+    records
+        Where it is recorded.
+    phases
+        Compute missing test scores.
     plan
         What was trained.
     by
@@ -46,7 +52,17 @@ def evaluate_on_test(
 
 
 def read_results(sweep: Sweep, plan: SweepPlan, tested: frozenset[str]) -> list[CellResult]:
-    """Return the result of every cell, with test scores of the trials whose keys are in `tested`."""
+    """Return the result of every cell, with test scores of the trials whose keys are in `tested`.
+
+    Parameters
+    ----------
+    sweep
+        What was run.
+    plan
+        What was trained.
+    tested
+        Keys of the trials whose test scores may be read.
+    """
     return [
         cell_result(
             sweep.storage,

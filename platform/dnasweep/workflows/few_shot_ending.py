@@ -39,7 +39,17 @@ from dnasweep.workflows.sweep_records import Records
 
 
 def compare_few_shots(sweep: Sweep, records: Records, phases: Phases) -> ShotComparison:
-    """Train, evaluate every finished trial on test, and compare initialisations at each number of shots."""
+    """Train, evaluate every finished trial on test, and compare initialisations at each number of shots.
+
+    Parameters
+    ----------
+    sweep
+        What was run.
+    records
+        Where it is recorded.
+    phases
+        Compute what is missing.
+    """
     plan = phases.train()
     done = {
         spec.key: spec

@@ -44,7 +44,23 @@ def publish(
     comparison: Comparison,
     importance: dict[str, float] | None,
 ) -> Path:
-    """Write the report, log it to the parent run, register the best model; return its folder."""
+    """Write the report, log it to the parent run, register the best model; return its folder.
+
+    Parameters
+    ----------
+    sweep
+        What was run.
+    plan
+        What was trained.
+    records
+        Where it is recorded.
+    results
+        Results of all cells.
+    comparison
+        What was made of them.
+    importance
+        Importance of each axis in a search, from 0 to 1; None of a grid.
+    """
     frame = sweep_frame(sweep, tokenizers=tokenizer_table(sweep, plan))
     page = sweep_page(comparison, frame, cells=results, importance=importance)
     best = best_trial(sweep, results)
@@ -71,7 +87,19 @@ def note(
     page: str = "comparison.html",
     metrics: str = METRICS_HERE,
 ) -> str:
-    """Return the findings as the description of the parent run, in Markdown."""
+    """Return the findings as the description of the parent run, in Markdown.
+
+    Parameters
+    ----------
+    findings
+        Sentences about the result.
+    audit
+        Audit of the data, whose warnings are named.
+    page
+        File of the page in the report.
+    metrics
+        Which metrics of the parent run are which.
+    """
     parts = ["\n".join(f"- {sentence}" for sentence in findings)]
     if audit.warnings:
         heading = "### Warnings of the data audit"
@@ -92,7 +120,19 @@ def sweep_frame(
     tokenizers: pd.DataFrame | None = None,
     encoders: pd.DataFrame | None = None,
 ) -> SweepFrame:
-    """Return what the page of a sweep says beside its comparison; `facts` are more of the data."""
+    """Return what the page of a sweep says beside its comparison; `facts` are more of the data.
+
+    Parameters
+    ----------
+    sweep
+        What was run.
+    facts
+        More about the data, label to value.
+    tokenizers
+        One row per tokenizer.
+    encoders
+        One row per encoder.
+    """
     return SweepFrame(
         title=sweep.name,
         command=command(),

@@ -62,7 +62,17 @@ def write_track(request: ScanRequest, shards: Shards) -> Path:
 
 
 def write_findings(request: ScanRequest, shards: Shards, track: Path) -> Path:
-    """Write peaks, comparisons and figures unless they are there, and return their folder."""
+    """Write peaks, comparisons and figures unless they are there, and return their folder.
+
+    Parameters
+    ----------
+    request
+        The scan.
+    shards
+        Its windows.
+    track
+        Folder of its track, from :func:`write_track`.
+    """
     options = request.options
     config = EvaluationConfig(
         peaks=request.peaks,

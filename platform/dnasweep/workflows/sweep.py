@@ -43,7 +43,17 @@ Result = TypeVar("Result")
 
 
 def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
-    """Train and evaluate the cells of a sweep, rank them, and test differences between the best ones."""
+    """Train and evaluate the cells of a sweep, rank them, and test differences between the best ones.
+
+    Parameters
+    ----------
+    sweep
+        What was run.
+    records
+        Where it is recorded.
+    phases
+        Compute what is missing.
+    """
     plan = phases.train()
     results = evaluate_on_test(sweep, records, phases, plan)
     baseline = score_baseline(sweep.storage, sweep.recipe.dataset, plan.classifiers[0].target)
@@ -101,14 +111,26 @@ def run_sweep(
 def run_finetuning(
     name: str, axes: RequestedAxes, options: SweepOptions, console: Console
 ) -> None:
-    """Train the cells of a sweep and print where they are; nothing is evaluated on test."""
+    """Train the cells of a sweep and print where they are; nothing is evaluated on test.
+
+    Parameters
+    ----------
+    name, axes, options, console
+        As for :func:`run_sweep`.
+    """
     _recorded(name, axes, options, console, _finetune)
 
 
 def run_pretraining(
     name: str, axes: RequestedAxes, options: SweepOptions, console: Console
 ) -> None:
-    """Pretrain the encoders of a sweep and print where they are."""
+    """Pretrain the encoders of a sweep and print where they are.
+
+    Parameters
+    ----------
+    name, axes, options, console
+        As for :func:`run_sweep`.
+    """
     _recorded(name, axes, options, console, _pretrain)
 
 

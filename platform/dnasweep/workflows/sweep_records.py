@@ -51,7 +51,17 @@ class Records:
         )
 
     def encoder(self, spec: EncoderSpec, name: str, outcome: StageOutcome) -> None:
-        """Record a pretrained encoder, from start to end."""
+        """Record a pretrained encoder, from start to end.
+
+        Parameters
+        ----------
+        spec
+            The encoder.
+        name
+            Its name.
+        outcome
+            What its training gave.
+        """
         key = f"encoder-{spec.key}"
         params = {
             "tokenizer": spec.tokenizer.config.name,
@@ -106,7 +116,21 @@ class Records:
         checkpoint: str | None = None,
         error: str | None = None,
     ) -> None:
-        """Close the run of a trial, with its best evaluation, its cost and the URI of its weights."""
+        """Close the run of a trial, with its best evaluation, its cost and the URI of its weights.
+
+        Parameters
+        ----------
+        cell
+            The combination.
+        spec
+            Its classifier.
+        outcome
+            What its training gave; None if it failed or was stopped.
+        checkpoint
+            URI of its weights.
+        error
+            Why it failed.
+        """
         self.start(cell, spec)
         if outcome is None:
             said = {"outcome": "failed", "reason": error} if error else {"outcome": "stopped"}
@@ -120,7 +144,17 @@ class Records:
     def tested(
         self, spec: ClassifierSpec, metrics: Mapping[str, float], *, selected: bool = True
     ) -> None:
-        """Record the test metrics of a trial, and whether it was chosen on validation."""
+        """Record the test metrics of a trial, and whether it was chosen on validation.
+
+        Parameters
+        ----------
+        spec
+            The trial.
+        metrics
+            Its test metrics by name.
+        selected
+            Whether it was chosen on validation.
+        """
         self.tracker.metrics(spec.key, named("test", metrics), step=0)
         if selected:
             self.tracker.tags(spec.key, {"selected": "true"})

@@ -144,7 +144,17 @@ def transfer_cells(axes: Axes, data: Prepared) -> list[Cell]:
 
 
 def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
-    """Train, evaluate on test, and report the target x strategy matrix."""
+    """Train, evaluate on test, and report the target x strategy matrix.
+
+    Parameters
+    ----------
+    sweep
+        What was run.
+    records
+        Where it is recorded.
+    phases
+        Compute what is missing.
+    """
     plan = phases.train()
     results = evaluate_on_test(sweep, records, phases, plan, by=comparison_group)
     options, data = sweep.options, sweep.data

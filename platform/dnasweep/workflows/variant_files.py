@@ -39,6 +39,15 @@ def write_results(folder: Path, request: VariantRequest, shards: Shards) -> None
     """Write the tables, and an annotated VCF for each VCF or a heat map for each region.
 
     Tables are written shard by shard, and VCFs line by line.
+
+    Parameters
+    ----------
+    folder
+        Where to write.
+    request
+        The job.
+    shards
+        Its scores.
     """
     job = shards.fetch()
     for table, schema in SCHEMAS.items():

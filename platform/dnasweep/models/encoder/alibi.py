@@ -55,7 +55,17 @@ class AlibiRobertaForMaskedLM(RobertaForMaskedLM):
         attention_mask: Tensor | None = None,
         **others: Any,
     ) -> Any:
-        """Return the vocabulary logits, (rows, tokens, vocabulary), as `.logits`."""
+        """Return the vocabulary logits, (rows, tokens, vocabulary), as `.logits`.
+
+        Parameters
+        ----------
+        input_ids
+            Token ids, (rows, tokens).
+        attention_mask
+            1 at real tokens, (rows, tokens); None when nothing is padded.
+        **others
+            Refused where they would change the result.
+        """
         _refuse(others, "labels")
         assert input_ids is not None
         all_positions = torch.arange(input_ids.numel(), device=input_ids.device)
