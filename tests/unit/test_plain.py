@@ -129,7 +129,7 @@ OWN = ("comparison", "transfer")
 NO_NAMES = (
     "platform/dnasweep/plain.py",
     # Has gone through `csv_text`.
-    "platform/dnasweep/stages/shots.py",
+    "platform/dnasweep/stages/dataset.py",
     # Words of DNA alone, and what is made for a key.
     "platform/dnasweep/tokens/pmi.py",
     "platform/dnasweep/workflows/explanation_comparison.py",
