@@ -11,15 +11,8 @@ from matplotlib.axes import Axes
 
 from dnasweep.formats.rejects import RejectedRow
 from dnasweep.report.drawing import COLOURS, Drawing, on_axes
-from dnasweep.report.page import (
-    Bullets,
-    Notice,
-    Page,
-    PageFigure,
-    PageTable,
-    Section,
-)
-from dnasweep.report.provenance import job_section
+from dnasweep.report.page import Bullets, Notice, Page, PageFigure, PageTable, Section
+from dnasweep.report.provenance import BEFORE, job_section
 from dnasweep.tasks.wording import signed
 
 PAGE = "variants.html"
@@ -64,15 +57,12 @@ def variant_page(
         order = np.argsort(-found[by].abs().to_numpy(float), kind="stable")[:MAX_SHOWN]
         largest = found.iloc[order]
     shown = largest[[*SHOWN, *SCORED]].dropna(axis=1, how="all")
+    skipped = f"{len(rejects):,} alleles were not scored; the reasons are below."
+    about = f"The {len(shown)} alleles with the largest {unit}."
     return Page(
         title=f"Variants and {settings.get('target') or 'masked tokens'}",
         lead=[f"{num:,} alleles scored, {len(rejects):,} rejected"],
-        notice=Notice(
-            "Before you read on",
-            [f"{len(rejects):,} alleles were not scored; the reasons are below."]
-            if rejects
-            else [],
-        ),
+        notice=Notice(BEFORE, [skipped] if rejects else []),
         sections=[
             Section("findings", "Findings", [Bullets(_sentences(calls, shown, by, unit))]),
             Section(
@@ -80,15 +70,7 @@ def variant_page(
                 "Changes",
                 [PageFigure("All alleles", "By size of change.", _histogram(counts, unit))],
             ),
-            Section(
-                "largest",
-                "Largest changes",
-                [
-                    PageTable(
-                        "largest", shown, f"The {len(shown)} alleles with the largest {unit}."
-                    )
-                ],
-            ),
+            Section("largest", "Largest changes", [PageTable("largest", shown, about)]),
             Section("rejected", "Rejected rows", [_rejected(rejects)]),
             job_section(settings, command="", files=files),
         ],
@@ -99,12 +81,9 @@ def _sentences(calls: pd.Series, shown: pd.DataFrame, by: str, unit: str) -> lis
     told = []
     if len(calls):
         told.append("Calls: " + ", ".join(f"{int(n):,} {name}" for name, n in calls.items()) + ".")
-    if len(shown):
-        top = shown.iloc[0]
-        told.append(
-            f"Largest change: {top['chrom']}:{top['pos']:,} {top['ref']}>{top['alt']}, {unit} "
-            f"{signed(top[by], 2)}."
-        )
+    for _, top in shown.head(1).iterrows():
+        place = f"{top['chrom']}:{top['pos']:,} {top['ref']}>{top['alt']}"
+        told.append(f"Largest change: {place}, {unit} {signed(top[by], 2)}.")
     return told
 
 
