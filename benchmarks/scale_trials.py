@@ -15,7 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 from dnasweep.report.files import write_page
-from dnasweep.report.sweep_page import sweep_page
+from dnasweep.report.sweep_page import comparison_tables, sweep_page
 from dnasweep.runtime.training import trials
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.plan import SweepPlan
@@ -29,7 +29,7 @@ from dnasweep.sweeps.request import Sweep
 from dnasweep.tracking.replay import Replayer
 from dnasweep.tracking.tracker import Tracker
 from dnasweep.workflows import phases, sweep
-from dnasweep.workflows.announce import announce_comparison
+from dnasweep.workflows.announce import announce_report
 from dnasweep.workflows.evaluation import read_results
 from dnasweep.workflows.publication import sweep_frame, tokenizer_table
 from dnasweep.workflows.sweep_records import Records
@@ -141,7 +141,8 @@ def measure(number: int, folder: Path, *, nodes: int, cpus: int) -> dict[str, An
             page = sweep_page(comparison, frame, cells=results)
             write_page(page, report / "comparison.html")
         with watch.part("report: terminal"):
-            announce_comparison(console, comparison, report)
+            files = report / "comparison.html", report / "comparison.csv"
+            announce_report(console, comparison_tables(comparison), *files)
         numbers["bytes"] = peak_bytes()
         numbers["trials"] = len(plan.cells)
         numbers["finished"] = sum(cell.outcome == "finished" for cell in results)

@@ -9,12 +9,12 @@ random weights.
 
 from dnasweep.cli.command import run_command
 from dnasweep.sweeps.options import SweepOptions
-from dnasweep.workflows.sweep import run_finetuning
+from dnasweep.workflows.sweep import finetune, run_sweep
 from rich.console import Console
 
 
 def main(options: SweepOptions, console: Console) -> None:
-    run_finetuning("finetune", options.axes, options, console)
+    run_sweep("finetune", options.axes, options, console, ending=finetune)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ Sweeps that ask for the same encoder find it.
 
 from dnasweep.cli.command import run_command
 from dnasweep.sweeps.options import SweepOptions
-from dnasweep.workflows.sweep import run_pretraining
+from dnasweep.workflows.sweep import pretrain, run_sweep
 from rich.console import Console
 
 
 def main(options: SweepOptions, console: Console) -> None:
     axes = {"tokenizer": options.tokenizers, "species_set": options.species_sets}
-    run_pretraining("pretrain", axes, options, console)
+    run_sweep("pretrain", axes, options, console, ending=pretrain)
 
 
 if __name__ == "__main__":

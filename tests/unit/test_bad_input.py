@@ -18,7 +18,7 @@ from dnasweep.data.reading import read_rows
 from dnasweep.data.screening import check_lengths, find_copies
 from dnasweep.data.table import crop_table, make_table
 from dnasweep.errors import InputError
-from dnasweep.stages.dataset import REJECTS
+from dnasweep.formats.rejects import REJECTS
 from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.storage import Storage
 from dnasweep.sweeps import lengths

@@ -12,6 +12,8 @@ import pandas as pd
 from dnasweep.errors import InputError
 from dnasweep.plain import shown, write_csv
 
+REJECTS = "rejects.tsv"
+"""File of the rows that were set aside."""
 MAX_BAD_SHARE = 0.1
 """Share of bad rows up to which going on without them is offered."""
 

@@ -12,12 +12,11 @@ from dnasweep.data.dataset_config import DatasetConfig, dataset_key
 from dnasweep.data.datasets import Dataset, build_dataset
 from dnasweep.data.duplicates import first_readings
 from dnasweep.errors import InputError
+from dnasweep.formats.rejects import REJECTS
 from dnasweep.plain import csv_text
 from dnasweep.storage import Storage
 
 KIND = "datasets"
-REJECTS = "rejects.tsv"
-"""Rejected rows of a data set (file, row, reason, text), if there are any."""
 
 
 class Rows(NamedTuple):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
 from dnasweep.data.findings import READ_AS
-from dnasweep.report.sweep_page import comparison_tables
-from dnasweep.stages.dataset import REJECTS
+from dnasweep.formats.rejects import REJECTS
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import published
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
-from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.request import Sweep
 
@@ -95,21 +93,21 @@ def announce_plan(sweep: Sweep) -> None:
     )
 
 
-def announce_comparison(console: Console, comparison: Comparison, report: Path) -> None:
-    """Print the comparison and where its files are.
+def announce_report(console: Console, tables: RenderableType, page: Path, table: Path) -> None:
+    """Print a comparison and where its files are.
 
     Parameters
     ----------
     console
         Where to print.
-    comparison
-        The compared sweep.
-    report
-        Folder of its report.
+    tables
+        The comparison, for the terminal.
+    page, table
+        Its page and its main table.
     """
-    console.print(comparison_tables(comparison))
-    console.print(f"[bold]page[/]   {escape(str(report / 'comparison.html'))}", soft_wrap=True)
-    console.print(f"[bold]table[/]  {escape(str(report / 'comparison.csv'))}", soft_wrap=True)
+    console.print(tables)
+    console.print(f"[bold]page[/]   {escape(str(page))}", soft_wrap=True)
+    console.print(f"[bold]table[/]  {escape(str(table))}", soft_wrap=True)
 
 
 def announce_checkpoint(sweep: Sweep, name: str, spec: EncoderSpec | ClassifierSpec) -> None:

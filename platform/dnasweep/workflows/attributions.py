@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.formats.rejects import write_rejects
+from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.attribution_request import (
     AttributionOptions,
     AttributionRequest,
@@ -23,7 +23,6 @@ from dnasweep.jobs.shards.shards import Shards
 from dnasweep.stages import models
 from dnasweep.workflows.ray_pool import on_ray
 
-REJECTS = "rejects.tsv"
 _LAYERS = {
     "last": "last layer",
     "all": "mean over all layers",

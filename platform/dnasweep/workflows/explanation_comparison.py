@@ -21,7 +21,7 @@ from rich.markup import escape
 from dnasweep.attribution.positions import tss_positions
 from dnasweep.config import content_key, versions
 from dnasweep.formats.paths import user_path
-from dnasweep.formats.rejects import write_rejects
+from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.attribution_request import prepare_attribution
 from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.explanation_options import UNSIGNED, ComparisonOptions, check_options
@@ -47,7 +47,6 @@ from dnasweep.workflows.ray_pool import on_ray
 STAGE = "explanations"
 NUMBERS = "numbers.json"
 KIND = "comparisons"
-REJECTS = "rejects.tsv"
 
 
 def run_comparison(
@@ -89,7 +88,17 @@ def run_comparison(
     made, jobs = _explain(options, chosen, storage, console, executor)
     settings = _settings(options, made, jobs, chosen)
     key = content_key(KIND, versions.ATTRIBUTION_COMPARISON, settings)
-    with recorded(_metadata(options, settings, key, uri), storage, console) as records:
+    metadata = RunMetadata(
+        uri=uri,
+        model=options.model[0],
+        stage=STAGE,
+        key=key,
+        name=f"{STAGE} {key[:6]}",
+        params={**_shown(options, settings), "num_sequences": options.num_sequences},
+        tags={},
+        folder=STAGE,
+    )
+    with recorded(metadata, storage, console) as records:
         folder = _compare(options, made, chosen, storage, key, settings, console)
         files = files_in(folder)
         said = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
@@ -220,14 +229,9 @@ def _compare(
             )
     shown = {
         "command": command(),
-        "data": list(options.data) or "built-in",
+        **_shown(options, settings),
         "sequences": len(chosen.reading.table),
-        **{
-            name: settings[name]
-            for name in ("models", "methods", "target", "permutations", "seed")
-        },
-        "reference": options.reference,
-        "sanity": options.sanity,
+        "permutations": options.permutations,
         "tss_index": options.tss_index,
     }
 
@@ -242,30 +246,10 @@ def _compare(
     return folder
 
 
-def _metadata(
-    options: ComparisonOptions, settings: Mapping[str, Any], key: str, uri: str
-) -> RunMetadata:
-    """Return what is in MLflow about a comparison, under the run of its first model."""
-    params = {
-        "models": settings["models"],
-        "methods": settings["methods"],
-        "target": settings["target"],
-        "data": options.data or "built-in",
-        "num_sequences": options.num_sequences,
-        "reference": options.reference,
-        "sanity": options.sanity,
-        "seed": options.seed,
-    }
-    return RunMetadata(
-        uri=uri,
-        model=options.model[0],
-        stage=STAGE,
-        key=key,
-        name=f"{STAGE} {key[:6]}",
-        params=params,
-        tags={},
-        folder=STAGE,
-    )
+def _shown(options: ComparisonOptions, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a page and MLflow say of a comparison, beside how large it is."""
+    named = {name: settings[name] for name in ("models", "methods", "target", "sanity", "seed")}
+    return {**named, "data": options.data or "built-in", "reference": options.reference}
 
 
 def metrics_of(model: Mapping[str, Any]) -> dict[str, float]:

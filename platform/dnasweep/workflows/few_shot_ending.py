@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.markup import escape
 
 from dnasweep.report.few_shot_page import few_shot_page, shot_tables
-from dnasweep.report.files import write_page
 from dnasweep.stages.dataset import draw_shots, rows_of
 from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.plan import SweepPlan
@@ -24,18 +20,16 @@ from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.shots import compare_shots
 from dnasweep.sweeps.shots_tests import BASELINE
-from dnasweep.sweeps.summary import write_summary
-from dnasweep.workflows.announce import encoder_name
+from dnasweep.workflows.announce import announce_report, encoder_name
 from dnasweep.workflows.evaluation import read_results
 from dnasweep.workflows.phases import Phases
-from dnasweep.workflows.publication import (
-    REPORT,
-    report_folder,
-    sweep_frame,
-    tokenizer_table,
-    writing_report,
-)
+from dnasweep.workflows.publication import note, publish_report, sweep_frame, tokenizer_table
 from dnasweep.workflows.sweep_records import Records
+
+METRICS_HERE = (
+    "means by number of shots, which is their step. Each trial has the ids of the rows it was trained "
+    "on as `training_rows.csv`"
+)
 
 
 def compare_few_shots(sweep: Sweep, records: Records, phases: Phases) -> ShotComparison:
@@ -70,14 +64,17 @@ def compare_few_shots(sweep: Sweep, records: Records, phases: Phases) -> ShotCom
             overlap=_overlap(sweep),
             shared_encoders=bool(plan.encoders) and not sweep.recipe.pretrain_per_seed,
         )
-    folder = _publish(sweep, plan, records, comparison)
-    sweep.console.print(shot_tables(comparison))
-    sweep.console.print(
-        f"[bold]page[/]   {escape(str(folder / 'comparison.html'))}", soft_wrap=True
+    frame = sweep_frame(
+        sweep,
+        facts=_draws(sweep),
+        tokenizers=tokenizer_table(sweep, plan),
+        encoders=_encoders(sweep, plan),
     )
-    sweep.console.print(
-        f"[bold]table[/]  {escape(str(folder / 'comparison.csv'))}", soft_wrap=True
-    )
+    folder = publish_report(sweep, records, comparison, few_shot_page(comparison, frame))
+    _record_curves(sweep, records, comparison)
+    records.summary(note(comparison.findings, sweep.data.audit, metrics=METRICS_HERE))
+    page, table = folder / "comparison.html", folder / "comparison.csv"
+    announce_report(sweep.console, shot_tables(comparison), page, table)
     return comparison
 
 
@@ -104,23 +101,6 @@ def _overlap(sweep: Sweep) -> dict[int, float]:
         if shared:
             found[int(shots)] = float(np.mean(shared))
     return found
-
-
-def _publish(sweep: Sweep, plan: SweepPlan, records: Records, comparison: ShotComparison) -> Path:
-    """Write the report, log it to the parent run and return its folder."""
-    frame = sweep_frame(
-        sweep,
-        facts=_draws(sweep),
-        tokenizers=tokenizer_table(sweep, plan),
-        encoders=_encoders(sweep, plan),
-    )
-    with writing_report(sweep, records) as aside:
-        comparison.to_csv(aside / "comparison.csv")
-        write_page(few_shot_page(comparison, frame), aside / "comparison.html")
-        write_summary(aside, sweep, findings=comparison.findings)
-    _record_curves(sweep, records, comparison)
-    records.summary(_note(comparison.findings))
-    return report_folder(sweep)
 
 
 def _record_curves(sweep: Sweep, records: Records, comparison: ShotComparison) -> None:
@@ -166,16 +146,3 @@ def _encoders(sweep: Sweep, plan: SweepPlan) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
-
-
-def _note(findings: Sequence[str]) -> str:
-    """Return the findings as the description of the parent run, in Markdown."""
-    return "\n\n".join(
-        [
-            "\n".join(f"- {sentence}" for sentence in findings),
-            "### Where to look",
-            f"The whole comparison, with its learning curve: `{REPORT}/comparison.html` under "
-            "*Artifacts*. Metrics here have the number of shots as their step. Each trial has the "
-            "ids of the rows it was trained on as `training_rows.csv`.",
-        ]
-    )

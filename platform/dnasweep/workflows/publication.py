@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from dnasweep.data.table import SPLITS
 from dnasweep.report.audit_page import PAGE as AUDIT_PAGE
 from dnasweep.report.audit_page import audit_page
 from dnasweep.report.files import write_page
+from dnasweep.report.page import Page
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.sweep_page import sweep_page
 from dnasweep.stages.outcome import CHECKPOINT
@@ -24,7 +24,7 @@ from dnasweep.stages.tokens import tokenizer_report
 from dnasweep.storage.output_folder import publish_files
 from dnasweep.sweeps.cell_results import CellResult
 from dnasweep.sweeps.compare import select
-from dnasweep.sweeps.comparison import Comparison
+from dnasweep.sweeps.comparison import Compared, Comparison
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.summary import write_summary
 from dnasweep.tasks.metrics import direction, full_name
@@ -64,11 +64,8 @@ def publish(
     frame = sweep_frame(sweep, tokenizers=tokenizer_table(sweep, plan))
     page = sweep_page(comparison, frame, cells=results, importance=importance)
     best = best_trial(sweep, results)
-    with writing_report(sweep, records) as aside:
-        comparison.to_csv(aside / "comparison.csv")
-        write_page(page, aside / "comparison.html")
-        key = best.trial_key if best else None
-        write_summary(aside, sweep, findings=comparison.findings, best=key)
+    key = best.trial_key if best else None
+    folder = publish_report(sweep, records, comparison, page, best=key)
     if best is not None:
         _register(sweep, records, best)
     records.summary(
@@ -77,7 +74,7 @@ def publish(
         test=(best.test if best else None) or {},
         baseline=_baseline(comparison),
     )
-    return report_folder(sweep)
+    return folder
 
 
 def note(
@@ -147,26 +144,41 @@ def sweep_frame(
     )
 
 
-def report_folder(sweep: Sweep) -> Path:
-    """Return the folder of a sweep's report."""
-    return sweep.storage.folder("sweeps", sweep.key, REPORT)
-
-
-@contextlib.contextmanager
-def writing_report(sweep: Sweep, records: Records) -> Iterator[Path]:
-    """Give a folder to write a report into; after the block it replaces the earlier report as a whole.
+def publish_report(
+    sweep: Sweep, records: Records, compared: Compared, page: Page, *, stem: str = "comparison", best: str | None = None,
+) -> Path:
+    """Write the report of a sweep, which replaces an earlier one as a whole, and return its folder.
 
     The files are logged to the parent run, and shared with other machines.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    records
+        Where its files are logged.
+    compared
+        Its tables.
+    page
+        Its page.
+    stem
+        Name of the page and of the first table, without ending.
+    best
+        Key of the best trial, where one was chosen.
     """
-    folder = report_folder(sweep)
+    folder = sweep.storage.folder("sweeps", sweep.key, REPORT)
     with tempfile.TemporaryDirectory(dir=sweep.storage.folder("work")) as scratch:
+        aside = Path(scratch)
         audit = audit_page(sweep.data.audit, title=sweep.name, facts=sweep_facts(sweep))
-        write_page(audit, Path(scratch) / AUDIT_PAGE)
-        yield Path(scratch)
-        files = publish_files(sorted(Path(scratch).iterdir()), folder, job=REPORT)
+        write_page(audit, aside / AUDIT_PAGE)
+        compared.to_csv(aside / f"{stem}.csv")
+        write_page(page, aside / f"{stem}.html")
+        write_summary(aside, sweep, findings=compared.findings, best=best, stem=stem)
+        files = publish_files(sorted(aside.iterdir()), folder, job=REPORT)
     sweep.storage.share(folder)
     for path in files:
         records.tracker.artifact(sweep.key, path, REPORT)
+    return folder
 
 
 def sweep_facts(sweep: Sweep) -> dict[str, object]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dnasweep.config import content_key, versions
-from dnasweep.formats.rejects import write_rejects
+from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.genomics.peak_evaluation import EvaluationConfig, TrackEvaluation, evaluate
 from dnasweep.genomics.peaks import write_peaks
 from dnasweep.genomics.tracks import Piece, Tile, TrackWriter, make_track, read_track
@@ -23,7 +23,7 @@ from dnasweep.jobs.shards.work_list import digest_of
 from dnasweep.plain import write_csv
 
 PICTURE_BASES = 20_000
-REJECTS, SUMMARY = "rejects.tsv", "summary.json"
+SUMMARY = "summary.json"
 _CURVE = "precision_recall_{}.tsv"
 SOMETIMES = (
     "agreement.tsv",

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.errors import InputError
+from dnasweep.formats.rejects import REJECTS
 from dnasweep.genomics.scan_plan import TILE_WINDOWS
 from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
@@ -21,7 +22,6 @@ from dnasweep.jobs.shards.shards import Shards
 from dnasweep.stages import models
 from dnasweep.workflows.ray_pool import on_ray
 from dnasweep.workflows.scan_files import (
-    REJECTS,
     SOMETIMES,
     SUMMARY,
     write_findings,

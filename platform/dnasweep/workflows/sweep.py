@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.jobs.job import mlflow_lines, say
+from dnasweep.report.sweep_page import comparison_tables
 from dnasweep.stages.scores import score_baseline
 from dnasweep.storage import telling_of_damage
 from dnasweep.sweeps.compare import compare
@@ -29,9 +30,9 @@ from dnasweep.tracking.client import check_reachable, resolve_uri
 from dnasweep.tracking.tracker import Tracker
 from dnasweep.workflows.announce import (
     announce_checkpoint,
-    announce_comparison,
     announce_data,
     announce_plan,
+    announce_report,
     encoder_name,
 )
 from dnasweep.workflows.evaluation import evaluate_on_test
@@ -66,7 +67,8 @@ def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
     best = best_trial(sweep, results)
     phases.keep_whole([s for s in plan.classifiers if best and s.key == best.trial_key])
     report = publish(sweep, plan, records, results, comparison, phases.importance)
-    announce_comparison(sweep.console, comparison, report)
+    page, table = report / "comparison.html", report / "comparison.csv"
+    announce_report(sweep.console, comparison_tables(comparison), page, table)
     return comparison
 
 
@@ -105,44 +107,6 @@ def run_sweep(
     InputError
         For everything that the user can mend; before training if it can be found by then.
     """
-    return _recorded(name, axes, options, console, ending, cells, executor)
-
-
-def run_finetuning(
-    name: str, axes: RequestedAxes, options: SweepOptions, console: Console
-) -> None:
-    """Train the cells of a sweep and print where they are; nothing is evaluated on test.
-
-    Parameters
-    ----------
-    name, axes, options, console
-        As for :func:`run_sweep`.
-    """
-    _recorded(name, axes, options, console, _finetune)
-
-
-def run_pretraining(
-    name: str, axes: RequestedAxes, options: SweepOptions, console: Console
-) -> None:
-    """Pretrain the encoders of a sweep and print where they are.
-
-    Parameters
-    ----------
-    name, axes, options, console
-        As for :func:`run_sweep`.
-    """
-    _recorded(name, axes, options, console, _pretrain)
-
-
-def _recorded(
-    name: str,
-    axes: RequestedAxes,
-    options: SweepOptions,
-    console: Console,
-    work: Callable[[Sweep, Records, Phases], Result],
-    cells: MakeCells = product,
-    executor: type[Executor] | None = None,
-) -> Result | None:
     if executor is None:
         # Imported here: it brings Ray, and a sweep in this process does without.
         from dnasweep.runtime.executor import RayExecutor
@@ -164,7 +128,7 @@ def _recorded(
         records.open(f"{name} {sweep.key[:6]}", sweep.parameters)
         opened = stack.enter_context(executor.open(sweep, uri))
         try:
-            result = work(sweep, records, Phases(sweep, records, opened))
+            result = ending(sweep, records, Phases(sweep, records, opened))
         except BaseException as error:
             tracker.end(sweep.key, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
             raise
@@ -179,12 +143,14 @@ def _warn(console: Console, line: str) -> None:
     console.print(f"[yellow]{escape(line)}[/]", soft_wrap=True)
 
 
-def _finetune(sweep: Sweep, records: Records, phases: Phases) -> None:
+def finetune(sweep: Sweep, records: Records, phases: Phases) -> None:
+    """Train the cells of a sweep and print where they are; nothing is evaluated on test."""
     plan = phases.train()
     for cell, spec in zip(plan.cells, plan.classifiers, strict=True):
         announce_checkpoint(sweep, cell.label, spec)
 
 
-def _pretrain(sweep: Sweep, records: Records, phases: Phases) -> None:
+def pretrain(sweep: Sweep, records: Records, phases: Phases) -> None:
+    """Pretrain the encoders of a sweep and print where they are."""
     for spec in phases.pretrain():
         announce_checkpoint(sweep, encoder_name(sweep, spec), spec)

@@ -16,7 +16,6 @@ from dnasweep.config.ranges import Batch, Between, Count, Positive, Seed, Whole
 from dnasweep.data.species import SPECIES, resolve
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
-from dnasweep.report.files import write_page
 from dnasweep.report.transfer_page import transfer_page, transfer_tables
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import score_baseline
@@ -25,12 +24,12 @@ from dnasweep.sweeps.options import Axes, SweepOptions
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import baseline_result
-from dnasweep.sweeps.summary import write_summary
 from dnasweep.sweeps.transfer_matrix import compare_strategies, comparison_group
 from dnasweep.sweeps.transfer_strategies import STRATEGIES, Strategy, transfer_route
+from dnasweep.workflows.announce import announce_report
 from dnasweep.workflows.evaluation import evaluate_on_test
 from dnasweep.workflows.phases import Phases
-from dnasweep.workflows.publication import note, report_folder, sweep_frame, writing_report
+from dnasweep.workflows.publication import note, publish_report, sweep_frame
 from dnasweep.workflows.sweep_records import Records
 
 ESTIMATES = "`test/` the mean test metric of each strategy over the targets that all of them have"
@@ -171,22 +170,14 @@ def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
         relatives=[name for name in data.species if name not in lacking],
         left_out=[f"No target: {text}." for text in lacking.values()],
     )
-    with writing_report(sweep, records) as aside:
-        transfer.to_csv(aside / "transfer.csv")
-        made = transfer_page(transfer, sweep_frame(sweep), num_trials=len(results))
-        write_page(made, aside / "transfer.html")
-        write_summary(aside, sweep, findings=transfer.findings, stem="transfer")
-    folder = report_folder(sweep)
-    page = folder / "transfer.html"
+    page = transfer_page(transfer, sweep_frame(sweep), num_trials=len(results))
+    folder = publish_report(sweep, records, transfer, page, stem="transfer")
     records.summary(
-        note(transfer.findings, data.audit, page=page.name, metrics=ESTIMATES),
+        note(transfer.findings, data.audit, page="transfer.html", metrics=ESTIMATES),
         test=_means(transfer),
     )
-    sweep.console.print(transfer_tables(transfer))
-    sweep.console.print(f"[bold]page[/]   {escape(str(page))}", soft_wrap=True)
-    sweep.console.print(
-        f"[bold]table[/]  {escape(str(folder / 'transfer_matrix.csv'))}", soft_wrap=True
-    )
+    page_path, table = folder / "transfer.html", folder / "transfer_matrix.csv"
+    announce_report(sweep.console, transfer_tables(transfer), page_path, table)
     return transfer
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.formats.rejects import write_rejects
+from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
 from dnasweep.jobs.shards.shards import Shards
@@ -17,8 +17,6 @@ from dnasweep.jobs.variant_options import VariantOptions
 from dnasweep.jobs.variant_request import VariantRequest, prepare_variants
 from dnasweep.workflows.ray_pool import on_ray
 from dnasweep.workflows.variant_files import SOMETIMES, digest_of_inputs, write_results
-
-REJECTS = "rejects.tsv"
 
 
 def run_variants(
