@@ -31,7 +31,7 @@ class ReportConfig:
     """What the report shows and how it tests."""
 
     enrichment: ElementEnrichmentConfig = field(default_factory=ElementEnrichmentConfig)
-    """How hits are judged and tested."""
+    """How hits are found to be top, and tested."""
     hit_probability: float = HIT_PROBABILITY
     """Share of all k-mers of its width that the TATA matrix takes for a box."""
     positive_label: int = 1

@@ -145,7 +145,13 @@ def sweep_frame(
 
 
 def publish_report(
-    sweep: Sweep, records: Records, compared: Compared, page: Page, *, stem: str = "comparison", best: str | None = None,
+    sweep: Sweep,
+    records: Records,
+    comparison: Compared,
+    page: Page,
+    *,
+    stem: str = "comparison",
+    best: str | None = None,
 ) -> Path:
     """Write the report of a sweep, which replaces an earlier one as a whole, and return its folder.
 
@@ -157,7 +163,7 @@ def publish_report(
         The sweep.
     records
         Where its files are logged.
-    compared
+    comparison
         Its tables.
     page
         Its page.
@@ -171,9 +177,9 @@ def publish_report(
         aside = Path(scratch)
         audit = audit_page(sweep.data.audit, title=sweep.name, facts=sweep_facts(sweep))
         write_page(audit, aside / AUDIT_PAGE)
-        compared.to_csv(aside / f"{stem}.csv")
+        comparison.to_csv(aside / f"{stem}.csv")
         write_page(page, aside / f"{stem}.html")
-        write_summary(aside, sweep, findings=compared.findings, best=best, stem=stem)
+        write_summary(aside, sweep, findings=comparison.findings, best=best, stem=stem)
         files = publish_files(sorted(aside.iterdir()), folder, job=REPORT)
     sweep.storage.share(folder)
     for path in files:
@@ -192,7 +198,7 @@ def sweep_facts(sweep: Sweep) -> dict[str, object]:
         "bases each": " to ".join(f"{w:,}" for w in sorted({widths.min(), widths.max()})),
         "split": ", ".join(f"{counts.get(s, 0):,} {s}" for s in SPLITS),
         "species": ", ".join(sweep.data.species) or "not named",
-        "trained and judged on": sweep.target,
+        "trained and tested on": sweep.target,
     }
 
 
