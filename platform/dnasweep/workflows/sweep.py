@@ -144,13 +144,33 @@ def _warn(console: Console, line: str) -> None:
 
 
 def finetune(sweep: Sweep, records: Records, phases: Phases) -> None:
-    """Train the cells of a sweep and print where they are; nothing is evaluated on test."""
+    """Train the cells of a sweep and print where they are; nothing is evaluated on test.
+
+    Parameters
+    ----------
+    sweep
+        What was run.
+    records
+        Where it is recorded.
+    phases
+        Compute what is missing.
+    """
     plan = phases.train()
     for cell, spec in zip(plan.cells, plan.classifiers, strict=True):
         announce_checkpoint(sweep, cell.label, spec)
 
 
 def pretrain(sweep: Sweep, records: Records, phases: Phases) -> None:
-    """Pretrain the encoders of a sweep and print where they are."""
+    """Pretrain the encoders of a sweep and print where they are.
+
+    Parameters
+    ----------
+    sweep
+        What was run.
+    records
+        Where it is recorded.
+    phases
+        Compute what is missing.
+    """
     for spec in phases.pretrain():
         announce_checkpoint(sweep, encoder_name(sweep, spec), spec)
