@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from dnasweep.data.thresholds import best_threshold
+from dnasweep.data.decision_threshold import best_threshold
 from dnasweep.sweeps.cell_results import TestScores
 from dnasweep.sweeps.seed_tests import Side, Stratum, over_seeds
 from nulls import Check, Floats, Simulate

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from dnasweep.sweeps.mean_differences import mean_difference, shared_row_variance
 from dnasweep.sweeps.pairs import paired_test
-from dnasweep.sweeps.replicates import mean_difference, shared_row_variance
 from dnasweep.sweeps.seed_tests import Side, auroc_influence, mcc_influence, over_seeds
 from dnasweep.sweeps.transfer_tests import rank_correlation, sign_flip
 from nulls import Check, Floats, Simulate

@@ -21,11 +21,11 @@ from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.storage import Storage
 from dnasweep.sweeps import request
-from dnasweep.sweeps.compare import compare
 from dnasweep.sweeps.event_log import EventLog
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.progress import Display
 from dnasweep.sweeps.request import Sweep
+from dnasweep.sweeps.selection import compare
 from dnasweep.tracking.replay import Replayer
 from dnasweep.tracking.tracker import Tracker
 from dnasweep.workflows import phases, sweep

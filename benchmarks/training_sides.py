@@ -21,7 +21,7 @@ from dnasweep.models.training.schedule import Schedule
 from dnasweep.models.training.train import train
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.masking import IGNORED
-from dnasweep.tokens.schemes import make_masking
+from dnasweep.tokens.masking_registry import make_masking
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 
 WARM_UP = 3

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from dnasweep.data.baseline import kmer_baseline, kmer_counts, score_baseline
+from dnasweep.data.decision_threshold import best_threshold
 from dnasweep.data.table import make_table
-from dnasweep.data.thresholds import best_threshold
 from dnasweep.errors import InputError
 from dnasweep.tasks.metrics import classification_metrics
 from sklearn.metrics import matthews_corrcoef, roc_auc_score

@@ -11,9 +11,9 @@ import pytest
 from dnasweep.report.sweep_figures import heat_map
 from dnasweep.report.sweep_page import comparison_tables
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult
-from dnasweep.sweeps.compare import compare, select
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.pairs import pairwise_tests
+from dnasweep.sweeps.selection import compare, select
 from rich.console import Console
 from sweep_toys import GAIN, QUALITY, baseline, cell, scored, sweep
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from dnasweep.report import drawing
 from dnasweep.report import sweep_figures as figures
-from dnasweep.sweeps.compare import compare
 from dnasweep.sweeps.comparison import Comparison
+from dnasweep.sweeps.selection import compare
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sweep_toys import baseline, cell, sweep

@@ -11,10 +11,10 @@ from dnasweep.errors import InputError
 from dnasweep.tokens.corpus import Batch, collate
 from dnasweep.tokens.masking import IGNORED, Masked, MaskingProgress, MaskingScheme, masked_bases
 from dnasweep.tokens.masking_pmi import GeneMasking, token_ranks
+from dnasweep.tokens.masking_registry import make_masking, resolve
 from dnasweep.tokens.ngrams import all_kmers, count_sequences
 from dnasweep.tokens.pmi import PmiTable, score_kmers
 from dnasweep.tokens.randomness import uniform
-from dnasweep.tokens.schemes import make_masking, resolve
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 from pmi_toys import published_counts, published_ranking
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import sklearn.metrics as reference
-from dnasweep.data.thresholds import best_threshold
+from dnasweep.data.decision_threshold import best_threshold
 from dnasweep.tasks.metrics import (
     METRICS,
     classification_metrics,

@@ -26,10 +26,10 @@ from dnasweep.motifs.enriched_kmers import (
     high_regions,
     merge,
 )
+from dnasweep.motifs.hit_thresholds import convolved_threshold
 from dnasweep.motifs.modisco import find_modisco, hypothetical
 from dnasweep.motifs.motif_data import MotifConfig, MotifData, load_motif_data, split_clusters
 from dnasweep.motifs.patterns import Pattern, matrix_of
-from dnasweep.motifs.thresholds import convolved_threshold
 from dnasweep.motifs.tomtom import COLUMNS, match
 from dnasweep.motifs.validation import centres_of
 from dnasweep.report.motif_page import write_report

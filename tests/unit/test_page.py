@@ -12,8 +12,8 @@ from dnasweep.report.html import render
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.sweep_page import sweep_page
 from dnasweep.sweeps.cell_results import CellResult
-from dnasweep.sweeps.compare import compare
 from dnasweep.sweeps.comparison import Comparison
+from dnasweep.sweeps.selection import compare
 from html_outline import outline
 from sweep_toys import baseline, cell, sweep
 

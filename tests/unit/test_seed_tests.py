@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 from dnasweep.sweeps.cell_results import TestScores
+from dnasweep.sweeps.mean_differences import compare_means
 from dnasweep.sweeps.pairs import paired_test
-from dnasweep.sweeps.replicates import compare_means
 from dnasweep.sweeps.seed_tests import (
     Side,
     Stratum,

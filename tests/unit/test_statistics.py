@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from dnasweep.sweeps.statistics import (
-    benjamini_hochberg,
     bootstrap_mcc,
     delong_test,
     mcc,
     spread,
     structural_components,
 )
+from dnasweep.tasks.multiple_tests import benjamini_hochberg
 from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 

@@ -10,7 +10,7 @@ import pytest
 from dnasweep.data.audit import Audit, Finding
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell, Recipe
-from dnasweep.sweeps.compare import compare
+from dnasweep.sweeps.selection import compare
 from dnasweep.tracking.tags import NOTE_TAG
 from dnasweep.workflows.publication import note
 from dnasweep.workflows.sweep_records import Records

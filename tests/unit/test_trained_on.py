@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 from dnasweep.config import ModelConfig, TrainingConfig
-from dnasweep.data.thresholds import best_threshold
+from dnasweep.data.decision_threshold import best_threshold
 from dnasweep.errors import InputError
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import load_classifier

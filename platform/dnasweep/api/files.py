@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.api.sequences import GIVEN, Sequences, paths_of, read_given
+from dnasweep.plain import write_csv
 
 
 def files_of(sequences: Sequences, folder: Path) -> tuple[str, ...]:
@@ -44,7 +45,7 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> str:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.tsv"
-    table.to_csv(path, sep="\t", index=False)
+    write_csv(table, path, sep="\t")
     return str(path)
 
 

@@ -19,6 +19,7 @@ from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.variants import Region
+from dnasweep.plain import write_csv
 
 if TYPE_CHECKING:
     from dnasweep.report.drawing import Plot
@@ -241,5 +242,5 @@ def _bed_of(regions: Any, genome: str | Path, folder: Path) -> str | None:
             contigs = Contigs.of(fasta, user_path(genome))
             table = pd.DataFrame([Region.parse(text, contigs) for text in regions])
     path = folder / "regions.bed"
-    table.to_csv(path, sep="\t", header=False, index=False)
+    write_csv(table, path, sep="\t", header=False)
     return str(path)

@@ -15,7 +15,7 @@ from dnasweep.data.sources import find_sources
 from dnasweep.data.species import resolve
 from dnasweep.data.splits import SplitMethod, check_fractions
 from dnasweep.errors import InputError
-from dnasweep.formats.files import Format, file_digest
+from dnasweep.formats.detection import Format, file_digest
 from dnasweep.formats.paths import user_path
 
 Upstream = Annotated[int, Range(-1_000_000, 0)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dnasweep.data.species import resolve
 from dnasweep.errors import InputError
-from dnasweep.formats.files import stem
+from dnasweep.formats.detection import stem
 
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),

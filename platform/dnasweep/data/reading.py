@@ -1,7 +1,7 @@
 """Sequences from files of any format in use, as one table.
 
 The steps, in order: find the files (:mod:`~dnasweep.data.sources`), recognise the format of each
-(:mod:`~dnasweep.formats.files`), parse it into columns of text (:mod:`~dnasweep.data.columns`,
+(:mod:`~dnasweep.formats.detection`), parse it into columns of text (:mod:`~dnasweep.data.columns`,
 :mod:`~dnasweep.formats.sequences`, :mod:`~dnasweep.formats.intervals`), cut sequences out of a genome
 where the file gives coordinates (:mod:`~dnasweep.formats.reference`), check the rows
 (:mod:`~dnasweep.data.rows`), and join all files into one table (:mod:`~dnasweep.data.table`).
@@ -21,7 +21,7 @@ from dnasweep.data.sources import Source, find_sources
 from dnasweep.data.species import resolve
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
-from dnasweep.formats.files import FORMATS, Format, detect_format, name_tells, read_bytes
+from dnasweep.formats.detection import FORMATS, Format, detect_format, name_tells, read_bytes
 from dnasweep.formats.intervals import read_intervals, widen_starts
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import cut_out

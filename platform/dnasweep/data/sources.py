@@ -21,7 +21,7 @@ from dnasweep.data.names import (
 )
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
-from dnasweep.formats.files import ENDINGS, ending, stem
+from dnasweep.formats.detection import ENDINGS, ending, stem
 from dnasweep.formats.paths import check_readable, entries_of, user_path
 
 _KNOWN = frozenset(e for endings in ENDINGS.values() for e in endings)

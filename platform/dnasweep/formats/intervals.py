@@ -10,7 +10,7 @@ import pandas as pd
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs, species_of
 from dnasweep.formats.delimited import read_cells
-from dnasweep.formats.files import Format, read_bytes
+from dnasweep.formats.detection import Format, read_bytes
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import RejectedRow, RowChecks, check_rejects, parsing
 

@@ -18,7 +18,7 @@ from Bio import bgzf
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import Contigs
-from dnasweep.formats.files import GZIP, file_errors
+from dnasweep.formats.detection import GZIP, file_errors
 from dnasweep.formats.indexes import fits, write_blocks
 from dnasweep.formats.paths import check_readable, user_path
 from dnasweep.formats.rejects import RejectedRow

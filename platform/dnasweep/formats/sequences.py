@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple, cast
 import pandas as pd
 
 from dnasweep.errors import InputError
-from dnasweep.formats.files import GZIP, file_errors
+from dnasweep.formats.detection import GZIP, file_errors
 from dnasweep.formats.paths import check_readable
 
 _EPDNEW = re.compile(r"(?:FP\d+\s+)?(\S+)\s*:[+-]?\s?\w\s+\w+:\w+;\s*range\s", re.ASCII)

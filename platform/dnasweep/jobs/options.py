@@ -8,7 +8,7 @@ from dnasweep.config.execution import PlaceOptions
 from dnasweep.config.ranges import Count, Devices, Few
 from dnasweep.data.reading import Reading, read_rows
 from dnasweep.data.table import crop_table
-from dnasweep.formats.files import Format
+from dnasweep.formats.detection import Format
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from dnasweep.config import versions
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows
 from dnasweep.formats.chromosomes import Contigs
-from dnasweep.formats.files import stem
+from dnasweep.formats.detection import stem
 from dnasweep.formats.intervals import read_bed
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import RejectedRow

@@ -20,8 +20,8 @@ from dnasweep.method_comparison.recovery import planted, recovery
 from dnasweep.method_comparison.sanity import sanity
 from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig, enrichment_of_elements
 from dnasweep.motifs.element_hits import ElementSite
-from dnasweep.motifs.permutation_tests import adjusted
 from dnasweep.motifs.promoter_elements import core_promoter_sites, tata_sites
+from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 Floats = NDArray[np.float64]
 ELEMENTS = ("TATA box", "initiator", "GC box", "CCAAT box", "DPE")
@@ -197,7 +197,9 @@ def enrichment(
     if table.empty:
         return None
     by_species = table.groupby("species", sort=False)["p_enrichment"]
-    return table.assign(p_adjusted=by_species.transform(lambda p: adjusted(p.to_numpy(float))))
+    return table.assign(
+        p_adjusted=by_species.transform(lambda p: benjamini_hochberg(p.to_numpy(float)))
+    )
 
 
 def mean_curves(curves: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:

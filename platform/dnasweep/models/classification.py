@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dnasweep.data.thresholds import best_threshold
+from dnasweep.data.decision_threshold import best_threshold
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import Precision

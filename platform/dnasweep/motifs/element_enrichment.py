@@ -27,13 +27,13 @@ from dnasweep.motifs.element_hits import (
 from dnasweep.motifs.permutation_tests import (
     KmerStratum,
     PositionStratum,
-    adjusted,
     compare_same_kmer,
     compare_same_position,
     p_at_least,
     p_two_sided,
     pooled_odds_ratio,
 )
+from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 COLUMNS = (
     *("element", "definition", "window", "species", "label", "num_sequences"),
@@ -132,7 +132,7 @@ def _tests(hits: ElementHits, config: ElementEnrichmentConfig) -> pd.DataFrame:
     for name in ADJUSTED:
         p_values = tests[name].to_numpy(float, copy=True)
         single = (tests["species"] != ALL).to_numpy()
-        p_values[single] = adjusted(p_values[single])
+        p_values[single] = benjamini_hochberg(p_values[single])
         tests[f"{name}_adjusted"] = p_values
     return tests
 

@@ -18,7 +18,7 @@ from scipy.stats import hypergeom
 from dnasweep.formats.bases import UNKNOWN, Codes, decode_rows
 from dnasweep.motifs.motif_data import MotifConfig, MotifData
 from dnasweep.motifs.patterns import Pattern, matrix_of
-from dnasweep.motifs.permutation_tests import adjusted
+from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 TIMES_MINIMUM = 10.0
 """Attention is high where it exceeds this many times the minimum of its sequence."""
@@ -50,7 +50,7 @@ def enrichment(
         Number of sequences, and of those of the class.
     """
     p_values = hypergeom.sf(positives_with_it - 1, num, num_positive, with_it)
-    return KmerEnrichment(p_values, adjusted(p_values))
+    return KmerEnrichment(p_values, benjamini_hochberg(p_values))
 
 
 def find_enriched(data: MotifData, config: MotifConfig, *, signed: bool) -> list[Pattern]:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from statsmodels.stats.contingency_tables import StratifiedTable
-from statsmodels.stats.multitest import multipletests
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -190,15 +189,6 @@ def p_at_least(observed: float, null: Floats | Integers) -> float:
 def p_two_sided(observed: float, null: Floats | Integers) -> float:
     """Return twice the smaller one-sided permutation p-value, at most 1."""
     return min(1.0, 2 * min(p_at_least(observed, null), p_at_least(-observed, -null)))
-
-
-def adjusted(p_values: Floats) -> Floats:
-    """Return p-values adjusted by Benjamini and Hochberg; nan stays nan and does not count."""
-    found = np.array(p_values, float)
-    known = ~np.isnan(found)
-    if known.any():
-        found[known] = multipletests(found[known], method="fdr_bh")[1]
-    return found
 
 
 def _count(flags: Booleans) -> tuple[int, int]:

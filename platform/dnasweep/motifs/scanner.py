@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dnasweep.data.elements import allowed_bases
 from dnasweep.formats.bases import UNKNOWN, Codes
 from dnasweep.formats.motifs import Motif
-from dnasweep.motifs.thresholds import Rows, kmer_scores, listed_threshold
+from dnasweep.motifs.hit_thresholds import Rows, kmer_scores, listed_threshold
 
 Floats = NDArray[np.float64]
 

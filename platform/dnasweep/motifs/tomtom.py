@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.formats.motifs import Motif
-from dnasweep.motifs.permutation_tests import adjusted
+from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 FEW_TARGETS = 50
 """With fewer known motifs, p-values depend much on which they are (MEME's Tomtom says so too)."""
@@ -59,7 +59,7 @@ def match(
     rows = []
     for i, name in enumerate(names):
         p = np.clip(p_values[i], 0, 1)
-        q = adjusted(p)
+        q = benjamini_hochberg(p)
         for j in np.lexsort((np.arange(len(known)), p))[:most]:
             alignment = int(offsets[i, j]), int(overlaps[i, j]), "-" if strands[i, j] else "+"
             rows.append((name, known[j].id, known[j].name, float(p[j]), float(q[j]), *alignment))

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.stats import poisson_binom
 
 from dnasweep.motifs.enriched_kmers import enrichment
+from dnasweep.motifs.hit_thresholds import convolved_threshold
 from dnasweep.motifs.motif_data import MotifData
 from dnasweep.motifs.patterns import Pattern
-from dnasweep.motifs.permutation_tests import adjusted
 from dnasweep.motifs.scanner import ScoringMatrix
-from dnasweep.motifs.thresholds import convolved_threshold
+from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 Floats = NDArray[np.float64]
 Interval = tuple[int, int]
@@ -90,7 +90,7 @@ def validate(patterns: Sequence[Pattern], data: MotifData, *, hit_p: float) -> l
             for i, one in enumerate(best)
         ]
     )
-    q_intervals = adjusted(p_intervals)
+    q_intervals = benjamini_hochberg(p_intervals)
     return [
         Validation(
             num_positive=len(centres[i]),

@@ -11,8 +11,8 @@ import pandas as pd
 from dnasweep.attribution.summaries import ALL
 from dnasweep.motifs.element_enrichment import ADJUSTED, COLUMNS
 from dnasweep.report.attribution_summary import Summary
-from dnasweep.sweeps.statistics import benjamini_hochberg
 from dnasweep.sweeps.verdicts import Findings, Verdict
+from dnasweep.tasks.multiple_tests import benjamini_hochberg
 from dnasweep.tasks.texts import Texts
 from dnasweep.tasks.wording import positions, spaced
 

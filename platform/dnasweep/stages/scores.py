@@ -12,7 +12,7 @@ import pandas as pd
 
 from dnasweep.config import content_key, versions
 from dnasweep.data.baseline import kmer_baseline
-from dnasweep.data.thresholds import best_threshold
+from dnasweep.data.decision_threshold import best_threshold
 from dnasweep.stages.dataset import draw_shots, load_dataset, rows_of
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.specs import ClassifierSpec

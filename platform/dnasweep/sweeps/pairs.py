@@ -25,7 +25,8 @@ from dnasweep.sweeps.seed_tests import (
     over_seeds,
     stratum,
 )
-from dnasweep.sweeps.statistics import benjamini_hochberg, bootstrap_mcc, delong_test
+from dnasweep.sweeps.statistics import bootstrap_mcc, delong_test
+from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 VERDICT = ("a", "b", "difference", "low", "high", "p")
 COLUMNS = (

@@ -5,7 +5,7 @@ than what other test rows and what other seeds would make of it. What is compare
 metric over the seeds. Its uncertainty has two parts: that of the test rows, which all trainings
 share, from the influence of each row (AUROC: DeLong's placement values); and that of the seeds, from
 their scatter, pooled over the two sides, which therefore have equally many seeds. Of two or three
-seeds the scatter itself is hardly known; :func:`dnasweep.sweeps.replicates.compare_means` allows for that.
+seeds the scatter itself is hardly known; :func:`dnasweep.sweeps.mean_differences.compare_means` allows for that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from dnasweep.stages.scores import TestScores
 from dnasweep.sweeps.cell_results import rows_of
-from dnasweep.sweeps.replicates import compare_means
+from dnasweep.sweeps.mean_differences import compare_means
 from dnasweep.sweeps.statistics import mcc, structural_components
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dnasweep.stages.scores import TestScores
 from dnasweep.sweeps.cell_results import BaselineResult
-from dnasweep.sweeps.replicates import mean_difference, shared_row_variance
+from dnasweep.sweeps.mean_differences import mean_difference, shared_row_variance
 from dnasweep.sweeps.seed_tests import (
     Measured,
     auroc_influence,
@@ -18,7 +18,7 @@ from dnasweep.sweeps.seed_tests import (
     mcc_influence,
     stratum,
 )
-from dnasweep.sweeps.statistics import benjamini_hochberg
+from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 RANDOM = "no pretraining"
 BASELINE = "k-mer logistic regression"
@@ -57,7 +57,7 @@ def paired_tests(
     """Return one row per pair and number of shots, p-values adjusted over all of them.
 
     Trainings are paired by draw and seed, and with the baseline by draw. See
-    :mod:`dnasweep.sweeps.replicates` for what the tests are.
+    :mod:`dnasweep.sweeps.mean_differences` for what the tests are.
 
     Parameters
     ----------

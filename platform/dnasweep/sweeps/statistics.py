@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 
 class DeLongResult(NamedTuple):
@@ -204,22 +203,6 @@ def bootstrap_mcc(
     p_value = min(1.0, 2 * min(tails) / (num_resamples + 1))
     mcc_a, mcc_b = (float(one[0]) for one in _mccs(counts[None, :], num))
     return BootstrapResult(mcc_a, mcc_b, mcc_a - mcc_b, float(low), float(high), float(p_value))
-
-
-def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
-    """Return p-values adjusted for the false discovery rate over the family; nan stays nan and
-    does not count.
-
-    Notes
-    -----
-    Y. Benjamini and Y. Hochberg, J. R. Stat. Soc. B 57 (1995), by statsmodels.
-    """
-    p_values = np.asarray(p_values, dtype=float)
-    adjusted = np.full(p_values.shape, np.nan)
-    known = np.isfinite(p_values)
-    if known.any():
-        adjusted[known] = multipletests(p_values[known], method="fdr_bh")[1]
-    return adjusted
 
 
 def spread(values: np.ndarray) -> Spread:

@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.sweeps.comparison import Transfer
-from dnasweep.sweeps.statistics import benjamini_hochberg
 from dnasweep.sweeps.transfer_strategies import STRATEGIES
 from dnasweep.sweeps.transfer_tests import EVERY, rank_correlation
 from dnasweep.sweeps.verdicts import Findings, Verdict
+from dnasweep.tasks.multiple_tests import benjamini_hochberg
 from dnasweep.tasks.wording import metric_name, p_text
 
 QUESTIONS: tuple[tuple[str, str, str], ...] = (

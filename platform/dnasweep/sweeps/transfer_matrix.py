@@ -13,8 +13,8 @@ import pandas as pd
 
 from dnasweep.data.species import distance, species_set
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare, scores_by_seed
-from dnasweep.sweeps.compare import select
 from dnasweep.sweeps.comparison import Transfer
+from dnasweep.sweeps.selection import select
 from dnasweep.sweeps.tables import (
     grouped,
     higher_is_better,

@@ -10,9 +10,9 @@ from collections.abc import Callable, Hashable
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.scores import find_scores
 from dnasweep.sweeps.cell_results import CellResult
-from dnasweep.sweeps.compare import comparison_group, select
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import cell_result
+from dnasweep.sweeps.selection import comparison_group, select
 from dnasweep.workflows.phases import Phases
 from dnasweep.workflows.sweep_records import Records
 

@@ -22,7 +22,7 @@ from dnasweep.config import PmiConfig, PmiVariant
 from dnasweep.config.keys import require
 from dnasweep.config.ranges import Count, Range
 from dnasweep.data.species import species_set
-from dnasweep.formats.files import file_digest
+from dnasweep.formats.detection import file_digest
 from dnasweep.formats.paths import user_path
 from dnasweep.runtime.kmer_counts import count_genome, count_rows
 from dnasweep.runtime.preflight.preflight import Requirements, checked_session

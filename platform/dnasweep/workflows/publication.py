@@ -23,9 +23,9 @@ from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.stages.tokens import tokenizer_report
 from dnasweep.storage.output_folder import publish_files
 from dnasweep.sweeps.cell_results import CellResult
-from dnasweep.sweeps.compare import select
 from dnasweep.sweeps.comparison import Compared, Comparison
 from dnasweep.sweeps.request import Sweep
+from dnasweep.sweeps.selection import select
 from dnasweep.sweeps.summary import write_summary
 from dnasweep.tasks.metrics import direction, full_name
 from dnasweep.tracking.tags import command, package_versions

@@ -19,12 +19,12 @@ from dnasweep.jobs.job import mlflow_lines, say
 from dnasweep.report.sweep_page import comparison_tables
 from dnasweep.stages.scores import score_baseline
 from dnasweep.storage import telling_of_damage
-from dnasweep.sweeps.compare import compare
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.executor import Executor
 from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import MakeCells, RequestedAxes, Sweep, prepare_sweep, product
 from dnasweep.sweeps.results import baseline_result
+from dnasweep.sweeps.selection import compare
 from dnasweep.tasks.metrics import full_name
 from dnasweep.tracking.client import check_reachable, resolve_uri
 from dnasweep.tracking.tracker import Tracker

@@ -1,7 +1,9 @@
 """Which failures are worth another attempt, and what to say about those that are not.
 
 A process that was lost (killed, its machine gone, hung) may succeed elsewhere, from the last state. An
-error of the code itself would come again: bad input, a model too large for the memory.
+error of the code itself would come again: bad input, a model too large for the memory. A trial is
+started again where :func:`is_lost` (see `trials.py`), a worker group unless :func:`is_final` (see
+`workers.py`); either up to `RESTARTS` times.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ from pickle import UnpicklingError
 from typing import Any
 
 from ray import tune
-from ray.exceptions import RayError
 from ray.tune import Callback, FailureConfig, ResultGrid, RunConfig, TuneConfig, Tuner
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter
 
@@ -26,6 +25,7 @@ from dnasweep.runtime.ray_private import withhold_from_trials
 from dnasweep.runtime.training.failures import (
     RESTARTS,
     full_memory,
+    is_lost,
     is_out_of_memory,
     portable,
 )
@@ -86,10 +86,10 @@ def run_trial(
             metric=metric,
             report=report,
         )
-    except RayError:
-        # A process that this trial needs was lost with its machine.
-        raise
     except Exception as error:
+        if is_lost(error):
+            # A process that this trial needs, with its machine: the trial is started again.
+            raise
         tune.report({"trial_key": spec.key, BEST: math.nan, FINAL: True})
         told = portable(error)
         if told is error:
@@ -245,7 +245,7 @@ def cell_of(config: dict[str, Any]) -> Cell:
 
 
 def grid_space(cells: Sequence[Cell]) -> dict[str, Any]:
-    """Return a Tune space that visits exactly these cells, in job.
+    """Return a Tune space that visits exactly these cells, in order.
 
     The space has one axis whose values are cells, so that a grid with missing cells (those published
     already) stays a grid. Cells are texts because Tune copies the whole axis for every trial, and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dnasweep.sweeps.replicates import (
+from dnasweep.sweeps.mean_differences import (
     mean_difference,
     run_variance,
     shared_row_variance,
