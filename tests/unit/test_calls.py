@@ -14,7 +14,7 @@ from dnasweep.attribution.anchor_table import summarise_anchors
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
-from dnasweep.attribution.tables import Attributions, to_tables
+from dnasweep.attribution.tables import StoredAttributions, to_tables
 from dnasweep.errors import InputError
 from dnasweep.genomics.variant_models import open_model
 from dnasweep.method_comparison.curve_worker import curve_work
@@ -61,7 +61,7 @@ def predicted(model: Path) -> pd.DataFrame:
     return predict_table(model, table.assign(sequence=SEQUENCES))
 
 
-def explained(model: Path, target: str, **settings: object) -> Attributions:
+def explained(model: Path, target: str, **settings: object) -> StoredAttributions:
     config = ExplainConfig(target=target, **settings)  # type: ignore[arg-type]
     explainer = Explainer(model, config, device="cpu")
     rows = pa.table(
@@ -79,7 +79,7 @@ def explained(model: Path, target: str, **settings: object) -> Attributions:
         vocabulary=explainer.tokenizer.tokens,
         settings={**config.to_settings(), "classes": list(BINARY)},
     )
-    return Attributions(
+    return StoredAttributions(
         settings=config.to_settings(), **{name: one.to_pandas() for name, one in made.items()}
     )
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import ExplainConfig
-from dnasweep.attribution.tables import Attributions, to_tables
+from dnasweep.attribution.tables import StoredAttributions, to_tables
 from dnasweep.errors import InputError
 from dnasweep.jobs.explanation_options import ComparisonOptions, check_options
 from dnasweep.jobs.explanation_rows import choose, choose_rows, read_elements
@@ -153,7 +153,9 @@ def test_curves_follow_the_probability(model: Path, tmp_path: Path) -> None:
     tables = to_tables(
         pa.Table.from_pandas(rows), found, vocabulary=explainer.tokenizer.tokens, settings=settings
     )
-    given = Attributions(tables["tokens"].to_pandas(), tables["sequences"].to_pandas(), settings)
+    given = StoredAttributions(
+        tables["tokens"].to_pandas(), tables["sequences"].to_pandas(), settings
+    )
     work = curve_work({"lime": given}, repeats=2)
     called = given.sequences["probability"] > 0.5
     num = int(called.sum()) or 6

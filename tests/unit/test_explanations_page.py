@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from attribution_toys import Planted, planted_tables
-from dnasweep.attribution.tables import Attributions
+from dnasweep.attribution.tables import StoredAttributions
 from dnasweep.data.elements import ISLAND_NAME
 from dnasweep.method_comparison.comparing import Explanations, MethodComparison, compare
 from dnasweep.method_comparison.curves import KINDS, RANDOM
@@ -31,21 +31,21 @@ SETTINGS = {
 }
 
 
-def attributions(planted: Planted, **changes: object) -> Attributions:
+def attributions(planted: Planted, **changes: object) -> StoredAttributions:
     tables = planted.tables
-    return Attributions(tables.tokens, tables.sequences, {**tables.settings, **changes})
+    return StoredAttributions(tables.tokens, tables.sequences, {**tables.settings, **changes})
 
 
-def times(found: Attributions, factor: float) -> Attributions:
+def times(found: StoredAttributions, factor: float) -> StoredAttributions:
     return found._replace(tokens=found.tokens.assign(phi=factor * found.tokens["phi"]))
 
 
-def random_values(found: Attributions, seed: int) -> Attributions:
+def random_values(found: StoredAttributions, seed: int) -> StoredAttributions:
     rng = np.random.default_rng(seed)
     return found._replace(tokens=found.tokens.assign(phi=rng.normal(size=len(found.tokens))))
 
 
-def anchored(found: Attributions) -> Attributions:
+def anchored(found: StoredAttributions) -> StoredAttributions:
     """Attributions with an anchor of one token each, the first of the sequence."""
     first = found.tokens.groupby("sequence_id", sort=False).first().reset_index()
     rows = {
@@ -106,7 +106,7 @@ def given(planted: Planted) -> Explanations:
     }
     some = good.sequences["sequence_id"].iloc[::7]
 
-    def part(found: Attributions) -> Attributions:
+    def part(found: StoredAttributions) -> StoredAttributions:
         return found._replace(
             tokens=found.tokens[found.tokens["sequence_id"].isin(some)],
             sequences=found.sequences[found.sequences["sequence_id"].isin(some)],

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from attribution_toys import planted_tables
-from dnasweep.attribution.tables import EFFECTS, Attributions
+from dnasweep.attribution.tables import EFFECTS, StoredAttributions
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import encode_flat
 from dnasweep.formats.motifs import Motif, read_motifs
@@ -37,20 +37,20 @@ from dnasweep.report.motif_page import write_report
 CLASSES = {"classes": ["background", "promoter"], "target": "promoter"}
 
 
-def toy_job(**changes: object) -> Attributions:
+def toy_job(**changes: object) -> StoredAttributions:
     """Return attributions of simulated promoters in which TATA boxes are high."""
     planted = planted_tables("char", per_species=500, species=("human",), **changes)  # type: ignore[arg-type]
     tables = planted.tables
-    return Attributions(tables.tokens, tables.sequences, {**tables.settings, **CLASSES})
+    return StoredAttributions(tables.tokens, tables.sequences, {**tables.settings, **CLASSES})
 
 
 @pytest.fixture(scope="module")
-def job() -> Attributions:
+def job() -> StoredAttributions:
     return toy_job()
 
 
 @pytest.fixture(scope="module")
-def data(job: Attributions) -> MotifData:
+def data(job: StoredAttributions) -> MotifData:
     return load_motif_data([job], tss_index=249)
 
 
@@ -255,7 +255,7 @@ def test_what_modisco_is_given(data: MotifData) -> None:
     np.testing.assert_allclose(attention.sum((1, 2)), 0, atol=1e-9)
 
 
-def test_effects_stand_in_the_columns_of_their_bases(job: Attributions) -> None:
+def test_effects_stand_in_the_columns_of_their_bases(job: StoredAttributions) -> None:
     rng = np.random.default_rng(0)
     few = job.sequences.groupby("label").head(40)
     job = job._replace(
@@ -281,8 +281,8 @@ def test_effects_stand_in_the_columns_of_their_bases(job: Attributions) -> None:
     np.testing.assert_allclose(found.bases.values[7, : len(own)], own["phi"])
 
 
-def test_attributions_that_do_not_serve_are_refused(job: Attributions) -> None:
-    def refused(said: str, *jobs: Attributions) -> None:
+def test_attributions_that_do_not_serve_are_refused(job: StoredAttributions) -> None:
+    def refused(said: str, *jobs: StoredAttributions) -> None:
         with pytest.raises(InputError, match=said):
             load_motif_data(list(jobs), tss_index=249)
 
@@ -395,7 +395,7 @@ def test_modisco_finds_a_planted_motif() -> None:
             "called": labels == 1,
         }
     )
-    data = load_motif_data([Attributions(tokens, sequences, dict(CLASSES))], tss_index=60)
+    data = load_motif_data([StoredAttributions(tokens, sequences, dict(CLASSES))], tss_index=60)
     found = find_modisco(data, MotifConfig(method="modisco"), signed=True)
     assert found
     assert "CTATAAAAG" in found[0].consensus or "CTTTTATAG" in found[0].consensus

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.attribution.positions import per_base
-from dnasweep.attribution.tables import Attributions as StoredAttributions
+from dnasweep.attribution.tables import StoredAttributions
 from dnasweep.errors import InputError
 
 if TYPE_CHECKING:

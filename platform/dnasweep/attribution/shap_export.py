@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.attribution.positions import AttributionTables, per_base, rows_of_tokens
-from dnasweep.attribution.tables import Attributions
+from dnasweep.attribution.tables import StoredAttributions
 from dnasweep.errors import InputError
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def token_explanation(
     )
 
 
-def _chosen(tables: AttributionTables, ids: Sequence[str] | None) -> Attributions:
+def _chosen(tables: AttributionTables, ids: Sequence[str] | None) -> StoredAttributions:
     """Return the tables of some sequences of a job, without what mutations of bases change."""
     # The base value is stored under the name `empty`.
     if tables.sequences["empty"].isna().any():
@@ -172,13 +172,13 @@ def _chosen(tables: AttributionTables, ids: Sequence[str] | None) -> Attribution
             remedy="Explain the sequences with an estimator of Shapley values.",
         )
     if ids is None:
-        return Attributions(tables.tokens, tables.sequences.reset_index(drop=True), {})
+        return StoredAttributions(tables.tokens, tables.sequences.reset_index(drop=True), {})
     by_id = tables.sequences.set_index("sequence_id", drop=False)
     if missing := [name for name in ids if name not in by_id.index]:
         raise InputError(f"sequence {missing[0]!r} is not in the table of sequences")
     chosen = by_id.loc[list(dict.fromkeys(ids))].reset_index(drop=True)
     tokens = tables.tokens[tables.tokens["sequence_id"].isin(chosen["sequence_id"])]
-    return Attributions(tokens, chosen, {})
+    return StoredAttributions(tokens, chosen, {})
 
 
 def _library() -> Any:

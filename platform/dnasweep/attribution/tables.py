@@ -95,7 +95,7 @@ def schemas_of(settings: Mapping[str, Any]) -> dict[str, pa.Schema]:
     }
 
 
-class Attributions(NamedTuple):
+class StoredAttributions(NamedTuple):
     """What an attribution job has written."""
 
     tokens: pd.DataFrame
@@ -211,7 +211,9 @@ def _bases(ids: pa.Array, attributions: Sequence[Attribution]) -> dict[str, Any]
     }
 
 
-def read_attributions(directory: str | Path, *, max_sequences: int | None = None) -> Attributions:
+def read_attributions(
+    directory: str | Path, *, max_sequences: int | None = None
+) -> StoredAttributions:
     """Read what an attribution job has written.
 
     Parameters
@@ -260,7 +262,7 @@ def read_attributions(directory: str | Path, *, max_sequences: int | None = None
         return table.iloc[order].reset_index(drop=True)
 
     more = {name: ordered(name) for name in schemas_of(settings) if name not in SCHEMAS}
-    return Attributions(ordered("tokens"), sequences, settings, **more)
+    return StoredAttributions(ordered("tokens"), sequences, settings, **more)
 
 
 def read_settings(schema: pa.Schema, *, file: str | Path | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dnasweep.attribution.anchor_table import summarise_anchors
 from dnasweep.attribution.intervals import mean_over
 from dnasweep.attribution.positions import BaseAttributions, per_base
 from dnasweep.attribution.summaries import ALL
-from dnasweep.attribution.tables import Attributions
+from dnasweep.attribution.tables import StoredAttributions
 from dnasweep.method_comparison.agreement import agreement
 from dnasweep.method_comparison.curves import areas, compare_areas
 from dnasweep.method_comparison.recovery import planted, recovery
@@ -38,13 +38,13 @@ class Explanations:
     """Its tokenizer."""
     target: str
     """Class explained."""
-    methods: Mapping[str, Attributions]
+    methods: Mapping[str, StoredAttributions]
     """Attributions of the same sequences by method."""
     unsigned: tuple[str, ...]
     """Methods whose values have no sign."""
-    flipped: Mapping[str, Attributions]
+    flipped: Mapping[str, StoredAttributions]
     """For the other class, of some of the sequences."""
-    randomised: Mapping[str, Mapping[str, Attributions]]
+    randomised: Mapping[str, Mapping[str, StoredAttributions]]
     """For models with shuffled weights by the name of what was shuffled, of some of the sequences."""
     curves: pd.DataFrame
     """Points of deletion and insertion curves."""
@@ -240,7 +240,7 @@ def _chosen(given: Explanations, bases: BaseAttributions) -> NDArray[np.int64]:
 
 
 def _rows_of(
-    found: Mapping[str, Attributions], like: BaseAttributions, tss_index: int | None
+    found: Mapping[str, StoredAttributions], like: BaseAttributions, tss_index: int | None
 ) -> dict[str, Floats]:
     """Return values aligned as those of `like`, for the sequences that are there, in its order."""
     out = {}

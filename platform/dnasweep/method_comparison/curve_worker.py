@@ -11,7 +11,7 @@ import pyarrow as pa
 from scipy.special import expit
 
 from dnasweep.attribution.engine import SEQUENCES_AT_ONCE
-from dnasweep.attribution.tables import Attributions
+from dnasweep.attribution.tables import StoredAttributions
 from dnasweep.attribution.worker import ExplainerWorker
 from dnasweep.method_comparison.curves import (
     KINDS,
@@ -67,7 +67,9 @@ class CurveWorker(ExplainerWorker):
         return {"curves": table}, {"num_evals": len(table)}
 
 
-def curve_work(found: Mapping[str, Attributions], *, repeats: int = 3, seed: int = 0) -> pa.Table:
+def curve_work(
+    found: Mapping[str, StoredAttributions], *, repeats: int = 3, seed: int = 0
+) -> pa.Table:
     """Return the work list of the curves of some methods, and of random orders beside them.
 
     It has the sequences that the model calls the class explained; all where there are none.

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.attribution.positions import BaseAttributions, per_base
-from dnasweep.attribution.tables import EFFECTS, Attributions
+from dnasweep.attribution.tables import EFFECTS, StoredAttributions
 from dnasweep.config.ranges import MANY, Between, Checked, NotNone, Range, Seed
 from dnasweep.data.clustering import cluster_rows, similar_pairs
 from dnasweep.errors import InputError
@@ -73,7 +73,7 @@ class MotifData:
 
 
 def load_motif_data(
-    jobs: Sequence[Attributions],
+    jobs: Sequence[StoredAttributions],
     *,
     tss_index: int | None = None,
     share: float = 0.5,
@@ -174,7 +174,7 @@ def split_clusters(
     return first[clusters]
 
 
-def _join(jobs: Sequence[Attributions]) -> Attributions:
+def _join(jobs: Sequence[StoredAttributions]) -> StoredAttributions:
     sequences = pd.concat([job.sequences for job in jobs], ignore_index=True)
     ids = sequences["sequence_id"]
     if ids.duplicated().any():
@@ -185,7 +185,7 @@ def _join(jobs: Sequence[Attributions]) -> Attributions:
     tokens = pd.concat([job.tokens for job in jobs], ignore_index=True)
     tables = [job.bases for job in jobs if job.bases is not None]
     bases = pd.concat(tables, ignore_index=True) if tables else None
-    return Attributions(tokens, sequences, jobs[0].settings, bases)
+    return StoredAttributions(tokens, sequences, jobs[0].settings, bases)
 
 
 def _aligned_effects(bases: BaseAttributions, table: pd.DataFrame) -> NDArray[np.float64]:

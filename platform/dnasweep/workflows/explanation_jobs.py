@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from dnasweep.attribution.tables import Attributions, read_attributions
+from dnasweep.attribution.tables import StoredAttributions, read_attributions
 from dnasweep.data.reading import Reading
 from dnasweep.jobs.attribution_request import (
     AttributionOptions,
@@ -193,7 +193,7 @@ class ExplainedModel:
 
     def read(self, finished: Sequence[FinishedJob]) -> Explanations:
         """Return the explanations, without curves, from the finished jobs of :attr:`planned`."""
-        found: dict[str, dict[str, Attributions]] = {"": {}}
+        found: dict[str, dict[str, StoredAttributions]] = {"": {}}
         costs = {}
         for one, done in zip(self.planned, finished, strict=True):
             found.setdefault(one.check, {})[one.method] = read_attributions(done.shards.fetch())
@@ -233,7 +233,7 @@ class CurveJob(Job[CurveRequest]):
 
 
 def curve_job(
-    options: ComparisonOptions, found: Mapping[str, Attributions], storage: Storage
+    options: ComparisonOptions, found: Mapping[str, StoredAttributions], storage: Storage
 ) -> CurveJob:
     """Return the job of the curves that follow from some explanations of one model.
 

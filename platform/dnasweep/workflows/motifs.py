@@ -21,7 +21,7 @@ from dnasweep.storage.output_folder import publish_files
 from dnasweep.tracking.tags import command
 
 if TYPE_CHECKING:
-    from dnasweep.attribution.tables import Attributions
+    from dnasweep.attribution.tables import StoredAttributions
 
 StretchLength = Annotated[int, Range(2, 10_000)]
 Window = Annotated[int, Range(8, 10_000)]
@@ -91,7 +91,9 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
     return find_motifs(tables, options, console)
 
 
-def find_motifs(tables: Sequence[Attributions], options: MotifOptions, console: Console) -> Path:
+def find_motifs(
+    tables: Sequence[StoredAttributions], options: MotifOptions, console: Console
+) -> Path:
     """Find motifs in attributions, write their files and the page, and return the page's path.
 
     Parameters
