@@ -12,11 +12,12 @@ table, a page, and all numbers as Parquet and JSON.
 
 from dnasweep.cli.command import run_command
 from dnasweep.jobs.explanation_options import ComparisonOptions
-from dnasweep.workflows.explanation_comparison import run_comparison
 from rich.console import Console
 
 
 def main(options: ComparisonOptions, console: Console) -> None:
+    from dnasweep.workflows.explanation_comparison import run_comparison
+
     run_comparison(options, console)
 
 

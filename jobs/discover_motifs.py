@@ -9,11 +9,13 @@ counts, enrichment, places and matches, and beside it the motifs in MEME format 
 """
 
 from dnasweep.cli.command import run_command
-from dnasweep.workflows.motifs import MotifOptions, run_motifs
+from dnasweep.workflows.motifs import MotifOptions
 from rich.console import Console
 
 
 def main(options: MotifOptions, console: Console) -> None:
+    from dnasweep.workflows.motifs import run_motifs
+
     run_motifs(options, console)
 
 

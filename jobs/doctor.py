@@ -12,11 +12,13 @@ right, 1: a check fails, 2: the options cannot be used.
 """
 
 from dnasweep.cli.command import run_command
-from dnasweep.runtime.preflight.preflight import DoctorOptions, run_doctor
+from dnasweep.runtime.preflight.options import DoctorOptions
 from rich.console import Console
 
 
 def main(options: DoctorOptions, console: Console) -> int:
+    from dnasweep.runtime.preflight.preflight import run_doctor
+
     return run_doctor(options, console)
 
 

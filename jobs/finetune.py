@@ -9,11 +9,12 @@ random weights.
 
 from dnasweep.cli.command import run_command
 from dnasweep.sweeps.options import SweepOptions
-from dnasweep.workflows.sweep import finetune, run_sweep
 from rich.console import Console
 
 
 def main(options: SweepOptions, console: Console) -> None:
+    from dnasweep.workflows.sweep import finetune, run_sweep
+
     run_sweep("finetune", options.axes, options, console, ending=finetune)
 
 

@@ -9,11 +9,13 @@ schemes find it by its key.
 """
 
 from dnasweep.cli.command import run_command
-from dnasweep.workflows.kmer_table import KmerTableOptions, run_kmer_table
+from dnasweep.sweeps.kmer_table_options import KmerTableOptions
 from rich.console import Console
 
 
 def main(options: KmerTableOptions, console: Console) -> None:
+    from dnasweep.workflows.kmer_table import run_kmer_table
+
     run_kmer_table(options, console)
 
 

@@ -11,11 +11,12 @@ same command again goes on where it was stopped.
 
 from dnasweep.cli.command import run_command
 from dnasweep.jobs.prediction_request import PredictOptions
-from dnasweep.workflows.predictions import run_predictions
 from rich.console import Console
 
 
 def main(options: PredictOptions, console: Console) -> None:
+    from dnasweep.workflows.predictions import run_predictions
+
     run_predictions(options, console)
 
 

@@ -9,11 +9,12 @@ Sweeps that ask for the same encoder find it.
 
 from dnasweep.cli.command import run_command
 from dnasweep.sweeps.options import SweepOptions
-from dnasweep.workflows.sweep import pretrain, run_sweep
 from rich.console import Console
 
 
 def main(options: SweepOptions, console: Console) -> None:
+    from dnasweep.workflows.sweep import pretrain, run_sweep
+
     axes = {"tokenizer": options.tokenizers, "species_set": options.species_sets}
     run_sweep("pretrain", axes, options, console, ending=pretrain)
 

@@ -11,11 +11,12 @@ narrowPeak), tables of how they agree with --annotations, and figures.
 
 from dnasweep.cli.command import run_command
 from dnasweep.jobs.scan_options import ScanOptions
-from dnasweep.workflows.scans import run_scan
 from rich.console import Console
 
 
 def main(options: ScanOptions, console: Console) -> None:
+    from dnasweep.workflows.scans import run_scan
+
     run_scan(options, console)
 
 

@@ -13,11 +13,12 @@ gained and lost. Writes Parquet, the VCF with these fields, and what was rejecte
 
 from dnasweep.cli.command import run_command
 from dnasweep.jobs.variant_options import VariantOptions
-from dnasweep.workflows.variants import run_variants
 from rich.console import Console
 
 
 def main(options: VariantOptions, console: Console) -> None:
+    from dnasweep.workflows.variants import run_variants
+
     run_variants(options, console)
 
 

@@ -11,11 +11,12 @@ again.
 
 from dnasweep.cli.command import run_command
 from dnasweep.jobs.attribution_request import AttributionOptions
-from dnasweep.workflows.attributions import run_attributions
 from rich.console import Console
 
 
 def main(options: AttributionOptions, console: Console) -> None:
+    from dnasweep.workflows.attributions import run_attributions
+
     run_attributions(options, console)
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from dnasweep.cli.command import run_command
 from dnasweep.sweeps.options import Axes, SweepOptions
-from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 from tyro.conf import Suppress
 
@@ -41,6 +40,8 @@ class BackboneOptions(SweepOptions):
 
 
 def main(options: BackboneOptions, console: Console) -> None:
+    from dnasweep.workflows.sweep import run_sweep
+
     run_sweep("backbone-grid", options.axes, options, console)
 
 

@@ -13,11 +13,12 @@ some of them and stops poor ones early. Run the same command again to go on afte
 
 from dnasweep.cli.command import run_command
 from dnasweep.sweeps.options import EnhancerOptions
-from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 
 
 def main(options: EnhancerOptions, console: Console) -> None:
+    from dnasweep.workflows.sweep import run_sweep
+
     run_sweep("enhancer-grid", options.axes, options, console)
 
 

@@ -13,14 +13,15 @@ evaluated once, on all test rows, at the threshold 0.5. Folders named after thei
 """
 
 from dnasweep.cli.command import run_command
-from dnasweep.sweeps.few_shot import few_shot_cells
 from dnasweep.sweeps.options import FewShotOptions
-from dnasweep.workflows.few_shot_ending import compare_few_shots
-from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 
 
 def main(options: FewShotOptions, console: Console) -> None:
+    from dnasweep.sweeps.few_shot import few_shot_cells
+    from dnasweep.workflows.few_shot_ending import compare_few_shots
+    from dnasweep.workflows.sweep import run_sweep
+
     run_sweep(
         "fewshot-grid",
         options.axes,

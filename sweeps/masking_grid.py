@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from dnasweep.cli.command import run_command
 from dnasweep.sweeps.options import Axes, SweepOptions
-from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 from tyro.conf import Suppress
 
@@ -43,6 +42,8 @@ class MaskingOptions(SweepOptions):
 
 
 def main(options: MaskingOptions, console: Console) -> None:
+    from dnasweep.workflows.sweep import run_sweep
+
     run_sweep("masking-grid", options.axes, options, console)
 
 

@@ -12,17 +12,14 @@ against phylogenetic distance. Run the same command again to go on after an inte
 """
 
 from dnasweep.cli.command import run_command
-from dnasweep.workflows.sweep import run_sweep
-from dnasweep.workflows.transfer import (
-    TransferOptions,
-    end_transfer,
-    find_targets,
-    transfer_cells,
-)
+from dnasweep.sweeps.transfer_options import TransferOptions
 from rich.console import Console
 
 
 def main(options: TransferOptions, console: Console) -> None:
+    from dnasweep.workflows.sweep import run_sweep
+    from dnasweep.workflows.transfer import end_transfer, find_targets, transfer_cells
+
     axes = {
         "tokenizer": options.tokenizers,
         "target": find_targets(options, console),

@@ -11,11 +11,12 @@ same command again to go on after an interruption, or to see the result again.
 
 from dnasweep.cli.command import run_command
 from dnasweep.sweeps.options import SweepOptions
-from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 
 
 def main(options: SweepOptions, console: Console) -> None:
+    from dnasweep.workflows.sweep import run_sweep
+
     run_sweep("tokenizer-grid", options.axes, options, console)
 
 

@@ -21,6 +21,7 @@ from dnasweep.sweeps.comparison import Transfer
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.transfer_findings import by_distance
 from dnasweep.sweeps.transfer_matrix import compare_strategies
+from dnasweep.sweeps.transfer_options import TransferOptions
 from dnasweep.sweeps.transfer_strategies import (
     STRATEGIES,
     nearest_relative,
@@ -28,7 +29,7 @@ from dnasweep.sweeps.transfer_strategies import (
     transfer_route,
 )
 from dnasweep.sweeps.transfer_tests import rank_correlation, sign_flip
-from dnasweep.workflows.transfer import TransferOptions, find_targets, too_few
+from dnasweep.workflows.transfer import find_targets, too_few
 from dnasweep.workflows.transfer import transfer_cells as make_cells
 from rich.console import Console
 from scipy import stats

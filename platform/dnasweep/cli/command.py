@@ -9,10 +9,10 @@ import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
-import tyro
 from rich.console import Console
 from rich.markup import escape
 
+from dnasweep.cli.boxes import read_command_line
 from dnasweep.errors import InputError, NothingLeft, full_disk, is_full_disk
 from dnasweep.report.console import Terminal
 from dnasweep.runtime.cluster.token import secure_token
@@ -42,12 +42,13 @@ def run_command(
     doc
         Description for `--help`.
     """
-    chosen = tyro.cli(options, description=(doc or "").strip())
+    values = read_command_line(options, (doc or "").strip())
     console = Terminal(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = LOG_COLUMNS
     quieten()
     try:
+        chosen = options(**values)
         if getattr(chosen, "dry_run", False) and hasattr(chosen, "address"):
             # A dry run opens no session, which would check this itself.
             secure_token(make=False)

@@ -18,8 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from dnasweep.data.alignment import banded_identity
 from dnasweep.data.candidates import likely_pairs
@@ -120,6 +118,10 @@ def cluster_rows(
         linked = group[order][1:] == group[order][:-1]
         first = np.concatenate([first, order[:-1][linked]])
         second = np.concatenate([second, order[1:][linked]])
+    # Imported here, as it is slow and the options of commands import this file.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(num_rows, num_rows))
     labels = connected_components(graph, directed=False)[1]
     _, first_row, inverse = np.unique(labels, return_index=True, return_inverse=True)

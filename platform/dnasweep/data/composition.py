@@ -6,7 +6,6 @@ from math import sqrt
 from typing import NamedTuple
 
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from dnasweep.data.table import SPLITS
 
@@ -68,6 +67,9 @@ def separation(values: pd.Series, labels: pd.Series) -> Separation:
     found = Separation(0.5, False)
     if labels.nunique() < 2 or values.nunique() < 2:
         return found
+    # Imported here, as it is slow and the options of commands import this file.
+    from sklearn.metrics import roc_auc_score
+
     for label in labels.unique():
         mine = labels == label
         score = float(roc_auc_score(mine, values))

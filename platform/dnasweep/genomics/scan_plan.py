@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-import bioframe
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -99,6 +98,8 @@ def plan_scan(
     if regions is None:
         spans = pd.DataFrame({"chrom": list(lengths), "start": 0, "end": list(lengths.values())})
     else:
+        import bioframe  # slow, and the options of commands import this file
+
         spans = bioframe.merge(regions[["chrom", "start", "end"]], min_dist=0)
         spans["order"] = spans["chrom"].map({name: i for i, name in enumerate(lengths)})
         spans = spans.sort_values(["order", "start"])[["chrom", "start", "end"]]

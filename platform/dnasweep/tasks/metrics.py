@@ -9,13 +9,6 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import numpy as np
-from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
-    matthews_corrcoef,
-    precision_recall_fscore_support,
-    roc_auc_score,
-)
 
 from dnasweep.tasks.calls import call_classes
 
@@ -97,16 +90,23 @@ def auroc(positive: np.ndarray, scores: np.ndarray) -> float:
     """Return the area under the ROC curve, (n,) booleans and scores; 0.5 for rows of one class."""
     if positive.all() or not positive.any():
         return 0.5
+    # Imported here, as below: it is slow, and the options of commands import this file.
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(positive, scores))
 
 
 def _auprc(positive: np.ndarray, scores: np.ndarray) -> float:
     """Return the average precision; 0 without a positive row."""
+    from sklearn.metrics import average_precision_score
+
     return float(average_precision_score(positive, scores)) if positive.any() else 0.0
 
 
 def _matthews(labels: np.ndarray, calls: np.ndarray) -> float:
     """Return the Matthews correlation (Gorodkin's R_K for many classes); 0 where undefined."""
+    from sklearn.metrics import matthews_corrcoef
+
     # scikit-learn warns where there is one class only.
     one_class = len(np.union1d(labels, calls)) < 2
     return 0.0 if one_class else float(matthews_corrcoef(labels, calls))
@@ -138,6 +138,8 @@ def classification_metrics(
     ValueError
         When the shapes differ or there is no row.
     """
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
     labels = np.asarray(labels, dtype=np.int64)
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if probabilities.ndim == 1:

@@ -1,10 +1,9 @@
-"""The job that ranks k-mers by pointwise mutual information: options in, a table out."""
+"""The job that ranks k-mers by pointwise mutual information: counted, ranked, published and shown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,80 +17,19 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from dnasweep.config import PmiConfig, PmiVariant
-from dnasweep.config.keys import require
-from dnasweep.config.ranges import Count, Range
+from dnasweep.config import PmiConfig
 from dnasweep.data.species import species_set
 from dnasweep.formats.detection import file_digest
 from dnasweep.formats.paths import user_path
-from dnasweep.runtime.kmer_counts import count_genome, count_rows
-from dnasweep.runtime.preflight.preflight import Requirements, checked_session
 from dnasweep.stages.pmi import obtain_counts, obtain_table, sequences_to_count
 from dnasweep.stages.specs import CountsSpec, PmiSpec
 from dnasweep.storage import Storage
-from dnasweep.sweeps.data_options import DataOptions
+from dnasweep.sweeps.kmer_table_options import KmerTableOptions
 from dnasweep.sweeps.preparation import check_species_sets, prepare_data
 from dnasweep.tokens.ngrams import NGramCounts
 from dnasweep.tokens.pmi import write_table
 
 SHOWN = 5
-KmerLength = Annotated[int, Range(3, 6)]
-OUTPUTS = (".csv", ".csv.gz", ".parquet")
-
-
-@dataclass(frozen=True, kw_only=True)
-class KmerTableOptions(DataOptions):
-    """Options of the ranking of k-mers."""
-
-    genome: str | None = None
-    """Genome FASTA, plain or gzip. Without data, the whole genome is counted; with data, files of
-    coordinates refer to it. Neither: the training rows of the built-in data."""
-    k: KmerLength = 6
-    """Bases of a k-mer that is to be masked, 3 to 6."""
-    pmi: PmiVariant = "published"
-    """How k-mers are scored: GeneMask's published ranking, pmi_n (minimum over all cuts), bouma or
-    naive."""
-    pmi_min_count: Count = 10
-    """K-mers seen fewer times have no score."""
-    both_strands: bool = False
-    """Count the other strand as well."""
-    soft_masked: Literal["count", "skip"] = "count"
-    """Count the lower-case bases of genomes, or skip them as repeats."""
-    species_set: str = "all"
-    """Species set whose rows are counted."""
-    pretrain_on: Literal["positives", "all"] = "positives"
-    """Count the training rows of the positive class, or all of them."""
-    out: str | None = None
-    """Also write the ranked table here, as .csv, .csv.gz or .parquet."""
-    storage: str = "runs"
-    """Storage root."""
-    address: str | None = None
-    """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
-    preflight: bool = True
-    """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
-    ready."""
-    dry_run: bool = False
-    """Print what would be counted and count nothing."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(
-            self.counts_genome or self.soft_masked == "count",
-            "soft_masked",
-            self.soft_masked,
-            "Rows have no lower case to skip; count a genome, by --genome without data.",
-        )
-        if self.out is not None:
-            require(
-                self.out.endswith(OUTPUTS), "out", self.out, f"End it in {', '.join(OUTPUTS)}."
-            )
-            parent = user_path(self.out).absolute().parent
-            require(parent.is_dir(), "out", self.out, f"Make the folder {parent} first.")
-
-    @property
-    def counts_genome(self) -> bool:
-        """Whether the genome itself is counted, and no rows of a data set."""
-        return bool(self.genome) and not (self.data or self.positives or self.negatives)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +62,9 @@ def run_kmer_table(options: KmerTableOptions, console: Console) -> None:
         return
 
     def count(_: CountsSpec) -> NGramCounts:
+        # Imported here, as below: Ray is slow to import.
+        from dnasweep.runtime.preflight.preflight import Requirements, checked_session
+
         requirements = (
             Requirements(storage=storage, gpus_per_worker=0) if options.preflight else None
         )
@@ -162,6 +103,8 @@ def _genome(options: KmerTableOptions) -> _Work:
     )
 
     def count(progress: Callable[[int], None]) -> NGramCounts:
+        from dnasweep.runtime.kmer_counts import count_genome
+
         return count_genome(path, options.k, soft_masked=spec.soft_masked, progress=progress)
 
     return _Work(spec=spec, text=path.name, count=count, total=path.stat().st_size)
@@ -182,11 +125,17 @@ def _rows(storage: Storage, options: KmerTableOptions) -> _Work:
         positives_only=options.pretrain_on == "positives",
     )
     sequences = sequences_to_count(storage, spec)
+
+    def count(progress: Callable[[int], None]) -> NGramCounts:
+        from dnasweep.runtime.kmer_counts import count_rows
+
+        return count_rows(sequences, options.k, progress=progress)
+
     kind = "training positives" if spec.positives_only else "training rows"
     return _Work(
         spec=spec,
         text=f"{len(sequences):,} {kind} of data set {data.key}",
-        count=lambda progress: count_rows(sequences, options.k, progress=progress),
+        count=count,
         total=sum(map(len, sequences)),
     )
 

@@ -1,18 +1,14 @@
-"""A species transfer: its options, its targets and cells, and its target x strategy matrix."""
+"""A species transfer: its targets and cells, and its target x strategy matrix."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
-from tyro.conf import Suppress
 
-from dnasweep.config.ranges import Batch, Between, Count, Positive, Seed, Whole
 from dnasweep.data.species import SPECIES, resolve
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
@@ -20,12 +16,13 @@ from dnasweep.report.transfer_page import transfer_page, transfer_tables
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import score_baseline
 from dnasweep.sweeps.comparison import Transfer
-from dnasweep.sweeps.options import Axes, SweepOptions
+from dnasweep.sweeps.options import Axes
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.transfer_matrix import compare_strategies, comparison_group
-from dnasweep.sweeps.transfer_strategies import STRATEGIES, Strategy, transfer_route
+from dnasweep.sweeps.transfer_options import TransferOptions
+from dnasweep.sweeps.transfer_strategies import transfer_route
 from dnasweep.workflows.announce import announce_report
 from dnasweep.workflows.evaluation import evaluate_on_test
 from dnasweep.workflows.phases import Phases
@@ -33,41 +30,6 @@ from dnasweep.workflows.publication import note, publish_report, sweep_frame
 from dnasweep.workflows.sweep_records import Records
 
 ESTIMATES = "`test/` the mean test metric of each strategy over the targets that all of them have"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransferOptions(SweepOptions):
-    """Options of a species transfer."""
-
-    targets: tuple[str, ...] = ()
-    """Species to evaluate on. Default: every species with enough rows."""
-    strategies: tuple[Strategy, ...] = STRATEGIES
-    """Ways to a classifier of the target: random (no pretraining); pretraining on target, all, or
-    all-then-close (all species, then the target and its close relatives); zero-shot (pretraining
-    and fine-tuning on every species but the target)."""
-    min_rows: Count = 10
-    """Fewest rows of each class in training, validation and test that a target needs."""
-    tokenizers: tuple[str, ...] = ("kmer",)
-    """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
-    learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
-    """Peak learning rates of fine-tuning; each strategy and target keeps the best on validation."""
-    seeds: tuple[Seed, ...] = (0, 1, 2)
-    """Seeds of fine-tuning; results are means over them, with spread."""
-    pretrain_epochs: Positive = 10.0
-    """Pretraining budget, in passes over the training positives of all species; the same number of
-    bases for every strategy, half of it in each stage of all-then-close."""
-    batch_size: Batch = 16
-    """Sequences a fine-tuning step, over all workers."""
-    finetune_epochs: Positive = 4.0
-    """Fine-tuning budget, in passes over the training rows of the mean target; the same number of
-    bases for every strategy and target."""
-    # Options that the strategies determine, or that would make their comparison unfair.
-    species_sets: Suppress[tuple[str, ...]] = ()
-    checkpoints: Suppress[tuple[str, ...]] = ()
-    target: Suppress[str] = "all"
-    search: Suppress[Literal["grid", "optuna"]] = "grid"
-    num_samples: Suppress[Whole] = 0
-    asha: Suppress[bool] = False
 
 
 def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepared], list[str]]:

@@ -23,11 +23,10 @@ from dnasweep.runtime.preflight.node_report import (
     read_report,
     remove_probes,
 )
+from dnasweep.runtime.preflight.options import TIMEOUT_S
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import NO_TRACKING, first_line, is_server
 
-TIMEOUT_S = 120.0
-"""Seconds a node may take to start a worker and report."""
 HERE = "this process"
 _DRIVER = "driver"
 """Name of this process's probe; the probe of a node is named by its NodeID."""

@@ -16,15 +16,14 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.config.execution import PlaceOptions, WorkerOptions
-from dnasweep.config.keys import require
-from dnasweep.config.ranges import Positive
+from dnasweep.config.execution import WorkerOptions
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
 from dnasweep.runtime.cluster.placement import Demand, Resources
 from dnasweep.runtime.cluster.session import session
 from dnasweep.runtime.preflight.checks import Check, run_checks
-from dnasweep.runtime.preflight.health_check import TIMEOUT_S, ClusterHealth, check_health
+from dnasweep.runtime.preflight.health_check import ClusterHealth, check_health
+from dnasweep.runtime.preflight.options import DoctorOptions
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import check_reachable, resolve_uri, without_password
 
@@ -136,27 +135,6 @@ def print_checks(checks: Sequence[Check], console: Console) -> None:
             f"{escape(check.message)}{remedy}",
             soft_wrap=True,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class DoctorOptions(PlaceOptions, WorkerOptions):
-    """Options of the preflight; use those of the command that is to follow."""
-
-    timeout_s: Positive = TIMEOUT_S
-    """Seconds a node may take to answer before it counts as silent."""
-    json: str | None = None
-    """Also write the checks, and what every node reported, to this file."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.json is not None:
-            path = user_path(self.json).absolute()
-            require(
-                path.parent.is_dir() and not path.is_dir(),
-                "json",
-                self.json,
-                f"Name a file, and make the folder {path.parent} first.",
-            )
 
 
 def run_doctor(options: DoctorOptions, console: Console) -> int:

@@ -1,0 +1,122 @@
+"""The boxes of `--help`: which option stands in which."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import textwrap
+from typing import Annotated, Any, get_args, get_type_hints
+
+import tyro
+
+BOXES = {
+    "axes": """tokenizers species_sets checkpoints maskings strategies targets tunings shots resamples
+        learning_rates warmups weight_decays seeds search num_samples asha""",
+    "input": """model attributions data positives negatives genome species format crop limit
+        skip_bad_rows generate_negatives negative_distance first_base last_base split split_fractions
+        split_identity leaks simulated_rows data_seed min_rows regions chromosomes match_chromosomes
+        num_sequences motifs""",
+    "job": "",
+    "model": "preset max_tokens windows",
+    "pretraining": """pretrain_data pretrain_on pretrain_epochs pretrain_learning_rate
+        pretrain_batch_size pretrain_seed pretrain_per_seed masking mask_rate stall_threshold pmi
+        pmi_min_count pmi_table""",
+    "fine-tuning": """target finetune_epochs batch_size micro_batch_size warmup weight_decay dropout
+        tuning augment_reverse_complement average_reverse_complement class_weights label_smoothing""",
+    "evaluation": "metric evaluations",
+    "output": "dry_run out report json storage tracking_uri name",
+    "cluster": """address preflight workers_per_trial cpus_per_worker gpus_per_worker num_actors
+        gpus_per_actor precision batch_rows shard_size hang_seconds timeout_s""",
+}
+"""Name of each box, in their order, to its options in theirs. Options that stand nowhere are those of
+one job."""
+SWEEP_BOXES = ("axes", "model", "pretraining", "fine-tuning", "evaluation")
+"""Boxes of commands that train. In jobs these names mean other things."""
+
+
+def read_command_line(options: type, description: str) -> dict[str, Any]:
+    """Read the command line and return the value of each field of a dataclass.
+
+    Its help has a box for each kind of option, what every user needs first.
+
+    Parameters
+    ----------
+    options
+        The dataclass, whose fields have docstrings.
+    description
+        What stands above the options in the help.
+    """
+    boxes = [
+        (name.replace("-", "_"), Annotated[_dataclass(options, names), tyro.conf.arg(name=name)])
+        for name, names in boxes_of(options).items()
+    ]
+    nested = dataclasses.make_dataclass("Options", boxes, kw_only=True)
+    chosen = tyro.cli(nested, description=description, config=(tyro.conf.OmitArgPrefixes,))
+    return {name: value for box in vars(chosen).values() for name, value in vars(box).items()}
+
+
+def boxes_of(options: type) -> dict[str, list[str]]:
+    """Return the fields of each box; a box without fields is left out."""
+    there = [field.name for field in dataclasses.fields(options)]
+    homes = {
+        name: box
+        for box, names in BOXES.items()
+        if "tokenizers" in there or box not in SWEEP_BOXES
+        for name in names.split()
+    }
+    order = list(homes)
+    found = {box: [name for name in there if homes.get(name, "job") == box] for box in BOXES}
+    for names in found.values():
+        names.sort(key=lambda name: order.index(name) if name in homes else 0)
+    return {box: names for box, names in found.items() if names}
+
+
+def _dataclass(options: type, names: list[str]) -> type:
+    """Return a dataclass of some fields of another, with their types, defaults and help."""
+    fields = {field.name: field for field in dataclasses.fields(options)}
+    hints, docs = get_type_hints(options, include_extras=True), _docstrings(options)
+    copied = []
+    for name in names:
+        hint, default = hints[name], fields[name].default
+        if name in docs:
+            hint = Annotated[hint, _told(hint, docs[name], default)]
+        copied.append((name, hint, dataclasses.field(default=default)))
+    return dataclasses.make_dataclass(
+        options.__name__, copied, kw_only=True, namespace={"__doc__": ""}
+    )
+
+
+def _told(hint: Any, text: str, default: Any) -> Any:
+    """Return how an option is told of. Where it need not be given, its text says what then holds."""
+    if default is not None and default != ():
+        return tyro.conf.arg(help=text)
+    plain = {str: "STR", int: "INT", float: "FLOAT"}
+    words = [plain[part] for part in plain if part in _types(hint)] if default is None else []
+    return tyro.conf.arg(help=text, help_behavior_hint="", metavar=words[0] if words else None)
+
+
+def _types(hint: Any) -> set[Any]:
+    """Return a type hint and all types inside it."""
+    return {hint}.union(*map(_types, get_args(hint))) if get_args(hint) else {hint}
+
+
+def _docstrings(options: type) -> dict[str, str]:
+    """Return what stands below each field in the source of a dataclass and of those it extends."""
+    docs = {}
+    for one in reversed(options.__mro__):
+        if not dataclasses.is_dataclass(one):
+            continue
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+        assert isinstance(body, ast.ClassDef)
+        field = ""
+        for statement in body.body:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                field = statement.target.id
+            elif field and isinstance(statement, ast.Expr):
+                text = getattr(statement.value, "value", "")
+                docs[field] = " ".join(str(text).split())
+                field = ""
+            else:
+                field = ""
+    return docs

@@ -1,0 +1,47 @@
+"""Options of a species transfer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tyro.conf import Suppress
+
+from dnasweep.config.ranges import Batch, Between, Count, Positive, Seed, Whole
+from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.transfer_strategies import STRATEGIES, Strategy
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferOptions(SweepOptions):
+    """Options of a species transfer."""
+
+    targets: tuple[str, ...] = ()
+    """Species to evaluate on. Default: every species with enough rows."""
+    strategies: tuple[Strategy, ...] = STRATEGIES
+    """Ways to a classifier of the target: random (no pretraining); pretraining on target, all, or
+    all-then-close (all species, then the target and its close relatives); zero-shot (pretraining
+    and fine-tuning on every species but the target)."""
+    min_rows: Count = 10
+    """Fewest rows of each class in training, validation and test that a target needs."""
+    tokenizers: tuple[str, ...] = ("kmer",)
+    """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
+    learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
+    """Peak learning rates of fine-tuning; each strategy and target keeps the best on validation."""
+    seeds: tuple[Seed, ...] = (0, 1, 2)
+    """Seeds of fine-tuning; results are means over them, with spread."""
+    pretrain_epochs: Positive = 10.0
+    """Pretraining budget, in passes over the training positives of all species; the same number of
+    bases for every strategy, half of it in each stage of all-then-close."""
+    batch_size: Batch = 16
+    """Sequences a fine-tuning step, over all workers."""
+    finetune_epochs: Positive = 4.0
+    """Fine-tuning budget, in passes over the training rows of the mean target; the same number of
+    bases for every strategy and target."""
+    # Options that the strategies determine, or that would make their comparison unfair.
+    species_sets: Suppress[tuple[str, ...]] = ()
+    checkpoints: Suppress[tuple[str, ...]] = ()
+    target: Suppress[str] = "all"
+    search: Suppress[Literal["grid", "optuna"]] = "grid"
+    num_samples: Suppress[Whole] = 0
+    asha: Suppress[bool] = False
