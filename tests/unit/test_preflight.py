@@ -104,7 +104,8 @@ def test_source_that_differs_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (tmp_path / name / "a.py").write_text("x = 1\n")
     codes = []
     for name in ("one", "two", "two"):
-        monkeypatch.setattr(dnasweep, "__file__", str(tmp_path / name / "__init__.py"))
+        place = tmp_path / name / "runtime" / "preflight" / "node_report.py"
+        monkeypatch.setattr(node_report, "__file__", str(place))
         codes.append(node_report._code())
         (tmp_path / "two" / "a.py").write_text("x = 2\n" if len(codes) == 2 else "x = 1\n")
     assert codes[0] == codes[1] != codes[2]
