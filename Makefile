@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 CHAOS := lost_processes.py lost_services.py lost_hosts.py partition.py
 BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity scan variants
 
-.PHONY: help setup sweep test test-all chaos rehearsal fresh-check fuzz nulls lint types format bench clean
+.PHONY: help setup sweep test test-all chaos rehearsal fresh-check fuzz nulls docs lint types format bench clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -74,6 +74,11 @@ fuzz: setup ## Damage files of every kind for 10 minutes: none may be misread (A
 nulls: setup ## Simulate where nothing is to be found: does every p-value and interval hold?
 	@OMP_NUM_THREADS=1 $(RUN) benchmarks/null_simulations.py $(ARGS)
 
+docs: setup ## Build the documentation into docs/_build/html; a warning is an error
+	@$(PIP) install -qq -c constraints.txt --no-build-isolation -e '.[dev,docs]'
+	@$(RUN) -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
 lint: setup ## Check formatting and lint
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
@@ -89,4 +94,4 @@ bench: setup ## Run the benchmarks, each prints a ratio (BENCHMARKS=sweep ARGS="
 	@for name in $(BENCHMARKS); do $(RUN) benchmarks/$$name.py $(ARGS); done
 
 clean: ## Remove .venv and caches; runs/ is yours and stays
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist platform/*.egg-info
+	rm -rf $(VENV) docs/_build docs/reference/commands docs/reference/generated .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist platform/*.egg-info

@@ -24,7 +24,13 @@ _SIGNS = ("+", "-")
 
 
 def shown(text: str) -> str:
-    r"""Return text with control characters, except line ends and tabs, written as in `\x1b`."""
+    r"""Return text with control characters, except line ends and tabs, written as in `\x1b`.
+
+    Examples
+    --------
+    >>> shown("a\x1b[31mred")
+    'a\\x1b[31mred'
+    """
     return _CONTROL.sub(_written, text)
 
 
@@ -41,6 +47,11 @@ def cell(text: str) -> str:
 
     An apostrophe before what would be a formula makes a spreadsheet read it as text. Numbers and
     strands stay as they are.
+
+    Examples
+    --------
+    >>> cell("=HYPERLINK(1)")
+    "'=HYPERLINK(1)"
     """
     text = shown(text)
     if not text.startswith(_FORMULA) or text in _SIGNS or _is_number(text):

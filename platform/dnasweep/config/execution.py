@@ -49,6 +49,13 @@ def read_worker_range(workers: int | str, *, name: str = "workers_per_trial") ->
     ------
     InputError
         For anything else, or fewer than one.
+
+    Examples
+    --------
+    >>> read_worker_range("1..4")
+    WorkerRange(minimum=1, maximum=4)
+    >>> read_worker_range(2)
+    WorkerRange(minimum=2, maximum=2)
     """
     found = re.fullmatch(r"([0-9]{1,6})(?:\.\.([0-9]{1,6}))?", str(workers).strip())
     minimum, maximum = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)

@@ -49,7 +49,15 @@ class TokenizerConfig(Config):
 
     @classmethod
     def parse(cls, spec: str) -> TokenizerConfig:
-        """Read a short name: `kmer`, `kmer-3`, `kmer-6-overlap`, `kmer-6-stride-2`, `bpe-1024`, `char`."""
+        """Read a short name: `kmer`, `kmer-3`, `kmer-6-overlap`, `kmer-6-stride-2`, `bpe-1024`, `char`.
+
+        Examples
+        --------
+        >>> TokenizerConfig.parse("kmer-6-overlap").stride
+        1
+        >>> TokenizerConfig.parse("bpe-1024").name
+        'bpe-1024'
+        """
         match = _SPEC.fullmatch(spec.strip().lower())
         if match is None:
             raise InputError(

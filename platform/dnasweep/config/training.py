@@ -88,5 +88,10 @@ def published_training(shots: int) -> ShotTraining:
 
     Roy et al. 2023, script B of their supplement: 10, 50 and 100 shots have one setting, 500 and 1000
     another. Numbers between them are trained like 500.
+
+    Examples
+    --------
+    >>> published_training(10)
+    ShotTraining(epochs=20, batch_size=5, learning_rate=0.0001)
     """
     return FEW if shots <= MAX_OF_FEW else MORE

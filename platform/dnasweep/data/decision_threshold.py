@@ -19,6 +19,11 @@ def best_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
         0 or 1, shape (n,).
     probabilities
         Of class 1, shape (n,).
+
+    Examples
+    --------
+    >>> round(best_threshold([0, 0, 1, 1], [0.1, 0.6, 0.7, 0.9]), 2)
+    0.65
     """
     positive = np.asarray(labels) == 1
     scores = np.asarray(probabilities, dtype=np.float64)

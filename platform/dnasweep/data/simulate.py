@@ -57,7 +57,13 @@ class Simulation(NamedTuple):
 
 
 def tss_index(window: int) -> int:
-    """Return the 0-based index of the first transcribed base (+1): 249 in a window of 300 bases."""
+    """Return the 0-based index of the first transcribed base (+1): 249 in a window of 300 bases.
+
+    Examples
+    --------
+    >>> tss_index(300), tss_index(60)
+    (249, 49)
+    """
     return window * 5 // 6 - 1
 
 

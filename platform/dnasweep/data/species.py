@@ -150,6 +150,11 @@ def resolve(name: str) -> str:
     ------
     InputError
         For a name that is not known, or that means two species.
+
+    Examples
+    --------
+    >>> resolve("Mus musculus"), resolve("hg38")
+    ('mouse', 'human')
     """
     plain = _plain(str(name))
     if plain in _AMBIGUOUS:
@@ -187,6 +192,11 @@ def distance(a: str, b: str) -> float:
     Node ages are rounded from TimeTree 5 (Kumar et al. 2022, Mol. Biol. Evol. 39:msac174). The
     two oldest, flies from worms and both from vertebrates, differ by more than 100 million years
     between studies; what is built on them should rest on their order only.
+
+    Examples
+    --------
+    >>> distance("human", "mouse"), distance("human", "fruit_fly")
+    (87.0, 690.0)
     """
     pair = {resolve(a), resolve(b)}
     if len(pair) == 1:
@@ -204,6 +214,11 @@ def close_relatives(name: str, among: Iterable[str] = SPECIES) -> tuple[str, ...
     among
         Where to look for relatives. Where none of these is close, all of the nearest ones are
         taken; if there is no other, only the species itself is returned.
+
+    Examples
+    --------
+    >>> close_relatives("human", ["mouse", "macaque", "human", "chicken"])
+    ('human', 'macaque', 'mouse')
     """
     key = resolve(name)
     others = sorted((s for s in among if s != key), key=lambda s: distance(key, s))
@@ -262,6 +277,11 @@ def species_set(name: str) -> tuple[str, ...]:
     ------
     InputError
         For a set that is not known.
+
+    Examples
+    --------
+    >>> species_set("rodents"), species_set("human+chicken")
+    (('mouse', 'rat'), ('human', 'chicken'))
     """
     parts = [_set_name(part) for part in str(name).split("+")]
     return tuple(dict.fromkeys(key for part in parts for key in SPECIES_SETS[part]))
@@ -277,6 +297,11 @@ def pretraining_stages(name: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     ------
     InputError
         For a stage that is not a species set.
+
+    Examples
+    --------
+    >>> pretraining_stages("rodents-then-mouse")
+    (('rodents', ('mouse', 'rat')), ('mouse', ('mouse',)))
     """
     text = str(name).strip()
     if text.lower() == "none":

@@ -133,6 +133,12 @@ def crop_table(table: pd.DataFrame, num_bases: int) -> pd.DataFrame:
     ------
     InputError
         For a number below 1, or a sequence of fewer bases.
+
+    Examples
+    --------
+    >>> table = make_table({"id": ["a"], "sequence": ["AACGTT"], "label": [1]})
+    >>> crop_table(table, 4)["sequence"].tolist()
+    ['ACGT']
     """
     if num_bases < 1:
         raise InputError(f"crop is {num_bases!r}", remedy="Use 1 base or more.")

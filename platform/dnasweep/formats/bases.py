@@ -31,7 +31,13 @@ class FlatCodes(NamedTuple):
 
 
 def encode(sequence: str) -> Codes:
-    """Return the codes of one sequence, upper or lower case, (bases,)."""
+    """Return the codes of one sequence, upper or lower case, (bases,).
+
+    Examples
+    --------
+    >>> encode("ACGTN").tolist()
+    [0, 1, 2, 3, 4]
+    """
     return _CODE_OF[np.frombuffer(sequence.encode("ascii", "replace"), dtype=np.uint8)]
 
 
@@ -43,17 +49,35 @@ def encode_flat(sequences: Sequence[str]) -> FlatCodes:
 
 
 def decode(codes: Codes) -> str:
-    """Return the letters of codes, N for 4; the inverse of :func:`encode` on ACGTN."""
+    """Return the letters of codes, N for 4; the inverse of :func:`encode` on ACGTN.
+
+    Examples
+    --------
+    >>> decode(encode("acgtR"))
+    'ACGTN'
+    """
     return _LETTERS[codes].tobytes().decode("ascii")
 
 
 def decode_rows(codes: Codes) -> list[str]:
-    """Return one string per row of a (n, bases) array of codes."""
+    """Return one string per row of a (n, bases) array of codes.
+
+    Examples
+    --------
+    >>> decode_rows(np.array([[0, 1, 2], [3, 3, 4]]))
+    ['ACG', 'TTN']
+    """
     text = _LETTERS[codes].tobytes().decode("ascii")
     width = codes.shape[1]
     return [text[i * width : (i + 1) * width] for i in range(codes.shape[0])]
 
 
 def reverse_complement(sequence: str) -> str:
-    """Return the other strand, read 5' to 3'; IUPAC letters are complemented too."""
+    """Return the other strand, read 5' to 3'; IUPAC letters are complemented too.
+
+    Examples
+    --------
+    >>> reverse_complement("TATAAN")
+    'NTTATA'
+    """
     return sequence.encode("ascii").translate(_COMPLEMENT)[::-1].decode("ascii")

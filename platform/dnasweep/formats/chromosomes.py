@@ -49,7 +49,13 @@ _ACCESSION = re.compile(r"(?:^|\|)(N[CT]_\d+)(\.\d+)?(?:\||$)")
 
 
 def species_of(accession: str) -> str:
-    """Return the species a RefSeq chromosome accession belongs to, "" where it is not known."""
+    """Return the species a RefSeq chromosome accession belongs to, "" where it is not known.
+
+    Examples
+    --------
+    >>> species_of("NC_000001.11"), species_of("chr1")
+    ('human', '')
+    """
     match = _ACCESSION.search(accession)
     return ACCESSIONS.get(match[1], ("", ""))[0] if match else ""
 
@@ -66,6 +72,11 @@ def chromosome_keys(names: Iterable[str]) -> dict[str, str]:
     """Return a key for each name, the same for the names of one chromosome: `chr1`, `1`, `NC_000001.11`.
 
     If versions of an accession differ, as those of two assemblies do, each is its own key.
+
+    Examples
+    --------
+    >>> chromosome_keys(["chr1", "NC_000001.11", "chrM"])
+    {'chr1': '1', 'NC_000001.11': '1', 'chrM': 'MT'}
     """
     keys = {name: _plain(name) for name in names}
     versions: dict[str, set[str]] = {}
@@ -89,6 +100,11 @@ def match_chromosomes(names: Iterable[str], genome: Iterable[str]) -> dict[str, 
     A name is taken as it is if the genome has it; otherwise `chr`, case and RefSeq accessions are
     ignored, unless two records of the genome would match, or both sides give versioned accessions
     that differ: then the assemblies differ.
+
+    Examples
+    --------
+    >>> match_chromosomes(["1", "X", "MT"], ["chr1", "chrX", "chrM"])
+    {'1': 'chr1', 'X': 'chrX', 'MT': 'chrM'}
     """
     records = dict.fromkeys(genome)
     found: dict[str, list[str]] = {}

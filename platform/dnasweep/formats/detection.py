@@ -61,7 +61,13 @@ _ROWS = 1000
 
 
 def stem(path: Path) -> str:
-    """Return the file's name without its endings: `train` for `a/train.tsv.gz`."""
+    """Return the file's name without its endings: `train` for `a/train.tsv.gz`.
+
+    Examples
+    --------
+    >>> stem(Path("fly/train.tsv.gz"))
+    'train'
+    """
     name = path.name
     for _ in range(2):
         base, dot, last = name.rpartition(".")

@@ -51,7 +51,13 @@ def read_fasta(data: bytes) -> tuple[pd.DataFrame, bool]:
 
 
 def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
-    """Return chrom, start, end and strand that a title gives a sequence of so many bases, or nothing."""
+    """Return chrom, start, end and strand that a title gives a sequence of so many bases, or nothing.
+
+    Examples
+    --------
+    >>> read_locus("chr2R:100-110(+)", 10)
+    ('chr2R', '100', '110', '+')
+    """
     match = _LOCUS.search(title)
     if match:
         start, end = int(match[2]), int(match[3])
@@ -83,6 +89,11 @@ def join_kmers(sentence: str) -> str:
     ------
     InputError
         For the first k-mer that has another length or does not continue the one before.
+
+    Examples
+    --------
+    >>> join_kmers("TAT ATA TAA AAA")
+    'TATAAA'
     """
     kmers = sentence.split()
     if not kmers:

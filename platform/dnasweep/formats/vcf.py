@@ -63,7 +63,13 @@ def read_variants(paths: Sequence[str | Path]) -> Variants:
 
 
 def short_names(paths: Sequence[str | Path]) -> dict[str, str]:
-    """Return the names of files in tables: the file name, or the path where two have the same name."""
+    """Return the names of files in tables: the file name, or the path where two have the same name.
+
+    Examples
+    --------
+    >>> short_names(["one/a.vcf", "two/a.vcf", "two/b.vcf"])
+    {'one/a.vcf': 'one/a.vcf', 'two/a.vcf': 'two/a.vcf', 'two/b.vcf': 'b.vcf'}
+    """
     names = [Path(path).name for path in paths]
     return {
         str(Path(path)): name if names.count(name) == 1 else str(path)

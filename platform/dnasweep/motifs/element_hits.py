@@ -180,6 +180,11 @@ def ranks(sums: Floats, rows: Integers, columns: Integers) -> Floats:
     ranks
         (k,) share of the row's sums that are at least as high, itself counted: 1 / columns for the
         highest alone, 1 for the lowest and where all are equal; nan for nan.
+
+    Examples
+    --------
+    >>> ranks(np.array([[0.1, 0.9, 0.4, 0.2]]), np.array([0, 0]), np.array([1, 2])).tolist()
+    [0.25, 0.5]
     """
     num = np.count_nonzero(~np.isnan(sums), axis=1)
     value = sums[rows, columns]

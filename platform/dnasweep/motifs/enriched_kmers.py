@@ -48,6 +48,12 @@ def enrichment(
         Those of the class among them.
     num, num_positive
         Number of sequences, and of those of the class.
+
+    Examples
+    --------
+    >>> found = enrichment(np.array([10, 10]), np.array([9, 5]), num=100, num_positive=50)
+    >>> found.p_values.round(4).tolist()
+    [0.0078, 0.6297]
     """
     p_values = hypergeom.sf(positives_with_it - 1, num, num_positive, with_it)
     return KmerEnrichment(p_values, benjamini_hochberg(p_values))
@@ -122,7 +128,14 @@ def high_bases(values: NDArray[np.float64], *, signed: bool) -> NDArray[np.bool_
 
 
 def high_regions(high: NDArray[np.bool_], *, min_length: int) -> list[HighRegion]:
-    """Return the runs of at least `min_length` high bases, by row and start."""
+    """Return the runs of at least `min_length` high bases, by row and start.
+
+    Examples
+    --------
+    >>> high = np.array([[False, True, True, True, False, True]])
+    >>> high_regions(high, min_length=2)
+    [HighRegion(row=0, start=1, end=4)]
+    """
     steps = np.diff(np.pad(high, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, starts = np.nonzero(steps == 1)
     _, ends = np.nonzero(steps == -1)
@@ -164,6 +177,11 @@ def merge(kmers: Sequence[str], *, min_length: int) -> dict[str, list[Member]]:
         Different k-mers, in the order that breaks ties of length.
     min_length
         Length of the shortest.
+
+    Examples
+    --------
+    >>> sorted(merge(["TATAAA", "ATAAAA", "GGGCGG"], min_length=5))
+    ['GGGCGG', 'TATAAA']
     """
     groups: dict[str, list[Member]] = {}
     # First k-mers by their length, so that a k-mer is aligned to many of them at once.

@@ -65,6 +65,11 @@ def convolved_threshold(scores: Floats, p_value: float) -> float:
         (width, 4).
     p_value
         Probability of a hit at one position, on one strand.
+
+    Examples
+    --------
+    >>> round(convolved_threshold(np.array([[2.0, -1, -1, -1]] * 3), p_value=0.02), 2)
+    6.0
     """
     steps = np.floor((scores - scores.min(axis=1, keepdims=True)) * STEPS_PER_BIT).astype(np.int64)
     chance = np.ones(1)

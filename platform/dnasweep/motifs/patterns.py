@@ -76,7 +76,14 @@ class Pattern:
 
 
 def information(matrix: Floats) -> Floats:
-    """Return the information of each column in bits, under equal base frequencies, (width,)."""
+    """Return the information of each column in bits, under equal base frequencies, (width,).
+
+    Examples
+    --------
+    >>> matrix = np.array([[0.97, 0.01, 0.01, 0.01], [0.25, 0.25, 0.25, 0.25]])
+    >>> information(matrix).round(2).tolist()
+    [1.76, 0.0]
+    """
     return 2 + (matrix * np.log2(matrix)).sum(axis=1)
 
 

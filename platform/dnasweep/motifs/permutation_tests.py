@@ -168,7 +168,13 @@ def compare_same_kmer(
 
 
 def pooled_odds_ratio(tables: Integers) -> float:
-    """Return the Mantel-Haenszel odds ratio of (strata, 2, 2) tables; nan where it is undefined."""
+    """Return the Mantel-Haenszel odds ratio of (strata, 2, 2) tables; nan where it is undefined.
+
+    Examples
+    --------
+    >>> round(pooled_odds_ratio(np.array([[[8, 2], [4, 6]], [[9, 1], [5, 5]]])), 2)
+    7.15
+    """
     usable = tables[(tables.sum(axis=2) > 0).all(axis=1)].astype(float)
     if not len(usable):
         return float("nan")
@@ -181,6 +187,11 @@ def p_at_least(observed: float, null: Floats | Integers) -> float:
 
     One is added to both counts: the data as they are are one of the permutations (Phipson and Smyth
     2010, Stat. Appl. Genet. Mol. Biol. 9:39), as in `scipy.stats.permutation_test`.
+
+    Examples
+    --------
+    >>> p_at_least(3.0, np.array([0.0, 1.0, 2.0, 3.0]))
+    0.4
     """
     slack = 1e-9 * max(1.0, abs(observed))
     return float((np.count_nonzero(null >= observed - slack) + 1) / (len(null) + 1))

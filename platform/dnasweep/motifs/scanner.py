@@ -184,6 +184,11 @@ def kmer_codes(codes: Codes, width: int) -> NDArray[np.int64]:
     """Return the k-mer at every start as a number in base 4, -1 where a base is unknown.
 
     Shape (n, columns - width + 1).
+
+    Examples
+    --------
+    >>> kmer_codes(np.array([[0, 1, 2, 4]], np.uint8), 2).tolist()
+    [[1, 6, -1]]
     """
     columns = max(codes.shape[1] - width + 1, 0)
     number = np.zeros((codes.shape[0], columns), np.int64)

@@ -29,6 +29,11 @@ def decision_threshold(config: Mapping[str, Any]) -> float:
     ------
     InputError
         When the threshold is no probability.
+
+    Examples
+    --------
+    >>> decision_threshold({"decision_threshold": 0.7}), decision_threshold({})
+    (0.7, 0.5)
     """
     chosen = config.get(DECISION_THRESHOLD)
     if chosen is None:
@@ -53,6 +58,11 @@ def call_classes(probabilities: NDArray[np.floating], threshold: float) -> NDArr
     threshold
         Of two classes, the second is called from this probability on. Of more, the likeliest is
         called and the threshold is not used.
+
+    Examples
+    --------
+    >>> call_classes(np.array([[0.7, 0.3], [0.5, 0.5]]), threshold=0.4).tolist()
+    [0, 1]
     """
     if probabilities.shape[1] == 2:
         return (probabilities[:, 1] >= threshold).astype(np.int64)

@@ -43,6 +43,11 @@ def balanced_weights(labels: np.ndarray, num_labels: int) -> np.ndarray:
 
     All classes then have the same weight in total, and a row has weight 1 on average (King and Zeng
     2001). A class without rows has weight 0.
+
+    Examples
+    --------
+    >>> balanced_weights(np.array([0, 0, 0, 1]), 2).round(2).tolist()
+    [0.67, 2.0]
     """
     counts = np.bincount(labels, minlength=num_labels)
     return np.where(counts > 0, len(labels) / (num_labels * np.maximum(counts, 1)), 0.0)

@@ -82,12 +82,24 @@ VALIDATION_THRESHOLD = full_name(THRESHOLD)
 
 
 def direction(name: str) -> Literal["max", "min", ""]:
-    """Return which way is better for a bare or full metric name."""
+    """Return which way is better for a bare or full metric name.
+
+    Examples
+    --------
+    >>> direction("test/mcc"), direction("loss")
+    ('max', 'min')
+    """
     return METRICS[name.rsplit("/", 1)[-1]].direction
 
 
 def auroc(positive: np.ndarray, scores: np.ndarray) -> float:
-    """Return the area under the ROC curve, (n,) booleans and scores; 0.5 for rows of one class."""
+    """Return the area under the ROC curve, (n,) booleans and scores; 0.5 for rows of one class.
+
+    Examples
+    --------
+    >>> auroc(np.array([False, True, False, True]), np.array([0.1, 0.4, 0.5, 0.9]))
+    0.75
+    """
     if positive.all() or not positive.any():
         return 0.5
     # Imported here, as below: it is slow, and the options of commands import this file.
@@ -137,6 +149,13 @@ def classification_metrics(
     ------
     ValueError
         When the shapes differ or there is no row.
+
+    Examples
+    --------
+    >>> probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8]])
+    >>> found = classification_metrics(np.array([0, 0, 1, 1]), probabilities, split="test")
+    >>> round(found["test/mcc"], 3), found["test/recall"]
+    (0.577, 1.0)
     """
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 

@@ -30,7 +30,13 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """Return a number with its sign; a dash where there is none."""
+    """Return a number with its sign; a dash where there is none.
+
+    Examples
+    --------
+    >>> signed(0.25), signed(-0.25), signed(None)
+    ('+0.250', '−0.250', '–')
+    """
     return NONE if value is None or pd.isna(value) else minus(f"{value:+.{digits}f}")
 
 
@@ -40,7 +46,13 @@ def minus(text: str) -> str:
 
 
 def with_sd(mean: float | None, sd: float | None) -> str:
-    """Return `mean ± sd`; a dash where there is no mean."""
+    """Return `mean ± sd`; a dash where there is no mean.
+
+    Examples
+    --------
+    >>> with_sd(0.61, 0.02)
+    '0.610 ± 0.020'
+    """
     text = number(mean)
     return text if text == NONE or sd is None or pd.isna(sd) else f"{text} ± {number(sd)}"
 
@@ -85,7 +97,13 @@ def positions(window: str) -> str:
 
 
 def p_text(p_value: float) -> str:
-    """Return `p = 0.012` or `p < 0.001`."""
+    """Return `p = 0.012` or `p < 0.001`.
+
+    Examples
+    --------
+    >>> p_text(0.0123), p_text(1e-9)
+    ('p = 0.012', 'p < 0.001')
+    """
     if pd.isna(p_value):
         return "no p-value"
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
@@ -97,11 +115,23 @@ def spaced(name: object) -> str:
 
 
 def joined(texts: Sequence[str]) -> str:
-    """Return `a`, `a and b` or `a, b and c`."""
+    """Return `a`, `a and b` or `a, b and c`.
+
+    Examples
+    --------
+    >>> joined(["human", "mouse", "rat"])
+    'human, mouse and rat'
+    """
     return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
 def counted(values: Iterable[object]) -> str:
-    """Return how often each value is there: `2 diverged, 1 failed`, the most frequent first."""
+    """Return how often each value is there: `2 diverged, 1 failed`, the most frequent first.
+
+    Examples
+    --------
+    >>> counted(["failed", "diverged", "diverged"])
+    '2 diverged, 1 failed'
+    """
     counts = pd.Series(list(values)).value_counts()
     return ", ".join(f"{num} {value}" for value, num in counts.items())

@@ -26,12 +26,24 @@ _DIGITS = bytes(BASES.index(chr(b)) if chr(b) in BASES else 4 for b in _LETTERS)
 
 
 def normalise(text: str) -> str:
-    """Return `text` normalised to A, C, G, T and N; the length is unchanged."""
+    """Return `text` normalised to A, C, G, T and N; the length is unchanged.
+
+    Examples
+    --------
+    >>> normalise("acgu-R")
+    'ACGTNN'
+    """
     return text.encode("ascii", "replace").translate(_LETTERS).decode("ascii")
 
 
 def other_strand(text: str) -> str:
-    """Return the reverse complement of `text`, normalised."""
+    """Return the reverse complement of `text`, normalised.
+
+    Examples
+    --------
+    >>> other_strand("tataan")
+    'NTTATA'
+    """
     return reverse_complement(normalise(text))
 
 
@@ -55,6 +67,11 @@ def window_codes(letters: NDArray[np.uint8], width: int) -> NDArray[np.int32]:
     codes
         Shape ``(max(0, len(letters) - width + 1),)``; below ``4**width`` for windows of A, C, G and
         T alone, at least that for any other.
+
+    Examples
+    --------
+    >>> window_codes(digits("ATCG"), 2).tolist()
+    [1, 6, 11]
     """
     if letters.size < width:
         return np.empty(0, np.int32)

@@ -158,6 +158,12 @@ def epoch_plan(
     -------
     batches
         Row numbers, each exactly once.
+
+    Examples
+    --------
+    >>> plan = epoch_plan([10, 11, 30, 31], batch_size=2, seed=0, epoch=0)
+    >>> sorted(sorted(batch.tolist()) for batch in plan)
+    [[0, 1], [2, 3]]
     """
     lengths = np.asarray(lengths)
     if batch_size < 1 or bucket_batches < 1:

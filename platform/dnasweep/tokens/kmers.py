@@ -34,6 +34,12 @@ def encode_kmers(sequences: Sequence[str], *, k: int, stride: int) -> Corpus:
         Bases per k-mer; 1 for single bases.
     stride
         Bases from one k-mer to the next.
+
+    Examples
+    --------
+    >>> encoded = encode_kmers(["TATAAAAG"], k=3, stride=3)
+    >>> encoded.starts.tolist(), encoded.ends.tolist()
+    ([0, 0, 3, 6, 7, 0], [0, 3, 6, 7, 8, 0])
     """
     lengths = lengths_of(sequences)
     return concatenate(

@@ -49,6 +49,11 @@ def markov_bits_per_base(
     ------
     ValueError
         If `order` is out of range or the evaluated sequences have no A, C, G or T.
+
+    Examples
+    --------
+    >>> round(markov_bits_per_base(["ACGT" * 200], ["ACGT" * 50], order=1), 2)
+    0.02
     """
     largest = _LARGEST // 2 if both_sides else _LARGEST
     if not 0 <= order <= largest:

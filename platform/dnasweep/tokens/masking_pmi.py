@@ -133,7 +133,13 @@ class GlobalPmiMasking(RankedMasking):
 
 
 def focus_width(tokenizer: TokenizerConfig) -> int:
-    """Return how many tokens share a base with a token inside a sequence, itself counted."""
+    """Return how many tokens share a base with a token inside a sequence, itself counted.
+
+    Examples
+    --------
+    >>> focus_width(TokenizerConfig.parse("kmer-6-overlap"))
+    11
+    """
     return 2 * ((tokenizer.k - 1) // tokenizer.stride) + 1
 
 

@@ -112,6 +112,11 @@ def count_text(text: str, k: int, *, context: int = 0, soft_masked: bool = True)
     counts
         The sum of the counts of the parts of a text, each with the last k - 1 letters of the one
         before as its context, is the count of the whole text.
+
+    Examples
+    --------
+    >>> dict(zip(all_kmers(2), count_text("TATATA", k=2).counts[-1].tolist()))["TA"]
+    3
     """
     if not soft_masked:
         text = text.encode("ascii", "replace").translate(_KEPT).decode("ascii")

@@ -274,5 +274,12 @@ def fit(config: TokenizerConfig, sequences: Sequence[str]) -> DnaTokenizer:
     ------
     InputError
         If `bpe` or `wordpiece` is asked for and there is nothing to train on.
+
+    Examples
+    --------
+    >>> tokenizer = fit(TokenizerConfig.parse("kmer-3"), [])
+    >>> encoded = tokenizer.encode(["TATAAAAG"])
+    >>> [tokenizer.tokens[i] for i in encoded.ids]
+    ['[CLS]', 'TAT', 'AAA', 'A', 'G', '[SEP]']
     """
     return DnaTokenizer(config, define(config, sequences))
