@@ -40,7 +40,7 @@ class Log:
 
 
 class Stage:
-    """The hosts and the laptop from which everything is done, as a reader of the README does it."""
+    """The hosts and the laptop from which everything is done, as a reader of docs/how_to/clusters.md does it."""
 
     def __init__(self, network: Network, store: ObjectStore) -> None:
         self.network, self.store = network, store

@@ -1,6 +1,6 @@
 """A cluster from nothing to results and away again, on three hosts: `make rehearsal`.
 
-The commands are those of the README; where they name AWS, those of `clusters/cluster.onprem.yaml`.
+The commands are those of docs/how_to/clusters.md; where they name AWS, those of `clusters/cluster.onprem.yaml`.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def test_our_own_machines_make_our_python() -> None:
 def test_mounts_exist_and_leave_the_bulky_things_at_home(name: str) -> None:
     cluster = load(name)
     for source in cluster["file_mounts"].values():
-        # ~/.ray/ holds the token, which the comment on top or the README says how to make.
+        # ~/.ray/ holds the token, which the comment on top or docs/how_to/clusters.md says how to make.
         assert source == "~/.ray/" or (ROOT / source).exists()
     assert {".git", ".venv", "runs"} <= set(cluster["rsync_exclude"])
     assert all((ROOT / name).is_file() for name in cluster["rsync_filter"])

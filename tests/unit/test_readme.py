@@ -216,3 +216,19 @@ def test_the_picture_counts_right() -> None:
     assert tuple(int(n) for n in re.findall(r"×\s(\d+)<", picture)) == stages
     assert f"= {len(plan.cells)} cells" in picture
     assert len(picture) < 60_000
+
+
+def test_questions_quote_messages_that_exist() -> None:
+    text = (ROOT / "docs" / "faq.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"(?m)^`([^`]+)`\n: ", text)
+    assert len(quoted) > 10
+    package = (ROOT / "platform" / "dnasweep").rglob("*.py")
+    source = "".join(path.read_text(encoding="utf-8") for path in package)
+    assert [message for message in quoted if message not in source] == []
+
+
+def test_the_picture_of_the_architecture_has_every_room() -> None:
+    picture = (ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8")
+    drawn = set(re.findall(r">(?:sweeps/ and jobs/|(\w+))</text>", picture)) | {"sweeps", "jobs"}
+    rooms = {path.parent.name for path in (ROOT / "platform" / "dnasweep").glob("*/__init__.py")}
+    assert rooms <= drawn
