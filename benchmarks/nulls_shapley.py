@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from dnasweep.attribution.block import Block
 from dnasweep.attribution.estimators import ESTIMATORS
 from dnasweep.attribution.intervals import NORMAL
 from dnasweep.attribution.settings import ExplainConfig
@@ -62,6 +63,9 @@ class Games:
             rows = sequences == i
             found[rows] = self.games[int(i)](masks[rows])
         return found
+
+    # By `values` alone.
+    values_of_each = Block.values_of_each
 
 
 def draw_game(tokens: int, kind: str, rng: np.random.Generator) -> Game:
