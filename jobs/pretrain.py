@@ -4,7 +4,7 @@ Each encoder is a directory that transformers opens with AutoModelForMaskedLM an
 Sweeps that ask for the same encoder find it.
 
     python jobs/pretrain.py --data promoters.csv --tokenizers bpe-1024 --species-sets mammals
-    python jobs/pretrain.py --tokenizers kmer --species-sets all-then-close-human --workers-per-trial 2
+    python jobs/pretrain.py --tokenizers kmer-6 --species-sets all-then-close-human --workers-per-trial 2
 """
 
 from dnasweep.cli.command import run_command

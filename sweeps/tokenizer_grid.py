@@ -5,7 +5,7 @@ seed, and ends with a ranked comparison in the terminal, as CSV and HTML, and in
 same command again to go on after an interruption, or to see the result again.
 
     python sweeps/tokenizer_grid.py
-    python sweeps/tokenizer_grid.py --data promoters.csv --tokenizers kmer bpe-1024 char
+    python sweeps/tokenizer_grid.py --data promoters.csv --tokenizers kmer-6 bpe-1024 char
     python sweeps/tokenizer_grid.py --data promoters.csv --search optuna --num-samples 60
 """
 

@@ -42,7 +42,7 @@ of the same rows, epoch by epoch, as the one before it."""
 class Cell:
     """One combination of a sweep. An axis that is None keeps the recipe's value."""
 
-    tokenizer: str = "kmer"
+    tokenizer: str = "kmer-6"
     """Short name of the tokenizer, such as `kmer-6-overlap` or `bpe-1024`."""
     species_set: str = "all"
     """Species set to pretrain on, `A-then-B` for two stages, `none` for random initialisation."""

@@ -164,7 +164,7 @@ class EnhancerOptions(SweepOptions):
     crop: Count | None = 200
     """Cut every sequence to this many central bases (published: 200 and 350); shorter ones are bad
     rows."""
-    tokenizers: tuple[str, ...] = ("kmer",)
+    tokenizers: tuple[str, ...] = ("kmer-6",)
     """kmer-K, kmer-K-overlap (published: kmer-6-overlap), kmer-K-stride-S, bpe-SIZE,
     wordpiece-SIZE, char."""
     species_sets: tuple[str, ...] = ("all",)

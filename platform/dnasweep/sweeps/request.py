@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from dnasweep.config import TuningConfig, canonical, content_key
+from dnasweep.config import TokenizerConfig, TuningConfig, canonical, content_key
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 from dnasweep.stages.plan import SweepPlan, cells_of, make_plan
@@ -149,6 +149,10 @@ def prepare_sweep(
         data = prepare_data(storage, options)
         pretraining = prepare_pretraining(storage, options, options.pretrain_data)
     axes: Axes = {axis: v(data) if callable(v) else v for axis, v in requested.items()}
+    # Tokenizers have one name each, whatever they were called: kmer is kmer-6.
+    names = [TokenizerConfig.parse(name).name for name in axes.get("tokenizer", ())]
+    if names:
+        axes = axes | {"tokenizer": tuple(dict.fromkeys(names))}
     few = isinstance(options, FewShotOptions)
     if "shots" in axes and not axes["shots"]:
         axes = axes | {"shots": usual_shots(data, options.target)}
@@ -229,7 +233,8 @@ def _use_checkpoints(
         )
         recipe = dataclasses.replace(recipe, checkpoints=checkpoints)
         # Default tokenizers are replaced by those of the checkpoints.
-        if tuple(axes.get("tokenizer", ())) != type(options).tokenizers:
+        usual = tuple(TokenizerConfig.parse(name).name for name in type(options).tokenizers)
+        if tuple(axes.get("tokenizer", ())) != usual:
             check_tokenizers(recipe, cells)
     canonical_cells = tuple(dict.fromkeys(map(recipe.canonical, cells)))
     check_tunings(recipe, canonical_cells)

@@ -24,7 +24,7 @@ class TransferOptions(SweepOptions):
     and fine-tuning on every species but the target)."""
     min_rows: Count = 10
     """Fewest rows of each class in training, validation and test that a target needs."""
-    tokenizers: tuple[str, ...] = ("kmer",)
+    tokenizers: tuple[str, ...] = ("kmer-6",)
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
     learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
     """Peak learning rates of fine-tuning; each strategy and target keeps the best on validation."""
