@@ -28,14 +28,18 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "notebooks/runs"]
 templates_path = ["templates"]
 suppress_warnings = ["toc.empty_glob"]
 
 myst_enable_extensions = ["deflist", "colon_fence"]
 myst_heading_anchors = 4
-# Notebooks are stored with their outputs; tests execute them.
-nb_execution_mode = "off"
+# Notebooks are stored without outputs and executed here; those that have not changed come from a cache.
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(DOCS / "_build" / "notebooks")
+nb_execution_raise_on_error = True
+nb_execution_timeout = 1800
+nb_output_stderr = "remove"
 
 autosummary_generate = True
 autodoc_member_order = "bysource"

@@ -13,6 +13,7 @@ import pytest
 from documents import DOCUMENTS, blocks
 from toy_data import write_toy_table
 
+pytestmark = pytest.mark.timeout(900)
 WITH_CODE = [name for name in DOCUMENTS if any(blocks(name, "python"))]
 LONGEST_USE = 5
 """Lines that a usual use may take."""
@@ -53,10 +54,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def in_place(code: str, desk: Path) -> str:
-    """Return code with the keys of this folder where the document has a placeholder."""
+    """Return code with the keys of this folder where the document has a placeholder, and its window."""
     trial = dnasweep.open_sweep(desk / "runs", name="first").summary["best"]
     (job,) = (path.name for path in (desk / "runs" / "attributions").glob("*"))
-    return code.replace("<trial key>", trial).replace("KEY", job)
+    code = code.replace("<trial key>", trial).replace("KEY", job)
+    return code.replace("window=300", "window=60")
 
 
 @pytest.mark.parametrize("document", WITH_CODE)
