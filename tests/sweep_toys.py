@@ -8,6 +8,7 @@ from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
 SPECIES = {"none": (), "human": ("human",), "mammals": ("human", "mouse", "rat", "macaque")}
 QUALITY = {"kmer-6": 0.9, "bpe-1024": 1.2, "wordpiece-1024": 1.05}
+UNIGRAM = {"kmer-6": 1.96, "bpe-1024": 2.09, "wordpiece-1024": 1.9}
 GAIN = {"none": 0.0, "human": 0.15, "mammals": 0.4}
 RATES = {3e-4: -0.2, 1e-3: 0.0, 3e-3: -0.1}
 NUM_TEST = 600
@@ -50,6 +51,7 @@ def cell(tokenizer: str, species_set: str, rate: float, seed: int, **changes) ->
     bits = 2.0 - 0.05 * GAIN[species_set] - 0.02 * QUALITY[tokenizer]
     pretraining = {
         "bits_per_base": bits,
+        "unigram_bits_per_base": UNIGRAM[tokenizer],
         "markov_bits_per_base": 1.965,
         "history": [
             {"step": 50.0 * e, "bases_seen": 2e5 * e, "bits_per_base": bits + 0.1 * 0.5**e}

@@ -76,6 +76,7 @@ class MaskedLanguageModelling(Task):
         self._mask_id = tokenizer.mask_id
         self.seed = seed
         self.pad_id = tokenizer.pad_id
+        self.vocab_size = tokenizer.vocab_size
         self.uniform_loss = math.log(tokenizer.vocab_size)
 
     def _mask(
@@ -193,6 +194,22 @@ class MaskedLanguageModelling(Task):
         masked = self._evaluation_batch(self.validation_rows)[1]
         num_masked, num_bases = _mask_counts(masked).sum(0)
         return self._metrics(num_masked * self.uniform_loss, 0, num_masked, num_bases)
+
+    def unigram_bits_per_base(self) -> float:
+        """Return the bits per base of guessing each masked token by its frequency in training rows.
+
+        A model that gets no lower has learned how frequent tokens are, and nothing of what stands
+        beside them. One is added to every count.
+        """
+        read = np.zeros(len(self.corpus), dtype=bool)
+        read[self.train_rows] = True
+        tokens = self.corpus.ids[np.repeat(read, self.corpus.num_tokens())]
+        counts = np.bincount(tokens, minlength=self.vocab_size) + 1.0
+        counts[: self._mask_id + 1] = 0
+        batch, masked = self._evaluation_batch(self.validation_rows)
+        num_bases = masked.bases_of_masked_tokens.sum()
+        bits = -np.log2(counts[batch.targets.numpy()] / counts.sum())
+        return float(bits.sum() / max(num_bases, 1))
 
 
 def _mask_counts(masked: Masked) -> np.ndarray:

@@ -84,16 +84,19 @@ def learning_curves(comparison: Comparison, cells: Sequence[CellResult]) -> Draw
 
 
 def bits_per_base(cells: Sequence[CellResult]) -> Drawing | None:
-    """Bits per base of every pretrained encoder, against uniform guessing and a Markov chain."""
-    best: dict[str, tuple[float, float, str]] = {}
+    """Bits per base of every pretrained encoder, against its unigrams and a Markov chain."""
+    best: dict[str, tuple[float, float, float, str]] = {}
     for cell in cells:
         known = cell.pretraining or {}
         bits = known.get("bits_per_base")
         if bits is None or not np.isfinite(bits):
             continue
         if cell.encoder not in best or bits < best[cell.encoder][0]:
-            markov = float(known.get("markov_bits_per_base") or np.nan)
-            best[cell.encoder] = (float(bits), markov, cell.tokenizer)
+            unigram, markov = (
+                float(known.get(f"{name}_bits_per_base") or np.nan)
+                for name in ("unigram", "markov")
+            )
+            best[cell.encoder] = (float(bits), unigram, markov, cell.tokenizer)
     if not best:
         return None
     order = sorted(best, key=lambda name: -best[name][0])
@@ -101,27 +104,24 @@ def bits_per_base(cells: Sequence[CellResult]) -> Drawing | None:
 
     def draw(axes: Axes) -> None:
         for place, name in enumerate(order):
-            bits, markov, tokenizer = best[name]
+            bits, unigram, markov, tokenizer = best[name]
             colour = COLOURS[names.index(tokenizer) % len(COLOURS)]
-            axes.plot([bits, 2.0], [place, place], color=colour, alpha=0.35, linewidth=2)
+            if np.isfinite(unigram):
+                axes.plot([bits, unigram], [place, place], color=colour, alpha=0.35, linewidth=2)
             axes.plot(bits, place, "o", color=colour, markersize=8)
+            if np.isfinite(unigram):
+                axes.plot(unigram, place, "|", color=ink(axes), markersize=15)
             if np.isfinite(markov):
-                axes.plot(markov, place, "|", color=ink(axes), markersize=15)
-        axes.axvline(2.0, color=ink(axes), linewidth=1)
+                axes.plot(markov, place, "x", color=ink(axes), markersize=6)
         axes.set_yticks(range(len(order)), order)
         axes.set_ylim(-0.6, len(order) - 0.4)
         axes.set_xlabel("bits per base on masked bases (lower is better)")
         axes.grid(False, axis="y")
-        bar: dict[str, Any] = {
-            "linestyle": "",
-            "marker": "|",
-            "markersize": 13,
-            "color": ink(axes),
-        }
+        marks: dict[str, Any] = {"linestyle": "", "color": ink(axes)}
         handles = [
             Line2D([], [], marker="o", linestyle="", color=COLOURS[0], label="encoder"),
-            Line2D([], [], label="Markov chain", **bar),
-            Line2D([], [], linewidth=1, color=ink(axes), label="uniform guessing (2.0)"),
+            Line2D([], [], marker="|", markersize=13, label="tokens by frequency", **marks),
+            Line2D([], [], marker="x", markersize=6, label="Markov chain of bases", **marks),
         ]
         axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 

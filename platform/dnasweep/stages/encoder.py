@@ -7,6 +7,7 @@ from dnasweep.models.architecture import build_masked_lm
 from dnasweep.models.pretrained.checkpoint import load_masked_lm
 from dnasweep.models.pretraining import MaskedLanguageModelling
 from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.models.training.train import TrainingResult
 from dnasweep.stages.held_out import pretraining_rows
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
 from dnasweep.stages.pmi import obtain_table
@@ -98,9 +99,12 @@ def _prepare(storage: Storage, spec: EncoderSpec) -> TrainableStage:
     sequences = table["sequence"]
     train = sequences.iloc[rows.train].tolist()
     validation = sequences.iloc[rows.validation].tolist()
-    return TrainableStage(
-        task, model, tokenizer, lambda result: _baselines(train, validation) | left_out
-    )
+
+    def facts(result: TrainingResult) -> dict[str, float]:
+        unigram = {"unigram_bits_per_base": task.unigram_bits_per_base()}
+        return unigram | _baselines(train, validation) | left_out
+
+    return TrainableStage(task, model, tokenizer, facts)
 
 
 def _most_tokens(

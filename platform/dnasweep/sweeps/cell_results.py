@@ -56,7 +56,7 @@ class CellResult:
     history: list[dict[str, float]] = field(default_factory=list)
     """Evaluations in order: step, bases_seen, epoch and validation metrics by name."""
     pretraining: Mapping[str, Any] | None = None
-    """`bits_per_base`, `markov_bits_per_base`, `history` (list of step, bases_seen,
+    """`bits_per_base`, `unigram_bits_per_base`, `markov_bits_per_base`, `history` (list of step, bases_seen,
     bits_per_base) and `bases_seen` over all stages; None for a random start."""
 
     @property

@@ -134,6 +134,7 @@ def _pretraining(storage: Storage, spec: EncoderSpec | None) -> dict[str, Any] |
     return {
         "bases_seen": sum(stage.history[-1]["bases_seen"] for stage in stages if stage),
         "bits_per_base": outcome.best["metrics"].get(name),
+        "unigram_bits_per_base": outcome.facts.get("unigram_bits_per_base"),
         "markov_bits_per_base": outcome.facts.get("markov_bits_per_base"),
         "history": [
             {"step": e["step"], "bases_seen": e["bases_seen"], "bits_per_base": e["metrics"][name]}

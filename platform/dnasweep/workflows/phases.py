@@ -158,10 +158,12 @@ class Phases:
                 outcome = find_outcome(self._sweep.storage, spec)
                 assert outcome is not None, "it has just been published"
                 self._record_encoder(spec, outcome)
+                unigram = outcome.facts.get("unigram_bits_per_base", float("nan"))
                 bits = outcome.best["metrics"].get("validation/bits_per_base", float("nan"))
                 phase.display.advance(
                     f"encoder {escape(encoder_name(self._sweep, spec))}: {bits:.3f} bits per base "
-                    f"(Markov chain {outcome.facts['markov_bits_per_base']:.3f}), "
+                    f"({tokenizer_name(spec.tokenizer)} unigrams {unigram:.3f}, Markov chain "
+                    f"{outcome.facts['markov_bits_per_base']:.3f}), "
                     f"{outcome.device_seconds:.0f} s"
                 )
 
