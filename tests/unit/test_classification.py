@@ -188,3 +188,30 @@ def test_rows_that_cannot_be_learnt_from_are_named():
         Classification(toy.corpus, np.array([-1, 1] * 10), **common)
     with pytest.raises(InputError, match="no validation row"):
         Classification(toy.corpus, toy.labels, **(common | {"validation_rows": np.array([], int)}))
+
+
+@pytest.mark.parametrize("spec", ["kmer-3", "bpe-80"])
+def test_unigrams_are_the_frequencies_of_tokens_in_training(spec):
+    toy = toy_language(80, spec=spec, ragged=9)
+    task = masked_task(toy)
+    read = [i for row in toy.train_rows for i in row_tokens(toy, row)]
+    num_real = toy.tokenizer.vocab_size - 5
+    bits = bases = 0.0
+    for row in toy.validation_rows:
+        _, masked = task._evaluation_batch(np.array([row]))
+        for token in masked.labels[masked.labels != IGNORED]:
+            bits -= math.log2((read.count(token) + 1) / (len(read) + num_real))
+        bases += masked.bases_of_masked_tokens.sum()
+    assert task.unigram_bits_per_base() == pytest.approx(bits / bases)
+
+
+def row_tokens(toy, row):
+    return toy.corpus.ids[toy.corpus.offsets[row] + 1 : toy.corpus.offsets[row + 1] - 1].tolist()
+
+
+@pytest.mark.parametrize(
+    ("keep", "metric", "direction"),
+    [("best", "mcc", "max"), ("best_auroc", "auroc", "max"), ("best_loss", "loss", "min")],
+)
+def test_weights_are_kept_by_the_metric_that_is_asked_for(keep, metric, direction):
+    assert class_task(toy_language(20), keep=keep).selection == (f"validation/{metric}", direction)

@@ -63,6 +63,7 @@ DATA: dict[str, Any] = {
     "leaks": "drop",
     "skip_bad_rows": True,
     "simulated_rows": 24,
+    "decoy_rate": 0.5,
     "data_seed": 1,
 }
 SWEEP: dict[str, Any] = {
@@ -77,6 +78,7 @@ SWEEP: dict[str, Any] = {
     "pmi_table": ("words", {"masking": "genemask"}),
     "stall_threshold": (2.0, {"masking": "cm_gems"}),
     "pretrain_data": "other",
+    "pretrain_rows": (30, {"data": (), "simulated_rows": 24}),
     "pretrain_on": "all",
     "pretrain_epochs": 0.5,
     "pretrain_learning_rate": 1e-4,
@@ -89,6 +91,7 @@ SWEEP: dict[str, Any] = {
     "weight_decay": 0.5,
     "dropout": 0.3,
     "evaluations": 2,
+    "keep": "loss",
     "tuning": "probe",
     "augment_reverse_complement": True,
     "average_reverse_complement": True,
@@ -215,7 +218,7 @@ def test_an_option_of_the_data_makes_another_data_set(name: str, files: Mapping[
     value, base = named(DATA[name], files)
     if name in ("positives", "negatives"):
         value, base = (value,), {"data": ()}
-    elif name != "simulated_rows":
+    elif name not in ("simulated_rows", "decoy_rate"):
         base = {"data": (files["toy"],)}
     changed = DataOptions(**{**base, name: value})
     assert dataset_key(changed.dataset) != dataset_key(DataOptions(**base).dataset)

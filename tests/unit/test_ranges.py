@@ -117,7 +117,7 @@ def test_the_ends_of_what_may_be_can_be_planned(tmp_path: Path) -> None:
     table.write_text("\n".join(["sequence,label", *rows]) + "\n")
     planned, mute = 0, []
     for name, (span, _) in ranges(SweepOptions).items():
-        if name in ("simulated_rows", "data_seed", "crop"):
+        if name in ("simulated_rows", "pretrain_rows", "decoy_rate", "data_seed", "crop"):
             continue  # of the data, which are read anew for each
         whole = numeric(SweepOptions)[name] is int
         room = 0 if whole else 1e-9

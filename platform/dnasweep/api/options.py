@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.errors import InputError
+from dnasweep.sweeps.built_in import built_in_defaults
 
 Options = TypeVar("Options")
 
@@ -20,7 +21,7 @@ Options = TypeVar("Options")
 def make_options(kind: type[Options], given: dict[str, Any]) -> Options:
     """Return options of a command from keyword arguments; those that are None keep their default.
 
-    A single value stands for a list of one where the command takes several.
+    Without files these are the defaults for the built-in data. A single value stands for a list of one where the command takes several.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def make_options(kind: type[Options], given: dict[str, Any]) -> Options:
     hints = get_type_hints(kind, include_extras=True)
     values = {n: _fitting(n, v, hints[n]) for n, v in given.items() if v is not None}
     try:
-        return kind(**values)
+        return kind(**{**built_in_defaults(kind, values), **values})
     except InputError:
         raise
     except (TypeError, ValueError) as error:

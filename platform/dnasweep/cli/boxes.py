@@ -6,6 +6,8 @@ import ast
 import dataclasses
 import inspect
 import textwrap
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_type_hints
 
 import tyro
@@ -15,16 +17,16 @@ BOXES = {
         learning_rates warmups weight_decays seeds search num_samples asha""",
     "input": """model attributions data positives negatives genome species format crop limit
         skip_bad_rows generate_negatives negative_distance first_base last_base split split_fractions
-        split_identity leaks simulated_rows data_seed min_rows regions chromosomes match_chromosomes
+        split_identity leaks simulated_rows decoy_rate data_seed min_rows regions chromosomes match_chromosomes
         num_sequences motifs""",
     "job": "",
     "model": "preset max_tokens windows",
-    "pretraining": """pretrain_data pretrain_on pretrain_epochs pretrain_learning_rate
+    "pretraining": """pretrain_data pretrain_rows pretrain_on pretrain_epochs pretrain_learning_rate
         pretrain_batch_size pretrain_seed pretrain_per_seed masking mask_rate stall_threshold pmi
         pmi_min_count pmi_table""",
     "fine-tuning": """target finetune_epochs batch_size micro_batch_size warmup weight_decay dropout
         tuning augment_reverse_complement average_reverse_complement class_weights label_smoothing""",
-    "evaluation": "metric evaluations",
+    "evaluation": "metric evaluations keep",
     "output": "dry_run out report json storage tracking_uri name",
     "cluster": """address preflight workers_per_trial cpus_per_worker gpus_per_worker num_actors
         gpus_per_actor precision batch_rows shard_size hang_seconds timeout_s""",
@@ -35,7 +37,9 @@ SWEEP_BOXES = ("axes", "model", "pretraining", "fine-tuning", "evaluation")
 """Boxes of commands that train. In jobs these names mean other things."""
 
 
-def read_command_line(options: type, description: str) -> dict[str, Any]:
+def read_command_line(
+    options: type, description: str, *, defaults: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     """Read the command line and return the value of each field of a dataclass.
 
     Its help has a box for each kind of option, what every user needs first.
@@ -46,9 +50,14 @@ def read_command_line(options: type, description: str) -> dict[str, Any]:
         The dataclass, whose fields have docstrings.
     description
         What stands above the options in the help.
+    defaults
+        Fields whose defaults are others than in the dataclass, with these.
     """
     boxes = [
-        (name.replace("-", "_"), Annotated[_dataclass(options, names), tyro.conf.arg(name=name)])
+        (
+            name.replace("-", "_"),
+            Annotated[_dataclass(options, names, defaults), tyro.conf.arg(name=name)],
+        )
         for name, names in boxes_of(options).items()
     ]
     nested = dataclasses.make_dataclass("Options", boxes, kw_only=True)
@@ -72,13 +81,13 @@ def boxes_of(options: type) -> dict[str, list[str]]:
     return {box: names for box, names in found.items() if names}
 
 
-def _dataclass(options: type, names: list[str]) -> type:
+def _dataclass(options: type, names: list[str], defaults: Mapping[str, Any]) -> type:
     """Return a dataclass of some fields of another, with their types, defaults and help."""
     fields = {field.name: field for field in dataclasses.fields(options)}
     hints, docs = get_type_hints(options, include_extras=True), _docstrings(options)
     copied = []
     for name in names:
-        hint, default = hints[name], fields[name].default
+        hint, default = hints[name], defaults.get(name, fields[name].default)
         if name in docs:
             hint = Annotated[hint, _told(hint, docs[name], default)]
         copied.append((name, hint, dataclasses.field(default=default)))

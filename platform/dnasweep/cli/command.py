@@ -16,6 +16,7 @@ from dnasweep.cli.boxes import read_command_line
 from dnasweep.errors import InputError, NothingLeft, full_disk, is_full_disk
 from dnasweep.report.console import Terminal
 from dnasweep.runtime.cluster.token import secure_token
+from dnasweep.sweeps.built_in import built_in_defaults
 
 Options = TypeVar("Options")
 
@@ -42,7 +43,11 @@ def run_command(
     doc
         Description for `--help`.
     """
-    values = read_command_line(options, (doc or "").strip())
+    text = (doc or "").strip()
+    values = read_command_line(options, text)
+    if usual := built_in_defaults(options, values):
+        # Read once more with other defaults, so that whatever the user gives wins.
+        values = read_command_line(options, text, defaults=usual)
     console = Terminal(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = LOG_COLUMNS

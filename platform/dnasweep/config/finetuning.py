@@ -31,9 +31,9 @@ class ClassificationConfig(Config):
     """Weight of a class in the training loss: equal, or in inverse proportion to its rows."""
     label_smoothing: NotAll = 0.0
     """Probability mass that the training target spreads evenly over all classes."""
-    keep: Literal["best", "last"] = "best"
-    """Which weights are kept: those of the best evaluation on validation, with the decision threshold
-    that is best there; or those of the last step, with the threshold 0.5, if there is no validation
+    keep: Literal["best", "best_auroc", "best_loss", "last"] = "best"
+    """Which weights are kept: those of the best evaluation on validation, by MCC, AUROC or the loss,
+    with the decision threshold that is best there; or those of the last step, with the threshold 0.5, if there is no validation
     (few-shot designs)."""
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from dnasweep.config import content_key, versions
-from dnasweep.config.ranges import Between, Checked, Count, Range, Seed, Whole
+from dnasweep.config.ranges import Between, Checked, Count, Fraction, Range, Seed, Whole
 from dnasweep.data.clustering import LOWEST_IDENTITY
 from dnasweep.data.negatives import NegativeKind
 from dnasweep.data.screening import LeakPolicy
@@ -20,6 +20,8 @@ from dnasweep.formats.paths import user_path
 
 Upstream = Annotated[int, Range(-1_000_000, 0)]
 Downstream = Annotated[int, Range(0, 1_000_000)]
+DECOY_RATE = 0.1
+"""How often a simulated negative contains an element, as a fraction of how often a promoter does."""
 Identity = Annotated[float, Range(LOWEST_IDENTITY, 1)]
 
 
@@ -79,6 +81,8 @@ class DatasetConfig(DatasetFields):
     """Simulated sequences per species, promoters and negatives together."""
     window: Count = 300
     """Bases per simulated sequence."""
+    decoy_rate: Fraction = DECOY_RATE
+    """How often simulated negatives contain elements, as a fraction of how often promoters do."""
     seed: Seed = 0
     """Seeds simulation, negatives and splits."""
 
@@ -113,6 +117,9 @@ def dataset_key(config: DatasetConfig) -> str:
         For a file that does not exist.
     """
     settings = dataclasses.asdict(config)
+    if settings["decoy_rate"] == DECOY_RATE or config.reads_files:
+        # Keys from before there was a choice stay as they are.
+        del settings["decoy_rate"]
     found = find_sources(
         *(settings.pop(name) for name in ("data", "positives", "negatives")),
         species=resolve(config.species) if config.species else "",

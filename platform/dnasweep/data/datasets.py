@@ -94,6 +94,7 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
             sequences_per_species=config.simulate_per_species,
             window=config.window,
             seed=config.seed,
+            decoy_rate=config.decoy_rate,
         )
         table, elements, groups = made.table, made.elements, made.families
     method = resolve_method(table, config.split)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from Bio.Data.IUPACData import ambiguous_dna_values
 from numpy.typing import NDArray
 
@@ -97,3 +99,39 @@ def island_frequency(species: str) -> float:
     in fly and worm.
     """
     return _ISLANDS[list(SPECIES).index(species)]
+
+
+def planted(species: Sequence[str], decoy_rate: float) -> pd.DataFrame:
+    """Return what the simulator plants: one row a motif, with the places that are right for it.
+
+    Parameters
+    ----------
+    species
+        Names of species; fractions are means over them.
+    decoy_rate
+        How often negatives contain an element, as a fraction of how often promoters do.
+    """
+    by_motif: dict[tuple[str, str], list[Element]] = {}
+    for element in ELEMENTS:
+        by_motif.setdefault((element.name, element.consensus), []).append(element)
+    rows = []
+    for (name, consensus), places in by_motif.items():
+        without = [np.prod([1 - e.frequency_in(s) for e in places]) for s in species]
+        decoys = [np.prod([1 - decoy_rate * e.frequency_in(s) for e in places]) for s in species]
+        rows.append(
+            {
+                "element": name,
+                "consensus": consensus,
+                "place_in_promoters": ", ".join(_place(e) for e in places),
+                "strand": "either" if places[0].either_strand else "that of the gene",
+                "in_promoters": 1 - float(np.mean(without)),
+                "in_negatives": 1 - float(np.mean(decoys)),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _place(element: Element) -> str:
+    """Return where the first base of an element lies, +1 being the transcription start."""
+    ends = [f"{at + 1:+d}" if at >= 0 else f"{at:+d}" for at in (element.first, element.last)]
+    return " to ".join(dict.fromkeys(ends))

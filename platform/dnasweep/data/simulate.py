@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from dnasweep.data.dataset_config import DECOY_RATE
 from dnasweep.data.elements import ELEMENTS, ISLAND_NAME, Element, island_frequency
 from dnasweep.data.evolution import (
     ISLAND,
@@ -73,7 +74,7 @@ def simulate(
     window: int = 300,
     seed: int = 0,
     species: Sequence[str] = tuple(SPECIES),
-    decoy_rate: float = 0.1,
+    decoy_rate: float = DECOY_RATE,
 ) -> Simulation:
     """Return simulated promoters and negatives of several species, the same for the same arguments.
 

@@ -33,6 +33,14 @@ from dnasweep.tasks.metrics import classification_metrics
 from dnasweep.tokens.corpus import Corpus, collate
 from dnasweep.tokens.masking import MaskingProgress
 
+Keep = Literal["best", "best_auroc", "best_loss", "last"]
+_SELECTION: dict[Keep, Selection | None] = {
+    "best": (names.VALIDATION_MCC, "max"),
+    "best_auroc": (names.VALIDATION_AUROC, "max"),
+    "best_loss": (names.VALIDATION_LOSS, "min"),
+    "last": None,
+}
+
 
 class Classification(Task):
     """Call the class of a sequence.
@@ -50,8 +58,8 @@ class Classification(Task):
     pad_id
         The tokenizer's padding token.
     keep
-        Which weights are kept: those `best` on validation, or the `last` ones. With `last`, there is
-        no evaluation on validation, which may then have no rows.
+        Which weights are kept: those `best` on validation (by MCC, AUROC or the loss), or the
+        `last` ones. With `last`, there is no evaluation on validation, which may then have no rows.
     strands
         On which strands rows are trained on and called; None: as they are.
     objective
@@ -59,7 +67,7 @@ class Classification(Task):
     """
 
     name = "finetune"
-    selection: Selection | None = (names.VALIDATION_MCC, "max")
+    selection: Selection | None
 
     def __init__(
         self,
@@ -70,12 +78,12 @@ class Classification(Task):
         validation_rows: np.ndarray,
         num_labels: int = 2,
         pad_id: int = 0,
-        keep: Literal["best", "last"] = "best",
+        keep: Keep = "best",
         strands: StrandCorpus | None = None,
         objective: ClassLoss | None = None,
     ) -> None:
-        if keep == "last":
-            self.selection = None
+        self.selection = _SELECTION[keep]
+        if self.selection is None:
             validation_rows = np.zeros(0, dtype=np.int64)
         super().__init__(corpus, train_rows=train_rows, validation_rows=validation_rows)
         self.labels = np.asarray(labels, dtype=np.int64)

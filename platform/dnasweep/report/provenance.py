@@ -26,6 +26,13 @@ from dnasweep.sweeps.comparison import Compared
 BEFORE = "Before you read on"
 """Title of the warnings of a job."""
 
+PLANTED = (
+    "The truth about the built-in data: what is planted in promoters, where the first base of each "
+    "element lies (the transcription start is +1), and what fraction of sequences has it, mean over "
+    "species. Negatives have the same elements anywhere but at these places, and CpG islands as often, so "
+    "that a model has to learn which element stands where."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SweepFrame:
@@ -41,6 +48,8 @@ class SweepFrame:
     """Data summary, label to value; shown as given."""
     audit: Audit | None = None
     """What the audit of the data has found."""
+    planted: pd.DataFrame | None = None
+    """Of the built-in data: which elements the simulator has planted, and where."""
     tokenizers: pd.DataFrame | None = None
     """One row per tokenizer: name, bases per token, vocabulary used, unknown rate."""
     encoders: pd.DataFrame | None = None
@@ -86,6 +95,7 @@ class SweepFrame:
             Facts(self.data),
             PageTable("audit", self.audit.table if self.audit else None, "The data by split."),
             Bullets(notes),
+            PageTable("planted", self.planted, PLANTED),
             PageTable("tokenizer", self.tokenizers, tokenizers),
             PageTable("encoder", self.encoders, "Pretrained encoders."),
         ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Annotated
 
-from dnasweep.config.ranges import Between, Range, Seed
-from dnasweep.data.dataset_config import DatasetConfig, DatasetFields, Identity
+from dnasweep.config.ranges import Between, Fraction, Range, Seed
+from dnasweep.data.dataset_config import DECOY_RATE, DatasetConfig, DatasetFields, Identity
 
 SimulatedRows = Annotated[int, Range(1, 1_000_000)]
 
@@ -21,6 +21,9 @@ class DataOptions(DatasetFields):
     """Smallest identity of sequences that count as alike, in splits and in the audit: 0.7 to 1."""
     simulated_rows: SimulatedRows = 240
     """Rows per species of the built-in data."""
+    decoy_rate: Fraction = DECOY_RATE
+    """Built-in data: how often negatives contain promoter elements, at wrong places, as a fraction of
+    how often promoters do. With 0 counting words tells the classes apart, with 1 only places do."""
     data_seed: Seed = 0
     """Seeds simulation, generated negatives and splits."""
 
@@ -32,5 +35,6 @@ class DataOptions(DatasetFields):
             fractions=self.split_fractions,
             identity=self.split_identity,
             simulate_per_species=self.simulated_rows,
+            decoy_rate=self.decoy_rate,
             seed=self.data_seed,
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 from tyro.conf import Suppress
@@ -21,6 +21,7 @@ from dnasweep.config.ranges import (
     Seed,
     Whole,
 )
+from dnasweep.sweeps import built_in
 from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.training_options import TrainingOptions
 from dnasweep.tasks.metrics import CLASSIFIER_METRICS
@@ -58,6 +59,8 @@ class ExecutionOptions(PlaceOptions, WorkerOptions):
 class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
     """Options of every sweep."""
 
+    built_in: ClassVar[Mapping[str, Any]] = built_in.GRID
+    """Defaults that differ where no file is given."""
     species_sets: tuple[str, ...] = ()
     """Species sets to pretrain on: a species, primates, rodents, mammals, amniotes, vertebrates,
     invertebrates, all, close-SPECIES, not-SPECIES, A-then-B for two stages, none for random
@@ -138,6 +141,7 @@ class FewShotOptions(SweepOptions):
     num_samples: Annotated[Whole, tyro.conf.Suppress] = 0
     asha: Annotated[bool, tyro.conf.Suppress] = False
     masking: Annotated[str, tyro.conf.Suppress] = "auto"
+    keep: Suppress[Literal["mcc", "auroc", "loss"]] = "mcc"
 
     @property
     def axes(self) -> Axes:

@@ -23,6 +23,11 @@ from dnasweep.storage import Storage
 from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.training_options import Precision, TrainingOptions
 
+OTHER_FAMILIES_SEED = 1_000_000
+"""Added to the seed of the built-in data, for sequences to pretrain on that are of other families."""
+OTHER_FAMILIES_FRACTIONS = (0.9, 0.05, 0.05)
+"""Fractions of these rows, none of which is tested on."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -43,6 +48,14 @@ class Prepared:
     def species(self) -> tuple[str, ...]:
         """Species of the rows."""
         return tuple(sorted(s for s in self.table["species"].unique() if s))
+
+    @property
+    def source(self) -> str:
+        """Where the rows to pretrain on come from, in words."""
+        if self.files:
+            return " ".join(self.files)
+        promoters = int((self.table["label"] > 0).sum())
+        return f"{len(self.table):,} simulated sequences of other families, {promoters:,} of them promoters"
 
 
 def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
@@ -74,9 +87,9 @@ def _name_files(files: Sequence[str]) -> Iterator[None]:
 
 
 def prepare_pretraining(
-    storage: Storage, options: DataOptions, files: tuple[str, ...]
+    storage: Storage, options: DataOptions, files: tuple[str, ...], *, simulated: int = 0
 ) -> Prepared | None:
-    """Read the data set to pretrain on; None if there are no files, so that it is the main one.
+    """Read or simulate the data set to pretrain on; None: it is the main one.
 
     Everything but the files is as in the options of the main data set.
 
@@ -88,9 +101,34 @@ def prepare_pretraining(
         Of the main data set.
     files
         The files to pretrain on.
+    simulated
+        Where there are no files: simulated sequences per species of other families, beside the
+        built-in data. 0: there are none.
     """
-    if not files:
+    if not files and not simulated:
         return None
+    if not files:
+        if options.dataset.reads_files:
+            raise InputError(
+                f"pretrain_rows is {simulated!r} with data",
+                remedy="They are simulated for the built-in data alone; name files to pretrain on "
+                " with --pretrain-data.",
+            )
+        other = dataclasses.replace(
+            options,
+            simulated_rows=simulated,
+            data_seed=(options.data_seed + OTHER_FAMILIES_SEED) % 2**63,
+            split_fractions=OTHER_FAMILIES_FRACTIONS,
+        )
+        try:
+            key, folder = obtain_dataset(storage, other.dataset)
+        except InputError as error:
+            raise InputError(
+                f"{simulated} simulated sequences per species are too few: {error.reason}",
+                remedy="Give more --pretrain-rows, or 0 to pretrain on the training rows.",
+            ) from error
+        dataset = load_dataset(storage, key)
+        return Prepared(key, folder, dataset.table, dataset.audit)
     other = dataclasses.replace(
         options, data=files, positives=(), negatives=(), generate_negatives="none"
     )

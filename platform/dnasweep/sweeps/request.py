@@ -16,6 +16,7 @@ from dnasweep.stages.plan import SweepPlan, cells_of, make_plan
 from dnasweep.stages.pmi import keep_table
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
+from dnasweep.sweeps.built_in import built_in_defaults
 from dnasweep.sweeps.checkpoints import check_tokenizers, check_tunings, prepare_checkpoints
 from dnasweep.sweeps.few_shot import (
     check_pretraining,
@@ -147,7 +148,9 @@ def prepare_sweep(
     storage.check_writable()
     with console.status("reading and auditing the data"):
         data = prepare_data(storage, options)
-        pretraining = prepare_pretraining(storage, options, options.pretrain_data)
+        pretraining = prepare_pretraining(
+            storage, options, options.pretrain_data, simulated=options.pretrain_rows
+        )
     axes: Axes = {axis: v(data) if callable(v) else v for axis, v in requested.items()}
     # Tokenizers have one name each, whatever they were called: kmer is kmer-6.
     names = [TokenizerConfig.parse(name).name for name in axes.get("tokenizer", ())]
@@ -233,8 +236,10 @@ def _use_checkpoints(
         )
         recipe = dataclasses.replace(recipe, checkpoints=checkpoints)
         # Default tokenizers are replaced by those of the checkpoints.
-        usual = tuple(TokenizerConfig.parse(name).name for name in type(options).tokenizers)
-        if tuple(axes.get("tokenizer", ())) != usual:
+        given = built_in_defaults(type(options), vars(options))
+        usual = (type(options).tokenizers, given.get("tokenizers", ()))
+        named = [tuple(TokenizerConfig.parse(name).name for name in names) for names in usual]
+        if tuple(axes.get("tokenizer", ())) not in named:
             check_tokenizers(recipe, cells)
     canonical_cells = tuple(dict.fromkeys(map(recipe.canonical, cells)))
     check_tunings(recipe, canonical_cells)

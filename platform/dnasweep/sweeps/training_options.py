@@ -27,6 +27,7 @@ from dnasweep.config.ranges import (
 )
 
 Precision = Literal["fp32", "bf16"]
+SimulatedPretrainRows = Annotated[int, Range(0, 1_000_000)]
 Tokens = Annotated[int, Range(4, 1_000_000)]
 
 
@@ -59,6 +60,9 @@ class TrainingOptions(Checked):
     """cm_gems: the difference in perplexity between two evaluations below which masks grow harder."""
     pretrain_data: tuple[str, ...] = ()
     """Files to pretrain and to fit tokenizers on. Default: the training rows of the data."""
+    pretrain_rows: SimulatedPretrainRows = 0
+    """Built-in data: pretrain and fit tokenizers on other families, so many sequences per species, and
+    not on the training rows. 0: on the training rows."""
     pretrain_on: Literal["positives", "all"] = "positives"
     """Pretrain on the training rows of the positive class, or on all of them."""
     pretrain_epochs: Positive = 6.0
@@ -85,6 +89,9 @@ class TrainingOptions(Checked):
     """Dropout of fine-tuning; pretraining has none."""
     evaluations: Few = 5
     """Evaluations on validation during fine-tuning; the best one is kept."""
+    keep: Literal["mcc", "auroc", "loss"] = "mcc"
+    """Validation metric by which that evaluation is the best. MCC needs a threshold, which is chosen
+    on the same rows; AUROC and the loss need none."""
     tuning: str = "full"
     """Weights that fine-tuning moves: full (all), probe (the head), lora-RANK,
     lora-RANK-aALPHA, lora-RANK-aALPHA@LAYER+LAYER."""
@@ -115,6 +122,7 @@ class TrainingOptions(Checked):
             average_reverse_complement=self.average_reverse_complement,
             class_weights=self.class_weights,
             label_smoothing=self.label_smoothing,
+            keep="best" if self.keep == "mcc" else f"best_{self.keep}",
         )
 
     def pretraining(self, epoch_bases: float, *, precision: Precision) -> TrainingConfig:

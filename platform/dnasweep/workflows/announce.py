@@ -13,6 +13,7 @@ from dnasweep.formats.rejects import REJECTS
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import published
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
+from dnasweep.sweeps.built_in import describe_defaults
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.request import Sweep
 
@@ -58,6 +59,11 @@ def announce_data(
 def announce_plan(sweep: Sweep) -> None:
     """Print what will be built, what is published already, and what it will cost."""
     options = sweep.options
+    if held := describe_defaults(options):
+        sweep.console.print(f"[dim]built-in data, with defaults of their own: {held}[/]")
+    if sweep.pretraining is not None:
+        source = escape(sweep.pretraining.source)
+        sweep.console.print(f"[bold]pretraining[/] {source}", soft_wrap=True)
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for axis, values in sweep.axes.items():
         grid.add_row(

@@ -123,8 +123,6 @@ def _draws(sweep: Sweep) -> dict[str, object]:
     facts: dict[str, object] = {"draws of each number of shots": len(sweep.axes["resample"])}
     if given:
         facts["given as the first draw"] = ", ".join(f"{n:,}" for n in given)
-    if sweep.pretraining is not None:
-        facts["pretrained on"] = " ".join(sweep.pretraining.files)
     return facts
 
 
@@ -139,6 +137,7 @@ def _encoders(sweep: Sweep, plan: SweepPlan) -> pd.DataFrame:
                     "masking": spec.masking.scheme,
                     "seed": spec.training.seed,
                     "bits_per_base": outcome.best["metrics"].get("validation/bits_per_base"),
+                    "unigram_bits_per_base": outcome.facts.get("unigram_bits_per_base"),
                     "markov_bits_per_base": outcome.facts.get("markov_bits_per_base"),
                     "rows_left_out_as_like_a_test_row": outcome.facts.get("held_out_rows"),
                     "bases_seen": int(outcome.best["bases_seen"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,7 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from dnasweep.data.audit import Audit
+from dnasweep.data.elements import planted
 from dnasweep.data.table import SPLITS
+from dnasweep.plain import csv_text
 from dnasweep.report.audit_page import PAGE as AUDIT_PAGE
 from dnasweep.report.audit_page import audit_page
 from dnasweep.report.files import write_page
@@ -33,6 +37,10 @@ from dnasweep.workflows.sweep_records import Records
 
 ALIAS = "best"
 REPORT = "report"
+EXAMPLES = "test_rows.csv"
+"""Test rows of the built-in data, to explain."""
+NUM_EXAMPLES = 10
+"""Of them, rows of each class and species."""
 METRICS_HERE = "`best/` validation and `test/` of the registered model, `baseline/` test of the k-mer baseline"
 
 
@@ -75,6 +83,32 @@ def publish(
         baseline=_baseline(comparison),
     )
     return folder
+
+
+def _examples(sweep: Sweep) -> pd.DataFrame:
+    """Return test rows to explain, as many of each class and species."""
+    table = sweep.data.table
+    test = table[table["split"] == "test"]
+    drawn = test.groupby(["species", "label"]).head(NUM_EXAMPLES)
+    return csv_text(drawn[["id", "sequence", "label", "species"]])
+
+
+def explaining(sweep: Sweep) -> str:
+    """Return the command that explains the winner on test rows of the built-in data.
+
+    Empty where there is none.
+    """
+    rows = sweep.storage.local.joinpath("sweeps", sweep.key, REPORT, EXAMPLES)
+    if not rows.is_file():
+        return ""
+    words = ["python", "jobs/shap_batch.py"]
+    words += ["--model", f"models:/{sweep.options.name or sweep.name}@{ALIAS}"]
+    words += ["--data", os.path.relpath(rows)]
+    options, usual = sweep.options, type(sweep.options)
+    for name in ("storage", "tracking_uri", "address"):
+        if (value := getattr(options, name)) != getattr(usual, name):
+            words += [f"--{name.replace('_', '-')}", value]
+    return shlex.join(words)
 
 
 def note(
@@ -136,6 +170,9 @@ def sweep_frame(
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         data={**sweep_facts(sweep), **(facts or {})},
         audit=sweep.data.audit,
+        planted=None
+        if sweep.data.files
+        else planted(sweep.data.species, sweep.options.decoy_rate),
         tokenizers=tokenizers,
         encoders=encoders,
         versions=package_versions(),
@@ -180,6 +217,8 @@ def publish_report(
         comparison.to_csv(aside / f"{stem}.csv")
         write_page(page, aside / f"{stem}.html")
         write_summary(aside, sweep, findings=comparison.findings, best=best, stem=stem)
+        if best is not None and not sweep.data.files:
+            _examples(sweep).to_csv(aside / EXAMPLES, index=False)
         files = publish_files(sorted(aside.iterdir()), folder, job=REPORT)
     sweep.storage.share(folder)
     for path in files:
@@ -194,6 +233,7 @@ def sweep_facts(sweep: Sweep) -> dict[str, object]:
     counts = table["split"].value_counts()
     return {
         "source": " ".join(sweep.data.files) or "built-in simulated promoters",
+        **({"pretrained on": sweep.pretraining.source} if sweep.pretraining else {}),
         "sequences": f"{len(table):,}",
         "bases each": " to ".join(f"{w:,}" for w in sorted({widths.min(), widths.max()})),
         "split": ", ".join(f"{counts.get(s, 0):,} {s}" for s in SPLITS),

@@ -37,7 +37,7 @@ from dnasweep.workflows.announce import (
 )
 from dnasweep.workflows.evaluation import evaluate_on_test
 from dnasweep.workflows.phases import Phases
-from dnasweep.workflows.publication import best_trial, publish
+from dnasweep.workflows.publication import best_trial, explaining, publish
 from dnasweep.workflows.sweep_records import Records
 
 Result = TypeVar("Result")
@@ -136,6 +136,9 @@ def run_sweep(
     if lines := mlflow_lines(uri):
         # MLflow opens with the traces of language models, where no run is shown.
         say([*lines, "       and there choose Model training, top left"], console)
+        if command := explaining(sweep):
+            next_step = "[bold]next[/]   see why the best model calls a promoter:"
+            say([next_step, escape(command)], console)
     return result
 
 
