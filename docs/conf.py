@@ -76,7 +76,7 @@ def write_commands(folder: Path) -> None:
 
 def help_of(script: Path) -> str:
     """Return what a script says for `--help`, without running it."""
-    import tyro
+    from dnasweep.cli.boxes import read_command_line
 
     spec = importlib.util.spec_from_file_location(f"scripts_{script.stem}", script)
     assert spec is not None
@@ -87,10 +87,10 @@ def help_of(script: Path) -> str:
     options = typing.get_type_hints(module.main)["options"]
     os.environ |= {"COLUMNS": "96", "NO_COLOR": "1"}
     with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
-        tyro.cli(
+        read_command_line(
             options,
-            prog=f"python {script.relative_to(ROOT)}",
-            description=(module.__doc__ or "").strip(),
-            args=["--help"],
+            (module.__doc__ or "").strip(),
+            program=f"python {script.relative_to(ROOT)}",
+            words=["--help"],
         )
     return "\n".join(line.rstrip() for line in said.getvalue().strip().splitlines())

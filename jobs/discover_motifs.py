@@ -3,7 +3,7 @@
 Motifs are found in one part of the sequences and tested in the other. Writes a page with logos,
 counts, enrichment, places and matches, and beside it the motifs in MEME format and tables as Parquet.
 
-    python jobs/discover_motifs.py --attributions runs/attributions/KEY --motifs jaspar.meme --out motifs
+    python jobs/discover_motifs.py --attributions runs/attributions/KEY --out motifs
     python jobs/discover_motifs.py --attributions runs/attributions/KEY --motifs jaspar.meme --out motifs \\
         --method modisco
 """

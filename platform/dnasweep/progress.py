@@ -17,6 +17,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+LINE_SECONDS = 60.0
+"""Between two lines if the output is a file and not a terminal."""
+
 
 def progress_bar(console: Console) -> Progress:
     """Return a bar with the field `rate` for each task; nothing is drawn outside a terminal."""
@@ -51,3 +54,11 @@ def repeated(look: Callable[[], object], seconds: float) -> Iterator[None]:
     finally:
         stop.set()
         thread.join(timeout=5)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in words: `45 s`, `12 min`, `3 h 05 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +16,7 @@ from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.sweeps.kmer_table_options import KmerTableOptions
 from dnasweep.sweeps.options import FewShotOptions, SweepOptions
 from option_toys import ROOT, SCRIPTS
+from rich.console import Console
 
 SLOW = {"torch", "ray", "mlflow", "sklearn", "scipy", "transformers", "matplotlib", "tokenizers"}
 
@@ -42,6 +46,26 @@ def test_a_value_that_cannot_be_is_refused_in_a_sentence(
         run_command(lambda options, console: None, SweepOptions, doc="")
     assert ended.value.code == 2
     assert capsys.readouterr().err == "error: dropout is 2.0. Use a number from 0 to below 1.\n"
+
+
+def test_sigterm_ends_a_command_like_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(options: KmerTableOptions, console: Console) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    monkeypatch.setattr(sys, "argv", ["script"])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            run_command(work, KmerTableOptions, doc="")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 130
+    shown = capsys.readouterr()
+    assert "Stopped." in shown.err
+    assert "Traceback" not in shown.err
 
 
 def test_help_shows_axes_and_data_first_and_the_cluster_last(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from dnasweep.attribution.worker import AttributionWorker
@@ -13,6 +15,7 @@ from dnasweep.errors import InputError
 from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_attribution
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.motifs import discovery
+from dnasweep.motifs.known import built_in_motifs
 from dnasweep.motifs.tomtom import COLUMNS
 from dnasweep.stages import models
 from dnasweep.workflows.motifs import MotifOptions, run_motifs
@@ -102,6 +105,36 @@ def test_a_job_gives_its_page_and_files(
     assert (folder / "motifs.meme").read_bytes() == before
     assert pd.read_parquet(folder / "motifs.parquet").equals(table)
     assert not [path for path in folder.parent.iterdir() if path.name.startswith(".motifs-")]
+
+
+def test_without_a_file_the_built_in_motifs_are_compared_with(
+    options: MotifOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def match(names, matrices, known, *, most=5):
+        asked.append([one.name for one in known])
+        return pd.DataFrame(columns=list(COLUMNS))
+
+    monkeypatch.setattr(discovery, "match", match)
+    console = Console(record=True, file=io.StringIO(), width=300)
+    page = run_motifs(dataclasses.replace(options, motifs=None), console)
+    assert {"TATA box (TBP)", "Inr", "CCAAT box (NF-Y)"} <= set(asked[0])
+    assert json.loads((page.parent / "motifs.json").read_text())["known_motifs"] == "built in"
+    assert "jaspar.elixir.no/downloads" in console.export_text()
+
+
+def test_built_in_motifs_are_shares_of_bases_that_spell_their_consensus() -> None:
+    known = {one.name: one.probabilities for one in built_in_motifs()}
+    for shares in known.values():
+        assert np.allclose(shares.sum(axis=1), 1)
+        assert shares.min() >= 0
+
+    def spelled(name: str) -> str:
+        return "".join("ACGT"[column] for column in known[name].argmax(axis=1))
+
+    assert spelled("TATA box (TBP)") == "TATAAAA"
+    assert spelled("CRE (CREB)") == "TGACGTCA"
 
 
 def test_what_cannot_be_used_is_refused(options: MotifOptions, tmp_path: Path) -> None:

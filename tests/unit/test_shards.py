@@ -13,9 +13,10 @@ import pytest
 from dnasweep.errors import InputError
 from dnasweep.jobs.shards import shards as shards_module
 from dnasweep.jobs.shards import work_list
-from dnasweep.jobs.shards.progress import LINE_SECONDS, ShardProgress, duration
+from dnasweep.jobs.shards.progress import ShardProgress
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.work_list import choose_shard_size, digest_of, key_of, spread
+from dnasweep.progress import LINE_SECONDS, duration
 from dnasweep.runtime.cluster.placement import NodeCapacity, NodeGroup, Resources
 from dnasweep.runtime.shards.pool import allot_pool
 from dnasweep.storage import MANIFEST, Storage

@@ -110,6 +110,23 @@ def test_a_trial_names_its_encoder_and_a_random_start_none(records: Records, hea
     assert "encoder_key" not in heard.runs[random]["tags"]
 
 
+def test_a_trial_stands_beside_its_sweep_and_says_what_it_is(
+    records: Records, heard: Heard
+) -> None:
+    key = record(records, Cell(tokenizer="kmer-3"), outcome())
+    run = heard.runs[key]
+    assert run["parent"] is None, "MLflow would fold it below its sweep"
+    assert run["tags"]["sweep"] == "parent"
+    note = run["tags"][NOTE_TAG]
+    assert "kmer-3 all" in note
+    assert "bases seen" in note
+    assert "the run a sweep" in note
+    encoder = RECIPE.expand(Cell()).encoder
+    assert encoder is not None
+    records.encoder(encoder, "kmer-6 all", outcome())
+    assert heard.runs[f"encoder-{encoder.key}"]["parent"] == "parent"
+
+
 def test_metrics_come_in_groups_and_each_once_a_step(records: Records, heard: Heard) -> None:
     key = record(records, Cell(), outcome())
     metrics = heard.runs[key]["metrics"]
@@ -117,7 +134,9 @@ def test_metrics_come_in_groups_and_each_once_a_step(records: Records, heard: He
     assert metrics["validation/mcc"] == 0.6
     assert metrics["best/mcc"] == 0.8
     assert metrics["train/loss"] == 0.5
-    assert metrics["train/bases_seen"] == 20000
+    # Bases are the step, and time is counted once.
+    assert not {"train/bases_seen", "train/device_seconds"} & set(metrics)
+    assert max(step for _, _, step in heard.points) == 20000
     assert metrics["device_seconds"] == 10.5
     assert metrics["peak_memory_bytes"] == 7
     assert len(set(heard.points)) == len(heard.points), "told twice, one would be shown as two"

@@ -100,6 +100,8 @@ def test_a_sweep_arrives_whole(uri: str, spool: Path, tmp_path: Path) -> None:
     assert cell.info.status == "FINISHED"
     assert cell.data.params == {"learning_rate": "0.0003", "seed": "1"}
     assert cell.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    kind = connect(uri).get_experiment(cell.info.experiment_id).tags["mlflow.experimentKind"]
+    assert kind == "custom_model_development", "opens with runs, not with traces"
     assert cell.data.tags["outcome"] == "finished"
     assert parent.data.tags["torch"].startswith("2.")
     dataset = cell.inputs.dataset_inputs[0].dataset

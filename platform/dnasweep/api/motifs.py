@@ -66,7 +66,7 @@ class Motifs:
 def discover_motifs(
     attributions: Attributions | str | Path | Sequence[Attributions | str | Path],
     *,
-    motifs: str | Path,
+    motifs: str | Path | None = None,
     out: str | Path | None = None,
     progress: bool = True,
     **options: Any,
@@ -79,7 +79,8 @@ def discover_motifs(
         Attributions of sequences with labels, or folders of finished attribution jobs; all of one
         model, estimator and class.
     motifs
-        Known motifs to compare with: a MEME or JASPAR file, gzip or not.
+        Known motifs to compare with: a MEME or JASPAR file, gzip or not. None: two dozen that are
+        built in, of promoters.
     out
         Folder to write the page, the motifs and the tables into. Default: a temporary one.
     progress

@@ -6,7 +6,7 @@ import ast
 import dataclasses
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -38,7 +38,12 @@ SWEEP_BOXES = ("axes", "model", "pretraining", "fine-tuning", "evaluation")
 
 
 def read_command_line(
-    options: type, description: str, *, defaults: Mapping[str, Any] = MappingProxyType({})
+    options: type,
+    description: str,
+    *,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+    program: str | None = None,
+    words: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Read the command line and return the value of each field of a dataclass.
 
@@ -52,6 +57,10 @@ def read_command_line(
         What stands above the options in the help.
     defaults
         Fields whose defaults are others than in the dataclass, with these.
+    program
+        Name of the command in the help. Default: the script that runs.
+    words
+        The command line. Default: that of this process.
     """
     boxes = [
         (
@@ -61,7 +70,13 @@ def read_command_line(
         for name, names in boxes_of(options).items()
     ]
     nested = dataclasses.make_dataclass("Options", boxes, kw_only=True)
-    chosen = tyro.cli(nested, description=description, config=(tyro.conf.OmitArgPrefixes,))
+    chosen: Any = tyro.cli(
+        nested,
+        prog=program,
+        description=description,
+        args=words,
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
     return {name: value for box in vars(chosen).values() for name, value in vars(box).items()}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from typing import TypeVar
@@ -31,8 +33,8 @@ def run_command(
 ) -> None:
     """Read options from the command line, run `main` and exit with its code.
 
-    Exit code 0 means success, 1 work without a result, 2 input that cannot be used, 130 Ctrl-C. Any
-    other error is a defect of the program and shows its traceback.
+    Exit code 0 means success, 1 work without a result, 2 input that cannot be used, 130 Ctrl-C or
+    SIGTERM. Any other error is a defect of the program and shows its traceback.
 
     Parameters
     ----------
@@ -52,6 +54,9 @@ def run_command(
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = LOG_COLUMNS
     quieten()
+    # From a batch system or `kill`, before Ray runs and after; a session of Ray does the same.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         chosen = options(**values)
         if getattr(chosen, "dry_run", False) and hasattr(chosen, "address"):

@@ -13,9 +13,10 @@ from rich.markup import escape
 
 from dnasweep.jobs.executor import Executor, Missing
 from dnasweep.jobs.options import JobOptions
-from dnasweep.jobs.shards.progress import ShardProgress, duration
+from dnasweep.jobs.shards.progress import ShardProgress
 from dnasweep.jobs.shards.shards import Shards
 from dnasweep.jobs.shards.worker import ShardJobSpec
+from dnasweep.progress import duration
 
 
 class JobOutcome(NamedTuple):

@@ -16,7 +16,7 @@ STRICT, WIDE = (-35, -24), (-35, -20)
 HIT_PROBABILITY = 0.001
 """Share of all 7-mers that the matrix takes for a TATA box: 16 of 16,384."""
 
-_TBP = (
+TBP_COUNTS = (
     (16, 46, 18, 309),
     (352, 0, 2, 35),
     (3, 10, 2, 374),
@@ -46,7 +46,7 @@ def tata_matrix(hit_probability: float = HIT_PROBABILITY) -> ScoringMatrix:
 
     Hits are at most a share `hit_probability` of all 4^7 7-mers.
     """
-    return from_counts("TATA matrix", _TBP, hit_probability=hit_probability)
+    return from_counts("TATA matrix", TBP_COUNTS, hit_probability=hit_probability)
 
 
 def tata_sites(hit_probability: float = HIT_PROBABILITY) -> list[ElementSite]:

@@ -102,15 +102,16 @@ def make_plan(recipe: Recipe, cells: Sequence[Cell]) -> SweepPlan:
 
 
 def published(storage: Storage, plan: SweepPlan) -> dict[str, tuple[int, int]]:
-    """Return for each kind of stage how many are published, and how many there are in all."""
+    """Return for each kind of step how many are published, and how many there are in all.
 
-    def count(specs: Sequence[TokenizerSpec | EncoderSpec | ClassifierSpec]) -> tuple[int, int]:
-        kinds = {spec.key: spec.kind for spec in specs}
-        there = sum(storage.exists(kind, key) for key, kind in kinds.items())
-        return there, len(kinds)
+    The steps are those that progress counts.
+    """
+
+    def count(kinds: dict[str, str]) -> tuple[int, int]:
+        return sum(storage.exists(kind, key) for key, kind in kinds.items()), len(kinds)
 
     return {
-        "tokenizers": count(plan.tokenizers),
-        "encoders": count(plan.encoders),
-        "trials": count(plan.classifiers),
+        "tokenizations": count({spec.corpus_key: spec.corpus_kind for spec in plan.corpora}),
+        "encoders": count({spec.key: spec.kind for spec in plan.encoders}),
+        "trials": count({spec.key: spec.kind for spec in plan.classifiers}),
     }

@@ -224,14 +224,14 @@ def _bits(cells: Sequence[CellResult]) -> dict[str, Any]:
     if not best:
         return {}
     order = sorted(best, key=lambda name: float(best[name]["bits_per_base"]))
-    known = [
+    compared = [
         (name, best[name]["bits_per_base"], unigram)
         for name in order
         if (unigram := best[name].get("unigram_bits_per_base")) is not None
     ]
     return {
-        "learned": [one for one in known if one[1] < one[2]],
-        "weak": [one for one in known if one[1] >= one[2]],
+        "learned": [one for one in compared if one[1] < one[2]],
+        "weak": [one for one in compared if one[1] >= one[2]],
         "name": order[0],
         "value": best[order[0]]["bits_per_base"],
     }

@@ -26,7 +26,7 @@ from dnasweep.sweeps.executor import (
     TrialFailure,
     train_reporting,
 )
-from dnasweep.sweeps.progress import Display
+from dnasweep.sweeps.progress import Display, StepTimer
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.rungs import Rungs
 from dnasweep.tasks.metrics import full_name
@@ -68,7 +68,10 @@ class InProcessPhase(Phase):
         # Imported here, as below: a sweep of which everything is published does without torch.
         from dnasweep.stages.encoder import pretrain
 
-        self.compute(pretrain, specs, done=done)
+        for spec in specs:
+            with self._timed(spec.key, name(spec)) as on_step:
+                pretrain(self._storage, spec, listener=Listener(on_step=on_step))
+            done(spec)
 
     def train_trials(
         self, cells: Sequence[Cell], *, on_event: OnEvent, rungs: Rungs | None
@@ -91,12 +94,27 @@ class InProcessPhase(Phase):
         spec = self._sweep.plan.spec(cell)
 
         def train(on_evaluation: Callable[[dict[str, Any]], None]) -> StageOutcome:
-            return finetune(self._storage, spec, listener=Listener(on_evaluation=on_evaluation))
+            with self._timed(spec.key, cell.label) as on_step:
+                listener = Listener(on_evaluation=on_evaluation, on_step=on_step)
+                return finetune(self._storage, spec, listener=listener)
 
         def report(point: Evaluated) -> None:
             on_event(TrialEvent(cell=cell, point=point))
 
         train_reporting(spec, train, metric=full_name(self._sweep.options.metric), report=report)
+
+    @contextlib.contextmanager
+    def _timed(self, key: str, text: str) -> Iterator[Callable[[int, int, float], None]]:
+        """Show the steps of a training while the block runs."""
+        timer, stages = StepTimer(text), self.display.stages
+
+        def step(done: int, total: int, bases: float) -> None:
+            stages[key] = timer.progress(done, total, bases)
+
+        try:
+            yield step
+        finally:
+            stages.pop(key, None)
 
     def search_trials(
         self, study: Any, num_samples: int, *, on_event: OnEvent, rungs: Rungs | None

@@ -1,9 +1,12 @@
-"""The driver's picture of a phase: a bar for the phase, and a line for each running stage."""
+"""The driver's picture of a phase: a bar for the phase, and a line for each running stage.
+
+In a terminal it is drawn; in a file there is a line a minute.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,9 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import TaskID
 
-from dnasweep.progress import progress_bar, repeated
+from dnasweep.progress import LINE_SECONDS, duration, progress_bar, repeated
 
 DRAW_SECONDS = 0.5
+MOST_SHOWN = 3
+"""Running stages in one line of a log."""
 
 
 @dataclass
@@ -21,9 +26,55 @@ class StageProgress:
     """How far a running stage is."""
 
     text: str
+    """Its name."""
     done: float
+    """Steps done."""
     total: float
+    """Steps planned."""
     bases_per_second: float
+    """How fast it has been since it was begun or continued."""
+    seconds_left: float = 0.0
+    """Until its last step."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.text}: step {self.done:,.0f} of {self.total:,.0f}, "
+            f"{self.bases_per_second / 1e3:,.0f} kb/s, {duration(self.seconds_left)} left"
+        )
+
+
+class StepTimer:
+    """Turns the steps of one training into its progress.
+
+    Parameters
+    ----------
+    text
+        Name of the training.
+    clock
+        Returns seconds.
+    """
+
+    def __init__(self, text: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._text, self._clock = text, clock
+        self._first: tuple[float, int, float] | None = None
+
+    def progress(self, done: int, total: int, bases: float) -> StageProgress:
+        """Return how far it is.
+
+        Parameters
+        ----------
+        done, total
+            Optimizer steps done, and planned.
+        bases
+            Bases seen.
+        """
+        now = self._clock()
+        if self._first is None:
+            self._first = (now, done, bases)
+        began, steps, seen = self._first
+        seconds = max(now - began, 1e-9)
+        left = (total - done) * seconds / (done - steps) if done > steps else 0.0
+        return StageProgress(self._text, done, total, (bases - seen) / seconds, left)
 
 
 class Display:
@@ -32,14 +83,19 @@ class Display:
     Parameters
     ----------
     console
-        Where to draw; nothing is drawn if it is not a terminal.
+        Where to draw; if it is not a terminal, a line a minute is printed.
     title
         Name of the phase.
     total
         Stages in the phase.
     read
-        Returns the progress of the stages that are running now, by key; None: only the bar is drawn.
+        Returns the progress of the stages that are running now, by key; None: it is in `stages`.
+    clock
+        Returns seconds.
     """
+
+    stages: dict[str, StageProgress]
+    """Progress of the stages that run in this process, by key."""
 
     def __init__(
         self,
@@ -47,8 +103,12 @@ class Display:
         title: str,
         total: int,
         read: Callable[[], dict[str, StageProgress]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._read = read
+        self.stages = {}
+        self._read = read or self.stages.copy
+        self._title, self._clock = title, clock
+        self._began = self._said = clock()
         self._progress = progress_bar(console)
         self._phase = self._progress.add_task(title, total=total, rate="")
         self._tasks: dict[str, TaskID] = {}
@@ -71,14 +131,29 @@ class Display:
     @contextlib.contextmanager
     def running(self) -> Iterator[Display]:
         """Draw until the block ends."""
-        with self._progress, repeated(self._look, DRAW_SECONDS):
+        with self._progress, repeated(self.look, DRAW_SECONDS):
             yield self
 
-    def _look(self) -> None:
-        if self._read is not None and sys.stdout.isatty():
-            # Progress that is late or lost costs a picture, never the sweep.
-            with contextlib.suppress(Exception):
+    def look(self) -> None:
+        """Draw what runs now; in a log say it, if a minute has passed since the last time."""
+        # Progress that is late or lost costs a picture, never the sweep.
+        with contextlib.suppress(Exception):
+            if self._console.is_terminal:
                 self._draw(self._read())
+            elif self._clock() - self._said >= LINE_SECONDS:
+                self._said = self._clock()
+                self._say(list(self._read().values()))
+
+    def _say(self, stages: list[StageProgress]) -> None:
+        passed = duration(self._clock() - self._began)
+        shown = [f"; {escape(str(stage))}" for stage in stages[:MOST_SHOWN]]
+        more = f"; {len(stages) - MOST_SHOWN} more" if len(stages) > MOST_SHOWN else ""
+        self._console.print(
+            f"  [dim]{self._title} {self._done} of {self._total} after {passed}"
+            f"{''.join(shown)}{more}[/]",
+            soft_wrap=True,
+            highlight=False,
+        )
 
     def _draw(self, stages: dict[str, StageProgress]) -> None:
         for key in [k for k in self._tasks if k not in stages]:

@@ -31,6 +31,14 @@ SimulatedPretrainRows = Annotated[int, Range(0, 1_000_000)]
 Tokens = Annotated[int, Range(4, 1_000_000)]
 
 
+_KEPT: dict[str, Literal["best", "best_auroc", "best_loss"]] = {
+    "mcc": "best",
+    "auroc": "best_auroc",
+    "loss": "best_loss",
+}
+"""The option `--keep`, to the setting of fine-tuning."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions(Checked):
     """Size of the model and length of its training."""
@@ -122,7 +130,7 @@ class TrainingOptions(Checked):
             average_reverse_complement=self.average_reverse_complement,
             class_weights=self.class_weights,
             label_smoothing=self.label_smoothing,
-            keep="best" if self.keep == "mcc" else f"best_{self.keep}",
+            keep=_KEPT[self.keep],
         )
 
     def pretraining(self, epoch_bases: float, *, precision: Precision) -> TrainingConfig:

@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from dnasweep.tracking.client import connect, database_path
 from dnasweep.tracking.models import register
-from dnasweep.tracking.tags import KEY_TAG, PARENT_TAG
+from dnasweep.tracking.tags import KEY_TAG, KIND_TAG, MODEL_TRAINING, PARENT_TAG
 from dnasweep.tracking.write_ahead_log import Record
 
 if TYPE_CHECKING:
@@ -132,12 +132,18 @@ class Replayer:
                     # By default MLflow would write artifacts to mlruns/ in the current folder.
                     location = None if path is None else (path.parent / "mlartifacts").as_uri()
                     self._experiment_id = self.client.create_experiment(
-                        self._experiment, artifact_location=location
+                        self._experiment,
+                        artifact_location=location,
+                        tags={KIND_TAG: MODEL_TRAINING},
                     )
                 else:
                     if found.lifecycle_stage == "deleted":
                         self.client.restore_experiment(found.experiment_id)
                     self._experiment_id = found.experiment_id
+                    if KIND_TAG not in found.tags:
+                        self.client.set_experiment_tag(
+                            found.experiment_id, KIND_TAG, MODEL_TRAINING
+                        )
         return self._experiment_id
 
     def run_of(self, key: str) -> str:

@@ -10,10 +10,12 @@ from rich.table import Table
 
 from dnasweep.data.findings import READ_AS
 from dnasweep.formats.rejects import REJECTS
+from dnasweep.progress import duration
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.plan import published
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, TokenizerSpec
 from dnasweep.sweeps.built_in import describe_defaults
+from dnasweep.sweeps.cost import Measure, estimate
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.request import Sweep
 
@@ -75,28 +77,60 @@ def announce_plan(sweep: Sweep) -> None:
     how = f"Optuna, {options.num_samples} trials" if options.search == "optuna" else "the grid"
     how += ", poor trials stopped early" if options.asha else ""
     sweep.console.print(f"[bold]plan[/] {how}: {', '.join(parts)}")
+    _announce_time(sweep)
     if not options.dry_run:
         return
-    found, number = there["encoders"]
-    trials = there["trials"][1] - there["trials"][0]
-    if options.search == "optuna":
-        trials = min(trials, options.num_samples)
-    pretrain = sum(
-        spec.training.bases
-        for spec in sweep.plan.encoders
-        if not sweep.storage.exists(spec.kind, spec.key)
-    )
-    missing = sweep.plan.missing(sweep.storage).classifiers
-    each = {spec.key: spec.training.bases for spec in missing}
-    finetune = trials * sum(each.values()) / max(1, len(each))
     sweep.console.print(
         f"[bold]resources[/] {options.worker_range} worker(s) a trial, "
         f"{'automatic' if options.cpus_per_worker is None else options.cpus_per_worker} CPU and "
         f"{'automatic' if options.gpus_per_worker is None else options.gpus_per_worker} GPU each\n"
-        f"[bold]cost[/] {pretrain / 1e6:.1f} Mb pretraining in {number - found} encoders, "
-        f"{finetune / 1e6:.1f} Mb fine-tuning in {trials} trials\n"
         "Nothing was started: leave --dry-run out to run it."
     )
+
+
+def _announce_time(sweep: Sweep) -> None:
+    """Print how long the trainings that are missing will take, and how that is known."""
+    specs: list[EncoderSpec | ClassifierSpec] = [*sweep.plan.encoders, *sweep.plan.classifiers]
+    every = {spec.key: spec for spec in specs}
+    missing = [s for s in every.values() if not sweep.storage.exists(s.kind, s.key)]
+    encoders = [spec for spec in missing if isinstance(spec, EncoderSpec)]
+    trials = [spec for spec in missing if isinstance(spec, ClassifierSpec)]
+    share = 1.0
+    if sweep.options.search == "optuna" and trials:
+        share = min(1.0, sweep.options.num_samples / len(trials))
+    # A run measures nothing: its driver does without torch, and soon shows its own speed.
+    measure = _measured(sweep) if sweep.options.dry_run else None
+    parts, seconds, earlier = [], 0.0, 0
+    for word, specs, part in (("pretrain", encoders, 1.0), ("fine-tun", trials, share)):
+        if not specs:
+            continue
+        cost = estimate(sweep.storage, specs, measure)
+        if cost is None:
+            sweep.console.print(
+                "[bold]time[/] not known before the first trainings of this model end"
+            )
+            return
+        number, bases = round(part * len(specs)), part * sum(s.training.bases for s in specs)
+        parts.append(
+            f"{duration(part * cost.seconds)} for {number} {word}ing{'s' * (number > 1)} "
+            f"({bases / 1e6:.1f} Mb)"
+        )
+        seconds, earlier = seconds + part * cost.seconds, earlier + cost.earlier
+    if parts:
+        how = "a few steps of each model on this machine"
+        how = f"{earlier} earlier trainings in the storage" if earlier else how
+        sweep.console.print(
+            f"[bold]time[/] about {duration(seconds)} of one worker, divided by as many as work at "
+            f"once: {', '.join(parts)}; estimated from {how}"
+        )
+
+
+def _measured(sweep: Sweep) -> Measure:
+    # Imported here: it brings torch, which takes seconds.
+    from dnasweep.stages.speed import measure_speed
+
+    length = int(sweep.data.table["sequence"].str.len().median())
+    return lambda spec: measure_speed(spec, length)
 
 
 def announce_report(console: Console, tables: RenderableType, page: Path, table: Path) -> None:

@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from dnasweep.config.ranges import MANY, Between, Checked, NotNone, Range, Seed, Whole
 from dnasweep.errors import InputError
+from dnasweep.formats.motifs import Motif, read_motifs
 from dnasweep.formats.paths import user_path
 from dnasweep.jobs.shards.verification import find_job
 from dnasweep.motifs.motif_data import Method, MotifConfig
@@ -35,10 +36,11 @@ class MotifOptions(Checked):
     attributions: tuple[str, ...]
     """Folders or URIs of finished jobs, as shap_batch.py has named them; all of one model and one
     estimator, and of sequences with labels."""
-    motifs: str
-    """Known motifs to compare with: a MEME or JASPAR file, gzip or not."""
     out: str
     """Folder to write into; made if it is not there."""
+    motifs: str | None = None
+    """Known motifs to compare with: a MEME or JASPAR file, gzip or not. Default: two dozen that are
+    built in, of promoters; https://jaspar.elixir.no/downloads has the files of JASPAR."""
     method: Method = "enrichment"
     """enrichment: k-mers of high attention or attribution, as by DNABERT. modisco: TF-MoDISco."""
     tss_index: Whole | None = None
@@ -72,12 +74,11 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
         few or have no labels.
     """
     from dnasweep.attribution.tables import read_attributions
-    from dnasweep.formats.motifs import read_motifs
 
     # What is wrong with these is said before the attributions are read.
     _config(options)
     _free(user_path(options.out))
-    read_motifs(options.motifs)
+    _known(options)
     with console.status("reading the attributions"):
         jobs = [find_job(place) for place in options.attributions]
         for job in jobs:
@@ -110,14 +111,20 @@ def find_motifs(
     InputError
         For motifs that cannot be read, and sequences that are too few or have no labels.
     """
-    from dnasweep.formats.motifs import read_motifs
     from dnasweep.motifs.discovery import discover, write_files
+    from dnasweep.motifs.known import JASPAR
     from dnasweep.motifs.motif_data import load_motif_data
     from dnasweep.report.motif_page import PAGE, motif_table, write_report
 
     config = _config(options)
     out = _free(user_path(options.out))
-    known = read_motifs(options.motifs)
+    known, source = _known(options)
+    if options.motifs is None:
+        console.print(
+            f"[dim]known motifs: {len(known)} built-in ones of promoters; for more, give a file of "
+            f"{JASPAR} (CORE, non-redundant, MEME format) as --motifs[/]",
+            soft_wrap=True,
+        )
     data = load_motif_data(
         tables,
         tss_index=options.tss_index,
@@ -132,7 +139,7 @@ def find_motifs(
     table = found.table()
     summary = {
         "attributions": list(options.attributions),
-        "known_motifs": options.motifs,
+        "known_motifs": source,
         "num_known": len(known),
         "settings": settings,
         "config": dataclasses.asdict(config),
@@ -145,7 +152,7 @@ def find_motifs(
         folder = Path(scratch) / "motifs"
         folder.mkdir()
         write_files(found, folder, summary)
-        shown = {**settings, "known motifs": f"{options.motifs} ({len(known)})"}
+        shown = {**settings, "known motifs": f"{source} ({len(known)})"}
         shown |= dataclasses.asdict(config)
         write_report(
             folder,
@@ -164,6 +171,15 @@ def find_motifs(
         console.print(motif_table(table))
     console.print(f"[bold]report[/] {escape(str(out / PAGE))}", soft_wrap=True)
     return out / PAGE
+
+
+def _known(options: MotifOptions) -> tuple[list[Motif], str]:
+    """Return the motifs to compare with, and where they are from."""
+    if options.motifs is None:
+        from dnasweep.motifs.known import built_in_motifs
+
+        return built_in_motifs(), "built in"
+    return read_motifs(options.motifs), options.motifs
 
 
 def _config(options: MotifOptions) -> MotifConfig:

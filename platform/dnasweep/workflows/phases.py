@@ -131,7 +131,10 @@ class Phases:
             with self._executor.phase("tokenizing", len(missing)) as phase:
 
                 def done(spec: TokenizerSpec) -> None:
-                    phase.display.advance(f"tokenizer {escape(tokenizer_name(spec))}")
+                    other = spec.dataset != sweep.recipe.dataset
+                    phase.display.advance(
+                        f"tokens of {escape(tokenizer_name(spec))}" + ", for pretraining" * other
+                    )
 
                 phase.compute(obtain_corpus, missing, done=done)
         check_lengths(sweep.storage, sweep.recipe, plan)

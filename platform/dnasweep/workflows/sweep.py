@@ -134,8 +134,10 @@ def run_sweep(
             raise
         tracker.end(sweep.key)
     if lines := mlflow_lines(uri):
-        # MLflow opens with the traces of language models, where no run is shown.
-        say([*lines, "       and there choose Model training, top left"], console)
+        say(
+            [*lines, "       tags.stage = 'trial' as a filter there shows the trials alone"],
+            console,
+        )
         if command := explaining(sweep):
             next_step = "[bold]next[/]   see why the best model calls a promoter:"
             say([next_step, escape(command)], console)

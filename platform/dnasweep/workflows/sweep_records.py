@@ -10,11 +10,25 @@ from dnasweep.config import canonical
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
-from dnasweep.tracking.tags import CHECKPOINT_TAG, NOTE_TAG, command, package_versions
+from dnasweep.tracking.tags import (
+    CHECKPOINT_TAG,
+    NOTE_TAG,
+    SWEEP_TAG,
+    command,
+    package_versions,
+)
 from dnasweep.tracking.tracker import DatasetInput, Tracker
 
 if TYPE_CHECKING:
     from dnasweep.sweeps.preparation import Prepared
+
+
+READING = (
+    "The step of every metric is the number of bases seen. `validation/` and `train/` are of each "
+    "evaluation, `best/` of the one whose weights were kept; loss is in nats, `device_seconds` in "
+    "seconds times workers."
+)
+"""What a run's metrics are, for its description."""
 
 
 class Records:
@@ -39,9 +53,11 @@ class Records:
             DatasetInput(name=f"dataset-{data.key[:8]}", digest=data.key, source=str(data.folder))
         ]
         self._opened: set[str] = set()
+        self._name = ""
 
     def open(self, name: str, params: Mapping[str, object]) -> None:
         """Open the parent run."""
+        self._name = name
         self.tracker.run(
             self.parent,
             name=name,
@@ -74,7 +90,10 @@ class Records:
             params["pmi.table"] = spec.pmi.key
             params |= settings(spec.pmi.config, "pmi.") if spec.pmi.config else {}
         tags = {"encoder_key": spec.parent.key} if spec.parent else {}
-        self._open(key, f"encoder {name}", params, "encoder", spec, tags)
+        text = (
+            f"Pretraining of an encoder: {name}. `markov_bits_per_base` is that of a Markov chain"
+        )
+        self._open(key, f"encoder {name}", params, "encoder", spec, tags, text, parent=self.parent)
         for evaluation in outcome.history:
             self.tracker.metrics(key, curve(evaluation), step=int(evaluation["bases_seen"]))
         self._close(key, outcome)
@@ -98,7 +117,11 @@ class Records:
         # MLflow's comparison shows the first parameters that differ. Those of the encoder follow from
         # the axes and are in its own run; here they would hide the axes.
         tags = {"encoder_key": spec.encoder.key} if spec.encoder else {}
-        self._open(spec.key, cell.label, params, "trial", spec, tags)
+        text = f"Fine-tuning of one combination: {cell.label}. `test/` stands where it was chosen"
+        # Not nested: MLflow folds nested runs below their parent, also where a filter leaves it out.
+        self._open(
+            spec.key, cell.label, params, "trial", spec, tags | {SWEEP_TAG: self.parent}, text
+        )
 
     def evaluation(self, spec: ClassifierSpec, evaluation: Mapping[str, Any]) -> None:
         """Record one evaluation of a trial."""
@@ -173,11 +196,14 @@ class Records:
         stage: str,
         spec: Any,
         tags: Mapping[str, object],
+        text: str,
+        parent: str | None = None,
     ) -> None:
+        data = self._inputs[0].name
         self.tracker.run(
             key,
             name=name,
-            parent=self.parent,
+            parent=parent,
             params=params,
             tags=self._versions
             | {
@@ -185,6 +211,8 @@ class Records:
                 "tokenizer_key": spec.tokenizer.key,
                 "corpus_key": spec.tokenizer.corpus_key,
                 "artefact_key": spec.key,
+                NOTE_TAG: f"{text}.\n\n{READING}\n\nData: `{data}`. The page of the whole sweep is "
+                f"an artifact of the run {self._name or self.parent}.",
                 **tags,
             },
             inputs=self._inputs,
@@ -210,8 +238,9 @@ def curve(evaluation: Mapping[str, Any]) -> dict[str, float]:
     progress = {
         f"train/{name.removeprefix('train_')}": value
         for name, value in evaluation.items()
-        # The highest memory is recorded once, at the end.
-        if name not in ("metrics", "peak_memory_bytes") and value is not None
+        # Time and memory are recorded once, at the end; bases are the step.
+        if name not in ("metrics", "peak_memory_bytes", "device_seconds", "bases_seen")
+        and value is not None
     }
     return {**evaluation["metrics"], **progress}
 

@@ -8,11 +8,9 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from rich.console import Console
 
-from dnasweep.progress import progress_bar, repeated
+from dnasweep.progress import LINE_SECONDS, duration, progress_bar, repeated
 
 DRAW_SECONDS = 1.0
-LINE_SECONDS = 60.0
-"""Between two lines if the output is a file and not a terminal."""
 
 
 class ShardProgress:
@@ -106,11 +104,3 @@ class ShardProgress:
 
     def _rows(self) -> int:
         return min(self._total, self._done + sum(self._partial.values()))
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in words: `45 s`, `12 min`, `3 h 05 min`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

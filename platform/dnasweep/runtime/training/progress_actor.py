@@ -8,7 +8,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from dnasweep.sweeps.progress import StageProgress
+from dnasweep.sweeps.progress import StageProgress, StepTimer
 
 POST_SECONDS = 0.5
 HANG_REPORT_SECONDS = 10.0
@@ -73,9 +73,8 @@ class ProgressPoster:
     """
 
     def __init__(self, actor: Any, key: str, text: str) -> None:
-        self._actor, self._key, self._text = actor, key, text
-        self._last = self._started = time.monotonic()
-        self._first_bases: float | None = None
+        self._actor, self._key, self._timer = actor, key, StepTimer(text)
+        self._last = time.monotonic()
 
     def step(self, done: int, total: int, bases: float) -> None:
         """Post the number of steps done, of steps planned and of bases seen.
@@ -88,13 +87,11 @@ class ProgressPoster:
             Bases seen.
         """
         now = time.monotonic()
-        if self._first_bases is None:
-            self._first_bases, self._started = bases, now
+        progress = self._timer.progress(done, total, bases)
         if self._actor is None or now - self._last < POST_SECONDS:
             return
         self._last = now
-        rate = (bases - self._first_bases) / max(now - self._started, 1e-9)
-        self._actor.post.remote(self._key, StageProgress(self._text, done, total, rate))
+        self._actor.post.remote(self._key, progress)
 
     def report_hang(self, message: str) -> None:
         """Leave a report that the stage hangs, before its process ends."""

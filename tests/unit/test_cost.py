@@ -1,0 +1,102 @@
+"""The time of a plan, by earlier trainings or a few steps, and what a log says while it passes."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+
+import pytest
+from dnasweep.config import ModelConfig, TokenizerConfig, TrainingConfig
+from dnasweep.stages.outcome import OUTCOME, StageOutcome
+from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
+from dnasweep.stages.speed import measure_speed, tokens_per_base
+from dnasweep.storage import Storage
+from dnasweep.sweeps.cost import Cost, estimate
+from dnasweep.sweeps.progress import Display, StepTimer
+from rich.console import Console
+
+
+def spec(tokenizer: str, *, bases: int = 1000, seed: int = 0) -> ClassifierSpec:
+    return ClassifierSpec(
+        tokenizer=TokenizerSpec(dataset="d", species=(), config=TokenizerConfig.parse(tokenizer)),
+        encoder=None,
+        target=(),
+        model=ModelConfig(layers=1, hidden=32, heads=2, intermediate=64),
+        training=TrainingConfig(bases=bases, seed=seed),
+    )
+
+
+def publish(storage: Storage, trained: ClassifierSpec, seconds: float) -> None:
+    seen = {"bases_seen": trained.training.bases, "metrics": {}}
+    outcome = StageOutcome(
+        outcome="completed",
+        reason="",
+        best=seen,
+        history=[seen],
+        device_seconds=seconds,
+        peak_memory_bytes=0,
+        steps=1,
+    )
+    storage.obtain(
+        trained.kind,
+        trained.key,
+        lambda folder: outcome.write(folder / OUTCOME),
+        inputs=trained,
+    )
+
+
+def test_time_is_that_of_earlier_trainings_of_the_same_tokenizer(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    wanted = [spec("kmer-6", bases=4000, seed=1), spec("char", bases=1000, seed=1)]
+    assert estimate(storage, wanted) is None
+    publish(storage, spec("kmer-6"), 2.0)
+    # Bases of single letters are taken to be as fast as those of the one tokenizer known.
+    assert estimate(storage, wanted) == Cost(10.0, 1)
+    publish(storage, spec("char"), 20.0)
+    assert estimate(storage, wanted) == Cost(28.0, 2)
+    other = dataclasses.replace(wanted[0], model=ModelConfig())
+    assert estimate(storage, [other]) is None
+
+
+def test_what_was_never_trained_is_measured_once_a_kind(tmp_path: Path) -> None:
+    asked = []
+
+    def measure(one: object) -> float:
+        asked.append(one)
+        return 100.0
+
+    wanted = [spec("kmer-6", seed=n) for n in range(3)]
+    assert estimate(Storage(tmp_path), wanted, measure) == Cost(30.0, 0)
+    assert len(asked) == 1
+    assert estimate(Storage(tmp_path), wanted, lambda _: None) is None
+    assert estimate(Storage(tmp_path), [], measure) == Cost(0.0, 0)
+
+
+def test_a_few_steps_of_a_toy_give_a_speed() -> None:
+    speed = measure_speed(spec("bpe-64"), 60)
+    assert speed is not None
+    assert 100 < speed < 1e9
+    vast = dataclasses.replace(spec("char"), model=ModelConfig(layers=100, hidden=4096, heads=64))
+    assert measure_speed(vast, 60) is None, "a plan takes seconds, whatever it is of"
+    assert tokens_per_base(TokenizerConfig.parse("kmer-6")) == pytest.approx(1 / 6)
+    assert tokens_per_base(TokenizerConfig.parse("kmer-6-overlap")) == 1
+    assert tokens_per_base(TokenizerConfig.parse("bpe-4096")) == pytest.approx(1 / 6)
+
+
+def test_a_log_says_once_a_minute_how_far_each_training_is() -> None:
+    now = [0.0]
+    console = Console(file=io.StringIO(), width=200)
+    display = Display(console, "pretraining", 2, clock=lambda: now[0])
+    timer = StepTimer("kmer-6 all", clock=lambda: now[0])
+    timer.progress(10, 110, 10_000)
+    now[0] = 50.0
+    display.stages["a"] = timer.progress(60, 110, 510_000)
+    display.look()
+    assert console.file.getvalue() == ""
+    now[0] = 60.0
+    display.look()
+    display.look()
+    assert console.file.getvalue() == (
+        "  pretraining 0 of 2 after 60 s; kmer-6 all: step 60 of 110, 10 kb/s, 50 s left\n"
+    )
