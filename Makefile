@@ -68,6 +68,10 @@ rehearsal: setup ## As root: `ray up`, jobs and `ray down` on three hosts made o
 fresh-check: ## As root: both README commands on a bare Debian made by debootstrap
 	@tests/fresh/check.sh
 
+pages-check: setup ## Use the pages of reports in a real browser, Chromium (ARGS="page.html ...")
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; }
+	@$(RUN) tests/pages/check_pages.py $(ARGS)
+
 fuzz: setup ## Damage files of every kind for 10 minutes: none may be misread (ARGS="--minutes 60")
 	@OMP_NUM_THREADS=1 $(RUN) tests/fuzz/run.py $(ARGS)
 

@@ -70,7 +70,7 @@ def test_pictures_and_report(found: dnasweep.Attributions, tmp_path: Path) -> No
         assert figure._repr_png_().startswith(b"\x89PNG")
         figure.savefig(tmp_path / "one.png")
     html = found._repr_html_()
-    assert "data:image/svg+xml" in html
+    assert "<svg " in html
     assert "and 2 more" in html
     page = found.report(tmp_path / "report")
     assert "Attributions to promoter" in page.read_text()

@@ -20,10 +20,11 @@ from dnasweep.report import files, html
 from dnasweep.report.attribution_findings import attribution_findings, warnings
 from dnasweep.report.attribution_page import PAGE, write_report
 from dnasweep.report.attribution_summary import ReportConfig, Summary, summarise
-from dnasweep.report.drawing import Drawing, Picture
+from dnasweep.report.drawing import Drawing
 from dnasweep.report.logos import LETTERS, sequence_logo
 from dnasweep.tasks.wording import ratio, small
 from html_outline import outline
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 QUICK = ReportConfig(
@@ -60,9 +61,9 @@ def written(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw every figure but do not render it, where a test does not look at pictures."""
 
-    def sketch(drawing: Drawing) -> Picture:
+    def sketch(drawing: Drawing, **how: object) -> Markup:
         drawing.draw(Figure(figsize=drawing.size))
-        return Picture("data:,", "data:,")
+        return Markup("<svg></svg>")
 
     monkeypatch.setattr(html, "picture", sketch)
     monkeypatch.setattr(files, "png", lambda drawing: b"")
@@ -112,12 +113,10 @@ def test_no_request_leaves_the_page_and_every_anchor_is_there(written: Path) -> 
     page = written.read_text()
     links = outline(page).links
     assert all(link.startswith(("#", "data:")) for link in links)
-    text = re.sub(r"data:image/svg\+xml;base64,[A-Za-z0-9+/=]+", "", page)
     for sign in ("http", "@import", "url("):
-        assert sign not in text
+        assert sign not in page.replace("url(#", "")
     targets = set(re.findall(r'id="([\w-]+)"', page))
     assert {link[1:] for link in links if link.startswith("#")} <= targets
-    assert "\n{" not in text.replace("\n{\n", "")
 
 
 def test_tables_of_the_page_hold_the_account(written: Path, summary: Summary) -> None:
@@ -404,7 +403,7 @@ def test_small_numbers(value: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (np.inf, "∞"),
+        (np.inf, "0 elsewhere"),
         (np.nan, "–"),
         (0.0, "0.00"),
         (3.456, "3.46"),

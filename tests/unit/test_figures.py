@@ -1,9 +1,10 @@
-"""Figures show what the tables hold, in both themes, and the same bytes for the same numbers."""
+"""Figures show what the tables hold, and the same bytes for the same numbers."""
 
 from __future__ import annotations
 
-import base64
 import dataclasses
+import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -30,23 +31,77 @@ def axes_of(drawn: drawing.Drawing | None) -> Axes:
     return figure.axes[0]
 
 
-def svg_of(uri: str) -> ElementTree.Element:
-    head, data = uri.split(",", 1)
-    assert head == "data:image/svg+xml;base64"
-    return ElementTree.fromstring(base64.b64decode(data))
-
-
-def test_pictures_are_whole_svgs_that_differ_by_theme(compared: Comparison) -> None:
+def test_a_picture_is_one_svg_that_takes_the_colours_of_its_page(compared: Comparison) -> None:
     drawn = figures.heat_map(compared)
     assert drawn is not None
-    made = drawing.picture(drawn)
-    assert made.light != made.dark
-    for uri in made:
-        root = svg_of(uri)
-        assert root.tag.endswith("svg")
-        links = [v for e in root.iter() for k, v in e.attrib.items() if k.endswith("href")]
-        assert all(link.startswith(("#", "data:")) for link in links)
-    assert drawing.picture(drawn) == made
+    made = drawing.picture(drawn, number=3, alt="<a map>")
+    root = ElementTree.fromstring(made)
+    assert root.tag == "svg"
+    assert root.attrib["aria-label"] == "<a map>"
+    assert "var(--ink, " in made
+    assert drawing.INK not in made
+    links = [v for e in root.iter() for k, v in e.attrib.items() if k.endswith("href")]
+    assert all(link.startswith(("#f3-", "data:")) for link in links)
+    ids = {e.attrib["id"] for e in root.iter() if "id" in e.attrib}
+    assert {link[1:] for link in links if link.startswith("#")} <= ids
+    assert set(re.findall(r"url\(#([\w-]+)\)", made)) <= ids
+    assert drawing.picture(drawn, number=3, alt="<a map>") == made
+
+
+def test_a_picture_tells_its_values_and_names_its_curves(compared: Comparison) -> None:
+    drawn = figures.learning_curves(compared, sweep(num_seeds=2))
+    assert drawn is not None
+    root = ElementTree.fromstring(drawing.picture(drawn))
+    points = json.loads(root.attrib["data-points"])
+    assert len(points) == 9 * 6
+    name, left, top, right, bottom, text = points[-1]
+    assert name == text.split("\n")[0]
+    assert "validation MCC: 0." in text
+    assert (left, top) == (right, bottom)
+    width, height = map(float, root.attrib["viewBox"].split()[2:])
+    assert all(0 <= p[1] <= width and 0 <= p[2] <= height for p in points)
+    series = [e.attrib["data-series"] for e in root.iter() if "data-series" in e.attrib]
+    assert len(series) == 2 * 9, "a curve and a band each"
+    assert set(series) == {p[0] for p in points}
+    keys = {e.attrib["data-key"] for e in root.iter() if "data-key" in e.attrib}
+    assert keys == {"bpe-1024", "kmer-6", "wordpiece-1024", "none", "human", "mammals"}
+
+
+def test_bars_tell_their_values() -> None:
+    drawn = figures.importance({"a": 0.1, "learning_rate": 0.9})
+    assert drawn is not None
+    points = json.loads(ElementTree.fromstring(drawing.picture(drawn)).attrib["data-points"])
+    assert ["0.9" in p[5] for p in points] == [False, True]
+    assert points[1][3] - points[1][1] > 8 * (points[0][3] - points[0][1])
+
+
+def test_the_first_figure_shows_every_selected_cell_and_the_baseline(
+    compared: Comparison,
+) -> None:
+    axes = axes_of(figures.scores(compared))
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == compared.selected["cell"].to_list()
+    points = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [line.get_xdata()[0] for line in points] == compared.selected["test_mcc"].to_list()
+    level = compared.baseline.iloc[0]["test_mcc"]
+    assert list(axes.lines[-1].get_xdata()) == [level, level]
+    low, high = axes.get_xlim()
+    assert low < level < high
+
+
+def test_the_heat_map_outlines_the_winner_and_orders_by_name(compared: Comparison) -> None:
+    cells = sweep(num_seeds=2)
+    axes = axes_of(figures.heat_map(compared, cells))
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    columns = [label.get_text() for label in axes.get_xticklabels()]
+    assert rows == sorted(rows)
+    assert columns == ["none", "human", "mammals"], "as they were given"
+    top = compared.selected.iloc[0]
+    (outline,) = axes.patches
+    assert outline.get_xy() == (
+        columns.index(top["species_set"]) - 0.5,
+        rows.index(top["arm"]) - 0.5,
+    )
 
 
 def test_heat_map_says_mean_spread_and_who_loses(compared: Comparison) -> None:

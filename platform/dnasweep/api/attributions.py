@@ -228,8 +228,7 @@ class Attributions:
             self.sequences[columns].head(_SHOWN).to_html(index=False, float_format="{:.3g}".format)
         )
         more = "" if len(self) <= _SHOWN else f"<p>and {len(self) - _SHOWN:,} more</p>"
-        image = picture(self._logo(0)).light
-        shown = f'<img alt="attribution of each base of {self[0].id}" src="{image}">'
+        shown = picture(self._logo(0), alt=f"attribution of each base of {self[0].id}")
         return f"<p>{_escaped(repr(self)[1:-1])}</p>{rows}{more}{shown}"
 
 

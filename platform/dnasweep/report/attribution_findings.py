@@ -66,6 +66,25 @@ def attribution_findings(summary: Summary) -> Findings:
     return Findings(sentences, verdicts)
 
 
+def looked_at(summary: Summary) -> tuple[list[Verdict], list[Verdict]]:
+    """Return the elements that are enriched among top attributions in their places, and the others.
+
+    The claim of each is the name of its element.
+    """
+    tests = headline_tests(summary)
+    every = (tests["label"] == summary.label) & (tests["species"] == ALL) & (tests["num_hits"] > 0)
+    core = core_tests(summary)
+    box = with_odds(tests[every], "p_enrichment", lambda row: "TATA box")
+    others = [] if core.empty else with_odds(core, "p_adjusted", lambda row: str(row["element"]))
+    hits: dict[str, Verdict] = {}
+    misses: dict[str, Verdict] = {}
+    for row, one in (*box, *others):
+        # Of an element with several definitions the first that is found is named.
+        side = hits if one.significant and row["difference"] > 0 else misses
+        side.setdefault(one.claim, one)
+    return list(hits.values()), [one for name, one in misses.items() if name not in hits]
+
+
 def headline_tests(summary: Summary) -> pd.DataFrame:
     """Return the tests of the site that figures speak of: one row per species and label."""
     if summary.tata is None or summary.tata.tests.empty:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dnasweep.attribution.positions import AttributionTables
@@ -16,12 +17,15 @@ from dnasweep.report.attribution_findings import (
     attribution_texts,
     core_tests,
     headline_tests,
+    looked_at,
     warnings,
 )
 from dnasweep.report.attribution_summary import ReportConfig, Summary, summarise
 from dnasweep.report.files import write_page
-from dnasweep.report.logos import sequence_logo
+from dnasweep.report.logos import browsed, sequence_logo
 from dnasweep.report.page import (
+    Answer,
+    Logos,
     Notice,
     Page,
     PageFigure,
@@ -30,11 +34,13 @@ from dnasweep.report.page import (
     Text,
     findings_section,
 )
-from dnasweep.report.provenance import BEFORE, job_section
+from dnasweep.report.provenance import BEFORE, job_section, origin
 from dnasweep.tasks.texts import Texts
 
 PAGE = "attributions.html"
 """The file of the page."""
+MAX_LOGOS = 300
+"""Most sequences to browse."""
 
 
 def write_report(
@@ -80,14 +86,12 @@ def attribution_page(summary: Summary, settings: Mapping[str, Any]) -> Page:
     )
     sections = [
         findings_section(found.sentences, found.verdicts, say("reading")),
-        Section("positions", "Positions", _positions(summary, say)),
+        Section("positions", "Positions by species", _positions(summary, say)),
         Section("tata-box", "TATA box", _tata(summary, say)),
         Section("elements", "Other elements", [_elements(summary, say)]),
         Section("tokens", "Tokens", _tokens(summary, say)),
     ]
-    if summary.examples:
-        logos = [Text(say.paragraphs("logos")), *_logos(summary, say)]
-        sections.append(Section("sequences", "Sequences", logos))
+    sections.insert(1, Section("sequences", "Sequences", [_browsed(summary, say)]))
     sums = PageFigure(
         "Do the attributions add up?",
         say("completeness"),
@@ -97,7 +101,9 @@ def attribution_page(summary: Summary, settings: Mapping[str, Any]) -> Page:
     sections.append(Section("checks", "Checks", [sums]))
     page = Page(
         title=str(settings.get("title") or title),
-        lead=say.paragraphs("lead"),
+        lead=[*origin(settings), *say.paragraphs("lead")],
+        answer=_answer(summary, settings, say),
+        beside=_examples(summary),
         notice=Notice(BEFORE, warnings(summary)),
         sections=sections,
     )
@@ -108,11 +114,8 @@ def attribution_page(summary: Summary, settings: Mapping[str, Any]) -> Page:
 
 
 def _positions(summary: Summary, say: Texts) -> list[PageFigure]:
-    profile, species = figures.position_profile(summary), figures.species_profiles(summary)
-    return [
-        PageFigure("Mean attribution by position", say("profile"), profile, "profile"),
-        PageFigure("By species", say("bands"), species, "profile-species"),
-    ]
+    species = figures.species_profiles(summary)
+    return [PageFigure("By species", say("bands"), species, "profile-species")]
 
 
 def _tata(summary: Summary, say: Texts) -> list[Text | PageTable | PageFigure]:
@@ -167,16 +170,64 @@ def _tokens(summary: Summary, say: Texts) -> list[PageFigure | PageTable]:
     ]
 
 
-def _logos(summary: Summary, say: Texts) -> list[PageFigure]:
+def _examples(summary: Summary) -> list[PageFigure]:
+    """Return the pictures that lie beside the page: the surest hits and mistakes."""
     shown = []
     for number, (what, row) in enumerate(summary.examples, start=1):
-        known = summary.bases.sequences.iloc[row]
-        title = f"{what.capitalize()}: {known['sequence_id']}"
         name = f"logo-{number}-{what.split(',')[0].replace(' ', '-')}"
-        shown.append(
-            PageFigure(title, say("example", known=known), sequence_logo(summary, row), name)
-        )
+        shown.append(PageFigure(what, "", sequence_logo(summary, row), name))
     return shown
+
+
+def _browsed(summary: Summary, say: Texts) -> Logos:
+    """Return sequences to browse: the surest hits and mistakes, then those called most surely."""
+    table = summary.bases.sequences
+    known = {row: f" ({what})" for what, row in summary.examples}
+    drawable = ~np.isnan(summary.bases.values).all(axis=1)
+    sure = table["probability"].fillna(-np.inf).to_numpy(float)
+    order = [int(row) for row in np.argsort(-sure, kind="stable") if drawable[row]]
+    rows = list(dict.fromkeys([*known, *order]))[:MAX_LOGOS]
+    told = [
+        (
+            row,
+            f"{table['sequence_id'].iloc[row]}{known.get(row, '')}",
+            say("example", known=table.iloc[row]),
+        )
+        for row in rows
+    ]
+    more = int(drawable.sum()) - len(rows)
+    return browsed(summary, told, say("logos", num=len(rows), more=more))
+
+
+def _answer(summary: Summary, settings: Mapping[str, Any], say: Texts) -> Answer:
+    """Return what the model looks at, and how to go on."""
+    hits, misses = looked_at(summary)
+    where = str(settings.get("attributions") or "FOLDER OF THESE ATTRIBUTIONS")
+    steps = [
+        (
+            "Find the motifs in these attributions",
+            f"python jobs/discover_motifs.py --attributions {where} --motifs motifs.meme",
+        ),
+    ]
+    if name := settings.get("model name"):
+        steps.append(
+            (
+                "See whether other methods of explanation agree",
+                f"python jobs/compare_explanations.py --models {name}",
+            )
+        )
+    tested = bool(hits or misses)
+    return Answer(
+        say("verdict", hits=hits, misses=misses, tested=tested),
+        "yes" if hits else "no" if tested else "open",
+        PageFigure(
+            "Mean attribution by position",
+            say("profile"),
+            figures.position_profile(summary),
+            "profile",
+        ),
+        steps,
+    )
 
 
 def _files(summary: Summary) -> dict[str, pd.DataFrame]:

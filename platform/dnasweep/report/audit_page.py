@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.data.audit import Audit
-from dnasweep.report.page import Bullets, Facts, Page, PageTable, Section, Text
+from dnasweep.report.page import Answer, Bullets, Facts, Page, PageTable, Section
 from dnasweep.report.provenance import audit_notice
 from dnasweep.tasks.wording import metric_name, number
 
@@ -36,13 +36,18 @@ def audit_page(audit: Audit, *, title: str, facts: Mapping[str, Any] | None = No
             for split in [name.partition("/")[0] if "/" in name else ""]
         ]
     )
-    nothing = "" if audit.findings else "Nothing was found that could mislead."
+    num = len(audit.warnings)
+    said = f"{num} warning{'s' if num > 1 else ''}: read before you trust a score on these data."
     return Page(
         title=title,
+        answer=Answer(
+            said if num else "Nothing was found that could mislead.",
+            "no" if num else "yes",
+        ),
         lead=["What could make a model look better than it is, before anything was trained"],
         notice=audit_notice(audit),
         sections=[
-            Section("findings", "Findings", [Bullets(notes), Text([nothing])]),
+            Section("findings", "Findings", [Bullets(notes)]),
             Section("data", "Data", [Facts(facts or {}), PageTable("audit", audit.table, TABLE)]),
             Section("baseline", "Baseline", [PageTable("baseline", scores, BASELINE)]),
         ],

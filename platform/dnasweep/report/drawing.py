@@ -1,4 +1,4 @@
-"""How every figure is drawn: matplotlib objects without pyplot, as SVG for light and dark pages.
+"""How every figure is drawn: matplotlib objects without pyplot, as SVG for pages and as PNG.
 
 Colours are those of Okabe and Ito, which readers with any colour vision tell apart; what a colour
 says, a line style, marker or number says as well.
@@ -6,44 +6,35 @@ says, a line style, marker or number says as well.
 
 from __future__ import annotations
 
-import base64
 import io
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import matplotlib
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from dnasweep.report.svg import SERIES, inline, name_series, points_of
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#999999")
 DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-INK = {"light": "#1f2530", "dark": "#e4e7ee", "both": "#757b87"}
+INK, FAINT = "#1f2530", "#d5d9e2"
+"""Of text and of lines; pages of either theme put their own in their place."""
 AnyFigure = TypeVar("AnyFigure", bound=Figure)
-FAINT = {"light": "#d5d9e2", "dark": "#3c4352", "both": "#757b87"}
 
 
 class Drawing(NamedTuple):
     """A figure that is yet to be drawn."""
 
     draw: Callable[[Figure], None]
-    """Draws on an empty figure; called once per theme."""
+    """Draws on an empty figure."""
     size: tuple[float, float]
     """Width and height, inches."""
-    once: bool = False
-    """Whether it is drawn once, in ink that can be read on light and dark pages: for figures that
-    take long or much room."""
-
-
-class Picture(NamedTuple):
-    """One figure in both themes, each a data URI; the same one where it is drawn once."""
-
-    light: str
-    dark: str
 
 
 def on_axes(draw: Callable[[Axes], None], size: tuple[float, float]) -> Drawing:
@@ -51,17 +42,38 @@ def on_axes(draw: Callable[[Axes], None], size: tuple[float, float]) -> Drawing:
     return Drawing(lambda figure: draw(figure.add_subplot()), size)
 
 
-def picture(drawing: Drawing) -> Picture:
-    """Draw once per theme."""
-    if drawing.once:
-        return Picture(*[_svg(drawing, "both")] * 2)
-    return Picture(_svg(drawing, "light"), _svg(drawing, "dark"))
+def picture(drawing: Drawing, *, number: int = 0, alt: str = "") -> Markup:
+    """Return a figure as an element of a page.
+
+    Parameters
+    ----------
+    drawing
+        The figure.
+    number
+        Of the figure in its page.
+    alt
+        What it shows, for those who do not see it.
+    """
+    with matplotlib.rc_context(_settings()):
+        figure = _drawn(drawing, Figure)
+        name_series(figure)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        points = points_of(figure)
+    text = buffer.getvalue().decode()
+    for colour, variable in ((INK, "ink"), (FAINT, "grid")):
+        text = text.replace(colour, f"var(--{variable}, {colour.upper()})")
+    return inline(text, points, number=number, alt=alt)
 
 
 def png(drawing: Drawing, *, dpi: int = 160) -> bytes:
-    """Return a figure of the light theme, on white, as a PNG file."""
+    """Return a figure, on white, as a PNG file."""
     # No version of the software in it, so that equal numbers are equal bytes.
-    return _bytes(drawing, "light", dpi=dpi, facecolor="white", metadata={"Software": None})
+    with matplotlib.rc_context(_settings()):
+        buffer = io.BytesIO()
+        figure, how = _drawn(drawing, Figure), {"Software": None}
+        figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata=how)
+    return buffer.getvalue()
 
 
 def style(rank: int) -> dict[str, Any]:
@@ -74,7 +86,9 @@ def ink(axes: Axes) -> Any:
     return axes.xaxis.label.get_color()
 
 
-def band(axes: Axes, x: Any, low: Any, high: Any, *, color: Any, alpha: float) -> None:
+def band(
+    axes: Axes, x: Any, low: Any, high: Any, *, color: Any, alpha: float, of: str = ""
+) -> None:
     """Shade what lies between two curves, `low` and `high` at places `x`, each (n,).
 
     Parameters
@@ -87,8 +101,12 @@ def band(axes: Axes, x: Any, low: Any, high: Any, *, color: Any, alpha: float) -
         The curves at these places, (n,) each.
     color, alpha
         Colour of the shade and its opacity, 0 to 1.
+    of
+        Label of the curve that it belongs to, with which it is hidden and shown.
     """
-    axes.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0)
+    shade = axes.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0)
+    if of:
+        shade.set_gid(f"{SERIES}{of}")
 
 
 def label_ticks(axes: Axes, ticks: Sequence[float], form: str) -> None:
@@ -205,15 +223,6 @@ def two_legends(axes: Axes, names: list[str], sets: list[str], *, lines: bool) -
         legend.set_alignment("left")
 
 
-def _svg(drawing: Drawing, theme: str) -> str:
-    data = _bytes(drawing, theme, format="svg", transparent=True, metadata={"Date": None})
-    text = data.decode()
-    # The ids of clip paths follow from addresses in memory, which differ from run to run.
-    for number, clip in enumerate(dict.fromkeys(re.findall(r'<clipPath id="(\w+)"', text))):
-        text = text.replace(clip, f"clip-{number}")
-    return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
-
-
 class Plot(Figure):
     """A figure of matplotlib that shows itself in a notebook; `savefig` writes it to a file."""
 
@@ -224,17 +233,9 @@ class Plot(Figure):
 
 
 def plot(drawing: Drawing) -> Plot:
-    """Return a figure of the light theme, for a notebook or a script."""
-    with matplotlib.rc_context(_settings("light")):
+    """Return a figure for a notebook or a script."""
+    with matplotlib.rc_context(_settings()):
         return _drawn(drawing, Plot)
-
-
-def _bytes(drawing: Drawing, theme: str, **save: Any) -> bytes:
-    with matplotlib.rc_context(_settings(theme)):
-        figure = _drawn(drawing, Figure)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, **save)
-    return buffer.getvalue()
 
 
 def _drawn(drawing: Drawing, kind: type[AnyFigure]) -> AnyFigure:
@@ -245,28 +246,28 @@ def _drawn(drawing: Drawing, kind: type[AnyFigure]) -> AnyFigure:
     return figure
 
 
-def _settings(theme: str) -> dict[Any, Any]:
-    text, faint = INK[theme], FAINT[theme]
+def _settings() -> dict[Any, Any]:
     return {
         "svg.hashsalt": "dnasweep",
+        "svg.fonttype": "none",
         "font.family": "sans-serif",
         "font.sans-serif": ["DejaVu Sans"],
         "font.size": 10,
-        "text.color": text,
-        "axes.edgecolor": faint,
-        "axes.labelcolor": text,
+        "text.color": INK,
+        "axes.edgecolor": FAINT,
+        "axes.labelcolor": INK,
         "axes.titlesize": 10.5,
         "axes.titlelocation": "left",
         "axes.grid": True,
         "axes.axisbelow": True,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "grid.color": faint,
+        "grid.color": FAINT,
         "grid.linewidth": 0.7,
-        "xtick.color": faint,
-        "ytick.color": faint,
-        "xtick.labelcolor": text,
-        "ytick.labelcolor": text,
+        "xtick.color": FAINT,
+        "ytick.color": FAINT,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
         "legend.frameon": False,
         "lines.linewidth": 1.9,
     }

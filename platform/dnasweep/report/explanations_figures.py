@@ -144,7 +144,7 @@ def enrichment_map(comparison: MethodComparison) -> Drawing | None:
                 continue
             values[i, j] = np.log2(np.clip(ratio, 1 / 16, 16))
             star = "*" * int(row["p_adjusted"] < ALPHA)
-            texts[i, j] = ("∞" if np.isinf(ratio) else f"{ratio:.1f}") + star
+            texts[i, j] = ("0\nelsewhere" if np.isinf(ratio) else f"{ratio:.1f}") + star
     if np.isnan(values).all():
         return None
 

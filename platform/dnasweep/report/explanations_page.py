@@ -25,6 +25,7 @@ from dnasweep.report.explanations_findings import (
 )
 from dnasweep.report.files import write_page
 from dnasweep.report.page import (
+    Answer,
     Block,
     Bullets,
     Notice,
@@ -85,11 +86,13 @@ def explanations_page(
     for end, one in _ends(comparisons).items():
         sections += _sections(one, end)
     beside = Texts("explanations")("beside")
+    told = across(comparisons) or explanation_findings(comparisons[0]).sentences
     sections.append(
         job_section(settings, command=str(settings.get("command") or ""), files=beside)
     )
     return Page(
         title=str(settings.get("title") or "Explanations compared"),
+        answer=Answer(told[0]) if told else None,
         lead=[explanation_texts(one)("lead") for one in comparisons],
         sections=sections,
     )

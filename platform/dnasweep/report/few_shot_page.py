@@ -20,7 +20,7 @@ from dnasweep.report.drawing import (
     label_ticks,
     style,
 )
-from dnasweep.report.page import Page, PageFigure, PageTable, Section, Text
+from dnasweep.report.page import Answer, Page, PageFigure, PageTable, Section, Text
 from dnasweep.report.pair_columns import marked, verdict_columns
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.terminal import summary, terminal_table
@@ -42,11 +42,6 @@ def few_shot_page(comparison: ShotComparison, frame: SweepFrame) -> Page:
     others = others.drop(columns=[name for name in map(str, others) if name.endswith("_sd")])
     sections = [
         Section(
-            "curve",
-            "Learning curve",
-            [PageFigure("By number of shots", say("curve"), curve)],
-        ),
-        Section(
             "means",
             "Means",
             [
@@ -65,7 +60,16 @@ def few_shot_page(comparison: ShotComparison, frame: SweepFrame) -> Page:
         ),
     ]
     more = say("training_rows")
-    return frame.page(comparison, say("lead"), sections, tokenizers="Tokenizers.", more=more)
+    first = comparison.findings[:1]
+    figure = PageFigure("By number of shots", say("curve"), curve)
+    return frame.page(
+        comparison,
+        say("lead"),
+        sections,
+        answer=Answer(first[0], "", figure) if first else None,
+        tokenizers="Tokenizers.",
+        more=more,
+    )
 
 
 def means_by_shots(comparison: ShotComparison) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from typing import Any
 
 import jinja2
@@ -10,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from dnasweep.report.columns import text_of, title_of
-from dnasweep.report.drawing import picture
+from dnasweep.report.drawing import Drawing, picture
 from dnasweep.report.page import Page, PageTable
 
 LONGEST_LEAD = 60
@@ -26,8 +28,19 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"unbroken": unbroken, "picture": picture, "cells": cells}
+    numbers = itertools.count(1)
+
+    def drawn(drawing: Drawing, alt: str) -> Markup:
+        return picture(drawing, number=next(numbers), alt=alt)
+
+    environment.filters |= {"unbroken": unbroken, "drawn": drawn, "cells": cells, "data": data}
     return environment.get_template("page.html.j2").render(page=page)
+
+
+def data(value: object) -> Markup:
+    """Return a value as JSON that can stand in an element of a script."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
 
 
 def cells(table: PageTable) -> dict[str, Any]:
@@ -41,6 +54,7 @@ def cells(table: PageTable) -> dict[str, Any]:
     return {
         "titles": [title_of(name) for name in names],
         "numeric": [name in numeric for name in names],
+        "hidden": [name in table.hidden for name in names],
         "rows": [
             [(text_of(n, v), _sort_value(v)) for n, v in zip(names, values, strict=True)]
             for values in frame.itertuples(index=False, name=None)

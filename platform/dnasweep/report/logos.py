@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from dnasweep.motifs.patterns import information
 from dnasweep.motifs.scanner import best_hits
 from dnasweep.report.attribution_summary import Summary
 from dnasweep.report.drawing import COLOURS, Drawing, ink
+from dnasweep.report.page import Logos
 
 LETTERS = {"A": COLOURS[2], "C": COLOURS[0], "G": COLOURS[4], "T": COLOURS[1]}
 """Colours of the bases."""
@@ -28,14 +30,7 @@ def sequence_logo(summary: Summary, row: int) -> Drawing:
     start and one downstream, or the middle where the start is not known.
     """
     bases = summary.bases
-    there = np.flatnonzero(~np.isnan(bases.values[row]))
-    first, last = int(there[0]), int(there[-1]) + 1
-    room = summary.config.logo_bases
-    if last - first > room:
-        wanted = -bases.first - room * 2 // 3 if bases.tss.known else (first + last - room) // 2
-        first = int(np.clip(wanted, first, last - room))
-        last = first + room
-    columns = np.arange(first, last)
+    columns = _columns(summary, row)
     return base_logo(
         np.nan_to_num(bases.values[row, columns]),
         bases.codes[row, columns],
@@ -44,6 +39,52 @@ def sequence_logo(summary: Summary, row: int) -> Drawing:
         box=_box(summary, row),
         known=bases.tss.known,
     )
+
+
+def browsed(summary: Summary, rows: Sequence[tuple[int, str, str]], caption: str) -> Logos:
+    """Return sequences to browse, all of them drawn by the largest value of any.
+
+    Parameters
+    ----------
+    summary
+        Of the attributions.
+    rows
+        Rows of `summary.bases`, each with the name of its sequence and what is said of it.
+    caption
+        Of them all.
+    """
+    bases = summary.bases
+    columns = [_columns(summary, row) for row, _, _ in rows]
+    values = [
+        np.nan_to_num(bases.values[row, c]) for (row, _, _), c in zip(rows, columns, strict=True)
+    ]
+    scale = max((float(np.abs(one).max()) for one in values), default=0.0) or 1.0
+    letters = np.array(list(f"{''.join(LETTERS)}N"))
+    sequences = [
+        {
+            "name": name,
+            "about": about,
+            "bases": "".join(letters[np.minimum(bases.codes[row, place], len(LETTERS))]),
+            "values": np.rint(1000 * value / scale).astype(int).tolist(),
+            "first": int(bases.positions[place[0]]),
+            "box": _box(summary, row),
+        }
+        for (row, name, about), place, value in zip(rows, columns, values, strict=True)
+    ]
+    return Logos(sequences, scale, summary.unit, caption)
+
+
+def _columns(summary: Summary, row: int) -> np.ndarray:
+    """Return the columns of a sequence that are shown."""
+    bases = summary.bases
+    there = np.flatnonzero(~np.isnan(bases.values[row]))
+    first, last = int(there[0]), int(there[-1]) + 1
+    room = summary.config.logo_bases
+    if last - first > room:
+        wanted = -bases.first - room * 2 // 3 if bases.tss.known else (first + last - room) // 2
+        first = int(np.clip(wanted, first, last - room))
+        last = first + room
+    return np.arange(first, last)
 
 
 def base_logo(
@@ -92,7 +133,7 @@ def base_logo(
         )
         figure.supylabel(f"attribution ({unit})", fontsize=10)
 
-    return Drawing(draw, (8.2, 0.5 + 1.05 * num_lines), once=True)
+    return Drawing(draw, (8.2, 0.5 + 1.05 * num_lines))
 
 
 def _line(
@@ -132,11 +173,15 @@ def _box(summary: Summary, row: int) -> tuple[int, int] | None:
     return found + bases.first, found + bases.first + site.motif.width
 
 
+def letter_heights(matrix: np.ndarray) -> np.ndarray:
+    """Probabilities (columns, 4): the share of each letter in the information, in bits."""
+    # A column of pseudocounts alone may tell a hair less than nothing.
+    return matrix * np.clip(information(np.clip(matrix, 1e-9, 1)), 0, None)[:, None]
+
+
 def motif_logo(matrix: np.ndarray) -> Drawing:
     """Probabilities (columns, 4): letters as high as their share of the information, in bits."""
-    # A column of pseudocounts alone may tell a hair less than nothing.
-    heights = matrix * np.clip(information(np.clip(matrix, 1e-9, 1)), 0, None)[:, None]
-    frame = pd.DataFrame(heights, columns=list(LETTERS))
+    frame = pd.DataFrame(letter_heights(matrix), columns=list(LETTERS))
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -147,7 +192,7 @@ def motif_logo(matrix: np.ndarray) -> Drawing:
         axes.set_ylabel("bits")
         axes.grid(False)
 
-    return Drawing(draw, (6.0, 1.6), once=True)
+    return Drawing(draw, (6.0, 1.6))
 
 
 def _letters(axes: Axes, heights: pd.DataFrame, **how: Any) -> None:

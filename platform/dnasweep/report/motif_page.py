@@ -14,12 +14,14 @@ from rich.console import RenderableType
 from dnasweep.motifs.discovery import DiscoveredMotifs
 from dnasweep.motifs.enriched_kmers import TIMES_MINIMUM
 from dnasweep.motifs.motif_data import MotifConfig
+from dnasweep.motifs.patterns import Pattern
 from dnasweep.motifs.tomtom import FEW_TARGETS
 from dnasweep.motifs.validation import Validation
 from dnasweep.report.drawing import COLOURS, Drawing, ink
 from dnasweep.report.files import write_page
-from dnasweep.report.logos import motif_logo
+from dnasweep.report.logos import letter_heights, motif_logo
 from dnasweep.report.page import (
+    Answer,
     Notice,
     Page,
     PageFigure,
@@ -28,11 +30,11 @@ from dnasweep.report.page import (
     Text,
     findings_section,
 )
-from dnasweep.report.provenance import BEFORE, job_section
+from dnasweep.report.provenance import BEFORE, job_section, origin
 from dnasweep.report.terminal import terminal_table
 from dnasweep.sweeps.verdicts import Findings, Verdict
 from dnasweep.tasks.texts import Texts
-from dnasweep.tasks.wording import ALPHA, NONE, minus
+from dnasweep.tasks.wording import ALPHA, minus
 
 PAGE = "motifs.html"
 MAX_SHOWN = 12
@@ -85,9 +87,11 @@ def write_report(
         config=config,
     )
     best = _best(found.matches)
+    rows = [_bits(pattern) for pattern in found.patterns]
+    motifs = PageTable("motifs", _readable(table), say("motifs", match_q=MATCH_Q), logos=rows)
     sections = [
         findings_section(told.sentences, told.verdicts, say("reading")),
-        Section("motifs", "Motifs", [PageTable("motifs", _readable(table), say("motifs"))]),
+        Section("motifs", "Motifs", [motifs]),
         Section(
             "matches",
             "Known motifs",
@@ -101,7 +105,11 @@ def write_report(
     sections.append(Section("method", "Method", [Text(method(config, signed=signed))]))
     page = Page(
         title=f"Motifs of {target}",
-        lead=say.paragraphs("lead", data=data, settings=settings, config=config, target=target),
+        lead=[
+            *origin(settings),
+            *say.paragraphs("lead", data=data, settings=settings, config=config, target=target),
+        ],
+        answer=_answer(table, target, say),
         notice=Notice(BEFORE, warnings),
         sections=sections,
     )
@@ -109,6 +117,24 @@ def write_report(
     beside |= {f"{figure.name}.png" for figure in page.figures()}
     sections.append(job_section(settings, command=command, files=beside))
     return write_page(page, directory / PAGE)
+
+
+def _answer(table: pd.DataFrame, target: str, say: Texts) -> Answer:
+    """Return what was found in sequences that motifs were not found in, and how to go on."""
+    sure = table["q"] < ALPHA if len(table) else pd.Series(dtype=bool)
+    best = table[sure].sort_values("p", kind="stable").head(MAX_PLACED).to_dict("records")
+    return Answer(
+        say(
+            "verdict",
+            num=len(table),
+            enriched=int(sure.sum()),
+            best=best,
+            target=target,
+            match_q=MATCH_Q,
+        ),
+        "yes" if best else "no" if len(table) else "open",
+        steps=[("The motifs, for tools that read MEME's format", "motifs.meme")],
+    )
 
 
 def motif_findings(found: DiscoveredMotifs, *, target: str) -> Findings:
@@ -128,6 +154,7 @@ def motif_findings(found: DiscoveredMotifs, *, target: str) -> Findings:
         placed=placed.head(MAX_PLACED).to_dict("records"),
         sizes=[part.sum() for part in (data.discovery, ~data.discovery)],
         num_groups=data.num_clusters,
+        match_q=MATCH_Q,
     )
     verdicts = [
         Verdict(
@@ -169,10 +196,9 @@ def _pictures(found: DiscoveredMotifs, table: pd.DataFrame, say: Texts) -> list[
     blocks: list[Text | PageFigure] = []
     for number in map(int, order[:MAX_SHOWN]):
         row, pattern, test = table.iloc[number], found.patterns[number], found.validations[number]
-        core = pattern.core
-        logo = motif_logo(pattern.matrix[max(0, core.start - 2) : core.stop + 2])
+        logo = motif_logo(_core(pattern))
         places = hit_positions(test, low=low, high=high, known=bases.tss.known)
-        about = say("motif", row=row, num_instances=len(pattern.rows))
+        about = say("motif", row=row, num_instances=len(pattern.rows), match_q=MATCH_Q)
         name = ": ".join(dict.fromkeys([pattern.name, pattern.consensus]))
         blocks += [
             Text([about], soft=True, heading=name),
@@ -182,6 +208,18 @@ def _pictures(found: DiscoveredMotifs, table: pd.DataFrame, say: Texts) -> list[
             PageFigure("Places", "Best hits of sequences of the confirmation part.", places),
         ]
     return blocks
+
+
+def _core(pattern: Pattern) -> np.ndarray:
+    """Return the columns of a motif that tell most, and two on either side."""
+    return pattern.matrix[max(0, pattern.core.start - 2) : pattern.core.stop + 2]
+
+
+def _bits(pattern: Pattern) -> list[list[float]]:
+    """Return how high the letters of a motif's logo are."""
+    return [
+        [round(float(bits), 2) for bits in column] for column in letter_heights(_core(pattern))
+    ]
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -198,8 +236,10 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
             "num_in_place": table["num_in_place"],
             "q_place": table["q_place"],
             "most like": [
-                f"{name} ({match})" if match else NONE
-                for name, match in zip(table["match_name"], table["match"], strict=True)
+                f"{name} ({match})" if match and q <= MATCH_Q else "no known motif"
+                for name, match, q in zip(
+                    table["match_name"], table["match"], table["match_q"], strict=True
+                )
             ],
             "match_q": table["match_q"],
         }

@@ -65,6 +65,10 @@ class PageTable(Block):
     """Columns to align on the right. Default: those of numbers."""
     end: str = ""
     """Of its element in the page, where a page has several such tables."""
+    hidden: Sequence[str] = ()
+    """Columns that are not shown until a reader asks for them."""
+    logos: Sequence[Sequence[Sequence[float]]] = ()
+    """A logo for each row, in a column of its own: bits of A, C, G and T by column; empty: none."""
 
     @property
     def element(self) -> str:
@@ -118,6 +122,47 @@ class Code(Block):
 
 
 @dataclass(frozen=True)
+class Fold(Block):
+    """Blocks that a reader opens."""
+
+    kind, content = "fold", "shown"
+    title: str
+    blocks: Sequence[Block]
+
+    @property
+    def shown(self) -> list[Block]:
+        """The blocks with something in them."""
+        return [block for block in self.blocks if not block.empty]
+
+
+@dataclass(frozen=True)
+class Logos(Block):
+    """Sequences to browse and search, each with its bases as high as their values."""
+
+    kind, content = "logos", "sequences"
+    sequences: Sequence[Mapping[str, Any]]
+    """`name`, `about`, `bases`, `values` (whole numbers, thousandths of `scale`), `first` position,
+    and `box`: the first position of what is shaded and one past its last, or None."""
+    scale: float
+    """The largest value of all, by which every sequence is drawn."""
+    unit: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The first screen: what was found, one picture of it, and what to do next."""
+
+    verdict: str
+    """In one or two sentences."""
+    mark: Literal["", "yes", "no", "open"] = ""
+    """Whether it is more than chance; `open`: not tested."""
+    figure: PageFigure | None = None
+    steps: Sequence[tuple[str, str]] = ()
+    """What to do next, in words, with a command or an address to copy."""
+
+
+@dataclass(frozen=True)
 class Section:
     """A heading and what stands below it."""
 
@@ -129,6 +174,8 @@ class Section:
     """How the list of sections names it; empty: not at all. Default: its title."""
     level: Literal[1, 2] = 2
     """Of its heading."""
+    folded: bool = False
+    """Whether it is closed at first."""
 
     @property
     def shown(self) -> list[Block]:
@@ -143,9 +190,13 @@ class Page:
     title: str
     lead: Sequence[str]
     """What it is of, below the title."""
+    answer: Answer | None = None
+    """What stands before everything else."""
     notice: Notice = field(default_factory=lambda: Notice("", ()))
-    """What a reader has to know before anything else."""
+    """What a reader has to know before the sections."""
     sections: Sequence[Section]
+    beside: Sequence[PageFigure] = ()
+    """Figures that have a file, and no place on the page."""
 
     @property
     def shown(self) -> list[Section]:
@@ -154,20 +205,27 @@ class Page:
 
     def blocks(self) -> Iterator[Block]:
         """Yield everything that is shown, in order."""
+        if self.answer and self.answer.figure and not self.answer.figure.empty:
+            yield self.answer.figure
         for section in self.shown:
-            yield from section.shown
+            yield from _unfolded(section.shown)
 
     def figures(self) -> Iterator[PageFigure]:
         """Yield the figures that have a file of their own."""
-        for block in self.blocks():
+        for block in (*self.blocks(), *self.beside):
             if isinstance(block, PageFigure) and block.name:
                 yield block
+
+
+def _unfolded(blocks: Sequence[Block]) -> Iterator[Block]:
+    for block in blocks:
+        yield from _unfolded(block.shown) if isinstance(block, Fold) else (block,)
 
 
 def findings_section(
     sentences: Sequence[str], verdicts: Sequence[Verdict], reading: str, *, end: str = ""
 ) -> Section:
-    """Return the section that every page begins with.
+    """Return the section of what was found: as a table, and folded in sentences.
 
     Parameters
     ----------
@@ -186,8 +244,8 @@ def findings_section(
         f"findings{end}",
         "Findings",
         [
-            Bullets(sentences),
-            Text([reading], soft=True),
             PageTable("verdicts", table_of(verdicts), caption, marks, end=end),
+            Text([reading], soft=True),
+            Fold("In sentences", [Bullets(sentences)]) if verdicts else Bullets(sentences),
         ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 
 from dnasweep.data.audit import Audit
 from dnasweep.report.page import (
+    Answer,
     Block,
     Bullets,
     Code,
@@ -60,6 +62,24 @@ class SweepFrame:
     """Artefact keys, name to key."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Where things are: storage root, tracking URI, experiment, run."""
+    model: str = ""
+    """Address of the best model where it is registered: `models:/NAME@ALIAS`; empty: it is not."""
+    flags: str = ""
+    """Options by which a job finds this sweep's storage and MLflow, where they are not the usual ones."""
+
+    def steps(self) -> list[tuple[str, str]]:
+        """Return what to do with the best model, with what to type."""
+        if not self.model:
+            return []
+        given = shlex.join(["--model", self.model]) + f" {self.flags}".rstrip()
+        return [
+            ("The winner is registered in MLflow as", self.model),
+            (
+                "Predict with it",
+                f"python jobs/predict.py {given} --data new.fa --out predictions.csv",
+            ),
+            ("Explain what it looks at", f"python jobs/shap_batch.py {given} --data new.fa"),
+        ]
 
     def page(
         self,
@@ -67,6 +87,7 @@ class SweepFrame:
         lead: str,
         sections: Sequence[Section],
         *,
+        answer: Answer | None = None,
         tokenizers: str = "Tokenizers, fitted on training rows.",
         more: str = "",
     ) -> Page:
@@ -80,6 +101,8 @@ class SweepFrame:
             What the page is of.
         sections
             What stands between the findings and the data.
+        answer
+            The first screen.
         tokenizers
             Caption of the table of tokenizers.
         more
@@ -91,6 +114,7 @@ class SweepFrame:
             if self.audit
             else []
         )
+        source = str(self.data.get("source", ""))
         data: list[Block] = [
             Facts(self.data),
             PageTable("audit", self.audit.table if self.audit else None, "The data by split."),
@@ -108,15 +132,16 @@ class SweepFrame:
         ]
         return Page(
             title=self.title,
-            lead=[" · ".join(filter(None, [lead, self.created]))],
+            lead=[" · ".join(filter(None, [source, lead, self.created]))],
+            answer=answer,
             notice=audit_notice(self.audit),
             sections=[
                 findings_section(
                     comparison.findings, comparison.verdicts, comparison.texts("reading")
                 ),
                 *sections,
-                Section("data", "Data", data),
-                Section("again", "Reproduce", reproduce),
+                Section("data", "Data", data, folded=True),
+                Section("again", "Reproduce", reproduce, folded=True),
             ],
         )
 
@@ -126,6 +151,17 @@ def audit_notice(audit: Audit | None) -> Notice:
     warnings = [finding.message for finding in audit.warnings] if audit else []
     several = "s" if len(warnings) > 1 else ""
     return Notice(f"{len(warnings)} warning{several} of the data audit", warnings)
+
+
+def origin(settings: Mapping[str, Any]) -> list[str]:
+    """Return the line that names the model of a job and its data, where they are known."""
+    model = str(settings.get("model name") or settings.get("model") or "")
+    if model and (tokenizer := settings.get("tokenizer")):
+        model += f" ({tokenizer})"
+    data = _written(settings.get("data") or "")
+    known = {"model": model, "data": data}
+    line = " · ".join(f"{name} {value}" for name, value in known.items() if value)
+    return [line] if line else []
 
 
 def job_section(
@@ -149,7 +185,8 @@ def job_section(
         if name not in ("title", "command") and value is not None
     }
     beside = [f"Beside this page: {listed}."] if listed else []
-    return Section("again", "Reproduce", [Code(command), Facts(shown), Text(beside, soft=True)])
+    blocks = [Code(command), Facts(shown), Text(beside, soft=True)]
+    return Section("again", "Reproduce", blocks, folded=True)
 
 
 def _written(value: object) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dnasweep.genomics.peak_evaluation import NEAR, TrackEvaluation
-from dnasweep.report.page import Page, PageFigure, PageTable, Section, findings_section
-from dnasweep.report.provenance import job_section
+from dnasweep.report.page import Answer, Page, PageFigure, PageTable, Section, findings_section
+from dnasweep.report.provenance import job_section, origin
 from dnasweep.report.scan_figures import RegionTrack, precision_recall, region_picture
 from dnasweep.sweeps.verdicts import Verdict
 from dnasweep.tasks.texts import Texts
@@ -48,12 +48,17 @@ def scan_page(
         "findings", found=found, threshold=region.threshold, inside=inside, distances=NEAR
     )
     highest = found.peaks.sort_values("height", ascending=False, kind="stable").head(MAX_PEAKS)
-    figures = [
-        PageFigure(
-            "Precision and recall", say("curves"), precision_recall(found), "precision_recall"
-        ),
+    curves = PageFigure(
+        "Precision and recall", say("curves"), precision_recall(found), "precision_recall"
+    )
+    files = list(files)
+    tracks = [name for name in files if name.endswith((".bw", ".bed", ".narrowPeak"))]
+    answer = Answer(
+        " ".join(told[:2]),
+        "" if not verdicts else "yes" if any(one.higher for one in verdicts) else "no",
         PageFigure("A region", say("region"), region_picture(region), "region"),
-    ]
+        [("For a genome browser, beside this page", " ".join(tracks))] if tracks else [],
+    )
     known = [
         PageTable("agreement", agreement, say("agreement")),
         PageTable("thresholds", found.thresholds, say("thresholds")),
@@ -61,10 +66,14 @@ def scan_page(
     peaks = PageTable("peaks", highest, say("peaks", num=len(highest)))
     return Page(
         title=f"Peaks of {settings.get('target') or 'the class'}",
-        lead=[f"{found.bases:,} bases with a value, {len(found.called):,} peaks"],
+        answer=answer,
+        lead=[
+            *origin(settings),
+            f"{found.bases:,} bases with a value, {len(found.called):,} peaks",
+        ],
         sections=[
             findings_section(told, verdicts, say("reading")),
-            Section("figures", "Figures", figures),
+            Section("figures", "Figures", [curves]),
             Section("agreement", "Known annotation", known),
             Section("peaks", "Peaks", [peaks]),
             job_section(settings, command="", files=files),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from dnasweep.report.drawing import (
     COLOURS,
@@ -25,16 +27,81 @@ from dnasweep.sweeps.cell_results import CellResult, bare
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.tasks.wording import mean_of, metric_name, number
 
+MAX_CELLS = 20
+"""Cells of the first figure."""
 
-def heat_map(comparison: Comparison) -> Drawing | None:
+
+def scores(comparison: Comparison) -> Drawing | None:
+    """The metric of every selected cell with its interval, best on validation first, and the baseline
+    as a line; the winner is filled."""
+    selected, metric = comparison.selected.head(MAX_CELLS), comparison.metric
+    if selected.empty:
+        return None
+    split = tested_split(comparison)
+    column = f"{split}_{metric}"
+    values = selected[column].to_numpy(float)
+    ends = np.array([values, values])
+    if split == "test":
+        ends = selected[["test_low", "test_high"]].to_numpy(float).T
+        ends = np.where(np.isnan(ends), values, ends)
+    levels = [
+        (str(row["name"]), float(row[column]))
+        for _, row in comparison.baseline.iterrows()
+        if column in comparison.baseline and not pd.isna(row[column])
+    ]
+
+    def draw(axes: Axes) -> None:
+        places = np.arange(len(values))
+        for place, value, low, high in zip(places, values, *ends, strict=True):
+            colour = COLOURS[0] if place == 0 else COLOURS[7]
+            axes.plot([low, high], [place, place], color=colour, linewidth=3, alpha=0.5)
+            axes.plot(value, place, "o", color=colour, markersize=9 if place == 0 else 7)
+        for rank, (name, level) in enumerate(levels):
+            look = {"color": COLOURS[1], "linestyle": DASHES[1 + rank % 2], "linewidth": 1.5}
+            axes.axvline(level, label=f"{name} {number(level)}", **look)
+        axes.set_yticks(places, selected["cell"])
+        axes.set_ylim(len(values) - 0.4, -0.6)
+        # The intervals of two seeds are wider than all that is to be seen.
+        known = np.concatenate([values, [level for _, level in levels]])
+        room = max(0.08, float(np.ptp(known)))
+        axes.set_xlim(
+            max(float(ends.min()), float(known.min()) - room) - 0.02,
+            min(float(ends.max()), float(known.max()) + room) + 0.02,
+        )
+        axes.grid(False, axis="y")
+        axes.set_xlabel(f"{split} {metric_name(metric)}")
+        if levels:
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+
+    return on_axes(draw, (6.4, 1.4 + 0.3 * len(selected)))
+
+
+def tested_split(comparison: Comparison) -> str:
+    """Return the split whose metric is shown: validation where nothing was tested."""
+    return "test" if f"test_{comparison.metric}" in comparison.selected else "validation"
+
+
+def heat_map(comparison: Comparison, cells: Sequence[CellResult] = ()) -> Drawing | None:
     """Tokenizer (with masking and tuning) x species set of the selected cells: test metric with
-    spread; validation where nothing was tested."""
+    spread; validation where nothing was tested. The winner is outlined.
+
+    Parameters
+    ----------
+    comparison
+        The compared sweep.
+    cells
+        All trials, in whose order species sets stand.
+    """
     selected, metric = comparison.selected, comparison.metric
     if selected.empty:
         return None
-    split = "test" if f"test_{metric}" in selected else "validation"
+    split = tested_split(comparison)
     column = f"{split}_{metric}"
-    names, sets = _ordered(selected["arm"]), _ordered(selected["species_set"])
+    names = sorted(set(selected["arm"]), key=_by_number)
+    there = set(selected["species_set"])
+    sets = [name for name in _scale(cells)[1] if name in there] or sorted(there)
+    top = selected.iloc[0]
+    winner = names.index(top["arm"]), sets.index(top["species_set"])
     values = np.full((len(names), len(sets)), np.nan)
     texts = {}
     for _, row in selected.iterrows():
@@ -53,6 +120,9 @@ def heat_map(comparison: Comparison) -> Drawing | None:
 
     def draw(axes: Axes) -> None:
         draw_matrix(axes, values, texts, rows=names, columns=sets)
+        corner = winner[1] - 0.5, winner[0] - 0.5
+        outline = {"facecolor": "none", "edgecolor": COLOURS[1], "linewidth": 3}
+        axes.add_patch(Rectangle(corner, 1, 1, clip_on=False, **outline))
         axes.set_xlabel("pretrained on")
         axes.set_title(title)
 
@@ -72,10 +142,11 @@ def learning_curves(comparison: Comparison, cells: Sequence[CellResult]) -> Draw
             bases = table.index.to_numpy(dtype=float) / 1e6
             colour = COLOURS[names.index(name) % len(COLOURS)]
             dash = DASHES[sets.index(species_set) % len(DASHES)]
-            axes.plot(bases, table.mean(axis=1), color=colour, linestyle=dash)
+            label = f"{name} / {species_set}"
+            axes.plot(bases, table.mean(axis=1), color=colour, linestyle=dash, label=label)
             if len(seeds) > 1:
                 low, high = table.min(axis=1), table.max(axis=1)
-                band(axes, bases, low, high, color=colour, alpha=0.13)
+                band(axes, bases, low, high, color=colour, alpha=0.13, of=label)
         axes.set_xlabel("bases seen in fine-tuning (million)")
         axes.set_ylabel(f"validation {metric_name(comparison.metric)}")
         two_legends(axes, names, sets, lines=True)
@@ -148,6 +219,7 @@ def cost(comparison: Comparison, cells: Sequence[CellResult]) -> Drawing | None:
                 color=colour if row["selected"] else "none",
                 markeredgecolor=colour,
                 markersize=8,
+                label=f"{row['arm']} / {row['species_set']}",
             )
         if rows["device_seconds"].max() > 10 * rows["device_seconds"].min():
             axes.set_xscale("log")
@@ -202,6 +274,12 @@ def _curves(
 def _scale(cells: Sequence[CellResult]) -> tuple[list[str], list[str]]:
     """Return setups and species sets in the order that fixes their colours in every figure."""
     return _ordered(c.setup for c in cells), _ordered(c.species_set for c in cells)
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts `kmer-6` before `kmer-10`."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
 
 def _ordered(values: Iterable[object]) -> list[str]:

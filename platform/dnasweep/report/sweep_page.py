@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from rich.console import RenderableType
 
 from dnasweep.report import sweep_figures as figures
-from dnasweep.report.page import Page, PageFigure, PageTable, Section, Text
+from dnasweep.report.page import (
+    Answer,
+    Block,
+    Fold,
+    Page,
+    PageFigure,
+    PageTable,
+    Section,
+    Text,
+)
 from dnasweep.report.pair_columns import ensembles, marked, verdict_columns
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.terminal import summary, terminal_table
 from dnasweep.sweeps.cell_results import COMPARED_AXES, CellResult
 from dnasweep.sweeps.comparison import Comparison
+from dnasweep.sweeps.verdicts import Verdict
 from dnasweep.tasks.wording import ALPHA, mean_of, metric_name, number, signed
 
 MAX_SHOWN = 20
@@ -41,8 +52,8 @@ def sweep_page(
     importance
         Parameter importance by axis, where a search estimated it.
     """
-    say, pairwise = comparison.texts, comparison.pairwise
-    heat_map, costs = figures.heat_map(comparison), figures.cost(comparison, cells)
+    say = comparison.texts
+    heat_map, costs = figures.heat_map(comparison, cells), figures.cost(comparison, cells)
     curves, bits = figures.learning_curves(comparison, cells), figures.bits_per_base(cells)
     mattered = figures.importance(importance)
     sections = [
@@ -67,17 +78,35 @@ def sweep_page(
             ],
         ),
         Section("ranked", "All combinations", [_ranked(comparison)]),
-        Section(
-            "pairs",
-            "Pairwise tests",
-            [
-                _pairwise(comparison),
-                PageTable("ensembles", ensembles(pairwise), say("ensembles")),
-                Text([say("no_pairs")] if pairwise.empty else [], soft=True),
-            ],
-        ),
+        Section("pairs", "Pairwise tests", _tests(comparison)),
     ]
-    return frame.page(comparison, say("lead", num_trials=len(cells)), sections)
+    lead = say("lead", num_trials=len(cells))
+    return frame.page(comparison, lead, sections, answer=_answer(comparison, frame))
+
+
+def _answer(comparison: Comparison, frame: SweepFrame) -> Answer | None:
+    """Return what the sweep has found: the winner, and whether it beats the baseline."""
+    say, selected = comparison.texts, comparison.selected
+    if selected.empty:
+        return None
+    top, split = selected.iloc[0], figures.tested_split(comparison)
+    reference = None if comparison.baseline.empty else comparison.baseline.iloc[0]
+    claim = "" if reference is None else f"{top['cell']} against {reference['name']}"
+    found = next((one for one in comparison.verdicts if one.claim == claim), None)
+    known = split == "test" and reference is not None
+    shown = PageFigure("Selected cells", say("scores", split=split), figures.scores(comparison))
+    return Answer(
+        say("verdict", top=top, split=split, reference=reference if known else None, found=found),
+        _mark(found, comparison.sign),
+        shown,
+        frame.steps(),
+    )
+
+
+def _mark(found: Verdict | None, sign: int) -> Literal["yes", "no", "open"]:
+    if found is None or pd.isna(found.p):
+        return "open"
+    return "yes" if found.significant and sign * found.estimate > 0 else "no"
 
 
 def _ranked(comparison: Comparison) -> PageTable:
@@ -109,7 +138,10 @@ def _selected(comparison: Comparison) -> PageTable:
             table.loc[len(table)] = [known.get(name) for name in shown]
             marks.append("reference")
     numeric = [name for name in shown if name not in ("tokenizer", "species_set")]
-    return PageTable("selected", table, comparison.texts("selected"), marks, numeric)
+    few = {first, f"{first}_sd", "test_auroc", "test_accuracy"}
+    hidden = [name for name in tests if name not in few]
+    caption = comparison.texts("selected")
+    return PageTable("selected", table, caption, marks, numeric, hidden=hidden)
 
 
 def _losers(comparison: Comparison) -> list[str]:
@@ -118,11 +150,29 @@ def _losers(comparison: Comparison) -> list[str]:
     return list(np.where(comparison.sign * over.astype(float) <= 0, "loses", ""))
 
 
-def _pairwise(comparison: Comparison) -> PageTable:
-    table = comparison.pairwise
+def _tests(comparison: Comparison) -> list[Block]:
+    """Return the tests of the winner against every other and the baseline, and folded the others."""
+    table, say = comparison.pairwise, comparison.texts
+    if table.empty:
+        return [Text([say("no_pairs")], soft=True)]
+    top = comparison.selected["cell"].iloc[0]
+    names = set(comparison.baseline.get("name", ()))
+    won = (table["a"] == top) | (table["b"] == top)
+    # What the winner is to be better than in the first place comes first.
+    baseline = table["a"].isin(names) | table["b"].isin(names)
+    first, others = table[won].iloc[np.argsort(~baseline[won], kind="stable")], table[~won]
+    more = [
+        _pairwise(comparison, "pairs", others, say("other_pairs")),
+        PageTable("ensembles", ensembles(table), say("ensembles")),
+    ]
+    title = f"{len(others)} other pairs, and tests between ensembles"
+    return [_pairwise(comparison, "winner", first, say("pairs", top=top)), Fold(title, more)]
+
+
+def _pairwise(comparison: Comparison, name: str, table: pd.DataFrame, caption: str) -> PageTable:
     shown = table[["a", "b", "num_rows", "num_seeds"]].assign(**verdict_columns(table))
     significant = table[f"{comparison.decisive}_p_adjusted"] < ALPHA
-    return PageTable("pairs", shown, comparison.texts("pairs"), marked(significant))
+    return PageTable(name, shown, caption, marked(significant))
 
 
 def _by_species(comparison: Comparison) -> PageTable:

@@ -19,7 +19,7 @@ from dnasweep.report.drawing import (
     label_ticks,
     on_axes,
 )
-from dnasweep.report.page import Facts, Page, PageFigure, PageTable, Section
+from dnasweep.report.page import Answer, Facts, Page, PageFigure, PageTable, Section
 from dnasweep.report.pair_columns import ensembles, marked, verdict_columns
 from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.terminal import summary, terminal_table
@@ -46,8 +46,9 @@ def transfer_page(transfer: Transfer, frame: SweepFrame, *, num_trials: int) -> 
     tests, say = transfer.tests, transfer.texts
     overall, single = tests[tests["target"] == EVERY], tests[tests["target"] != EVERY]
     trained = ensembles(single, ("tokenizer", "target", "a", "b"))
+    drawn, first = _figures(transfer), transfer.findings[:1]
     sections = [
-        Section("figures", "Figures", _figures(transfer)),
+        Section("figures", "Figures", drawn[1:]),
         Section(
             "strategies",
             "Strategies",
@@ -76,7 +77,8 @@ def transfer_page(transfer: Transfer, frame: SweepFrame, *, num_trials: int) -> 
         ),
         Section("ranked", "All combinations", [_ranked(transfer)]),
     ]
-    return frame.page(transfer, say("lead", num_trials=num_trials), sections)
+    answer = Answer(first[0], "", drawn[0] if drawn else None) if first else None
+    return frame.page(transfer, say("lead", num_trials=num_trials), sections, answer=answer)
 
 
 def _figures(transfer: Transfer) -> list[PageFigure]:

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 
 from dnasweep.formats.rejects import RejectedRow
 from dnasweep.report.drawing import COLOURS, Drawing, on_axes
-from dnasweep.report.page import Bullets, Notice, Page, PageFigure, PageTable, Section
-from dnasweep.report.provenance import BEFORE, job_section
+from dnasweep.report.page import Answer, Bullets, Notice, Page, PageFigure, PageTable, Section
+from dnasweep.report.provenance import BEFORE, job_section, origin
 from dnasweep.tasks.wording import signed
 
 PAGE = "variants.html"
@@ -59,17 +59,19 @@ def variant_page(
     shown = largest[[*SHOWN, *SCORED]].dropna(axis=1, how="all")
     skipped = f"{len(rejects):,} alleles were not scored; the reasons are below."
     about = f"The {len(shown)} alleles with the largest {unit}."
+    told = _sentences(calls, shown, by, unit)
+    figure = PageFigure("All alleles", "By size of change.", _histogram(counts, unit))
+    files = list(files)
+    tables = [name for name in files if name.endswith((".vcf", ".vcf.gz", ".parquet", ".tsv"))]
+    beside = [("Every allele with its scores, beside this page", " ".join(tables))]
+    nothing = "No allele was scored."
     return Page(
         title=f"Variants and {settings.get('target') or 'masked tokens'}",
-        lead=[f"{num:,} alleles scored, {len(rejects):,} rejected"],
+        answer=Answer(" ".join(told[::-1]) or nothing, "", figure, beside if tables else []),
+        lead=[*origin(settings), f"{num:,} alleles scored, {len(rejects):,} rejected"],
         notice=Notice(BEFORE, [skipped] if rejects else []),
         sections=[
-            Section("findings", "Findings", [Bullets(_sentences(calls, shown, by, unit))]),
-            Section(
-                "figures",
-                "Changes",
-                [PageFigure("All alleles", "By size of change.", _histogram(counts, unit))],
-            ),
+            Section("findings", "Findings", [Bullets(told)]),
             Section("largest", "Largest changes", [PageTable("largest", shown, about)]),
             Section("rejected", "Rejected rows", [_rejected(rejects)]),
             job_section(settings, command="", files=files),

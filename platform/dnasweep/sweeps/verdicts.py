@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -57,6 +58,11 @@ class Verdict(NamedTuple):
     def text(self) -> str:
         """The estimate as written in sentences."""
         return ratio(self.estimate) if self.null else signed(self.estimate)
+
+    @property
+    def finite(self) -> bool:
+        """Whether the estimate is a number: an odds ratio has none where nothing is on one side."""
+        return math.isfinite(self.estimate)
 
     @property
     def p_text(self) -> str:

@@ -83,11 +83,11 @@ def small_p(value: float) -> str:
 
 
 def ratio(value: float) -> str:
-    """Return an odds ratio as written in text."""
+    """Return an odds ratio as written in text; an infinite one as what it comes from."""
     if pd.isna(value):
         return NONE
     if np.isinf(value):
-        return "∞"
+        return "0 elsewhere"
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 

@@ -90,8 +90,8 @@ def announce_plan(sweep: Sweep) -> None:
 
 def _announce_time(sweep: Sweep) -> None:
     """Print how long the trainings that are missing will take, and how that is known."""
-    specs: list[EncoderSpec | ClassifierSpec] = [*sweep.plan.encoders, *sweep.plan.classifiers]
-    every = {spec.key: spec for spec in specs}
+    planned: list[EncoderSpec | ClassifierSpec] = [*sweep.plan.encoders, *sweep.plan.classifiers]
+    every = {spec.key: spec for spec in planned}
     missing = [s for s in every.values() if not sweep.storage.exists(s.kind, s.key)]
     encoders = [spec for spec in missing if isinstance(spec, EncoderSpec)]
     trials = [spec for spec in missing if isinstance(spec, ClassifierSpec)]

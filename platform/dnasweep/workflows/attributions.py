@@ -142,7 +142,12 @@ class AttributionJob(Job[AttributionRequest]):
                 folder,
                 found,
                 tss_index=index,
-                settings=found.settings,
+                settings={
+                    **found.settings,
+                    "model name": self.request.options.model,
+                    "data": list(self.request.options.data),
+                    "attributions": shards.uri,
+                },
                 config=ReportConfig(positive_label=positive),
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 import tempfile
@@ -32,6 +33,7 @@ from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.selection import select
 from dnasweep.sweeps.summary import write_summary
 from dnasweep.tasks.metrics import direction, full_name
+from dnasweep.tracking.client import without_password
 from dnasweep.tracking.tags import command, package_versions
 from dnasweep.workflows.sweep_records import Records
 
@@ -69,9 +71,9 @@ def publish(
     importance
         Importance of each axis in a search, from 0 to 1; None of a grid.
     """
-    frame = sweep_frame(sweep, tokenizers=tokenizer_table(sweep, plan))
-    page = sweep_page(comparison, frame, cells=results, importance=importance)
     best = best_trial(sweep, results)
+    frame = sweep_frame(sweep, tokenizers=tokenizer_table(sweep, plan), registered=bool(best))
+    page = sweep_page(comparison, frame, cells=results, importance=importance)
     key = best.trial_key if best else None
     folder = publish_report(sweep, records, comparison, page, best=key)
     if best is not None:
@@ -150,6 +152,7 @@ def sweep_frame(
     facts: Mapping[str, object] | None = None,
     tokenizers: pd.DataFrame | None = None,
     encoders: pd.DataFrame | None = None,
+    registered: bool = False,
 ) -> SweepFrame:
     """Return what the page of a sweep says beside its comparison; `facts` are more of the data.
 
@@ -163,6 +166,8 @@ def sweep_frame(
         One row per tokenizer.
     encoders
         One row per encoder.
+    registered
+        Whether its best model will be registered.
     """
     return SweepFrame(
         title=sweep.name,
@@ -178,7 +183,27 @@ def sweep_frame(
         versions=package_versions(),
         keys={"sweep": sweep.key, "data set": sweep.recipe.dataset},
         places={"storage": sweep.storage.root},
+        model=f"models:/{registered_name(sweep)}@{ALIAS}" if registered else "",
+        flags=_flags(sweep),
     )
+
+
+def registered_name(sweep: Sweep) -> str:
+    """Return the name under which the best model of a sweep is registered."""
+    return sweep.options.name or sweep.name
+
+
+def _flags(sweep: Sweep) -> str:
+    """Return the options by which a job finds the storage and MLflow of a sweep."""
+    options = sweep.options
+    given = {"--storage": options.storage, "--tracking-uri": options.tracking_uri}
+    usual = {field.name: field.default for field in dataclasses.fields(options)}
+    chosen = [
+        [flag, without_password(value)]
+        for flag, value in given.items()
+        if value and value != usual[flag.removeprefix("--").replace("-", "_")]
+    ]
+    return shlex.join(word for pair in chosen for word in pair)
 
 
 def publish_report(
@@ -272,7 +297,7 @@ def _register(sweep: Sweep, records: Records, best: CellResult) -> None:
     records.tracker.model(
         best.trial_key,
         folder / CHECKPOINT,
-        registered_name=sweep.options.name or sweep.name,
+        registered_name=registered_name(sweep),
         alias=ALIAS,
         example=str(sweep.data.table["sequence"].iloc[0]),
     )
