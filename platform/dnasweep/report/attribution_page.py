@@ -183,7 +183,7 @@ def _browsed(summary: Summary, say: Texts) -> Logos:
     """Return sequences to browse: the surest hits and mistakes, then those called most surely."""
     table = summary.bases.sequences
     known = {row: f" ({what})" for what, row in summary.examples}
-    drawable = ~np.isnan(summary.bases.values).all(axis=1)
+    drawable = np.asarray(np.isfinite(summary.bases.values).any(axis=1))
     sure = table["probability"].fillna(-np.inf).to_numpy(float)
     order = [int(row) for row in np.argsort(-sure, kind="stable") if drawable[row]]
     rows = list(dict.fromkeys([*known, *order]))[:MAX_LOGOS]

@@ -121,7 +121,7 @@ def heat_map(comparison: Comparison, cells: Sequence[CellResult] = ()) -> Drawin
     def draw(axes: Axes) -> None:
         draw_matrix(axes, values, texts, rows=names, columns=sets)
         corner = winner[1] - 0.5, winner[0] - 0.5
-        outline = {"facecolor": "none", "edgecolor": COLOURS[1], "linewidth": 3}
+        outline: dict[str, Any] = {"facecolor": "none", "edgecolor": COLOURS[1], "linewidth": 3}
         axes.add_patch(Rectangle(corner, 1, 1, clip_on=False, **outline))
         axes.set_xlabel("pretrained on")
         axes.set_title(title)

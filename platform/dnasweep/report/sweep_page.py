@@ -122,11 +122,11 @@ def _ranked(comparison: Comparison) -> PageTable:
 
 def _selected(comparison: Comparison) -> PageTable:
     selected, first = comparison.selected, f"test_{comparison.metric}"
-    hidden = ("test_low", "test_high", "test_threshold", first)
+    left_out = ("test_low", "test_high", "test_threshold", first)
     tests = [
         name
         for name in map(str, selected)
-        if name.startswith("test_") and name not in hidden and not name.endswith("_sd")
+        if name.startswith("test_") and name not in left_out and not name.endswith("_sd")
     ]
     shown = ["tokenizer", "species_set", "learning_rate", *comparison.axes]
     shown += [first, f"{first}_sd", *tests, "over_baseline", "num_seeds"]
