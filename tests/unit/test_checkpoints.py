@@ -65,7 +65,9 @@ def test_a_model_brings_its_tokenizer_and_none_keeps_the_others(place, tmp_path)
     cells = [
         (Path(c.checkpoint or "-").name, c.tokenizer, c.species_set) for c in sweep.plan.cells
     ]
-    others = [("-", t, s) for t in SweepOptions.tokenizers for s in ("none", "all")]
+    # `kmer` is short for kmer-6.
+    usual = ["kmer-6" if t == "kmer" else t for t in SweepOptions.tokenizers]
+    others = [("-", t, s) for t in usual for s in ("none", "all")]
     mine = [("dnabert", "kmer-3-overlap", "none"), ("ours", "bpe-64", "none")]
     assert sorted(cells) == sorted([*mine, *others])
     specs = {c[0]: s for c, s in zip(cells, sweep.plan.classifiers, strict=True)}

@@ -20,7 +20,9 @@ FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9]|(?<![\w-])--k\b")
 OF_OTHERS = frozenset(
     # Ray's own command line and MLflow's.
     "--head --block --temp-dir --generate --backend-store-uri --port --address --allowed-hosts "
-    "--autoscaling-config --gcs-address".split()
+    "--autoscaling-config --gcs-address "
+    # Colours of figures in pages, as CSS names them.
+    "--grid --ink --letters".split()
 )
 
 
@@ -80,8 +82,9 @@ def reached(path: Path) -> set[str]:
     return found
 
 
-FROM_PYTHON = {"dnasweep.sweeps.in_process"}
-"""Modules that no script runs, whose callers from Python name options as the scripts do."""
+FROM_PYTHON = {"dnasweep.sweeps.in_process", "dnasweep.workflows.publication"}
+"""Modules that no script runs, whose callers from Python name options as the scripts do, and those
+that tell of the commands of other scripts."""
 
 REACHED = {script.stem: reached(script) for script in SCRIPTS}
 NAMING = {name: flags for name, path in MODULES.items() if (flags := named(path) - OF_OTHERS)}

@@ -213,7 +213,7 @@ def _answer(summary: Summary, settings: Mapping[str, Any], say: Texts) -> Answer
         steps.append(
             (
                 "See whether other methods of explanation agree",
-                f"python jobs/compare_explanations.py --models {name}",
+                f"python jobs/compare_explanations.py --model {name}",
             )
         )
     tested = bool(hits or misses)

@@ -146,11 +146,12 @@ class Display:
 
     def _say(self, stages: list[StageProgress]) -> None:
         passed = duration(self._clock() - self._began)
-        shown = [f"; {escape(str(stage))}" for stage in stages[:MOST_SHOWN]]
-        more = f"; {len(stages) - MOST_SHOWN} more" if len(stages) > MOST_SHOWN else ""
+        parts = [str(stage) for stage in stages[:MOST_SHOWN]]
+        if len(stages) > MOST_SHOWN:
+            parts.append(f"{len(stages) - MOST_SHOWN} more")
+        said = "; ".join([f"{self._title} {self._done} of {self._total} after {passed}", *parts])
         self._console.print(
-            f"  [dim]{self._title} {self._done} of {self._total} after {passed}"
-            f"{''.join(shown)}{more}[/]",
+            f"  [dim]{escape(said)}[/]",
             soft_wrap=True,
             highlight=False,
         )

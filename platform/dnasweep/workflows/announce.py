@@ -62,10 +62,10 @@ def announce_plan(sweep: Sweep) -> None:
     """Print what will be built, what is published already, and what it will cost."""
     options = sweep.options
     if held := describe_defaults(options):
-        sweep.console.print(f"[dim]built-in data, with defaults of their own: {held}[/]")
+        sweep.console.print(f"[dim]built-in data, with defaults of their own: {escape(held)}[/]")
     if sweep.pretraining is not None:
-        source = escape(sweep.pretraining.source)
-        sweep.console.print(f"[bold]pretraining[/] {source}", soft_wrap=True)
+        source = sweep.pretraining.source
+        sweep.console.print(f"[bold]pretraining[/] {escape(source)}", soft_wrap=True)
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for axis, values in sweep.axes.items():
         grid.add_row(

@@ -122,7 +122,7 @@ def find_motifs(
     if options.motifs is None:
         console.print(
             f"[dim]known motifs: {len(known)} built-in ones of promoters; for more, give a file of "
-            f"{JASPAR} (CORE, non-redundant, MEME format) as --motifs[/]",
+            f"{escape(JASPAR)} (CORE, non-redundant, MEME format) as --motifs[/]",
             soft_wrap=True,
         )
     data = load_motif_data(

@@ -165,7 +165,7 @@ class Phases:
                 bits = outcome.best["metrics"].get("validation/bits_per_base", float("nan"))
                 phase.display.advance(
                     f"encoder {escape(encoder_name(self._sweep, spec))}: {bits:.3f} bits per base "
-                    f"({tokenizer_name(spec.tokenizer)} unigrams {unigram:.3f}, Markov chain "
+                    f"({escape(tokenizer_name(spec.tokenizer))} unigrams {unigram:.3f}, Markov chain "
                     f"{outcome.facts['markov_bits_per_base']:.3f}), "
                     f"{outcome.device_seconds:.0f} s"
                 )

@@ -15,7 +15,7 @@ import pandas as pd
 from dnasweep.data.audit import Audit
 from dnasweep.data.elements import planted
 from dnasweep.data.table import SPLITS
-from dnasweep.plain import csv_text
+from dnasweep.plain import csv_text, write_csv
 from dnasweep.report.audit_page import PAGE as AUDIT_PAGE
 from dnasweep.report.audit_page import audit_page
 from dnasweep.report.files import write_page
@@ -243,7 +243,7 @@ def publish_report(
         write_page(page, aside / f"{stem}.html")
         write_summary(aside, sweep, findings=comparison.findings, best=best, stem=stem)
         if best is not None and not sweep.data.files:
-            _examples(sweep).to_csv(aside / EXAMPLES, index=False)
+            write_csv(_examples(sweep), aside / EXAMPLES)
         files = publish_files(sorted(aside.iterdir()), folder, job=REPORT)
     sweep.storage.share(folder)
     for path in files:
