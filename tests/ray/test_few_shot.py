@@ -56,7 +56,7 @@ def test_the_report_is_there_and_its_command_trains_nothing_again(
     storage: Path, small: list[str]
 ) -> None:
     report = next(storage.glob("sweeps/*/report"))
-    assert "Learning curve" in (report / "comparison.html").read_text()
+    assert "By number of shots" in (report / "comparison.html").read_text()
     assert len(pd.read_csv(report / "comparison_runs.csv")) == 8
     before = {kind: published(storage, kind) for kind in ("encoders", "trials", "tests")}
     output = run("sweeps/fewshot_grid.py", storage, *small)
