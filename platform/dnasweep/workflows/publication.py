@@ -104,13 +104,9 @@ def explaining(sweep: Sweep) -> str:
     if not rows.is_file():
         return ""
     words = ["python", "jobs/shap_batch.py"]
-    words += ["--model", f"models:/{sweep.options.name or sweep.name}@{ALIAS}"]
+    words += ["--model", f"models:/{registered_name(sweep)}@{ALIAS}"]
     words += ["--data", os.path.relpath(rows)]
-    options, usual = sweep.options, type(sweep.options)
-    for name in ("storage", "tracking_uri", "address"):
-        if (value := getattr(options, name)) != getattr(usual, name):
-            words += [f"--{name.replace('_', '-')}", value]
-    return shlex.join(words)
+    return f"{shlex.join(words)} {_flags(sweep)}".rstrip()
 
 
 def note(
