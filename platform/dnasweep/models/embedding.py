@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from dnasweep.errors import InputError
-from dnasweep.models.encoder.capacity import capacity
+from dnasweep.models.encoder.capacity import tokens_at_once
 from dnasweep.models.encoder.forward import last_hidden_state
-from dnasweep.models.encoder.precision import Precision, autocast, best_device
-from dnasweep.models.training.rows import attention_mask
-from dnasweep.tokens.corpus import collate
+from dnasweep.models.encoder.precision import Precision, best_device
+from dnasweep.models.row_batches import check_lengths, compute_rows
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 Pooling = Literal["mean", "max", "first"]
@@ -63,34 +62,28 @@ def embed(
     if pooling not in ("mean", "max", "first"):
         raise InputError(f"pooling is {pooling!r}", remedy="Use mean, max or first.")
     corpus = tokenizer.encode(list(sequences))
-    lengths = corpus.num_tokens()
-    limit = capacity(model.config.to_dict())
-    for wrong, reason in ((lengths > limit, f"more than the {limit} tokens that the model reads"),
-                          (lengths <= 2, "no token")):  # fmt: skip
-        if wrong.any():
-            raise InputError(
-                f"the sequence has {reason}",
-                row=int(np.argmax(wrong)) + 1,
-                remedy="Leave it out, or use a model trained on such sequences.",
-            )
+    # A row is read as a whole, never in windows.
+    check_lengths(corpus, tokens_at_once(model.config.to_dict()))
+    empty = corpus.num_tokens() <= 2
+    if empty.any():
+        raise InputError(
+            "the sequence has no token", row=int(np.argmax(empty)) + 1, remedy="Leave it out."
+        )
     chosen = best_device() if device is None else torch.device(device)
-    found = np.empty((len(lengths), int(model.config.hidden_size)), np.float32)
     nn.Module.to(model, chosen).eval()
-    order = np.argsort(lengths, kind="stable")
-    with torch.inference_mode(), autocast(chosen, dtype):
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            batch = collate(corpus, rows, tokenizer.pad_id)
-            attention = attention_mask(batch.lengths, batch.ids.shape[1])
-            states = last_hidden_state(
-                model,
-                torch.from_numpy(batch.ids).to(chosen),
-                None if attention is None else attention.to(chosen),
-            )
-            sizes = torch.as_tensor(np.asarray(batch.lengths), device=chosen)
-            found[rows] = _pool(states.float(), sizes, pooling).cpu().numpy()
-            progress(start + len(rows))
-    return found
+    found = compute_rows(
+        corpus,
+        lambda ids, attention, lengths: _pool(
+            last_hidden_state(model, ids, attention).float(), lengths, pooling
+        ),
+        width=int(model.config.hidden_size),
+        pad_id=tokenizer.pad_id,
+        batch_size=batch_size,
+        device=chosen,
+        dtype=dtype,
+        progress=progress,
+    )
+    return found.float().numpy()
 
 
 def _pool(states: Tensor, sizes: Tensor, pooling: Pooling) -> Tensor:

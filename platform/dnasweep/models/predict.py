@@ -14,11 +14,10 @@ from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.forward import class_logits
-from dnasweep.models.encoder.precision import Precision, autocast, best_device
+from dnasweep.models.encoder.precision import Precision, best_device
 from dnasweep.models.pretrained.checkpoint import open_classifier
+from dnasweep.models.row_batches import check_lengths, compute_rows
 from dnasweep.models.strands import mean_logits, strands_of
-from dnasweep.models.training.rows import attention_mask
-from dnasweep.tokens.corpus import collate
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
@@ -86,31 +85,17 @@ def _logits(
     dtype: Precision,
 ) -> Tensor:
     """Return the class logits of sequences, (sequences, classes), float64, on the CPU."""
-    found = torch.zeros(len(sequences), int(model.config.num_labels or 2), dtype=torch.float64)
-    if len(sequences) == 0:
-        return found
     corpus = tokenizer.encode(sequences)
-    lengths = corpus.num_tokens()
-    limit = capacity(model.config.to_dict())
-    if lengths.max() > limit:
-        row = int(np.argmax(lengths > limit))
-        raise InputError(
-            f"the sequence has {lengths[row]} tokens and the model reads at most {limit}",
-            row=row + 1,
-            remedy="Shorten the sequence, or use a model trained on longer ones.",
-        )
-    order = np.argsort(lengths, kind="stable")
-    with torch.inference_mode(), autocast(device, dtype):
-        for i in range(0, len(order), batch_size):
-            rows = order[i : i + batch_size]
-            batch = collate(corpus, rows, tokenizer.pad_id)
-            attention = attention_mask(batch.lengths, batch.ids.shape[1])
-            logits = class_logits(
-                model,
-                torch.from_numpy(batch.ids).to(device),
-                None if attention is None else attention.to(device),
-            )
-            found[torch.from_numpy(rows)] = logits.double().cpu()
+    check_lengths(corpus, capacity(model.config.to_dict()))
+    found = compute_rows(
+        corpus,
+        lambda ids, attention, lengths: class_logits(model, ids, attention),
+        width=int(model.config.num_labels or 2),
+        pad_id=tokenizer.pad_id,
+        batch_size=batch_size,
+        device=device,
+        dtype=dtype,
+    )
     bad = ~torch.isfinite(found).all(1)
     if bad.any():
         raise InputError(

@@ -1,0 +1,92 @@
+"""Rows of a corpus run through a model in batches of similar length, in the order given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dnasweep.errors import InputError
+from dnasweep.models.encoder.precision import Precision, autocast
+from dnasweep.models.training.rows import attention_mask
+from dnasweep.tokens.corpus import Corpus, collate
+
+Compute = Callable[[Tensor, Tensor | None, Tensor], Tensor]
+"""Takes token ids (rows, tokens), which of them are real (None: all) and tokens per row; returns
+numbers of each row, (rows, width)."""
+
+
+def check_lengths(corpus: Corpus, limit: int) -> None:
+    """Refuse a corpus with a row that is too long.
+
+    Parameters
+    ----------
+    corpus
+        The rows.
+    limit
+        Most tokens of a row, special tokens counted.
+
+    Raises
+    ------
+    InputError
+        For the first row with more (counted from 1).
+    """
+    lengths = corpus.num_tokens()
+    if lengths.max(initial=0) > limit:
+        row = int(np.argmax(lengths > limit))
+        raise InputError(
+            f"the sequence has {lengths[row]} tokens and the model reads at most {limit}",
+            row=row + 1,
+            remedy="Shorten the sequence, or use a model trained on longer ones.",
+        )
+
+
+def compute_rows(
+    corpus: Corpus,
+    compute: Compute,
+    *,
+    width: int,
+    pad_id: int,
+    batch_size: int,
+    device: torch.device,
+    dtype: Precision,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Tensor:
+    """Return what a model computes of each row, (rows, width), float64, on the CPU.
+
+    Rows of similar length share a batch, so that little is padded.
+
+    Parameters
+    ----------
+    corpus
+        The rows.
+    compute
+        Runs the model on a batch.
+    width
+        Numbers that it gives of a row.
+    pad_id
+        Token that rows are padded with.
+    batch_size
+        Rows in a forward pass.
+    device, dtype
+        Where the model is, and its arithmetic.
+    progress
+        Called with the number of rows done.
+    """
+    found = torch.zeros(len(corpus), width, dtype=torch.float64)
+    order = np.argsort(corpus.num_tokens(), kind="stable")
+    with torch.inference_mode(), autocast(device, dtype):
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            batch = collate(corpus, rows, pad_id)
+            attention = attention_mask(batch.lengths, batch.ids.shape[1])
+            values = compute(
+                torch.from_numpy(batch.ids).to(device),
+                None if attention is None else attention.to(device),
+                torch.from_numpy(np.asarray(batch.lengths)).to(device),
+            )
+            found[torch.from_numpy(rows)] = values.double().cpu()
+            progress(start + len(rows))
+    return found
