@@ -102,6 +102,7 @@ def test_with_a_storage_the_job_is_kept_and_found_again(
         ({"max_eval": 20}, "Did you mean 'max_evals'"),
         ({"max_evals": "20"}, "max_evals is '20'. Give it as int"),
         ({"reference": "zeros"}, "reference is 'zeros'. Use mask"),
+        ({"dry_run": True}, "no option 'dry_run'"),
         ({"crop": 10}, "crop and species are for files"),
     ],
 )

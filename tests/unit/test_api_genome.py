@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import dnasweep
@@ -90,6 +91,22 @@ def test_variants_from_a_table(folder: Path, model: dnasweep.Model) -> None:
         dnasweep.score_variants(model, table[["chrom", "pos", "ref"]], **how)
     with pytest.raises(dnasweep.InputError, match="there is nothing to score"):
         dnasweep.score_variants(model, **how)
+
+
+def test_a_downloaded_model_stays_while_it_is_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(name: str, *, uri: str | None, destination: Path) -> Path:
+        return Path(shutil.copytree(folder / "model", destination, dirs_exist_ok=True))
+
+    monkeypatch.setattr("dnasweep.tracking.lookup.find_model_directory", fetch)
+    name, genome = "models:/toy@best", folder / "genome.fa"
+    region, how = "chr1:1400-1600", {"window": WINDOW, "progress": False}
+    assert len(dnasweep.scan(name, genome, regions=region, **how).to_frame())
+    scores = dnasweep.score_variants(
+        name, genome=genome, saturate="chr1:1501-1501", backgrounds=0, **how
+    )
+    assert len(scores) == 3
 
 
 def test_motifs_and_methods(model: dnasweep.Model, tmp_path: Path) -> None:

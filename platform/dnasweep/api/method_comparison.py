@@ -14,7 +14,7 @@ import pandas as pd
 
 from dnasweep.api.execution import Workplace
 from dnasweep.api.files import files_of
-from dnasweep.api.model import Model, names_of
+from dnasweep.api.model import Model, as_model
 from dnasweep.api.options import make_options
 from dnasweep.api.sequences import Sequences
 
@@ -121,6 +121,9 @@ def compare_explanations(
     from dnasweep.jobs.explanation_options import ComparisonOptions
     from dnasweep.workflows.explanation_comparison import run_comparison
 
+    several = [model] if isinstance(model, Model | str | Path) else model
+    # Downloads live as long as these objects, so they are held until the end.
+    models = [as_model(one) for one in several]
     place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
     try:
         with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
@@ -130,7 +133,7 @@ def compare_explanations(
                 {
                     **options,
                     **place.options,
-                    "model": names_of(model),
+                    "model": tuple(str(one.directory) for one in models),
                     "data": data,
                     "methods": methods,
                 },

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -276,9 +275,3 @@ def _predictions(table: pd.DataFrame, found: np.ndarray, predictor: Predictor) -
 
     frame = prediction_table(table, found, predictor.names, predictor.threshold)
     return frame if frame["species"].any() else frame.drop(columns="species")
-
-
-def names_of(models: Model | str | Path | Sequence[Model | str | Path]) -> tuple[str, ...]:
-    """Return the folders of one model or several, in their order."""
-    several = [models] if isinstance(models, Model | str | Path) else models
-    return tuple(str(as_model(one).directory) for one in several)

@@ -36,7 +36,8 @@ def make_options(kind: type[Options], given: dict[str, Any]) -> Options:
         For a name that is no option, with the nearest one, and a value of another type or outside
         of its range.
     """
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    # A plan is printed for people; from Python a small part of the data tells more.
+    known = {field.name for field in fields(kind)} - {"dry_run"}  # type: ignore[arg-type]
     if unknown := [name for name in given if name not in known]:
         near = difflib.get_close_matches(unknown[0], sorted(known), n=1)
         raise InputError(

@@ -193,6 +193,8 @@ def scan(
     from dnasweep.jobs.scan_request import prepare_scan
     from dnasweep.workflows.scans import ScanJob
 
+    # A download lives as long as the object, so it is held until the scan is done.
+    model = as_model(model)
     place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
     try:
         with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
@@ -201,7 +203,7 @@ def scan(
                 {
                     **options,
                     **place.options,
-                    "model": str(as_model(model).directory),
+                    "model": str(model.directory),
                     "genome": genome,
                     "window": window,
                     "stride": stride,

@@ -70,7 +70,9 @@ def score_variants(
     from dnasweep.jobs.variant_request import prepare_variants
     from dnasweep.workflows.variants import VariantJob
 
-    named = {name: as_model(options[name]) for name in ("language_model",) if options.get(name)}
+    # Downloads live as long as these objects, so they are held until the variants are scored.
+    model, language = as_model(model), options.pop("language_model", None)
+    language = None if language is None else as_model(language)
     with (
         Workplace(storage, address, options.pop("tracking_uri", None), progress=progress) as place,
         tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch,
@@ -81,9 +83,9 @@ def score_variants(
             VariantOptions,
             {
                 **options,
-                **{name: str(one.directory) for name, one in named.items()},
                 **place.options,
-                "model": str(as_model(model).directory),
+                "model": str(model.directory),
+                "language_model": None if language is None else str(language.directory),
                 "genome": genome,
                 "data": data_of(variants, Path(scratch), name="variants"),
                 "saturate": saturate,
