@@ -66,6 +66,10 @@ def test_the_best_model_is_the_one_of_the_first_row(storage: Path) -> None:
     assert best.classes == ["negative", "positive"]
     assert len(best.predict(["ACGT" * 15], progress=False)) == 1
     assert str(found.summary["best"]) in str(best.directory)
+    # Nothing was recorded in MLflow, so the page names the folder.
+    page = found.report.read_text()
+    assert str(best.directory) in page
+    assert "models:/" not in page
 
 
 def test_the_same_call_computes_nothing(storage: Path, table: pd.DataFrame) -> None:

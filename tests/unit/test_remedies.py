@@ -82,7 +82,7 @@ def reached(path: Path) -> set[str]:
     return found
 
 
-FROM_PYTHON = {"dnasweep.sweeps.in_process", "dnasweep.workflows.publication"}
+FROM_PYTHON = {"dnasweep.sweeps.in_process", "dnasweep.workflows.next_steps"}
 """Modules that no script runs, whose callers from Python name options as the scripts do, and those
 that tell of the commands of other scripts."""
 

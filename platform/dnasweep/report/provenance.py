@@ -63,7 +63,8 @@ class SweepFrame:
     places: Mapping[str, str] = field(default_factory=dict)
     """Where things are: storage root, tracking URI, experiment, run."""
     model: str = ""
-    """Address of the best model where it is registered: `models:/NAME@ALIAS`; empty: it is not."""
+    """By what jobs find the best model: `models:/NAME@ALIAS` where it is registered, else its folder;
+    empty where none was chosen."""
     flags: str = ""
     """Options by which a job finds this sweep's storage and MLflow, where they are not the usual ones."""
 
@@ -72,8 +73,10 @@ class SweepFrame:
         if not self.model:
             return []
         given = shlex.join(["--model", self.model]) + f" {self.flags}".rstrip()
+        registered = self.model.startswith("models:/")
+        where = "The winner is registered in MLflow as" if registered else "The winner is in"
         return [
-            ("The winner is registered in MLflow as", self.model),
+            (where, self.model),
             (
                 "Predict with it",
                 f"python jobs/predict.py {given} --data new.fa --out predictions.csv",

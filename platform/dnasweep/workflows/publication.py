@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
-import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,7 +12,7 @@ import pandas as pd
 from dnasweep.data.audit import Audit
 from dnasweep.data.elements import planted
 from dnasweep.data.table import SPLITS
-from dnasweep.plain import csv_text, write_csv
+from dnasweep.plain import write_csv
 from dnasweep.report.audit_page import PAGE as AUDIT_PAGE
 from dnasweep.report.audit_page import audit_page
 from dnasweep.report.files import write_page
@@ -33,16 +30,18 @@ from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.selection import select
 from dnasweep.sweeps.summary import write_summary
 from dnasweep.tasks.metrics import direction, full_name
-from dnasweep.tracking.client import without_password
 from dnasweep.tracking.tags import command, package_versions
+from dnasweep.workflows.next_steps import (
+    ALIAS,
+    EXAMPLES,
+    REPORT,
+    address_of,
+    example_rows,
+    flags_of,
+    registered_name,
+)
 from dnasweep.workflows.sweep_records import Records
 
-ALIAS = "best"
-REPORT = "report"
-EXAMPLES = "test_rows.csv"
-"""Test rows of the built-in data, to explain."""
-NUM_EXAMPLES = 10
-"""Of them, rows of each class and species."""
 METRICS_HERE = "`best/` validation and `test/` of the registered model, `baseline/` test of the k-mer baseline"
 
 
@@ -72,9 +71,9 @@ def publish(
         Importance of each axis in a search, from 0 to 1; None of a grid.
     """
     best = best_trial(sweep, results)
-    frame = sweep_frame(sweep, tokenizers=tokenizer_table(sweep, plan), registered=bool(best))
-    page = sweep_page(comparison, frame, cells=results, importance=importance)
     key = best.trial_key if best else None
+    frame = sweep_frame(sweep, tokenizers=tokenizer_table(sweep, plan), best=key)
+    page = sweep_page(comparison, frame, cells=results, importance=importance)
     folder = publish_report(sweep, records, comparison, page, best=key)
     if best is not None:
         _register(sweep, records, best)
@@ -85,28 +84,6 @@ def publish(
         baseline=_baseline(comparison),
     )
     return folder
-
-
-def _examples(sweep: Sweep) -> pd.DataFrame:
-    """Return test rows to explain, as many of each class and species."""
-    table = sweep.data.table
-    test = table[table["split"] == "test"]
-    drawn = test.groupby(["species", "label"]).head(NUM_EXAMPLES)
-    return csv_text(drawn[["id", "sequence", "label", "species"]])
-
-
-def explaining(sweep: Sweep) -> str:
-    """Return the command that explains the winner on test rows of the built-in data.
-
-    Empty where there is none.
-    """
-    rows = sweep.storage.local.joinpath("sweeps", sweep.key, REPORT, EXAMPLES)
-    if not rows.is_file():
-        return ""
-    words = ["python", "jobs/shap_batch.py"]
-    words += ["--model", f"models:/{registered_name(sweep)}@{ALIAS}"]
-    words += ["--data", os.path.relpath(rows)]
-    return f"{shlex.join(words)} {_flags(sweep)}".rstrip()
 
 
 def note(
@@ -148,7 +125,7 @@ def sweep_frame(
     facts: Mapping[str, object] | None = None,
     tokenizers: pd.DataFrame | None = None,
     encoders: pd.DataFrame | None = None,
-    registered: bool = False,
+    best: str | None = None,
 ) -> SweepFrame:
     """Return what the page of a sweep says beside its comparison; `facts` are more of the data.
 
@@ -162,8 +139,8 @@ def sweep_frame(
         One row per tokenizer.
     encoders
         One row per encoder.
-    registered
-        Whether its best model will be registered.
+    best
+        Key of the best trial, where one was chosen.
     """
     return SweepFrame(
         title=sweep.name,
@@ -179,27 +156,9 @@ def sweep_frame(
         versions=package_versions(),
         keys={"sweep": sweep.key, "data set": sweep.recipe.dataset},
         places={"storage": sweep.storage.root},
-        model=f"models:/{registered_name(sweep)}@{ALIAS}" if registered else "",
-        flags=_flags(sweep),
+        model=address_of(sweep, best) if best else "",
+        flags=flags_of(sweep),
     )
-
-
-def registered_name(sweep: Sweep) -> str:
-    """Return the name under which the best model of a sweep is registered."""
-    return sweep.options.name or sweep.name
-
-
-def _flags(sweep: Sweep) -> str:
-    """Return the options by which a job finds the storage and MLflow of a sweep."""
-    options = sweep.options
-    given = {"--storage": options.storage, "--tracking-uri": options.tracking_uri}
-    usual = {field.name: field.default for field in dataclasses.fields(options)}
-    chosen = [
-        [flag, without_password(value)]
-        for flag, value in given.items()
-        if value and value != usual[flag.removeprefix("--").replace("-", "_")]
-    ]
-    return shlex.join(word for pair in chosen for word in pair)
 
 
 def publish_report(
@@ -239,7 +198,7 @@ def publish_report(
         write_page(page, aside / f"{stem}.html")
         write_summary(aside, sweep, findings=comparison.findings, best=best, stem=stem)
         if best is not None and not sweep.data.files:
-            write_csv(_examples(sweep), aside / EXAMPLES)
+            write_csv(example_rows(sweep), aside / EXAMPLES)
         files = publish_files(sorted(aside.iterdir()), folder, job=REPORT)
     sweep.storage.share(folder)
     for path in files:

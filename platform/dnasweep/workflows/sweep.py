@@ -36,8 +36,9 @@ from dnasweep.workflows.announce import (
     encoder_name,
 )
 from dnasweep.workflows.evaluation import evaluate_on_test
+from dnasweep.workflows.next_steps import explaining
 from dnasweep.workflows.phases import Phases
-from dnasweep.workflows.publication import best_trial, explaining, publish
+from dnasweep.workflows.publication import best_trial, publish
 from dnasweep.workflows.sweep_records import Records
 
 Result = TypeVar("Result")
@@ -92,6 +93,10 @@ def run_sweep(
         Name of a :class:`~dnasweep.stages.recipe.Cell` field, to its values. The grid is their
         product; a search draws from the same values. Instead of values an axis may have a function
         that finds them in the data.
+    options
+        What is asked for beside the axes.
+    console
+        Where to say how it goes.
     cells
         Makes the cells from the axes and the data, if they are not the product of the axes; axes may
         then have other names.
