@@ -45,10 +45,12 @@ function sortBy(head) {
 function showColumn(table, place, shown) {
   for (const row of table.rows) row.cells[place].classList.toggle("off", !shown);
 }
+/* Text that a spreadsheet would run as a formula; numbers and strands stay as they are. */
+const harmless = text => /^[=+@\t\r-]./.test(text) && isNaN(text.replace("−", "-")) ? `'${text}` : text;
 function written(table, between, exact) {
   const quoted = text => between === "," && /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   const kept = cell => exact || !cell.classList.contains("off");
-  const text = cell => exact && cell.classList.contains("num") ? keyOf(cell) : cell.textContent.trim();
+  const text = cell => exact && cell.classList.contains("num") ? keyOf(cell) : harmless(cell.textContent.trim());
   const rows = [...table.rows].filter(row => !row.classList.contains("out"));
   const plain = row => [...row.cells].filter(cell => !cell.closest("td.logo, [data-plain]"));
   return rows.map(row => plain(row).filter(kept).map(cell => quoted(text(cell))).join(between)).join("\n");
