@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,7 +90,10 @@ def faults(function: Function) -> list[str]:
 
 def inherits(docstring: str) -> bool:
     """Return whether a docstring names another function that describes the same parameters."""
-    return "arameters" in docstring and ":class:" in docstring
+    return (
+        re.search(r"[Pp]arameters\b[^.]*\b(as|of|by)\b[^.]*:(class|func|meth):", docstring)
+        is not None
+    )
 
 
 @pytest.mark.parametrize(

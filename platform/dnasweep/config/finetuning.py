@@ -33,8 +33,8 @@ class ClassificationConfig(Config):
     """Probability mass that the training target spreads evenly over all classes."""
     keep: Literal["best", "best_auroc", "best_loss", "last"] = "best"
     """Which weights are kept: those of the best evaluation on validation, by MCC, AUROC or the loss,
-    with the decision threshold that is best there; or those of the last step, with the threshold 0.5, if there is no validation
-    (few-shot designs)."""
+    with the decision threshold that is best there; or those of the last step, with the threshold
+    0.5, if there is no validation (few-shot designs)."""
 
     @property
     def both_strands(self) -> bool:

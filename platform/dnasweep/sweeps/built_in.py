@@ -3,7 +3,7 @@
 They hold where no file is given; whatever the user gives wins. `docs/science.md` says what they were
 chosen by. As with real genomes, there are more promoters to pretrain on than labelled rows. A third of
 the labelled rows is for the test, which costs little. Negatives contain half as many elements, at wrong
-places: counting words tells some of the classes apart, and where words stand tells far more.
+places: counting k-mers tells some of the classes apart, and where they stand tells far more.
 """
 
 from __future__ import annotations

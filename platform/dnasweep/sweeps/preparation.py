@@ -112,7 +112,7 @@ def prepare_pretraining(
             raise InputError(
                 f"pretrain_rows is {simulated!r} with data",
                 remedy="They are simulated for the built-in data alone; name files to pretrain on "
-                " with --pretrain-data.",
+                "with --pretrain-data.",
             )
         other = dataclasses.replace(
             options,
