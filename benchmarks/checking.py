@@ -21,13 +21,13 @@ import tyro
 from dnasweep.attribution.worker import AttributionWorker
 from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_attribution
 from dnasweep.jobs.computing import close
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.stages import models
 from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.scores import evaluate_on_test
 from dnasweep.storage import artefacts, integrity, published, staging
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep
 from rich.console import Console
 from stopwatch import Stopwatch

@@ -23,7 +23,7 @@ from dnasweep.models.pretraining import MaskedLanguageModelling
 from dnasweep.models.training.train import train
 from dnasweep.storage import Storage
 from dnasweep.tasks.metrics import VALIDATION_AUROC, VALIDATION_MCC, classification_metrics
-from dnasweep.tokens.masking_registry import make_masking
+from dnasweep.tokens.masking.registry import make_masking
 from dnasweep.tokens.tokenizers import fit
 from rich.console import Console
 

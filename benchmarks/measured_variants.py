@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 import tyro
 from dnasweep.errors import InputError
-from dnasweep.formats.vcf import open_lines
+from dnasweep.formats.variant_files import open_lines
 from dnasweep.genomics.alleles import Allele, flanks, normalise
 from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_effects import score

@@ -17,7 +17,7 @@ from dnasweep.jobs.computing import compute_missing
 from dnasweep.jobs.options import JobOptions
 from dnasweep.jobs.shards.manifests import name
 from dnasweep.jobs.shards.progress import ShardProgress
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.worker import ShardJobSpec
 from dnasweep.runtime.shards.pool import RayPool
 from dnasweep.storage import MANIFEST, Storage

@@ -21,8 +21,8 @@ from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.storage import Storage
 from dnasweep.sweeps import request
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.event_log import EventLog
-from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.progress import Display
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.selection import compare

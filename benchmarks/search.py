@@ -26,8 +26,8 @@ from dnasweep.stages.encoder import pretrain
 from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.storage import Storage
+from dnasweep.sweeps.axes import EnhancerOptions
 from dnasweep.sweeps.event_log import FILE, Evaluated, read_event_log
-from dnasweep.sweeps.options import EnhancerOptions
 from dnasweep.sweeps.preparation import prepare_data
 from dnasweep.sweeps.request import Sweep, prepare_sweep
 from dnasweep.tasks.metrics import direction, full_name

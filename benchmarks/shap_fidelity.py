@@ -23,7 +23,7 @@ from dnasweep.attribution.attribution import Attribution
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.config import content_key
-from dnasweep.data.elements import ISLAND_NAME
+from dnasweep.data.planted_elements import ISLAND_NAME
 from dnasweep.storage import Storage
 from dnasweep.tokens.loading import load_tokenizer
 from explained_models import Trained, trained_classifier

@@ -28,7 +28,7 @@ from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import Storage
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.preparation import prepare_data
 from dnasweep.sweeps.request import prepare_sweep
 from rich.console import Console

@@ -20,8 +20,8 @@ from dnasweep.models.training.loop import make_optimizer
 from dnasweep.models.training.schedule import Schedule
 from dnasweep.models.training.train import train
 from dnasweep.tokens.corpus import Corpus
-from dnasweep.tokens.masking import IGNORED
-from dnasweep.tokens.masking_registry import make_masking
+from dnasweep.tokens.masking.registry import make_masking
+from dnasweep.tokens.masking.scheme import IGNORED
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 
 WARM_UP = 3

@@ -8,7 +8,7 @@ random weights.
 """
 
 from dnasweep.cli.command import run_command
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from rich.console import Console
 
 

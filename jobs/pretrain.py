@@ -8,7 +8,7 @@ Sweeps that ask for the same encoder find it.
 """
 
 from dnasweep.cli.command import run_command
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from rich.console import Console
 
 

@@ -11,7 +11,7 @@ Starts from every model named: all of its weights move, its head alone (probe), 
 from dataclasses import dataclass
 
 from dnasweep.cli.command import run_command
-from dnasweep.sweeps.options import Axes, SweepOptions
+from dnasweep.sweeps.axes import Axes, SweepOptions
 from rich.console import Console
 from tyro.conf import Suppress
 

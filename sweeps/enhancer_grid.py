@@ -12,7 +12,7 @@ some of them and stops poor ones early. Run the same command again to go on afte
 """
 
 from dnasweep.cli.command import run_command
-from dnasweep.sweeps.options import EnhancerOptions
+from dnasweep.sweeps.axes import EnhancerOptions
 from rich.console import Console
 
 

@@ -13,7 +13,7 @@ evaluated once, on all test rows, at the threshold 0.5. Folders named after thei
 """
 
 from dnasweep.cli.command import run_command
-from dnasweep.sweeps.options import FewShotOptions
+from dnasweep.sweeps.axes import FewShotOptions
 from rich.console import Console
 
 

@@ -11,7 +11,7 @@ built-in ones, with defaults of their own that it prints first; what you give ho
 """
 
 from dnasweep.cli.command import run_command
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from rich.console import Console
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from dnasweep.cli.command import run_command
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.in_process import InProcessExecutor
-from dnasweep.sweeps.options import SweepOptions
 from dnasweep.workflows.sweep import run_sweep
 from rich.console import Console
 

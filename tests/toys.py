@@ -26,7 +26,7 @@ from dnasweep.models.training.train import train
 from dnasweep.tasks.class_loss import ClassLoss
 from dnasweep.tokens.alphabet import other_strand
 from dnasweep.tokens.corpus import Corpus
-from dnasweep.tokens.masking_registry import make_masking
+from dnasweep.tokens.masking.registry import make_masking
 from dnasweep.tokens.ngrams import count_sequences
 from dnasweep.tokens.pmi import score_kmers
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit

@@ -10,7 +10,7 @@ import psutil
 import pytest
 import ray
 import shard_toys
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.worker import ShardJobSpec
 from dnasweep.runtime.cluster.autoscaler import machine_kinds
 from dnasweep.runtime.cluster.session import look_around

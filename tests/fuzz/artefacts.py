@@ -33,7 +33,7 @@ from dnasweep.jobs.attribution_request import (
     prepare_attribution,
 )
 from dnasweep.jobs.computing import close
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train_state import Progress
 from dnasweep.models.training.train_state_storage import DirectoryStates

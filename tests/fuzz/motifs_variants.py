@@ -20,7 +20,7 @@ from dnasweep.formats.intervals import read_bed
 from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import write_rejects
-from dnasweep.formats.vcf import read_variants
+from dnasweep.formats.variant_files import read_variants
 from dnasweep.genomics.variant_settings import VariantWindows
 from dnasweep.genomics.variants import Region, place_variants
 from dnasweep.motifs.scanner import from_file

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import shard_toys
 from dnasweep.errors import InputError
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.worker import PublishedShard, ShardJobSpec
 from dnasweep.runtime.shards.actor import MAX_STARTS, make_status_actor
 from dnasweep.runtime.shards.pool import Pool, compute_shards, smoke_test

@@ -9,7 +9,7 @@ import pytest
 from dnasweep.attribution.worker import AttributionWorker
 from dnasweep.errors import InputError
 from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_attribution
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.verification import Verdict, bounds_of, find_job, verify
 from dnasweep.stages import models
 from shap_toys import write_model, write_sequences

@@ -22,8 +22,8 @@ from dnasweep.formats.rejects import REJECTS
 from dnasweep.stages.tokens import obtain_corpus
 from dnasweep.storage import Storage
 from dnasweep.sweeps import lengths
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.data_options import DataOptions
-from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.preparation import prepare_data
 from dnasweep.sweeps.request import Sweep, prepare_sweep
 from dnasweep.workflows.publication import sweep_facts

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep
 from option_toys import ALL, ROOT, flags_of
 from rich.console import Console

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from dnasweep.api.options import make_options
 from dnasweep.cli.command import run_command
-from dnasweep.data.elements import planted
+from dnasweep.data.planted_elements import planted
 from dnasweep.data.simulate import simulate
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import load_dataset
+from dnasweep.sweeps.axes import FewShotOptions, SweepOptions
 from dnasweep.sweeps.built_in import GRID, describe_defaults
 from dnasweep.sweeps.in_process import InProcessExecutor
-from dnasweep.sweeps.options import FewShotOptions, SweepOptions
 from dnasweep.sweeps.request import Sweep, prepare_sweep
 from dnasweep.workflows.announce import announce_plan
 from dnasweep.workflows.sweep import run_sweep

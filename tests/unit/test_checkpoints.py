@@ -17,8 +17,8 @@ from dnasweep.models.architecture import build_masked_lm
 from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.stages.models import KIND
 from dnasweep.storage import Storage
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.checkpoints import prepare_checkpoints
-from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep
 from dnasweep.tokens.tokenizers import fit
 from rich.console import Console

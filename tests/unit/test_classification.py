@@ -14,7 +14,7 @@ from dnasweep.models.classification import Classification
 from dnasweep.models.training import rows as rows_module
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.tasks.class_loss import ClassLoss
-from dnasweep.tokens.masking import IGNORED, MaskingProgress
+from dnasweep.tokens.masking.scheme import IGNORED, MaskingProgress
 from toys import TINY, class_task, masked_task, toy_language
 
 CPU = DistributedContext(device=torch.device("cpu"))

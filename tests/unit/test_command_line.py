@@ -13,8 +13,8 @@ import pytest
 from dnasweep.cli.boxes import BOXES, boxes_of, read_command_line
 from dnasweep.cli.command import run_command
 from dnasweep.jobs.scan_options import ScanOptions
+from dnasweep.sweeps.axes import FewShotOptions, SweepOptions
 from dnasweep.sweeps.kmer_table_options import KmerTableOptions
-from dnasweep.sweeps.options import FewShotOptions, SweepOptions
 from option_toys import ROOT, SCRIPTS
 from rich.console import Console
 

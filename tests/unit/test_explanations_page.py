@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from attribution_toys import Planted, planted_tables
 from dnasweep.attribution.tables import StoredAttributions
-from dnasweep.data.elements import ISLAND_NAME
+from dnasweep.data.planted_elements import ISLAND_NAME
 from dnasweep.method_comparison.comparing import Explanations, MethodComparison, compare
 from dnasweep.method_comparison.curves import KINDS, RANDOM
 from dnasweep.method_comparison.recovery import EVERY

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.genomics.genome_store import StoredGenome
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.models.training.train_state_storage import DirectoryStates
 from dnasweep.storage import MANIFEST, integrity
 from fuzz.artefacts import NOTICED, WRONG, Bench, Kind, cases, files_of

@@ -19,7 +19,7 @@ from dnasweep.stages.classifier import finetune
 from dnasweep.stages.outcome import Listener, StageOutcome
 from dnasweep.stages.tokens import obtain_corpus, obtain_tokenizer
 from dnasweep.storage import MANIFEST, Storage
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.request import Sweep, prepare_sweep
 from dnasweep.tokens.tokenizers import fit
 from rich.console import Console

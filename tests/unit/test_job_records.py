@@ -14,7 +14,7 @@ from dnasweep.jobs.computing import JobOutcome
 from dnasweep.jobs.job import Job, metadata_of
 from dnasweep.jobs.records import JobRecords, recorded
 from dnasweep.jobs.request import JobRequest
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.variant_options import VariantOptions
 from dnasweep.storage import Storage
 from dnasweep.tracking.lookup import ModelRun

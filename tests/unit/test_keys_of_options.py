@@ -21,9 +21,9 @@ from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.scan_request import prepare_scan
 from dnasweep.jobs.variant_options import VariantOptions
 from dnasweep.jobs.variant_request import prepare_variants as prepare_variants
+from dnasweep.sweeps.axes import FewShotOptions, SweepOptions
 from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.few_shot import few_shot_cells
-from dnasweep.sweeps.options import FewShotOptions, SweepOptions
 from dnasweep.sweeps.request import prepare_sweep, product
 from dnasweep.workflows.variant_files import digest_of_inputs
 from rich.console import Console

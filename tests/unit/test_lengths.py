@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from backbone_toys import dnabert, labelled_rows
 from dnasweep.errors import InputError
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.request import Sweep, prepare_sweep
 from rich.console import Console
 

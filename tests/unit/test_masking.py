@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from dnasweep.config import MaskingConfig, TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.tokens import masking, masking_registry
 from dnasweep.tokens.corpus import Batch, collate
-from dnasweep.tokens.masking import IGNORED, Masked, MaskingScheme, register
-from dnasweep.tokens.masking_plain import SpanMasking
-from dnasweep.tokens.masking_registry import make_masking, make_reference
+from dnasweep.tokens.masking import registry, scheme
+from dnasweep.tokens.masking.plain import SpanMasking
+from dnasweep.tokens.masking.registry import make_masking, make_reference
+from dnasweep.tokens.masking.scheme import IGNORED, Masked, MaskingScheme, register
 from dnasweep.tokens.randomness import uniform
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 from scipy import stats
@@ -214,9 +214,9 @@ def test_draws_are_uniform_and_independent_along_every_axis():
 
 
 def test_schemes_are_found_by_name(monkeypatch):
-    known = dict(masking.SCHEMES)
-    monkeypatch.setattr(masking, "SCHEMES", known)
-    monkeypatch.setattr(masking_registry, "SCHEMES", known)
+    known = dict(scheme.SCHEMES)
+    monkeypatch.setattr(scheme, "SCHEMES", known)
+    monkeypatch.setattr(registry, "SCHEMES", known)
     overlapping = fit(TokenizerConfig.parse("kmer-3-overlap"), [])
     single = fit(TokenizerConfig.parse("char"), [])
     assert make_masking(MaskingConfig(), overlapping).name == "span"

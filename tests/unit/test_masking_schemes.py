@@ -9,9 +9,15 @@ import pytest
 from dnasweep.config import MaskingConfig, PmiConfig, TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.corpus import Batch, collate
-from dnasweep.tokens.masking import IGNORED, Masked, MaskingProgress, MaskingScheme, masked_bases
-from dnasweep.tokens.masking_pmi import GeneMasking, token_ranks
-from dnasweep.tokens.masking_registry import make_masking, resolve
+from dnasweep.tokens.masking.pmi import GeneMasking, token_ranks
+from dnasweep.tokens.masking.registry import make_masking, resolve
+from dnasweep.tokens.masking.scheme import (
+    IGNORED,
+    Masked,
+    MaskingProgress,
+    MaskingScheme,
+    masked_bases,
+)
 from dnasweep.tokens.ngrams import all_kmers, count_sequences
 from dnasweep.tokens.pmi import PmiTable, score_kmers
 from dnasweep.tokens.randomness import uniform

@@ -13,7 +13,7 @@ import pytest
 from dnasweep.attribution.worker import AttributionWorker
 from dnasweep.errors import InputError
 from dnasweep.jobs.attribution_request import KIND, AttributionOptions, prepare_attribution
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.motifs import discovery
 from dnasweep.motifs.known import built_in_motifs
 from dnasweep.motifs.tomtom import COLUMNS

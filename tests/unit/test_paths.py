@@ -15,7 +15,7 @@ from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.sequences import read_letters
-from dnasweep.formats.vcf import read_variants
+from dnasweep.formats.variant_files import read_variants
 from reading_toys import read_sequences
 
 CONTIGS = Contigs(genome="g.fa", lengths={"chr1": 100})

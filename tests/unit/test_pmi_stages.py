@@ -18,7 +18,7 @@ from dnasweep.stages.pmi import keep_table, obtain_counts, obtain_table
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import CountsSpec, PmiSpec
 from dnasweep.storage import Storage
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep
 from dnasweep.tokens.ngrams import count_sequences
 from dnasweep.tokens.pmi import score_kmers, write_table

@@ -13,7 +13,7 @@ from dnasweep.errors import InputError
 from dnasweep.genomics import predictions
 from dnasweep.jobs.executor import InProcess
 from dnasweep.jobs.prediction_request import PredictOptions
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.storage import Storage
 from dnasweep.workflows.predictions import run_predictions
 from prediction_toys import predict_table

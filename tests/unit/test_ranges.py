@@ -14,7 +14,7 @@ import pytest
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.config.ranges import Checked, Range, ranges
 from dnasweep.errors import InputError
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep
 from option_toys import ALL
 from rich.console import Console

@@ -12,7 +12,7 @@ from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.intervals import read_bed
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.sequences import read_letters
-from dnasweep.formats.vcf import read_variants
+from dnasweep.formats.variant_files import read_variants
 from fuzz import genomes, tables
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -16,7 +16,7 @@ from dnasweep.stages.dataset import load_dataset, rows_of
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import evaluate_on_test
 from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.request import Sweep, prepare_sweep
 from dnasweep.tasks.class_loss import balanced_weights
 from rich.console import Console

@@ -14,7 +14,7 @@ from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.genome_store import StoredGenome, keep_genome
 from dnasweep.genomics.scan_plan import ScanConfig, TrackConfig
 from dnasweep.genomics.scan_worker import ScanWorker, WindowRun
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.stages import models
 from dnasweep.storage import Storage

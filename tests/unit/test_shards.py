@@ -11,10 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.jobs.shards import shards as shards_module
-from dnasweep.jobs.shards import work_list
+from dnasweep.jobs.shards import store, work_list
 from dnasweep.jobs.shards.progress import ShardProgress
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.work_list import choose_shard_size, digest_of, key_of, spread
 from dnasweep.progress import LINE_SECONDS, duration
 from dnasweep.runtime.cluster.placement import NodeCapacity, NodeGroup, Resources
@@ -104,7 +103,7 @@ def test_shards_of_a_long_list_share_row_groups(
 def test_manifests_are_read_some_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards_module, "_LISTING_AT_ONCE", 2)
+    monkeypatch.setattr(store, "_LISTING_AT_ONCE", 2)
     shards = begin(Storage(tmp_path), num_rows=20, shard_size=3)
     for shard in range(len(shards)):
         shards.publish(shard, table(shard), {"seconds": float(shard)})

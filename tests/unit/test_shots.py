@@ -33,8 +33,8 @@ from dnasweep.stages.scores import evaluate_on_test, score_baseline
 from dnasweep.stages.specs import ClassifierSpec, TokenizerSpec
 from dnasweep.stages.tokens import obtain_tokenizer
 from dnasweep.storage import Storage
+from dnasweep.sweeps.axes import FewShotOptions
 from dnasweep.sweeps.few_shot import few_shot_cells
-from dnasweep.sweeps.options import FewShotOptions
 from dnasweep.sweeps.request import Sweep, prepare_sweep
 from dnasweep.tasks.metrics import classification_metrics
 from dnasweep.tokens.tokenizers import fit

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from dnasweep.data.baseline import kmer_baseline, kmer_counts
-from dnasweep.data.elements import ELEMENTS, Element
 from dnasweep.data.evolution import COMPOSITION, dinucleotides, draw, evolve, species_tree
+from dnasweep.data.planted_elements import ELEMENTS, Element
 from dnasweep.data.simulate import simulate, tss_index
 from dnasweep.data.species import SPECIES
 from dnasweep.data.table import check_table

@@ -12,7 +12,7 @@ from dnasweep.cli.command import EXIT_BAD_INPUT, EXIT_NOTHING, run_command
 from dnasweep.errors import InputError, NothingLeft
 from dnasweep.stages.recipe import Cell
 from dnasweep.sweeps import results
-from dnasweep.sweeps.options import ExecutionOptions
+from dnasweep.sweeps.execution_options import ExecutionOptions
 from rich.console import Console
 
 CELLS = [Cell(tokenizer="kmer-3", species_set="none", seed=seed) for seed in range(3)]

@@ -14,7 +14,7 @@ from dnasweep.cli.command import EXIT_BAD_INPUT, run_command
 from dnasweep.errors import InputError
 from dnasweep.runtime.cluster.session import session
 from dnasweep.runtime.cluster.token import secure_token, token_file
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 
 
 @pytest.fixture

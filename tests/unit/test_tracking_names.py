@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from dnasweep.errors import InputError
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.tracking.tags import check_name
 from hypothesis import example, given, settings
 from hypothesis import strategies as st

@@ -18,7 +18,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.alleles import pairs
 from dnasweep.genomics.variant_worker import VariantWorker, alleles_of
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.variant_options import VariantOptions
 from dnasweep.jobs.variant_request import KIND, VariantRequest, prepare_variants
 from dnasweep.workflows.variant_files import digest_of_inputs, write_results

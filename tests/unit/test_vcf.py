@@ -11,7 +11,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import write_rejects
-from dnasweep.formats.vcf import read_variants
+from dnasweep.formats.variant_files import read_variants
 from dnasweep.genomics.variant_settings import VariantWindows
 from dnasweep.genomics.variants import Region, place_variants, saturate
 from variant_toys import chromosome, write_genome, write_vcf

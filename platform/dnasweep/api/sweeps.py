@@ -165,7 +165,7 @@ def sweep(
     >>> found.table, found.best()  # doctest: +SKIP
     """
     from dnasweep.stages.recipe import Cell
-    from dnasweep.sweeps.options import SweepOptions
+    from dnasweep.sweeps.axes import SweepOptions
     from dnasweep.workflows.sweep import run_sweep
 
     if unknown := [axis for axis in axes or {} if axis not in Cell.__dataclass_fields__]:
@@ -233,7 +233,7 @@ def train(
     InputError
         For anything that can be known to be wrong before training.
     """
-    from dnasweep.sweeps.options import SweepOptions
+    from dnasweep.sweeps.axes import SweepOptions
 
     axes: dict[str, Sequence[Any]] = {
         "tokenizer": [tokenizer],

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from dnasweep.data.dataset_config import DECOY_RATE
-from dnasweep.data.elements import ELEMENTS, ISLAND_NAME, Element, island_frequency
 from dnasweep.data.evolution import (
     ISLAND,
     NEGATIVE_ISLAND,
@@ -27,6 +26,7 @@ from dnasweep.data.evolution import (
     mean_composition,
     species_tree,
 )
+from dnasweep.data.planted_elements import ELEMENTS, ISLAND_NAME, Element, island_frequency
 from dnasweep.data.species import SPECIES, resolve
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError

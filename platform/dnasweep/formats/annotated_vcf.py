@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dnasweep.errors import InputError
-from dnasweep.formats.vcf import open_lines
+from dnasweep.formats.variant_files import open_lines
 
 PREFIX = "DNASWEEP_"
 FIELDS: dict[str, tuple[str, str]] = {

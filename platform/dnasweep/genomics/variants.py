@@ -88,7 +88,7 @@ def place_variants(
     Parameters
     ----------
     table
-        As :func:`dnasweep.formats.vcf.read_variants` returns it.
+        As :func:`dnasweep.formats.variant_files.read_variants` returns it.
     fasta
         The open genome.
     contigs

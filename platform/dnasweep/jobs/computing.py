@@ -14,7 +14,7 @@ from rich.markup import escape
 from dnasweep.jobs.executor import Executor, Missing
 from dnasweep.jobs.options import JobOptions
 from dnasweep.jobs.shards.progress import ShardProgress
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.worker import ShardJobSpec
 from dnasweep.progress import duration
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from rich.console import Console
 
 from dnasweep.jobs.options import JobOptions
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.worker import PublishedShard, ShardComputer, ShardJobSpec
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 

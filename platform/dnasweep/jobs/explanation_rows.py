@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.data.elements import ISLAND_NAME
+from dnasweep.data.planted_elements import ISLAND_NAME
 from dnasweep.data.reading import Reading
 from dnasweep.data.simulate import simulate
 from dnasweep.errors import InputError

@@ -26,7 +26,7 @@ from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.options import JobOptions
 from dnasweep.jobs.records import RunMetadata, recorded
 from dnasweep.jobs.request import JobRequest
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.worker import ShardJobSpec
 from dnasweep.storage import MANIFEST
 from dnasweep.storage.output_folder import check_folder, publish_files

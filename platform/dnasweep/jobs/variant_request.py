@@ -18,7 +18,7 @@ from dnasweep.formats.motifs import read_motifs
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import RejectedRow, check_rejects
-from dnasweep.formats.vcf import read_variants, short_names
+from dnasweep.formats.variant_files import read_variants, short_names
 from dnasweep.genomics.variant_models import ScoringModel, check_window, open_model, window_of
 from dnasweep.genomics.variant_settings import VariantConfig
 from dnasweep.genomics.variant_tables import work_list

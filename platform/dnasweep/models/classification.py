@@ -31,7 +31,7 @@ from dnasweep.tasks import metrics as names
 from dnasweep.tasks.class_loss import ClassLoss
 from dnasweep.tasks.metrics import classification_metrics
 from dnasweep.tokens.corpus import Corpus, collate
-from dnasweep.tokens.masking import MaskingProgress
+from dnasweep.tokens.masking.scheme import MaskingProgress
 
 Keep = Literal["best", "best_auroc", "best_loss", "last"]
 _SELECTION: dict[Keep, Selection | None] = {

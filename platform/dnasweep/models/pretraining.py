@@ -28,8 +28,14 @@ from dnasweep.tasks import metrics as names
 from dnasweep.tasks.metrics import full_name
 from dnasweep.tokens.corpus import Batch as PlainBatch
 from dnasweep.tokens.corpus import Corpus, collate
-from dnasweep.tokens.masking import IGNORED, Masked, MaskingProgress, MaskingScheme, masked_bases
-from dnasweep.tokens.masking_registry import make_reference
+from dnasweep.tokens.masking.registry import make_reference
+from dnasweep.tokens.masking.scheme import (
+    IGNORED,
+    Masked,
+    MaskingProgress,
+    MaskingScheme,
+    masked_bases,
+)
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 EVALUATION_SEED = 0
@@ -49,7 +55,7 @@ class MaskedLanguageModelling(Task):
         The tokenizer the corpus was made with.
     scheme
         What is masked in training. Evaluation masks the same tokens for every scheme, see
-        :func:`dnasweep.tokens.masking_registry.make_reference`.
+        :func:`dnasweep.tokens.masking.registry.make_reference`.
     train_rows, validation_rows
         Row numbers.
     seed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dnasweep.data.elements import FIDELITY, allowed_bases
+from dnasweep.data.planted_elements import FIDELITY, allowed_bases
 from dnasweep.formats.motifs import Motif
 from dnasweep.motifs.promoter_elements import TBP_COUNTS
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.attribution.positions import AttributionTables, rows_of_tokens, tss_positions
-from dnasweep.data.elements import ELEMENTS
+from dnasweep.data.planted_elements import ELEMENTS
 from dnasweep.motifs.element_hits import ElementSite
 from dnasweep.motifs.scanner import ScoringMatrix, from_consensus, from_counts
 
@@ -64,7 +64,7 @@ def tata_sites(hit_probability: float = HIT_PROBABILITY) -> list[ElementSite]:
 
 
 def core_promoter_sites() -> list[ElementSite]:
-    """Return the other elements of :mod:`dnasweep.data.elements` at their positions, by consensus.
+    """Return the other elements of :mod:`dnasweep.data.planted_elements` at their positions, by consensus.
 
     A consensus of eight bases and more may have a mismatch; positions of one element are joined.
     """

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.data.elements import allowed_bases
+from dnasweep.data.planted_elements import allowed_bases
 from dnasweep.formats.bases import UNKNOWN, Codes
 from dnasweep.formats.motifs import Motif
 from dnasweep.motifs.hit_thresholds import Rows, kmer_scores, listed_threshold

@@ -17,7 +17,7 @@ from dnasweep.stages.training import TrainableStage, train_stage
 from dnasweep.storage import Storage
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.markov import markov_bits_per_base
-from dnasweep.tokens.masking_registry import make_masking
+from dnasweep.tokens.masking.registry import make_masking
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 MARKOV_ORDER = 4

@@ -30,8 +30,8 @@ from dnasweep.stages.specs import (
     PretrainedCheckpoint,
     TokenizerSpec,
 )
-from dnasweep.tokens.masking_pmi import check_table
-from dnasweep.tokens.masking_registry import resolve
+from dnasweep.tokens.masking.pmi import check_table
+from dnasweep.tokens.masking.registry import resolve
 
 NEXT_STAGE = 1000
 """Added to the seed for each further stage of pretraining. Otherwise a stage would mask the same tokens

@@ -15,7 +15,7 @@ from dnasweep.errors import InputError
 from dnasweep.stages.dataset import draw_shots, rows_of
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.recipe import Cell, Recipe
-from dnasweep.sweeps.options import FewShotOptions
+from dnasweep.sweeps.axes import FewShotOptions
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.training_options import micro_batch
 

@@ -16,6 +16,7 @@ from dnasweep.stages.plan import SweepPlan, cells_of, make_plan
 from dnasweep.stages.pmi import keep_table
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.storage import Storage
+from dnasweep.sweeps.axes import Axes, FewShotOptions, SweepOptions
 from dnasweep.sweeps.built_in import built_in_defaults
 from dnasweep.sweeps.checkpoints import check_tokenizers, check_tunings, prepare_checkpoints
 from dnasweep.sweeps.few_shot import (
@@ -25,7 +26,6 @@ from dnasweep.sweeps.few_shot import (
     usual_shots,
 )
 from dnasweep.sweeps.lengths import Lengths, check_lengths
-from dnasweep.sweeps.options import Axes, FewShotOptions, SweepOptions
 from dnasweep.sweeps.preparation import (
     Prepared,
     check_species_sets,

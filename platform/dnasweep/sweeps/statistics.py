@@ -1,4 +1,7 @@
-"""Paired tests of two models on the same test rows, and spread over seeds."""
+"""Paired tests of two trained models on the same test rows (DeLong, bootstrap), and spread over seeds.
+
+Whether one way of training is better than another is tested in :mod:`.seed_tests`.
+"""
 
 from __future__ import annotations
 

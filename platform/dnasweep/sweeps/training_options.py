@@ -1,4 +1,7 @@
-"""Options of a model and its training, and the configurations that they describe."""
+"""Options of a model and its training, and the configurations that they describe.
+
+Learning rates of fine-tuning are an axis of a sweep: :mod:`dnasweep.sweeps.axes`.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Literal
 from tyro.conf import Suppress
 
 from dnasweep.config.ranges import Batch, Between, Count, Positive, Seed, Whole
-from dnasweep.sweeps.options import SweepOptions
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.transfer_strategies import STRATEGIES, Strategy
 
 

@@ -3,7 +3,7 @@
 Each line is written by a single system call, so what a process has written survives when it is
 killed; an incomplete last line is ignored. `<file>.offset` says how many bytes are uploaded. It is
 replaced atomically after each upload, so a kill in between uploads some lines twice, which the
-receiving end has to tolerate.
+receiving end has to tolerate. What happens while MLflow cannot be reached is in :mod:`.uploader`.
 """
 
 from __future__ import annotations

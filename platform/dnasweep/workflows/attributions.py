@@ -18,7 +18,7 @@ from dnasweep.jobs.attribution_request import (
 from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
 from dnasweep.jobs.request import JobRequest
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.progress import duration
 from dnasweep.stages import models
 from dnasweep.workflows.ray_pool import on_ray

@@ -20,7 +20,7 @@ from dnasweep.jobs.prediction_request import (
     prepare_predictions,
 )
 from dnasweep.jobs.shards.manifests import name
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.stages import models
 from dnasweep.workflows.ray_pool import on_ray
 

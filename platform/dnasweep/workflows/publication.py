@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from dnasweep.data.audit import Audit
-from dnasweep.data.elements import planted
+from dnasweep.data.planted_elements import planted
 from dnasweep.data.table import SPLITS
 from dnasweep.plain import write_csv
 from dnasweep.report.audit_page import PAGE as AUDIT_PAGE

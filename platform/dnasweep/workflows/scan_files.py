@@ -18,7 +18,7 @@ from dnasweep.genomics.peak_evaluation import EvaluationConfig, TrackEvaluation,
 from dnasweep.genomics.peaks import write_peaks
 from dnasweep.genomics.tracks import Piece, Tile, TrackWriter, make_track, read_track
 from dnasweep.jobs.scan_request import KIND, GenomeRegion, ScanRequest
-from dnasweep.jobs.shards.shards import Shards, name
+from dnasweep.jobs.shards.store import Shards, name
 from dnasweep.jobs.shards.work_list import digest_of
 from dnasweep.plain import write_csv
 

@@ -18,7 +18,7 @@ from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
 from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.scan_request import ScanRequest, prepare_scan
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.stages import models
 from dnasweep.workflows.ray_pool import on_ray
 from dnasweep.workflows.scan_files import (

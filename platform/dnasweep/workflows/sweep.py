@@ -19,9 +19,9 @@ from dnasweep.jobs.job import mlflow_lines, say
 from dnasweep.report.sweep_page import comparison_tables
 from dnasweep.stages.scores import score_baseline
 from dnasweep.storage import telling_of_damage
+from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.executor import Executor
-from dnasweep.sweeps.options import SweepOptions
 from dnasweep.sweeps.request import MakeCells, RequestedAxes, Sweep, prepare_sweep, product
 from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.selection import compare

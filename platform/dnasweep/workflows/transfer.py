@@ -15,8 +15,8 @@ from dnasweep.errors import InputError
 from dnasweep.report.transfer_page import transfer_page, transfer_tables
 from dnasweep.stages.recipe import Cell
 from dnasweep.stages.scores import score_baseline
+from dnasweep.sweeps.axes import Axes
 from dnasweep.sweeps.comparison import Transfer
-from dnasweep.sweeps.options import Axes
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import baseline_result

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 
 from dnasweep.formats.annotated_vcf import FIELDS, write_annotated
 from dnasweep.formats.paths import user_path
-from dnasweep.formats.vcf import is_vcf, short_names
+from dnasweep.formats.variant_files import is_vcf, short_names
 from dnasweep.genomics.variant_tables import SCHEMAS
-from dnasweep.jobs.shards.shards import Shards, name
+from dnasweep.jobs.shards.store import Shards, name
 from dnasweep.jobs.variant_request import VariantRequest
 
 _NAME_LENGTH = 12

@@ -12,7 +12,7 @@ from rich.markup import escape
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.variant_options import VariantOptions
 from dnasweep.jobs.variant_request import VariantRequest, prepare_variants
 from dnasweep.workflows.ray_pool import on_ray

@@ -16,7 +16,7 @@ from dnasweep.attribution.verification import Bounds, Problem, check_shard
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.jobs.shards.manifests import name
-from dnasweep.jobs.shards.shards import Shards
+from dnasweep.jobs.shards.store import Shards
 from dnasweep.storage import MANIFEST, Storage, Unavailable
 
 KIND = "attributions"

@@ -31,7 +31,7 @@ from dnasweep.models.training.train_state import (
 )
 from dnasweep.models.training.train_state_storage import StateStorage
 from dnasweep.tasks.metrics import VALIDATION_PERPLEXITY
-from dnasweep.tokens.masking import MaskingProgress
+from dnasweep.tokens.masking.scheme import MaskingProgress
 
 PREFETCH = frozenset({"cuda"})
 """Devices that compute while the CPU makes the next batches; on a CPU there is nothing to gain."""

@@ -13,7 +13,7 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.tokens.corpus import Corpus
-from dnasweep.tokens.masking import MaskingProgress
+from dnasweep.tokens.masking.scheme import MaskingProgress
 
 EVALUATION_ROWS = {"cpu": 64, "cuda": 512}
 """Rows of an evaluation batch, by device; they change nothing but the speed."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.config import TokenizerConfig
-from dnasweep.tokens.masking import BASE, CHOICE, Draw, MaskingScheme, Tokens, register
+from dnasweep.tokens.masking.scheme import BASE, CHOICE, Draw, MaskingScheme, Tokens, register
 
 
 @register("random")

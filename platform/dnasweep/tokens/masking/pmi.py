@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from dnasweep.config import MaskingConfig, TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.tokens.alphabet import digits, window_codes
-from dnasweep.tokens.masking import CHOICE, TIE, Draw, MaskingScheme, Tokens, register
-from dnasweep.tokens.masking_plain import around_base, overlapping_with
+from dnasweep.tokens.masking.plain import around_base, overlapping_with
+from dnasweep.tokens.masking.scheme import CHOICE, TIE, Draw, MaskingScheme, Tokens, register
 from dnasweep.tokens.pmi import PmiTable
 from dnasweep.tokens.tokenizers import DnaTokenizer
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.config import MaskingConfig, TokenizerConfig
-from dnasweep.tokens.masking import Draw, MaskingProgress, MaskingScheme, Tokens, register
-from dnasweep.tokens.masking_plain import RandomMasking, SpanMasking
-from dnasweep.tokens.masking_pmi import GeneMasking, GlobalPmiMasking
+from dnasweep.tokens.masking.plain import RandomMasking, SpanMasking
+from dnasweep.tokens.masking.pmi import GeneMasking, GlobalPmiMasking
+from dnasweep.tokens.masking.scheme import Draw, MaskingProgress, MaskingScheme, Tokens, register
 from dnasweep.tokens.pmi import PmiTable
 from dnasweep.tokens.tokenizers import DnaTokenizer
 

@@ -1,4 +1,4 @@
-"""Options of sweeps: the same names for the same things in every script."""
+"""Options of sweeps: their axes (learning rates among them), how cells are chosen and selected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import tyro
 from tyro.conf import Suppress
 
-from dnasweep.config.execution import PlaceOptions, WorkerOptions
 from dnasweep.config.ranges import (
     Amount,
     Batch,
@@ -23,6 +22,7 @@ from dnasweep.config.ranges import (
 )
 from dnasweep.sweeps import built_in
 from dnasweep.sweeps.data_options import DataOptions
+from dnasweep.sweeps.execution_options import ExecutionOptions
 from dnasweep.sweeps.training_options import TrainingOptions
 from dnasweep.tasks.metrics import CLASSIFIER_METRICS
 from dnasweep.tracking.tags import check_name
@@ -37,22 +37,6 @@ ComparedMetric = Annotated[
     str,
     tyro.conf.arg(help=f"Test metric to compare by: {_METRICS}. Calls are made at 0.5."),
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExecutionOptions(PlaceOptions, WorkerOptions):
-    """Where results go and where the work is done; none of it changes a result but `precision`."""
-
-    preflight: bool = True
-    """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
-    ready."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Arithmetic of training: auto is bf16 on GPUs that have it and fp32 elsewhere."""
-    hang_seconds: Amount = 1800.0
-    """End a training that takes no step for so many seconds, an evaluation counting as one; it goes
-    on from its last state, and the second time it has failed. 0: wait for ever."""
-    dry_run: bool = False
-    """Print the plan (cells, shared stages, resources, expected cost) and start nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ computes the others, and a shard is the same whoever computes it::
       shards/00000      the tables of the first shard and their manifest
       manifest.json     written last: the job is complete
 
-Nothing here knows of Ray; :mod:`dnasweep.jobs.shards.computing` computes the missing shards.
+Nothing here knows of Ray; :mod:`dnasweep.jobs.computing` computes the missing shards.
 """
 
 from __future__ import annotations

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from dnasweep.config import MaskingConfig, PmiConfig, TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.tokens.masking import SCHEMES, MaskingScheme
-
-# Its import makes every scheme known by name.
-from dnasweep.tokens.masking_curricula import StallCurriculum
+from dnasweep.tokens.masking import curricula, plain, pmi
+from dnasweep.tokens.masking.scheme import SCHEMES, MaskingScheme
 from dnasweep.tokens.pmi import PmiTable
 from dnasweep.tokens.tokenizers import DnaTokenizer
+
+FILES = (plain, pmi, curricula)
+"""Importing a file makes its schemes known by name; a further file has to be added here."""
 
 
 class Resolved(NamedTuple):
@@ -72,7 +73,7 @@ def resolve(
             discount = pmi.discount or PmiConfig().discount
             pmi = dataclasses.replace(pmi, variant=variant, discount=discount)  # type: ignore[arg-type]
     # A setting that does not apply is 0, so that equal encoders have equal keys.
-    threshold = config.threshold if issubclass(scheme, StallCurriculum) else 0.0
+    threshold = config.threshold if issubclass(scheme, curricula.StallCurriculum) else 0.0
     return Resolved(dataclasses.replace(config, scheme=name, threshold=threshold), pmi)
 
 

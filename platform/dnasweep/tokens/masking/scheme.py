@@ -8,9 +8,8 @@ new scheme is a subclass of :class:`MaskingScheme` under a name of its own::
     class Mine(MaskingScheme):
         def choose(self, tokens, draw): ...
 
-The schemes there are stand in `masking_plain`, `masking_pmi` and `masking_curricula`, which
-`masking_registry` imports, as it has to import any further file;
-:func:`dnasweep.tokens.masking_registry.make_masking` makes one by its name.
+The schemes there are stand in :mod:`.plain`, :mod:`.pmi` and :mod:`.curricula`. A further file is
+imported by :mod:`.registry`, whose :func:`~.registry.make_masking` makes a scheme by its name.
 """
 
 from __future__ import annotations

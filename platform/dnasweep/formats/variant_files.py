@@ -1,0 +1,187 @@
+"""Variants from files: VCF, plain, gzip or bgzip, and TSV; one row per alternative allele.
+
+Only the position and the alleles of a variant are read. What cannot be scored on any genome (a
+symbolic allele, a letter that is no base) is a rejected row with its line; whether a variant fits a
+genome is checked in :mod:`dnasweep.genomics.variants`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+import pandas as pd
+
+from dnasweep.errors import InputError
+from dnasweep.formats.detection import GZIP, file_errors
+from dnasweep.formats.paths import check_readable, user_path
+from dnasweep.formats.rejects import RejectedRow
+from dnasweep.formats.vcf import HEADER, Row, table_rows, vcf_rows
+
+COLUMNS = ("file", "row", "allele", "id", "chrom", "pos", "ref", "alt")
+"""Columns of a table of variants; `allele` counts from 1 within its line, `pos` is 1-based."""
+MISSING = ("", "-")
+_BASES = re.compile(r"[ACGT]+")
+_MAX_POSITION, _MAX_DIGITS = 1 << 40, 13
+
+
+class Variants(NamedTuple):
+    """The variants of some files."""
+
+    table: pd.DataFrame
+    """Columns of `COLUMNS`; alleles in upper case, `ref` or `alt` empty where a TSV leaves it out."""
+    rejects: list[RejectedRow]
+    """Alleles and lines that cannot be used: each input allele is here or in the table."""
+
+
+def read_variants(paths: Sequence[str | Path]) -> Variants:
+    """Read the variants of files in order.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read, is of another format or has no variant at all.
+    """
+    rows: list[tuple[object, ...]] = []
+    rejects: list[RejectedRow] = []
+    for path in map(Path, paths):
+        before = len(rows) + len(rejects)
+        # In a VCF, alleles include the base before a deletion.
+        with_anchor = is_vcf(path)
+        for item in (vcf_rows if with_anchor else table_rows)(open_lines(path), path):
+            if isinstance(item, RejectedRow):
+                rejects.append(item)
+            else:
+                _read(item, path, rows, rejects, with_anchor=with_anchor)
+        if len(rows) + len(rejects) == before:
+            raise InputError("the file holds no variant", file=path)
+    return Variants(pd.DataFrame(rows, columns=list(COLUMNS)), rejects)
+
+
+def short_names(paths: Sequence[str | Path]) -> dict[str, str]:
+    """Return the names of files in tables: the file name, or the path where two have the same name.
+
+    Examples
+    --------
+    >>> short_names(["one/a.vcf", "two/a.vcf", "two/b.vcf"])
+    {'one/a.vcf': 'one/a.vcf', 'two/a.vcf': 'two/a.vcf', 'two/b.vcf': 'b.vcf'}
+    """
+    names = [Path(path).name for path in paths]
+    return {
+        str(Path(path)): name if names.count(name) == 1 else str(path)
+        for path, name in zip(paths, names, strict=True)
+    }
+
+
+def open_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a text file, gzip or bgzip unpacked, without line ends.
+
+    Bytes that are not UTF-8 are kept (Python's `surrogateescape`): they are mostly in columns that
+    are not read. :func:`dnasweep.formats.vcf.readable` makes text of them.
+
+    Raises
+    ------
+    InputError
+        For a file that is missing, a corrupt gzip or not text.
+    """
+    path = user_path(path)
+    check_readable(path, holds="variants")
+    with file_errors(path, remedy="Check the disk."):
+        with path.open("rb") as stream:
+            packed = stream.read(len(GZIP)) == GZIP
+        with gzip.open(path, "rb") if packed else path.open("rb") as stream:
+            if stream.peek(4)[:3] == b"BCF":  # type: ignore[union-attr]
+                raise InputError(
+                    "is BCF",
+                    file=path,
+                    remedy=f"Convert it: bcftools view -Oz -o x.vcf.gz {path}.",
+                )
+            for number, line in enumerate(_utf8(cast(BinaryIO, stream)), start=1):
+                if b"\0" in line:
+                    raise InputError(
+                        "the line is not text",
+                        file=path,
+                        row=number,
+                        remedy="Give a VCF, plain or bgzip, or a TSV.",
+                    )
+                yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+
+def _utf8(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield lines without a byte order mark; UTF-16, as spreadsheets save it, becomes UTF-8."""
+    first = stream.readline()
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = (first + stream.read()).decode("utf-16", "replace")
+        yield from (line.encode() for line in text.split("\n"))
+    else:
+        if first:
+            yield first.removeprefix(codecs.BOM_UTF8)
+        yield from stream
+
+
+def is_vcf(path: Path) -> bool:
+    """Return whether a file declares itself a VCF, or has the header of one."""
+    for line in open_lines(path):
+        if line.startswith("##fileformat=VCF"):
+            return True
+        if line.strip() and not line.startswith("##"):
+            return line.startswith(HEADER)
+    return False
+
+
+def _read(
+    row: Row,
+    path: Path,
+    rows: list[tuple[object, ...]],
+    rejects: list[RejectedRow],
+    *,
+    with_anchor: bool,
+) -> None:
+    position = _position(row)
+    for number, alt in enumerate(row.alt.split(","), start=1):
+        reason, remedy = (
+            (position, "")
+            if isinstance(position, str)
+            else _why_unusable(row.ref, alt, with_anchor)
+        )
+        if reason:
+            rejects.append(RejectedRow(str(path), row.row, reason, row.text, remedy))
+            continue
+        ref, alt = ("" if text in MISSING else text.upper() for text in (row.ref, alt))
+        rows.append((str(path), row.row, number, row.id, row.chrom, position, ref, alt))
+
+
+def _position(row: Row) -> int | str:
+    """Return the position, or what is wrong with it."""
+    if not row.chrom:
+        return "the chromosome is empty"
+    is_number = row.pos.isascii() and row.pos.isdecimal() and len(row.pos) <= _MAX_DIGITS
+    if not is_number or not 0 < int(row.pos) < _MAX_POSITION:
+        return f"the position {row.pos[:40]!r} is no whole number from 1 on"
+    return int(row.pos)
+
+
+def _why_unusable(ref: str, alt: str, with_anchor: bool) -> tuple[str, str]:
+    """Return why an allele, as written, cannot be scored, and the remedy; "" where it can."""
+    if with_anchor and alt == ".":
+        return "there is no alternative allele", ""
+    if alt.startswith("<") or "[" in alt or "]" in alt or alt.startswith(".") or alt.endswith("."):
+        return f"the allele {alt} is symbolic, its bases are not written out", ""
+    if alt == "*":
+        return "the allele * stands for a deletion that another line describes", ""
+    if not with_anchor and ref in MISSING:
+        return (
+            "the reference allele is empty, so it is not certain where the insertion stands",
+            "Write the base before it with both alleles, as VCF does.",
+        )
+    deleted = not with_anchor and alt in MISSING
+    for name, text in (("REF", ref), ("ALT", alt)):
+        if not _BASES.fullmatch(text.upper()) and not (deleted and name == "ALT"):
+            return f"{name} is {text!r}, which is not made of A, C, G and T", ""
+    if ref.upper() == alt.upper():
+        return "REF and ALT are the same", ""
+    return "", ""
