@@ -30,6 +30,7 @@ FLOORS = {
     "formats": 1,
     "data": 2,
     "tokens": 3,
+    "tokens.masking": 4,
     "tasks": 4,
     "models.encoder": 4,
     "models.pretrained": 5,
