@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -206,14 +207,15 @@ def _answer(summary: Summary, settings: Mapping[str, Any], say: Texts) -> Answer
     steps = [
         (
             "Find the motifs in these attributions",
-            f"python jobs/discover_motifs.py --attributions {where} --motifs motifs.meme",
+            f"python jobs/discover_motifs.py --attributions {where}",
         ),
     ]
-    if name := settings.get("model name"):
+    if (name := settings.get("model name")) and (data := settings.get("data")):
+        files = shlex.join(map(str, data))
         steps.append(
             (
                 "See whether other methods of explanation agree",
-                f"python jobs/compare_explanations.py --model {name}",
+                f"python jobs/compare_explanations.py --model {name} --data {files}",
             )
         )
     tested = bool(hits or misses)

@@ -157,12 +157,12 @@ def audit_notice(audit: Audit | None) -> Notice:
 
 
 def origin(settings: Mapping[str, Any]) -> list[str]:
-    """Return the line that names the model of a job and its data, where they are known."""
+    """Return the line that names the model of a job, its data and its genome, where they are known."""
     model = str(settings.get("model name") or settings.get("model") or "")
     if model and (tokenizer := settings.get("tokenizer")):
         model += f" ({tokenizer})"
     data = _written(settings.get("data") or "")
-    known = {"model": model, "data": data}
+    known = {"model": model, "data": data, "genome": str(settings.get("genome file") or "")}
     line = " · ".join(f"{name} {value}" for name, value in known.items() if value)
     return [line] if line else []
 

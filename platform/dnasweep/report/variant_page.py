@@ -66,7 +66,7 @@ def variant_page(
     beside = [("Every allele with its scores, beside this page", " ".join(tables))]
     nothing = "No allele was scored."
     return Page(
-        title=f"Variants and {settings.get('target') or 'masked tokens'}",
+        title=f"How variants change {settings.get('target') or 'what is predicted of masked tokens'}",
         answer=Answer(" ".join(told[::-1]) or nothing, "", figure, beside if tables else []),
         lead=[*origin(settings), f"{num:,} alleles scored, {len(rejects):,} rejected"],
         notice=Notice(BEFORE, [skipped] if rejects else []),
@@ -94,7 +94,10 @@ def _histogram(counts: np.ndarray, unit: str) -> Drawing | None:
         return None
 
     def draw(axes: Axes) -> None:
-        axes.stairs(counts, BINS, fill=True, color=COLOURS[0])
+        # Centred, and as wide as the largest change.
+        used = np.flatnonzero(counts + counts[::-1])
+        low, high = used[0], used[-1] + 1
+        axes.stairs(counts[low:high], BINS[low : high + 1], fill=True, color=COLOURS[0])
         axes.set_yscale("symlog")
         axes.set_xlabel(unit)
         axes.set_ylabel("alleles")

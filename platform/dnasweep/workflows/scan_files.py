@@ -160,7 +160,12 @@ def _draw(folder: Path, found: TrackEvaluation, request: ScanRequest, track: Pat
         request.peaks.threshold,
     )
     beside = sorted(path.name for path in folder.iterdir())
-    page = scan_page(found, region, settings=request.settings, files=beside)
+    named = {
+        **request.settings,
+        "model name": request.options.model,
+        "genome file": str(request.options.genome),
+    }
+    page = scan_page(found, region, settings=named, files=beside)
     write_page(page, folder / PAGE)
 
 

@@ -86,7 +86,13 @@ def _write_page(folder: Path, request: VariantRequest, parts: Iterator[pd.DataFr
     from dnasweep.report.variant_page import PAGE, variant_page
 
     beside = sorted(path.name for path in folder.iterdir())
-    page = variant_page(parts, rejects=request.rejects, settings=request.settings, files=beside)
+    named = {
+        **request.settings,
+        "model name": request.options.model or request.options.language_model,
+        "data": list(request.options.data),
+        "genome file": str(request.options.genome),
+    }
+    page = variant_page(parts, rejects=request.rejects, settings=named, files=beside)
     write_page(page, folder / PAGE)
 
 
