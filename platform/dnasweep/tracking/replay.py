@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from dnasweep.tracking.client import connect, database_path
 from dnasweep.tracking.models import register
+from dnasweep.tracking.saved_view import VIEW_TAG
 from dnasweep.tracking.tags import KEY_TAG, KIND_TAG, MODEL_TRAINING, PARENT_TAG
 from dnasweep.tracking.write_ahead_log import Record
 
@@ -115,6 +116,9 @@ class Replayer:
         elif kind == "model":
             run_id = self.run_of(record["key"])
             register(self.client, self.experiment_id(), run_id, record["model"])
+        elif kind == "view":
+            tag = VIEW_TAG + record["key"]
+            self.client.set_experiment_tag(self.experiment_id(), tag, record["state"])
         elif kind == "end":
             run_id = self.run_of(record["key"])
             status, ended_at = self._ended.pop(run_id, ("", 0))

@@ -191,6 +191,10 @@ class Tracker:
         }
         self._append("model", key, model=model)
 
+    def view(self, name: str, state: str) -> None:
+        """Store a view of the experiment's runs; see :mod:`dnasweep.tracking.saved_view`."""
+        self._append("view", name, state=state)
+
     def end(self, key: str, status: RunStatus = "FINISHED") -> None:
         """Close a run."""
         self._append("end", key, status=status, time=_now_ms())

@@ -27,6 +27,7 @@ from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.selection import compare
 from dnasweep.tasks.metrics import full_name
 from dnasweep.tracking.client import check_reachable, resolve_uri
+from dnasweep.tracking.saved_view import trials_view, view_address
 from dnasweep.tracking.tracker import Tracker
 from dnasweep.workflows.announce import (
     announce_checkpoint,
@@ -131,6 +132,8 @@ def run_sweep(
         stack.enter_context(telling_of_damage(sweep.storage.local, partial(_warn, console)))
         records = Records(tracker, sweep.key, sweep.data, full_name(options.metric))
         records.open(f"{name} {sweep.key[:6]}", sweep.parameters)
+        shown = [f"{split}/{options.metric}" for split in ("best", "test")]
+        tracker.view(sweep.key, trials_view(sweep.key, parameters=list(sweep.axes), metrics=shown))
         opened = stack.enter_context(executor.open(sweep, uri))
         try:
             result = ending(sweep, records, Phases(sweep, records, opened))
@@ -139,10 +142,9 @@ def run_sweep(
             raise
         tracker.end(sweep.key)
     if lines := mlflow_lines(uri):
-        say(
-            [*lines, "       tags.stage = 'trial' as a filter there shows the trials alone"],
-            console,
-        )
+        if address := view_address(uri, options.name or name, sweep.key):
+            lines.append(f"       and there {address} has the trials, best first")
+        say(lines, console)
         if command := explaining(sweep):
             next_step = "[bold]next[/]   see why the best model calls a promoter:"
             say([next_step, escape(command)], console)
