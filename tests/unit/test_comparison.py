@@ -15,6 +15,7 @@ from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.pairs import pairwise_tests
 from dnasweep.sweeps.selection import compare, select
 from rich.console import Console
+from statsmodels.stats.multitest import multipletests
 from sweep_toys import GAIN, QUALITY, baseline, cell, scored, sweep
 
 
@@ -130,6 +131,15 @@ def test_pairs_are_all_cells_and_each_against_the_baseline(compared: Comparison)
     assert table["auroc_difference"].to_numpy() == pytest.approx(
         (table["auroc_a"] - table["auroc_b"]).to_numpy()
     )
+
+
+def test_p_values_of_the_winner_are_a_family_of_their_own(compared: Comparison) -> None:
+    table = compared.pairwise
+    of_winner = table["a"] == compared.selected["cell"].iloc[0]
+    assert of_winner.sum() == 9
+    for family in (table[of_winner], table[~of_winner]):
+        expected = multipletests(family["auroc_p"], method="fdr_bh")[1]
+        assert family["auroc_p_adjusted"].to_numpy() == pytest.approx(expected)
 
 
 def test_the_difference_that_is_judged_is_that_of_the_table(compared: Comparison) -> None:

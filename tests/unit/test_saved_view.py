@@ -13,7 +13,9 @@ from dnasweep.tracking.tracker import Tracker
 
 def test_the_installed_mlflow_is_the_one_it_was_checked_with() -> None:
     installed = importlib.metadata.version("mlflow")
-    assert installed == CHECKED_WITH, "open the address that a sweep prints, then change the version"
+    assert installed == CHECKED_WITH, (
+        "open the address that a sweep prints, then change the version"
+    )
 
 
 def test_the_best_trials_come_first() -> None:
