@@ -187,3 +187,15 @@ def test_one_cell_and_equal_values_draw() -> None:
     cells = [cell("kmer-6", "human", 1e-3, 0, device_seconds=None, history=[])]
     assert figures.heat_map(one) is not None
     assert figures.learning_curves(one, cells) is None
+
+
+def test_a_point_of_a_cell_is_told_with_the_name_of_the_cell() -> None:
+    def draw(axes: Axes) -> None:
+        axes.plot(0.25, 0, "o")
+        axes.plot(0.5, 1, "o")
+        axes.set_yticks([0, 1], ["kmer-6 / all", "bpe / none"])
+
+    points = json.loads(
+        ElementTree.fromstring(drawing.picture(drawing.on_axes(draw, (4, 2)))).attrib["data-points"]
+    )
+    assert [p[5] for p in points] == ["0.25\nkmer-6 / all", "0.5\nbpe / none"]

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter
 
 POINTS_PER_INCH = 72
 """Units of an SVG of matplotlib."""
@@ -150,8 +150,9 @@ def _text(axes: Axes, name: str, x: float, y: float) -> str:
 
 def _written(axis: Any, value: float) -> str:
     label = axis.get_label_text().replace("\n", " ")
-    formatter = axis.get_major_formatter()
-    if isinstance(formatter, FixedFormatter) and not label:
+    # Ticks with names of their own have a FuncFormatter, of older figures a FixedFormatter.
+    named = isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter)
+    if named and isinstance(axis.get_major_locator(), FixedLocator) and not label:
         ticks = np.asarray(axis.get_majorticklocs(), dtype=float)
         names = [text.get_text() for text in axis.get_majorticklabels()]
         near = int(np.argmin(np.abs(ticks - value))) if len(ticks) else -1
