@@ -174,7 +174,7 @@ def test_wrong_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        ({"species": "unicorn"}, "species 'unicorn' is not known"),
+        ({"species": "unknown"}, "species 'unknown' names no species"),
         ({"sequence": "ACGTXACGT"}, "'X' at position 5 of the sequence is not an IUPAC"),
         ({"sequence": "nan"}, "a missing value, not DNA"),
         ({"sequence": "ACGTnanACGT"}, "literal 'nan'"),

@@ -52,6 +52,8 @@ DATA: dict[str, Any] = {
     "negatives": "fasta",
     "genome": "fasta",
     "species": "mouse",
+    "species_table": "table of species",
+    "tree": "tree of species",
     "generate_negatives": "shuffled",
     "negative_distance": 5,
     "first_base": -20,
@@ -140,7 +142,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     (root / "words.csv").write_text(
         "word,score\n" + "".join(f"{w},{i / 64}\n" for i, w in enumerate(words))
     )
+    (root / "species.csv").write_text("name,synonyms\nZea mays,my maize\n")
+    (root / "species.nwk").write_text("((human:9,macaque:9):50,mouse:59);\n")
     return {
+        "table of species": str(root / "species.csv"),
+        "tree of species": str(root / "species.nwk"),
         "toy": str(write_toy_table(root / "toy.csv", rows=120)),
         "other": (str(write_toy_table(root / "other.csv", rows=120, seed=1)),),
         "fasta": str(root / "g.fa"),

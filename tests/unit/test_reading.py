@@ -222,7 +222,9 @@ def test_a_nul_far_into_a_text_file_is_a_bad_letter(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "rows", "row", "reason"),
     [
-        ("seq,label,species", ["A,1,human", "C,1,klingon"], 3, "'klingon' is not known"),
+        ("seq,label,species", ["A,1,human", "C,1,nan"], 3, "species 'nan' names no species"),
+        ("seq,label,species", ["A,1,human", "C,1,0"], 3, "'0' is not known, and no name"),
+        ("seq,label,species", ["A,1,human", "C,1,plants"], 3, "'plants' is a group of species"),
         ("seq,label,name", ["A,1,human", "C,1,hmn", "G,1,rat"], 3, "'hmn' is not known"),
         ("seq,label,name", ["A,1,x", "C,1,x"], 3, "id 'x' stands in row 2 already"),
         ("seq,label,id", ["A,1,x", "C,1,y", "G,1,x"], 4, "id 'x' stands in row 2 already"),
@@ -287,8 +289,8 @@ def test_paths_that_cannot_be_used(tmp_path: Path) -> None:
         read_sequences(tmp_path)
     with pytest.raises(InputError, match="no file is given"):
         read_sequences()
-    with pytest.raises(InputError, match="'dog' is not known"):
-        read_sequences(write(tmp_path, "x.csv", PLAIN), species="dog")
+    with pytest.raises(InputError, match="'mammals' is a group of species"):
+        read_sequences(write(tmp_path, "x.csv", PLAIN), species="mammals")
 
 
 def test_labels_may_be_missing_where_none_are_needed(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_labels_that_are_no_small_integers_are_refused(label: list[object]) -> N
         ("sequence", "acgt", "upper-case IUPAC"),
         ("sequence", "ACGU", "upper-case IUPAC"),
         ("label", -2, "label is below"),
-        ("species", "dog", "species is not known"),
+        ("species", "Canis lupus", "species has no canonical name"),
         ("strand", ".", "strand is not known"),
         ("split", "dev", "split is not known"),
     ],

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from dnasweep.config import TrainingConfig
-from dnasweep.data.species import SPECIES, close_relatives, species_set
+from dnasweep.data.species import SPECIES, close_relatives
+from dnasweep.data.species_sets import species_set
 from dnasweep.errors import InputError
 from dnasweep.report.html import render
 from dnasweep.report.provenance import SweepFrame

@@ -11,9 +11,16 @@ from dnasweep.errors import InputError
 
 
 def canonical(value: Any) -> Any:
-    """Return `value` as plain JSON types; a dataclass becomes a dictionary of its fields."""
+    """Return `value` as plain JSON types; a dataclass becomes a dictionary of its fields.
+
+    A field with the metadata `keyed` False stays out: what it holds is in the key by other fields.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {
+            f.name: canonical(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if f.metadata.get("keyed", True)
+        }
     if isinstance(value, dict):
         return {str(k): canonical(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

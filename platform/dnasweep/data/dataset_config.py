@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from dnasweep.config import content_key, versions
 from dnasweep.config.ranges import Between, Checked, Count, Fraction, Range, Seed, Whole
+from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.clustering import LOWEST_IDENTITY
 from dnasweep.data.negatives import NegativeKind
+from dnasweep.data.own_species import read_catalogue
 from dnasweep.data.screening import LeakPolicy
 from dnasweep.data.sources import find_sources
 from dnasweep.data.species import resolve
@@ -40,6 +42,10 @@ class DatasetFields(Checked):
     """Genome FASTA, for files of coordinates (EPDnew SGA, BED) and for negatives cut from it."""
     species: str | None = None
     """Species of all rows, where the files do not name it."""
+    species_table: str | None = None
+    """CSV or TSV of species that are not known: name, taxon, synonyms (a|b) and clade."""
+    tree: str | None = None
+    """Newick file of a dated tree of species, in million years; it says which are close."""
     format: Format = "auto"
     """Format of the files: csv, tsv, fasta, bed, sga, fps or text, one sequence per line. Default:
     by the name and the content of each file."""
@@ -106,6 +112,17 @@ class DatasetConfig(DatasetFields):
         return bool(self.data or self.positives or self.negatives)
 
 
+def catalogue_of(fields: DatasetFields) -> Catalogue | None:
+    """Return what is known about species, with the user's own; None: what the platform knows.
+
+    Raises
+    ------
+    InputError
+        As :func:`~dnasweep.data.own_species.read_catalogue`.
+    """
+    return read_catalogue(fields.species_table, fields.tree)
+
+
 def dataset_key(config: DatasetConfig) -> str:
     """Return 16 hex digits that name a data set: its configuration and the content of its files.
 
@@ -122,11 +139,12 @@ def dataset_key(config: DatasetConfig) -> str:
         del settings["decoy_rate"]
     found = find_sources(
         *(settings.pop(name) for name in ("data", "positives", "negatives")),
-        species=resolve(config.species) if config.species else "",
+        species=resolve(config.species, catalogue_of(config)) if config.species else "",
         split_matters=config.split in ("auto", "given"),
     )
     genome = settings.pop("genome")
-    files = {
+    about = {name: settings.pop(name) for name in ("species_table", "tree")}
+    files: dict[str, Any] = {
         "data": [
             [
                 *(source.name, source.label, source.split, source.species),
@@ -137,4 +155,7 @@ def dataset_key(config: DatasetConfig) -> str:
         ],
         "genome": None if genome is None else file_digest(user_path(genome), holds="genome"),
     }
+    for name, path in about.items():
+        if path is not None:
+            files[name] = file_digest(user_path(path))
     return content_key("dataset", versions.DATASET, settings, files)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dnasweep.data.audit import Audit, audit
 from dnasweep.data.clustering import similar_pairs
-from dnasweep.data.dataset_config import DatasetConfig
+from dnasweep.data.dataset_config import DatasetConfig, catalogue_of
 from dnasweep.data.findings import READ_AS, Finding, info
 from dnasweep.data.negatives import generate_negatives
 from dnasweep.data.reading import read_rows
@@ -169,6 +169,7 @@ def _gather(config: DatasetConfig) -> _Gathered:
         min_bases=config.crop or 1,
         format=config.format,
         split_matters=config.split in ("auto", "given"),
+        catalogue=catalogue_of(config),
     )
     notes = tuple(info(READ_AS, line) for line in said)
     if config.generate_negatives == "none":

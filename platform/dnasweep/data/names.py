@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from dnasweep.data.species import resolve
-from dnasweep.errors import InputError
+from dnasweep.data.species import named_after
 from dnasweep.formats.detection import stem
 
 SPLIT_NAMES = {
@@ -77,11 +76,4 @@ def shortest_names(files: Sequence[Path]) -> list[str]:
 def species_in_name(file: Path) -> str:
     """Return the species that a file is named after, "" where it is named after none."""
     match = _EPDNEW.search(file.name)
-    name = match[1] if match else stem(file)
-    # `dr.csv` is Dr. Somebody's as well as a zebrafish's, and 9606 may be a number of anything.
-    if not match and (len(name) < 3 or name.isdecimal()):
-        return ""
-    try:
-        return resolve(name)
-    except InputError:
-        return ""
+    return named_after(match[1] if match else stem(file), is_code=bool(match))

@@ -15,10 +15,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.columns import ACCEPTED, MEANING, Unlabelled, read_columns
-from dnasweep.data.rows import check_rows, check_shots, loses_class
+from dnasweep.data.rows import check_rows, check_shots, is_species, loses_class
 from dnasweep.data.sources import Source, find_sources
 from dnasweep.data.species import resolve
+from dnasweep.data.species_names import tell_names
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.detection import FORMATS, Format, detect_format, name_tells, read_bytes
@@ -58,6 +60,7 @@ def read_rows(
     min_bases: int = 1,
     format: Format = "auto",
     split_matters: bool | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Reading:
     """Read labelled sequences into one table, and keep track of where each row comes from.
 
@@ -90,6 +93,8 @@ def read_rows(
     split_matters
         Whether rows keep the splits they are given in, so that a split that is not certain is
         refused. None: as `require_labels`.
+    catalogue
+        What is known about species; None: what the platform knows.
 
     Returns
     -------
@@ -110,11 +115,13 @@ def read_rows(
         _listed(paths),
         _listed(positives),
         _listed(negatives),
-        species=resolve(species) if species else "",
+        species=resolve(species, catalogue) if species else "",
         split_matters=matters,
     )
     if not sources:
         raise InputError("no file is given", remedy="Give files or folders with --data.")
+    if species:
+        notes += tell_names([species], catalogue)
     reference = None if genome is None else user_path(genome)
     how = _How(format, reference, window, require_labels, matters)
     frames: list[pd.DataFrame] = []
@@ -125,7 +132,11 @@ def read_rows(
             parsed = _parse(source, how)
             source = source._replace(label=parsed.label)
             frame, bad = check_rows(
-                parsed.frame, source, require_labels=require_labels, min_bases=min_bases
+                parsed.frame,
+                source,
+                require_labels=require_labels,
+                min_bases=min_bases,
+                catalogue=catalogue,
             )
         bad = sorted([*parsed.rejected, *bad], key=lambda row: row.row)
         if frame.empty and not bad:
@@ -138,6 +149,10 @@ def read_rows(
         frames.append(frame)
         rejected += bad
         notes += parsed.notes
+        column = "name" if is_species(parsed.frame, catalogue) else "species"
+        if column in parsed.frame:
+            said = tell_names(map(str.strip, parsed.frame[column].astype("str")), catalogue)
+            notes += [f"{source.path.name}: {line}" for line in said]
     num_good = sum(map(len, frames))
     check_rejects(
         rejected,

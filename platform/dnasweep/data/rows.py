@@ -6,9 +6,10 @@ import re
 
 import pandas as pd
 
+from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.names import SPLIT_NAMES
 from dnasweep.data.sources import Source
-from dnasweep.data.species import SPECIES, resolve
+from dnasweep.data.species_names import read_names
 from dnasweep.data.table import IUPAC
 from dnasweep.errors import InputError
 from dnasweep.formats.intervals import MAX_POSITION
@@ -27,7 +28,12 @@ _MAX_LABEL = 127
 
 
 def check_rows(
-    raw: pd.DataFrame, source: Source, *, require_labels: bool = True, min_bases: int = 1
+    raw: pd.DataFrame,
+    source: Source,
+    *,
+    require_labels: bool = True,
+    min_bases: int = 1,
+    catalogue: Catalogue | None = None,
 ) -> tuple[pd.DataFrame, list[RejectedRow]]:
     """Return the usable rows of `raw` as rows of the table, and the rejected ones.
 
@@ -42,6 +48,8 @@ def check_rows(
         Whether a row without a label is rejected; otherwise its label is -1.
     min_bases
         Bases below which a sequence is rejected.
+    catalogue
+        What is known about species; None: what the platform knows.
 
     Returns
     -------
@@ -55,7 +63,7 @@ def check_rows(
     columns = {
         "sequence": _sequences(raw["sequence"], checks, min_bases),
         "label": _labels(raw, source, checks, require_labels),
-        **_species_and_id(raw, source, checks),
+        **_species_and_id(raw, source, checks, catalogue),
         "chrom": _text(raw, "chrom"),
         **_interval(raw, checks),
         "strand": _coded(raw, "strand", _STRANDS, "", checks),
@@ -179,34 +187,33 @@ def _labels(
     return number.where(known, -1).fillna(-1).astype("int64")
 
 
-def _species_and_id(raw: pd.DataFrame, source: Source, checks: RowChecks) -> dict[str, pd.Series]:
-    """Return species and id; a column `name` is the species where most of its rows are one."""
-    ids, species = _text(raw, "id"), _text(raw, "species")
+def _species_and_id(
+    raw: pd.DataFrame, source: Source, checks: RowChecks, catalogue: Catalogue | None
+) -> dict[str, pd.Series]:
+    """Return species and id; a column `name` is the species where most of its rows are a known one."""
+    ids, species, known_only = _text(raw, "id"), _text(raw, "species"), False
     if "name" in raw:
         name = _text(raw, "name")
-        if "species" not in raw and name.map(_resolved(name)).notna().mean() >= 0.5:
-            species = name
+        if is_species(raw, catalogue):
+            species, known_only = name, True
         elif "id" not in raw:
             ids = name
-    keys = species.map(_resolved(species))
-    checks.add(
-        keys.isna(),
-        "species " + _quoted(species) + " is not known",
-        f"Known are {', '.join(SPECIES)}, their Latin names and assemblies; leave the cell of any "
-        "other species empty.",
-    )
-    keys = keys.fillna("").astype("str")
+    meant = read_names(species.unique(), known_only=known_only, catalogue=catalogue)
+    for cell, named in meant.items():
+        if named.key is None:
+            remedy = named.remedy or "Known are species by scientific and common name."
+            checks.add(species == cell, f"the {named.reason}", remedy)
+    keys = species.map({cell: named.key or "" for cell, named in meant.items()}).astype("str")
     return {"id": ids, "species": keys.mask(keys == "", source.species)}
 
 
-def _resolved(names: pd.Series) -> dict[str, str | None]:
-    keys: dict[str, str | None] = {}
-    for name in names.unique():
-        try:
-            keys[name] = resolve(name) if name else ""
-        except InputError:
-            keys[name] = None
-    return keys
+def is_species(raw: pd.DataFrame, catalogue: Catalogue | None = None) -> bool:
+    """Return whether the column `name` holds species: most of its rows are a known one."""
+    if "name" not in raw or "species" in raw:
+        return False
+    name = _text(raw, "name")
+    meant = read_names(name.unique(), known_only=True, catalogue=catalogue)
+    return bool(name.map({n: named.key for n, named in meant.items()}).notna().mean() >= 0.5)
 
 
 def _interval(raw: pd.DataFrame, checks: RowChecks) -> dict[str, pd.Series]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from dnasweep.data.species import SPECIES
+from dnasweep.data.species import CANONICAL
 from dnasweep.errors import InputError
 
 IUPAC = "ACGTRYSWKMBDHVN"
@@ -91,8 +91,8 @@ def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.Da
     ------
     InputError
         For wrong columns or types, no row, an id used twice, an empty sequence or one with other
-        letters than upper-case IUPAC DNA, a label below -1, or an unknown species, strand or
-        split.
+        letters than upper-case IUPAC DNA, a label below -1, a species without a canonical name,
+        or an unknown strand or split.
     """
     if tuple(frame.columns) != COLUMNS:
         raise InputError(
@@ -108,8 +108,9 @@ def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.Da
     clean = frame["sequence"].str.fullmatch(f"[{IUPAC}]+")
     _fail_at(frame, ~clean, "the sequence is empty or not upper-case IUPAC DNA", file)
     _fail_at(frame, frame["label"] < -1, "the label is below -1", file)
-    for name, values in (("species", (*SPECIES, "")), ("strand", ("+", "-", ""))):
-        _fail_at(frame, ~frame[name].isin(values), f"the {name} is not known", file)
+    canonical = {s for s in frame["species"].unique() if not s or CANONICAL.fullmatch(s)}
+    _fail_at(frame, ~frame["species"].isin(canonical), "the species has no canonical name", file)
+    _fail_at(frame, ~frame["strand"].isin(("+", "-", "")), "the strand is not known", file)
     _fail_at(frame, ~frame["split"].isin((*SPLITS, "")), "the split is not known", file)
     return frame
 

@@ -20,7 +20,8 @@ from dnasweep.config import (
     TrainingConfig,
     TuningConfig,
 )
-from dnasweep.data.species import pretraining_stages, species_set
+from dnasweep.data.catalogue import Catalogue
+from dnasweep.data.species_sets import pretraining_stages, species_set
 from dnasweep.errors import InputError
 from dnasweep.stages.specs import (
     ClassifierSpec,
@@ -125,6 +126,8 @@ class Recipe:
     """Pretrained checkpoints that cells may name."""
     pretrain_per_seed: bool = False
     """Whether each seed has its own encoder, or all seeds start from the same one."""
+    catalogue: Catalogue | None = field(default=None, compare=False, metadata={"keyed": False})
+    """What is known about species; None: what the platform knows. The key of the data set has it."""
 
     @property
     def read_species(self) -> tuple[str, ...]:
@@ -133,11 +136,15 @@ class Recipe:
 
     def members(self, name: str) -> tuple[str, ...]:
         """Return the species of a set that the data set has; empty stands for all rows."""
-        return _among(name, self.species)
+        return _among(name, self.species, self.catalogue)
 
     def _read(self, name: str) -> tuple[str, ...]:
         """Return the species of a set that the data set to pretrain on has."""
-        return _among(name, self.read_species)
+        return _among(name, self.read_species, self.catalogue)
+
+    def _stages(self, name: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return the stages of pretraining on a species set, among the species that are read."""
+        return pretraining_stages(name, self.read_species, self.catalogue)
 
     def canonical(self, cell: Cell) -> Cell:
         """Return the canonical form of a cell, in which settings that have no effect are None.
@@ -147,7 +154,7 @@ class Recipe:
         """
         found = self._checkpoint(cell)
         if found is None:
-            masking = cell.masking if pretraining_stages(cell.species_set) else None
+            masking = cell.masking if self._stages(cell.species_set) else None
             return dataclasses.replace(cell, checkpoint=None, masking=masking)
         named = TokenizerConfig.parse(cell.tokenizer).name
         return dataclasses.replace(
@@ -177,7 +184,7 @@ class Recipe:
         """Return the specification of the classifier of a cell, with its encoder and tokenizer."""
         cell = self.canonical(cell)
         checkpoint = self._checkpoint(cell)
-        stages = pretraining_stages(cell.species_set)
+        stages = self._stages(cell.species_set)
         target = self.members(cell.target or self.target)
         trained_on = self.members(cell.trained_on) if cell.trained_on else None
         source = self.pretraining_dataset
@@ -282,11 +289,11 @@ class Recipe:
         return tuple(dict.fromkeys(s for members in sets for s in members))
 
 
-def _among(name: str, species: tuple[str, ...]) -> tuple[str, ...]:
+def _among(name: str, species: tuple[str, ...], catalogue: Catalogue | None) -> tuple[str, ...]:
     """Return the members of a species set that are among `species`; empty stands for all rows."""
     if name == "all" or not species:
         return ()
-    members = tuple(s for s in species_set(name) if s in species)
+    members = tuple(s for s in species_set(name, species, catalogue) if s in species)
     if not members:
         raise InputError(
             f"species set {name!r} has none of the species of the data",

@@ -46,9 +46,10 @@ class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
     built_in: ClassVar[Mapping[str, Any]] = built_in.GRID
     """Defaults that differ where no file is given."""
     species_sets: tuple[str, ...] = ()
-    """Species sets to pretrain on: a species, primates, rodents, mammals, amniotes, vertebrates,
-    invertebrates, all, close-SPECIES, not-SPECIES, A-then-B for two stages, none for random
-    initialisation. Default: none, human (or the largest species) and all."""
+    """Species sets to pretrain on, among the species of the data: a species, primates, mammals,
+    vertebrates, insects, plants, fungi, bacteria..., clade:NAME (NCBI taxonomy), all, close-SPECIES,
+    not-SPECIES, A+B for a union, A-then-B for two stages, none for random initialisation. Default:
+    none, human (or the largest species) and all."""
     tokenizers: tuple[str, ...] = ("kmer", "bpe-512", "wordpiece-512")
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
     checkpoints: tuple[str, ...] = ()

@@ -10,7 +10,6 @@ from typing import Any
 from dnasweep.config import TrainingConfig, published_training
 from dnasweep.config.training import SHOTS
 from dnasweep.data.duplicates import first_readings
-from dnasweep.data.species import species_set
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import draw_shots, rows_of
 from dnasweep.stages.plan import SweepPlan
@@ -110,7 +109,7 @@ def usual_shots(data: Prepared, target: str) -> tuple[int, ...]:
     InputError
         If there are not enough rows for any of them.
     """
-    members = () if target == "all" or not data.species else species_set(target)
+    members = () if target == "all" or not data.species else data.members(target)
     train = data.table.iloc[rows_of(data.table, members).train]
     classes = train[first_readings(train["sequence"])]["label"].value_counts()
     fewest = int(classes.min()) if len(classes) == NUM_CLASSES else 0

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from dnasweep.data.species import pretraining_stages
+from dnasweep.data.species_sets import pretraining_stages
 from dnasweep.errors import InputError
 from dnasweep.sweeps.cell_results import COMPARED_AXES, CellResult
 from dnasweep.sweeps.comparison import Comparison

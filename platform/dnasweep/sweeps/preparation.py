@@ -13,8 +13,10 @@ import pandas as pd
 
 from dnasweep.config import PmiConfig, TuningConfig
 from dnasweep.data.audit import Audit
+from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.columns import Unlabelled
-from dnasweep.data.species import pretraining_stages, species_set
+from dnasweep.data.dataset_config import catalogue_of
+from dnasweep.data.species_sets import pretraining_stages, species_set
 from dnasweep.data.table import check_classes, check_species
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import Rows, load_dataset, obtain_dataset, rows_of
@@ -43,6 +45,12 @@ class Prepared:
     """What the leak audit found."""
     files: tuple[str, ...] = ()
     """The files that it was read from, as the options name them."""
+    catalogue: Catalogue | None = None
+    """What is known about species; None: what the platform knows."""
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """Return the species of a set, sought among those of the rows."""
+        return species_set(name, self.species, self.catalogue)
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -70,7 +78,7 @@ def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
                 f"there are labels up to {dataset.table['label'].max()}",
                 remedy="Sweeps compare two classes: use the labels 0 and 1.",
             )
-    return Prepared(key, folder, dataset.table, dataset.audit, files)
+    return Prepared(key, folder, dataset.table, dataset.audit, files, catalogue_of(options))
 
 
 @contextlib.contextmanager
@@ -128,7 +136,7 @@ def prepare_pretraining(
                 remedy="Give more --pretrain-rows, or 0 to pretrain on the training rows.",
             ) from error
         dataset = load_dataset(storage, key)
-        return Prepared(key, folder, dataset.table, dataset.audit)
+        return Prepared(key, folder, dataset.table, dataset.audit, catalogue=catalogue_of(options))
     other = dataclasses.replace(
         options, data=files, positives=(), negatives=(), generate_negatives="none"
     )
@@ -144,7 +152,7 @@ def prepare_pretraining(
                 "table with a column label that is 1 in every row.",
             ) from None
         dataset = load_dataset(storage, key)
-    return Prepared(key, folder, dataset.table, dataset.audit, files)
+    return Prepared(key, folder, dataset.table, dataset.audit, files, catalogue_of(options))
 
 
 def make_recipe(
@@ -212,11 +220,12 @@ def make_recipe(
         pretrain_on_positives=options.pretrain_on == "positives",
         classification=options.classification_config(),
         tuning=TuningConfig.parse(options.tuning),
+        catalogue=data.catalogue,
     )
 
 
 def _rows_of_target(data: Prepared, target: str, validated: bool) -> Rows:
-    members = () if target == "all" else species_set(target)
+    members = () if target == "all" else data.members(target)
     rows = rows_of(data.table, members)
     if not all(map(len, rows if validated else (rows.train, rows.test))):
         raise InputError(
@@ -231,6 +240,6 @@ def check_species_sets(data: Prepared, names: Sequence[str]) -> None:
     """Refuse a species set of which the data have no rows, or not enough."""
     with _name_files(data.files):
         for name in names:
-            for part, members in pretraining_stages(name):
+            for part, members in pretraining_stages(name, data.species, data.catalogue):
                 if part != "all":
                     check_species(data.table, members)

@@ -11,7 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from dnasweep.data.species import distance, species_set
+from dnasweep.data.catalogue import Catalogue
+from dnasweep.data.species import known
+from dnasweep.data.species_sets import species_set
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare, scores_by_seed
 from dnasweep.sweeps.comparison import Transfer
 from dnasweep.sweeps.selection import select
@@ -38,6 +40,7 @@ def compare_strategies(
     baselines: Mapping[str, BaselineResult] | None = None,
     metric: str = "mcc",
     relatives: Sequence[str] = (),
+    catalogue: Catalogue | None = None,
     left_out: Sequence[str] = (),
     num_resamples: int = 2000,
     seed: int = 0,
@@ -54,6 +57,8 @@ def compare_strategies(
         Metric to select by and to show.
     relatives
         Species with enough rows to be looked at as relatives of a target.
+    catalogue
+        What is known about species; None: what the platform knows.
     left_out
         Sentences on the species that are no targets.
     num_resamples, seed
@@ -63,7 +68,7 @@ def compare_strategies(
     axes = tuple(sorted({axis for cell in cells for axis in cell.axes}))
     chosen = select(cells, metric=name, by=comparison_group)
     rows = ranked(cells, name, axes, {cell.combination for cell in chosen})
-    matrix = _matrix(chosen, rows, name, baselines or {}, relatives)
+    matrix = _matrix(chosen, rows, name, baselines or {}, relatives, catalogue or known())
     scores = {}
     for group in grouped(chosen, comparison_group):
         if tested := scores_by_seed(group):
@@ -101,6 +106,7 @@ def _matrix(
     metric: str,
     baselines: Mapping[str, BaselineResult],
     relatives: Sequence[str],
+    catalogue: Catalogue,
 ) -> pd.DataFrame:
     table = selected_table(chosen, rows, metric, ())
     if table.empty:
@@ -110,7 +116,7 @@ def _matrix(
     for record in table.drop(columns=["cell", "rank"]).to_dict("records"):
         seeds = [by_key[key] for key in record["trial_keys"].split() if key in by_key]
         cell, target = seeds[0], record["target"]
-        near = nearest_relative(target, _others(cell, target, relatives))
+        near = nearest_relative(target, _others(cell, target, relatives, catalogue), catalogue)
         reference = baselines.get(target)
         level = bare(reference.test).get(metric) if reference else None
         test = record.get(f"test_{metric}")
@@ -126,7 +132,7 @@ def _matrix(
     matrix = pd.DataFrame.from_records(records)
     first = ["tokenizer", "target", "strategy"]
     matrix = matrix[[*first, *(c for c in matrix if c not in (*first, "trained_on"))]]
-    order = {name: distance("human", name) for name in matrix["target"].unique()}
+    order = {name: catalogue.at_most("human", name) for name in matrix["target"].unique()}
     matrix = matrix.sort_values(
         ["tokenizer", "target", "strategy"],
         key=lambda column: column.map(
@@ -152,11 +158,13 @@ def _with_gain(matrix: pd.DataFrame, metric: str) -> pd.DataFrame:
     )
 
 
-def _others(cell: CellResult, target: str, relatives: Sequence[str]) -> list[str]:
+def _others(
+    cell: CellResult, target: str, relatives: Sequence[str], catalogue: Catalogue
+) -> list[str]:
     """Return relatives that the model has read in pretraining or in fine-tuning."""
     read = set(cell.species or ())
     if trained_on := cell.axes.get("trained_on"):
-        read |= set(species_set(str(trained_on)))
+        read |= set(species_set(str(trained_on), (target, *relatives), catalogue))
     return [name for name in relatives if name in read and name != target]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, get_args
 
-from dnasweep.data.species import close_relatives, distance
+from dnasweep.data.catalogue import Catalogue
+from dnasweep.data.species import close_relatives, known
 from dnasweep.errors import InputError
 
 Strategy = Literal["random", "target", "all", "all-then-close", "zero-shot"]
@@ -30,7 +32,9 @@ class TransferRoute(NamedTuple):
     """Species set to fine-tune on; None: the target."""
 
 
-def transfer_route(strategy: str, target: str, species: Sequence[str]) -> TransferRoute:
+def transfer_route(
+    strategy: str, target: str, species: Sequence[str], catalogue: Catalogue | None = None
+) -> TransferRoute:
     """Return what to pretrain and to fine-tune on.
 
     Parameters
@@ -41,6 +45,8 @@ def transfer_route(strategy: str, target: str, species: Sequence[str]) -> Transf
         Canonical name of the target species.
     species
         Species that the data have; relatives are sought among these.
+    catalogue
+        What is known about species; None: what the platform knows.
 
     Raises
     ------
@@ -64,7 +70,8 @@ def transfer_route(strategy: str, target: str, species: Sequence[str]) -> Transf
     if strategy == "all":
         return TransferRoute("all", None)
     if strategy == "all-then-close":
-        return TransferRoute(f"all-then-{'+'.join(close_relatives(target, species))}", None)
+        close = close_relatives(target, species, catalogue)
+        return TransferRoute(f"all-then-{'+'.join(close)}", None)
     rest = f"not-{target}" if len(others) > 1 else others[0]
     return TransferRoute(rest, rest)
 
@@ -95,13 +102,28 @@ class Relative(NamedTuple):
     species: str
     """Its name; empty if there is none."""
     million_years: float
-    """Since it and the target diverged; nan if there is none."""
+    """Since it and the target diverged; nan if there is none, or nobody has dated it."""
 
 
-def nearest_relative(target: str, among: Iterable[str]) -> Relative:
-    """Return the nearest other species; of several equally near ones, the first."""
+def nearest_relative(
+    target: str, among: Iterable[str], catalogue: Catalogue | None = None
+) -> Relative:
+    """Return the nearest other species; of several equally near ones, the first.
+
+    Parameters
+    ----------
+    target
+        Canonical name of a species.
+    among
+        Canonical names of species.
+    catalogue
+        What is known about species; None: what the platform knows.
+    """
     others = [name for name in among if name != target]
     if not others:
         return Relative("", float("nan"))
-    best = min(others, key=lambda name: distance(target, name))
-    return Relative(best, distance(target, best))
+    found = catalogue or known()
+    best = min(others, key=lambda name: found.at_most(target, name))
+    if math.isinf(found.at_most(target, best)):
+        return Relative("", float("nan"))
+    return Relative(best, found.distance(target, best))

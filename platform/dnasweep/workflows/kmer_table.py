@@ -18,7 +18,6 @@ from rich.progress import (
 from rich.table import Table
 
 from dnasweep.config import PmiConfig
-from dnasweep.data.species import species_set
 from dnasweep.formats.detection import file_digest
 from dnasweep.formats.paths import user_path
 from dnasweep.stages.pmi import obtain_counts, obtain_table, sequences_to_count
@@ -116,7 +115,7 @@ def _rows(storage: Storage, options: KmerTableOptions) -> _Work:
     members = (
         ()
         if options.species_set == "all" or not data.species
-        else species_set(options.species_set)
+        else data.members(options.species_set)
     )
     spec = CountsSpec(
         k=options.k,

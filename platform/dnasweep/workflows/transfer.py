@@ -9,7 +9,7 @@ import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.data.species import SPECIES, resolve
+from dnasweep.data.species import in_order, resolve
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
 from dnasweep.report.transfer_page import transfer_page, transfer_tables
@@ -50,7 +50,7 @@ def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepar
             )
         lacking = too_few(data.table, options.min_rows)
         if options.targets:
-            asked = list(dict.fromkeys(map(resolve, options.targets)))
+            asked = list(dict.fromkeys(resolve(name, data.catalogue) for name in options.targets))
             for name in asked:
                 if name not in data.species:
                     held = ", ".join(data.species)
@@ -65,7 +65,7 @@ def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepar
                         "--min-rows.",
                     )
             return asked
-        found = [name for name in SPECIES if name in data.species and name not in lacking]
+        found = [name for name in in_order(data.species) if name not in lacking]
         if not found:
             raise InputError(
                 f"no species has enough rows to be a target: {'; '.join(lacking.values())}",
@@ -99,7 +99,7 @@ def transfer_cells(axes: Axes, data: Prepared) -> list[Cell]:
     cells = []
     for values in itertools.product(*axes.values()):
         named = dict(zip(axes, values, strict=True))
-        read = transfer_route(named.pop("strategy"), named["target"], data.species)
+        read = transfer_route(named.pop("strategy"), named["target"], data.species, data.catalogue)
         cells.append(Cell(**named, **read._asdict()))
     return cells
 
@@ -130,6 +130,7 @@ def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
         },
         metric=options.metric,
         relatives=[name for name in data.species if name not in lacking],
+        catalogue=data.catalogue,
         left_out=[f"No target: {text}." for text in lacking.values()],
     )
     page = transfer_page(transfer, sweep_frame(sweep), num_trials=len(results))

@@ -1,0 +1,96 @@
+"""Names of species met in data: which species they mean, and what to tell the user about that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from dnasweep.data.catalogue import Catalogue, spelled
+from dnasweep.data.species import SPECIES, find, known, resolve
+from dnasweep.errors import InputError
+
+_SHOWN = 8
+
+
+class Named(NamedTuple):
+    """What a name of a species means."""
+
+    key: str | None
+    """Canonical name, empty for an empty cell; None: it cannot be read."""
+    reason: str = ""
+    """Why it cannot."""
+    remedy: str = ""
+    """What to write instead."""
+
+
+def read_names(
+    names: Iterable[str], *, known_only: bool = False, catalogue: Catalogue | None = None
+) -> dict[str, Named]:
+    """Return what each name means.
+
+    Parameters
+    ----------
+    names
+        Cells of a column.
+    known_only
+        Whether a name that is not known cannot be read; otherwise it is a species of its own.
+    catalogue
+        What is known; None: what the platform knows.
+    """
+    found: dict[str, Named] = {}
+    for name in names:
+        try:
+            key = (
+                find(name, catalogue) if known_only and name else name and resolve(name, catalogue)
+            )
+        except InputError as error:
+            found[name] = Named(None, error.reason, error.remedy or "")
+            continue
+        found[name] = (
+            Named(key) if key is not None else Named(None, f"species {name!r} is not known")
+        )
+    return found
+
+
+def tell_names(names: Iterable[str], catalogue: Catalogue | None = None) -> list[str]:
+    """Return sentences about names that do not speak for themselves: how they were read.
+
+    Names of the eight species of the built-in data, and canonical and scientific ones, do.
+
+    Parameters
+    ----------
+    names
+        Cells of a column, or a name given as an option.
+    catalogue
+        What is known; None: what the platform knows.
+    """
+    catalogue = catalogue or known()
+    readings, own, doubtful = [], [], []
+    for name in dict.fromkeys(names):
+        try:
+            key = resolve(name, catalogue)
+        except InputError:
+            continue
+        if key not in catalogue.species:
+            own.append(_own(key, catalogue))
+            if near := catalogue.near_misses(name):
+                meant = " or ".join(f"{n} ({catalogue.species[n].latin})" for n in near)
+                doubtful.append(f"species {name!r} is taken as {key}; did you mean {meant}?")
+        elif key not in SPECIES and spelled(name) != spelled(catalogue.species[key].latin):
+            readings.append(f"{name} as {key}")
+    said = []
+    if readings:
+        said.append(f"species read: {_listed(readings)}")
+    if own:
+        unique = list(dict.fromkeys(own))
+        said.append(f"species not known, each taken as one of its own: {_listed(unique)}")
+    return said + doubtful
+
+
+def _own(key: str, catalogue: Catalogue) -> str:
+    clade = catalogue.place(key)[0]
+    return f"{key} (in the genus {catalogue.clades[clade].name})" if clade else key
+
+
+def _listed(items: list[str]) -> str:
+    return ", ".join(items[:_SHOWN]) + (f" and {len(items) - _SHOWN} more" * (len(items) > _SHOWN))
