@@ -7,7 +7,7 @@ from dnasweep.data.baseline import kmer_baseline, kmer_counts
 from dnasweep.data.evolution import COMPOSITION, dinucleotides, draw, evolve, species_tree
 from dnasweep.data.planted_elements import ELEMENTS, Element
 from dnasweep.data.simulate import simulate, tss_index
-from dnasweep.data.species import SPECIES
+from dnasweep.data.species import SPECIES, stand_in
 from dnasweep.data.table import check_table
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import encode, reverse_complement
@@ -238,3 +238,34 @@ def test_all_decoys_leave_only_places():
     counts = kmer_counts(made.table["sequence"].tolist(), ks=(2,)).toarray()
     assert counts.shape == (200, 16)
     assert len(made.decoys) == pytest.approx(len(made.elements), rel=0.2)
+
+
+def test_any_dated_species_are_simulated():
+    species = ("chimpanzee", "human", "Arabidopsis thaliana", "Zea mays", "E. coli")
+    made = simulate(sequences_per_species=40, window=120, seed=1, species=species)
+    names = ["pan_troglodytes", "human", "arabidopsis_thaliana", "zea_mays", "escherichia_coli"]
+    assert list(made.table["species"].unique()) == names
+    codes = {
+        s: np.array([encode(t) for t in made.table["sequence"][made.table["species"] == s]])
+        for s in names
+    }
+    apart = [(codes["human"] != codes[s]).mean() for s in names if s != "human"]
+    assert apart[0] < 0.05 < 0.5 < min(apart[1:])
+    # A plant has no CpG islands, as the fly that stands in for it.
+    islands = made.elements[made.elements["element"] == "cpg_island"]["id"].str.split(":").str[0]
+    assert set(islands) <= {"pan_troglodytes", "human"}
+
+
+def test_species_that_nobody_has_dated_are_refused():
+    with pytest.raises(InputError, match="dated when solanum_lycopersicum and solanum_tuberosum"):
+        simulate(species=("tomato", "potato"))
+
+
+@pytest.mark.parametrize(
+    ("name", "eight"),
+    [("chimpanzee", "human"), ("hamster_x", "fruit_fly"), ("Anopheles gambiae", "fruit_fly"),
+     ("C. briggsae", "worm"), ("turkey", "chicken"), ("medaka", "zebrafish"), ("rice", "fruit_fly"),
+     ("rn6", "rat")],
+)  # fmt: skip
+def test_the_eight_stand_in_for_others(name, eight):
+    assert stand_in(name) == eight

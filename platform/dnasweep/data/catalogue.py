@@ -163,11 +163,11 @@ class Catalogue:
                 return self.clades[clade].age
         return math.inf
 
-    def share(self, a: str, b: str, rank: str) -> bool:
-        """Return whether two species are of one clade of a rank, such as family."""
+    def one_family(self, a: str, b: str) -> bool:
+        """Return whether two species are of one family."""
         clade = self._common(a, b)
         while clade:
-            if self.clades[clade].rank == rank:
+            if self.clades[clade].rank == "family":
                 return True
             clade = self.clades[clade].parent
         return False

@@ -5,6 +5,7 @@ Nothing here depends on labels, so that the DNA between the elements carries no 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
 
-from dnasweep.data.species import distance
+from dnasweep.data.catalogue import Catalogue
+from dnasweep.data.species import distance, stand_in
+from dnasweep.errors import InputError
 from dnasweep.formats.bases import Codes
 
 SUBSTITUTIONS_PER_MYR: dict[str, float] = {
@@ -44,23 +47,33 @@ class TreeNode(NamedTuple):
     """The species of the leaves below; for a leaf, its own."""
 
 
-def species_tree(species: Sequence[str]) -> tuple[TreeNode, ...]:
+def species_tree(
+    species: Sequence[str], catalogue: Catalogue | None = None
+) -> tuple[TreeNode, ...]:
     """Return the tree of some species, root first.
 
     The topology is the average linkage of divergence times, which fit a tree already. An
-    inner branch has the mean rate of the lineages below it.
+    inner branch has the mean rate of the lineages below it. A species beside the eight has the rate
+    of the one that :func:`~dnasweep.data.species.stand_in` names.
 
     Parameters
     ----------
     species
         Canonical names, at least one, each once.
+    catalogue
+        What is known about species; None: what the platform knows.
+
+    Raises
+    ------
+    InputError
+        For species of which it is not known when they diverged.
     """
     names = list(species)
     children: dict[int, tuple[int, int]] = {}
     age = dict.fromkeys(range(len(names)), 0.0)
     below: dict[int, tuple[str, ...]] = {i: (name,) for i, name in enumerate(names)}
     if len(names) > 1:
-        apart = [distance(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+        apart = [_years(a, b, catalogue) for i, a in enumerate(names) for b in names[i + 1 :]]
         for i, (left, right, height, _) in enumerate(linkage(np.array(apart), "average")):
             node = len(names) + i
             children[node] = (int(left), int(right))
@@ -70,13 +83,23 @@ def species_tree(species: Sequence[str]) -> tuple[TreeNode, ...]:
     waiting = [(max(age), -1, max(age))]
     while waiting:
         label, parent, parent_label = waiting.pop()
-        rate = float(np.mean([SUBSTITUTIONS_PER_MYR[s] for s in below[label]]))
+        rate = float(np.mean([SUBSTITUTIONS_PER_MYR[stand_in(s)] for s in below[label]]))
         branch = (age[parent_label] - age[label]) * rate
         leaf = names[label] if label < len(names) else ""
         nodes.append(TreeNode(parent, branch, leaf, below[label]))
         here = len(nodes) - 1
         waiting.extend((child, here, label) for child in children.get(label, ()))
     return tuple(nodes)
+
+
+def _years(a: str, b: str, catalogue: Catalogue | None) -> float:
+    years = distance(a, b, catalogue)
+    if math.isnan(years):
+        raise InputError(
+            f"nobody has dated when {a} and {b} diverged",
+            remedy="Simulate species whose distance is known, or give a dated tree of them.",
+        )
+    return years
 
 
 COMPOSITION: dict[str, tuple[float, float]] = {
@@ -123,7 +146,7 @@ def dinucleotides(gc: float, cpg: float) -> NDArray[np.float64]:
 
 def mean_composition(species: Sequence[str]) -> tuple[float, float]:
     """Return the mean G+C fraction and CpG ratio of some species, taken as that of their ancestor."""
-    gc, cpg = np.mean([COMPOSITION[s] for s in species], axis=0)
+    gc, cpg = np.mean([COMPOSITION[stand_in(s)] for s in species], axis=0)
     return float(gc), float(cpg)
 
 

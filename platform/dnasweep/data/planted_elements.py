@@ -10,7 +10,7 @@ import pandas as pd
 from Bio.Data.IUPACData import ambiguous_dna_values
 from numpy.typing import NDArray
 
-from dnasweep.data.species import SPECIES
+from dnasweep.data.species import SPECIES, stand_in
 
 FIDELITY = 0.97
 """Probability that a base agrees with its letter of the consensus."""
@@ -52,8 +52,8 @@ class Element:
         return matrix + FIDELITY * allowed / allowed.sum(axis=1, keepdims=True)
 
     def frequency_in(self, species: str) -> float:
-        """Return the fraction of a species' promoters that have it."""
-        return self.frequency[list(SPECIES).index(species)]
+        """Return the fraction of a species' promoters that have it; that of its stand-in if need be."""
+        return self.frequency[list(SPECIES).index(stand_in(species))]
 
 
 # Order of SPECIES: human, mouse, rat, macaque, zebrafish, fruit fly, chicken, worm.
@@ -98,7 +98,7 @@ def island_frequency(species: str) -> float:
     0.7 in human (Saxonov et al. 2006, Proc. Natl Acad. Sci. 103:1412), a little less in mouse, none
     in fly and worm.
     """
-    return _ISLANDS[list(SPECIES).index(species)]
+    return _ISLANDS[list(SPECIES).index(stand_in(species))]
 
 
 def planted(species: Sequence[str], decoy_rate: float) -> pd.DataFrame:

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.dataset_config import DECOY_RATE
 from dnasweep.data.evolution import (
     ISLAND,
@@ -75,6 +76,7 @@ def simulate(
     seed: int = 0,
     species: Sequence[str] = tuple(SPECIES),
     decoy_rate: float = DECOY_RATE,
+    catalogue: Catalogue | None = None,
 ) -> Simulation:
     """Return simulated promoters and negatives of several species, the same for the same arguments.
 
@@ -87,17 +89,21 @@ def simulate(
     seed
         Seeds everything.
     species
-        Which species; any name the registry knows.
+        Which species, by any name: those whose distances are known. One beside the eight has the
+        rates, composition and elements of the nearest of them, see
+        :func:`~dnasweep.data.species.stand_in`.
     decoy_rate
         How often a negative contains an element, as a fraction of how often a promoter does: with
         0 k-mer counts tell the classes apart, with 1 only positions do.
+    catalogue
+        What is known about species; None: what the platform knows.
 
     Raises
     ------
     InputError
         For a window, number, rate or species that cannot be simulated.
     """
-    names = tuple(dict.fromkeys(resolve(s) for s in species))
+    names = tuple(dict.fromkeys(resolve(s, catalogue) for s in species))
     for name, value, fits, remedy in (
         ("species", species, len(names) > 0, "Name at least one species."),
         ("sequences_per_species", sequences_per_species, sequences_per_species >= 2, "Use 2 or more."),
@@ -107,7 +113,7 @@ def simulate(
         if not fits:
             raise InputError(f"{name} is {value!r}", remedy=remedy)
     rng = np.random.default_rng(seed)
-    tree = species_tree(names)
+    tree = species_tree(names, catalogue)
     num_promoters = (sequences_per_species + 1) // 2
     promoter = np.arange(sequences_per_species) < num_promoters
     made = _Made(_backgrounds(tree, sequences_per_species, window, rng), [])

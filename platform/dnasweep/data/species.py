@@ -232,7 +232,30 @@ def close_relatives(
 
 def _one_family(a: str, b: str, catalogue: Catalogue) -> bool:
     """Return whether two species of unknown distance are of one family."""
-    return math.isnan(catalogue.distance(a, b)) and catalogue.share(a, b, "family")
+    return math.isnan(catalogue.distance(a, b)) and catalogue.one_family(a, b)
+
+
+def stand_in(name: str, catalogue: Catalogue | None = None) -> str:
+    """Return which of the eight species speaks for another where only they are known.
+
+    It is the nearest vertebrate for a vertebrate, else the nearer of fly and worm; the fly where
+    both are equally far.
+
+    Parameters
+    ----------
+    name
+        A species.
+    catalogue
+        What is known; None: :func:`known`.
+    """
+    catalogue = catalogue or known()
+    key = resolve(name, catalogue)
+    if key in SPECIES:
+        return key
+    vertebrates = catalogue.clade_names["vertebrata"]
+    inside = not vertebrates.isdisjoint(catalogue.lineage(key))
+    among = [s for s in SPECIES if (s not in ("fruit_fly", "worm")) == inside]
+    return min(among, key=lambda s: catalogue.at_most(key, s))
 
 
 def in_order(species: Iterable[str]) -> tuple[str, ...]:

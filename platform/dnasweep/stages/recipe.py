@@ -142,10 +142,6 @@ class Recipe:
         """Return the species of a set that the data set to pretrain on has."""
         return _among(name, self.read_species, self.catalogue)
 
-    def _stages(self, name: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Return the stages of pretraining on a species set, among the species that are read."""
-        return pretraining_stages(name, self.read_species, self.catalogue)
-
     def canonical(self, cell: Cell) -> Cell:
         """Return the canonical form of a cell, in which settings that have no effect are None.
 
@@ -154,7 +150,8 @@ class Recipe:
         """
         found = self._checkpoint(cell)
         if found is None:
-            masking = cell.masking if self._stages(cell.species_set) else None
+            stages = pretraining_stages(cell.species_set, self.read_species, self.catalogue)
+            masking = cell.masking if stages else None
             return dataclasses.replace(cell, checkpoint=None, masking=masking)
         named = TokenizerConfig.parse(cell.tokenizer).name
         return dataclasses.replace(
@@ -184,7 +181,7 @@ class Recipe:
         """Return the specification of the classifier of a cell, with its encoder and tokenizer."""
         cell = self.canonical(cell)
         checkpoint = self._checkpoint(cell)
-        stages = self._stages(cell.species_set)
+        stages = pretraining_stages(cell.species_set, self.read_species, self.catalogue)
         target = self.members(cell.target or self.target)
         trained_on = self.members(cell.trained_on) if cell.trained_on else None
         source = self.pretraining_dataset
