@@ -1,6 +1,7 @@
 """Species as files name them: read as meant and said, or refused."""
 
 import os
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -60,6 +61,12 @@ def test_what_is_not_known_is_said_once(tmp_path: Path) -> None:
 def test_many_names_are_shortened() -> None:
     (line,) = tell_names([f"klingon{'x' * n}" for n in range(20)])
     assert line.endswith("klingonxxxxxxx and 12 more")
+
+
+def test_a_column_of_other_things_is_read_in_good_time() -> None:
+    started = time.process_time()
+    assert len(tell_names(f"klingon{n}" for n in range(20_000))) == 1
+    assert time.process_time() - started < 5
 
 
 def test_the_option_is_told_too(tmp_path: Path) -> None:

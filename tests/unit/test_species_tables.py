@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from dnasweep.data.catalogue import plain, tabulated
-from dnasweep.data.species import CANONICAL, SPECIES, group_names, known, named_after
+from dnasweep.data.species import CANONICAL, SPECIES, known, named_after
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ROOT / "platform" / "dnasweep" / "data" / "species_tables"
@@ -44,7 +44,7 @@ def test_taxa_and_canonical_names_are_unique() -> None:
     for column in ("species", "taxon"):
         assert max(Counter(row[column] for row in found).values()) == 1
     assert all(CANONICAL.fullmatch(key) for key in known().species)
-    assert set(known().species) & group_names() == {"canis_lupus"}, (
+    assert set(known().species) & known().group_names == {"canis_lupus"}, (
         "the wolf, and wolves with dogs"
     )
     assert set(SPECIES) <= set(known().species)

@@ -13,6 +13,7 @@ import pandas as pd
 from dnasweep.data.reading import Reading, read_rows
 from dnasweep.data.rows import check_rows
 from dnasweep.data.sources import Source
+from dnasweep.data.species_names import tell_names
 from dnasweep.data.table import COLUMNS, IUPAC, crop_table, make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
@@ -75,6 +76,8 @@ def read_given(
         skip_bad_rows=False,
         keeps_classes=False,
     )
+    for line in tell_names(raw["species"].str.strip().unique()) if "species" in raw else ():
+        say(line)
     frame = frame.reset_index(drop=True)
     return Reading(make_table(frame), frame[["file", "row"]], [])
 

@@ -92,6 +92,12 @@ class Catalogue:
                 found[clade.name.lower()].add(identifier)
         return {name: frozenset(identifiers) for name, identifiers in found.items()}
 
+    @functools.cached_property
+    def group_names(self) -> frozenset[str]:
+        """Names of clades above the genus, spelled as canonical names of species are."""
+        named = (c.name for c in self.clades.values() if c.name and c.rank != "genus")
+        return frozenset(map(spelled, named))
+
     def find(self, name: str) -> str | None:
         """Return the canonical name of a known species, None where the name is not known.
 

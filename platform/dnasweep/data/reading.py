@@ -151,7 +151,8 @@ def read_rows(
         notes += parsed.notes
         column = "name" if is_species(parsed.frame, catalogue) else "species"
         if column in parsed.frame:
-            said = tell_names(map(str.strip, parsed.frame[column].astype("str")), catalogue)
+            names = parsed.frame[column].astype("str").str.strip().unique()
+            said = tell_names(names, catalogue)
             notes += [f"{source.path.name}: {line}" for line in said]
     num_good = sum(map(len, frames))
     check_rejects(

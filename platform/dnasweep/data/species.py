@@ -114,7 +114,7 @@ def resolve(name: str, catalogue: Catalogue | None = None) -> str:
             f"{shown} is not known, and no name of letters",
             remedy="Write scientific names, such as Arabidopsis thaliana, or NCBI taxa.",
         )
-    if key in group_names(catalogue):
+    if key in _GROUP_NAMES or key in (catalogue or known()).group_names:
         raise InputError(
             f"{shown} is a group of species", remedy="Write the scientific name of the species."
         )
@@ -172,15 +172,7 @@ GROUPS: dict[str, str] = {
 }
 """Sets of species with an English name, and their clade in the NCBI taxonomy."""
 
-
-def group_names(catalogue: Catalogue | None = None) -> frozenset[str]:
-    """Return what groups of species are called, so that no species can be called that."""
-    clades = {
-        spelled(clade.name)
-        for clade in (catalogue or known()).clades.values()
-        if clade.name and clade.rank != "genus"
-    }
-    return frozenset({*GROUPS, "invertebrates", "all", "none", *clades})
+_GROUP_NAMES = frozenset((*GROUPS, "invertebrates"))
 
 
 def distance(a: str, b: str, catalogue: Catalogue | None = None) -> float:
@@ -247,11 +239,21 @@ def stand_in(name: str, catalogue: Catalogue | None = None) -> str:
         A species.
     catalogue
         What is known; None: :func:`known`.
+
+    Raises
+    ------
+    InputError
+        For a species of no known clade.
     """
     catalogue = catalogue or known()
     key = resolve(name, catalogue)
     if key in SPECIES:
         return key
+    if not catalogue.place(key)[0]:
+        raise InputError(
+            f"nothing is known of the species {name!r}",
+            remedy="Name one of a known genus; the tables of species list them.",
+        )
     vertebrates = catalogue.clade_names["vertebrata"]
     inside = not vertebrates.isdisjoint(catalogue.lineage(key))
     among = [s for s in SPECIES if (s not in ("fruit_fly", "worm")) == inside]

@@ -10,6 +10,7 @@ from dnasweep.data.species import SPECIES, find, known, resolve
 from dnasweep.errors import InputError
 
 _SHOWN = 8
+_COMPARED = 100
 
 
 class Named(NamedTuple):
@@ -73,7 +74,8 @@ def tell_names(names: Iterable[str], catalogue: Catalogue | None = None) -> list
             continue
         if key not in catalogue.species:
             own.append(_own(key, catalogue))
-            if near := catalogue.near_misses(name):
+            # A column of other things than species has no end of names to compare.
+            if len(own) <= _COMPARED and (near := catalogue.near_misses(name)):
                 meant = " or ".join(f"{n} ({catalogue.species[n].latin})" for n in near)
                 doubtful.append(f"species {name!r} is taken as {key}; did you mean {meant}?")
         elif key not in SPECIES and spelled(name) != spelled(catalogue.species[key].latin):
@@ -84,7 +86,7 @@ def tell_names(names: Iterable[str], catalogue: Catalogue | None = None) -> list
     if own:
         unique = list(dict.fromkeys(own))
         said.append(f"species not known, each taken as one of its own: {_listed(unique)}")
-    return said + doubtful
+    return said + doubtful[:_SHOWN]
 
 
 def _own(key: str, catalogue: Catalogue) -> str:
