@@ -140,7 +140,7 @@ def test_skipping_is_offered_only_where_it_does_no_harm(tmp_path: Path) -> None:
     [
         ('"ACGTACGT\nACGTACGT",1', "goes over several lines .* Write a sequence in one line"),
         ("ACGTACGTAC ACGTACGTAC,1", "does not continue .* without blanks"),
-        ("ACGT,1,Arabidopsis thaliana", "leave the cell of any other species empty"),
+        ("ACGT,1,unknown", "Leave the cell of an unknown species empty"),
     ],
 )
 def test_remedies_are_the_ones_that_help(tmp_path: Path, cells: str, says: str) -> None:
