@@ -242,8 +242,7 @@ def ages_between(ages: list[dict[tuple[str, str], float]], pair) -> Dated | None
 
 def join(members: list[str], apart: dict[tuple[str, str], Dated | None]) -> list:
     """Return the members joined by age, each group as (age, members); those without age alone."""
-    groups: dict[str, object] = dict.fromkeys(members)
-    groups = {member: member for member in members}
+    groups: dict[str, object] = {member: member for member in members}
     inside: dict[str, tuple[str, ...]] = {member: (member,) for member in members}
     edges = sorted((dated.age, dated.tree, pair) for pair, dated in apart.items() if dated)
     for age, tree, (a, b) in edges:
