@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 MODULES = (
-    *("nulls_means", "nulls_cells", "nulls_repeats", "nulls_explain"),
+    *("nulls_means", "nulls_cells", "nulls_tasks", "nulls_repeats", "nulls_explain"),
     *("nulls_genomics", "nulls_shapley"),
 )
 """Where the checks are."""

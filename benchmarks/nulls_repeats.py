@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from dnasweep.sweeps.mean_differences import mean_difference, shared_row_variance
 from dnasweep.sweeps.pairs import paired_test
-from dnasweep.sweeps.seed_tests import Side, auroc_influence, mcc_influence, over_seeds
+from dnasweep.sweeps.seed_tests import Side, over_seeds
 from dnasweep.sweeps.transfer_tests import rank_correlation, sign_flip
+from dnasweep.tasks.influence import auroc_influence, mcc_influence
 from nulls import Check, Floats, Simulate
 from nulls_cells import SHARED, by_seed, two_cells
 

@@ -210,10 +210,29 @@ def test_one_class(tmp_path: Path) -> None:
         sweep(tmp_path / "runs", path)
 
 
-def test_more_than_two_classes(tmp_path: Path) -> None:
-    path = write(tmp_path / "three.csv", rows().assign(label=np.arange(60) % 3))
-    with pytest.raises(InputError, match=r"three\.csv: there are labels up to 2\. Sweeps"):
-        sweep(tmp_path / "runs", path)
+def test_a_class_of_two_rows(tmp_path: Path) -> None:
+    frame = rows().assign(label=[0, 1] * 29 + [2, 2])
+    path = write(tmp_path / "three.csv", frame)
+    refused(tmp_path, path, row=60, reason=r"class '2' has 2 row\(s\), too few to be in train")
+    good = write(tmp_path / "good.csv", rows().assign(label=np.arange(60) % 3))
+    assert sweep(tmp_path / "runs", good).data.labels.names == ("0", "1", "2")
+
+
+def test_a_class_that_only_the_test_rows_have(tmp_path: Path) -> None:
+    folder = given(tmp_path / "given")
+    test = pd.read_csv(folder / "test.csv")
+    test.assign(label=["exon"] * 4 + ["intron", "none"] * 10).to_csv(
+        folder / "test.csv", index=False
+    )
+    for name in ("train", "dev"):
+        table = pd.read_csv(folder / f"{name}.csv")
+        table.assign(label=["intron", "none"] * (len(table) // 2)).to_csv(
+            folder / f"{name}.csv", index=False
+        )
+    with pytest.raises(
+        InputError, match=r"given: the train split has 80 rows and none of .* exon"
+    ):
+        sweep(tmp_path / "runs", folder)
 
 
 def test_one_species_in_a_set_of_many(tmp_path: Path) -> None:

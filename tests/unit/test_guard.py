@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from dnasweep.models.training.guard import WINDOW, Guard, is_collapsed
+from dnasweep.models.training.guard import WINDOW, Guard
+from dnasweep.tasks.classes import is_collapsed
 
 
 def guard() -> Guard:

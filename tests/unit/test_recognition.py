@@ -130,9 +130,8 @@ def test_skipping_is_offered_only_where_it_does_no_harm(tmp_path: Path) -> None:
     assert "--skip-bad-rows" not in told(lost), "a class of three would be lost"
     assert "two classes as 0 and 1" in told(lost)
     assert "--skip-bad-rows" not in told([*good, *(["GENE,ACGT,1"] * 16)]), "a fifth of the rows"
-    measured = told([f"r{i},ACGT,{i / 7 - 4:.3f}" for i in range(60)])
-    assert "Measurements are not learned" in measured
-    assert "--skip-bad-rows" not in measured
+    measured = [f"r{i},ACGT,{i / 7 - 4:.3f}" for i in range(60)]
+    assert "'low' is not a finite number" in told([*measured, "y,ACGT,low"])
 
 
 @pytest.mark.parametrize(

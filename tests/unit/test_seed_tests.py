@@ -12,13 +12,12 @@ from dnasweep.sweeps.pairs import paired_test
 from dnasweep.sweeps.seed_tests import (
     Side,
     Stratum,
-    auroc_influence,
     equal_seeds,
-    mcc_influence,
     over_seeds,
     stratum,
 )
-from dnasweep.sweeps.statistics import delong_test, mcc
+from dnasweep.sweeps.statistics import delong_test
+from dnasweep.tasks.influence import auroc_influence, mcc, mcc_influence
 from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 

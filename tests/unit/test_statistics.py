@@ -7,10 +7,9 @@ import pytest
 from dnasweep.sweeps.statistics import (
     bootstrap_mcc,
     delong_test,
-    mcc,
     spread,
-    structural_components,
 )
+from dnasweep.tasks.influence import mcc, structural_components
 from dnasweep.tasks.multiple_tests import benjamini_hochberg
 from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score

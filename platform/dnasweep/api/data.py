@@ -32,7 +32,7 @@ def read_data(
         Whether to say on the standard error stream how each file was understood.
     options
         `positives` and `negatives` (files of one class), `species`, `label`, `genome`, `window`,
-        `format`, `require_labels`, `skip_bad_rows`; see :func:`dnasweep.data.reading.read_rows`.
+        `format`, `require_labels`, `skip_bad_rows`, `task`, `positive_label`; see :func:`dnasweep.data.reading.read_rows`.
 
     Returns
     -------

@@ -19,6 +19,7 @@ def explain(
     sequences: Sequences,
     *,
     target: str | None = None,
+    against: str | None = None,
     estimator: str | None = None,
     max_evals: int | None = None,
     storage: str | Path | None = None,
@@ -36,6 +37,8 @@ def explain(
         DNA, as for :meth:`Model.predict`.
     target
         Class to explain. Default: the second of two, the positive one.
+    against
+        Class that it is compared with. Default: all others together.
     estimator
         `adjusted_kernel` (Shapley values, the default), `permutation`, `partition`,
         `integrated_gradients`, `in_silico_mutagenesis`, `attention`, `lime` or `anchors`.
@@ -66,7 +69,13 @@ def explain(
     from dnasweep.workflows.attributions import AttributionJob
 
     model = as_model(model)
-    given = {"target": target, "estimator": estimator, "max_evals": max_evals, **options}
+    given = {
+        "target": target,
+        "against": against,
+        "estimator": estimator,
+        "max_evals": max_evals,
+        **options,
+    }
     with Workplace(
         storage, address, options.pop("tracking_uri", None), progress=progress
     ) as place:
@@ -81,7 +90,11 @@ def explain(
             },
         )
         reading = read_given(
-            sequences, crop=asked.crop, species=asked.species, say=place.console.print
+            sequences,
+            crop=asked.crop,
+            species=asked.species,
+            classes=model.classes,
+            say=place.console.print,
         )
         executor = place.job_executor()
         request = prepare_attribution(asked, reading, resolve=executor.resolve_precision)

@@ -74,12 +74,14 @@ class Model:
 
     @cached_property
     def classes(self) -> list[str]:
-        """Names of its classes, in the order of its probabilities; empty for an encoder."""
+        """Names of its classes or outputs, in the order of its predictions; empty for an encoder."""
         from dnasweep.attribution.checks import class_names
+        from dnasweep.tasks.registry import task_of_model
 
         if not self.is_classifier:
             return []
-        return class_names(self._config.get("id2label"), file=self.directory)
+        least = task_of_model(self._config).least_outputs
+        return class_names(self._config.get("id2label"), file=self.directory, least=least)
 
     @property
     def threshold(self) -> float:
@@ -107,7 +109,7 @@ class Model:
         progress: bool = True,
         **options: Any,
     ) -> pd.DataFrame:
-        """Return one row per sequence: id, a probability for each class, and the call.
+        """Return one row per sequence: id, a probability for each class, and the call; or numbers.
 
         Parameters
         ----------
@@ -128,7 +130,8 @@ class Model:
         Returns
         -------
         predictions
-            Columns `id`, `species` where any is known, `probability_<class>` for each class, `call`.
+            Columns `id`, `species` where any is known, `probability_<class>` for each class, `call`;
+            of a model of numbers `predicted_<output>`, in the units of its labels.
 
         Raises
         ------
@@ -273,5 +276,5 @@ def as_model(model: Model | str | Path) -> Model:
 def _predictions(table: pd.DataFrame, found: np.ndarray, predictor: Predictor) -> pd.DataFrame:
     from dnasweep.genomics.predictions import prediction_table
 
-    frame = prediction_table(table, found, predictor.names, predictor.threshold)
+    frame = prediction_table(table, found, predictor.config)
     return frame if frame["species"].any() else frame.drop(columns="species")

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from dnasweep.data.label_reading import read_labels
 from dnasweep.data.reading import Reading, read_rows
-from dnasweep.data.rows import check_rows
+from dnasweep.data.rows import check_rows, label_cells
 from dnasweep.data.sources import Source
 from dnasweep.data.species_names import tell_names
 from dnasweep.data.table import COLUMNS, IUPAC, crop_table, make_table
@@ -33,6 +34,7 @@ def read_given(
     *,
     crop: int | None = None,
     species: str | None = None,
+    classes: Sequence[str] | None = None,
     say: Callable[[str], object] = lambda note: None,
 ) -> Reading:
     """Return sequences in any of the forms of :data:`Sequences` as rows of one table.
@@ -46,6 +48,8 @@ def read_given(
         Central bases to cut every sequence of a file to.
     species
         Species of all rows of a file.
+    classes
+        Names of the classes of a model, whose numbers labels get.
     say
         Called with each sentence about how files were understood.
 
@@ -55,7 +59,9 @@ def read_given(
         For a file that cannot be used, and the first sequence that is no DNA, counted from 1.
     """
     if (paths := paths_of(sequences)) is not None:
-        reading = read_rows(paths, species=species, require_labels=False, min_bases=crop or 1)
+        reading = read_rows(
+            paths, species=species, require_labels=False, min_bases=crop or 1, classes=classes
+        )
         for note in reading.notes:
             say(note)
         if crop is None:
@@ -67,7 +73,8 @@ def read_given(
     if raw.empty:
         raise InputError("there are no sequences")
     source = Source(Path(GIVEN), GIVEN)
-    frame, rejected = check_rows(raw, source, require_labels=False)
+    labels = read_labels(label_cells(raw, required=False), required=False, classes=classes)
+    frame, rejected = check_rows(raw, source, labels=labels, require_labels=False)
     check_rejects(
         rejected,
         num_left=len(frame),

@@ -12,7 +12,6 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-import scipy.special
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -21,7 +20,6 @@ from dnasweep.attribution.attribution import Anchor
 from dnasweep.attribution.explained_model import ExplainedModel, NotFiniteError, Readout
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import autocast
-from dnasweep.tasks.calls import call_classes
 
 ROWS_AT_ONCE = 1 << 16
 """Coalitions in memory at once."""
@@ -147,8 +145,8 @@ class Block(NamedTuple):
         mean of their logits. Parameters as of :meth:`values`.
         """
         logits = self._evaluate(sequences, masks, Tensor.double)
-        probabilities = scipy.special.softmax(logits, axis=1)
-        return call_classes(probabilities, self.model.threshold) == self.model.target
+        predicted = self.model.task.predictions(torch.from_numpy(logits)).numpy()
+        return self.model.called(predicted)
 
     def _evaluate(
         self, sequences: NDArray[np.int64], masks: NDArray[np.bool_], readout: Readout

@@ -15,6 +15,8 @@ from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.pretrained.config_file import read_settings
+from dnasweep.tasks.registry import task_of_classes, task_of_model
+from dnasweep.tasks.task import Task
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import reading
 from dnasweep.tokens.tokenizers import DnaTokenizer
@@ -35,6 +37,8 @@ class ModelFacts(NamedTuple):
     """Upper limit on the tokens of a sequence, special tokens included."""
     tokenizer: DnaTokenizer
     """Its tokenizer."""
+    task: Task
+    """What it was trained for."""
     averaged: bool = False
     """Whether it calls by both strands; what is explained is the strand given all the same."""
 
@@ -51,7 +55,11 @@ class Unfit(NamedTuple):
 
 
 def check_model(
-    directory: Path, *, target: str | None = None, reference: Reference | None = "mask"
+    directory: Path,
+    *,
+    target: str | None = None,
+    against: str | None = None,
+    reference: Reference | None = "mask",
 ) -> ModelFacts:
     """Check a model before it is loaded, and return what a job needs to know about it.
 
@@ -61,6 +69,8 @@ def check_model(
         A classifier with its tokenizer.
     target
         Class to explain; None: the second of two.
+    against
+        Class that it is compared with; None: all others.
     reference
         What replaces a token that is left out; None where none is.
 
@@ -80,7 +90,8 @@ def check_model(
             remedy=f"Give a fine-tuned ...{CLASSIFIER}, such as a trial of a sweep.",
         )
     with reading(directory / "config.json"):
-        names = class_names(config.get("id2label"), file=directory)
+        task = task_of_model(config)
+        names = class_names(config.get("id2label"), file=directory, least=task.least_outputs)
     tokenizer = load_tokenizer(directory)
     with reading(directory / "config.json"):
         size, limit = int(config["vocab_size"]), capacity(config)
@@ -96,11 +107,15 @@ def check_model(
             file=directory,
             remedy="Use --reference deletion or --reference shuffle.",
         )
+    number = target_index(names, target, task=task)
+    if against is not None:
+        against_index(names, number, against)
     return ModelFacts(
         names=names,
-        target=names[target_index(names, target)],
+        target=names[number],
         capacity=limit,
         tokenizer=tokenizer,
+        task=task,
         averaged=bool(config.get(AVERAGED, False)),
     )
 
@@ -116,7 +131,7 @@ def _read_config(directory: Path) -> dict[str, Any]:
 
 
 def class_names(
-    id2label: Mapping[Any, Any] | None, *, file: str | Path | None = None
+    id2label: Mapping[Any, Any] | None, *, file: str | Path | None = None, least: int = 2
 ) -> list[str]:
     """Return the names of a model's classes in the order of its logits.
 
@@ -126,14 +141,16 @@ def class_names(
         Of the model's configuration: number of the class to its name.
     file
         Where it was read, for the message.
+    least
+        Fewest names: 2 classes, or 1 output.
 
     Raises
     ------
     InputError
-        When it names fewer than two classes, or their numbers do not count from 0.
+        When it names fewer, or their numbers do not count from 0.
     """
     labels = {int(i): str(name) for i, name in (id2label or {}).items()}
-    if sorted(labels) != list(range(len(labels))) or len(labels) < 2:
+    if sorted(labels) != list(range(len(labels))) or len(labels) < least:
         raise InputError(
             f"the model names {len(labels)} class{'es' * (len(labels) != 1)} in id2label",
             file=file,
@@ -142,7 +159,13 @@ def class_names(
     return [labels[i] for i in range(len(labels))]
 
 
-def target_index(names: list[str], target: str | None, *, file: str | Path | None = None) -> int:
+def target_index(
+    names: list[str],
+    target: str | None,
+    *,
+    file: str | Path | None = None,
+    task: Task | None = None,
+) -> int:
     """Return the number of the class named `target`.
 
     Parameters
@@ -150,17 +173,20 @@ def target_index(names: list[str], target: str | None, *, file: str | Path | Non
     names
         Classes of the model.
     target
-        One of them; None: the second of two.
+        One of them; None: the second of two, or the only output.
     file
         Where they were read, for the message.
+    task
+        What the model was trained for. Default: to call one of the classes.
 
     Raises
     ------
     InputError
         When there is no such class, or none is named and there are not two.
     """
-    if target is None and len(names) == 2:
-        return 1
+    usual = (task or task_of_classes(names)).usual_target
+    if target is None and usual is not None:
+        return usual
     if target is None:
         raise InputError(
             f"the model has {len(names)} classes and none is named",
@@ -174,6 +200,32 @@ def target_index(names: list[str], target: str | None, *, file: str | Path | Non
             remedy=f"Name one of its own with --target: {', '.join(names)}.",
         )
     return names.index(target)
+
+
+def against_index(names: list[str], target: int, against: str) -> int:
+    """Return the number of the class that another one is compared with.
+
+    Parameters
+    ----------
+    names
+        Classes of the model.
+    target
+        Number of the class explained.
+    against
+        Name of the other one.
+
+    Raises
+    ------
+    InputError
+        When there is no such class, or it is the one explained.
+    """
+    others = [name for name in names if name != names[target]]
+    if against not in others:
+        raise InputError(
+            f"the model has no class {against!r} to compare {names[target]!r} with",
+            remedy=f"Name one with --against: {', '.join(others)}.",
+        )
+    return names.index(against)
 
 
 def count_tokens(sequences: Sequence[str], tokenizer: DnaTokenizer) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from dnasweep.attribution.attribution import Attribution
 from dnasweep.attribution.block import Block, mask_references, shuffled_references
-from dnasweep.attribution.checks import class_names, target_index
+from dnasweep.attribution.checks import against_index, class_names, target_index
 from dnasweep.attribution.estimators import ESTIMATORS
 from dnasweep.attribution.explained_model import ExplainedModel, NotFiniteError
 from dnasweep.attribution.mutagenesis import in_silico_mutagenesis
@@ -24,7 +24,7 @@ from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.precision import Precision, best_device, precision_on_device
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import open_classifier
-from dnasweep.tasks.calls import call_classes
+from dnasweep.tasks.registry import task_of_model
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -71,14 +71,20 @@ class Explainer:
     ) -> None:
         self.config = ExplainConfig() if config is None else config
         model, self.tokenizer = open_classifier(model, tokenizer)
-        self.names = class_names(model.config.id2label)
-        target = target_index(self.names, self.config.target)
+        task = task_of_model(model.config.to_dict())
+        self.names = class_names(model.config.id2label, least=task.least_outputs)
+        target = target_index(self.names, self.config.target, task=task)
         self.target = self.names[target]
+        against = self.config.against
         self.capacity = capacity(model.config.to_dict())
         there = best_device() if device is None else torch.device(device)
         torch.nn.Module.to(model, there).eval().requires_grad_(False)
         self.model = ExplainedModel(
-            model, target=target, value=self.config.value, batch_rows=batch_rows
+            model,
+            target=target,
+            value=task.value(self.config.value),
+            against=None if against is None else against_index(self.names, target, against),
+            batch_rows=batch_rows,
         )
         self.model.precision = self._settle_precision(there)
 
@@ -171,7 +177,7 @@ class Explainer:
             device=self.model.device,
             dtype=self.model.precision,
         )
-        called = call_classes(probabilities, self.model.threshold) == self.model.target
+        called = self.model.called(probabilities)
         return [
             Attribution(
                 token_ids=ids[i, 1:-1],

@@ -16,6 +16,8 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.perturbations import CPU_TOKENS, perturbed_forward
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.tasks.calls import decision_threshold
+from dnasweep.tasks.registry import task_of_classes, task_of_model
+from dnasweep.tasks.task import Task
 
 Readout = Callable[[Tensor], Tensor]
 """What is kept of logits (rows, classes): one number per row, or several."""
@@ -38,7 +40,7 @@ class NotFiniteError(InputError):
         super().__init__("the model's output is not a finite number", remedy=NOT_FINITE)
 
 
-def class_value(logits: Tensor, target: int, value: Value) -> Tensor:
+def class_value(logits: Tensor, target: int, value: Value, task: Task | None = None) -> Tensor:
     """Return the output for one class as one number per row, (rows,), float64.
 
     Parameters
@@ -49,14 +51,11 @@ def class_value(logits: Tensor, target: int, value: Value) -> Tensor:
         Column of the class.
     value
         `log_odds` (nats) against all other classes together, `logit`, or `probability`.
+    task
+        What the model was trained for. Default: to call one of the classes.
     """
-    exact = logits.double()
-    if value == "logit":
-        return exact[:, target]
-    if value == "probability":
-        return exact.softmax(-1)[:, target]
-    others = torch.cat([exact[:, :target], exact[:, target + 1 :]], dim=1)
-    return exact[:, target] - others.logsumexp(-1)
+    task = task or task_of_classes([""] * logits.shape[1])
+    return task.explained(logits, target, value)
 
 
 class ExplainedModel:
@@ -67,7 +66,9 @@ class ExplainedModel:
     classifier
         In evaluation mode, on its device.
     target, value
-        Class and output explained, see :func:`class_value`.
+        Class and output explained, see :meth:`dnasweep.tasks.task.Task.explained`.
+    against
+        Class that it is compared with; None: all others.
     batch_rows
         Rows of a forward pass; None finds the number from the caches or the free GPU memory. It is
         halved for good whenever the GPU runs out of memory.
@@ -79,9 +80,11 @@ class ExplainedModel:
         *,
         target: int,
         value: Value,
+        against: int | None = None,
         batch_rows: int | None = None,
     ) -> None:
         self.classifier, self.target, self.value = classifier, target, value
+        self.against, self.task = against, task_of_model(classifier.config.to_dict())
         self.precision: Precision = "fp32"
         """Arithmetic of the forward pass."""
         self.threshold = decision_threshold(classifier.config.to_dict())
@@ -110,7 +113,17 @@ class ExplainedModel:
 
     def value_of(self, logits: Tensor) -> Tensor:
         """Return the output for the class explained, (rows,)."""
-        return class_value(logits, self.target, self.value)
+        return self.task.explained(logits, self.target, self.value, self.against)
+
+    def called(self, predicted: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return whether the model calls each row the class explained, (rows,).
+
+        Parameters
+        ----------
+        predicted
+            Probabilities of the classes, (rows, classes).
+        """
+        return self.task.called(predicted, self.classifier.config.to_dict(), self.target)
 
     def evaluate(
         self,

@@ -17,7 +17,6 @@ from dnasweep.attribution.block import (
     values_without_tokens,
 )
 from dnasweep.attribution.budgets import EVALS_PER_POINT, points_within
-from dnasweep.attribution.explained_model import class_value
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import tokens_at_once
@@ -101,7 +100,7 @@ def _gradient_dots(
             logits = classifier(input_ids=there).logits
         finally:
             hook.remove()
-    value = class_value(logits, model.target, model.value).sum()
+    value = model.value_of(logits).sum()
     (gradient,) = torch.autograd.grad(value, share)
     return gradient[:, 1:-1].double().cpu().numpy()
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from dnasweep.attribution.attribution import Attribution
 from dnasweep.attribution.engine import Explainer
-from dnasweep.attribution.explained_model import class_value
 from dnasweep.attribution.settings import GRADIENT_ESTIMATORS
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.forward import class_logits, pool_of
-from dnasweep.tasks.calls import DECISION_THRESHOLD
+from dnasweep.tasks.calls import DECISION_THRESHOLD, DECISION_THRESHOLDS
+from dnasweep.tasks.last_layer import last_layer
 
 TOLERANCE = 1e-3
 """Largest deviation in fp32, as a part of the span of outputs."""
@@ -86,7 +84,15 @@ def _plain_value(explainer: Explainer, sequence: str) -> float:
         windowed = pool_of(model) is not None
         logits = class_logits(model, there, None) if windowed else model(there).logits
     index = {name: int(i) for name, i in (model.config.label2id or {}).items()}
-    return float(class_value(logits, index[explainer.target], explainer.config.value))
+    against = explainer.config.against
+    return float(
+        explainer.model.task.explained(
+            logits,
+            index[explainer.target],
+            explainer.model.value,
+            None if against is None else index[against],
+        )
+    )
 
 
 def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribution]:
@@ -96,7 +102,7 @@ def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribut
     that takes the target's place has the target's attribution.
     """
     model = copy.deepcopy(explainer.model.classifier)
-    last = _last_layer(model, len(explainer.names))
+    last = last_layer(model, len(explainer.names))
     with torch.no_grad():
         last.weight.copy_(last.weight.flip(0))
         if last.bias is not None:
@@ -104,25 +110,22 @@ def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribut
     if len(explainer.names) == 2:
         # What is called the second class is called the first one by the other model.
         setattr(model.config, DECISION_THRESHOLD, 1 - explainer.model.threshold)
-    mirrors = len(explainer.names) == 2 and explainer.config.value != "logit"
+    if thresholds := getattr(model.config, DECISION_THRESHOLDS, None):
+        setattr(model.config, DECISION_THRESHOLDS, thresholds[::-1])
+    # Labels of which a row may have several do not exclude one another.
+    two = len(explainer.names) == 2 and explainer.model.task.has_classes
+    mirrors = two and explainer.model.value != "logit"
     names = explainer.names if mirrors else explainer.names[::-1]
-    target = names[explainer.names.index(explainer.target)]
-    config = replace(explainer.config, target=target, precision=explainer.model.precision)
+    there = dict(zip(explainer.names, names, strict=True))
+    against = explainer.config.against
+    config = replace(
+        explainer.config,
+        target=there[explainer.target],
+        against=None if against is None else there[against],
+        precision=explainer.model.precision,
+    )
     other = Explainer(model, config, tokenizer=explainer.tokenizer, device=explainer.model.device)
     return -1 if mirrors else 1, other.explain([sequence])[0]
-
-
-def _last_layer(model: Any, num_classes: int) -> nn.Linear:
-    """Return the layer that gives the logits."""
-    inside = set(model.base_model.modules())
-    layers = [
-        module
-        for module in model.modules()
-        if isinstance(module, nn.Linear)
-        and module not in inside
-        and module.out_features == num_classes
-    ]
-    return layers[-1]
 
 
 def _failed(reason: str, remedy: str) -> InputError:

@@ -9,8 +9,8 @@ import numpy as np
 
 from dnasweep.config.ranges import MANY, Between, Checked, Config, Count, Positive, Range, Seed
 from dnasweep.errors import InputError
+from dnasweep.tasks.objective import Value
 
-Value = Literal["log_odds", "logit", "probability"]
 Reference = Literal["mask", "deletion", "shuffle"]
 Estimator = Literal[
     "adjusted_kernel",
@@ -91,6 +91,8 @@ class ExplainConfig(Config):
 
     target: str | None = None
     """Class explained, by its name in the model. Default: the second of two, the positive one."""
+    against: str | None = None
+    """Class that it is compared with, such as acceptor with donor. Default: all others together."""
     value: Value = "log_odds"
     """Output explained: log odds of the class against all others (nats), its logit, or its
     probability. Probabilities near 0 or 1 hide what the model saw; log odds do not."""
@@ -186,6 +188,9 @@ class ExplainConfig(Config):
     def to_settings(self) -> dict[str, Any]:
         """Return what determines the values, JSON-able: the fields that this estimator reads."""
         unread = {name for name, readers in _OF_SOME.items() if self.estimator not in readers}
+        if self.against is None:
+            # Keys from before there was a choice stay as they are.
+            unread.add("against")
         if self.estimator in ESTIMATORS_WITHOUT_REFERENCE:
             unread.update(_OF_A_REFERENCE)
         elif not self.sums:

@@ -23,7 +23,7 @@ _LETTERS = np.array(list("ACGTN"))
 
 
 def text_explanation(
-    tables: AttributionTables, ids: Sequence[str] | None = None, *, target: str = "promoter"
+    tables: AttributionTables, ids: Sequence[str] | None = None, *, target: str | None = None
 ) -> shap.Explanation:
     """Return the tokens of sequences, each with its value, as the library explains texts.
 
@@ -38,7 +38,7 @@ def text_explanation(
     ids
         Which sequences, in this order. Default: all.
     target
-        Name of the class explained, as plots write it.
+        Name of the class explained, as plots write it. Default: as the job has it.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def text_explanation(
         # Names by row, as in the library's own text explanations: then its means over sequences are
         # taken by token.
         feature_names=list(texts),
-        output_names=target,
+        output_names=_explained(tables, target),
     )
 
 
@@ -69,7 +69,7 @@ def base_explanation(
     ids: Sequence[str] | None = None,
     *,
     tss_index: int | None = None,
-    target: str = "promoter",
+    target: str | None = None,
 ) -> shap.Explanation:
     """Return a value for every base at every position, for sequences of one length.
 
@@ -87,7 +87,7 @@ def base_explanation(
     tss_index
         See :func:`dnasweep.attribution.positions.tss_positions`.
     target
-        Name of the class explained, as plots write it.
+        Name of the class explained, as plots write it. Default: as the job has it.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def base_explanation(
         display_data=_LETTERS[bases.codes],
         feature_names=[str(position) for position in bases.positions],
         instance_names=bases.sequences["sequence_id"].tolist(),
-        output_names=target,
+        output_names=_explained(tables, target),
     )
 
 
@@ -117,7 +117,7 @@ def token_explanation(
     ids: Sequence[str] | None = None,
     *,
     num_tokens: int = 100,
-    target: str = "promoter",
+    target: str | None = None,
 ) -> shap.Explanation:
     """Return one value per token of the vocabulary and sequence: the sum over its occurrences.
 
@@ -134,7 +134,7 @@ def token_explanation(
     num_tokens
         Tokens with a feature of their own.
     target
-        Name of the class explained, as plots write it.
+        Name of the class explained, as plots write it. Default: as the job has it.
 
     Raises
     ------
@@ -159,8 +159,13 @@ def token_explanation(
         data=counts,
         feature_names=names,
         instance_names=sequences["sequence_id"].tolist(),
-        output_names=target,
+        output_names=_explained(tables, target),
     )
+
+
+def _explained(tables: AttributionTables, target: str | None) -> str:
+    """Return the name of the class explained; of tables that do not say it, promoter."""
+    return target or str(getattr(tables, "settings", {}).get("target") or "promoter")
 
 
 def _chosen(tables: AttributionTables, ids: Sequence[str] | None) -> StoredAttributions:

@@ -10,6 +10,7 @@ from dnasweep.config import content_key, versions
 from dnasweep.config.ranges import Between, Checked, Count, Fraction, Range, Seed, Whole
 from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.clustering import LOWEST_IDENTITY
+from dnasweep.data.labels import TaskChoice
 from dnasweep.data.negatives import NegativeKind
 from dnasweep.data.own_species import read_catalogue
 from dnasweep.data.screening import LeakPolicy
@@ -49,6 +50,12 @@ class DatasetFields(Checked):
     format: Format = "auto"
     """Format of the files: csv, tsv, fasta, bed, sga, fps or text, one sequence per line. Default:
     by the name and the content of each file."""
+    task: TaskChoice = "auto"
+    """What is learned from the labels: two classes (binary), several (multiclass), numbers (regression)
+    or labels of which a row may have several (multilabel). Default: by the labels, which a line says."""
+    positive_label: str | None = None
+    """Which of two labels is the positive class, 1. Default: by their meaning (promoter, positive, yes,
+    TRUE, 1), else the second by name."""
     generate_negatives: Literal["none"] | NegativeKind = "none"
     """Make one negative for each positive, where the data have none; with others they are refused."""
     negative_distance: Whole | None = None
@@ -137,6 +144,9 @@ def dataset_key(config: DatasetConfig) -> str:
     if settings["decoy_rate"] == DECOY_RATE or config.reads_files:
         # Keys from before there was a choice stay as they are.
         del settings["decoy_rate"]
+    for name, usual in (("task", "auto"), ("positive_label", None)):
+        if settings[name] == usual:
+            del settings[name]
     found = find_sources(
         *(settings.pop(name) for name in ("data", "positives", "negatives")),
         species=resolve(config.species, catalogue_of(config)) if config.species else "",

@@ -16,14 +16,19 @@ from dnasweep.data.audit import Audit, audit
 from dnasweep.data.clustering import similar_pairs
 from dnasweep.data.dataset_config import DatasetConfig, catalogue_of
 from dnasweep.data.findings import READ_AS, Finding, info
+from dnasweep.data.label_checks import check_rare
+from dnasweep.data.labels import ZERO_AND_ONE, Labels
 from dnasweep.data.negatives import generate_negatives
 from dnasweep.data.reading import read_rows
 from dnasweep.data.screening import check_lengths, find_copies, rejected_copies
 from dnasweep.data.simulate import simulate
 from dnasweep.data.splits import resolve_method, split_table
-from dnasweep.data.table import check_table, crop_table, make_table
+from dnasweep.data.table import check_table, crop_table, make_table, outputs_of
 from dnasweep.errors import InputError
 from dnasweep.formats.rejects import RejectedRow, write_rejects
+
+LABELS = "labels.json"
+"""File of what the labels of a data set are; missing where they are 0 and 1."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +42,8 @@ class Dataset:
     elements: pd.DataFrame | None = None
     """True positions of promoter elements, if the data are simulated: id, element, start, end,
     strand."""
+    labels: Labels = ZERO_AND_ONE
+    """What its labels are."""
 
     def write(self, folder: str | Path) -> None:
         """Write table, audit, elements and baseline scores into a folder that exists or is made."""
@@ -45,6 +52,9 @@ class Dataset:
         self.table.to_parquet(folder / "table.parquet", index=False)
         text = json.dumps(self.audit.to_json(), indent=2, allow_nan=False) + "\n"
         (folder / "audit.json").write_text(text, encoding="utf-8")
+        if self.labels != ZERO_AND_ONE:
+            named = json.dumps(self.labels.to_json(), indent=2) + "\n"
+            (folder / LABELS).write_text(named, encoding="utf-8")
         self.audit.scores.to_parquet(folder / "baseline_scores.parquet", index=False)
         if self.elements is not None:
             self.elements.to_parquet(folder / "elements.parquet", index=False)
@@ -59,11 +69,20 @@ class Dataset:
         found = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
         scores = pd.read_parquet(folder / "baseline_scores.parquet")
         elements = folder / "elements.parquet"
+        table = check_table(make_table(pd.read_parquet(path)), file=path)
         return cls(
-            table=check_table(make_table(pd.read_parquet(path)), file=path),
+            table=table,
+            labels=_read_labels(folder / LABELS, table),
             audit=Audit.from_json(found, scores),
             elements=pd.read_parquet(elements) if elements.exists() else None,
         )
+
+
+def _read_labels(path: Path, table: pd.DataFrame) -> Labels:
+    if path.is_file():
+        return Labels.from_json(json.loads(path.read_text(encoding="utf-8")))
+    # They are 0 and 1, or the numbers of classes in a data set of an earlier version.
+    return Labels.of_table(table)
 
 
 def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -> Dataset:
@@ -87,8 +106,9 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
     """
     elements = None
     notes: tuple[Finding, ...] = ()
+    labels = ZERO_AND_ONE
     if config.reads_files:
-        table, _, groups, _, notes = _screened(config, rejects)
+        table, _, groups, _, notes, labels = _screened(config, rejects)
     else:
         made = simulate(
             sequences_per_species=config.simulate_per_species,
@@ -119,7 +139,7 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
         notes = (*notes, info("dropped-duplicates", what))
     findings = sorted((*found.findings, *notes), key=lambda finding: finding.level != "warning")
     found = dataclasses.replace(found, findings=tuple(findings))
-    return Dataset(table=check_table(table), audit=found, elements=elements)
+    return Dataset(table=check_table(table), audit=found, elements=elements, labels=labels)
 
 
 class _Gathered(NamedTuple):
@@ -130,6 +150,7 @@ class _Gathered(NamedTuple):
     groups: NDArray[np.int64] | None
     rejected: list[RejectedRow]
     notes: tuple[Finding, ...] = ()
+    labels: Labels = ZERO_AND_ONE
 
     def keep(self, rows: NDArray[np.bool_]) -> _Gathered:
         groups = None if self.groups is None else self.groups[rows]
@@ -158,7 +179,7 @@ def _screened(config: DatasetConfig, rejects: str | Path | None) -> _Gathered:
 
 
 def _gather(config: DatasetConfig) -> _Gathered:
-    table, origins, rejected, said = read_rows(
+    table, origins, rejected, said, labels = read_rows(
         config.data,
         positives=config.positives,
         negatives=config.negatives,
@@ -170,10 +191,19 @@ def _gather(config: DatasetConfig) -> _Gathered:
         format=config.format,
         split_matters=config.split in ("auto", "given"),
         catalogue=catalogue_of(config),
+        task=config.task,
+        positive_label=config.positive_label,
     )
+    check_rare(table, origins, labels)
     notes = tuple(info(READ_AS, line) for line in said)
     if config.generate_negatives == "none":
-        return _Gathered(table, origins, None, rejected, notes)
+        return _Gathered(table, origins, None, rejected, notes, labels)
+    if labels.task != "binary":
+        raise InputError(
+            f"--generate-negatives {config.generate_negatives} makes rows of the class 0, and the "
+            f"labels are not of two classes ({labels.task})",
+            remedy="Leave --generate-negatives out.",
+        )
     promoters = table[table["label"] == 1].reset_index(drop=True)
     if promoters.empty:
         reason = "there is no promoter (label 1) to make negatives for"
@@ -202,6 +232,7 @@ def _gather(config: DatasetConfig) -> _Gathered:
         np.concatenate([own, origin]),
         rejected,
         (*notes, *made.notes),
+        labels,
     )
 
 
@@ -211,6 +242,7 @@ def _unique(
     """Drop repeated rows where that is wanted; returns the number dropped."""
     if duplicates == "keep" or (duplicates == "auto" and method == "given"):
         return table, groups, 0
-    kept = ~table.duplicated(["sequence", "label", "species"]).to_numpy()
+    same = ["sequence", "label", *outputs_of(table), "species"]
+    kept = ~table.duplicated(same).to_numpy()
     rest = None if groups is None else groups[kept]
     return table[kept].reset_index(drop=True), rest, int((~kept).sum())

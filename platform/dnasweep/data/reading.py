@@ -17,11 +17,20 @@ import pandas as pd
 
 from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.columns import ACCEPTED, MEANING, Unlabelled, read_columns
-from dnasweep.data.rows import check_rows, check_shots, is_species, loses_class
+from dnasweep.data.label_checks import check_kinds
+from dnasweep.data.label_reading import read_labels
+from dnasweep.data.labels import ZERO_AND_ONE, Labels, TaskChoice
+from dnasweep.data.rows import (
+    check_rows,
+    check_shots,
+    is_species,
+    join_rows,
+    label_cells,
+    loses_class,
+)
 from dnasweep.data.sources import Source, find_sources
 from dnasweep.data.species import resolve
 from dnasweep.data.species_names import tell_names
-from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.detection import FORMATS, Format, detect_format, name_tells, read_bytes
 from dnasweep.formats.intervals import read_intervals, widen_starts
@@ -45,6 +54,8 @@ class Reading(NamedTuple):
     notes: tuple[str, ...] = ()
     """Sentences about how the files were understood: what a file was taken for, where splits and
     species come from, which columns are not read."""
+    labels: Labels = ZERO_AND_ONE
+    """What the labels are."""
 
 
 def read_rows(
@@ -61,6 +72,9 @@ def read_rows(
     format: Format = "auto",
     split_matters: bool | None = None,
     catalogue: Catalogue | None = None,
+    task: TaskChoice = "auto",
+    positive_label: str | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Reading:
     """Read labelled sequences into one table, and keep track of where each row comes from.
 
@@ -95,6 +109,8 @@ def read_rows(
         refused. None: as `require_labels`.
     catalogue
         What is known about species; None: what the platform knows.
+    task, positive_label, classes
+        How labels are read, as for :func:`~dnasweep.data.label_reading.read_labels`.
 
     Returns
     -------
@@ -124,16 +140,29 @@ def read_rows(
         notes += tell_names([species], catalogue)
     reference = None if genome is None else user_path(genome)
     how = _How(format, reference, window, require_labels, matters)
-    frames: list[pd.DataFrame] = []
-    rejected: list[RejectedRow] = []
-    loses_any = False
+    files: list[tuple[Source, _Parsed]] = []
     for source in sources:
         with parsing(source.path):
             parsed = _parse(source, how)
-            source = source._replace(label=parsed.label)
+        files.append((source._replace(label=parsed.label), parsed))
+    # What a label means is seen in all of them together.
+    cells = [label_cells(parsed.frame, required=require_labels) for _, parsed in files]
+    labels = read_labels(
+        pd.concat(cells),
+        task=task,
+        positive=positive_label,
+        required=require_labels,
+        classes=classes,
+    )
+    frames: list[pd.DataFrame] = []
+    rejected: list[RejectedRow] = []
+    loses_any = False
+    for source, parsed in files:
+        with parsing(source.path):
             frame, bad = check_rows(
                 parsed.frame,
                 source,
+                labels=labels,
                 require_labels=require_labels,
                 min_bases=min_bases,
                 catalogue=catalogue,
@@ -145,7 +174,8 @@ def read_rows(
             )
         if source.shots is not None and not bad:
             check_shots(frame, source)
-        loses_any = loses_any or loses_class(parsed.frame, frame)
+        if not labels.labels.columns:
+            loses_any = loses_any or loses_class(parsed.frame, frame)
         frames.append(frame)
         rejected += bad
         notes += parsed.notes
@@ -163,8 +193,11 @@ def read_rows(
         skip_bad_rows=skip_bad_rows,
         keeps_classes=not (loses_any and require_labels),
     )
-    table, origins = _join(frames, sources)
-    return Reading(table, origins, rejected, tuple(dict.fromkeys(notes)))
+    table, origins = join_rows(frames, sources)
+    if require_labels:
+        check_kinds(table, origins, labels.labels)
+        notes += [labels.note] * bool(labels.note)
+    return Reading(table, origins, rejected, tuple(dict.fromkeys(notes)), labels.labels)
 
 
 class _How(NamedTuple):
@@ -265,22 +298,3 @@ def _unlabelled(path: Path, kind: str, header: Sequence[str]) -> Unlabelled:
         file=path,
         remedy="Give it as --positives or --negatives.",
     )
-
-
-def _join(frames: list[pd.DataFrame], sources: list[Source]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of all files as one table, with ids that are unique in it, and their origins."""
-    ids = pd.concat([frame["id"] for frame in frames])
-    shared = set(ids[ids.duplicated()])
-    for frame, source in zip(frames, sources, strict=True):
-        frame["id"] = frame["id"].mask(frame["id"].isin(shared), f"{source.name}/" + frame["id"])
-    joined = pd.concat(frames, ignore_index=True)
-    table = make_table(joined)
-    repeated = table["id"].duplicated()
-    if repeated.any():
-        raise InputError(
-            f"the id {table['id'][repeated].iloc[0]!r} comes from two files",
-            file=joined["file"][repeated].iloc[0],
-            row=int(joined["row"][repeated].iloc[0]),
-            remedy="Give each file once.",
-        )
-    return table, joined[["file", "row"]]

@@ -7,10 +7,12 @@ import re
 import pandas as pd
 
 from dnasweep.data.catalogue import Catalogue
+from dnasweep.data.label_cells import LabelReading
+from dnasweep.data.label_reading import read_labels
 from dnasweep.data.names import SPLIT_NAMES
 from dnasweep.data.sources import Source
 from dnasweep.data.species_names import read_names
-from dnasweep.data.table import IUPAC
+from dnasweep.data.table import IUPAC, make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.intervals import MAX_POSITION
 from dnasweep.formats.rejects import RejectedRow, RowChecks
@@ -24,13 +26,13 @@ _STRANDS = {"+": "+", "1": "+", "+1": "+", "-": "-", "-1": "-", "": "", ".": "",
 _ONLY_DNA = (
     "Only the IUPAC letters " + IUPAC + " (and U, any case) can stand in a sequence; mend the row."
 )
-_MAX_LABEL = 127
 
 
 def check_rows(
     raw: pd.DataFrame,
     source: Source,
     *,
+    labels: LabelReading | None = None,
     require_labels: bool = True,
     min_bases: int = 1,
     catalogue: Catalogue | None = None,
@@ -44,6 +46,8 @@ def check_rows(
         split; and `row`, the 1-based row in the file. Not changed.
     source
         The file, and what holds where a row says nothing.
+    labels
+        How labels are read. Default: as these rows by themselves say.
     require_labels
         Whether a row without a label is rejected; otherwise its label is -1.
     min_bases
@@ -62,7 +66,7 @@ def check_rows(
     checks = RowChecks(raw.index)
     columns = {
         "sequence": _sequences(raw["sequence"], checks, min_bases),
-        "label": _labels(raw, source, checks, require_labels),
+        **_labels(raw, source, labels, checks, require_labels),
         **_species_and_id(raw, source, checks, catalogue),
         "chrom": _text(raw, "chrom"),
         **_interval(raw, checks),
@@ -164,27 +168,46 @@ def _first_not_dna(sequence: str) -> str:
     )
 
 
-def _labels(
-    raw: pd.DataFrame, source: Source, checks: RowChecks, require_labels: bool
-) -> pd.Series:
-    if "label" not in raw:
-        return pd.Series(-1 if source.label is None else source.label, index=raw.index)
+def join_rows(
+    frames: list[pd.DataFrame], sources: list[Source]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of all files as one table, with ids that are unique in it, and their origins."""
+    ids = pd.concat([frame["id"] for frame in frames])
+    shared = set(ids[ids.duplicated()])
+    for frame, source in zip(frames, sources, strict=True):
+        frame["id"] = frame["id"].mask(frame["id"].isin(shared), f"{source.name}/" + frame["id"])
+    joined = pd.concat(frames, ignore_index=True)
+    table = make_table(joined)
+    repeated = table["id"].duplicated()
+    if repeated.any():
+        raise InputError(
+            f"the id {table['id'][repeated].iloc[0]!r} comes from two files",
+            file=joined["file"][repeated].iloc[0],
+            row=int(joined["row"][repeated].iloc[0]),
+            remedy="Give each file once.",
+        )
+    return table, joined[["file", "row"]]
+
+
+def label_cells(raw: pd.DataFrame, *, required: bool = True) -> pd.Series:
+    """Return the cells of labels, stripped; -1 is none where none is required."""
     text = _text(raw, "label")
-    missing = (text == "") | text.str.lower().isin(_MISSING)
-    number = pd.to_numeric(text.where(text.str.fullmatch(r"[+-]?\d+(?:\.0*)?")), errors="coerce")
-    known = number.between(0 if require_labels else -1, _MAX_LABEL)
-    if require_labels:
-        checks.add(missing, "the label is missing")
-    bad = ~missing & ~known
-    measured = bad & pd.to_numeric(text, errors="coerce").mod(1).gt(0)
-    if measured.sum() > 1:
-        remedy = "Measurements are not learned: make two classes of them by a threshold, 0 and 1."
-    else:
-        remedy = "Write the two classes as 0 and 1."
-    checks.add(
-        bad, "the label " + _quoted(text) + f" is not an integer from 0 to {_MAX_LABEL}", remedy
-    )
-    return number.where(known, -1).fillna(-1).astype("int64")
+    return text if required else text.mask(text == "-1", "")
+
+
+def _labels(
+    raw: pd.DataFrame,
+    source: Source,
+    labels: LabelReading | None,
+    checks: RowChecks,
+    require_labels: bool,
+) -> dict[str, pd.Series]:
+    if "label" not in raw:
+        return {"label": pd.Series(-1 if source.label is None else source.label, index=raw.index)}
+    text = label_cells(raw, required=require_labels)
+    if labels is None:
+        labels = read_labels(text, required=require_labels)
+    return labels.columns(text, checks, required=require_labels)
 
 
 def _species_and_id(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from dnasweep.data.labels import OUTPUT
 from dnasweep.data.species import CANONICAL
 from dnasweep.errors import InputError
 
@@ -32,7 +33,8 @@ DTYPES: dict[str, str] = {
 given few-shot set that a training row belongs to, missing where it belongs to none."""
 
 COLUMNS = tuple(DTYPES)
-"""The columns, in order."""
+"""The columns, in order. Behind them stand those of outputs, float64, where a row has numbers to be
+learned and no class: `output:NAME`."""
 
 SPLITS = ("train", "validation", "test")
 """The values of `split`, besides empty."""
@@ -45,7 +47,8 @@ def make_table(data: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
     ----------
     data
         At least `sequence`; other columns of `COLUMNS` are filled where absent (`id` with
-        `seq:1`, `seq:2`, ...) and columns of other names are dropped. It is not changed.
+        `seq:1`, `seq:2`, ...), those of outputs are kept, and columns of other names are dropped.
+        It is not changed.
 
     Raises
     ------
@@ -72,7 +75,13 @@ def make_table(data: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
             raise InputError(f"column {name!r} does not hold {dtype} values: {error}") from error
         if dtype == "int8" and not (columns[name] == values).all():
             raise InputError("a label is not an integer from -1 to 127")
+    columns |= {name: frame[name].astype("float64") for name in outputs_of(frame)}
     return pd.DataFrame(columns, index=frame.index)
+
+
+def outputs_of(frame: pd.DataFrame) -> list[str]:
+    """Return the columns of a table that hold outputs."""
+    return [name for name in map(str, frame.columns) if name.startswith(OUTPUT)]
 
 
 def _fail_at(frame: pd.DataFrame, bad: pd.Series, reason: str, file: str | Path | None) -> None:
@@ -94,11 +103,11 @@ def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.Da
         letters than upper-case IUPAC DNA, a label below -1, a species without a canonical name,
         or an unknown strand or split.
     """
-    if tuple(frame.columns) != COLUMNS:
+    if tuple(frame.columns) != (*COLUMNS, *outputs_of(frame)):
         raise InputError(
             f"the columns are {list(frame.columns)} instead of {list(COLUMNS)}", file=file
         )
-    for name, dtype in DTYPES.items():
+    for name, dtype in (*DTYPES.items(), *((name, "float64") for name in outputs_of(frame))):
         if str(frame[name].dtype) != dtype:
             raise InputError(f"column {name!r} is {frame[name].dtype}, not {dtype}", file=file)
     if frame.empty:
@@ -118,7 +127,7 @@ def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.Da
 def digest(table: pd.DataFrame) -> str:
     """Return 16 hex digits that name the content of a table, row order included."""
     state = hashlib.sha256()
-    for column in COLUMNS:
+    for column in (*COLUMNS, *outputs_of(table)):
         state.update("\x1f".join(table[column].astype("str").fillna("")).encode())
         state.update(b"\x1e")
     return state.hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from dnasweep.models.pretrained.checkpoint import open_classifier, read_config
 from dnasweep.models.strands import strands_of
 from dnasweep.plain import write_csv
 from dnasweep.storage import Storage, try_writing
-from dnasweep.tasks.calls import call_classes, decision_threshold
+from dnasweep.tasks.calls import decision_threshold
+from dnasweep.tasks.registry import task_of_model
 
 PREFIX = 1 << 20
 """Bases of a longer sequence that are looked at first."""
@@ -61,9 +62,12 @@ class Predictor:
         self._batch_size, self._precision = batch_size, precision
         self._model, self.tokenizer = open_classifier(directory)
         config = read_config(directory)
-        labels = {int(i): str(name) for i, name in (self._model.config.id2label or {}).items()}
-        self.names = [labels[i] for i in range(len(labels))]
-        """Its classes, in the order of the probabilities."""
+        self.task = task_of_model(self._model.config.to_dict())
+        """What it was trained for."""
+        self.names = list(self.task.names)
+        """Its classes or outputs, in the order of what it predicts."""
+        self.config = config
+        """Its `config.json`."""
         self.threshold = decision_threshold(config)
         """Probability from which on it calls the second of two classes."""
         self.capacity = capacity(config)
@@ -185,11 +189,11 @@ class PredictionWorker:
 
 def prediction_table(
     table: pd.DataFrame,
-    probabilities: np.ndarray,
-    names: Sequence[str],
-    threshold: float,
+    predicted: np.ndarray,
+    config: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """Return one row per sequence: id, species, a probability for each class, and the call.
+    """Return one row per sequence: id, species, a probability for each class, and the call; of numbers
+    what is predicted, in the units of the labels.
 
     A two-class model calls its second class at the threshold its trial chose on validation, kept
     in its configuration as `decision_threshold`, or at 0.5; others call the likeliest class. A
@@ -199,18 +203,13 @@ def prediction_table(
     ----------
     table
         Columns `id` and `species`.
-    probabilities
-        Of each class, (sequences, classes).
-    names
-        Of the classes.
-    threshold
-        Probability from which on the second of two classes is called.
+    predicted
+        Of each class or output, (sequences, outputs).
+    config
+        The model's `config.json`.
     """
     frame = table[["id", "species"]].reset_index(drop=True)
-    for column, name in enumerate(names):
-        frame[f"probability_{name}"] = probabilities[:, column]
-    frame["call"] = np.asarray(names)[call_classes(probabilities, threshold)]
-    return frame
+    return frame.assign(**task_of_model(config).table(predicted, config))
 
 
 def check_output(path: Path) -> None:

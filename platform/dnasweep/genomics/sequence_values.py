@@ -23,6 +23,7 @@ from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.many_rows import forward_of, rows_per_batch
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.pretrained.checkpoint import load_classifier
+from dnasweep.tasks.registry import task_of_model
 from dnasweep.tokens.loading import load_tokenizer
 
 
@@ -85,6 +86,7 @@ class SequenceValues(BatchModel):
         self.forward = forward_of(self.model, self.precision)
         labels = {str(name): int(i) for i, name in (self.model.config.id2label or {}).items()}
         self.target = labels[target]
+        self.task = task_of_model(self.model.config.to_dict())
 
     def log_odds(
         self, sequences: Sequence[str], *, name: Callable[[int], str] = numbered
@@ -146,7 +148,7 @@ class SequenceValues(BatchModel):
                 columns = np.arange(counts[rows[0]])
                 tokens = ids[offsets[filled][:, None] + columns].astype(np.int64)
                 logits = self.forward(torch.from_numpy(tokens).to(self.device), None)
-                odds = class_value(logits, self.target, "log_odds")
+                odds = class_value(logits, self.target, "log_odds", self.task)
                 found[rows] = odds.cpu().numpy()[: len(rows)]
         check_finite(found, "log odds", name)
         return found

@@ -12,7 +12,8 @@ from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.pretrained.checkpoint import read_config
-from dnasweep.tasks.calls import EVEN_THRESHOLD, class_threshold
+from dnasweep.tasks.calls import EVEN_THRESHOLD
+from dnasweep.tasks.registry import check_has_classes, task_of_model
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -68,9 +69,11 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
         raise InputError("the tokenizer has no [MASK] token to mask alleles", file=directory)
     name, threshold = "", EVEN_THRESHOLD
     if is_classifier:
-        names = class_names(config.get("id2label"), file=directory)
-        number = target_index(names, target, file=directory)
-        name, threshold = names[number], class_threshold(config, number, len(names))
+        task = task_of_model(config)
+        check_has_classes(task, directory)
+        names = class_names(config.get("id2label"), file=directory, least=task.least_outputs)
+        number = target_index(names, target, file=directory, task=task)
+        name, threshold = names[number], task.call_threshold(config, number)
     return ScoringModel(directory, is_classifier, name, threshold, capacity(config), tokenizer)
 
 

@@ -30,6 +30,7 @@ from dnasweep.jobs.options import SequenceOptions
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
 from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
+from dnasweep.tasks.registry import check_has_classes
 
 if TYPE_CHECKING:
     from dnasweep.attribution.checks import Unfit
@@ -61,6 +62,8 @@ class AttributionOptions(SequenceOptions):
     """Explain the first sequences only, this many."""
     target: str | None = None
     """Class to explain, by its name in the model. Default: the second of two, the positive one."""
+    against: str | None = None
+    """Class that it is compared with, by its name. Default: all others together."""
     value: Value = "log_odds"
     """What of the class is explained: its log odds (nats), its logit, or its probability."""
     reference: Reference = "mask"
@@ -135,10 +138,12 @@ def prepare_attribution(
     with model_directory(options.model, uri) as directory:
         without = config.estimator in ESTIMATORS_WITHOUT_REFERENCE
         reference = None if without else options.reference
-        model = check_model(directory, target=options.target, reference=reference)
+        model = check_model(
+            directory, target=options.target, against=options.against, reference=reference
+        )
         digest = model_key(storage, directory, options)
     if reading is None:
-        reading = options.read_rows()
+        reading = options.read_rows(model.task.names if model.task.has_classes else ())
         reading = Reading(
             reading.table[: options.limit], reading.origins[: options.limit], reading.rejected
         )
@@ -155,7 +160,10 @@ def prepare_attribution(
     resolved = resolve(options.precision, gpus=options.gpus_per_actor, address=options.address)
     # On GPUs `auto` stays what it is: bf16 if that keeps the values, which depends on the model.
     arithmetic = options.precision if resolved == "bf16" else resolved
-    config = dataclasses.replace(config, target=model.target, precision=arithmetic)
+    if config.estimator == "anchors":
+        check_has_classes(model.task)
+    value = model.task.value(config.value)
+    config = dataclasses.replace(config, target=model.target, value=value, precision=arithmetic)
     settings = {
         **config.to_settings(),
         "model": digest,
@@ -163,6 +171,7 @@ def prepare_attribution(
         "tokenizer": model.tokenizer.config.name,
         "schema": versions.ATTRIBUTION_TABLE,
         "engine": versions.ATTRIBUTIONS,
+        **({"unit": model.task.unit} if model.task.unit else {}),
     }
     return AttributionRequest(
         options=options,

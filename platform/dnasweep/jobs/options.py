@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dnasweep.config.execution import PlaceOptions
@@ -42,8 +43,13 @@ class SequenceOptions(JobOptions):
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and write them beside the output, instead of ending."""
 
-    def read_rows(self) -> Reading:
+    def read_rows(self, classes: Sequence[str] | None = None) -> Reading:
         """Read the sequences, labelled or not, and cut them to their centre if asked to.
+
+        Parameters
+        ----------
+        classes
+            Names of the classes of a model, whose numbers labels get.
 
         Raises
         ------
@@ -57,6 +63,7 @@ class SequenceOptions(JobOptions):
             skip_bad_rows=self.skip_bad_rows,
             min_bases=self.crop or 1,
             format=self.format,
+            classes=classes,
         )
         if self.crop is None:
             return reading

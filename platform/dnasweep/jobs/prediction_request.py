@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 import pyarrow as pa
@@ -49,10 +49,8 @@ class PredictionRequest(JobRequest[PredictOptions]):
     """File to write."""
     table: pd.DataFrame
     """Columns `id` and `species` of the sequences."""
-    names: list[str]
-    """Classes of the model."""
-    threshold: float
-    """Probability from which on it calls the second of two classes."""
+    config: Mapping[str, Any]
+    """`config.json` of the model."""
 
 
 def prepare_predictions(
@@ -114,6 +112,5 @@ def prepare_predictions(
         shard_size=ROWS,
         out=out,
         table=table[["id", "species"]],
-        names=predictor.names,
-        threshold=predictor.threshold,
+        config=predictor.config,
     )

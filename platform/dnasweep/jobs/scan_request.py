@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyfaidx
 
-from dnasweep.attribution.checks import check_model
+from dnasweep.attribution.checks import ModelFacts, check_model
 from dnasweep.config import versions
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows
@@ -30,6 +30,7 @@ from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_s
 from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.shards.work_list import choose_shard_size, spread
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
+from dnasweep.tasks.registry import check_has_classes
 
 KIND = "scans"
 _PROBES = 64
@@ -99,7 +100,8 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
     path = Path(options.genome)
     with model_directory(options.model, uri) as directory:
         model = check_model(directory, target=options.target, reference="deletion")
-        threshold = _threshold(directory, model.target, model.names, options)
+        check_has_classes(model.task, directory)
+        threshold = _threshold(directory, model, options)
         with open_genome(path) as fasta:
             contigs = Contigs.of(fasta, path, match=options.match_chromosomes)
 
@@ -177,13 +179,12 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
     )
 
 
-def _threshold(directory: Path, target: str, names: list[str], options: ScanOptions) -> float:
+def _threshold(directory: Path, model: ModelFacts, options: ScanOptions) -> float:
     from dnasweep.models.pretrained.checkpoint import read_config
-    from dnasweep.tasks.calls import class_threshold
 
     if options.threshold is not None:
         return options.threshold
-    return class_threshold(read_config(directory), names.index(target), len(names))
+    return model.task.call_threshold(read_config(directory), model.names.index(model.target))
 
 
 def _annotations(

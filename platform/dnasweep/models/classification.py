@@ -14,56 +14,52 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dnasweep.data.decision_threshold import best_threshold
-from dnasweep.errors import InputError
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import Precision
 from dnasweep.models.strands import StrandCorpus, mean_logits
 from dnasweep.models.training.distributed import DistributedContext
-from dnasweep.models.training.guard import is_collapsed
 from dnasweep.models.training.rows import (
     Selection,
     Task,
     TensorBatch,
     attention_mask,
 )
-from dnasweep.tasks import metrics as names
-from dnasweep.tasks.class_loss import ClassLoss
-from dnasweep.tasks.metrics import classification_metrics
+from dnasweep.tasks import task as learned
+from dnasweep.tasks.metrics import direction, full_name
+from dnasweep.tasks.registry import task_of_classes
 from dnasweep.tokens.corpus import Corpus, collate
 from dnasweep.tokens.masking.scheme import MaskingProgress
 
 Keep = Literal["best", "best_auroc", "best_loss", "last"]
-_SELECTION: dict[Keep, Selection | None] = {
-    "best": (names.VALIDATION_MCC, "max"),
-    "best_auroc": (names.VALIDATION_AUROC, "max"),
-    "best_loss": (names.VALIDATION_LOSS, "min"),
-    "last": None,
-}
+_KEPT = {"best": "mcc", "best_auroc": "auroc", "best_loss": "loss"}
+"""The metric that a task is asked for by each setting."""
 
 
 class Classification(Task):
-    """Call the class of a sequence.
+    """Learn the labels of sequences: classes, or outputs of a row.
 
     Parameters
     ----------
     corpus
         Tokenised rows of a table.
     labels
-        Class of every row of the corpus, from 0, (rows,).
+        Target of every row of the corpus: its class, from 0, (rows,), or its outputs, (rows, outputs).
     train_rows, validation_rows
         Row numbers; their labels must be known.
     num_labels
-        Classes.
+        Classes, where no task is given.
     pad_id
         The tokenizer's padding token.
     keep
-        Which weights are kept: those `best` on validation (by MCC, AUROC or the loss), or the
-        `last` ones. With `last`, there is no evaluation on validation, which may then have no rows.
+        Which weights are kept: those `best` on validation (by MCC, AUROC or the loss, or what the task
+        has in their place), or the `last` ones. With `last`, there is no evaluation on validation,
+        which may then have no rows.
     strands
         On which strands rows are trained on and called; None: as they are.
     objective
-        The training loss. Validation metrics are those of plain cross-entropy.
+        The training loss. Validation metrics of classes are those of plain cross-entropy.
+    task
+        What is learned. Default: one of `num_labels` classes.
     """
 
     name = "finetune"
@@ -80,30 +76,25 @@ class Classification(Task):
         pad_id: int = 0,
         keep: Keep = "best",
         strands: StrandCorpus | None = None,
-        objective: ClassLoss | None = None,
+        objective: learned.Objective | None = None,
+        task: learned.Task | None = None,
     ) -> None:
-        self.selection = _SELECTION[keep]
+        self.learned = task or task_of_classes([str(i) for i in range(num_labels)])
+        self.selection = _selection(self.learned, keep)
         if self.selection is None:
             validation_rows = np.zeros(0, dtype=np.int64)
         super().__init__(corpus, train_rows=train_rows, validation_rows=validation_rows)
-        self.labels = np.asarray(labels, dtype=np.int64)
-        used = self.labels[np.concatenate([self.train_rows, self.validation_rows])]
-        if used.min() < 0 or used.max() >= num_labels:
-            raise InputError(
-                f"a label is {used.min() if used.min() < 0 else used.max()} where there are "
-                f"{num_labels} classes",
-                remedy=f"Use labels from 0 to {num_labels - 1} and leave out unlabelled rows.",
-            )
-        if len(np.unique(self.labels[self.train_rows])) < 2:
-            raise InputError(
-                "the training rows have one class only",
-                remedy="Give rows of both classes, or choose another species set.",
-            )
-        self.num_labels = num_labels
+        self.labels = np.asarray(labels)
+        if self.labels.ndim == 1:
+            self.labels = self.labels.astype(np.int64)
+        self.learned.check(self.labels[self.train_rows], "the training rows")
+        used = np.concatenate([self.train_rows, self.validation_rows])
+        self.learned.check(self.labels[used], "the rows")
         self.pad_id = pad_id
-        self.uniform_loss = math.log(num_labels)
+        self.uniform_loss = self.learned.uniform_loss
+        self.collapse = self.learned.collapse
         self.strands = StrandCorpus(corpus) if strands is None else strands
-        self.objective = ClassLoss() if objective is None else objective
+        self.objective = objective or self.learned.objective(self.labels[self.train_rows])
 
     def batch(
         self, rows: np.ndarray, epoch: int, progress: MaskingProgress | None = None
@@ -133,9 +124,9 @@ class Classification(Task):
     def evaluate(
         self, model: Any, context: DistributedContext, precision: Precision = "auto"
     ) -> dict[str, float]:
-        """Return the classification metrics on validation, at the threshold that is best there.
+        """Return the metrics on validation, at the thresholds that are best there.
 
-        The probabilities are kept in :attr:`probabilities`. With `keep="last"` there are no metrics.
+        The predictions are kept in :attr:`probabilities`. With `keep="last"` there are no metrics.
 
         Parameters
         ----------
@@ -151,34 +142,35 @@ class Classification(Task):
             for shown in self.strands.called_by(rows):
                 batch = self._batch(rows, shown).to(context.device)
                 logits.append(class_logits(model, batch.ids, batch.attention).double())
-            return mean_logits(logits).softmax(-1), None
+            return self.objective.predictions(mean_logits(logits)), None
 
         self.probabilities = self.evaluate_rows(
-            model, context, precision, self.num_labels, measure
+            model, context, precision, self.learned.num_outputs, measure
         )
         labels = self.labels[self.validation_rows]
         if not np.isfinite(self.probabilities).all():
             return dict.fromkeys(self.worst(), math.nan)
-        binary = self.num_labels == 2
-        threshold = best_threshold(labels, self.probabilities[:, 1]) if binary else 0.5
-        return classification_metrics(labels, self.probabilities, threshold)
+        thresholds = self.learned.choose(labels, self.probabilities)
+        return self.learned.measure(labels, self.probabilities, thresholds)
 
     def collapsed(self, metrics: dict[str, float]) -> bool:
-        """Return whether the last evaluation called one class only, with the loss of guessing."""
+        """Return whether the last evaluation shows a model that has learned nothing."""
         if self.selection is None:
             return False
         assert self.probabilities is not None
         labels = self.labels[self.validation_rows]
-        return is_collapsed(labels, self.probabilities, metrics[names.VALIDATION_LOSS])
+        return self.learned.collapsed(labels, self.probabilities, metrics)
 
     def worst(self) -> dict[str, float]:
-        """Return the metrics of the same probability for every row and class."""
+        """Return the metrics of the same prediction for every row."""
         if self.selection is None:
             return {}
-        shape = (len(self.validation_rows), self.num_labels)
-        labels = self.labels[self.validation_rows]
-        even = np.full(shape, 1 / self.num_labels)
-        return classification_metrics(labels, even, 0.5) | {
-            names.VALIDATION_MCC: 0.0,
-            names.VALIDATION_AUROC: 0.5,
-        }
+        return self.learned.worst(self.labels[self.validation_rows])
+
+
+def _selection(task: learned.Task, keep: Keep) -> Selection | None:
+    """Return the validation metric that decides which weights are kept, and its direction."""
+    if keep == "last":
+        return None
+    name = full_name(task.kept(_KEPT[keep]))
+    return name, "min" if direction(name) == "min" else "max"

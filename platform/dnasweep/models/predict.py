@@ -18,6 +18,7 @@ from dnasweep.models.encoder.precision import Precision, best_device
 from dnasweep.models.pretrained.checkpoint import open_classifier
 from dnasweep.models.row_batches import check_lengths, compute_rows
 from dnasweep.models.strands import mean_logits, strands_of
+from dnasweep.tasks.registry import task_of_model
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
@@ -73,7 +74,7 @@ def predict_probabilities(
         ]
     finally:
         nn.Module.to(model, home).train(training)
-    return mean_logits(logits).softmax(-1).numpy()
+    return task_of_model(model.config.to_dict()).predictions(mean_logits(logits)).numpy()
 
 
 def _logits(

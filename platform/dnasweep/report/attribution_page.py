@@ -83,7 +83,9 @@ def attribution_page(summary: Summary, settings: Mapping[str, Any]) -> Page:
     """Return the page of an attribution job with its settings."""
     found, say = attribution_findings(summary), attribution_texts(summary)
     title = (
-        f"Attributions to {summary.target}" if summary.signed else "Attention of the first token"
+        f"Attributions to {summary.explained}"
+        if summary.signed
+        else "Attention of the first token"
     )
     sections = [
         findings_section(found.sentences, found.verdicts, say("reading")),

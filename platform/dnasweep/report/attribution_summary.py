@@ -89,6 +89,13 @@ class Summary:
     """What the attributions are; empty where it is not known."""
     config: ReportConfig
     """What was asked for."""
+    against: str = ""
+    """Class that the one explained is compared with; empty: all others together."""
+
+    @property
+    def explained(self) -> str:
+        """The class explained, and the one it is compared with if that is not all others."""
+        return f"{self.target} against {self.against}" if self.against else self.target
 
     @property
     def signed(self) -> bool:
@@ -178,10 +185,13 @@ def summarise(
         unit=unit_of(settings),
         estimator=str(settings.get("estimator") or ""),
         config=config,
+        against=str(settings.get("against") or ""),
     )
 
 
 def unit_of(settings: Mapping[str, Any]) -> str:
+    if settings.get("unit") and settings.get("estimator") != "attention":
+        return str(settings["unit"])
     if settings.get("estimator") == "attention":
         return "share of attention"
     if settings.get("estimator") == "anchors":

@@ -91,6 +91,7 @@ COLUMNS: dict[str, tuple[str | None, Format]] = {
     "ensemble_mcc_p_adjusted": ("bootstrap p", p_value),
     "ensemble_delong_p_adjusted": ("DeLong p", p_value),
     # The data and the tokenizers.
+    "rows": (None, count),
     "gc": ("G+C", plain),
     "cpg": ("CpG observed / expected", plain),
     "unknown": ("unknown bases", plain),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dnasweep.sweeps.seed_tests import METRICS
+from dnasweep.tasks.metrics import METRICS
 from dnasweep.tasks.wording import interval
 
 
@@ -16,6 +16,8 @@ def verdict_columns(table: pd.DataFrame) -> dict[str, Any]:
     """Return the columns of the tests over rows and seeds, for :meth:`pandas.DataFrame.assign`."""
     found: dict[str, Any] = {}
     for metric in METRICS:
+        if f"{metric}_difference" not in table:
+            continue
         found |= {
             f"{metric}_difference": table[f"{metric}_difference"],
             f"{metric}_interval": intervals(table, metric),
@@ -36,10 +38,14 @@ def marked(sure: pd.Series) -> list[str]:
 
 def ensembles(table: pd.DataFrame, first: Sequence[str] = ("a", "b")) -> pd.DataFrame:
     """Return the tests between ensembles as pages show them."""
-    return table[list(first)].assign(
-        ensemble_mcc_difference=table["ensemble_mcc_difference"],
-        ensemble_mcc_interval=intervals(table, "ensemble_mcc"),
-        ensemble_mcc_p_adjusted=table["ensemble_mcc_p_adjusted"],
-        ensemble_auroc_difference=table["ensemble_auroc_difference"],
-        ensemble_delong_p_adjusted=table["ensemble_delong_p_adjusted"],
-    )
+    found: dict[str, Any] = {}
+    for metric in METRICS:
+        name = f"ensemble_{metric}"
+        if f"{name}_low" in table:
+            found[f"{name}_difference"] = table[f"{name}_difference"]
+            found[f"{name}_interval"] = intervals(table, name)
+            found[f"{name}_p_adjusted"] = table[f"{name}_p_adjusted"]
+        elif f"{name}_difference" in table:
+            found[f"{name}_difference"] = table[f"{name}_difference"]
+            found["ensemble_delong_p_adjusted"] = table["ensemble_delong_p_adjusted"]
+    return table[list(first)].assign(**found)

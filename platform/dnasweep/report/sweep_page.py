@@ -62,6 +62,7 @@ def sweep_page(
             "Selected cells",
             [
                 _selected(comparison),
+                _by_output(comparison),
                 _by_species(comparison),
                 PageTable("unhealthy", comparison.unhealthy, say("not_healthy")),
             ],
@@ -97,16 +98,16 @@ def _answer(comparison: Comparison, frame: SweepFrame) -> Answer | None:
     shown = PageFigure("Selected cells", say("scores", split=split), figures.scores(comparison))
     return Answer(
         say("verdict", top=top, split=split, reference=reference if known else None, found=found),
-        _mark(found, comparison.sign),
+        _mark(found),
         shown,
         frame.steps(),
     )
 
 
-def _mark(found: Verdict | None, sign: int) -> Literal["yes", "no", "open"]:
+def _mark(found: Verdict | None) -> Literal["yes", "no", "open"]:
     if found is None or pd.isna(found.p):
         return "open"
-    return "yes" if found.significant and sign * found.estimate > 0 else "no"
+    return "yes" if found.better else "no"
 
 
 def _ranked(comparison: Comparison) -> PageTable:
@@ -138,7 +139,7 @@ def _selected(comparison: Comparison) -> PageTable:
             table.loc[len(table)] = [known.get(name) for name in shown]
             marks.append("reference")
     numeric = [name for name in shown if name not in ("tokenizer", "species_set")]
-    few = {first, f"{first}_sd", "test_auroc", "test_accuracy"}
+    few = {first, f"{first}_sd", *(f"test_{name}" for name in ("auroc", "accuracy", "rmse"))}
     hidden = [name for name in tests if name not in few]
     caption = comparison.texts("selected")
     return PageTable("selected", table, caption, marks, numeric, hidden=hidden)
@@ -173,6 +174,10 @@ def _pairwise(comparison: Comparison, name: str, table: pd.DataFrame, caption: s
     shown = table[["a", "b", "num_rows", "num_seeds"]].assign(**verdict_columns(table))
     significant = table[f"{comparison.decisive}_p_adjusted"] < ALPHA
     return PageTable(name, shown, caption, marked(significant))
+
+
+def _by_output(comparison: Comparison) -> PageTable:
+    return PageTable("outputs", comparison.by_output, comparison.texts("by_output"))
 
 
 def _by_species(comparison: Comparison) -> PageTable:
@@ -234,7 +239,7 @@ def _ranked_in_short(comparison: Comparison, max_rows: int) -> RenderableType:
 def _selected_in_short(comparison: Comparison) -> RenderableType:
     selected, metric = comparison.selected, comparison.metric
     compared = [axis for axis in comparison.axes if axis in COMPARED_AXES]
-    others = [m for m in ("mcc", "auroc", "accuracy") if m != metric]
+    others = [m for m in ("mcc", "auroc", "accuracy", "pearson", "rmse") if m != metric]
     columns = [f"test_{metric}", *(f"test_{m}" for m in others if f"test_{m}" in selected)]
     records = [
         [row["cell"], *(mean_of(row, n) for n in columns), _over(row)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from dnasweep.config import AVERAGED, TuningConfig
-from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier
 from dnasweep.models.classification import Classification
 from dnasweep.models.pretrained.encoder import build_on_checkpoint
@@ -21,11 +20,7 @@ from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.stages.tokens import obtain_corpus, obtain_reverse_corpus
 from dnasweep.stages.training import TrainableStage, train_stage
 from dnasweep.storage import Storage
-from dnasweep.tasks.calls import DECISION_THRESHOLD, EVEN_THRESHOLD
-from dnasweep.tasks.class_loss import ClassLoss, balanced_weights
-from dnasweep.tasks.metrics import VALIDATION_THRESHOLD
-
-BINARY = ("negative", "positive")
+from dnasweep.tasks.registry import task_of
 
 
 def finetune(
@@ -51,8 +46,8 @@ def finetune(
     Raises
     ------
     InputError
-        If the training or validation rows of the species it learns from have one class, or fewer
-        rows of a class than there are shots.
+        If nothing can be learned from the training or validation rows of the species it learns from,
+        such as rows of one class, or there are fewer rows of a class than shots.
     """
     context = context or DistributedContext.current()
     if context.world_size == 1 and (there := find_outcome(storage, spec)) is not None:
@@ -71,22 +66,19 @@ def finetune(
 
 
 def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
-    table = load_dataset(storage, spec.tokenizer.dataset).table
+    dataset = load_dataset(storage, spec.tokenizer.dataset)
+    table = dataset.table
     tokenizer, corpus = obtain_corpus(storage, spec.tokenizer)
     rows = rows_of(table, spec.learned_from)
     notes: dict[str, str] = {}
     if spec.shots is not None:
         drawn = draw_shots(table, rows.train, spec.shots, spec.resample)
         rows, notes = rows._replace(train=drawn), {SHOTS: shots_text(table, drawn)}
-    labels = table["label"].to_numpy()
-    num_labels = int(labels.max()) + 1
+    learned, labels = task_of(dataset.labels), dataset.labels.targets(table)
     last = spec.classification.keep == "last"
     for name, part in zip(("training", "validation"), rows[: 1 if last else 2], strict=False):
-        if len(set(labels[part].tolist())) < 2:
-            raise InputError(
-                f"the {name} rows of {', '.join(spec.learned_from) or 'all species'} have one class",
-                remedy="Give rows of both classes, or another species set to train on.",
-            )
+        species = ", ".join(spec.learned_from) or "all species"
+        learned.check(labels[part], f"the {name} rows of {species}")
     settings = spec.classification
     strands = StrandCorpus(
         corpus,
@@ -97,19 +89,20 @@ def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
         average=settings.average_reverse_complement,
         seed=spec.training.seed,
     )
-    balanced = settings.class_weights == "balanced"
+    objective = learned.objective(
+        labels[rows.train],
+        balanced=settings.class_weights == "balanced",
+        smoothing=settings.label_smoothing,
+    )
     task = Classification(
         corpus,
         labels,
         train_rows=rows.train,
         validation_rows=rows.validation,
-        num_labels=num_labels,
-        keep=spec.classification.keep,
+        keep=settings.keep,
         strands=strands,
-        objective=ClassLoss(
-            balanced_weights(labels[rows.train], num_labels) if balanced else None,
-            settings.label_smoothing,
-        ),
+        objective=objective,
+        task=learned,
         pad_id=tokenizer.pad_id,
     )
     model = _start_model(
@@ -117,19 +110,19 @@ def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
         spec,
         tokenizer=tokenizer,
         num_tokens=int(strands.corpus.num_tokens().max()),
-        num_labels=num_labels,
-        label_names=BINARY if num_labels == 2 else None,
+        num_labels=learned.num_outputs,
+        label_names=learned.names,
     )
     # So that the loaded weights predict like the trial, not like the model that it started from.
     if strands.average or hasattr(model.config, AVERAGED):
         setattr(model.config, AVERAGED, strands.average)
 
     def finish(result: TrainingResult) -> dict[str, float]:
-        # The threshold goes with the weights, so that they predict like the trial. Without validation
-        # it is 1/2, whatever that of the model that it started from.
-        threshold = result.best.metrics.get(VALIDATION_THRESHOLD, EVEN_THRESHOLD)
-        setattr(result.model.config, DECISION_THRESHOLD, float(threshold))
-        return _finish_tuning(result.model, spec.tuning)
+        facts = _finish_tuning(result.model, spec.tuning)
+        seen = result.probabilities
+        validated = None if seen is None else (labels[rows.validation], seen)
+        learned.finish(result.model, objective, result.best.metrics, validated)
+        return facts
 
     return TrainableStage(task, model, tokenizer, finish, notes)
 

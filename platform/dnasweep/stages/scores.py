@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 
 from dnasweep.config import content_key, versions
-from dnasweep.data.baseline import kmer_baseline
-from dnasweep.data.decision_threshold import best_threshold
+from dnasweep.data.datasets import Dataset
+from dnasweep.data.labels import ZERO_AND_ONE, Labels
 from dnasweep.stages.dataset import draw_shots, load_dataset, rows_of
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import Storage
-from dnasweep.tasks.calls import decision_threshold
-from dnasweep.tasks.metrics import classification_metrics
+from dnasweep.tasks.calls import EVEN_THRESHOLD
+from dnasweep.tasks.registry import task_of, task_of_model
+from dnasweep.tasks.task import Task, Thresholds
 
 KIND = "tests"
 SCORES = "scores.parquet"
@@ -34,11 +35,19 @@ class TestScores:
     ids: np.ndarray
     """Row identities (n,), unique; cells are compared on the rows they share."""
     labels: np.ndarray
-    """True labels (n,), 0 or 1."""
+    """True labels (n,), 0 or 1, or class numbers; or outputs (n, outputs)."""
     scores: np.ndarray
-    """Probability of label 1 (n,)."""
-    threshold: float = 0.5
-    """Scores at or above it are called positive; chosen on validation, 0.5 if there is none."""
+    """What was predicted: the probability of label 1 (n,), or (n, outputs)."""
+    threshold: float | list[float] = 0.5
+    """Scores at or above it are called positive, of each output where there are several; chosen on
+    validation, 0.5 if there is none."""
+    about: Labels = ZERO_AND_ONE
+    """What the labels are."""
+
+    @property
+    def task(self) -> Task:
+        """What was learned."""
+        return task_of(self.about)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +57,9 @@ class Scored(TestScores):
     metrics: dict[str, float]
     """Metrics on all rows."""
     per_species: dict[str, dict[str, float]]
-    """The same for each species that has rows of both classes."""
+    """The same for each species that has rows to measure them on, such as of both classes."""
+    by_output: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Metrics of each class or output by its name, where these say more."""
 
 
 def score_key(storage: Storage, spec: ClassifierSpec) -> str | None:
@@ -92,15 +103,16 @@ def evaluate_on_test(storage: Storage, spec: ClassifierSpec) -> Scored:
 
     def build(folder: Path) -> None:
         checkpoint = trial / CHECKPOINT
-        table = load_dataset(storage, spec.tokenizer.dataset).table
+        dataset = load_dataset(storage, spec.tokenizer.dataset)
+        table = dataset.table
         test = rows_of(table, spec.target).test
         model, tokenizer = load_classifier(checkpoint), load_tokenizer(checkpoint)
-        threshold = decision_threshold(model.config.to_dict())
+        thresholds = task_of_model(model.config.to_dict()).thresholds(model.config.to_dict())
         sequences = table["sequence"].iloc[test].tolist()
         predicted = predict_probabilities(
             model, tokenizer, sequences, dtype=spec.training.precision
         )
-        _write_scores(folder, table, test, predicted[:, 1], threshold)
+        _write_scores(folder, dataset, test, predicted, thresholds)
 
     key = score_key(storage, spec)
     assert key is not None, "the trial was found a moment ago"
@@ -115,7 +127,7 @@ def score_baseline(
     shots: int | None = None,
     resample: int = 0,
 ) -> Scored:
-    """Score a k-mer logistic regression that is trained on the same rows as the trials.
+    """Score the k-mer baseline of the task, trained on the same rows as the trials.
 
     For few-shot training sets there is no validation, and the threshold is 0.5.
 
@@ -134,19 +146,20 @@ def score_baseline(
     """
 
     def build(folder: Path) -> None:
-        table = load_dataset(storage, dataset).table
+        data = load_dataset(storage, dataset)
+        table, task = data.table, task_of(data.labels)
         rows = rows_of(table, target)
         if shots is not None:
             drawn = draw_shots(table, rows.train, shots, resample)
             rows = rows._replace(train=drawn, validation=rows.validation[:0])
-        sequences, labels = table["sequence"].to_numpy(), table["label"].to_numpy()
+        sequences, targets = table["sequence"].to_numpy(), data.labels.targets(table)
         scored = np.concatenate([rows.validation, rows.test])
-        scores = kmer_baseline(
-            list(sequences[rows.train]), labels[rows.train], list(sequences[scored])
-        )[:, 1]
+        found = task.baseline(
+            list(sequences[rows.train]), targets[rows.train], list(sequences[scored])
+        )
         cut = len(rows.validation)
-        threshold = best_threshold(labels[rows.validation], scores[:cut])
-        _write_scores(folder, table, rows.test, scores[cut:], threshold)
+        thresholds = task.choose(targets[rows.validation], found[:cut])
+        _write_scores(folder, data, rows.test, found[cut:], thresholds)
 
     inputs: dict[str, Any] = {"dataset": dataset, "target": sorted(target)}
     if shots is not None:
@@ -156,38 +169,54 @@ def score_baseline(
 
 
 def _write_scores(
-    folder: Path, table: pd.DataFrame, test: np.ndarray, scores: np.ndarray, threshold: float
+    folder: Path, data: Dataset, test: np.ndarray, predicted: np.ndarray, thresholds: Thresholds
 ) -> None:
-    """Write scores of the rows `test` of a table, and metrics at a decision threshold."""
-    frame = table.iloc[test][["id", "label", "species"]].assign(score=scores)
+    """Write what was predicted for the rows `test` of a data set, and the metrics that follow."""
+    task, scores = task_of(data.labels), task_of(data.labels).scores(predicted)
+    columns = ["id", "label", *data.labels.columns, "species"]
+    frame = data.table.iloc[test][columns].reset_index(drop=True)
+    for column, values in zip(_columns(task, scores), np.atleast_2d(scores.T), strict=True):
+        frame[column] = values
     frame.to_parquet(folder / SCORES, index=False)
+    targets = data.labels.targets(frame)
     per_species = {}
-    for name, part in frame.groupby("species"):
-        if name and part["label"].nunique() > 1:
-            per_species[str(name)] = _metrics(part, threshold) | {"rows": float(len(part))}
+    # As they are read again, so that metrics do not depend on what was computed and what was read.
+    predicted = task.predicted(scores)
+    for name, rows in sorted(frame.groupby("species").indices.items()):
+        if name and task.measurable(targets[rows]):
+            found = task.measure(targets[rows], predicted[rows], thresholds)
+            per_species[str(name)] = found | {"rows": float(len(rows))}
     metrics: dict[str, Any] = {
-        "threshold": float(threshold),
-        "metrics": _metrics(frame, threshold),
+        "threshold": list(thresholds)
+        if len(thresholds) > 1
+        else float((*thresholds, EVEN_THRESHOLD)[0]),
+        "metrics": task.measure(targets, predicted, thresholds),
         "per_species": per_species,
     }
+    if data.labels != ZERO_AND_ONE:
+        by_output = task.by_output(targets, predicted, thresholds)
+        metrics |= {"labels": data.labels.to_json(), "by_output": by_output}
     (folder / METRICS).write_text(json.dumps(metrics, indent=2) + "\n")
 
 
-def _metrics(frame: pd.DataFrame, threshold: float) -> dict[str, float]:
-    scores = frame["score"].to_numpy()
-    both = np.stack([1 - scores, scores], axis=1)
-    return classification_metrics(frame["label"].to_numpy(), both, threshold)
+def _columns(task: Task, scores: np.ndarray) -> list[str]:
+    """Return the columns of scores."""
+    return ["score"] if scores.ndim == 1 else [f"score:{name}" for name in task.names]
 
 
 def _read_scores(folder: Path) -> Scored:
     """Read what `_write_scores` wrote."""
     frame = pd.read_parquet(folder / SCORES)
     metrics = json.loads((folder / METRICS).read_text())
+    about = Labels.from_json(metrics["labels"]) if "labels" in metrics else ZERO_AND_ONE
+    scores = frame[[name for name in map(str, frame) if name.startswith("score")]].to_numpy()
     return Scored(
         ids=frame["id"].to_numpy(),
-        labels=frame["label"].to_numpy(),
-        scores=frame["score"].to_numpy(),
+        labels=about.targets(frame),
+        scores=scores[:, 0] if list(frame)[-1] == "score" else scores,
         threshold=metrics["threshold"],
+        about=about,
         metrics=metrics["metrics"],
         per_species=metrics["per_species"],
+        by_output=metrics.get("by_output", {}),
     )

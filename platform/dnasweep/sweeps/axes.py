@@ -24,12 +24,12 @@ from dnasweep.sweeps import built_in
 from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.execution_options import ExecutionOptions
 from dnasweep.sweeps.training_options import TrainingOptions
-from dnasweep.tasks.metrics import CLASSIFIER_METRICS
+from dnasweep.tasks.metrics import SELECTION_METRICS
 from dnasweep.tracking.tags import check_name
 
 Axes = dict[str, Sequence[Any]]
 """Name of a :class:`~dnasweep.stages.recipe.Cell` field, to its values."""
-_METRICS = ", ".join(CLASSIFIER_METRICS)
+_METRICS = ", ".join(SELECTION_METRICS)
 SelectionMetric = Annotated[
     str, tyro.conf.arg(help=f"Validation metric that selects and ranks: {_METRICS}.")
 ]

@@ -43,6 +43,8 @@ class CellResult:
     """Test metrics by name; None where the test set was not opened for this trial."""
     test_scores: TestScores | None = None
     """What it said about the test rows; None where not opened."""
+    test_by_output: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Test metrics by class or output, where these say more."""
     per_species_test: Mapping[str, Mapping[str, float]] | None = None
     """Test metrics by species."""
     device_seconds: float | None = None

@@ -8,9 +8,12 @@ from typing import ClassVar, Self
 
 import pandas as pd
 
+from dnasweep.data.labels import ZERO_AND_ONE, Labels
 from dnasweep.plain import write_csv
 from dnasweep.sweeps.transfer_strategies import STRATEGIES
 from dnasweep.sweeps.verdicts import Findings, Verdict
+from dnasweep.tasks.registry import task_of
+from dnasweep.tasks.task import Task
 from dnasweep.tasks.texts import Texts
 from dnasweep.tasks.wording import metric_name
 
@@ -34,6 +37,8 @@ class Compared:
     """The k-mer baseline."""
     unhealthy: pd.DataFrame
     """Trials that diverged, collapsed or failed, with the reason; they are in no mean."""
+    labels: Labels = ZERO_AND_ONE
+    """What the labels of the data are."""
     findings: list[str] = field(default_factory=list)
     """Plain sentences computed from the tables."""
     verdicts: list[Verdict] = field(default_factory=list)
@@ -50,9 +55,14 @@ class Compared:
         return 1 if self.higher_is_better else -1
 
     @property
+    def task(self) -> Task:
+        """What was learned."""
+        return task_of(self.labels)
+
+    @property
     def decisive(self) -> str:
-        """The metric whose tests decide: MCC where it is compared by, else AUROC."""
-        return "mcc" if self.metric == "mcc" else "auroc"
+        """The metric whose tests decide: of classes MCC where it is compared by, else AUROC."""
+        return self.task.decisive(self.metric)
 
     def with_findings(self, found: Findings) -> Self:
         """Return the same comparison with what is said of it."""
@@ -63,6 +73,8 @@ class Compared:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_csv(self.rows, path)
         for name in self.TABLES:
+            if name == "by_output" and getattr(self, name).empty:
+                continue
             write_csv(getattr(self, name), path.with_name(f"{path.stem}_{name}.csv"))
         return path
 
@@ -72,7 +84,7 @@ class Comparison(Compared):
     """A compared sweep. `rows` are ranked by the mean validation metric over seeds."""
 
     TEMPLATE = "sweep"
-    TABLES = ("selected", "baseline", "pairwise", "by_species", "unhealthy")
+    TABLES = ("selected", "baseline", "pairwise", "by_species", "by_output", "unhealthy")
 
     axes: tuple[str, ...]
     """Names of the further axes."""
@@ -83,6 +95,8 @@ class Comparison(Compared):
     their tests, and ensembles of the seeds with theirs, p adjusted."""
     by_species: pd.DataFrame
     """One row per selected combination and species of the test rows."""
+    by_output: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """One row per class or output: test metrics of the winner, means over seeds."""
     shared_encoders: bool = False
     """Whether all seeds of a pretrained cell start from one encoder."""
 

@@ -18,8 +18,6 @@ from dnasweep.sweeps.axes import FewShotOptions
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.training_options import micro_batch
 
-NUM_CLASSES = 2
-
 
 def few_shot_cells(axes: dict[str, Sequence[Any]], data: Prepared) -> tuple[Cell, ...]:
     """Return the cells of a few-shot design: tokenizers x initialisations x draws x seeds.
@@ -88,7 +86,7 @@ def train_on_shots(
         epochs = published.epochs if options.finetune_epochs is None else options.finetune_epochs
         training = dataclasses.replace(
             recipe.finetuning,
-            bases=max(1, round(epochs * NUM_CLASSES * number * width)),
+            bases=max(1, round(epochs * len(data.labels.names) * number * width)),
             batch_size=batch,
             micro_batch_size=micro_batch(batch, options.micro_batch_size),
             evaluations=1,
@@ -112,7 +110,7 @@ def usual_shots(data: Prepared, target: str) -> tuple[int, ...]:
     members = () if target == "all" or not data.species else data.members(target)
     train = data.table.iloc[rows_of(data.table, members).train]
     classes = train[first_readings(train["sequence"])]["label"].value_counts()
-    fewest = int(classes.min()) if len(classes) == NUM_CLASSES else 0
+    fewest = int(classes.min()) if len(classes) == len(data.labels.names) else 0
     given = set(train["shots"].dropna())
     found = tuple(n for n in SHOTS if n <= fewest or n in given)
     if not found:

@@ -1,8 +1,8 @@
 """What the comparison of a sweep says, in sentences computed from its tables.
 
 A difference between means over seeds is called significant where its adjusted p-value, for other
-test rows and other seeds, is below 0.05: that of MCC where the sweep is ranked by MCC, that of AUROC
-otherwise.
+test rows and other seeds, is below 0.05: of classes that of MCC where the sweep is ranked by MCC, that
+of AUROC otherwise.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dnasweep.data.species_sets import pretraining_stages
 from dnasweep.errors import InputError
 from dnasweep.sweeps.cell_results import COMPARED_AXES, CellResult
 from dnasweep.sweeps.comparison import Comparison
-from dnasweep.sweeps.seed_tests import METRICS
 from dnasweep.sweeps.verdicts import Findings, Verdict
+from dnasweep.tasks.metrics import direction
 from dnasweep.tasks.wording import metric_name, number
 
 Pair = dict[str, Verdict]
@@ -77,8 +77,8 @@ def _pair(comparison: Comparison, a: str, b: str, tested: list[Pair]) -> Pair | 
                     sign * row[f"{metric}_difference"],
                     row[f"{metric}_p_adjusted"],
                     *sorted((sign * row[f"{metric}_low"], sign * row[f"{metric}_high"])),
-                )
-                for metric in METRICS
+                )._replace(sign=-1 if direction(metric) == "min" else 1)
+                for metric in comparison.task.tested
             }
             tested.append(pair)
             return pair

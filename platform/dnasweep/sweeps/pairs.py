@@ -16,30 +16,23 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.sweeps.cell_results import BaselineResult
-from dnasweep.sweeps.seed_tests import (
-    METRICS,
-    BySeed,
-    Stratum,
-    equal_seeds,
-    has_both_classes,
-    over_seeds,
-    stratum,
-)
-from dnasweep.sweeps.statistics import bootstrap_mcc, delong_test
+from dnasweep.sweeps.ensembles import compare_ensembles, ensemble_columns
+from dnasweep.sweeps.seed_tests import BySeed, equal_seeds, over_seeds, stratum
 from dnasweep.tasks.multiple_tests import benjamini_hochberg
+from dnasweep.tasks.registry import BINARY
+from dnasweep.tasks.task import Task
 
 VERDICT = ("a", "b", "difference", "low", "high", "p")
-COLUMNS = (
-    "a",
-    "b",
-    "num_rows",
-    "num_seeds",
-    *(f"{metric}_{name}" for metric in METRICS for name in (*VERDICT, "p_adjusted")),
-    *(f"ensemble_auroc_{name}" for name in ("a", "b", "difference")),
-    *(f"ensemble_{name}" for name in ("delong_z", "delong_p", "delong_p_adjusted")),
-    *(f"ensemble_mcc_{name}" for name in (*VERDICT, "p_adjusted")),
-)
-P_VALUES = ("mcc_p", "auroc_p", "ensemble_delong_p", "ensemble_mcc_p")
+
+
+def columns_of(task: Task) -> tuple[str, ...]:
+    """Return the columns of a table of tests, by what was learned."""
+    tests = (f"{metric}_{name}" for metric in task.tested for name in (*VERDICT, "p_adjusted"))
+    return ("a", "b", "num_rows", "num_seeds", *tests, *ensemble_columns(task))
+
+
+COLUMNS = columns_of(BINARY)
+"""Those of classes."""
 
 
 def pairwise_tests(
@@ -48,6 +41,7 @@ def pairwise_tests(
     *,
     num_resamples: int = 2000,
     seed: int = 0,
+    task: Task = BINARY,
 ) -> pd.DataFrame:
     """Return one row per pair, p-values adjusted.
 
@@ -59,13 +53,15 @@ def pairwise_tests(
         Each is tested against every cell.
     num_resamples, seed
         Of the bootstrap of ensembles.
+    task
+        What was learned.
 
     Returns
     -------
     DataFrame
-        Columns :data:`COLUMNS`. Benjamini-Hochberg runs over two families, for each test by itself:
-        whether the winner is better than each other cell and each baseline, which is what a sweep
-        asks, and all other pairs. A pair that shares too few rows, or rows of more than two classes, has nan;
+        Columns of :func:`columns_of`. Benjamini-Hochberg runs over two families, for each test by
+        itself: whether the winner is better than each other cell and each baseline, which is what a
+        sweep asks, and all other pairs. A pair that shares too few rows has nan;
         so has the verdict of a pair with one seed.
     """
     test = partial(paired_test, num_resamples=num_resamples, seed=seed)
@@ -79,15 +75,23 @@ def pairwise_tests(
         if one.test_scores is not None
         and (one.species_set is None or label.endswith(f" / {one.species_set}"))
     ]
-    table = pd.DataFrame.from_records(records, columns=list(COLUMNS))
+    table = pd.DataFrame.from_records(records, columns=list(columns_of(task)))
     of_winner = table["a"] == next(iter(cells), None)
     families = [adjusted(table[rows].copy()) for rows in (of_winner, ~of_winner) if rows.any()]
     return pd.concat(families).sort_index() if families else table
 
 
-def adjusted(table: pd.DataFrame, names: Sequence[str] = P_VALUES) -> pd.DataFrame:
-    """Return the table with p-values adjusted over its rows (Benjamini-Hochberg), test by test."""
-    for name in names:
+def adjusted(table: pd.DataFrame, names: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the table with p-values adjusted over its rows (Benjamini-Hochberg), test by test.
+
+    Parameters
+    ----------
+    table
+        Columns of p-values end in `_p`; changed in place.
+    names
+        The columns to adjust; default: all of them.
+    """
+    for name in [n for n in map(str, table) if n.endswith("_p")] if names is None else names:
         if name in table:
             table[f"{name}_adjusted"] = benjamini_hochberg(table[name].to_numpy(dtype=float))
     return table
@@ -111,31 +115,15 @@ def paired_test(
     -------
     dict
         The columns from `num_rows` on; `num_rows` and `num_seeds` alone where there are fewer than
-        two rows of a class.
+        two rows of a class, or too few rows to tell.
     """
     seeds_a, seeds_b = (sorted(a), sorted(b)) if fixed else equal_seeds(list(a), list(b))
     chosen_a, chosen_b = [a[one] for one in seeds_a], [b[one] for one in seeds_b]
     shared = stratum(chosen_a, chosen_b)
     record: dict[str, Any] = {"num_rows": len(shared.labels), "num_seeds": len(seeds_a)}
-    if not has_both_classes(shared):
+    if not shared.testable:
         return record
-    for metric in METRICS:
+    for metric in shared.task.tested:
         found = over_seeds([shared], metric, fixed=fixed)
         record |= {f"{metric}_{n}": v for n, v in zip(VERDICT, found, strict=True)}
-    return record | _ensembles(shared, num_resamples, seed)
-
-
-def _ensembles(shared: Stratum, num_resamples: int, seed: int) -> dict[str, Any]:
-    """Compare the mean scores of either side, called by the mean of the thresholds."""
-    scores = [side.scores.mean(axis=0) for side in (shared.a, shared.b)]
-    cuts = [side.thresholds.mean() for side in (shared.a, shared.b)]
-    delong = delong_test(shared.labels, *scores)
-    calls = [(one >= cut).astype(int) for one, cut in zip(scores, cuts, strict=True)]
-    bootstrap = bootstrap_mcc(shared.labels, *calls, num_resamples=num_resamples, seed=seed)
-    return {
-        "ensemble_auroc_a": delong.auroc_a,
-        "ensemble_auroc_b": delong.auroc_b,
-        "ensemble_auroc_difference": delong.difference,
-        "ensemble_delong_z": delong.z,
-        "ensemble_delong_p": delong.p_value,
-    } | {f"ensemble_mcc_{n}": v for n, v in zip(VERDICT, bootstrap, strict=True)}
+    return record | compare_ensembles(shared, num_resamples=num_resamples, seed=seed)

@@ -16,14 +16,17 @@ from dnasweep.data.audit import Audit
 from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.columns import Unlabelled
 from dnasweep.data.dataset_config import catalogue_of
+from dnasweep.data.label_checks import check_labels
+from dnasweep.data.labels import ZERO_AND_ONE, Labels
 from dnasweep.data.species_sets import pretraining_stages, species_set
-from dnasweep.data.table import check_classes, check_species
+from dnasweep.data.table import check_species
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import Rows, load_dataset, obtain_dataset, rows_of
 from dnasweep.stages.recipe import Recipe
 from dnasweep.storage import Storage
 from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.training_options import Precision, TrainingOptions
+from dnasweep.tasks.registry import task_of
 
 OTHER_FAMILIES_SEED = 1_000_000
 """Added to the seed of the built-in data, for sequences to pretrain on that are of other families."""
@@ -47,6 +50,8 @@ class Prepared:
     """The files that it was read from, as the options name them."""
     catalogue: Catalogue | None = None
     """What is known about species; None: what the platform knows."""
+    labels: Labels = ZERO_AND_ONE
+    """What its labels are."""
 
     def members(self, name: str) -> tuple[str, ...]:
         """Return the species of a set, sought among those of the rows."""
@@ -72,13 +77,16 @@ def prepare_data(storage: Storage, options: DataOptions) -> Prepared:
     with _name_files(files):
         key, folder = obtain_dataset(storage, options.dataset)
         dataset = load_dataset(storage, key)
-        check_classes(dataset.table)
-        if dataset.table["label"].max() > 1:
-            raise InputError(
-                f"there are labels up to {dataset.table['label'].max()}",
-                remedy="Sweeps compare two classes: use the labels 0 and 1.",
-            )
-    return Prepared(key, folder, dataset.table, dataset.audit, files, catalogue_of(options))
+        check_labels(dataset.table, dataset.labels)
+    return Prepared(
+        key,
+        folder,
+        dataset.table,
+        dataset.audit,
+        files,
+        catalogue_of(options),
+        dataset.labels,
+    )
 
 
 @contextlib.contextmanager
@@ -136,7 +144,14 @@ def prepare_pretraining(
                 remedy="Give more --pretrain-rows, or 0 to pretrain on the training rows.",
             ) from error
         dataset = load_dataset(storage, key)
-        return Prepared(key, folder, dataset.table, dataset.audit, catalogue=catalogue_of(options))
+        return Prepared(
+            key,
+            folder,
+            dataset.table,
+            dataset.audit,
+            catalogue=catalogue_of(options),
+            labels=dataset.labels,
+        )
     other = dataclasses.replace(
         options, data=files, positives=(), negatives=(), generate_negatives="none"
     )
@@ -152,7 +167,15 @@ def prepare_pretraining(
                 "table with a column label that is 1 in every row.",
             ) from None
         dataset = load_dataset(storage, key)
-    return Prepared(key, folder, dataset.table, dataset.audit, files, catalogue_of(options))
+    return Prepared(
+        key,
+        folder,
+        dataset.table,
+        dataset.audit,
+        files,
+        catalogue_of(options),
+        dataset.labels,
+    )
 
 
 def make_recipe(
@@ -203,7 +226,10 @@ def make_recipe(
         )
     )
     source = (pretraining or data).table
-    read = rows_of(source, (), positives_only=options.pretrain_on == "positives").train
+    # Only where one of two classes is the positive one.
+    labels = (pretraining or data).labels
+    positives = options.pretrain_on == "positives" and task_of(labels).has_positives
+    read = rows_of(source, (), positives_only=positives).train
     bases = float(source["sequence"].iloc[read].str.len().sum())
     return Recipe(
         dataset=data.key,
@@ -217,7 +243,7 @@ def make_recipe(
         finetuning=options.finetuning(epoch, precision=precision),
         pretraining_dataset=pretraining.key if pretraining else None,
         pretraining_species=pretraining.species if pretraining else (),
-        pretrain_on_positives=options.pretrain_on == "positives",
+        pretrain_on_positives=positives,
         classification=options.classification_config(),
         tuning=TuningConfig.parse(options.tuning),
         catalogue=data.catalogue,

@@ -33,7 +33,9 @@ from dnasweep.sweeps.preparation import (
     prepare_data,
     prepare_pretraining,
 )
-from dnasweep.tasks.metrics import CLASSIFIER_METRICS
+from dnasweep.tasks.metrics import SELECTION_METRICS, check_metric
+from dnasweep.tasks.registry import task_of
+from dnasweep.tasks.task import Task
 
 RequestedAxes = Mapping[str, Sequence[Any] | Callable[[Prepared], Sequence[Any]]]
 """Axes with their values, or with functions that find the values in the data."""
@@ -139,11 +141,7 @@ def prepare_sweep(
     InputError
         For everything wrong that can be found before training.
     """
-    if options.metric not in CLASSIFIER_METRICS:
-        raise InputError(
-            f"classifiers have no metric {options.metric!r}",
-            remedy=f"Use one of {', '.join(CLASSIFIER_METRICS)}.",
-        )
+    check_metric(options.metric, SELECTION_METRICS)
     storage = Storage(options.storage)
     storage.check_writable()
     with console.status("reading and auditing the data"):
@@ -151,6 +149,12 @@ def prepare_sweep(
         pretraining = prepare_pretraining(
             storage, options, options.pretrain_data, simulated=options.pretrain_rows
         )
+    task = task_of(data.labels)
+    if options.metric == type(options).metric and options.metric not in task.metrics:
+        options = dataclasses.replace(options, metric=task.metric)
+    check_metric(options.metric, task.metrics)
+    if not task.has_classes:
+        _check_without_classes(options, task)
     axes: Axes = {axis: v(data) if callable(v) else v for axis, v in requested.items()}
     # Tokenizers have one name each, whatever they were called: kmer is kmer-6.
     names = [TokenizerConfig.parse(name).name for name in axes.get("tokenizer", ())]
@@ -208,6 +212,26 @@ def prepare_sweep(
         plan=plan,
         console=console,
     )
+
+
+def _check_without_classes(options: SweepOptions, task: Task) -> None:
+    """Refuse options that are about classes where a row has none."""
+    wrong = {
+        "--keep auroc": options.keep == "auroc" and "auroc" not in task.metrics,
+        "--class-weights": options.class_weights != "none",
+        "--label-smoothing": options.label_smoothing > 0,
+    }
+    if isinstance(options, FewShotOptions):
+        raise InputError(
+            f"shots are rows of each class, and the labels are no classes ({task.name})",
+            remedy="Use sweeps/tokenizer_grid.py.",
+        )
+    for option, given in wrong.items():
+        if given:
+            raise InputError(
+                f"{option} is for classes, and the labels are none ({task.name})",
+                remedy="Leave it out.",
+            )
 
 
 def _use_checkpoints(

@@ -83,6 +83,7 @@ def cell_result(
         validation=outcome.best["metrics"],
         test=scored.metrics if scored else None,
         test_scores=scored,
+        test_by_output=scored.by_output if scored else {},
         per_species_test=scored.per_species if scored else None,
         device_seconds=outcome.device_seconds,
         peak_memory_bytes=outcome.peak_memory_bytes,
@@ -114,7 +115,13 @@ def baseline_result(
     shots, resample
         Rows of each class and number of the draw it was trained on; None: all rows.
     """
-    return BaselineResult(test=scored.metrics, test_scores=scored, shots=shots, resample=resample)
+    return BaselineResult(
+        name=scored.task.baseline_name,
+        test=scored.metrics,
+        test_scores=scored,
+        shots=shots,
+        resample=resample,
+    )
 
 
 def flat(evaluation: Mapping[str, Any]) -> dict[str, float]:

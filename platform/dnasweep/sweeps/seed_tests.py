@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from dnasweep.stages.scores import TestScores
 from dnasweep.sweeps.cell_results import rows_of
 from dnasweep.sweeps.mean_differences import compare_means
-from dnasweep.sweeps.statistics import mcc, structural_components
+from dnasweep.tasks.influence import Measured
+from dnasweep.tasks.registry import BINARY
+from dnasweep.tasks.task import Task
 
 Floats = NDArray[np.float64]
 BySeed = Mapping[int, TestScores]
@@ -29,7 +31,6 @@ BySeed = Mapping[int, TestScores]
 
 MIN_SEEDS = 2
 """Of one seed the scatter over seeds cannot be seen."""
-METRICS = ("mcc", "auroc")
 
 
 class OverSeeds(NamedTuple):
@@ -54,28 +55,32 @@ class Side(NamedTuple):
     """One side's trainings on the rows of one stratum, such as a species."""
 
     scores: Floats
-    """Probability of label 1 (trainings, n)."""
+    """What was predicted, as :meth:`dnasweep.tasks.task.Task.scores` has it: the probability of label 1
+    (trainings, n), or (trainings, n, outputs)."""
     thresholds: Floats
-    """Scores at or above them are called positive (trainings,)."""
+    """Of calls: scores at or above it are called positive (trainings,)."""
 
 
 class Stratum(NamedTuple):
     """Rows that both sides have scored."""
 
     labels: NDArray[np.int64]
-    """True labels (n,), 0 or 1."""
+    """True labels (n,), or outputs (n, outputs)."""
     a: Side
     b: Side
+    task: Task = BINARY
+    """What was learned."""
 
+    def measure(self, metric: str) -> Measured:
+        """Return a metric of the trainings of both sides, one after the other."""
+        scores = np.concatenate([self.a.scores, self.b.scores])
+        thresholds = np.concatenate([self.a.thresholds, self.b.thresholds])
+        return self.task.influence(metric, self.labels, scores, thresholds)
 
-class Measured(NamedTuple):
-    """A metric of each training."""
-
-    values: Floats
-    """(trainings,)."""
-    influence: Floats
-    """(trainings, n) how far each row moves it; their products summed over rows are the covariance
-    of the trainings' metrics over draws of rows."""
+    @property
+    def testable(self) -> bool:
+        """Whether there are rows enough to test a difference, such as two of each class."""
+        return self.task.testable(self.labels)
 
 
 def equal_seeds(a: Sequence[int], b: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -103,23 +108,17 @@ def stratum(a: Sequence[TestScores], b: Sequence[TestScores]) -> Stratum:
         raise ValueError("two cells have different labels for the same test rows")
     sides = [
         Side(
-            np.array([one.scores for one in side]).reshape(len(side), len(labels)),
+            np.array([one.scores for one in side]).reshape(len(side), *(every[0].scores.shape)),
             np.array([one.threshold for one in side]),
         )
         for side in (every[: len(a)], every[len(a) :])
     ]
-    return Stratum(labels, *sides)
+    return Stratum(labels, sides[0], sides[1], every[0].task)
 
 
 def _only(scores: TestScores, ids: np.ndarray) -> TestScores:
     rows = rows_of(scores, ids)
     return replace(scores, ids=ids, labels=scores.labels[rows], scores=scores.scores[rows])
-
-
-def has_both_classes(one: Stratum) -> bool:
-    """Return whether there are two rows of either class, and none of another."""
-    counts = [int(np.sum(one.labels == label)) for label in (0, 1)]
-    return min(counts) >= 2 and sum(counts) == len(one.labels)
 
 
 def over_seeds(strata: Sequence[Stratum], metric: str, *, fixed: bool = False) -> OverSeeds:
@@ -131,7 +130,7 @@ def over_seeds(strata: Sequence[Stratum], metric: str, *, fixed: bool = False) -
         Rows with the trainings of both sides, training i of a side of the same seed in every
         stratum, equally many of either side. Strata count alike, however many rows they have.
     metric
-        `mcc` or `auroc`.
+        One of those that the task tests by, such as `mcc` or `auroc`.
     fixed
         Whether the second side is one training that no seed would change, such as a logistic
         regression.
@@ -142,7 +141,7 @@ def over_seeds(strata: Sequence[Stratum], metric: str, *, fixed: bool = False) -
     trainings of a side share, v the variance between seeds with what rows and seeds do together. So
     r is the variance over rows of the means, less the part of it that is not shared, which v has.
     """
-    measured = [_measured(one, metric) for one in strata]
+    measured = [one.measure(metric) for one in strata]
     num = len(strata[0].a.scores)
     values = np.mean([one.values for one in measured], axis=0)
     covariance = np.sum([one.influence @ one.influence.T for one in measured], axis=0)
@@ -162,56 +161,6 @@ def over_seeds(strata: Sequence[Stratum], metric: str, *, fixed: bool = False) -
         degrees=len(varied) * (num - 1),
     )
     return OverSeeds(mean_a, mean_b, *compared)
-
-
-def _measured(one: Stratum, metric: str) -> Measured:
-    scores = np.concatenate([one.a.scores, one.b.scores])
-    if metric == "auroc":
-        return auroc_influence(one.labels, scores)
-    thresholds = np.concatenate([one.a.thresholds, one.b.thresholds])
-    return mcc_influence(one.labels, scores >= thresholds[:, None])
-
-
-def auroc_influence(labels: NDArray[np.int64], scores: Floats) -> Measured:
-    """Return AUROCs with the influence of each row, by DeLong's placement values."""
-    values, v10, v01 = structural_components(labels, scores)
-    influence = np.zeros(scores.shape)
-    for cls, placed in ((1, v10), (0, v01)):
-        num = placed.shape[1]
-        spread = placed - placed.mean(axis=1, keepdims=True)
-        influence[:, labels == cls] = spread / np.sqrt(num * (num - 1))
-    return Measured(values, influence)
-
-
-def mcc_influence(labels: NDArray[np.int64], calls: NDArray[np.bool_]) -> Measured:
-    """Return Matthews correlations with the influence of each row, by the infinitesimal jackknife.
-
-    Parameters
-    ----------
-    labels
-        True labels (n,), 0 or 1.
-    calls
-        Labels called by each training (trainings, n).
-
-    Notes
-    -----
-    MCC is the correlation of two binary variables, so its influence function is that of Pearson's r:
-    z_x z_y - r (z_x^2 + z_y^2) / 2 (S. Devlin, R. Gnanadesikan and J. Kettenring, Biometrika 62,
-    1975). It is 0 where all rows are called alike.
-    """
-    actual, called = labels.astype(float), calls.astype(float)
-    num = len(labels)
-    values = mcc((called * actual).sum(1), called.sum(1), actual.sum(), num)
-    x = (actual - actual.mean()) / actual.std()
-    spread = called.std(axis=1, keepdims=True)
-    y = np.divide(
-        called - called.mean(axis=1, keepdims=True),
-        spread,
-        out=np.zeros_like(called),
-        where=spread > 0,
-    )
-    moved = x * y - values[:, None] * (x**2 + y**2) / 2
-    return Measured(values, np.where(spread > 0, moved, 0.0) / np.sqrt(num * (num - 1)))
 
 
 def _own(covariance: Floats, side: NDArray[np.int64]) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 import pandas as pd
 
+from dnasweep.data.labels import ZERO_AND_ONE, Labels
 from dnasweep.sweeps.cell_results import (
     BaselineResult,
     CellResult,
@@ -24,11 +25,13 @@ from dnasweep.sweeps.tables import (
     baseline_table,
     grouped,
     higher_is_better,
+    output_table,
     ranked,
     selected_table,
     species_table,
     unhealthy_table,
 )
+from dnasweep.tasks.registry import task_of
 
 
 def comparison_group(cell: CellResult) -> Hashable:
@@ -73,6 +76,7 @@ def compare(
     shared_encoders: bool = False,
     num_resamples: int = 2000,
     seed: int = 0,
+    labels: Labels = ZERO_AND_ONE,
 ) -> Comparison:
     """Compare the trials of a sweep.
 
@@ -91,6 +95,8 @@ def compare(
         Bootstrap resamples for the MCC of ensembles.
     seed
         Seeds the bootstrap.
+    labels
+        What the labels of the data are.
     """
     name = _bare_name(metric)
     axes = tuple(sorted({axis for cell in cells for axis in cell.axes}))
@@ -106,11 +112,17 @@ def compare(
         selected=selected,
         baseline=baseline_table(baselines),
         pairwise=pairwise_tests(
-            _by_seed(chosen, selected), baselines, num_resamples=num_resamples, seed=seed
+            _by_seed(chosen, selected),
+            baselines,
+            num_resamples=num_resamples,
+            seed=seed,
+            task=task_of(labels),
         ),
         by_species=species_table(chosen, name),
+        by_output=output_table(chosen, selected),
         unhealthy=unhealthy_table(cells, name),
         shared_encoders=shared_encoders,
+        labels=labels,
     )
     return comparison.with_findings(sweep_findings(comparison, cells))
 

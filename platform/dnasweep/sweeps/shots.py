@@ -132,7 +132,7 @@ def _runs(cells: Sequence[CellResult], metric: str, rates_follow_shots: bool) ->
 
 
 def _calls_one_class(scores: TestScores | None) -> bool:
-    return scores is not None and len(set((scores.scores >= scores.threshold).tolist())) == 1
+    return scores is not None and scores.task.calls_one(scores.scores, scores.threshold)
 
 
 def _means(runs: pd.DataFrame, by: list[str]) -> pd.DataFrame:

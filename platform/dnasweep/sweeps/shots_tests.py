@@ -11,13 +11,8 @@ import pandas as pd
 from dnasweep.stages.scores import TestScores
 from dnasweep.sweeps.cell_results import BaselineResult
 from dnasweep.sweeps.mean_differences import mean_difference, shared_row_variance
-from dnasweep.sweeps.seed_tests import (
-    Measured,
-    auroc_influence,
-    has_both_classes,
-    mcc_influence,
-    stratum,
-)
+from dnasweep.sweeps.seed_tests import stratum
+from dnasweep.tasks.influence import Measured
 from dnasweep.tasks.multiple_tests import benjamini_hochberg
 
 RANDOM = "no pretraining"
@@ -91,13 +86,9 @@ def paired_tests(
 
 def _pooled(known: dict[str, TestScores]) -> _Pool | None:
     shared = stratum(list(known.values()), [])
-    if not has_both_classes(shared):
+    if not shared.testable:
         return None
-    scores = shared.a.scores
-    measured = {
-        "mcc": mcc_influence(shared.labels, scores >= shared.a.thresholds[:, None]),
-        "auroc": auroc_influence(shared.labels, scores),
-    }
+    measured = {metric: shared.measure(metric) for metric in shared.task.tested}
     return _Pool(len(shared.labels), {key: i for i, key in enumerate(known)}, measured)
 
 

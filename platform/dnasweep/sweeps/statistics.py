@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from dnasweep.tasks.influence import as_binary, mcc, structural_components
+
 
 class DeLongResult(NamedTuple):
     """Two correlated AUROCs compared."""
@@ -50,47 +52,6 @@ class Spread(NamedTuple):
     low: float
     """Lower end of the 95 % t interval of the mean; nan for fewer than two values."""
     high: float
-
-
-def structural_components(
-    labels: np.ndarray, scores: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the AUROC and its placement values, by mid-ranks.
-
-    Parameters
-    ----------
-    labels
-        True labels (n,), 0 or 1.
-    scores
-        Scores (models, n).
-
-    Returns
-    -------
-    auroc
-        (models,).
-    v10
-        Of each positive, the fraction of negatives it outranks, ties one half (models, positives).
-    v01
-        Of each negative, the fraction of positives that outrank it (models, negatives).
-
-    Notes
-    -----
-    X. Sun and W. Xu, Fast implementation of DeLong's algorithm, IEEE Signal Processing Letters 21
-    (2014): O(n log n) in place of one comparison for each pair.
-    """
-    positive = _binary(labels)
-    num_positive = int(positive.sum())
-    num_negative = len(positive) - num_positive
-    if not num_positive or not num_negative:
-        raise ValueError("an AUROC needs rows of both classes")
-    if not np.isfinite(scores).all():
-        raise ValueError("scores must be finite")
-    rank_all = stats.rankdata(scores, axis=1)
-    rank_positive = stats.rankdata(scores[:, positive], axis=1)
-    rank_negative = stats.rankdata(scores[:, ~positive], axis=1)
-    v10 = (rank_all[:, positive] - rank_positive) / num_negative
-    v01 = 1.0 - (rank_all[:, ~positive] - rank_negative) / num_positive
-    return v10.mean(axis=1), v10, v01
 
 
 def delong_test(labels: np.ndarray, scores_a: np.ndarray, scores_b: np.ndarray) -> DeLongResult:
@@ -138,25 +99,6 @@ def delong_test(labels: np.ndarray, scores_a: np.ndarray, scores_b: np.ndarray) 
     return DeLongResult(float(auroc[0]), float(auroc[1]), difference, variance, z, p_value)
 
 
-def mcc(true_positive: np.ndarray, called: np.ndarray, actual: np.ndarray, num: int) -> np.ndarray:
-    """Return Matthews correlation from counts, elementwise; 0 where a margin is empty.
-
-    Parameters
-    ----------
-    true_positive
-        Rows of label 1 called 1.
-    called
-        Rows called 1.
-    actual
-        Rows of label 1.
-    num
-        All rows.
-    """
-    tp, pp, ap = (np.asarray(x, dtype=float) for x in (true_positive, called, actual))
-    below = pp * (num - pp) * ap * (num - ap)
-    return np.divide(num * tp - pp * ap, np.sqrt(below), out=np.zeros_like(below), where=below > 0)
-
-
 def bootstrap_mcc(
     labels: np.ndarray,
     predictions_a: np.ndarray,
@@ -190,7 +132,7 @@ def bootstrap_mcc(
     A row falls in one of eight kinds (label x call of a x call of b), so a resample of rows is one
     multinomial draw of eight counts: the percentile bootstrap exactly, without an index array.
     """
-    actual, a, b = (_binary(values) for values in (labels, predictions_a, predictions_b))
+    actual, a, b = (as_binary(values) for values in (labels, predictions_a, predictions_b))
     if not len(actual) == len(a) == len(b):
         raise ValueError("labels and both predictions must have one entry per row")
     num = len(actual)
@@ -238,10 +180,3 @@ def _mccs(counts: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray]:
         mcc(counts[:, [6, 7]].sum(axis=1), called_a, actual, num),
         mcc(counts[:, [5, 7]].sum(axis=1), called_b, actual, num),
     )
-
-
-def _binary(values: np.ndarray) -> np.ndarray:
-    array = np.asarray(values)
-    if array.size and not np.isin(array, (0, 1)).all():
-        raise ValueError("labels and predictions must be 0 or 1")
-    return array.astype(bool)

@@ -179,6 +179,27 @@ def species_table(chosen: list[CellResult], metric: str) -> pd.DataFrame:
     return pd.DataFrame.from_records(records)
 
 
+def output_table(chosen: Sequence[CellResult], selected: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per class or output: test metrics of the best cell, means over its seeds.
+
+    Parameters
+    ----------
+    chosen
+        Trials of the selected combinations.
+    selected
+        Of :func:`selected_table`, the best first.
+    """
+    if selected.empty:
+        return pd.DataFrame()
+    keys = selected["trial_keys"].iloc[0].split()
+    seeds = [pd.DataFrame(c.test_by_output) for c in chosen if c.trial_key in keys]
+    known = [one for one in seeds if len(one)]
+    if not known:
+        return pd.DataFrame()
+    means = sum(known[1:], known[0]) / len(known)
+    return means.T.rename_axis("output").reset_index()
+
+
 def unhealthy_table(cells: Sequence[CellResult], metric: str) -> pd.DataFrame:
     """Return one row per trial that diverged, collapsed or failed."""
     columns = ["tokenizer", "species_set", "learning_rate", "seed", "outcome", "reason"]

@@ -102,7 +102,8 @@ class TrainingOptions(Checked):
     """Evaluations on validation during fine-tuning; the best one is kept."""
     keep: Literal["mcc", "auroc", "loss"] = "mcc"
     """Validation metric by which that evaluation is the best. MCC needs a threshold, which is chosen
-    on the same rows; AUROC and the loss need none."""
+    on the same rows; AUROC and the loss need none. Of numbers, mcc stands for Pearson's r and loss for
+    the root mean squared error."""
     tuning: str = "full"
     """Weights that fine-tuning moves: full (all), probe (the head), lora-RANK,
     lora-RANK-aALPHA, lora-RANK-aALPHA@LAYER+LAYER."""

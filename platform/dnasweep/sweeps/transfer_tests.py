@@ -12,19 +12,18 @@ from scipy import stats
 
 from dnasweep.sweeps.pairs import COLUMNS, VERDICT, adjusted, paired_test
 from dnasweep.sweeps.seed_tests import (
-    METRICS,
     BySeed,
     equal_seeds,
-    has_both_classes,
     over_seeds,
     stratum,
 )
 from dnasweep.sweeps.transfer_strategies import STRATEGIES
+from dnasweep.tasks.registry import BINARY
 
 EVERY = "all"
 """The target of a test on the mean over targets."""
-P_VALUES = tuple(f"{metric}_p" for metric in METRICS)
-TARGETS_P = tuple(f"{metric}_targets_p" for metric in METRICS)
+P_VALUES = tuple(f"{metric}_p" for metric in BINARY.tested)
+TARGETS_P = tuple(f"{metric}_targets_p" for metric in BINARY.tested)
 
 Scores = Mapping[tuple[str, str, str], BySeed]
 """Tokenizer, target and strategy to scores by seed."""
@@ -85,7 +84,7 @@ def _over(pairs: Sequence[tuple[BySeed, BySeed]]) -> dict[str, Any] | None:
     if not seeds_a:
         return None
     strata = [stratum([a[one] for one in seeds_a], [b[one] for one in seeds_b]) for a, b in pairs]
-    strata = [one for one in strata if has_both_classes(one)]
+    strata = [one for one in strata if one.testable]
     if len(strata) < 2:
         return None
     record: dict[str, Any] = {
@@ -93,7 +92,7 @@ def _over(pairs: Sequence[tuple[BySeed, BySeed]]) -> dict[str, Any] | None:
         "num_targets": len(strata),
         "num_seeds": len(seeds_a),
     }
-    for metric in METRICS:
+    for metric in strata[0].task.tested:
         found = over_seeds(strata, metric)
         record |= {f"{metric}_{n}": v for n, v in zip(VERDICT, found, strict=True)}
         single = np.array([over_seeds([one], metric).difference for one in strata])

@@ -29,6 +29,8 @@ class Verdict(NamedTuple):
     high: float = NAN
     null: float = 0.0
     """The estimate where there is no effect: 1 for ratios."""
+    sign: int = 1
+    """-1 where lower is better, else 1."""
 
     @property
     def significant(self) -> bool:
@@ -44,6 +46,16 @@ class Verdict(NamedTuple):
     def lower(self) -> bool:
         """Whether the estimate is significantly below that of no effect."""
         return self.significant and not self.higher
+
+    @property
+    def better(self) -> bool:
+        """Whether the estimate is significantly better than that of no effect."""
+        return self.higher if self.sign > 0 else self.lower
+
+    @property
+    def worse(self) -> bool:
+        """Whether the estimate is significantly worse than that of no effect."""
+        return self.lower if self.sign > 0 else self.higher
 
     @property
     def verdict(self) -> str:

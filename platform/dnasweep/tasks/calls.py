@@ -13,6 +13,8 @@ from dnasweep.errors import InputError
 DECISION_THRESHOLD = "decision_threshold"
 """Setting in the `config.json` of a classifier of two classes: the least probability of the second
 class at which it is called."""
+DECISION_THRESHOLDS = "decision_thresholds"
+"""The same of a model of labels of which a row may have several: one of each."""
 EVEN_THRESHOLD = 0.5
 """The threshold of models that have no such setting."""
 
@@ -46,6 +48,33 @@ def decision_threshold(config: Mapping[str, Any]) -> float:
             f"{EVEN_THRESHOLD}.",
         )
     return float(chosen)
+
+
+def decision_thresholds(config: Mapping[str, Any], num_labels: int) -> tuple[float, ...]:
+    """Return the least probability at which a model calls each label.
+
+    Parameters
+    ----------
+    config
+        The model's `config.json`.
+    num_labels
+        Its labels; without the setting each has the threshold 1/2.
+
+    Raises
+    ------
+    InputError
+        When there is not one probability for each label.
+    """
+    chosen = config.get(DECISION_THRESHOLDS)
+    if chosen is None:
+        return (EVEN_THRESHOLD,) * num_labels
+    if not isinstance(chosen, list) or len(chosen) != num_labels:
+        raise InputError(
+            f"the model's {DECISION_THRESHOLDS} are {chosen!r}, and it has {num_labels} labels",
+            remedy=f"Correct {DECISION_THRESHOLDS} in its config.json, or remove it for "
+            f"{EVEN_THRESHOLD}.",
+        )
+    return tuple(decision_threshold({DECISION_THRESHOLD: one}) for one in chosen)
 
 
 def call_classes(probabilities: NDArray[np.floating], threshold: float) -> NDArray[np.int64]:

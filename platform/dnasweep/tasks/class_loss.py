@@ -37,6 +37,10 @@ class ClassLoss(NamedTuple):
         )
         return nats, total
 
+    def predictions(self, logits: Tensor) -> Tensor:
+        """Return the probabilities of the classes, (rows, classes)."""
+        return logits.softmax(-1)
+
 
 def balanced_weights(labels: np.ndarray, num_labels: int) -> np.ndarray:
     """Return n / (classes x rows of the class) for each class, (num_labels,).

@@ -6,10 +6,12 @@ also where those are undefined, as for rows of one class, so that a search never
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from dnasweep.errors import InputError
 from dnasweep.tasks.calls import call_classes
 
 
@@ -33,6 +35,10 @@ MCC = "mcc"
 AUROC = "auroc"
 AUPRC = "auprc"
 THRESHOLD = "threshold"
+PEARSON = "pearson"
+SPEARMAN = "spearman"
+R2 = "r2"
+RMSE = "rmse"
 BITS_PER_BASE = "bits_per_base"
 PERPLEXITY = "perplexity"
 MASKED_ACCURACY = "masked_accuracy"
@@ -48,6 +54,10 @@ METRICS: dict[str, Metric] = {
     MCC: Metric("", "max", "Matthews correlation coefficient"),
     AUROC: Metric("", "max", "area under the ROC curve; one against the rest, mean"),
     AUPRC: Metric("", "max", "average precision; one against the rest, mean"),
+    PEARSON: Metric("", "max", "Pearson correlation of predicted and measured; mean over outputs"),
+    SPEARMAN: Metric("", "max", "Spearman correlation of them; mean over outputs"),
+    R2: Metric("", "max", "share of the variance that is explained; mean over outputs"),
+    RMSE: Metric("unit of the labels", "min", "root mean squared error; mean over outputs"),
     THRESHOLD: Metric("probability", "", "least probability called class 1"),
     BITS_PER_BASE: Metric("bits", "min", "nats over masked tokens / masked bases / ln 2"),
     PERPLEXITY: Metric("", "min", "exp of the mean loss of a masked token"),
@@ -58,12 +68,29 @@ METRICS: dict[str, Metric] = {
     ),
 }
 """Every metric by its bare name."""
-CLASSIFIER_METRICS = tuple(
-    name
-    for name, what in METRICS.items()
-    if what.direction and name not in (BITS_PER_BASE, PERPLEXITY, MASKED_ACCURACY)
-)
+CLASS_METRICS = (LOSS, ACCURACY, MACRO_F1, PRECISION, RECALL, MCC, AUROC, AUPRC)
 """Those by which classifiers can be chosen and compared."""
+SELECTION_METRICS = (*CLASS_METRICS, PEARSON, SPEARMAN, R2, RMSE)
+"""Those by which models of any task can."""
+
+
+def check_metric(name: str, known: Sequence[str]) -> None:
+    """Raise `InputError` unless a metric is one that models are chosen by.
+
+    Parameters
+    ----------
+    name
+        Its bare name.
+    known
+        Those that there are.
+    """
+    if name not in known:
+        raise InputError(
+            f"there is no metric {name!r} for these labels"
+            if name in METRICS
+            else f"classifiers have no metric {name!r}",
+            remedy=f"Use one of {', '.join(known)}.",
+        )
 
 
 def full_name(metric: str, split: str = "validation") -> str:
@@ -185,3 +212,43 @@ def classification_metrics(
         THRESHOLD: threshold,
     }
     return {full_name(name, split): float(value) for name, value in values.items()}
+
+
+def regression_metrics(
+    targets: np.ndarray, predicted: np.ndarray, *, split: str = "validation"
+) -> dict[str, float]:
+    """Return every metric of regression by full name, each the mean over the outputs.
+
+    Parameters
+    ----------
+    targets, predicted
+        Measured and predicted, (n, outputs), in the units of the labels. Where all rows are predicted
+        alike, or have the same label, correlations are 0.
+    split
+        Prefix of the names.
+
+    Examples
+    --------
+    >>> found = regression_metrics(np.array([[1.0], [2.0], [4.0]]), np.array([[1.0], [2.0], [3.0]]))
+    >>> {name: round(value, 3) for name, value in found.items()}["validation/rmse"]
+    0.577
+    """
+    from scipy import stats
+    from sklearn.metrics import r2_score
+
+    if len(targets) == 0 or targets.shape != predicted.shape:
+        raise ValueError(f"{targets.shape} targets for {predicted.shape} predictions")
+    each: dict[str, list[float]] = {PEARSON: [], SPEARMAN: [], R2: [], RMSE: []}
+    for actual, guess in zip(targets.T, predicted.T, strict=True):
+        flat = min(_spread(actual), _spread(guess)) <= 0
+        each[PEARSON].append(0.0 if flat else float(stats.pearsonr(actual, guess).statistic))
+        each[SPEARMAN].append(0.0 if flat else float(stats.spearmanr(actual, guess).statistic))
+        each[R2].append(float(r2_score(actual, guess)) if _spread(actual) > 0 else 0.0)
+        each[RMSE].append(float(np.sqrt(np.mean((actual - guess) ** 2))))
+    return {full_name(name, split): float(np.mean(values)) for name, values in each.items()}
+
+
+def _spread(values: np.ndarray) -> float:
+    """Return the range of values, 0 where it is that of rounding."""
+    found = float(np.ptp(values))
+    return found if found > 1e-12 * float(np.abs(values).max()) else 0.0

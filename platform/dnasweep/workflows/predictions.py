@@ -22,6 +22,7 @@ from dnasweep.jobs.prediction_request import (
 from dnasweep.jobs.shards.manifests import name
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.stages import models
+from dnasweep.tasks.registry import task_of_model
 from dnasweep.workflows.ray_pool import on_ray
 
 
@@ -94,14 +95,12 @@ class PredictionJob(Job[PredictionRequest]):
             found = pq.read_table(pa.BufferReader(data)).drop_columns(["id"])
             parts.append(np.column_stack([column.to_numpy() for column in found.columns]))
         probabilities = np.concatenate(parts)
-        frame = prediction_table(request.table, probabilities, request.names, request.threshold)
+        frame = prediction_table(request.table, probabilities, request.config)
         write_predictions(frame, request.out)
-        return JobFiles(files=[request.out], summary=frame["call"].value_counts())
+        return JobFiles(files=[request.out], summary=task_of_model(request.config).summary(frame))
 
     def closing(self, finished: FinishedJob, files: Sequence[Path]) -> list[str]:
-        counts = ", ".join(
-            f"{number:,} {escape(str(called))}" for called, number in finished.made.summary.items()
-        )
+        counts = ", ".join(map(escape, finished.made.summary))
         return [
             f"{finished.shards.num_rows:,} sequences: {counts}",
             f"[bold]written[/] {escape(str(self.request.out))}",

@@ -64,6 +64,7 @@ def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
         results,
         baselines=[baseline_result(baseline)],
         metric=sweep.options.metric,
+        labels=sweep.data.labels,
         shared_encoders=bool(plan.encoders) and not sweep.recipe.pretrain_per_seed,
     )
     best = best_trial(sweep, results)
@@ -121,6 +122,7 @@ def run_sweep(
     sweep = prepare_sweep(
         name, axes, options, console, cells=cells, resolve=executor.resolve_precision
     )
+    options = sweep.options
     uri = resolve_uri(options.tracking_uri, sweep.storage.root)
     announce_data(console, sweep.data)
     announce_plan(sweep)

@@ -23,6 +23,7 @@ from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.transfer_matrix import compare_strategies, comparison_group
 from dnasweep.sweeps.transfer_options import TransferOptions
 from dnasweep.sweeps.transfer_strategies import transfer_route
+from dnasweep.tasks.registry import task_of
 from dnasweep.workflows.announce import announce_report
 from dnasweep.workflows.evaluation import evaluate_on_test
 from dnasweep.workflows.phases import Phases
@@ -43,6 +44,12 @@ def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepar
     """
 
     def find(data: Prepared) -> list[str]:
+        if not task_of(data.labels).has_positives:
+            raise InputError(
+                f"the labels are no two classes ({', '.join(data.labels.names[:12])}), between which "
+                "transfer is compared",
+                remedy="Compare species sets with sweeps/tokenizer_grid.py.",
+            )
         if not data.species:
             raise InputError(
                 "the rows name no species, so there is nothing to transfer between",

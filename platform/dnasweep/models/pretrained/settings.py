@@ -22,11 +22,11 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.alibi import AlibiRobertaConfig
 from dnasweep.models.encoder.capacity import ALIBI, WINDOWS
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, USE_KNOWN_KIND, is_number
-from dnasweep.tasks.calls import DECISION_THRESHOLD
+from dnasweep.tasks.calls import DECISION_THRESHOLD, DECISION_THRESHOLDS
 from dnasweep.tokens.model_files import AGAIN, reading
 
 _MAX_LAYERS = 1000
-_OWN = (WINDOWS, AVERAGED, DECISION_THRESHOLD, "how_to_load")
+_OWN = (WINDOWS, AVERAGED, DECISION_THRESHOLD, DECISION_THRESHOLDS, "how_to_load")
 """Settings that this platform writes."""
 # The implementation of attention and the precision of the weights are chosen here. Names of kernels
 # would be looked up on the hub.

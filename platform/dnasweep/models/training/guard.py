@@ -9,9 +9,7 @@ import math
 from collections import deque
 from typing import Any
 
-import numpy as np
-
-from dnasweep.tasks.metrics import auroc
+from dnasweep.tasks.task import Task
 
 WINDOW = 20
 """Steps over which the training loss is averaged before it counts as exploded."""
@@ -21,33 +19,6 @@ GRACE = 0.5
 """Fraction of the budget before which no trial counts as collapsed."""
 COLLAPSED_EVALUATIONS = 2
 """Evaluations in a row, after that, that must look collapsed to end a trial early."""
-CHANCE = 0.98
-"""A collapsed model's loss is at least this fraction of that of guessing by class frequency."""
-CHANCE_AUROC = 0.6
-"""A model that ranks better than this has learnt something, whatever its threshold."""
-
-
-def is_collapsed(labels: np.ndarray, probabilities: np.ndarray, loss: float) -> bool:
-    """Return whether a classifier calls one class only and has learnt nothing but class frequencies.
-
-    Parameters
-    ----------
-    labels
-        Class numbers, (n,).
-    probabilities
-        (n, classes).
-    loss
-        Mean cross-entropy on these rows, in nats.
-    """
-    num_labels = probabilities.shape[1]
-    if len(np.unique(labels)) < 2 or len(np.unique(probabilities.argmax(1))) > 1:
-        return False
-    frequency = np.bincount(labels, minlength=num_labels) / len(labels)
-    seen = frequency[frequency > 0]
-    chance = float(-(seen * np.log(seen)).sum())
-    classes = [1] if num_labels == 2 else range(num_labels)
-    ranked = np.mean([auroc(labels == c, probabilities[:, c]) for c in classes])
-    return loss >= CHANCE * chance and bool(abs(ranked - 0.5) < CHANCE_AUROC - 0.5)
 
 
 class Guard:
@@ -59,9 +30,14 @@ class Guard:
         Loss of guessing uniformly, in nats.
     total_steps
         Steps of the whole training.
+    collapse
+        What a collapse is, in words.
     """
 
-    def __init__(self, *, uniform_loss: float, total_steps: int) -> None:
+    def __init__(
+        self, *, uniform_loss: float, total_steps: int, collapse: str = Task.collapse
+    ) -> None:
+        self.collapse = collapse
         self.uniform_loss = uniform_loss
         self.total_steps = total_steps
         self._losses: deque[float] = deque(maxlen=WINDOW)
@@ -93,7 +69,7 @@ class Guard:
         self._collapsed = self._collapsed + 1 if collapsed_now else 0
         at_end = steps_done >= self.total_steps
         if self._collapsed >= COLLAPSED_EVALUATIONS or (at_end and collapsed_now):
-            return "all validation rows are called one class and the loss is that of guessing"
+            return self.collapse
         return None
 
     def state(self) -> dict[str, Any]:

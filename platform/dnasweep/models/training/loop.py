@@ -92,7 +92,11 @@ class Loop:
         self.model = model.to(context.device)
         self.schedule = Schedule(config=config, lengths=task.lengths, bases=task.bases)
         self.optimizer = make_optimizer(model, config)
-        self.guard = Guard(uniform_loss=task.uniform_loss, total_steps=self.schedule.total_steps)
+        self.guard = Guard(
+            uniform_loss=task.uniform_loss,
+            total_steps=self.schedule.total_steps,
+            collapse=task.collapse,
+        )
         self.progress = Progress(fingerprint=self._fingerprint())
         # Returned when the training diverges before its first evaluation.
         self.best = self._weights()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.training.distributed import DistributedContext
+from dnasweep.tasks.task import Task as LearnedTask
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.masking.scheme import MaskingProgress
 
@@ -72,6 +73,8 @@ class Task:
     weights are kept."""
     uniform_loss: float
     """Loss of guessing uniformly, in nats."""
+    collapse: str = LearnedTask.collapse
+    """What a model that has collapsed does, in words."""
 
     def __init__(
         self, corpus: Corpus, *, train_rows: np.ndarray, validation_rows: np.ndarray

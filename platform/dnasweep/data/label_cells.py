@@ -1,0 +1,125 @@
+"""How cells of labels are read, once it is known of which kind they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from dnasweep.data.label_sets import rows_of_numbers, sets_of
+from dnasweep.data.label_words import MAYBE_MISSING, MISSING
+from dnasweep.data.labels import MAX_CLASSES, ZERO_AND_ONE, Labels
+from dnasweep.formats.rejects import RowChecks
+
+WHOLE = r"[+-]?\d+(?:\.0*)?"
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
+_TWO = "Write the two classes as 0 and 1."
+
+
+class LabelReading(NamedTuple):
+    """How cells of labels are read."""
+
+    labels: Labels = ZERO_AND_ONE
+    """What they are."""
+    codes: Mapping[str, int] | None = None
+    """Number of the class of each label, as :func:`canonical` writes it; None: labels are numbers to
+    be learned."""
+    note: str = ""
+    """What to tell the user; empty where nothing had to be decided."""
+    expected: str = f"an integer from 0 to {MAX_CLASSES - 1}"
+    """What a label that cannot be read is not."""
+    remedy: str = _TWO
+    """What to do about it."""
+    separator: str = ""
+    """What parts several labels of a cell; empty where a cell holds one."""
+
+    def columns(
+        self, text: pd.Series, checks: RowChecks, *, required: bool
+    ) -> dict[str, pd.Series]:
+        """Return the columns of the table that hold the labels, and note the rows without one.
+
+        Parameters
+        ----------
+        text
+            The cells, stripped.
+        checks
+            Where bad rows are noted.
+        required
+            Whether a row without a label is bad; otherwise none is.
+        """
+        names = self.labels.columns
+        if not names:
+            return {"label": self.classes(text, checks, required=required)}
+        if not self.separator:
+            found = self.numbers(text, checks, required=required).to_numpy()[:, None]
+        else:
+            found = (
+                rows_of_numbers(text, self.separator, len(names))
+                if self.codes is None
+                else sets_of(text, self.separator, self.codes)
+            )
+            known = pd.Series(np.isfinite(found).all(axis=1), index=text.index)
+            self._check(text, known, checks, required=required)
+        columns = {name: pd.Series(found[:, i], text.index) for i, name in enumerate(names)}
+        return {"label": pd.Series(-1, index=text.index), **columns}
+
+    def classes(self, text: pd.Series, checks: RowChecks, *, required: bool) -> pd.Series:
+        """Return the class of each row, -1 where it is unknown, and note the rows without one.
+
+        Parameters
+        ----------
+        text
+            The cells, stripped.
+        checks
+            Where bad rows are noted.
+        required
+            Whether a row without a label is bad; otherwise none is.
+        """
+        assert self.codes is not None
+        number = canonical(text).map(self.codes)
+        self._check(text, number.notna(), checks, required=required)
+        return number.fillna(-1).astype("int64")
+
+    def numbers(self, text: pd.Series, checks: RowChecks, *, required: bool) -> pd.Series:
+        """Return the number of each row, nan where there is none; otherwise as :meth:`classes`.
+
+        Parameters
+        ----------
+        text, checks, required
+            As for :meth:`classes`.
+        """
+        number = as_numbers(text)
+        self._check(text, number.notna(), checks, required=required)
+        return number
+
+    def _check(
+        self, text: pd.Series, known: pd.Series, checks: RowChecks, *, required: bool
+    ) -> None:
+        if not required:
+            return
+        missing = text.str.lower().isin([*MISSING, MAYBE_MISSING]) & ~known
+        checks.add(missing, "the label is missing")
+        quoted = text.str[:40].map(repr)
+        reason = "the label " + quoted + f" is not {self.expected}"
+        checks.add(~missing & ~known, reason, self.remedy)
+
+
+def canonical(text: pd.Series) -> pd.Series:
+    """Return labels as they are compared: in lower case, whole numbers without sign or decimals."""
+    whole = text.str.fullmatch(WHOLE)
+    found = text.str.casefold()
+    if whole.any():
+        found = found.mask(whole, text.where(whole, "0").map(_whole).astype("str"))
+    return found
+
+
+def _whole(text: str) -> int:
+    return int(text.split(".")[0])
+
+
+def as_numbers(text: pd.Series) -> pd.Series:
+    """Return cells as finite numbers, nan where they are none."""
+    number = pd.to_numeric(text.where(text.str.fullmatch(NUMBER)), errors="coerce")
+    return number.where(np.isfinite(number))

@@ -1,0 +1,116 @@
+"""Whether the labels of a data set can be learned, and told apart in every split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dnasweep.data.labels import Labels
+from dnasweep.data.table import SPLITS, check_classes
+from dnasweep.errors import InputError
+
+
+def check_kinds(table: pd.DataFrame, origins: pd.DataFrame, labels: Labels) -> None:
+    """Refuse rows whose file gives them a class where the labels of others are numbers.
+
+    Parameters
+    ----------
+    table
+        All rows that were read.
+    origins
+        Columns file and row: where each row is from.
+    labels
+        What their labels are.
+    """
+    if labels.columns:
+        _refuse(
+            table[labels.columns].isna().any(axis=1),
+            origins,
+            "the file gives its rows a class, and the labels of others are "
+            + ("numbers" if labels.task == "regression" else "several a row"),
+            "Give the labels of all rows in a column label.",
+        )
+
+
+def check_rare(table: pd.DataFrame, origins: pd.DataFrame, labels: Labels) -> None:
+    """Refuse one of several classes that has too few rows to be in every split.
+
+    Parameters
+    ----------
+    table, origins, labels
+        As for :func:`check_kinds`.
+    """
+    if labels.task != "multiclass" or table.empty:
+        return
+    known = table["label"][table["label"] >= 0]
+    classes = np.bincount(known, minlength=len(labels.names))
+    rarest, num = int(classes.argmin()), int(classes.min())
+    if num < len(SPLITS):
+        _refuse(
+            table["label"] == rarest,
+            origins,
+            f"the class {labels.names[rarest]!r} has {num} row(s), too few to be in train, "
+            "validation and test",
+            "Correct it if it is misspelt, or give more rows of it.",
+        )
+
+
+def _refuse(wrong: pd.Series, origins: pd.DataFrame, reason: str, remedy: str) -> None:
+    """Raise `InputError` for the first wrong row, if there is any."""
+    if wrong.any():
+        first = int(wrong.to_numpy().argmax())
+        file, row = origins["file"].iloc[first], int(origins["row"].iloc[first])
+        raise InputError(reason, file=file, row=row, remedy=remedy)
+
+
+def check_labels(table: pd.DataFrame, labels: Labels) -> None:
+    """Raise `InputError` unless every split has what is needed to learn and to test.
+
+    Two classes or more have to be in every split, of several all; numbers have to differ in it, and of
+    labels that may stand together each has to be there and to be missing. Few-shot sets may come
+    without a validation split.
+
+    Parameters
+    ----------
+    table
+        A data set whose rows have splits.
+    labels
+        What its labels are.
+    """
+    if labels.task == "binary":
+        check_classes(table)
+        return
+    few_shot = bool(table["shots"].notna().any())
+    for split in SPLITS:
+        rows = table[table["split"] == split]
+        if split == "validation" and few_shot and rows.empty:
+            continue
+        if labels.columns:
+            _check_outputs(rows[labels.columns], split, labels)
+        else:
+            _check_present(rows["label"], split, labels)
+
+
+def _check_present(found: pd.Series, split: str, labels: Labels) -> None:
+    missing = [name for i, name in enumerate(labels.names) if not (found == i).any()]
+    if missing:
+        raise InputError(
+            f"the {split} split has {len(found):,} rows and none of the class(es) "
+            f"{', '.join(missing)}",
+            remedy="Give more rows of them, or larger shares with --split-fractions, such as 0.5 "
+            "0.25 0.25; given splits need rows of every class, or --split cluster.",
+        )
+
+
+def _check_outputs(values: pd.DataFrame, split: str, labels: Labels) -> None:
+    constant = [
+        name
+        for name, column in zip(labels.names, labels.columns, strict=True)
+        if values[column].nunique() < 2
+    ]
+    if constant:
+        raise InputError(
+            f"{', '.join(constant)}: all {len(values):,} {split} rows have the same value",
+            remedy="Give more rows, or larger shares with --split-fractions, such as 0.5 0.25 0.25; "
+            "leave out a column that is the same in every row.",
+        )

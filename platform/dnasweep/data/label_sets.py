@@ -1,0 +1,98 @@
+"""Cells that hold several labels: sets of words such as `a;b`, and rows of numbers such as `0.3;1.2`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+SEPARATORS = ";|"
+MOST = 0.9
+"""Share of cells that have to be alike."""
+EMPTY = frozenset(["none", "-"])
+"""Cells that are a set without labels, in lower case."""
+
+
+def separator_of(text: pd.Series, *, share: float) -> str:
+    """Return what parts the labels of cells, empty where fewer than a share of the cells have several."""
+    for separator in SEPARATORS:
+        if len(text) and text.str.contains(separator, regex=False).mean() >= share:
+            return separator
+    return ""
+
+
+def parts_of(text: pd.Series, separator: str) -> pd.Series:
+    """Return the labels of each cell as a list, without blanks and empty parts."""
+    return text.str.split(separator, regex=False).map(
+        lambda parts: [part.strip() for part in parts if part.strip()]
+    )
+
+
+def words_in(text: pd.Series, separator: str) -> dict[str, str]:
+    """Return every label of cells in lower case, and as most of the cells write it."""
+    spelled: dict[str, Counter[str]] = {}
+    for parts in parts_of(text, separator):
+        for part in parts:
+            spelled.setdefault(part.casefold(), Counter())[part] += 1
+    return {
+        one: counts.most_common(1)[0][0] for one, counts in spelled.items() if one not in EMPTY
+    }
+
+
+def sets_of(text: pd.Series, separator: str, codes: Mapping[str, int]) -> np.ndarray:
+    """Return which labels each cell has, (rows, labels), 0 or 1; nan in rows that hold another one.
+
+    Parameters
+    ----------
+    text
+        The cells.
+    separator
+        What parts their labels.
+    codes
+        Number of each label, in lower case.
+    """
+    found = np.zeros((len(text), len(codes)))
+    for row, parts in enumerate(parts_of(text, separator)):
+        names = [part.casefold() for part in parts if part.casefold() not in EMPTY]
+        if not parts or any(name not in codes for name in names):
+            found[row] = np.nan
+        else:
+            found[row, [codes[name] for name in names]] = 1
+    return found
+
+
+def rows_of_numbers(text: pd.Series, separator: str, num: int) -> np.ndarray:
+    """Return the numbers of each cell, (rows, num); nan in rows that do not hold so many.
+
+    Parameters
+    ----------
+    text
+        The cells.
+    separator
+        What parts their numbers.
+    num
+        Numbers of each cell.
+    """
+    found = np.full((len(text), num), np.nan)
+    for row, parts in enumerate(parts_of(text, separator)):
+        numbers = pd.to_numeric(pd.Series(parts, dtype="object"), errors="coerce").to_numpy(float)
+        if len(parts) == num and np.isfinite(numbers).all():
+            found[row] = numbers
+    return found
+
+
+def numbers_each(text: pd.Series, separator: str) -> int:
+    """Return how many numbers nearly all cells hold, 0 where they do not hold as many numbers each."""
+    lengths: Counter[int] = Counter()
+    for parts in parts_of(text, separator):
+        numeric = pd.to_numeric(pd.Series(parts, dtype="object"), errors="coerce").notna().all()
+        lengths[len(parts) if numeric else 0] += 1
+    each, num = lengths.most_common(1)[0] if lengths else (0, 0)
+    return each if num >= MOST * len(text) else 0
+
+
+def listed(names: Sequence[str], shown: int = 12) -> str:
+    """Return names as a message shows them: some, and each cut to its beginning."""
+    return ", ".join(name[:40] for name in names[:shown]) + (", ..." if len(names) > shown else "")

@@ -1,0 +1,74 @@
+"""Words that labels are written in: which are missing, which mean yes or no, and which of two is which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+MISSING = frozenset(["", "nan", "na", "n/a", "null", "<na>"])
+"""Cells that are no label, in lower case."""
+MAYBE_MISSING = "none"
+"""A missing value among numbers, a class among words."""
+
+_PAIRS = {
+    "true": "false",
+    "t": "f",
+    "yes": "no",
+    "y": "n",
+    "+": "-",
+    "positive": "negative",
+    "positives": "negatives",
+    "pos": "neg",
+}
+_POSITIVE = frozenset(
+    [*_PAIRS, "promoter", "promoters", "enhancer", "enhancers", "active", "bound", "functional"]
+)
+_NEGATIVE = frozenset(
+    [
+        *_PAIRS.values(),
+        *("none", "other", "others", "control", "controls", "background", "random", "null"),
+        *("inactive", "unbound", "nonfunctional", "rest", "neither"),
+    ]
+)
+_NOT = re.compile(r"(?:non|not|no|un|in|anti)[-_ ]?")
+
+
+def is_yes_or_no(labels: Sequence[str]) -> bool:
+    """Return whether two labels, in lower case, only say yes and no, and name no class."""
+    return len(labels) == 2 and any(_PAIRS.get(a) == b for a, b in (labels, labels[::-1]))
+
+
+def positive_of(labels: Sequence[str]) -> str | None:
+    """Return which of two labels, in lower case, is the positive one; None where it is not clear.
+
+    Examples
+    --------
+    >>> positive_of(["promoter", "non-promoter"]), positive_of(["donor", "acceptor"])
+    ('promoter', None)
+    """
+    first, second = labels
+    for one, other in ((first, second), (second, first)):
+        negated = _NOT.match(other)
+        if negated and other[negated.end() :] == one:
+            return one
+    by_negative = [b for a, b in ((first, second), (second, first)) if a in _NEGATIVE]
+    if len(by_negative) == 1:
+        return by_negative[0]
+    by_positive = [one for one in labels if one in _POSITIVE]
+    return by_positive[0] if len(by_positive) == 1 else None
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """Return a key that sorts `H3K4` before `H3K27`, and -1 before 10.
+
+    Examples
+    --------
+    >>> sorted(["class10", "class9"], key=natural)
+    ['class9', 'class10']
+    """
+    parts = (
+        re.split(r"(-?\d+)", name) if re.fullmatch(r"-?\d+", name) else re.split(r"(\d+)", name)
+    )
+    return [
+        (0, int(p), "") if re.fullmatch(r"-?\d+", p) else (1, 0, p.casefold()) for p in parts if p
+    ]

@@ -1,0 +1,64 @@
+"""What the labels of a data set are: of which kind, and how their classes or outputs are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+TaskName = Literal["binary", "multiclass", "regression", "multilabel"]
+TASK_NAMES: tuple[TaskName, ...] = get_args(TaskName)
+TaskChoice = Literal["auto", "binary", "multiclass", "regression", "multilabel"]
+CLASS_TASKS = ("binary", "multiclass")
+"""Tasks whose rows have one class each, as the number in the column `label`."""
+NEGATIVE, POSITIVE = "negative", "positive"
+"""Names of two classes whose labels are no names themselves, such as 0 and 1."""
+MAX_CLASSES = 128
+OUTPUT = "output:"
+"""What the names of columns with outputs begin with."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labels:
+    """The kind of the labels of a data set, and the names that the user knows them by."""
+
+    task: TaskName = "binary"
+    """What is learned from them."""
+    names: tuple[str, ...] = (NEGATIVE, POSITIVE)
+    """Of classes, in the order of their numbers; or of the outputs of each row."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the table with the outputs; empty where a row has one class."""
+        return [] if self.task in CLASS_TASKS else [OUTPUT + name for name in self.names]
+
+    def targets(self, table: pd.DataFrame) -> NDArray[Any]:
+        """Return what is to be learned: class numbers (rows,), or outputs (rows, outputs), float64."""
+        if self.task in CLASS_TASKS:
+            return table["label"].to_numpy()
+        return table[self.columns].to_numpy(np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON types; `from_json` reads it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Labels:
+        """Return the labels that `to_json` wrote."""
+        return cls(task=data["task"], names=tuple(data["names"]))
+
+    @classmethod
+    def of_table(cls, table: pd.DataFrame) -> Labels:
+        """Return the labels of a table of class numbers that says nothing else about them."""
+        highest = int(table["label"].max()) if len(table) else -1
+        if highest < 2:
+            return cls()
+        return cls(task="multiclass", names=tuple(map(str, range(highest + 1))))
+
+
+ZERO_AND_ONE = Labels()
+"""Those of two classes that are numbered and have no names of their own."""

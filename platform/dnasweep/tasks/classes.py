@@ -1,0 +1,174 @@
+"""Classes of which a row has one: what two and several classes have in common."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.errors import InputError
+from dnasweep.tasks import metrics as names
+from dnasweep.tasks.calls import DECISION_THRESHOLD, EVEN_THRESHOLD, call_classes, class_threshold
+from dnasweep.tasks.influence import Floats
+from dnasweep.tasks.metrics import auroc, classification_metrics
+from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
+from dnasweep.tasks.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+CHANCE = 0.98
+"""A collapsed model's loss is at least this fraction of that of guessing by class frequency."""
+CHANCE_AUROC = 0.6
+"""A model that ranks better than this has learnt something, whatever its threshold."""
+
+
+class ClassTask(Task):
+    """Call the class of a sequence: cross-entropy of a softmax over the classes."""
+
+    metric = names.MCC
+    metrics = names.CLASS_METRICS
+    tested = (names.MCC, names.AUROC)
+
+    @property
+    def uniform_loss(self) -> float:
+        return math.log(self.num_outputs)
+
+    def objective(
+        self, targets: Targets, *, balanced: bool = False, smoothing: float = 0.0
+    ) -> Objective:
+        from dnasweep.tasks.class_loss import ClassLoss, balanced_weights
+
+        return ClassLoss(
+            balanced_weights(targets, self.num_outputs) if balanced else None, smoothing
+        )
+
+    def predictions(self, logits: Tensor) -> Tensor:
+        return logits.softmax(-1)
+
+    def check(self, targets: Targets, rows: str) -> None:
+        used = targets
+        if len(used) and (used.min() < 0 or used.max() >= self.num_outputs):
+            raise InputError(
+                f"a label is {used.min() if used.min() < 0 else used.max()} where there are "
+                f"{self.num_outputs} classes",
+                remedy=f"Use labels from 0 to {self.num_outputs - 1} and leave out unlabelled rows.",
+            )
+        if len(np.unique(used)) < 2:
+            raise InputError(
+                f"{rows} have one class only",
+                remedy="Give rows of both classes, or another species set to train on.",
+            )
+
+    def measure(
+        self,
+        targets: Targets,
+        predicted: Floats,
+        thresholds: Thresholds,
+        *,
+        split: str = "validation",
+    ) -> dict[str, float]:
+        return classification_metrics(targets, predicted, (*thresholds, 0.5)[0], split=split)
+
+    def worst(self, targets: Targets) -> dict[str, float]:
+        even = np.full((len(targets), self.num_outputs), 1 / self.num_outputs)
+        return classification_metrics(targets, even, 0.5) | {
+            names.VALIDATION_MCC: 0.0,
+            names.VALIDATION_AUROC: 0.5,
+        }
+
+    def collapsed(self, targets: Targets, predicted: Floats, metrics: Mapping[str, float]) -> bool:
+        return is_collapsed(targets, predicted, metrics[names.VALIDATION_LOSS])
+
+    def finish(
+        self, model: Any, objective: Objective, metrics: Mapping[str, float], validated: Validated
+    ) -> None:
+        # The threshold goes with the weights, so that they predict like the trial. Without validation
+        # it is 1/2, whatever that of the model that it started from.
+        threshold = metrics.get(names.VALIDATION_THRESHOLD, EVEN_THRESHOLD)
+        setattr(model.config, DECISION_THRESHOLD, float(threshold))
+        if model.config.problem_type is not None:
+            # Of the model that it started from.
+            model.config.problem_type = None
+
+    def call_threshold(self, config: Mapping[str, Any], target: int) -> float:
+        return class_threshold(config, target, self.num_outputs)
+
+    def measurable(self, targets: Targets) -> bool:
+        return len(np.unique(targets)) > 1
+
+    def testable(self, targets: Targets) -> bool:
+        counts = [int(np.sum(targets == label)) for label in range(self.num_outputs)]
+        return min(counts) >= 2 and sum(counts) == len(targets)
+
+    def calls_one(self, scores: Floats, threshold: float | list[float]) -> bool:
+        cut = threshold if isinstance(threshold, float) else EVEN_THRESHOLD
+        return len(set(call_classes(self.predicted(scores), cut).tolist())) == 1
+
+    def baseline(
+        self, sequences: Sequence[str], targets: Targets, others: Sequence[str]
+    ) -> Floats:
+        # Imported here, as below: scikit-learn is slow, and jobs ask a model for its task.
+        from dnasweep.data.baseline import kmer_baseline
+
+        found = kmer_baseline(list(sequences), targets, list(others))
+        # A class that the training rows lack has probability 0.
+        missing = self.num_outputs - found.shape[1]
+        return np.pad(found, ((0, 0), (0, missing))) if missing > 0 else found
+
+    def called(
+        self, predicted: Floats, config: Mapping[str, Any], target: int
+    ) -> NDArray[np.bool_]:
+        return self._calls(predicted, config) == target
+
+    def table(self, predicted: Floats, config: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        columns = {f"probability_{name}": predicted[:, i] for i, name in enumerate(self.names)}
+        return columns | {"call": np.asarray(self.names)[self._calls(predicted, config)]}
+
+    def summary(self, table: pd.DataFrame) -> list[str]:
+        return [f"{number:,} {name}" for name, number in Counter(table["call"]).most_common()]
+
+    def _calls(self, predicted: Floats, config: Mapping[str, Any]) -> NDArray[np.int64]:
+        return call_classes(predicted, (*self.thresholds(config), EVEN_THRESHOLD)[0])
+
+    def explained(
+        self, logits: Tensor, target: int, value: Value, against: int | None = None
+    ) -> Tensor:
+        exact = logits.double()
+        if against is not None:
+            exact = exact[:, [target, against]]
+            target = 0
+        if value == "logit" and against is None:
+            return exact[:, target]
+        if value == "probability":
+            return exact.softmax(-1)[:, target]
+        others = exact[:, [i for i in range(exact.shape[1]) if i != target]]
+        return exact[:, target] - others.logsumexp(-1)
+
+
+def is_collapsed(labels: np.ndarray, probabilities: np.ndarray, loss: float) -> bool:
+    """Return whether a classifier calls one class only and has learnt nothing but class frequencies.
+
+    Parameters
+    ----------
+    labels
+        Class numbers, (n,).
+    probabilities
+        (n, classes).
+    loss
+        Mean cross-entropy on these rows, in nats.
+    """
+    num_labels = probabilities.shape[1]
+    if len(np.unique(labels)) < 2 or len(np.unique(probabilities.argmax(1))) > 1:
+        return False
+    frequency = np.bincount(labels, minlength=num_labels) / len(labels)
+    seen = frequency[frequency > 0]
+    chance = float(-(seen * np.log(seen)).sum())
+    classes = [1] if num_labels == 2 else range(num_labels)
+    ranked = np.mean([auroc(labels == c, probabilities[:, c]) for c in classes])
+    return loss >= CHANCE * chance and bool(abs(ranked - 0.5) < CHANCE_AUROC - 0.5)

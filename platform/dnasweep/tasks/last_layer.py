@@ -1,0 +1,28 @@
+"""The last layer of a model, which gives the logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+
+def last_layer(model: Any, num_outputs: int) -> nn.Linear:
+    """Return the layer that gives the logits of a classifier of transformers.
+
+    Parameters
+    ----------
+    model
+        The model.
+    num_outputs
+        Number of its logits.
+    """
+    inside = set(model.base_model.modules())
+    layers = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.Linear)
+        and module not in inside
+        and module.out_features == num_outputs
+    ]
+    return layers[-1]

@@ -1,0 +1,61 @@
+"""Every task by its name, and which one a data set or a trained model has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dnasweep.data.labels import ZERO_AND_ONE, Labels, TaskName
+from dnasweep.errors import InputError
+from dnasweep.tasks.binary import Binary
+from dnasweep.tasks.multiclass import Multiclass
+from dnasweep.tasks.multilabel import Multilabel
+from dnasweep.tasks.regression import Regression
+from dnasweep.tasks.task import Task
+
+TASKS: dict[TaskName, type[Task]] = {
+    one.name: one for one in (Binary, Multiclass, Regression, Multilabel)
+}
+
+BINARY = Binary(ZERO_AND_ONE.names)
+"""The task of the labels 0 and 1."""
+
+
+def task_of(labels: Labels) -> Task:
+    """Return the task of a data set."""
+    return TASKS[labels.task](labels.names)
+
+
+def task_of_classes(names: Sequence[str]) -> Task:
+    """Return the task of calling one of these classes."""
+    return (Binary if len(names) == 2 else Multiclass)(names)
+
+
+def task_of_model(config: Mapping[str, Any]) -> Task:
+    """Return the task that a model was trained for, by its `config.json`."""
+    found = {int(i): str(name) for i, name in (config.get("id2label") or {}).items()}
+    names = [found[i] for i in sorted(found)]
+    # As transformers says it.
+    kinds = {"regression": Regression, "multi_label_classification": Multilabel}
+    kind = kinds.get(str(config.get("problem_type")))
+    return task_of_classes(names) if kind is None else kind(names)
+
+
+def check_has_classes(task: Task, file: str | Path | None = None) -> None:
+    """Raise `InputError` unless a model calls classes, for what compares their probabilities.
+
+    Parameters
+    ----------
+    task
+        Of the model.
+    file
+        Where the model is, for the message.
+    """
+    if not task.has_calls:
+        raise InputError(
+            f"the model predicts {', '.join(task.names)} and no class, of which probabilities are "
+            "compared here",
+            file=file,
+            remedy="Predict sequences or both alleles with jobs/predict.py.",
+        )

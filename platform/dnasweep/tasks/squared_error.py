@@ -1,0 +1,58 @@
+"""The loss of regression: squared error in units of the spread of the training rows."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dnasweep.errors import InputError
+from dnasweep.tasks.last_layer import last_layer
+
+
+class SquaredError(NamedTuple):
+    """Mean squared error over the outputs of a row, each scaled to mean 0 and variance 1."""
+
+    mean: np.ndarray
+    """Of the training rows, (outputs,)."""
+    deviation: np.ndarray
+    """Standard deviation of the training rows, (outputs,)."""
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the summed error of rows, and their number."""
+        scaled = (targets - self._like(self.mean, targets)) / self._like(self.deviation, targets)
+        squared = (logits - scaled.to(logits.dtype)) ** 2
+        return squared.mean(1).sum(), torch.tensor(float(len(targets)), device=logits.device)
+
+    def predictions(self, logits: Tensor) -> Tensor:
+        """Return what is predicted in the units of the labels, (rows, outputs)."""
+        return logits * self._like(self.deviation, logits) + self._like(self.mean, logits)
+
+    def build_in(self, model: Any) -> None:
+        """Change the last layer of a model so that its logits are in the units of the labels, in place.
+
+        Raises
+        ------
+        InputError
+            For a model whose last layer has no bias to take the mean.
+        """
+        layer = last_layer(model, len(self.mean))
+        if layer.bias is None:
+            raise InputError(
+                f"the last layer of a {model.config.model_type} model has no bias, so that it cannot "
+                "learn numbers",
+                remedy="Use a model of another kind.",
+            )
+        deviation, mean = (
+            torch.as_tensor(value, dtype=torch.float64, device=layer.weight.device)
+            for value in (self.deviation, self.mean)
+        )
+        with torch.no_grad():
+            layer.weight.copy_(layer.weight.double() * deviation[:, None])
+            layer.bias.copy_(layer.bias.double() * deviation + mean)
+
+    @staticmethod
+    def _like(values: np.ndarray, tensor: Tensor) -> Tensor:
+        return torch.as_tensor(values, dtype=tensor.dtype, device=tensor.device)

@@ -1,0 +1,296 @@
+"""What a task is: all that depends on what is learned from the labels, in one place.
+
+Rows have targets: class numbers (n,), or outputs (n, k). A model has one logit for each class or
+output; :meth:`Task.predictions` makes of them what is told to users, (n, k). Other rooms hold a task,
+which :mod:`dnasweep.tasks.registry` finds by the labels or by the configuration of a model, and do not
+ask which it is.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.data.labels import TaskName
+from dnasweep.tasks.influence import Floats, Measured
+from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+
+class Task(abc.ABC):
+    """What is learned from labels of one kind.
+
+    Parameters
+    ----------
+    names
+        Of the classes or outputs, in the order of the logits.
+    """
+
+    name: ClassVar[TaskName]
+    metric: ClassVar[str]
+    """The metric that selects and ranks unless another is asked for."""
+    metrics: ClassVar[tuple[str, ...]]
+    """Those that it has, by bare name."""
+    tested: ClassVar[tuple[str, ...]]
+    """Those that differences between models are tested by."""
+    baseline_name: ClassVar[str] = "k-mer logistic regression"
+    """What the reference is called that every model must beat."""
+    has_positives: ClassVar[bool] = False
+    """Whether one class is the positive one, whose rows encoders are pretrained on."""
+    has_classes: ClassVar[bool] = True
+    """Whether a row has one class, which a model calls."""
+    has_calls: ClassVar[bool] = True
+    """Whether classes or labels have probabilities, and are called."""
+    least_outputs: ClassVar[int] = 2
+    """Fewest logits of a model."""
+    unit: ClassVar[str] = ""
+    """Unit of what a model predicts; empty for probabilities."""
+    collapse: ClassVar[str] = (
+        "all validation rows are called one class and the loss is that of guessing"
+    )
+    """Why a training that has collapsed is given up."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of logits."""
+        return len(self.names)
+
+    @property
+    def usual_target(self) -> int | None:
+        """The class or output that is explained unless another is named; None: one has to be named."""
+        return None
+
+    @property
+    @abc.abstractmethod
+    def uniform_loss(self) -> float:
+        """Loss of a model that has learned nothing, by which one that diverges is known."""
+
+    @abc.abstractmethod
+    def objective(
+        self, targets: Targets, *, balanced: bool = False, smoothing: float = 0.0
+    ) -> Objective:
+        """Return the training loss.
+
+        Parameters
+        ----------
+        targets
+            Of the training rows.
+        balanced
+            Whether classes have equal weight in total.
+        smoothing
+            Probability that targets spread evenly over all classes.
+        """
+
+    @abc.abstractmethod
+    def predictions(self, logits: Tensor) -> Tensor:
+        """Return what a trained model predicts, (rows, outputs)."""
+
+    @abc.abstractmethod
+    def check(self, targets: Targets, rows: str) -> None:
+        """Raise `InputError` unless something can be learned from `rows`, as messages call them."""
+
+    @abc.abstractmethod
+    def choose(self, targets: Targets, predicted: Floats) -> Thresholds:
+        """Return the thresholds of calls that are best on validation rows; empty where none is used."""
+
+    @property
+    @abc.abstractmethod
+    def even(self) -> Thresholds:
+        """The thresholds where none were chosen."""
+
+    @abc.abstractmethod
+    def measure(
+        self,
+        targets: Targets,
+        predicted: Floats,
+        thresholds: Thresholds,
+        *,
+        split: str = "validation",
+    ) -> dict[str, float]:
+        """Return the metrics by full name.
+
+        Parameters
+        ----------
+        targets, predicted
+            Of the rows; predictions are (n, outputs).
+        thresholds
+            Of calls.
+        split
+            Prefix of the names.
+        """
+
+    @abc.abstractmethod
+    def worst(self, targets: Targets) -> dict[str, float]:
+        """Return finite validation metrics for a model that has diverged."""
+
+    @abc.abstractmethod
+    def collapsed(self, targets: Targets, predicted: Floats, metrics: Mapping[str, float]) -> bool:
+        """Return whether a model has learned nothing from what stands in the rows.
+
+        Parameters
+        ----------
+        targets, predicted, metrics
+            Of the validation rows.
+        """
+
+    @abc.abstractmethod
+    def finish(
+        self, model: Any, objective: Objective, metrics: Mapping[str, float], validated: Validated
+    ) -> None:
+        """Write into a trained model what it needs to predict like the trial, in place.
+
+        Parameters
+        ----------
+        model
+            A classifier of transformers with its best weights.
+        objective
+            What it was trained by.
+        metrics
+            Its validation metrics; empty where there was no validation.
+        validated
+            What they were computed of.
+        """
+
+    def thresholds(self, config: Mapping[str, Any]) -> Thresholds:
+        """Return the thresholds of calls that a model's `config.json` has; empty where none is used."""
+        return ()
+
+    def call_threshold(self, config: Mapping[str, Any], target: int) -> float:
+        """Return the probability of the class or label of number `target` at which a model with this
+        `config.json` begins to call it."""
+        raise NotImplementedError(f"{self.name} calls nothing")
+
+    def measurable(self, targets: Targets) -> bool:
+        """Return whether metrics of these rows say anything."""
+        return len(targets) > 1
+
+    @abc.abstractmethod
+    def testable(self, targets: Targets) -> bool:
+        """Return whether there are rows enough to test a difference between two models."""
+
+    @abc.abstractmethod
+    def influence(
+        self, metric: str, targets: Targets, scores: Floats, thresholds: Floats
+    ) -> Measured:
+        """Return a metric of each training, and how far each row moves it.
+
+        Parameters
+        ----------
+        metric
+            One of `tested`.
+        targets
+            Of the rows.
+        scores
+            Of each training, (trainings, n) or (trainings, n, outputs); see :meth:`scores`.
+        thresholds
+            (trainings,), or (trainings, outputs).
+        """
+
+    def scores(self, predicted: Floats) -> Floats:
+        """Return predictions as they are stored and tested: (n,) where one number says all."""
+        return predicted
+
+    def predicted(self, scores: Floats) -> Floats:
+        """Return the predictions, (n, outputs), that :meth:`scores` has stored."""
+        return scores
+
+    def calls_one(self, scores: Floats, threshold: float | list[float]) -> bool:
+        """Return whether a model calls all rows the same class."""
+        return False
+
+    @abc.abstractmethod
+    def baseline(
+        self, sequences: Sequence[str], targets: Targets, others: Sequence[str]
+    ) -> Floats:
+        """Return what the k-mer baseline predicts, (others, outputs).
+
+        Parameters
+        ----------
+        sequences, targets
+            Training rows.
+        others
+            Sequences to predict.
+        """
+
+    @abc.abstractmethod
+    def explained(
+        self, logits: Tensor, target: int, value: Value, against: int | None = None
+    ) -> Tensor:
+        """Return the output that is explained, one number a row, (rows,), float64.
+
+        Parameters
+        ----------
+        logits
+            (rows, outputs).
+        target
+            Number of the class or output.
+        value
+            What of it.
+        against
+            Another one that it is compared with; None: all others together.
+        """
+
+    def value(self, value: Value) -> Value:
+        """Return what of an output is explained where `value` is asked for; `InputError` if there is
+        no such thing."""
+        return value
+
+    @abc.abstractmethod
+    def called(
+        self, predicted: Floats, config: Mapping[str, Any], target: int
+    ) -> NDArray[np.bool_]:
+        """Return whether a model calls each row the class of number `target`, (rows,).
+
+        Parameters
+        ----------
+        predicted, config
+            As for :meth:`table`.
+        target
+            Number of the class.
+        """
+
+    @abc.abstractmethod
+    def table(self, predicted: Floats, config: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        """Return the columns of a table of predictions.
+
+        Parameters
+        ----------
+        predicted
+            (rows, outputs).
+        config
+            The model's `config.json`.
+        """
+
+    @abc.abstractmethod
+    def summary(self, table: pd.DataFrame) -> list[str]:
+        """Return what a table of predictions holds, in words."""
+
+    def by_output(
+        self, targets: Targets, predicted: Floats, thresholds: Thresholds
+    ) -> dict[str, dict[str, float]]:
+        """Return metrics of each class or output by its name; empty where they say nothing more.
+
+        Parameters
+        ----------
+        targets, predicted, thresholds
+            As for :meth:`measure`.
+        """
+        return {}
+
+    def decisive(self, metric: str) -> str:
+        """Return the metric whose tests decide where models are compared by `metric`."""
+        return metric if metric in self.tested else self.tested[-1]
+
+    def kept(self, metric: str) -> str:
+        """Return the metric that `--keep` means by mcc, auroc or loss."""
+        return metric

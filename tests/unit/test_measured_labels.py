@@ -1,0 +1,113 @@
+"""Numbers for labels, from a table to a page, predictions in their units and explanations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dnasweep
+import numpy as np
+import pandas as pd
+import pytest
+from dnasweep.errors import InputError
+from toy_data import MOTIF, write_measured
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> dnasweep.Sweep:
+    folder = tmp_path_factory.mktemp("numbers")
+    return dnasweep.sweep(
+        str(write_measured(folder / "mpra.csv")),
+        {"tokenizer": ["kmer-3", "kmer-4"], "species_set": ["none"], "seed": [0, 1]},
+        storage=folder / "runs",
+        tracking_uri="none",
+        split="random",
+        preset="1x32x2",
+        learning_rates=[1e-2],
+        finetune_epochs=12,
+        progress=False,
+    )
+
+
+def carrying(copies: int) -> str:
+    bases = np.random.default_rng(3).choice(list("ACGT"), 60)
+    for start in (10, 30, 45)[:copies]:
+        bases[start : start + len(MOTIF)] = list(MOTIF)
+    return "".join(bases)
+
+
+def test_a_sweep_ranks_by_correlation_and_tests(swept: dnasweep.Sweep) -> None:
+    assert swept.metric == "pearson"
+    assert (swept.selected["test_pearson"] > 0.6).all()
+    assert (swept.selected["test_rmse"] < 12).all()
+    assert swept.tests[["pearson_p", "rmse_p", "ensemble_pearson_p"]].notna().all(axis=None)
+    assert set(swept.baseline["name"]) == {"k-mer ridge regression"}
+    text = swept.report.read_text()
+    assert "Pearson r" in text
+    assert "MCC" not in text
+
+
+def test_predictions_are_in_the_units_of_the_labels(swept: dnasweep.Sweep) -> None:
+    model = swept.best()
+    assert model.classes == ["value"]
+    found = model.predict([carrying(n) for n in (0, 3)], progress=False)
+    assert list(found) == ["id", "predicted_value"]
+    few, many = found["predicted_value"]
+    assert many - few > 10
+    assert -15 < few < 20 < many < 45
+
+
+def test_the_number_itself_is_explained(swept: dnasweep.Sweep) -> None:
+    model = swept.best()
+    found = dnasweep.explain(model, [carrying(3)], progress=False)
+    assert found.settings["target"] == "value"
+    assert found.unit == "unit of the labels"
+    predicted = model.predict([carrying(3)], progress=False)["predicted_value"].iloc[0]
+    assert found[0].prediction == pytest.approx(predicted, abs=1e-2)
+    for options, message in (
+        ({"value": "probability"}, "predicts numbers, which have no probability"),
+        ({"estimator": "anchors"}, "predicts value and no class"),
+    ):
+        with pytest.raises(InputError, match=message):
+            dnasweep.explain(model, [carrying(3)], progress=False, **options)
+
+
+def test_what_compares_probabilities_refuses_a_model_of_numbers(
+    swept: dnasweep.Sweep, tmp_path: Path
+) -> None:
+    genome = tmp_path / "genome.fa"
+    genome.write_text(">chr1\n" + carrying(1) * 5 + "\n")
+    with pytest.raises(InputError, match="predicts value and no class"):
+        dnasweep.scan(swept.best(), genome, window=60, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metric": "auroc"}, "no metric 'auroc' for these labels"),
+        ({"label_smoothing": 0.1}, "--label-smoothing is for classes"),
+    ],
+)
+def test_what_is_of_classes_alone_is_refused(tmp_path: Path, options, message) -> None:
+    path = write_measured(tmp_path / "mpra.csv", rows=60)
+    with pytest.raises(InputError, match=message):
+        dnasweep.sweep(
+            str(path),
+            storage=tmp_path / "runs",
+            tracking_uri="none",
+            split="random",
+            progress=False,
+            **options,
+        )
+
+
+def test_a_number_that_is_the_same_in_every_row_is_refused(tmp_path: Path) -> None:
+    path = write_measured(tmp_path / "mpra.csv", rows=60)
+    pd.read_csv(path).assign(label=2.5).to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"mpra\.csv: value: all 48 train rows have the same"):
+        dnasweep.sweep(
+            str(path),
+            storage=tmp_path / "runs",
+            tracking_uri="none",
+            split="random",
+            progress=False,
+        )
