@@ -6,10 +6,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.data.baseline import kmer_baseline, kmer_counts, score_baseline
+from dnasweep.data import baseline
+from dnasweep.data.baseline import (
+    FEWEST,
+    SIZES,
+    STRENGTHS,
+    KmerChoice,
+    choose_baseline,
+    kmer_baseline,
+)
+from dnasweep.data.baseline_scores import score_baseline
 from dnasweep.data.decision_threshold import best_threshold
+from dnasweep.data.kmer_counts import kmer_counts
+from dnasweep.data.learners import Classes
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
+from dnasweep.formats.bases import decode_rows, reverse_complement
 from dnasweep.tasks.metrics import classification_metrics
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
@@ -34,6 +46,20 @@ def test_counts_do_not_run_over_from_one_sequence_to_the_next():
     together = kmer_counts(["ACGTA", "CCGT"], ks=(3, 4)).toarray()
     apart = [kmer_counts([s], ks=(3, 4)).toarray()[0] for s in ("ACGTA", "CCGT")]
     np.testing.assert_array_equal(together, apart)
+
+
+def test_both_strands_of_a_k_mer_are_one_column():
+    sequences = ["ACGTTAGCNACCA", "TTTTGACGA", "AC"]
+    for ks in ((1,), (2,), (3,), (2, 4)):
+        found = kmer_counts(sequences, ks=ks, both_strands=True)
+        turned = kmer_counts(list(map(reverse_complement, sequences)), ks=ks, both_strands=True)
+        np.testing.assert_array_equal(found.toarray(), turned.toarray())
+        assert found.sum() == kmer_counts(sequences, ks=ks).sum()
+        # Half of the k-mers, and of even sizes half of the palindromes beside.
+        halves = [(4**k + (4 ** (k // 2) if k % 2 == 0 else 0)) // 2 for k in ks]
+        assert found.shape[1] == sum(halves)
+    one = kmer_counts(["AACGTT"], ks=(2,), both_strands=True).toarray()[0]
+    assert one.tolist() == [2, 2, 0, 0, 0, 0, 1, 0, 0, 0]  # AA AC AG AT CA CC CG GA GC TA
 
 
 def _toy(num: int, classes: int = 2) -> tuple[list[str], np.ndarray]:
@@ -78,7 +104,7 @@ def test_the_audit_and_the_models_call_by_one_rule(seed):
     noisy = np.where(rng.random(200) < 0.3, 1 - labels, labels)
     split = ["train"] * 100 + ["validation"] * 50 + ["test"] * 50
     table = make_table({"sequence": texts, "label": noisy, "split": split})
-    scores, metrics = score_baseline(table)
+    scores, metrics, *_ = score_baseline(table)
     seen = scores["split"] == "validation"
     threshold = best_threshold(scores.loc[seen, "label"], scores.loc[seen, "probability_1"])
     assert metrics["threshold"] == threshold
@@ -95,7 +121,7 @@ def test_scores_cover_validation_and_test_rows_only():
     texts, labels = _toy(200)
     split = ["train"] * 120 + ["validation"] * 40 + ["test"] * 40
     table = make_table({"sequence": texts, "label": labels, "split": split})
-    scores, metrics = score_baseline(table)
+    scores, metrics, *_ = score_baseline(table)
     assert scores["id"].tolist() == table["id"][120:].tolist()
     assert set(metrics) == {
         "threshold",
@@ -148,3 +174,75 @@ def test_known_scores_on_real_promoters(name, mcc, auroc):
     found = kmer_baseline(train["sequence"].tolist(), train["label"], test["sequence"].tolist())
     assert roc_auc_score(test["label"], found[:, 1]) == pytest.approx(auroc, abs=0.015)
     assert matthews_corrcoef(test["label"], found[:, 1] > 0.5) == pytest.approx(mcc, abs=0.04)
+
+
+def _stranded(num: int, word: str, turned: str, seed: int = 0) -> tuple[list[str], np.ndarray]:
+    """Random sequences; those of class 1 have `word`, those of class 0 `turned`, at some place."""
+    rng = np.random.default_rng(seed)
+    texts = decode_rows(rng.integers(0, 4, (num, 80)).astype(np.uint8))
+    labels = np.arange(num) % 2
+    for row, label in enumerate(labels):
+        put, at = (word if label else turned), int(rng.integers(0, 60))
+        texts[row] = texts[row][:at] + put + texts[row][at + len(put) :]
+    return texts, labels
+
+
+def test_the_search_finds_the_strand_and_the_size_that_tell():
+    """A word on one strand against its reverse complement: only counts of one strand tell."""
+    word = "GATTACAGATC"
+    texts, labels = _stranded(600, word, reverse_complement(word))
+    found = choose_baseline(texts[:400], labels[:400], texts[400:], labels[400:])
+    assert len(found.scores) == len(SIZES) * 2 * len(STRENGTHS)
+    assert not found.best.both_strands
+    assert found.scores[found.best] > 0.95
+    blind = [score for choice, score in found.scores.items() if choice.both_strands]
+    assert max(blind) < 0.65
+    # The word on either strand against none: counting both strands as one tells more.
+    other = "CAACTCGGCAT"
+    one, kinds = _stranded(600, word, other)
+    either = [reverse_complement(s) if row % 4 < 2 else s for row, s in enumerate(one)]
+    assert choose_baseline(either[:400], kinds[:400], either[400:], kinds[400:]).best.both_strands
+
+
+def test_the_best_on_validation_is_chosen_and_the_first_of_equals(monkeypatch):
+    texts, labels = _toy(300)
+    found = choose_baseline(texts[:150], labels[:150], texts[150:], labels[150:])
+    assert found.scores[found.best] == max(found.scores.values())
+    monkeypatch.setattr(Classes, "score", lambda self, labels, predicted: 0.7)
+    equal = choose_baseline(texts[:150], labels[:150], texts[150:], labels[150:])
+    assert equal.best == KmerChoice()
+    assert str(KmerChoice()) == "3- to 5-mers of one strand, C 0.001"
+    assert str(KmerChoice((6,), True, 1e-4)) == "6-mers of both strands, C 0.0001"
+
+
+def test_few_or_one_sided_validation_rows_choose_nothing():
+    texts, labels = _toy(200)
+    few = choose_baseline(
+        texts[:100], labels[:100], texts[100:][: FEWEST - 1], labels[: FEWEST - 1]
+    )
+    assert few == (KmerChoice(), {})
+    one = choose_baseline(texts[:100], labels[:100], texts[100:], np.ones(100, int))
+    assert one == (KmerChoice(), {})
+    assert choose_baseline(texts, labels, [], []) == (KmerChoice(), {})
+
+
+def test_the_work_of_the_search_and_of_the_fit_is_bounded(monkeypatch):
+    texts, labels = _toy(400)
+    fitted: list[tuple[int, int]] = []
+    fit = Classes.fit
+    monkeypatch.setattr(
+        "fit",
+        lambda self, counts, strength, *, max_iter: (
+            fitted.append((counts.shape[0], max_iter)),
+            fit(self, counts, strength, max_iter=max_iter),
+        )[1],
+    )
+    monkeypatch.setattr(baseline, "SEARCHED", 70)
+    monkeypatch.setattr(baseline, "MOST_BASES", 80 * 100)
+    split = ["train"] * 200 + ["validation"] * 100 + ["test"] * 100
+    table = make_table({"sequence": texts, "label": labels, "split": split})
+    found = score_baseline(table)
+    assert fitted[:-2] == [(70, 60)] * found.tried
+    assert fitted[-2:] == [(100, 300)] * 2
+    assert len(found.scores) == 200
+    assert found.tried == len(SIZES) * 2 * len(STRENGTHS)

@@ -65,6 +65,7 @@ def test_it_is_the_same_every_time_and_reads_back(simulated, tmp_path):
         "audit.json",
         "elements.parquet",
         "baseline_scores.parquet",
+        "twins.parquet",
     }
     read = Dataset.read(tmp_path / "set")
     pd.testing.assert_frame_equal(read.table, simulated.table)

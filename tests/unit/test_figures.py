@@ -196,6 +196,8 @@ def test_a_point_of_a_cell_is_told_with_the_name_of_the_cell() -> None:
         axes.set_yticks([0, 1], ["kmer-6 / all", "bpe / none"])
 
     points = json.loads(
-        ElementTree.fromstring(drawing.picture(drawing.on_axes(draw, (4, 2)))).attrib["data-points"]
+        ElementTree.fromstring(drawing.picture(drawing.on_axes(draw, (4, 2)))).attrib[
+            "data-points"
+        ]
     )
     assert [p[5] for p in points] == ["0.25\nkmer-6 / all", "0.5\nbpe / none"]

@@ -64,6 +64,7 @@ DATA: dict[str, Any] = {
     "split_fractions": (0.6, 0.2, 0.2),
     "split_identity": 0.9,
     "crop": 30,
+    "split_groups": "twins",
     "leaks": "drop",
     "skip_bad_rows": True,
     "simulated_rows": 24,

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from dnasweep.data.baseline import kmer_baseline, kmer_counts
+from dnasweep.data.baseline import kmer_baseline
 from dnasweep.data.evolution import COMPOSITION, dinucleotides, draw, evolve, species_tree
+from dnasweep.data.kmer_counts import kmer_counts
 from dnasweep.data.planted_elements import ELEMENTS, Element
 from dnasweep.data.simulate import simulate, tss_index
 from dnasweep.data.species import SPECIES, stand_in

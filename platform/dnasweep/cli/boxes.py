@@ -17,7 +17,7 @@ BOXES = {
         learning_rates warmups weight_decays seeds search num_samples asha""",
     "input": """model attributions data positives negatives genome species species_table tree format crop limit
         skip_bad_rows generate_negatives negative_distance first_base last_base split split_fractions
-        split_identity leaks simulated_rows decoy_rate data_seed min_rows regions chromosomes match_chromosomes
+        split_identity split_groups leaks simulated_rows decoy_rate data_seed min_rows regions chromosomes match_chromosomes
         num_sequences motifs""",
     "job": "",
     "model": "preset max_tokens windows",

@@ -8,10 +8,12 @@ When the result stays the same, leave it alone, or finished work is computed a s
 
 from __future__ import annotations
 
-DATASET = 4
-"""Data sets: reading, simulation, negatives and splits (`data.dataset_config`)."""
+DATASET = 5
+"""Data sets: reading, simulation, negatives, splits and audit (`data.dataset_config`)."""
 STAGES = 3
 """Tokenizers, corpora, encoders, trials and k-mer baselines (`stages.specs`)."""
+BASELINE = 2
+"""The k-mer baseline, beside `STAGES` (`stages.scores`)."""
 TEST_SCORES = 1
 """Test scores of a trial, beside `STAGES` (`stages.scores`)."""
 HELD_OUT = 2

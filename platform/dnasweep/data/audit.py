@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dnasweep.data.baseline import score_baseline
+from dnasweep.data.baseline_scores import BaselineScores, score_baseline
 from dnasweep.data.clustering import SimilarPairs, similar_pairs
 from dnasweep.data.composition import composition, separation
 from dnasweep.data.findings import Finding, info, warning
@@ -17,8 +17,10 @@ from dnasweep.data.leaks import (
     find_duplicates,
     find_leaks,
     find_relatives,
+    find_shared_chromosomes,
 )
 from dnasweep.data.table import SPLITS
+from dnasweep.data.twins import COLUMNS, find_twins, twin_findings
 
 EASY = 0.9
 """AUROC of 3-mer counts above which the classes are too easy to separate to compare models."""
@@ -41,38 +43,66 @@ class Audit:
     fraction), cpg (observed over expected, all bases together), unknown (fraction of letters that
     are not A, C, G or T), species (number)."""
     baseline: dict[str, float] = field(default_factory=dict)
-    """Scores of k-mer counts with logistic regression fitted on train: `validation/auroc`,
-    `validation/mcc`, `test/auroc`, `test/mcc`, `threshold` (chosen on validation) and
-    `validation/auroc_3mer`; those that can be computed."""
+    """Scores of k-mer counts with logistic regression, chosen on validation and fitted on train:
+    `validation/auroc`, `validation/mcc`, `test/auroc`, `test/mcc`, `threshold` (chosen on validation
+    too) and `validation/auroc_3mer`; those that can be computed."""
     scores: pd.DataFrame = field(default_factory=pd.DataFrame)
     """Probabilities of that baseline for validation and test rows: id, split, label,
     probability_0, probability_1, ..."""
+    twin_table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """How many rows of each split have a twin in train, and what its label gives away; see
+    :class:`~dnasweep.data.twins.Twins`."""
+    twins: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """The rows that have one: id, split, label, twin, twin_label, shared, identity."""
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
         """The findings that are warnings."""
         return tuple(f for f in self.findings if f.level == "warning")
 
+    def with_twins(self, split: str) -> list[str]:
+        """Return the ids of the rows of a split that have a twin in train."""
+        return [] if self.twins.empty else self.twins["id"][self.twins["split"] == split].tolist()
+
     def lines(self) -> list[str]:
         """Return the findings as lines of text, warnings first."""
         return [f"{finding.level}: {finding.message}" for finding in self.findings]
 
     def to_json(self) -> dict[str, Any]:
-        """Return all but the scores as plain JSON types; `from_json` reads it."""
+        """Return all but scores and twins as plain JSON types; `from_json` reads it."""
         return {
             "findings": [asdict(f) for f in self.findings],
             "table": self.table.to_dict(orient="records"),
             "baseline": self.baseline,
+            "twins": [
+                {name: None if pd.isna(value) else value for name, value in part.items()}
+                for part in self.twin_table.to_dict(orient="records")
+            ],
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any], scores: pd.DataFrame | None = None) -> Audit:
-        """Return the audit that `to_json` wrote; scores are kept apart, in Parquet."""
+    def from_json(
+        cls,
+        data: dict[str, Any],
+        scores: pd.DataFrame | None = None,
+        twins: pd.DataFrame | None = None,
+    ) -> Audit:
+        """Return the audit that `to_json` wrote.
+
+        Parameters
+        ----------
+        data
+            What it wrote.
+        scores, twins
+            The tables that are kept apart, in Parquet; None: there are none.
+        """
         return cls(
             findings=tuple(Finding(**f) for f in data["findings"]),
             table=pd.DataFrame(data["table"]),
             baseline=dict(data["baseline"]),
             scores=pd.DataFrame() if scores is None else scores,
+            twin_table=pd.DataFrame(data["twins"], columns=list(COLUMNS)),
+            twins=pd.DataFrame() if twins is None else twins,
         )
 
 
@@ -99,7 +129,8 @@ def audit(
     if pairs is None:
         pairs = similar_pairs(table["sequence"].tolist(), identity=identity, seed=seed)
     stats = composition(table)
-    scores, baseline = score_baseline(table, seed=seed)
+    baseline = score_baseline(table, seed=seed)
+    twins = find_twins(table, identity=identity, seed=seed)
     findings = [
         *_by_composition(table, stats),
         *_by_counts(stats),
@@ -107,10 +138,19 @@ def audit(
         *find_conflicting_labels(table),
         *find_duplicates(table),
         *find_relatives(table, pairs, identity),
+        *twin_findings(twins, identity),
+        *find_shared_chromosomes(table),
         *_by_baseline(baseline),
     ]
     findings.sort(key=lambda finding: finding.level != "warning")
-    return Audit(findings=tuple(findings), table=stats, baseline=baseline, scores=scores)
+    return Audit(
+        findings=tuple(findings),
+        table=stats,
+        baseline=baseline.metrics,
+        scores=baseline.scores,
+        twin_table=twins.table,
+        twins=twins.rows,
+    )
 
 
 def _by_composition(table: pd.DataFrame, stats: pd.DataFrame) -> Iterator[Finding]:
@@ -160,7 +200,8 @@ def _by_counts(stats: pd.DataFrame) -> Iterator[Finding]:
             )
 
 
-def _by_baseline(baseline: dict[str, float]) -> Iterator[Finding]:
+def _by_baseline(found: BaselineScores) -> Iterator[Finding]:
+    baseline = found.metrics
     easy = baseline.get("validation/auroc_3mer", 0.0)
     if easy > EASY:
         yield warning(
@@ -172,5 +213,10 @@ def _by_baseline(baseline: dict[str, float]) -> Iterator[Finding]:
         yield info(
             "baseline",
             f"k-mer counts with logistic regression reach a test AUROC of "
-            f"{baseline['test/auroc']:.3f} (MCC {baseline['test/mcc']:.3f})",
+            f"{baseline['test/auroc']:.3f} (MCC {baseline['test/mcc']:.3f}): {found.choice}, "
+            + (
+                f"the best of {found.tried} on validation"
+                if found.tried
+                else "the default, as validation is too small to choose"
+            ),
         )

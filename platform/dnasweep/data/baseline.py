@@ -1,42 +1,117 @@
-"""The baseline every model must beat: k-mer counts and logistic regression."""
+"""The baseline every model must beat: k-mer counts and a linear model.
+
+It is given what a model is given: which k-mers are counted, on which strands, and how strongly the
+weights are held back is chosen on validation rows. Test rows choose nothing.
+
+What is fitted on the counts, and what it is judged by, is a :class:`~dnasweep.data.learners.Learner`, one
+for each kind of labels.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_matrix, hstack
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import matthews_corrcoef, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from dnasweep.data.decision_threshold import best_threshold
-from dnasweep.errors import InputError
-from dnasweep.formats.bases import UNKNOWN, FlatCodes, encode_flat
+from dnasweep.data.kmer_counts import kmer_counts
+from dnasweep.data.learners import Classes, Counts, Learner
 
-KMER_SIZES = (3, 4, 5)
-"""Sizes counted by the baseline."""
+SIZES: tuple[tuple[int, ...], ...] = ((3, 4, 5), (3,), (4,), (5,), (6,))
+"""Sizes of k-mers that are tried, together or alone."""
+STRENGTHS = (1e-4, 1e-3, 1e-2)
+"""Inverse regularisations that are tried, strongest first, for counts scaled to unit variance."""
+SEARCHED = 3000
+"""Most training rows, and most validation rows, that the search reads; the choice is fitted on all."""
+FEWEST = 50
+"""Validation rows below which nothing is chosen: the best of thirty would be chance."""
+MOST_BASES = 60_000_000
+"""Most training bases that are fitted, 200,000 rows of 300; of more a sample of the rows is."""
+_DENSE = 16_000_000
 
 
-def kmer_counts(sequences: Sequence[str], *, ks: Sequence[int] = KMER_SIZES) -> csr_matrix:
-    """Return counts of overlapping k-mers, (sequences, sum of 4^k), sparse.
+class KmerChoice(NamedTuple):
+    """What a baseline counts, and how strongly it is held back; the default where nothing can be chosen."""
 
-    K-mers with other letters than ACGT are not counted; the reading strand matters.
+    ks: tuple[int, ...] = SIZES[0]
+    """Sizes of k-mers."""
+    both_strands: bool = False
+    """Whether a k-mer and its reverse complement count as one."""
+    strength: float = 1e-3
+    """Inverse regularisation (C of scikit-learn)."""
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        sizes = f"{self.ks[0]}-" if len(self.ks) == 1 else f"{self.ks[0]}- to {self.ks[-1]}-"
+        strands = "both strands" if self.both_strands else "one strand"
+        return f"{sizes}mers of {strands}, C {self.strength:g}"
+
+
+class Choices(NamedTuple):
+    """What a search has found."""
+
+    best: KmerChoice
+    """The best on validation; the default where too few rows could choose."""
+    scores: dict[KmerChoice, float]
+    """The validation score of everything tried; empty where nothing was."""
+
+
+def choose_baseline(
+    train_sequences: Sequence[str],
+    train_labels: ArrayLike,
+    sequences: Sequence[str],
+    labels: ArrayLike,
+    *,
+    kind: Callable[[NDArray[Any]], Learner] = Classes,
+    seed: int = 0,
+) -> Choices:
+    """Return which k-mers and which regularisation are best on validation rows.
+
+    Of more than 3,000 training or validation rows as many are drawn. Of equals the first is taken,
+    from the default on.
 
     Parameters
     ----------
-    sequences
-        DNA of any lengths.
-    ks
-        Sizes of k-mers, each at least 1; their columns are side by side, AA...A first.
+    train_sequences, train_labels
+        What candidates are fitted on; labels are small integers from 0.
+    sequences, labels
+        Validation rows, which they are judged by. With fewer than 50, or one class, the default is
+        returned.
+    kind
+        Makes what is fitted, from the training labels.
+    seed
+        Seeds the draws.
     """
-    flat = encode_flat(sequences)
-    return hstack([_counts(flat, k) for k in ks], format="csr", dtype=np.float64)
+    targets = np.asarray(labels)
+    if len(targets) < FEWEST or len(np.unique(targets)) < 2:
+        return Choices(KmerChoice(), {})
+    fitted = _draw(np.asarray(train_labels), seed)
+    judged = _draw(targets, seed + 1)
+    known = np.asarray(train_labels)[fitted]
+    texts = [train_sequences[row] for row in fitted]
+    others = [sequences[row] for row in judged]
+    found: dict[KmerChoice, float] = {}
+    for ks in SIZES:
+        for both_strands in (False, True):
+            learner = kind(known)
+            train, held = _scaled(texts, others, ks, both_strands)
+            for strength in STRENGTHS:
+                learner.fit(train, strength, max_iter=60)
+                score = learner.score(targets[judged], learner.predict(held))
+                found[KmerChoice(ks, both_strands, strength)] = score
+    default = KmerChoice()
+    return Choices(max((default, *found), key=lambda choice: found[choice]), found)
+
+
+def _draw(labels: NDArray[Any], seed: int) -> NDArray[np.int64]:
+    """Return the rows that the search reads, in order: a sample, and a row of every class."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    rows = order[:SEARCHED]
+    if np.issubdtype(labels.dtype, np.integer):
+        rows = np.union1d(rows, order[np.unique(labels[order], return_index=True)[1]])
+    return np.sort(rows)
 
 
 def kmer_baseline(
@@ -44,7 +119,8 @@ def kmer_baseline(
     train_labels: ArrayLike,
     sequences: Sequence[str],
     *,
-    ks: Sequence[int] = KMER_SIZES,
+    choice: KmerChoice | None = None,
+    kind: Callable[[NDArray[Any]], Learner] = Classes,
     seed: int = 0,
 ) -> NDArray[np.float64]:
     """Return class probabilities of `sequences` from a logistic regression on k-mer counts.
@@ -55,10 +131,13 @@ def kmer_baseline(
         What the regression is fitted on; labels are small integers from 0.
     sequences
         What it is applied to.
-    ks
-        Sizes of k-mers.
+    choice
+        What is counted, see :func:`choose_baseline`; None: the default.
+    kind
+        Makes what is fitted, from the training labels; another than the default may predict other
+        things than probabilities.
     seed
-        Seeds the solver, where it draws at all.
+        Seeds the draw of training rows, where there are more than 60 million bases.
 
     Returns
     -------
@@ -69,101 +148,41 @@ def kmer_baseline(
     InputError
         If the training rows hold fewer than two classes.
     """
-    labels = np.asarray(train_labels)
-    classes = np.unique(labels)
-    if len(classes) < 2:
-        raise InputError(
-            "the training rows hold one class only", remedy="Give rows of both classes."
-        )
-    scaler = StandardScaler(with_mean=False)
-    train = scaler.fit_transform(kmer_counts(train_sequences, ks=ks))
-    # The regularisation is for counts scaled to unit variance.
-    model = LogisticRegression(C=1e-3, max_iter=300, random_state=seed % 2**32)
-    with warnings.catch_warnings():
-        # Stopping early only makes the baseline slightly weaker; the user need not do anything.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(train, labels)
-    probabilities = np.zeros((len(sequences), int(classes.max()) + 1))
-    if len(sequences):
-        found = model.predict_proba(scaler.transform(kmer_counts(sequences, ks=ks)))
-        probabilities[:, classes.astype(int)] = found
-    return probabilities
+    ks, both_strands, strength = choice or KmerChoice()
+    texts, known = _at_most(train_sequences, np.asarray(train_labels), seed)
+    learner = kind(known)
+    train, others = _scaled(texts, sequences, ks, both_strands)
+    learner.fit(train, strength, max_iter=300)
+    return learner.predict(others)
 
 
-class BaselineScores(NamedTuple):
-    """What the baseline reaches on a table with splits."""
+def _scaled(
+    train: Sequence[str], others: Sequence[str], ks: tuple[int, ...], both_strands: bool
+) -> tuple[Counts, Counts]:
+    """Return the counts of either, scaled to unit variance in training rows.
 
-    scores: pd.DataFrame
-    """Probabilities for validation and test rows: id, split, label, probability_0, ..."""
-    metrics: dict[str, float]
-    """By name; see `Audit.baseline`."""
-
-
-def score_baseline(table: pd.DataFrame, *, seed: int = 0) -> BaselineScores:
-    """Fit the baseline on the training rows of a table and score it on validation and test.
-
-    The threshold of MCC is chosen on validation. What cannot be computed is left out: everything if
-    train has one class only, or the scores of a split that has. Rows of a class that train lacks
-    are left out as well.
+    Of few k-mers a matrix of all is faster than a sparse one. It is centred too, so that the fit needs
+    fewer steps; since the intercept is free, it ends at the same place.
     """
-    known = table[table["label"] >= 0]
-    train = known[known["split"] == "train"]
-    held = known[known["split"].isin(("validation", "test"))]
-    held = held[held["label"].isin(train["label"].unique())]
-    if train["label"].nunique() < 2 or held.empty:
-        return BaselineScores(pd.DataFrame(), {})
-    fitted = (train["sequence"].tolist(), train["label"].to_numpy())
-    found = kmer_baseline(*fitted, held["sequence"].tolist(), seed=seed)
-    scores = held[["id", "split", "label"]].reset_index(drop=True)
-    for column in range(found.shape[1]):
-        scores[f"probability_{column}"] = found[:, column]
-    metrics: dict[str, float] = {}
-    validation = (scores["split"] == "validation").to_numpy()
-    labels = scores["label"].to_numpy()
-    threshold = 0.5
-    if found.shape[1] == 2:
-        threshold = best_threshold(labels[validation], found[validation, 1])
-        metrics["threshold"] = threshold
-    for split, rows in (("validation", validation), ("test", ~validation)):
-        if len(np.unique(labels[rows])) < 2:
-            continue
-        metrics[f"{split}/auroc"] = _auroc(labels[rows], found[rows])
-        if found.shape[1] == 2:
-            called = (found[rows, 1] >= threshold).astype(int)
-        else:
-            called = found[rows].argmax(axis=1)
-        metrics[f"{split}/mcc"] = float(matthews_corrcoef(labels[rows], called))
-    if "validation/auroc" in metrics:
-        texts = held["sequence"][(held["split"] == "validation").to_numpy()].tolist()
-        small = kmer_baseline(*fitted, texts, ks=(3,), seed=seed)
-        metrics["validation/auroc_3mer"] = _auroc(labels[validation], small)
-    return BaselineScores(scores, metrics)
+    fitted = kmer_counts(train, ks=ks, both_strands=both_strands)
+    applied = kmer_counts(others, ks=ks, both_strands=both_strands)
+    cells = fitted.shape[0] * fitted.shape[1]
+    dense = cells <= _DENSE and fitted.nnz > cells / 10
+    scaler = StandardScaler(with_mean=dense)
+    train_counts, other_counts = (
+        (fitted.toarray(), applied.toarray()) if dense else (fitted, applied)
+    )
+    scaled = scaler.fit_transform(train_counts)
+    return scaled, scaler.transform(other_counts) if len(others) else other_counts
 
 
-def _auroc(labels: NDArray[np.integer], probabilities: NDArray[np.float64]) -> float:
-    if probabilities.shape[1] == 2:
-        return float(roc_auc_score(labels, probabilities[:, 1]))
-    present = np.unique(labels)
-    found = [roc_auc_score(labels == c, probabilities[:, c]) for c in present]
-    return float(np.mean(found))
-
-
-def _counts(flat: FlatCodes, k: int) -> csr_matrix:
-    num = len(flat.offsets) - 1
-    size = len(flat.codes) - k + 1
-    shape = (num, 4**k)
-    if size <= 0:
-        return csr_matrix(shape)
-    code = np.zeros(size, dtype=np.int32)
-    whole = np.ones(size, dtype=bool)
-    for offset in range(k):
-        codes = flat.codes[offset : offset + size]
-        code = code * 4 + codes
-        whole &= codes != UNKNOWN
-    owner = np.repeat(np.arange(num), np.diff(flat.offsets))
-    whole &= owner[:size] == owner[k - 1 :]
-    chosen = np.flatnonzero(whole)
-    ones = np.ones(len(chosen), dtype=np.float64)
-    counts = csr_matrix((ones, (owner[chosen], code[chosen])), shape=shape)
-    counts.sum_duplicates()
-    return counts
+def _at_most(
+    sequences: Sequence[str], labels: NDArray[Any], seed: int
+) -> tuple[Sequence[str], NDArray[Any]]:
+    """Return as many rows as have `MOST_BASES` bases, drawn at random where there are more."""
+    widths = np.fromiter(map(len, sequences), dtype=np.int64, count=len(sequences))
+    if widths.sum() <= MOST_BASES:
+        return sequences, labels
+    order = np.random.default_rng(seed).permutation(len(sequences))
+    rows = np.sort(order[np.cumsum(widths[order]) <= MOST_BASES])
+    return [sequences[row] for row in rows], labels[rows]

@@ -14,7 +14,7 @@ over the length of the shorter sequence. For two sequences of n bases that align
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,8 +92,22 @@ def similar_pairs(
     return SimilarPairs(first[order], second[order], values[order], reverse[order])
 
 
+class Pairs(Protocol):
+    """Pairs of rows, of any kind."""
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """(pairs,) row of one member."""
+        ...
+
+    @property
+    def second(self) -> NDArray[np.int64]:
+        """(pairs,) row of the other member."""
+        ...
+
+
 def cluster_rows(
-    num_rows: int, pairs: SimilarPairs | None, *, groups: Iterable[NDArray[np.int64]] = ()
+    num_rows: int, pairs: Pairs | None, *, groups: Iterable[NDArray[np.int64]] = ()
 ) -> NDArray[np.int64]:
     """Return the cluster of each row, (num_rows,): connected components, numbered by first row.
 

@@ -25,6 +25,8 @@ Upstream = Annotated[int, Range(-1_000_000, 0)]
 Downstream = Annotated[int, Range(0, 1_000_000)]
 DECOY_RATE = 0.1
 """How often a simulated negative contains an element, as a fraction of how often a promoter does."""
+ANEW = "Split anew with --split cluster, or leave --split-groups out."
+"""What to do where rows are to be kept together and the data say where each belongs."""
 Identity = Annotated[float, Range(LOWEST_IDENTITY, 1)]
 
 
@@ -68,6 +70,9 @@ class DatasetFields(Checked):
     split: SplitMethod = "auto"
     """How rows are split: as given where the data say so, else by clusters of similar sequences and
     of rows that overlap on the genome."""
+    split_groups: Literal["none", "twins"] = "none"
+    """Rows that a split that is made keeps together beside similar ones: twins, which share bases at
+    the same places, as a negative does with the promoter it was shuffled from."""
     crop: Count | None = None
     """Cut every sequence to this many central bases; shorter ones are bad rows."""
     leaks: LeakPolicy = "refuse"
@@ -111,6 +116,10 @@ class DatasetConfig(DatasetFields):
                 f"crop is {self.crop!r} without data",
                 remedy="Give files; simulated sequences have one length.",
             )
+        if self.split_groups != "none" and self.split == "given":
+            raise InputError(
+                f"split_groups is {self.split_groups!r} with splits that are given", remedy=ANEW
+            )
         check_fractions(self.fractions)
 
     @property
@@ -147,6 +156,8 @@ def dataset_key(config: DatasetConfig) -> str:
     for name, usual in (("task", "auto"), ("positive_label", None)):
         if settings[name] == usual:
             del settings[name]
+    if settings["split_groups"] == "none":
+        del settings["split_groups"]
     found = find_sources(
         *(settings.pop(name) for name in ("data", "positives", "negatives")),
         species=resolve(config.species, catalogue_of(config)) if config.species else "",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dnasweep.data.audit import Audit, audit
 from dnasweep.data.clustering import similar_pairs
-from dnasweep.data.dataset_config import DatasetConfig, catalogue_of
+from dnasweep.data.dataset_config import ANEW, DatasetConfig, catalogue_of
 from dnasweep.data.findings import READ_AS, Finding, info
 from dnasweep.data.label_checks import check_rare
 from dnasweep.data.labels import ZERO_AND_ONE, Labels
@@ -24,11 +24,14 @@ from dnasweep.data.screening import check_lengths, find_copies, rejected_copies
 from dnasweep.data.simulate import simulate
 from dnasweep.data.splits import resolve_method, split_table
 from dnasweep.data.table import check_table, crop_table, make_table, outputs_of
+from dnasweep.data.twins import place_groups
 from dnasweep.errors import InputError
 from dnasweep.formats.rejects import RejectedRow, write_rejects
 
 LABELS = "labels.json"
 """File of what the labels of a data set are; missing where they are 0 and 1."""
+TWINS = "twins.parquet"
+"""File of the rows that have a twin in train, see :class:`~dnasweep.data.twins.Twins`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +49,7 @@ class Dataset:
     """What its labels are."""
 
     def write(self, folder: str | Path) -> None:
-        """Write table, audit, elements and baseline scores into a folder that exists or is made."""
+        """Write table, audit, elements, baseline scores and twins into a folder that exists or is made."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.table.to_parquet(folder / "table.parquet", index=False)
@@ -56,6 +59,7 @@ class Dataset:
             named = json.dumps(self.labels.to_json(), indent=2) + "\n"
             (folder / LABELS).write_text(named, encoding="utf-8")
         self.audit.scores.to_parquet(folder / "baseline_scores.parquet", index=False)
+        self.audit.twins.to_parquet(folder / TWINS, index=False)
         if self.elements is not None:
             self.elements.to_parquet(folder / "elements.parquet", index=False)
 
@@ -68,12 +72,13 @@ class Dataset:
             raise InputError("there is no data set in this folder", file=folder)
         found = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
         scores = pd.read_parquet(folder / "baseline_scores.parquet")
+        twins = pd.read_parquet(folder / TWINS)
         elements = folder / "elements.parquet"
         table = check_table(make_table(pd.read_parquet(path)), file=path)
         return cls(
             table=table,
             labels=_read_labels(folder / LABELS, table),
-            audit=Audit.from_json(found, scores),
+            audit=Audit.from_json(found, scores, twins),
             elements=pd.read_parquet(elements) if elements.exists() else None,
         )
 
@@ -122,6 +127,10 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
     # Simulated copies of two relatives may be equal and dropped; elements follow their rows.
     if elements is not None:
         elements = elements[elements["id"].isin(table["id"])].reset_index(drop=True)
+    if config.split_groups == "twins":
+        if method == "given":
+            raise InputError("split_groups is 'twins', and the data name the splits", remedy=ANEW)
+        groups = place_groups(table, groups)
     sequences = table["sequence"].tolist()
     pairs = similar_pairs(sequences, identity=config.identity, seed=config.seed)
     table = split_table(

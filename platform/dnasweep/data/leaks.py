@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.data.clustering import SimilarPairs, cluster_rows
-from dnasweep.data.duplicates import Molecules, SharedDna, pair_strands
+from dnasweep.data.duplicates import Molecules, SharedDna, pair_strands, row_loci
 from dnasweep.data.findings import Finding, info, warning
 
 Rows = NDArray[np.bool_]
@@ -121,6 +121,26 @@ def find_relatives(table: pd.DataFrame, pairs: SimilarPairs, identity: float) ->
             f"{shared['rows'].sum():,} rows have a like in another species at {identity:.0%} "
             f"identity; of their {len(shared):,} clusters {f'{apart:,}' if apart else 'none'} "
             "straddle splits",
+        )
+
+
+def find_shared_chromosomes(table: pd.DataFrame) -> Iterator[Finding]:
+    """Yield a finding about test rows on chromosomes that train has as well, where rows name them.
+
+    It is no leak, but what published splits by chromosome exclude: neighbours share genes, isochores
+    and repeats.
+    """
+    loci = row_loci(table.reset_index(drop=True))
+    splits = table["split"].reset_index(drop=True).loc[loci.index]
+    held, trained = loci["chrom"][splits == "test"], loci["chrom"][splits == "train"]
+    shared = held.isin(trained.unique())
+    if shared.any():
+        chromosomes = held[shared].nunique()
+        yield info(
+            "shared-chromosomes",
+            f"{shared.sum():,} of {len(held):,} test rows lie on a chromosome that rows of train lie "
+            f"on too ({chromosomes:,} chromosome{'s' * (chromosomes > 1)}); --split chromosome keeps "
+            "chromosomes whole",
         )
 
 

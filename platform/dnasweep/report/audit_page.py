@@ -49,6 +49,7 @@ def audit_page(audit: Audit, *, title: str, facts: Mapping[str, Any] | None = No
         sections=[
             Section("findings", "Findings", [Bullets(notes)]),
             Section("data", "Data", [Facts(facts or {}), PageTable("audit", audit.table, TABLE)]),
+            Section("twins", "Twins", [PageTable("twins", audit.twin_table, TWINS)]),
             Section("baseline", "Baseline", [PageTable("baseline", scores, BASELINE)]),
         ],
     )
@@ -57,6 +58,14 @@ def audit_page(audit: Audit, *, title: str, facts: Mapping[str, Any] | None = No
 TABLE = (
     "One row per split and class: rows, lengths, mean G+C fraction, CpG observed over expected, "
     "fraction of letters other than A, C, G and T, and number of species."
+)
+TWINS = (
+    "A twin is the training row with which a row shares most runs of 15 bases at the same places: as "
+    "shuffled negatives do with the promoters they were made of. Of each split: the fraction of rows with "
+    "a twin, of rows whose twin is as alike as the audit calls similar, and of rows that would have one "
+    "by chance; how many of the twins have the same label; and how well the label of the twin (the same, "
+    "or the other; chosen on validation) tells that of the row. A model may know these rows by heart. "
+    "Which rows they are stands in twins.parquet, beside the data set."
 )
 BASELINE = (
     "k-mer counts with logistic regression, fitted on the training rows: what a model has to beat."

@@ -66,6 +66,11 @@ def change(value: float) -> str:
     return minus(f"{value:+.1g}") if 0 < abs(value) < 0.001 else signed(value)
 
 
+def share(value: float) -> str:
+    """Return a fraction in percent."""
+    return f"{value:.1%}"
+
+
 def general(value: float) -> str:
     """Return a number as short as it is exact."""
     return f"{value:g}"
@@ -93,6 +98,14 @@ COLUMNS: dict[str, tuple[str | None, Format]] = {
     # The data and the tokenizers.
     "rows": (None, count),
     "gc": ("G+C", plain),
+    "twins": ("with twin", share),
+    "num_with": ("rows with", count),
+    "num_without": ("rows without", count),
+    "alike": ("with similar twin", share),
+    "by_chance": ("by chance", share),
+    "same_label": ("same label", share),
+    "other_label": ("other label", share),
+    "rule": ("label by twin", str),
     "cpg": ("CpG observed / expected", plain),
     "unknown": ("unknown bases", plain),
     "shortest": ("shortest, bases", plain),

@@ -64,6 +64,7 @@ def sweep_page(
                 _selected(comparison),
                 _by_output(comparison),
                 _by_species(comparison),
+                PageTable("twins", comparison.by_twins, say("by_twins")),
                 PageTable("unhealthy", comparison.unhealthy, say("not_healthy")),
             ],
         ),

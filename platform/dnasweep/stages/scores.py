@@ -129,7 +129,9 @@ def score_baseline(
 ) -> Scored:
     """Score the k-mer baseline of the task, trained on the same rows as the trials.
 
-    For few-shot training sets there is no validation, and the threshold is 0.5.
+    What it counts and how it is regularised is chosen on the validation rows of the target, as a
+    trial's learning rate is. For few-shot training sets there is no validation: the default counts, and
+    the threshold is 0.5.
 
     Parameters
     ----------
@@ -155,7 +157,10 @@ def score_baseline(
         sequences, targets = table["sequence"].to_numpy(), data.labels.targets(table)
         scored = np.concatenate([rows.validation, rows.test])
         found = task.baseline(
-            list(sequences[rows.train]), targets[rows.train], list(sequences[scored])
+            list(sequences[rows.train]),
+            targets[rows.train],
+            list(sequences[scored]),
+            chosen_on=(list(sequences[rows.validation]), targets[rows.validation]),
         )
         cut = len(rows.validation)
         thresholds = task.choose(targets[rows.validation], found[:cut])
@@ -164,7 +169,7 @@ def score_baseline(
     inputs: dict[str, Any] = {"dataset": dataset, "target": sorted(target)}
     if shots is not None:
         inputs |= {"shots": shots, "resample": resample}
-    key = content_key("baseline", versions.STAGES, *inputs.values())
+    key = content_key("baseline", versions.STAGES, versions.BASELINE, *inputs.values())
     return _read_scores(storage.obtain(KIND, key, build, inputs=inputs))
 
 

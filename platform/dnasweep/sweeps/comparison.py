@@ -84,7 +84,15 @@ class Comparison(Compared):
     """A compared sweep. `rows` are ranked by the mean validation metric over seeds."""
 
     TEMPLATE = "sweep"
-    TABLES = ("selected", "baseline", "pairwise", "by_species", "by_output", "unhealthy")
+    TABLES = (
+        "selected",
+        "baseline",
+        "pairwise",
+        "by_species",
+        "by_output",
+        "by_twins",
+        "unhealthy",
+    )
 
     axes: tuple[str, ...]
     """Names of the further axes."""
@@ -97,6 +105,9 @@ class Comparison(Compared):
     """One row per selected combination and species of the test rows."""
     by_output: pd.DataFrame = field(default_factory=pd.DataFrame)
     """One row per class or output: test metrics of the winner, means over seeds."""
+    by_twins: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """One row per selected combination and baseline: the test metric on rows with a twin in train and
+    on rows without; no row where none has one."""
     shared_encoders: bool = False
     """Whether all seeds of a pretrained cell start from one encoder."""
 

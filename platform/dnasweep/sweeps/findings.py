@@ -40,6 +40,8 @@ def sweep_findings(comparison: Comparison, cells: Sequence[CellResult]) -> Findi
             sentences.append(say("kinds", **kinds))
         if baseline := _against_baseline(comparison, tested):
             sentences.append(say("baseline", **baseline))
+        if memory := _memory(comparison):
+            sentences.append(say("memory", **memory))
         sentences += say.paragraphs("cautions", **_cautions(comparison, cells))
     if bits := _bits(cells):
         sentences.append(say("bits", **bits))
@@ -83,6 +85,16 @@ def _pair(comparison: Comparison, a: str, b: str, tested: list[Pair]) -> Pair | 
             tested.append(pair)
             return pair
     return None
+
+
+def _memory(comparison: Comparison) -> dict[str, Any]:
+    """Return what the winner and the baseline reach with and without twins in train."""
+    table, top = comparison.by_twins, comparison.selected["cell"].iloc[0]
+    if table.empty or top not in set(table["cell"]):
+        return {}
+    rows = table.set_index("cell", drop=False)
+    names = [name for name in comparison.baseline.get("name", ()) if name in rows.index]
+    return {"top": rows.loc[top], "reference": rows.loc[names[0]] if names else None}
 
 
 def _winners(comparison: Comparison, axis: str, tested: list[Pair]) -> dict[str, Any]:

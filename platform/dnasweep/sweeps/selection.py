@@ -6,7 +6,7 @@ cells alone, so the test set can be opened once, after :func:`select` has named 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ from dnasweep.sweeps.tables import (
     species_table,
     unhealthy_table,
 )
+from dnasweep.sweeps.twin_scores import twin_scores
 from dnasweep.tasks.registry import task_of
 
 
@@ -74,6 +75,7 @@ def compare(
     baselines: Sequence[BaselineResult] = (),
     metric: str = "mcc",
     shared_encoders: bool = False,
+    twins: Collection[str] = (),
     num_resamples: int = 2000,
     seed: int = 0,
     labels: Labels = ZERO_AND_ONE,
@@ -91,6 +93,8 @@ def compare(
         that of :data:`dnasweep.tasks.metrics.METRICS`.
     shared_encoders
         Whether all seeds of a pretrained cell start from one encoder.
+    twins
+        Ids of test rows that have a twin in train, for scores with and without them.
     num_resamples
         Bootstrap resamples for the MCC of ensembles.
     seed
@@ -120,6 +124,7 @@ def compare(
         ),
         by_species=species_table(chosen, name),
         by_output=output_table(chosen, selected),
+        by_twins=twin_scores(_in_order(chosen, selected), baselines, twins, name),
         unhealthy=unhealthy_table(cells, name),
         shared_encoders=shared_encoders,
         labels=labels,
@@ -141,6 +146,12 @@ def _best_combination(cells: list[CellResult], metric: str) -> list[CellResult]:
 
     groups = [g for g in grouped(cells, lambda c: c.combination) if np.isfinite(worth(g)[1])]
     return max(groups, key=worth, default=[])
+
+
+def _in_order(chosen: list[CellResult], selected: pd.DataFrame) -> list[CellResult]:
+    """Return the selected trials, those of the best cell first."""
+    order = {} if selected.empty else {name: i for i, name in enumerate(selected["cell"])}
+    return sorted(chosen, key=lambda cell: order[cell.label])
 
 
 def _by_seed(chosen: list[CellResult], selected: pd.DataFrame) -> dict[str, BySeed]:

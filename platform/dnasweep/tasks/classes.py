@@ -111,12 +111,22 @@ class ClassTask(Task):
         return len(set(call_classes(self.predicted(scores), cut).tolist())) == 1
 
     def baseline(
-        self, sequences: Sequence[str], targets: Targets, others: Sequence[str]
+        self,
+        sequences: Sequence[str],
+        targets: Targets,
+        others: Sequence[str],
+        *,
+        chosen_on: tuple[Sequence[str], Targets] | None = None,
     ) -> Floats:
         # Imported here, as below: scikit-learn is slow, and jobs ask a model for its task.
-        from dnasweep.data.baseline import kmer_baseline
+        from dnasweep.data.baseline import choose_baseline, kmer_baseline
 
-        found = kmer_baseline(list(sequences), targets, list(others))
+        choice = None
+        if chosen_on is not None:
+            known = np.isin(chosen_on[1], targets)
+            held = [one for one, there in zip(chosen_on[0], known, strict=True) if there]
+            choice = choose_baseline(sequences, targets, held, chosen_on[1][known]).best
+        found = kmer_baseline(list(sequences), targets, list(others), choice=choice)
         # A class that the training rows lack has probability 0.
         missing = self.num_outputs - found.shape[1]
         return np.pad(found, ((0, 0), (0, missing))) if missing > 0 else found

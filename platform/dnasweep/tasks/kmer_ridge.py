@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
-from dnasweep.data.baseline import kmer_counts
+from dnasweep.data.kmer_counts import kmer_counts
 
 PENALTIES = (1.0, 10.0, 1e2, 1e3, 1e4, 1e5)
 """Penalties tried, for counts scaled to unit variance."""

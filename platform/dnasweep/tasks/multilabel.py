@@ -143,7 +143,12 @@ class Multilabel(Task):
         return mean_of(parts)
 
     def baseline(
-        self, sequences: Sequence[str], targets: Targets, others: Sequence[str]
+        self,
+        sequences: Sequence[str],
+        targets: Targets,
+        others: Sequence[str],
+        *,
+        chosen_on: tuple[Sequence[str], Targets] | None = None,
     ) -> Floats:
         from dnasweep.data.baseline import kmer_baseline
 

@@ -141,7 +141,12 @@ class Regression(Task):
         return names.RMSE if metric == names.LOSS else names.PEARSON
 
     def baseline(
-        self, sequences: Sequence[str], targets: Targets, others: Sequence[str]
+        self,
+        sequences: Sequence[str],
+        targets: Targets,
+        others: Sequence[str],
+        *,
+        chosen_on: tuple[Sequence[str], Targets] | None = None,
     ) -> Floats:
         from dnasweep.tasks.kmer_ridge import kmer_ridge
 

@@ -210,7 +210,12 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def baseline(
-        self, sequences: Sequence[str], targets: Targets, others: Sequence[str]
+        self,
+        sequences: Sequence[str],
+        targets: Targets,
+        others: Sequence[str],
+        *,
+        chosen_on: tuple[Sequence[str], Targets] | None = None,
     ) -> Floats:
         """Return what the k-mer baseline predicts, (others, outputs).
 
@@ -220,6 +225,8 @@ class Task(abc.ABC):
             Training rows.
         others
             Sequences to predict.
+        chosen_on
+            Validation rows, on which tasks of one class a row choose what is counted; None: the default.
         """
 
     @abc.abstractmethod

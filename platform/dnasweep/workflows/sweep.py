@@ -65,6 +65,7 @@ def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
         baselines=[baseline_result(baseline)],
         metric=sweep.options.metric,
         labels=sweep.data.labels,
+        twins=sweep.data.audit.with_twins("test"),
         shared_encoders=bool(plan.encoders) and not sweep.recipe.pretrain_per_seed,
     )
     best = best_trial(sweep, results)
