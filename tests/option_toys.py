@@ -34,3 +34,18 @@ def flags_of(options: type) -> set[str]:
         flag = field.name.replace("_", "-")
         found |= {f"--{flag}", f"--no-{flag}"} if hints[field.name] is bool else {f"--{flag}"}
     return found
+
+
+def choices_of(options: type, flag: str) -> set[str]:
+    """Return the words that an option may have; empty where it takes any."""
+    hint = typing.get_type_hints(options).get(flag.removeprefix("--").replace("-", "_"))
+    waiting, found, free = [hint], set(), False
+    while waiting:
+        kind = waiting.pop()
+        if typing.get_origin(kind) is typing.Literal:
+            found |= set(map(str, typing.get_args(kind)))
+        elif inner := typing.get_args(kind):
+            waiting += inner
+        else:
+            free = free or kind not in (type(None), None, ...)
+    return set() if free else found

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from dnasweep.data.reading import read_rows
 from dnasweep.formats.rejects import write_rejects
 
@@ -25,3 +26,10 @@ def read_sequences(
     for note in reading.notes if say else ():
         say(note)
     return reading.table
+
+
+def write_stream(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table as a stream of Arrow, as `datasets` does."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)

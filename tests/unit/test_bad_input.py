@@ -159,7 +159,9 @@ def test_empty_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["sequence", "label"])
 def test_missing_columns(tmp_path: Path, missing: str) -> None:
-    path = write(tmp_path / "columns.csv", rows().rename(columns={missing: "something"}))
+    path = write(
+        tmp_path / "columns.csv", rows().rename(columns={missing: "something"}).assign(something=7)
+    )
     refused(tmp_path, path, row=1, reason="no column with (sequences|labels): found .*something")
 
 

@@ -49,7 +49,7 @@ def test_two_columns_of_splits_are_asked_about(tmp_path: Path) -> None:
     text = "seq,label,set,usage\nACGA,1,train,test\nACGC,0,test,train\n"
     with pytest.raises(InputError, match="two columns hold splits: set and usage") as caught:
         read_sequences(write(tmp_path / "x.csv", text))
-    assert "Name the one that counts split" in str(caught.value)
+    assert "--split-column" in str(caught.value)
     read_sequences(write(tmp_path / "x.csv", text.replace("usage", "split")))
 
 
@@ -122,9 +122,7 @@ def test_one_split_alone_is_no_split_and_that_is_said(tmp_path: Path) -> None:
     assert "one split alone is named (my_test.csv test)" in said[0]
 
 
-@pytest.mark.parametrize(
-    "left", ["EVAL.csv", "holdout.tsv", "test.parquet", "dev.json", "Test.xlsx"]
-)
+@pytest.mark.parametrize("left", ["EVAL.csv", "holdout.tsv", "test.npy", "dev.h5", "Test.xlsx"])
 def test_what_a_folder_would_leave_unread_stops_where_it_may_be_a_split(
     tmp_path: Path, left: str
 ) -> None:
@@ -148,13 +146,10 @@ def test_other_files_of_a_folder_are_named_as_unread(tmp_path: Path) -> None:
     assert said == ["set: read are train.csv, test.txt; not read: extra.csv, readme.md"]
 
 
-def test_classes_named_otherwise_are_told_as_they_are(tmp_path: Path) -> None:
+def test_folders_of_splits_without_sequences_are_told_as_they_are(tmp_path: Path) -> None:
     for split in ("train", "test"):
-        for name in ("human", "worm"):
-            write(tmp_path / "set" / split / f"{name}.fa", ">1\nACGT\n")
-    reason = (
-        r"folders test, train hold no files named positive and negative; they hold human\.fa, worm"
-    )
+        write(tmp_path / "set" / split / "x.npy")
+    reason = r"folders test, train do not all hold files of sequences; they hold x\.npy"
     with pytest.raises(InputError, match=reason):
         read_sequences(tmp_path / "set")
 

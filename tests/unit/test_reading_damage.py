@@ -6,7 +6,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from dnasweep.data import parsing
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.intervals import read_bed
@@ -54,10 +56,15 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
 }
 
 
-def test_what_a_library_throws_names_the_file(tmp_path: Path) -> None:
-    """Two marks of UTF-8 are no empty file, and no columns to pandas."""
+def test_what_a_library_throws_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise pd.errors.EmptyDataError("No columns to parse from file")
+
+    monkeypatch.setattr(parsing, "read_table", fail)
     path = tmp_path / "x.csv"
-    path.write_bytes(b"\xef\xbb\xbf\xef\xbb\xbf")
+    path.write_text("sequence,label\nACGT,1\n")
     with pytest.raises(InputError, match=r"x\.csv: its content cannot be read .*EmptyDataError"):
         read_sequences(path)
 

@@ -18,6 +18,7 @@ import yaml
 from dnasweep.stages.plan import cells_of, make_plan
 from dnasweep.stages.recipe import Recipe
 from documents import DOCUMENTS, ROOT, blocks
+from option_toys import ALL, choices_of
 
 JOBS = sorted(
     {"build_dataset", "pretrain", "finetune", "predict"}
@@ -95,7 +96,6 @@ def test_the_documents_have_commands() -> None:
 def test_a_command_can_be_typed(
     command: Command,
     script_flags: Callable[[str], set[str]],
-    script_help: Callable[[str], str],
 ) -> None:
     program, *words = command.words
     if program == "python" and words[0] == "-m":
@@ -106,9 +106,10 @@ def test_a_command_can_be_typed(
         assert (ROOT / script).is_file()
         flags = {word.split("=")[0] for word in words if word.startswith("--")}
         assert flags <= script_flags(script) | {"--help"}
-        for flag, value in itertools.pairwise(words):
-            choices = re.search(rf"{flag} \{{([^}}]*)\}}(?!\|)", script_help(script))
-            assert choices is None or value in choices[1].split(",")
+        options = ALL.get(Path(script).stem)
+        for flag, value in itertools.pairwise(words) if options else ():
+            choices = choices_of(options, flag)
+            assert not choices or value in choices
     elif program == "make":
         targets = re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text())
         assert {word for word in words if "=" not in word} <= set(targets)

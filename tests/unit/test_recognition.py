@@ -129,7 +129,7 @@ def test_skipping_is_offered_only_where_it_does_no_harm(tmp_path: Path) -> None:
     lost = [*good, *(f"n{i},ACGT,-1" for i in range(3))]
     assert "--skip-bad-rows" not in told(lost), "a class of three would be lost"
     assert "two classes as 0 and 1" in told(lost)
-    assert "--skip-bad-rows" not in told([*good, *(["GENE,ACGT,1"] * 16)]), "a fifth of the rows"
+    assert "--skip-bad-rows" not in told([*good, *(["GENE,AX,1"] * 16)]), "a fifth of the rows"
     measured = [f"r{i},ACGT,{i / 7 - 4:.3f}" for i in range(60)]
     assert "'low' is not a finite number" in told([*measured, "y,ACGT,low"])
 
@@ -137,8 +137,7 @@ def test_skipping_is_offered_only_where_it_does_no_harm(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "says"),
     [
-        ('"ACGTACGT\nACGTACGT",1', "goes over several lines .* Write a sequence in one line"),
-        ("ACGTACGTAC ACGTACGTAC,1", "does not continue .* without blanks"),
+        ("ACGTACG TACGTAC,1", "does not continue .* without blanks"),
         ("ACGT,1,unknown", "Leave the cell of an unknown species empty"),
     ],
 )
@@ -146,8 +145,3 @@ def test_remedies_are_the_ones_that_help(tmp_path: Path, cells: str, says: str) 
     path = write(tmp_path / "x.csv", f"sequence,label,species\nACGTACGT,0,\n{cells}\n")
     with pytest.raises(InputError, match=f"row [34].*{says}"):
         read_sequences(path)
-
-
-def test_json_is_called_json(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is JSON"):
-        read_sequences(write(tmp_path / "x.jsonl", '{"sequence": "ACGT", "label": 1}\n'))

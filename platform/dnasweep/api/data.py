@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from dnasweep.api.execution import console
+from dnasweep.api.options import make_options
+from dnasweep.data.column_names import ColumnOptions
 from dnasweep.data.reading import read_rows
 from dnasweep.formats.rejects import write_rejects
+
+COLUMN_OPTIONS = {field.name for field in fields(ColumnOptions)}
+"""Options that name columns."""
 
 
 def read_data(
@@ -25,14 +31,16 @@ def read_data(
     Parameters
     ----------
     paths
-        Files and folders: CSV, TSV, FASTA, k-mer TSV, SGA, BED, plain text, gzip or not.
+        Files and folders; see :func:`dnasweep.data.reading.read_rows`.
     rejects
         TSV to write bad rows to (file, row, reason, text), with `skip_bad_rows=True`.
     progress
         Whether to say on the standard error stream how each file was understood.
     options
         `positives` and `negatives` (files of one class), `species`, `label`, `genome`, `window`,
-        `format`, `require_labels`, `skip_bad_rows`, `task`, `positive_label`; see :func:`dnasweep.data.reading.read_rows`.
+        `format`, `require_labels`, `skip_bad_rows`, `task`, `positive_label`, and `sequence_column`,
+        `label_column`, `split_column`, `id_column` and `species_column` for names that are not found;
+        see :func:`dnasweep.data.reading.read_rows`.
 
     Returns
     -------
@@ -45,7 +53,8 @@ def read_data(
     InputError
         With file, row and remedy, for the first row that cannot be used.
     """
-    reading = read_rows(paths, **options)
+    named = {name: options.pop(name) for name in COLUMN_OPTIONS & options.keys()}
+    reading = read_rows(paths, columns=make_options(ColumnOptions, named).columns, **options)
     for note in reading.notes:
         console(progress).print(note)
     if reading.rejected and rejects is not None:

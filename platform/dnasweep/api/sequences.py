@@ -13,7 +13,7 @@ import pandas as pd
 from dnasweep.data.label_reading import read_labels
 from dnasweep.data.reading import Reading, read_rows
 from dnasweep.data.rows import check_rows, label_cells
-from dnasweep.data.sources import Source
+from dnasweep.data.source import Source
 from dnasweep.data.species_names import tell_names
 from dnasweep.data.table import COLUMNS, IUPAC, crop_table, make_table
 from dnasweep.errors import InputError
@@ -83,6 +83,15 @@ def read_given(
         skip_bad_rows=False,
         keeps_classes=False,
     )
+    if frame["numbered"].any():
+        ids = raw["id"].tolist()
+        second = next(i for i, name in enumerate(ids) if name and name in ids[:i])
+        raise InputError(
+            f"the id {ids[second]!r} stands in row {ids.index(ids[second]) + 1} already",
+            file=GIVEN,
+            row=second + 1,
+            remedy="Make the ids unique, or leave the column id out.",
+        )
     for line in tell_names(raw["species"].str.strip().unique()) if "species" in raw else ():
         say(line)
     frame = frame.reset_index(drop=True)

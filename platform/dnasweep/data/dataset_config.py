@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from dnasweep.config import content_key, versions
-from dnasweep.config.ranges import Between, Checked, Count, Fraction, Range, Seed, Whole
+from dnasweep.config.ranges import Between, Count, Fraction, Range, Seed, Whole
 from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.clustering import LOWEST_IDENTITY
+from dnasweep.data.column_names import ColumnOptions
 from dnasweep.data.labels import TaskChoice
 from dnasweep.data.negatives import NegativeKind
 from dnasweep.data.own_species import read_catalogue
 from dnasweep.data.screening import LeakPolicy
+from dnasweep.data.source import source_digest
 from dnasweep.data.sources import find_sources
 from dnasweep.data.species import resolve
 from dnasweep.data.splits import SplitMethod, check_fractions
 from dnasweep.errors import InputError
-from dnasweep.formats.detection import Format, file_digest
+from dnasweep.formats.content import file_digest
+from dnasweep.formats.detection import Format
 from dnasweep.formats.paths import user_path
 
 Upstream = Annotated[int, Range(-1_000_000, 0)]
@@ -31,18 +34,19 @@ Identity = Annotated[float, Range(LOWEST_IDENTITY, 1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetFields(Checked):
+class DatasetFields(ColumnOptions):
     """Where sequences come from; fields of the configuration and options of the command line."""
 
     data: tuple[str, ...] = ()
-    """CSV, TSV, FASTA, k-mer TSV, SGA or BED files, gzip or not, or folders with train/dev/test
-    files. Nothing: built-in simulated promoters of eight species."""
+    """Tables (CSV, TSV, JSON, Parquet), FASTA, GenBank, BED, SGA or GTF, packed or not; folders with
+    train/dev/test files or a folder for each class; hf://datasets/OWNER/NAME of the hub. Nothing:
+    built-in simulated promoters of eight species."""
     positives: tuple[str, ...] = ()
-    """FASTA files of positive sequences."""
+    """Files of positive sequences: FASTA, BED, GTF or any other."""
     negatives: tuple[str, ...] = ()
-    """FASTA files of negative sequences."""
+    """Files of negative sequences."""
     genome: str | None = None
-    """Genome FASTA, for files of coordinates (EPDnew SGA, BED) and for negatives cut from it."""
+    """Genome FASTA, for files of coordinates (EPDnew SGA, BED, GTF) and for negatives cut from it."""
     species: str | None = None
     """Species of all rows, where the files do not name it."""
     species_table: str | None = None
@@ -50,8 +54,8 @@ class DatasetFields(Checked):
     tree: str | None = None
     """Newick file of a dated tree of species, in million years; it says which are close."""
     format: Format = "auto"
-    """Format of the files: csv, tsv, fasta, bed, sga, fps or text, one sequence per line. Default:
-    by the name and the content of each file."""
+    """Format of the files; text is one sequence per line. Default: by the name and the content of
+    each file."""
     task: TaskChoice = "auto"
     """What is learned from the labels: two classes (binary), several (multiclass), numbers (regression)
     or labels of which a row may have several (multilabel). Default: by the labels, which a line says."""
@@ -103,6 +107,9 @@ class DatasetConfig(DatasetFields):
     """How often simulated negatives contain elements, as a fraction of how often promoters do."""
     seed: Seed = 0
     """Seeds simulation, negatives and splits."""
+    unlabelled: bool = False
+    """Whether labels are not read and every row has the label 1, for pretraining; columns that are
+    named may then be absent."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -158,6 +165,14 @@ def dataset_key(config: DatasetConfig) -> str:
             del settings[name]
     if settings["split_groups"] == "none":
         del settings["split_groups"]
+    for field in dataclasses.fields(ColumnOptions):
+        if settings[field.name] == field.default:
+            del settings[field.name]
+    if not config.unlabelled:
+        del settings["unlabelled"]
+    if config.skip_bad_rows:
+        # Repeated ids and sequences in blocks were bad rows once, and are good ones now.
+        settings["skip_bad_rows"] = "only what cannot be read"
     found = find_sources(
         *(settings.pop(name) for name in ("data", "positives", "negatives")),
         species=resolve(config.species, catalogue_of(config)) if config.species else "",
@@ -170,7 +185,8 @@ def dataset_key(config: DatasetConfig) -> str:
             [
                 *(source.name, source.label, source.split, source.species),
                 *([] if source.shots is None else [source.shots]),
-                file_digest(source.path),
+                *([source.class_name] if source.class_name and source.label is None else []),
+                source_digest(source),
             ]
             for source in found.files
         ],

@@ -202,7 +202,12 @@ def _gather(config: DatasetConfig) -> _Gathered:
         catalogue=catalogue_of(config),
         task=config.task,
         positive_label=config.positive_label,
+        columns=config.columns._replace(where_present=config.unlabelled),
+        require_labels=not config.unlabelled,
     )
+    if config.unlabelled:
+        table, labels = make_table(table.assign(label=1)), Labels()
+        said = (*said, f"labels are not read: all {len(table):,} rows are there to pretrain on")
     check_rare(table, origins, labels)
     notes = tuple(info(READ_AS, line) for line in said)
     if config.generate_negatives == "none":

@@ -1,10 +1,8 @@
 """Sequences from files of any format in use, as one table.
 
-The steps, in order: find the files (:mod:`~dnasweep.data.sources`), recognise the format of each
-(:mod:`~dnasweep.formats.detection`), parse it into columns of text (:mod:`~dnasweep.data.columns`,
-:mod:`~dnasweep.formats.sequences`, :mod:`~dnasweep.formats.intervals`), cut sequences out of a genome
-where the file gives coordinates (:mod:`~dnasweep.formats.reference`), check the rows
-(:mod:`~dnasweep.data.rows`), and join all files into one table (:mod:`~dnasweep.data.table`).
+The steps, in order: find the files (:mod:`~dnasweep.data.sources`), parse each into columns of text
+(:mod:`~dnasweep.data.parsing`), check the rows (:mod:`~dnasweep.data.rows`), and join all files into one
+table (:mod:`~dnasweep.data.table`).
 """
 
 from __future__ import annotations
@@ -16,10 +14,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from dnasweep.data.catalogue import Catalogue
-from dnasweep.data.columns import ACCEPTED, MEANING, Unlabelled, read_columns
+from dnasweep.data.column_names import ColumnNames
 from dnasweep.data.label_checks import check_kinds
 from dnasweep.data.label_reading import read_labels
 from dnasweep.data.labels import ZERO_AND_ONE, Labels, TaskChoice
+from dnasweep.data.parsing import How, Parsed, parse
 from dnasweep.data.rows import (
     check_rows,
     check_shots,
@@ -28,16 +27,14 @@ from dnasweep.data.rows import (
     label_cells,
     loses_class,
 )
-from dnasweep.data.sources import Source, find_sources
+from dnasweep.data.source import Source
+from dnasweep.data.sources import find_sources
 from dnasweep.data.species import resolve
 from dnasweep.data.species_names import tell_names
 from dnasweep.errors import InputError
-from dnasweep.formats.detection import FORMATS, Format, detect_format, name_tells, read_bytes
-from dnasweep.formats.intervals import read_intervals, widen_starts
+from dnasweep.formats.detection import FORMATS, Format
 from dnasweep.formats.paths import user_path
-from dnasweep.formats.reference import cut_out
 from dnasweep.formats.rejects import RejectedRow, check_rejects, parsing
-from dnasweep.formats.sequences import read_fasta, read_lines
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -75,13 +72,16 @@ def read_rows(
     task: TaskChoice = "auto",
     positive_label: str | None = None,
     classes: Sequence[str] | None = None,
+    columns: ColumnNames = ColumnNames(),  # noqa: B008 a tuple
 ) -> Reading:
     """Read labelled sequences into one table, and keep track of where each row comes from.
 
-    CSV and TSV are read (headers: `columns.ACCEPTED`), k-mer TSV as DNABERT writes it, FASTA,
-    EPDnew FASTA, SGA, FPS and .dat, BED, and plain text with one sequence per line; each also as
-    gzip, recognised by content. Folders and names of files are described in :func:`find_sources`, and
-    how a format is recognised in :func:`detect_format`. Letters are made upper case, U is read as T.
+    CSV and TSV are read (headers: `column_names.ACCEPTED`), k-mer TSV as DNABERT writes it, JSON,
+    Parquet and Arrow with the same names, FASTA, EPDnew FASTA, SGA, FPS and .dat, GenBank, BED,
+    transcription starts of GTF and GFF, and plain text with one sequence per line; each also packed by
+    gzip, bzip2, xz or zstd, recognised by content. Folders and names of files are described in
+    :func:`~dnasweep.data.sources.find_sources`, and how a format is recognised in
+    :func:`~dnasweep.formats.detection.detect_format`. Letters are made upper case, U is read as T.
 
     Parameters
     ----------
@@ -111,6 +111,8 @@ def read_rows(
         What is known about species; None: what the platform knows.
     task, positive_label, classes
         How labels are read, as for :func:`~dnasweep.data.label_reading.read_labels`.
+    columns
+        Columns of tables that are named; the others are found by their names.
 
     Returns
     -------
@@ -139,12 +141,16 @@ def read_rows(
     if species:
         notes += tell_names([species], catalogue)
     reference = None if genome is None else user_path(genome)
-    how = _How(format, reference, window, require_labels, matters)
-    files: list[tuple[Source, _Parsed]] = []
+    how = How(format, reference, window, require_labels, matters, columns)
+    files: list[tuple[Source, Parsed]] = []
     for source in sources:
         with parsing(source.path):
-            parsed = _parse(source, how)
+            parsed = parse(source, how)
         files.append((source._replace(label=parsed.label), parsed))
+    if columns.given and not columns.where_present and not any(p.has_columns for _, p in files):
+        raise InputError(
+            f"{columns.given[0]} names a column, and no file has columns", remedy="Leave it out."
+        )
     # What a label means is seen in all of them together.
     cells = [label_cells(parsed.frame, required=require_labels) for _, parsed in files]
     labels = read_labels(
@@ -184,6 +190,12 @@ def read_rows(
             names = parsed.frame[column].astype("str").str.strip().unique()
             said = tell_names(names, catalogue)
             notes += [f"{source.path.name}: {line}" for line in said]
+        if numbered := int(frame["numbered"].sum()):
+            example = frame["id"][frame["numbered"]].iloc[0]
+            notes.append(
+                f"{source.path.name}: {numbered:,} rows repeat the id of another and are numbered, as "
+                f"in {example}"
+            )
     num_good = sum(map(len, frames))
     check_rejects(
         rejected,
@@ -200,101 +212,5 @@ def read_rows(
     return Reading(table, origins, rejected, tuple(dict.fromkeys(notes)), labels.labels)
 
 
-class _How(NamedTuple):
-    """What holds for all files of a reading; see :func:`read_rows`."""
-
-    format: Format
-    genome: Path | None
-    window: tuple[int, int]
-    require_labels: bool
-    split_matters: bool
-
-
-class _Parsed(NamedTuple):
-    """What a file holds."""
-
-    frame: pd.DataFrame
-    """Text columns of the table, `sequence` among them, and `row`."""
-    rejected: list[RejectedRow]
-    """Rows that could not be parsed."""
-    label: int | None
-    """Label of rows that give none."""
-    notes: list[str]
-    """How the file was understood."""
-
-
-def _listed(paths: Paths) -> list[Path]:
-    listed = [paths] if isinstance(paths, str | Path) else list(paths)
-    return [user_path(path) for path in listed]
-
-
-def _parse(source: Source, how: _How) -> _Parsed:
-    """Return the rows of one file as text, with sequences cut out of the genome if need be."""
-    path, label = source.path, source.label
-    data = read_bytes(path)
-    kind = how.format
-    understood: list[str] = []
-    if how.format == "auto":
-        kind = detect_format(data, path, header_names=MEANING)
-        understood += [] if name_tells(path, kind) else [f"read as {kind.upper()}"]
-    rejected: list[RejectedRow] = []
-    notes: list[str] = []
-    header: tuple[str, ...] = ()
-    lists_promoters = False
-    if kind == "fasta":
-        frame, lists_promoters = read_fasta(data)
-    elif kind == "text":
-        frame = read_lines(data)
-    elif kind in ("csv", "tsv"):
-        separators = "\t,;" if how.format == "auto" else "\t" if kind == "tsv" else ",;"
-        columns = read_columns(
-            data, file=path, separators=separators, split_matters=how.split_matters
-        )
-        frame, rejected, header = columns.frame, columns.rejected, columns.header
-        notes += columns.notes
-        if "sequence" not in frame:
-            frame = frame.assign(strand=frame.get("strand", ""))
-            frame, bad = widen_starts(frame, window=how.window, file=path)
-            rejected = [*rejected, *bad]
-    else:
-        frame, rejected = read_intervals(data, kind, window=how.window, file=path)
-        lists_promoters = bool(frame["tss"].all()) and len(frame) > 0
-    if "tss" in frame and (num_starts := int(frame["tss"].sum())):
-        bases = how.window[1] - how.window[0] + 1
-        understood.append(
-            f"{num_starts:,} of {len(frame):,} rows are one base, taken as a transcription start "
-            f"and widened to {bases:,} bases"
-        )
-    if label is None and lists_promoters:
-        label = 1
-        if how.require_labels:
-            understood.append("label 1, as a list of promoters")
-    if understood:
-        notes.append(f"{path.name}: {'; '.join(understood)}")
-    if how.require_labels and label is None and "label" not in frame:
-        raise _unlabelled(path, kind, header)
-    if "sequence" not in frame:
-        if how.genome is None:
-            remedy = "Give sequences: bedtools getfasta -s cuts them out of a genome."
-            if how.require_labels:
-                remedy = "Give the FASTA they refer to with --genome."
-            raise InputError("gives coordinates, not sequences", file=path, remedy=remedy)
-        frame, bad = cut_out(frame, genome=how.genome, file=path)
-        rejected = [*rejected, *bad]
-    return _Parsed(frame, rejected, label, notes)
-
-
-def _unlabelled(path: Path, kind: str, header: Sequence[str]) -> Unlabelled:
-    """Return the error for a file without labels; its header is empty if it has none."""
-    if kind in ("csv", "tsv"):
-        return Unlabelled(
-            f"there is no column with labels: found {', '.join(header[:20])}",
-            file=path,
-            row=1,
-            remedy=f"Name it {' or '.join(ACCEPTED['label'][:2])} (any case).",
-        )
-    return Unlabelled(
-        "nothing says which label its sequences have",
-        file=path,
-        remedy="Give it as --positives or --negatives.",
-    )
+def _listed(paths: Paths) -> list[str | Path]:
+    return [paths] if isinstance(paths, str | Path) else list(paths)

@@ -10,11 +10,11 @@ from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.label_cells import LabelReading
 from dnasweep.data.label_reading import read_labels
 from dnasweep.data.names import SPLIT_NAMES
-from dnasweep.data.sources import Source
+from dnasweep.data.source import Source
 from dnasweep.data.species_names import read_names
 from dnasweep.data.table import IUPAC, make_table
 from dnasweep.errors import InputError
-from dnasweep.formats.intervals import MAX_POSITION
+from dnasweep.formats.intervals import MAX_POSITION, STRANDS
 from dnasweep.formats.rejects import RejectedRow, RowChecks
 from dnasweep.formats.sequences import join_kmers
 
@@ -22,7 +22,6 @@ _NOT_DNA = f"[^{IUPAC}U{IUPAC.lower()}u]"
 _MISSING = ("nan", "na", "n/a", "none", "null", "<na>")
 # pandas writes a missing value as nan; within upper-case bases it came from pasting one in.
 _PASTED = r"(?:^|[^a-z])nan(?:[^a-z]|$)"
-_STRANDS = {"+": "+", "1": "+", "+1": "+", "-": "-", "-1": "-", "": "", ".": "", "*": "", "0": ""}
 _ONLY_DNA = (
     "Only the IUPAC letters " + IUPAC + " (and U, any case) can stand in a sequence; mend the row."
 )
@@ -43,7 +42,7 @@ def check_rows(
     ----------
     raw
         Text columns `sequence` and any of id, label, name, species, chrom, start, end, strand,
-        split; and `row`, the 1-based row in the file. Not changed.
+        split; `row`, the 1-based row in the file; and `file` if the source is several. Not changed.
     source
         The file, and what holds where a row says nothing.
     labels
@@ -58,7 +57,8 @@ def check_rows(
     Returns
     -------
     frame
-        The columns of a table, and `file` and `row`, where each row is from.
+        The columns of a table, with `file` and `row`, where each row is from, and `numbered`, whether
+        its id repeats an earlier one and is therefore numbered, as in GENE0/2.
     rejected
         All other rows.
     """
@@ -70,15 +70,19 @@ def check_rows(
         **_species_and_id(raw, source, checks, catalogue),
         "chrom": _text(raw, "chrom"),
         **_interval(raw, checks),
-        "strand": _coded(raw, "strand", _STRANDS, "", checks),
+        "strand": _coded(raw, "strand", STRANDS, "", checks),
         "split": _coded(raw, "split", {**SPLIT_NAMES, "": ""}, source.split, checks),
         "shots": pd.Series(source.shots, index=raw.index, dtype="Int64"),
     }
-    columns["id"] = _ids(columns["id"], raw["row"], source, checks)
+    columns["id"], columns["numbered"] = _ids(columns["id"], raw["row"], source)
     rejected = checks.rejected(
-        source.path, raw["row"], raw.drop(columns=["row", "tss"], errors="ignore")
+        source.path, raw["row"], raw.drop(columns=["row", "tss", "file"], errors="ignore")
     )
-    frame = pd.DataFrame({**columns, "file": str(source.path), "row": raw["row"]})
+    if "file" in raw:
+        files = raw["file"][~checks.good]
+        rejected = [row._replace(file=f) for row, f in zip(rejected, files, strict=True)]
+    file = raw.get("file", str(source.path))
+    frame = pd.DataFrame({**columns, "file": file, "row": raw["row"]})
     return frame[checks.good], rejected
 
 
@@ -263,17 +267,20 @@ def _coded(
     return values.mask(values == "", default)
 
 
-def _ids(ids: pd.Series, rows: pd.Series, source: Source, checks: RowChecks) -> pd.Series:
-    """Return the ids with missing ones made up; rows that repeat the id of a good row are bad."""
+def _ids(ids: pd.Series, rows: pd.Series, source: Source) -> tuple[pd.Series, pd.Series]:
+    """Return the ids with missing ones made up and repeated ones numbered, and which of them are."""
     ids = ids.mask(ids == "", f"{source.name}:" + rows.astype("str"))
-    good = checks.good
-    repeated = ids[good].duplicated().reindex(ids.index, fill_value=False)
-    if repeated.any():
-        first = rows[good].groupby(ids[good]).first()
-        where = ids[repeated].map(first).astype("str").reindex(ids.index)
-        checks.add(
-            repeated,
-            "the id " + _quoted(ids) + " stands in row " + where + " already",
-            "Ids, and names that are no known species, must be unique in a file; mend them.",
-        )
-    return ids
+    numbered = ids.duplicated()
+    if not numbered.any():
+        return ids, numbered
+    taken = set(ids)
+    made = []
+    for name, number in zip(ids[numbered], ids.groupby(ids).cumcount()[numbered], strict=True):
+        number += 1
+        while f"{name}/{number}" in taken:
+            number += 1
+        taken.add(f"{name}/{number}")
+        made.append(f"{name}/{number}")
+    ids = ids.copy()
+    ids[numbered] = made
+    return ids, numbered

@@ -1,4 +1,4 @@
-"""The cells of delimited text."""
+"""The cells of delimited text, and its header."""
 
 from __future__ import annotations
 
@@ -6,15 +6,71 @@ import csv
 import io
 import re
 import warnings
+from collections.abc import Container
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from dnasweep.errors import InputError
+from dnasweep.formats.headers import SEPARATORS, find_header
 from dnasweep.formats.rejects import RejectedRow
 
 _OVERLONG = re.compile(r"[Ll]ine (\d+): expected (\d+) fields, saw (\d+)")
 _UNCLOSED = re.compile(r"EOF inside string starting at row (\d+)")
+
+
+class Cells(NamedTuple):
+    """A file of named columns, all of its cells as text."""
+
+    names: tuple[str, ...]
+    """Names of the columns as they are written; empty where the file gives none."""
+    frame: pd.DataFrame
+    """Columns 0, 1, ... and `row`, the 1-based row of the file, its header counted."""
+    rejected: list[RejectedRow] = []  # noqa: RUF012 a default of a tuple, and never changed
+    """Rows with more cells than there are columns."""
+    header_row: int | None = None
+    """The row of the header; None where the format has no such row."""
+    notes: tuple[str, ...] = ()
+    """What to tell about the header."""
+    nested: frozenset[int] = frozenset()
+    """Columns of lists or records, which are not in `frame`."""
+
+
+def read_table(
+    data: bytes,
+    *,
+    file: Path,
+    known: Container[str],
+    separators: str = SEPARATORS,
+    blanks: bool = True,
+) -> Cells:
+    """Return the cells of a text with a header; see :func:`~dnasweep.formats.headers.find_header`.
+
+    Parameters
+    ----------
+    data
+        Content of the file.
+    file
+        The file, for messages.
+    known
+        Names of columns by which a header is recognised.
+    separators
+        Separators to choose from.
+    blanks
+        Whether blanks may separate cells.
+
+    Raises
+    ------
+    InputError
+        For a quotation mark that is never closed.
+    """
+    header = find_header(data, known=known, separators=separators, blanks=blanks)
+    frame, rejected = read_cells(
+        header.data, separator=header.separator, num_columns=len(header.names) or 2, file=file
+    )
+    frame = frame[frame["row"] > header.row].reset_index(drop=True)
+    return Cells(header.names, frame, rejected, header.row, header.notes)
 
 
 def read_cells(

@@ -9,15 +9,21 @@ import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs, species_of
+from dnasweep.formats.content import read_bytes
 from dnasweep.formats.delimited import read_cells
-from dnasweep.formats.detection import Format, read_bytes
+from dnasweep.formats.detection import Format
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import RejectedRow, RowChecks, check_rejects, parsing
 
 MAX_POSITION = 10**12
 """No chromosome is longer, in bases."""
 
+STRANDS = {"+": "+", "1": "+", "+1": "+", "-": "-", "-1": "-", "": "", ".": "", "*": "", "0": ""}
+"""Ways to write a strand; empty: none is given."""
+
 _COLUMNS = ["row", "id", "chrom", "start", "end", "strand"]
+_STARTS = ("start", "chromstart", "chrom_start")
+"""What a first line of names calls the second column."""
 _COMMENT = re.compile(r"#|track\b|browser\b")
 _FPS = re.compile(
     r"^FP {3}(?P<id>.+?)\s*:[^:;]*?\s[A-Z]+:(?P<chrom>\S+)\s+\d(?P<strand>[+-])\s*(?P<tss>\d+);"
@@ -88,7 +94,7 @@ def widen_starts(
     if low > high:
         raise InputError(f"window is {window}", remedy="Give its first base, then its last.")
     start, end = (pd.to_numeric(frame[c], errors="coerce") for c in ("start", "end"))
-    strand = frame["strand"].replace({"0": "", ".": "", "*": ""})
+    strand = frame["strand"].str.strip().replace(STRANDS)
     checks = RowChecks(frame.index)
     checks.add(frame["chrom"] == "", "the chromosome is empty")
     checks.add((start % 1 != 0) | (end % 1 != 0), "the position is not a whole number")
@@ -131,6 +137,8 @@ def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list
     )
     rejected = [row for row in rejected if not comment.match(row.text.encode())]
     frame = cells[~cells[0].str.match(_COMMENT)]
+    if len(frame) and frame[1].iloc[0].lower() in _STARTS:
+        frame = frame[1:]
     if format == "sga":
         frame = frame.rename(columns={0: "chrom", 2: "end", 3: "strand", 5: "id"})
         end = pd.to_numeric(frame["end"], errors="coerce")
@@ -140,6 +148,10 @@ def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list
     if _is_strand(frame[3]) and not frame[5].any():
         # No name in BED is a strand: intervals as people cut them, without name and score.
         names = {0: "chrom", 1: "start", 2: "end", 3: "strand", 5: "id"}
+    elif not frame[5].isin(STRANDS).any():
+        # The sixth column of ENCODE's candidate cis-regulatory elements is a class.
+        names.pop(5)
+        frame = frame.assign(strand="")
     frame = frame.rename(columns=names)
     frame["id"] = frame["id"].replace(".", "")
     return frame[_COLUMNS].reset_index(drop=True), rejected

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
-from dnasweep.formats.detection import read_bytes
+from dnasweep.formats.content import read_bytes
 from dnasweep.formats.paths import user_path
 
 BASES = "ACGT"

@@ -18,8 +18,9 @@ from Bio import bgzf
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.chromosomes import Contigs
-from dnasweep.formats.detection import GZIP, file_errors
+from dnasweep.formats.content import file_errors
 from dnasweep.formats.indexes import fits, write_blocks
+from dnasweep.formats.packing import GZIP
 from dnasweep.formats.paths import check_readable, user_path
 from dnasweep.formats.rejects import RejectedRow
 

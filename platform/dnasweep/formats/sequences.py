@@ -13,7 +13,8 @@ from typing import BinaryIO, NamedTuple, cast
 import pandas as pd
 
 from dnasweep.errors import InputError
-from dnasweep.formats.detection import GZIP, file_errors
+from dnasweep.formats.content import file_errors
+from dnasweep.formats.packing import GZIP
 from dnasweep.formats.paths import check_readable
 
 _EPDNEW = re.compile(r"(?:FP\d+\s+)?(\S+)\s*:[+-]?\s?\w\s+\w+:\w+;\s*range\s", re.ASCII)
@@ -69,10 +70,66 @@ def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
 
 
 def read_lines(data: bytes) -> pd.DataFrame:
-    """Return plain text with one sequence per line: columns row (1-based line) and sequence."""
+    """Return plain text with one sequence per line: columns row (1-based line) and sequence.
+
+    Lines that begin with # are left out.
+    """
     lines = _unix(data).decode("utf-8", errors="replace").split("\n")
     frame = pd.DataFrame({"row": range(1, len(lines) + 1), "sequence": lines})
-    return frame[frame["sequence"].str.strip() != ""].reset_index(drop=True)
+    text = frame["sequence"].str.strip()
+    return frame[(text != "") & ~text.str.startswith("#")].reset_index(drop=True)
+
+
+_BLOCK = 10
+
+
+def join_wrapped(sequences: pd.Series) -> tuple[pd.Series, list[str]]:
+    """Return sequences with the breaks within them undone, and what was undone.
+
+    A cell of several lines without blanks is one sequence, wrapped. Words of 10 letters or more, all
+    equally long but the last, are blocks of a sequence, as GenBank prints it, unless every row is a
+    list of overlapping k-mers of that length. K-mers stay as they are.
+
+    Parameters
+    ----------
+    sequences
+        Text, one a row; not changed.
+    """
+    text = sequences.astype("str").str.strip()
+    spaced = text[text.str.contains(r"\s")]
+    wrapped = spaced[spaced.str.contains(r"[\r\n]") & ~spaced.str.contains(r"[^\S\r\n]")]
+    blocks = spaced[spaced.map(_are_blocks)].drop(wrapped.index, errors="ignore")
+    if len(blocks) and not any(map(_are_apart, blocks)):
+        blocks = blocks[:0]
+    joined = pd.concat([wrapped, blocks])
+    if joined.empty:
+        return sequences, []
+    done = [
+        what
+        for what, rows in (("lines", wrapped), (f"blocks of {_width(blocks)} letters", blocks))
+        if len(rows)
+    ]
+    sequences = sequences.astype("str").copy()
+    sequences[joined.index] = joined.str.replace(r"\s+", "", regex=True)
+    return sequences, [f"{len(joined):,} sequences are joined of {' and '.join(done)}"]
+
+
+def _width(blocks: pd.Series) -> int:
+    return len(blocks.iloc[0].split()[0]) if len(blocks) else 0
+
+
+def _are_blocks(text: str) -> bool:
+    if len(text.split(maxsplit=1)[0]) < _BLOCK:
+        return False
+    *words, last = text.split()
+    widths = {len(word) for word in words}
+    return len(widths) == 1 and len(last) <= min(widths)
+
+
+def _are_apart(text: str) -> bool:
+    """Return whether most words do not continue the ones before as overlapping k-mers would."""
+    pairs = list(itertools.pairwise(text.split()))
+    return sum(before[1:] == word[:-1] for before, word in pairs) < len(pairs) / 2
 
 
 def _unix(data: bytes) -> bytes:

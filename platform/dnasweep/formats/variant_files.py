@@ -17,7 +17,8 @@ from typing import BinaryIO, NamedTuple, cast
 import pandas as pd
 
 from dnasweep.errors import InputError
-from dnasweep.formats.detection import GZIP, file_errors
+from dnasweep.formats.content import file_errors
+from dnasweep.formats.packing import GZIP
 from dnasweep.formats.paths import check_readable, user_path
 from dnasweep.formats.rejects import RejectedRow
 from dnasweep.formats.vcf import HEADER, Row, table_rows, vcf_rows

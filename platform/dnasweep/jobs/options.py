@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from dnasweep.config.execution import PlaceOptions
 from dnasweep.config.ranges import Count, Devices, Few
+from dnasweep.data.column_names import ColumnOptions
+from dnasweep.data.dataset_config import Downstream, Upstream
 from dnasweep.data.reading import Reading, read_rows
 from dnasweep.data.table import crop_table
 from dnasweep.formats.detection import Format
@@ -28,16 +30,23 @@ class JobOptions(PlaceOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceOptions(JobOptions):
+class SequenceOptions(JobOptions, ColumnOptions):
     """Options of a job over sequences."""
 
     data: tuple[str, ...]
-    """Sequences: CSV, TSV, FASTA or k-mer TSV, gzip or not; labels are not needed."""
+    """Sequences: tables (CSV, TSV, JSON, Parquet), FASTA, or BED with --genome; labels are not
+    needed."""
+    genome: str | None = None
+    """Genome FASTA, for files of coordinates."""
+    first_base: Upstream = -300
+    """First base of the window cut around a transcription start, which is base 0."""
+    last_base: Downstream = 300
+    """Last base of that window."""
     species: str | None = None
     """Species of all rows, if the files do not name it."""
     format: Format = "auto"
-    """Format of the files: csv, tsv, fasta or text (one sequence per line). Default: by the name and
-    the content of each file."""
+    """Format of the files; text is one sequence per line. Default: by the name and the content of
+    each file."""
     crop: Count | None = None
     """Cut every sequence to this many central bases, as in training; shorter ones are bad rows."""
     skip_bad_rows: bool = False
@@ -59,11 +68,14 @@ class SequenceOptions(JobOptions):
         reading = read_rows(
             self.data,
             species=self.species,
+            genome=self.genome,
+            window=(self.first_base, self.last_base),
             require_labels=False,
             skip_bad_rows=self.skip_bad_rows,
             min_bases=self.crop or 1,
             format=self.format,
             classes=classes,
+            columns=self.columns,
         )
         if self.crop is None:
             return reading

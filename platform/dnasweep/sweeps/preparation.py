@@ -103,7 +103,12 @@ def _name_files(files: Sequence[str]) -> Iterator[None]:
 
 
 def prepare_pretraining(
-    storage: Storage, options: DataOptions, files: tuple[str, ...], *, simulated: int = 0
+    storage: Storage,
+    options: DataOptions,
+    files: tuple[str, ...],
+    *,
+    simulated: int = 0,
+    positives_only: bool = False,
 ) -> Prepared | None:
     """Read or simulate the data set to pretrain on; None: it is the main one.
 
@@ -120,6 +125,8 @@ def prepare_pretraining(
     simulated
         Where there are no files: simulated sequences per species of other families, beside the
         built-in data. 0: there are none.
+    positives_only
+        Whether only rows of class 1 are read, so that labels that are there have to be right.
     """
     if not files and not simulated:
         return None
@@ -158,14 +165,12 @@ def prepare_pretraining(
     with _name_files(files):
         try:
             key, folder = obtain_dataset(storage, other.dataset)
-        except Unlabelled as error:
-            raise InputError(
-                error.reason,
-                file=error.file,
-                row=error.row,
-                remedy="Pretraining makes no use of labels, but data are read with them: give a "
-                "table with a column label that is 1 in every row.",
-            ) from None
+        except InputError as error:
+            # Masked tokens are learned without labels; where there are none, all rows count.
+            if positives_only and not isinstance(error, Unlabelled):
+                raise
+            config = dataclasses.replace(other.dataset, unlabelled=True)
+            key, folder = obtain_dataset(storage, config)
         dataset = load_dataset(storage, key)
     return Prepared(
         key,

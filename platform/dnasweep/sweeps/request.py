@@ -147,7 +147,11 @@ def prepare_sweep(
     with console.status("reading and auditing the data"):
         data = prepare_data(storage, options)
         pretraining = prepare_pretraining(
-            storage, options, options.pretrain_data, simulated=options.pretrain_rows
+            storage,
+            options,
+            options.pretrain_data,
+            simulated=options.pretrain_rows,
+            positives_only=options.pretrain_on == "positives",
         )
     task = task_of(data.labels)
     if options.metric == type(options).metric and options.metric not in task.metrics:

@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 
 from dnasweep.config import PmiConfig
-from dnasweep.formats.detection import file_digest
+from dnasweep.formats.content import file_digest
 from dnasweep.formats.paths import user_path
 from dnasweep.stages.pmi import obtain_counts, obtain_table, sequences_to_count
 from dnasweep.stages.specs import CountsSpec, PmiSpec

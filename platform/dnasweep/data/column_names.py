@@ -1,0 +1,109 @@
+"""The names that columns have in the files of this field, and options that name a column."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dnasweep.config.ranges import Checked
+from dnasweep.formats.headers import canonical_name
+
+ACCEPTED: dict[str, tuple[str, ...]] = {
+    "sequence": ("sequence", "seq", "sequences", "dna_sequence"),
+    "label": ("label", "true_label", "labels", "class", "target"),
+    "id": ("id", "seq_id", "sequence_id", "identifier"),
+    "name": ("name",),
+    "species": ("species", "organism"),
+    "chrom": ("chrom", "chr", "chromosome", "region"),
+    "start": ("start", "chromstart", "chrom_start"),
+    "end": ("end", "chromend", "chrom_end"),
+    "strand": ("strand",),
+    "split": ("split",),
+}
+"""Plain header names by table column, in any case; `name` is a species or an id, as its values say."""
+
+MEANING = {name: column for column, names in ACCEPTED.items() for name in names}
+"""Table column by plain header name."""
+
+SEQUENCE_NAMES = ("dna", "text", "nucleotide", "nucleotides", "bases", "dna_seq")
+"""Names by which a column without DNA is taken for the sequence where no other holds any."""
+_LABELS = (
+    *("y", "y_true", "targets", "activity", "expression", "category", "classification", "outcome"),
+    *("is_promoter", "is_enhancer", "is_positive", "promoter_label", "class_label", "label_name"),
+)
+KNOWN = frozenset([*MEANING, "stop", *SEQUENCE_NAMES, *_LABELS])
+"""Names that tell a header from a title above it, or from DNA."""
+
+_WIDE_LABEL = re.compile(
+    r"is_\w+|label_?\d+|\w+_(?:labels?|class|activity|expression|log2_enrichment)"
+)
+
+
+OPTIONS = {name: f"--{name}-column" for name in ("sequence", "label", "split", "id", "species")}
+"""Option of the command line by the column of the table that it names."""
+
+
+class ColumnNames(NamedTuple):
+    """Columns that a user has named; empty where they are to be found by their names."""
+
+    sequence: str = ""
+    """The column of sequences."""
+    label: tuple[str, ...] = ()
+    """The column of labels, or several."""
+    split: str = ""
+    """The column of splits."""
+    id: str = ""
+    """The column of ids."""
+    species: str = ""
+    """The column of species."""
+    where_present: bool = False
+    """Whether a file may lack them."""
+
+    def of(self, column: str) -> tuple[str, ...]:
+        """Return the names that are given for a column of the table."""
+        given = getattr(self, column, ())
+        return (given,) * bool(given) if isinstance(given, str) else given
+
+    @property
+    def given(self) -> list[str]:
+        """The options that name a column."""
+        return [option for column, option in OPTIONS.items() if self.of(column)]
+
+    @property
+    def known(self) -> frozenset[str]:
+        """All names by which a header is recognised."""
+        return KNOWN | {canonical_name(name) for column in OPTIONS for name in self.of(column)}
+
+
+def may_be_label(name: str) -> bool:
+    """Return whether a column of this name, which is none of the plain ones, may hold labels."""
+    return name in _LABELS or bool(_WIDE_LABEL.fullmatch(name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnOptions(Checked):
+    """Which columns of tables are read; options of every command that reads sequences."""
+
+    sequence_column: str | None = None
+    """Column of the sequences, in any case. Default: sequence, seq and the like, or the only column
+    of DNA."""
+    label_column: tuple[str, ...] = ()
+    """Column of the labels. Default: label, class, target, y and the like."""
+    split_column: str | None = None
+    """Column that says train, validation or test. Default: split, or the only column of such words."""
+    id_column: str | None = None
+    """Column of the ids. Default: id or name; else rows are numbered."""
+    species_column: str | None = None
+    """Column of the species. Default: species or organism."""
+
+    @property
+    def columns(self) -> ColumnNames:
+        """The columns that are named."""
+        return ColumnNames(
+            self.sequence_column or "",
+            self.label_column,
+            self.split_column or "",
+            self.id_column or "",
+            self.species_column or "",
+        )

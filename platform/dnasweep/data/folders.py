@@ -1,0 +1,180 @@
+"""Which files a folder stands for, and what is left unread in it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from dnasweep.data.names import LABEL_NAMES, SPLIT_NAMES, UNCERTAIN_SPLIT_NAMES, words_of
+from dnasweep.data.published_folders import (
+    class_sources,
+    data_files,
+    is_split_folder,
+    saved_files,
+    shards,
+)
+from dnasweep.data.source import Source, Sources
+from dnasweep.data.table import SPLITS
+from dnasweep.errors import InputError
+from dnasweep.formats.detection import stem
+from dnasweep.formats.paths import entries_of
+
+# What editors, indexers and DNABERT's own script leave beside the files they were given.
+_BYPRODUCT = re.compile(
+    r".*~|#.*#|cached_.*|.*\.(?:bak|orig|swp|tmp|log|md|png|pdf|svg|py|sh|ipynb|html|"
+    r"fai|gzi|md5|sha256|dvc)",
+    re.IGNORECASE,
+)
+_SHOWN = 8
+
+
+def read_folder(folder: Path, *, split_matters: bool) -> Sources:
+    """Return the files that a folder stands for, and notes about what is not read of it.
+
+    Parameters
+    ----------
+    folder
+        The folder; see :func:`~dnasweep.data.sources.find_sources`.
+    split_matters
+        Whether rows keep the splits they are given in.
+
+    Raises
+    ------
+    InputError
+        For a folder without such files, or with one that would be left unread although it may be
+        a split or a class.
+    """
+    entries = entries_of(folder)
+    if found := saved_files(folder):
+        return _several_splits(found, folder)
+    parts = shards(entries)
+    if not parts and (nested := _hub_folder(folder, entries)) is not None:
+        return nested
+    files = data_files(entries)
+    by_split = _by_split(files)
+    if by_split:
+        split, count = Counter(source.split for source in by_split).most_common(1)[0]
+        if count > 1:
+            names = ", ".join(source.path.name for source in by_split if source.split == split)
+            raise InputError(
+                f"holds {count} files for the {split} split: {names}",
+                file=folder,
+                remedy="Keep one, or give files one by one.",
+            )
+    few_shot = [] if any(s.split == "train" for s in by_split) else _few_shot_sets(entries)
+    found = parts or few_shot + by_split or class_sources(folder, entries)
+    found = sorted(found, key=lambda source: (*SPLITS, "").index(source.split)) or [
+        Source(f) for f in files if stem(f).lower() in LABEL_NAMES
+    ]
+    if not found:
+        raise _nothing_in(folder, entries)
+    notes = _unread(folder, entries, found, split_matters)
+    if parts:
+        several = _several_splits(found, folder)
+        found, notes = several.files, [*notes, *several.notes]
+    return Sources(found, notes)
+
+
+def _several_splits(found: list[Source], folder: Path) -> Sources:
+    """Return files with their splits if there are several: `datasets` calls all rows train."""
+    named = {source.split for source in found} - {""}
+    if len(named) != 1:
+        return Sources(found, [])
+    note = f"{folder.name}: one split alone is named ({named.pop()}), so that splits are made anew"
+    return Sources([source._replace(split="") for source in found], [note])
+
+
+def _unread(
+    folder: Path, entries: Sequence[Path], found: Sequence[Source], split_matters: bool
+) -> list[str]:
+    read = {path for source in found for path in (source.path, *source.files)}
+    unread = [
+        path
+        for path in [*entries, *(f for p in entries if is_split_folder(p) for f in entries_of(p))]
+        if path not in read and not any(path in one.parents for one in read)
+    ]
+    doubtful = [path for path in unread if _may_matter(path)]
+    if doubtful and split_matters:
+        raise InputError(
+            f"{_listed(doubtful, folder)} would not be read, and may be a split or a class",
+            file=folder,
+            remedy="Name files train, dev and test (.csv, .parquet, FASTA and others), move away what "
+            "is not to be read, or give the files one by one.",
+        )
+    if not unread:
+        return []
+    names = _listed([source.path for source in found], folder)
+    return [f"{folder.name}: read are {names}; not read: {_listed(unread, folder)}"]
+
+
+def _hub_folder(folder: Path, entries: Sequence[Path]) -> Sources | None:
+    """Return what the folder `data` of a clone of the hub holds; None for any other folder."""
+    inside = [p for p in entries if p.is_dir() and not is_split_folder(p) and _holds_splits(p)]
+    if not inside or _by_split(data_files(entries)):
+        return None
+    if len(inside) > 1:
+        raise InputError(
+            f"holds {len(inside)} data sets: {_listed(inside, folder)}",
+            file=folder,
+            remedy="Give one of these folders.",
+        )
+    if inside[0].name != "data":
+        return None
+    found = read_folder(inside[0], split_matters=True)
+    return Sources(found.files, [f"{folder.name}: read is its folder data", *found.notes])
+
+
+def _holds_splits(folder: Path) -> bool:
+    entries = entries_of(folder)
+    named = shards(entries) or _by_split(data_files(entries)) or any(map(is_split_folder, entries))
+    return bool(named) and not folder.name.isdecimal()
+
+
+def _by_split(files: Iterable[Path]) -> list[Source]:
+    names = [(f, stem(f).lower()) for f in files]
+    return [Source(f, split=SPLIT_NAMES[name]) for f, name in names if name in SPLIT_NAMES]
+
+
+def _few_shot_sets(entries: Sequence[Path]) -> list[Source]:
+    """Return the train files of folders that are named after their rows per class."""
+    folders = [p for p in entries if p.name.isdecimal() and p.is_dir() and int(p.name) > 0]
+    return [
+        source._replace(shots=int(sub.name))
+        for sub in sorted(folders, key=lambda p: int(p.name))
+        for source in _by_split(data_files(entries_of(sub)))
+        if source.split == "train"
+    ]
+
+
+def _may_matter(path: Path) -> bool:
+    if _BYPRODUCT.fullmatch(path.name):
+        return False
+    telling = SPLIT_NAMES.keys() | UNCERTAIN_SPLIT_NAMES | LABEL_NAMES.keys()
+    return bool(words_of(path.name) & telling)
+
+
+def _listed(paths: Sequence[Path], folder: Path) -> str:
+    return _shown([str(p.relative_to(folder)) for p in paths])
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+
+
+def _nothing_in(folder: Path, entries: Sequence[Path]) -> InputError:
+    split_folders = [p for p in entries if is_split_folder(p)]
+    if split_folders:
+        names = ", ".join(p.name for p in split_folders)
+        reason = f"the folders {names} do not all hold files of sequences; they hold "
+        held = _shown(sorted({f.name for p in split_folders for f in entries_of(p)}))
+        remedy = "Put the files of the classes, such as positive and negative, into each of them."
+    else:
+        reason = "the folder has no train, dev or test file; it holds "
+        held = _listed(entries, folder)
+        remedy = (
+            "Name its files train, dev and test (.csv, .parquet, FASTA and others), or give the "
+            "files themselves."
+        )
+    return InputError(reason + (held or "nothing"), file=folder, remedy=remedy)

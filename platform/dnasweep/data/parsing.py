@@ -1,0 +1,185 @@
+"""One file as columns of text: its format recognised, its columns found, its intervals cut out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from dnasweep.data.column_names import ColumnNames
+from dnasweep.data.columns import choose_columns, unlabelled
+from dnasweep.data.source import Source
+from dnasweep.errors import InputError
+from dnasweep.formats.annotation import read_starts
+from dnasweep.formats.content import columnar_kind, read_content
+from dnasweep.formats.delimited import Cells, read_table
+from dnasweep.formats.detection import Format, detect_format, name_tells
+from dnasweep.formats.genbank import read_genbank
+from dnasweep.formats.headers import SEPARATORS
+from dnasweep.formats.intervals import read_intervals, widen_starts
+from dnasweep.formats.records import read_columnar, read_json
+from dnasweep.formats.reference import cut_out
+from dnasweep.formats.rejects import RejectedRow
+from dnasweep.formats.sequences import join_wrapped, read_fasta, read_lines
+
+
+class How(NamedTuple):
+    """What holds for all files of a reading; see :func:`~dnasweep.data.reading.read_rows`."""
+
+    format: Format
+    genome: Path | None
+    window: tuple[int, int]
+    require_labels: bool
+    split_matters: bool
+    columns: ColumnNames
+
+
+class Parsed(NamedTuple):
+    """What a file holds."""
+
+    frame: pd.DataFrame
+    """Text columns of the table, `sequence` among them, and `row`."""
+    rejected: list[RejectedRow]
+    """Rows that could not be parsed."""
+    label: int | None
+    """Label of rows that give none."""
+    notes: list[str]
+    """How the file was understood."""
+    has_columns: bool = False
+    """Whether it is a table of named columns."""
+
+
+_OF_COLUMNS = ("csv", "tsv", "json", "parquet", "arrow")
+
+
+def parse(source: Source, how: How) -> Parsed:
+    """Return the rows of one file as text, with sequences cut out of the genome if need be.
+
+    Parameters
+    ----------
+    source
+        The file.
+    how
+        What holds for all files.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be used at all.
+    """
+    path, label = source.path, source.label
+    if source.files:
+        frame = _read_texts(source.files)
+        return _finish(Parsed(frame, [], label, []), source, how)
+    data = read_content(path)
+    kind = _kind(data, path, how)
+    understood = (
+        [] if how.format != "auto" or name_tells(path, kind) else [f"read as {kind.upper()}"]
+    )
+    rejected: list[RejectedRow] = []
+    notes: list[str] = []
+    header: Sequence[str] = ()
+    lists_promoters = False
+    if kind in _OF_COLUMNS:
+        cells = _read_cells(data, kind, path, how)
+        found = choose_columns(
+            cells,
+            file=path,
+            names=how.columns,
+            label_wanted=how.require_labels and label is None and not source.class_name,
+            split_matters=how.split_matters,
+            has_genome=how.genome is not None,
+        )
+        frame, rejected, header = found.frame, cells.rejected, found.header
+        notes += found.notes
+        if "sequence" not in frame:
+            frame = frame.assign(strand=frame.get("strand", ""))
+            frame, bad = widen_starts(frame, window=how.window, file=path)
+            rejected = [*rejected, *bad]
+    elif kind == "fasta":
+        frame, lists_promoters = read_fasta(data)
+    elif kind == "genbank":
+        frame = read_genbank(data, file=path)
+    elif kind == "text":
+        frame = read_lines(data)
+    elif kind == "gff":
+        starts, rejected, note = read_starts(data, file=path)
+        understood.append(note)
+        frame, bad = widen_starts(starts, window=how.window, file=path)
+        rejected, lists_promoters = [*rejected, *bad], len(frame) > 0
+    else:
+        frame, rejected = read_intervals(data, kind, window=how.window, file=path)
+        lists_promoters = bool(frame["tss"].all()) and len(frame) > 0
+    if "tss" in frame and (num_starts := int(frame["tss"].sum())):
+        bases = how.window[1] - how.window[0] + 1
+        understood.append(
+            f"{num_starts:,} of {len(frame):,} rows are one base, taken as a transcription start "
+            f"and widened to {bases:,} bases"
+        )
+    if label is None and lists_promoters and not source.class_name:
+        label = 1
+        if how.require_labels:
+            understood.append("label 1, as a list of promoters")
+    if understood:
+        notes.append(f"{path.name}: {'; '.join(understood)}")
+    has_label = label is not None or "label" in frame or source.class_name
+    if how.require_labels and not has_label:
+        raise unlabelled(path, header, 1 if kind in ("csv", "tsv") else None)
+    parsed = Parsed(frame, rejected, label, notes, kind in _OF_COLUMNS)
+    return _finish(parsed, source, how)
+
+
+def _kind(data: bytes, path: Path, how: How) -> Format:
+    if how.format == "auto":
+        return detect_format(data, path, header_names=how.columns.known)
+    kind = columnar_kind(data)
+    if kind != how.format and (kind or how.format in ("parquet", "arrow")):
+        raise InputError(
+            f"is {kind or 'text'}, not {how.format}", file=path, remedy="Leave --format out."
+        )
+    return how.format
+
+
+def _read_cells(data: bytes, kind: Format, path: Path, how: How) -> Cells:
+    if kind == "json":
+        return read_json(data, file=path)
+    if kind in ("parquet", "arrow"):
+        return read_columnar(data, file=path)
+    free = how.format == "auto"
+    separators = SEPARATORS if free else "\t" if kind == "tsv" else SEPARATORS.replace("\t", "")
+    return read_table(data, file=path, known=how.columns.known, separators=separators, blanks=free)
+
+
+def _read_texts(files: Sequence[Path]) -> pd.DataFrame:
+    """Return the sequences of files that hold one each, with the file and the line they are from."""
+    frames = []
+    for file in files:
+        data = read_content(file)
+        frame = read_fasta(data)[0] if data.startswith(b">") else read_lines(data)
+        number = "" if len(frame) == 1 else "/" + frame["row"].astype("str")
+        frames.append(frame.assign(id=file.stem + number, file=str(file)))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _finish(parsed: Parsed, source: Source, how: How) -> Parsed:
+    """Return what is parsed with sequences in one piece, and the class that a name gives."""
+    frame, path = parsed.frame, source.path
+    rejected, notes = parsed.rejected, parsed.notes
+    if "label" not in frame and parsed.label is None and source.class_name:
+        frame = frame.assign(label=source.class_name)
+        notes = [*notes, f"{source.name}: the class is {source.class_name}, by its name"]
+    if "sequence" in frame:
+        sequences, joined = join_wrapped(frame["sequence"])
+        frame = frame.assign(sequence=sequences)
+        notes = [*notes, *(f"{path.name}: {line}" for line in joined)]
+        return parsed._replace(frame=frame, notes=notes)
+    if how.genome is None:
+        raise InputError(
+            "gives coordinates, not sequences",
+            file=path,
+            remedy="Give the FASTA they refer to with --genome.",
+        )
+    frame, bad = cut_out(frame, genome=how.genome, file=path)
+    return parsed._replace(frame=frame, rejected=[*rejected, *bad], notes=notes)

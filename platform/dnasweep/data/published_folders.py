@@ -1,0 +1,182 @@
+"""Folders as `datasets` saves them, as the hub serves them, and with a file or folder for each class."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dnasweep.data.names import LABEL_NAMES, SPLIT_NAMES
+from dnasweep.data.source import Source
+from dnasweep.errors import InputError
+from dnasweep.formats.content import file_errors
+from dnasweep.formats.detection import ENDINGS, ending, stem
+from dnasweep.formats.paths import entries_of, user_path
+
+KNOWN = frozenset(e for endings in ENDINGS.values() for e in endings)
+"""Endings of files that may hold sequences."""
+
+_SHARD = re.compile(r"(?P<split>\w+?)[-.](?P<number>\d{4,6})-of-(?P<total>\d{4,6})(?:-\w+)?")
+
+
+def data_files(entries: Iterable[Path]) -> list[Path]:
+    """Return the files that may hold sequences, by their endings."""
+    return [p for p in entries if ending(p) in KNOWN and p.is_file()]
+
+
+def is_split_folder(path: Path) -> bool:
+    """Return whether a path is a folder named after a split."""
+    return path.name.lower() in SPLIT_NAMES and path.is_dir()
+
+
+def saved_files(folder: Path) -> list[Source]:
+    """Return the Arrow files of a folder that `datasets` saved with `save_to_disk`, with their splits.
+
+    Raises
+    ------
+    InputError
+        For a folder that lacks what its own list says it holds.
+    """
+    if (folder / "dataset_dict.json").is_file():
+        names = _read_json(folder / "dataset_dict.json").get("splits", [])
+        found = [(str(name), _saved(folder / str(name))) for name in names]
+    elif (folder / "state.json").is_file():
+        state = _read_json(folder / "state.json")
+        found = [(str(state.get("_split") or ""), _saved(folder))]
+    else:
+        return []
+    return [
+        Source(file, split=SPLIT_NAMES.get(name.lower(), ""))
+        for name, files in found
+        for file in files
+    ]
+
+
+def _saved(folder: Path) -> list[Path]:
+    state = _read_json(folder / "state.json")
+    files = [
+        folder / str(one["filename"])
+        for one in state.get("_data_files", [])
+        if isinstance(one, dict) and "filename" in one
+    ]
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing or not files:
+        raise InputError(
+            f"lacks {missing.name if missing else 'files of data'}, which its state.json lists",
+            file=folder,
+            remedy="Copy the folder again.",
+        )
+    return files
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    with file_errors(path, remedy="Copy the folder again."):
+        text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise InputError("is no JSON of datasets", file=path, remedy="Copy the folder again.")
+    return found
+
+
+def shards(entries: Sequence[Path]) -> list[Source]:
+    """Return the files that are numbered parts of splits, as train-00000-of-00002.parquet.
+
+    Raises
+    ------
+    InputError
+        Where a part is missing.
+    """
+    found: list[Source] = []
+    seen: dict[tuple[str, int], set[int]] = {}
+    for file in data_files(entries):
+        match = _SHARD.fullmatch(stem(file))
+        if match and match["split"].lower() in SPLIT_NAMES:
+            found.append(Source(file, split=SPLIT_NAMES[match["split"].lower()]))
+            seen.setdefault((match["split"], int(match["total"])), set()).add(int(match["number"]))
+    for (name, total), numbers in seen.items():
+        if missing := set(range(total)) - numbers:
+            raise InputError(
+                f"part {min(missing) + 1} of {total} of the {name} split is missing",
+                file=found[0].path.parent,
+                remedy="Fetch all parts.",
+            )
+    return found
+
+
+def class_sources(folder: Path, entries: Sequence[Path]) -> list[Source]:
+    """Return the files of classes in folders of splits, or those folders of classes themselves.
+
+    In a folder named train or test, files or folders positive and negative are the classes 1 and 0;
+    with other names, the same in all splits, the names are classes. A single file there holds the
+    rows of the split, and numbered files are its parts. Folders positive and negative may also stand
+    alone.
+
+    Raises
+    ------
+    InputError
+        Where a split lacks a class that another has.
+    """
+    splits = [p for p in entries if is_split_folder(p)]
+    if not splits:
+        inside = [p for p in entries if p.is_dir() and p.name.lower() in LABEL_NAMES]
+        return [s for p in inside for s in _class_folder(p, "")]
+    held = {p: _classes(entries_of(p)) for p in splits}
+    if not all(held.values()):
+        return []
+    names = {name for classes in held.values() for name in classes}
+    plain = names <= LABEL_NAMES.keys()
+    if not plain and (
+        all(len(classes) == 1 for classes in held.values()) or all(map(str.isdecimal, names))
+    ):
+        # One file, or numbered parts, of each split.
+        return [
+            Source(path, split=SPLIT_NAMES[split.name.lower()])
+            for split, classes in held.items()
+            for path in classes.values()
+            if path.is_file()
+        ]
+    for split, classes in held.items():
+        if lacking := names - set(classes):
+            raise InputError(
+                f"the folder {split.name} has no {min(lacking)}, which another split has",
+                file=folder,
+                remedy="Name the files of a class alike in all splits.",
+            )
+    found = [
+        source
+        for split, classes in held.items()
+        for path in classes.values()
+        for source in _class_folder(path, SPLIT_NAMES[split.name.lower()])
+    ]
+    return [s._replace(class_name="") for s in found] if plain else found
+
+
+def _classes(entries: Sequence[Path]) -> dict[str, Path]:
+    """Return the files and folders that may be classes, by name; some of positive and negative only."""
+    files = {stem(p).lower(): p for p in data_files(entries)}
+    folders = {p.name.lower(): p for p in entries if p.is_dir()}
+    if told := {n: p for n, p in {**files, **folders}.items() if n in LABEL_NAMES}:
+        return told
+    return folders if len(folders) > 1 and not files else files
+
+
+def _class_folder(path: Path, split: str) -> list[Source]:
+    """Return a file of a class, or the files of its folder; texts of one sequence each go together."""
+    name = stem(path) if path.is_file() else path.name
+    label = LABEL_NAMES.get(name.lower())
+    made = Source(path, label=label, split=split, class_name=name)
+    if path.is_file():
+        return [made]
+    inside = [p for p in entries_of(path) if p.is_file()]
+    files = [p for p in inside if ending(p) in KNOWN - {"txt"}]
+    if not files:
+        texts = tuple(user_path(p) for p in inside if ending(p) in ("txt", ""))
+        if not texts:
+            raise InputError("the folder of a class holds no sequences", file=path)
+        return [made._replace(files=texts)]
+    return [made._replace(path=file) for file in files]

@@ -1,0 +1,116 @@
+"""Which column of a table gives the splits, and which only looks as if it did."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from dnasweep.data.names import SPLIT_NAMES, UNCERTAIN_SPLIT_NAMES, words_of
+from dnasweep.data.table import SPLITS
+from dnasweep.errors import InputError
+
+# Names of columns that may give splits: in words, as numbers, and as folds of a cross-validation.
+_SPLITS = re.compile(
+    r"(?:data_?|sub_?)?sets?|partition|(?:data_?)?splits?_?\w*|\w*_split|phase|usage"
+)
+_NUMBERED = re.compile(r"(?:sub_?)?sets?|partition|splits?(?:_id)?")
+_FOLDS = re.compile(r"(?:cv_?|k_?)?folds?(?:_?(?:id|no|nr|idx|index|num|number))?|cv|\w*_fold")
+_FILLERS = frozenset(["is", "in", "for", "used", "set", "data", "split", "row", "rows", "sample"])
+_YES_OR_NO = frozenset(["0", "1", "0.0", "1.0", "true", "false", "yes", "no", "t", "f", "y", "n"])
+
+
+def find_split(
+    others: Mapping[int, str],
+    values: Mapping[int, set[str]],
+    *,
+    split_matters: bool,
+    file: Path,
+    row: int | None,
+) -> int | None:
+    """Return which of the columns without an accepted name gives the splits, None where none does.
+
+    Parameters
+    ----------
+    others
+        Names of the columns.
+    values
+        Their values, in lower case.
+    split_matters
+        Whether rows keep the splits they are given in; if not, nothing is refused.
+    file, row
+        Where the header is, for messages.
+
+    Raises
+    ------
+    InputError
+        Where it is not certain which column gives the splits.
+    """
+    found = [i for i in others if _are_splits(values[i], others[i])]
+    if not split_matters:
+        return found[0] if found else None
+    if len(found) > 1:
+        raise InputError(
+            f"two columns hold splits: {' and '.join(others[i] for i in found[:2])}",
+            file=file,
+            row=row,
+            remedy="Say which with --split-column.",
+        )
+    if found:
+        return found[0]
+    for i, name in others.items():
+        if value := _unclear_split(values[i], name):
+            raise InputError(
+                f"the column {name} may give the splits, and {value[:40]!r} in it is none of "
+                "train, validation and test",
+                file=file,
+                row=row,
+                remedy="Write train, validation and test there and name it split, or pass "
+                "--split cluster or rename the column to have all rows split anew.",
+            )
+    return None
+
+
+def may_be_split(name: str) -> bool:
+    """Return whether a column of this name may give splits or folds."""
+    about = words_of(name) - _FILLERS
+    names = SPLIT_NAMES.keys() | UNCERTAIN_SPLIT_NAMES
+    return bool(_SPLITS.fullmatch(name) or _FOLDS.fullmatch(name) or (about and about <= names))
+
+
+def folds_among(others: Mapping[int, str], values: Mapping[int, set[str]]) -> list[str]:
+    """Return the names of columns that number the folds of a cross-validation.
+
+    Parameters
+    ----------
+    others
+        Names of columns.
+    values
+        Their values.
+    """
+    return [n for i, n in others.items() if _FOLDS.fullmatch(n) and len(values[i] - {""}) > 1]
+
+
+def _are_splits(values: set[str], name: str) -> bool:
+    words = values - {""}
+    if not words or not words <= SPLIT_NAMES.keys():
+        return False
+    return len({SPLIT_NAMES[word] for word in words}) > 1 or bool(_SPLITS.fullmatch(name))
+
+
+def _unclear_split(values: set[str], name: str) -> str:
+    """Return a value of a column that looks like splits in other words, "" if it does not."""
+    words = values - {""}
+    names = SPLIT_NAMES.keys() | UNCERTAIN_SPLIT_NAMES
+    if _SPLITS.fullmatch(name):
+        # `training set` and `test1` as well, and 0, 1 and 2 where the name leaves little else.
+        numbered = _NUMBERED.fullmatch(name) and 1 < len(words) <= len(SPLITS)
+        if any(words_of(w) & names for w in words) or (
+            numbered and all(map(str.isdecimal, words))
+        ):
+            return min(words - SPLIT_NAMES.keys(), default="")
+    # A column `is_test` or `holdout` of yes and no.
+    about = words_of(name) - _FILLERS
+    if len(words) > 1 and about and about <= names and words <= _YES_OR_NO:
+        return min(words)
+    return ""

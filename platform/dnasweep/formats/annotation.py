@@ -1,0 +1,95 @@
+"""Transcription starts of a genome's annotation, GTF or GFF."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from dnasweep.errors import InputError
+from dnasweep.formats.delimited import read_cells
+from dnasweep.formats.rejects import RejectedRow, RowChecks
+
+_TRANSCRIPTS = (
+    *("transcript", "mrna", "lnc_rna", "ncrna", "primary_transcript", "pseudogenic_transcript"),
+    *("snrna", "snorna", "mirna", "rrna", "trna", "lncrna"),
+)
+_GENES = ("gene", "ncrna_gene", "pseudogene", "protein_coding_gene")
+_NAMES = ("gene_name", "gene", "Name", "gene_id", "transcript_id", "ID", "Parent")
+
+
+def read_starts(data: bytes, *, file: Path) -> tuple[pd.DataFrame, list[RejectedRow], str]:
+    """Return the transcription starts of an annotation, as intervals of one base.
+
+    They are the 5' ends of transcripts; where the file has none, of genes. Starts at one position
+    of one strand count once, under the name of the first.
+
+    Parameters
+    ----------
+    data
+        Text of nine columns: sequence, source, feature, start and end (1-based, both included),
+        score, strand, frame, attributes.
+    file
+        The file, for messages.
+
+    Returns
+    -------
+    frame
+        Text columns row, id (name of the gene), chrom, start, end (0-based, half-open) and strand.
+    rejected
+        Transcripts without usable coordinates or strand.
+    note
+        How many rows gave how many starts.
+
+    Raises
+    ------
+    InputError
+        For a file without transcripts and genes.
+    """
+    # Sequences may follow the rows of GFF3.
+    data = re.split(rb"^(?:##FASTA|>)", data, maxsplit=1, flags=re.MULTILINE)[0]
+    cells, rejected = read_cells(data, separator="\t", num_columns=9, file=file, quoted=False)
+    cells = cells[~cells[0].str.startswith("#")]
+    feature = cells[2].str.lower()
+    kind, rows = "transcript", cells[feature.isin(_TRANSCRIPTS)]
+    if rows.empty:
+        kind, rows = "gene", cells[feature.isin(_GENES)]
+    if rows.empty:
+        held = ", ".join(cells[2].drop_duplicates().head(8)) or "no row"
+        raise InputError(
+            f"has no transcripts and no genes: its features are {held}",
+            file=file,
+            remedy="Give an annotation with rows of transcript or gene, or BED.",
+        )
+    forward = rows[6] == "+"
+    position = pd.to_numeric(rows[3].where(forward, rows[4]), errors="coerce")
+    checks = RowChecks(rows.index)
+    checks.add(~rows[6].isin(["+", "-"]), "the strand is not + or -")
+    checks.add(position.isna() | (position < 1) | (position % 1 != 0), "the position is no number")
+    bad = checks.rejected(file, rows["row"], rows[[0, 2, 3, 4, 6]])
+    rows, position = rows[checks.good], position[checks.good].astype("int64")
+    frame = pd.DataFrame(
+        {
+            "row": rows["row"],
+            "id": rows[8].map(_name),
+            "chrom": rows[0],
+            "start": (position - 1).astype("str"),
+            "end": position.astype("str"),
+            "strand": rows[6],
+        }
+    )
+    starts = frame.drop_duplicates(["chrom", "start", "strand"]).reset_index(drop=True)
+    genes = starts["id"].nunique()
+    note = f"{len(starts):,} transcription starts of {len(frame):,} {kind} rows, {genes:,} names"
+    return starts, [*rejected, *bad], note
+
+
+def _name(attributes: str) -> str:
+    """Return the name that a row's attributes give its gene, or else the row, or ""."""
+    found: dict[str, str] = {}
+    for part in attributes.split(";"):
+        key, _, value = re.sub(r"^\s*(\S+?)\s*[=\s]", r"\1=", part).partition("=")
+        found.setdefault(key.strip(), value.strip().strip('"'))
+    name = next((found[name] for name in _NAMES if found.get(name)), "")
+    return re.sub(r"^(?:gene|transcript|rna)[:-]", "", name)

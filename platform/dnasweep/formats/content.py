@@ -1,0 +1,152 @@
+"""The content of a file: bytes unpacked, and known to be text or a table of columns."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from dnasweep.errors import InputError
+from dnasweep.formats.packing import unpack
+from dnasweep.formats.paths import check_readable
+
+READABLE = "Give CSV, TSV, JSON, Parquet, FASTA, GenBank, SGA, BED or GTF, plain or packed."
+"""What to do about a file of another kind."""
+_COLUMNAR: dict[bytes, Literal["parquet", "arrow"]] = {
+    b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"FEA1": "arrow",
+    b"\xff\xff\xff\xff": "arrow",
+}
+_BINARY = {
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet",
+    b"%PDF": "a PDF",
+    b"\x89HDF": "an HDF5 file",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet",
+}
+_LFS = b"version https://git-lfs"
+_CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\v")) + b"\x7f"
+
+
+def file_digest(path: Path, *, holds: str = "sequences") -> str:
+    """Return the SHA-256 of a file's bytes; messages say what it `holds`.
+
+    Raises
+    ------
+    InputError
+        For a path that is not a file, or cannot be read.
+    """
+    check_readable(path, holds=holds)
+    with file_errors(path, remedy="Check the path."), path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def file_errors(path: Path, *, remedy: str) -> Iterator[None]:
+    """Turn errors of the disk and of gzip into an `InputError` that names the file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    remedy
+        What to do if the disk cannot be read.
+    """
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(
+            "the gzip data is corrupt or cut short",
+            file=path,
+            remedy="Fetch the file again; gzip -t checks it.",
+        ) from error
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror or error}"
+        raise InputError(reason, file=path, remedy=remedy) from error
+
+
+def read_bytes(path: Path, *, holds: str = "sequences") -> bytes:
+    """Return the content of a text file as UTF-8 without a byte order mark, unpacked.
+
+    Gzip, bzip2, xz and zstd are recognised by content, not by name.
+
+    Parameters
+    ----------
+    path
+        The file.
+    holds
+        What it should contain, for messages.
+
+    Raises
+    ------
+    InputError
+        For a file that is missing, unreadable, empty, corrupt where it is packed, or not text.
+    """
+    data = read_content(path, holds=holds)
+    if kind := columnar_kind(data):
+        what = "a Parquet file" if kind == "parquet" else "an Arrow file"
+        raise InputError(f"is {what}", file=path, remedy="Give text, plain or packed.")
+    return data
+
+
+def read_content(path: Path, *, holds: str = "sequences") -> bytes:
+    """Return the content of a file: as :func:`read_bytes`, or of Parquet and Arrow what they hold.
+
+    Parameters
+    ----------
+    path
+        The file.
+    holds
+        What it should contain, for messages.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_bytes`, but for Parquet and Arrow.
+    """
+    check_readable(path, holds=holds)
+    with file_errors(path, remedy="Check the disk."):
+        data = unpack(path.read_bytes(), path)
+    if columnar_kind(data):
+        return data
+    for magic, what in _BINARY.items():
+        if data.startswith(magic):
+            raise InputError(f"is {what}", file=path, remedy=READABLE)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            data = data.decode("utf-16").encode()
+        except UnicodeDecodeError as error:
+            raise InputError("is broken UTF-16 text", file=path) from error
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if not data.strip():
+        raise InputError("the file is empty", file=path, remedy=f"Give a file with {holds}.")
+    if data.startswith(_LFS):
+        raise InputError(
+            "is no data but a Git LFS pointer to them",
+            file=path,
+            remedy="Fetch them: git lfs pull.",
+        )
+    if not _is_text(data):
+        packed = path.suffix.lower() == ".gz"
+        raise InputError(
+            "is neither gzip data, as its name says, nor text" if packed else "is not text",
+            file=path,
+            remedy=READABLE,
+        )
+    return data
+
+
+def columnar_kind(data: bytes) -> Literal["parquet", "arrow"] | None:
+    """Return which table of columns, Parquet or Arrow, data are; None if they are text."""
+    return next((kind for magic, kind in _COLUMNAR.items() if data.startswith(magic)), None)
+
+
+def _is_text(data: bytes) -> bool:
+    # A file of another kind shows in its first bytes; one odd byte in a later row is that row's.
+    head = data[:65536]
+    return b"\0" not in head and len(head) - len(head.translate(None, _CONTROL)) < 0.01 * len(head)

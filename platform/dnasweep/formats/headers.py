@@ -1,0 +1,190 @@
+"""The header of a delimited text: which line it is, what separates its cells, and what stands above it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Container, Sequence
+from typing import NamedTuple
+
+BLANKS = r"\s+"
+"""The separator of files whose cells are apart by runs of blanks."""
+SEPARATORS = "\t,;|"
+"""Characters that separate cells."""
+
+_HEAD = 1 << 20
+_LINES = 120
+_TITLES = 20
+_ROWS = 20
+_SEP = re.compile(r'"?sep=(\\t|.)"?$', re.IGNORECASE)
+_SEQUENCE = re.compile(r"[ACGTRYSWKMBDHVNUacgtryswkmbdhvnu ]{6,}")
+
+
+class Header(NamedTuple):
+    """Where the header of a text is, and what it says."""
+
+    names: tuple[str, ...]
+    """The names, as they are written; empty where the first line already is a sequence and a number."""
+    separator: str
+    """What separates cells: one character or `BLANKS`."""
+    row: int
+    """Its 1-based line; 0 where there is none."""
+    data: bytes
+    """The text, with \\n at the end of each line, and the lines above the header made empty."""
+    notes: tuple[str, ...]
+    """What to tell about it, without the name of the file."""
+
+
+def canonical_name(name: str) -> str:
+    """Return a column's name as names are compared: lower case, with _ for blanks and hyphens.
+
+    Examples
+    --------
+    >>> canonical_name("# Promoter Sequence")
+    'promoter_sequence'
+    """
+    return re.sub(r"[\s\-]+", "_", name.strip().strip("\"'").lstrip("#").strip().lower())
+
+
+def find_header(
+    data: bytes, *, known: Container[str], separators: str = SEPARATORS, blanks: bool = True
+) -> Header:
+    """Return the header of a delimited text.
+
+    Empty lines, lines that begin with #, and Excel's `sep=;` are passed over. So are lines of a title
+    where one of the next twenty is the first with names that are known. The separator is the one that
+    finds most known names; blanks separate where the lines hold no other, and give every row as many
+    cells. A header of one name fewer than there are cells is R's, whose first column has no name.
+
+    Parameters
+    ----------
+    data
+        The text.
+    known
+        Names of columns, as :func:`canonical_name` makes them.
+    separators
+        Characters to choose from.
+    blanks
+        Whether blanks may separate cells.
+    """
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    head = data[:_HEAD]
+    if len(data) > _HEAD:
+        head = head[: head.rfind(b"\n") + 1] or head
+    lines = [line.decode("utf-8", errors="replace") for line in head.split(b"\n", _LINES)[:_LINES]]
+    at, told = _first_line(lines, known, separators)
+    if told:
+        separators, blanks = told, False
+    found = _title_end(lines, at, known, separators)
+    notes = []
+    if found > at:
+        notes.append(f"row {found + 1} is the header; the text above it is not read")
+    first = lines[found] if found < len(lines) else ""
+    separator = _best(first, known, separators)
+    if blanks and separator not in first and _apart_by_blanks(lines[found:], known):
+        separator = BLANKS
+    cells = tuple(cell.strip() for cell in _cells(first, separator))
+    data = b"\n" * found + data.split(b"\n", found)[-1]
+    if _is_row(cells):
+        return Header((), separator, 0, data, ())
+    extra = _extra_cell(cells, lines[found + 1 :], separator)
+    if extra == "first":
+        cells = ("", *cells)
+        notes.append("the first column has no name, as R writes the names of rows")
+    elif extra == "last":
+        cells = (*cells, "")
+    return Header(cells, separator, found + 1, data, tuple(notes))
+
+
+def _first_line(lines: Sequence[str], known: Container[str], separators: str) -> tuple[int, str]:
+    """Return the first line that is no comment, and the separator that a line before it names."""
+    told = ""
+    for at, line in enumerate(lines):
+        text = line.strip()
+        if (match := _SEP.match(text)) and not told:
+            told = match[1].replace("\\t", "\t")
+        elif text and not (text.startswith("#") and not _is_hashed_header(lines[at:], known)):
+            return at, told
+    return 0, told
+
+
+def _is_hashed_header(lines: Sequence[str], known: Container[str]) -> bool:
+    """Return whether a line that begins with # has known names, and as many cells as the next one."""
+    following = next((line for line in lines[1:] if line.strip()), "")
+    for separator in SEPARATORS:
+        cells = _cells(lines[0], separator)
+        if _num_known(cells, known) and len(cells) == len(_cells(following, separator)):
+            return True
+    return False
+
+
+def _title_end(lines: Sequence[str], at: int, known: Container[str], separators: str) -> int:
+    """Return the line of the header: `at`, or a later one where that has none of the known names."""
+    if _is_telling(lines[at], known, separators) or _is_row(
+        tuple(c.strip() for c in _cells(lines[at], _best(lines[at], known, separators)))
+    ):
+        return at
+    for later in range(at + 1, min(at + 1 + _TITLES, len(lines))):
+        cells = [c for c in _cells(lines[later], _best(lines[later], known, separators)) if c]
+        number = _num_known(cells, known)
+        if number > 1 or (number and number == len(cells)):
+            return later
+    return at
+
+
+def _is_telling(line: str, known: Container[str], separators: str) -> bool:
+    return any(_num_known(_cells(line, separator), known) for separator in (*separators, BLANKS))
+
+
+def _best(line: str, known: Container[str], separators: str) -> str:
+    return max(separators, key=lambda one: (_num_known(_cells(line, one), known), line.count(one)))
+
+
+def _num_known(cells: Sequence[str], known: Container[str]) -> int:
+    return sum(canonical_name(cell) in known for cell in cells)
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return next(iter(_records([line], separator)), [""])
+
+
+def _records(lines: Sequence[str], separator: str) -> list[list[str]]:
+    """Return the cells of lines; a quoted cell may go over several."""
+    blank = separator == BLANKS
+    texts = [line.replace("\t", " ").strip() if blank else line for line in lines]
+    sign = " " if blank else separator
+    try:
+        return [
+            row
+            for row in csv.reader([f"{t}\n" for t in texts], delimiter=sign, skipinitialspace=True)
+            if row
+        ]
+    except csv.Error:  # a cell longer than csv takes
+        return [text.split(sign) for text in texts if text]
+
+
+def _apart_by_blanks(lines: Sequence[str], known: Container[str]) -> bool:
+    names, *rows = _records(lines, BLANKS)[: _ROWS + 1] or [[]]
+    numbers = {len(row) for row in rows}
+    return (
+        len(names) > 1
+        and _num_known(names, known) > 0
+        and len(numbers) == 1
+        and numbers <= {len(names), len(names) + 1}
+    )
+
+
+def _extra_cell(names: Sequence[str], lines: Sequence[str], separator: str) -> str:
+    """Return which cell, first or last, all rows have beside those that have names, or ""."""
+    rows = _records(lines, separator)[:_ROWS]
+    if len(rows) < 2 or {len(row) for row in rows} != {len(names) + 1}:
+        return ""
+    if not any(row[-1].strip() for row in rows):
+        return "last"
+    first = [row[0] for row in rows]
+    return "first" if all(first) and len(set(first)) == len(first) else ""
+
+
+def _is_row(cells: Sequence[str]) -> bool:
+    return len(cells) == 2 and bool(_SEQUENCE.fullmatch(cells[0])) and cells[1].isdigit()

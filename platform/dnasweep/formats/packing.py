@@ -1,0 +1,81 @@
+"""Packed files: gzip, bzip2, xz and zstandard, told apart by content and undone."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from dnasweep.errors import InputError
+
+GZIP = b"\x1f\x8b"
+"""First bytes of gzip data, those of bgzip among them."""
+PACKED_ENDINGS = ("gz", "bgz", "bz2", "xz", "zst", "zstd")
+"""Endings that say how a file is packed, after the one that says what it holds."""
+
+
+def _zstd(data: bytes) -> bytes:
+    with pa.CompressedInputStream(io.BytesIO(data), "zstd") as stream:
+        return bytes(stream.read())
+
+
+_PACKINGS: dict[bytes, tuple[str, Callable[[bytes], bytes]]] = {
+    GZIP: ("gzip", gzip.decompress),
+    b"BZh": ("bzip2", bz2.decompress),
+    b"\xfd7zXZ\x00": ("xz", lzma.decompress),
+    b"\x28\xb5\x2f\xfd": ("zstd", _zstd),
+}
+_CHECKS = {"gzip": "gzip -t", "bzip2": "bzip2 -t", "xz": "xz -t", "zstd": "zstd -t"}
+
+
+def unpack(data: bytes, file: Path) -> bytes:
+    """Return data as they were before they were packed; others as they are.
+
+    Parameters
+    ----------
+    data
+        Content of the file.
+    file
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        For data that are corrupt or cut short.
+    """
+    for magic, (name, undo) in _PACKINGS.items():
+        if data.startswith(magic):
+            with packing_errors(file, name):
+                return undo(data)
+    return data
+
+
+@contextlib.contextmanager
+def packing_errors(file: Path, name: str = "gzip") -> Iterator[None]:
+    """Turn what unpacking raises into an `InputError` that names the file.
+
+    Parameters
+    ----------
+    file
+        The file.
+    name
+        How it is packed.
+    """
+    try:
+        yield
+    except (EOFError, OSError, ValueError, lzma.LZMAError, zlib.error, pa.ArrowException) as error:
+        # Errors of the disk have a number; those of unpacking have none.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise InputError(
+            f"the {name} data is corrupt or cut short",
+            file=file,
+            remedy=f"Fetch the file again; {_CHECKS[name]} checks it.",
+        ) from error

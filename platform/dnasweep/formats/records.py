@@ -1,0 +1,207 @@
+"""Tables of JSON, Parquet and Arrow, all of their cells as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
+
+from dnasweep.errors import InputError
+from dnasweep.formats.delimited import Cells
+
+_INDEX = "__index_level_0__"
+_SHOWN = 60
+
+
+def read_json(data: bytes, *, file: Path) -> Cells:
+    """Return the cells of JSON lines, or of JSON as pandas and `datasets` write it.
+
+    An object a line, an array of objects, an object of columns, or pandas' object of objects by row.
+    Missing values are empty cells.
+
+    Parameters
+    ----------
+    data
+        UTF-8 text.
+    file
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        For a line that is no object, and JSON of another shape.
+    """
+    text = data.decode("utf-8", errors="replace")
+    try:
+        whole = json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data" and not _holds_lines(text):
+            raise InputError(
+                f"is no whole JSON: {error.msg}",
+                file=file,
+                row=error.lineno,
+                remedy="Write or fetch the file again.",
+            ) from error
+        return _rows(*_lines(text, file), file)
+    except (_Repeated, RecursionError) as error:
+        if isinstance(error, RecursionError):
+            raise _other_shape(file) from error
+        raise InputError(f"an object names {error} twice", file=file) from error
+    if isinstance(whole, Mapping):
+        columns = _columns(whole)
+        if columns is None and all(not isinstance(v, Mapping | list) for v in whole.values()):
+            columns = {name: [value] for name, value in whole.items()}
+        if columns is None:
+            raise _other_shape(file)
+        rows: list[Any] = [
+            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+        ]
+    else:
+        rows = whole if isinstance(whole, list) else [whole]
+    if not all(isinstance(row, Mapping) for row in rows):
+        raise _other_shape(file)
+    return _rows(list(range(1, len(rows) + 1)), rows, file)
+
+
+def read_columnar(data: bytes, *, file: Path) -> Cells:
+    """Return the cells of a Parquet file, or of an Arrow or Feather file.
+
+    Parameters
+    ----------
+    data
+        Content of the file.
+    file
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        For a file that is damaged.
+    """
+    try:
+        table = _open(data)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(
+            f"is a damaged Parquet or Arrow file ({str(error).splitlines()[0][:_SHOWN]})",
+            file=file,
+            remedy="Write or fetch the file again.",
+        ) from error
+    table = table.drop_columns([_INDEX]) if _INDEX in table.column_names else table
+    cells, nested = {}, set()
+    for i, column in enumerate(table.columns):
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            column, kind = column.cast(kind.value_type), kind.value_type
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            nested.add(i)
+            continue
+        text = column.cast(pa.string()).fill_null("").to_pandas().astype("str")
+        cells[i] = text.mask(text == "nan", "") if pa.types.is_floating(kind) else text
+    frame = pd.DataFrame(cells, index=range(table.num_rows))
+    frame["row"] = range(1, table.num_rows + 1)
+    return Cells(tuple(table.column_names), frame, nested=frozenset(nested))
+
+
+def _open(data: bytes) -> pa.Table:
+    source = pa.BufferReader(data)
+    if data.startswith(b"PAR1"):
+        return pq.ParquetFile(source).read()
+    if data.startswith(b"\xff\xff\xff\xff"):
+        return pa.ipc.open_stream(source).read_all()
+    return pyarrow.feather.read_table(source)
+
+
+class _Repeated(ValueError):
+    """A name that one object has twice."""
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Repeated(repr(next(name for name in names if names.count(name) > 1)))
+    return found
+
+
+def _holds_lines(text: str) -> bool:
+    """Return whether the first line by itself is an object."""
+    try:
+        return isinstance(json.loads(text.lstrip().split("\n", 1)[0]), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _lines(text: str, file: Path) -> tuple[list[int], list[Any]]:
+    numbers, rows = [], []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line, object_pairs_hook=_unique)
+        except (ValueError, RecursionError) as error:
+            reason = "the line is no whole JSON object"
+            if isinstance(error, _Repeated):
+                reason = f"the object names {error} twice"
+            raise InputError(
+                reason, file=file, row=number, remedy="Write or fetch the file again."
+            ) from error
+        if not isinstance(row, dict):
+            raise InputError(
+                "the line is JSON, but no object of names and values", file=file, row=number
+            )
+        numbers.append(number)
+        rows.append(row)
+    return numbers, rows
+
+
+def _columns(whole: Mapping[str, Any]) -> dict[str, list[Any]] | None:
+    """Return an object of columns by name, each a list or an object of values by row."""
+    values = list(whole.values())
+    if values and all(isinstance(value, list) for value in values):
+        columns = {name: list(value) for name, value in whole.items()}
+    elif values and all(isinstance(value, Mapping) for value in values):
+        if any(list(value) != list(values[0]) for value in values):
+            return None
+        columns = {name: list(value.values()) for name, value in whole.items()}
+    else:
+        return None
+    return columns if len({len(column) for column in columns.values()}) == 1 else None
+
+
+def _other_shape(file: Path) -> InputError:
+    return InputError(
+        "is JSON, but no table: neither an object a line nor an array of objects",
+        file=file,
+        remedy='Write a row as {"sequence": "ACGT", "label": 1}, one a line.',
+    )
+
+
+def _rows(numbers: list[int], rows: list[Mapping[str, Any]], file: Path) -> Cells:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    nested = {
+        i
+        for i, name in enumerate(names)
+        if any(isinstance(row.get(name), Mapping | list) for row in rows)
+    }
+    frame = pd.DataFrame(
+        {
+            i: pd.Series([_text(row.get(name)) for row in rows], dtype="str")
+            for i, name in enumerate(names)
+            if i not in nested
+        },
+        index=range(len(rows)),
+    )
+    frame["row"] = numbers
+    return Cells(tuple(names), frame, nested=frozenset(nested))
+
+
+def _text(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    return str(value)
