@@ -1,9 +1,8 @@
 """What a task is: all that depends on what is learned from the labels, in one place.
 
 Rows have targets: class numbers (n,), or outputs (n, k). A model has one logit for each class or
-output; :meth:`Task.predictions` makes of them what is told to users, (n, k). Other rooms hold a task,
-which :mod:`dnasweep.tasks.registry` finds by the labels or by the configuration of a model, and do not
-ask which it is.
+output; :meth:`Task.predictions` makes of them what is told to users, (n, k). Other rooms hold a task
+that :mod:`dnasweep.tasks.registry` finds by labels or by a model's settings, and do not ask which.
 """
 
 from __future__ import annotations
@@ -221,10 +220,8 @@ class Task(abc.ABC):
 
         Parameters
         ----------
-        sequences, targets
-            Training rows.
-        others
-            Sequences to predict.
+        sequences, targets, others
+            Training rows, and the sequences to predict.
         chosen_on
             Validation rows, on which tasks of one class a row choose what is counted; None: the default.
         """
