@@ -100,7 +100,7 @@ def damaged_file(folder: Path, seed: int, kind: str) -> str:
         text = damaged(text, rng)
         path.write_bytes(text)
     try:
-        table, places, _, notes = read_rows(
+        table, places, _, notes, *_ = read_rows(
             path if rng.random() < 0.5 else (),
             positives=path if rng.random() < 0.3 else (),
             genome=genome if kind in COORDINATES or rng.random() < 0.2 else None,

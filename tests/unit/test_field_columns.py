@@ -169,6 +169,13 @@ def test_a_title_above_the_header_is_passed_over_and_said(tmp_path: Path) -> Non
     assert said == ["x.csv: row 3 is the header; the text above it is not read"]
 
 
+def test_rows_of_data_above_a_header_are_no_title(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"r0,{DNA[0]},1\nid,sequence,label\nr1,{DNA[1]},0\n")
+    with pytest.raises(InputError, match="no header, row 1 holds a sequence already"):
+        read(path)
+
+
 def test_without_a_header_of_known_names_nothing_is_guessed(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("".join(f"id{i},{s},{i % 2}\n" for i, s in enumerate(DNA)))

@@ -128,6 +128,9 @@ def _title_end(lines: Sequence[str], at: int, known: Container[str], separators:
     for later in range(at + 1, min(at + 1 + _TITLES, len(lines))):
         cells = [c for c in _cells(lines[later], _best(lines[later], known, separators)) if c]
         number = _num_known(cells, known)
+        above = lines[later - 1]
+        if any(_SEQUENCE.fullmatch(c.strip()) for sign in separators for c in _cells(above, sign)):
+            return at  # Rows of data are no title.
         if number > 1 or (number and number == len(cells)):
             return later
     return at
