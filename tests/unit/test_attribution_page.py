@@ -293,6 +293,7 @@ def test_logo_letters_are_as_high_as_their_attribution() -> None:
         pytest.approx((0.0, 2.0)),
     ]
     assert set(LETTERS) == set("ACGT")
+    assert axes.get_xlim() == (-0.5, 3.5), "a line is no longer than the sequence"
 
 
 def test_long_sequences_show_the_part_about_the_start(planted: Planted) -> None:

@@ -264,7 +264,7 @@ def test_where_there_is_no_room_the_usual_distance_is_lowered_and_said_and_one_a
     assert again.notes == ()
     assert generate_negatives(promoters, "dinucleotide-shuffle", distance=600).notes == ()
     full = promoters.assign(start=0, end=3000)
-    with pytest.raises(InputError, match=r"which needs no room\.$"):
+    with pytest.raises(InputError, match=r"regions 0 bases from .* which needs no room\.$"):
         generate_negatives(full, "random-region", genome=path)
 
 

@@ -54,7 +54,7 @@ def self_test(explainer: Explainer, sequence: str) -> None:
         raise _failed(
             f"the attributions sum to {found.phi.sum():.6g}, "
             f"what the tokens change is {found.prediction - found.base_value:.6g}",
-            f"Give more evaluations than --max-evals {explainer.config.max_evals}, or use the "
+            f"Give more evaluations than --max-evals {found.num_evals}, or use the "
             "estimator permutation."
             if explainer.config.estimator in GRADIENT_ESTIMATORS
             else "The model does not compute the same twice: use another one.",

@@ -210,7 +210,8 @@ def _cut(
                 match_gc=kind == "gc-matched",
             )
         except NoRoom as error:
-            refusal = refusal or error
+            # Of several distances the smallest is the one that tells.
+            refusal = error if one in asked else refusal
             continue
         if one in asked:
             return found, one

@@ -116,7 +116,7 @@ def base_logo(
     heights = pd.DataFrame(
         (codes[:, None] == np.arange(4)) * values[:, None], columns=list(LETTERS)
     )
-    num_lines = -(-len(values) // ROW)
+    num_lines, width = -(-len(values) // ROW), min(ROW, len(values))
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
     margin = 0.06 * (high - low) or 1.0
 
@@ -124,7 +124,7 @@ def base_logo(
         grid = figure.subplots(num_lines, 1, sharey=True, squeeze=False)
         for line, axes in enumerate(grid[:, 0]):
             part = slice(line * ROW, (line + 1) * ROW)
-            _line(axes, heights[part], positions[part], box, known=known)
+            _line(axes, heights[part], positions[part], box, width=width, known=known)
             axes.set_ylim(low - margin, high + margin)
         grid[-1, 0].set_xlabel(
             "bases from the transcription start (0 is base +1)"
@@ -142,13 +142,14 @@ def _line(
     positions: np.ndarray,
     box: tuple[int, int] | None,
     *,
+    width: int,
     known: bool,
 ) -> None:
     if heights.to_numpy().any():
         _letters(axes, heights.set_index(positions), flip_below=True, baseline_width=0)
     axes.axhline(0, color=ink(axes), linewidth=0.6)
     first = int(positions[0])
-    axes.set_xlim(first - 0.5, first + ROW - 0.5)
+    axes.set_xlim(first - 0.5, first + width - 0.5)
     axes.grid(False)
     axes.tick_params(labelsize=8)
     step = 10
