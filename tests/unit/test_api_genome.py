@@ -44,6 +44,20 @@ def test_a_scan_finds_the_motif(folder: Path, model: dnasweep.Model, tmp_path: P
     assert {"probability.bw", "peaks.tsv", "scan.html"} <= {path.name for path in copies}
     with pytest.raises(dnasweep.InputError, match="'chr2' is not in the genome"):
         tracks.to_frame("chr2:1-100")
+    with pytest.raises(dnasweep.InputError, match="nothing to compare"):
+        _ = tracks.agreement
+
+
+def test_peaks_are_compared_with_annotations(
+    folder: Path, model: dnasweep.Model, tmp_path: Path
+) -> None:
+    known = tmp_path / "known.bed"
+    known.write_text(f"chr1\t{MOTIF_AT}\t{MOTIF_AT + len(MOTIF)}\n")
+    how = {"window": WINDOW, "stride": 12, "threshold": 0.5, "min_length": 1, "progress": False}
+    tracks = dnasweep.scan(model, folder / "genome.fa", annotations=str(known), **how)
+    assert list(tracks.agreement["annotation"]) == ["known"]
+    assert list(tracks.agreement["num_elements"]) == [1]
+    assert list(tracks.agreement["num_peaks"]) == [len(tracks.peaks)]
 
 
 def test_regions_may_come_in_any_form(folder: Path, model: dnasweep.Model, tmp_path: Path) -> None:
@@ -59,6 +73,14 @@ def test_regions_may_come_in_any_form(folder: Path, model: dnasweep.Model, tmp_p
     for one in found[1:]:
         pd.testing.assert_frame_equal(one, found[0])
     assert found[0]["start"].min() >= 999
+    how = {"window": WINDOW, "stride": 12, "progress": False}
+    whole, named = (
+        dnasweep.scan(model, folder / "genome.fa", regions=regions, **how).to_frame()
+        for regions in (None, "chr1")
+    )
+    pd.testing.assert_frame_equal(named, whole)
+    with pytest.raises(dnasweep.InputError, match="chr9: there is no such file"):
+        dnasweep.scan(model, folder / "genome.fa", regions="chr9", **how)
     with pytest.raises(dnasweep.InputError, match="no column end"):
         dnasweep.scan(
             model, folder / "genome.fa", window=WINDOW, regions=table[["chrom", "start"]]

@@ -63,6 +63,22 @@ class Tracks:
         return pd.read_csv(self.files["peaks.tsv"], sep="\t", dtype={"chrom": str})
 
     @cached_property
+    def agreement(self) -> pd.DataFrame:
+        """One row per file of `annotations`: precision, recall, fold enrichment and others.
+
+        Raises
+        ------
+        InputError
+            If the scan was given no annotations.
+        """
+        if "agreement.tsv" not in self.files:
+            raise InputError(
+                "the scan was given nothing to compare its peaks with",
+                remedy="Give BED files: dnasweep.scan(..., annotations=[...]).",
+            )
+        return pd.read_csv(self.files["agreement.tsv"], sep="\t")
+
+    @cached_property
     def lengths(self) -> dict[str, int]:
         """Bases of each record of the genome that was scanned."""
         import pyBigWig
@@ -170,8 +186,8 @@ def scan(
     window
         Bases per window: what the model was trained on.
     regions
-        What to scan: a BED file, regions `chrom:first-last` counted from 1, or a table with columns
-        `chrom`, `start` (from 0) and `end`. Default: everything.
+        What to scan: a BED file, regions `chrom:first-last` counted from 1 or `chrom`, or a table with
+        columns `chrom`, `start` (from 0) and `end`. Default: everything.
     stride
         Bases from one window to the next. Default: a quarter of the window.
     storage
@@ -224,12 +240,17 @@ def scan(
     return Tracks(finished.made.files, settings, place.scratch)
 
 
+def _is_record(name: str, genome: str | Path) -> bool:
+    with open_genome(user_path(genome)) as fasta:
+        return name in fasta
+
+
 def _bed_of(regions: Any, genome: str | Path, folder: Path) -> str | None:
     """Return the BED file of regions in any form."""
     if regions is None or isinstance(regions, Path):
         return None if regions is None else str(regions)
     if isinstance(regions, str):
-        if Path(regions).is_file() or ":" not in regions:
+        if Path(regions).is_file() or not (":" in regions or _is_record(regions, genome)):
             return regions
         regions = [regions]
     if isinstance(regions, pd.DataFrame):
