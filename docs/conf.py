@@ -28,7 +28,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["_build", "notebooks/runs"]
+exclude_patterns = ["_build", "notebooks/runs", "notebooks/small"]
 templates_path = ["templates"]
 suppress_warnings = ["toc.empty_glob"]
 
@@ -55,7 +55,8 @@ html_theme_options = {
     "source_repository": "",
     "footer_icons": [],
 }
-html_static_path: list[str] = []
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 
 
 def setup(app: Any) -> None:
