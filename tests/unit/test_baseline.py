@@ -231,6 +231,7 @@ def test_the_work_of_the_search_and_of_the_fit_is_bounded(monkeypatch):
     fitted: list[tuple[int, int]] = []
     fit = Classes.fit
     monkeypatch.setattr(
+        Classes,
         "fit",
         lambda self, counts, strength, *, max_iter: (
             fitted.append((counts.shape[0], max_iter)),
