@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from dnasweep.config import versions
 from dnasweep.data.dataset_config import DatasetConfig, dataset_key
 from dnasweep.data.datasets import Dataset, build_dataset
 from dnasweep.data.label_reading import read_labels
@@ -186,7 +187,9 @@ def test_the_rows_of_words_are_those_of_zero_and_one(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(*tables)
 
 
-def test_new_options_change_no_key(tmp_path: Path) -> None:
+def test_new_options_change_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The version that had none of them, with the key that it gave.
+    monkeypatch.setattr(versions, "DATASET", 4)
     path = table(tmp_path / "x.csv", ["1", "0"] * 3)
     key = dataset_key(DatasetConfig(data=(str(path),)))
     assert key == "7059e06fe444bf93"
