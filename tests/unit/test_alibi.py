@@ -13,7 +13,8 @@ from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier, build_masked_lm
 from dnasweep.models.encoder.alibi import register
 from dnasweep.models.encoder.forward import class_logits, masked_logits
-from dnasweep.models.encoder.roberta import attention_bias, bias_of, slopes
+from dnasweep.models.encoder.roberta import attention_bias
+from dnasweep.models.families.distance_bias import bias_of, slopes
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import export, load_classifier, load_masked_lm
 from dnasweep.models.training.distributed import DistributedContext

@@ -18,7 +18,7 @@ from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_classifier
 from dnasweep.models.encoder import attention as module
 from dnasweep.models.encoder.attention import first_token_attention, max_rows
-from dnasweep.models.encoder.roberta import slopes
+from dnasweep.models.families.distance_bias import slopes
 from dnasweep.models.predict import predict_probabilities
 from toys import toy_language
 from transformers import (

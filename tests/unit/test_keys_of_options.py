@@ -136,6 +136,7 @@ SWEEP_SAME = {
     "num_samples": (3, "how many trials there are"),
     "asha": (True, "a trial that is stopped early is not published"),
     "name": ("other", "the name of the experiment"),
+    "pickle": (False, "whether a checkpoint is taken, not what it is"),
 }
 FEW_SHOT: dict[str, Any] = {"shots": (5,), "resamples": 2, "maskings": ("span",)}
 

@@ -154,7 +154,7 @@ def test_what_cannot_be_is_refused_with_the_reason(tmp_path):
     refused(twice, "row 70: 'AAA' stands there twice")
     (tmp_path / "nothing").mkdir()
     refused(tmp_path / "nothing", "is missing")
-    # As the first Nucleotide Transformers have it: nothing ends a row.
+    # Nothing ends a row, as with the Nucleotide Transformers, and it is not said that the model is one.
     endless = write(
         tmp_path / "endless",
         ["<unk>", "<pad>", "<mask>", "<cls>", "<eos>", *words[5:]],

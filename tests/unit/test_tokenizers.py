@@ -17,7 +17,7 @@ from dnasweep.tokens.tokenizers import DnaTokenizer, fit
 KMERS = [
     f"kmer-{k}-stride-{s}" if s < k else f"kmer-{k}" for k in range(3, 7) for s in range(1, k + 1)
 ]
-SPECS = [*KMERS, "char", "bpe-300", "wordpiece-300"]
+SPECS = [*KMERS, "greedy-3", "greedy-6", "char", "bpe-300", "wordpiece-300"]
 ODD = [
     "",
     "A",

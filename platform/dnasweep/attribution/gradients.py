@@ -83,6 +83,12 @@ def _gradient_dots(
             "gradients along a path do not go through windows of a sequence longer than the model",
             remedy="Use the estimator permutation, or shorter sequences.",
         )
+    if getattr(classifier, "reads_complements", False):
+        raise InputError(
+            "the model looks up each token a second time, as its complement, and a path between two "
+            "embeddings does not say what that is",
+            remedy="Use the estimator permutation.",
+        )
     embeddings = classifier.get_input_embeddings()
     there, away = (torch.from_numpy(tokens).to(model.device) for tokens in (ids, references))
     weight = embeddings.weight
@@ -120,5 +126,7 @@ def _between(
         return start + share[..., None] * (end - start)
     masked = away == config.mask_token_id
     start = start.masked_fill(masked[..., None], 0.0)
-    left = 1 - ((1 - share) * masked).sum(-1) / there.shape[1]
+    # A place at the end of rows that have no token there holds padding, which is not read.
+    tokens = (there != config.pad_token_id).sum(-1)
+    left = 1 - ((1 - share) * masked).sum(-1) / tokens
     return (start + share[..., None] * (end - start)) / left[:, None, None]

@@ -21,7 +21,7 @@ BOXES = {
         split_identity split_groups leaks simulated_rows decoy_rate data_seed min_rows regions chromosomes match_chromosomes
         num_sequences motifs""",
     "job": "",
-    "model": "preset max_tokens windows",
+    "model": "preset max_tokens windows pickle",
     "pretraining": """pretrain_data pretrain_rows pretrain_on pretrain_epochs pretrain_learning_rate
         pretrain_batch_size pretrain_seed pretrain_per_seed masking mask_rate stall_threshold pmi
         pmi_min_count pmi_table""",

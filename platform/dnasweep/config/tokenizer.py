@@ -10,12 +10,12 @@ from dnasweep.config.keys import require
 from dnasweep.config.ranges import Config
 from dnasweep.errors import InputError
 
-TokenizerKind = Literal["kmer", "bpe", "wordpiece", "char"]
+TokenizerKind = Literal["kmer", "greedy", "bpe", "wordpiece", "char"]
 
 MAX_TOKENS = 1_000_000
 """Most tokens in a vocabulary; with so many, the embeddings of a wide model fill 3 GB."""
 _SPEC = re.compile(
-    r"(?P<kind>kmer|bpe|wordpiece|char)"
+    r"(?P<kind>kmer|greedy|bpe|wordpiece|char)"
     r"(?:-(?P<number>[0-9]{1,7}))?(?:-(?P<overlap>overlap)|-stride-(?P<stride>[0-9]{1,7}))?"
 )
 
@@ -25,9 +25,11 @@ class TokenizerConfig(Config):
     """How DNA is cut into tokens."""
 
     kind: TokenizerKind = "kmer"
-    """`kmer` (all k-mers, enumerated), `bpe`, `wordpiece` (both trained) or `char` (single bases)."""
+    """`kmer` (all k-mers, enumerated), `greedy` (the same k-mers, which begin anew after a letter that is
+    no base, as the Nucleotide Transformers cut), `bpe`, `wordpiece` (both trained) or `char` (single
+    bases)."""
     k: int = 6
-    """Bases per k-mer, 3 to 6; only for `kmer`."""
+    """Bases per k-mer, 3 to 6; only for `kmer` and `greedy`."""
     stride: int = 6
     """Bases from one k-mer to the next: with k they do not overlap, with 1 they overlap as much as
     possible; only for `kmer`."""
@@ -36,7 +38,10 @@ class TokenizerConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.kind == "kmer":
+        if self.kind == "greedy":
+            require(3 <= self.k <= 6, "k", self.k, "Use a k from 3 to 6.")
+            self._clear("stride")
+        elif self.kind == "kmer":
             require(3 <= self.k <= 6, "k", self.k, "Use a k from 3 to 6.")
             require(1 <= self.stride <= self.k, "stride", self.stride, "Use a stride from 1 to k.")
         else:
@@ -49,7 +54,8 @@ class TokenizerConfig(Config):
 
     @classmethod
     def parse(cls, spec: str) -> TokenizerConfig:
-        """Read a short name: `kmer`, `kmer-3`, `kmer-6-overlap`, `kmer-6-stride-2`, `bpe-1024`, `char`.
+        """Read a short name: `kmer`, `kmer-3`, `kmer-6-overlap`, `kmer-6-stride-2`, `greedy-6`, `bpe-1024`,
+        `char`.
 
         Examples
         --------
@@ -62,7 +68,7 @@ class TokenizerConfig(Config):
         if match is None:
             raise InputError(
                 f"tokenizer {spec!r} is not known",
-                remedy="Use kmer, kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe[-SIZE], "
+                remedy="Use kmer, kmer-K, kmer-K-overlap, kmer-K-stride-S, greedy-K, bpe[-SIZE], "
                 "wordpiece[-SIZE] or char.",
             )
         kind, number = match["kind"], match["number"]
@@ -76,6 +82,8 @@ class TokenizerConfig(Config):
             )
         if kind == "char":
             return cls(kind="char")
+        if kind == "greedy":
+            return cls(kind="greedy", k=int(number or 6))
         return cls(kind=kind, vocab_size=int(number or 4096))  # type: ignore[arg-type]
 
     @property
@@ -85,12 +93,19 @@ class TokenizerConfig(Config):
             if self.stride == self.k:
                 return f"kmer-{self.k}"
             return f"kmer-{self.k}-" + ("overlap" if self.stride == 1 else f"stride-{self.stride}")
+        if self.kind == "greedy":
+            return f"greedy-{self.k}"
         return "char" if self.kind == "char" else f"{self.kind}-{self.vocab_size}"
 
     @property
     def fitted(self) -> bool:
         """Whether the vocabulary is learned from sequences, not enumerated."""
         return self.kind in ("bpe", "wordpiece")
+
+    @property
+    def word(self) -> int:
+        """Bases of the k-mers of an enumerated vocabulary; 1 for single bases."""
+        return self.k if self.kind in ("kmer", "greedy") else 1
 
     @property
     def overlapping(self) -> bool:

@@ -69,6 +69,10 @@ def embed(
         raise InputError(
             "the sequence has no token", row=int(np.argmax(empty)) + 1, remedy="Leave it out."
         )
+    if pooling == "first" and tokenizer.cls_id == tokenizer.pad_id:
+        raise InputError(
+            "rows of this model begin with no token of their own", remedy="Use the pooling mean."
+        )
     chosen = best_device() if device is None else torch.device(device)
     nn.Module.to(model, chosen).eval()
     found = compute_rows(

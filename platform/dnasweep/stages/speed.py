@@ -81,4 +81,6 @@ def tokens_per_base(config: TokenizerConfig) -> float:
     """
     if config.kind == "kmer":
         return 1 / config.stride
+    if config.kind == "greedy":
+        return 1 / config.k
     return 2 / math.log2(config.vocab_size) if config.fitted else 1.0

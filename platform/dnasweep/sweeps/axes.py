@@ -51,11 +51,14 @@ class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
     not-SPECIES, A+B for a union, A-then-B for two stages, none for random initialisation. Default:
     none, human (or the largest species) and all."""
     tokenizers: tuple[str, ...] = ("kmer", "bpe-512", "wordpiece-512")
-    """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
+    """kmer-K, kmer-K-overlap, kmer-K-stride-S, greedy-K, bpe-SIZE, wordpiece-SIZE, char."""
     checkpoints: tuple[str, ...] = ()
     """Models from elsewhere to start from in place of pretraining, each with its own tokenizer and
     size: a directory, a hub name OWNER/MODEL, a run id or models:/NAME@ALIAS; none beside them keeps
     the cells without."""
+    pickle: bool = True
+    """Whether checkpoints with pickled weights (pytorch_model.bin) are converted to safetensors, by a
+    process that can run no code of theirs, or refused."""
     learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
     """Peak learning rates of fine-tuning."""
     seeds: tuple[Seed, ...] = (0, 1)
@@ -103,7 +106,7 @@ class FewShotOptions(SweepOptions):
     seeds: tuple[Seed, ...] = (0, 1, 2)
     """Seeds of fine-tuning, for every draw."""
     tokenizers: tuple[str, ...] = ("kmer-6-overlap",)
-    """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
+    """kmer-K, kmer-K-overlap, kmer-K-stride-S, greedy-K, bpe-SIZE, wordpiece-SIZE, char."""
     maskings: tuple[str, ...] = ("random",)
     """Masking schemes to pretrain with, each an initialisation of its own; see --masking of other
     sweeps."""

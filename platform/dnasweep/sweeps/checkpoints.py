@@ -8,11 +8,13 @@ from __future__ import annotations
 import dataclasses
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
+from dnasweep.models.pretrained.pickled import PICKLED_PATTERNS
+from dnasweep.stages.converted import as_safetensors
 from dnasweep.stages.models import keep_model, model_digest
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import PretrainedCheckpoint
@@ -20,7 +22,7 @@ from dnasweep.stages.tokens import tokenizer_of
 from dnasweep.storage import Storage, refuse_damaged
 from dnasweep.sweeps.lengths import Lengths, longest_row
 from dnasweep.tokens.loading import load_tokenizer
-from dnasweep.tokens.model_files import INDEX_FILE, TEXT_FILES
+from dnasweep.tokens.model_files import INDEX_FILE, TEXT_FILES, weight_files
 from dnasweep.tokens.recognition import candidate_configs
 from dnasweep.tokens.tokenizers import CONFIG_FILE, fit
 from dnasweep.tracking.client import resolve_uri
@@ -44,6 +46,8 @@ def prepare_checkpoints(
     keep: bool = True,
     sequences: Sequence[str] = (),
     lengths: Lengths | None = None,
+    pickle: bool = True,
+    say: Callable[[str], None] = lambda text: None,
 ) -> tuple[PretrainedCheckpoint, ...]:
     """Return the checkpoints that cells name, each once, copied into the storage.
 
@@ -64,20 +68,32 @@ def prepare_checkpoints(
         checkpoint and each of its tokenizers.
     tracking_uri
         MLflow store in which names are looked up; None: the usual one.
+    pickle
+        Whether pickled weights are converted, in a process of their own, or refused.
+    say
+        Called with what should be known about a checkpoint, one line each.
 
     Raises
     ------
     InputError
-        If one is not found, is no encoder that transformers itself supports, is pickled, or has a
-        tokenizer that cannot be used for DNA.
+        If one is not found, is no encoder that can be run here, holds more than weights in a pickled
+        file, or has a tokenizer that cannot be used for DNA.
     """
     wanted = [name for name in dict.fromkeys(names) if name != "none"]
     tunings = list(dict.fromkeys(tunings))
     found = []
     for name in wanted:
         with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
-            directory = _find(name, storage, tracking_uri, Path(scratch))
-            size, tokenizers = _inspect(directory, model, tunings)
+            directory = _find(name, storage, tracking_uri, Path(scratch), pickle=pickle)
+            if pickle and (copy := as_safetensors(directory, storage if keep else None, scratch)):
+                directory = copy
+                say(
+                    f"{name}: its weights are pickled. They were read in a process of their own that "
+                    "can run no code of theirs, and are used as safetensors."
+                )
+            size, tokenizers, new = _inspect(directory, model, tunings)
+            if new:
+                say(f"{name}: {' and '.join(new)} begin at random and train with the head.")
             key = keep_model(storage, directory) if keep else model_digest(directory)
             if lengths is not None:
                 for one in tokenizers:
@@ -88,7 +104,9 @@ def prepare_checkpoints(
     return tuple(found)
 
 
-def _find(name: str, storage: Storage, tracking_uri: str | None, scratch: Path) -> Path:
+def _find(
+    name: str, storage: Storage, tracking_uri: str | None, scratch: Path, *, pickle: bool
+) -> Path:
     if (path := existing_directory(name)) is not None:
         refuse_damaged(path)
         return path
@@ -102,15 +120,20 @@ def _find(name: str, storage: Storage, tracking_uri: str | None, scratch: Path) 
             remedy="Give a directory written by save_pretrained, its URI in a bucket, a hub name "
             "OWNER/MODEL, a run id or models:/NAME@ALIAS.",
         )
-    return _download(name)
+    found = _download(name, _FILES)
+    if pickle and not weight_files(found):
+        return _download(name, (*_FILES, *PICKLED_PATTERNS))
+    return found
 
 
-def _download(name: str) -> Path:
+def _download(name: str, patterns: Sequence[str]) -> Path:
     # Imported here because only sweeps with such checkpoints need it.
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=list(_FILES), ignore_patterns=["*/*"]))
+        return Path(
+            snapshot_download(name, allow_patterns=list(patterns), ignore_patterns=["*/*"])
+        )
     except Exception as error:  # of many kinds, from the network, the hub and its cache
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
@@ -123,10 +146,10 @@ def _download(name: str) -> Path:
 
 def _inspect(
     directory: Path, model: ModelConfig, tunings: Sequence[TuningConfig]
-) -> tuple[ModelConfig, tuple[TokenizerConfig, ...]]:
-    """Return the size and the tokenizers of a checkpoint; builds a classifier on it as a check."""
+) -> tuple[ModelConfig, tuple[TokenizerConfig, ...], list[str]]:
+    """Return size, tokenizers and what begins at random; builds a classifier on it as a check."""
     # Imported here because a sweep without such checkpoints does not need torch.
-    from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
+    from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe, new_parts
     from dnasweep.models.training.tuning import lora_targets
 
     size = describe(directory)
@@ -150,7 +173,7 @@ def _inspect(
                 lora_targets(built, tuning)
             except InputError as error:
                 raise InputError(error.reason, file=directory, remedy=error.remedy) from None
-    return size, tokenizers
+    return size, tokenizers, new_parts(built, directory)
 
 
 def check_tokenizers(recipe: Recipe, cells: Sequence[Cell]) -> None:

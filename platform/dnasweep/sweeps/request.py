@@ -199,7 +199,14 @@ def prepare_sweep(
     lengths: Lengths = {}
     sequences = data.table["sequence"].tolist()
     recipe, wanted = _use_checkpoints(
-        recipe, wanted, axes, options, storage, sequences=sequences, lengths=lengths
+        recipe,
+        wanted,
+        axes,
+        options,
+        storage,
+        sequences=sequences,
+        lengths=lengths,
+        say=lambda text: console.print(text, markup=False, highlight=False),
     )
     plan = make_plan(recipe, wanted)
     check_shots(data, plan)
@@ -247,6 +254,7 @@ def _use_checkpoints(
     *,
     sequences: Sequence[str],
     lengths: Lengths,
+    say: Callable[[str], None],
 ) -> tuple[Recipe, tuple[Cell, ...]]:
     """Return the recipe with the checkpoints that cells name, and the canonical cells, each once."""
     names = [cell.checkpoint for cell in cells if cell.checkpoint]
@@ -261,6 +269,8 @@ def _use_checkpoints(
             keep=not options.dry_run,
             sequences=sequences,
             lengths=lengths if options.dry_run and options.windows == "none" else None,
+            pickle=options.pickle,
+            say=say,
         )
         recipe = dataclasses.replace(recipe, checkpoints=checkpoints)
         # Default tokenizers are replaced by those of the checkpoints.

@@ -25,7 +25,7 @@ class TransferOptions(SweepOptions):
     min_rows: Count = 10
     """Fewest rows of each class in training, validation and test that a target needs."""
     tokenizers: tuple[str, ...] = ("kmer-6",)
-    """kmer-K, kmer-K-overlap, kmer-K-stride-S, bpe-SIZE, wordpiece-SIZE, char."""
+    """kmer-K, kmer-K-overlap, kmer-K-stride-S, greedy-K, bpe-SIZE, wordpiece-SIZE, char."""
     learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
     """Peak learning rates of fine-tuning; each strategy and target keeps the best on validation."""
     seeds: tuple[Seed, ...] = (0, 1, 2)
@@ -41,6 +41,7 @@ class TransferOptions(SweepOptions):
     # Options that the strategies determine, or that would make their comparison unfair.
     species_sets: Suppress[tuple[str, ...]] = ()
     checkpoints: Suppress[tuple[str, ...]] = ()
+    pickle: Suppress[bool] = True
     target: Suppress[str] = "all"
     search: Suppress[Literal["grid", "optuna"]] = "grid"
     num_samples: Suppress[Whole] = 0

@@ -8,6 +8,8 @@ The rules, the same for every kind:
   bases A, T, C, G. K-mers begin at 0, stride, 2 stride ... as long as k bases are left. The tail,
   the bases after the last k-mer, is written in single bases, and so is a sequence shorter than k:
   no base is lost. A k-mer with an N is one [UNK]; so is an N in the tail.
+- ``greedy``: the vocabulary of ``kmer``. K-mers begin anew after each N, which is a token of its own, and
+  bases before it that are fewer than k are written one by one.
 - ``char``: then A, T, C, G; an N is [UNK].
 - ``bpe``, ``wordpiece``: trained on whole sequences; each N is one [UNK] and no token crosses it.
 """
@@ -54,7 +56,7 @@ def define(config: TokenizerConfig, sequences: Sequence[str]) -> Tokenizer:
     InputError
         If a tokenizer is to be trained and no sequence has a base.
     """
-    if config.kind in ("kmer", "char"):
+    if not config.fitted:
         return _enumerated(config)
     return _trained(config, sequences)
 
@@ -67,7 +69,7 @@ def _enumerated(config: TokenizerConfig) -> Tokenizer:
 
 def enumerated_kmers(config: TokenizerConfig) -> list[str]:
     """Return the k-mers of an enumerated tokenizer in our own order, special tokens left out."""
-    k = config.k if config.kind == "kmer" else 1
+    k = config.word
     return [*all_kmers(k), *(BASES if k > 1 else "")]
 
 
@@ -79,13 +81,13 @@ def enumerated_tokenizer(
     Parameters
     ----------
     config
-        How DNA is cut; `kmer` or `char`.
+        How DNA is cut; `kmer`, `greedy` or `char`.
     vocabulary
         Token to id.
     unknown
         Token for k-mers that are not in the vocabulary.
     """
-    k = config.k if config.kind == "kmer" else 1
+    k = config.word
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
     steps = _letter_steps()
     if config.overlapping:
@@ -93,7 +95,8 @@ def enumerated_tokenizer(
     else:
         tokenizer.decoder = decoders.Fuse()
     tokenizer.normalizer = normalizers.Sequence(steps)
-    pattern = f"[ACGTN]{{{k}}}|[ACGTN]" if k > 1 else "[ACGTN]"
+    inner = "ACGT" if config.kind == "greedy" else "ACGTN"
+    pattern = f"[{inner}]{{{k}}}|[ACGTN]" if k > 1 else "[ACGTN]"
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "isolated")
     return tokenizer
 
@@ -135,8 +138,8 @@ def with_row_ends(
     tokenizer: Tokenizer,
     special_tokens: Sequence[str] = SPECIAL_TOKENS,
     *,
-    cls: str = "[CLS]",
-    sep: str = "[SEP]",
+    cls: str | None = "[CLS]",
+    sep: str | None = "[SEP]",
 ) -> Tokenizer:
     """Put `cls` and `sep` around rows; special tokens written out in a sequence are not cut.
 
@@ -147,7 +150,7 @@ def with_row_ends(
     special_tokens
         All of its special tokens.
     cls, sep
-        What begins and ends a row.
+        What begins and ends a row; None: nothing.
     """
     # A mask takes the blanks around it with it, as RoBERTa's does, so that `ACGT [MASK] ACGT` is
     # read by fill-mask pipelines and attribution libraries as it is meant.
@@ -160,11 +163,15 @@ def with_row_ends(
         ]
     )
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{cls} $A {sep}",
-        pair=f"{cls} $A {sep} $B {sep}",
-        special_tokens=[(t, tokenizer.token_to_id(t)) for t in (cls, sep)],
+        single=_template(cls, "$A", sep),
+        pair=_template(cls, "$A", sep, "$B", sep),
+        special_tokens=[(t, tokenizer.token_to_id(t)) for t in (cls, sep) if t is not None],
     )
     return tokenizer
+
+
+def _template(*parts: str | None) -> str:
+    return " ".join(part for part in parts if part is not None)
 
 
 def _letter_steps() -> list[normalizers.Normalizer]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.tokens.alphabet import chunks, digits, lengths_of, window_codes
-from dnasweep.tokens.corpus import Corpus, concatenate
+from dnasweep.tokens.corpus import Corpus, concatenate, with_special_tokens
 from dnasweep.tokens.definition import CLS_ID, SEP_ID, SPECIAL_TOKENS, UNK_ID
 
 # Bases worked on at once; the arrays of a chunk then stay in the cache.
@@ -81,6 +81,56 @@ def encode_kmer_windows(
     tail = starts[:, None] + np.arange(covered, width)
     ids[:, num_kmers + 1 : -1] = base_ids[letters[tail]]
     return ids
+
+
+def encode_greedy_kmers(sequences: Sequence[str], *, k: int) -> Corpus:
+    """Cut sequences into k-mers from left to right; after a letter that is no base they begin anew.
+
+    Where the next k letters are all A, C, G or T they are one token; otherwise the next letter is one.
+
+    Parameters
+    ----------
+    sequences
+        Raw DNA.
+    k
+        Bases per k-mer.
+
+    Examples
+    --------
+    >>> encoded = encode_greedy_kmers(["ACGTNACGTTG"], k=6)
+    >>> encoded.starts[1:-1].tolist()
+    [0, 1, 2, 3, 4, 5]
+    """
+    lengths = lengths_of(sequences)
+    return concatenate(
+        _greedy_chunk(digits("".join(sequences[first:last])), lengths[first:last], k)
+        for first, last in chunks(lengths, _CHUNK)
+    )
+
+
+def _greedy_chunk(letters: NDArray[np.uint8], lengths: NDArray[np.int64], k: int) -> Corpus:
+    kmer_ids, base_ids = _ids_by_code(k)
+    places = np.arange(letters.size)
+    known = letters < 4
+    # A run of bases begins and ends at other letters and at the ends of its row.
+    edge = np.zeros(letters.size + 1, bool)
+    edge[np.concatenate(([0], np.cumsum(lengths)))] = True
+    edge[:-1] |= ~known
+    edge[1:] |= ~known
+    limits = np.flatnonzero(edge)
+    run = np.searchsorted(limits, places, "right") - 1
+    inside, size = places - limits[run], np.diff(limits)[run]
+    tail = inside >= size // k * k
+    begins = np.flatnonzero(tail | (inside % k == 0))
+    widths = np.where(tail[begins], 1, k).astype(np.int32)
+    codes = window_codes(letters, k)
+    ids = base_ids[letters[begins]]
+    if codes.size:
+        kmers = kmer_ids.take(codes.take(begins, mode="clip"), mode="clip")
+        ids = np.where(widths == k, kmers, ids)
+    rows = np.repeat(np.arange(lengths.size), lengths)[begins]
+    counts = np.bincount(rows, minlength=lengths.size).astype(np.int64)
+    return with_special_tokens(ids, counts, widths)
 
 
 @cache

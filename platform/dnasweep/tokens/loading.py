@@ -18,11 +18,17 @@ from dnasweep.tokens.model_files import read_json, read_text, reading
 from dnasweep.tokens.pretrained import reopen
 from dnasweep.tokens.recognition import read_pretrained
 from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer
-from dnasweep.tokens.vocabulary import ROLES_FILE, open_tokenizer
+from dnasweep.tokens.vocabulary import ROLES_FILE, letters_only, open_tokenizer
 
 VOCABULARY_FILES = ("tokenizer.json", "vocab.txt")
 
-_MODELS = {"kmer": "WordLevel", "char": "WordLevel", "bpe": "BPE", "wordpiece": "WordPiece"}
+_MODELS = {
+    "kmer": "WordLevel",
+    "greedy": "WordLevel",
+    "char": "WordLevel",
+    "bpe": "BPE",
+    "wordpiece": "WordPiece",
+}
 
 
 def load_tokenizer(directory: str | Path) -> DnaTokenizer:
@@ -35,7 +41,10 @@ def load_tokenizer(directory: str | Path) -> DnaTokenizer:
     """
     directory = Path(directory)
     file = directory / CONFIG_FILE
-    if not file.is_file() and any((directory / name).is_file() for name in VOCABULARY_FILES):
+    if not file.is_file() and (
+        any((directory / name).is_file() for name in VOCABULARY_FILES)
+        or letters_only(directory) is not None
+    ):
         return read_pretrained(directory)
     if not file.is_file():
         raise InputError(
@@ -61,7 +70,7 @@ def _saved_tokenizer(config: TokenizerConfig, text: str, *, own: bool) -> Tokeni
     if model["type"] != _MODELS[config.kind]:
         raise ValueError(f"it is a {model['type']} and no {config.name}")
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
-    if config.kind in ("kmer", "char"):
+    if not config.fitted:
         if own:
             # What there is to define follows from the configuration.
             defined = define(config, [])

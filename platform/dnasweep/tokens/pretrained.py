@@ -24,6 +24,8 @@ from dnasweep.tokens.model_files import read_json, reading
 from dnasweep.tokens.tokenizers import DnaTokenizer
 from dnasweep.tokens.vocabulary import ROLES_FILE
 
+GAP = "-"
+"""Token that GENA-LM writes for a run of N."""
 _CHUNK = 1 << 18
 
 
@@ -37,7 +39,9 @@ class PretrainedTokenizer(DnaTokenizer):
     tokenizer
         What is saved for `transformers.AutoTokenizer`; it works on raw DNA.
     roles
-        `pad`, `unk`, `cls`, `sep` and `mask` to token.
+        `pad`, `unk`, `cls`, `sep` and `mask` to token. Without `cls` or `sep`, rows begin or end with
+        the padding token, which the model does not read: the place is kept, so that the tokens of DNA
+        are those between the first and the last of every row.
     """
 
     def __init__(
@@ -47,7 +51,8 @@ class PretrainedTokenizer(DnaTokenizer):
         self.roles = dict(roles)
         vocabulary = tokenizer.get_vocab(with_added_tokens=True)
         ids = {role: vocabulary[token] for role, token in roles.items()}
-        self.pad_id, self.cls_id, self.sep_id = ids["pad"], ids["cls"], ids["sep"]
+        self.pad_id = ids["pad"]
+        self.cls_id, self.sep_id = ids.get("cls", self.pad_id), ids.get("sep", self.pad_id)
         # Without an unknown token, a letter that is not A, C, G or T is read as N.
         self.unk_id = ids.get("unk", vocabulary.get("N", -1))
         self.mask_id = ids.get("mask", -1)
@@ -62,7 +67,7 @@ class PretrainedTokenizer(DnaTokenizer):
         """Id of the model for each of our own ids."""
         roles = [self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id]
         known = {token: i for i, token in enumerate(self.tokens)}
-        if self.config.kind == "char":
+        if self.config.kind in ("char", "greedy"):
             roles[1] = known.get("N", self.unk_id)
         kmers = [known.get(kmer, self.unk_id) for kmer in enumerated_kmers(self.config)]
         return np.array([*roles, *kmers], np.int32)
@@ -78,18 +83,47 @@ class PretrainedTokenizer(DnaTokenizer):
             for first, last in chunks(lengths_of(sequences), _CHUNK)
         )
 
+    @cached_property
+    def _gap_id(self) -> int:
+        """Id of the token that a run of N becomes; -1 without one."""
+        return self.tokenizer.token_to_id(GAP) if GAP in self.tokens else -1
+
     def _encode_by_file(self, sequences: list[str]) -> Corpus:
-        found = self.tokenizer.encode_batch([normalise(sequence) for sequence in sequences])
-        counts = np.array([len(one.ids) for one in found], np.int64)
-        spans = [np.array(one.offsets, np.int32).reshape(-1, 2) for one in found]
-        bounds = np.concatenate([np.empty((0, 2), np.int32), *spans])
-        ids = [np.array(one.ids, np.int32) for one in found]
+        texts = [normalise(sequence) for sequence in sequences]
+        # A row is an array of (id, start, end); the ends of rows have no bases.
+        first, last = np.array([[self.cls_id, 0, 0]]), np.array([[self.sep_id, 0, 0]])
+        rows = [np.empty((0, 3), np.int64)]
+        found = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        for text, one in zip(texts, found, strict=True):
+            ids = np.array(one.ids, np.int64)
+            spans = np.array(one.offsets, np.int64).reshape(-1, 2)
+            if self._gap_id >= 0 and (ids == self._gap_id).any():
+                spans = self._spans_with_gaps(text, ids, spans)
+            rows.append(np.concatenate([first, np.column_stack([ids, spans]), last]))
+        table = np.ascontiguousarray(np.concatenate(rows).T.astype(np.int32))
+        counts = np.array([len(row) for row in rows[1:]], np.int64)
         return Corpus(
-            ids=np.concatenate([np.empty(0, np.int32), *ids]),
+            ids=table[0],
             offsets=np.concatenate(([0], np.cumsum(counts))),
-            starts=np.ascontiguousarray(bounds[:, 0]),
-            ends=np.ascontiguousarray(bounds[:, 1]),
+            starts=table[1],
+            ends=table[2],
         )
+
+    def _spans_with_gaps(
+        self, text: str, ids: NDArray[np.int64], spans: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return first base and one past the last of each token; a gap is a whole run of N.
+
+        `tokenizers` counts one letter for it, as its normaliser has replaced the run.
+        """
+        widths = np.diff(spans, axis=1)[:, 0]
+        at = 0
+        for i, token in enumerate(ids):
+            if token == self._gap_id:
+                widths[i] = len(text[at:]) - len(text[at:].lstrip("N"))
+            at += int(widths[i])
+        ends = np.cumsum(widths)
+        return np.column_stack([ends - widths, ends])
 
     def save(self, directory: str | Path) -> None:
         """Write the tokenizer; `transformers.AutoTokenizer` opens the folder as it is."""
@@ -117,9 +151,12 @@ def reopen(directory: Path, config: TokenizerConfig, tokenizer: Tokenizer) -> Pr
     with reading(path):
         roles = read_json(path)
         known = {role: roles[role] for role in ROLES if role in roles}
-        if set(roles) - set(ROLES) or {"pad", "cls", "sep"} - set(known):
+        if set(roles) - set(ROLES) or "pad" not in known:
             raise ValueError(f"it names {', '.join(sorted(roles)) or 'nothing'}")
         for token in known.values():
             if tokenizer.token_to_id(token) is None:
                 raise ValueError(f"the vocabulary has no token {token!r}")
+        ends = [tokenizer.token_to_id(known[role]) for role in ("cls", "sep") if role in known]
+        if tokenizer.encode("").ids != ends:
+            raise ValueError("rows of tokenizer.json begin and end otherwise")
     return PretrainedTokenizer(config, tokenizer, known)

@@ -20,7 +20,17 @@ from dnasweep.tokens.definition import enumerated_tokenizer, with_row_ends
 from dnasweep.tokens.pretrained import PretrainedTokenizer
 from dnasweep.tokens.vocabulary import Vocabulary, read_vocabulary
 
-_PROBES = ("ACGTTGCAAGGCTTAACCGATCGGATATCCTAG", "TTTTTTTTTTTTT", "GATTACANNNGATTACAN", "ACG", "")
+_PROBES = (
+    "ACGTTGCAAGGCTTAACCGATCGGATATCCTAG",
+    "TTTTTTTTTTTTT",
+    "GATTACANNNGATTACAN",
+    "GATNNNNNNNNNNNNNNACA",
+    "ACG",
+    "",
+)
+_LETTERS = frozenset("ACGTN" + "BDHKMRSVWY" + "-" + "\n")
+"""Letters of tokens of DNA: bases, codes of several bases, gaps, and line ends that GENA-LM has from its
+files. Text is written in A, C, G, T and N before it is cut."""
 _KINDS = {models.BPE: "bpe", models.Unigram: "bpe", models.WordPiece: "wordpiece"}
 
 
@@ -42,6 +52,8 @@ def candidate_configs(directory: Path) -> tuple[TokenizerConfig, ...]:
         return (_by_file(vocabulary).config,)
     if k == 1:
         return (TokenizerConfig(kind="char"),)
+    if vocabulary.greedy:
+        return (TokenizerConfig(kind="greedy", k=k),)
     apart, overlapping = (TokenizerConfig(kind="kmer", k=k, stride=s) for s in (k, 1))
     if vocabulary.file is not None:
         for config in (overlapping, apart):
@@ -76,14 +88,14 @@ def read_pretrained(directory: Path, config: TokenizerConfig | None = None) -> P
             remedy=f"Use the tokenizer {candidates[0].name} with this model.",
         )
     vocabulary = read_vocabulary(directory)
-    if chosen.kind in ("kmer", "char"):
+    if not chosen.fitted:
         return _enumerated(vocabulary, chosen)
     return _by_file(vocabulary)
 
 
 def _check_letters(vocabulary: Vocabulary) -> None:
     tokens = vocabulary.dna_tokens
-    strange = [t for t in tokens if set(t.removeprefix("##")) - set("ACGTN")]
+    strange = [t for t in tokens if set(t.removeprefix("##")) - _LETTERS]
     strange.sort(key=tokens.__getitem__)
     if strange or not tokens:
         shown = ", ".join(map(repr, strange[:3]))
@@ -112,7 +124,7 @@ def _enumerated(vocabulary: Vocabulary, config: TokenizerConfig) -> PretrainedTo
     if unknown not in ids:
         _refuse(vocabulary, "it has neither an unknown token nor one for N")
     tokenizer = enumerated_tokenizer(config, ids, unknown=unknown)
-    with_row_ends(tokenizer, list(roles.values()), cls=roles["cls"], sep=roles["sep"])
+    with_row_ends(tokenizer, list(roles.values()), cls=roles.get("cls"), sep=roles.get("sep"))
     return PretrainedTokenizer(config, tokenizer, roles)
 
 
@@ -132,16 +144,17 @@ def _by_file(vocabulary: Vocabulary) -> PretrainedTokenizer:
     if found.unk_id < 0:
         _refuse(vocabulary, "it has neither an unknown token nor one for N")
     for probe in _PROBES:
-        if problem := _problem(found, probe):
+        if problem := _problem(found, probe, vocabulary.file):
             _refuse(vocabulary, f"of {probe!r} it makes {problem}")
     return found
 
 
-def _problem(tokenizer: PretrainedTokenizer, probe: str) -> str | None:
+def _problem(tokenizer: PretrainedTokenizer, probe: str, file: Tokenizer) -> str | None:
     """Return what is wrong with the tokens of a sequence, if anything."""
     encoded = tokenizer.encode([probe])
     ids, starts, ends = encoded.ids, encoded.starts[1:-1], encoded.ends[1:-1]
-    if len(ids) < 2 or ids[0] != tokenizer.cls_id or ids[-1] != tokenizer.sep_id:
+    read = slice("cls" not in tokenizer.roles, len(ids) - ("sep" not in tokenizer.roles))
+    if file.encode(probe).ids != ids[read].tolist():
         return "a row that does not begin and end with its special tokens"
     edges = np.concatenate([[0], ends])
     if edges[-1] != len(probe) or (starts != edges[:-1]).any() or (ends <= starts).any():

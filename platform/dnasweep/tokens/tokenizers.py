@@ -32,7 +32,7 @@ from dnasweep.tokens.definition import (
     tokenizer_files,
     tokens_by_id,
 )
-from dnasweep.tokens.kmers import encode_kmer_windows, encode_kmers
+from dnasweep.tokens.kmers import encode_greedy_kmers, encode_kmer_windows, encode_kmers
 from dnasweep.tokens.longest_match import LongestMatch
 
 CONFIG_FILE = "dnasweep_tokenizer.json"
@@ -106,7 +106,7 @@ class DnaTokenizer:
     @cached_property
     def real_ids(self) -> NDArray[np.int64]:
         """Ids that may replace a token at random: all of DNA, but not the single bases of a tail."""
-        min_bases = 2 if self.config.kind == "kmer" else 1
+        min_bases = 2 if self.config.word > 1 else 1
         return np.array(
             [
                 token_id
@@ -161,10 +161,13 @@ class DnaTokenizer:
         if isinstance(sequences, str):
             raise TypeError("encode takes a list of sequences, not one string")
         sequences = list(sequences)
-        if self.config.kind in ("kmer", "char"):
+        if self.config.fitted:
+            return self._encode_trained(sequences)
+        if self.config.kind == "greedy":
+            encoded = encode_greedy_kmers(sequences, k=self.config.k)
+        else:
             encoded = encode_kmers(sequences, **self._kmer_settings)
-            return dataclasses.replace(encoded, ids=self.renumber(encoded.ids))
-        return self._encode_trained(sequences)
+        return dataclasses.replace(encoded, ids=self.renumber(encoded.ids))
 
     def encode_windows(
         self, text: str, starts: NDArray[np.int64], width: int
@@ -172,8 +175,8 @@ class DnaTokenizer:
         """Cut windows of one text into tokens, as :meth:`encode` cuts each of them.
 
         A k-mer of a text is the same in every window that contains it, so an enumerated tokenizer
-        reads the text once and gathers the windows from it. How a trained vocabulary cuts a window
-        depends on where the window begins, so each is cut by itself.
+        reads the text once and gathers the windows from it. How a trained vocabulary or a greedy one
+        cuts a window depends on where the window begins, so each is cut by itself.
 
         Parameters
         ----------

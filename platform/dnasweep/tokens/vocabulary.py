@@ -28,7 +28,18 @@ _CONVENTIONS = {
     "sep": ("[SEP]", "<eos>", "</s>", "<sep>"),
     "mask": ("[MASK]", "<mask>"),
 }
+_LETTERS_ONLY = {
+    "HyenaDNATokenizer": (
+        "[CLS] [SEP] [BOS] [MASK] [PAD] [RESERVED] [UNK] A C G T N".split(),
+        {"pad": "[PAD]", "unk": "[UNK]", "sep": "[SEP]", "mask": "[MASK]"},
+    )
+}
+_LETTERS_ONLY["CaduceusTokenizer"] = _LETTERS_ONLY["HyenaDNATokenizer"]
+"""By the class that `tokenizer_config.json` names: vocabularies that the authors keep in their code and in no
+file, and the roles of their tokens. A row begins with its first base, whatever the files say of [CLS]."""
 _PURPOSES = {"cls": "begins a row", "sep": "ends a row", "pad": "fills up a batch"}
+_OPEN = (None, "esm", "caduceus", "hyenadna")
+"""Model types of checkpoints whose rows may begin or end with DNA. The Nucleotide Transformer v2 has none."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class Vocabulary:
     """`pad`, `unk`, `cls`, `sep` and `mask` to token; `unk` and `mask` may be missing."""
     file: Tokenizer | None
     """The tokenizer of `tokenizer.json`, where there is one."""
+    greedy: bool = False
+    """Whether k-mers begin anew after a letter that is no base: the tokenizer of ESM cuts so."""
 
     @property
     def dna_tokens(self) -> dict[str, int]:
@@ -66,8 +79,44 @@ def read_vocabulary(directory: Path) -> Vocabulary:
     InputError
         When there is none, it is damaged, or it lacks a token that rows need.
     """
+    if (name := letters_only(directory)) is not None:
+        tokens, roles = _LETTERS_ONLY[name]
+        return Vocabulary(directory, {token: i for i, token in enumerate(tokens)}, roles, None)
     ids, file = _read_ids(directory)
-    return Vocabulary(directory, ids, _roles(directory, ids), file)
+    roles = _roles(directory, ids)
+    ids = _with_embeddings(directory, ids, roles)
+    return Vocabulary(directory, ids, roles, file, greedy=_class_of(directory) == "EsmTokenizer")
+
+
+def letters_only(directory: Path) -> str | None:
+    """Return the class of a tokenizer of single letters that has no vocabulary file; None: of others."""
+    if any((directory / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
+        return None
+    name = _class_of(directory)
+    return name if name in _LETTERS_ONLY else None
+
+
+def _class_of(directory: Path) -> str | None:
+    """Return the class that `tokenizer_config.json` names."""
+    path = directory / "tokenizer_config.json"
+    return read_json(path).get("tokenizer_class") if path.is_file() else None
+
+
+def _with_embeddings(
+    directory: Path, ids: dict[str, int], roles: Mapping[str, str]
+) -> dict[str, int]:
+    """Leave out tokens in brackets that have no role and no embedding in the model.
+
+    The vocab.txt of the first Nucleotide Transformers ends with two such tokens.
+    """
+    path = directory / "config.json"
+    size = read_json(path).get("vocab_size") if path.is_file() else None
+    if not isinstance(size, int):
+        return ids
+    spare = {
+        t for t, i in ids.items() if i >= size and _in_brackets(t) and t not in roles.values()
+    }
+    return {token: i for token, i in ids.items() if token not in spare}
 
 
 def open_tokenizer(text: str) -> tuple[Tokenizer, dict[str, Any]]:
@@ -148,10 +197,10 @@ def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
                 f'{{"{role}_token": "..."}}, or null where there is none.',
             )
     for role, purpose in _PURPOSES.items():
-        if role not in roles:
+        if role not in roles and not (role in ("cls", "sep") and _is_open(directory)):
             raise InputError(
-                f"the vocabulary has no token that {purpose}, and rows are read as one token that "
-                "begins them, their DNA, and one that ends them",
+                f"the vocabulary has no token that {purpose}, and rows of such a model are read as one "
+                "token that begins them, their DNA, and one that ends them",
                 file=directory,
                 remedy="Use a model whose tokenizer has such tokens.",
             )
@@ -179,6 +228,15 @@ def _without_token(settings: Mapping[str, Any], role: str) -> bool:
     """Return whether the files mention a role; asked where they name no token for it."""
     names = (role, *{"sep": ("eos",)}.get(role, ()))
     return any(f"{name}_token" in settings for name in names)
+
+
+def _is_open(directory: Path) -> bool:
+    """Return whether the model is of a kind whose rows may lack a token at either end.
+
+    Their classes never read padding, which stands there instead.
+    """
+    path = directory / "config.json"
+    return path.is_file() and read_json(path).get("model_type") in _OPEN
 
 
 def _in_brackets(token: str) -> bool:

@@ -122,8 +122,10 @@ def _save(
     from mlflow.models import Model
 
     from dnasweep.models.encoder import alibi
+    from dnasweep.models.families.classes import register
 
     alibi.register()
+    register()
     build = {
         "text-classification": transformers.AutoModelForSequenceClassification,
         "fill-mask": transformers.AutoModelForMaskedLM,

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from dnasweep.errors import InputError
+from dnasweep.models.families.lengths import UNBOUNDED
+from dnasweep.models.families.registry import family_of
 
 ALIBI = "dnasweep-alibi-roberta"
 """Model type, in `config.json`, of our RoBERTa whose attention is biased by distance."""
 WINDOWS = "dnasweep_windows"
 """Name in `config.json` of how longer sequences are read: the `tokens` of a window and the `pool`."""
-UNBOUNDED = 1 << 30
-"""Tokens that a model can read which reads sequences of any length."""
 # Their first position is the one after the id of the padding token.
 _OFFSET = (
     "camembert",
@@ -40,6 +40,8 @@ def tokens_at_once(config: Mapping[str, Any]) -> int:
     """
     if config.get("model_type") == ALIBI:
         return UNBOUNDED
+    if (family := family_of(config)) is not None:
+        return family.tokens(config)
     positions = config.get("max_position_embeddings")
     if positions is None:
         return UNBOUNDED

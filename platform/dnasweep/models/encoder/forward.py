@@ -19,18 +19,39 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import ALIBI, WINDOWS
 from dnasweep.models.encoder.roberta import first_hidden_state, hidden_states_at, is_roberta
 from dnasweep.models.encoder.windows import Windows, cut, mean_over_windows, nearest
+from dnasweep.models.families.registry import (
+    CADUCEUS,
+    DNABERT2,
+    FAMILIES,
+    GENA,
+    NUCLEOTIDE_TRANSFORMER,
+)
 
 POOLER = ("pooler.",)
 """What names of an encoder's weights begin with that a classifier trains with its head; masked
 language models lack them."""
-_VOCABULARY_HEADS = {"bert": "cls", "albert": "predictions", "esm": "lm_head"}
-_FIRST_TOKEN_HEADS = ("esm", "electra", "xlm-roberta", "camembert")
-_POOLED_HEADS = ("bert", "albert")
+_VOCABULARY_HEADS = {
+    "bert": "cls",
+    "albert": "predictions",
+    "esm": "lm_head",
+    DNABERT2.model_type: "cls",
+    GENA.model_type: "cls",
+    NUCLEOTIDE_TRANSFORMER.model_type: "lm_head",
+    CADUCEUS.model_type: "lm_head",
+}
+_FIRST_TOKEN_HEADS = (
+    "esm",
+    "electra",
+    "xlm-roberta",
+    "camembert",
+    NUCLEOTIDE_TRANSFORMER.model_type,
+)
+_POOLED_HEADS = ("bert", "albert", DNABERT2.model_type, GENA.model_type)
 _IGNORE_PADDING = frozenset(
     "albert bert camembert data2vec-text deberta deberta-v2 distilbert electra ernie esm eurobert "
     "gte jina_embeddings_v3 layoutlm megatron-bert modernbert mpnet nomic_bert rembert roberta "
     "roberta-prelayernorm roc_bert roformer xlm-roberta xlm-roberta-xl".split()
-)
+) | {family.model_type for family in FAMILIES}
 """Model types whose values for a row do not depend on how far it is padded. In others, padding gets
 into convolutions, Fourier transforms or landmarks, so they are given rows of one length at a time."""
 

@@ -11,7 +11,6 @@ sequences of any length; how well it does on lengths that it was not trained on 
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, cast
@@ -22,38 +21,12 @@ from torch import Tensor
 from transformers import RobertaForMaskedLM, RobertaForSequenceClassification, RobertaModel
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
+from dnasweep.models.families.distance_bias import bias_of
+
 
 def is_roberta(model: Any) -> bool:
     """Return whether the model is a RoBERTa, which is run layer by layer here."""
     return isinstance(model, RobertaForMaskedLM | RobertaForSequenceClassification)
-
-
-def slopes(num_heads: int) -> list[float]:
-    """Return the slope of each head, as the authors of ALiBi choose them.
-
-    For a power of two n these are 2^(-8/n), 2^(-16/n) ... 2^-8; for other numbers those of the next
-    smaller power of two, and then every second one of the next larger.
-    """
-    whole = 2 ** math.floor(math.log2(num_heads))
-    found = [2.0 ** (-8 * (i + 1) / whole) for i in range(whole)]
-    if whole < num_heads:
-        found += slopes(2 * whole)[0::2][: num_heads - whole]
-    return found
-
-
-def bias_of(num_heads: int, tokens: int, device: torch.device | None = None) -> Tensor:
-    """Return what is added to the attention scores, (1, heads, tokens, tokens).
-
-    Parameters
-    ----------
-    num_heads, tokens
-        Heads of the model, and tokens of a row.
-    device
-        Where the result is.
-    """
-    positions = torch.arange(tokens, device=device, dtype=torch.float32)
-    distance = (positions[:, None] - positions).abs()
-    return -torch.tensor(slopes(num_heads), device=device)[None, :, None, None] * distance
 
 
 def attention_bias(roberta: Any, tokens: int) -> Tensor:

@@ -9,12 +9,19 @@ from typing import Any
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import WINDOWS
+from dnasweep.models.families.registry import FAMILIES
 from dnasweep.tasks.calls import DECISION_THRESHOLD
 from dnasweep.tokens.model_files import AGAIN, read_json
 
 CONFIG_FILE = "config.json"
 USE_KNOWN_KIND = "Use a model of a kind that transformers has, such as BERT, RoBERTa or ESM."
 """Remedy where transformers has no such model."""
+KNOWN = (
+    "Models of transformers' own kinds are read, and "
+    + ", ".join(family.name for family in FAMILIES)
+    + "; others that need code of their own are not."
+)
+"""Remedy where a model needs code that is not there."""
 
 
 def read_settings(directory: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The encoder of a pretrained checkpoint as the start of a classifier.
 
-Any encoder that transformers' own classes run will do. Only safe formats are read, and no code that
+Any encoder that transformers' own classes run will do, and the families of
+:mod:`dnasweep.models.families`. Only safe formats are read, and no code that
 comes with a model is ever run.
 """
 
@@ -35,15 +36,18 @@ from dnasweep.models.encoder.capacity import (
     tokens_at_once,
 )
 from dnasweep.models.encoder.forward import POOLER, set_windows
+from dnasweep.models.families.classes import classes_by_type
+from dnasweep.models.families.registry import recognise
 from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, config_misfit, read_settings
 from dnasweep.models.pretrained.model_class import (
     attention_of,
-    choose_attention_by_row,
     load_model,
+    prepare,
 )
 from dnasweep.models.pretrained.settings import name_classes, settings_of
 from dnasweep.models.pretrained.smoke_test import check_runs
+from dnasweep.models.pretrained.vocabulary_match import check_vocabulary
 from dnasweep.models.pretrained.weight_files import is_counter, read_headers
 from dnasweep.models.pretrained.weight_match import check_size, refuse_misfit, weightless
 from dnasweep.tokens.model_files import first_line
@@ -79,7 +83,7 @@ def describe(directory: Path) -> ModelConfig:
         When it is no checkpoint of an encoder that transformers itself can run.
     """
     config = _encoder_config(directory)
-    read_config(directory)
+    recognise(read_config(directory), read_headers(directory), directory)
     path = directory / CONFIG_FILE
     alibi = config.model_type == ALIBI
     try:
@@ -140,7 +144,7 @@ def build_on_checkpoint(
         When the directory, the vocabulary or the length of the sequences does not fit.
     """
     settings = _encoder_config(directory)
-    _check_vocabulary(settings, tokenizer, directory)
+    check_vocabulary(settings, tokenizer, directory)
     # How long sequences are read is said by `config`, and not by the checkpoint.
     if hasattr(settings, WINDOWS):
         setattr(settings, WINDOWS, None)
@@ -155,11 +159,7 @@ def build_on_checkpoint(
                 setattr(settings, name, value)
     name_classes(settings, num_labels, label_names)
     alibi = settings.model_type == ALIBI
-    kind: Any = (
-        AlibiRobertaForSequenceClassification
-        if alibi
-        else MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(settings)]
-    )
+    kind: Any = _classifier_class(settings)
     settings._attn_implementation = attention_of(kind)
     check_size(kind, settings, read_headers(directory), directory)
     with torch.random.fork_rng(devices=[]):
@@ -169,14 +169,34 @@ def build_on_checkpoint(
             load_encoder(model, directory)
         else:
             _copy_encoder(model, directory, settings)
-            choose_attention_by_row(model)
+            prepare(model)
     check_runs(model, directory)
     return model
 
 
+def new_parts(model: PreTrainedModel, directory: Path) -> list[str]:
+    """Return the parts of a classifier that a directory has no weights of: its head, perhaps a pooler.
+
+    Parameters
+    ----------
+    model
+        As :func:`build_on_checkpoint` returns it.
+    directory
+        What it was made of.
+    """
+    stored = {name.removeprefix(f"{model.base_model_prefix}.") for name in read_headers(directory)}
+    parts = []
+    for name, _ in model.named_parameters():
+        bare = name.removeprefix(f"{model.base_model_prefix}.")
+        if bare == name or (bare.startswith(POOLER) and bare not in stored):
+            parts.append(name.removesuffix(bare) + bare.split(".")[0])
+    return list(dict.fromkeys(parts))
+
+
 def _copy_encoder(model: PreTrainedModel, directory: Path, settings: PreTrainedConfig) -> None:
     """Copy the encoder of a directory into a classifier; a pooler it lacks stays as initialised."""
-    kind: Any = MODEL_MAPPING[type(settings)]
+    family = classes_by_type(settings.model_type)
+    kind: Any = MODEL_MAPPING[type(settings)] if family is None else family.encoder
     found = load_model(kind, directory, copy.deepcopy(settings))
     refuse_misfit(
         settings.model_type,
@@ -199,19 +219,38 @@ def _of_no_known_head(names: list[str], settings: PreTrainedConfig) -> list[str]
     if not names:
         return []
     heads: set[str] = set()
+    for head in _heads_of(settings):
+        prefix = f"{head.base_model_prefix}."
+        known = weightless(head, copy.deepcopy(settings)).state_dict()
+        heads.update(name for name in known if not name.startswith(prefix))
+    return [name for name in names if name not in heads and not is_counter(name)]
+
+
+def _heads_of(settings: PreTrainedConfig) -> list[Any]:
+    """Return the classes with a head that there are for a kind of encoder."""
+    family = classes_by_type(settings.model_type)
+    if family is not None:
+        return [family.language_model, family.classifier]
+    found: list[Any] = []
     for kinds in _HEADS:
         if type(settings) in kinds:
             kind: Any = kinds[type(settings)]
-            for head in kind if isinstance(kind, tuple) else (kind,):
-                prefix = f"{head.base_model_prefix}."
-                known = weightless(head, copy.deepcopy(settings)).state_dict()
-                heads.update(name for name in known if not name.startswith(prefix))
-    return [name for name in names if name not in heads and not is_counter(name)]
+            found += kind if isinstance(kind, tuple) else (kind,)
+    return found
+
+
+def _classifier_class(settings: PreTrainedConfig) -> Any:
+    family = classes_by_type(settings.model_type)
+    if family is not None:
+        return family.classifier
+    if settings.model_type == ALIBI:
+        return AlibiRobertaForSequenceClassification
+    return MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(settings)]
 
 
 def _encoder_config(directory: Path) -> Any:
     config = settings_of(read_settings(directory), directory)
-    if config.model_type == ALIBI:
+    if config.model_type == ALIBI or classes_by_type(config.model_type) is not None:
         return config
     is_encoder = (
         type(config) in MODEL_FOR_MASKED_LM_MAPPING
@@ -226,25 +265,3 @@ def _encoder_config(directory: Path) -> Any:
             remedy="Use a masked language model, such as BERT, RoBERTa or ESM.",
         )
     return config
-
-
-def _check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) -> None:
-    size, embeddings = tokenizer.vocab_size, int(settings.vocab_size)
-    # Embeddings are often padded to a number that suits the hardware.
-    padded = {-(-size // multiple) * multiple for multiple in (1, 8, 16, 32, 64, 128)}
-    reason = None
-    if size > embeddings:
-        reason = f"the tokenizer has ids up to {size - 1} and the model has {embeddings} token embeddings"
-    elif embeddings not in padded:
-        reason = f"the tokenizer has {size} tokens and the model {embeddings} token embeddings"
-    elif settings.pad_token_id not in (None, tokenizer.pad_id):
-        reason = (
-            f"config.json says the padding token is {settings.pad_token_id}, the tokenizer "
-            f"{tokenizer.pad_id}"
-        )
-    if reason is not None:
-        raise InputError(
-            reason,
-            file=directory,
-            remedy="Give the model with the vocabulary it was trained with.",
-        )

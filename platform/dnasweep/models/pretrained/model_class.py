@@ -16,6 +16,8 @@ from transformers.utils import logging
 from dnasweep.errors import InputError
 from dnasweep.models.encoder import alibi
 from dnasweep.models.encoder.capacity import ALIBI
+from dnasweep.models.families.nucleotide_transformer import ignore_padding_tokens
+from dnasweep.models.families.registry import NUCLEOTIDE_TRANSFORMER
 from dnasweep.models.pretrained.config_file import USE_KNOWN_KIND, config_misfit
 from dnasweep.models.pretrained.weight_files import read_headers, read_tensors
 from dnasweep.models.pretrained.weight_match import check_size
@@ -110,7 +112,7 @@ def load_model(kind: type[Any], directory: Path, settings: Any) -> LoadedModel:
     finally:
         logging.set_verbosity(verbosity)
     mismatched = [entry[0] for entry in info.get("mismatched_keys") or []]
-    choose_attention_by_row(model)
+    prepare(model)
     return LoadedModel(
         model,
         sorted({*info["missing_keys"], *mismatched}),
@@ -123,8 +125,22 @@ def attention_of(kind: type[Any]) -> str:
     return "sdpa" if getattr(kind, "_supports_sdpa", False) else "eager"
 
 
-def choose_attention_by_row(model: PreTrainedModel) -> None:
-    """Have a BigBird choose sparse or full attention for each batch; other models are left alone.
+def prepare(model: PreTrainedModel) -> None:
+    """Have a model compute the same for a row whatever came before it and is beside it.
+
+    Parameters
+    ----------
+    model
+        A BigBird chooses sparse or full attention for each batch, and an ESM never reads padding
+        tokens; other models are left alone.
+    """
+    _choose_attention_by_row(model)
+    if model.config.model_type in ("esm", NUCLEOTIDE_TRANSFORMER.model_type):
+        ignore_padding_tokens(model)
+
+
+def _choose_attention_by_row(model: PreTrainedModel) -> None:
+    """Have a BigBird choose sparse or full attention for each batch.
 
     transformers' BigBird changes to full attention at the first row that is too short for blocks, and
     never changes back, so that what it returns for a row would depend on the rows before it.

@@ -21,7 +21,10 @@ from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.alibi import AlibiRobertaConfig
 from dnasweep.models.encoder.capacity import ALIBI, WINDOWS
-from dnasweep.models.pretrained.config_file import CONFIG_FILE, USE_KNOWN_KIND, is_number
+from dnasweep.models.families.classes import RELOAD, classes_of
+from dnasweep.models.families.family import Family
+from dnasweep.models.families.registry import family_of
+from dnasweep.models.pretrained.config_file import CONFIG_FILE, KNOWN, USE_KNOWN_KIND, is_number
 from dnasweep.tasks.calls import DECISION_THRESHOLD, DECISION_THRESHOLDS
 from dnasweep.tokens.model_files import AGAIN, reading
 
@@ -99,7 +102,7 @@ _ESM_POSITIONS = ("absolute", "rotary")
 
 
 def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
-    """Return the configuration of a model of transformers, or of our own RoBERTa with ALiBi.
+    """Return the configuration of a model of transformers, of our own RoBERTa with ALiBi, or of a family.
 
     Parameters
     ----------
@@ -114,6 +117,8 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
         When transformers has no such kind of model, a value is impossible, or a setting asks for
         something that transformers' own model does not compute.
     """
+    if (family := family_of(found)) is not None:
+        return _family_settings(found, family, directory)
     model_type = found.get("model_type")
     kind: Any = None
     if model_type == ALIBI:
@@ -142,6 +147,20 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
             remedy=f"Only where you know that it computes the same, take auto_map out of "
             f"{CONFIG_FILE}.",
         )
+    return _made(kind, found, directory)
+
+
+def _family_settings(found: Mapping[str, Any], family: Family, directory: Path) -> Any:
+    kind = classes_of(family).config
+    # What the authors' code computes is known, so it need not be run.
+    _refuse_unknown(found, kind, directory, family)
+    named = {name: v for name, v in found.items() if name not in ("model_type", "auto_map")}
+    settings = _made(kind, named, directory)
+    settings.how_to_load = RELOAD.format(family.name)
+    return settings
+
+
+def _made(kind: Any, found: Mapping[str, Any], directory: Path) -> Any:
     plain = {name: value for name, value in found.items() if name not in _CHOSEN_HERE}
     with reading(directory / CONFIG_FILE):
         settings = kind.from_dict(plain)
@@ -193,14 +212,21 @@ def _own_code(found: Mapping[str, Any]) -> str | None:
     return next((str(c) for name, c in own.items() if name != "AutoTokenizer"), None)
 
 
-def _refuse_unknown(found: Mapping[str, Any], kind: Any, directory: Path) -> None:
+def _refuse_unknown(
+    found: Mapping[str, Any], kind: Any, directory: Path, family: Family | None = None
+) -> None:
     declared = {field.name for field in dataclasses.fields(kind)} | set(kind.attribute_map)
     # Some settings are derived from others, and written beside them.
     declared |= set(kind().to_dict())
-    for name in sorted(found, key=lambda name: name not in _ONLY):
+    named = f"transformers' own {kind.model_type}" if family is None else family.name
+    limits = dict(_ONLY)
+    if family is not None:
+        limits = {k: v for k, v in _ONLY.items() if k not in family.read_settings}
+        limits |= dict(family.only)
+    for name in sorted(found, key=lambda name: name not in limits):
         value = found[name]
-        only: tuple[Any, ...] | None = _ONLY.get(name)
-        if name == "position_embedding_type" and name in declared:
+        only: tuple[Any, ...] | None = limits.get(name)
+        if name == "position_embedding_type" and name in declared and family is None:
             only = _ESM_POSITIONS
         if value is None or value in ({}, []) or (only is not None and value in only):
             continue
@@ -213,14 +239,12 @@ def _refuse_unknown(found: Mapping[str, Any], kind: Any, directory: Path) -> Non
         asks = f"{CONFIG_FILE} sets {name} to {str(value)[:60]!s}"
         if only is not None:
             raise InputError(
-                f"{asks}, which transformers' own {kind.model_type} does not compute",
+                f"{asks}, which {named} does not compute",
                 file=directory,
-                remedy="Models that need code of their own (DNABERT-2, GENA-LM and the Nucleotide "
-                "Transformer v2 are some) are not read; use one of transformers' own kinds.",
+                remedy=KNOWN,
             )
         raise InputError(
-            f"{asks}, a setting that transformers' own {kind.model_type} does not have; the model "
-            "may compute something else",
+            f"{asks}, a setting that {named} does not have; the model may compute something else",
             file=directory,
             remedy="Only where you know that it has no effect on what the encoder computes, take "
             f"it out of {CONFIG_FILE}.",

@@ -26,8 +26,8 @@ from dnasweep.tokens.model_files import (
 )
 
 _FLOATS = ("F64", "F32", "F16", "BF16")
-# Counters that some files have beside their weights.
-_COUNTERS = ("position_ids", "token_type_ids", "num_batches_tracked")
+# Counters that some files have beside their weights, and the map of Caduceus, which config.json has too.
+_COUNTERS = ("position_ids", "token_type_ids", "num_batches_tracked", "complement_map")
 
 
 class StoredTensor(NamedTuple):

@@ -14,7 +14,8 @@ from torch import nn
 from torch.nn.modules import module as registration
 
 from dnasweep.errors import InputError
-from dnasweep.models.pretrained.config_file import config_misfit
+from dnasweep.models.families.registry import family_of
+from dnasweep.models.pretrained.config_file import KNOWN, config_misfit
 from dnasweep.models.pretrained.weight_files import StoredTensor
 from dnasweep.tokens.model_files import first_line
 
@@ -105,12 +106,16 @@ def refuse_misfit(
     if unexpected:
         parts.append(f"{_named(unexpected)} unknown to it")
     raise InputError(
-        f"its weights are not those of transformers' own {model_type} that config.json describes: "
+        f"its weights are not those of {_whose(model_type)} that config.json describes: "
         + "; ".join(parts),
         file=directory,
-        remedy="Models that need code of their own (DNABERT-2, GENA-LM and the Nucleotide "
-        "Transformer v2 are some) are not read; use one of transformers' own kinds.",
+        remedy=KNOWN,
     )
+
+
+def _whose(model_type: str) -> str:
+    family = family_of({"model_type": model_type})
+    return f"transformers' own {model_type}" if family is None else f"the {family.name}"
 
 
 def _named(names: list[str]) -> str:

@@ -18,6 +18,8 @@ _QUERY_AND_VALUE = (
     ("q_proj", "v_proj"),
     ("q_lin", "v_lin"),
     ("Wqkv",),
+    # Of HyenaDNA and Caduceus, which have no attention: into the layer that mixes tokens, and out of it.
+    ("in_proj", "out_proj"),
 )
 
 

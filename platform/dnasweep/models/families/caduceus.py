@@ -1,0 +1,257 @@
+"""Caduceus: a bidirectional Mamba over single bases, with the reverse complement built in (PS) or not (PH).
+
+After Schiff et al. (2024), "Caduceus", ICML. The recurrence is in `selective_scan.py`, a layer's part that
+mixes tokens in `mamba.py`. With the reverse complement built in, every hidden state has two halves: that of
+the strand given, and that of the other strand, both its tokens and its channels reversed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import (
+    BaseModelOutput,
+    MaskedLMOutput,
+    SequenceClassifierOutput,
+)
+
+from dnasweep.models.families.arguments import refuse
+from dnasweep.models.families.mamba import BidirectionalMamba, RootMeanSquareNorm
+from dnasweep.models.families.real_tokens import mean_real, real_tokens, run_real_tokens
+from dnasweep.models.families.registry import CADUCEUS
+from dnasweep.models.families.two_strands import TwoStrandBlock, TwoStrandEmbeddings, other_half
+
+_STORED_TWICE = [r"mamba_rev\.(in|out)_proj\.", r"complement_map$", r"^lm_head\.weight$"]
+"""Weights that pickled files have a second time."""
+
+
+class CaduceusConfig(PreTrainedConfig):
+    """The authors' settings, by their names."""
+
+    model_type = CADUCEUS.model_type
+    attribute_map: ClassVar[dict[str, str]] = {"num_hidden_layers": "n_layer"}
+
+    vocab_size: int = 16
+    d_model: int = 256
+    n_layer: int = 8
+    ssm_cfg: dict[str, Any] | None = None
+    rms_norm: bool = True
+    residual_in_fp32: bool = False
+    fused_add_norm: bool = True
+    norm_epsilon: float = 1e-5
+    pad_vocab_size_multiple: int = 8
+    bidirectional: bool = True
+    bidirectional_strategy: str | None = "add"
+    bidirectional_weight_tie: bool = True
+    rcps: bool = False
+    complement_map: dict[str, int] | None = None
+    initializer_range: float = 0.02
+    initializer_cfg: dict[str, Any] | None = None
+    pad_token_id: int | None = None
+
+    def __post_init__(self, **others: Any) -> None:
+        if self.pad_token_id is None:
+            # Without [CLS] and [SEP] (PlantCaduceus), bases begin at 3 and A and T are complements.
+            plant = (self.complement_map or {}).get("3") == 6
+            self.pad_token_id = 0 if plant else 4
+        super().__post_init__(**others)
+
+    @property
+    def hidden_size(self) -> int:
+        """Channels of a hidden state: two halves where the reverse complement is built in."""
+        return 2 * self.d_model if self.rcps else self.d_model
+
+    @property
+    def num_embeddings(self) -> int:
+        """Rows of the token embeddings: the vocabulary, filled up."""
+        multiple = self.pad_vocab_size_multiple
+        return -(-self.vocab_size // multiple) * multiple
+
+    def complements(self) -> list[int]:
+        """Return the id of the complement of each id; ids without one are their own."""
+        known = {int(k): int(v) for k, v in (self.complement_map or {}).items()}
+        return [known.get(i, i) for i in range(self.num_embeddings)]
+
+
+class _Block(nn.Module):
+    def __init__(self, config: CaduceusConfig) -> None:
+        super().__init__()
+        self.norm = RootMeanSquareNorm(config.d_model, config.norm_epsilon)
+        self.mixer = BidirectionalMamba(config)
+
+    def forward(self, x: Tensor, residual: Tensor | None) -> tuple[Tensor, Tensor]:
+        residual = x if residual is None else x + residual
+        return self.mixer(self.norm(residual)), residual
+
+
+class _Embeddings(nn.Module):
+    def __init__(self, config: CaduceusConfig) -> None:
+        super().__init__()
+        self.word_embeddings: nn.Module = (
+            TwoStrandEmbeddings(config)
+            if config.rcps
+            else nn.Embedding(config.num_embeddings, config.d_model)
+        )
+
+
+class _Backbone(nn.Module):
+    def __init__(self, config: CaduceusConfig) -> None:
+        super().__init__()
+        self.embeddings = _Embeddings(config)
+        block = TwoStrandBlock if config.rcps else _Block
+        self.layers = nn.ModuleList([block(config) for _ in range(config.n_layer)])
+        self.norm_f = RootMeanSquareNorm(config.d_model, config.norm_epsilon)
+        self.rcps = config.rcps
+
+    def last(self, x: Tensor) -> Tensor:
+        if not self.rcps:
+            return self.norm_f(x)
+        first, second = x.chunk(2, dim=-1)
+        parts = [self.norm_f(first), other_half(self.norm_f(other_half(second)))]
+        return torch.cat(parts, dim=-1)
+
+
+class _Caduceus(PreTrainedModel):
+    config: CaduceusConfig
+    base_model_prefix = "caduceus"
+    _supports_sdpa = True
+    _keys_to_ignore_on_load_unexpected = _STORED_TWICE
+
+    @property
+    def reads_complements(self) -> bool:
+        """Whether a token's embedding is looked up a second time, as that of its complement."""
+        return self.config.rcps
+
+
+class CaduceusModel(_Caduceus):
+    """The encoder. Padding is not read, wherever it stands."""
+
+    def __init__(self, config: CaduceusConfig) -> None:
+        super().__init__(config)
+        self.backbone = _Backbone(config)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the table of token embeddings."""
+        words: Any = self.backbone.embeddings.word_embeddings
+        return words.embedding if self.config.rcps else words
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        *,
+        output_hidden_states: bool = False,
+        **others: Any,
+    ) -> BaseModelOutput:
+        """Return the last hidden states, (rows, tokens, hidden).
+
+        Parameters
+        ----------
+        input_ids
+            Token ids, (rows, tokens).
+        attention_mask
+            1 at real tokens, (rows, tokens); None when nothing is padded.
+        output_hidden_states
+            Whether what each layer reads is returned too, without the residual beside it; for rows
+            without padding.
+        **others
+            Refused where they would make a difference.
+        """
+        refuse(others)
+        assert input_ids is not None
+        real = real_tokens(input_ids, attention_mask, self.config.pad_token_id)
+        x = self.backbone.embeddings.word_embeddings(input_ids)
+        states: list[Tensor] | None = [] if output_hidden_states else None
+        last = run_real_tokens(lambda part: self._all_layers(part, states), x, real)
+        return BaseModelOutput(
+            last_hidden_state=last, hidden_states=None if states is None else tuple(states)
+        )
+
+    def _all_layers(self, x: Tensor, states: list[Tensor] | None) -> Tensor:
+        residual = None
+        for layer in self.backbone.layers:
+            if states is not None:
+                states.append(x)
+            x, residual = layer(x, residual)
+        assert residual is not None
+        return self.backbone.last(x + residual)
+
+
+class CaduceusForMaskedLM(_Caduceus):
+    """The masked language model, its head tied to the embeddings."""
+
+    def __init__(self, config: CaduceusConfig) -> None:
+        super().__init__(config)
+        self.caduceus = CaduceusModel(config)
+        self.post_init()
+
+    def lm_head(self, states: Tensor) -> Tensor:
+        """Return the vocabulary logits of hidden states, (..., embeddings).
+
+        Parameters
+        ----------
+        states
+            Last hidden states, (..., hidden).
+        """
+        table: Any = self.caduceus.get_input_embeddings()
+        if not self.config.rcps:
+            return states @ table.weight.T
+        first, second = states.chunk(2, dim=-1)
+        there = table.weight[torch.tensor(self.config.complements(), device=states.device)]
+        return first @ table.weight.T + second.flip(-1) @ there.T
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        **others: Any,
+    ) -> MaskedLMOutput:
+        """Return the vocabulary logits, (rows, tokens, embeddings), as `.logits`.
+
+        Parameters
+        ----------
+        input_ids, attention_mask, **others
+            As for :class:`CaduceusModel`.
+        """
+        states = self.caduceus(input_ids, attention_mask, **others)
+        return MaskedLMOutput(
+            logits=self.lm_head(states.last_hidden_state), hidden_states=states.hidden_states
+        )
+
+
+class CaduceusForSequenceClassification(_Caduceus):
+    """The classifier, which reads the mean of all tokens, and with both strands the mean of two logits."""
+
+    def __init__(self, config: CaduceusConfig) -> None:
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.caduceus = CaduceusModel(config)
+        self.score = nn.Linear(config.d_model, config.num_labels, bias=False)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        **others: Any,
+    ) -> SequenceClassifierOutput:
+        """Return the class logits, (rows, classes), as `.logits`.
+
+        Parameters
+        ----------
+        input_ids, attention_mask, **others
+            As for :class:`CaduceusModel`.
+        """
+        states = self.caduceus(input_ids, attention_mask, **others).last_hidden_state
+        assert input_ids is not None
+        real = real_tokens(input_ids, attention_mask, self.config.pad_token_id)
+        mean = mean_real(states, real)
+        if not self.config.rcps:
+            return SequenceClassifierOutput(logits=self.score(mean))
+        first, second = mean.chunk(2, dim=-1)
+        logits = (self.score(first) + self.score(second.flip(-1))) / 2
+        return SequenceClassifierOutput(logits=logits)

@@ -1,0 +1,166 @@
+"""GENA-LM: transformers' BERT with layer normalisation before attention and before feed-forward.
+
+x = x + Attention(pre_attention_ln(x)), then x = x + FeedForward(post_attention_ln(x)), and after the last
+layer `last_layer_ln` where the configuration says so. After Fishman et al. (2025), "GENA-LM", Nucleic Acids
+Research 53.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.models.bert.modeling_bert import (
+    BertIntermediate,
+    BertLayer,
+    BertOnlyMLMHead,
+    BertSelfAttention,
+)
+
+from dnasweep.models.families.registry import GENA
+
+_STORED_UNUSED = [r"cls\.seq_relationship\.", r"^bert\.pooler\."]
+"""Weights of the sentence task of base models, which a masked language model does not read."""
+
+
+class GenaConfig(BertConfig):
+    """BERT's configuration, and where its layers normalise."""
+
+    model_type = GENA.model_type
+
+    pre_layer_norm: bool = True
+    last_layer_norm: bool | None = None
+
+    @property
+    def normalises_last(self) -> bool:
+        """Whether there is a normalisation after the last layer: unless said, where layers begin with one."""
+        return self.pre_layer_norm if self.last_layer_norm is None else self.last_layer_norm
+
+
+class _Dense(nn.Module):
+    """A linear layer with dropout, by the name `dense` that its weights have."""
+
+    def __init__(self, width: int, config: GenaConfig) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, config.hidden_size)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.dense(x))
+
+
+class _Attention(nn.Module):
+    def __init__(self, config: GenaConfig, index: int) -> None:
+        super().__init__()
+        self.self = BertSelfAttention(config, layer_idx=index)
+        self.output = _Dense(config.hidden_size, config)
+
+
+class GenaLayer(GradientCheckpointingLayer):
+    """A layer that normalises first."""
+
+    def __init__(self, config: GenaConfig, index: int) -> None:
+        super().__init__()
+        self.pre_attention_ln = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.attention = _Attention(config, index)
+        self.post_attention_ln = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.intermediate = BertIntermediate(config)
+        self.output = _Dense(config.intermediate_size, config)
+
+    def forward(self, x: Tensor, attention_mask: Tensor | None = None, **others: Any) -> Tensor:
+        """Return the output of the layer, (rows, tokens, hidden).
+
+        Parameters
+        ----------
+        x
+            What it reads, (rows, tokens, hidden).
+        attention_mask
+            As transformers' attention takes it.
+        **others
+            Passed on to attention.
+        """
+        context, _ = self.attention.self(self.pre_attention_ln(x), attention_mask, **others)
+        x = x + self.attention.output(context)
+        return x + self.output(self.intermediate(self.post_attention_ln(x)))
+
+
+class _Encoder(nn.Module):
+    def __init__(self, config: GenaConfig) -> None:
+        super().__init__()
+        if config.pre_layer_norm:
+            layers: list[nn.Module] = [
+                GenaLayer(config, i) for i in range(config.num_hidden_layers)
+            ]
+        else:
+            layers = [BertLayer(config, i) for i in range(config.num_hidden_layers)]
+        self.layer = nn.ModuleList(layers)
+        self.last_layer_ln = (
+            nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+            if config.normalises_last
+            else None
+        )
+
+    def forward(
+        self, x: Tensor, attention_mask: Tensor | None = None, **others: Any
+    ) -> BaseModelOutput:
+        for name in ("encoder_hidden_states", "encoder_attention_mask", "past_key_values"):
+            others.pop(name, None)
+        others.pop("use_cache", None)
+        others.pop("position_ids", None)
+        for layer in self.layer:
+            x = layer(x, attention_mask, **others)
+        if self.last_layer_ln is not None:
+            x = self.last_layer_ln(x)
+        return _Output(last_hidden_state=x)
+
+
+class _Output(BaseModelOutput):
+    past_key_values: Any = None
+
+
+class GenaModel(BertModel):
+    """The encoder."""
+
+    config: GenaConfig
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"cls\.seq_relationship\."]
+    _can_record_outputs: ClassVar[dict[str, Any]] = {
+        "hidden_states": [GenaLayer, BertLayer],
+        "attentions": BertSelfAttention,
+    }
+
+    def __init__(self, config: GenaConfig, add_pooling_layer: bool = True) -> None:
+        super().__init__(config, add_pooling_layer=add_pooling_layer)
+        self.encoder = _Encoder(config)  # type: ignore[assignment]
+        self.post_init()
+
+
+class GenaForMaskedLM(BertForMaskedLM):
+    """The masked language model."""
+
+    config: GenaConfig
+    _keys_to_ignore_on_load_unexpected = _STORED_UNUSED
+
+    def __init__(self, config: GenaConfig) -> None:
+        # Not the parent's own, which would make a BERT first.
+        super(BertForMaskedLM, self).__init__(config)
+        self.bert = GenaModel(config, add_pooling_layer=False)
+        self.cls = BertOnlyMLMHead(config)
+        self.post_init()
+
+
+class GenaForSequenceClassification(BertForSequenceClassification):
+    """The classifier, which reads the pooled first token."""
+
+    config: GenaConfig
+
+    def __init__(self, config: GenaConfig) -> None:
+        super(BertForSequenceClassification, self).__init__(config)
+        self.num_labels = config.num_labels
+        self.bert = GenaModel(config)
+        chosen = config.classifier_dropout
+        self.dropout = nn.Dropout(config.hidden_dropout_prob if chosen is None else chosen)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()

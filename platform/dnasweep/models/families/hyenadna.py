@@ -1,0 +1,238 @@
+"""HyenaDNA: long convolutions whose filters are computed from positions, causal, over single bases.
+
+After Nguyen et al. (2023), "HyenaDNA", NeurIPS, and Poli et al. (2023), "Hyena Hierarchy", ICML. Convolutions
+are computed by Fourier transforms of twice the length, so memory grows with the length.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import (
+    BaseModelOutput,
+    CausalLMOutput,
+    SequenceClassifierOutput,
+)
+
+from dnasweep.models.families.arguments import refuse
+from dnasweep.models.families.long_filter import LongFilter, long_convolution
+from dnasweep.models.families.real_tokens import last_real, real_tokens, run_real_tokens
+from dnasweep.models.families.registry import HYENADNA
+
+
+class HyenaDnaConfig(PreTrainedConfig):
+    """The authors' settings, by their names."""
+
+    model_type = HYENADNA.model_type
+    attribute_map: ClassVar[dict[str, str]] = {
+        "hidden_size": "d_model",
+        "num_hidden_layers": "n_layer",
+        "intermediate_size": "d_inner",
+    }
+
+    vocab_size: int = 12
+    d_model: int = 256
+    d_inner: int = 1024
+    n_layer: int = 8
+    emb_dim: int = 5
+    filter_order: int = 64
+    num_inner_mlps: int = 2
+    short_filter_order: int = 3
+    hyena_order: int = 2
+    max_seq_len: int = 1026
+    layer_norm_epsilon: float = 1e-5
+    pad_vocab_size_multiple: int = 8
+    pad_token_id: int | None = 4
+    initializer_range: float = 0.02
+    use_bias: bool = True
+    tie_word_embeddings: bool = False
+    # Of training, or stored with the weights.
+    activation_freq: float | int = 10
+    train_freq: bool = True
+    embed_dropout: float = 0.1
+    hyena_dropout: float = 0.0
+    hyena_filter_dropout: float = 0.0
+
+    @property
+    def num_embeddings(self) -> int:
+        """Rows of the token embeddings: the vocabulary, filled up."""
+        multiple = self.pad_vocab_size_multiple
+        return -(-self.vocab_size // multiple) * multiple
+
+
+class _Mixer(nn.Module):
+    def __init__(self, config: HyenaDnaConfig) -> None:
+        super().__init__()
+        width = config.d_model * (config.hyena_order + 1)
+        self.in_proj = nn.Linear(config.d_model, width)
+        self.out_proj = nn.Linear(config.d_model, config.d_model)
+        order = config.short_filter_order
+        self.short_filter = nn.Conv1d(width, width, order, groups=width, padding=order - 1)
+        self.filter_fn = LongFilter(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = x.shape[1]
+        parts = self.short_filter(self.in_proj(x).transpose(1, 2))[..., :tokens]
+        gate, first, value = parts.chunk(3, dim=1)
+        value = value * first
+        mixed = long_convolution(value, self.filter_fn(tokens))
+        mixed = mixed + value * self.filter_fn.bias[:, None]
+        return self.out_proj((mixed * gate).transpose(1, 2).to(x.dtype))
+
+
+class _FeedForward(nn.Module):
+    def __init__(self, config: HyenaDnaConfig) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(config.d_model, config.d_inner)
+        self.fc2 = nn.Linear(config.d_inner, config.d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(x), approximate="tanh"))
+
+
+class _Layer(nn.Module):
+    def __init__(self, config: HyenaDnaConfig) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(config.d_model)
+        self.mixer = _Mixer(config)
+        self.norm2 = nn.LayerNorm(config.d_model)
+        self.mlp = _FeedForward(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.mixer(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class _Embeddings(nn.Module):
+    def __init__(self, config: HyenaDnaConfig) -> None:
+        super().__init__()
+        self.word_embeddings = nn.Embedding(config.num_embeddings, config.d_model)
+
+
+class _Backbone(nn.Module):
+    def __init__(self, config: HyenaDnaConfig) -> None:
+        super().__init__()
+        self.embeddings = _Embeddings(config)
+        self.layers = nn.ModuleList([_Layer(config) for _ in range(config.n_layer)])
+        self.ln_f = nn.LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
+
+
+class _HyenaDna(PreTrainedModel):
+    config: HyenaDnaConfig
+    base_model_prefix = "hyena"
+    # The frequencies of later sines, which are those of the first.
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [
+        r"implicit_filter\.([3-9]|\d\d+)\.freq$"
+    ]
+    _supports_sdpa = True
+
+
+class HyenaDnaModel(_HyenaDna):
+    """The encoder. Padding is not read, wherever it stands."""
+
+    def __init__(self, config: HyenaDnaConfig) -> None:
+        super().__init__(config)
+        self.backbone = _Backbone(config)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the table of token embeddings."""
+        return self.backbone.embeddings.word_embeddings
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        *,
+        output_hidden_states: bool = False,
+        **others: Any,
+    ) -> BaseModelOutput:
+        """Return the last hidden states, (rows, tokens, hidden).
+
+        Parameters
+        ----------
+        input_ids
+            Token ids, (rows, tokens).
+        attention_mask
+            1 at real tokens, (rows, tokens); None when nothing is padded.
+        output_hidden_states
+            Whether the states after the embeddings and after each layer are returned too.
+        **others
+            Refused where they would make a difference.
+        """
+        refuse(others)
+        assert input_ids is not None
+        real = real_tokens(input_ids, attention_mask, self.config.pad_token_id)
+        x = self.get_input_embeddings()(input_ids)
+        states = [x]
+        if output_hidden_states:
+            for layer in self.backbone.layers:
+                states.append(run_real_tokens(layer, states[-1], real))
+        return BaseModelOutput(
+            last_hidden_state=run_real_tokens(self._all_layers, x, real),
+            hidden_states=tuple(states) if output_hidden_states else None,
+        )
+
+    def _all_layers(self, x: Tensor) -> Tensor:
+        for layer in self.backbone.layers:
+            x = layer(x)
+        return self.backbone.ln_f(x)
+
+
+class HyenaDnaForCausalLM(_HyenaDna):
+    """The language model, which predicts the next base."""
+
+    def __init__(self, config: HyenaDnaConfig) -> None:
+        super().__init__(config)
+        self.hyena = HyenaDnaModel(config)
+        self.lm_head = nn.Linear(config.d_model, config.num_embeddings, bias=False)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        **others: Any,
+    ) -> CausalLMOutput:
+        """Return the vocabulary logits of the token after each, (rows, tokens, embeddings), as `.logits`.
+
+        Parameters
+        ----------
+        input_ids, attention_mask, **others
+            As for :class:`HyenaDnaModel`.
+        """
+        states = self.hyena(input_ids, attention_mask, **others)
+        logits = self.lm_head(states.last_hidden_state)
+        return CausalLMOutput(logits=logits, hidden_states=states.hidden_states)
+
+
+class HyenaDnaForSequenceClassification(_HyenaDna):
+    """The classifier, which reads the last real token, [SEP]."""
+
+    def __init__(self, config: HyenaDnaConfig) -> None:
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.hyena = HyenaDnaModel(config)
+        self.score = nn.Linear(config.d_model, config.num_labels, bias=False)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        **others: Any,
+    ) -> SequenceClassifierOutput:
+        """Return the class logits, (rows, classes), as `.logits`.
+
+        Parameters
+        ----------
+        input_ids, attention_mask, **others
+            As for :class:`HyenaDnaModel`.
+        """
+        states = self.hyena(input_ids, attention_mask, **others).last_hidden_state
+        assert input_ids is not None
+        real = real_tokens(input_ids, attention_mask, self.config.pad_token_id)
+        return SequenceClassifierOutput(logits=self.score(last_real(states, real)))

@@ -1,0 +1,4 @@
+"""How many tokens a model reads at once, where nothing limits them."""
+
+UNBOUNDED = 1 << 30
+"""Tokens that a model can read which reads sequences of any length."""

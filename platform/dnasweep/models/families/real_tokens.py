@@ -1,0 +1,68 @@
+"""Models that take no attention mask: padding is left out before it could be read.
+
+Rows with one number of real tokens are computed together, so that a row has the same values alone and in a
+batch, wherever its padding stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def real_tokens(ids: Tensor, attention: Tensor | None, pad_id: int | None) -> Tensor:
+    """Return which tokens are read, (rows, tokens): those that are no padding.
+
+    Parameters
+    ----------
+    ids
+        Token ids, (rows, tokens).
+    attention
+        1 at real tokens, (rows, tokens); None where the ids alone say it.
+    pad_id
+        Id of the padding token, which is never read.
+    """
+    real = torch.ones_like(ids, dtype=torch.bool) if pad_id is None else ids != pad_id
+    return real if attention is None else real & attention.bool()
+
+
+def run_real_tokens(run: Callable[[Tensor], Tensor], x: Tensor, real: Tensor) -> Tensor:
+    """Return what `run` gives for the real tokens of each row, (rows, tokens, width); 0 elsewhere.
+
+    Parameters
+    ----------
+    run
+        Computes rows of one length, (rows, tokens, hidden).
+    x
+        Its input for all tokens, (rows, tokens, hidden).
+    real
+        Which tokens are read, (rows, tokens).
+    """
+    if bool(real.all()):
+        return run(x)
+    counts = real.sum(1)
+    found: Tensor | None = None
+    for count in counts.unique().tolist():
+        if count == 0:
+            continue
+        rows = (counts == count).nonzero()
+        places = real[rows[:, 0]].nonzero()[:, 1].view(len(rows), count)
+        states = run(x[rows, places])
+        if found is None:
+            found = states.new_zeros(*real.shape, states.shape[-1])
+        found[rows, places] = states
+    return x.new_zeros(x.shape) if found is None else found
+
+
+def last_real(states: Tensor, real: Tensor) -> Tensor:
+    """Return the states of the last real token of each row, (rows, hidden)."""
+    places = torch.arange(real.shape[1], device=real.device)
+    last = (real * places).argmax(1)
+    return states[torch.arange(len(states), device=states.device), last]
+
+
+def mean_real(states: Tensor, real: Tensor) -> Tensor:
+    """Return the mean of the states of the real tokens of each row, (rows, hidden)."""
+    return (states * real[..., None]).sum(1) / real.sum(1, keepdim=True)

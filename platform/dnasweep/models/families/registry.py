@@ -1,0 +1,194 @@
+"""Which families there are, and to which of them a checkpoint belongs, by its settings and its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dnasweep.errors import InputError
+from dnasweep.models.families.family import Family
+
+
+def _is(config: Mapping[str, Any], model_type: str) -> bool:
+    """Return whether a config.json says one kind of model, or does not say any."""
+    return config.get("model_type") in (None, model_type)
+
+
+_NO_DECODER = (("is_decoder", (False,)), ("add_cross_attention", (False,)))
+
+DNABERT2 = Family(
+    name="DNABERT-2",
+    model_type="dnasweep-dnabert2",
+    told_by=lambda config: "alibi_starting_size" in config and _is(config, "bert"),
+    weights=r"encoder\.layer\.0\.mlp\.gated_layers\.weight$",
+    first="[CLS]",
+    last="[SEP]",
+    padded_on="right",
+    foreign="[UNK], one for each letter",
+    reads="first token",
+    one_length=False,
+    # Attention is biased by distance; max_position_embeddings has no effect.
+    read_settings=frozenset({"alibi_starting_size"}),
+    only=(
+        ("position_embedding_type", ("absolute", "alibi")),
+        ("hidden_act", ("gelu",)),
+        *_NO_DECODER,
+    ),
+)
+"""DNABERT-2 and DNABERT-S (Zhou et al. 2024): BERT whose attention is biased by distance (ALiBi)."""
+
+GENA = Family(
+    name="GENA-LM",
+    model_type="dnasweep-gena",
+    told_by=lambda config: (
+        _is(config, "bert")
+        and (config.get("pre_layer_norm") is True or {"pre_layer_norm", "auto_map"} <= set(config))
+    ),
+    weights=r"encoder\.layer\.0\.pre_attention_ln\.weight$",
+    first="[CLS]",
+    last="[SEP]",
+    padded_on="right",
+    foreign="N, or one token for ten or more in a row",
+    reads="first token",
+    one_length=False,
+    tokens=lambda config: int(config.get("max_position_embeddings") or 512),
+    read_settings=frozenset({"pre_layer_norm", "last_layer_norm"}),
+    only=(("position_embedding_type", ("absolute",)), ("hidden_act", ("gelu",)), *_NO_DECODER),
+)
+"""GENA-LM (Fishman et al. 2025): BERT that normalises before attention and feed-forward."""
+
+NUCLEOTIDE_TRANSFORMER = Family(
+    name="Nucleotide Transformer v2",
+    model_type="dnasweep-nucleotide-transformer-v2",
+    told_by=lambda config: (
+        _is(config, "esm")
+        and (config.get("add_bias_fnn") is False or {"add_bias_fnn", "auto_map"} <= set(config))
+    ),
+    weights=r"esm\.encoder\.layer\.0\.attention\.self\.query\.weight$",
+    first="[CLS]",
+    last="nothing",
+    padded_on="right",
+    foreign="N, after which k-mers begin anew",
+    reads="first token",
+    one_length=False,
+    # Positions are rotary: this is the length it was trained on, and two more are never used.
+    tokens=lambda config: int(config.get("max_position_embeddings") or 2050) - 2,
+    read_settings=frozenset({"add_bias_fnn"}),
+    only=(
+        ("position_embedding_type", ("rotary",)),
+        ("emb_layer_norm_before", (False,)),
+        ("token_dropout", (False,)),
+        ("is_folding_model", (False,)),
+        ("vocab_list", ()),
+        *_NO_DECODER,
+    ),
+)
+"""The Nucleotide Transformer v2 (Dalla-Torre et al. 2025): ESM with a gated feed-forward layer. The first
+version and AgroNT are plain ESM."""
+
+HYENADNA = Family(
+    name="HyenaDNA",
+    model_type="dnasweep-hyenadna",
+    told_by=lambda config: config.get("model_type") == "hyenadna",
+    weights=r"layers\.0\.mixer\.filter_fn\.implicit_filter\.0\.weight$",
+    first="nothing",
+    last="[SEP]",
+    padded_on="left",
+    foreign="N",
+    reads="last token",
+    one_length=True,
+    objective="causal",
+    tokens=lambda config: int(config.get("max_seq_len") or 1026),
+    only=(
+        ("hyena_order", (2,)),
+        ("use_bias", (True,)),
+        ("tie_word_embeddings", (False,)),
+    ),
+)
+"""HyenaDNA (Nguyen et al. 2023): causal long convolutions over single bases."""
+
+CADUCEUS = Family(
+    name="Caduceus",
+    model_type="dnasweep-caduceus",
+    told_by=lambda config: config.get("model_type") == "caduceus",
+    weights=r"layers\.0\.mixer\.(submodule\.)?mamba_fwd\.x_proj\.weight$",
+    first="nothing",
+    last="[SEP]",
+    padded_on="left",
+    foreign="N",
+    reads="mean",
+    one_length=True,
+    complements=True,
+    only=(
+        ("bidirectional", (True,)),
+        ("bidirectional_strategy", ("add",)),
+        ("rms_norm", (True,)),
+    ),
+)
+"""Caduceus and PlantCaduceus (Schiff et al. 2024): a bidirectional Mamba over single bases. Rows of
+PlantCaduceus have no token at either end."""
+
+FAMILIES: tuple[Family, ...] = (DNABERT2, GENA, NUCLEOTIDE_TRANSFORMER, HYENADNA, CADUCEUS)
+"""Every family, the order of no importance."""
+
+
+def family_of(config: Mapping[str, Any]) -> Family | None:
+    """Return the family that a `config.json` says, of the hub or saved here; None: none of these.
+
+    Parameters
+    ----------
+    config
+        The contents of `config.json`.
+    """
+    for family in FAMILIES:
+        if config.get("model_type") == family.model_type:
+            return family
+    return next((family for family in FAMILIES if family.told_by(config)), None)
+
+
+def recognise(config: Mapping[str, Any], weights: Iterable[str], directory: Path) -> Family | None:
+    """Return the family of a checkpoint, by its settings and its weights; None: none of these.
+
+    Parameters
+    ----------
+    config
+        The contents of `config.json`.
+    weights
+        Names of the weights there are.
+    directory
+        Named in errors.
+
+    Raises
+    ------
+    InputError
+        When settings and weights are not of one family.
+    """
+    names = list(weights)
+    said = family_of(config)
+    if said is None:
+        found = next(
+            (f for f in FAMILIES if f is not NUCLEOTIDE_TRANSFORMER and f.has_weights(names)), None
+        )
+        if found is None:
+            return None
+        shown = next(name for name in names if found.has_weights([name]))
+        raise InputError(
+            f"its weights are those of {found.name} ({shown}), and config.json does not say so",
+            file=directory,
+            remedy="Give the model with the config.json it was saved with.",
+        )
+    # A GENA-LM may say that it normalises behind, as BERT does.
+    plain = said is GENA and config.get("pre_layer_norm") is False
+    if not plain and not said.has_weights(names):
+        _refuse(said, names, directory)
+    return said
+
+
+def _refuse(family: Family, names: list[str], directory: Path) -> None:
+    shown = ", ".join(sorted(names)[:3])
+    raise InputError(
+        f"config.json is that of {family.name}, and the weights are not (they are {shown}...)",
+        file=directory,
+        remedy="Give the model with the config.json it was saved with.",
+    )

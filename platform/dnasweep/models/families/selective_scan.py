@@ -1,0 +1,68 @@
+"""The recurrence of Mamba (Gu and Dao 2023), exact, in plain torch.
+
+h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t, and y_t = C_t . h_t + D x_t, for every channel apart. The row is cut
+into chunks; within one, the recurrence is an associative scan of log2(chunk) steps, and one state goes from a
+chunk to the next. So memory grows with the length, and in training only the states between chunks are kept:
+what is inside is computed again for the gradient.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+CHUNK = 64
+"""Tokens of a chunk."""
+
+
+def selective_scan(
+    x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor, chunk: int = CHUNK
+) -> Tensor:
+    """Return the outputs of the recurrence, (rows, tokens, channels), in fp32.
+
+    Parameters
+    ----------
+    x
+        Inputs, (rows, tokens, channels).
+    dt
+        Step sizes, positive, (rows, tokens, channels).
+    a
+        Decay rates, negative, (channels, states).
+    b, c
+        What goes into the states and what is read of them, (rows, tokens, states).
+    d
+        What goes past the states, (channels,).
+    chunk
+        Tokens of a chunk; changes values by rounding alone.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        x, dt, a, b, c, d = (part.float() for part in (x, dt, a, b, c, d))
+        state = x.new_zeros(x.shape[0], *a.shape)
+        outputs = []
+        training = torch.is_grad_enabled() and any(p.requires_grad for p in (x, dt, a, b, c))
+        for parts in zip(*(part.split(chunk, dim=1) for part in (x, dt, b, c)), strict=True):
+            if training:
+                output, state = checkpoint(_chunk, *parts, a, state, use_reentrant=False)
+            else:
+                output, state = _chunk(*parts, a, state)
+            outputs.append(output)
+        return torch.cat(outputs, dim=1) + d * x
+
+
+def _chunk(
+    x: Tensor, dt: Tensor, b: Tensor, c: Tensor, a: Tensor, state: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the outputs of a chunk and the state after it."""
+    decay = torch.exp(dt[..., None] * a)
+    value = (dt * x)[..., None] * b[:, :, None, :]
+    # The state before the chunk is one more input of its first token.
+    value = torch.cat([value[:, :1] + decay[:, :1] * state[:, None], value[:, 1:]], dim=1)
+    tokens, step = x.shape[1], 1
+    while step < tokens:
+        value = torch.cat(
+            [value[:, :step], value[:, step:] + decay[:, step:] * value[:, :-step]], dim=1
+        )
+        decay = torch.cat([decay[:, :step], decay[:, step:] * decay[:, :-step]], dim=1)
+        step *= 2
+    return torch.einsum("rtcs,rts->rtc", value, c), value[:, -1]

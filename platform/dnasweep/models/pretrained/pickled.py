@@ -1,0 +1,134 @@
+"""Checkpoints whose weights are pickled: read in another process, and kept as safetensors.
+
+Unpickling can run whatever a file says. So it is done by torch's restricted unpickler, which makes tensors and
+nothing else, in a process without environment and secrets, and only safetensors come out of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
+
+from dnasweep.errors import InputError
+from dnasweep.models.pretrained import unpickle
+from dnasweep.tokens.model_files import (
+    AGAIN,
+    INDEX_FILE,
+    TEXT_FILES,
+    WEIGHTS_FILE,
+    raise_missing,
+    read_json,
+    refuse_pointer,
+)
+
+PICKLED_FILE = "pytorch_model.bin"
+PICKLED_INDEX = "pytorch_model.bin.index.json"
+PICKLED_PATTERNS = ("pytorch_model*.bin", PICKLED_INDEX)
+"""Patterns of the files of pickled weights that are read."""
+
+
+def pickled_files(directory: Path) -> list[str]:
+    """Return the names of the files with pickled weights, where a directory has no safetensors.
+
+    Raises
+    ------
+    InputError
+        When an index is damaged or names what is no such file beside it.
+    """
+    if any((directory / name).is_file() for name in (WEIGHTS_FILE, INDEX_FILE)):
+        return []
+    if (directory / PICKLED_FILE).is_file():
+        return [PICKLED_FILE]
+    if not (directory / PICKLED_INDEX).is_file():
+        return []
+    names = sorted(set(_weight_map(directory).values()))
+    for name in names:
+        if not isinstance(name, str) or not name.endswith(".bin") or Path(name).name != name:
+            raise InputError(
+                f"it names {name!r}, which is no .bin file beside it",
+                file=directory / PICKLED_INDEX,
+                remedy=AGAIN,
+            )
+    return names
+
+
+def convert_pickled(directory: Path, target: Path) -> None:
+    """Write a model directory's files into another folder, its pickled weights as safetensors.
+
+    Parameters
+    ----------
+    directory
+        With pickled weights, in one file or in pieces with their index.
+    target
+        A folder.
+
+    Raises
+    ------
+    InputError
+        When a file is missing, damaged or a pointer of Git LFS, or holds more than weights.
+    """
+    names = pickled_files(directory)
+    written = {}
+    for number, name in enumerate(names, start=1):
+        path = directory / name
+        if not path.is_file():
+            raise_missing(path)
+        refuse_pointer(path)
+        piece = f"model-{number:05d}-of-{len(names):05d}.safetensors"
+        written[name] = WEIGHTS_FILE if len(names) == 1 else piece
+        _unpickle(path, target / written[name])
+    if len(names) > 1:
+        places = {weight: written[name] for weight, name in _weight_map(directory).items()}
+        index = {"metadata": {}, "weight_map": places}
+        (target / INDEX_FILE).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
+    for name in TEXT_FILES:
+        if (directory / name).is_file():
+            shutil.copyfile(directory / name, target / name)
+
+
+def _weight_map(directory: Path) -> dict[str, str]:
+    weight_map = read_json(directory / PICKLED_INDEX).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise InputError("it has no weight_map", file=directory / PICKLED_INDEX, remedy=AGAIN)
+    return weight_map
+
+
+def _unpickle(path: Path, target: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="dnasweep-unpickle-") as empty:
+        converted = Path(empty) / WEIGHTS_FILE
+        done = subprocess.run(
+            [
+                *(sys.executable, "-I", unpickle.__file__),
+                *(str(path.resolve()), str(converted)),
+            ],
+            cwd=empty,
+            env={"PATH": os.defpath, "HOME": empty, "TMPDIR": empty},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            _refuse(path, done.returncode, done.stdout.strip() or done.stderr.strip())
+        shutil.move(converted, target)
+
+
+def _refuse(path: Path, status: int, said: str) -> NoReturn:
+    last = said.splitlines()[-1][:200] if said else f"exit status {status}"
+    if status == unpickle.REFUSED:
+        raise InputError(
+            f"{path.name} holds more than weights ({last}), and was not read",
+            file=path.parent,
+            remedy="Ask its authors for safetensors.",
+        )
+    raise InputError(
+        f"{path.name} cannot be read ({last})",
+        file=path.parent,
+        remedy=AGAIN,
+    )

@@ -1,0 +1,277 @@
+"""The field's architectures against definitions: what they reduce to, and what must not change a value."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from dnasweep.config import TokenizerConfig
+from dnasweep.errors import InputError
+from dnasweep.models.families.caduceus import (
+    CaduceusConfig,
+    CaduceusForMaskedLM,
+    CaduceusForSequenceClassification,
+)
+from dnasweep.models.families.classes import classes_of
+from dnasweep.models.families.dnabert2 import DnaBert2Config, DnaBert2ForSequenceClassification
+from dnasweep.models.families.gena import (
+    GenaConfig,
+    GenaForMaskedLM,
+    GenaForSequenceClassification,
+)
+from dnasweep.models.families.hyenadna import HyenaDnaConfig, HyenaDnaForSequenceClassification
+from dnasweep.models.families.long_filter import long_convolution
+from dnasweep.models.families.nucleotide_transformer import (
+    NucleotideTransformerConfig,
+    NucleotideTransformerForSequenceClassification,
+)
+from dnasweep.models.families.registry import FAMILIES, recognise
+from dnasweep.models.families.selective_scan import selective_scan
+from dnasweep.models.pretrained.model_class import prepare
+from dnasweep.tokens.loading import load_tokenizer
+from dnasweep.tokens.tokenizers import fit
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertForMaskedLM
+
+SIZE = {
+    "vocab_size": 24,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+}
+LETTERS = {"d_model": 16, "n_layer": 2}
+COMPLEMENTS = {"7": 10, "8": 9, "9": 8, "10": 7}
+MODELS = {
+    "dnabert2": lambda: DnaBert2ForSequenceClassification(DnaBert2Config(**SIZE)),
+    "gena": lambda: GenaForSequenceClassification(GenaConfig(**SIZE, pad_token_id=3)),
+    "nucleotide transformer": lambda: NucleotideTransformerForSequenceClassification(
+        NucleotideTransformerConfig(**SIZE, pad_token_id=3, add_bias_fnn=True)
+    ),
+    "hyenadna": lambda: HyenaDnaForSequenceClassification(
+        HyenaDnaConfig(**LETTERS, d_inner=32, filter_order=8, pad_token_id=3)
+    ),
+    "caduceus": lambda: CaduceusForSequenceClassification(
+        CaduceusConfig(**LETTERS, complement_map=COMPLEMENTS, pad_token_id=3)
+    ),
+    "caduceus, both strands": lambda: CaduceusForSequenceClassification(
+        CaduceusConfig(**LETTERS, complement_map=COMPLEMENTS, pad_token_id=3, rcps=True)
+    ),
+}
+
+
+def shaken(model):
+    """Return a model whose weights are all random, so that none is a neutral element."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+        for name, buffer in model.named_buffers():
+            if name.endswith((".t", ".deltas")):
+                buffer.add_(torch.rand_like(buffer))
+    prepare(model)
+    return model.eval()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_row_has_one_value_whatever_it_is_padded_with_and_stands_beside(name):
+    model = shaken(MODELS[name]())
+    torch.manual_seed(1)
+    ids = torch.randint(7, 11, (3, 40))
+    lengths = torch.tensor([40, 23, 23])
+    mask = (torch.arange(40) < lengths[:, None]).long()
+    ids[mask == 0] = 3
+    with torch.no_grad():
+        together = model(input_ids=ids, attention_mask=mask).logits
+        for i, length in enumerate(lengths.tolist()):
+            alone = model(input_ids=ids[i : i + 1, :length]).logits[0]
+            torch.testing.assert_close(alone, together[i], atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(together[1], together[2])
+
+
+@pytest.mark.parametrize("name", ["nucleotide transformer", "hyenadna", "caduceus"])
+def test_padding_at_the_ends_of_rows_is_not_read(name):
+    model = shaken(MODELS[name]())
+    ids = torch.randint(7, 11, (2, 12))
+    padding = torch.full((2, 1), 3)
+    # The first token of a Nucleotide Transformer is its own.
+    before = [] if name == "nucleotide transformer" else [padding]
+    with torch.no_grad():
+        expected = model(input_ids=ids).logits
+        framed = model(input_ids=torch.cat([*before, ids, padding], 1)).logits
+    torch.testing.assert_close(framed, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_weight_that_is_used_learns(name):
+    model = shaken(MODELS[name]()).train()
+    model(input_ids=torch.randint(7, 11, (2, 90))).logits.square().sum().backward()
+    unused = ("contact_head", "position_embeddings", "token_type", "embeddings.word")
+    silent = [
+        n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0
+    ]
+    assert [n for n in silent if not any(part in n for part in (*unused, "key.bias"))] == []
+
+
+def test_gena_that_normalises_behind_is_bert():
+    settings = {**SIZE, "pad_token_id": 3}
+    bert = BertForMaskedLM(BertConfig(**settings)).eval()
+    gena = GenaForMaskedLM(GenaConfig(**settings, pre_layer_norm=False)).eval()
+    gena.load_state_dict(bert.state_dict())
+    ids = torch.randint(5, 24, (2, 30))
+    mask = torch.ones_like(ids)
+    mask[1, 20:] = 0
+    with torch.no_grad():
+        found, expected = (m(input_ids=ids, attention_mask=mask).logits for m in (gena, bert))
+    torch.testing.assert_close(found, expected)
+
+
+def test_whether_gena_normalises_last_follows_from_its_settings():
+    for before, last, expected in ((True, None, True), (True, False, False), (False, None, False)):
+        config = GenaConfig(**SIZE, pre_layer_norm=before, last_layer_norm=last)
+        names = GenaForMaskedLM(config).state_dict()
+        assert ("bert.encoder.last_layer_ln.weight" in names) == expected
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 64])
+def test_the_scan_is_the_recurrence(chunk):
+    torch.manual_seed(0)
+    x, dt = torch.randn(2, 13, 3), torch.rand(2, 13, 3)
+    a, b, c, d = -torch.rand(3, 4), torch.randn(2, 13, 4), torch.randn(2, 13, 4), torch.randn(3)
+    state, expected = torch.zeros(2, 3, 4), []
+    for t in range(13):
+        step = dt[:, t, :, None]
+        state = torch.exp(step * a) * state + step * b[:, t, None, :] * x[:, t, :, None]
+        expected.append((state * c[:, t, None, :]).sum(-1) + d * x[:, t])
+    torch.testing.assert_close(
+        selective_scan(x, dt, a, b, c, d, chunk=chunk), torch.stack(expected, 1)
+    )
+    x.requires_grad_()
+    for size in (chunk, 13):
+        selective_scan(x, dt, a, b, c, d, chunk=size)[:, -1].sum().backward()
+    assert x.grad is not None
+    first = x.grad.clone()
+    x.grad = None
+    selective_scan(x, dt, a, b, c, d, chunk=13)[:, -1].sum().backward()
+    torch.testing.assert_close(first, 2 * x.grad)
+
+
+def test_the_long_convolution_is_the_causal_one():
+    x, kernel = torch.randn(2, 3, 17), torch.randn(3, 17)
+    expected = torch.stack(
+        [sum(kernel[:, s] * x[:, :, t - s] for s in range(t + 1)) for t in range(17)], -1
+    )
+    torch.testing.assert_close(long_convolution(x, kernel), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_row_and_its_reverse_complement_have_the_same_logits_with_both_strands():
+    model = shaken(MODELS["caduceus, both strands"]())
+    ids = torch.randint(7, 11, (3, 50))
+    there = torch.tensor([0, 1, 2, 3, 4, 5, 6, 10, 9, 8, 7])[ids].flip(1)
+    with torch.no_grad():
+        torch.testing.assert_close(model(input_ids=ids).logits, model(input_ids=there).logits)
+        ph = shaken(MODELS["caduceus"]())
+        assert not torch.allclose(ph(input_ids=ids).logits, ph(input_ids=there).logits)
+    config = CaduceusConfig(**LETTERS, complement_map=COMPLEMENTS, rcps=True)
+    language_model = shaken(CaduceusForMaskedLM(config))
+    with torch.no_grad():
+        ahead, back = (language_model(input_ids=one).logits for one in (ids, there))
+    swapped = back.flip(1)[..., [0, 1, 2, 3, 4, 5, 6, 10, 9, 8, 7, 11, 12, 13, 14, 15]]
+    torch.testing.assert_close(ahead, swapped, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_settings_and_weights_have_to_be_of_one_family(family, tmp_path):
+    classes = classes_of(family)
+    config = classes.config().to_dict()
+    assert config["model_type"] == family.model_type
+    with pytest.raises(InputError, match=f"is that of {family.name}, and the weights are not"):
+        recognise(config, ["bert.embeddings.word_embeddings.weight"], tmp_path)
+    with torch.device("meta"):
+        names = list(classes.encoder(classes.config(**_smaller(family))).state_dict())
+    if family.name != "Nucleotide Transformer v2":
+        with pytest.raises(InputError, match=f"those of {family.name} .* does not say so"):
+            recognise({"model_type": "bert"}, names, tmp_path)
+    assert recognise({"model_type": "bert"}, ["bert.pooler.dense.weight"], tmp_path) is None
+
+
+def _smaller(family) -> dict:
+    letters = family.name in ("HyenaDNA", "Caduceus")
+    return dict(LETTERS) if letters else {**SIZE, "pad_token_id": 3}
+
+
+def test_greedy_kmers_begin_anew_after_a_letter_that_is_no_base():
+    tokenizer = fit(TokenizerConfig.parse("greedy-6"), [])
+    sequences = ["ACGTNACGTTG", "ACGTTGACGNNACGTTGA", "", "N", "acgtugx", "ACGTTGACGTTG"]
+    cut = []
+    for sequence in sequences:
+        encoded = tokenizer.encode([sequence])
+        spans = zip(encoded.starts[1:-1], encoded.ends[1:-1], strict=True)
+        cut.append([sequence[a:b] for a, b in spans])
+        assert tokenizer.tokenizer.encode(sequence).ids == encoded.ids.tolist()
+    assert cut == [
+        ["A", "C", "G", "T", "N", "ACGTTG"],
+        ["ACGTTG", "A", "C", "G", "N", "N", "ACGTTG", "A"],
+        [],
+        ["N"],
+        ["acgtug", "x"],
+        ["ACGTTG", "ACGTTG"],
+    ]
+    together = tokenizer.encode(sequences)
+    alone = np.concatenate([tokenizer.encode([one]).ids for one in sequences])
+    assert np.array_equal(together.ids, alone)
+    ids, offsets = tokenizer.encode_windows("ACGTNACGTTGACG", np.array([0, 3]), 10)
+    parts = [tokenizer.encode([text]).ids for text in ("ACGTNACGTT", "TNACGTTGAC")]
+    assert [ids[a:b].tolist() for a, b in itertools.pairwise(offsets)] == [
+        part.tolist() for part in parts
+    ]
+
+
+def test_a_run_of_n_is_one_token_with_all_its_bases(tmp_path):
+    letters = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "-", *"ACGNT"]
+    file = Tokenizer(models.BPE({t: i for i, t in enumerate(letters)}, [], unk_token="[UNK]"))
+    file.normalizer = normalizers.Replace(Regex("N{10,}"), "-")
+    file.pre_tokenizer = pre_tokenizers.Split("-", "isolated")
+    file.add_special_tokens(letters[:6])
+    file.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    file.save(str(tmp_path / "tokenizer.json"))
+    tokenizer = load_tokenizer(tmp_path)
+    for sequence in ("ACNNNNNNNNNNNNGT", "N" * 30 + "A" + "N" * 10, "NNNNNNNNNA", "N" * 9):
+        encoded = tokenizer.encode([sequence])
+        assert encoded.ids.tolist() == file.encode(sequence).ids
+        spans = list(zip(encoded.starts[1:-1], encoded.ends[1:-1], strict=True))
+        assert "".join(sequence[a:b] for a, b in spans) == sequence
+        gaps = [
+            sequence[a:b] for (a, b), i in zip(spans, encoded.ids[1:-1], strict=True) if i == 5
+        ]
+        assert all(set(gap) == {"N"} for gap in gaps)
+        assert len(gaps) == len(re.findall("N{10,}", sequence))
+
+
+def test_rows_of_letters_may_have_no_token_at_either_end(tmp_path):
+    ids = {"[PAD]": 0, "[MASK]": 1, "[UNK]": 2, "a": 3, "c": 4, "g": 5, "t": 6}
+    file = Tokenizer(models.WordLevel(ids, unk_token="[UNK]"))
+    file.normalizer, file.pre_tokenizer = (
+        normalizers.Lowercase(),
+        pre_tokenizers.Split("", "isolated"),
+    )
+    file.save(str(tmp_path / "tokenizer.json"))
+    # Only models that never read padding may have such rows.
+    for model_type in ("bert", "caduceus"):
+        config = {"model_type": model_type, "vocab_size": 8}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        if model_type == "bert":
+            with pytest.raises(InputError, match="no token that begins a row"):
+                load_tokenizer(tmp_path)
+    tokenizer = load_tokenizer(tmp_path)
+    encoded = tokenizer.encode(["ACGTNacg"])
+    assert encoded.ids.tolist() == [0, 3, 4, 5, 6, 2, 3, 4, 5, 0]
+    assert (tokenizer.mask_id, tokenizer.pad_id) == (1, 0)
+    plant = CaduceusConfig(complement_map={"3": 6, "4": 5, "5": 4, "6": 3}, vocab_size=8)
+    assert plant.pad_token_id == 0
