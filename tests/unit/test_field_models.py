@@ -232,8 +232,9 @@ def test_greedy_kmers_begin_anew_after_a_letter_that_is_no_base():
 
 
 def test_a_run_of_n_is_one_token_with_all_its_bases(tmp_path):
-    letters = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "-", *"ACGNT"]
-    file = Tokenizer(models.BPE({t: i for i, t in enumerate(letters)}, [], unk_token="[UNK]"))
+    letters = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "-", *"ACGNT", "AC"]
+    ids = {token: i for i, token in enumerate(letters)}
+    file = Tokenizer(models.BPE(ids, [("A", "C")], unk_token="[UNK]"))
     file.normalizer = normalizers.Replace(Regex("N{10,}"), "-")
     file.pre_tokenizer = pre_tokenizers.Split("-", "isolated")
     file.add_special_tokens(letters[:6])

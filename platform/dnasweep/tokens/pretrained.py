@@ -86,7 +86,8 @@ class PretrainedTokenizer(DnaTokenizer):
     @cached_property
     def _gap_id(self) -> int:
         """Id of the token that a run of N becomes; -1 without one."""
-        return self.tokenizer.token_to_id(GAP) if GAP in self.tokens else -1
+        found = self.tokenizer.token_to_id(GAP) if GAP in self.tokens else None
+        return -1 if found is None else found
 
     def _encode_by_file(self, sequences: list[str]) -> Corpus:
         texts = [normalise(sequence) for sequence in sequences]

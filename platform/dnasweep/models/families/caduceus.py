@@ -230,7 +230,7 @@ class CaduceusForSequenceClassification(_Caduceus):
         super().__init__(config)
         self.num_labels = config.num_labels
         self.caduceus = CaduceusModel(config)
-        self.score = nn.Linear(config.d_model, config.num_labels, bias=False)
+        self.score = nn.Linear(config.d_model, config.num_labels, bias=False)  # type: ignore[arg-type]
         self.post_init()
 
     def forward(

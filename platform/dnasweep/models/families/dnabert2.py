@@ -127,7 +127,7 @@ class DnaBert2Model(BertPreTrainedModel):
     """The encoder. Hidden states of padding are zero."""
 
     config: DnaBert2Config
-    _can_record_outputs: ClassVar[dict[str, Any]] = {}
+    _can_record_outputs: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
 
     def __init__(self, config: DnaBert2Config, add_pooling_layer: bool = True) -> None:
         super().__init__(config)
@@ -230,7 +230,7 @@ class DnaBert2ForMaskedLM(BertForMaskedLM):
     """The masked language model."""
 
     config: DnaBert2Config
-    _tied_weights_keys: ClassVar[dict[str, str]] = {
+    _tied_weights_keys: ClassVar[dict[str, str]] = {  # type: ignore[misc]
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight"
     }
 
@@ -253,7 +253,7 @@ class DnaBert2ForSequenceClassification(BertForSequenceClassification):
         self.bert = DnaBert2Model(config)  # type: ignore[assignment]
         chosen = config.classifier_dropout
         self.dropout = nn.Dropout(config.hidden_dropout_prob if chosen is None else chosen)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)  # type: ignore[arg-type]
         self.post_init()
 
     def forward(self, *arguments: Any, **named: Any) -> Any:

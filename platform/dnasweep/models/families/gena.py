@@ -125,8 +125,10 @@ class GenaModel(BertModel):
     """The encoder."""
 
     config: GenaConfig
-    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"cls\.seq_relationship\."]
-    _can_record_outputs: ClassVar[dict[str, Any]] = {
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [  # type: ignore[misc]
+        r"cls\.seq_relationship\."
+    ]
+    _can_record_outputs: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
         "hidden_states": [GenaLayer, BertLayer],
         "attentions": BertSelfAttention,
     }
@@ -162,5 +164,5 @@ class GenaForSequenceClassification(BertForSequenceClassification):
         self.bert = GenaModel(config)
         chosen = config.classifier_dropout
         self.dropout = nn.Dropout(config.hidden_dropout_prob if chosen is None else chosen)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)  # type: ignore[arg-type]
         self.post_init()

@@ -124,7 +124,7 @@ class _HyenaDna(PreTrainedModel):
     config: HyenaDnaConfig
     base_model_prefix = "hyena"
     # The frequencies of later sines, which are those of the first.
-    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [  # type: ignore[misc]
         r"implicit_filter\.([3-9]|\d\d+)\.freq$"
     ]
     _supports_sdpa = True
@@ -216,7 +216,7 @@ class HyenaDnaForSequenceClassification(_HyenaDna):
         super().__init__(config)
         self.num_labels = config.num_labels
         self.hyena = HyenaDnaModel(config)
-        self.score = nn.Linear(config.d_model, config.num_labels, bias=False)
+        self.score = nn.Linear(config.d_model, config.num_labels, bias=False)  # type: ignore[arg-type]
         self.post_init()
 
     def forward(

@@ -45,7 +45,7 @@ def selective_scan(
             if training:
                 output, state = checkpoint(_chunk, *parts, a, state, use_reentrant=False)
             else:
-                output, state = _chunk(*parts, a, state)
+                output, state = _chunk(*parts, a, state)  # type: ignore[call-arg]
             outputs.append(output)
         return torch.cat(outputs, dim=1) + d * x
 
