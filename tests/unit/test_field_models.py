@@ -232,9 +232,10 @@ def test_greedy_kmers_begin_anew_after_a_letter_that_is_no_base():
 
 
 def test_a_run_of_n_is_one_token_with_all_its_bases(tmp_path):
-    letters = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "-", *"ACGNT", "AC"]
-    ids = {token: i for i, token in enumerate(letters)}
-    file = Tokenizer(models.BPE(ids, [("A", "C")], unk_token="[UNK]"))
+    merges = [("A", "C"), ("G", "T"), ("T", "A"), ("C", "G"), ("G", "A"), ("T", "T")]
+    letters = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "-", *"ACGNT"]
+    ids = {token: i for i, token in enumerate([*letters, *map("".join, merges)])}
+    file = Tokenizer(models.BPE(ids, merges, unk_token="[UNK]"))
     file.normalizer = normalizers.Replace(Regex("N{10,}"), "-")
     file.pre_tokenizer = pre_tokenizers.Split("-", "isolated")
     file.add_special_tokens(letters[:6])
