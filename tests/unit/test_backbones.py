@@ -236,10 +236,10 @@ def test_models_that_transformers_does_not_run_or_that_are_no_encoders_are_refus
         describe(tmp_path / "gpt")
     own = dnabert(tmp_path / "own")
     settings = json.loads((own / "config.json").read_text())
-    settings |= {"model_type": "caduceus", "auto_map": {"AutoConfig": "configuration.Caduceus"}}
+    settings |= {"model_type": "stripedhyena", "auto_map": {"AutoConfig": "configuration.Own"}}
     (own / "config.json").write_text(json.dumps(settings))
     (own / "configuration.py").write_text("raise SystemExit('this must never run')\n")
-    with pytest.raises(InputError, match=r"'caduceus', and code .* never run"):
+    with pytest.raises(InputError, match=r"'stripedhyena', and code .* never run"):
         describe(own)
 
 
