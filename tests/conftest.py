@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from real_data import REAL
 
 if TYPE_CHECKING:
     from object_store import ObjectStore
@@ -62,10 +63,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data sets; the test is skipped where there is none."""
-    folder = Path(os.environ.get("DNASWEEP_REAL_DATA") or ROOT.parent / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip(f"no real data at {folder}; set DNASWEEP_REAL_DATA")
-    return folder
+    if not REAL.is_dir():
+        pytest.skip(f"no real data at {REAL}; set DNASWEEP_REAL_DATA")
+    return REAL
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from real_data import REAL
 from safetensors.torch import load_file, save_file
 
-FOLDER = Path(os.environ.get("DNASWEEP_REAL_DATA", "/work/shared/data")) / "golden_models"
+FOLDER = REAL / "golden_models"
 TOLERANCE = 1e-4
 
 

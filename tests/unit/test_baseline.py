@@ -1,8 +1,5 @@
 """The k-mer baseline: counts by definition, and the scores it is known to reach."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,11 +20,8 @@ from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows, reverse_complement
 from dnasweep.tasks.metrics import classification_metrics
+from real_data import REAL
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
-
-REAL = Path(
-    os.environ.get("DNASWEEP_REAL_DATA", Path(__file__).parents[2].parent / "shared" / "data")
-)
 
 
 def test_counts_by_hand():

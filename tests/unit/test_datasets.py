@@ -1,7 +1,6 @@
 """From a configuration to sequences in splits, and back from disk."""
 
 import gzip
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +14,8 @@ from dnasweep.data.table import check_classes, check_table, digest
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode
 from dnasweep.sweeps.data_options import DataOptions
+from real_data import REAL
 
-REAL = Path(
-    os.environ.get("DNASWEEP_REAL_DATA", Path(__file__).parents[2].parent / "shared" / "data")
-)
 SMALL = DatasetConfig(simulate_per_species=40, window=100)
 
 

@@ -1,7 +1,6 @@
 """Every format, and every input that cannot be used, through the one function that reads."""
 
 import gzip
-import os
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from dnasweep.formats.chromosomes import match_chromosomes
 from dnasweep.formats.intervals import read_intervals
 from dnasweep.formats.sequences import join_kmers
 from reading_toys import read_sequences
+from real_data import REAL
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:
@@ -324,9 +324,6 @@ def test_a_large_file_is_read_fast(tmp_path: Path) -> None:
     assert time.process_time() - begun < 4  # About 0.4 s on an idle core.
 
 
-REAL = Path(
-    os.environ.get("DNASWEEP_REAL_DATA", Path(__file__).parents[2].parent / "shared" / "data")
-)
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data are not here")
 
 

@@ -1,6 +1,5 @@
 """Species as files name them: read as meant and said, or refused."""
 
-import os
 import time
 from pathlib import Path
 
@@ -11,9 +10,9 @@ from dnasweep.data.datasets import Dataset, build_dataset
 from dnasweep.data.reading import read_rows
 from dnasweep.data.species_names import tell_names
 from dnasweep.errors import InputError
+from real_data import REAL
 from toy_data import write_toy_table
 
-REAL = Path(os.environ.get("DNASWEEP_REAL_DATA", "/work/shared/data"))
 CROPS = {
     "arabidopsis_thaliana": ("Arabidopsis thaliana", "thale cress", "TAIR10", "3702"),
     "zea_mays": ("Zea mays", "maize", "corn", "4577.0"),
