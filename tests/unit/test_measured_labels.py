@@ -9,23 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from dnasweep.errors import InputError
+from task_toys import sweep_small
 from toy_data import MOTIF, write_measured
 
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> dnasweep.Sweep:
-    folder = tmp_path_factory.mktemp("numbers")
-    return dnasweep.sweep(
-        str(write_measured(folder / "mpra.csv")),
-        {"tokenizer": ["kmer-3", "kmer-4"], "species_set": ["none"], "seed": [0, 1]},
-        storage=folder / "runs",
-        tracking_uri="none",
-        split="random",
-        preset="1x32x2",
-        learning_rates=[1e-2],
-        finetune_epochs=12,
-        progress=False,
-    )
+    return sweep_small(write_measured(tmp_path_factory.mktemp("numbers") / "mpra.csv"))
 
 
 def carrying(copies: int) -> str:

@@ -8,23 +8,13 @@ from pathlib import Path
 import dnasweep
 import numpy as np
 import pytest
+from task_toys import sweep_small
 from toy_data import CLASS_MOTIFS, write_sets
 
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> dnasweep.Sweep:
-    folder = tmp_path_factory.mktemp("sets")
-    return dnasweep.sweep(
-        str(write_sets(folder / "marks.csv")),
-        {"tokenizer": ["kmer-3", "kmer-4"], "species_set": ["none"], "seed": [0, 1]},
-        storage=folder / "runs",
-        tracking_uri="none",
-        split="random",
-        preset="1x32x2",
-        learning_rates=[1e-2],
-        finetune_epochs=12,
-        progress=False,
-    )
+    return sweep_small(write_sets(tmp_path_factory.mktemp("sets") / "marks.csv"))
 
 
 def carrying(*names: str) -> str:

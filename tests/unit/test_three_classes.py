@@ -9,6 +9,7 @@ import dnasweep
 import numpy as np
 import pandas as pd
 import pytest
+from task_toys import sweep_small
 from toy_data import CLASS_MOTIFS, write_three_classes
 
 CLASSES = sorted(CLASS_MOTIFS)
@@ -16,18 +17,7 @@ CLASSES = sorted(CLASS_MOTIFS)
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> dnasweep.Sweep:
-    folder = tmp_path_factory.mktemp("classes")
-    return dnasweep.sweep(
-        str(write_three_classes(folder / "splice.csv")),
-        {"tokenizer": ["kmer-3", "kmer-4"], "species_set": ["none"], "seed": [0, 1]},
-        storage=folder / "runs",
-        tracking_uri="none",
-        split="random",
-        preset="1x32x2",
-        learning_rates=[1e-2],
-        finetune_epochs=12,
-        progress=False,
-    )
+    return sweep_small(write_three_classes(tmp_path_factory.mktemp("classes") / "splice.csv"))
 
 
 @pytest.fixture(scope="module")

@@ -22,13 +22,6 @@ class Multiclass(ClassTask):
 
     name = "multiclass"
 
-    @property
-    def even(self) -> Thresholds:
-        return ()
-
-    def choose(self, targets: Targets, predicted: Floats) -> Thresholds:
-        return ()
-
     def measurable(self, targets: Targets) -> bool:
         return len(np.unique(targets)) == self.num_outputs
 

@@ -41,10 +41,6 @@ class Multilabel(Task):
     def uniform_loss(self) -> float:
         return math.log(2)
 
-    @property
-    def usual_target(self) -> int | None:
-        return 0 if self.num_outputs == 1 else None
-
     def objective(
         self, targets: Targets, *, balanced: bool = False, smoothing: float = 0.0
     ) -> Objective:

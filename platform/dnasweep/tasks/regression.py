@@ -59,10 +59,6 @@ class Regression(Task):
         # Of predicting the mean.
         return 1.0
 
-    @property
-    def usual_target(self) -> int | None:
-        return 0 if self.num_outputs == 1 else None
-
     def objective(
         self, targets: Targets, *, balanced: bool = False, smoothing: float = 0.0
     ) -> SquaredError:
@@ -87,13 +83,6 @@ class Regression(Task):
                 f"{rows} have one value only ({', '.join(flat)})",
                 remedy="Give rows of different values, or another species set to train on.",
             )
-
-    @property
-    def even(self) -> Thresholds:
-        return ()
-
-    def choose(self, targets: Targets, predicted: Floats) -> Thresholds:
-        return ()
 
     def measure(
         self,

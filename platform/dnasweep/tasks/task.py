@@ -67,7 +67,7 @@ class Task(abc.ABC):
     @property
     def usual_target(self) -> int | None:
         """The class or output that is explained unless another is named; None: one has to be named."""
-        return None
+        return 0 if self.num_outputs == 1 else None
 
     @property
     @abc.abstractmethod
@@ -98,14 +98,14 @@ class Task(abc.ABC):
     def check(self, targets: Targets, rows: str) -> None:
         """Raise `InputError` unless something can be learned from `rows`, as messages call them."""
 
-    @abc.abstractmethod
     def choose(self, targets: Targets, predicted: Floats) -> Thresholds:
         """Return the thresholds of calls that are best on validation rows; empty where none is used."""
+        return ()
 
     @property
-    @abc.abstractmethod
     def even(self) -> Thresholds:
         """The thresholds where none were chosen."""
+        return ()
 
     @abc.abstractmethod
     def measure(
