@@ -70,8 +70,8 @@ def test_a_server_killed_midway_loses_nothing_and_records_nothing_twice(
         tracker.end("cell")
         tracker.end("parent")
         assert tracker.flush(120) == 0
-    # Two busy cores may hold up any call for a time slice; a request would take far longer.
-    assert worst < 0.25
+    # Busy cores may hold up any call for some time slices; a request that nobody answers takes minutes.
+    assert worst < 1
     cell = runs_of(server.uri)["cell"]
     assert history(server.uri, cell, "validation/mcc") == [(s, s / 1000) for s in range(400)]
     assert count(server, "metrics") == 800

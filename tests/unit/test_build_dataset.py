@@ -58,10 +58,19 @@ def test_larger_shares_are_offered_where_they_help(tmp_path: Path) -> None:
     assert "8 sequences" in dry(tmp_path, rows(8), split_fractions=(0.5, 0.25, 0.25))
 
 
-def test_words_of_other_columns_are_not_taken_for_a_sequence(tmp_path: Path) -> None:
-    path = tmp_path / "genes.gtf"
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("genes.tsv", "there is no column with sequences"),
+        ("genes.gtf", "gives coordinates, not sequences"),
+    ],
+)
+def test_words_of_other_columns_are_not_taken_for_a_sequence(
+    tmp_path: Path, name: str, found: str
+) -> None:
+    path = tmp_path / name
     path.write_text("chr1\thavana\tgene\t100\t200\t.\t+\t.\tx\n")
-    with pytest.raises(InputError, match="there is no column with sequences"):
+    with pytest.raises(InputError, match=found):
         JOB["main"](JOB["BuildOptions"](data=(str(path),), dry_run=True), Console(quiet=True))
 
 

@@ -49,9 +49,14 @@ def unsafe(module: ast.Module) -> list[str]:
     return found
 
 
+RESTRICTED = {"models/pretrained/unpickle.py": ["torch.load", "weights_only=True"]}
+"""What one program may do, in a process of its own: read tensors by torch's restricted unpickler."""
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_nothing_that_runs_code_is_read(path: Path) -> None:
-    assert not unsafe(ast.parse(path.read_text()))
+    allowed = RESTRICTED.get(path.relative_to(PACKAGE).as_posix(), [])
+    assert unsafe(ast.parse(path.read_text())) == allowed
 
 
 @pytest.mark.parametrize(

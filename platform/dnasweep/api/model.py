@@ -76,12 +76,12 @@ class Model:
     def classes(self) -> list[str]:
         """Names of its classes or outputs, in the order of its predictions; empty for an encoder."""
         from dnasweep.attribution.checks import class_names
-        from dnasweep.tasks.registry import task_of_model
+        from dnasweep.tasks.registry import id2label_of, task_of_model
 
         if not self.is_classifier:
             return []
         least = task_of_model(self._config).least_outputs
-        return class_names(self._config.get("id2label"), file=self.directory, least=least)
+        return class_names(id2label_of(self._config), file=self.directory, least=least)
 
     @property
     def threshold(self) -> float:

@@ -15,7 +15,7 @@ from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.pretrained.config_file import read_settings
-from dnasweep.tasks.registry import task_of_classes, task_of_model
+from dnasweep.tasks.registry import id2label_of, task_of_classes, task_of_model
 from dnasweep.tasks.task import Task
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import reading
@@ -91,7 +91,7 @@ def check_model(
         )
     with reading(directory / "config.json"):
         task = task_of_model(config)
-        names = class_names(config.get("id2label"), file=directory, least=task.least_outputs)
+        names = class_names(id2label_of(config), file=directory, least=task.least_outputs)
     tokenizer = load_tokenizer(directory)
     with reading(directory / "config.json"):
         size, limit = int(config["vocab_size"]), capacity(config)

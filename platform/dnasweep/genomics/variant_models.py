@@ -13,7 +13,7 @@ from dnasweep.formats.bases import decode_rows
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.pretrained.checkpoint import read_config
 from dnasweep.tasks.calls import EVEN_THRESHOLD
-from dnasweep.tasks.registry import check_has_classes, task_of_model
+from dnasweep.tasks.registry import check_has_classes, id2label_of, task_of_model
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -71,7 +71,7 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
     if is_classifier:
         task = task_of_model(config)
         check_has_classes(task, directory)
-        names = class_names(config.get("id2label"), file=directory, least=task.least_outputs)
+        names = class_names(id2label_of(config), file=directory, least=task.least_outputs)
         number = target_index(names, target, file=directory, task=task)
         name, threshold = names[number], task.call_threshold(config, number)
     return ScoringModel(directory, is_classifier, name, threshold, capacity(config), tokenizer)

@@ -32,9 +32,18 @@ def task_of_classes(names: Sequence[str]) -> Task:
     return (Binary if len(names) == 2 else Multiclass)(names)
 
 
+def id2label_of(config: Mapping[str, Any]) -> dict[int, str]:
+    """Return the name of each class or output of a classifier, by its `config.json`.
+
+    transformers writes no names where they are its own for two classes, `LABEL_0` and `LABEL_1`.
+    """
+    found = {int(i): str(name) for i, name in (config.get("id2label") or {}).items()}
+    return found or {i: f"LABEL_{i}" for i in range(int(config.get("num_labels") or 2))}
+
+
 def task_of_model(config: Mapping[str, Any]) -> Task:
     """Return the task that a model was trained for, by its `config.json`."""
-    found = {int(i): str(name) for i, name in (config.get("id2label") or {}).items()}
+    found = id2label_of(config)
     names = [found[i] for i in sorted(found)]
     # As transformers says it.
     kinds = {"regression": Regression, "multi_label_classification": Multilabel}

@@ -21,7 +21,7 @@ from dnasweep.tracking.client import (
     resolve_uri,
     without_password,
 )
-from dnasweep.tracking.models import EXTRA_FOLDER
+from dnasweep.tracking.flavours import DATA_FOLDER, EXTRA_FOLDER
 from dnasweep.tracking.tags import CHECKPOINT_TAG, PARENT_TAG
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ log = logging.getLogger("dnasweep.tracking")
 CHECKPOINT_FOLDER = "checkpoint"
 """Artifact folder of a run that may contain its model directory."""
 _TRANSFORMERS_FILES = ("config.json", "tokenizer.json")
+_OTHER_TOKENIZERS = ("vocab.txt", "tokenizer_config.json")
+"""Files that a tokenizer is made from where there is no `tokenizer.json`; single bases need no vocabulary."""
 _NAME = re.compile(
     r"(?P<run>[0-9a-f]{32})"
     r"|(?:models:/)?(?P<model>m-[0-9a-f]{32})"
@@ -236,10 +238,16 @@ def _download_model(
                 tracking_uri=client.tracking_uri,
             )
         )
-        parts = (found / "model", found / "components" / "tokenizer", found / EXTRA_FOLDER)
+        parts = (
+            found / "model",
+            found / "components" / "tokenizer",
+            found / EXTRA_FOLDER,
+            *(found / DATA_FOLDER).glob("*"),
+        )
         for part in parts:
             for path in part.glob("*") if part.is_dir() else ():
-                shutil.copy(path, target / path.name)
+                if path.is_file():
+                    shutil.copy(path, target / path.name)
     return _checked(target, source)
 
 
@@ -276,8 +284,8 @@ def _target(destination: Path | None) -> Path:
 
 def _checked(path: Path, source: str) -> Path:
     missing = [name for name in _TRANSFORMERS_FILES if not (path / name).is_file()]
-    if (path / "vocab.txt").is_file():
-        # Pretrained checkpoints of others may have this file instead.
+    if any((path / name).is_file() for name in _OTHER_TOKENIZERS):
+        # Pretrained checkpoints of others may have one of these instead.
         missing = [name for name in missing if name != "tokenizer.json"]
     if missing:
         there = ", ".join(sorted(entry.name for entry in path.iterdir())[:8]) or "nothing"

@@ -1,28 +1,25 @@
-"""The chosen model: logged with the transformers flavour and registered, once per content."""
+"""The chosen model: logged and registered, once per content."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import shutil
+import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dnasweep.tracking.client import default_store
-from dnasweep.tracking.tags import package_versions
+from dnasweep.tracking.flavours import has_pipeline, save_for_dnasweep, save_for_transformers
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.models import Model
 
 _CONTENT_TAG = "content"
-EXTRA_FOLDER = "dnasweep"
-"""Folder of a logged model for those JSON files of the model directory that MLflow does not save."""
 
 
 def register(client: MlflowClient, experiment_id: str, run_id: str, model: dict[str, str]) -> str:
-    """Log a model directory with the transformers flavour, register it and set its alias.
+    """Log a model directory, register it and set its alias.
 
     The same content of the same run is registered once, however often this is called.
 
@@ -118,64 +115,13 @@ def _log(
 def _save(
     target: Path, directory: Path, model: dict[str, str], *, run_id: str, model_id: str
 ) -> None:
-    import transformers
     from mlflow.models import Model
 
-    from dnasweep.models.encoder import alibi
-    from dnasweep.models.families.classes import register
-
-    alibi.register()
-    register()
-    build = {
-        "text-classification": transformers.AutoModelForSequenceClassification,
-        "fill-mask": transformers.AutoModelForMaskedLM,
-    }[model["task"]]
-    # MLflow 3.17 cannot save from a checkpoint path under transformers 5 (the pipeline registry now
-    # contains names instead of classes), so the model is loaded. The path is absolute so that MLflow
-    # does not ask the hub for a model card: no absolute path is a repository name.
-    bars = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        components = {
-            "model": build.from_pretrained(directory),
-            "tokenizer": transformers.AutoTokenizer.from_pretrained(directory),
-        }
-        _save_flavour(target, components, model, Model(run_id=run_id, model_id=model_id))
-    finally:
-        if bars:
-            transformers.utils.logging.enable_progress_bar()
-    (target / "LICENSE.txt").unlink(missing_ok=True)
-    known = {path.name for path in target.rglob("*") if path.is_file()}
-    extra = target / EXTRA_FOLDER
-    extra.mkdir()
-    for path in directory.glob("*.json"):
-        if path.name not in known:
-            shutil.copy(path, extra / path.name)
-
-
-def _save_flavour(
-    target: Path, components: dict[str, Any], model: dict[str, str], record: Model
-) -> None:
-    import mlflow.transformers
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-
-    outputs = None
-    if model["task"] == "text-classification":
-        outputs = Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "score")])
-    versions = package_versions()
-    mlflow.transformers.save_model(
-        components,
-        path=str(target),
-        task=model["task"],
-        signature=ModelSignature(inputs=Schema([ColSpec(DataType.string)]), outputs=outputs),
-        input_example=[model["example"]],
-        pip_requirements=[
-            f"{name}=={versions[name].split('+')[0]}"
-            for name in ("mlflow", "transformers", "tokenizers", "torch")
-        ],
-        mlflow_model=record,
-    )
+    record = Model(run_id=run_id, model_id=model_id)
+    if has_pipeline(json.loads((directory / "config.json").read_text())):
+        save_for_transformers(target, directory, model, record)
+    else:
+        save_for_dnasweep(target, directory, model, record)
 
 
 def _digest(directory: Path) -> str:

@@ -116,6 +116,7 @@ class _Backbone(nn.Module):
 
 class _Caduceus(PreTrainedModel):
     config: CaduceusConfig
+    config_class = CaduceusConfig
     base_model_prefix = "caduceus"
     _supports_sdpa = True
     _keys_to_ignore_on_load_unexpected = _STORED_TWICE

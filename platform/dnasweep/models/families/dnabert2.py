@@ -127,6 +127,7 @@ class DnaBert2Model(BertPreTrainedModel):
     """The encoder. Hidden states of padding are zero."""
 
     config: DnaBert2Config
+    config_class = DnaBert2Config
     _can_record_outputs: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
 
     def __init__(self, config: DnaBert2Config, add_pooling_layer: bool = True) -> None:
@@ -230,6 +231,7 @@ class DnaBert2ForMaskedLM(BertForMaskedLM):
     """The masked language model."""
 
     config: DnaBert2Config
+    config_class = DnaBert2Config
     _tied_weights_keys: ClassVar[dict[str, str]] = {  # type: ignore[misc]
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight"
     }
@@ -246,6 +248,7 @@ class DnaBert2ForSequenceClassification(BertForSequenceClassification):
     """The classifier, which reads the pooled first token."""
 
     config: DnaBert2Config
+    config_class = DnaBert2Config
 
     def __init__(self, config: DnaBert2Config) -> None:
         super(BertForSequenceClassification, self).__init__(config)

@@ -125,6 +125,7 @@ class GenaModel(BertModel):
     """The encoder."""
 
     config: GenaConfig
+    config_class = GenaConfig
     _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [  # type: ignore[misc]
         r"cls\.seq_relationship\."
     ]
@@ -143,6 +144,7 @@ class GenaForMaskedLM(BertForMaskedLM):
     """The masked language model."""
 
     config: GenaConfig
+    config_class = GenaConfig
     _keys_to_ignore_on_load_unexpected = _STORED_UNUSED
 
     def __init__(self, config: GenaConfig) -> None:
@@ -157,6 +159,7 @@ class GenaForSequenceClassification(BertForSequenceClassification):
     """The classifier, which reads the pooled first token."""
 
     config: GenaConfig
+    config_class = GenaConfig
 
     def __init__(self, config: GenaConfig) -> None:
         super(BertForSequenceClassification, self).__init__(config)

@@ -122,6 +122,7 @@ class _Backbone(nn.Module):
 
 class _HyenaDna(PreTrainedModel):
     config: HyenaDnaConfig
+    config_class = HyenaDnaConfig
     base_model_prefix = "hyena"
     # The frequencies of later sines, which are those of the first.
     _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [  # type: ignore[misc]

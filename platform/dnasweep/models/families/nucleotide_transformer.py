@@ -60,6 +60,7 @@ class NucleotideTransformerModel(EsmModel):
     """The encoder."""
 
     config: NucleotideTransformerConfig
+    config_class = NucleotideTransformerConfig
     _keys_to_ignore_on_load_unexpected = _STORED_UNUSED
     _keys_to_ignore_on_load_missing = _MADE_UNUSED
 
@@ -77,6 +78,7 @@ class NucleotideTransformerForMaskedLM(EsmForMaskedLM):
     """The masked language model."""
 
     config: NucleotideTransformerConfig
+    config_class = NucleotideTransformerConfig
     _keys_to_ignore_on_load_unexpected = _STORED_UNUSED
     _keys_to_ignore_on_load_missing = _MADE_UNUSED
 
@@ -92,6 +94,7 @@ class NucleotideTransformerForSequenceClassification(EsmForSequenceClassificatio
     """The classifier, which reads <cls>."""
 
     config: NucleotideTransformerConfig
+    config_class = NucleotideTransformerConfig
     _keys_to_ignore_on_load_unexpected = _STORED_UNUSED
     _keys_to_ignore_on_load_missing = _MADE_UNUSED
 

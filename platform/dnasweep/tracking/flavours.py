@@ -1,0 +1,137 @@
+"""How a model is saved for MLflow: for transformers' pipeline where that answers as the model does."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dnasweep.tracking.tags import package_versions
+
+if TYPE_CHECKING:
+    from mlflow.models import Model
+
+CLASSIFICATION = "text-classification"
+EXTRA_FOLDER = "dnasweep"
+"""Folder of a logged model for those JSON files of the model directory that MLflow does not save."""
+DATA_FOLDER = "data"
+"""Folder of a logged model that is saved as it is."""
+_LOADER = "dnasweep.api.mlflow_model"
+"""Module that reads a model which is saved as it is."""
+_ONE_OF_SEVERAL = (None, "single_label_classification")
+
+
+def has_pipeline(config: Mapping[str, Any]) -> bool:
+    """Return whether a pipeline of transformers answers as the model of a `config.json` does.
+
+    transformers has to have the architecture, and a row one class: of several labels or numbers its
+    pipeline reports the largest alone.
+    """
+    import transformers
+
+    architectures = config.get("architectures") or [""]
+    return (
+        all(hasattr(transformers, str(name)) for name in architectures)
+        and config.get("problem_type") in _ONE_OF_SEVERAL
+    )
+
+
+def save_for_transformers(
+    target: Path, directory: Path, model: dict[str, str], record: Model
+) -> None:
+    """Save a model with MLflow's transformers flavour.
+
+    Parameters
+    ----------
+    target
+        The folder to make.
+    directory
+        Contains the model.
+    model
+        `example` sequence and pipeline `task`.
+    record
+        MLflow's record of the model.
+    """
+    import transformers
+
+    build = {
+        CLASSIFICATION: transformers.AutoModelForSequenceClassification,
+        "fill-mask": transformers.AutoModelForMaskedLM,
+    }[model["task"]]
+    # MLflow 3.17 cannot save from a checkpoint path under transformers 5 (the pipeline registry now
+    # contains names instead of classes), so the model is loaded. The path is absolute so that MLflow
+    # does not ask the hub for a model card: no absolute path is a repository name.
+    bars = transformers.utils.logging.is_progress_bar_enabled()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        components = {
+            "model": build.from_pretrained(directory),
+            "tokenizer": transformers.AutoTokenizer.from_pretrained(directory),
+        }
+        _save_components(target, components, model, record)
+    finally:
+        if bars:
+            transformers.utils.logging.enable_progress_bar()
+    (target / "LICENSE.txt").unlink(missing_ok=True)
+    known = {path.name for path in target.rglob("*") if path.is_file()}
+    extra = target / EXTRA_FOLDER
+    extra.mkdir()
+    for path in directory.glob("*.json"):
+        if path.name not in known:
+            shutil.copy(path, extra / path.name)
+
+
+def _save_components(
+    target: Path, components: dict[str, Any], model: dict[str, str], record: Model
+) -> None:
+    import mlflow.transformers
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    outputs = None
+    if model["task"] == CLASSIFICATION:
+        outputs = Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "score")])
+    mlflow.transformers.save_model(
+        components,
+        path=str(target),
+        task=model["task"],
+        signature=ModelSignature(inputs=Schema([ColSpec(DataType.string)]), outputs=outputs),
+        input_example=[model["example"]],
+        pip_requirements=_requirements(("mlflow", "transformers", "tokenizers", "torch")),
+        mlflow_model=record,
+    )
+
+
+def save_for_dnasweep(target: Path, directory: Path, model: dict[str, str], record: Model) -> None:
+    """Save a model as it is; where MLflow loads it, this package has to be installed.
+
+    Parameters
+    ----------
+    target
+        The folder to make.
+    directory
+        Contains the model.
+    model
+        `example` sequence.
+    record
+        MLflow's record of the model.
+    """
+    import mlflow.pyfunc
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    mlflow.pyfunc.save_model(
+        path=str(target),
+        loader_module=_LOADER,
+        data_path=str(directory),
+        signature=ModelSignature(inputs=Schema([ColSpec(DataType.string)])),
+        input_example=[model["example"]],
+        pip_requirements=_requirements(("mlflow", "dnasweep")),
+        mlflow_model=record,
+    )
+
+
+def _requirements(names: Iterable[str]) -> list[str]:
+    versions = package_versions()
+    return [f"{name}=={versions[name].split('+')[0]}" for name in names if name in versions]
