@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from dnasweep.models.pretrained.checkpoint import export
-
-from tests.explainer_toys import CLASSES, learnt, motif_sequences
-from tests.toys import MOTIF
+from explainer_toys import CLASSES, learnt, motif_sequences
+from toys import MOTIF
 
 WINDOW = 36
 MOTIF_AT = 1_500

@@ -11,9 +11,8 @@ from dnasweep.attribution.attribution import Attribution, mean_loss
 from dnasweep.config import ModelConfig, TokenizerConfig
 from dnasweep.models.architecture import build_classifier
 from dnasweep.tokens.tokenizers import DnaTokenizer, fit
+from toys import MOTIF
 from transformers import RobertaForSequenceClassification
-
-from tests.toys import MOTIF
 
 SPECS = ("kmer-3", "kmer-3-overlap", "bpe-64", "wordpiece-64", "char")
 CLASSES = ("background", "promoter")

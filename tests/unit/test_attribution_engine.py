@@ -14,9 +14,8 @@ from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained.checkpoint import export
-
-from tests.explainer_toys import CLASSES, SPECS, Learnt, learnt, value_of_bases
-from tests.toys import MOTIF
+from explainer_toys import CLASSES, SPECS, Learnt, learnt, value_of_bases
+from toys import MOTIF
 
 ESTIMATORS = (
     "adjusted_kernel",

@@ -13,9 +13,8 @@ from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.tables import schemas_of, to_tables
 from dnasweep.attribution.verification import check_shard
-
-from tests.explainer_toys import Learnt, learnt, value_of_bases
-from tests.toys import MOTIF
+from explainer_toys import Learnt, learnt, value_of_bases
+from toys import MOTIF
 
 LOCAL = ("lime", "anchors")
 

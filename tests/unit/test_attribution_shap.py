@@ -9,8 +9,7 @@ import pytest
 import torch
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import ExplainConfig
-
-from tests.explainer_toys import Learnt, TokenMasker, learnt
+from explainer_toys import Learnt, TokenMasker, learnt
 
 shap = pytest.importorskip("shap")
 FULL = 10**6

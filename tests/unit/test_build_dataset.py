@@ -59,17 +59,21 @@ def test_larger_shares_are_offered_where_they_help(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "text", "found"),
     [
-        ("genes.tsv", "there is no column with sequences"),
-        ("genes.gtf", "gives coordinates, not sequences"),
+        ("genes.tsv", "gene\tlabel\nadh1\t1\nact1\t0\n", "there is no column with sequences"),
+        (
+            "genes.gtf",
+            "chr1\thavana\tgene\t100\t200\t.\t+\t.\tx\n",
+            "gives coordinates, not sequences",
+        ),
     ],
 )
 def test_words_of_other_columns_are_not_taken_for_a_sequence(
-    tmp_path: Path, name: str, found: str
+    tmp_path: Path, name: str, text: str, found: str
 ) -> None:
     path = tmp_path / name
-    path.write_text("chr1\thavana\tgene\t100\t200\t.\t+\t.\tx\n")
+    path.write_text(text)
     with pytest.raises(InputError, match=found):
         JOB["main"](JOB["BuildOptions"](data=(str(path),), dry_run=True), Console(quiet=True))
 

@@ -30,9 +30,8 @@ from dnasweep.report.attribution_page import write_report
 from dnasweep.report.attribution_summary import ReportConfig
 from dnasweep.stages.models import KIND, keep_model
 from dnasweep.storage import Storage
-
-from tests.explainer_toys import learnt, value_of_bases
-from tests.toys import MOTIF
+from explainer_toys import learnt, value_of_bases
+from toys import MOTIF
 
 ISM = ExplainConfig(estimator="in_silico_mutagenesis")
 

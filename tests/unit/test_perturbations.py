@@ -7,8 +7,7 @@ import pytest
 import torch
 from dnasweep.attribution.block import Block, mask_references, shuffled_references
 from dnasweep.attribution.explained_model import ExplainedModel, class_value
-
-from tests.explainer_toys import learnt
+from explainer_toys import learnt
 
 
 def _block(layers: int, *, batch_rows: int | None = None) -> tuple[Block, np.ndarray]:

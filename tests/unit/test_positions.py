@@ -15,8 +15,7 @@ from dnasweep.attribution.positions import per_base, tss_positions
 from dnasweep.attribution.summaries import profile
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import encode
-
-from tests.explainer_toys import value_of_bases
+from explainer_toys import value_of_bases
 
 TEN = "ACGTACGTAC"
 

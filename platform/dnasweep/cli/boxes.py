@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import tyro
 
 BOXES = {
-    "axes": """tokenizers species_sets checkpoints maskings strategies targets tunings shots resamples
+    "axes": """tokenizers species_sets checkpoints baselines maskings strategies targets tunings shots resamples
         learning_rates warmups weight_decays seeds search num_samples asha""",
     "input": """model attributions data positives negatives genome species species_table tree format
         sequence_column label_column split_column id_column species_column task positive_label crop limit

@@ -18,6 +18,8 @@ PRESETS: dict[str, tuple[int, int, int]] = {
 }
 """Model sizes by name: layers, hidden width, attention heads."""
 
+CONVNET = "dnasweep-convnet"
+"""Model type, in `config.json`, of our convolutional network."""
 LOGO_EMBEDDING = 128
 """Width of the factorised token embeddings of LOGO (Yang et al. 2022)."""
 
@@ -47,7 +49,7 @@ class ModelConfig(Config):
     max_tokens: Annotated[int, Range(4, MANY)] | None = None
     """Longest sequence length in tokens, special tokens counted; None: what the data needs."""
     family: str = "roberta"
-    """`roberta`; `albert`, whose layers share one set of weights and whose token embeddings are
+    """`roberta`; `dnasweep-convnet`, a convolutional network, whose `hidden` is its channels; `albert`, whose layers share one set of weights and whose token embeddings are
     factorised; or, for a pretrained checkpoint, the name that transformers has for its kind."""
     embedding: int = 0
     """Width of the token embeddings of `albert`; 0 for all others."""
@@ -118,3 +120,8 @@ class ModelConfig(Config):
             positions="alibi" if match["alibi"] else "learned",
             windows=windows,
         )
+
+    @classmethod
+    def convnet(cls) -> ModelConfig:
+        """Return the convolutional network that encoders are compared with: 0.28 million parameters."""
+        return cls(layers=5, hidden=128, heads=1, intermediate=128, family=CONVNET)

@@ -19,6 +19,7 @@ from transformers import (
 )
 
 from dnasweep.config import ModelConfig
+from dnasweep.config.model import CONVNET
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.alibi import (
     AlibiRobertaForMaskedLM,
@@ -26,6 +27,7 @@ from dnasweep.models.encoder.alibi import (
     make_config,
 )
 from dnasweep.models.encoder.capacity import ALIBI, check_fits
+from dnasweep.models.encoder.convnet import ConvNetConfig, ConvNetForSequenceClassification
 from dnasweep.models.encoder.forward import set_windows
 from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
 from dnasweep.models.pretrained.settings import name_classes
@@ -43,6 +45,7 @@ _CLASSIFIERS: dict[str, Any] = {
     "roberta": RobertaForSequenceClassification,
     "albert": AlbertForSequenceClassification,
     ALIBI: AlibiRobertaForSequenceClassification,
+    CONVNET: ConvNetForSequenceClassification,
 }
 
 
@@ -53,14 +56,18 @@ def _settings(
         "vocab_size": tokenizer.vocab_size,
         "hidden_size": config.hidden,
         "num_hidden_layers": config.layers,
+        "hidden_dropout_prob": dropout,
+        "pad_token_id": tokenizer.pad_id,
+    }
+    if config.family == CONVNET:
+        return ConvNetConfig(**settings)
+    settings |= {
         "num_attention_heads": config.heads,
         "intermediate_size": config.intermediate,
         "type_vocab_size": 1,
-        "hidden_dropout_prob": dropout,
         # With dropout of attention weights, attention cannot use its fused implementation; that
         # costs far more than the regularisation is worth.
         "attention_probs_dropout_prob": 0.0,
-        "pad_token_id": tokenizer.pad_id,
         "bos_token_id": tokenizer.cls_id,
         "eos_token_id": tokenizer.sep_id,
         "attn_implementation": "sdpa",

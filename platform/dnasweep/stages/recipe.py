@@ -34,6 +34,8 @@ from dnasweep.stages.specs import (
 from dnasweep.tokens.masking.pmi import check_table
 from dnasweep.tokens.masking.registry import resolve
 
+CNN = "CNN baseline"
+"""Name of the convolutional network among the checkpoints of cells: what they start from is nothing."""
 NEXT_STAGE = 1000
 """Added to the seed for each further stage of pretraining. Otherwise a stage would mask the same tokens
 of the same rows, epoch by epoch, as the one before it."""
@@ -160,6 +162,8 @@ class Recipe:
             species_set="none",
             masking=None,
             preset=None,
+            # Without weights to start from, all of them are trained.
+            tuning=cell.tuning if found.key else None,
         )
 
     def _checkpoint(self, cell: Cell) -> PretrainedCheckpoint | None:
@@ -172,6 +176,8 @@ class Recipe:
 
     def _checkpoint_model(self, found: PretrainedCheckpoint) -> ModelConfig:
         """Return the size of a checkpoint, with no more positions than are asked for."""
+        if not found.key:
+            return found.model
         limits = [n for n in (found.model.max_tokens, self.model.max_tokens) if n is not None]
         return dataclasses.replace(
             found.model, max_tokens=min(limits, default=None), windows=self.model.windows
@@ -202,11 +208,14 @@ class Recipe:
             model = ModelConfig.preset(
                 cell.preset, max_tokens=self.model.max_tokens, windows=self.model.windows
             )
+        tuning = TuningConfig.parse(cell.tuning) if cell.tuning else self.tuning
         if checkpoint is not None:
             tokenizer = dataclasses.replace(
-                tokenizer, species=(), fitted_on=None, held_out=None, model=checkpoint.key
+                tokenizer, species=(), fitted_on=None, held_out=None, model=checkpoint.key or None
             )
             model = self._checkpoint_model(checkpoint)
+            if not checkpoint.key:
+                tuning = TuningConfig()
         masking = self.masking
         if cell.masking:
             masking = dataclasses.replace(masking, scheme=cell.masking)
@@ -249,8 +258,8 @@ class Recipe:
             trained_on=trained_on,
             shots=cell.shots,
             resample=cell.resample or 0,
-            checkpoint=checkpoint.key if checkpoint else None,
-            tuning=TuningConfig.parse(cell.tuning) if cell.tuning else self.tuning,
+            checkpoint=checkpoint.key or None if checkpoint else None,
+            tuning=tuning,
             classification=self.classification,
         )
 

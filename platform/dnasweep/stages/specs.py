@@ -137,7 +137,7 @@ class PretrainedCheckpoint:
     name: str
     """Its name in a cell: a directory, a hub name, or a name in MLflow."""
     key: str
-    """Key of its copy in the storage."""
+    """Key of its copy in the storage; empty: there are no weights, and it starts at random."""
     tokenizers: tuple[str, ...]
     """Short names of the tokenizers that its vocabulary allows, the most likely first."""
     model: ModelConfig

@@ -29,6 +29,7 @@ from dnasweep.tracking.tags import check_name
 
 Axes = dict[str, Sequence[Any]]
 """Name of a :class:`~dnasweep.stages.recipe.Cell` field, to its values."""
+Baseline = Literal["kmer", "cnn"]
 _METRICS = ", ".join(SELECTION_METRICS)
 SelectionMetric = Annotated[
     str, tyro.conf.arg(help=f"Validation metric that selects and ranks: {_METRICS}.")
@@ -59,6 +60,10 @@ class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
     pickle: bool = True
     """Whether checkpoints with pickled weights (pytorch_model.bin) are converted to safetensors, by a
     process that can run no code of theirs, or refused."""
+    baselines: tuple[Baseline, ...] = ("kmer",)
+    """References beside the encoders. kmer: the tuned regression on counts of k-mers, which every sweep
+    has. cnn: a small convolutional network over single bases, trained on the same rows with the same
+    learning rates and seeds."""
     learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
     """Peak learning rates of fine-tuning."""
     seeds: tuple[Seed, ...] = (0, 1)
@@ -125,6 +130,7 @@ class FewShotOptions(SweepOptions):
     """Evaluations on validation during pretraining; fine-tuning has none."""
     metric: ComparedMetric = "mcc"
     """Test metric to compare by."""
+    baselines: Annotated[tuple[Baseline, ...], Suppress] = ("kmer",)
     search: Annotated[Literal["grid"], tyro.conf.Suppress] = "grid"
     num_samples: Annotated[Whole, tyro.conf.Suppress] = 0
     asha: Annotated[bool, tyro.conf.Suppress] = False

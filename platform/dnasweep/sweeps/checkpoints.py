@@ -16,7 +16,7 @@ from dnasweep.errors import InputError
 from dnasweep.models.pretrained.pickled import PICKLED_PATTERNS
 from dnasweep.stages.converted import as_safetensors
 from dnasweep.stages.models import keep_model, model_digest
-from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.stages.recipe import CNN, Cell, Recipe
 from dnasweep.stages.specs import PretrainedCheckpoint
 from dnasweep.stages.tokens import tokenizer_of
 from dnasweep.storage import Storage, refuse_damaged
@@ -33,6 +33,9 @@ from dnasweep.tracking.lookup import (
 
 _TRACKED = re.compile(r"models:/.+|[0-9a-f]{32}|[^/@]+@[^/]+")
 _HUB = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+_CONVNET = PretrainedCheckpoint(
+    name=CNN, key="", tokenizers=("char",), model=ModelConfig.convnet()
+)
 _FILES = ("*.safetensors", INDEX_FILE, *TEXT_FILES)
 
 
@@ -56,7 +59,8 @@ def prepare_checkpoints(
     storage
         Where they are copied to.
     names
-        Directories, hub names, or names in MLflow; `none` stands for no checkpoint.
+        Directories, hub names, or names in MLflow; `none` stands for no checkpoint, and the name of
+        the convolutional baseline for that, which has no weights.
     model
         Its `windows` must be possible with each checkpoint.
     tunings
@@ -83,6 +87,9 @@ def prepare_checkpoints(
     tunings = list(dict.fromkeys(tunings))
     found = []
     for name in wanted:
+        if name == CNN:
+            found.append(_CONVNET)
+            continue
         with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
             directory = _find(name, storage, tracking_uri, Path(scratch), pickle=pickle)
             if pickle and (copy := as_safetensors(directory, storage if keep else None, scratch)):
@@ -187,7 +194,10 @@ def check_tokenizers(recipe: Recipe, cells: Sequence[Cell]) -> None:
     known = {one.name: one for one in recipe.checkpoints}
     for cell in cells:
         found = known.get(cell.checkpoint or "none")
-        if found is None or TokenizerConfig.parse(cell.tokenizer).name in found.tokenizers:
+        if (
+            found in (None, _CONVNET)
+            or TokenizerConfig.parse(cell.tokenizer).name in found.tokenizers
+        ):
             continue
         raise InputError(
             f"the model has another vocabulary than {cell.tokenizer}: that of "

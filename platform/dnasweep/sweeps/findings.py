@@ -15,6 +15,7 @@ import pandas as pd
 
 from dnasweep.data.species_sets import pretraining_stages
 from dnasweep.errors import InputError
+from dnasweep.stages.recipe import CNN
 from dnasweep.sweeps.cell_results import COMPARED_AXES, CellResult
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.verdicts import Findings, Verdict
@@ -40,6 +41,8 @@ def sweep_findings(comparison: Comparison, cells: Sequence[CellResult]) -> Findi
             sentences.append(say("kinds", **kinds))
         if baseline := _against_baseline(comparison, tested):
             sentences.append(say("baseline", **baseline))
+        if convnet := _against_convnet(comparison, tested):
+            sentences.append(say("convnet", **convnet))
         if memory := _memory(comparison):
             sentences.append(say("memory", **memory))
         sentences += say.paragraphs("cautions", **_cautions(comparison, cells))
@@ -101,7 +104,8 @@ def _winners(comparison: Comparison, axis: str, tested: list[Pair]) -> dict[str,
     """Return which value of a compared axis is best, each by its best cell."""
     if axis not in comparison.selected:
         return {}
-    best = comparison.selected.dropna(subset=[axis]).drop_duplicates(axis)
+    encoders = comparison.selected[comparison.selected["species_set"] != CNN]
+    best = encoders.dropna(subset=[axis]).drop_duplicates(axis)
     if len(best) < 2:
         return {}
     first, score = best.iloc[0], f"validation_{comparison.metric}"
@@ -194,6 +198,16 @@ def _against_baseline(comparison: Comparison, tested: list[Pair]) -> dict[str, A
         "names": names,
         "found": _pair(comparison, known.iloc[0]["cell"], str(reference["name"]), tested),
     }
+
+
+def _against_convnet(comparison: Comparison, tested: list[Pair]) -> dict[str, Any]:
+    """Compare the best encoder with the convolutional network."""
+    selected = comparison.selected
+    is_convnet = selected["species_set"] == CNN
+    if is_convnet.all() or not is_convnet.any():
+        return {}
+    convnet, encoder = (selected.loc[rows, "cell"].iloc[0] for rows in (is_convnet, ~is_convnet))
+    return {"encoder": encoder, "found": _pair(comparison, encoder, convnet, tested)}
 
 
 def _cautions(comparison: Comparison, cells: Sequence[CellResult]) -> dict[str, Any]:

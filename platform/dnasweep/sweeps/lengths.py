@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 
+from dnasweep.config.model import CONVNET
 from dnasweep.errors import InputError
 from dnasweep.stages.dataset import load_dataset
 from dnasweep.stages.plan import SweepPlan
@@ -75,7 +76,11 @@ def check_lengths(
         return longest_row(fit(spec.config, []), sequences)
 
     if recipe.model.max_tokens is not None:
+        limited = {s.tokenizer.corpus_key for s in plan.classifiers if s.model.family != CONVNET}
+        any_length = {s.tokenizer.corpus_key for s in plan.classifiers} - limited
         for key, corpus in corpora.items():
+            if key in any_length:
+                continue
             if (num := longest(key) or 0) > recipe.model.max_tokens:
                 raise _too_long(storage, corpus, num, recipe.model.max_tokens)
     for spec in plan.classifiers:

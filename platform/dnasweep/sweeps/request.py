@@ -14,7 +14,7 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 from dnasweep.stages.plan import SweepPlan, cells_of, make_plan
 from dnasweep.stages.pmi import keep_table
-from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.stages.recipe import CNN, Cell, Recipe
 from dnasweep.storage import Storage
 from dnasweep.sweeps.axes import Axes, FewShotOptions, SweepOptions
 from dnasweep.sweeps.built_in import built_in_defaults
@@ -169,6 +169,8 @@ def prepare_sweep(
         axes = axes | {"shots": usual_shots(data, options.target)}
     if options.checkpoints and "checkpoint" not in axes:
         axes = axes | {"checkpoint": options.checkpoints}
+    if "cnn" in options.baselines:
+        axes = axes | {"checkpoint": (*axes.get("checkpoint", ("none",)), CNN)}
     if "species_set" in axes and not axes["species_set"]:
         axes = axes | {"species_set": _species_sets(pretraining or data)}
     for axis, values in axes.items():

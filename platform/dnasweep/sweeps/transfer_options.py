@@ -8,7 +8,7 @@ from typing import Literal
 from tyro.conf import Suppress
 
 from dnasweep.config.ranges import Batch, Between, Count, Positive, Seed, Whole
-from dnasweep.sweeps.axes import SweepOptions
+from dnasweep.sweeps.axes import Baseline, SweepOptions
 from dnasweep.sweeps.transfer_strategies import STRATEGIES, Strategy
 
 
@@ -41,6 +41,7 @@ class TransferOptions(SweepOptions):
     # Options that the strategies determine, or that would make their comparison unfair.
     species_sets: Suppress[tuple[str, ...]] = ()
     checkpoints: Suppress[tuple[str, ...]] = ()
+    baselines: Suppress[tuple[Baseline, ...]] = ("kmer",)
     pickle: Suppress[bool] = True
     target: Suppress[str] = "all"
     search: Suppress[Literal["grid", "optuna"]] = "grid"

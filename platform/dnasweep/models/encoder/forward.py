@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dnasweep.config.model import CONVNET
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import ALIBI, WINDOWS
 from dnasweep.models.encoder.roberta import first_hidden_state, hidden_states_at, is_roberta
@@ -51,7 +52,7 @@ _IGNORE_PADDING = frozenset(
     "albert bert camembert data2vec-text deberta deberta-v2 distilbert electra ernie esm eurobert "
     "gte jina_embeddings_v3 layoutlm megatron-bert modernbert mpnet nomic_bert rembert roberta "
     "roberta-prelayernorm roc_bert roformer xlm-roberta xlm-roberta-xl".split()
-) | {family.model_type for family in FAMILIES}
+) | {CONVNET, *(family.model_type for family in FAMILIES)}
 """Model types whose values for a row do not depend on how far it is padded. In others, padding gets
 into convolutions, Fourier transforms or landmarks, so they are given rows of one length at a time."""
 

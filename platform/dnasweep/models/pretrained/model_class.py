@@ -13,8 +13,9 @@ import transformers
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
+from dnasweep.config.model import CONVNET
 from dnasweep.errors import InputError
-from dnasweep.models.encoder import alibi
+from dnasweep.models.encoder import alibi, convnet
 from dnasweep.models.encoder.capacity import ALIBI
 from dnasweep.models.families.nucleotide_transformer import ignore_padding_tokens
 from dnasweep.models.families.registry import NUCLEOTIDE_TRANSFORMER
@@ -41,7 +42,8 @@ def class_named(name: str, model_type: str, directory: Path) -> type[Any]:
     InputError
         When transformers has no such class, or the class is another kind of model.
     """
-    kind: Any = alibi.class_of(name) if model_type == ALIBI else getattr(transformers, name, None)
+    own = {ALIBI: alibi.class_of, CONVNET: convnet.class_of}.get(model_type)
+    kind: Any = getattr(transformers, name, None) if own is None else own(name)
     if (
         not isinstance(kind, type)
         or not issubclass(kind, PreTrainedModel)

@@ -18,9 +18,11 @@ from typing import Any
 from transformers import CONFIG_MAPPING, MODEL_MAPPING
 
 from dnasweep.config import AVERAGED
+from dnasweep.config.model import CONVNET
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.alibi import AlibiRobertaConfig
 from dnasweep.models.encoder.capacity import ALIBI, WINDOWS
+from dnasweep.models.encoder.convnet import ConvNetConfig
 from dnasweep.models.families.classes import RELOAD, classes_of
 from dnasweep.models.families.family import Family
 from dnasweep.models.families.registry import family_of
@@ -29,6 +31,7 @@ from dnasweep.tasks.calls import DECISION_THRESHOLD, DECISION_THRESHOLDS
 from dnasweep.tokens.model_files import AGAIN, reading
 
 _MAX_LAYERS = 1000
+_OUR_KINDS: dict[str, Any] = {ALIBI: AlibiRobertaConfig, CONVNET: ConvNetConfig}
 _OWN = (WINDOWS, AVERAGED, DECISION_THRESHOLD, DECISION_THRESHOLDS, "how_to_load")
 """Settings that this platform writes."""
 # The implementation of attention and the precision of the weights are chosen here. Names of kernels
@@ -121,8 +124,8 @@ def settings_of(found: Mapping[str, Any], directory: Path) -> Any:
         return _family_settings(found, family, directory)
     model_type = found.get("model_type")
     kind: Any = None
-    if model_type == ALIBI:
-        kind = AlibiRobertaConfig
+    if isinstance(model_type, str) and model_type in _OUR_KINDS:
+        kind = _OUR_KINDS[model_type]
     elif isinstance(model_type, str) and model_type in CONFIG_MAPPING:
         kind = CONFIG_MAPPING[model_type]
     own_code = _own_code(found)
