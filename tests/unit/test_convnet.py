@@ -15,7 +15,7 @@ from dnasweep.models.encoder.convnet import register
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import export, load_classifier
-from dnasweep.stages.recipe import CNN
+from dnasweep.stages.specs import CNN
 from dnasweep.tokens.corpus import collate
 from dnasweep.tokens.tokenizers import fit
 from transformers import AutoModelForSequenceClassification

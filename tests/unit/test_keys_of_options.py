@@ -120,6 +120,7 @@ SWEEP: dict[str, Any] = {
     "species_sets": ("none",),
     "tokenizers": ("char",),
     "checkpoints": ("model", {"tokenizers": ("kmer-3",)}),
+    "baselines": ("kmer", "cnn"),
     "learning_rates": (1e-4,),
     "seeds": (1,),
     "target": "human",

@@ -29,13 +29,8 @@ def states(object_store: ObjectStore) -> Bucket:
 
 @pytest.fixture(scope="module")
 def whole() -> list:
-    """The numbers of a training that nothing disturbs, on as many threads as those that are disturbed."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return numbers(train_toy(None))
-    finally:
-        torch.set_num_threads(threads)
+    """The numbers of a training that nothing disturbs."""
+    return numbers(train_toy(None))
 
 
 class Killed(Exception):

@@ -186,3 +186,33 @@ def pretraining_stages(
         return ()
     stages = re.split(r"[-_\s]then[-_\s]", text, flags=re.IGNORECASE)
     return tuple(_named(stage, among, catalogue) for stage in stages)
+
+
+def members_among(
+    name: str, species: tuple[str, ...], catalogue: Catalogue | None
+) -> tuple[str, ...]:
+    """Return the members of a species set that are among `species`; empty stands for all rows.
+
+    Parameters
+    ----------
+    name
+        Name of the set.
+    species
+        Species of the data.
+    catalogue
+        What is known about species; None: what the platform knows.
+
+    Raises
+    ------
+    InputError
+        If none is.
+    """
+    if name == "all" or not species:
+        return ()
+    members = tuple(s for s in species_set(name, species, catalogue) if s in species)
+    if not members:
+        raise InputError(
+            f"species set {name!r} has none of the species of the data",
+            remedy=f"Name some of {', '.join(species)}.",
+        )
+    return members

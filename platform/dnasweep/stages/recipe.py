@@ -21,7 +21,7 @@ from dnasweep.config import (
     TuningConfig,
 )
 from dnasweep.data.catalogue import Catalogue
-from dnasweep.data.species_sets import pretraining_stages, species_set
+from dnasweep.data.species_sets import members_among, pretraining_stages
 from dnasweep.errors import InputError
 from dnasweep.stages.specs import (
     ClassifierSpec,
@@ -34,8 +34,6 @@ from dnasweep.stages.specs import (
 from dnasweep.tokens.masking.pmi import check_table
 from dnasweep.tokens.masking.registry import resolve
 
-CNN = "CNN baseline"
-"""Name of the convolutional network among the checkpoints of cells: what they start from is nothing."""
 NEXT_STAGE = 1000
 """Added to the seed for each further stage of pretraining. Otherwise a stage would mask the same tokens
 of the same rows, epoch by epoch, as the one before it."""
@@ -138,11 +136,11 @@ class Recipe:
 
     def members(self, name: str) -> tuple[str, ...]:
         """Return the species of a set that the data set has; empty stands for all rows."""
-        return _among(name, self.species, self.catalogue)
+        return members_among(name, self.species, self.catalogue)
 
     def _read(self, name: str) -> tuple[str, ...]:
         """Return the species of a set that the data set to pretrain on has."""
-        return _among(name, self.read_species, self.catalogue)
+        return members_among(name, self.read_species, self.catalogue)
 
     def canonical(self, cell: Cell) -> Cell:
         """Return the canonical form of a cell, in which settings that have no effect are None.
@@ -293,16 +291,3 @@ class Recipe:
         if not all(sets):
             return ()
         return tuple(dict.fromkeys(s for members in sets for s in members))
-
-
-def _among(name: str, species: tuple[str, ...], catalogue: Catalogue | None) -> tuple[str, ...]:
-    """Return the members of a species set that are among `species`; empty stands for all rows."""
-    if name == "all" or not species:
-        return ()
-    members = tuple(s for s in species_set(name, species, catalogue) if s in species)
-    if not members:
-        raise InputError(
-            f"species set {name!r} has none of the species of the data",
-            remedy=f"Name some of {', '.join(species)}.",
-        )
-    return members

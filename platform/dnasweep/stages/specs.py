@@ -130,6 +130,10 @@ class EncoderSpec:
         return (*(self.parent.lineage if self.parent else ()), self)
 
 
+CNN = "CNN baseline"
+"""Name of the convolutional network among the checkpoints that cells start from, of which it has no weights."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PretrainedCheckpoint:
     """A model of others that classifiers may start from, instead of an encoder of the sweep."""

@@ -16,8 +16,8 @@ from dnasweep.errors import InputError
 from dnasweep.models.pretrained.pickled import PICKLED_PATTERNS
 from dnasweep.stages.converted import as_safetensors
 from dnasweep.stages.models import keep_model, model_digest
-from dnasweep.stages.recipe import CNN, Cell, Recipe
-from dnasweep.stages.specs import PretrainedCheckpoint
+from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.stages.specs import CNN, PretrainedCheckpoint
 from dnasweep.stages.tokens import tokenizer_of
 from dnasweep.storage import Storage, refuse_damaged
 from dnasweep.sweeps.lengths import Lengths, longest_row

@@ -15,7 +15,7 @@ import pandas as pd
 
 from dnasweep.data.species_sets import pretraining_stages
 from dnasweep.errors import InputError
-from dnasweep.stages.recipe import CNN
+from dnasweep.stages.specs import CNN
 from dnasweep.sweeps.cell_results import COMPARED_AXES, CellResult
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.verdicts import Findings, Verdict

@@ -14,7 +14,8 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 from dnasweep.stages.plan import SweepPlan, cells_of, make_plan
 from dnasweep.stages.pmi import keep_table
-from dnasweep.stages.recipe import CNN, Cell, Recipe
+from dnasweep.stages.recipe import Cell, Recipe
+from dnasweep.stages.specs import CNN
 from dnasweep.storage import Storage
 from dnasweep.sweeps.axes import Axes, FewShotOptions, SweepOptions
 from dnasweep.sweeps.built_in import built_in_defaults
