@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def named(path: Path) -> set[str]:
     return found
 
 
-def imported(path: Path) -> set[str]:
+@functools.cache
+def imported(path: Path) -> frozenset[str]:
     """Return the modules of the package that a file imports, wherever in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -67,13 +69,13 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.Constant) and str(node.value).startswith("dnasweep."):
             # What is computed by actors is named to them.
             found.add(re.split("[:]", str(node.value))[0])
-    return found & set(MODULES)
+    return frozenset(found & set(MODULES))
 
 
 def reached(path: Path) -> set[str]:
     """Return all modules of the package that a script may run."""
     found: set[str] = set()
-    waiting = imported(path)
+    waiting = set(imported(path))
     while waiting:
         name = waiting.pop()
         if name not in found:
