@@ -7,7 +7,6 @@ from dnasweep.data import baseline
 from dnasweep.data.baseline import (
     FEWEST,
     SIZES,
-    STRENGTHS,
     KmerChoice,
     choose_baseline,
     kmer_baseline,
@@ -15,7 +14,7 @@ from dnasweep.data.baseline import (
 from dnasweep.data.baseline_scores import score_baseline
 from dnasweep.data.decision_threshold import best_threshold
 from dnasweep.data.kmer_counts import kmer_counts
-from dnasweep.data.learners import Classes
+from dnasweep.data.learners import Classes, Numbers, SeveralLabels
 from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows, reverse_complement
@@ -186,7 +185,7 @@ def test_the_search_finds_the_strand_and_the_size_that_tell():
     word = "GATTACAGATC"
     texts, labels = _stranded(600, word, reverse_complement(word))
     found = choose_baseline(texts[:400], labels[:400], texts[400:], labels[400:])
-    assert len(found.scores) == len(SIZES) * 2 * len(STRENGTHS)
+    assert len(found.scores) == len(SIZES) * 2 * len(Classes.strengths)
     assert not found.best.both_strands
     assert found.scores[found.best] > 0.95
     blind = [score for choice, score in found.scores.items() if choice.both_strands]
@@ -240,4 +239,51 @@ def test_the_work_of_the_search_and_of_the_fit_is_bounded(monkeypatch):
     assert fitted[:-2] == [(70, 60)] * found.tried
     assert fitted[-2:] == [(100, 300)] * 2
     assert len(found.scores) == 200
-    assert found.tried == len(SIZES) * 2 * len(STRENGTHS)
+    assert found.tried == len(SIZES) * 2 * len(Classes.strengths)
+
+
+def _strand_blind(num: int) -> tuple[list[str], np.ndarray]:
+    """Return DNA and how often GATTACA stands in it, on whichever strand; a third column is rare."""
+    rng = np.random.default_rng(3)
+    texts, counts = [], []
+    for row in range(num):
+        letters = rng.choice(list("ACGT"), 120)
+        copies = int(rng.integers(4))
+        for copy in range(copies):
+            motif = "GATTACA" if rng.random() < 0.5 else "TGTAATC"
+            letters[copy * 30 + 5 : copy * 30 + 12] = list(motif)
+        texts.append("".join(letters))
+        counts.append((copies, 10 - 3 * copies, float(row == 0)))
+    return texts, np.array(counts, dtype=float)
+
+
+def test_numbers_choose_what_is_counted_too():
+    texts, counts = _strand_blind(900)
+    targets = counts[:, :2] * 7 + 100
+    found = choose_baseline(
+        texts[:600], targets[:600], texts[600:750], targets[600:750], kind=Numbers
+    )
+    assert len(found.scores) == len(SIZES) * 2 * len(Numbers.strengths)
+    assert found.best.both_strands, "the motif stands on either"
+    assert found.best.ks in ((5,), (6,), (3, 4, 5))
+    tuned, usual = (
+        kmer_baseline(texts[:600], targets[:600], texts[750:], choice=choice, kind=Numbers)
+        for choice in (found.best, None)
+    )
+    errors = [((one - targets[750:]) ** 2).mean() for one in (tuned, usual)]
+    assert errors[0] < 0.8 * errors[1]
+    assert np.corrcoef(tuned[:, 1], targets[750:, 1])[0, 1] > 0.8
+
+
+def test_labels_of_a_row_are_fitted_each_and_a_constant_one_is_constant():
+    texts, counts = _strand_blind(400)
+    labels = np.stack([counts[:, 0] > 1, counts[:, 0] == 0, np.zeros(400)], axis=1).astype(float)
+    found = kmer_baseline(texts[:300], labels[:300], texts[300:], kind=SeveralLabels)
+    for one in (0, 1):
+        alone = kmer_baseline(texts[:300], labels[:300, one].astype(int), texts[300:])
+        np.testing.assert_array_equal(found[:, one], alone[:, 1])
+    assert (found[:, 2] == 0).all()
+    chosen = choose_baseline(
+        texts[:300], labels[:300], texts[300:], labels[300:], kind=SeveralLabels
+    )
+    assert np.isfinite(list(chosen.scores.values())).all()

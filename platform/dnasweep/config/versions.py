@@ -12,7 +12,7 @@ DATASET = 5
 """Data sets: reading, simulation, negatives, splits and audit (`data.dataset_config`)."""
 STAGES = 3
 """Tokenizers, corpora, encoders, trials and k-mer baselines (`stages.specs`)."""
-BASELINE = 2
+BASELINE = 3
 """The k-mer baseline, beside `STAGES` (`stages.scores`)."""
 TEST_SCORES = 1
 """Test scores of a trial, beside `STAGES` (`stages.scores`)."""

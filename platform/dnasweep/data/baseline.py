@@ -21,8 +21,6 @@ from dnasweep.data.learners import Classes, Counts, Learner
 
 SIZES: tuple[tuple[int, ...], ...] = ((3, 4, 5), (3,), (4,), (5,), (6,))
 """Sizes of k-mers that are tried, together or alone."""
-STRENGTHS = (1e-4, 1e-3, 1e-2)
-"""Inverse regularisations that are tried, strongest first, for counts scaled to unit variance."""
 SEARCHED = 3000
 """Most training rows, and most validation rows, that the search reads; the choice is fitted on all."""
 FEWEST = 50
@@ -40,7 +38,7 @@ class KmerChoice(NamedTuple):
     both_strands: bool = False
     """Whether a k-mer and its reverse complement count as one."""
     strength: float = 1e-3
-    """Inverse regularisation (C of scikit-learn)."""
+    """Inverse regularisation: C of scikit-learn's logistic regression, 1 / alpha of its ridge regression."""
 
     def __str__(self) -> str:
         """Say it in words."""
@@ -75,17 +73,17 @@ def choose_baseline(
     Parameters
     ----------
     train_sequences, train_labels
-        What candidates are fitted on; labels are small integers from 0.
+        What candidates are fitted on; labels are small integers from 0, or (rows, outputs).
     sequences, labels
-        Validation rows, which they are judged by. With fewer than 50, or one class, the default is
-        returned.
+        Validation rows, which they are judged by. With fewer than 50, or all labels equal, the default
+        is returned.
     kind
         Makes what is fitted, from the training labels.
     seed
         Seeds the draws.
     """
     targets = np.asarray(labels)
-    if len(targets) < FEWEST or len(np.unique(targets)) < 2:
+    if len(targets) < FEWEST or len(np.unique(targets, axis=0)) < 2:
         return Choices(KmerChoice(), {})
     fitted = _draw(np.asarray(train_labels), seed)
     judged = _draw(targets, seed + 1)
@@ -97,7 +95,7 @@ def choose_baseline(
         for both_strands in (False, True):
             learner = kind(known)
             train, held = _scaled(texts, others, ks, both_strands)
-            for strength in STRENGTHS:
+            for strength in learner.strengths:
                 learner.fit(train, strength, max_iter=60)
                 score = learner.score(targets[judged], learner.predict(held))
                 found[KmerChoice(ks, both_strands, strength)] = score
@@ -123,12 +121,12 @@ def kmer_baseline(
     kind: Callable[[NDArray[Any]], Learner] = Classes,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Return class probabilities of `sequences` from a logistic regression on k-mer counts.
+    """Return what a linear model on k-mer counts says of `sequences`: class probabilities by default.
 
     Parameters
     ----------
     train_sequences, train_labels
-        What the regression is fitted on; labels are small integers from 0.
+        What it is fitted on; labels are small integers from 0, or (rows, outputs).
     sequences
         What it is applied to.
     choice

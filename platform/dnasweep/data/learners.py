@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import r2_score, roc_auc_score
 
 from dnasweep.errors import InputError
 
@@ -20,6 +20,9 @@ Counts: TypeAlias = "csr_matrix | NDArray[np.float64]"
 
 class Learner(Protocol):
     """What is fitted on the counts, and what it is judged by."""
+
+    strengths: tuple[float, ...]
+    """Inverse regularisations that are tried, strongest first, for counts scaled to unit variance."""
 
     def fit(self, counts: Counts, strength: float, *, max_iter: int) -> Any:
         """Fit the training labels on their scaled counts, going on from the last fit.
@@ -45,7 +48,7 @@ class Learner(Protocol):
         Parameters
         ----------
         labels
-            True labels, (n,).
+            True labels, (n,) or (n, outputs).
         predicted
             What :meth:`predict` returned for these rows.
         """
@@ -54,6 +57,8 @@ class Learner(Protocol):
 
 class Classes:
     """Logistic regression, judged by AUROC: of two classes, or the mean of each against the rest."""
+
+    strengths: tuple[float, ...] = (1e-4, 1e-3, 1e-2)
 
     def __init__(self, labels: ArrayLike) -> None:
         self.labels = np.asarray(labels)
@@ -100,6 +105,106 @@ class Classes:
             (n, classes) probabilities.
         """
         return mean_auroc(labels, predicted)
+
+
+class SeveralLabels:
+    """Logistic regression for each label of a row, judged by the mean AUROC."""
+
+    strengths: tuple[float, ...] = Classes.strengths
+
+    def __init__(self, labels: ArrayLike) -> None:
+        self.labels = np.asarray(labels).astype(int)
+        # Of a rare label, the rows of a search may have none.
+        self.columns = [
+            Classes(column) if len(np.unique(column)) > 1 else None for column in self.labels.T
+        ]
+
+    def fit(self, counts: Counts, strength: float, *, max_iter: int) -> None:
+        """Fit every label on the scaled counts of the training rows, going on from the last fit.
+
+        Parameters
+        ----------
+        counts
+            Of the training rows, scaled.
+        strength
+            Inverse regularisation.
+        max_iter
+            Most steps.
+        """
+        for column in self.columns:
+            if column is not None:
+                column.fit(counts, strength, max_iter=max_iter)
+
+    def predict(self, counts: Counts) -> NDArray[np.float64]:
+        """Return the probability of each label, (sequences, labels)."""
+        found = np.tile(self.labels[:1].astype(float), (counts.shape[0], 1))
+        for number, column in enumerate(self.columns):
+            if column is not None:
+                found[:, number] = column.predict(counts)[:, 1]
+        return found
+
+    def score(self, labels: NDArray[Any], predicted: NDArray[np.float64]) -> float:
+        """Return the mean AUROC of the labels that some rows have and some have not.
+
+        Parameters
+        ----------
+        labels
+            0 or 1, (n, labels).
+        predicted
+            (n, labels) probabilities.
+        """
+        varies = [one for one in range(labels.shape[1]) if len(np.unique(labels[:, one])) > 1]
+        return float(np.mean([roc_auc_score(labels[:, one], predicted[:, one]) for one in varies]))
+
+
+class Numbers:
+    """Ridge regression of one or several outputs, judged by the mean R2."""
+
+    strengths: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+
+    def __init__(self, labels: ArrayLike) -> None:
+        targets = np.asarray(labels, dtype=np.float64)
+        self.mean, spread = targets.mean(axis=0), targets.std(axis=0)
+        self.spread = np.where(spread > 0, spread, 1.0)
+        self.scaled = (targets - self.mean) / self.spread
+        # The solver for sparse counts that fits an intercept and draws no random numbers.
+        self.model = Ridge(solver="sparse_cg", tol=1e-5)
+
+    def fit(self, counts: Counts, strength: float, *, max_iter: int) -> None:
+        """Fit the outputs, each scaled, on the scaled counts of the training rows.
+
+        Parameters
+        ----------
+        counts
+            Of the training rows, scaled.
+        strength
+            Inverse regularisation, 1 / alpha of scikit-learn.
+        max_iter
+            Most steps.
+        """
+        self.model.set_params(alpha=1 / strength, max_iter=max_iter)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.model.fit(counts, self.scaled)
+
+    def predict(self, counts: Counts) -> NDArray[np.float64]:
+        """Return the outputs in the units of the labels, (sequences, outputs)."""
+        if not counts.shape[0]:
+            return np.zeros((0, self.scaled.shape[1]))
+        found = self.model.predict(counts).reshape(-1, self.scaled.shape[1])
+        return np.asarray(found * self.spread + self.mean)
+
+    def score(self, labels: NDArray[Any], predicted: NDArray[np.float64]) -> float:
+        """Return the mean R2 over the outputs.
+
+        Parameters
+        ----------
+        labels
+            (n, outputs).
+        predicted
+            (n, outputs).
+        """
+        return float(r2_score(labels, predicted))
 
 
 def mean_auroc(labels: NDArray[Any], probabilities: NDArray[np.float64]) -> float:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+_CHOOSING = 4
+"""Most labels that choose what the baseline counts."""
 FLAT = 0.01
 """Standard deviation of all probabilities below which a model says the same of every row."""
 
@@ -146,13 +148,23 @@ class Multilabel(Task):
         *,
         chosen_on: tuple[Sequence[str], Targets] | None = None,
     ) -> Floats:
-        from dnasweep.data.baseline import kmer_baseline
+        from dnasweep.data.baseline import choose_baseline, kmer_baseline
+        from dnasweep.data.learners import SeveralLabels
 
-        columns = [
-            kmer_baseline(list(sequences), column.astype(int), list(others))[:, 1]
-            for column in targets.T
-        ]
-        return np.stack(columns, axis=1)
+        chosen = None
+        if chosen_on is not None:
+            held, known = chosen_on
+            # Labels share what is counted: a few of them, that both parts have with and without, choose it.
+            varies = [
+                one
+                for one in range(targets.shape[1])
+                if min(len(np.unique(part[:, one])) for part in (targets, known)) > 1
+            ][:_CHOOSING]
+            if varies:
+                chosen = choose_baseline(
+                    sequences, targets[:, varies], held, known[:, varies], kind=SeveralLabels
+                ).best
+        return kmer_baseline(sequences, targets, others, choice=chosen, kind=SeveralLabels)
 
     def explained(
         self, logits: Tensor, target: int, value: Value, against: int | None = None

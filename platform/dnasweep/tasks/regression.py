@@ -137,9 +137,13 @@ class Regression(Task):
         *,
         chosen_on: tuple[Sequence[str], Targets] | None = None,
     ) -> Floats:
-        from dnasweep.tasks.kmer_ridge import kmer_ridge
+        from dnasweep.data.baseline import choose_baseline, kmer_baseline
+        from dnasweep.data.learners import Numbers
 
-        return kmer_ridge(sequences, targets, others)
+        chosen = None
+        if chosen_on is not None:
+            chosen = choose_baseline(sequences, targets, *chosen_on, kind=Numbers).best
+        return kmer_baseline(sequences, targets, others, choice=chosen, kind=Numbers)
 
     def explained(
         self, logits: Tensor, target: int, value: Value, against: int | None = None

@@ -223,7 +223,7 @@ class Task(abc.ABC):
         sequences, targets, others
             Training rows, and the sequences to predict.
         chosen_on
-            Validation rows, on which tasks of one class a row choose what is counted; None: the default.
+            Validation rows, which choose what is counted; None: the default.
         """
 
     @abc.abstractmethod
