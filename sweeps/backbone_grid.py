@@ -1,4 +1,4 @@
-"""Compare models from elsewhere, and how much of them fine-tuning moves.
+"""Compare pretrained checkpoints, and how much of them fine-tuning moves.
 
 Starts from every model named: all of its weights move, its head alone (probe), or low-rank additions
 (LoRA). Each brings its own tokenizer; `none` among them is random initialisation of a model of
@@ -18,7 +18,7 @@ from tyro.conf import Suppress
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneOptions(SweepOptions):
-    """Options of the comparison of models from elsewhere."""
+    """Options of the comparison of pretrained checkpoints."""
 
     tunings: tuple[str, ...] = ("full", "probe", "lora-8")
     """Weights that fine-tuning moves: full (all), probe (the head), lora-RANK, lora-RANK-aALPHA,

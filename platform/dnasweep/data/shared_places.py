@@ -23,7 +23,7 @@ from dnasweep.formats.bases import UNKNOWN, FlatCodes
 K = 15
 """Bases that have to be the same. Two random sequences of 300 bases share as many at one place once in
 four million pairs."""
-LEAST_TRIPLETS = 9
+MIN_TRIPLETS = 9
 """Different 3-mers, of its 13, that a 15-mer has at least; poly-A has 1, a repeat of 6 bases 6."""
 MOST_ROWS = 20
 """Most rows with a 15-mer at one place for it to count."""
@@ -48,7 +48,7 @@ class SharedPlaces(NamedTuple):
     """(pairs,) places at which both have the same 15-mer."""
 
 
-def shared_places(flat: FlatCodes, *, turned: NDArray[np.int64] | None = None) -> SharedPlaces:
+def shared_places(flat: FlatCodes, *, rotated: NDArray[np.int64] | None = None) -> SharedPlaces:
     """Return the pairs of rows that share 15-mers at the same places, counted from the first base.
 
     Only the strand in the file is compared. Of more than 64 million bases a sample of the 15-mers is
@@ -58,7 +58,7 @@ def shared_places(flat: FlatCodes, *, turned: NDArray[np.int64] | None = None) -
     ----------
     flat
         The sequences.
-    turned
+    rotated
         (rows,) bases by which each row is rotated before it is compared: places that then agree do
         so by chance. None: as they are.
     """
@@ -73,7 +73,7 @@ def shared_places(flat: FlatCodes, *, turned: NDArray[np.int64] | None = None) -
     keys, counts = [none], [none]
     for low, high in itertools.pairwise(bounds):
         starts = np.flatnonzero(whole & (hashes >= low) & (hashes < high))
-        key, count = np.unique(_pairs(flat, hashes, starts, turned), return_counts=True)
+        key, count = np.unique(_pairs(flat, hashes, starts, rotated), return_counts=True)
         keys.append(key)
         counts.append(count)
     pair, inverse = np.unique(np.concatenate(keys), return_inverse=True)
@@ -123,7 +123,7 @@ def _pairs(
     flat: FlatCodes,
     hashes: NDArray[np.uint32],
     starts: NDArray[np.int64],
-    turned: NDArray[np.int64] | None,
+    rotated: NDArray[np.int64] | None,
 ) -> NDArray[np.int64]:
     """Return first * rows + second for every 15-mer that two rows share at one place."""
     packed = hashes[starts].astype(np.uint64) << np.uint64(32) | starts.astype(np.uint64)
@@ -138,8 +138,8 @@ def _pairs(
         return np.zeros(0, dtype=np.int64)
     row = np.searchsorted(flat.offsets, starts, side="right") - 1
     place = starts - flat.offsets[row]
-    if turned is not None:
-        place = (place + turned[row]) % (np.diff(flat.offsets)[row] - K + 1)
+    if rotated is not None:
+        place = (place + rotated[row]) % (np.diff(flat.offsets)[row] - K + 1)
     order = np.lexsort((place, code))
     code, place, row, starts = code[order], place[order], row[order], starts[order]
     kmer = _runs(code[1:] != code[:-1])
@@ -170,4 +170,4 @@ def _is_complex(flat: FlatCodes, starts: NDArray[np.int64]) -> NDArray[np.bool_]
         for base in range(3):
             triplet = triplet * np.uint64(4) + flat.codes[starts + (offset + base)]
         seen |= np.uint64(1) << triplet
-    return np.bitwise_count(seen) >= LEAST_TRIPLETS
+    return np.bitwise_count(seen) >= MIN_TRIPLETS

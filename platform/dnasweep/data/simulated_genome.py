@@ -152,11 +152,11 @@ def _elements(
     columns = (known[name].tolist() for name in ("id", "element", "start", "end", "strand"))
     for name, element, first, last, side in zip(*columns, strict=True):
         chrom, at, promoter, strand = places[name]
-        start, end, turned = first, last, side
+        start, end, shown = first, last, side
         if strand == "-":
             start, end = window - last, window - first
-            turned = {"+": "-", "-": "+"}.get(side, side)
-        rows.append((chrom, at + start, at + end, element, 0, turned, promoter))
+            shown = {"+": "-", "-": "+"}.get(side, side)
+        rows.append((chrom, at + start, at + end, element, 0, shown, promoter))
     names = [*_BED, "promoter"]
     return pd.DataFrame(rows, columns=names).sort_values(
         ["chrom", "start", "end"], kind="stable", ignore_index=True

@@ -86,8 +86,8 @@ def find_twins(table: pd.DataFrame, *, identity: float = 0.8, seed: int = 0) -> 
     split = table["split"].to_numpy()
     found = _nearest(shared_places(flat), split == "train")
     places = np.maximum(np.diff(flat.offsets) - K + 1, 1)
-    turned = np.random.default_rng(seed).integers(0, places)
-    chance = _nearest(shared_places(flat, turned=turned), split == "train").row
+    rotated = np.random.default_rng(seed).integers(0, places)
+    chance = _nearest(shared_places(flat, rotated=rotated), split == "train").row
     same_diagonal = np.zeros(len(found.row), dtype=np.int64)
     labels = table["label"].to_numpy()
     rows = pd.DataFrame(

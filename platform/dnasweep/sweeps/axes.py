@@ -54,7 +54,7 @@ class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
     tokenizers: tuple[str, ...] = ("kmer", "bpe-512", "wordpiece-512")
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, greedy-K, bpe-SIZE, wordpiece-SIZE, char."""
     checkpoints: tuple[str, ...] = ()
-    """Models from elsewhere to start from in place of pretraining, each with its own tokenizer and
+    """Pretrained checkpoints to start from in place of pretraining, each with its own tokenizer and
     size: a directory, a hub name OWNER/MODEL, a run id or models:/NAME@ALIAS; none beside them keeps
     the cells without."""
     pickle: bool = True
@@ -116,7 +116,7 @@ class FewShotOptions(SweepOptions):
     """Masking schemes to pretrain with, each an initialisation of its own; see --masking of other
     sweeps."""
     checkpoints: tuple[str, ...] = ()
-    """Models from elsewhere to start from, each an initialisation of its own."""
+    """Pretrained checkpoints to start from, each an initialisation of its own."""
     pretrain_on: Literal["positives", "all"] = "all"
     """Pretrain on all training rows, or on the positives, whose labels few shots would not show."""
     learning_rates: tuple[Between, ...] = ()
