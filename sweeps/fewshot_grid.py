@@ -1,7 +1,7 @@
 """Compare initialisations by what they learn from few labelled sequences.
 
-Fine-tunes from random weights, from encoders pretrained with each masking scheme and from
-pretrained checkpoints, on 10, 50, ... rows of each class, several draws of rows and several seeds; the k-mer
+Fine-tunes from random weights, from encoders pretrained with each masking scheme and from pretrained
+checkpoints, on 10, 50, ... rows of each class, several draws of rows and several seeds; the k-mer
 baseline learns from the same rows. Epochs, batches and learning rates are those published for
 GeneMask unless they are given. There is no development set: nothing is chosen, and every trial is
 evaluated once, on all test rows, at the threshold 0.5. Folders named after their shots (10/train.tsv,
