@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from dnasweep.sweeps.mean_differences import mean_difference, shared_row_variance
 from dnasweep.sweeps.pairs import paired_test
+from dnasweep.sweeps.rank_tests import friedman
 from dnasweep.sweeps.seed_tests import Side, over_seeds
 from dnasweep.sweeps.transfer_tests import rank_correlation, sign_flip
 from dnasweep.tasks.influence import auroc_influence, mcc_influence
@@ -88,6 +89,16 @@ def distances(targets: int) -> Simulate:
     return simulate
 
 
+def over_tasks(tasks: int, models: int) -> Simulate:
+    """Return the simulation of models that are alike on every task, whose tasks differ in difficulty."""
+
+    def simulate(rng: np.random.Generator, times: int) -> Floats:
+        scores = rng.normal(size=(times, tasks, models)) + 5 * rng.normal(size=(times, tasks, 1))
+        return np.array([friedman(one)[1] for one in scores])
+
+    return simulate
+
+
 def models(name: str) -> Simulate:
     """Return the simulation of two trained models of one strength, the test of ensembles."""
 
@@ -108,6 +119,16 @@ def _cut(side: Side) -> Side:
 
 
 CHECKS = {
+    **{
+        f"friedman_{tasks}x{number}": Check(
+            quantity="models over the tasks of a suite (friedman)",
+            setting=f"{tasks} tasks, {number} models",
+            simulate=over_tasks(tasks, number),
+            may_be_careful=True,
+            quick=(tasks, number) == (5, 4),
+        )
+        for tasks, number in ((3, 3), (5, 4), (10, 3), (28, 6))
+    },
     **{
         f"few_shot_{metric}_{draws}x{seeds}_sd_{sd[0]:g}_{sd[1]:g}": Check(
             quantity=f"two initialisations on few shots, {metric.upper()} (mean_difference)",

@@ -81,6 +81,7 @@ DATA: dict[str, Any] = {
     "crop": 30,
     "split_groups": "twins",
     "leaks": "drop",
+    "train_rows": 40,
     "skip_bad_rows": True,
     "simulated_rows": 24,
     "decoy_rate": 0.5,

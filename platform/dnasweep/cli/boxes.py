@@ -13,12 +13,12 @@ from typing import Annotated, Any, get_args, get_type_hints
 import tyro
 
 BOXES = {
-    "axes": """tokenizers species_sets checkpoints baselines maskings strategies targets tunings shots resamples
-        learning_rates warmups weight_decays seeds search num_samples asha""",
-    "input": """model attributions data positives negatives genome species species_table tree format
+    "axes": """suite tasks presets tokenizers species_sets checkpoints baselines maskings strategies targets tunings shots
+        resamples learning_rates warmups weight_decays seeds search num_samples asha""",
+    "input": """model attributions data download positives negatives genome species species_table tree format
         sequence_column label_column split_column id_column species_column task positive_label crop limit
         skip_bad_rows generate_negatives negative_distance first_base last_base split split_fractions
-        split_identity split_groups leaks simulated_rows decoy_rate data_seed min_rows regions chromosomes match_chromosomes
+        split_identity split_groups train_rows leaks simulated_rows decoy_rate data_seed min_rows regions chromosomes match_chromosomes
         num_sequences motifs""",
     "job": "",
     "model": "preset max_tokens windows pickle",
@@ -28,7 +28,7 @@ BOXES = {
     "fine-tuning": """target finetune_epochs batch_size micro_batch_size warmup weight_decay dropout
         tuning augment_reverse_complement average_reverse_complement class_weights label_smoothing""",
     "evaluation": "metric evaluations keep",
-    "output": "dry_run out report json storage tracking_uri name",
+    "output": "dry_run time_budget out report json storage tracking_uri name",
     "cluster": """address preflight workers_per_trial cpus_per_worker gpus_per_worker num_actors
         gpus_per_actor precision batch_rows shard_size hang_seconds timeout_s""",
 }

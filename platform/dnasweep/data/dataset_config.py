@@ -79,6 +79,9 @@ class DatasetFields(ColumnOptions):
     the same places, as a negative does with the promoter it was shuffled from."""
     crop: Count | None = None
     """Cut every sequence to this many central bases; shorter ones are bad rows."""
+    train_rows: Count | None = None
+    """Most training rows, and half as many of validation: a draw with each class in its proportion.
+    Test rows all stay. Default: all."""
     leaks: LeakPolicy = "refuse"
     """Where a sequence is in two given splits, on either strand, rows overlap across them on the
     genome, or the length alone tells the classes apart: end (refuse), leave the copies out of
@@ -160,7 +163,7 @@ def dataset_key(config: DatasetConfig) -> str:
     if settings["decoy_rate"] == DECOY_RATE or config.reads_files:
         # Keys from before there was a choice stay as they are.
         del settings["decoy_rate"]
-    for name, usual in (("task", "auto"), ("positive_label", None)):
+    for name, usual in (("task", "auto"), ("positive_label", None), ("train_rows", None)):
         if settings[name] == usual:
             del settings[name]
     if settings["split_groups"] == "none":

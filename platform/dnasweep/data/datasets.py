@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dnasweep.data.audit import Audit, audit
 from dnasweep.data.clustering import similar_pairs
 from dnasweep.data.dataset_config import ANEW, DatasetConfig, catalogue_of
+from dnasweep.data.fewer_rows import fewer_rows
 from dnasweep.data.findings import READ_AS, Finding, info
 from dnasweep.data.label_checks import check_rare
 from dnasweep.data.labels import ZERO_AND_ONE, Labels
@@ -131,6 +132,8 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
         if method == "given":
             raise InputError("split_groups is 'twins', and the data name the splits", remedy=ANEW)
         groups = place_groups(table, groups)
+    if method == "given":
+        table, groups, notes = _fewer(config, table, groups, notes)
     sequences = table["sequence"].tolist()
     pairs = similar_pairs(sequences, identity=config.identity, seed=config.seed)
     table = split_table(
@@ -142,6 +145,13 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
         groups=groups,
         pairs=pairs,
     )
+    if method != "given" and config.train_rows is not None:
+        table, _, notes = _fewer(config, table, None, notes)
+        pairs = similar_pairs(
+            table["sequence"].tolist(), identity=config.identity, seed=config.seed
+        )
+        if elements is not None:
+            elements = elements[elements["id"].isin(table["id"])].reset_index(drop=True)
     found = audit(table, identity=config.identity, seed=config.seed, pairs=pairs)
     if dropped:
         what = f"{dropped:,} rows repeated an earlier one and were dropped"
@@ -149,6 +159,28 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
     findings = sorted((*found.findings, *notes), key=lambda finding: finding.level != "warning")
     found = dataclasses.replace(found, findings=tuple(findings))
     return Dataset(table=check_table(table), audit=found, elements=elements, labels=labels)
+
+
+def _fewer(
+    config: DatasetConfig,
+    table: pd.DataFrame,
+    groups: NDArray[np.int64] | None,
+    notes: tuple[Finding, ...],
+) -> tuple[pd.DataFrame, NDArray[np.int64] | None, tuple[Finding, ...]]:
+    """Draw as many training rows as are asked for, and say so."""
+    if config.train_rows is None:
+        return table, groups, notes
+    kept = fewer_rows(table, config.train_rows, config.seed)
+    if kept.all():
+        return table, groups, notes
+    counts = [
+        f"{int((kept & rows).sum()):,} of {int(rows.sum()):,} {name} rows"
+        for name in ("train", "validation")
+        if (rows := (table["split"] == name).to_numpy()).any()
+    ]
+    said = info(READ_AS, f"a draw of {' and '.join(counts)} is used, each class in its proportion")
+    rest = None if groups is None else groups[kept]
+    return table[kept].reset_index(drop=True), rest, (*notes, said)
 
 
 class _Gathered(NamedTuple):

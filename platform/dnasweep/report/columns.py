@@ -95,6 +95,11 @@ COLUMNS: dict[str, tuple[str | None, Format]] = {
     "targets_p_adjusted": ("p over targets", p_value),
     "ensemble_mcc_p_adjusted": ("bootstrap p", p_value),
     "ensemble_delong_p_adjusted": ("DeLong p", p_value),
+    # Leaderboards.
+    "mean_rank": (None, lambda value: f"{value:.2f}"),
+    "num_best": ("best on", count),
+    "num_tasks": ("tasks ended", count),
+    "minutes": ("fine-tuning, min", lambda value: f"{value:,.1f}"),
     # The data and the tokenizers.
     "rows": (None, count),
     "gc": ("G+C", plain),

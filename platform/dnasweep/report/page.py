@@ -15,7 +15,7 @@ import pandas as pd
 from dnasweep.report.drawing import Drawing
 from dnasweep.sweeps.verdicts import Verdict, table_of
 
-Mark = Literal["", "chosen", "reference", "loses", "sick", "total"]
+Mark = Literal["", "chosen", "reference", "loses", "sick", "total", "published"]
 """Why a row of a table stands out."""
 
 

@@ -20,6 +20,7 @@ STYLES = {
     "reference": "cyan",
     "loses": "yellow",
     "sick": "dim",
+    "published": "dim",
 }
 """How a row that stands out looks, by its :data:`~dnasweep.report.page.Mark`."""
 

@@ -12,7 +12,7 @@ from dnasweep.stages.scores import TestScores
 
 Outcome = Literal["finished", "stopped", "diverged", "collapsed", "failed"]
 
-COMPARED_AXES = ("masking", "tuning")
+COMPARED_AXES = ("masking", "preset", "tuning")
 """Further axes whose values are compared on the test rows, as tokenizers and species sets are. Of
 all other axes, which are settings, the best value is chosen on validation."""
 

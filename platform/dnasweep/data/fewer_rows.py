@@ -1,0 +1,53 @@
+"""A draw of training rows, where all would take too long; test rows are never drawn from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+VALIDATION_PART = 2
+"""Of so many training rows that are kept, one validation row is."""
+
+
+def fewer_rows(table: pd.DataFrame, most: int, seed: int = 0) -> NDArray[np.bool_]:
+    """Return which rows to keep, (rows,): at most so many of train, half as many of validation.
+
+    Rows are drawn from each label and species in proportion to how many there are, at least one of
+    each, so that a rare class is never lost; test rows and rows of no split are all kept.
+
+    Parameters
+    ----------
+    table
+        Rows with their labels and splits.
+    most
+        Training rows to keep, at least 1.
+    seed
+        Seeds the draw.
+    """
+    kept = np.ones(len(table), dtype=bool)
+    split = table["split"].to_numpy()
+    strata = pd.factorize(table["label"].astype("str") + "\t" + table["species"])[0]
+    parts = {"train": most, "validation": max(1, most // VALIDATION_PART)}
+    for place, (name, number) in enumerate(parts.items()):
+        rows = np.flatnonzero(split == name)
+        if len(rows) > number:
+            kept[rows] = False
+            kept[_drawn(rows, strata[rows], number, np.random.default_rng([seed, place]))] = True
+    return kept
+
+
+def _drawn(
+    rows: NDArray[np.int64], strata: NDArray[np.int64], number: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    kinds, counts = np.unique(strata, return_counts=True)
+    exact = counts * (number / len(rows))
+    quota = np.maximum(1, np.floor(exact)).astype(np.int64)
+    # What rounding leaves goes to the largest remainders.
+    for place in np.argsort(quota - exact, kind="stable")[: max(0, number - int(quota.sum()))]:
+        quota[place] += 1
+    drawn = [
+        rng.permutation(rows[strata == kind])[:size]
+        for kind, size in zip(kinds, np.minimum(quota, counts), strict=True)
+    ]
+    return np.sort(np.concatenate(drawn))

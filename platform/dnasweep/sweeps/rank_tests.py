@@ -1,0 +1,103 @@
+"""Do models differ over the tasks of a suite? Friedman's test of their ranks, and Nemenyi's of pairs.
+
+After Demšar, Statistical comparisons of classifiers over multiple data sets, JMLR 7 (2006) 1-30. The
+p-value of Friedman's statistic is by permutation of the ranks within tasks, which also holds for few
+tasks; that of pairs, by scikit-posthocs, is approximate for few.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+LEAST_TASKS = 3
+"""Fewer tasks are not tested."""
+PERMUTATIONS = 9_999
+
+
+class RankTests(NamedTuple):
+    """Ranks of models over tasks, and their tests."""
+
+    tasks: list[str]
+    """Tasks that all of the models have a score on."""
+    models: list[str]
+    """Models with any score."""
+    ranks: pd.Series
+    """Mean rank by model, 1 the best, ties shared; nan where no task is common."""
+    statistic: float | None = None
+    """Friedman's chi-square; None: not tested."""
+    p: float = float("nan")
+    """Its p-value."""
+    pairs: pd.DataFrame | None = None
+    """Nemenyi's p-value of each pair of three models or more; None: not tested."""
+
+
+def compare_ranks(matrix: pd.DataFrame, *, seed: int = 0) -> RankTests:
+    """Rank models by their scores on each task, and test whether they differ.
+
+    Parameters
+    ----------
+    matrix
+        Scores, tasks by models, higher is better; nan where a model has none.
+    seed
+        Seeds the permutations.
+
+    Returns
+    -------
+    tests
+        Over the tasks that all models with any score have. Not tested are fewer than `LEAST_TASKS`
+        tasks and fewer than two models; pairs only of three models or more.
+    """
+    models = [str(name) for name in matrix.columns if matrix[name].notna().any()]
+    whole = matrix[models].dropna()
+    ranks = whole.rank(axis=1, ascending=False).mean()
+    found = RankTests([str(task) for task in whole.index], models, ranks)
+    if len(whole) < LEAST_TASKS or len(models) < 2:
+        return found
+    statistic, p = friedman(whole.to_numpy(), seed=seed)
+    pairs = None
+    if len(models) > 2:
+        # Imported here: it brings a library of figures, which takes seconds.
+        from scikit_posthocs import posthoc_nemenyi_friedman
+
+        pairs = posthoc_nemenyi_friedman(whole.to_numpy())
+        pairs.index = pairs.columns = pd.Index(models)
+    return found._replace(statistic=statistic, p=p, pairs=pairs)
+
+
+def friedman(scores: np.ndarray, *, seed: int = 0) -> tuple[float, float]:
+    """Return Friedman's chi-square with correction for ties, and its p-value by permutation.
+
+    Parameters
+    ----------
+    scores
+        (tasks, models), two models or more.
+    seed
+        Seeds the permutations, which are all there are where these are fewer than `PERMUTATIONS`.
+    """
+    from scipy import stats
+
+    ranks = stats.rankdata(-scores, axis=1)
+    num_tasks, num_models = ranks.shape
+    total = num_tasks * (num_models + 1) / 2
+    # Within tasks the ranks are the same whoever has them: only the sums over tasks vary.
+    scale = ((ranks - (num_models + 1) / 2) ** 2).sum()
+    if scale == 0:
+        return 0.0, 1.0
+
+    def statistic(*columns: np.ndarray, axis: int) -> np.ndarray:
+        sums = np.stack([column.sum(axis=axis) for column in columns])
+        return (num_models - 1) * ((sums - total) ** 2).sum(axis=0) / scale
+
+    found = stats.permutation_test(
+        tuple(ranks.T),
+        statistic,
+        permutation_type="samples",
+        alternative="greater",
+        n_resamples=PERMUTATIONS,
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    )
+    return float(found.statistic), float(found.pvalue)

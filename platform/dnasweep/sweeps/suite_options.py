@@ -1,0 +1,82 @@
+"""Options of a sweep over all tasks of a published suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from tyro.conf import Suppress
+
+from dnasweep.config.ranges import Between, Fraction, Range, Seed, Whole
+from dnasweep.data.dataset_config import DECOY_RATE
+from dnasweep.data.negatives import NegativeKind
+from dnasweep.data.screening import LeakPolicy
+from dnasweep.data.splits import SplitMethod
+from dnasweep.sweeps.axes import Axes, SweepOptions
+from dnasweep.sweeps.data_options import SimulatedRows
+
+Minutes = Annotated[float, Range(0, 1_000_000, above=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteOptions(SweepOptions):
+    """Options of a benchmark suite: which one, with which models, and within which time."""
+
+    suite: str = "gue"
+    """The suite: gue, gue-plus, genomic-benchmarks, nucleotide-transformer (revised),
+    nucleotide-transformer-original or bend."""
+    data: tuple[str, ...] = ()
+    """Folder of the suite, as it is published; several where its tasks lie apart."""
+    tasks: tuple[str, ...] = ()
+    """Tasks, or groups of tasks, by name. Default: all that are there."""
+    download: bool = False
+    """Fetch the suite from the Hugging Face hub where no folder is given. Without it nothing is
+    fetched."""
+    time_budget: Minutes | None = None
+    """Minutes to end within on this machine: the largest draw of training rows that fits is used, the
+    same for every model, and named wherever scores are. Default: all rows."""
+    presets: tuple[str, ...] = ("tiny",)
+    """Model sizes: tiny, small, base, or LAYERSxHIDDEN, each a model of its own."""
+    tokenizers: tuple[str, ...] = ("kmer-6",)
+    """kmer-K, kmer-K-overlap, kmer-K-stride-S, greedy-K, bpe-SIZE, wordpiece-SIZE, char."""
+    species_sets: tuple[str, ...] = ("none",)
+    """Species sets to pretrain on, on the training rows of each task unless --pretrain-data names
+    others; none for random initialisation."""
+    checkpoints: tuple[str, ...] = ()
+    """Models from elsewhere, each with its own tokenizer and size: a directory, a hub name
+    OWNER/MODEL, a run id or models:/NAME@ALIAS; none beside them keeps those of --presets."""
+    learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
+    """Peak learning rates of fine-tuning, of which the best on validation counts. Large pretrained
+    models want less, such as 3e-5."""
+    seeds: tuple[Seed, ...] = (0, 1, 2)
+    """Seeds of fine-tuning; scores are means over them, with spread."""
+    leaks: LeakPolicy = "drop"
+    """Training rows that are also test rows are left out of training (drop), end the task (refuse),
+    or stay, with a warning (keep). Test rows all stay."""
+    # What the suite decides, and axes here.
+    preset: Suppress[str] = "tiny"
+    metric: Suppress[str] = "mcc"
+    split: Suppress[SplitMethod] = "given"
+    search: Suppress[Literal["grid"]] = "grid"
+    num_samples: Suppress[Whole] = 0
+    asha: Suppress[bool] = False
+    # Of data that a suite has not.
+    positives: Suppress[tuple[str, ...]] = ()
+    negatives: Suppress[tuple[str, ...]] = ()
+    generate_negatives: Suppress[Literal["none"] | NegativeKind] = "none"
+    negative_distance: Suppress[Whole | None] = None
+    split_groups: Suppress[Literal["none", "twins"]] = "none"
+    pretrain_rows: Suppress[Whole] = 0
+    simulated_rows: Suppress[SimulatedRows] = 240
+    decoy_rate: Suppress[Fraction] = DECOY_RATE
+
+    @property
+    def axes(self) -> Axes:
+        """The grid of every task."""
+        return {
+            "tokenizer": self.tokenizers,
+            "species_set": self.species_sets,
+            "preset": self.presets,
+            "learning_rate": self.learning_rates,
+            "seed": self.seeds,
+        }

@@ -1,0 +1,127 @@
+"""Scores of models on the tasks of a suite, from the compared sweeps of the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnasweep.data.suites import SuiteTask
+from dnasweep.sweeps.cell_results import COMPARED_AXES
+from dnasweep.sweeps.comparison import Comparison
+
+BASELINE = "k-mer baseline"
+"""How the baseline is named among the models."""
+SCORES = (
+    *("task", "group", "metric", "model", "score", "score_sd", "num_seeds", "num_test_rows"),
+    *("num_train_rows", "minutes", "outcome", "reason"),
+)
+"""Columns of the scores: fractions, minutes of one device. `outcome` is finished, failed, or how many of
+the seeds did not end healthy, such as `1 of 3 collapsed`, which are then in no mean."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskResult:
+    """What was found on one task."""
+
+    task: SuiteTask
+    """The task."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Its sweeps: one, or one for each part where some models could not be trained."""
+    num_train_rows: int = 0
+    """Training rows of each model."""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Models without a result, to the reason."""
+
+
+def task_scores(result: TaskResult) -> list[dict[str, Any]]:
+    """Return one record per model of a task, the k-mer baseline last."""
+    task = result.task
+    common: dict[str, Any] = {
+        "task": task.name,
+        "group": task.group,
+        "metric": task.metric,
+        "num_train_rows": result.num_train_rows,
+    }
+    found: dict[str, dict[str, Any]] = {}
+    for comparison in result.comparisons:
+        rows = comparison.rows
+        labels = [
+            model_name(dict(zip(map(str, rows), row, strict=True)))
+            for row in rows.itertuples(index=False)
+        ]
+        trials = rows["trial_keys"].map(lambda keys: len(str(keys).split()))
+        seconds = (rows["device_seconds"] * trials).groupby(labels).sum(min_count=1)
+        selected = comparison.selected
+        tested = {} if selected.empty else selected.set_index("cell").to_dict("index")
+        lost = comparison.unhealthy
+        why = dict(zip(lost["trial_key"], lost["reason"], strict=True)) if len(lost) else {}
+        reasons = {
+            name: why[key]
+            for name, keys in zip(labels, rows["trial_keys"], strict=True)
+            for key in str(keys).split()
+            if key in why
+        }
+        for name in dict.fromkeys(labels):
+            known = tested.get(name, {})
+            score = known.get(f"test_{task.metric}", np.nan)
+            found[name] = {
+                **common,
+                "model": name,
+                "score": score,
+                "score_sd": known.get(f"test_{task.metric}_sd", np.nan),
+                "num_seeds": known.get("num_seeds", 0),
+                "num_test_rows": known.get("num_test_rows", 0),
+                "minutes": seconds[name] / 60,
+                "outcome": "failed" if pd.isna(score) else known.get("outcome", "finished"),
+                "reason": reasons.get(name, "") if pd.isna(score) else "",
+            }
+        baseline = comparison.baseline
+        if f"test_{task.metric}" in baseline:
+            found[BASELINE] = {
+                **common,
+                "model": BASELINE,
+                "score": float(baseline[f"test_{task.metric}"].iloc[0]),
+                "num_seeds": 1,
+                "num_test_rows": max(
+                    [int(one["num_test_rows"]) for one in found.values()], default=0
+                ),
+                "outcome": "finished",
+                "reason": "",
+            }
+    for name, reason in result.failed.items():
+        found.setdefault(
+            name, {**common, "model": name, "num_seeds": 0, "outcome": "failed", "reason": reason}
+        )
+    if BASELINE in found:
+        found[BASELINE] = found.pop(BASELINE)
+    return list(found.values())
+
+
+def model_name(row: Mapping[str, Any]) -> str:
+    """Return how the model of a row of trials is named: as its cell in a comparison."""
+    rest = (row.get(axis) for axis in COMPARED_AXES)
+    parts = [row["tokenizer"], row["species_set"], *(one for one in rest if not pd.isna(one))]
+    return " / ".join(map(str, parts))
+
+
+def score_matrix(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return scores as a matrix, tasks by models in their order; nan where there is none."""
+    names = (list(dict.fromkeys(scores[column])) for column in ("task", "model"))
+    matrix = scores.pivot(index="task", columns="model", values="score").astype(float)
+    rows, columns = names
+    return matrix.reindex(index=rows, columns=columns)
+
+
+def short_names(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores with names of models that lack what is the same in all of them."""
+    parts = {name: name.split(" / ") for name in dict.fromkeys(scores["model"])}
+    ours = [part for name, part in parts.items() if name != BASELINE]
+    if len({len(part) for part in ours}) != 1 or len(ours) < 2:
+        return scores
+    telling = [i for i in range(len(ours[0])) if len({part[i] for part in ours}) > 1]
+    named = {" / ".join(part): " / ".join(part[i] for i in telling) for part in ours}
+    return scores.assign(model=scores["model"].map(lambda name: named.get(name, name)))

@@ -1,0 +1,92 @@
+"""What a suite prints before it runs: its tasks, its models, and how long it takes."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+
+from dnasweep.progress import duration
+from dnasweep.report.terminal import terminal_table
+from dnasweep.stages.plan import published
+from dnasweep.sweeps.cost import estimate
+from dnasweep.sweeps.suite_draw import MeasureSpeed
+from dnasweep.sweeps.suite_request import PlannedTask, SuiteRequest
+from dnasweep.tasks.wording import metric_name
+
+
+def announce_suite(
+    request: SuiteRequest,
+    console: Console,
+    *,
+    measure: MeasureSpeed | None = None,
+    at_once: int = 1,
+) -> None:
+    """Print the tasks that were found and those that were not, the models and the expected time.
+
+    Parameters
+    ----------
+    request
+        The suite.
+    console
+        Where to print.
+    measure
+        Measures the speed of what was never trained; None: nothing is measured.
+    at_once
+        Trials that are trained at once.
+    """
+    suite, options = request.suite, request.options
+    table = request.table({})
+    table["state"] = table["state"].replace("run", "found")
+    table["metric"] = table["metric"].map(metric_name)
+    shown = table[["task", "metric", "num_train_rows", "num_test_rows", "state", "reason"]]
+    console.print(f"[bold]suite[/] {escape(suite.title)}: {escape(suite.source)}", soft_wrap=True)
+    console.print(
+        terminal_table(
+            f"{len(request.planned)} of {len(table)} tasks are there",
+            shown,
+            marks=["" if state == "found" else "sick" for state in table["state"]],
+            left=["task", "metric", "state", "reason"],
+            titles={"num_train_rows": "train", "num_test_rows": "test"},
+        )
+    )
+    for axis, values in options.axes.items():
+        text = escape(" ".join(map(str, values)))
+        console.print(f"[bold]{escape(axis.replace('_', ' '))}[/] {text}", soft_wrap=True)
+    if options.checkpoints:
+        console.print(f"[bold]checkpoints[/] {escape(' '.join(options.checkpoints))}")
+    there = [published(request.storage, one.sweep.plan)["trials"] for one in request.planned]
+    found, number = (sum(counts) for counts in zip(*there, strict=True))
+    console.print(f"[bold]plan[/] {number} trials ({found} there), test rows opened once a task")
+    if request.draw:
+        console.print(f"[yellow]not all rows: {escape(request.draw)}; all test rows[/]")
+    if request.seconds is not None:
+        text = f"about {duration(request.seconds)} in all, within {options.time_budget:g} min"
+        text = f"{text}, from nothing, with {at_once} trial(s) at once"
+        console.print(f"[bold]time[/] {text}")
+    elif options.dry_run:
+        costs = [_seconds(request, one, measure) for one in request.planned]
+        known = [one for one in costs if one is not None]
+        text = "not known before the first trainings of these models end"
+        if len(known) == len(costs):
+            text = (
+                f"about {duration(sum(known) / at_once)} of training, {at_once} trial(s) at once"
+            )
+        console.print(f"[bold]time[/] {text}")
+    if options.dry_run:
+        console.print("Nothing was started: leave --dry-run out to run it.")
+
+
+def _seconds(
+    request: SuiteRequest, planned: PlannedTask, measure: MeasureSpeed | None
+) -> float | None:
+    """Return the seconds that the missing trainings of a task take on one device."""
+    sweep, total = planned.sweep, 0.0
+    width = int(sweep.data.table["sequence"].str.len().median())
+    at_length = None if measure is None else lambda spec: measure(spec, width)
+    for specs in (sweep.plan.encoders, sweep.plan.classifiers):
+        missing = [s for s in specs if not request.storage.exists(s.kind, s.key)]
+        cost = estimate(request.storage, missing, at_length)
+        if cost is None:
+            return None
+        total += cost.seconds
+    return total
