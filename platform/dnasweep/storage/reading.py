@@ -33,7 +33,7 @@ class PublishedArtefacts:
         if "://" in text and not text.startswith("file://"):
             self.bucket = Bucket(text)
             self.root = self.bucket.uri
-            self.local = Path.home() / ".cache" / "dnasweep" / content_key(self.root)
+            self.local = cache_folder() / content_key(self.root)
             self._found: LocalCopies | LocalArtefacts = LocalCopies(self.bucket, self.local)
         else:
             self.local = local_root(text)
@@ -130,3 +130,9 @@ def _missing(uri: str) -> InputError:
         file=uri,
         remedy="Run the same command again: it is made again from what it was made of.",
     )
+
+
+def cache_folder() -> Path:
+    """Return where copies of what lies in buckets are kept: `dnasweep` in XDG_CACHE_HOME, or ~/.cache."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "dnasweep"

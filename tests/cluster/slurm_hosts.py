@@ -1,0 +1,189 @@
+"""A SLURM cluster of hosts on one machine: a login host with the controller, and nodes.
+
+    with open_slurm(3) as slurm:
+        job = slurm.submit("--nodes=3 --time=10 script.sh a b")      # on the login host, in slurm.folder
+        state = slurm.wait(job, timeout=300)                        # COMPLETED, FAILED, CANCELLED...
+        print(slurm.log(job))
+
+`slurm.folder` is what all hosts share; homes, /tmp and /run are a host's own. Controller, daemons and munge
+are the distribution's: `apt-get install slurm-wlm slurmctld slurmd slurm-client munge openssh-server`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cluster.hosts import PLACE, Host, Network, open_network
+from cluster.machine import find
+
+TOOLS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scontrol")
+CPUS, MEMORY = 2, 4000
+"""What a node says it has; MB."""
+CONFIGURATION = """\
+ClusterName=rehearsal
+SlurmctldHost={login}({address})
+SlurmUser=root
+AuthType=auth/munge
+# A requeued job starts again only when its old credential has expired: 120 s else.
+AuthInfo=socket=/run/munge/munge.socket.2,cred_expire=5
+CredType=cred/munge
+MpiDefault=none
+ProctrackType=proctrack/cgroup
+TaskPlugin=task/cgroup,task/affinity
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+GresTypes=gpu
+SlurmdParameters=config_overrides
+ReturnToService=2
+KillWait=10
+MinJobAge=3600
+SlurmdTimeout=30
+SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
+StateSaveLocation={folder}/state
+SlurmdSpoolDir=/opt/slurm/spool
+SlurmctldPidFile=/run/slurmctld.pid
+SlurmdPidFile=/run/slurmd.pid
+SlurmctldLogFile={folder}/log/slurmctld
+SlurmdLogFile={folder}/log/slurmd.%n
+"""
+CGROUPS = """\
+CgroupPlugin=cgroup/v1
+CgroupAutomount=no
+ConstrainCores=no
+ConstrainRAMSpace=yes
+ConstrainDevices=no
+"""
+MUNGE = (
+    "install -d -m 755 /run/munge; install -d -m 700 /opt/munge; mkdir -p /opt/slurm;"
+    " install -m 400 {folder}/munge.key /opt/munge/key; munged --force --key-file=/opt/munge/key"
+    " --socket=/run/munge/munge.socket.2 --pid-file=/run/munge/munged.pid"
+    " --log-file=/opt/munge/log --seed-file=/opt/munge/seed"
+)
+
+
+def reason_to_skip_slurm() -> str | None:
+    """Return why there can be no SLURM here, or None."""
+    if missing := [tool for tool in TOOLS if find(tool) is None]:
+        return f"{', '.join(missing)} not found: install slurm-wlm, slurmctld, slurmd and munge"
+    return None
+
+
+class Slurm:
+    """The cluster: `login` has the controller, `nodes` compute."""
+
+    def __init__(self, network: Network, folder: Path) -> None:
+        self.folder = folder
+        self.nodes: list[Host] = list(network.hosts)
+        self.login = network.boot("login")
+        self._env = {"SLURM_CONF": f"{folder}/etc/slurm.conf"}
+        for name in ("log", "state", "etc", "project"):
+            (folder / name).mkdir(parents=True)
+        key = folder / "munge.key"
+        key.write_bytes(os.urandom(128))
+        key.chmod(0o400)
+        text = CONFIGURATION.format(
+            login=self.login.name, address=self.login.address, folder=folder
+        )
+        for node in self.nodes:
+            text += (
+                f"NodeName={node.name} NodeAddr={node.address} NodeHostname={node.name}"
+                f" CPUs={CPUS} RealMemory={MEMORY} Gres=gpu:2 State=UNKNOWN\n"
+            )
+        text += "PartitionName=main Nodes=ALL Default=YES MaxTime=60 State=UP\n"
+        (folder / "etc" / "slurm.conf").write_text(text)
+        (folder / "etc" / "cgroup.conf").write_text(CGROUPS)
+        # GPUs that are none: without a file each, a node would report 0 of them and be drained.
+        for gpu in range(2):
+            os.mknod(folder / f"gpu{gpu}", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        gres = f"NodeName=node-[1-{len(self.nodes)}] Name=gpu File={folder}/gpu[0-1]\n"
+        (folder / "etc" / "gres.conf").write_text(gres)
+        names = "".join(f"{host.address} {host.name}\n" for host in network.hosts)
+        munge = MUNGE.format(folder=folder)
+        for host in network.hosts:
+            # It is mounted into the host as a file: written in place.
+            with (host.disk / "etc" / "hosts").open("r+") as file:
+                file.write(f"127.0.0.1 localhost\n{names}")
+                file.truncate()
+            daemon = "slurmctld" if host is self.login else f"slurmd -N {host.name}"
+            if host is not self.login:
+                host.run(f"{munge}; {daemon}", timeout=60, env=self._env)
+        self.login.run(f"{munge}; slurmctld", timeout=60, env=self._env)
+        self.await_nodes()
+
+    @property
+    def project(self) -> Path:
+        """The folder that jobs are submitted in."""
+        return self.folder / "project"
+
+    def on_login(self, line: str, *, check: bool = True) -> str:
+        """Run a line of bash on the login host, in the project, and return what it says."""
+        there = f"cd {self.project}; {line}"
+        return self.login.run(there, timeout=60, env=self._env, check=check).stdout
+
+    def await_nodes(self) -> None:
+        """Wait until every node is idle."""
+        deadline = time.monotonic() + 120
+        while self.on_login("sinfo -h -t idle -o %D", check=False).strip() != str(len(self.nodes)):
+            assert time.monotonic() < deadline, self.on_login("sinfo; sinfo -R")
+            time.sleep(0.5)
+
+    def submit(self, line: str) -> str:
+        """Submit a job whose output goes to `JOB.log` in the project, and return its number."""
+        said = self.on_login(f"sbatch --parsable --output=%j.log {line}")
+        return said.strip().splitlines()[-1].split(";")[0]
+
+    def state(self, job: str) -> str:
+        """Return the state of a job, as SLURM names it."""
+        said = self.on_login(f"scontrol -o show job {job}")
+        return said.partition("JobState=")[2].split()[0]
+
+    def wait(self, job: str, *, timeout: float, until: tuple[str, ...] = ()) -> str:
+        """Wait until a job has ended, or has another state that is named, and return that."""
+        deadline = time.monotonic() + timeout
+        while (state := self.state(job)) in ("PENDING", "RUNNING", "COMPLETING", "REQUEUED"):
+            if state in until:
+                break
+            assert time.monotonic() < deadline, f"{state}\n{self.log(job)}"
+            time.sleep(1)
+        return state
+
+    def log(self, job: str) -> str:
+        """Return what a job has said."""
+        path = self.project / f"{job}.log"
+        return path.read_text() if path.is_file() else ""
+
+    def left(self) -> list[str]:
+        """Return what runs of Ray or Python on any host."""
+        return [
+            f"{host.name}: {line}"
+            for host in (self.login, *self.nodes)
+            for line in host.processes()
+            if "ray" in line or "python" in line
+        ]
+
+
+@contextmanager
+def open_slurm(nodes: int) -> Iterator[Slurm]:
+    """Boot a login host and nodes, and take all of it down at the end."""
+    folder = PLACE / f"dnasweep-slurm-{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        with open_network(nodes, name="node") as network:
+            yield Slurm(network, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        for group in Path("/sys/fs/cgroup").glob("*/slurm_node-*"):
+            for below in sorted(group.rglob("*"), reverse=True):
+                if below.is_dir():
+                    with contextlib.suppress(OSError):
+                        below.rmdir()
+            with contextlib.suppress(OSError):
+                group.rmdir()

@@ -1,0 +1,159 @@
+"""`clusters/slurm.sh` on a real SLURM of three nodes, as docs/how_to/slurm.md tells it: `make rehearsal-slurm`."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cluster.hosts import reason_to_skip
+from cluster.machine import ROOT
+from cluster.slurm_hosts import Slurm, open_slurm, reason_to_skip_slurm
+from toy_data import write_toy_table
+
+REASON = reason_to_skip() or reason_to_skip_slurm()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(60 * 60),
+    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
+]
+SCRIPT = f"--export=ALL,DNASWEEP_VENV={sys.prefix} {ROOT}/clusters/slurm.sh"
+SHAPE = "--cpus-per-task=2 --mem=3000"
+
+LOOK = "python look.py"
+"""Says what Ray has."""
+
+
+def sweep(storage: str, *more: str) -> str:
+    return (
+        f"python {ROOT}/sweeps/tokenizer_grid.py --data toy.csv --split random --tokenizers kmer-3"
+        " --species-sets none --learning-rates 1e-2 --preset 1x32x2 --evaluations 2"
+        f" --finetune-epochs 2 --storage {storage} --tracking-uri none {' '.join(more)}"
+    )
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[Slurm]:
+    with open_slurm(3) as found:
+        write_toy_table(found.project / "toy.csv")
+        (found.project / "look.py").write_text(
+            "import ray\nray.init(log_to_driver=False)\n"
+            "print('Ray has', int(ray.cluster_resources().get('GPU', 0)), 'GPUs')\n"
+        )
+        yield found
+
+
+def metrics(storage: Path) -> pd.DataFrame:
+    (table,) = storage.glob("sweeps/*/report/comparison.csv")
+    frame = pd.read_csv(table)
+    return frame.drop(columns=[c for c in frame if "seconds" in c or "memory" in c])
+
+
+def test_a_sweep_runs_on_all_nodes_within_what_is_granted(slurm: Slurm) -> None:
+    spread = "--workers-per-trial 2 --cpus-per-worker 2 --seeds 0"
+    job = slurm.submit(f"--nodes=3 {SHAPE} --time=20 {SCRIPT} {sweep('spread', spread)}")
+    assert slurm.wait(job, timeout=900) == "COMPLETED", slurm.log(job)
+    said = slurm.log(job)
+    for node in slurm.nodes:
+        assert f"{node.name} at {node.address}: 2 CPUs, 0 GPUs, 3000 MB" in said
+    assert "Ray: 3 nodes, 6 CPU" in said
+    assert len(metrics(slurm.project / "spread")) == 1
+    assert slurm.left() == []
+    assert not list(slurm.project.glob(".dnasweep-slurm-*")), "the token is gone"
+    for node in slurm.nodes:
+        assert not list(node.path("/tmp").glob("ray-*"))
+
+
+def test_an_error_of_the_command_is_the_job_s(slurm: Slurm) -> None:
+    wrong = sweep("wrong").replace("toy.csv", "missing.csv")
+    job = slurm.submit(f"--nodes=1 {SHAPE} --time=10 {SCRIPT} {wrong}")
+    assert slurm.wait(job, timeout=300) == "FAILED"
+    assert "missing.csv" in slurm.log(job)
+    assert "ExitCode=2:0" in slurm.on_login(f"scontrol -o show job {job}")
+    assert slurm.left() == []
+
+
+def test_two_jobs_on_the_same_nodes_share_a_sweep_and_build_no_stage_twice(slurm: Slurm) -> None:
+    half = "--cpus-per-task=1 --mem=1900 --time=20"
+    what = sweep("shared", "--seeds 0 1 2 3")
+    jobs = [slurm.submit(f"--nodes=1 --nodelist=node-1 {half} {SCRIPT} {what}") for _ in range(2)]
+    for job in jobs:
+        assert slurm.wait(job, timeout=900) == "COMPLETED", slurm.log(job)
+    trials = list((slurm.project / "shared" / "trials").iterdir())
+    assert len([one for one in trials if not one.name.startswith(".")]) == 4
+    assert int(metrics(slurm.project / "shared")["num_seeds"].iloc[0]) == 4
+    assert slurm.left() == []
+
+
+def test_a_job_that_runs_out_of_time_goes_on_and_ends_as_if_undisturbed(slurm: Slurm) -> None:
+    longer = "--seeds 0 1 --finetune-epochs 400 --evaluations 20"
+    whole = slurm.submit(f"--nodes=1 {SHAPE} --time=30 {SCRIPT} {sweep('whole', longer)}")
+    assert slurm.wait(whole, timeout=1500) == "COMPLETED", slurm.log(whole)
+    # SLURM sends the signal up to half a minute early.
+    short = "--time=2 --signal=B:USR1@40"
+    cut = slurm.submit(f"--nodes=1 {SHAPE} {short} {SCRIPT} {sweep('cut', longer)}")
+    assert slurm.wait(cut, timeout=2400) == "COMPLETED", slurm.log(cut)
+    said = slurm.log(cut)
+    assert said.count("the time is nearly up: keeping the states") >= 1, (
+        "the limit was never reached"
+    )
+    assert re.search(r"start [2-9]", said)
+    pd.testing.assert_frame_equal(
+        metrics(slurm.project / "cut"), metrics(slurm.project / "whole"), check_exact=True
+    )
+    assert slurm.left() == []
+
+
+def test_scancel_leaves_nothing(slurm: Slurm) -> None:
+    longer = "--seeds 0 1 --finetune-epochs 2000"
+    job = slurm.submit(f"--nodes=3 {SHAPE} --time=20 {SCRIPT} {sweep('cancelled', longer)}")
+    deadline = time.monotonic() + 300
+    while "all nodes are there: 3" not in slurm.log(job):
+        assert time.monotonic() < deadline, slurm.log(job)
+        time.sleep(1)
+    time.sleep(10)
+    slurm.on_login(f"scancel {job}")
+    assert slurm.wait(job, timeout=120) == "CANCELLED"
+    deadline = time.monotonic() + 60
+    while left := slurm.left():
+        assert time.monotonic() < deadline, left
+        time.sleep(1)
+
+
+def test_a_node_that_cannot_take_part_is_named(slurm: Slurm) -> None:
+    # A folder that only the first node has.
+    first, second = slurm.nodes[:2]
+    first.run("mkdir -p /opt/alone", timeout=30)
+    job = slurm.submit(
+        f"--nodes=2 --nodelist={first.name},{second.name} {SHAPE} --time=10 --chdir=/opt/alone"
+        f" --output={slurm.project}/%j.log {SCRIPT} python -V"
+    )
+    assert slurm.wait(job, timeout=300) == "FAILED"
+    said = slurm.log(job)
+    assert (
+        f"{second.name}: the folder /opt/alone is not there: submit in a folder that all" in said
+    )
+    assert "a node did not join: its name and reason stand above" in said
+    assert slurm.left() == []
+
+
+def test_ray_is_told_of_the_gpus_that_are_granted(slurm: Slurm) -> None:
+    for gpus in (0, 1):
+        asked = f"--gpus-per-node={gpus}" if gpus else ""
+        job = slurm.submit(f"--nodes=1 {SHAPE} --time=5 {asked} {SCRIPT} {LOOK}")
+        assert slurm.wait(job, timeout=200) == "COMPLETED", slurm.log(job)
+        assert f"2 CPUs, {gpus} GPUs" in slurm.log(job)
+        assert f"Ray has {gpus} GPUs" in slurm.log(job)
+    assert slurm.left() == []
+
+
+def test_a_missing_environment_is_said(slurm: Slurm) -> None:
+    export = "--export=ALL,DNASWEEP_VENV=/nowhere,PATH=/usr/bin:/bin"
+    job = slurm.submit(f"--nodes=1 {SHAPE} --time=5 {export} {ROOT}/clusters/slurm.sh python -V")
+    assert slurm.wait(job, timeout=200) == "FAILED"
+    assert "dnasweep is not found by" in slurm.log(job)
+    assert "DNASWEEP_VENV" in slurm.log(job)
