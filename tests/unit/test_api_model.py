@@ -63,6 +63,16 @@ def test_sequences_may_come_in_any_form(model: dnasweep.Model, tmp_path: Path) -
     assert len(model.predict(sequences[0])) == 1
 
 
+@pytest.mark.parametrize("name", ["seq", "Sequence", "promoter"])
+def test_the_sequences_of_a_table_are_found_as_in_a_file(model: dnasweep.Model, name: str) -> None:
+    sequences = ["ACGTACGTAC", "TTGACATTGA"]
+    table = pd.DataFrame({"gene": ["x", "y"], name: sequences, "y": [0.5, 1.5]})
+    found = model.predict(table, progress=False)
+    pd.testing.assert_frame_equal(found, model.predict(sequences, progress=False))
+    named = model.predict(table.assign(seq_id=["g1", "g2"]), progress=False)
+    assert named["id"].tolist() == ["g1", "g2"]
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -71,7 +81,8 @@ def test_sequences_may_come_in_any_form(model: dnasweep.Model, tmp_path: Path) -
         (["ACGT", None], "row 2: the sequence is empty"),
         ([], "there are no sequences"),
         ("missing.fa", "there is no such file"),
-        (pd.DataFrame({"dna": ["ACGT"]}), "no column 'sequence' among dna"),
+        (pd.DataFrame({"x": ["ACGT"]}), "no column with sequences: found x"),
+        (pd.DataFrame({"a": ["ACGTACGT"], "b": ["ACGTACGT"]}), "columns a and b both hold"),
         (["ACGT" * 100], "tokens, the model has"),
         (
             pd.DataFrame({"id": ["a", "a"], "sequence": ["ACGT", "ACGG"]}),

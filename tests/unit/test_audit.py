@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from dnasweep.data.audit import Audit, audit
 from dnasweep.data.composition import composition
+from dnasweep.data.labels import Labels
 from dnasweep.data.table import check_classes, check_species, make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode
@@ -34,6 +35,16 @@ def test_clean_data_raise_no_alarm():
     # 15 rows a class in validation and test are few, and said to be.
     assert _codes(found) == {"few-rows"}
     assert _codes(audit(_clean(800))) == set()
+
+
+def test_classes_are_called_by_their_names():
+    table = _clean(150)
+    named = audit(table, labels=Labels(names=("background", "promoter")))
+    few = [f.message for f in named.findings if f.code == "few-rows"]
+    assert len(few) == 2
+    assert all("class background in" in one or "class promoter in" in one for one in few)
+    numbered = audit(table)
+    assert not any("background" in f.message for f in numbered.findings)
 
 
 def test_the_table_counts_by_split_and_class():

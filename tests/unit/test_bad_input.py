@@ -144,7 +144,7 @@ def test_unreadable_file(tmp_path: Path) -> None:
     refused(tmp_path, folder, row=None, reason="no train, dev or test file")
     packed = tmp_path / "sheet.csv"
     packed.write_bytes(b"PK\x03\x04" + bytes(100))
-    refused(tmp_path, packed, row=None, reason="spreadsheet")
+    refused(tmp_path, packed, row=None, reason="the ZIP data is corrupt")
     locked = write(tmp_path / "locked.csv", rows())
     locked.chmod(0)
     if not os.access(locked, os.R_OK):

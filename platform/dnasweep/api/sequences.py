@@ -10,19 +10,21 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from dnasweep.data.columns import choose_columns
 from dnasweep.data.label_reading import read_labels
 from dnasweep.data.reading import Reading, read_rows
-from dnasweep.data.rows import check_rows, label_cells
+from dnasweep.data.rows import check_rows, is_species, label_cells
 from dnasweep.data.source import Source
 from dnasweep.data.species_names import tell_names
 from dnasweep.data.table import COLUMNS, IUPAC, crop_table, make_table
 from dnasweep.errors import InputError
+from dnasweep.formats.delimited import Cells
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import check_rejects
 
 Sequences: TypeAlias = "str | Path | Sequence[str] | Sequence[Path] | pd.Series | pd.DataFrame"
-"""DNA: a list of strings, a pandas column, a table with a column `sequence` (and `id`, `label`,
-`species`), one string of bases, or the path of a file (FASTA, CSV, TSV...) or several paths."""
+"""DNA: a list of strings, a pandas column, a table with a column `sequence`, or one that is found as in
+a file (and `id`, `label`, `species`), one string of bases, or the path of a file (FASTA, CSV, TSV...) or several paths."""
 
 _BASES = re.compile(f"[{IUPAC}U]+", re.IGNORECASE)
 GIVEN = "sequences"
@@ -69,7 +71,7 @@ def read_given(
         return reading._replace(table=crop_table(reading.table, crop))
     if crop is not None or species is not None:
         raise InputError("crop and species are for files", remedy="Leave them out.")
-    raw = _frame(sequences)
+    raw = _frame(sequences, say)
     if raw.empty:
         raise InputError("there are no sequences")
     source = Source(Path(GIVEN), GIVEN)
@@ -116,23 +118,43 @@ def paths_of(sequences: Any) -> list[Path] | None:
     return None
 
 
-def _frame(sequences: Any) -> pd.DataFrame:
+def _frame(sequences: Any, say: Callable[[str], object]) -> pd.DataFrame:
     """Return the text columns of rows that :func:`~dnasweep.data.rows.check_rows` reads."""
     if isinstance(sequences, pd.DataFrame):
-        if "sequence" not in sequences:
-            raise InputError(
-                f"the table has no column 'sequence' among {', '.join(map(str, sequences.columns))}",
-                remedy="Rename the column with the DNA: table.rename(columns={...: 'sequence'}).",
-            )
-        frame = sequences[[name for name in COLUMNS if name in sequences]]
+        known = "sequence" in sequences
+        frame = sequences[[n for n in COLUMNS if n in sequences]] if known else sequences
         frame = frame.drop(columns=["split", "shots"], errors="ignore")
     else:
         values = [sequences] if isinstance(sequences, str) else sequences
-        frame = pd.DataFrame({"sequence": pd.Series(values, dtype=object)})
+        known, frame = True, pd.DataFrame({"sequence": pd.Series(values, dtype=object)})
     frame = frame.astype("str").where(frame.notna(), "").reset_index(drop=True)
+    if not known:
+        frame = _by_columns(frame, say)
     if "id" not in frame:
-        frame["id"] = _index_of(sequences, len(frame))
+        named = "name" in frame and not is_species(frame)
+        frame["id"] = frame["name"] if named else _index_of(sequences, len(frame))
     return frame.assign(row=np.arange(1, len(frame) + 1))
+
+
+def _by_columns(frame: pd.DataFrame, say: Callable[[str], object]) -> pd.DataFrame:
+    """Return a table by the columns that a file with the same names would be read by."""
+    names = tuple(map(str, frame.columns))
+    cells = frame.set_axis(range(len(names)), axis=1).assign(row=np.arange(1, len(frame) + 1))
+    try:
+        found = choose_columns(Cells(names, cells), file=Path(GIVEN), split_matters=False)
+    except InputError as error:
+        raise InputError(
+            error.reason,
+            remedy="Rename the column with the DNA: table.rename(columns={...: 'sequence'}).",
+        ) from error
+    if "sequence" not in found.frame:
+        raise InputError(
+            f"the table gives coordinates, not sequences, in {', '.join(names)}",
+            remedy="Write them into a file and give it with a genome to the job.",
+        )
+    for note in found.notes:
+        say(note)
+    return found.frame.drop(columns="split", errors="ignore")
 
 
 def _index_of(sequences: Any, number: int) -> list[str]:

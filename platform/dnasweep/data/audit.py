@@ -12,6 +12,7 @@ from dnasweep.data.baseline_scores import BaselineScores, score_baseline
 from dnasweep.data.clustering import SimilarPairs, similar_pairs
 from dnasweep.data.composition import composition, separation
 from dnasweep.data.findings import Finding, info, warning
+from dnasweep.data.labels import ZERO_AND_ONE, Labels
 from dnasweep.data.leaks import (
     find_conflicting_labels,
     find_duplicates,
@@ -112,6 +113,7 @@ def audit(
     identity: float = 0.8,
     seed: int = 0,
     pairs: SimilarPairs | None = None,
+    labels: Labels = ZERO_AND_ONE,
 ) -> Audit:
     """Return what could mislead in a table with splits.
 
@@ -125,6 +127,8 @@ def audit(
         Seeds the search for near duplicates and the baseline.
     pairs
         The result of :func:`similar_pairs` for these rows and this identity, if it is at hand.
+    labels
+        What the labels are, to call classes by their names.
     """
     if pairs is None:
         pairs = similar_pairs(table["sequence"].tolist(), identity=identity, seed=seed)
@@ -133,7 +137,7 @@ def audit(
     twins = find_twins(table, identity=identity, seed=seed)
     findings = [
         *_by_composition(table, stats),
-        *_by_counts(stats),
+        *_by_counts(stats, labels),
         *find_leaks(table, pairs, identity),
         *find_conflicting_labels(table),
         *find_duplicates(table),
@@ -181,12 +185,13 @@ def _by_composition(table: pd.DataFrame, stats: pd.DataFrame) -> Iterator[Findin
                 yield warning(code, message)
 
 
-def _by_counts(stats: pd.DataFrame) -> Iterator[Finding]:
+def _by_counts(stats: pd.DataFrame, labels: Labels) -> Iterator[Finding]:
     for split in SPLITS:
         rows = stats[(stats["split"] == split) & (stats["label"] >= 0)].set_index("label")["rows"]
         if rows.empty:
             continue
-        rarest, share = rows.idxmin(), rows.min() / rows.sum()
+        number, share = int(rows.index[int(rows.to_numpy().argmin())]), rows.min() / rows.sum()
+        rarest = number if labels == ZERO_AND_ONE else labels.names[number]
         if len(rows) < 2:
             yield warning("one-class", f"{split} holds only the class {rarest}")
         elif share < RARE * 2 / len(rows):

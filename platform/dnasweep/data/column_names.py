@@ -38,6 +38,18 @@ KNOWN = frozenset([*MEANING, "stop", *SEQUENCE_NAMES, *_LABELS])
 _WIDE_LABEL = re.compile(
     r"is_\w+|label_?\d+|\w+_(?:labels?|class|activity|expression|log2_enrichment)"
 )
+_UNIT = re.compile(r"_?\(.*\)$")
+_NUMBER = (
+    r"activity|expression|enrichment|score|value|values|signal|intensity|strength|affinity|fold_change|"
+    r"log2|ratio|tpm|rpkm|fpkm|cpm|counts?|coverage|(?:log2?_?)?fc"
+)
+_MEASUREMENT = re.compile(rf"(?:\w+_)?(?:{_NUMBER})(?:_\w+)?")
+_MAYBE_LABEL = re.compile(
+    r"(?:\w+_)?(?:activity|expression|enrichment|strength|fold_change|tpm|rpkm|fpkm|(?:log2?_?)?fc)|"
+    r"(?:mean_)?(?:score|values?|signal|intensity|affinity|rna_dna_ratio)|(?:ground_?)?truth|gold|"
+    r"response|outputs?|type|state|annotation|binding|bound|functional|accessible|essential|"
+    r"promoter|enhancer|silencer|insulator|tata"
+)
 
 
 OPTIONS = {name: f"--{name}-column" for name in ("sequence", "label", "split", "id", "species")}
@@ -78,7 +90,38 @@ class ColumnNames(NamedTuple):
 
 def may_be_label(name: str) -> bool:
     """Return whether a column of this name, which is none of the plain ones, may hold labels."""
-    return name in _LABELS or bool(_WIDE_LABEL.fullmatch(name))
+    name = _UNIT.sub("", name)
+    return name in _LABELS or name in ACCEPTED["label"] or bool(_WIDE_LABEL.fullmatch(name))
+
+
+def might_be_label(name: str) -> bool:
+    """Return whether a column may hold labels by its name, where no other is a better one."""
+    return bool(_MAYBE_LABEL.fullmatch(_UNIT.sub("", name)))
+
+
+def is_measurement(name: str) -> bool:
+    """Return whether a column is named after something that is measured.
+
+    Examples
+    --------
+    >>> is_measurement("Expression (TPM)"), is_measurement("Dev log2 enrichment"), is_measurement("label")
+    (True, True, False)
+    """
+    return bool(_MEASUREMENT.fullmatch(_UNIT.sub("", canonical_name(name))))
+
+
+def kind_of_label(name: str) -> str:
+    """Return what columns that hold labels of one kind share in their names, "" where it is unknown.
+
+    Examples
+    --------
+    >>> kind_of_label("label_12"), kind_of_label("hk_log2_enrichment"), kind_of_label("y")
+    ('label', 'log2_enrichment', '')
+    """
+    if re.fullmatch(r"labels?_?\d+", name):
+        return "label"
+    match = re.fullmatch(rf"\w+?_(log2_enrichment|labels?|{_NUMBER})", name)
+    return match[1] if match else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +132,8 @@ class ColumnOptions(Checked):
     """Column of the sequences, in any case. Default: sequence, seq and the like, or the only column
     of DNA."""
     label_column: tuple[str, ...] = ()
-    """Column of the labels. Default: label, class, target, y and the like."""
+    """Column of the labels, or several for as many numbers or labels a row. Default: label, class, target,
+    y, expression and the like."""
     split_column: str | None = None
     """Column that says train, validation or test. Default: split, or the only column of such words."""
     id_column: str | None = None

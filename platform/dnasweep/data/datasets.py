@@ -152,7 +152,7 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
         )
         if elements is not None:
             elements = elements[elements["id"].isin(table["id"])].reset_index(drop=True)
-    found = audit(table, identity=config.identity, seed=config.seed, pairs=pairs)
+    found = audit(table, identity=config.identity, seed=config.seed, pairs=pairs, labels=labels)
     if dropped:
         what = f"{dropped:,} rows repeated an earlier one and were dropped"
         notes = (*notes, info("dropped-duplicates", what))

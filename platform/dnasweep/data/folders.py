@@ -163,6 +163,12 @@ def _shown(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
+def _folders_below(folder: Path) -> list[Path]:
+    """Return the folders in a folder, and those in these."""
+    inside = [p for p in entries_of(folder) if p.is_dir()]
+    return [*inside, *(p for one in inside for p in entries_of(one) if p.is_dir())]
+
+
 def _nothing_in(folder: Path, entries: Sequence[Path]) -> InputError:
     split_folders = [p for p in entries if is_split_folder(p)]
     if split_folders:
@@ -170,11 +176,21 @@ def _nothing_in(folder: Path, entries: Sequence[Path]) -> InputError:
         reason = f"the folders {names} do not all hold files of sequences; they hold "
         held = _shown(sorted({f.name for p in split_folders for f in entries_of(p)}))
         remedy = "Put the files of the classes, such as positive and negative, into each of them."
+    elif inside := [p for p in _folders_below(folder) if _holds_splits(p)]:
+        reason = (
+            f"the folder has no train, dev or test file, and {len(inside)} folder(s) in it have"
+        )
+        return InputError(
+            reason,
+            file=folder,
+            remedy=f"Give one of them, such as {inside[0].relative_to(folder)}.",
+        )
     else:
         reason = "the folder has no train, dev or test file; it holds "
         held = _listed(entries, folder)
         remedy = (
-            "Name its files train, dev and test (.csv, .parquet, FASTA and others), or give the "
-            "files themselves."
+            "Name its files train, dev and test (.csv, .parquet, FASTA and others), or positive and "
+            "negative, or give the files themselves, with --positives and --negatives where they "
+            "have no labels."
         )
     return InputError(reason + (held or "nothing"), file=folder, remedy=remedy)

@@ -5,34 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import count
 
-import numpy as np
 import pandas as pd
 
+from dnasweep.data.column_names import is_measurement
 from dnasweep.data.label_cells import NUMBER, WHOLE, LabelReading, as_numbers, canonical
-from dnasweep.data.label_sets import (
-    SEPARATORS,
-    listed,
-    numbers_each,
-    rows_of_numbers,
-    separator_of,
-    words_in,
-)
+from dnasweep.data.label_notation import PART, check_notation
+from dnasweep.data.label_sets import SEPARATORS, listed, separator_of
 from dnasweep.data.label_words import MISSING, is_yes_or_no, natural, positive_of
 from dnasweep.data.labels import (
+    CLASS_TASKS,
     MAX_CLASSES,
     NEGATIVE,
     POSITIVE,
     Labels,
     TaskChoice,
-    TaskName,
 )
+from dnasweep.data.several_labels import read_several
 from dnasweep.errors import InputError
 
-_COMMA = r"[+-]?\d*,\d+"
 FEW_NUMBERS = 20
 """Different whole numbers up to which they are taken for classes, even with gaps."""
+FEW_LEVELS = 5
+"""Different whole numbers from 0 on up to which they are classes in a column named after a measurement."""
 RARE = 0.1
 """Share of rows up to which labels that fit no others are mistakes."""
+_OR = " Pass --task regression where the labels are measurements."
 
 
 def read_labels(
@@ -42,12 +39,14 @@ def read_labels(
     positive: str | None = None,
     required: bool = True,
     classes: Sequence[str] | None = None,
+    columns: Sequence[str] = (),
 ) -> LabelReading:
     """Return how the labels of a data set are to be read.
 
     Whole numbers from 0 to 127 are classes; so are words. Two words, -1 and 1, TRUE and FALSE or any
-    other two are the classes 0 and 1. Numbers with decimals, and many different ones, are measurements.
-    Single cells that do not fit the others are for :class:`LabelReading` to find.
+    other two are the classes 0 and 1. Numbers with decimals, and many different ones, are measurements;
+    so are few different ones in a column with the name of a measurement. Single cells that do not fit the
+    others are for :class:`LabelReading` to find.
 
     Parameters
     ----------
@@ -61,6 +60,9 @@ def read_labels(
         Whether labels have to be of some kind; otherwise those that are of none are not read.
     classes
         Where labels are not required: names of the classes of the model that they are compared with.
+    columns
+        Names of the columns that the labels are from, where they are known: of several, a cell holds
+        the labels of all, with ; between them.
 
     Raises
     ------
@@ -70,23 +72,22 @@ def read_labels(
     if not required:
         return _as_far_as_known(text, classes)
     known = text[~text.str.lower().isin(MISSING)]
-    if len(known) and known.str.fullmatch(_COMMA).mean() >= 0.5:
-        raise InputError(
-            f"the labels are numbers with a decimal comma, such as {known.iloc[0]}",
-            remedy="Write them with a point, as in 0.5.",
-        )
-    separator = separator_of(known, share=RARE)
-    if task == "multilabel" or (separator and task != "multiclass"):
-        return _several_in_a_cell(known, separator or SEPARATORS[0], task)
+    check_notation(known)
+    several = len(columns) > 1
+    separator = PART if several else separator_of(known, share=RARE)
+    if several or task == "multilabel" or (separator and task not in CLASS_TASKS):
+        names = columns if several else ()
+        return read_several(known, separator or SEPARATORS[0], task, names, positive)
     numeric = known.str.fullmatch(NUMBER)
     if task == "regression":
         return _measured(known[numeric])
     if task == "auto" and (known.empty or 2 * numeric.sum() >= len(known)):
         numbers = known[numeric]
-        if _are_measured(numbers):
+        if _are_measured(numbers, named=len(columns) == 1 and is_measurement(columns[0])):
             return _measured(numbers)
         whole = numbers[numbers.str.fullmatch(WHOLE)]
-        return _classes(canonical(whole), whole, task, positive)
+        found = _classes(canonical(whole), whole, task, positive)
+        return found if len(whole) == len(numbers) else found._replace(remedy=found.remedy + _OR)
     words = known if task != "auto" else known[~numeric]
     return _classes(canonical(words), words, task, positive)
 
@@ -105,47 +106,15 @@ def _as_far_as_known(text: pd.Series, classes: Sequence[str] | None) -> LabelRea
     return LabelReading(codes={}) if found.labels.columns or several else found
 
 
-def _several_in_a_cell(text: pd.Series, separator: str, task: TaskChoice) -> LabelReading:
-    """Return how cells of several labels, or of several numbers, are read."""
-    each = numbers_each(text, separator)
-    if each > 1:
-        names = tuple(map(str, range(1, each + 1)))
-        values = rows_of_numbers(text, separator, each)
-        flags = bool(np.isin(values[np.isfinite(values).all(axis=1)], (0, 1)).all())
-        kind: TaskName = "multilabel" if flags and task != "regression" else "regression"
-        return LabelReading(
-            Labels(task=kind, names=names),
-            None,
-            f"the labels are {each} {'labels, each 0 or 1,' if flags else 'numbers'} a row",
-            f"{each} numbers with {separator} between them",
-            "Write them as in the other rows.",
-            separator,
-        )
-    words = words_in(text, separator)
-    found = sorted(words, key=natural)
-    if len(found) > MAX_CLASSES or not found:
-        raise InputError(
-            f"the labels of {len(text):,} rows are {len(found):,} different ones: {listed(found)}",
-            remedy=f"Give 1 to {MAX_CLASSES} labels, with several rows each.",
-        )
-    names = tuple(words[one] for one in found)
-    return LabelReading(
-        Labels(task="multilabel", names=names),
-        {one: number for number, one in enumerate(found)},
-        f"a row may have several of {len(found)} labels: {listed(names)}",
-        f"one or more of the labels with {separator} between them",
-        "Write them as in the other rows, and none where there is none.",
-        separator,
-    )
-
-
-def _are_measured(numbers: pd.Series) -> bool:
-    """Return whether numbers are measurements and no classes."""
+def _are_measured(numbers: pd.Series, *, named: bool) -> bool:
+    """Return whether numbers are measurements and no classes, in a column that may be `named` so."""
     whole = numbers.str.fullmatch(WHOLE)
     if (~whole).sum() >= max(3, RARE * len(numbers)):
         return True
     values = set(canonical(numbers[whole]).map(int))
     counted = values == set(range(len(values))) and len(values) <= MAX_CLASSES
+    if named and len(values) > 2:
+        return not counted or len(values) > FEW_LEVELS
     return len(values) > FEW_NUMBERS and not counted
 
 
@@ -206,10 +175,14 @@ def _spelling(cells: pd.Series) -> str:
 
 def _several(found: Sequence[str], names: Mapping[str, str], whole: bool) -> LabelReading:
     shown = listed([names[one] for one in found])
+    counts = whole and (
+        list(found) != list(map(str, range(len(found)))) or len(found) > FEW_NUMBERS
+    )
+    learned = "; --task regression learns them as numbers" if counts else ""
     return LabelReading(
         Labels(task="multiclass", names=tuple(names[one] for one in found)),
         {one: number for number, one in enumerate(found)},
-        f"the labels are {len(found)} classes: {shown}",
+        f"the labels are {len(found)} classes: {shown}{learned}",
         f"one of the {len(found)} classes" if not whole else LabelReading().expected,
         "Write the class as in the other rows"
         + (", or pass --task multiclass to take every label as a class." if whole else "."),

@@ -21,16 +21,23 @@ _PAIRS = {
     "pos": "neg",
 }
 _POSITIVE = frozenset(
-    [*_PAIRS, "promoter", "promoters", "enhancer", "enhancers", "active", "bound", "functional"]
+    [
+        *_PAIRS,
+        *("promoter", "promoters", "enhancer", "enhancers", "active", "bound", "functional"),
+        *("high", "strong", "hit", "peak", "present", "real", "case", "open", "on", "pathogenic"),
+    ]
 )
 _NEGATIVE = frozenset(
     [
         *_PAIRS.values(),
         *("none", "other", "others", "control", "controls", "background", "random", "null"),
         *("inactive", "unbound", "nonfunctional", "rest", "neither"),
+        *("low", "weak", "miss", "absent", "fake", "decoy", "closed", "off", "silent", "benign"),
+        *("ctrl", "ctl", "bg", "shuffled", "scrambled", "intergenic"),
     ]
 )
 _NOT = re.compile(r"(?:non|not|no|un|in|anti)[-_ ]?")
+_WITHOUT = re.compile(r"[-_ ]?(?:less|free)")
 
 
 def is_yes_or_no(labels: Sequence[str]) -> bool:
@@ -43,19 +50,36 @@ def positive_of(labels: Sequence[str]) -> str | None:
 
     Examples
     --------
-    >>> positive_of(["promoter", "non-promoter"]), positive_of(["donor", "acceptor"])
-    ('promoter', None)
+    >>> positive_of(["promoter", "non-promoter"]), positive_of(["tata-", "tata+"])
+    ('promoter', 'tata+')
+    >>> positive_of(["donor", "acceptor"]) is None
+    True
     """
     first, second = labels
     for one, other in ((first, second), (second, first)):
         negated = _NOT.match(other)
         if negated and other[negated.end() :] == one:
             return one
+        if other.startswith(one) and _WITHOUT.fullmatch(other[len(one) :]):
+            return one
+        if _says_no(one, other):
+            return one
     by_negative = [b for a, b in ((first, second), (second, first)) if a in _NEGATIVE]
     if len(by_negative) == 1:
         return by_negative[0]
     by_positive = [one for one in labels if one in _POSITIVE]
     return by_positive[0] if len(by_positive) == 1 else None
+
+
+def _says_no(one: str, other: str) -> bool:
+    """Return whether two labels are alike but for one word, which says yes in one and no in the other."""
+    ours, theirs = (re.findall(r"[a-z]+|[+-]$|[^a-z]", label) for label in (one, other))
+    if len(ours) != len(theirs):
+        return False
+    differing = [(a, b) for a, b in zip(ours, theirs, strict=True) if a != b]
+    if len(differing) != 1 or differing[0][0] in ("t", "y"):
+        return False
+    return _PAIRS.get(differing[0][0]) == differing[0][1]
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:

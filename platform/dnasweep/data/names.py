@@ -17,7 +17,10 @@ SPLIT_NAMES = {
 }
 """Names of files, folders and cells that mean a split."""
 
-LABEL_NAMES = {"positive": 1, "positives": 1, "negative": 0, "negatives": 0}
+LABEL_NAMES = {
+    **dict.fromkeys(("positive", "positives", "pos"), 1),
+    **dict.fromkeys(("negative", "negatives", "neg"), 0),
+}
 """Names of files that mean a class."""
 
 HELD_OUT_NAMES = frozenset(["eval", "evaluation", "holdout", "heldout", "validate"])
@@ -31,6 +34,7 @@ _SHORT = {
     **dict.fromkeys(("va", "vl", "vld"), "validation"),
     **dict.fromkeys(("te", "ts", "tst"), "test"),
 }
+_WORDS = {**SPLIT_NAMES, **_SHORT}
 _EPDNEW = re.compile(r"(?<![A-Za-z])([A-Z][a-z])(?:NC)?_EPDnew")
 _COMPOUND = re.compile(r"(.+?)(?:set|data|split|file)s?")
 
@@ -44,6 +48,20 @@ def words_of(name: str) -> set[str]:
     spaced = re.sub(r"(hold|held)[-_. ]?out", r"\1out", spaced, flags=re.IGNORECASE)
     words = {word.lower() for word in re.findall(r"[A-Za-z]+", spaced)}
     return words | {match[1] for match in map(_COMPOUND.fullmatch, words) if match}
+
+
+def split_meant(cell: str) -> str:
+    """Return the split that a cell in lower case names, as `test`, `training set` and `tst`, or "".
+
+    Examples
+    --------
+    >>> split_meant("training set"), split_meant("val"), split_meant("test2"), split_meant("holdout")
+    ('train', 'validation', '', '')
+    """
+    if not re.fullmatch(r"[a-z]+(?:[-_ ]?(?:set|data|split))?", cell):
+        return ""
+    found = {_WORDS[word] for word in words_of(cell) if word in _WORDS}
+    return found.pop() if len(found) == 1 else ""
 
 
 def split_in_name(file: Path) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from dnasweep.data.column_names import ColumnNames
 from dnasweep.data.columns import choose_columns, unlabelled
 from dnasweep.data.source import Source
+from dnasweep.data.title_labels import read_title_labels
 from dnasweep.errors import InputError
 from dnasweep.formats.annotation import read_starts
 from dnasweep.formats.content import columnar_kind, read_content
@@ -18,11 +19,11 @@ from dnasweep.formats.delimited import Cells, read_table
 from dnasweep.formats.detection import Format, detect_format, name_tells
 from dnasweep.formats.genbank import read_genbank
 from dnasweep.formats.headers import SEPARATORS
-from dnasweep.formats.intervals import read_intervals, widen_starts
+from dnasweep.formats.intervals import count_from_zero, read_intervals, widen_starts
 from dnasweep.formats.records import read_columnar, read_json
 from dnasweep.formats.reference import cut_out
 from dnasweep.formats.rejects import RejectedRow
-from dnasweep.formats.sequences import join_wrapped, read_fasta, read_lines
+from dnasweep.formats.sequences import join_wrapped, read_fasta, read_lines, titles_of
 
 
 class How(NamedTuple):
@@ -49,6 +50,8 @@ class Parsed(NamedTuple):
     """How the file was understood."""
     has_columns: bool = False
     """Whether it is a table of named columns."""
+    labels: tuple[str, ...] = ()
+    """Names of the columns that its labels are from."""
 
 
 _OF_COLUMNS = ("csv", "tsv", "json", "parquet", "arrow")
@@ -81,6 +84,7 @@ def parse(source: Source, how: How) -> Parsed:
     rejected: list[RejectedRow] = []
     notes: list[str] = []
     header: Sequence[str] = ()
+    labels: tuple[str, ...] = ()
     lists_promoters = False
     if kind in _OF_COLUMNS:
         cells = _read_cells(data, kind, path, how)
@@ -93,6 +97,7 @@ def parse(source: Source, how: How) -> Parsed:
             has_genome=how.genome is not None,
         )
         frame, rejected, header = found.frame, cells.rejected, found.header
+        labels = found.labels
         notes += found.notes
         if "sequence" not in frame:
             frame = frame.assign(strand=frame.get("strand", ""))
@@ -100,6 +105,10 @@ def parse(source: Source, how: How) -> Parsed:
             rejected = [*rejected, *bad]
     elif kind == "fasta":
         frame, lists_promoters = read_fasta(data)
+        if how.require_labels and label is None and not (lists_promoters or source.class_name):
+            titles = read_title_labels(pd.Series(titles_of(data), index=frame.index, dtype="str"))
+            frame = frame.assign(**titles.columns)
+            understood += [titles.note] * bool(titles.note)
     elif kind == "genbank":
         frame = read_genbank(data, file=path)
     elif kind == "text":
@@ -126,8 +135,10 @@ def parse(source: Source, how: How) -> Parsed:
         notes.append(f"{path.name}: {'; '.join(understood)}")
     has_label = label is not None or "label" in frame or source.class_name
     if how.require_labels and not has_label:
-        raise unlabelled(path, header, 1 if kind in ("csv", "tsv") else None)
-    parsed = Parsed(frame, rejected, label, notes, kind in _OF_COLUMNS)
+        raise unlabelled(
+            path, header, 1 if kind in ("csv", "tsv") else None, has_titles=kind == "fasta"
+        )
+    parsed = Parsed(frame, rejected, label, notes, kind in _OF_COLUMNS, labels)
     return _finish(parsed, source, how)
 
 
@@ -173,7 +184,8 @@ def _finish(parsed: Parsed, source: Source, how: How) -> Parsed:
     if "sequence" in frame:
         sequences, joined = join_wrapped(frame["sequence"])
         frame = frame.assign(sequence=sequences)
-        notes = [*notes, *(f"{path.name}: {line}" for line in joined)]
+        frame, moved = count_from_zero(frame)
+        notes = [*notes, *(f"{path.name}: {line}" for line in [*joined, *moved])]
         return parsed._replace(frame=frame, notes=notes)
     if how.genome is None:
         raise InputError(

@@ -113,8 +113,8 @@ def class_sources(folder: Path, entries: Sequence[Path]) -> list[Source]:
 
     In a folder named train or test, files or folders positive and negative are the classes 1 and 0;
     with other names, the same in all splits, the names are classes. A single file there holds the
-    rows of the split, and numbered files are its parts. Folders positive and negative may also stand
-    alone.
+    rows of the split, and numbered files are its parts. Folders of classes may also stand alone, those
+    with other names than positive and negative if they hold FASTA or texts only.
 
     Raises
     ------
@@ -123,7 +123,10 @@ def class_sources(folder: Path, entries: Sequence[Path]) -> list[Source]:
     """
     splits = [p for p in entries if is_split_folder(p)]
     if not splits:
-        inside = [p for p in entries if p.is_dir() and p.name.lower() in LABEL_NAMES]
+        folders = [p for p in entries if p.is_dir()]
+        inside = [p for p in folders if p.name.lower() in LABEL_NAMES]
+        if not inside and len(folders) > 1 and not data_files(entries):
+            inside = folders if all(map(_holds_sequences_alone, folders)) else []
         return [s for p in inside for s in _class_folder(p, "")]
     held = {p: _classes(entries_of(p)) for p in splits}
     if not all(held.values()):
@@ -163,6 +166,17 @@ def _classes(entries: Sequence[Path]) -> dict[str, Path]:
     if told := {n: p for n, p in {**files, **folders}.items() if n in LABEL_NAMES}:
         return told
     return folders if len(folders) > 1 and not files else files
+
+
+def _holds_sequences_alone(folder: Path) -> bool:
+    """Return whether a folder holds FASTA or texts of sequences and nothing else: no table, no split."""
+    entries = entries_of(folder)
+    return (
+        bool(entries)
+        and not folder.name.isdecimal()
+        and all(p.is_file() and ending(p) in {*ENDINGS["fasta"], "txt"} for p in entries)
+        and not any(stem(p).lower() in SPLIT_NAMES for p in entries)
+    )
 
 
 def _class_folder(path: Path, split: str) -> list[Source]:

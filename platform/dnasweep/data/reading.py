@@ -33,6 +33,7 @@ from dnasweep.data.species import resolve
 from dnasweep.data.species_names import tell_names
 from dnasweep.errors import InputError
 from dnasweep.formats.detection import FORMATS, Format
+from dnasweep.formats.headers import canonical_name
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import RejectedRow, check_rejects, parsing
 
@@ -159,6 +160,7 @@ def read_rows(
         positive=positive_label,
         required=require_labels,
         classes=classes,
+        columns=_label_columns(files),
     )
     frames: list[pd.DataFrame] = []
     rejected: list[RejectedRow] = []
@@ -214,3 +216,27 @@ def read_rows(
 
 def _listed(paths: Paths) -> list[str | Path]:
     return [paths] if isinstance(paths, str | Path) else list(paths)
+
+
+def _label_columns(files: Sequence[tuple[Source, Parsed]]) -> tuple[str, ...]:
+    """Return the names of the columns that the labels are from, alike in all files; () where they differ.
+
+    Raises
+    ------
+    InputError
+        Where a file has several, and another has not the same ones.
+    """
+    labelled = [(source, parsed) for source, parsed in files if "label" in parsed.frame]
+    names = {tuple(map(canonical_name, parsed.labels)) for _, parsed in labelled}
+    if len(names) == 1:
+        return labelled[0][1].labels
+    if any(len(one) > 1 for one in names):
+        first = labelled[0][1].labels
+        other = next(s for s, p in labelled if len(p.labels) != len(first) or p.labels != first)
+        raise InputError(
+            f"has other columns of labels than {labelled[0][0].path.name}, where they are "
+            f"{', '.join(first)}",
+            file=other.path,
+            remedy="Name the same columns for all files with --label-column.",
+        )
+    return ()

@@ -8,13 +8,15 @@ import pandas as pd
 
 from dnasweep.data.catalogue import Catalogue
 from dnasweep.data.label_cells import LabelReading
+from dnasweep.data.label_notation import plain_cells
 from dnasweep.data.label_reading import read_labels
+from dnasweep.data.label_words import MISSING
 from dnasweep.data.names import SPLIT_NAMES
 from dnasweep.data.source import Source
 from dnasweep.data.species_names import read_names
 from dnasweep.data.table import IUPAC, make_table
 from dnasweep.errors import InputError
-from dnasweep.formats.intervals import MAX_POSITION, STRANDS
+from dnasweep.formats.intervals import MAX_POSITION, STRANDS, refuse_powers
 from dnasweep.formats.rejects import RejectedRow, RowChecks
 from dnasweep.formats.sequences import join_kmers
 
@@ -92,7 +94,8 @@ def loses_class(raw: pd.DataFrame, good: pd.DataFrame) -> bool:
         return True
     if "label" not in raw:
         return False
-    counts = _text(raw, "label").value_counts()
+    labels = _text(raw, "label")
+    counts = labels[~labels.str.lower().isin(MISSING)].value_counts()
     kept = set(_text(raw[raw["row"].isin(good["row"])], "label"))
     return any(n > 1 and label not in kept for label, n in counts.items())
 
@@ -194,8 +197,8 @@ def join_rows(
 
 
 def label_cells(raw: pd.DataFrame, *, required: bool = True) -> pd.Series:
-    """Return the cells of labels, stripped; -1 is none where none is required."""
-    text = _text(raw, "label")
+    """Return the cells of labels, plainly written; -1 is none where none is required."""
+    text = plain_cells(_text(raw, "label"))
     return text if required else text.mask(text == "-1", "")
 
 
@@ -247,6 +250,7 @@ def _interval(raw: pd.DataFrame, checks: RowChecks) -> dict[str, pd.Series]:
     numbers = {}
     for column in ("start", "end"):
         text = _text(raw, column)
+        refuse_powers(text, column, checks)
         number = pd.to_numeric(text, errors="coerce")
         usable = number.between(0, MAX_POSITION) & (number % 1 == 0)
         checks.add(~usable & (text != ""), f"the {column} is not a whole number, 0 or above")

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from dnasweep.data.names import SPLIT_NAMES, UNCERTAIN_SPLIT_NAMES, words_of
+import pandas as pd
+
+from dnasweep.data.names import SPLIT_NAMES, UNCERTAIN_SPLIT_NAMES, split_meant, words_of
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
 
@@ -18,6 +20,60 @@ _NUMBERED = re.compile(r"(?:sub_?)?sets?|partition|splits?(?:_id)?")
 _FOLDS = re.compile(r"(?:cv_?|k_?)?folds?(?:_?(?:id|no|nr|idx|index|num|number))?|cv|\w*_fold")
 _FILLERS = frozenset(["is", "in", "for", "used", "set", "data", "split", "row", "rows", "sample"])
 _YES_OR_NO = frozenset(["0", "1", "0.0", "1.0", "true", "false", "yes", "no", "t", "f", "y", "n"])
+
+
+_SPLIT_ANEW = (
+    "Write train, validation and test there and name it split, or pass --split cluster or rename the "
+    "column to have all rows split anew."
+)
+_MISTAKES = 0.1
+"""Share of rows up to which a split that cannot be read is a mistake of its row."""
+
+
+def plain_splits(column: pd.Series) -> pd.Series:
+    """Return cells of splits as `train`, `validation` and `test` where they mean one, else as they are.
+
+    Parameters
+    ----------
+    column
+        Text; not changed.
+    """
+    cells = column.str.strip().str.lower()
+    return cells.map({cell: split_meant(cell) or cell for cell in cells.unique()}).astype("str")
+
+
+def is_readable(
+    column: pd.Series, name: str, *, split_matters: bool, file: Path, row: int | None
+) -> bool:
+    """Return whether a column that is named split, or by the user, gives splits.
+
+    Parameters
+    ----------
+    column
+        Its cells.
+    name
+        Its name, for the message.
+    split_matters
+        Whether rows keep the splits they are given in; if not, nothing is refused.
+    file, row
+        Where the header is, for messages.
+
+    Raises
+    ------
+    InputError
+        Where it matters, and more rows than may be mistaken hold another word.
+    """
+    cells = plain_splits(column)
+    wrong = ~cells.isin([*SPLITS, ""])
+    if split_matters and wrong.mean() > _MISTAKES:
+        raise InputError(
+            f"the column {name} holds {cells[wrong].iloc[0][:40]!r}, which is none of train, "
+            "validation and test",
+            file=file,
+            row=row,
+            remedy="Write these there, or pass --split cluster to have all rows split anew.",
+        )
+    return split_matters or not wrong.any()
 
 
 def find_split(
@@ -65,21 +121,25 @@ def find_split(
                 "train, validation and test",
                 file=file,
                 row=row,
-                remedy="Write train, validation and test there and name it split, or pass "
-                "--split cluster or rename the column to have all rows split anew.",
+                remedy=_SPLIT_ANEW,
             )
     return None
 
 
 def may_be_split(name: str) -> bool:
     """Return whether a column of this name may give splits or folds."""
-    about = words_of(name) - _FILLERS
+    return bool(_SPLITS.fullmatch(name) or _FOLDS.fullmatch(name) or _is_about_a_split(name))
+
+
+def _is_about_a_split(name: str) -> bool:
+    """Return whether a name is that of one split, as `is_test`, `holdout` and `testset`."""
     names = SPLIT_NAMES.keys() | UNCERTAIN_SPLIT_NAMES
-    return bool(_SPLITS.fullmatch(name) or _FOLDS.fullmatch(name) or (about and about <= names))
+    about = [one for one in re.split(r"[_\W]+", name) if one and one not in _FILLERS]
+    return bool(about) and all(words_of(one) & names for one in about)
 
 
-def folds_among(others: Mapping[int, str], values: Mapping[int, set[str]]) -> list[str]:
-    """Return the names of columns that number the folds of a cross-validation.
+def folds_among(others: Mapping[int, str], values: Mapping[int, set[str]]) -> list[int]:
+    """Return the columns that number the folds of a cross-validation.
 
     Parameters
     ----------
@@ -88,14 +148,24 @@ def folds_among(others: Mapping[int, str], values: Mapping[int, set[str]]) -> li
     values
         Their values.
     """
-    return [n for i, n in others.items() if _FOLDS.fullmatch(n) and len(values[i] - {""}) > 1]
+    return [
+        i
+        for i, name in others.items()
+        if len(words := values[i] - {""}) > 1
+        and (_FOLDS.fullmatch(name) or (_NUMBERED.fullmatch(name) and _are_numbers(words)))
+    ]
+
+
+def _are_numbers(words: set[str]) -> bool:
+    return all(map(str.isdecimal, words))
 
 
 def _are_splits(values: set[str], name: str) -> bool:
     words = values - {""}
-    if not words or not words <= SPLIT_NAMES.keys():
-        return False
-    return len({SPLIT_NAMES[word] for word in words}) > 1 or bool(_SPLITS.fullmatch(name))
+    named = bool(_SPLITS.fullmatch(name))
+    # Words such as `training set` and `tst` only where the column is named after splits.
+    meant = {split_meant(word) if named else SPLIT_NAMES.get(word, "") for word in words}
+    return bool(words) and "" not in meant and (named or len(meant) > 1)
 
 
 def _unclear_split(values: set[str], name: str) -> str:
@@ -110,7 +180,6 @@ def _unclear_split(values: set[str], name: str) -> str:
         ):
             return min(words - SPLIT_NAMES.keys(), default="")
     # A column `is_test` or `holdout` of yes and no.
-    about = words_of(name) - _FILLERS
-    if len(words) > 1 and about and about <= names and words <= _YES_OR_NO:
+    if len(words) > 1 and _is_about_a_split(name) and words <= _YES_OR_NO:
         return min(words)
     return ""

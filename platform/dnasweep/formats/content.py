@@ -24,11 +24,11 @@ _COLUMNAR: dict[bytes, Literal["parquet", "arrow"]] = {
     b"\xff\xff\xff\xff": "arrow",
 }
 _BINARY = {
-    b"PK\x03\x04": "a ZIP archive or a spreadsheet",
     b"%PDF": "a PDF",
     b"\x89HDF": "an HDF5 file",
     b"\xd0\xcf\x11\xe0": "a spreadsheet",
 }
+_TAR = (slice(257, 262), b"ustar")
 _LFS = b"version https://git-lfs"
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\v")) + b"\x7f"
 
@@ -117,6 +117,12 @@ def read_content(path: Path, *, holds: str = "sequences") -> bytes:
     for magic, what in _BINARY.items():
         if data.startswith(magic):
             raise InputError(f"is {what}", file=path, remedy=READABLE)
+    if data[_TAR[0]].startswith(_TAR[1]):
+        raise InputError(
+            "is a tar archive",
+            file=path,
+            remedy="Unpack it with tar -xf, and give the files or the folder.",
+        )
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         try:
             data = data.decode("utf-16").encode()

@@ -14,7 +14,7 @@ import pandas as pd
 
 from dnasweep.errors import InputError
 from dnasweep.formats.headers import SEPARATORS, find_header
-from dnasweep.formats.rejects import RejectedRow
+from dnasweep.formats.rejects import RejectedRow, RowChecks
 
 _OVERLONG = re.compile(r"[Ll]ine (\d+): expected (\d+) fields, saw (\d+)")
 _UNCLOSED = re.compile(r"EOF inside string starting at row (\d+)")
@@ -34,7 +34,7 @@ class Cells(NamedTuple):
     notes: tuple[str, ...] = ()
     """What to tell about the header."""
     nested: frozenset[int] = frozenset()
-    """Columns of lists or records, which are not in `frame`."""
+    """Columns of lists or records; short lists of single values are in `frame`, as `[0, 1]`."""
 
 
 def read_table(
@@ -70,7 +70,18 @@ def read_table(
         header.data, separator=header.separator, num_columns=len(header.names) or 2, file=file
     )
     frame = frame[frame["row"] > header.row].reset_index(drop=True)
-    return Cells(header.names, frame, rejected, header.row, header.notes)
+    checks = RowChecks(frame.index)
+    cells = frame.drop(columns="row")
+    if header.names:
+        again = (cells == list(header.names)).all(axis=1)
+        checks.add(again, "the row repeats the header")
+    comment = cells[0].str.startswith("#") & (cells.iloc[:, 1:] == "").all(axis=1)
+    if len(cells.columns) > 1:
+        checks.add(comment, "the line is a comment, which may stand above the header alone")
+    rejected = [*rejected, *checks.rejected(file, frame["row"], cells)]
+    return Cells(
+        header.names, frame[checks.good].reset_index(drop=True), rejected, header.row, header.notes
+    )
 
 
 def read_cells(

@@ -96,6 +96,8 @@ def widen_starts(
     start, end = (pd.to_numeric(frame[c], errors="coerce") for c in ("start", "end"))
     strand = frame["strand"].str.strip().replace(STRANDS)
     checks = RowChecks(frame.index)
+    for column in ("start", "end"):
+        refuse_powers(frame[column], column, checks)
     checks.add(frame["chrom"] == "", "the chromosome is empty")
     checks.add((start % 1 != 0) | (end % 1 != 0), "the position is not a whole number")
     checks.add(start < 0, "the position lies before the chromosome")
@@ -120,6 +122,58 @@ def widen_starts(
     if "species" not in frame:
         frame["species"] = frame["chrom"].map(species)
     return frame.reset_index(drop=True), rejected
+
+
+def refuse_powers(text: pd.Series, column: str, checks: RowChecks) -> None:
+    """Note rows whose position is written as 1.2E+08, as spreadsheets do, which has lost its last digits.
+
+    Parameters
+    ----------
+    text
+        The positions, as text.
+    column
+        What they are.
+    checks
+        Where bad rows are noted.
+    """
+    powers = text.astype("str").str.fullmatch(r"\s*[\d.]+[eE][+-]?\d+\s*")
+    checks.add(
+        powers,
+        f"the {column} "
+        + text.astype("str").str.strip().str[:40]
+        + " is written with a power of ten",
+        "Write all its digits: a spreadsheet that shows a number so saves it without the last ones.",
+    )
+
+
+def count_from_zero(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return rows whose start counts from 1, as the lengths of their sequences show, counted from 0.
+
+    Parameters
+    ----------
+    frame
+        Text column sequence, and start and end where there are any; not changed.
+
+    Returns
+    -------
+    frame
+        The rows, with start one lower if in all with a place the bases from start to end, both included,
+        are as many as the sequence has.
+    notes
+        What was done.
+    """
+    if not {"start", "end"} <= set(frame):
+        return frame, []
+    start, end = (pd.to_numeric(frame[column], errors="coerce") for column in ("start", "end"))
+    placed = start.notna() & end.notna()
+    bases = frame["sequence"].str.strip().str.len()
+    if not placed.any() or not ((end - start + 1 == bases) & (start >= 1))[placed].all():
+        return frame, []
+    moved = (start[placed] - 1).astype("int64").astype("str")
+    text = frame["start"].mask(placed, moved.reindex(frame.index))
+    return frame.assign(start=text), [
+        "start counts from 1, as the lengths of the sequences show, and is moved to count from 0"
+    ]
 
 
 def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list[RejectedRow]]:

@@ -1,4 +1,4 @@
-"""Packed files: gzip, bzip2, xz and zstandard, told apart by content and undone."""
+"""Packed files: gzip, bzip2, xz, zstandard and ZIP, told apart by content and undone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from dnasweep.errors import InputError
 
 GZIP = b"\x1f\x8b"
 """First bytes of gzip data, those of bgzip among them."""
-PACKED_ENDINGS = ("gz", "bgz", "bz2", "xz", "zst", "zstd")
+PACKED_ENDINGS = ("gz", "bgz", "bz2", "xz", "zst", "zstd", "zip")
 """Endings that say how a file is packed, after the one that says what it holds."""
 
 
@@ -32,11 +33,23 @@ _PACKINGS: dict[bytes, tuple[str, Callable[[bytes], bytes]]] = {
     b"\xfd7zXZ\x00": ("xz", lzma.decompress),
     b"\x28\xb5\x2f\xfd": ("zstd", _zstd),
 }
-_CHECKS = {"gzip": "gzip -t", "bzip2": "bzip2 -t", "xz": "xz -t", "zstd": "zstd -t"}
+_CHECKS = {
+    "gzip": "gzip -t",
+    "bzip2": "bzip2 -t",
+    "xz": "xz -t",
+    "zstd": "zstd -t",
+    "ZIP": "unzip -t",
+}
+
+
+_ZIP = b"PK\x03\x04"
+_SHOWN = 3
 
 
 def unpack(data: bytes, file: Path) -> bytes:
     """Return data as they were before they were packed; others as they are.
+
+    A ZIP archive is unpacked if it holds one file.
 
     Parameters
     ----------
@@ -48,13 +61,38 @@ def unpack(data: bytes, file: Path) -> bytes:
     Raises
     ------
     InputError
-        For data that are corrupt or cut short.
+        For data that are corrupt or cut short, an archive of several files, and a spreadsheet.
     """
+    if data.startswith(_ZIP):
+        with packing_errors(file, "ZIP"):
+            return _unzip(data, file)
     for magic, (name, undo) in _PACKINGS.items():
         if data.startswith(magic):
             with packing_errors(file, name):
                 return undo(data)
     return data
+
+
+def _unzip(data: bytes, file: Path) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        held = [
+            one
+            for one in archive.infolist()
+            if not (one.is_dir() or one.filename.startswith("__MACOSX/"))
+        ]
+        names = [one.filename for one in held]
+        if any(name.startswith("xl/") or name == "content.xml" for name in names):
+            raise InputError("is a spreadsheet", file=file, remedy="Save its sheet as CSV.")
+        if len(held) != 1:
+            listed = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+            raise InputError(
+                f"is a ZIP archive of {len(held)} files ({listed or 'none'})",
+                file=file,
+                remedy="Unpack it, and give the files or the folder.",
+            )
+        if held[0].flag_bits & 1:
+            raise InputError("is a ZIP archive with a password", file=file, remedy="Unpack it.")
+        return archive.read(held[0])
 
 
 @contextlib.contextmanager
@@ -70,7 +108,18 @@ def packing_errors(file: Path, name: str = "gzip") -> Iterator[None]:
     """
     try:
         yield
-    except (EOFError, OSError, ValueError, lzma.LZMAError, zlib.error, pa.ArrowException) as error:
+    except InputError:
+        raise
+    except (
+        EOFError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+        OSError,
+        ValueError,
+        lzma.LZMAError,
+        zlib.error,
+        pa.ArrowException,
+    ) as error:
         # Errors of the disk have a number; those of unpacking have none.
         if isinstance(error, OSError) and error.errno is not None:
             raise

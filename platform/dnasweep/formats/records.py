@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.feather
 import pyarrow.parquet as pq
 
@@ -17,6 +18,8 @@ from dnasweep.formats.delimited import Cells
 
 _INDEX = "__index_level_0__"
 _SHOWN = 60
+MAX_LISTED = 128
+"""Values up to which a list is read as the labels of a row."""
 
 
 def read_json(data: bytes, *, file: Path) -> Cells:
@@ -98,14 +101,29 @@ def read_columnar(data: bytes, *, file: Path) -> Cells:
         kind = column.type
         if pa.types.is_dictionary(kind):
             column, kind = column.cast(kind.value_type), kind.value_type
-        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        if pa.types.is_nested(kind):
+            nested.add(i)
+            if _is_short_list(column):
+                cells[i] = pd.Series(map(_text, column.to_pylist()), dtype="str")
+            continue
+        try:
+            text = column.cast(pa.string()).fill_null("").to_pandas().astype("str")
+        except pa.ArrowInvalid:  # bytes that are no text
             nested.add(i)
             continue
-        text = column.cast(pa.string()).fill_null("").to_pandas().astype("str")
         cells[i] = text.mask(text == "nan", "") if pa.types.is_floating(kind) else text
     frame = pd.DataFrame(cells, index=range(table.num_rows))
     frame["row"] = range(1, table.num_rows + 1)
     return Cells(tuple(table.column_names), frame, nested=frozenset(nested))
+
+
+def _is_short_list(column: pa.ChunkedArray) -> bool:
+    """Return whether a column holds lists of few single values, as labels are, and no vectors."""
+    kind = column.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        return False
+    longest = pc.max(pc.list_value_length(column)).as_py() or 0
+    return longest <= MAX_LISTED and not pa.types.is_nested(kind.value_type)
 
 
 def _open(data: bytes) -> pa.Table:
@@ -193,7 +211,7 @@ def _rows(numbers: list[int], rows: list[Mapping[str, Any]], file: Path) -> Cell
         {
             i: pd.Series([_text(row.get(name)) for row in rows], dtype="str")
             for i, name in enumerate(names)
-            if i not in nested
+            if i not in nested or _are_short_lists(row.get(name) for row in rows)
         },
         index=range(len(rows)),
     )
@@ -201,7 +219,21 @@ def _rows(numbers: list[int], rows: list[Mapping[str, Any]], file: Path) -> Cell
     return Cells(tuple(names), frame, nested=frozenset(nested))
 
 
+def _are_short_lists(values: Iterable[Any]) -> bool:
+    return all(
+        value is None
+        or (
+            isinstance(value, list)
+            and len(value) <= MAX_LISTED
+            and not any(isinstance(one, Mapping | list) for one in value)
+        )
+        for value in values
+    )
+
+
 def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
     if value is None or value != value:
         return ""
     return str(value)

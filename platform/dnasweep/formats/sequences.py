@@ -51,6 +51,18 @@ def read_fasta(data: bytes) -> tuple[pd.DataFrame, bool]:
     return pd.DataFrame(rows, columns=columns), epdnew
 
 
+def titles_of(data: bytes) -> list[str]:
+    """Return the titles of the records of a FASTA file, without >.
+
+    Parameters
+    ----------
+    data
+        Content of the file.
+    """
+    text = "\n" + _unix(data).decode("utf-8", errors="replace").lstrip()
+    return [record.partition("\n")[0].strip() for record in text.split("\n>")[1:]]
+
+
 def read_locus(title: str, length: int) -> tuple[str, str, str, str]:
     """Return chrom, start, end and strand that a title gives a sequence of so many bases, or nothing.
 

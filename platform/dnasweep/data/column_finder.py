@@ -1,0 +1,207 @@
+"""Which column of a table is the sequence and which the label, and what is said where that is not clear."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from dnasweep.data.column_names import (
+    ACCEPTED,
+    MEANING,
+    OPTIONS,
+    SEQUENCE_NAMES,
+    ColumnNames,
+    kind_of_label,
+    may_be_label,
+    might_be_label,
+)
+from dnasweep.data.joined_labels import are_numbers, one_hot
+from dnasweep.data.names import SPLIT_NAMES
+from dnasweep.data.split_columns import may_be_split
+from dnasweep.errors import InputError
+from dnasweep.formats.delimited import Cells
+from dnasweep.formats.headers import canonical_name
+
+_BASES = re.compile(r"[ACGTUN ]{6,}|[ACGTRYSWKMBDHVNU]{12,}", re.IGNORECASE)
+_SEQUENCE = r"(?i)[ACGTRYSWKMBDHVNU\s]{6,}"
+_LOOKED_AT = 200
+_SHARE_OF_DNA = 0.9
+_COORDINATES = frozenset(["chrom", "start", "end"])
+
+
+class Finder:
+    """The columns of one file, and what is said where they cannot be told apart.
+
+    Parameters
+    ----------
+    cells
+        The file.
+    names
+        Names of its columns, as they are compared.
+    file
+        Its path, for messages.
+    """
+
+    def __init__(self, cells: Cells, names: Sequence[str], file: Path) -> None:
+        self.cells, self.names, self.file = cells, names, file
+        self.row = cells.header_row or None
+        found = [name[:40] or "(no name)" for name in cells.names[:20]]
+        self.found = f"found {', '.join(found)}" if found else "found no names"
+
+    def shown(self, column: int) -> str:
+        """Return the name of a column as the file writes it."""
+        return self.cells.names[column][:40] if self.cells.names else self.names[column]
+
+    def error(self, reason: str, remedy: str | None = None) -> InputError:
+        """Return the error for a header that gives no answer."""
+        return InputError(reason, file=self.file, row=self.row, remedy=remedy)
+
+    def free(self, meaning: Mapping[int, str]) -> list[int]:
+        """Return the columns of single values that mean nothing yet.
+
+        Parameters
+        ----------
+        meaning
+            Column of the table by column of the file.
+        """
+        return [i for i in range(len(self.names)) if i in self.cells.frame and i not in meaning]
+
+    def named(self, names: ColumnNames) -> dict[int, str]:
+        """Return the columns that the user has named."""
+        meaning: dict[int, str] = {}
+        for column, option in OPTIONS.items():
+            for name in names.of(column):
+                there = [i for i, one in enumerate(self.names) if one == canonical_name(name)]
+                if not there and names.where_present:
+                    continue
+                if not there:
+                    raise self.error(
+                        f"there is no column {name}: {self.found}",
+                        f"Give one of these with {option}.",
+                    )
+                if len(there) > 1:
+                    raise self.error(
+                        f"{len(there)} columns are named {name}", "Rename all but one of them."
+                    )
+                if there[0] in meaning:
+                    raise self.error(
+                        f"the column {name} is named for both {meaning[there[0]]} and {column}",
+                        f"Name another with {option}.",
+                    )
+                meaning[there[0]] = column
+        return meaning
+
+    def add_plain(self, meaning: dict[int, str]) -> None:
+        """Add the columns with plain names for what the user has not named.
+
+        Parameters
+        ----------
+        meaning
+            Column of the table by column of the file; changed.
+        """
+        given = set(meaning.values())
+        for i, name in enumerate(self.names):
+            column = MEANING.get(name)
+            if column is None or i in meaning or column in given:
+                continue
+            if name == "region" and "start" not in self.names:
+                continue  # A chromosome only beside positions, in Genomic Benchmarks' tables.
+            if column in meaning.values():
+                option = OPTIONS.get(column)
+                twice = self.names.count(name) > 1
+                raise self.error(
+                    f"the header names the {column} more than once: {self.found}",
+                    f"Say which with {option}."
+                    if option and not twice
+                    else "Keep one of these columns.",
+                )
+            meaning[i] = column
+
+    def add_sequence(self, meaning: dict[int, str], notes: list[str], has_genome: bool) -> None:
+        """Add the only column of DNA, if coordinates do not stand for sequences.
+
+        Parameters
+        ----------
+        meaning
+            Column of the table by column of the file; changed.
+        notes
+            What to tell about it; changed.
+        has_genome
+            Whether coordinates can stand for sequences.
+        """
+        placed = set(meaning.values()) >= _COORDINATES
+        if placed and has_genome:
+            return
+        free = self.free(meaning)
+        dna = [i for i in free if _is_dna(self.cells.frame[i])]
+        if len(dna) > 1:
+            raise self.error(
+                f"the columns {self.shown(dna[0])} and {self.shown(dna[1])} both hold sequences",
+                "Say which with --sequence-column.",
+            )
+        # A column that is called dna and holds no DNA is read, so that its rows say what is wrong.
+        chosen = dna or [i for i in free if self.names[i] in SEQUENCE_NAMES][:1]
+        if not placed and any(
+            _BASES.fullmatch(word) for name in self.cells.names for word in (name, *name.split())
+        ):
+            raise self.error(
+                f"there is no header, row 1 holds a sequence already: {self.found}",
+                "Put a line with the names of the columns before it, such as id,sequence,label.",
+            )
+        if chosen:
+            meaning[chosen[0]] = "sequence"
+            notes.append(f"{self.file.name}: the sequences are the column {self.shown(chosen[0])}")
+        elif not placed:
+            raise self.error(
+                f"there is no column with sequences: {self.found}",
+                f"Name it {' or '.join(ACCEPTED['sequence'][:2])} (any case), or say which it is "
+                f"with --sequence-column; or give {', '.join(ACCEPTED['chrom'][:2])}, start and end "
+                "with a genome.",
+            )
+
+    def add_label(self, meaning: dict[int, str], notes: list[str]) -> None:
+        """Add the only column whose name may mean a label, or several of one kind that hold numbers.
+
+        Parameters
+        ----------
+        meaning
+            Column of the table by column of the file; changed.
+        notes
+            What to tell about it; changed.
+        """
+        free = [i for i in self.free(meaning) if self._may_hold_labels(i)]
+        found, hot = [i for i in free if may_be_label(self.names[i])], []
+        if not found and "sequence" in meaning.values():
+            hot = one_hot(self.cells.frame, free)
+            found = hot or [i for i in free if might_be_label(self.names[i])]
+        if not found:
+            return
+        if len(found) > 1 and not hot and not self._are_of_a_kind(found):
+            raise self.error(
+                f"the columns {self.shown(found[0])} and {self.shown(found[1])} may both be the label",
+                "Say which with --label-column; several make as many numbers or labels a row.",
+            )
+        for i in found:
+            meaning[i] = "label"
+        what = "the labels are the column" + ("s" if len(found) > 1 else "")
+        notes.append(f"{self.file.name}: {what} {', '.join(map(self.shown, found))}")
+
+    def _may_hold_labels(self, column: int) -> bool:
+        if may_be_split(self.names[column]):
+            return False
+        cells = self.cells.frame[column].str.strip().str.lower()
+        return not set(cells.unique()) <= {"", *SPLIT_NAMES}
+
+    def _are_of_a_kind(self, columns: Sequence[int]) -> bool:
+        kinds = {kind_of_label(self.names[i]) for i in columns}
+        return len(kinds) == 1 and "" not in kinds and are_numbers(self.cells.frame, columns)
+
+
+def _is_dna(column: pd.Series) -> bool:
+    """Return whether nearly all of the first cells that are filled are DNA."""
+    text = column.str.strip()
+    text = text[text != ""].head(_LOOKED_AT)
+    return len(text) > 0 and float(text.str.fullmatch(_SEQUENCE).mean()) >= _SHARE_OF_DNA

@@ -1,0 +1,80 @@
+"""Ways to write labels that are undone before they are read, and those that are refused."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from dnasweep.errors import InputError
+
+PART = ";"
+"""What parts the labels of a list once it is undone."""
+
+_LIST = re.compile(r"\[(.*)\]|[({](.*,.*)[)}]", re.DOTALL)
+_COMMA = r"[+-]?\d*,\d+"
+_PERCENT = r"[+-]?[\d.]+ ?%"
+_BITS = r"[01]{2,}"
+_MINUS = "\u2212\u2013"
+
+
+def plain_cells(text: pd.Series) -> pd.Series:
+    """Return cells of labels with lists written as `0;1;1` and the minus of typesetters as -.
+
+    Parameters
+    ----------
+    text
+        The cells, stripped; not changed.
+
+    Examples
+    --------
+    >>> plain_cells(pd.Series(["[0, 1]", "['a' 'b']", "[]", "\u22121.5", "x"])).tolist()
+    ['0;1', 'a;b', 'none', '-1.5', 'x']
+    """
+    listed = text.str.fullmatch(_LIST)
+    if listed.any():
+        text = text.mask(listed, text[listed].map(_parts).reindex(text.index))
+    minus = text.str.match(f"[{_MINUS}][0-9.]")
+    return text.mask(minus, "-" + text.str[1:]) if minus.any() else text
+
+
+def _parts(cell: str) -> str:
+    match = _LIST.fullmatch(cell)
+    assert match is not None
+    inside = match[1] if match[1] is not None else match[2]
+    parts = inside.split(",") if "," in inside else inside.split()
+    return PART.join(part.strip().strip("'\"") for part in parts if part.strip()) or "none"
+
+
+def check_notation(known: pd.Series) -> None:
+    """Refuse numbers that would be taken for other ones, or for words.
+
+    Parameters
+    ----------
+    known
+        The cells that are filled.
+
+    Raises
+    ------
+    InputError
+        For numbers with a decimal comma or a percent sign, and rows of 0 and 1 without separators.
+    """
+    if known.empty:
+        return
+    if (commas := known.str.fullmatch(_COMMA)).mean() >= 0.5:
+        raise InputError(
+            f"the labels are numbers with a decimal comma, such as {known[commas].iloc[0]}",
+            remedy="Write them with a point, as in 0.5, without a comma between thousands; part "
+            "several labels of a row by ; instead.",
+        )
+    if (percents := known.str.fullmatch(_PERCENT)).mean() >= 0.5:
+        raise InputError(
+            f"the labels are numbers with a percent sign, such as {known[percents].iloc[0]}",
+            remedy="Write them without it.",
+        )
+    bits = known.str.fullmatch(_BITS).all() and known.str.len().nunique() == 1
+    if bits and known.str.startswith("0").any():
+        raise InputError(
+            f"the labels are rows of 0 and 1, such as {known.iloc[0]}, which would be read as a number",
+            remedy=f"Part them, as in {PART.join(known.iloc[0])}.",
+        )

@@ -1,0 +1,71 @@
+"""Labels that the titles of a FASTA file give: `>id|1`, `>id|1|training` and `>id label=1`."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import pandas as pd
+
+from dnasweep.data.label_words import is_yes_or_no
+from dnasweep.data.labels import MAX_CLASSES
+from dnasweep.data.names import split_meant
+from dnasweep.data.split_columns import plain_splits
+
+_NAMED = re.compile(
+    r"(?:^|[\s|;,])(label|class|target)\s*[=:]\s*([^\s|;,]+)(?=$|[\s|;,])", re.IGNORECASE
+)
+
+
+class TitleLabels(NamedTuple):
+    """What the titles of a file say about its rows."""
+
+    columns: dict[str, pd.Series]
+    """Columns `label`, and `split` where the titles give it; empty where they give no labels."""
+    note: str = ""
+    """How the titles were understood."""
+
+
+def read_title_labels(titles: pd.Series) -> TitleLabels:
+    """Return the labels that all titles of a file give in the same way, and the splits beside them.
+
+    A title names its label (`label=1`, `class:enhancer`), or has it as its second and last part after |,
+    as the Nucleotide Transformer's tasks do, or as the second of three, before the split, as iLearn does.
+    Without a name labels have to be the numbers 0, 1, ... without a gap, or yes and no, since other files
+    have chromosomes, strands and genes there.
+
+    Parameters
+    ----------
+    titles
+        Titles without >.
+
+    Examples
+    --------
+    >>> found = read_title_labels(pd.Series(["a|0|training", "b|1|testing"]))
+    >>> found.columns["label"].tolist(), found.columns["split"].tolist()
+    (['0', '1'], ['train', 'test'])
+    >>> read_title_labels(pd.Series(["ENSG01|7", "ENSG02|12"])).columns
+    {}
+    """
+    found = titles.str.extract(_NAMED)
+    if len(titles) and found.notna().all(axis=None):
+        name = found[0].iloc[0].lower()
+        return TitleLabels({"label": found[1]}, f"the labels are those of {name} in the titles")
+    parts = titles.str.split(n=1).str[0].str.split("|", regex=False)
+    lengths = set(map(len, parts))
+    if lengths == {2} and _are_classes(parts.str[1]):
+        return TitleLabels({"label": parts.str[1]}, "the labels stand behind | in the titles")
+    if lengths == {3} and _are_classes(parts.str[1]):
+        splits = parts.str[2]
+        if all(split_meant(split.lower()) for split in splits.unique()):
+            note = "the labels and the splits stand behind | in the titles"
+            return TitleLabels({"label": parts.str[1], "split": plain_splits(splits)}, note)
+    return TitleLabels({})
+
+
+def _are_classes(cells: pd.Series) -> bool:
+    values = sorted(cells.str.lower().unique())
+    if all(re.fullmatch(r"\d{1,3}", value) for value in values):
+        numbers = sorted(map(int, values))
+        return 1 < len(numbers) <= MAX_CLASSES and numbers == list(range(len(numbers)))
+    return is_yes_or_no(values)
