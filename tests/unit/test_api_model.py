@@ -125,7 +125,7 @@ def test_an_option_of_the_command_is_checked(model: dnasweep.Model) -> None:
         model.predict(["ACGTACGT"], batch_size=0)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "first"])
+@pytest.mark.parametrize("pooling", ["mean", "max", "first", "last"])
 def test_embeddings_are_the_last_hidden_states(model: dnasweep.Model, pooling: str) -> None:
     sequences = [*toy_labelled(5)[0], "ACGTACGTACGTA"]
     found = model.embed(sequences, pooling=pooling, batch_size=4)
@@ -136,10 +136,11 @@ def test_embeddings_are_the_last_hidden_states(model: dnasweep.Model, pooling: s
         with torch.inference_mode():
             states = toy.model.roberta(ids).last_hidden_state[0].numpy()
         inner = states[1:-1]
-        expected = {"mean": inner.mean(0), "max": inner.max(0), "first": states[0]}[pooling]
+        poolings = {"mean": inner.mean(0), "max": inner.max(0)}
+        expected = (poolings | {"first": states[0], "last": states[-1]})[pooling]
         np.testing.assert_allclose(row, expected, atol=1e-5)
 
 
 def test_embeddings_of_an_unknown_kind_are_refused(model: dnasweep.Model) -> None:
-    with pytest.raises(dnasweep.InputError, match="Use mean, max or first"):
+    with pytest.raises(dnasweep.InputError, match="Use one of mean, max, first, last"):
         model.embed(["ACGTACGT"], pooling="sum")

@@ -184,7 +184,7 @@ def test_a_genome_that_is_named_otherwise_needs_the_word(inputs: Path, tmp_path:
         ({"data": (), "saturate": ("chr1:1-" + "9" * 5000,)}, "is not on chr1"),
         ({"data": (), "saturate": ("chr1:5-9", "chr1:5-0,9")}, "names the same twice"),
         ({"skip_bad_rows": False}, "symbolic.*4 bad rows.*--skip-bad-rows"),
-        ({"language_model": "model"}, "is a masked language model"),
+        ({"language_model": "model"}, "is a language model"),
     ],
 )
 def test_what_cannot_be_scored_is_told_beforehand(

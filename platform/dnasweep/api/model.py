@@ -21,9 +21,8 @@ from dnasweep.models.pretrained.config_file import read_settings
 if TYPE_CHECKING:
     from dnasweep.genomics.predictions import Predictor
     from dnasweep.models.embedding import Pooling
+    from dnasweep.models.pretrained.heads import ModelKind
     from dnasweep.tokens.tokenizers import DnaTokenizer
-
-_CLASSIFIER = "ForSequenceClassification"
 
 
 class Model:
@@ -55,15 +54,20 @@ class Model:
         self._config = read_settings(self.directory)
 
     def __repr__(self) -> str:
-        kind = (self._config.get("architectures") or ["model"])[0]
+        kind = self._kind.architecture
         classes = f", classes {', '.join(self.classes)}" if self.is_classifier else ""
         return f"<dnasweep.Model {self.name!r}: {kind}, tokenizer {self.tokenizer.config.name}{classes}>"
 
     @property
     def is_classifier(self) -> bool:
         """Whether it has a classification head; a pretrained encoder has none."""
-        names = self._config.get("architectures") or [""]
-        return any(str(name).endswith(_CLASSIFIER) for name in names)
+        return self._kind.head == "classifier"
+
+    @cached_property
+    def _kind(self) -> ModelKind:
+        from dnasweep.models.pretrained.heads import kind_of
+
+        return kind_of(self.directory)
 
     @cached_property
     def tokenizer(self) -> DnaTokenizer:
@@ -210,7 +214,8 @@ class Model:
             As for :meth:`predict`.
         pooling
             `mean` or `max` over the tokens of a sequence, special tokens left out, or the state of
-            the `first` token, [CLS].
+            the `first` token, [CLS], or of the `last`, [SEP], which has read all of a row in a causal
+            model.
         batch_size
             Sequences in a forward pass.
         progress
@@ -238,9 +243,9 @@ class Model:
 
     @cached_property
     def _network(self) -> Any:
-        from dnasweep.models.pretrained.checkpoint import load_classifier, load_masked_lm
+        from dnasweep.models.pretrained.any_head import load_any
 
-        return (load_classifier if self.is_classifier else load_masked_lm)(self.directory)
+        return load_any(self.directory)
 
 
 def load_model(name_or_dir: str | Path, *, tracking_uri: str | None = None) -> Model:
@@ -249,7 +254,9 @@ def load_model(name_or_dir: str | Path, *, tracking_uri: str | None = None) -> M
     Parameters
     ----------
     name_or_dir
-        Folder of a model, `models:/NAME@ALIAS`, `models:/NAME/VERSION` or an MLflow run id.
+        Folder of a model, `models:/NAME@ALIAS`, `models:/NAME/VERSION` or an MLflow run id. Weights
+        that are pickled (`pytorch_model.bin`) are read in a process of their own, which can run no
+        code of theirs.
     tracking_uri
         MLflow store to look it up in. Default: MLFLOW_TRACKING_URI, else `runs/mlflow.db`.
 
@@ -258,12 +265,17 @@ def load_model(name_or_dir: str | Path, *, tracking_uri: str | None = None) -> M
     InputError
         If there is none, with what there is.
     """
+    from dnasweep.stages.converted import as_safetensors
     from dnasweep.tracking.lookup import existing_directory, find_model_directory
 
     name = str(name_or_dir)
-    if (directory := existing_directory(name)) is not None:
-        return Model(find_model_directory(str(directory)), name=name)
     scratch = tempfile.TemporaryDirectory(prefix="dnasweep-model-")
+    if (directory := existing_directory(name)) is not None:
+        found = find_model_directory(str(directory))
+        if (converted := as_safetensors(found, None, scratch.name)) is None:
+            scratch.cleanup()
+            return Model(found, name=name)
+        return Model(converted, name=name, scratch=scratch)
     found = find_model_directory(name, uri=tracking_uri, destination=Path(scratch.name))
     return Model(found, name=name, scratch=scratch)
 

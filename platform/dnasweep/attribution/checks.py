@@ -15,13 +15,13 @@ from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.pretrained.config_file import read_settings
+from dnasweep.models.pretrained.heads import CLASSIFIER, kind_of
 from dnasweep.tasks.registry import id2label_of, task_of_classes, task_of_model
 from dnasweep.tasks.task import Task
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import reading
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
-CLASSIFIER = "ForSequenceClassification"
 MASK = "[MASK]"
 _ROWS_AT_ONCE = 1 << 14
 
@@ -82,10 +82,10 @@ def check_model(
         than the model.
     """
     config = _read_config(directory)
-    found = [str(name) for name in config.get("architectures") or ["a model of unknown kind"]]
-    if not any(name.endswith(CLASSIFIER) for name in found):
+    found = kind_of(directory)
+    if found.head != "classifier":
         raise InputError(
-            f"the directory has {found[0]}, which has no classification head",
+            f"the directory has {found.architecture}, which has no classification head",
             file=directory,
             remedy=f"Give a fine-tuned ...{CLASSIFIER}, such as a trial of a sweep.",
         )

@@ -54,10 +54,7 @@ def self_test(explainer: Explainer, sequence: str) -> None:
         raise _failed(
             f"the attributions sum to {found.phi.sum():.6g}, "
             f"what the tokens change is {found.prediction - found.base_value:.6g}",
-            f"Give more evaluations than --max-evals {found.num_evals}, or use the "
-            "estimator permutation."
-            if explainer.config.estimator in GRADIENT_ESTIMATORS
-            else "The model does not compute the same twice: use another one.",
+            _remedy_of_sums(explainer, found),
         )
     sign, flipped = _explain_flipped(explainer, sequence)
     if explainer.config.estimator == "attention":
@@ -73,6 +70,19 @@ def self_test(explainer: Explainer, sequence: str) -> None:
             "exchanging the classes in the model's last layer does not flip the values",
             "The model's last layer is not what tells its classes: use another model.",
         )
+
+
+def _remedy_of_sums(explainer: Explainer, found: Attribution) -> str:
+    config = explainer.config
+    if config.estimator in GRADIENT_ESTIMATORS:
+        return (
+            f"Give more evaluations than --max-evals {found.num_evals}, or use the estimator "
+            "permutation."
+        )
+    if config.estimator == "partition" and config.max_evals is not None:
+        # As in the shap library, [CLS] and [SEP] get a share of what was not split down to tokens.
+        return f"Give more evaluations than --max-evals {config.max_evals}, or none for all there are."
+    return "The model does not compute the same twice: use another one."
 
 
 def _plain_value(explainer: Explainer, sequence: str) -> float:

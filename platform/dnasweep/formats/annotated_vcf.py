@@ -25,7 +25,7 @@ FIELDS: dict[str, tuple[str, str]] = {
         "Float",
         "Empirical two-sided p-value: rank of the change among those in shuffled contexts",
     ),
-    "llr": ("Float", "Masked language model log-likelihood ratio, ALT over REF, nats"),
+    "llr": ("Float", "Language model log-likelihood ratio, ALT over REF, nats"),
     "call": ("String", "loss, gain or none of the class"),
     "sites_gained": ("String", "Motifs with a site in ALT only, parted by &"),
     "sites_lost": ("String", "Motifs with a site in REF only, parted by &"),

@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnasweep.attribution.checks import CLASSIFIER, class_names, target_index
+from dnasweep.attribution.checks import class_names, target_index
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.pretrained.checkpoint import read_config
+from dnasweep.models.pretrained.heads import CAUSAL, CLASSIFIER, MASKED, kind_of
 from dnasweep.tasks.calls import EVEN_THRESHOLD
 from dnasweep.tasks.registry import check_has_classes, id2label_of, task_of_model
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
-LANGUAGE = "ForMaskedLM"
 MAX_DEFAULT_WINDOW = 1000
 _PROBES = 64
 
@@ -27,7 +27,7 @@ class ScoringModel(NamedTuple):
 
     directory: Path
     is_classifier: bool
-    """Whether it is a classifier; otherwise it predicts masked tokens."""
+    """Whether it is a classifier; otherwise it is a language model, masked or causal."""
     target: str
     """Name of the class that is compared; "" where it has none."""
     threshold: float
@@ -52,20 +52,20 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
     Raises
     ------
     InputError
-        When it is neither a classifier nor a masked language model with its tokenizer, or has no
-        class of this name.
+        When it is neither a classifier nor a language model with its tokenizer, or has no class of this
+        name.
     """
     config = read_config(directory)
-    found = [str(name) for name in config.get("architectures") or ["a model of unknown kind"]]
-    is_classifier = any(name.endswith(CLASSIFIER) for name in found)
-    if not is_classifier and not any(name.endswith(LANGUAGE) for name in found):
+    found = kind_of(directory)
+    if found.head == "none":
         raise InputError(
-            f"the directory has {found[0]}, which neither classifies nor predicts masked tokens",
+            f"the directory has {found.architecture}, which neither classifies nor predicts tokens",
             file=directory,
-            remedy=f"Give a model ...{CLASSIFIER} or ...{LANGUAGE}.",
+            remedy=f"Give a model ...{CLASSIFIER}, ...{MASKED} or ...{CAUSAL[0]}.",
         )
+    is_classifier = found.head == "classifier"
     tokenizer = load_tokenizer(directory)
-    if not is_classifier and not tokenizer.has_mask:
+    if found.head == "masked" and not tokenizer.has_mask:
         raise InputError("the tokenizer has no [MASK] token to mask alleles", file=directory)
     name, threshold = "", EVEN_THRESHOLD
     if is_classifier:

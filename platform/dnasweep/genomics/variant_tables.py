@@ -39,7 +39,7 @@ SCORES = (
     "background_sd",
     "z",
     "p_value",
-    # Masked language model, alt over ref, nats.
+    # Language model, alt over ref, nats.
     "llr",
 )
 KEPT = PLACED[:11]

@@ -18,7 +18,7 @@ from dnasweep.genomics.variant_effects import Effects, score
 from dnasweep.genomics.variant_settings import VariantConfig
 from dnasweep.genomics.variant_tables import to_tables
 from dnasweep.genomics.variants import ALLELE_COLUMNS
-from dnasweep.genomics.zero_shot import ZeroShot
+from dnasweep.genomics.zero_shot import open_language_model
 from dnasweep.storage import Storage
 
 BLOCK = 128
@@ -68,7 +68,7 @@ class VariantWorker:
             directory = store.expect(*classifier.split("/"))
             self.classifier = SequenceValues(directory, target=self.config.target, **how)
         if language is not None:
-            self.language = ZeroShot(store.expect(*language.split("/")), **how)
+            self.language = open_language_model(store.expect(*language.split("/")), **how)
         if motifs is not None:
             found = read_motifs(store.expect(*motifs.split("/")) / MOTIF_FILE)
             self.scanner = SiteScanner(found, p_value=self.config.motif_p)

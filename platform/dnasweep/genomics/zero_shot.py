@@ -1,9 +1,13 @@
-"""Zero-shot variant scores: the log-likelihood ratio of a masked language model.
+"""Zero-shot variant scores: the log-likelihood ratio of a language model.
 
-In a window with either allele, the tokens in which the two differ are masked, all at once, and the
+Of a masked one: in a window with either allele, the tokens in which the two differ are masked, all at once, and the
 model predicts them: the ratio is the sum of their log probabilities with ALT minus that with REF
 (nats), averaged over windows and strands. With single-base tokens it is GPN's (Benegas et al. 2023);
 of overlapping k-mers, k tokens contain a base and all are masked.
+
+Of a causal one: the ratio is the sum of the log probabilities of all tokens of the window, each after those
+before it, with ALT minus that with REF, averaged likewise. A causal model reads what is before a base alone,
+so that each strand shows it another side.
 
 Only alleles of equal length have a ratio: an indel shifts everything downstream, and the different
 tokens there would outweigh the changed bases.
@@ -11,8 +15,10 @@ tokens there would outweigh the changed bases.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,9 +26,10 @@ from numpy.typing import NDArray
 
 from dnasweep.genomics.alleles import Allele, Pair, pairs
 from dnasweep.genomics.sequence_values import BatchModel, batches, check_finite, numbered
-from dnasweep.models.encoder.forward import masked_logits
+from dnasweep.models.encoder.forward import masked_logits, token_logits
 from dnasweep.models.encoder.precision import autocast
-from dnasweep.models.pretrained.checkpoint import load_masked_lm
+from dnasweep.models.pretrained.checkpoint import load_causal_lm, load_masked_lm
+from dnasweep.models.pretrained.heads import kind_of
 
 
 class MaskedWindow(NamedTuple):
@@ -36,10 +43,18 @@ class MaskedWindow(NamedTuple):
     """Ids of the masked tokens."""
 
 
-class ZeroShot(BatchModel):
-    """A masked language model with its tokenizer; parameters as of :class:`BatchModel`."""
+class LanguageModel(BatchModel):
+    """A language model with its tokenizer; parameters as of :class:`BatchModel`."""
 
-    load = staticmethod(load_masked_lm)
+    @abstractmethod
+    def log_likelihoods(self, windows: Sequence[Pair]) -> NDArray[np.float64]:
+        """Return the log probability of either allele of each window, (windows, 2).
+
+        Parameters
+        ----------
+        windows
+            Windows with either allele; what they have in common may be left out.
+        """
 
     def ratios(
         self,
@@ -68,15 +83,27 @@ class ZeroShot(BatchModel):
         for i in rows:
             for strand in (alleles[i], alleles[i].reverse_complement()):
                 windows += pairs(strand, window=window, shifts=shifts)
-        likely = self._log_likelihoods(windows)
+        likely = self.log_likelihoods(windows)
         ratios = (likely[:, 1] - likely[:, 0]).reshape(len(rows), -1).mean(1)
         called = names or [numbered(row) for row in range(len(alleles))]
         check_finite(ratios, "likelihood ratios", lambda row: called[rows[row]])
         found[rows] = ratios
         return found
 
-    def _log_likelihoods(self, windows: Sequence[Pair]) -> NDArray[np.float64]:
-        """Return the log probability of the masked tokens of either allele, (windows, 2)."""
+
+class ZeroShot(LanguageModel):
+    """A masked language model."""
+
+    load = staticmethod(load_masked_lm)
+
+    def log_likelihoods(self, windows: Sequence[Pair]) -> NDArray[np.float64]:
+        """Return the log probability of the masked tokens of either allele, (windows, 2).
+
+        Parameters
+        ----------
+        windows
+            Windows with either allele.
+        """
         texts = list(dict.fromkeys(text for pair in windows for text in pair))
         index = {text: i for i, text in enumerate(texts)}
         encoded = self.tokenizer.encode(texts)
@@ -118,6 +145,52 @@ class ZeroShot(BatchModel):
                 for row, log in zip(rows, logs.reshape(*flat.shape, -1), strict=False):
                     found[row] = log
         return found
+
+
+class CausalZeroShot(LanguageModel):
+    """A causal language model."""
+
+    load = staticmethod(load_causal_lm)
+
+    def log_likelihoods(self, windows: Sequence[Pair]) -> NDArray[np.float64]:
+        """Return the log probability of all tokens of either allele, (windows, 2).
+
+        The first token has none where rows begin with no token of their own, and the token that ends
+        a row is left out, since DNA goes on after a window.
+
+        Parameters
+        ----------
+        windows
+            Windows with either allele.
+        """
+        texts = list(dict.fromkeys(text for pair in windows for text in pair))
+        encoded = self.tokenizer.encode(texts)
+        counts = np.diff(encoded.offsets)
+        first = 1 if self.tokenizer.cls_id != self.tokenizer.pad_id else 2
+        found = np.empty(len(texts))
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            for rows, filled in batches(counts, self.batch_size):
+                places = encoded.offsets[filled][:, None] + np.arange(counts[rows[0]])
+                ids = torch.from_numpy(encoded.ids[places].astype(np.int64)).to(self.device)
+                logs = token_logits(self.model, ids)[:, first - 1 : -2].double().log_softmax(-1)
+                seen = logs.gather(2, ids[:, first:-1, None])[..., 0].sum(1)
+                found[rows] = seen.cpu().numpy()[: len(rows)]
+        value = dict(zip(texts, found, strict=True))
+        return np.array([[value[pair.ref], value[pair.alt]] for pair in windows])
+
+
+def open_language_model(directory: Path, **options: Any) -> LanguageModel:
+    """Return the language model in a directory, masked or causal.
+
+    Parameters
+    ----------
+    directory
+        Directory of the model with its tokenizer.
+    **options
+        `batch_rows`, `device` and `precision` of :class:`BatchModel`.
+    """
+    causal = kind_of(directory).head == "causal"
+    return (CausalZeroShot if causal else ZeroShot)(directory, **options)
 
 
 def mask_difference(

@@ -14,6 +14,7 @@ import pyarrow as pa
 from dnasweep.formats.rejects import RejectedRow
 from dnasweep.jobs.options import JobOptions
 from dnasweep.jobs.shards.work_list import key_of
+from dnasweep.stages.converted import as_safetensors
 from dnasweep.stages.models import keep_model, model_digest
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import resolve_uri
@@ -66,6 +67,8 @@ def open_storage(options: JobOptions) -> tuple[Storage, str]:
 def model_directory(source: str, uri: str) -> Iterator[Path]:
     """Give the directory of a model for the time of the block; a download is removed after it.
 
+    Weights that are pickled are given as safetensors.
+
     Parameters
     ----------
     source
@@ -79,7 +82,8 @@ def model_directory(source: str, uri: str) -> Iterator[Path]:
         If there is no such model.
     """
     with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
-        yield find_model_directory(source, uri=uri, destination=Path(scratch))
+        found = find_model_directory(source, uri=uri, destination=Path(scratch))
+        yield as_safetensors(found, None, scratch) or found
 
 
 def model_key(storage: Storage, directory: Path, options: JobOptions) -> str:

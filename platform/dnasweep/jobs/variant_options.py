@@ -26,8 +26,8 @@ class VariantOptions(JobOptions):
     """Options of a variant job."""
 
     model: str
-    """MLflow run id, registered model (models:/NAME@ALIAS), or directory: a classifier, or a masked
-    language model, which gives the log-likelihood ratio alone."""
+    """MLflow run id, registered model (models:/NAME@ALIAS), or directory: a classifier, or a language
+    model (masked or causal), which gives the log-likelihood ratio alone."""
     genome: str
     """FASTA of the genome, plain, bgzip or gzip."""
     data: tuple[str, ...] = ()
@@ -42,8 +42,8 @@ class VariantOptions(JobOptions):
     """Bases by which further windows are moved along each strand, beside the centred one; scores
     are means over all windows."""
     language_model: str | None = None
-    """Masked language model for the log-likelihood ratio beside a classifier: the encoder it was
-    fine-tuned from, given as --model is."""
+    """Language model (masked or causal) for the log-likelihood ratio beside a classifier: the encoder
+    it was fine-tuned from, given as --model is."""
     motifs: str | None = None
     """Motifs (MEME or JASPAR file) to look for in both alleles."""
     motif_p: Between = 1e-4

@@ -119,7 +119,7 @@ def _threshold(options: VariantOptions, classifier: ScoringModel | None) -> floa
 def _models(
     options: VariantOptions, storage: Storage, uri: str
 ) -> tuple[ScoringModel | None, ScoringModel | None]:
-    """Return the classifier and the masked language model; one of them may be missing."""
+    """Return the classifier and the language model; one of them may be missing."""
 
     def opened(source: str) -> ScoringModel:
         with model_directory(source, uri) as directory:
@@ -132,7 +132,7 @@ def _models(
     second = opened(options.language_model)
     if not first.is_classifier or second.is_classifier:
         raise InputError(
-            "--language-model goes with a classifier as --model, and is a masked language model",
+            "--language-model goes with a classifier as --model, and is a language model",
             file=options.language_model,
             remedy="Give the classifier as --model, and its encoder as --language-model.",
         )

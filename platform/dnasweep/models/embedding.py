@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -14,11 +14,13 @@ from transformers import PreTrainedModel
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import tokens_at_once
 from dnasweep.models.encoder.forward import last_hidden_state
-from dnasweep.models.encoder.precision import Precision, best_device
-from dnasweep.models.row_batches import check_lengths, compute_rows
+from dnasweep.models.encoder.precision import Precision, autocast, best_device
+from dnasweep.models.row_batches import check_lengths, compute_rows, row_batches
+from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
-Pooling = Literal["mean", "max", "first"]
+Pooling = Literal["mean", "max", "first", "last"]
+POOLINGS: tuple[str, ...] = get_args(Pooling)
 
 
 def embed(
@@ -37,14 +39,15 @@ def embed(
     Parameters
     ----------
     model
-        A classifier or a masked language model of transformers; its encoder is used.
+        A model of transformers with any head or none; its encoder is used.
     tokenizer
         The model's.
     sequences
         DNA.
     pooling
-        `mean` or `max` over the tokens of the sequence without [CLS] and [SEP], or the state of the
-        `first` token, [CLS], which classifiers read.
+        `mean` or `max` over the tokens of the sequence without [CLS] and [SEP], the state of the
+        `first` token, [CLS], which most classifiers read, or of the `last`, which has read all of a
+        row in a causal model: [SEP], or the last token of DNA where rows end without one.
     batch_size
         Sequences in a forward pass; changes values by rounding alone.
     device
@@ -59,26 +62,17 @@ def embed(
     InputError
         When a sequence has more tokens than the model can read, or none (row counted from 1).
     """
-    if pooling not in ("mean", "max", "first"):
-        raise InputError(f"pooling is {pooling!r}", remedy="Use mean, max or first.")
-    corpus = tokenizer.encode(list(sequences))
-    # A row is read as a whole, never in windows.
-    check_lengths(corpus, tokens_at_once(model.config.to_dict()))
-    empty = corpus.num_tokens() <= 2
-    if empty.any():
-        raise InputError(
-            "the sequence has no token", row=int(np.argmax(empty)) + 1, remedy="Leave it out."
-        )
-    if pooling == "first" and tokenizer.cls_id == tokenizer.pad_id:
-        raise InputError(
-            "rows of this model begin with no token of their own", remedy="Use the pooling mean."
-        )
+    if pooling not in POOLINGS:
+        raise InputError(f"pooling is {pooling!r}", remedy=f"Use one of {', '.join(POOLINGS)}.")
+    corpus = encoded_rows(model.config.to_dict(), tokenizer, sequences, pooling=pooling)
+    # Where rows end without a token of their own, padding stands there.
+    after = 1 if tokenizer.sep_id != tokenizer.pad_id else 2
     chosen = best_device() if device is None else torch.device(device)
     nn.Module.to(model, chosen).eval()
     found = compute_rows(
         corpus,
         lambda ids, attention, lengths: _pool(
-            last_hidden_state(model, ids, attention).float(), lengths, pooling
+            last_hidden_state(model, ids, attention).float(), lengths, pooling, after
         ),
         width=int(model.config.hidden_size),
         pad_id=tokenizer.pad_id,
@@ -90,10 +84,93 @@ def embed(
     return found.float().numpy()
 
 
-def _pool(states: Tensor, sizes: Tensor, pooling: Pooling) -> Tensor:
-    """Return one vector per row of `states`, (rows, tokens, hidden), whose tokens are `sizes`, (rows,)."""
+def embed_tokens(
+    model: PreTrainedModel,
+    tokenizer: DnaTokenizer,
+    sequences: Sequence[str],
+    *,
+    batch_size: int = 64,
+    device: torch.device | str | None = None,
+    dtype: Precision = "auto",
+    progress: Callable[[int], None] = lambda done: None,
+) -> tuple[NDArray[np.float32], Corpus]:
+    """Return one vector per token of DNA, (tokens, hidden), and the tokens that they are of.
+
+    Row i of the corpus has the vectors of its tokens but the first and the last, which are special.
+
+    Parameters
+    ----------
+    model, tokenizer, sequences, batch_size, device, dtype, progress
+        As for :func:`embed`.
+
+    Raises
+    ------
+    InputError
+        As :func:`embed`.
+    """
+    corpus = encoded_rows(model.config.to_dict(), tokenizer, sequences)
+    chosen = best_device() if device is None else torch.device(device)
+    nn.Module.to(model, chosen).eval()
+    found: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(corpus)
+    with torch.inference_mode(), autocast(chosen, dtype):
+        for rows, (ids, attention, lengths) in row_batches(
+            corpus,
+            pad_id=tokenizer.pad_id,
+            batch_size=batch_size,
+            device=chosen,
+            progress=progress,
+        ):
+            states = last_hidden_state(model, ids, attention).float().cpu().numpy()
+            for row, own, length in zip(rows, states, lengths.tolist(), strict=True):
+                found[row] = own[1 : length - 1].copy()
+    return np.concatenate(found), corpus
+
+
+def encoded_rows(
+    config: Mapping[str, Any],
+    tokenizer: DnaTokenizer,
+    sequences: Sequence[str],
+    *,
+    pooling: str = "mean",
+) -> Corpus:
+    """Return the tokens of sequences that a model can embed.
+
+    Parameters
+    ----------
+    config
+        The model's `config.json`.
+    tokenizer, sequences, pooling
+        As for :func:`embed`.
+
+    Raises
+    ------
+    InputError
+        As :func:`embed`.
+    """
+    if pooling == "first" and tokenizer.cls_id == tokenizer.pad_id:
+        raise InputError(
+            "rows of this model begin with no token of their own", remedy="Use the pooling mean."
+        )
+    corpus = tokenizer.encode(list(sequences))
+    # A row is read as a whole, never in windows.
+    check_lengths(corpus, tokens_at_once(config))
+    empty = corpus.num_tokens() <= 2
+    if empty.any():
+        raise InputError(
+            "the sequence has no token", row=int(np.argmax(empty)) + 1, remedy="Leave it out."
+        )
+    return corpus
+
+
+def _pool(states: Tensor, sizes: Tensor, pooling: Pooling, after: int) -> Tensor:
+    """Return one vector per row of `states`, (rows, tokens, hidden), whose tokens are `sizes`, (rows,).
+
+    The last token of a row is `after` tokens from its end.
+    """
     if pooling == "first":
         return states[:, 0]
+    if pooling == "last":
+        return states[torch.arange(len(states), device=states.device), sizes - after]
     places = torch.arange(states.shape[1], device=states.device)
     inner = ((places >= 1) & (places < sizes[:, None] - 1)).unsqueeze(-1)
     if pooling == "max":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dnasweep.errors import InputError
@@ -76,17 +77,40 @@ def compute_rows(
         Called with the number of rows done.
     """
     found = torch.zeros(len(corpus), width, dtype=torch.float64)
-    order = np.argsort(corpus.num_tokens(), kind="stable")
     with torch.inference_mode(), autocast(device, dtype):
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            batch = collate(corpus, rows, pad_id)
-            attention = attention_mask(batch.lengths, batch.ids.shape[1])
-            values = compute(
+        for rows, batch in row_batches(
+            corpus, pad_id=pad_id, batch_size=batch_size, device=device, progress=progress
+        ):
+            found[torch.from_numpy(rows)] = compute(*batch).double().cpu()
+    return found
+
+
+def row_batches(
+    corpus: Corpus,
+    *,
+    pad_id: int,
+    batch_size: int,
+    device: torch.device,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Iterator[tuple[NDArray[np.int64], tuple[Tensor, Tensor | None, Tensor]]]:
+    """Yield numbers of rows of similar length, and what :data:`Compute` takes of them.
+
+    Parameters
+    ----------
+    corpus, pad_id, batch_size, device, progress
+        As for :func:`compute_rows`.
+    """
+    order = np.argsort(corpus.num_tokens(), kind="stable")
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        batch = collate(corpus, rows, pad_id)
+        attention = attention_mask(batch.lengths, batch.ids.shape[1])
+        yield (
+            rows,
+            (
                 torch.from_numpy(batch.ids).to(device),
                 None if attention is None else attention.to(device),
                 torch.from_numpy(np.asarray(batch.lengths)).to(device),
-            )
-            found[torch.from_numpy(rows)] = values.double().cpu()
-            progress(start + len(rows))
-    return found
+            ),
+        )
+        progress(start + len(rows))

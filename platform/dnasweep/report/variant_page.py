@@ -66,7 +66,7 @@ def variant_page(
     beside = [("Every allele with its scores, beside this page", " ".join(tables))]
     nothing = "No allele was scored."
     return Page(
-        title=f"How variants change {settings.get('target') or 'what is predicted of masked tokens'}",
+        title=f"How variants change {settings.get('target') or 'how likely the sequence is'}",
         answer=Answer(" ".join(told[::-1]) or nothing, "", figure, beside if tables else []),
         lead=[*origin(settings), f"{num:,} alleles scored, {len(rejects):,} rejected"],
         notice=Notice(BEFORE, [skipped] if rejects else []),

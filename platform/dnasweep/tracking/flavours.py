@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dnasweep.models.families.registry import family_of
 from dnasweep.tracking.tags import package_versions
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def has_pipeline(config: Mapping[str, Any]) -> bool:
     return (
         all(hasattr(transformers, str(name)) for name in architectures)
         and config.get("problem_type") in _ONE_OF_SEVERAL
+        # By its class alone, a GENA-LM of the hub would be taken for a BERT.
+        and family_of(config) is None
     )
 
 

@@ -60,7 +60,7 @@ class VariantJob(Job[VariantRequest]):
     def announcement(self) -> list[str]:
         request, settings = self.request, self.request.settings
         moved = f" and {len(settings['shifts'])} moved ones" if settings["shifts"] else ""
-        what = f"class {settings['target']!r}" if settings["classifier"] else "masked tokens"
+        what = f"class {settings['target']!r}" if settings["classifier"] else "a language model"
         windows = f"{settings['window']:,} bases, a centred one{moved}, both strands"
         if number := settings["backgrounds"]:
             windows += f", {number:,} shuffled contexts (p is at least {1 / (number + 1):.2g})"

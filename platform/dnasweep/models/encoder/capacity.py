@@ -42,7 +42,8 @@ def tokens_at_once(config: Mapping[str, Any]) -> int:
         return UNBOUNDED
     if (family := family_of(config)) is not None:
         return family.tokens(config)
-    positions = config.get("max_position_embeddings")
+    # A GPT-2 calls them n_positions.
+    positions = config.get("max_position_embeddings", config.get("n_positions"))
     if positions is None:
         return UNBOUNDED
     offset = 0

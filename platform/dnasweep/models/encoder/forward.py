@@ -86,6 +86,19 @@ def masked_logits(model: Any, ids: Tensor, attention: Tensor | None, positions: 
     return getattr(model, head)(hidden.flatten(0, 1)[positions])
 
 
+def token_logits(model: Any, ids: Tensor) -> Tensor:
+    """Return the vocabulary logits of every token, (rows, tokens, vocabulary).
+
+    Parameters
+    ----------
+    model
+        A language model of transformers; rows are read as a whole, never in windows.
+    ids
+        Token ids of rows without padding, (rows, tokens).
+    """
+    return _run(model, ids, None, "logits")
+
+
 def class_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
     """Return the class logits, (rows, classes).
 

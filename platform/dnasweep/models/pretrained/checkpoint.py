@@ -21,7 +21,8 @@ from dnasweep.models.encoder.forward import POOLER
 from dnasweep.models.families.classes import classes_of
 from dnasweep.models.families.registry import recognise
 from dnasweep.models.pretrained.config_file import read_settings
-from dnasweep.models.pretrained.model_class import class_named, load_model
+from dnasweep.models.pretrained.heads import UNKNOWN, Head, check_head, kind_of
+from dnasweep.models.pretrained.model_class import class_named, load_model, masked_class
 from dnasweep.models.pretrained.settings import check_classes, settings_of
 from dnasweep.models.pretrained.smoke_test import check_runs
 from dnasweep.models.pretrained.weight_files import is_counter, read_headers, read_tensors
@@ -30,8 +31,6 @@ from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import INDEX_FILE, WEIGHTS_FILE
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
-CLASSIFIER = "ForSequenceClassification"
-"""What the names of classifiers' classes end with."""
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 CONVERT = (
     "Where you trust it, write its weights as safetensors beside it, everything else as it is: "
@@ -110,7 +109,7 @@ def load_classifier(directory: str | Path) -> PreTrainedModel:
         When the directory is no checkpoint of a classifier that transformers itself can run, its
         weights are not those of its class, or it does not run.
     """
-    return _load(Path(directory), CLASSIFIER, "a classifier")
+    return _load(Path(directory), "classifier")
 
 
 def open_classifier(
@@ -127,28 +126,28 @@ def open_classifier(
 
 def load_masked_lm(directory: str | Path) -> PreTrainedModel:
     """Return the masked language model in `directory`; as :func:`load_classifier`."""
-    return _load(Path(directory), "ForMaskedLM", "a masked language model")
+    return _load(Path(directory), "masked")
 
 
-def _load(directory: Path, ending: str, wanted: str) -> PreTrainedModel:
+def load_causal_lm(directory: str | Path) -> PreTrainedModel:
+    """Return the causal language model in `directory`; as :func:`load_classifier`."""
+    return _load(Path(directory), "causal")
+
+
+def _load(directory: Path, wanted: Head) -> PreTrainedModel:
     config = read_config(directory)
     family = recognise(config, read_headers(directory), directory)
-    architectures = [str(name) for name in config.get("architectures") or []]
-    name = next((name for name in architectures if name.endswith(ending)), None)
-    # DNABERT-2 does not say its class; whether it has the weights of the one wanted shows below.
-    if name is None and (family is None or architectures):
-        found = architectures[0] if architectures else "an unknown model"
-        raise InputError(
-            f"the directory has {found}, not {wanted} (...{ending})",
-            file=directory,
-        )
+    found = kind_of(directory)
+    check_head(found, wanted, directory)
+    kind: Any = None
     if family is not None:
         classes = classes_of(family)
-        kind = classes.classifier if ending == CLASSIFIER else classes.language_model
-    else:
-        kind = class_named(str(name), str(config.get("model_type")), directory)
+        kind = classes.classifier if wanted == "classifier" else classes.language_model
+    elif found.architecture != UNKNOWN:
+        kind = class_named(found.architecture, str(config.get("model_type")), directory)
     settings = settings_of(config, directory)
     check_classes(settings, directory)
+    kind = masked_class(settings, directory) if kind is None else kind
     loaded = load_model(kind, directory, settings)
     refuse_misfit(
         str(settings.model_type),

@@ -41,6 +41,7 @@ from dnasweep.models.families.registry import recognise
 from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, config_misfit, read_settings
 from dnasweep.models.pretrained.model_class import (
+    LoadedModel,
     attention_of,
     load_model,
     prepare,
@@ -193,17 +194,37 @@ def new_parts(model: PreTrainedModel, directory: Path) -> list[str]:
     return list(dict.fromkeys(parts))
 
 
-def _copy_encoder(model: PreTrainedModel, directory: Path, settings: PreTrainedConfig) -> None:
-    """Copy the encoder of a directory into a classifier; a pooler it lacks stays as initialised."""
-    family = classes_by_type(settings.model_type)
-    kind: Any = MODEL_MAPPING[type(settings)] if family is None else family.encoder
-    found = load_model(kind, directory, copy.deepcopy(settings))
+def check_encoder_weights(found: LoadedModel, settings: Any, directory: Path) -> None:
+    """Refuse an encoder whose weights are not all there, or a directory with others than those of a head.
+
+    Parameters
+    ----------
+    found
+        The encoder, as :func:`~dnasweep.models.pretrained.model_class.load_model` returns it.
+    settings
+        Its configuration.
+    directory
+        Named in the error.
+
+    Raises
+    ------
+    InputError
+        With the names of the weights.
+    """
     refuse_misfit(
         settings.model_type,
         directory,
         missing=_not_fresh(found.missing),
         unexpected=_of_no_known_head(found.unexpected, settings),
     )
+
+
+def _copy_encoder(model: PreTrainedModel, directory: Path, settings: PreTrainedConfig) -> None:
+    """Copy the encoder of a directory into a classifier; a pooler it lacks stays as initialised."""
+    family = classes_by_type(settings.model_type)
+    kind: Any = MODEL_MAPPING[type(settings)] if family is None else family.encoder
+    found = load_model(kind, directory, copy.deepcopy(settings))
+    check_encoder_weights(found, settings, directory)
     weights = {k: v for k, v in found.model.state_dict().items() if k not in found.missing}
     left = model.base_model.load_state_dict(weights, strict=False).missing_keys
     refuse_misfit(settings.model_type, directory, missing=_not_fresh(left), unexpected=[])

@@ -58,6 +58,31 @@ def class_named(name: str, model_type: str, directory: Path) -> type[Any]:
     return kind
 
 
+def masked_class(settings: Any, directory: Path) -> type[Any]:
+    """Return transformers' masked language model of a configuration.
+
+    Parameters
+    ----------
+    settings
+        The configuration.
+    directory
+        Named in errors.
+
+    Raises
+    ------
+    InputError
+        When there is none.
+    """
+    known = transformers.MODEL_FOR_MASKED_LM_MAPPING
+    if type(settings) not in known:
+        raise InputError(
+            f"transformers has no masked language model of the kind {settings.model_type!r}",
+            file=directory,
+            remedy=USE_KNOWN_KIND,
+        )
+    return known[type(settings)]
+
+
 class LoadedModel(NamedTuple):
     """A model, and how its class and the weights of its directory differ."""
 

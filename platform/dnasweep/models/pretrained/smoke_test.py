@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import tokens_at_once
-from dnasweep.models.encoder.forward import class_logits, masked_logits
+from dnasweep.models.encoder.forward import class_logits, last_hidden_state, masked_logits
 from dnasweep.tokens.model_files import first_line
 
 _TOKENS = (9, 6)
@@ -75,11 +76,19 @@ def _values(model: Any) -> tuple[Tensor, Tensor]:
     pad = int(config.pad_token_id or 0)
     ids = torch.tensor([row, row[:short] + [pad] * (long - short)])
     attention = torch.arange(long) < torch.tensor([[long], [short]])
-    is_classifier = type(model).__name__.endswith("ForSequenceClassification")
-    compute = class_logits if is_classifier else _first_token_logits
+    compute = _computed(model)
     together = compute(model, ids, None if long == short else attention)
     alone = [compute(model, ids[:1], None)[0], compute(model, ids[1:, :short], None)[0]]
     return torch.stack(alone), together
+
+
+def _computed(model: Any) -> Callable[[Any, Tensor, Tensor | None], Tensor]:
+    """Return what is looked at of a model: its class logits, vocabulary logits or hidden states."""
+    if type(model).__name__.endswith("ForSequenceClassification"):
+        return class_logits
+    if model.base_model is model:
+        return lambda model, ids, attention: last_hidden_state(model, ids, attention)[:, 0]
+    return _first_token_logits
 
 
 def _first_token_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
