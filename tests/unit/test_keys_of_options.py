@@ -16,6 +16,7 @@ from dnasweep.config import content_key
 from dnasweep.data.dataset_config import dataset_key
 from dnasweep.jobs.attribution_request import AttributionOptions
 from dnasweep.jobs.attribution_request import prepare_attribution as prepare_attributions
+from dnasweep.jobs.embedding_request import EmbedOptions, prepare_embeddings
 from dnasweep.jobs.prediction_request import PredictOptions, prepare_predictions
 from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.scan_request import prepare_scan
@@ -342,6 +343,27 @@ JOBS: dict[str, tuple[type, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
             "out": ("copy.csv", "where the file goes"),
         },
     ),
+    "embeddings": (
+        EmbedOptions,
+        {"model": "model", "data": ("sequences",), "precision": "fp32"},
+        {
+            "model": "second",
+            "data": ("plain",),
+            "pooling": "first",
+            "species": ("mouse", {"data": ("plain",)}),
+            "crop": 30,
+            "batch_size": 7,
+            "precision": "bf16",
+        },
+        {
+            **PLACES,
+            **{name: ACTORS[name] for name in ("num_actors", "gpus_per_actor")},
+            "format": ("csv", "how files are read: the rows that come of it make the key"),
+            **COLUMNS,
+            "skip_bad_rows": (True, "the rows that are left make the key"),
+            "out": ("copy", "where the files go"),
+        },
+    ),
     "scan": (
         ScanOptions,
         {"model": "model", "genome": "fasta", "window": 60, "precision": "fp32"},
@@ -422,6 +444,9 @@ def job_keys(job: str, files: Mapping[str, Any], **changes: Any) -> object:
     if job == "predictions":
         predicted = prepare_predictions(options)
         return predicted.key, predicted.table.to_csv()
+    if job == "embeddings":
+        embedded = prepare_embeddings(options)
+        return embedded.key, embedded.table.to_csv()
     if job == "variants":
         request = prepare_variants(options)
         return request.key, digest_of_inputs(request), len(request.rejects)

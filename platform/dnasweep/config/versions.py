@@ -31,6 +31,8 @@ ATTRIBUTION_TABLE = "2"
 (`attribution.tables`)."""
 PREDICTIONS = 1
 """Class probabilities, beside `SHARDS` (`jobs.prediction_request`)."""
+EMBEDDINGS = 1
+"""Embeddings, beside `SHARDS` (`jobs.embedding_request`)."""
 SCAN = 1
 """Scores of a genome scan, beside `SHARDS` (`jobs.scan_request`)."""
 SCAN_FINDINGS = 2

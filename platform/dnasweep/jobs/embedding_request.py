@@ -1,0 +1,111 @@
+"""An embedding job as it was asked for: options, the sequences and the model, all checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from dnasweep.config import versions
+from dnasweep.config.ranges import Batch, Few
+from dnasweep.data.reading import Reading
+from dnasweep.jobs.options import SequenceOptions
+from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
+from dnasweep.models.encoder.precision import Precision, ResolvePrecision, resolve_here
+
+KIND = "embeddings"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedOptions(SequenceOptions):
+    """Options of an embedding job."""
+
+    model: str
+    """MLflow run id, registered model, or directory: any model, with a head or without."""
+    pooling: Literal["mean", "max", "first", "last", "token"] = "mean"
+    """What a vector is: the mean or maximum over the tokens of a sequence, the state of its first token
+    ([CLS]) or of its last (which has read all of a row in a causal model), or of each token."""
+    out: str = "embeddings"
+    """Folder for embeddings.parquet, embeddings.npz and the page."""
+    address: str | None = None
+    """Ray cluster to compute on: `auto`, HOST:PORT, or `local` for a pool of processes on this
+    machine. Default: in this process."""
+    num_actors: Few | None = None
+    """Actors at once, on Ray. Default: in this process."""
+    batch_size: Batch = 64
+    """Sequences per forward pass."""
+    precision: Precision = "auto"
+    """auto is bf16 on GPUs that have it and fp32 elsewhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingRequest(JobRequest[EmbedOptions]):
+    """An embedding job that can be started."""
+
+    KIND: ClassVar[str] = KIND
+    table: pd.DataFrame
+    """Columns `id`, `species` and `label` of the sequences, by their names; "" where unknown."""
+
+
+def prepare_embeddings(
+    options: EmbedOptions,
+    *,
+    resolve: ResolvePrecision = resolve_here,
+    say: Callable[[str], None] = lambda line: None,
+) -> EmbeddingRequest:
+    """Read the sequences, find the model and check them against each other.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    resolve
+        Returns what the precision `auto` stands for where the job is computed.
+    say
+        Called with each sentence about how the files were understood.
+
+    Raises
+    ------
+    InputError
+        For anything that can be known to be wrong before the first sequence is embedded.
+    """
+    from dnasweep.genomics.embeddings import ROWS, check_sequences
+
+    reading = options.read_rows()
+    for note in reading.notes:
+        say(note)
+    storage, uri = open_storage(options)
+    with model_directory(options.model, uri) as directory:
+        check_sequences(directory, reading.table, options.pooling)
+        digest = model_key(storage, directory, options)
+    table = reading.table
+    settings = {
+        "model": digest,
+        "pooling": options.pooling,
+        "batch_size": options.batch_size,
+        "precision": resolve(
+            options.precision, gpus=options.gpus_per_actor, address=options.address
+        ),
+        "format": versions.EMBEDDINGS,
+    }
+    rows = {name: pa.array(table[name], pa.large_string()) for name in ("id", "sequence")}
+    return EmbeddingRequest(
+        options=options,
+        storage=storage,
+        uri=uri,
+        rows=pa.table(rows),
+        settings=settings,
+        rejects=reading.rejected,
+        # Another size would fill other batches.
+        shard_size=ROWS,
+        table=table[["id", "species"]].assign(label=_names_of(reading)),
+    )
+
+
+def _names_of(reading: Reading) -> list[str]:
+    """Return the name of the class of each row; "" where it is not known."""
+    names = dict(enumerate(reading.labels.names))
+    return [names.get(label, "") for label in reading.table["label"].tolist()]

@@ -1,0 +1,164 @@
+"""An embedding job: vectors are computed shard by shard, then tables and a page are written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.markup import escape
+
+from dnasweep.formats.rejects import REJECTS, write_rejects
+from dnasweep.jobs.embedding_request import EmbeddingRequest, EmbedOptions, prepare_embeddings
+from dnasweep.jobs.executor import Executor, InProcess
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
+from dnasweep.jobs.shards.manifests import name
+from dnasweep.jobs.shards.store import Shards
+from dnasweep.stages import models
+from dnasweep.workflows.ray_pool import on_ray
+
+
+def run_embeddings(
+    options: EmbedOptions, console: Console, *, executor: Executor | None = None
+) -> Sequence[Path]:
+    """Embed sequences and return the files; none after a dry run.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    console
+        Where to say how it goes.
+    executor
+        Where to compute; None: in this process, and on Ray if a cluster or actors are named.
+
+    Raises
+    ------
+    InputError
+        For anything the user can mend.
+    """
+    if executor is None:
+        wanted = options.address is not None or options.num_actors is not None
+        executor = on_ray() if wanted else InProcess(one_thread=False)
+
+    def say(line: str) -> None:
+        console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
+
+    request = prepare_embeddings(options, resolve=executor.resolve_precision, say=say)
+    finished = run_job(EmbeddingJob(request), console, executor=executor)
+    return () if finished is None else finished.made.files
+
+
+class EmbeddingJob(Job[EmbeddingRequest]):
+    """Embeds sequences; nothing is recorded in MLflow."""
+
+    worker = "dnasweep.genomics.embeddings:EmbeddingWorker"
+    title, unit = "embedding", "sequences"
+    sometimes = ("*.png", REJECTS)
+
+    def arguments(self) -> dict[str, Any]:
+        request = self.request
+        return {
+            "storage": request.storage.root,
+            "kind": models.KIND,
+            "key": request.settings["model"],
+            "settings": request.settings,
+        }
+
+    def facts(self, total: dict[str, float]) -> dict[str, Any]:
+        return {
+            "num_sequences": total["num_rows"],
+            "num_vectors": total["num_vectors"],
+            "actor_seconds": round(total["seconds"], 3),
+        }
+
+    def write(self, shards: Shards, facts: dict[str, Any], console: Console) -> JobFiles:
+        request = self.request
+
+        def write(folder: Path) -> None:
+            write_results(folder, request, shards)
+            if request.rejects:
+                write_rejects(request.rejects, folder / REJECTS)
+
+        # Labels and species colour the picture, and change no vector.
+        about = request.table.to_csv(index=False) + repr(request.rejects)
+        digest = hashlib.sha256(about.encode()).hexdigest()[:8]
+        with console.status("writing the files"):
+            folder = request.storage.obtain(
+                f"{self.kind}/{shards.key}", f"results-{digest}", write, inputs=request.settings
+            )
+        return JobFiles(folder=folder, files=files_in(folder))
+
+    def closing(self, finished: FinishedJob, files: Sequence[Path]) -> list[str]:
+        facts = finished.facts
+        return [
+            f"{facts['num_sequences']:,.0f} sequences, {facts['num_vectors']:,.0f} vectors",
+            *(f"[bold]written[/] {escape(str(path))}" for path in files),
+        ]
+
+
+def write_results(folder: Path, request: EmbeddingRequest, shards: Shards) -> None:
+    """Write the table, the arrays and the page of an embedding job into a folder.
+
+    Parameters
+    ----------
+    folder
+        Where to write.
+    request
+        The job.
+    shards
+        Its shards, all there.
+    """
+    from dnasweep.genomics.embeddings import as_vectors
+    from dnasweep.report.embedding_page import PAGE, embedding_page
+    from dnasweep.report.files import write_page
+
+    vectors, columns, per_sequence = [], [], []
+    writer = None
+    try:
+        for part in _parts(shards):
+            if writer is None:
+                writer = pq.ParquetWriter(folder / "embeddings.parquet", part.schema)
+            writer.write_table(part)
+            found = as_vectors(part["embedding"])
+            vectors.append(found)
+            columns.append(part.drop_columns(["embedding"]).to_pandas())
+            if request.settings["pooling"] == "token":
+                ids = columns[-1]["id"].to_numpy(object)
+                # Tokens of a sequence stand together.
+                starts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
+                sizes = np.diff(np.append(starts, len(ids)))
+                per_sequence.append(np.add.reduceat(found, starts) / sizes[:, None])
+    finally:
+        if writer is not None:
+            writer.close()
+    whole = np.concatenate(vectors)
+    arrays = {
+        name: np.concatenate([one[name].to_numpy() for one in columns]) for name in columns[0]
+    }
+    texts = {name: array.astype(str) for name, array in arrays.items() if array.dtype == object}
+    np.savez(
+        folder / "embeddings.npz", allow_pickle=False, embeddings=whole, **{**arrays, **texts}
+    )
+    page = embedding_page(
+        np.concatenate(per_sequence) if per_sequence else whole,
+        request.table,
+        settings={
+            **request.settings,
+            "model name": request.options.model,
+            "data": list(request.options.data),
+        },
+        files=sorted(path.name for path in folder.iterdir()),
+    )
+    write_page(page, folder / PAGE)
+
+
+def _parts(shards: Shards) -> Iterator[pa.Table]:
+    for shard in range(len(shards)):
+        data = shards.storage.read(shards.part_kind, name(shard), "embeddings.parquet")
+        yield pq.read_table(pa.BufferReader(data))
