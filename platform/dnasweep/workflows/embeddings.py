@@ -86,7 +86,7 @@ class EmbeddingJob(Job[EmbeddingRequest]):
                 write_rejects(request.rejects, folder / REJECTS)
 
         # Labels and species colour the picture, and change no vector.
-        about = request.table.to_csv(index=False) + repr(request.rejects)
+        about = repr(request.table.to_dict("list")) + repr(request.rejects)
         digest = hashlib.sha256(about.encode()).hexdigest()[:8]
         with console.status("writing the files"):
             folder = request.storage.obtain(
