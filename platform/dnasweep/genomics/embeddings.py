@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,8 @@ def check_sequences(directory: Path, table: pd.DataFrame, pooling: str) -> None:
     config, tokenizer = read_config(directory), load_tokenizer(directory)
     for start in range(0, len(table), ROWS):
         part = table.iloc[start : start + ROWS]
-        with_ids(
-            lambda part=part: encoded_rows(
-                config, tokenizer, part["sequence"].tolist(), pooling=pooling
-            ),
-            part["id"].tolist(),
-        )
+        texts, ids = part["sequence"].tolist(), part["id"].tolist()
+        with_ids(partial(encoded_rows, config, tokenizer, texts, pooling=pooling), ids)
 
 
 def with_ids(compute: Callable[[], Any], ids: list[str]) -> Any:

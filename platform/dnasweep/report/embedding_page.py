@@ -136,7 +136,8 @@ def _scatter(found: Components, groups: NDArray[np.object_]) -> Drawing:
         for rank, group in enumerate([*kept, *([OTHERS] if (shown == OTHERS).any() else [])]):
             rows = some[shown[some] == group]
             axes.scatter(
-                *found.scores[rows].T,
+                found.scores[rows, 0],
+                found.scores[rows, 1],
                 s=14,
                 alpha=0.7,
                 linewidths=0,

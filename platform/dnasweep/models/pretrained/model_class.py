@@ -73,14 +73,15 @@ def masked_class(settings: Any, directory: Path) -> type[Any]:
     InputError
         When there is none.
     """
-    known = transformers.MODEL_FOR_MASKED_LM_MAPPING
+    known: Any = transformers.MODEL_FOR_MASKED_LM_MAPPING
     if type(settings) not in known:
         raise InputError(
             f"transformers has no masked language model of the kind {settings.model_type!r}",
             file=directory,
             remedy=USE_KNOWN_KIND,
         )
-    return known[type(settings)]
+    found: type[Any] = known[type(settings)]
+    return found
 
 
 class LoadedModel(NamedTuple):
