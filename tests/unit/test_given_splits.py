@@ -169,6 +169,34 @@ def test_a_data_set_keeps_how_its_files_were_read(tmp_path: Path) -> None:
     assert told == ["x.csv: the column set gives the splits (test, train, val)"]
 
 
+@pytest.mark.parametrize("name", ["set", "split"])
+@pytest.mark.parametrize(
+    "words", [("training set", "test set"), ("trn", "tst"), ("Train", "Test")]
+)
+def test_other_words_for_splits_are_read_where_the_column_is_named_so(
+    tmp_path: Path, name: str, words: tuple[str, str]
+) -> None:
+    train, test = words
+    said: list[str] = []
+    path = write(tmp_path / "x.csv", column(name, train, train, test, test))
+    found = read_sequences(path, say=said.append)
+    assert found["split"].tolist() == ["train", "train", "test", "test"]
+    plain = name == "split" and words == ("Train", "Test")
+    assert any("gives the splits" in line for line in said) != plain
+
+
+@pytest.mark.parametrize("words", [(0, 1), ("True", "False"), ("train", "holdout")])
+def test_a_column_split_of_other_words_is_asked_about(tmp_path: Path, words: tuple) -> None:
+    path = write(tmp_path / "x.csv", column("split", *words, *words))
+    with pytest.raises(InputError, match="none of train, validation and test") as caught:
+        read_sequences(path)
+    assert "--split cluster" in str(caught.value)
+    said: list[str] = []
+    anew = read_sequences(path, say=said.append, split_matters=False)
+    assert set(anew["split"]) == {""}
+    assert said == ["x.csv: columns not read: split"]
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
@@ -179,7 +207,7 @@ def test_a_data_set_keeps_how_its_files_were_read(tmp_path: Path) -> None:
         ("train_set", (1, 1, 0, 0)),
         ("splits", (0, 0, 1, 2)),
         ("partition", (1, 1, 2, 2)),
-        ("set", ("training set", "training set", "validation set", "test set")),
+        ("testset", (0, 0, 1, 1)),
         ("subset", ("train1", "train2", "test1", "test2")),
     ],
 )

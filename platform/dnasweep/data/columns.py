@@ -124,7 +124,7 @@ def choose_columns(
                 f"{file.name}: the column {finder.shown(split)} gives the splits ({shown})"
             )
     folds = folds_among(others, values) if split_matters and split is None else []
-    unread = sorted({*others, *cells.nested} - set(meaning) - set(folds))
+    unread = sorted({*others, *cells.nested} - set(meaning))
     notes += _unread(*([finder.shown(i) for i in found] for found in (unread, folds)), file=file)
     labels = [i for i in sorted(meaning) if meaning[i] == "label"]
     if names.label:
@@ -182,8 +182,8 @@ def _unread(unread: Sequence[str], folds: Sequence[str], *, file: Path) -> list[
     notes = []
     if folds:
         notes.append(
-            f"{file.name}: column not read: {folds[0]}; folds do not say which rows are train, "
-            "validation and test, a column named split would"
+            f"{file.name}: the column {folds[0]} is not read: folds do not say which rows are "
+            "train, validation and test; a column named split would"
         )
     if order := sorted(filter(None, unread), key=lambda name: not _TELLING.search(name.lower())):
         more = ", ..." if len(order) > _SHOWN else ""

@@ -134,6 +134,10 @@ def may_be_split(name: str) -> bool:
 def _is_about_a_split(name: str) -> bool:
     """Return whether a name is that of one split, as `is_test`, `holdout` and `testset`."""
     names = SPLIT_NAMES.keys() | UNCERTAIN_SPLIT_NAMES
+    words = words_of(name) - _FILLERS
+    if words and words <= names:
+        return True
+    # A compound is one word, such as testset.
     about = [one for one in re.split(r"[_\W]+", name) if one and one not in _FILLERS]
     return bool(about) and all(words_of(one) & names for one in about)
 
