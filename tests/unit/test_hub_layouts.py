@@ -21,6 +21,8 @@ from torch import Tensor
 
 FAMILIES = ("dnabert2", "gena", "nt_v1", "nt_v2", "hyenadna", "caduceus")
 PARTS = ("classifier", "checkpoint")
+PER_TOKEN = ("word_embeddings.weight", "decoder.weight", "decoder.bias", "predictions.bias")
+"""Ends of the names of weights with a row for each token."""
 Weights = dict[str, Tensor]
 
 
@@ -156,7 +158,7 @@ def test_a_vocabulary_may_be_padded_and_weights_of_the_sentence_task_are_there(
     def padded(weights: Weights) -> Weights:
         wide = {}
         for name, value in weights.items():
-            if value.ndim and value.shape[0] == config["vocab_size"]:
+            if name.endswith(PER_TOKEN):
                 more = value.new_zeros(size - len(value), *value.shape[1:])
                 value = torch.cat([value, more])
             wide[name] = value
