@@ -43,6 +43,7 @@ def undisturbed(
     return found
 
 
+@pytest.mark.slow
 def test_killed_and_run_again_gives_the_same_bytes_and_computes_no_shard_twice(
     inputs: tuple[Path, Path], undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -66,6 +67,7 @@ def test_killed_and_run_again_gives_the_same_bytes_and_computes_no_shard_twice(
     assert run.info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_killed_actor_costs_only_the_shard_it_was_at(
     inputs: tuple[Path, Path], undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
