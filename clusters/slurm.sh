@@ -100,7 +100,8 @@ on_node() {
     --disable-usage-stats --block
   )
   echo "$name at $address: $cpus CPUs, $gpus GPUs, $memory MB, files of Ray in $folder"
-  trap 'rm -rf "$folder"' EXIT
+  # Its name is written out: the trap runs when this function has ended.
+  trap "rm -rf $(printf %q "$folder")" EXIT
   if [ "$1" = head ]; then
     [ -z "$DNASWEEP_CLIENT_PORT" ] || common+=(--ray-client-server-port="$DNASWEEP_CLIENT_PORT")
     ray start --head --port="${RAY_ADDRESS##*:}" \
