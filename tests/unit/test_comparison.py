@@ -14,6 +14,7 @@ from dnasweep.sweeps.cell_results import BaselineResult, CellResult
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.pairs import pairwise_tests
 from dnasweep.sweeps.selection import compare, select
+from dnasweep.workflows.publication import best_trial
 from rich.console import Console
 from statsmodels.stats.multitest import multipletests
 from sweep_toys import GAIN, QUALITY, baseline, cell, scored, sweep
@@ -365,3 +366,23 @@ def test_a_larger_mean_is_not_called_a_victory() -> None:
     said = " ".join(compare(cells, baselines=[just_below], num_resamples=50).findings)
     assert "beat" not in said
     assert "not significant" in said
+
+
+@pytest.mark.parametrize("metric", ["mcc", "loss"])
+def test_the_model_of_a_sweep_is_a_seed_of_the_winner_whatever_luck_others_had(
+    metric: str,
+) -> None:
+    sign = -1 if metric == "loss" else 1
+
+    def trial(tokenizer: str, seed: int, value: float) -> CellResult:
+        return cell(
+            tokenizer, "none", 1e-3, seed, validation={f"validation/{metric}": sign * value}
+        )
+
+    winner = [trial("kmer-6", seed, value) for seed, value in enumerate((0.60, 0.64, 0.62))]
+    lucky = [trial("bpe-1024", seed, value) for seed, value in enumerate((0.70, 0.45, 0.46))]
+    trials = [*lucky, *winner]
+    found = compare(trials, metric=metric)
+    assert found.selected["tokenizer"].iloc[0] == "kmer-6"
+    assert best_trial(found, trials) is winner[1]
+    assert best_trial(compare([], metric=metric), []) is None

@@ -97,7 +97,7 @@ class Sweep:
         return read_table(self.folder, str(self.summary["stem"]), name)
 
     def best(self) -> Model:
-        """Return the model with the best validation score, which alone may be compared on test.
+        """Return the winner's model: of the combination in the first row, the seed that is best on validation.
 
         Raises
         ------

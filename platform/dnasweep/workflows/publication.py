@@ -27,9 +27,7 @@ from dnasweep.storage.output_folder import publish_files
 from dnasweep.sweeps.cell_results import CellResult
 from dnasweep.sweeps.comparison import Compared, Comparison
 from dnasweep.sweeps.request import Sweep
-from dnasweep.sweeps.selection import select
 from dnasweep.sweeps.summary import write_summary
-from dnasweep.tasks.metrics import direction, full_name
 from dnasweep.tracking.tags import command, package_versions
 from dnasweep.workflows.next_steps import (
     ALIAS,
@@ -70,7 +68,7 @@ def publish(
     importance
         Importance of each axis in a search, from 0 to 1; None of a grid.
     """
-    best = best_trial(sweep, results)
+    best = best_trial(comparison, results)
     key = best.trial_key if best else None
     frame = sweep_frame(sweep, tokenizers=tokenizer_table(sweep, plan), best=key)
     page = sweep_page(comparison, frame, cells=results, importance=importance)
@@ -237,12 +235,19 @@ def _baseline(comparison: Comparison) -> dict[str, float]:
     return {str(name).removeprefix("test_"): float(value) for name, value in row.items()}
 
 
-def best_trial(sweep: Sweep, results: Sequence[CellResult]) -> CellResult | None:
-    """Return the trial with the best validation metric of those that were evaluated on test."""
-    metric = full_name(sweep.options.metric)
-    sign = 1.0 if direction(metric) == "max" else -1.0
-    chosen = select(results, metric=metric)
-    return max(chosen, key=lambda cell: sign * cell.validation[metric], default=None)
+def best_trial(comparison: Comparison, results: Sequence[CellResult]) -> CellResult | None:
+    """Return the seed of the winning combination that is best on validation.
+
+    A single seed of another combination may be better still, by luck: the page names the winner by means.
+    """
+    if comparison.selected.empty:
+        return None
+    keys = set(comparison.selected["trial_keys"].iloc[0].split())
+    return max(
+        (one for one in results if one.trial_key in keys and one.healthy(comparison.metric)),
+        key=lambda cell: comparison.sign * cell.validation_metric(comparison.metric),
+        default=None,
+    )
 
 
 def _register(sweep: Sweep, records: Records, best: CellResult) -> None:

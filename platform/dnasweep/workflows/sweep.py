@@ -68,7 +68,7 @@ def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
         twins=sweep.data.audit.with_twins("test"),
         shared_encoders=bool(plan.encoders) and not sweep.recipe.pretrain_per_seed,
     )
-    best = best_trial(sweep, results)
+    best = best_trial(comparison, results)
     phases.keep_whole([s for s in plan.classifiers if best and s.key == best.trial_key])
     report = publish(sweep, plan, records, results, comparison, phases.importance)
     page, table = report / "comparison.html", report / "comparison.csv"
