@@ -10,35 +10,23 @@ import pandas as pd
 import pyarrow as pa
 
 from dnasweep.config import versions
-from dnasweep.config.ranges import Batch, Few
 from dnasweep.data.reading import Reading
-from dnasweep.jobs.options import SequenceOptions
+from dnasweep.jobs.options import ForwardOptions
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
-from dnasweep.models.encoder.precision import Precision, ResolvePrecision, resolve_here
+from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 
 KIND = "embeddings"
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbedOptions(SequenceOptions):
+class EmbedOptions(ForwardOptions):
     """Options of an embedding job."""
 
-    model: str
-    """MLflow run id, registered model, or directory: any model, with a head or without."""
     pooling: Literal["mean", "max", "first", "last", "token"] = "mean"
     """What a vector is: the mean or maximum over the tokens of a sequence, the state of its first token
     ([CLS]) or of its last (which has read all of a row in a causal model), or of each token."""
     out: str = "embeddings"
     """Folder for embeddings.parquet, embeddings.npz and the page."""
-    address: str | None = None
-    """Ray cluster to compute on: `auto`, HOST:PORT, or `local` for a pool of processes on this
-    machine. Default: in this process."""
-    num_actors: Few | None = None
-    """Actors at once, on Ray. Default: in this process."""
-    batch_size: Batch = 64
-    """Sequences per forward pass."""
-    precision: Precision = "auto"
-    """auto is bf16 on GPUs that have it and fp32 elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -230,6 +230,11 @@ def say(lines: Sequence[str], console: Console) -> None:
     console.print("\n".join(lines), soft_wrap=True)
 
 
+def note(line: str, console: Console) -> None:
+    """Print a sentence about how files were understood."""
+    console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
+
+
 def mlflow_lines(uri: str) -> list[str]:
     """Return how to look at an MLflow store, in console markup; nothing where nothing is recorded."""
     if uri == NO_TRACKING:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dnasweep.config.execution import PlaceOptions
-from dnasweep.config.ranges import Count, Devices, Few
+from dnasweep.config.ranges import Batch, Count, Devices, Few
 from dnasweep.data.column_names import ColumnOptions
 from dnasweep.data.dataset_config import Downstream, Upstream
 from dnasweep.data.reading import Reading, read_rows
 from dnasweep.data.table import crop_table
 from dnasweep.formats.detection import Format
+from dnasweep.models.encoder.precision import Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,3 +81,25 @@ class SequenceOptions(JobOptions, ColumnOptions):
         if self.crop is None:
             return reading
         return reading._replace(table=crop_table(reading.table, self.crop))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForwardOptions(SequenceOptions):
+    """Options of a job that runs a model over each sequence once."""
+
+    model: str
+    """MLflow run id, registered model, or directory."""
+    address: str | None = None
+    """Ray cluster to compute on: `auto`, HOST:PORT, or `local` for a pool of processes on this
+    machine. Default: in this process."""
+    num_actors: Few | None = None
+    """Actors at once, on Ray. Default: in this process."""
+    batch_size: Batch = 64
+    """Sequences per forward pass."""
+    precision: Precision = "auto"
+    """auto is bf16 on GPUs that have it and fp32 elsewhere."""
+
+    @property
+    def wants_ray(self) -> bool:
+        """Whether it is computed on Ray: a cluster or actors are named."""
+        return self.address is not None or self.num_actors is not None

@@ -11,33 +11,21 @@ import pandas as pd
 import pyarrow as pa
 
 from dnasweep.config import versions
-from dnasweep.config.ranges import Batch, Few
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import write_rejects
-from dnasweep.jobs.options import SequenceOptions
+from dnasweep.jobs.options import ForwardOptions
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
-from dnasweep.models.encoder.precision import Precision, ResolvePrecision, resolve_here
+from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 
 KIND = "predictions"
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(SequenceOptions):
+class PredictOptions(ForwardOptions):
     """Options of prediction."""
 
-    model: str
-    """MLflow run id, registered model, or directory."""
     out: str = "predictions.parquet"
     """Where to write, as .parquet or .csv."""
-    address: str | None = None
-    """Ray cluster to compute on: `auto`, HOST:PORT, or `local` for a pool of processes on this
-    machine. Default: in this process."""
-    num_actors: Few | None = None
-    """Actors at once, on Ray. Default: in this process."""
-    batch_size: Batch = 64
-    """Sequences per forward pass."""
-    precision: Precision = "auto"
-    """auto is bf16 on GPUs that have it and fp32 elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)

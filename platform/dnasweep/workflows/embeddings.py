@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from rich.markup import escape
 
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.embedding_request import EmbeddingRequest, EmbedOptions, prepare_embeddings
-from dnasweep.jobs.executor import Executor, InProcess
-from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
+from dnasweep.jobs.executor import Executor
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, note, run_job
 from dnasweep.jobs.shards.manifests import name
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.stages import models
-from dnasweep.workflows.ray_pool import on_ray
+from dnasweep.workflows.ray_pool import here_or_on_ray
 
 
 def run_embeddings(
@@ -42,13 +43,8 @@ def run_embeddings(
     InputError
         For anything the user can mend.
     """
-    if executor is None:
-        wanted = options.address is not None or options.num_actors is not None
-        executor = on_ray() if wanted else InProcess(one_thread=False)
-
-    def say(line: str) -> None:
-        console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
-
+    executor = executor or here_or_on_ray(options)
+    say = partial(note, console=console)
     request = prepare_embeddings(options, resolve=executor.resolve_precision, say=say)
     finished = run_job(EmbeddingJob(request), console, executor=executor)
     return () if finished is None else finished.made.files

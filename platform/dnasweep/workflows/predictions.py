@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.markup import escape
 
-from dnasweep.jobs.executor import Executor, InProcess
-from dnasweep.jobs.job import FinishedJob, Job, JobFiles, run_job
+from dnasweep.jobs.executor import Executor
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, note, run_job
 from dnasweep.jobs.prediction_request import (
     PredictionRequest,
     PredictOptions,
@@ -23,7 +24,7 @@ from dnasweep.jobs.shards.manifests import name
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.stages import models
 from dnasweep.tasks.registry import task_of_model
-from dnasweep.workflows.ray_pool import on_ray
+from dnasweep.workflows.ray_pool import here_or_on_ray
 
 
 def run_predictions(
@@ -45,13 +46,8 @@ def run_predictions(
     InputError
         For anything the user can mend.
     """
-    if executor is None:
-        wanted = options.address is not None or options.num_actors is not None
-        executor = on_ray() if wanted else InProcess(one_thread=False)
-
-    def say(line: str) -> None:
-        console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
-
+    executor = executor or here_or_on_ray(options)
+    say = partial(note, console=console)
     request = prepare_predictions(options, resolve=executor.resolve_precision, say=say)
     finished = run_job(PredictionJob(request), console, executor=executor)
     return None if finished is None else request.out

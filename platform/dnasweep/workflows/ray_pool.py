@@ -1,8 +1,9 @@
-"""The executor of jobs where none is named: Ray, imported when it is first needed."""
+"""The executor of jobs where none is named; Ray is imported when it is first needed."""
 
 from __future__ import annotations
 
-from dnasweep.jobs.executor import Executor
+from dnasweep.jobs.executor import Executor, InProcess
+from dnasweep.jobs.options import ForwardOptions
 
 
 def on_ray() -> Executor:
@@ -10,3 +11,8 @@ def on_ray() -> Executor:
     from dnasweep.runtime.shards.pool import RayPool
 
     return RayPool()
+
+
+def here_or_on_ray(options: ForwardOptions) -> Executor:
+    """Return an executor in this process, or on Ray where a cluster or actors are named."""
+    return on_ray() if options.wants_ray else InProcess(one_thread=False)
