@@ -1,6 +1,6 @@
 """Which model serves best? One or more models over all tasks of a published suite.
 
-Every model (tokenizers x sizes x species sets, or checkpoints from elsewhere) is fine-tuned on each
+Every model (tokenizers x sizes x species sets, or pretrained checkpoints) is fine-tuned on each
 task of the suite that its folder holds, chosen on validation, and tested on the suite's own test rows,
 by the suite's own metric. Ends with a leaderboard: scores by task with spread, mean ranks with their
 tests, a critical-difference diagram, published scores beside, and what each model cost. Tasks that are

@@ -1,4 +1,4 @@
-"""Tiny models from elsewhere, made by transformers alone, as other people leave them on disk."""
+"""Tiny pretrained checkpoints, made by transformers alone, as other people leave them on disk."""
 
 from __future__ import annotations
 

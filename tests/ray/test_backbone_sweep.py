@@ -1,4 +1,4 @@
-"""A model from elsewhere, end to end: fine-tuned by a job on a cluster, and used for prediction."""
+"""A pretrained checkpoint, end to end: fine-tuned by a job on a cluster, and used for prediction."""
 
 from __future__ import annotations
 

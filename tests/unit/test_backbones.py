@@ -1,4 +1,4 @@
-"""Models from elsewhere: loaded, fine-tuned whole and in part, exported as plain models again."""
+"""Pretrained checkpoints: loaded, fine-tuned whole and in part, exported as plain models again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models from elsewhere on their way into a sweep: what is wrong with them is said before training."""
+"""Pretrained checkpoints on their way into a sweep: what is wrong with them is said before training."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class SuiteOptions(SweepOptions):
     """Species sets to pretrain on, on the training rows of each task unless --pretrain-data names
     others; none for random initialisation."""
     checkpoints: tuple[str, ...] = ()
-    """Models from elsewhere, each with its own tokenizer and size: a directory, a hub name
+    """Pretrained checkpoints, each with its own tokenizer and size: a directory, a hub name
     OWNER/MODEL, a run id or models:/NAME@ALIAS; none beside them keeps those of --presets."""
     learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
     """Peak learning rates of fine-tuning, of which the best on validation counts. Large pretrained
