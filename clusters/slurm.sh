@@ -76,8 +76,9 @@ on_node() {
 
   local visible=${CUDA_VISIBLE_DEVICES:-${ROCR_VISIBLE_DEVICES:-}} gpus=0
   [ -z "$visible" ] || [ "$visible" = NoDevFiles ] || gpus=$(awk -F, '{print NF}' <<<"$visible")
-  [ "$gpus" -gt 0 ] || [ -z "${DNASWEEP_GPUS_ASKED:-}" ] ||
-    fail "GPUs were asked for and none is visible: look at \`scontrol show job $SLURM_JOB_ID\`."
+  # A total for the job (--gpus) may leave a node without; what a node itself was granted has to be there.
+  [ "$gpus" -gt 0 ] || [ "${SLURM_GPUS_ON_NODE:-0}" = 0 ] ||
+    fail "SLURM grants $SLURM_GPUS_ON_NODE GPUs here and none is visible: look at \`scontrol show job $SLURM_JOB_ID\`."
 
   # Ray opens sockets below it, whose paths may have 107 characters in all.
   local scratch=${DNASWEEP_SCRATCH:-${SLURM_TMPDIR:-${TMPDIR:-/tmp}}}
@@ -151,8 +152,12 @@ PYTHON
 export RAY_ADDRESS=$address:$port DNASWEEP_CLIENT_PORT=$client DNASWEEP_FOLDER=$PWD
 export RAY_USAGE_STATS_ENABLED=0 RAY_TRAIN_ENABLE_STATE_ACTOR_RECONCILIATION=0 PYTHONUNBUFFERED=1
 DNASWEEP_PYTHON=$(python -c 'import platform; print(platform.python_version())') || refuse "python does not start"
-DNASWEEP_GPUS_ASKED=${SLURM_GPUS:-${SLURM_GPUS_PER_NODE:-${SLURM_GPUS_ON_NODE:-${SLURM_JOB_GPUS:-}}}}
-export DNASWEEP_PYTHON DNASWEEP_GPUS_ASKED
+export DNASWEEP_PYTHON
+# The tasks of an array that work on one sweep begin at different trials.
+[ -z "${SLURM_ARRAY_TASK_COUNT:-}" ] || export DNASWEEP_SHARE=${DNASWEEP_SHARE:-$(
+  python -c 'import sys; task, first, last, count = map(int, sys.argv[1:]); step = (last - first) // max(1, count - 1) or 1; print(f"{(task - first) // step % count}/{count}")' \
+    "$SLURM_ARRAY_TASK_ID" "$SLURM_ARRAY_TASK_MIN" "$SLURM_ARRAY_TASK_MAX" "$SLURM_ARRAY_TASK_COUNT"
+)}
 
 # Whoever knows the token runs code as you. It lives as long as the job, in a folder that all nodes share.
 private=$PWD/.dnasweep-slurm-$SLURM_JOB_ID

@@ -40,6 +40,7 @@ TaskPlugin=task/cgroup,task/affinity
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
+DefMemPerCPU=600
 SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=10

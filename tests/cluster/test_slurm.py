@@ -77,14 +77,19 @@ def test_an_error_of_the_command_is_the_job_s(slurm: Slurm) -> None:
     assert slurm.left() == []
 
 
-def test_two_jobs_on_the_same_nodes_share_a_sweep_and_build_no_stage_twice(slurm: Slurm) -> None:
-    half = "--cpus-per-task=1 --mem=1900 --time=20"
-    what = sweep("shared", "--seeds 0 1 2 3")
-    jobs = [slurm.submit(f"--nodes=1 --nodelist=node-1 {half} {SCRIPT} {what}") for _ in range(2)]
-    for job in jobs:
-        assert slurm.wait(job, timeout=900) == "COMPLETED", slurm.log(job)
-    trials = list((slurm.project / "shared" / "trials").iterdir())
-    assert len([one for one in trials if not one.name.startswith(".")]) == 4
+def test_two_tasks_of_an_array_on_one_node_share_the_trials_of_a_sweep(slurm: Slurm) -> None:
+    what = sweep("shared", "--seeds 0 1 2 3 --finetune-epochs 100")
+    job = slurm.submit(
+        "--array=1-2 --nodes=1 --nodelist=node-1 --cpus-per-task=1 --mem=1900 --time=20"
+        f" {SCRIPT} {what}"
+    )
+    tasks = [job, str(int(job) + 1)]
+    for task in tasks:
+        assert slurm.wait(task, timeout=900) == "COMPLETED", slurm.log(task)
+    # Both report every trial, in the order in which they came to it; seconds are of who trained it.
+    ended = [re.findall(r"(\d)/4 kmer-3 none lr=0.01 seed=(\d)", slurm.log(t)) for t in tasks]
+    assert {seed for _, seed in ended[0]} == {seed for _, seed in ended[1]} == set("0123")
+    assert {one[0][1] for one in ended} == {"0", "2"}, "each begins at another"
     assert int(metrics(slurm.project / "shared")["num_seeds"].iloc[0]) == 4
     assert slurm.left() == []
 
@@ -149,6 +154,16 @@ def test_ray_is_told_of_the_gpus_that_are_granted(slurm: Slurm) -> None:
         assert f"2 CPUs, {gpus} GPUs" in slurm.log(job)
         assert f"Ray has {gpus} GPUs" in slurm.log(job)
     assert slurm.left() == []
+
+
+def test_ray_is_told_of_the_memory_of_the_job_s_cgroup(slurm: Slurm) -> None:
+    # Nothing in the environment tells the default of the cluster.
+    text = (ROOT / "clusters/slurm.sh").read_text().replace("SLURM_MEM_PER", "NOT_KNOWN")
+    (slurm.project / "blind.sh").write_text(text)
+    export = f"--export=ALL,DNASWEEP_VENV={sys.prefix}"
+    job = slurm.submit(f"--nodes=1 --cpus-per-task=2 --time=5 {export} blind.sh {LOOK}")
+    assert slurm.wait(job, timeout=200) == "COMPLETED", slurm.log(job)
+    assert "2 CPUs, 0 GPUs, 1200 MB" in slurm.log(job)
 
 
 def test_a_missing_environment_is_said(slurm: Slurm) -> None:

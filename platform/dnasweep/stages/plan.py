@@ -82,6 +82,17 @@ class SweepPlan:
         order = range(len(self.cells))
         return self._only(sorted(order, key=lambda i: self.classifiers[i].key))
 
+    def beginning_at(self, part: float) -> SweepPlan:
+        """Return the cells from a part of them on, those before it last.
+
+        Parameters
+        ----------
+        part
+            From 0 to below 1.
+        """
+        first = int(part * len(self.cells))
+        return self._only([*range(first, len(self.cells)), *range(first)])
+
     def _only(self, places: Sequence[int]) -> SweepPlan:
         return SweepPlan(
             tuple(self.cells[i] for i in places), tuple(self.classifiers[i] for i in places)

@@ -19,6 +19,7 @@ from dnasweep.sweeps.executor import Executor, Failures, Phase, TrialEvent
 from dnasweep.sweeps.lengths import check_lengths
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import report_failures
+from dnasweep.sweeps.shares import share
 from dnasweep.tasks.metrics import full_name
 from dnasweep.workflows.announce import encoder_name, tokenizer_name
 from dnasweep.workflows.sweep_records import Records
@@ -89,6 +90,7 @@ class Phases:
         if (rungs := self._state.rungs) is not None:
             # Shuffled, so that the order of trials is unrelated to how good they are.
             missing = missing.without(rungs.stopped).shuffled()
+        missing = missing.beginning_at(share())
         if missing.cells:
             self._build_corpora(missing)
             self._build_encoders(missing)
