@@ -109,6 +109,8 @@ def test_a_sweep_says_what_it_converted_and_what_is_new(source, tmp_path):
     found = prepare_checkpoints(Storage(tmp_path / "runs"), [str(folder)], **common)
     assert len(found) == 1
     assert "its weights are pickled" in said[0]
-    assert said[1].endswith("bert.pooler and classifier begin at random and train with the head.")
+    assert said[1].endswith(
+        "bert.pooler and classifier are random at first, since the checkpoint has none."
+    )
     with pytest.raises(InputError, match="the weights are pickled"):
         prepare_checkpoints(Storage(tmp_path / "other"), [str(folder)], pickle=False, **common)

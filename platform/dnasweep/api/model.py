@@ -249,14 +249,14 @@ class Model:
 
 
 def load_model(name_or_dir: str | Path, *, tracking_uri: str | None = None) -> Model:
-    """Return a model by its folder, MLflow run or name in the model registry.
+    """Return a model by its folder, MLflow run, or name in the model registry or on the hub.
 
     Parameters
     ----------
     name_or_dir
-        Folder of a model, `models:/NAME@ALIAS`, `models:/NAME/VERSION` or an MLflow run id. Weights
-        that are pickled (`pytorch_model.bin`) are read in a process of their own, which can run no
-        code of theirs.
+        Folder of a model, `models:/NAME@ALIAS`, `models:/NAME/VERSION`, an MLflow run id, or
+        OWNER/MODEL or OWNER/MODEL@REVISION of the Hugging Face hub. Weights that are pickled
+        (`pytorch_model.bin`) are read in a process of their own, which can run no code of theirs.
     tracking_uri
         MLflow store to look it up in. Default: MLFLOW_TRACKING_URI, else `runs/mlflow.db`.
 
@@ -266,18 +266,17 @@ def load_model(name_or_dir: str | Path, *, tracking_uri: str | None = None) -> M
         If there is none, with what there is.
     """
     from dnasweep.stages.converted import as_safetensors
-    from dnasweep.tracking.lookup import existing_directory, find_model_directory
+    from dnasweep.stages.model_sources import find_model
 
     name = str(name_or_dir)
     scratch = tempfile.TemporaryDirectory(prefix="dnasweep-model-")
-    if (directory := existing_directory(name)) is not None:
-        found = find_model_directory(str(directory))
-        if (converted := as_safetensors(found, None, scratch.name)) is None:
-            scratch.cleanup()
-            return Model(found, name=name)
+    found = find_model(name, uri=tracking_uri, scratch=Path(scratch.name)).directory
+    if (converted := as_safetensors(found, None, scratch.name)) is not None:
         return Model(converted, name=name, scratch=scratch)
-    found = find_model_directory(name, uri=tracking_uri, destination=Path(scratch.name))
-    return Model(found, name=name, scratch=scratch)
+    if found.is_relative_to(scratch.name):
+        return Model(found, name=name, scratch=scratch)
+    scratch.cleanup()
+    return Model(found, name=name)
 
 
 def as_model(model: Model | str | Path) -> Model:

@@ -57,7 +57,8 @@ class AttributionOptions(SequenceOptions):
     """Options of an attribution job."""
 
     model: str
-    """MLflow run id, registered model (models:/NAME@ALIAS), or directory."""
+    """MLflow run id, registered model (models:/NAME@ALIAS), directory, or hub name
+    OWNER/MODEL[@REVISION]."""
     limit: Count | None = None
     """Explain the first sequences only, this many."""
     target: str | None = None

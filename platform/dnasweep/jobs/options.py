@@ -88,7 +88,7 @@ class ForwardOptions(SequenceOptions):
     """Options of a job that runs a model over each sequence once."""
 
     model: str
-    """MLflow run id, registered model, or directory."""
+    """MLflow run id, registered model, directory, or hub name OWNER/MODEL[@REVISION]."""
     address: str | None = None
     """Ray cluster to compute on: `auto`, HOST:PORT, or `local` for a pool of processes on this
     machine. Default: in this process."""

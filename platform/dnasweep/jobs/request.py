@@ -15,10 +15,10 @@ from dnasweep.formats.rejects import RejectedRow
 from dnasweep.jobs.options import JobOptions
 from dnasweep.jobs.shards.work_list import key_of
 from dnasweep.stages.converted import as_safetensors
+from dnasweep.stages.model_sources import find_model
 from dnasweep.stages.models import keep_model, model_digest
 from dnasweep.storage import Storage
 from dnasweep.tracking.client import resolve_uri
-from dnasweep.tracking.lookup import find_model_directory
 
 Options = TypeVar("Options", bound=JobOptions)
 
@@ -72,7 +72,7 @@ def model_directory(source: str, uri: str) -> Iterator[Path]:
     Parameters
     ----------
     source
-        Run id, registered model or directory.
+        Run id, registered model, directory, or name of the hub.
     uri
         MLflow store.
 
@@ -82,7 +82,7 @@ def model_directory(source: str, uri: str) -> Iterator[Path]:
         If there is no such model.
     """
     with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
-        found = find_model_directory(source, uri=uri, destination=Path(scratch))
+        found = find_model(source, uri=uri, scratch=Path(scratch)).directory
         yield as_safetensors(found, None, scratch) or found
 
 

@@ -26,7 +26,8 @@ class ScanOptions(JobOptions):
     """Options of a genome scan."""
 
     model: str
-    """MLflow run id, registered model (models:/NAME@ALIAS), or directory."""
+    """MLflow run id, registered model (models:/NAME@ALIAS), directory, or hub name
+    OWNER/MODEL[@REVISION]."""
     genome: str
     """FASTA, plain, bgzip or gzip; its index is made beside it where that is possible."""
     window: Count

@@ -26,7 +26,8 @@ class VariantOptions(JobOptions):
     """Options of a variant job."""
 
     model: str
-    """MLflow run id, registered model (models:/NAME@ALIAS), or directory: a classifier, or a language
+    """MLflow run id, registered model (models:/NAME@ALIAS), directory, or hub name
+    OWNER/MODEL[@REVISION]: a classifier, or a language
     model (masked or causal), which gives the log-likelihood ratio alone."""
     genome: str
     """FASTA of the genome, plain, bgzip or gzip."""

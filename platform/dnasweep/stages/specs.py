@@ -146,6 +146,8 @@ class PretrainedCheckpoint:
     """Short names of the tokenizers that its vocabulary allows, the most likely first."""
     model: ModelConfig
     """Its size and kind."""
+    commit: str = ""
+    """Commit of the hub that it was fetched at; empty: it is not of the hub."""
 
 
 @dataclass(frozen=True, kw_only=True)

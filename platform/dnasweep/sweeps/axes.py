@@ -55,8 +55,8 @@ class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, greedy-K, bpe-SIZE, wordpiece-SIZE, char."""
     checkpoints: tuple[str, ...] = ()
     """Pretrained checkpoints to start from in place of pretraining, each with its own tokenizer and
-    size: a directory, a hub name OWNER/MODEL, a run id or models:/NAME@ALIAS; none beside them keeps
-    the cells without."""
+    size: a directory, a hub name OWNER/MODEL[@REVISION], a run id or models:/NAME@ALIAS; none beside
+    them keeps the cells without."""
     pickle: bool = True
     """Whether checkpoints with pickled weights (pytorch_model.bin) are converted to safetensors, by a
     process that can run no code of theirs, or refused."""

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
-from dnasweep.models.pretrained.pickled import PICKLED_PATTERNS
+from dnasweep.models.pretrained.hub import is_hub_name
 from dnasweep.stages.converted import as_safetensors
+from dnasweep.stages.model_sources import FoundModel, find_model
 from dnasweep.stages.models import keep_model, model_digest
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import CNN, PretrainedCheckpoint
@@ -22,21 +23,15 @@ from dnasweep.stages.tokens import tokenizer_of
 from dnasweep.storage import Storage, refuse_damaged
 from dnasweep.sweeps.lengths import Lengths, longest_row
 from dnasweep.tokens.loading import load_tokenizer
-from dnasweep.tokens.model_files import INDEX_FILE, TEXT_FILES, weight_files
 from dnasweep.tokens.recognition import candidate_configs
 from dnasweep.tokens.tokenizers import CONFIG_FILE, fit
 from dnasweep.tracking.client import resolve_uri
-from dnasweep.tracking.lookup import (
-    existing_directory,
-    find_model_directory,
-)
+from dnasweep.tracking.lookup import existing_directory
 
 _TRACKED = re.compile(r"models:/.+|[0-9a-f]{32}|[^/@]+@[^/]+")
-_HUB = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 _CONVNET = PretrainedCheckpoint(
     name=CNN, key="", tokenizers=("char",), model=ModelConfig.convnet()
 )
-_FILES = ("*.safetensors", INDEX_FILE, *TEXT_FILES)
 
 
 def prepare_checkpoints(
@@ -91,7 +86,9 @@ def prepare_checkpoints(
             found.append(_CONVNET)
             continue
         with tempfile.TemporaryDirectory(prefix="dnasweep-model-") as scratch:
-            directory = _find(name, storage, tracking_uri, Path(scratch), pickle=pickle)
+            directory, commit = _find(name, storage, tracking_uri, Path(scratch), pickle=pickle)
+            if commit:
+                say(f"{name}: commit {commit} of the hub.")
             if pickle and (copy := as_safetensors(directory, storage if keep else None, scratch)):
                 directory = copy
                 say(
@@ -100,55 +97,37 @@ def prepare_checkpoints(
                 )
             size, tokenizers, new = _inspect(directory, model, tunings)
             if new:
-                say(f"{name}: {' and '.join(new)} begin at random and train with the head.")
+                start = "is random at first" if len(new) == 1 else "are random at first"
+                say(f"{name}: {' and '.join(new)} {start}, since the checkpoint has none.")
             key = keep_model(storage, directory) if keep else model_digest(directory)
             if lengths is not None:
                 for one in tokenizers:
                     tokenizer = tokenizer_of(directory, one)
                     lengths[key, one.name] = longest_row(tokenizer, sequences)
         short_names = tuple(one.name for one in tokenizers)
-        found.append(PretrainedCheckpoint(name=name, key=key, tokenizers=short_names, model=size))
+        found.append(
+            PretrainedCheckpoint(
+                name=name, key=key, tokenizers=short_names, model=size, commit=commit
+            )
+        )
     return tuple(found)
 
 
 def _find(
     name: str, storage: Storage, tracking_uri: str | None, scratch: Path, *, pickle: bool
-) -> Path:
+) -> FoundModel:
     if (path := existing_directory(name)) is not None:
         refuse_damaged(path)
-        return path
-    if _TRACKED.fullmatch(name) or "://" in name:
-        uri = resolve_uri(tracking_uri, storage.root)
-        return find_model_directory(name, uri=uri, destination=scratch)
-    if not _HUB.fullmatch(name):
+        return FoundModel(path)
+    if not (_TRACKED.fullmatch(name) or "://" in name or is_hub_name(name)):
         raise InputError(
             "there is no such model directory",
             file=name,
             remedy="Give a directory written by save_pretrained, its URI in a bucket, a hub name "
             "OWNER/MODEL, a run id or models:/NAME@ALIAS.",
         )
-    found = _download(name, _FILES)
-    if pickle and not weight_files(found):
-        return _download(name, (*_FILES, *PICKLED_PATTERNS))
-    return found
-
-
-def _download(name: str, patterns: Sequence[str]) -> Path:
-    # Imported here because only sweeps with such checkpoints need it.
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(
-            snapshot_download(name, allow_patterns=list(patterns), ignore_patterns=["*/*"])
-        )
-    except Exception as error:  # of many kinds, from the network, the hub and its cache
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"there is no such directory, and the hub does not give it ({reason})",
-            file=name,
-            remedy="Check the name, or give a directory; a machine without network takes what is "
-            "in the hub's cache.",
-        ) from error
+    uri = resolve_uri(tracking_uri, storage.root)
+    return find_model(name, uri=uri, scratch=scratch, pickle=pickle)
 
 
 def _inspect(

@@ -44,7 +44,7 @@ class SuiteOptions(SweepOptions):
     others; none for random initialisation."""
     checkpoints: tuple[str, ...] = ()
     """Pretrained checkpoints, each with its own tokenizer and size: a directory, a hub name
-    OWNER/MODEL, a run id or models:/NAME@ALIAS; none beside them keeps those of --presets."""
+    OWNER/MODEL[@REVISION], a run id or models:/NAME@ALIAS; none beside them keeps those of --presets."""
     learning_rates: tuple[Between, ...] = (3e-4, 1e-3)
     """Peak learning rates of fine-tuning, of which the best on validation counts. Large pretrained
     models want less, such as 3e-5."""

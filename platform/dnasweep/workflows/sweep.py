@@ -133,7 +133,13 @@ def run_sweep(
     log = sweep.storage.folder("sweeps", sweep.key, "spool")
     with Tracker(uri, options.name or name, log) as tracker, contextlib.ExitStack() as stack:
         stack.enter_context(telling_of_damage(sweep.storage.local, partial(_warn, console)))
-        records = Records(tracker, sweep.key, sweep.data, full_name(options.metric))
+        records = Records(
+            tracker,
+            sweep.key,
+            sweep.data,
+            full_name(options.metric),
+            sweep.recipe.checkpoints,
+        )
         records.open(f"{name} {sweep.key[:6]}", sweep.parameters)
         shown = [f"{split}/{options.metric}" for split in ("best", "test")]
         tracker.view(sweep.key, trials_view(sweep.key, parameters=list(sweep.axes), metrics=shown))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dnasweep.config import canonical
 from dnasweep.stages.outcome import StageOutcome
 from dnasweep.stages.recipe import Cell
-from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
+from dnasweep.stages.specs import ClassifierSpec, EncoderSpec, PretrainedCheckpoint
 from dnasweep.tracking.tags import (
     CHECKPOINT_TAG,
     NOTE_TAG,
@@ -44,10 +44,20 @@ class Records:
         The data set, which is recorded as the input of every run.
     metric
         Full name of the metric that MLflow shows first.
+    checkpoints
+        The pretrained checkpoints that trials start from.
     """
 
-    def __init__(self, tracker: Tracker, parent: str, data: Prepared, metric: str = "") -> None:
+    def __init__(
+        self,
+        tracker: Tracker,
+        parent: str,
+        data: Prepared,
+        metric: str = "",
+        checkpoints: Sequence[PretrainedCheckpoint] = (),
+    ) -> None:
         self.tracker, self.parent, self.metric = tracker, parent, metric
+        self._commits = {one.key: one.commit for one in checkpoints if one.commit}
         self._versions = package_versions()
         self._inputs = [
             DatasetInput(name=f"dataset-{data.key[:8]}", digest=data.key, source=str(data.folder))
@@ -117,6 +127,8 @@ class Records:
         # MLflow's comparison shows the first parameters that differ. Those of the encoder follow from
         # the axes and are in its own run; here they would hide the axes.
         tags = {"encoder_key": spec.encoder.key} if spec.encoder else {}
+        if commit := self._commits.get(spec.checkpoint or ""):
+            tags["checkpoint_commit"] = commit
         text = f"Fine-tuning of one combination: {cell.label}. `test/` stands where it was chosen"
         # Not nested: MLflow folds nested runs below their parent, also where a filter leaves it out.
         self._open(
