@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 CHAOS := lost_processes.py lost_services.py lost_hosts.py partition.py killed_shap.py
 BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity scan variants
 
-.PHONY: help setup sweep test test-all chaos rehearsal rehearsal-slurm fresh-check pages-check fuzz nulls docs lint types format bench clean
+.PHONY: help setup sweep test test-all chaos rehearsal rehearsal-slurm fresh-check wheel-check pages-check fuzz nulls docs lint types format bench clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -72,6 +72,9 @@ rehearsal-slurm: setup ## As root: sweeps by clusters/slurm.sh on a SLURM of thr
 
 fresh-check: ## As root: both README commands on a bare Debian made by debootstrap
 	@tests/fresh/check.sh
+
+wheel-check: setup ## Build sdist and wheel, install the wheel elsewhere and use it (PYTHON=/path/to/python3.13)
+	@tests/wheel/check.sh $(PYTHON)
 
 pages-check: setup ## Use the pages of reports in a real browser, Chromium (ARGS="page.html ...")
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; }

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import os
-import sys
-import typing
 from pathlib import Path
 from typing import Any
 
 import dnasweep
+from dnasweep.commands.registry import Command, call_of, commands
 
 DOCS = Path(__file__).resolve().parent
-ROOT = DOCS.parent
 
 project = "dnasweep"
 author = "the dnasweep contributors"
@@ -65,33 +62,18 @@ def setup(app: Any) -> None:
 
 
 def write_commands(folder: Path) -> None:
-    """Write one page a script of `sweeps/` and `jobs/`: what it does, and its options from their dataclass."""
+    """Write one page a command: what it does, and its options from their dataclass."""
     folder.mkdir(exist_ok=True)
-    for script in sorted([*ROOT.glob("sweeps/*.py"), *ROOT.glob("jobs/*.py")]):
-        name = script.relative_to(ROOT).as_posix()
-        page = f"# {name}\n\n```text\n{help_of(script)}\n```\n"
-        path = folder / f"{script.stem}.md"
+    for command in commands().values():
+        page = f"# {call_of(command)}\n\n```text\n{help_of(command)}\n```\n"
+        path = folder / f"{command.path.stem}.md"
         if not path.is_file() or path.read_text() != page:
             path.write_text(page)
 
 
-def help_of(script: Path) -> str:
-    """Return what a script says for `--help`, without running it."""
-    from dnasweep.cli.boxes import read_command_line
-
-    spec = importlib.util.spec_from_file_location(f"scripts_{script.stem}", script)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    options = typing.get_type_hints(module.main)["options"]
+def help_of(command: Command) -> str:
+    """Return what a command says for `--help`."""
     os.environ |= {"COLUMNS": "96", "NO_COLOR": "1"}
     with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
-        read_command_line(
-            options,
-            (module.__doc__ or "").strip(),
-            program=f"python {script.relative_to(ROOT)}",
-            words=["--help"],
-        )
+        command.run(["--help"], program=call_of(command))
     return "\n".join(line.rstrip() for line in said.getvalue().strip().splitlines())

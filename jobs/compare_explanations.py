@@ -1,25 +1,6 @@
-"""Compare explanations of one model: do methods agree, and are they right?
+"""`dnasweep compare-explanations`, from the clone; it is written in platform/dnasweep/commands/jobs/compare_explanations.py."""
 
-SHAP, LIME, Anchors, integrated gradients, in-silico mutagenesis and attention explain the same
-sequences, each as a sharded job; what is there is not computed again. Then: rank agreement of every
-two, recovery of planted elements where they are known (built-in data; --elements), enrichment of
-promoter elements at their places, deletion and insertion curves, and checks of sanity. Ends with a
-table, a page, and all numbers as Parquet and JSON.
-
-    python jobs/compare_explanations.py --model RUN_ID
-    python jobs/compare_explanations.py --model RUN_ID OTHER_RUN --data promoters.csv --num-sequences 200
-"""
-
-from dnasweep.cli.command import run_command
-from dnasweep.jobs.explanation_options import ComparisonOptions
-from rich.console import Console
-
-
-def main(options: ComparisonOptions, console: Console) -> None:
-    from dnasweep.workflows.explanation_comparison import run_comparison
-
-    run_comparison(options, console)
-
+from dnasweep.commands.registry import run_script
 
 if __name__ == "__main__":
-    run_command(main, ComparisonOptions, doc=__doc__)
+    run_script(__file__)

@@ -1,26 +1,6 @@
-"""Look at a set-up before anything is started on it: is every node ready for a sweep?
+"""`dnasweep doctor`, from the clone; it is written in platform/dnasweep/commands/jobs/doctor.py."""
 
-Checks from every node of a cluster, or on this machine alone, a line each: that nodes answer, that
-they have the same versions and source, that they write and read the storage, free disk, that the
-MLflow server answers them by its name, clocks, Ray's token, and whether the workers asked for can
-ever run. Sweeps and jobs do the same when they join a cluster of several nodes. Exit code 0: all
-right, 1: a check fails, 2: the options cannot be used.
-
-    python jobs/doctor.py
-    python jobs/doctor.py --address auto --storage s3://bucket/runs --tracking-uri http://10.0.0.4:5000
-    python jobs/doctor.py --address auto --storage /mnt/shared/runs --workers-per-trial 4 --json doctor.json
-"""
-
-from dnasweep.cli.command import run_command
-from dnasweep.runtime.preflight.options import DoctorOptions
-from rich.console import Console
-
-
-def main(options: DoctorOptions, console: Console) -> int:
-    from dnasweep.runtime.preflight.preflight import run_doctor
-
-    return run_doctor(options, console)
-
+from dnasweep.commands.registry import run_script
 
 if __name__ == "__main__":
-    run_command(main, DoctorOptions, doc=__doc__)
+    run_script(__file__)

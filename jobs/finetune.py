@@ -1,22 +1,6 @@
-"""Fine-tune classifiers, without comparing them and without opening the test set.
+"""`dnasweep finetune`, from the clone; it is written in platform/dnasweep/commands/jobs/finetune.py."""
 
-Each classifier is a directory that transformers opens with AutoModelForSequenceClassification and
-AutoTokenizer. Encoders that are missing are pretrained first; `--species-sets none` starts from
-random weights.
-
-    python jobs/finetune.py --data promoters.csv --tokenizers bpe-1024 --species-sets all --learning-rates 1e-3
-"""
-
-from dnasweep.cli.command import run_command
-from dnasweep.sweeps.axes import SweepOptions
-from rich.console import Console
-
-
-def main(options: SweepOptions, console: Console) -> None:
-    from dnasweep.workflows.sweep import finetune, run_sweep
-
-    run_sweep("finetune", options.axes, options, console, ending=finetune)
-
+from dnasweep.commands.registry import run_script
 
 if __name__ == "__main__":
-    run_command(main, SweepOptions, doc=__doc__)
+    run_script(__file__)

@@ -1,24 +1,6 @@
-"""Predict the class of sequences with a trained model.
+"""`dnasweep predict`, from the clone; it is written in platform/dnasweep/commands/jobs/predict.py."""
 
-The model is an MLflow run id, a registered model (models:/NAME@ALIAS or models:/NAME/VERSION) or a
-directory. Writes one row per sequence: id, species, a probability for each class, and the call at the
-threshold chosen on validation. A model trained with --average-reverse-complement is called by the
-mean log odds of both strands. Computes in this process, or on Ray with --address or --num-actors; the
-same command again goes on where it was stopped.
-
-    python jobs/predict.py --model models:/tokenizer-grid@best --data new.fa --out predictions.csv
-"""
-
-from dnasweep.cli.command import run_command
-from dnasweep.jobs.prediction_request import PredictOptions
-from rich.console import Console
-
-
-def main(options: PredictOptions, console: Console) -> None:
-    from dnasweep.workflows.predictions import run_predictions
-
-    run_predictions(options, console)
-
+from dnasweep.commands.registry import run_script
 
 if __name__ == "__main__":
-    run_command(main, PredictOptions, doc=__doc__)
+    run_script(__file__)

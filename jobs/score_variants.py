@@ -1,26 +1,6 @@
-"""Score variants: what each allele changes in what a model says.
+"""`dnasweep score-variants`, from the clone; it is written in platform/dnasweep/commands/jobs/score_variants.py."""
 
-Both alleles are looked at on both strands in a centred window and in some moved ones. Gives the
-change of the class probability and of its log2 odds (ALT - REF), the log-likelihood ratio of a
-masked language model, z and p against shuffled flanks, loss and gain calls, and binding sites
-gained and lost. Writes Parquet, the VCF with these fields, and what was rejected and why; with
---saturate a heat map. The same command again goes on where it was stopped.
-
-    python jobs/score_variants.py --model models:/tokenizer-grid@best --genome hg38.fa --data x.vcf.gz
-    python jobs/score_variants.py --model RUN_ID --genome hg38.fa --data x.vcf --motifs jaspar.meme
-    python jobs/score_variants.py --model RUN_ID --genome hg38.fa --saturate chr5:1,295,000-1,295,200
-"""
-
-from dnasweep.cli.command import run_command
-from dnasweep.jobs.variant_options import VariantOptions
-from rich.console import Console
-
-
-def main(options: VariantOptions, console: Console) -> None:
-    from dnasweep.workflows.variants import run_variants
-
-    run_variants(options, console)
-
+from dnasweep.commands.registry import run_script
 
 if __name__ == "__main__":
-    run_command(main, VariantOptions, doc=__doc__)
+    run_script(__file__)

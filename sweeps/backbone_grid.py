@@ -1,49 +1,6 @@
-"""Compare pretrained checkpoints, and how much of them fine-tuning moves.
+"""`dnasweep backbone-grid`, from the clone; it is written in platform/dnasweep/commands/sweeps/backbone_grid.py."""
 
-Starts from every model named: all of its weights move, its head alone (probe), or low-rank additions
-(LoRA). Each brings its own tokenizer; `none` among them is random initialisation of a model of
-`--preset` with `--tokenizers`.
-
-    python sweeps/backbone_grid.py --data promoters.csv --checkpoints models/dnabert-6 none
-    python sweeps/backbone_grid.py --data promoters.csv --checkpoints OWNER/MODEL --tunings lora-4 lora-16
-"""
-
-from dataclasses import dataclass
-
-from dnasweep.cli.command import run_command
-from dnasweep.sweeps.axes import Axes, SweepOptions
-from rich.console import Console
-from tyro.conf import Suppress
-
-
-@dataclass(frozen=True, kw_only=True)
-class BackboneOptions(SweepOptions):
-    """Options of the comparison of pretrained checkpoints."""
-
-    tunings: tuple[str, ...] = ("full", "probe", "lora-8")
-    """Weights that fine-tuning moves: full (all), probe (the head), lora-RANK, lora-RANK-aALPHA,
-    lora-RANK-aALPHA@LAYER+LAYER."""
-    # An axis here.
-    tuning: Suppress[str] = "full"
-
-    @property
-    def axes(self) -> Axes:
-        """The grid."""
-        return {
-            "tokenizer": self.tokenizers,
-            "species_set": self.species_sets or ("none",),
-            "checkpoint": self.checkpoints,
-            "tuning": self.tunings,
-            "learning_rate": self.learning_rates,
-            "seed": self.seeds,
-        }
-
-
-def main(options: BackboneOptions, console: Console) -> None:
-    from dnasweep.workflows.sweep import run_sweep
-
-    run_sweep("backbone-grid", options.axes, options, console)
-
+from dnasweep.commands.registry import run_script
 
 if __name__ == "__main__":
-    run_command(main, BackboneOptions, doc=__doc__)
+    run_script(__file__)

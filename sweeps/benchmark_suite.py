@@ -1,27 +1,6 @@
-"""Which model serves best? One or more models over all tasks of a published suite.
+"""`dnasweep benchmark-suite`, from the clone; it is written in platform/dnasweep/commands/sweeps/benchmark_suite.py."""
 
-Every model (tokenizers x sizes x species sets, or pretrained checkpoints) is fine-tuned on each
-task of the suite that its folder holds, chosen on validation, and tested on the suite's own test rows,
-by the suite's own metric. Ends with a leaderboard: scores by task with spread, mean ranks with their
-tests, a critical-difference diagram, published scores beside, and what each model cost. Tasks that are
-missing are listed. Run the same command again to go on after an interruption.
-
-    python sweeps/benchmark_suite.py --suite gue --data GUE --presets tiny small
-    python sweeps/benchmark_suite.py --suite gue --data GUE --tasks "core promoters" --time-budget 60
-    python sweeps/benchmark_suite.py --suite genomic-benchmarks --data genomic_benchmarks \\
-        --checkpoints models/dnabert-6 OWNER/MODEL none --learning-rates 3e-5 1e-4
-"""
-
-from dnasweep.cli.command import run_command
-from dnasweep.sweeps.suite_options import SuiteOptions
-from rich.console import Console
-
-
-def main(options: SuiteOptions, console: Console) -> None:
-    from dnasweep.workflows.suite import run_suite
-
-    run_suite(options, console)
-
+from dnasweep.commands.registry import run_script
 
 if __name__ == "__main__":
-    run_command(main, SuiteOptions, doc=__doc__)
+    run_script(__file__)

@@ -1,26 +1,6 @@
-"""Which learning rate, warm-up and weight decay tell enhancers from other sequences best?
+"""`dnasweep enhancer-grid`, from the clone; it is written in platform/dnasweep/commands/sweeps/enhancer_grid.py."""
 
-The grid of DNABERT-Enhancer, 8 x 2 x 5 = 80 combinations on windows of 200 bases (--crop 350 for the
-other published window), from one encoder; published are 15 to 20 epochs in batches of 230. Three ways
-over the same 80 combinations: all of them, all with poor ones stopped early, and a search that tries
-some of them and stops poor ones early. Run the same command again to go on after an interruption.
-
-    python sweeps/enhancer_grid.py --data enhancers.csv
-    python sweeps/enhancer_grid.py --data enhancers.csv --asha
-    python sweeps/enhancer_grid.py --data enhancers.csv --asha --search optuna --num-samples 40
-    python sweeps/enhancer_grid.py --data enhancers.csv --crop 350 --finetune-epochs 20 --batch-size 230
-"""
-
-from dnasweep.cli.command import run_command
-from dnasweep.sweeps.axes import EnhancerOptions
-from rich.console import Console
-
-
-def main(options: EnhancerOptions, console: Console) -> None:
-    from dnasweep.workflows.sweep import run_sweep
-
-    run_sweep("enhancer-grid", options.axes, options, console)
-
+from dnasweep.commands.registry import run_script
 
 if __name__ == "__main__":
-    run_command(main, EnhancerOptions, doc=__doc__)
+    run_script(__file__)

@@ -1,51 +1,6 @@
-"""Compare masking schemes of pretraining.
+"""`dnasweep masking-grid`, from the clone; it is written in platform/dnasweep/commands/sweeps/masking_grid.py."""
 
-Pretrains one encoder for every masking scheme, tokenizer and species set, fine-tunes it for every
-learning rate and seed, and ends as tokenizer_grid.py does. A scheme that makes no sense for a
-tokenizer ends the command before anything is trained.
-
-    python sweeps/masking_grid.py --tokenizers kmer-6-overlap
-    python sweeps/masking_grid.py --tokenizers kmer-6-overlap --maskings genemask@published genemask@pmi_n
-"""
-
-from dataclasses import dataclass
-
-from dnasweep.cli.command import run_command
-from dnasweep.sweeps.axes import Axes, SweepOptions
-from rich.console import Console
-from tyro.conf import Suppress
-
-
-@dataclass(frozen=True, kw_only=True)
-class MaskingOptions(SweepOptions):
-    """Options of the comparison of masking schemes."""
-
-    tokenizers: tuple[str, ...] = ("kmer-6-overlap",)
-    """kmer-K, kmer-K-overlap, kmer-K-stride-S; bpe-SIZE, wordpiece-SIZE, char for random alone."""
-    species_sets: tuple[str, ...] = ("all",)
-    """Species sets to pretrain on."""
-    maskings: tuple[str, ...] = ("span", "genemask", "global_pmi", "cm_step", "cm_gems")
-    """random, span, genemask, global_pmi, cm_step, cm_gems; genemask@pmi_n names the PMI as well."""
-    # An axis here.
-    masking: Suppress[str] = "auto"
-
-    @property
-    def axes(self) -> Axes:
-        """The grid."""
-        return {
-            "tokenizer": self.tokenizers,
-            "species_set": self.species_sets,
-            "masking": self.maskings,
-            "learning_rate": self.learning_rates,
-            "seed": self.seeds,
-        }
-
-
-def main(options: MaskingOptions, console: Console) -> None:
-    from dnasweep.workflows.sweep import run_sweep
-
-    run_sweep("masking-grid", options.axes, options, console)
-
+from dnasweep.commands.registry import run_script
 
 if __name__ == "__main__":
-    run_command(main, MaskingOptions, doc=__doc__)
+    run_script(__file__)

@@ -1,25 +1,6 @@
-"""Compare tokenizers, pretraining species and learning rates.
+"""`dnasweep tokenizer-grid`, from the clone; it is written in platform/dnasweep/commands/sweeps/tokenizer_grid.py."""
 
-Pretrains one encoder for every tokenizer and species set, fine-tunes it for every learning rate and
-seed, and ends with a ranked comparison in the terminal, as CSV and HTML, and in MLflow. Run the
-same command again to go on after an interruption, or to see the result again. Without data it runs on
-built-in ones, with defaults of their own that it prints first; what you give holds.
-
-    python sweeps/tokenizer_grid.py
-    python sweeps/tokenizer_grid.py --data promoters.csv --tokenizers kmer-6 bpe-1024 char
-    python sweeps/tokenizer_grid.py --data promoters.csv --search optuna --num-samples 60
-"""
-
-from dnasweep.cli.command import run_command
-from dnasweep.sweeps.axes import SweepOptions
-from rich.console import Console
-
-
-def main(options: SweepOptions, console: Console) -> None:
-    from dnasweep.workflows.sweep import run_sweep
-
-    run_sweep("tokenizer-grid", options.axes, options, console)
-
+from dnasweep.commands.registry import run_script
 
 if __name__ == "__main__":
-    run_command(main, SweepOptions, doc=__doc__)
+    run_script(__file__)

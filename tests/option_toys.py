@@ -1,29 +1,20 @@
-"""What the scripts of this repository take, read from them."""
+"""What the commands take, by the scripts of this repository that run them."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import typing
 from dataclasses import fields
 from pathlib import Path
+
+from dnasweep.commands.registry import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted([*ROOT.glob("jobs/*.py"), *ROOT.glob("sweeps/*.py")])
 
 
-def options_of(script: Path) -> type:
-    """Return the options that a script's `main` takes."""
-    spec = importlib.util.spec_from_file_location(f"script_{script.stem}", script)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return typing.get_type_hints(module.main)["options"]
-
-
-ALL = {script.stem: options_of(script) for script in SCRIPTS}
+COMMANDS = commands()
+ALL = {command.path.stem: command.options for command in COMMANDS.values()}
+"""Options by the name of the script."""
 
 
 def flags_of(options: type) -> set[str]:

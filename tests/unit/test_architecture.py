@@ -24,6 +24,7 @@ SCRIPTS = sorted(
 FLOORS = {
     "errors": 0,
     "plain": 0,
+    "invocation": 0,
     "progress": 0,
     "config": 0,
     "storage": 0,
@@ -59,6 +60,10 @@ FLOORS = {
     "api": 20,
     # The front door: it names what is in `api`, and imports it when it is used.
     "__init__": 21,
+    "commands.sweeps": 21,
+    "commands.jobs": 21,
+    "commands": 22,
+    "__main__": 23,
 }
 """A room may import from the floors below it and from itself; rooms of one floor do not meet."""
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import io
-import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
+from dnasweep.commands.jobs.build_dataset import BuildOptions, main
 from dnasweep.errors import InputError
 from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.request import prepare_sweep
-from option_toys import ALL, ROOT, flags_of
+from option_toys import ALL, flags_of
 from rich.console import Console
-
-JOB = runpy.run_path(str(ROOT / "jobs" / "build_dataset.py"))
 
 
 def rows(number: int) -> list[str]:
@@ -26,8 +24,8 @@ def dry(tmp_path: Path, lines: list[str], **options: object) -> str:
     path = tmp_path / "x.csv"
     path.write_text("\n".join(["sequence,label", *lines]) + "\n")
     said = io.StringIO()
-    chosen = JOB["BuildOptions"](data=(str(path),), dry_run=True, **options)
-    JOB["main"](chosen, Console(file=said, width=200))
+    chosen = BuildOptions(data=(str(path),), dry_run=True, **options)
+    main(chosen, Console(file=said, width=200))
     return said.getvalue()
 
 
@@ -75,7 +73,7 @@ def test_words_of_other_columns_are_not_taken_for_a_sequence(
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(InputError, match=found):
-        JOB["main"](JOB["BuildOptions"](data=(str(path),), dry_run=True), Console(quiet=True))
+        main(BuildOptions(data=(str(path),), dry_run=True), Console(quiet=True))
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_a_sweep_says_the_truth_and_ends_with_how_to_explain_its_winner(tmp_path
     console = Console(file=said, width=200)
     run_sweep("toy", asked.axes, asked, console, executor=InProcessExecutor)
     words = shlex.split(said.getvalue().strip().splitlines()[-1])
-    assert words[:4] == ["python", "jobs/shap_batch.py", "--model", "models:/toy@best"]
+    assert words[:4] == ["dnasweep", "shap-batch", "--model", "models:/toy@best"]
     rows = pd.read_csv(words[words.index("--data") + 1])
     assert set(rows["label"]) == {0, 1}
     assert rows["species"].nunique() == 8

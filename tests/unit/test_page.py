@@ -77,8 +77,8 @@ def test_the_first_screen_names_the_winner_its_margin_and_what_to_type(
     assert "a real gain" in first
     assert 'class="verdict yes"' in first
     assert first.count("<figure>") == 1
-    assert "python jobs/predict.py --model models:/tokenizer-grid@best" in first
-    assert "python jobs/shap_batch.py --model models:/tokenizer-grid@best" in first
+    assert "dnasweep predict --model models:/tokenizer-grid@best" in first
+    assert "dnasweep shap-batch --model models:/tokenizer-grid@best" in first
 
 
 def test_one_comparison_has_one_number_everywhere(page: str, compared: Comparison) -> None:
@@ -95,7 +95,7 @@ def test_one_comparison_has_one_number_everywhere(page: str, compared: Compariso
 def test_without_a_test_the_first_screen_says_so() -> None:
     text = page_of(sweep(num_seeds=1)[:1])
     assert 'class="verdict open"' in text
-    assert "jobs/predict.py" not in text, "nothing was registered"
+    assert "dnasweep predict" not in text, "nothing was registered"
 
 
 def test_every_anchor_is_there(page: str) -> None:

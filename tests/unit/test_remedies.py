@@ -1,4 +1,4 @@
-"""Every option that a message names exists, in a script that can come to say so."""
+"""Every command and option that a message names exists, and can be typed by whoever reads it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 
 import pytest
-from option_toys import ALL, ROOT, SCRIPTS, flags_of
+from dnasweep.commands.registry import Command
+from option_toys import ALL, COMMANDS, ROOT, flags_of
 
 PACKAGE = ROOT / "platform" / "dnasweep"
 MODULES = {
@@ -18,10 +19,13 @@ MODULES = {
     for path in PACKAGE.rglob("*.py")
 }
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9]|(?<![\w-])--k\b")
+CALL = re.compile(r"\bdnasweep ([a-z]+(?:-[a-z]+)*)(?![\w-])")
 OF_OTHERS = frozenset(
     # Ray's own command line and MLflow's.
     "--head --block --temp-dir --generate --backend-store-uri --port --address --allowed-hosts "
     "--autoscaling-config --gcs-address "
+    # What stands before a command.
+    "--version --completion --tyro-print-completion "
     # Colours of figures in pages, as CSS names them.
     "--grid --ink --letters".split()
 )
@@ -46,13 +50,13 @@ def strings(tree: ast.AST) -> list[str]:
 
 
 def named(path: Path) -> set[str]:
-    """Return the flags that a module names, but for those of a script that it names with them."""
+    """Return the flags that a module names, but for those of a command that it names with them."""
     found: set[str] = set()
     for text in strings(ast.parse(path.read_text())):
         flags = set(FLAG.findall(text))
-        for script in re.findall(r"(?:jobs|sweeps)/(\w+)\.py", text):
-            if path.stem != script:
-                flags -= flags_of(ALL[script])
+        for name in COMMANDS.keys() & set(CALL.findall(text)):
+            if path.stem != COMMANDS[name].path.stem:
+                flags -= flags_of(COMMANDS[name].options)
         found |= flags
     return found
 
@@ -72,10 +76,14 @@ def imported(path: Path) -> frozenset[str]:
     return frozenset(found & set(MODULES))
 
 
+FRAME = ("dnasweep.cli.command", "dnasweep.commands.program", "dnasweep.commands.completion")
+"""Modules that run every command."""
+
+
 def reached(path: Path) -> set[str]:
-    """Return all modules of the package that a script may run."""
+    """Return all modules of the package that a command may run."""
     found: set[str] = set()
-    waiting = set(imported(path))
+    waiting = {*imported(path), *FRAME, *(name for name, one in MODULES.items() if one == path)}
     while waiting:
         name = waiting.pop()
         if name not in found:
@@ -85,10 +93,12 @@ def reached(path: Path) -> set[str]:
 
 
 FROM_PYTHON = {"dnasweep.sweeps.in_process", "dnasweep.workflows.next_steps"}
-"""Modules that no script runs, whose callers from Python name options as the scripts do, and those
-that tell of the commands of other scripts."""
+"""Modules that no command runs, whose callers from Python name options as the commands do, and those
+that tell of other commands."""
 
-REACHED = {script.stem: reached(script) for script in SCRIPTS}
+REACHED = {command.path.stem: reached(command.path) for command in COMMANDS.values()}
+OWN = {f"dnasweep.commands.{c.group}.{c.path.stem}" for c in COMMANDS.values()}
+"""Modules of commands, which tell of one another too."""
 NAMING = {name: flags for name, path in MODULES.items() if (flags := named(path) - OF_OTHERS)}
 
 
@@ -97,7 +107,7 @@ def test_there_are_messages_to_look_at() -> None:
     assert "--max-tokens" in NAMING["dnasweep.sweeps.lengths"]
 
 
-@pytest.mark.parametrize("module", sorted(NAMING))
+@pytest.mark.parametrize("module", sorted(NAMING.keys() - OWN))
 def test_an_option_that_a_message_names_exists(module: str) -> None:
     scripts = [name for name, modules in REACHED.items() if module in modules]
     if module in FROM_PYTHON:
@@ -107,7 +117,54 @@ def test_an_option_that_a_message_names_exists(module: str) -> None:
     assert not NAMING[module] - there
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_an_option_that_a_script_itself_names_exists(script: Path) -> None:
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda command: command.name)
+def test_an_option_that_a_command_itself_names_exists(command: Command) -> None:
     every = set().union(*map(flags_of, ALL.values()))
-    assert not named(script) - every - OF_OTHERS
+    assert not named(command.path) - every - OF_OTHERS
+
+
+def test_no_message_names_a_script() -> None:
+    # They are in the clone alone; `dnasweep NAME` is wherever the package is.
+    scripts = re.compile(r"\b(?:jobs|sweeps)/\w+\.py|\b(?:" + "|".join(ALL) + r")\.py")
+    naming = {
+        f"{path.relative_to(PACKAGE)}: {text}"
+        for path in MODULES.values()
+        if path.name != "invocation.py"
+        for text in strings(ast.parse(path.read_text()))
+        if scripts.search(text)
+    }
+    assert not naming
+
+
+def test_a_command_that_a_message_names_exists() -> None:
+    found = {
+        name
+        for path in MODULES.values()
+        for text in strings(ast.parse(path.read_text()))
+        for name in re.findall(r"`dnasweep ([a-z-]+)", text)
+    }
+    assert len(found) > 5
+    assert found <= set(COMMANDS) | {"made"}
+
+
+def texts_of(node: ast.AST) -> set[str]:
+    return {text for text in strings(node) if set(CALL.findall(text)) & set(COMMANDS)}
+
+
+@pytest.mark.parametrize("path", MODULES.values(), ids=lambda path: path.stem)
+def test_a_script_names_commands_as_scripts(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    # Docstrings of options and commands, and messages of errors, are changed where they are shown.
+    told: set[str] = set()
+    for node in ast.walk(tree):
+        if (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) or (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func)
+            in (
+                "as_typed",
+                "InputError",
+                "NothingLeft",
+            )
+        ):
+            told |= texts_of(node)
+    assert not texts_of(tree) - told, "give it to as_typed()"

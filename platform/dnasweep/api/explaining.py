@@ -51,7 +51,7 @@ def explain(
     progress
         Whether to show progress on the standard error stream.
     options
-        Others of `jobs/shap_batch.py`, such as `reference`, `value` or `seed`.
+        Others of `dnasweep shap-batch`, such as `reference`, `value` or `seed`.
 
     Raises
     ------

@@ -111,7 +111,7 @@ def compare_explanations(
     progress
         Whether to show progress on the standard error stream.
     options
-        Others of `jobs/compare_explanations.py`, such as `num_sequences` or `elements`.
+        Others of `dnasweep compare-explanations`, such as `num_sequences` or `elements`.
 
     Raises
     ------

@@ -129,7 +129,7 @@ class Model:
         progress
             Whether to show progress on the standard error stream.
         options
-            Those of `jobs/predict.py`, such as `batch_size`.
+            Those of `dnasweep predict`, such as `batch_size`.
 
         Returns
         -------

@@ -86,7 +86,7 @@ def discover_motifs(
     progress
         Whether to show progress on the standard error stream.
     options
-        Others of `jobs/discover_motifs.py`, such as `method`, `discovery_q` or `share`.
+        Others of `dnasweep discover-motifs`, such as `method`, `discovery_q` or `share`.
 
     Raises
     ------

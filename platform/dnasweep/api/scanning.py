@@ -197,7 +197,7 @@ def scan(
     progress
         Whether to show progress on the standard error stream.
     options
-        Others of `jobs/scan_genome.py`, such as `strands`, `threshold`, `annotations`, `tss`.
+        Others of `dnasweep scan-genome`, such as `strands`, `threshold`, `annotations`, `tss`.
 
     Raises
     ------

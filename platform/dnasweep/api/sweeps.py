@@ -141,7 +141,7 @@ def sweep(
     axes
         Name of an axis to its values: `tokenizer`, `species_set` (to pretrain on, `none` for
         random weights), `learning_rate`, `seed`, `checkpoint`, `masking`, `preset`, `warmup`,
-        `weight_decay`, `dropout`, `tuning`. Default: those of `sweeps/tokenizer_grid.py`.
+        `weight_decay`, `dropout`, `tuning`. Default: those of `dnasweep tokenizer-grid`.
     name
         Name of the sweep and its MLflow experiment.
     storage
@@ -152,7 +152,7 @@ def sweep(
     progress
         Whether to say on the standard error stream how it goes.
     options
-        Others of `sweeps/tokenizer_grid.py`, such as `metric`, `finetune_epochs`, `search`.
+        Others of `dnasweep tokenizer-grid`, such as `metric`, `finetune_epochs`, `search`.
 
     Raises
     ------

@@ -49,7 +49,7 @@ def score_variants(
     progress
         Whether to show progress on the standard error stream.
     options
-        Others of `jobs/score_variants.py`, such as `window` (bases), `backgrounds`, `motifs`,
+        Others of `dnasweep score-variants`, such as `window` (bases), `backgrounds`, `motifs`,
         `language_model`, `skip_bad_rows` (which leaves out alleles that cannot be scored).
 
     Returns

@@ -238,7 +238,7 @@ def read_attributions(
         raise InputError(
             "there are no attributions here",
             file=directory,
-            remedy="Give the folder that jobs/shap_batch.py has named.",
+            remedy="Give the folder that `dnasweep shap-batch` has named.",
         )
     if max_sequences is not None:
         size = pq.read_metadata(shards[0] / "sequences.parquet").num_rows

@@ -12,6 +12,8 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import tyro
 
+from dnasweep.invocation import as_typed
+
 BOXES = {
     "axes": """suite tasks presets tokenizers species_sets checkpoints baselines maskings strategies targets tunings shots
         resamples learning_rates warmups weight_decays seeds search num_samples asha""",
@@ -36,6 +38,8 @@ BOXES = {
 one job."""
 SWEEP_BOXES = ("axes", "model", "pretraining", "fine-tuning", "evaluation")
 """Boxes of commands that train. In jobs these names mean other things."""
+FLAT = (tyro.conf.OmitArgPrefixes,)
+"""How tyro reads boxes: their names stand in the help and not in the options."""
 
 
 def read_command_line(
@@ -63,6 +67,18 @@ def read_command_line(
     words
         The command line. Default: that of this process.
     """
+    chosen: Any = tyro.cli(
+        boxed(options, defaults),
+        prog=program,
+        description=as_typed(description),
+        args=words,
+        config=FLAT,
+    )
+    return {name: value for box in vars(chosen).values() for name, value in vars(box).items()}
+
+
+def boxed(options: type, defaults: Mapping[str, Any] = MappingProxyType({})) -> type:
+    """Return a dataclass with a field for each box, whose fields are the options in it."""
     boxes = [
         (
             name.replace("-", "_"),
@@ -70,15 +86,7 @@ def read_command_line(
         )
         for name, names in boxes_of(options).items()
     ]
-    nested = dataclasses.make_dataclass("Options", boxes, kw_only=True)
-    chosen: Any = tyro.cli(
-        nested,
-        prog=program,
-        description=description,
-        args=words,
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
-    return {name: value for box in vars(chosen).values() for name, value in vars(box).items()}
+    return dataclasses.make_dataclass("Options", boxes, kw_only=True)
 
 
 def boxes_of(options: type) -> dict[str, list[str]]:
@@ -140,7 +148,7 @@ def _docstrings(options: type) -> dict[str, str]:
                 field = statement.target.id
             elif field and isinstance(statement, ast.Expr):
                 text = getattr(statement.value, "value", "")
-                docs[field] = " ".join(str(text).split())
+                docs[field] = as_typed(" ".join(str(text).split()))
                 field = ""
             else:
                 field = ""

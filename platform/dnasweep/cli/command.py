@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from dnasweep.cli.boxes import read_command_line
 from dnasweep.errors import InputError, NothingLeft, full_disk, is_full_disk
+from dnasweep.invocation import as_typed
 from dnasweep.report.console import Terminal
 from dnasweep.runtime.cluster.token import secure_token
 from dnasweep.sweeps.built_in import built_in_defaults
@@ -29,7 +30,12 @@ EXIT_INTERRUPTED = 130
 
 
 def run_command(
-    main: Callable[[Options, Console], int | None], options: type[Options], *, doc: str | None
+    main: Callable[[Options, Console], int | None],
+    options: type[Options],
+    *,
+    doc: str | None,
+    words: Sequence[str] | None = None,
+    program: str | None = None,
 ) -> None:
     """Read options from the command line, run `main` and exit with its code.
 
@@ -44,12 +50,16 @@ def run_command(
         Dataclass of the options.
     doc
         Description for `--help`.
+    words
+        The options as typed. Default: those of this process.
+    program
+        Name of the command in the help. Default: the script that runs.
     """
     text = (doc or "").strip()
-    values = read_command_line(options, text)
+    values = read_command_line(options, text, words=words, program=program)
     if usual := built_in_defaults(options, values):
         # Read once more with other defaults, so that whatever the user gives wins.
-        values = read_command_line(options, text, defaults=usual)
+        values = read_command_line(options, text, defaults=usual, words=words, program=program)
     console = Terminal(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = LOG_COLUMNS
@@ -81,7 +91,7 @@ def run_command(
 
 def _refuse(error: InputError) -> int:
     Terminal(stderr=True, highlight=False, soft_wrap=True).print(
-        f"[bold red]error:[/] {escape(str(error))}"
+        f"[bold red]error:[/] {escape(as_typed(str(error)))}"
     )
     return EXIT_NOTHING if isinstance(error, NothingLeft) else EXIT_BAD_INPUT
 

@@ -24,7 +24,7 @@ class JobOptions(PlaceOptions):
     gpus_per_actor: Devices | None = None
     """GPUs of an actor, fractions allowed; 0 computes on CPUs. Default: one if there are any."""
     preflight: bool = True
-    """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
+    """Look at every node of a cluster first, as `dnasweep doctor` does, and refuse one that is not
     ready."""
     dry_run: bool = False
     """Read and check everything, print the plan, and start nothing."""

@@ -12,6 +12,7 @@ import pandas as pd
 
 from dnasweep.attribution.positions import AttributionTables
 from dnasweep.attribution.summaries import ALL, rank_tokens
+from dnasweep.invocation import as_typed
 from dnasweep.report import attribution_figures as figures
 from dnasweep.report.attribution_findings import (
     attribution_findings,
@@ -209,7 +210,7 @@ def _answer(summary: Summary, settings: Mapping[str, Any], say: Texts) -> Answer
     steps = [
         (
             "Find the motifs in these attributions",
-            f"python jobs/discover_motifs.py --attributions {where}",
+            as_typed(f"dnasweep discover-motifs --attributions {where}"),
         ),
     ]
     if (name := settings.get("model name")) and (data := settings.get("data")):
@@ -217,7 +218,7 @@ def _answer(summary: Summary, settings: Mapping[str, Any], say: Texts) -> Answer
         steps.append(
             (
                 "See whether other methods of explanation agree",
-                f"python jobs/compare_explanations.py --model {name} --data {files}",
+                as_typed(f"dnasweep compare-explanations --model {name} --data {files}"),
             )
         )
     tested = bool(hits or misses)

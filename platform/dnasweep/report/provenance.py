@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.data.audit import Audit
+from dnasweep.invocation import as_typed
 from dnasweep.report.page import (
     Answer,
     Block,
@@ -79,9 +80,12 @@ class SweepFrame:
             (where, self.model),
             (
                 "Predict with it",
-                f"python jobs/predict.py {given} --data new.fa --out predictions.csv",
+                as_typed(f"dnasweep predict {given} --data new.fa --out predictions.csv"),
             ),
-            ("Explain what it looks at", f"python jobs/shap_batch.py {given} --data new.fa"),
+            (
+                "Explain what it looks at",
+                as_typed(f"dnasweep shap-batch {given} --data new.fa"),
+            ),
         ]
 
     def page(

@@ -14,7 +14,7 @@ class ExecutionOptions(PlaceOptions, WorkerOptions):
     """Where results go and where the work is done; none of it changes a result but `precision`."""
 
     preflight: bool = True
-    """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
+    """Look at every node of a cluster first, as `dnasweep doctor` does, and refuse one that is not
     ready."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic of training: auto is bf16 on GPUs that have it and fp32 elsewhere."""

@@ -44,7 +44,7 @@ class KmerTableOptions(DataOptions):
     address: str | None = None
     """Ray cluster to join, `auto` or HOST:PORT. Default: RAY_ADDRESS, else this machine alone."""
     preflight: bool = True
-    """Look at every node of a cluster first, as jobs/doctor.py does, and refuse one that is not
+    """Look at every node of a cluster first, as `dnasweep doctor` does, and refuse one that is not
     ready."""
     dry_run: bool = False
     """Print what would be counted and count nothing."""

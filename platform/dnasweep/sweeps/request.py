@@ -238,7 +238,7 @@ def _check_without_classes(options: SweepOptions, task: Task) -> None:
     if isinstance(options, FewShotOptions):
         raise InputError(
             f"shots are rows of each class, and the labels are no classes ({task.name})",
-            remedy="Use sweeps/tokenizer_grid.py.",
+            remedy="Use `dnasweep tokenizer-grid`.",
         )
     for option, given in wrong.items():
         if given:

@@ -65,7 +65,7 @@ class TrainingOptions(Checked):
     pmi_min_count: Count = 10
     """K-mers seen fewer times have no score."""
     pmi_table: str | None = None
-    """Table of k-mers to use: a key or a file that jobs/pmi.py has printed. Default: counted in the
+    """Table of k-mers to use: a key or a file that `dnasweep pmi` has printed. Default: counted in the
     rows that are pretrained on."""
     stall_threshold: Amount = 1.0
     """cm_gems: the difference in perplexity between two evaluations below which masks grow harder."""

@@ -66,5 +66,5 @@ def check_has_classes(task: Task, file: str | Path | None = None) -> None:
             f"the model predicts {', '.join(task.names)} and no class, of which probabilities are "
             "compared here",
             file=file,
-            remedy="Predict sequences or both alleles with jobs/predict.py.",
+            remedy="Predict sequences or both alleles with `dnasweep predict`.",
         )

@@ -219,5 +219,5 @@ def _read(path: Path) -> pd.DataFrame:
         raise InputError(
             f"cannot be read as a table of k-mers: {error}",
             file=path,
-            remedy="Give a table made by jobs/pmi.py, as Parquet or CSV.",
+            remedy="Give a table made by `dnasweep pmi`, as Parquet or CSV.",
         ) from error

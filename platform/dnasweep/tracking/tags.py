@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable
 
 from dnasweep.errors import InputError
+from dnasweep.invocation import program_words
 from dnasweep.plain import shown
 from dnasweep.tracking.client import without_password
 
@@ -36,7 +37,7 @@ _PACKAGES = ("dnasweep", "torch", "transformers", "tokenizers", "ray", "optuna",
 
 def command() -> str:
     """Return the running command line, ready to be typed again, without passwords in URIs."""
-    return shlex.join(["python", *map(without_password, sys.argv)])
+    return shlex.join([*program_words(), *map(without_password, sys.argv[1:])])
 
 
 def package_versions(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.formats.rejects import REJECTS, write_rejects
+from dnasweep.invocation import as_typed
 from dnasweep.jobs.attribution_request import (
     AttributionOptions,
     AttributionRequest,
@@ -174,7 +175,7 @@ class AttributionJob(Job[AttributionRequest]):
             "actor",
             f"  {sums}",
             *(f"[bold]report[/] {escape(str(path))}" for path in files if path.suffix == ".html"),
-            f"[bold]verify[/] python jobs/verify_shap.py --attributions {uri}",
+            as_typed(f"[bold]verify[/] dnasweep verify-shap --attributions {uri}"),
         ]
 
     def _note(self, shards: Shards, facts: dict[str, Any]) -> str:

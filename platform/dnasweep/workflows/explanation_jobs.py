@@ -1,7 +1,7 @@
 """The jobs a comparison is made of: one attribution job per method and check, and the curves.
 
 Each is a job of shards like any other, named by what goes into it: what was computed before, by this
-command or by jobs/shap_batch.py, is read and not computed again. The jobs of all models are planned
+command or by `dnasweep shap-batch`, is read and not computed again. The jobs of all models are planned
 first, so that the same workers compute all of them and load each model once.
 """
 

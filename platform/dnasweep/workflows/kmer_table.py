@@ -20,6 +20,7 @@ from rich.table import Table
 from dnasweep.config import PmiConfig
 from dnasweep.formats.content import file_digest
 from dnasweep.formats.paths import user_path
+from dnasweep.invocation import as_typed
 from dnasweep.stages.pmi import obtain_counts, obtain_table, sequences_to_count
 from dnasweep.stages.specs import CountsSpec, PmiSpec
 from dnasweep.storage import Storage
@@ -87,8 +88,8 @@ def run_kmer_table(options: KmerTableOptions, console: Console) -> None:
     console.print(
         f"[bold]PMI table[/] {spec.key} in "
         f"{escape(str(storage.find(spec.kind, spec.key)))}\n"
-        "Pretrain with it: python jobs/pretrain.py --masking genemask --pmi-table "
-        f"{spec.key}",
+        "Pretrain with it: "
+        + as_typed(f"dnasweep pretrain --masking genemask --pmi-table {spec.key}"),
         soft_wrap=True,
     )
 

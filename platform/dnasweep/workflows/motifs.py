@@ -34,7 +34,7 @@ class MotifOptions(Checked):
     """Options of motif discovery."""
 
     attributions: tuple[str, ...]
-    """Folders or URIs of finished jobs, as shap_batch.py has named them; all of one model and one
+    """Folders or URIs of finished jobs, as `dnasweep shap-batch` has named them; all of one model and one
     estimator, and of sequences with labels."""
     out: str
     """Folder to write into; made if it is not there."""
@@ -86,7 +86,7 @@ def run_motifs(options: MotifOptions, console: Console) -> Path:
                 raise InputError(
                     "the job has not been finished",
                     file=job.uri,
-                    remedy="Run its shap_batch.py command again.",
+                    remedy="Run its `dnasweep shap-batch` command again.",
                 )
         tables = [read_attributions(job.fetch()) for job in jobs]
     return find_motifs(tables, options, console)

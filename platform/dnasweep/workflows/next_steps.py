@@ -9,6 +9,7 @@ import shlex
 
 import pandas as pd
 
+from dnasweep.invocation import as_typed
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.sweeps.request import Sweep
@@ -39,11 +40,11 @@ def explaining(sweep: Sweep) -> str:
     rows = sweep.storage.local.joinpath("sweeps", sweep.key, REPORT, EXAMPLES)
     if not rows.is_file():
         return ""
-    words = ["python", "jobs/shap_batch.py"]
+    words = ["dnasweep", "shap-batch"]
     best = json.loads(rows.with_name(SUMMARY).read_text(encoding="utf-8"))["best"]
     words += ["--model", address_of(sweep, best)]
     words += ["--data", os.path.relpath(rows)]
-    return f"{shlex.join(words)} {flags_of(sweep)}".rstrip()
+    return as_typed(f"{shlex.join(words)} {flags_of(sweep)}".rstrip())
 
 
 def address_of(sweep: Sweep, best: str) -> str:

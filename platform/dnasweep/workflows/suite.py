@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.errors import InputError, NothingLeft, is_full_disk
+from dnasweep.invocation import as_typed
 from dnasweep.report.files import write_page
 from dnasweep.report.suite_page import SuiteFrame, leaderboard_tables, suite_page
 from dnasweep.stages.recipe import Cell
@@ -206,7 +207,10 @@ def _steps(request: SuiteRequest) -> Iterator[tuple[str, str]]:
     yield f"The tests between models on one task, such as {request.planned[0].task.name}", page
     if resolve_uri(request.options.tracking_uri, request.storage.root) != NO_TRACKING:
         model = f"models:/{registered_name(first)}@{ALIAS}"
-        line = f"python jobs/predict.py --model {model} --data new.fa --out predictions.csv"
-        yield "Predict with the best model of that task", f"{line} {flags_of(first)}".rstrip()
+        line = as_typed(f"dnasweep predict --model {model} --data new.fa --out predictions.csv")
+        yield (
+            "Predict with the best model of that task",
+            f"{line} {flags_of(first)}".rstrip(),
+        )
     if request.draw:
         yield "On all rows: the same command without", "--time-budget"

@@ -48,7 +48,7 @@ def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepar
             raise InputError(
                 f"the labels are no two classes ({', '.join(data.labels.names[:12])}), between which "
                 "transfer is compared",
-                remedy="Compare species sets with sweeps/tokenizer_grid.py.",
+                remedy="Compare species sets with `dnasweep tokenizer-grid`.",
             )
         if not data.species:
             raise InputError(

@@ -60,7 +60,7 @@ def find_job(uri: str) -> Shards:
         raise InputError(
             f"this is no folder of a job, which is below {KIND}/",
             file=uri,
-            remedy="Give the folder that jobs/shap_batch.py has named.",
+            remedy="Give the folder that `dnasweep shap-batch` has named.",
         )
     return Shards.open(storage, KIND, path.name)
 

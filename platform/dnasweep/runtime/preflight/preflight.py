@@ -1,6 +1,6 @@
 """The preflight: before work starts on several machines, every machine is checked.
 
-`python jobs/doctor.py` shows every line of it; sweeps and jobs show one line if all is well.
+`dnasweep doctor` shows every line of it; sweeps and jobs show one line if all is well.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _require(requirements: Requirements, resources: Resources, console: Console)
     if failing:
         raise InputError(
             f"the cluster is not ready: {', '.join(check.name for check in failing)}",
-            remedy="Mend it as the lines above say; jobs/doctor.py looks again, and "
+            remedy="Mend it as the lines above say; `dnasweep doctor` looks again, and "
             "--no-preflight goes on without looking.",
         )
     number = len(health.reports)

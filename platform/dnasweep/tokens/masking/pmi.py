@@ -168,7 +168,7 @@ def check_table(k: int, tokenizer: TokenizerConfig) -> None:
         raise InputError(
             f"the PMI table is of k-mers of {k} bases, tokens of {tokenizer.name} have "
             f"{tokenizer.k}",
-            remedy=f"Give a table of {tokenizer.k}-mers, made by jobs/pmi.py --k {tokenizer.k}, or "
+            remedy=f"Give a table of {tokenizer.k}-mers, made by `dnasweep pmi --k {tokenizer.k}`, or "
             "none to have one counted.",
         )
 

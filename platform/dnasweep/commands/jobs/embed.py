@@ -1,0 +1,21 @@
+"""Embed sequences with any model: vectors for other tools, and a picture of how they lie.
+
+The model is an MLflow run id, a registered model or a directory, with a head or without: a classifier, DNABERT-2, the
+Nucleotide Transformers, HyenaDNA, Caduceus, GENA-LM, or what transformers runs. Writes a table as Parquet, the same as
+arrays (.npz), and a page with the first two principal components, coloured by label and species where the input has
+them. Computes in this process, or on Ray with --address or --num-actors; the same command again goes on where it was
+stopped.
+
+    dnasweep embed --model models:/tokenizer-grid@best --data new.fa --out embeddings
+    dnasweep embed --model hyenadna-tiny-1k-seqlen-hf --data promoters.csv --pooling last
+"""
+
+from rich.console import Console
+
+from dnasweep.jobs.embedding_request import EmbedOptions
+
+
+def main(options: EmbedOptions, console: Console) -> None:
+    from dnasweep.workflows.embeddings import run_embeddings
+
+    run_embeddings(options, console)

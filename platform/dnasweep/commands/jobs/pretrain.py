@@ -1,0 +1,19 @@
+"""Pretrain encoders by masked language modelling, one for each tokenizer and species set.
+
+Each encoder is a directory that transformers opens with AutoModelForMaskedLM and AutoTokenizer.
+Sweeps that ask for the same encoder find it.
+
+    dnasweep pretrain --data promoters.csv --tokenizers bpe-1024 --species-sets mammals
+    dnasweep pretrain --tokenizers kmer-6 --species-sets all-then-close-human --workers-per-trial 2
+"""
+
+from rich.console import Console
+
+from dnasweep.sweeps.axes import SweepOptions
+
+
+def main(options: SweepOptions, console: Console) -> None:
+    from dnasweep.workflows.sweep import pretrain, run_sweep
+
+    axes = {"tokenizer": options.tokenizers, "species_set": options.species_sets}
+    run_sweep("pretrain", axes, options, console, ending=pretrain)

@@ -1,0 +1,20 @@
+"""Scan a genome with a trained model: probabilities along it, peaks, and what is known there.
+
+Windows on both strands, computed shard by shard by as many actors as there are GPUs, or cores. The
+same command again goes on where it was stopped. Ends with a track (bigWig, bedGraph), peaks (BED,
+narrowPeak), tables of how they agree with --annotations, and figures.
+
+    dnasweep scan-genome --model models:/tokenizer-grid@best --genome hg38.fa.gz --window 300
+    dnasweep scan-genome --model RUN_ID --genome dm3.fa --window 300 --stride 50 \\
+        --regions right_arm.bed --annotations tss.bed --widen 100 --tss tss.bed --out scan
+"""
+
+from rich.console import Console
+
+from dnasweep.jobs.scan_options import ScanOptions
+
+
+def main(options: ScanOptions, console: Console) -> None:
+    from dnasweep.workflows.scans import run_scan
+
+    run_scan(options, console)

@@ -1,0 +1,84 @@
+"""Which commands there are: a file in `sweeps/` or `jobs/` beside this one is a command.
+
+Its docstring is what `--help` says, its `main` takes the options and does the work.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from dnasweep.invocation import GROUPS, PROGRAM
+
+
+class Command(NamedTuple):
+    """One command."""
+
+    name: str
+    """What is typed, such as `shap-batch`."""
+    group: str
+    """`sweeps` or `jobs`."""
+    path: Path
+    """The file that it is written in."""
+
+    @property
+    def summary(self) -> str:
+        """The first line of its docstring, read without importing it."""
+        text = ast.get_docstring(ast.parse(self.path.read_text(encoding="utf-8"))) or ""
+        return text.partition("\n")[0]
+
+    def load(self) -> ModuleType:
+        """Import it."""
+        return importlib.import_module(f"{__package__}.{self.group}.{self.path.stem}")
+
+    @property
+    def options(self) -> type:
+        """The dataclass of its options."""
+        return typing.get_type_hints(self.load().main)["options"]
+
+    def run(self, words: Sequence[str] | None = None, *, program: str | None = None) -> None:
+        """Run it and exit with its code.
+
+        Parameters
+        ----------
+        words
+            Its options as typed. Default: those of this process.
+        program
+            Its name in the help. Default: the script that runs.
+        """
+        from dnasweep.cli.command import run_command
+
+        module = self.load()
+        run_command(module.main, self.options, doc=module.__doc__, words=words, program=program)
+
+
+def commands() -> dict[str, Command]:
+    """Return all commands by name, sweeps first."""
+    here = Path(__file__).parent
+    found = [
+        Command(path.stem.replace("_", "-"), group, path)
+        for group in GROUPS
+        for path in sorted((here / group).glob("[a-z]*.py"))
+    ]
+    return {command.name: command for command in found}
+
+
+def run_script(file: str) -> None:
+    """Run the command that a script of the repository is named after.
+
+    Parameters
+    ----------
+    file
+        The script.
+    """
+    commands()[Path(file).stem.replace("_", "-")].run()
+
+
+def call_of(command: Command) -> str:
+    """Return what is typed to run a command."""
+    return f"{PROGRAM} {command.name}"

@@ -1,0 +1,32 @@
+"""Compare initialisations by what they learn from few labelled sequences.
+
+Fine-tunes from random weights, from encoders pretrained with each masking scheme and from pretrained
+checkpoints, on 10, 50, ... rows of each class, several draws of rows and several seeds; the k-mer
+baseline learns from the same rows. Epochs, batches and learning rates are those published for
+GeneMask unless they are given. There is no development set: nothing is chosen, and every trial is
+evaluated once, on all test rows, at the threshold 0.5. Folders named after their shots (10/train.tsv,
+..., test.tsv) are given draws. Run the same command again to go on after an interruption.
+
+    dnasweep fewshot-grid
+    dnasweep fewshot-grid --data promoters.csv --shots 10 50 100 --resamples 5
+    dnasweep fewshot-grid --data Prom-core --pretrain-data genome_windows.csv --species-sets none all
+"""
+
+from rich.console import Console
+
+from dnasweep.sweeps.axes import FewShotOptions
+
+
+def main(options: FewShotOptions, console: Console) -> None:
+    from dnasweep.sweeps.few_shot import few_shot_cells
+    from dnasweep.workflows.few_shot_ending import compare_few_shots
+    from dnasweep.workflows.sweep import run_sweep
+
+    run_sweep(
+        "fewshot-grid",
+        options.axes,
+        options,
+        console,
+        cells=few_shot_cells,
+        ending=compare_few_shots,
+    )
