@@ -18,7 +18,7 @@ import yaml
 from dnasweep.stages.plan import cells_of, make_plan
 from dnasweep.stages.recipe import Recipe
 from documents import DOCUMENTS, ROOT, blocks
-from option_toys import ALL, choices_of
+from option_toys import ALL, COMMANDS, choices_of
 
 JOBS = sorted(
     {"build_dataset", "pretrain", "finetune", "predict"}
@@ -75,7 +75,7 @@ def commands() -> list[Command]:
             for line in block.replace("\\\n", " ").splitlines()
         ]
         lines += re.findall(
-            r"`((?:python|make|mlflow|ray) [^`]+)`", re.sub(r"(?s)```.*?```", "", text)
+            r"`((?:python|make|mlflow|ray|dnasweep) [^`]+)`", re.sub(r"(?s)```.*?```", "", text)
         )
         found += [command for line in lines for command in split(document, line)]
     return list({command.words: command for command in found}.values())
@@ -103,6 +103,9 @@ def test_a_command_can_be_typed(
         number = next(i for i, word in enumerate(words) if not word.startswith("-"))
         assert os.access(ROOT / words[number], os.X_OK)
         program, *words = words[number + 1 :]
+    if program == "dnasweep" and words and words[0] in COMMANDS:
+        one = COMMANDS[words[0]]
+        program, words[0] = "python", f"{one.group}/{one.path.stem}.py"
     if program == "python" and words[0] == "-m":
         assert find_spec(words[1]) is not None
     elif program == "python":
@@ -115,6 +118,8 @@ def test_a_command_can_be_typed(
         for flag, value in itertools.pairwise(words) if options else ():
             choices = choices_of(options, flag)
             assert not choices or value in choices
+    elif program == "dnasweep":
+        assert not words or words[0] in ("--completion", "--version", "--help")
     elif program == "make":
         targets = re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text())
         assert {word for word in words if "=" not in word} <= set(targets)

@@ -17,10 +17,11 @@ from dnasweep.sweeps.transfer_options import TransferOptions
 
 
 def main(options: TransferOptions, console: Console) -> None:
+    from dnasweep.sweeps.request import RequestedAxes
     from dnasweep.workflows.sweep import run_sweep
     from dnasweep.workflows.transfer import end_transfer, find_targets, transfer_cells
 
-    axes = {
+    axes: RequestedAxes = {
         "tokenizer": options.tokenizers,
         "target": find_targets(options, console),
         "strategy": options.strategies,
