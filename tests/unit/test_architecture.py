@@ -70,6 +70,8 @@ FLOORS = {
 BORDERS = {
     "ray": re.compile(r"runtime/"),
     "mlflow": re.compile(r"tracking/"),
+    "wandb": re.compile(r"tracking/"),
+    "tensorboardX": re.compile(r"tracking/"),
     "torch": re.compile(r"(?!formats/|data/|tokens/|config/|storage/)"),
     "transformers": re.compile(r"(?!formats/|data/|tokens/|config/|storage/)"),
 }

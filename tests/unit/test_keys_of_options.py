@@ -130,6 +130,7 @@ SWEEP: dict[str, Any] = {
 }
 SWEEP_SAME = {
     **PLACES,
+    "also": (("tensorboard",), "where else its records go"),
     "workers_per_trial": (2, "gradients are sums over micro-batches, whoever takes them"),
     "cpus_per_worker": (2, "threads"),
     "gpus_per_worker": (0.5, "a device; the arithmetic on it is --precision"),

@@ -24,6 +24,8 @@ OF_OTHERS = frozenset(
     # Ray's own command line and MLflow's.
     "--head --block --temp-dir --generate --backend-store-uri --port --address --allowed-hosts "
     "--autoscaling-config --gcs-address "
+    # TensorBoard's.
+    "--logdir "
     # What stands before a command.
     "--version --completion --tyro-print-completion "
     # Colours of figures in pages, as CSS names them.

@@ -59,7 +59,8 @@ tail -n 3 ../sweep
 say "what it says to type next"
 next=$(tail -n 1 ../sweep)
 [[ $next == "dnasweep shap-batch --model "* ]]
-bash -c "$next --estimator integrated_gradients --no-preflight" | grep "dnasweep verify-shap"
+head -n 5 runs/sweeps/*/report/test_rows.csv >few.csv
+bash -c "${next% --data *} --data few.csv --estimator integrated_gradients" | grep "dnasweep verify-shap"
 say "a prediction"
 printf '>a\n%s\n>b\n%s\n' "$(printf 'ACGT%.0s' {1..75})" "$(printf 'TATA%.0s' {1..75})" >new.fa
 dnasweep predict --model models:/tokenizer-grid@best --data new.fa --out predictions.csv

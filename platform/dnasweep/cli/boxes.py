@@ -30,7 +30,7 @@ BOXES = {
     "fine-tuning": """target finetune_epochs batch_size micro_batch_size warmup weight_decay dropout
         tuning augment_reverse_complement average_reverse_complement class_weights label_smoothing""",
     "evaluation": "metric evaluations keep",
-    "output": "dry_run time_budget out report json storage tracking_uri name",
+    "output": "dry_run time_budget out report json storage tracking_uri also name",
     "cluster": """address preflight workers_per_trial cpus_per_worker gpus_per_worker num_actors
         gpus_per_actor precision batch_rows shard_size hang_seconds timeout_s""",
 }

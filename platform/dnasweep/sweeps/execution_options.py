@@ -13,6 +13,9 @@ from dnasweep.config.ranges import Amount
 class ExecutionOptions(PlaceOptions, WorkerOptions):
     """Where results go and where the work is done; none of it changes a result but `precision`."""
 
+    also: tuple[Literal["wandb", "tensorboard"], ...] = ()
+    """Trackers that get metrics and settings beside MLflow: wandb (Weights & Biases; WANDB_MODE=offline
+    sends nothing), tensorboard (event files beside the report)."""
     preflight: bool = True
     """Look at every node of a cluster first, as `dnasweep doctor` does, and refuse one that is not
     ready."""

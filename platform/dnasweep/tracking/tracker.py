@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from dnasweep.tracking.client import NO_TRACKING, without_password
+from dnasweep.tracking.copies import Copy
 from dnasweep.tracking.replay import MAX_PARAM_CHARS, MAX_TAG_CHARS
 from dnasweep.tracking.uploader import Uploader
 from dnasweep.tracking.write_ahead_log import WriteAheadLog
@@ -56,11 +57,16 @@ class Tracker:
     folder
         Directory for the write-ahead log, on local disk. Each process writes a file of its own
         there. Files that earlier processes left for the same `uri` are uploaded first.
+    copies
+        Other trackers that get runs, metrics and tags too.
     """
 
-    def __init__(self, uri: str, experiment: str, folder: Path) -> None:
+    def __init__(
+        self, uri: str, experiment: str, folder: Path, *, copies: Sequence[Copy] = ()
+    ) -> None:
         self._uri = uri
         self._folder = folder.absolute()
+        self._copies = copies
         self._closed = False
         self._uploader: Uploader | None = None
         if uri == NO_TRACKING:
@@ -97,13 +103,15 @@ class Tracker:
         inputs
             Data sets used.
         """
+        shown = _texts(tags, MAX_TAG_CHARS)
+        self._copy("run", key, name=name, params=dict(params or {}), tags=shown)
         self._append(
             "run",
             key,
             name=name,
             parent=parent,
             params=_texts(params, MAX_PARAM_CHARS),
-            tags=_texts(tags, MAX_TAG_CHARS),
+            tags=shown,
             inputs=[asdict(entry) for entry in inputs or ()],
             time=_now_ms(),
         )
@@ -122,6 +130,7 @@ class Tracker:
         """
         finite = {_clean(n): float(v) for n, v in metrics.items() if math.isfinite(v)}
         if finite:
+            self._copy("metrics", key, metrics=finite, step=int(step))
             self._append("metrics", key, metrics=finite, step=int(step), time=_now_ms())
         self.tags(
             key,
@@ -135,7 +144,9 @@ class Tracker:
     def tags(self, key: str, tags: Mapping[str, object]) -> None:
         """Set tags of a run."""
         if tags:
-            self._append("tags", key, tags=_texts(tags, MAX_TAG_CHARS))
+            shown = _texts(tags, MAX_TAG_CHARS)
+            self._copy("tags", key, tags=shown)
+            self._append("tags", key, tags=shown)
 
     def artifact(self, key: str, path: Path, folder: str | None = None) -> None:
         """Upload a file or folder, which must stay in place until then, to a folder of artifacts.
@@ -197,6 +208,7 @@ class Tracker:
 
     def end(self, key: str, status: RunStatus = "FINISHED") -> None:
         """Close a run."""
+        self._copy("end", key, status=status)
         self._append("end", key, status=status, time=_now_ms())
 
     @property
@@ -217,6 +229,8 @@ class Tracker:
         if self._closed:
             return self.pending
         self._closed = True
+        for copy in self._copies:
+            copy.close(timeout_s)
         if self._uploader is None:
             return 0
         waiting = self._uploader.stop(timeout_s)
@@ -247,6 +261,10 @@ class Tracker:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _copy(self, kind: str, key: str, **values: Any) -> None:
+        for copy in self._copies:
+            copy.put({"kind": kind, "key": key, **values})
 
     def _append(self, kind: str, key: str, **values: Any) -> None:
         if self._closed:

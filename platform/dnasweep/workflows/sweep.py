@@ -27,6 +27,7 @@ from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.selection import compare
 from dnasweep.tasks.metrics import full_name
 from dnasweep.tracking.client import check_reachable, resolve_uri
+from dnasweep.tracking.other_trackers import check_trackers, copied_lines, make_copies
 from dnasweep.tracking.saved_view import trials_view, view_address
 from dnasweep.tracking.tracker import Tracker
 from dnasweep.workflows.announce import (
@@ -115,6 +116,7 @@ def run_sweep(
     InputError
         For everything that the user can mend; before training if it can be found by then.
     """
+    check_trackers(options.also)
     if executor is None:
         # Imported here: it brings Ray, and a sweep in this process does without.
         from dnasweep.runtime.executor import RayExecutor
@@ -130,8 +132,12 @@ def run_sweep(
     if options.dry_run:
         return None
     check_reachable(uri)
-    log = sweep.storage.folder("sweeps", sweep.key, "spool")
-    with Tracker(uri, options.name or name, log) as tracker, contextlib.ExitStack() as stack:
+    folder, experiment = sweep.storage.folder("sweeps", sweep.key), options.name or name
+    copies = make_copies(options.also, experiment=experiment, sweep=sweep.key, folder=folder)
+    with (
+        Tracker(uri, experiment, folder / "spool", copies=copies) as tracker,
+        contextlib.ExitStack() as stack,
+    ):
         stack.enter_context(telling_of_damage(sweep.storage.local, partial(_warn, console)))
         records = Records(
             tracker,
@@ -150,8 +156,12 @@ def run_sweep(
             tracker.end(sweep.key, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
             raise
         tracker.end(sweep.key)
+    if copies:
+        for tracker_name in options.also:
+            sweep.storage.share(folder / tracker_name)
+        say(copied_lines(copies), console)
     if lines := mlflow_lines(uri):
-        if address := view_address(uri, options.name or name, sweep.key):
+        if address := view_address(uri, experiment, sweep.key):
             lines.append(f"       and there {address} has the trials, best first")
         say(lines, console)
         if command := explaining(sweep):

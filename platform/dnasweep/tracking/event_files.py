@@ -1,0 +1,89 @@
+"""Event files for TensorBoard: a folder for each run, with its metrics and its hyperparameters.
+
+tensorboardX writes them, which Ray Tune brings; only who looks at them needs `tensorboard`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dnasweep.tracking.copies import Run
+
+_NOT_IN_A_PATH = re.compile(r"[^\w.,=+@-]+")
+COMPARED = ("best/", "test/")
+"""Groups of metrics that stand beside the hyperparameters."""
+
+
+class EventFiles:
+    """The runs of a sweep below one folder, for `tensorboard --logdir`.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writers: dict[str, Any] = {}
+        self._runs: dict[str, Run] = {}
+        self._last: dict[str, dict[str, float]] = {}
+
+    def open(self, run: Run) -> None:
+        """Open a run, or an earlier one again, which gets one more file in its folder."""
+        from tensorboardX import SummaryWriter
+
+        self._runs[run.key] = run
+        self._last[run.key] = {}
+        # Without it, a run opened twice in a second would overwrite its own file.
+        suffix = f".{os.getpid()}.{time.time_ns()}"
+        place = str(self._folder / folder_name(run))
+        self._writers[run.key] = SummaryWriter(place, filename_suffix=suffix)
+
+    def metrics(self, key: str, metrics: Mapping[str, float], step: int) -> None:
+        """Add metrics to an open run, and write them out.
+
+        Parameters
+        ----------
+        key
+            The run.
+        metrics
+            Values by name.
+        step
+            The number of bases seen.
+        """
+        for name, value in metrics.items():
+            self._writers[key].add_scalar(name, value, step)
+        self._writers[key].flush()
+        self._last[key] |= {n: v for n, v in metrics.items() if n.startswith(COMPARED)}
+
+    def facts(self, key: str, facts: Mapping[str, str]) -> None:
+        """State what is known of a run, as its texts."""
+        for name, value in facts.items():
+            self._writers[key].add_text(name, value)
+
+    def end(self, key: str, status: str) -> None:
+        """Write the hyperparameters and close the file."""
+        from tensorboardX.summary import hparams
+
+        writer, run = self._writers.pop(key), self._runs.pop(key)
+        if run.params:
+            settings = {
+                name: value if isinstance(value, bool | int | float) else str(value)
+                for name, value in run.params.items()
+            }
+            for summary in hparams(settings, self._last.pop(key)):
+                writer.file_writer.add_summary(summary)
+        writer.close()
+
+
+def folder_name(run: Run) -> str:
+    """Return the name of the folder of a run, which TensorBoard shows."""
+    name = _NOT_IN_A_PATH.sub("_", run.name).strip("_.")[:100]
+    short = run.key.removeprefix("encoder-")[:8]
+    return f"{name or run.stage}_{short}"
