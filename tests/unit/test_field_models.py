@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
+from dnasweep.models.families import sequential_scan
 from dnasweep.models.families.caduceus import (
     CaduceusConfig,
     CaduceusForMaskedLM,
@@ -30,7 +32,7 @@ from dnasweep.models.families.nucleotide_transformer import (
     NucleotideTransformerForSequenceClassification,
 )
 from dnasweep.models.families.registry import FAMILIES, recognise
-from dnasweep.models.families.selective_scan import selective_scan
+from dnasweep.models.families.selective_scan import associative_scan
 from dnasweep.models.pretrained.model_class import prepare
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import fit
@@ -137,27 +139,47 @@ def test_whether_gena_normalises_last_follows_from_its_settings():
         assert ("bert.encoder.last_layer_ln.weight" in names) == expected
 
 
-@pytest.mark.parametrize("chunk", [1, 5, 64])
-def test_the_scan_is_the_recurrence(chunk):
-    torch.manual_seed(0)
-    x, dt = torch.randn(2, 13, 3), torch.rand(2, 13, 3)
-    a, b, c, d = -torch.rand(3, 4), torch.randn(2, 13, 4), torch.randn(2, 13, 4), torch.randn(3)
-    state, expected = torch.zeros(2, 3, 4), []
-    for t in range(13):
+def recurrence(x, dt, a, b, c):
+    """What Mamba defines, as it is written."""
+    state, outputs = torch.zeros(len(x), *a.shape, dtype=x.dtype), []
+    for t in range(x.shape[1]):
         step = dt[:, t, :, None]
         state = torch.exp(step * a) * state + step * b[:, t, None, :] * x[:, t, :, None]
-        expected.append((state * c[:, t, None, :]).sum(-1) + d * x[:, t])
-    torch.testing.assert_close(
-        selective_scan(x, dt, a, b, c, d, chunk=chunk), torch.stack(expected, 1)
-    )
-    x.requires_grad_()
-    for size in (chunk, 13):
-        selective_scan(x, dt, a, b, c, d, chunk=size)[:, -1].sum().backward()
-    assert x.grad is not None
-    first = x.grad.clone()
-    x.grad = None
-    selective_scan(x, dt, a, b, c, d, chunk=13)[:, -1].sum().backward()
-    torch.testing.assert_close(first, 2 * x.grad)
+        outputs.append((state * c[:, t, None, :]).sum(-1))
+    return torch.stack(outputs, 1)
+
+
+def scan_inputs(rows, tokens, channels, states, dtype=torch.float32):
+    """Inputs of the recurrence of which a gradient is asked."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(rows, tokens, channels)] * 2 + [(channels, states)] + [(rows, tokens, states)] * 2
+    x, dt, a, b, c = (torch.randn(shape, generator=generator, dtype=dtype) for shape in shapes)
+    return [part.requires_grad_() for part in (x, dt.abs(), -a.abs(), b, c)]
+
+
+@pytest.mark.parametrize(("rows", "tokens"), [(2, 13), (1, 1), (3, 70)])
+@pytest.mark.parametrize("size", [1, 12 * 5, 1 << 17])
+def test_both_scans_are_the_recurrence_and_so_are_their_gradients(rows, tokens, size, monkeypatch):
+    monkeypatch.setattr(sequential_scan, "NUMBERS", size)
+    inputs = scan_inputs(rows, tokens, channels=3, states=4, dtype=torch.float64)
+    expected = recurrence(*inputs)
+    weights = torch.randn(expected.shape, dtype=torch.float64)
+    gradients = torch.autograd.grad((expected * weights).sum(), inputs)
+    scans = (sequential_scan.sequential_scan, partial(associative_scan, chunk=max(size % 64, 1)))
+    for scan in scans:
+        found = scan(*inputs)
+        torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(torch.autograd.grad((found * weights).sum(), inputs), gradients)
+        with torch.no_grad():
+            torch.testing.assert_close(scan(*inputs), expected)
+
+
+def test_the_scan_holds_over_ten_thousand_tokens_in_single_precision():
+    inputs = [part.detach() for part in scan_inputs(1, 10_000, channels=4, states=8)]
+    exact = recurrence(*(part.double() for part in inputs))
+    for scan in (sequential_scan.sequential_scan, associative_scan):
+        error = (scan(*inputs).double() - exact).abs().max() / exact.abs().max()
+        assert error < 1e-5
 
 
 def test_the_long_convolution_is_the_causal_one():

@@ -1,9 +1,10 @@
-"""The recurrence of Mamba (Gu and Dao 2023), exact, in plain torch.
+"""The recurrence of Mamba (Gu and Dao 2023), exact, in plain torch, in the way that suits the device.
 
-h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t, and y_t = C_t . h_t + D x_t, for every channel apart. The row is cut
-into chunks; within one, the recurrence is an associative scan of log2(chunk) steps, and one state goes from a
-chunk to the next. So memory grows with the length, and in training only the states between chunks are kept:
-what is inside is computed again for the gradient.
+h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t, and y_t = C_t . h_t + D x_t, for every channel apart. A CPU goes from
+token to token (:mod:`~dnasweep.models.families.sequential_scan`). Other devices would wait for each token, so
+there the row is cut into chunks; within one, the recurrence is an associative scan of log2(chunk) steps, and one
+state goes from a chunk to the next. Either way memory grows with the length, and in training only the states
+between pieces are kept: what is inside is computed again for the gradient.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from dnasweep.models.families.sequential_scan import sequential_scan
+
 CHUNK = 64
 """Tokens of a chunk."""
 
 
-def selective_scan(
-    x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor, chunk: int = CHUNK
-) -> Tensor:
+def selective_scan(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     """Return the outputs of the recurrence, (rows, tokens, channels), in fp32.
 
     Parameters
@@ -33,21 +34,35 @@ def selective_scan(
         What goes into the states and what is read of them, (rows, tokens, states).
     d
         What goes past the states, (channels,).
-    chunk
-        Tokens of a chunk; changes values by rounding alone.
     """
     with torch.autocast(x.device.type, enabled=False):
         x, dt, a, b, c, d = (part.float() for part in (x, dt, a, b, c, d))
-        state = x.new_zeros(x.shape[0], *a.shape)
-        outputs = []
-        training = torch.is_grad_enabled() and any(p.requires_grad for p in (x, dt, a, b, c))
-        for parts in zip(*(part.split(chunk, dim=1) for part in (x, dt, b, c)), strict=True):
-            if training:
-                output, state = checkpoint(_chunk, *parts, a, state, use_reentrant=False)
-            else:
-                output, state = _chunk(*parts, a, state)  # type: ignore[call-arg]
-            outputs.append(output)
-        return torch.cat(outputs, dim=1) + d * x
+        scan = sequential_scan if x.device.type == "cpu" else associative_scan
+        return scan(x, dt, a, b, c) + d * x
+
+
+def associative_scan(
+    x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, *, chunk: int = CHUNK
+) -> Tensor:
+    """Return what is read of the states, (rows, tokens, channels).
+
+    Parameters
+    ----------
+    x, dt, a, b, c
+        As for :func:`selective_scan`, in fp32.
+    chunk
+        Tokens of a chunk; changes values by rounding alone.
+    """
+    state = x.new_zeros(x.shape[0], *a.shape)
+    outputs = []
+    training = torch.is_grad_enabled() and any(p.requires_grad for p in (x, dt, a, b, c))
+    for parts in zip(*(part.split(chunk, dim=1) for part in (x, dt, b, c)), strict=True):
+        if training:
+            output, state = checkpoint(_chunk, *parts, a, state, use_reentrant=False)
+        else:
+            output, state = _chunk(*parts, a, state)  # type: ignore[call-arg]
+        outputs.append(output)
+    return torch.cat(outputs, dim=1)
 
 
 def _chunk(
