@@ -135,7 +135,9 @@ class Model:
         -------
         predictions
             Columns `id`, `species` where any is known, `probability_<class>` for each class, `call`;
-            of a model of numbers `predicted_<output>`, in the units of its labels.
+            of a model of numbers `predicted_<output>`, in the units of its labels; of one with a class for
+            each base `bases_<class>`, the intervals that are called it, such as `4-6;9-10` (from 0,
+            without their end), and `probability_<class>`, an array over the bases of the sequence.
 
         Raises
         ------

@@ -16,7 +16,12 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.pretrained.config_file import read_settings
 from dnasweep.models.pretrained.heads import CLASSIFIER, kind_of
-from dnasweep.tasks.registry import id2label_of, task_of_classes, task_of_model
+from dnasweep.tasks.registry import (
+    check_one_number,
+    id2label_of,
+    task_of_classes,
+    task_of_model,
+)
 from dnasweep.tasks.task import Task
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import reading
@@ -78,7 +83,7 @@ def check_model(
     ------
     InputError
         When the model has no classification head, or one with a single output; when it has no class
-        of this name; when its tokenizer has no mask token and one is needed, or has more tokens
+        of this name; when it says nothing of a sequence as a whole; when its tokenizer has no mask token and one is needed, or has more tokens
         than the model.
     """
     config = _read_config(directory)
@@ -91,6 +96,8 @@ def check_model(
         )
     with reading(directory / "config.json"):
         task = task_of_model(config)
+    check_one_number(task, directory)
+    with reading(directory / "config.json"):
         names = class_names(id2label_of(config), file=directory, least=task.least_outputs)
     tokenizer = load_tokenizer(directory)
     with reading(directory / "config.json"):

@@ -24,7 +24,7 @@ from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.precision import Precision, best_device, precision_on_device
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import open_classifier
-from dnasweep.tasks.registry import task_of_model
+from dnasweep.tasks.registry import check_one_number, task_of_model
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -72,6 +72,7 @@ class Explainer:
         self.config = ExplainConfig() if config is None else config
         model, self.tokenizer = open_classifier(model, tokenizer)
         task = task_of_model(model.config.to_dict())
+        check_one_number(task)
         self.names = class_names(model.config.id2label, least=task.least_outputs)
         target = target_index(self.names, self.config.target, task=task)
         self.target = self.names[target]

@@ -57,8 +57,9 @@ class DatasetFields(ColumnOptions):
     """Format of the files; text is one sequence per line. Default: by the name and the content of
     each file."""
     task: TaskChoice = "auto"
-    """What is learned from the labels: two classes (binary), several (multiclass), numbers (regression)
-    or labels of which a row may have several (multilabel). Default: by the labels, which a line says."""
+    """What is learned from the labels: two classes (binary), several (multiclass), numbers (regression),
+    labels of which a row may have several (multilabel) or a class of every base (token). Default: by
+    the labels, which a line says."""
     positive_label: str | None = None
     """Which of two labels is the positive class, 1. Default: by their meaning (promoter, positive, yes,
     TRUE, 1), else the second by name."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dnasweep.data.base_labels import BASE_CLASSES, Form, read_cell
 from dnasweep.data.label_sets import rows_of_numbers, sets_of
 from dnasweep.data.label_words import MAYBE_MISSING, MISSING
 from dnasweep.data.labels import MAX_CLASSES, ZERO_AND_ONE, Labels
@@ -34,9 +35,16 @@ class LabelReading(NamedTuple):
     """What to do about it."""
     separator: str = ""
     """What parts several labels of a cell; empty where a cell holds one."""
+    form: Form | None = None
+    """How a cell gives each base a class; None: labels are of rows."""
 
     def columns(
-        self, text: pd.Series, checks: RowChecks, *, required: bool
+        self,
+        text: pd.Series,
+        checks: RowChecks,
+        *,
+        required: bool,
+        sequences: pd.Series | None = None,
     ) -> dict[str, pd.Series]:
         """Return the columns of the table that hold the labels, and note the rows without one.
 
@@ -48,8 +56,12 @@ class LabelReading(NamedTuple):
             Where bad rows are noted.
         required
             Whether a row without a label is bad; otherwise none is.
+        sequences
+            The sequences of the rows, of whose bases labels may be; otherwise they are not looked at.
         """
         names = self.labels.columns
+        if self.form is not None:
+            return self._of_bases(text, checks, sequences)
         if not names:
             return {"label": self.classes(text, checks, required=required)}
         if not self.separator:
@@ -64,6 +76,24 @@ class LabelReading(NamedTuple):
             self._check(text, known, checks, required=required)
         columns = {name: pd.Series(found[:, i], text.index) for i, name in enumerate(names)}
         return {"label": pd.Series(-1, index=text.index), **columns}
+
+    def _of_bases(
+        self, text: pd.Series, checks: RowChecks, sequences: pd.Series | None
+    ) -> dict[str, pd.Series]:
+        """Return the column with a class for each base, and note the rows that have none."""
+        assert self.form is not None
+        assert self.codes is not None
+        assert sequences is not None
+        cells = [
+            read_cell(cell, self.form, self.codes, len(sequence))
+            for cell, sequence in zip(text, sequences, strict=True)
+        ]
+        faults = pd.Series([cell.fault for cell in cells], index=text.index, dtype="str")
+        missing = text.str.lower().isin(MISSING)
+        checks.add(missing, "the label is missing", self.remedy)
+        checks.add(~missing & (faults != ""), faults, self.remedy)
+        symbols = pd.Series([cell.symbols for cell in cells], index=text.index, dtype="str")
+        return {"label": pd.Series(-1, index=text.index), BASE_CLASSES: symbols}
 
     def classes(self, text: pd.Series, checks: RowChecks, *, required: bool) -> pd.Series:
         """Return the class of each row, -1 where it is unknown, and note the rows without one.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from dnasweep.data.base_labels import BASE_CLASSES, base_targets
 from dnasweep.data.labels import Labels
 from dnasweep.data.table import SPLITS, check_classes
 from dnasweep.errors import InputError
+
+_OTHER = {"regression": "numbers", "multilabel": "several a row", "token": "of every base"}
 
 
 def check_kinds(table: pd.DataFrame, origins: pd.DataFrame, labels: Labels) -> None:
@@ -24,10 +27,9 @@ def check_kinds(table: pd.DataFrame, origins: pd.DataFrame, labels: Labels) -> N
     """
     if labels.columns:
         _refuse(
-            table[labels.columns].isna().any(axis=1),
+            (table[labels.columns].isna() | (table[labels.columns] == "")).any(axis=1),
             origins,
-            "the file gives its rows a class, and the labels of others are "
-            + ("numbers" if labels.task == "regression" else "several a row"),
+            f"the file gives its rows a class, and the labels of others are {_OTHER[labels.task]}",
             "Give the labels of all rows in a column label.",
         )
 
@@ -67,7 +69,8 @@ def check_labels(table: pd.DataFrame, labels: Labels) -> None:
     """Raise `InputError` unless every split has what is needed to learn and to test.
 
     Two classes or more have to be in every split, of several all; numbers have to differ in it, and of
-    labels that may stand together each has to be there and to be missing. Few-shot sets may come
+    labels that may stand together each has to be there and to be missing; of classes of bases some base
+    has to have each. Few-shot sets may come
     without a validation split.
 
     Parameters
@@ -85,7 +88,9 @@ def check_labels(table: pd.DataFrame, labels: Labels) -> None:
         rows = table[table["split"] == split]
         if split == "validation" and few_shot and rows.empty:
             continue
-        if labels.columns:
+        if BASE_CLASSES in labels.columns:
+            _check_bases(rows[BASE_CLASSES], split, labels)
+        elif labels.columns:
             _check_outputs(rows[labels.columns], split, labels)
         else:
             _check_present(rows["label"], split, labels)
@@ -99,6 +104,18 @@ def _check_present(found: pd.Series, split: str, labels: Labels) -> None:
             f"{', '.join(missing)}",
             remedy="Give more rows of them, or larger shares with --split-fractions, such as 0.5 "
             "0.25 0.25; given splits need rows of every class, or --split cluster.",
+        )
+
+
+def _check_bases(symbols: pd.Series, split: str, labels: Labels) -> None:
+    present = np.unique(base_targets(symbols))
+    missing = [name for i, name in enumerate(labels.names) if i not in present]
+    if missing:
+        raise InputError(
+            f"the {split} split has {len(symbols):,} rows and no base of the class(es) "
+            f"{', '.join(missing)}",
+            remedy="Correct a class that is misspelt, give more rows of it, or larger shares with "
+            "--split-fractions, such as 0.5 0.25 0.25.",
         )
 
 

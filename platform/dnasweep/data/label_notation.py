@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pandas as pd
 
 from dnasweep.errors import InputError
+from dnasweep.formats.records import intervals_text, is_interval
 
 PART = ";"
 """What parts the labels of a list once it is undone."""
@@ -31,11 +33,24 @@ def plain_cells(text: pd.Series) -> pd.Series:
     >>> plain_cells(pd.Series(["[0, 1]", "['a' 'b']", "[]", "\u22121.5", "x"])).tolist()
     ['0;1', 'a;b', 'none', '-1.5', 'x']
     """
+    objects = text.str.match(r"\[\s*\{")
+    if objects.any():
+        text = text.mask(objects, text[objects].map(_intervals).reindex(text.index))
     listed = text.str.fullmatch(_LIST)
     if listed.any():
         text = text.mask(listed, text[listed].map(_parts).reindex(text.index))
     minus = text.str.match(f"[{_MINUS}][0-9.]")
     return text.mask(minus, "-" + text.str[1:]) if minus.any() else text
+
+
+def _intervals(cell: str) -> str:
+    """Return a list of intervals in JSON as it is written elsewhere; another one as it is."""
+    try:
+        values = json.loads(cell)
+    except (ValueError, RecursionError):
+        return cell
+    known = isinstance(values, list) and all(map(is_interval, values))
+    return intervals_text(values) if known else cell
 
 
 def _parts(cell: str) -> str:

@@ -7,6 +7,7 @@ from itertools import count
 
 import pandas as pd
 
+from dnasweep.data.base_reading import read_base_labels
 from dnasweep.data.column_names import is_measurement
 from dnasweep.data.label_cells import NUMBER, WHOLE, LabelReading, as_numbers, canonical
 from dnasweep.data.label_notation import PART, check_notation
@@ -40,12 +41,14 @@ def read_labels(
     required: bool = True,
     classes: Sequence[str] | None = None,
     columns: Sequence[str] = (),
+    sequences: pd.Series | None = None,
 ) -> LabelReading:
     """Return how the labels of a data set are to be read.
 
     Whole numbers from 0 to 127 are classes; so are words. Two words, -1 and 1, TRUE and FALSE or any
     other two are the classes 0 and 1. Numbers with decimals, and many different ones, are measurements;
-    so are few different ones in a column with the name of a measurement. Single cells that do not fit the
+    so are few different ones in a column with the name of a measurement. A symbol or an item of a list for
+    every base of each sequence, or intervals of it, are classes of bases. Single cells that do not fit the
     others are for :class:`LabelReading` to find.
 
     Parameters
@@ -63,6 +66,8 @@ def read_labels(
     columns
         Names of the columns that the labels are from, where they are known: of several, a cell holds
         the labels of all, with ; between them.
+    sequences
+        The sequence of each cell; None: not known, so that labels are of rows.
 
     Raises
     ------
@@ -72,6 +77,13 @@ def read_labels(
     if not required:
         return _as_far_as_known(text, classes)
     known = text[~text.str.lower().isin(MISSING)]
+    if task in ("auto", "token"):
+        own = None if sequences is None else sequences[known.index]
+        of_bases = read_base_labels(
+            known, own, asked=task == "token", columns=columns, positive=positive
+        )
+        if of_bases is not None:
+            return of_bases
     check_notation(known)
     several = len(columns) > 1
     separator = PART if several else separator_of(known, share=RARE)

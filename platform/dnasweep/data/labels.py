@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-TaskName = Literal["binary", "multiclass", "regression", "multilabel"]
+from dnasweep.data.base_labels import BASE_CLASSES, base_targets
+
+TaskName = Literal["binary", "multiclass", "regression", "multilabel", "token"]
 TASK_NAMES: tuple[TaskName, ...] = get_args(TaskName)
-TaskChoice = Literal["auto", "binary", "multiclass", "regression", "multilabel"]
+TaskChoice = Literal["auto", "binary", "multiclass", "regression", "multilabel", "token"]
 CLASS_TASKS = ("binary", "multiclass")
 """Tasks whose rows have one class each, as the number in the column `label`."""
 NEGATIVE, POSITIVE = "negative", "positive"
@@ -20,6 +22,20 @@ NEGATIVE, POSITIVE = "negative", "positive"
 MAX_CLASSES = 128
 OUTPUT = "output:"
 """What the names of columns with outputs begin with."""
+BACKGROUND = ("none", "background", "0", "o", "-", ".", "n", "other", "negative", "intergenic")
+"""Names of the class of bases that have nothing, in lower case, the clearest first."""
+
+
+def background_of(names: Sequence[str]) -> str | None:
+    """Return which class of bases is the background; None where each of them says something.
+
+    Examples
+    --------
+    >>> background_of(["donor", "none"]), background_of(["exon", "intron"])
+    ('none', None)
+    """
+    spelled = {name.casefold(): name for name in names}
+    return next((spelled[one] for one in BACKGROUND if one in spelled), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,15 +45,20 @@ class Labels:
     task: TaskName = "binary"
     """What is learned from them."""
     names: tuple[str, ...] = (NEGATIVE, POSITIVE)
-    """Of classes, in the order of their numbers; or of the outputs of each row."""
+    """Of classes, of rows or of bases, in the order of their numbers; or of the outputs of each row."""
 
     @property
     def columns(self) -> list[str]:
         """Columns of the table with the outputs; empty where a row has one class."""
+        if self.task == "token":
+            return [BASE_CLASSES]
         return [] if self.task in CLASS_TASKS else [OUTPUT + name for name in self.names]
 
     def targets(self, table: pd.DataFrame) -> NDArray[Any]:
-        """Return what is to be learned: class numbers (rows,), or outputs (rows, outputs), float64."""
+        """Return what is to be learned: class numbers (rows,), or outputs (rows, outputs), float64; of
+        bases class numbers, (rows, bases), -1 beyond the end of a row."""
+        if self.task == "token":
+            return base_targets(table[BASE_CLASSES])
         if self.task in CLASS_TASKS:
             return table["label"].to_numpy()
         return table[self.columns].to_numpy(np.float64)

@@ -155,12 +155,16 @@ def read_rows(
     # What a label means is seen in all of them together.
     cells = [label_cells(parsed.frame, required=require_labels) for _, parsed in files]
     labels = read_labels(
-        pd.concat(cells),
+        pd.concat(cells, ignore_index=True),
         task=task,
         positive=positive_label,
         required=require_labels,
         classes=classes,
         columns=_label_columns(files),
+        sequences=pd.concat(
+            [parsed.frame["sequence"].astype("str").str.strip() for _, parsed in files],
+            ignore_index=True,
+        ),
     )
     frames: list[pd.DataFrame] = []
     rejected: list[RejectedRow] = []

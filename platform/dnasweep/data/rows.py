@@ -66,9 +66,10 @@ def check_rows(
     """
     raw = raw.reset_index(drop=True)
     checks = RowChecks(raw.index)
+    sequences = _sequences(raw["sequence"], checks, min_bases)
     columns = {
-        "sequence": _sequences(raw["sequence"], checks, min_bases),
-        **_labels(raw, source, labels, checks, require_labels),
+        "sequence": sequences,
+        **_labels(raw, source, labels, checks, require_labels, sequences),
         **_species_and_id(raw, source, checks, catalogue),
         "chrom": _text(raw, "chrom"),
         **_interval(raw, checks),
@@ -208,13 +209,14 @@ def _labels(
     labels: LabelReading | None,
     checks: RowChecks,
     require_labels: bool,
+    sequences: pd.Series,
 ) -> dict[str, pd.Series]:
     if "label" not in raw:
         return {"label": pd.Series(-1 if source.label is None else source.label, index=raw.index)}
     text = label_cells(raw, required=require_labels)
     if labels is None:
         labels = read_labels(text, required=require_labels)
-    return labels.columns(text, checks, required=require_labels)
+    return labels.columns(text, checks, required=require_labels, sequences=sequences)
 
 
 def _species_and_id(

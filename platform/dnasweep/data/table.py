@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from dnasweep.data.base_labels import BASE_CLASSES
 from dnasweep.data.labels import OUTPUT
 from dnasweep.data.species import CANONICAL
 from dnasweep.errors import InputError
@@ -34,7 +35,8 @@ given few-shot set that a training row belongs to, missing where it belongs to n
 
 COLUMNS = tuple(DTYPES)
 """The columns, in order. Behind them stand those of outputs, float64, where a row has numbers to be
-learned and no class: `output:NAME`."""
+learned and no class: `output:NAME`; or, where every base has a class, `base_classes` with a symbol for
+each (:mod:`dnasweep.data.base_labels`)."""
 
 SPLITS = ("train", "validation", "test")
 """The values of `split`, besides empty."""
@@ -75,13 +77,21 @@ def make_table(data: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
             raise InputError(f"column {name!r} does not hold {dtype} values: {error}") from error
         if dtype == "int8" and not (columns[name] == values).all():
             raise InputError("a label is not an integer from -1 to 127")
-    columns |= {name: frame[name].astype("float64") for name in outputs_of(frame)}
+    for name in outputs_of(frame):
+        if name == BASE_CLASSES:
+            columns[name] = frame[name].astype("str").fillna("")
+        else:
+            columns[name] = frame[name].astype("float64")
     return pd.DataFrame(columns, index=frame.index)
 
 
 def outputs_of(frame: pd.DataFrame) -> list[str]:
     """Return the columns of a table that hold outputs."""
-    return [name for name in map(str, frame.columns) if name.startswith(OUTPUT)]
+    return [n for n in map(str, frame.columns) if n.startswith(OUTPUT) or n == BASE_CLASSES]
+
+
+def _output_dtype(name: str) -> str:
+    return "str" if name == BASE_CLASSES else "float64"
 
 
 def _fail_at(frame: pd.DataFrame, bad: pd.Series, reason: str, file: str | Path | None) -> None:
@@ -107,7 +117,8 @@ def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.Da
         raise InputError(
             f"the columns are {list(frame.columns)} instead of {list(COLUMNS)}", file=file
         )
-    for name, dtype in (*DTYPES.items(), *((name, "float64") for name in outputs_of(frame))):
+    outputs = [(name, _output_dtype(name)) for name in outputs_of(frame)]
+    for name, dtype in (*DTYPES.items(), *outputs):
         if str(frame[name].dtype) != dtype:
             raise InputError(f"column {name!r} is {frame[name].dtype}, not {dtype}", file=file)
     if frame.empty:
@@ -117,6 +128,9 @@ def check_table(frame: pd.DataFrame, *, file: str | Path | None = None) -> pd.Da
     clean = frame["sequence"].str.fullmatch(f"[{IUPAC}]+")
     _fail_at(frame, ~clean, "the sequence is empty or not upper-case IUPAC DNA", file)
     _fail_at(frame, frame["label"] < -1, "the label is below -1", file)
+    if BASE_CLASSES in frame:
+        differ = frame[BASE_CLASSES].str.len() != frame["sequence"].str.len()
+        _fail_at(frame, differ, "the sequence has not one class for each base", file)
     canonical = {s for s in frame["species"].unique() if not s or CANONICAL.fullmatch(s)}
     _fail_at(frame, ~frame["species"].isin(canonical), "the species has no canonical name", file)
     _fail_at(frame, ~frame["strand"].isin(("+", "-", "")), "the strand is not known", file)
@@ -165,12 +179,17 @@ def crop_table(table: pd.DataFrame, num_bases: int) -> pd.DataFrame:
     spanned = ((table["end"] - table["start"]) == bases).fillna(False).astype(bool)
     backward = table["strand"] == "-"
     start = table["start"] + left.mask(backward, right)
-    return table.assign(
-        sequence=pd.Series(
-            [s[i : i + num_bases] for s, i in zip(table["sequence"], left, strict=True)],
+    cut = {
+        name: pd.Series(
+            [s[i : i + num_bases] for s, i in zip(table[name], left, strict=True)],
             index=table.index,
             dtype="str",
-        ),
+        )
+        for name in ("sequence", BASE_CLASSES)
+        if name in table
+    }
+    return table.assign(
+        **cut,
         start=table["start"].mask(spanned, start),
         end=table["end"].mask(spanned, start + num_bases),
     )

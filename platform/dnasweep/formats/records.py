@@ -20,6 +20,10 @@ _INDEX = "__index_level_0__"
 _SHOWN = 60
 MAX_LISTED = 128
 """Values up to which a list is read as the labels of a row."""
+MAX_BASES = 1 << 20
+"""Whole numbers and words up to which a list is read as the labels of the bases of a row."""
+_INTERVAL = ("start", "end", "label")
+"""What objects of a list name that are the labels of intervals of a row."""
 
 
 def read_json(data: bytes, *, file: Path) -> Cells:
@@ -118,12 +122,17 @@ def read_columnar(data: bytes, *, file: Path) -> Cells:
 
 
 def _is_short_list(column: pa.ChunkedArray) -> bool:
-    """Return whether a column holds lists of few single values, as labels are, and no vectors."""
+    """Return whether a column holds lists of single values or intervals, as labels are, and no vectors."""
     kind = column.type
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
         return False
+    value = kind.value_type
+    if pa.types.is_struct(value):
+        return sorted(field.name for field in value) == sorted(_INTERVAL)
     longest = pc.max(pc.list_value_length(column)).as_py() or 0
-    return longest <= MAX_LISTED and not pa.types.is_nested(kind.value_type)
+    return longest <= (MAX_LISTED if pa.types.is_floating(value) else MAX_BASES) and not (
+        pa.types.is_nested(value)
+    )
 
 
 def _open(data: bytes) -> pa.Table:
@@ -224,14 +233,28 @@ def _are_short_lists(values: Iterable[Any]) -> bool:
         value is None
         or (
             isinstance(value, list)
-            and len(value) <= MAX_LISTED
-            and not any(isinstance(one, Mapping | list) for one in value)
+            and len(value)
+            <= (MAX_LISTED if any(isinstance(one, float) for one in value) else MAX_BASES)
+            and not any(isinstance(one, list) for one in value)
+            and all(is_interval(one) for one in value if isinstance(one, Mapping))
         )
         for value in values
     )
 
 
+def is_interval(value: Any) -> bool:
+    """Return whether a value of JSON is an interval with its label: start, end and label."""
+    return isinstance(value, Mapping) and sorted(value) == sorted(_INTERVAL)
+
+
+def intervals_text(values: Sequence[Mapping[str, Any]]) -> str:
+    """Return intervals with their labels as `10-12:donor;50-52:acceptor`, and none as `none`."""
+    return ";".join(f"{one['start']}-{one['end']}:{one['label']}" for one in values) or "none"
+
+
 def _text(value: Any) -> str:
+    if isinstance(value, list) and value and all(map(is_interval, value)):
+        return intervals_text(value)
     if isinstance(value, list):
         return f"[{', '.join(map(_text, value))}]"
     if value is None or value != value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,8 @@ class Predictor:
     def probabilities(
         self, table: pd.DataFrame, progress: Callable[[int], None] = lambda done: None
     ) -> np.ndarray:
-        """Return the probability of each class, (sequences, classes), float64.
+        """Return the probability of each class, (sequences, classes), float64; of classes of bases as
+        :func:`~dnasweep.models.predict.predict_probabilities`.
 
         Parameters
         ----------
@@ -148,7 +150,7 @@ class Predictor:
                 raise InputError(reason, file=self._directory, remedy=error.remedy) from error
             parts.append(found)
             progress(start + len(part))
-        return np.concatenate(parts)
+        return self.task.joined(parts)
 
 
 class PredictionWorker:
@@ -183,7 +185,8 @@ class PredictionWorker:
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
         """Return the probabilities of a shard's sequences."""
         found = self._predictor.probabilities(rows.to_pandas(), progress)
-        columns = {f"probability_{i}": found[:, i] for i in range(found.shape[1])}
+        packed = self._predictor.task.packed(found)
+        columns = {f"probability_{i}": pa.array(list(one)) for i, one in enumerate(packed)}
         return {"predictions": pa.table({"id": rows["id"], **columns})}, {}
 
 
@@ -193,7 +196,8 @@ def prediction_table(
     config: Mapping[str, Any],
 ) -> pd.DataFrame:
     """Return one row per sequence: id, species, a probability for each class, and the call; of numbers
-    what is predicted, in the units of the labels.
+    what is predicted, in the units of the labels; of bases the intervals that are called each class, and
+    the probability of the class at every base.
 
     A two-class model calls its second class at the threshold its trial chose on validation, kept
     in its configuration as `decision_threshold`, or at 0.5; others call the likeliest class. A
@@ -244,7 +248,17 @@ def write_predictions(frame: pd.DataFrame, path: Path) -> None:
         if path.suffix.lower() == ".parquet":
             frame.to_parquet(aside, index=False)
         else:
-            write_csv(frame, aside)
+            write_csv(_as_text(frame), aside)
         aside.rename(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose cells of several numbers are lists in text, for CSV."""
+    several = [n for n in frame if len(frame) and isinstance(frame[n].iloc[0], np.ndarray)]
+    written = {
+        str(n): frame[n].map(lambda cell: json.dumps([round(float(one), 6) for one in cell]))
+        for n in several
+    }
+    return frame.assign(**written) if written else frame

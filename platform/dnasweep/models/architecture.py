@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from transformers import (
@@ -29,6 +29,7 @@ from dnasweep.models.encoder.alibi import (
 from dnasweep.models.encoder.capacity import ALIBI, check_fits
 from dnasweep.models.encoder.convnet import ConvNetConfig, ConvNetForSequenceClassification
 from dnasweep.models.encoder.forward import set_windows
+from dnasweep.models.pretrained.base_classifier import base_classifier, set_base_head
 from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
 from dnasweep.models.pretrained.settings import name_classes
 from dnasweep.tokens.loading import load_tokenizer
@@ -142,6 +143,7 @@ def build_classifier(
     seed: int,
     encoder: Path | None = None,
     label_names: Sequence[str] | None = None,
+    head: Literal["row", "bases"] = "row",
 ) -> PreTrainedModel:
     """Return a classifier, its encoder taken from a masked language model or initialised.
 
@@ -159,6 +161,8 @@ def build_classifier(
         positions.
     label_names
         Names of the classes, in order; default `LABEL_0`, `LABEL_1`...
+    head
+        What it has logits of: a row, or each of its bases.
 
     Raises
     ------
@@ -173,9 +177,13 @@ def build_classifier(
     settings = _settings(config, tokenizer, max_tokens, dropout)
     set_windows(settings, config.windows, max_tokens)
     name_classes(settings, num_labels, label_names)
+    kind = _CLASSIFIERS[settings.model_type]
+    if head == "bases":
+        set_base_head(settings, tokenizer)
+        kind = base_classifier(settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model: PreTrainedModel = _CLASSIFIERS[settings.model_type](settings)
+        model: PreTrainedModel = kind(settings)
     if encoder is not None:
         load_encoder(model, Path(encoder))
     return model

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dnasweep.models.encoder.bases import base_logits, flat_predictions
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import Precision
 from dnasweep.models.strands import StrandCorpus, mean_logits
@@ -43,7 +44,8 @@ class Classification(Task):
     corpus
         Tokenised rows of a table.
     labels
-        Target of every row of the corpus: its class, from 0, (rows,), or its outputs, (rows, outputs).
+        Target of every row of the corpus: its class, from 0, (rows,), its outputs, (rows, outputs), or
+        the classes of its bases, (rows, bases).
     train_rows, validation_rows
         Row numbers; their labels must be known.
     num_labels
@@ -91,6 +93,7 @@ class Classification(Task):
         used = np.concatenate([self.train_rows, self.validation_rows])
         self.learned.check(self.labels[used], "the rows")
         self.pad_id = pad_id
+        self.of_bases = self.learned.head == "bases"
         self.uniform_loss = self.learned.uniform_loss
         self.collapse = self.learned.collapse
         self.strands = StrandCorpus(corpus) if strands is None else strands
@@ -114,11 +117,13 @@ class Classification(Task):
             ids=torch.from_numpy(plain.ids),
             attention=attention_mask(plain.lengths, plain.ids.shape[1]),
             targets=torch.from_numpy(self.labels[rows]),
+            starts=torch.from_numpy(plain.starts) if self.of_bases else None,
+            ends=torch.from_numpy(plain.ends) if self.of_bases else None,
         )
 
     def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
-        """Return the weighted sum of nats over the sequences, and the sum of weights."""
-        logits = class_logits(model, batch.ids, batch.attention)
+        """Return the weighted sum of nats over the sequences or bases, and the sum of weights."""
+        logits = _logits(model, batch)
         return self.objective(logits.float(), batch.targets)
 
     def evaluate(
@@ -141,11 +146,14 @@ class Classification(Task):
             logits = []
             for shown in self.strands.called_by(rows):
                 batch = self._batch(rows, shown).to(context.device)
-                logits.append(class_logits(model, batch.ids, batch.attention).double())
-            return self.objective.predictions(mean_logits(logits)), None
+                logits.append(_logits(model, batch).double())
+            predicted = self.objective.predictions(mean_logits(logits))
+            if batch.ends is not None:
+                predicted = flat_predictions(predicted, batch.ends, self.labels.shape[1])
+            return predicted, None
 
         self.probabilities = self.evaluate_rows(
-            model, context, precision, self.learned.num_outputs, measure
+            model, context, precision, self.learned.width(self.labels), measure
         )
         labels = self.labels[self.validation_rows]
         if not np.isfinite(self.probabilities).all():
@@ -166,6 +174,13 @@ class Classification(Task):
         if self.selection is None:
             return {}
         return self.learned.worst(self.labels[self.validation_rows])
+
+
+def _logits(model: Any, batch: TensorBatch) -> Tensor:
+    """Return the class logits of rows, (rows, classes), or of their bases, (rows, bases, classes)."""
+    if batch.starts is None or batch.ends is None:
+        return class_logits(model, batch.ids, batch.attention)
+    return base_logits(model, batch.ids, batch.attention, batch.starts, batch.ends)
 
 
 def _selection(task: learned.Task, keep: Keep) -> Selection | None:

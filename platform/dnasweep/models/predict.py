@@ -12,13 +12,15 @@ from transformers import PreTrainedModel
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
+from dnasweep.models.encoder.bases import base_logits, flat_predictions
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.forward import class_logits
-from dnasweep.models.encoder.precision import Precision, best_device
+from dnasweep.models.encoder.precision import Precision, autocast, best_device
 from dnasweep.models.pretrained.checkpoint import open_classifier
-from dnasweep.models.row_batches import check_lengths, compute_rows
+from dnasweep.models.row_batches import check_lengths, compute_rows, row_batches
 from dnasweep.models.strands import mean_logits, strands_of
 from dnasweep.tasks.registry import task_of_model
+from dnasweep.tokens.corpus import collate
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 
@@ -31,7 +33,8 @@ def predict_probabilities(
     device: torch.device | str | None = None,
     dtype: Precision = "auto",
 ) -> np.ndarray:
-    """Return softmax probabilities, (sequences, classes), float64.
+    """Return softmax probabilities, (sequences, classes), float64; of a model with classes of bases
+    (sequences, bases of the longest x classes), 0 beyond the end of a sequence.
 
     A model that was trained to call by both strands (`average_reverse_complement` in its
     configuration) calls by the mean of their logits.
@@ -66,15 +69,43 @@ def predict_probabilities(
     chosen = best_device() if device is None else torch.device(device)
     home, training = model.device, model.training
     average = bool(getattr(model.config, AVERAGED, False))
+    task = task_of_model(model.config.to_dict())
     nn.Module.to(model, chosen).eval()
     try:
+        if task.head == "bases":
+            return _of_bases(model, tokenizer, sequences, batch_size, chosen, dtype)
         logits = [
             _logits(model, tokenizer, strand, batch_size, chosen, dtype)
             for strand in strands_of(sequences, average=average)
         ]
     finally:
         nn.Module.to(model, home).train(training)
-    return task_of_model(model.config.to_dict()).predictions(mean_logits(logits)).numpy()
+    return task.predictions(mean_logits(logits)).numpy()
+
+
+def _of_bases(
+    model: PreTrainedModel,
+    tokenizer: DnaTokenizer,
+    sequences: Sequence[str],
+    batch_size: int,
+    device: torch.device,
+    dtype: Precision,
+) -> np.ndarray:
+    """Return the probabilities of the classes of bases, (sequences, bases of the longest x classes)."""
+    corpus = tokenizer.encode(list(sequences))
+    check_lengths(corpus, capacity(model.config.to_dict()))
+    bases = int(corpus.num_bases().max(initial=0))
+    found = np.zeros((len(corpus), bases * int(model.config.num_labels or 2)))
+    with torch.inference_mode(), autocast(device, dtype):
+        for rows, (ids, attention, _) in row_batches(
+            corpus, pad_id=tokenizer.pad_id, batch_size=batch_size, device=device
+        ):
+            spans = collate(corpus, rows, tokenizer.pad_id)
+            starts, ends = (torch.from_numpy(x).to(device) for x in (spans.starts, spans.ends))
+            logits = base_logits(model, ids, attention, starts, ends).double()
+            found[rows] = flat_predictions(logits.softmax(-1), ends, bases).cpu().numpy()
+    _check_finite(torch.from_numpy(found))
+    return found
 
 
 def _logits(
@@ -97,6 +128,12 @@ def _logits(
         device=device,
         dtype=dtype,
     )
+    _check_finite(found)
+    return found
+
+
+def _check_finite(found: Tensor) -> None:
+    """Raise `InputError` for the first row that has numbers which are not finite."""
     bad = ~torch.isfinite(found).all(1)
     if bad.any():
         raise InputError(
@@ -105,4 +142,3 @@ def _logits(
             row=int(bad.nonzero()[0, 0]) + 1,
             remedy="Use --precision fp32, or another model.",
         )
-    return found

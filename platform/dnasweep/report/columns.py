@@ -102,6 +102,8 @@ COLUMNS: dict[str, tuple[str | None, Format]] = {
     "minutes": ("fine-tuning, min", lambda value: f"{value:,.1f}"),
     # The data and the tokenizers.
     "rows": (None, count),
+    "bases": (None, count),
+    "f1": ("F1", plain),
     "gc": ("G+C", plain),
     "twins": ("with twin", share),
     "num_with": ("rows with", count),

@@ -25,6 +25,7 @@ from dnasweep.report.page import (
     findings_section,
 )
 from dnasweep.sweeps.comparison import Compared
+from dnasweep.tasks.task import Task
 
 BEFORE = "Before you read on"
 """Title of the warnings of a job."""
@@ -69,24 +70,21 @@ class SweepFrame:
     flags: str = ""
     """Options by which a job finds this sweep's storage and MLflow, where they are not the usual ones."""
 
-    def steps(self) -> list[tuple[str, str]]:
-        """Return what to do with the best model, with what to type."""
+    def steps(self, task: Task) -> list[tuple[str, str]]:
+        """Return what to do with the best model of a task, with what to type."""
         if not self.model:
             return []
         given = shlex.join(["--model", self.model]) + f" {self.flags}".rstrip()
         registered = self.model.startswith("models:/")
         where = "The winner is registered in MLflow as" if registered else "The winner is in"
-        return [
-            (where, self.model),
-            (
-                "Predict with it",
-                as_typed(f"dnasweep predict {given} --data new.fa --out predictions.csv"),
-            ),
-            (
-                "Explain what it looks at",
-                as_typed(f"dnasweep shap-batch {given} --data new.fa"),
-            ),
-        ]
+        # Probabilities of every base are lists, which Parquet has room for.
+        ending = "csv" if task.head == "row" else "parquet"
+        predict = as_typed(f"dnasweep predict {given} --data new.fa --out predictions.{ending}")
+        found = [(where, self.model), ("Predict with it", predict)]
+        if task.not_compared:
+            return found
+        explain = as_typed(f"dnasweep shap-batch {given} --data new.fa")
+        return [*found, ("Explain what it looks at", explain)]
 
     def page(
         self,

@@ -101,7 +101,7 @@ def _answer(comparison: Comparison, frame: SweepFrame) -> Answer | None:
         say("verdict", top=top, split=split, reference=reference if known else None, found=found),
         _mark(found),
         shown,
-        frame.steps(),
+        frame.steps(comparison.task),
     )
 
 

@@ -180,7 +180,7 @@ def _write_scores(
     task, scores = task_of(data.labels), task_of(data.labels).scores(predicted)
     columns = ["id", "label", *data.labels.columns, "species"]
     frame = data.table.iloc[test][columns].reset_index(drop=True)
-    for column, values in zip(_columns(task, scores), np.atleast_2d(scores.T), strict=True):
+    for column, values in zip(_columns(task, scores), task.packed(scores), strict=True):
         frame[column] = values
     frame.to_parquet(folder / SCORES, index=False)
     targets = data.labels.targets(frame)
@@ -214,7 +214,8 @@ def _read_scores(folder: Path) -> Scored:
     frame = pd.read_parquet(folder / SCORES)
     metrics = json.loads((folder / METRICS).read_text())
     about = Labels.from_json(metrics["labels"]) if "labels" in metrics else ZERO_AND_ONE
-    scores = frame[[name for name in map(str, frame) if name.startswith("score")]].to_numpy()
+    columns = [name for name in map(str, frame) if name.startswith("score")]
+    scores = task_of(about).unpacked([frame[name].to_numpy() for name in columns])
     return Scored(
         ids=frame["id"].to_numpy(),
         labels=about.targets(frame),

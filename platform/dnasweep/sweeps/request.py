@@ -27,6 +27,7 @@ from dnasweep.sweeps.few_shot import (
     usual_shots,
 )
 from dnasweep.sweeps.lengths import Lengths, check_lengths
+from dnasweep.sweeps.options_of_task import check_options_of_task
 from dnasweep.sweeps.preparation import (
     Prepared,
     check_species_sets,
@@ -36,7 +37,6 @@ from dnasweep.sweeps.preparation import (
 )
 from dnasweep.tasks.metrics import SELECTION_METRICS, check_metric
 from dnasweep.tasks.registry import task_of
-from dnasweep.tasks.task import Task
 
 RequestedAxes = Mapping[str, Sequence[Any] | Callable[[Prepared], Sequence[Any]]]
 """Axes with their values, or with functions that find the values in the data."""
@@ -158,8 +158,7 @@ def prepare_sweep(
     if options.metric == type(options).metric and options.metric not in task.metrics:
         options = dataclasses.replace(options, metric=task.metric)
     check_metric(options.metric, task.metrics)
-    if not task.has_classes:
-        _check_without_classes(options, task)
+    check_options_of_task(options, task)
     axes: Axes = {axis: v(data) if callable(v) else v for axis, v in requested.items()}
     # Tokenizers have one name each, whatever they were called: kmer is kmer-6.
     names = [TokenizerConfig.parse(name).name for name in axes.get("tokenizer", ())]
@@ -226,26 +225,6 @@ def prepare_sweep(
         plan=plan,
         console=console,
     )
-
-
-def _check_without_classes(options: SweepOptions, task: Task) -> None:
-    """Refuse options that are about classes where a row has none."""
-    wrong = {
-        "--keep auroc": options.keep == "auroc" and "auroc" not in task.metrics,
-        "--class-weights": options.class_weights != "none",
-        "--label-smoothing": options.label_smoothing > 0,
-    }
-    if isinstance(options, FewShotOptions):
-        raise InputError(
-            f"shots are rows of each class, and the labels are no classes ({task.name})",
-            remedy="Use `dnasweep tokenizer-grid`.",
-        )
-    for option, given in wrong.items():
-        if given:
-            raise InputError(
-                f"{option} is for classes, and the labels are none ({task.name})",
-                remedy="Leave it out.",
-            )
 
 
 def _use_checkpoints(

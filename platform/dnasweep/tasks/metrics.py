@@ -39,6 +39,7 @@ PEARSON = "pearson"
 SPEARMAN = "spearman"
 R2 = "r2"
 RMSE = "rmse"
+TOP_K = "top_k"
 BITS_PER_BASE = "bits_per_base"
 PERPLEXITY = "perplexity"
 MASKED_ACCURACY = "masked_accuracy"
@@ -58,6 +59,9 @@ METRICS: dict[str, Metric] = {
     SPEARMAN: Metric("", "max", "Spearman correlation of them; mean over outputs"),
     R2: Metric("", "max", "share of the variance that is explained; mean over outputs"),
     RMSE: Metric("unit of the labels", "min", "root mean squared error; mean over outputs"),
+    TOP_K: Metric(
+        "", "max", "share of true bases among as many of the likeliest ones; mean over classes"
+    ),
     THRESHOLD: Metric("probability", "", "least probability called class 1"),
     BITS_PER_BASE: Metric("bits", "min", "nats over masked tokens / masked bases / ln 2"),
     PERPLEXITY: Metric("", "min", "exp of the mean loss of a masked token"),
@@ -70,7 +74,7 @@ METRICS: dict[str, Metric] = {
 """Every metric by its bare name."""
 CLASS_METRICS = (LOSS, ACCURACY, MACRO_F1, PRECISION, RECALL, MCC, AUROC, AUPRC)
 """Those by which classifiers can be chosen and compared."""
-SELECTION_METRICS = (*CLASS_METRICS, PEARSON, SPEARMAN, R2, RMSE)
+SELECTION_METRICS = (*CLASS_METRICS, PEARSON, SPEARMAN, R2, RMSE, TOP_K)
 """Those by which models of any task can."""
 
 

@@ -36,6 +36,7 @@ class Multilabel(Task):
     metrics = names.CLASS_METRICS
     tested = (names.MCC, names.AUROC)
     has_classes = False
+    has_weights = False
     least_outputs = 1
     collapse = "every label has the same probability in all validation rows"
 

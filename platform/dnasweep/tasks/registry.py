@@ -13,11 +13,15 @@ from dnasweep.tasks.multiclass import Multiclass
 from dnasweep.tasks.multilabel import Multilabel
 from dnasweep.tasks.regression import Regression
 from dnasweep.tasks.task import Task
+from dnasweep.tasks.token import Token
 
 TASKS: dict[TaskName, type[Task]] = {
-    one.name: one for one in (Binary, Multiclass, Regression, Multilabel)
+    one.name: one for one in (Binary, Multiclass, Regression, Multilabel, Token)
 }
 
+BASES_PER_TOKEN = "bases_per_token"
+"""Setting in the `config.json` of a model with a class for each base: places in a token that the head
+tells apart."""
 BINARY = Binary(ZERO_AND_ONE.names)
 """The task of the labels 0 and 1."""
 
@@ -45,6 +49,8 @@ def task_of_model(config: Mapping[str, Any]) -> Task:
     """Return the task that a model was trained for, by its `config.json`."""
     found = id2label_of(config)
     names = [found[i] for i in sorted(found)]
+    if config.get(BASES_PER_TOKEN):
+        return Token(names)
     # As transformers says it.
     kinds = {"regression": Regression, "multi_label_classification": Multilabel}
     kind = kinds.get(str(config.get("problem_type")))
@@ -52,7 +58,7 @@ def task_of_model(config: Mapping[str, Any]) -> Task:
 
 
 def check_has_classes(task: Task, file: str | Path | None = None) -> None:
-    """Raise `InputError` unless a model calls classes, for what compares their probabilities.
+    """Raise `InputError` unless a model calls classes of sequences, for what compares their probabilities.
 
     Parameters
     ----------
@@ -61,10 +67,28 @@ def check_has_classes(task: Task, file: str | Path | None = None) -> None:
     file
         Where the model is, for the message.
     """
+    check_one_number(task, file)
     if not task.has_calls:
         raise InputError(
             f"the model predicts {', '.join(task.names)} and no class, of which probabilities are "
             "compared here",
             file=file,
             remedy="Predict sequences or both alleles with `dnasweep predict`.",
+        )
+
+
+def check_one_number(task: Task, file: str | Path | None = None) -> None:
+    """Raise `InputError` unless a model says something of a sequence as a whole, for what explains it.
+
+    Parameters
+    ----------
+    task, file
+        As for :func:`check_has_classes`.
+    """
+    if task.not_compared:
+        raise InputError(
+            f"the model is of no use here: {task.not_compared}",
+            file=file,
+            remedy="Predict the sequences, or both alleles, with dnasweep predict, and compare the "
+            "probabilities of their bases.",
         )

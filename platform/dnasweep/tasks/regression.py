@@ -49,6 +49,7 @@ class Regression(Task):
     tested = (names.PEARSON, names.SPEARMAN, names.RMSE)
     baseline_name = "k-mer ridge regression"
     has_classes = False
+    has_weights = False
     has_calls = False
     least_outputs = 1
     unit = "unit of the labels"

@@ -1,7 +1,8 @@
 """What a task is: all that depends on what is learned from the labels, in one place.
 
-Rows have targets: class numbers (n,), or outputs (n, k). A model has one logit for each class or
-output; :meth:`Task.predictions` makes of them what is told to users, (n, k). Other rooms hold a task
+Rows have targets: class numbers (n,), or outputs (n, k); of bases class numbers (n, bases). A model has
+one logit for each class or output, of a row or of each of its bases (:attr:`~dnasweep.tasks.facts.TaskFacts.head`);
+:meth:`Task.predictions` makes of them what is told to users, (n, k). Other rooms hold a task
 that :mod:`dnasweep.tasks.registry` finds by labels or by a model's settings, and do not ask which.
 """
 
@@ -9,12 +10,12 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.data.labels import TaskName
+from dnasweep.tasks.facts import TaskFacts
 from dnasweep.tasks.influence import Floats, Measured
 from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Task(abc.ABC):
+class Task(TaskFacts, abc.ABC):
     """What is learned from labels of one kind.
 
     Parameters
@@ -31,30 +32,6 @@ class Task(abc.ABC):
     names
         Of the classes or outputs, in the order of the logits.
     """
-
-    name: ClassVar[TaskName]
-    metric: ClassVar[str]
-    """The metric that selects and ranks unless another is asked for."""
-    metrics: ClassVar[tuple[str, ...]]
-    """Those that it has, by bare name."""
-    tested: ClassVar[tuple[str, ...]]
-    """Those that differences between models are tested by."""
-    baseline_name: ClassVar[str] = "k-mer logistic regression"
-    """What the reference is called that every model must beat."""
-    has_positives: ClassVar[bool] = False
-    """Whether one class is the positive one, whose rows encoders are pretrained on."""
-    has_classes: ClassVar[bool] = True
-    """Whether a row has one class, which a model calls."""
-    has_calls: ClassVar[bool] = True
-    """Whether classes or labels have probabilities, and are called."""
-    least_outputs: ClassVar[int] = 2
-    """Fewest logits of a model."""
-    unit: ClassVar[str] = ""
-    """Unit of what a model predicts; empty for probabilities."""
-    collapse: ClassVar[str] = (
-        "all validation rows are called one class and the loss is that of guessing"
-    )
-    """Why a training that has collapsed is given up."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
@@ -93,6 +70,10 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def predictions(self, logits: Tensor) -> Tensor:
         """Return what a trained model predicts, (rows, outputs)."""
+
+    def width(self, targets: Targets) -> int:
+        """Return how many numbers are predicted of each of these rows."""
+        return self.num_outputs
 
     @abc.abstractmethod
     def check(self, targets: Targets, rows: str) -> None:
@@ -202,6 +183,18 @@ class Task(abc.ABC):
     def predicted(self, scores: Floats) -> Floats:
         """Return the predictions, (n, outputs), that :meth:`scores` has stored."""
         return scores
+
+    def packed(self, values: Floats) -> list[NDArray[Any]]:
+        """Return predictions or scores as columns of a table, (n,) each, one for each output."""
+        return list(np.atleast_2d(values.T))
+
+    def unpacked(self, columns: Sequence[NDArray[Any]]) -> Floats:
+        """Return the predictions, (n, outputs), that :meth:`packed` made columns of."""
+        return np.column_stack(columns)
+
+    def joined(self, parts: Sequence[Floats]) -> Floats:
+        """Return predictions of several sets of rows as one."""
+        return np.concatenate(parts)
 
     def calls_one(self, scores: Floats, threshold: float | list[float]) -> bool:
         """Return whether a model calls all rows the same class."""

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
@@ -85,15 +84,14 @@ class PredictionJob(Job[PredictionRequest]):
         from dnasweep.genomics.predictions import prediction_table, write_predictions
 
         request = self.request
-        parts = []
+        parts, task = [], task_of_model(request.config)
         for shard in range(len(shards)):
             data = shards.storage.read(shards.part_kind, name(shard), "predictions.parquet")
             found = pq.read_table(pa.BufferReader(data)).drop_columns(["id"])
-            parts.append(np.column_stack([column.to_numpy() for column in found.columns]))
-        probabilities = np.concatenate(parts)
-        frame = prediction_table(request.table, probabilities, request.config)
+            parts.append(task.unpacked([column.to_numpy() for column in found.columns]))
+        frame = prediction_table(request.table, task.joined(parts), request.config)
         write_predictions(frame, request.out)
-        return JobFiles(files=[request.out], summary=task_of_model(request.config).summary(frame))
+        return JobFiles(files=[request.out], summary=task.summary(frame))
 
     def closing(self, finished: FinishedJob, files: Sequence[Path]) -> list[str]:
         counts = ", ".join(map(escape, finished.made.summary))

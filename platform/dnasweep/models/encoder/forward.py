@@ -112,6 +112,8 @@ def class_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
         True at real tokens, (rows, tokens); None when nothing is padded. Padding is at the right
         end only.
     """
+    if getattr(model.config, "bases_per_token", None):
+        raise ValueError("a classifier of bases has no logits of rows")
     tokens = _window_tokens(model, ids)
     if tokens is None:
         return _row_logits(model, ids, attention)

@@ -26,7 +26,8 @@ from dnasweep.models.families.distance_bias import bias_of
 
 def is_roberta(model: Any) -> bool:
     """Return whether the model is a RoBERTa, which is run layer by layer here."""
-    return isinstance(model, RobertaForMaskedLM | RobertaForSequenceClassification)
+    ours = bool(getattr(model, "layer_by_layer", False))
+    return ours or isinstance(model, RobertaForMaskedLM | RobertaForSequenceClassification)
 
 
 def attention_bias(roberta: Any, tokens: int) -> Tensor:

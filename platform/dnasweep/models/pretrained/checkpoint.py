@@ -20,8 +20,9 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.forward import POOLER
 from dnasweep.models.families.classes import classes_of
 from dnasweep.models.families.registry import recognise
+from dnasweep.models.pretrained.base_classifier import base_classifier
 from dnasweep.models.pretrained.config_file import read_settings
-from dnasweep.models.pretrained.heads import UNKNOWN, Head, check_head, kind_of
+from dnasweep.models.pretrained.heads import OF_BASES, UNKNOWN, Head, check_head, kind_of
 from dnasweep.models.pretrained.model_class import class_named, load_model, masked_class
 from dnasweep.models.pretrained.settings import check_classes, settings_of
 from dnasweep.models.pretrained.smoke_test import check_runs
@@ -140,12 +141,14 @@ def _load(directory: Path, wanted: Head) -> PreTrainedModel:
     found = kind_of(directory)
     check_head(found, wanted, directory)
     kind: Any = None
-    if family is not None:
+    settings = settings_of(config, directory)
+    if found.architecture.endswith(OF_BASES):
+        kind = base_classifier(settings)
+    elif family is not None:
         classes = classes_of(family)
         kind = classes.classifier if wanted == "classifier" else classes.language_model
     elif found.architecture != UNKNOWN:
         kind = class_named(found.architecture, str(config.get("model_type")), directory)
-    settings = settings_of(config, directory)
     check_classes(settings, directory)
     kind = masked_class(settings, directory) if kind is None else kind
     loaded = load_model(kind, directory, settings)

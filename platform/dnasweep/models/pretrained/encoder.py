@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from transformers import (
@@ -38,8 +38,10 @@ from dnasweep.models.encoder.capacity import (
 from dnasweep.models.encoder.forward import POOLER, set_windows
 from dnasweep.models.families.classes import classes_by_type
 from dnasweep.models.families.registry import recognise
+from dnasweep.models.pretrained.base_classifier import base_classifier, set_base_head
 from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, config_misfit, read_settings
+from dnasweep.models.pretrained.heads import is_of_classifier
 from dnasweep.models.pretrained.model_class import (
     LoadedModel,
     attention_of,
@@ -51,6 +53,7 @@ from dnasweep.models.pretrained.smoke_test import check_runs
 from dnasweep.models.pretrained.vocabulary_match import check_vocabulary
 from dnasweep.models.pretrained.weight_files import is_counter, read_headers
 from dnasweep.models.pretrained.weight_match import check_size, refuse_misfit, weightless
+from dnasweep.tasks.registry import BASES_PER_TOKEN
 from dnasweep.tokens.model_files import first_line
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -123,6 +126,7 @@ def build_on_checkpoint(
     dropout: float,
     seed: int,
     label_names: Sequence[str] | None = None,
+    head: Literal["row", "bases"] = "row",
 ) -> PreTrainedModel:
     """Return a classifier whose encoder is that of a model directory, and whose head is new.
 
@@ -132,7 +136,7 @@ def build_on_checkpoint(
         A model saved by transformers, with any head or none.
     config
         As :func:`describe` returns it; `max_tokens` and `windows` may be changed.
-    tokenizer, num_tokens, num_labels, label_names
+    tokenizer, num_tokens, num_labels, label_names, head
         As for :func:`dnasweep.models.architecture.build_classifier`.
     dropout
         Dropout probability in encoder and head; attention weights get no dropout.
@@ -159,10 +163,16 @@ def build_on_checkpoint(
             if hasattr(settings, name):
                 setattr(settings, name, value)
     name_classes(settings, num_labels, label_names)
+    if hasattr(settings, BASES_PER_TOKEN):
+        setattr(settings, BASES_PER_TOKEN, None)
+    if head == "bases":
+        set_base_head(settings, tokenizer)
     alibi = settings.model_type == ALIBI
-    kind: Any = _classifier_class(settings)
+    kind: Any = base_classifier(settings) if head == "bases" else _classifier_class(settings)
     settings._attn_implementation = attention_of(kind)
-    check_size(kind, settings, read_headers(directory), directory)
+    # The head is a new one, whatever the directory has.
+    stored = {k: v for k, v in read_headers(directory).items() if not is_of_classifier(k)}
+    check_size(kind, settings, stored, directory)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model: PreTrainedModel = kind(settings)
@@ -250,9 +260,9 @@ def _of_no_known_head(names: list[str], settings: PreTrainedConfig) -> list[str]
 def _heads_of(settings: PreTrainedConfig) -> list[Any]:
     """Return the classes with a head that there are for a kind of encoder."""
     family = classes_by_type(settings.model_type)
+    found: list[Any] = [base_classifier(settings)]
     if family is not None:
-        return [family.language_model, family.classifier]
-    found: list[Any] = []
+        return [*found, family.language_model, family.classifier]
     for kinds in _HEADS:
         if type(settings) in kinds:
             kind: Any = kinds[type(settings)]

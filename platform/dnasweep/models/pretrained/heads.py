@@ -18,6 +18,8 @@ from dnasweep.models.pretrained.config_file import CONFIG_FILE, read_settings
 
 CLASSIFIER = "ForSequenceClassification"
 """What the names of classifiers' classes end with."""
+OF_BASES = "ForBaseClassification"
+"""What the names of classifiers of bases end with."""
 MASKED = "ForMaskedLM"
 """What the names of masked language models' classes end with."""
 CAUSAL = ("ForCausalLM", "LMHeadModel")
@@ -120,8 +122,13 @@ def check_head(kind: ModelKind, wanted: Head, directory: Path) -> None:
     )
 
 
+def is_of_classifier(weight: str) -> bool:
+    """Return whether a weight of this name is of a classification head."""
+    return _CLASSES.match(weight) is not None
+
+
 def _head_named(architecture: str) -> Head:
-    if architecture.endswith(CLASSIFIER):
+    if architecture.endswith((CLASSIFIER, OF_BASES)):
         return "classifier"
     if architecture.endswith(MASKED):
         return "masked"

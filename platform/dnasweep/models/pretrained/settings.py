@@ -28,11 +28,19 @@ from dnasweep.models.families.family import Family
 from dnasweep.models.families.registry import family_of
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, KNOWN, USE_KNOWN_KIND, is_number
 from dnasweep.tasks.calls import DECISION_THRESHOLD, DECISION_THRESHOLDS
+from dnasweep.tasks.registry import BASES_PER_TOKEN
 from dnasweep.tokens.model_files import AGAIN, reading
 
 _MAX_LAYERS = 1000
 _OUR_KINDS: dict[str, Any] = {ALIBI: AlibiRobertaConfig, CONVNET: ConvNetConfig}
-_OWN = (WINDOWS, AVERAGED, DECISION_THRESHOLD, DECISION_THRESHOLDS, "how_to_load")
+_OWN = (
+    WINDOWS,
+    AVERAGED,
+    DECISION_THRESHOLD,
+    DECISION_THRESHOLDS,
+    BASES_PER_TOKEN,
+    "how_to_load",
+)
 """Settings that this platform writes."""
 # The implementation of attention and the precision of the weights are chosen here. Names of kernels
 # would be looked up on the hub.

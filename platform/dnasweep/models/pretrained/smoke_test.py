@@ -12,6 +12,7 @@ from torch import Tensor
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import tokens_at_once
 from dnasweep.models.encoder.forward import class_logits, last_hidden_state, masked_logits
+from dnasweep.tasks.registry import BASES_PER_TOKEN
 from dnasweep.tokens.model_files import first_line
 
 _TOKENS = (9, 6)
@@ -86,9 +87,16 @@ def _computed(model: Any) -> Callable[[Any, Tensor, Tensor | None], Tensor]:
     """Return what is looked at of a model: its class logits, vocabulary logits or hidden states."""
     if type(model).__name__.endswith("ForSequenceClassification"):
         return class_logits
+    if getattr(model.config, BASES_PER_TOKEN, None):
+        return _first_token_classes
     if model.base_model is model:
         return lambda model, ids, attention: last_hidden_state(model, ids, attention)[:, 0]
     return _first_token_logits
+
+
+def _first_token_classes(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:
+    """Return the logits that the first token of each row has for its bases."""
+    return model.classifier(last_hidden_state(model, ids, attention)[:, 0])
 
 
 def _first_token_logits(model: Any, ids: Tensor, attention: Tensor | None) -> Tensor:

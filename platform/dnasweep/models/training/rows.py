@@ -33,9 +33,13 @@ class TensorBatch(NamedTuple):
     attention: Tensor | None
     """True at real tokens, (rows, tokens); None when nothing is padded."""
     targets: Tensor
-    """Ids of the masked tokens, (m,), or class labels, (rows,)."""
+    """Ids of the masked tokens, (m,), or class labels, (rows,), or of bases, (rows, bases)."""
     positions: Tensor | None = None
     """Flat positions of the masked tokens, (m,); None for a classifier."""
+    starts: Tensor | None = None
+    """First base of each token, (rows, tokens), for classes of bases; None for others."""
+    ends: Tensor | None = None
+    """One past the last base of each token, likewise."""
 
     def to(self, device: torch.device) -> TensorBatch:
         """Return the batch on `device`."""

@@ -1,0 +1,138 @@
+"""A class for each base: the cells that they are read from, and the symbols that the table holds them in."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import string
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Form = Literal["symbols", "lists", "intervals"]
+"""How a cell gives the classes of its bases: `00001100`, `0;0;1`, or `10-12:donor;50-52:acceptor`."""
+BASE_CLASSES = "base_classes"
+"""Column of the table with one symbol for each base of the sequence."""
+SYMBOLS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+"""Symbols of the classes 0, 1, ... in that column."""
+NO_CLASS = -1
+"""What stands in arrays beyond the end of a sequence."""
+NOTHING = frozenset(["none", "-"])
+"""Cells, in lower case, of rows without an interval."""
+REST = "none"
+"""Class of the bases outside all intervals."""
+PART = ";"
+INTERVAL = re.compile(r"\s*(\d+)\s*-\s*(\d+)\s*:\s*([^;:]*[^;:\s])\s*")
+"""First base, counted from 0, the base after the last, and the class."""
+
+
+class BaseCell(NamedTuple):
+    """What a cell says."""
+
+    symbols: str
+    """The class of every base, as the table holds it; empty where the cell cannot be read."""
+    fault: str = ""
+    """Why not."""
+
+
+def read_cell(cell: str, form: Form, codes: Mapping[str, int], bases: int) -> BaseCell:
+    """Return the classes of the bases of a row.
+
+    Parameters
+    ----------
+    cell
+        The label.
+    form
+        How it is written.
+    codes
+        Number of each class; names in intervals and lists in lower case.
+    bases
+        Bases of the sequence.
+    """
+    if form == "intervals":
+        return _of_intervals(cell, codes, bases)
+    parts = list(cell) if form == "symbols" else [one.casefold() for one in parts_of(cell)]
+    if len(parts) != bases:
+        what = "symbols" if form == "symbols" else "classes"
+        return BaseCell(
+            "", f"the label has {len(parts):,} {what}, and the sequence has {bases:,} bases"
+        )
+    unknown = next((part for part in parts if part not in codes), None)
+    if unknown is not None:
+        return BaseCell("", f"the label holds {unknown[:40]!r}, which is no class")
+    return BaseCell("".join(SYMBOLS[codes[part]] for part in parts))
+
+
+def parts_of(cell: str) -> list[str]:
+    """Return the parts of a cell, without blanks and empty ones."""
+    return [part.strip() for part in cell.split(PART) if part.strip()]
+
+
+def _of_intervals(cell: str, codes: Mapping[str, int], bases: int) -> BaseCell:
+    found = np.full(bases, codes[REST], dtype=np.int8)
+    taken = np.zeros(bases, dtype=bool)
+    for part in [] if cell.casefold() in NOTHING else parts_of(cell):
+        match = INTERVAL.fullmatch(part)
+        if match is None:
+            return BaseCell("", f"{part[:40]!r} in the label is no interval such as 10-12:donor")
+        start, end, name = int(match[1]), int(match[2]), match[3].casefold()
+        if not start < end <= bases:
+            return BaseCell(
+                "",
+                f"the interval {part[:40]!r} does not lie in the {bases:,} bases of the sequence",
+            )
+        if name not in codes:
+            return BaseCell("", f"the label holds {name[:40]!r}, which is no class")
+        if (taken[start:end] & (found[start:end] != codes[name])).any():
+            return BaseCell("", f"the interval {part[:40]!r} overlaps one of another class")
+        found[start:end], taken[start:end] = codes[name], True
+    return BaseCell(symbols_of(found))
+
+
+def symbols_of(classes: NDArray[np.integer]) -> str:
+    """Return class numbers, (bases,), as the table holds them.
+
+    Examples
+    --------
+    >>> symbols_of(np.array([0, 0, 1, 10]))
+    '001A'
+    """
+    return _LETTERS[classes].tobytes().decode("ascii")
+
+
+def base_targets(column: pd.Series) -> NDArray[np.int8]:
+    """Return the class numbers of every base, (rows, bases of the longest), -1 beyond the end of a row.
+
+    Parameters
+    ----------
+    column
+        Symbols, as :func:`symbols_of` writes them.
+    """
+    lengths = column.str.len().to_numpy(np.int64)
+    found = np.full((len(column), int(lengths.max(initial=0))), NO_CLASS, dtype=np.int8)
+    known = np.arange(found.shape[1]) < lengths[:, None]
+    joined = "".join(column).encode("ascii")
+    found[known] = _NUMBERS[np.frombuffer(joined, dtype=np.uint8)]
+    return found
+
+
+def runs(classes: NDArray[np.integer]) -> list[tuple[int, int, int]]:
+    """Return the runs of equal values of an array, (bases,): first base, one past the last, value.
+
+    Examples
+    --------
+    >>> runs(np.array([0, 0, 2, 2, 1]))
+    [(0, 2, 0), (2, 4, 2), (4, 5, 1)]
+    """
+    if not len(classes):
+        return []
+    cuts = [0, *(np.flatnonzero(np.diff(classes)) + 1).tolist(), len(classes)]
+    return [(start, end, int(classes[start])) for start, end in itertools.pairwise(cuts)]
+
+
+_LETTERS = np.frombuffer(SYMBOLS.encode("ascii"), dtype=np.uint8)
+_NUMBERS = np.full(256, NO_CLASS, dtype=np.int8)
+_NUMBERS[_LETTERS] = np.arange(len(SYMBOLS))

@@ -1,0 +1,64 @@
+"""Options of a sweep that are not for the labels there are."""
+
+from __future__ import annotations
+
+from dnasweep.errors import InputError
+from dnasweep.sweeps.axes import FewShotOptions, SweepOptions
+from dnasweep.tasks.task import Task
+
+
+def check_options_of_task(options: SweepOptions, task: Task) -> None:
+    """Refuse options that are about other labels than those that are learned.
+
+    Parameters
+    ----------
+    options
+        What was asked for.
+    task
+        What is learned.
+
+    Raises
+    ------
+    InputError
+        For the first of them.
+    """
+    if not task.has_classes:
+        _check_without_classes(options, task)
+    _check_whole_rows(options, task)
+
+
+def _check_without_classes(options: SweepOptions, task: Task) -> None:
+    """Refuse options that are about classes where a row has none."""
+    wrong = {
+        "--keep auroc": options.keep == "auroc" and "auroc" not in task.metrics,
+        "--class-weights": options.class_weights != "none" and not task.has_weights,
+        "--label-smoothing": options.label_smoothing > 0 and not task.has_weights,
+    }
+    if isinstance(options, FewShotOptions):
+        raise InputError(
+            f"shots are rows of each class, and the labels are no classes ({task.name})",
+            remedy="Use `dnasweep tokenizer-grid`.",
+        )
+    for option, given in wrong.items():
+        if given:
+            raise InputError(
+                f"{option} is for classes, and the labels are none ({task.name})",
+                remedy="Leave it out.",
+            )
+
+
+def _check_whole_rows(options: SweepOptions, task: Task) -> None:
+    """Refuse to read rows in windows, or on their other strand, where labels are not of whole rows."""
+    if options.windows != "none" and not task.reads_windows:
+        raise InputError(
+            f"--windows is {options.windows}, which averages over windows, and the labels are of "
+            f"places in a sequence ({task.name})",
+            remedy="Leave it out, and cut the sequences, with their labels, or use --crop.",
+        )
+    strands = options.augment_reverse_complement or options.average_reverse_complement
+    if strands and not task.reads_other_strand:
+        raise InputError(
+            f"the labels are of the strand that is given ({task.name}), and not of its reverse "
+            "complement",
+            remedy="Leave --augment-reverse-complement and --average-reverse-complement out.",
+        )

@@ -1,0 +1,253 @@
+"""A class for each base of a sequence, such as splice donors and acceptors among bases that are neither."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.data.base_labels import runs
+from dnasweep.data.labels import background_of
+from dnasweep.errors import InputError
+from dnasweep.tasks import metrics as names
+from dnasweep.tasks.base_metrics import (
+    Bases,
+    base_metrics,
+    bases_of,
+    by_row,
+    class_metrics,
+    precision_influence,
+)
+from dnasweep.tasks.classes import is_collapsed
+from dnasweep.tasks.influence import Floats, Measured, classes_mcc_influence, mean_of
+from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
+from dnasweep.tasks.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+FEWEST = 8
+"""Rows of which a difference between two models can be tested."""
+NO_CALL = "none"
+"""What a table has for a class that no base of a row is called."""
+
+
+class Token(Task):
+    """Call the class of every base: cross-entropy of a softmax over the classes, the likeliest is called.
+
+    Targets are class numbers, (rows, bases), -1 beyond the end of a row, and predictions are
+    (rows, bases x classes), 0 there. Means over classes leave out the background.
+    """
+
+    name = "token"
+    metric = names.AUPRC
+    # MCC is told and tested. Models are not chosen by it: few bases have a class, and it moves by jumps.
+    metrics = (names.LOSS, names.MACRO_F1, names.AUPRC, names.TOP_K)
+    tested = (names.AUPRC, names.MCC)
+    output_name = "class of bases"
+    baseline_name = "logistic regression on the bases around"
+    has_classes = False
+    has_weights = True
+    has_calls = False
+    head = "bases"
+    reads_other_strand = False
+    reads_windows = False
+    not_compared = "it calls a class for every base, and one number for a sequence is compared or explained here"
+    collapse = "all bases are called one class and the loss is that of guessing"
+
+    @property
+    def wanted(self) -> list[int]:
+        """Numbers of the classes but the background."""
+        rest = background_of(self.names)
+        return [i for i, name in enumerate(self.names) if name != rest]
+
+    @property
+    def uniform_loss(self) -> float:
+        return math.log(self.num_outputs)
+
+    def objective(
+        self, targets: Targets, *, balanced: bool = False, smoothing: float = 0.0
+    ) -> Objective:
+        from dnasweep.tasks.base_loss import BaseLoss
+        from dnasweep.tasks.class_loss import ClassLoss, balanced_weights
+
+        known = targets[targets >= 0]
+        weights = balanced_weights(known, self.num_outputs) if balanced else None
+        return BaseLoss(ClassLoss(weights, smoothing))
+
+    def predictions(self, logits: Tensor) -> Tensor:
+        return logits.softmax(-1)
+
+    def width(self, targets: Targets) -> int:
+        return targets.shape[1] * self.num_outputs
+
+    def check(self, targets: Targets, rows: str) -> None:
+        if len(np.unique(targets[targets >= 0])) < 2:
+            raise InputError(
+                f"the bases of {rows} have one class only",
+                remedy="Give rows with bases of every class, or another species set to train on.",
+            )
+
+    def measure(
+        self,
+        targets: Targets,
+        predicted: Floats,
+        thresholds: Thresholds,
+        *,
+        split: str = "validation",
+    ) -> dict[str, float]:
+        return base_metrics(self._bases(targets, predicted), self.wanted, split=split)
+
+    def worst(self, targets: Targets) -> dict[str, float]:
+        even = np.full((len(targets), self.width(targets)), 1 / self.num_outputs)
+        return self.measure(targets, even, ()) | {names.VALIDATION_MCC: 0.0}
+
+    def collapsed(self, targets: Targets, predicted: Floats, metrics: Mapping[str, float]) -> bool:
+        bases = self._bases(targets, predicted)
+        return is_collapsed(bases.classes, bases.probabilities, metrics[names.VALIDATION_LOSS])
+
+    def finish(
+        self, model: Any, objective: Objective, metrics: Mapping[str, float], validated: Validated
+    ) -> None:
+        model.config.problem_type = None
+
+    def measurable(self, targets: Targets) -> bool:
+        return len(targets) > 1 and set(self.wanted) <= set(np.unique(targets).tolist())
+
+    def testable(self, targets: Targets) -> bool:
+        having = [int((targets == one).any(axis=1).sum()) for one in self.wanted]
+        return len(targets) >= FEWEST and min(having) >= 2
+
+    def influence(
+        self, metric: str, targets: Targets, scores: Floats, thresholds: Floats
+    ) -> Measured:
+        each = [self._bases(targets, one) for one in scores]
+        num = len(targets)
+        if metric == names.MCC:
+            calls = np.stack([one.probabilities.argmax(axis=1) for one in each])
+            found = classes_mcc_influence(each[0].classes, calls, self.num_outputs)
+            # Of bases it is given divided by about their number.
+            size = calls.shape[1]
+            of_bases = found.influence * np.sqrt(size * (size - 1))
+            return by_row(found.values, of_bases, each[0].rows, num)
+        parts = []
+        for one in self.wanted:
+            positive = each[0].classes == one
+            pairs = [precision_influence(positive, x.probabilities[:, one]) for x in each]
+            values = np.array([value for value, _ in pairs])
+            parts.append(by_row(values, np.stack([i for _, i in pairs]), each[0].rows, num))
+        return mean_of(parts)
+
+    def kept(self, metric: str) -> str:
+        return names.LOSS if metric == names.LOSS else names.AUPRC
+
+    def calls_one(self, scores: Floats, threshold: float | list[float]) -> bool:
+        return len(set(self._calls(scores)[1].tolist())) == 1
+
+    def baseline(
+        self,
+        sequences: Sequence[str],
+        targets: Targets,
+        others: Sequence[str],
+        *,
+        chosen_on: tuple[Sequence[str], Targets] | None = None,
+    ) -> Floats:
+        from dnasweep.data.base_baseline import base_baseline
+
+        return base_baseline(
+            sequences,
+            targets,
+            others,
+            num_classes=self.num_outputs,
+            wanted=self.wanted,
+            chosen_on=chosen_on,
+        )
+
+    def scores(self, predicted: Floats) -> Floats:
+        # As they are stored, so that metrics do not depend on what was computed and what was read.
+        return predicted.astype(np.float32).astype(np.float64)
+
+    def packed(self, values: Floats) -> list[NDArray[Any]]:
+        known, _ = self._calls(values)
+        lengths = known.sum(axis=1).tolist()
+        found = values.reshape(*known.shape, self.num_outputs).astype(np.float32)
+        columns = []
+        for one in range(self.num_outputs):
+            column = np.empty(len(values), dtype=object)
+            column[:] = [found[row, :length, one] for row, length in enumerate(lengths)]
+            columns.append(column)
+        return columns
+
+    def unpacked(self, columns: Sequence[NDArray[Any]]) -> Floats:
+        lengths = [len(cell) for cell in columns[0]]
+        found = np.zeros((len(lengths), max(lengths, default=0), self.num_outputs))
+        for one, column in enumerate(columns):
+            for row, cell in enumerate(column):
+                found[row, : len(cell), one] = cell
+        return found.reshape(len(lengths), -1)
+
+    def joined(self, parts: Sequence[Floats]) -> Floats:
+        widest = max(part.shape[1] for part in parts)
+        return np.concatenate(
+            [np.pad(part, ((0, 0), (0, widest - part.shape[1]))) for part in parts]
+        )
+
+    def explained(
+        self, logits: Tensor, target: int, value: Value, against: int | None = None
+    ) -> Tensor:
+        raise InputError(f"the model cannot be explained: {self.not_compared}")
+
+    def called(
+        self, predicted: Floats, config: Mapping[str, Any], target: int
+    ) -> NDArray[np.bool_]:
+        known, calls = self._calls(predicted)
+        found = np.zeros(known.shape, dtype=bool)
+        found[known] = calls == target
+        return np.asarray(found.any(axis=1))
+
+    def table(self, predicted: Floats, config: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        known, calls = self._calls(predicted)
+        ends = np.cumsum(known.sum(axis=1))[:-1]
+        found: dict[str, list[str]] = {self.names[one]: [] for one in self.wanted}
+        for row in np.split(calls, ends):
+            intervals: dict[str, list[str]] = {name: [] for name in found}
+            for start, end, number in runs(row):
+                if self.names[number] in intervals:
+                    intervals[self.names[number]].append(f"{start}-{end}")
+            for name, own in intervals.items():
+                found[name].append(";".join(own) or NO_CALL)
+        columns: dict[str, NDArray[Any]] = {
+            f"bases_{name}": np.array(cells, dtype=object) for name, cells in found.items()
+        }
+        packed = self.packed(predicted)
+        return columns | {f"probability_{self.names[one]}": packed[one] for one in self.wanted}
+
+    def summary(self, table: pd.DataFrame) -> list[str]:
+        counts: Counter[str] = Counter()
+        for one in self.wanted:
+            cells = table[f"bases_{self.names[one]}"]
+            counts[self.names[one]] = int((cells[cells != NO_CALL].str.count(";") + 1).sum())
+        return [f"{number:,} intervals of {name}" for name, number in counts.items()]
+
+    def by_output(
+        self, targets: Targets, predicted: Floats, thresholds: Thresholds
+    ) -> dict[str, dict[str, float]]:
+        bases = self._bases(targets, predicted)
+        return {self.names[one]: class_metrics(bases, one) for one in self.wanted}
+
+    def decisive(self, metric: str) -> str:
+        return metric if metric in self.tested else names.AUPRC
+
+    def _bases(self, targets: Targets, predicted: Floats) -> Bases:
+        return bases_of(targets, predicted, self.num_outputs)
+
+    def _calls(self, predicted: Floats) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Return where there are bases, (rows, bases), and the class that each of them is called."""
+        found = predicted.reshape(len(predicted), -1, self.num_outputs)
+        known = np.asarray(found.any(axis=2))
+        return known, found[known].argmax(axis=1)

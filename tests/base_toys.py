@@ -1,0 +1,53 @@
+"""Splice sites in simulated genes: a class for each base, most of which have none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+DONOR = (
+    *((0.35, 0.35, 0.20, 0.10), (0.60, 0.10, 0.10, 0.20), (0.10, 0.03, 0.80, 0.07)),
+    *((0.00, 0.00, 1.00, 0.00), (0.00, 0.00, 0.00, 1.00)),
+    *((0.55, 0.03, 0.38, 0.04), (0.70, 0.08, 0.12, 0.10), (0.07, 0.05, 0.81, 0.07)),
+)
+"""Shares of A, C, G and T from the third base before a donor to the fifth of its intron, as in human
+genes; the intron begins with GT."""
+BEFORE_DONOR = 3
+TRACT = 15
+"""Pyrimidines before the AG that ends an intron."""
+
+
+def splice_rows(rows: int, *, bases: int = 90, seed: int = 0) -> pd.DataFrame:
+    """Return sequences with an acceptor and, behind it, a donor: columns sequence and labels.
+
+    Labels have the symbol 1 at the first base of an intron, 2 at its last base, and 0 elsewhere.
+    """
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(rows):
+        letters, labels = rng.choice(list("ACGT"), bases), np.full(bases, "0")
+        acceptor = int(rng.integers(TRACT + 5, bases // 2 - 5))
+        donor = int(rng.integers(bases // 2 + 5, bases - 8))
+        letters[acceptor - TRACT - 1 : acceptor - 1] = rng.choice(
+            list("ACGT"), TRACT, p=[0.1, 0.3, 0.1, 0.5]
+        )
+        letters[acceptor - 1 : acceptor + 1] = list("AG")
+        for place, shares in enumerate(DONOR, start=donor - BEFORE_DONOR):
+            letters[place] = rng.choice(list("ACGT"), p=shares)
+        labels[acceptor], labels[donor] = "2", "1"
+        found.append(("".join(letters), "".join(labels)))
+    return pd.DataFrame(found, columns=["sequence", "labels"])
+
+
+def write_splice_sites(path: Path, rows: int = 240) -> Path:
+    """Write such sequences with their labels as intervals."""
+    frame = splice_rows(rows)
+    names = {"1": "donor", "2": "acceptor"}
+    frame["labels"] = [
+        ";".join(f"{i}-{i + 1}:{names[one]}" for i, one in enumerate(cell) if one in names)
+        for cell in frame["labels"]
+    ]
+    frame.to_csv(path, index=False)
+    return path
