@@ -153,6 +153,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.hub.private.add(name)
             self.hub.commit(name, {".gitattributes": b"*.safetensors filter=lfs\n"})
             self._json({"url": f"{self.hub.endpoint}/{name}", "id": name, "name": name})
+        elif path == "/api/validate-yaml":
+            self._json({"errors": [], "warnings": []})
         elif found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/preupload/main", path):
             files = [
                 {

@@ -22,7 +22,7 @@ from dnasweep.tracking.client import (
     without_password,
 )
 from dnasweep.tracking.flavours import DATA_FOLDER, EXTRA_FOLDER
-from dnasweep.tracking.tags import CHECKPOINT_TAG, PARENT_TAG
+from dnasweep.tracking.tags import CHECKPOINT_TAG, KEY_TAG, PARENT_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -53,6 +53,8 @@ class ModelRun(NamedTuple):
     """Its name in MLflow."""
     experiment: str
     """Name of its experiment; MLflow nests runs within one experiment only."""
+    trial_key: str = ""
+    """The trial that it records; empty: none."""
 
     @property
     def parent_tags(self) -> dict[str, str]:
@@ -140,8 +142,9 @@ def find_model_run(source: str, *, uri: str) -> ModelRun | None:
         client = connect(uri)
         if (run := _find_run(client, source)) is None:
             return None
-        experiment = client.get_experiment(run.info.experiment_id)
-        return ModelRun(run.info.run_id, run.info.run_name or "", experiment.name)
+        info, key = run.info, run.data.tags.get(KEY_TAG, "")
+        experiment = client.get_experiment(info.experiment_id)
+        return ModelRun(info.run_id, info.run_name or "", experiment.name, key)
     except Exception as error:
         log.info("the run of %s is not known: %s", source, first_line(error))
         return None
@@ -157,14 +160,13 @@ def _find_run(client: MlflowClient, source: str) -> Run | None:
             order_by=["attributes.start_time DESC"],
             max_results=1,
         )
-        return found[0] if found else None
+        return next(iter(found), None)
     if (name := _NAME.fullmatch(source)) is None:
         return None
-    run_id: str | None = source
     if name["model"]:
         run_id = client.get_logged_model(name["model"]).source_run_id
-    elif name["name"]:
-        run_id = _registered(client, name).run_id
+    else:
+        run_id = _registered(client, name).run_id if name["name"] else source
     return client.get_run(run_id) if run_id else None
 
 
