@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 CHAOS := lost_processes.py lost_services.py lost_hosts.py partition.py killed_shap.py
 BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity scan variants long_rows
 
-.PHONY: help setup sweep test test-all chaos rehearsal rehearsal-slurm fresh-check wheel-check pages-check fuzz nulls docs lint types format bench clean
+.PHONY: help setup sweep test test-all chaos rehearsal rehearsal-slurm fresh-check wheel-check image pages-check fuzz nulls docs lint types format bench clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -75,6 +75,13 @@ fresh-check: ## As root: both README commands on a bare Debian made by debootstr
 
 wheel-check: setup ## Build sdist and wheel, install the wheel elsewhere and use it (PYTHON=/path/to/python3.13)
 	@tests/wheel/check.sh $(PYTHON)
+
+image: ## Build the container image by podman, docker or buildah (DEVICE=cuda BASE=... ARGS=...)
+	@tool=$$(command -v podman || command -v docker || command -v buildah) || { \
+		echo "make image: install podman, docker or buildah" >&2; exit 2; }; \
+	version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' platform/dnasweep/__init__.py); \
+	"$$tool" build --build-arg DEVICE=$(or $(DEVICE),cpu) $(if $(BASE),--build-arg BASE=$(BASE)) $(ARGS) \
+		-t "dnasweep:$$version-$(or $(DEVICE),cpu)" .
 
 pages-check: setup ## Use the pages of reports in a real browser, Chromium (ARGS="page.html ...")
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium; }

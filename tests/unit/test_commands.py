@@ -172,3 +172,14 @@ def test_a_shell_completes_commands_and_options(
         check=True,
     )
     assert done.stdout.splitlines() == ["predict pretrain", "--model", "grid optuna"]
+
+
+def test_help_that_nobody_reads_to_the_end_is_no_error() -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m dnasweep tokenizer-grid --help | head -n 1"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("usage: dnasweep tokenizer-grid")
+    assert done.stderr == ""

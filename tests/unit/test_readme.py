@@ -38,6 +38,9 @@ OUTSIDE = {
     "pip",
     "python3.11",
     "sed",
+    "podman",
+    "apptainer",
+    "kubectl",
 }
 """Commands that are not ours to check."""
 

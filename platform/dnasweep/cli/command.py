@@ -56,7 +56,12 @@ def run_command(
         Name of the command in the help. Default: the script that runs.
     """
     text = (doc or "").strip()
-    values = read_command_line(options, text, words=words, program=program)
+    try:
+        values = read_command_line(options, text, words=words, program=program)
+    except BrokenPipeError:
+        # `--help | head`: what is still to be written has no reader.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     if usual := built_in_defaults(options, values):
         # Read once more with other defaults, so that whatever the user gives wins.
         values = read_command_line(options, text, defaults=usual, words=words, program=program)
