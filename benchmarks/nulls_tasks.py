@@ -9,11 +9,14 @@ from dnasweep.sweeps.pairs import paired_test
 from nulls import Check, Floats, Simulate
 from scipy.special import expit, softmax
 
+BINS = 8
+"""Of a row whose signal is learned."""
 LABELS = {
     "multiclass": Labels(task="multiclass", names=("a", "b", "c")),
     "regression": Labels(task="regression", names=("value",)),
     "multilabel": Labels(task="multilabel", names=("a", "b")),
     "token": Labels(task="token", names=("none", "a", "b")),
+    "profile": Labels(task="profile", names=("value",), places=BINS),
 }
 BASES = 20
 """Bases of a row where each has a class; what the rows share, all bases of a row share too."""
@@ -24,6 +27,7 @@ METRICS = {
     "regression": ("pearson", "spearman", "rmse"),
     "multilabel": ("mcc", "auroc"),
     "token": ("auprc", "mcc"),
+    "profile": ("pearson", "deviance_explained"),
 }
 
 
@@ -53,6 +57,10 @@ def two_cells(
     elif task == "token":
         targets = rng.choice(width, (num, BASES), p=[0.9, 0.05, 0.05])
         signal = 4 * np.eye(width)[targets]
+    elif task == "profile":
+        # Rows differ in how high their signal is altogether.
+        signal = rng.normal(size=(num, BINS)) * 0.5 + rng.normal(size=(num, 1)) * 0.5
+        targets = rng.poisson(3 * np.exp(signal)).astype(float)
     elif task == "multilabel":
         targets = (rng.random((num, width)) < [0.3, 0.5]).astype(float)
         signal = 2 * targets - 1
@@ -63,6 +71,7 @@ def two_cells(
         "multiclass": lambda x: softmax(x, axis=-1),
         "multilabel": expit,
         "token": lambda x: softmax(x, axis=-1).reshape(num, -1),
+        "profile": lambda x: 3 * np.exp(0.3 * x),
     }.get(task, lambda x: x)
     ids = np.arange(num).astype(str)
     sides = []
@@ -99,7 +108,7 @@ CHECKS = {
         setting=f"300 test rows, {seeds} seeds each, seed sd {sd:g}",
         simulate=between(task, f"{metric}_p", 300, seeds, sd),
         may_be_careful=True,
-        quick=seeds == 3 and metric in ("mcc", "pearson") and task != "token",
+        quick=seeds == 3 and metric in ("mcc", "pearson") and task not in ("token", "profile"),
         times=500,
     )
     for task, metrics in METRICS.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from dnasweep.config import (
     TokenizerConfig,
     TrainingConfig,
 )
+from dnasweep.data.labels import Labels
 from dnasweep.models.architecture import build_classifier, build_masked_lm
 from dnasweep.models.classification import Classification
 from dnasweep.models.pretraining import MaskedLanguageModelling
@@ -24,6 +26,7 @@ from dnasweep.models.strands import StrandCorpus
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train import train
 from dnasweep.tasks.class_loss import ClassLoss
+from dnasweep.tasks.registry import task_of
 from dnasweep.tokens.alphabet import other_strand
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.masking.registry import make_masking
@@ -115,9 +118,27 @@ def regular_task(toy: ToyLanguage) -> Classification:
     )
 
 
+def bases_task(toy: ToyLanguage) -> Classification:
+    """Return the task of calling the bases of a motif."""
+    targets = np.full((len(toy.sequences), max(map(len, toy.sequences))), -1, dtype=np.int8)
+    for row, sequence in enumerate(toy.sequences):
+        start = sequence.find(MOTIF)
+        targets[row, : len(sequence)] = 0
+        if start >= 0:
+            targets[row, start : start + len(MOTIF)] = 1
+    return Classification(
+        toy.corpus,
+        targets,
+        train_rows=toy.train_rows,
+        validation_rows=toy.validation_rows,
+        task=task_of(Labels(task="token", names=("none", "motif"))),
+    )
+
+
 def toy_task(toy: ToyLanguage, name: str) -> MaskedLanguageModelling | Classification:
-    """Return the task of a name: `pretrain`, `finetune`, `regular` or a masking scheme."""
+    """Return the task of a name: `pretrain`, `finetune`, `regular`, `bases` or a masking scheme."""
     named = {"pretrain": masked_task, "finetune": class_task, "regular": regular_task}
+    named["bases"] = bases_task
     return named[name](toy) if name in named else masked_task(toy, scheme=name, threshold=2)
 
 
@@ -136,7 +157,7 @@ def gloo_worker(rank: int, world_size: int, rendezvous: str, job: Callable[[int]
 def train_toys_on_this_worker(rank: int, *, runs: dict[str, TrainingConfig], out: str) -> None:
     """Train each toy task on this worker; rank 0 writes losses and metrics by task to `out`.
 
-    A task is `pretrain`, `finetune`, `regular` or the name of a masking scheme to pretrain with.
+    A task is `pretrain`, `finetune`, `regular`, `bases` or the name of a masking scheme to pretrain with.
     """
     record = {}
     for task, config in runs.items():
@@ -144,6 +165,8 @@ def train_toys_on_this_worker(rank: int, *, runs: dict[str, TrainingConfig], out
         toy = toy_language(90, spec=spec, ragged=9)
         num_tokens = int(toy.corpus.num_tokens().max())
         build = build_classifier if task in ("finetune", "regular") else build_masked_lm
+        if task == "bases":
+            build = partial(build_classifier, head="bases")
         model = build(
             TINY, tokenizer=toy.tokenizer, num_tokens=num_tokens, dropout=config.dropout, seed=0
         )

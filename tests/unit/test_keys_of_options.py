@@ -66,6 +66,8 @@ DATA: dict[str, Any] = {
     "species_table": "table of species",
     "tree": "tree of species",
     "task": "binary",
+    "tracks": "track",
+    "bins": 16,
     "positive_label": "0",
     "sequence_column": "sequence",
     "label_column": ("label",),
@@ -182,6 +184,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "vcf_b": (str(root / "b.vcf"),),
         "bed": str(root / "known.bed"),
         "motif": str(root / "motif.jaspar"),
+        # Its content alone makes a key.
+        "track": (str(root / "known.bed"),),
         "root": root,
     }
 
@@ -249,6 +253,8 @@ def test_an_option_of_the_data_makes_another_data_set(name: str, files: Mapping[
         value, base = (value,), {"data": ()}
     elif name not in ("simulated_rows", "decoy_rate"):
         base = {"data": (files["toy"],)}
+    if name == "bins":
+        base["tracks"] = files["track"]
     changed = DataOptions(**{**base, name: value})
     assert dataset_key(changed.dataset) != dataset_key(DataOptions(**base).dataset)
 

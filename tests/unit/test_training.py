@@ -124,7 +124,12 @@ def test_micro_batches_change_nothing_without_dropout(toy):
 
 def test_two_workers_take_the_steps_of_one(tmp_path):
     # The short last batch of an epoch is one micro-batch of 4: one worker has none.
-    runs = {"pretrain": CONFIG, "finetune": with_(CONFIG, dropout=0.2), "regular": CONFIG}
+    runs = {
+        "pretrain": CONFIG,
+        "finetune": with_(CONFIG, dropout=0.2),
+        "regular": CONFIG,
+        "bases": CONFIG,
+    }
     out = {workers: tmp_path / str(workers) for workers in (1, 2)}
     train_toys_on_this_worker(0, runs=runs, out=str(out[1]))
     job = partial(train_toys_on_this_worker, runs=runs, out=str(out[2]))

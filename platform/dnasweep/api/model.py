@@ -137,7 +137,8 @@ class Model:
             Columns `id`, `species` where any is known, `probability_<class>` for each class, `call`;
             of a model of numbers `predicted_<output>`, in the units of its labels; of one with a class for
             each base `bases_<class>`, the intervals that are called it, such as `4-6;9-10` (from 0,
-            without their end), and `probability_<class>`, an array over the bases of the sequence.
+            without their end), and `probability_<class>`, an array over the bases of the sequence; of one
+            of signals `predicted_<track>`, an array over the bins.
 
         Raises
         ------

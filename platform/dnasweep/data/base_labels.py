@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -54,16 +54,19 @@ def read_cell(cell: str, form: Form, codes: Mapping[str, int], bases: int) -> Ba
     """
     if form == "intervals":
         return _of_intervals(cell, codes, bases)
-    parts = list(cell) if form == "symbols" else [one.casefold() for one in parts_of(cell)]
+    parts: Sequence[str] = cell
+    if form == "lists":
+        parts = [one.casefold() for one in parts_of(cell)]
     if len(parts) != bases:
         what = "symbols" if form == "symbols" else "classes"
         return BaseCell(
             "", f"the label has {len(parts):,} {what}, and the sequence has {bases:,} bases"
         )
-    unknown = next((part for part in parts if part not in codes), None)
+    found = {part: SYMBOLS[codes[part]] for part in set(parts) if part in codes}
+    unknown = next((part for part in parts if part not in found), None)
     if unknown is not None:
         return BaseCell("", f"the label holds {unknown[:40]!r}, which is no class")
-    return BaseCell("".join(SYMBOLS[codes[part]] for part in parts))
+    return BaseCell("".join(map(found.__getitem__, parts)))
 
 
 def parts_of(cell: str) -> list[str]:

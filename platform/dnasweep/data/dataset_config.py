@@ -30,6 +30,7 @@ DECOY_RATE = 0.1
 """How often a simulated negative contains an element, as a fraction of how often a promoter does."""
 ANEW = "Split anew with --split cluster, or leave --split-groups out."
 """What to do where rows are to be kept together and the data say where each belongs."""
+Bins = Annotated[int, Range(2, 4096)]
 Identity = Annotated[float, Range(LOWEST_IDENTITY, 1)]
 
 
@@ -58,8 +59,13 @@ class DatasetFields(ColumnOptions):
     each file."""
     task: TaskChoice = "auto"
     """What is learned from the labels: two classes (binary), several (multiclass), numbers (regression),
-    labels of which a row may have several (multilabel) or a class of every base (token). Default: by
-    the labels, which a line says."""
+    labels of which a row may have several (multilabel), a class of every base (token) or the signal of
+    --tracks (profile). Default: by the labels, which a line says."""
+    tracks: tuple[str, ...] = ()
+    """bigWig files whose signal along each row is learned in place of labels (profile): of coverage or
+    other values that are not negative. Rows need coordinates."""
+    bins: Bins = 32
+    """Bins that the signal of a row is averaged in, for --tracks."""
     positive_label: str | None = None
     """Which of two labels is the positive class, 1. Default: by their meaning (promoter, positive, yes,
     TRUE, 1), else the second by name."""
@@ -131,6 +137,21 @@ class DatasetConfig(DatasetFields):
             raise InputError(
                 f"split_groups is {self.split_groups!r} with splits that are given", remedy=ANEW
             )
+        if self.tracks and self.generate_negatives != "none":
+            raise InputError(
+                "--generate-negatives makes rows of a class, and tracks are learned",
+                remedy="Leave one of them out.",
+            )
+        if self.tracks and not self.reads_files:
+            raise InputError(
+                "tracks are of a genome, and built-in data are of none",
+                remedy="Give rows with coordinates, such as BED with --genome.",
+            )
+        if (self.task == "profile") != bool(self.tracks) and self.task != "auto":
+            raise InputError(
+                f"--task is {self.task}, and the signal of tracks is a profile",
+                remedy="Give bigWig files with --tracks, and leave --task out.",
+            )
         check_fractions(self.fractions)
 
     @property
@@ -182,7 +203,9 @@ def dataset_key(config: DatasetConfig) -> str:
         species=resolve(config.species, catalogue_of(config)) if config.species else "",
         split_matters=config.split in ("auto", "given"),
     )
-    genome = settings.pop("genome")
+    genome, tracks = settings.pop("genome"), settings.pop("tracks")
+    if not tracks:
+        del settings["bins"]
     about = {name: settings.pop(name) for name in ("species_table", "tree")}
     files: dict[str, Any] = {
         "data": [
@@ -196,6 +219,10 @@ def dataset_key(config: DatasetConfig) -> str:
         ],
         "genome": None if genome is None else file_digest(user_path(genome), holds="genome"),
     }
+    if tracks:
+        files["tracks"] = [
+            [user_path(path).stem, file_digest(user_path(path), holds="track")] for path in tracks
+        ]
     for name, path in about.items():
         if path is not None:
             files[name] = file_digest(user_path(path))

@@ -20,6 +20,7 @@ from dnasweep.data.findings import READ_AS, Finding, info
 from dnasweep.data.label_checks import check_rare
 from dnasweep.data.labels import ZERO_AND_ONE, Labels
 from dnasweep.data.negatives import generate_negatives
+from dnasweep.data.profiles import with_profiles
 from dnasweep.data.reading import read_rows
 from dnasweep.data.screening import check_lengths, find_copies, rejected_copies
 from dnasweep.data.simulate import simulate
@@ -204,6 +205,10 @@ def _screened(config: DatasetConfig, rejects: str | Path | None) -> _Gathered:
     gathered = _gather(config)
     if config.crop is not None:
         gathered = gathered._replace(table=crop_table(gathered.table, config.crop))
+    if config.tracks and not config.unlabelled:
+        made = with_profiles(gathered.table, gathered.origins, config.tracks, config.bins)
+        notes = (*gathered.notes, info(READ_AS, made.note))
+        gathered = gathered._replace(table=made.table, labels=made.labels, notes=notes)
     rejected = gathered.rejected
     if config.leaks != "keep":
         if resolve_method(gathered.table, config.split) == "given":
@@ -235,7 +240,7 @@ def _gather(config: DatasetConfig) -> _Gathered:
         task=config.task,
         positive_label=config.positive_label,
         columns=config.columns._replace(where_present=config.unlabelled),
-        require_labels=not config.unlabelled,
+        require_labels=not (config.unlabelled or config.tracks),
     )
     if config.unlabelled:
         table, labels = make_table(table.assign(label=1)), Labels()

@@ -11,6 +11,7 @@ from dnasweep.data.table import SPLITS, check_classes
 from dnasweep.errors import InputError
 
 _OTHER = {"regression": "numbers", "multilabel": "several a row", "token": "of every base"}
+_OTHER["profile"] = "signals along a row"
 
 
 def check_kinds(table: pd.DataFrame, origins: pd.DataFrame, labels: Labels) -> None:
@@ -88,7 +89,9 @@ def check_labels(table: pd.DataFrame, labels: Labels) -> None:
         rows = table[table["split"] == split]
         if split == "validation" and few_shot and rows.empty:
             continue
-        if BASE_CLASSES in labels.columns:
+        if labels.places > 1:
+            _check_tracks(rows, split, labels)
+        elif BASE_CLASSES in labels.columns:
             _check_bases(rows[BASE_CLASSES], split, labels)
         elif labels.columns:
             _check_outputs(rows[labels.columns], split, labels)
@@ -105,6 +108,17 @@ def _check_present(found: pd.Series, split: str, labels: Labels) -> None:
             remedy="Give more rows of them, or larger shares with --split-fractions, such as 0.5 "
             "0.25 0.25; given splits need rows of every class, or --split cluster.",
         )
+
+
+def _check_tracks(rows: pd.DataFrame, split: str, labels: Labels) -> None:
+    values = rows[labels.columns].to_numpy().reshape(len(rows), labels.places, -1)
+    for one, name in enumerate(labels.names):
+        if not len(rows) or np.ptp(values[..., one]) == 0:
+            raise InputError(
+                f"the track {name} is the same in all bins of the {len(rows):,} {split} rows",
+                remedy="Give rows where it has a signal, or larger shares with --split-fractions, "
+                "such as 0.5 0.25 0.25.",
+            )
 
 
 def _check_bases(symbols: pd.Series, split: str, labels: Labels) -> None:

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from dnasweep.data.base_labels import BASE_CLASSES, base_targets
 
-TaskName = Literal["binary", "multiclass", "regression", "multilabel", "token"]
+TaskName = Literal["binary", "multiclass", "regression", "multilabel", "token", "profile"]
 TASK_NAMES: tuple[TaskName, ...] = get_args(TaskName)
-TaskChoice = Literal["auto", "binary", "multiclass", "regression", "multilabel", "token"]
+TaskChoice = Literal[
+    "auto", "binary", "multiclass", "regression", "multilabel", "token", "profile"
+]
 CLASS_TASKS = ("binary", "multiclass")
 """Tasks whose rows have one class each, as the number in the column `label`."""
 NEGATIVE, POSITIVE = "negative", "positive"
@@ -46,17 +48,22 @@ class Labels:
     """What is learned from them."""
     names: tuple[str, ...] = (NEGATIVE, POSITIVE)
     """Of classes, of rows or of bases, in the order of their numbers; or of the outputs of each row."""
+    places: int = 1
+    """Bins of a row each of which has the outputs."""
 
     @property
     def columns(self) -> list[str]:
         """Columns of the table with the outputs; empty where a row has one class."""
         if self.task == "token":
             return [BASE_CLASSES]
+        if self.places > 1:
+            bins = range(1, self.places + 1)
+            return [f"{OUTPUT}{name}:{number}" for number in bins for name in self.names]
         return [] if self.task in CLASS_TASKS else [OUTPUT + name for name in self.names]
 
     def targets(self, table: pd.DataFrame) -> NDArray[Any]:
-        """Return what is to be learned: class numbers (rows,), or outputs (rows, outputs), float64; of
-        bases class numbers, (rows, bases), -1 beyond the end of a row."""
+        """Return what is to be learned: class numbers (rows,), or outputs (rows, outputs), float64, those
+        of a bin side by side; of bases class numbers, (rows, bases), -1 beyond the end of a row."""
         if self.task == "token":
             return base_targets(table[BASE_CLASSES])
         if self.task in CLASS_TASKS:
@@ -65,12 +72,15 @@ class Labels:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON types; `from_json` reads it."""
-        return asdict(self)
+        found = asdict(self)
+        return found if self.places > 1 else {k: v for k, v in found.items() if k != "places"}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Labels:
         """Return the labels that `to_json` wrote."""
-        return cls(task=data["task"], names=tuple(data["names"]))
+        return cls(
+            task=data["task"], names=tuple(data["names"]), places=int(data.get("places", 1))
+        )
 
     @classmethod
     def of_table(cls, table: pd.DataFrame) -> Labels:

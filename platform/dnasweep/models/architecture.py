@@ -144,6 +144,7 @@ def build_classifier(
     encoder: Path | None = None,
     label_names: Sequence[str] | None = None,
     head: Literal["row", "bases"] = "row",
+    places: int = 1,
 ) -> PreTrainedModel:
     """Return a classifier, its encoder taken from a masked language model or initialised.
 
@@ -163,6 +164,8 @@ def build_classifier(
         Names of the classes, in order; default `LABEL_0`, `LABEL_1`...
     head
         What it has logits of: a row, or each of its bases.
+    places
+        Bins of a row that bases are averaged in; 1: they are not.
 
     Raises
     ------
@@ -179,7 +182,7 @@ def build_classifier(
     name_classes(settings, num_labels, label_names)
     kind = _CLASSIFIERS[settings.model_type]
     if head == "bases":
-        set_base_head(settings, tokenizer)
+        set_base_head(settings, tokenizer, places)
         kind = base_classifier(settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dnasweep.models.encoder.bases import base_logits, flat_predictions
+from dnasweep.models.encoder.bases import flat_predictions, place_logits
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import Precision
 from dnasweep.models.strands import StrandCorpus, mean_logits
@@ -146,11 +146,16 @@ class Classification(Task):
             logits = []
             for shown in self.strands.called_by(rows):
                 batch = self._batch(rows, shown).to(context.device)
-                logits.append(_logits(model, batch).double())
-            predicted = self.objective.predictions(mean_logits(logits))
-            if batch.ends is not None:
-                predicted = flat_predictions(predicted, batch.ends, self.labels.shape[1])
-            return predicted, None
+                if batch.starts is not None and batch.ends is not None:
+                    # Labels of places are of the strand given, by which alone they are called.
+                    found = place_logits(
+                        model, batch.ids, batch.attention, batch.starts, batch.ends
+                    )
+                    predicted = self.objective.predictions(found.logits.double())
+                    places = self.learned.width(self.labels) // self.learned.num_outputs
+                    return flat_predictions(predicted, found.there, places), None
+                logits.append(class_logits(model, batch.ids, batch.attention).double())
+            return self.objective.predictions(mean_logits(logits)), None
 
         self.probabilities = self.evaluate_rows(
             model, context, precision, self.learned.width(self.labels), measure
@@ -177,10 +182,10 @@ class Classification(Task):
 
 
 def _logits(model: Any, batch: TensorBatch) -> Tensor:
-    """Return the class logits of rows, (rows, classes), or of their bases, (rows, bases, classes)."""
+    """Return the logits of rows, (rows, classes), or of their bases or bins, (rows, places, classes)."""
     if batch.starts is None or batch.ends is None:
         return class_logits(model, batch.ids, batch.attention)
-    return base_logits(model, batch.ids, batch.attention, batch.starts, batch.ends)
+    return place_logits(model, batch.ids, batch.attention, batch.starts, batch.ends).logits
 
 
 def _selection(task: learned.Task, keep: Keep) -> Selection | None:

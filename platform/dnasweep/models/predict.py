@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
-from dnasweep.models.encoder.bases import base_logits, flat_predictions
+from dnasweep.models.encoder.bases import flat_predictions, place_logits
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import Precision, autocast, best_device
@@ -33,8 +33,8 @@ def predict_probabilities(
     device: torch.device | str | None = None,
     dtype: Precision = "auto",
 ) -> np.ndarray:
-    """Return softmax probabilities, (sequences, classes), float64; of a model with classes of bases
-    (sequences, bases of the longest x classes), 0 beyond the end of a sequence.
+    """Return softmax probabilities, (sequences, classes), float64; of a model of bases or bins
+    what is predicted of them, (sequences, places of the longest x outputs), 0 beyond the end.
 
     A model that was trained to call by both strands (`average_reverse_complement` in its
     configuration) calls by the mean of their logits.
@@ -73,7 +73,7 @@ def predict_probabilities(
     nn.Module.to(model, chosen).eval()
     try:
         if task.head == "bases":
-            return _of_bases(model, tokenizer, sequences, batch_size, chosen, dtype)
+            return _of_places(model, tokenizer, sequences, batch_size, chosen, dtype)
         logits = [
             _logits(model, tokenizer, strand, batch_size, chosen, dtype)
             for strand in strands_of(sequences, average=average)
@@ -83,7 +83,7 @@ def predict_probabilities(
     return task.predictions(mean_logits(logits)).numpy()
 
 
-def _of_bases(
+def _of_places(
     model: PreTrainedModel,
     tokenizer: DnaTokenizer,
     sequences: Sequence[str],
@@ -91,19 +91,27 @@ def _of_bases(
     device: torch.device,
     dtype: Precision,
 ) -> np.ndarray:
-    """Return the probabilities of the classes of bases, (sequences, bases of the longest x classes)."""
+    """Return what is predicted of bases or bins, (sequences, places of the longest x outputs)."""
     corpus = tokenizer.encode(list(sequences))
     check_lengths(corpus, capacity(model.config.to_dict()))
-    bases = int(corpus.num_bases().max(initial=0))
-    found = np.zeros((len(corpus), bases * int(model.config.num_labels or 2)))
+    task, bases = task_of_model(model.config.to_dict()), corpus.num_bases()
+    if (bases < task.places).any():
+        raise InputError(
+            f"the sequence has fewer bases than the {task.places} bins of which a signal is predicted",
+            row=int(np.argmax(bases < task.places)) + 1,
+            remedy="Give sequences of the length that the model was trained on.",
+        )
+    places = task.places if task.places > 1 else int(bases.max(initial=0))
+    found = np.zeros((len(corpus), places * task.num_outputs))
     with torch.inference_mode(), autocast(device, dtype):
         for rows, (ids, attention, _) in row_batches(
             corpus, pad_id=tokenizer.pad_id, batch_size=batch_size, device=device
         ):
             spans = collate(corpus, rows, tokenizer.pad_id)
             starts, ends = (torch.from_numpy(x).to(device) for x in (spans.starts, spans.ends))
-            logits = base_logits(model, ids, attention, starts, ends).double()
-            found[rows] = flat_predictions(logits.softmax(-1), ends, bases).cpu().numpy()
+            of_row = place_logits(model, ids, attention, starts, ends)
+            predicted = task.predictions(of_row.logits.double())
+            found[rows] = flat_predictions(predicted, of_row.there, places).cpu().numpy()
     _check_finite(torch.from_numpy(found))
     return found
 

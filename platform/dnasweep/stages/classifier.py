@@ -113,6 +113,7 @@ def _prepare(storage: Storage, spec: ClassifierSpec) -> TrainableStage:
         num_labels=learned.num_outputs,
         label_names=learned.names,
         head=learned.head,
+        places=learned.places,
     )
     # So that the loaded weights predict like the trial, not like the model that it started from.
     if strands.average or hasattr(model.config, AVERAGED):

@@ -160,7 +160,14 @@ def prepare_pretraining(
             labels=dataset.labels,
         )
     other = dataclasses.replace(
-        options, data=files, positives=(), negatives=(), generate_negatives="none"
+        options,
+        data=files,
+        positives=(),
+        negatives=(),
+        generate_negatives="none",
+        # Of the rows that are learned from; these may be of no genome.
+        tracks=(),
+        task="auto" if options.tracks else options.task,
     )
     with _name_files(files):
         try:

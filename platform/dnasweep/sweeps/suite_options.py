@@ -65,6 +65,8 @@ class SuiteOptions(SweepOptions):
     negatives: Suppress[tuple[str, ...]] = ()
     generate_negatives: Suppress[Literal["none"] | NegativeKind] = "none"
     negative_distance: Suppress[Whole | None] = None
+    tracks: Suppress[tuple[str, ...]] = ()
+    bins: Suppress[int] = 32
     split_groups: Suppress[Literal["none", "twins"]] = "none"
     pretrain_rows: Suppress[Whole] = 0
     simulated_rows: Suppress[SimulatedRows] = 240

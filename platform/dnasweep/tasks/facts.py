@@ -19,6 +19,8 @@ class TaskFacts:
     """Those that differences between models are tested by."""
     output_name: ClassVar[str] = "output"
     """What an output is called."""
+    predicts: ClassVar[str] = "predicts"
+    """What a model does with its outputs, where rows have no classes."""
     baseline_name: ClassVar[str] = "k-mer logistic regression"
     """What the reference is called that every model must beat."""
     has_positives: ClassVar[bool] = False

@@ -21,7 +21,7 @@ def pearson_influence(targets: Floats, predicted: Floats) -> Measured:
     -----
     z_x z_y - r (z_x^2 + z_y^2) / 2 (S. Devlin, R. Gnanadesikan and J. Kettenring, Biometrika 62, 1975).
     """
-    x, y = _standardised(targets[None])[0], _standardised(predicted)
+    x, y = standardised(targets[None])[0], standardised(predicted)
     values = (x * y).mean(axis=1)
     moved = x * y - values[:, None] * (x**2 + y**2) / 2
     known = np.abs(y).sum(axis=1) > 0
@@ -46,10 +46,10 @@ def spearman_influence(targets: Floats, predicted: Floats) -> Measured:
     num = len(targets)
     ranks = stats.rankdata(targets) / num
     values, moved = np.zeros(len(predicted)), np.zeros(predicted.shape)
-    x = _standardised(stats.rankdata(targets)[None])[0]
+    x = standardised(stats.rankdata(targets)[None])[0]
     for one, guess in enumerate(predicted):
         own = stats.rankdata(guess)
-        y = _standardised(own[None])[0]
+        y = standardised(own[None])[0]
         if not y.any():
             continue
         values[one] = float((x * y).mean())
@@ -89,7 +89,7 @@ def rmse_influence(targets: Floats, predicted: Floats) -> Measured:
     return scaled(root[:, 0], moved)
 
 
-def _standardised(values: Floats) -> Floats:
+def standardised(values: Floats) -> Floats:
     """Return rows with mean 0 and standard deviation 1, 0 where all values of a row are equal."""
     centred = values - values.mean(axis=1, keepdims=True)
     spread = centred.std(axis=1, keepdims=True)

@@ -40,6 +40,8 @@ SPEARMAN = "spearman"
 R2 = "r2"
 RMSE = "rmse"
 TOP_K = "top_k"
+ROW_PEARSON = "row_pearson"
+DEVIANCE = "deviance_explained"
 BITS_PER_BASE = "bits_per_base"
 PERPLEXITY = "perplexity"
 MASKED_ACCURACY = "masked_accuracy"
@@ -62,6 +64,10 @@ METRICS: dict[str, Metric] = {
     TOP_K: Metric(
         "", "max", "share of true bases among as many of the likeliest ones; mean over classes"
     ),
+    ROW_PEARSON: Metric("", "max", "Pearson correlation over the bins of a row; mean over rows"),
+    DEVIANCE: Metric(
+        "", "max", "share of the Poisson deviance that is explained; mean over tracks"
+    ),
     THRESHOLD: Metric("probability", "", "least probability called class 1"),
     BITS_PER_BASE: Metric("bits", "min", "nats over masked tokens / masked bases / ln 2"),
     PERPLEXITY: Metric("", "min", "exp of the mean loss of a masked token"),
@@ -74,7 +80,7 @@ METRICS: dict[str, Metric] = {
 """Every metric by its bare name."""
 CLASS_METRICS = (LOSS, ACCURACY, MACRO_F1, PRECISION, RECALL, MCC, AUROC, AUPRC)
 """Those by which classifiers can be chosen and compared."""
-SELECTION_METRICS = (*CLASS_METRICS, PEARSON, SPEARMAN, R2, RMSE, TOP_K)
+SELECTION_METRICS = (*CLASS_METRICS, PEARSON, SPEARMAN, R2, RMSE, TOP_K, ROW_PEARSON, DEVIANCE)
 """Those by which models of any task can."""
 
 

@@ -11,24 +11,26 @@ from dnasweep.errors import InputError
 from dnasweep.tasks.binary import Binary
 from dnasweep.tasks.multiclass import Multiclass
 from dnasweep.tasks.multilabel import Multilabel
+from dnasweep.tasks.profile import Profile
 from dnasweep.tasks.regression import Regression
 from dnasweep.tasks.task import Task
 from dnasweep.tasks.token import Token
 
 TASKS: dict[TaskName, type[Task]] = {
-    one.name: one for one in (Binary, Multiclass, Regression, Multilabel, Token)
+    one.name: one for one in (Binary, Multiclass, Regression, Multilabel, Token, Profile)
 }
 
 BASES_PER_TOKEN = "bases_per_token"
-"""Setting in the `config.json` of a model with a class for each base: places in a token that the head
-tells apart."""
+"""Setting in the `config.json` of a model of bases or bins: places in a token that the head tells apart."""
+BINS_PER_ROW = "bins_per_row"
+"""The same of a model of bins: how many a row has."""
 BINARY = Binary(ZERO_AND_ONE.names)
 """The task of the labels 0 and 1."""
 
 
 def task_of(labels: Labels) -> Task:
     """Return the task of a data set."""
-    return TASKS[labels.task](labels.names)
+    return TASKS[labels.task](labels.names, labels.places)
 
 
 def task_of_classes(names: Sequence[str]) -> Task:
@@ -49,6 +51,13 @@ def task_of_model(config: Mapping[str, Any]) -> Task:
     """Return the task that a model was trained for, by its `config.json`."""
     found = id2label_of(config)
     names = [found[i] for i in sorted(found)]
+    if bins := config.get(BINS_PER_ROW):
+        if not isinstance(bins, int) or bins < 2:
+            raise InputError(
+                f"the model's {BINS_PER_ROW} is {bins!r}",
+                remedy="Write the number of bins that it was trained on into its config.json.",
+            )
+        return Profile(names, bins)
     if config.get(BASES_PER_TOKEN):
         return Token(names)
     # As transformers says it.

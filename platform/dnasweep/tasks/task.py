@@ -31,10 +31,12 @@ class Task(TaskFacts, abc.ABC):
     ----------
     names
         Of the classes or outputs, in the order of the logits.
+    places
+        Bins of a row that each has these outputs.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = tuple(names)
+    def __init__(self, names: Sequence[str], places: int = 1) -> None:
+        self.names, self.places = tuple(names), places
 
     @property
     def num_outputs(self) -> int:

@@ -50,6 +50,7 @@ class Token(Task):
     metrics = (names.LOSS, names.MACRO_F1, names.AUPRC, names.TOP_K)
     tested = (names.AUPRC, names.MCC)
     output_name = "class of bases"
+    predicts = "calls the class of every base, one of"
     baseline_name = "logistic regression on the bases around"
     has_classes = False
     has_weights = True

@@ -9,7 +9,7 @@ import pandas as pd
 
 ALPHA = 0.05  # below it a difference is called significant
 NAMES = {"mcc": "MCC", "auroc": "AUROC", "auprc": "AUPRC", "macro_f1": "macro F1"}
-NAMES |= {"top_k": "top-k accuracy"}
+NAMES |= {"top_k": "top-k accuracy", "row_pearson": "Pearson r within rows"}
 NAMES |= {"pearson": "Pearson r", "spearman": "Spearman ρ", "r2": "R²", "rmse": "RMSE"}
 METHODS = {"shap": "SHAP", "lime": "LIME", "anchors": "Anchors"}
 NONE = "–"

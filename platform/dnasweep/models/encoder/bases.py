@@ -1,14 +1,15 @@
-"""The classes of bases: logits of tokens given to the bases that they cover."""
+"""What is said of bases and of bins: logits of tokens given to the bases that they cover."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dnasweep.models.encoder.forward import last_hidden_state
+from dnasweep.tasks.registry import BINS_PER_ROW
 
 
 def base_logits(
@@ -43,19 +44,53 @@ def base_logits(
     return (total / count.clamp(min=1)[:, None]).view(rows, bases, -1)
 
 
-def flat_predictions(predicted: Tensor, ends: Tensor, bases: int) -> Tensor:
-    """Return predictions of bases as rows of one width, (rows, bases x classes), 0 beyond the end of a row.
+class Places(NamedTuple):
+    """What a model has logits of in each row: its bases or its bins."""
+
+    logits: Tensor
+    """(rows, places of the longest, classes or outputs), fp32."""
+    there: Tensor
+    """Whether the row has the place, (rows, places)."""
+
+
+def place_logits(
+    model: Any, ids: Tensor, attention: Tensor | None, starts: Tensor, ends: Tensor
+) -> Places:
+    """Return the logits of each base or, of a model of bins, their means in each bin.
+
+    Parameters
+    ----------
+    model, ids, attention, starts, ends
+        As for :func:`base_logits`. Rows have at least as many bases as bins.
+    """
+    logits = base_logits(model, ids, attention, starts, ends)
+    lengths = ends.amax(1)[:, None]
+    place = torch.arange(logits.shape[1], device=ids.device)
+    there = place < lengths
+    bins = getattr(model.config, BINS_PER_ROW, None)
+    if not bins:
+        return Places(logits, there)
+    # Bin k has the bases from k L / bins on, rounded down, as the bins that are learned.
+    row = torch.arange(len(ids), device=ids.device)[:, None]
+    index = (row * bins + ((place + 1) * bins - 1) // lengths)[there]
+    own = logits[there]
+    total = own.new_zeros(len(ids) * bins, own.shape[-1]).index_add(0, index, own)
+    count = own.new_zeros(len(ids) * bins).index_add(0, index, torch.ones_like(own[:, 0]))
+    means = (total / count.clamp(min=1)[:, None]).view(len(ids), bins, -1)
+    return Places(means, there.new_ones(means.shape[:2]))
+
+
+def flat_predictions(predicted: Tensor, there: Tensor, places: int) -> Tensor:
+    """Return predictions of places as rows of one width, (rows, places x outputs), 0 where there is none.
 
     Parameters
     ----------
     predicted
-        (rows, bases of the longest, classes).
-    ends
-        As for :func:`base_logits`.
-    bases
-        Bases of a row of the result, at least those of the longest.
+        (rows, places of the longest, outputs).
+    there
+        Whether the row has the place, (rows, places).
+    places
+        Of a row of the result, at least as many as the longest has.
     """
-    place = torch.arange(predicted.shape[1], device=predicted.device)
-    there = place < ends.amax(1)[:, None]
     own = torch.where(there[..., None], predicted, 0.0)
-    return F.pad(own, (0, 0, 0, bases - own.shape[1])).flatten(1)
+    return F.pad(own, (0, 0, 0, places - own.shape[1])).flatten(1)

@@ -20,7 +20,7 @@ from dnasweep.models.encoder.convnet import ConvNetConfig, ConvNetModel
 from dnasweep.models.encoder.forward import last_hidden_state
 from dnasweep.models.families.classes import classes_by_type
 from dnasweep.models.pretrained.heads import OF_BASES
-from dnasweep.tasks.registry import BASES_PER_TOKEN
+from dnasweep.tasks.registry import BASES_PER_TOKEN, BINS_PER_ROW
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 MOST_PLACES = 16
@@ -70,18 +70,21 @@ def base_classifier(settings: Any) -> type[PreTrainedModel]:
     return _class_of(kind)
 
 
-def set_base_head(settings: Any, tokenizer: DnaTokenizer) -> None:
-    """Have a configuration describe a classifier of bases.
+def set_base_head(settings: Any, tokenizer: DnaTokenizer, places: int = 1) -> None:
+    """Have a configuration describe a model of bases or bins.
 
     Parameters
     ----------
     settings
         Configuration of a model, changed in place.
     tokenizer
-        The model's, whose longest token says how many places there are.
+        The model's, whose longest token says how many places in a token there are.
+    places
+        Bins of a row; 1: it is a model of bases.
     """
     longest = max((len(tokenizer.tokens[i]) for i in tokenizer.real_ids), default=1)
     setattr(settings, BASES_PER_TOKEN, min(longest, MOST_PLACES))
+    setattr(settings, BINS_PER_ROW, places if places > 1 else None)
     settings.how_to_load = _RELOAD
 
 

@@ -53,7 +53,7 @@ from dnasweep.models.pretrained.smoke_test import check_runs
 from dnasweep.models.pretrained.vocabulary_match import check_vocabulary
 from dnasweep.models.pretrained.weight_files import is_counter, read_headers
 from dnasweep.models.pretrained.weight_match import check_size, refuse_misfit, weightless
-from dnasweep.tasks.registry import BASES_PER_TOKEN
+from dnasweep.tasks.registry import BASES_PER_TOKEN, BINS_PER_ROW
 from dnasweep.tokens.model_files import first_line
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -127,6 +127,7 @@ def build_on_checkpoint(
     seed: int,
     label_names: Sequence[str] | None = None,
     head: Literal["row", "bases"] = "row",
+    places: int = 1,
 ) -> PreTrainedModel:
     """Return a classifier whose encoder is that of a model directory, and whose head is new.
 
@@ -136,7 +137,7 @@ def build_on_checkpoint(
         A model saved by transformers, with any head or none.
     config
         As :func:`describe` returns it; `max_tokens` and `windows` may be changed.
-    tokenizer, num_tokens, num_labels, label_names, head
+    tokenizer, num_tokens, num_labels, label_names, head, places
         As for :func:`dnasweep.models.architecture.build_classifier`.
     dropout
         Dropout probability in encoder and head; attention weights get no dropout.
@@ -163,10 +164,11 @@ def build_on_checkpoint(
             if hasattr(settings, name):
                 setattr(settings, name, value)
     name_classes(settings, num_labels, label_names)
-    if hasattr(settings, BASES_PER_TOKEN):
-        setattr(settings, BASES_PER_TOKEN, None)
+    for name in (BASES_PER_TOKEN, BINS_PER_ROW):
+        if hasattr(settings, name):
+            setattr(settings, name, None)
     if head == "bases":
-        set_base_head(settings, tokenizer)
+        set_base_head(settings, tokenizer, places)
     alibi = settings.model_type == ALIBI
     kind: Any = base_classifier(settings) if head == "bases" else _classifier_class(settings)
     settings._attn_implementation = attention_of(kind)

@@ -28,7 +28,7 @@ from dnasweep.models.families.family import Family
 from dnasweep.models.families.registry import family_of
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, KNOWN, USE_KNOWN_KIND, is_number
 from dnasweep.tasks.calls import DECISION_THRESHOLD, DECISION_THRESHOLDS
-from dnasweep.tasks.registry import BASES_PER_TOKEN
+from dnasweep.tasks.registry import BASES_PER_TOKEN, BINS_PER_ROW
 from dnasweep.tokens.model_files import AGAIN, reading
 
 _MAX_LAYERS = 1000
@@ -39,6 +39,7 @@ _OWN = (
     DECISION_THRESHOLD,
     DECISION_THRESHOLDS,
     BASES_PER_TOKEN,
+    BINS_PER_ROW,
     "how_to_load",
 )
 """Settings that this platform writes."""

@@ -1,0 +1,138 @@
+"""Signals along rows as what is learned: bigWig tracks, averaged in bins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dnasweep.data.labels import Labels
+from dnasweep.data.table import make_table
+from dnasweep.errors import InputError
+from dnasweep.formats.chromosomes import match_chromosomes
+from dnasweep.formats.paths import user_path
+from dnasweep.formats.signal import bin_means, open_signal
+
+
+class Profiles(NamedTuple):
+    """Rows with the signal that is learned of them."""
+
+    table: pd.DataFrame
+    """The rows, without labels of another kind."""
+    labels: Labels
+    """What is learned."""
+    note: str
+    """How the tracks are read."""
+
+
+def with_profiles(
+    table: pd.DataFrame, origins: pd.DataFrame, tracks: Sequence[str], bins: int
+) -> Profiles:
+    """Return rows with the mean signal of each track in each of their bins.
+
+    Bins are counted in the direction in which a row is read: those of a row on the minus strand begin at
+    its end. A base that a track says nothing of has the signal 0.
+
+    Parameters
+    ----------
+    table
+        Rows with coordinates; not changed.
+    origins
+        Columns file and row: where each row is from.
+    tracks
+        bigWig files.
+    bins
+        Bins of a row.
+
+    Raises
+    ------
+    InputError
+        For a row without coordinates, with fewer bases than bins, or beyond the end of its chromosome; a
+        chromosome that a track lacks; negative values; and two tracks of one name.
+    """
+    paths = [user_path(path) for path in tracks]
+    names = tuple(path.stem for path in paths)
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"two tracks are called {max(names, key=names.count)}",
+            remedy="Rename one of the files: outputs are called by them.",
+        )
+    _check_places(table, origins, bins)
+    labels = Labels(task="profile", names=names, places=bins)
+    found = np.stack([_read(path, table, origins, bins) for path in paths], axis=2)
+    columns = pd.DataFrame(found.reshape(len(table), -1), columns=labels.columns)
+    bare = table.reset_index(drop=True).assign(label=-1)
+    note = (
+        f"the signal of {', '.join(names)} is learned, as means of {bins} bins a row; bases without a "
+        "value are 0"
+    )
+    if (table["label"] >= 0).any():
+        note += "; labels of rows are not read"
+    return Profiles(make_table(pd.concat([bare, columns], axis=1)), labels, note)
+
+
+def _check_places(table: pd.DataFrame, origins: pd.DataFrame, bins: int) -> None:
+    bases = table["sequence"].str.len()
+    placed = (table["chrom"] != "") & table["start"].notna() & table["end"].notna()
+    fits = ((table["end"] - table["start"]) == bases).fillna(False).astype(bool)
+    for wrong, reason, remedy in (
+        (
+            ~placed,
+            "the row has no coordinates, and tracks are of a genome",
+            "Give chrom, start and end of every row, or BED with --genome.",
+        ),
+        (
+            ~fits,
+            "the sequence has another number of bases than its coordinates",
+            "Give coordinates that span the sequence.",
+        ),
+        (bases < bins, f"the sequence has fewer than {bins} bases", "Use fewer --bins."),
+    ):
+        if wrong.any():
+            raise _at(origins, int(wrong.to_numpy().argmax()), reason, remedy)
+
+
+def _at(origins: pd.DataFrame, row: int, reason: str, remedy: str) -> InputError:
+    file, number = origins["file"].iloc[row], int(origins["row"].iloc[row])
+    return InputError(reason, file=file, row=number, remedy=remedy)
+
+
+def _read(
+    path: Path, table: pd.DataFrame, origins: pd.DataFrame, bins: int
+) -> NDArray[np.float64]:
+    """Return the signal of a track in the bins of every row, (rows, bins)."""
+    found = np.empty((len(table), bins))
+    with open_signal(path) as signal:
+        known = match_chromosomes(table["chrom"].unique().tolist(), list(signal.lengths))
+        places = zip(table["chrom"], table["start"], table["end"], table["strand"], strict=True)
+        for row, (chrom, start, end, strand) in enumerate(places):
+            name = known.get(chrom)
+            if name is None:
+                raise _at(
+                    origins,
+                    row,
+                    f"the track {path.name} has no chromosome {chrom!r}",
+                    "Give a track of the same assembly.",
+                )
+            if end > signal.lengths[name]:
+                raise _at(
+                    origins,
+                    row,
+                    f"the row ends at {end:,}, and {chrom} of {path.name} at {signal.lengths[name]:,}",
+                    "Give a track of the same assembly.",
+                )
+            values = signal.values(name, int(start), int(end))
+            if not (np.isfinite(values) & (values >= 0)).all():
+                raise _at(
+                    origins,
+                    row,
+                    f"the track {path.name} has values below 0 here, or none that are finite",
+                    "Give coverage or another signal that is not negative. Log ratios can be learned as "
+                    "numbers of whole rows, by regression.",
+                )
+            found[row] = bin_means(values[::-1] if strand == "-" else values, bins)
+    return found

@@ -1,0 +1,59 @@
+"""The loss of signals along a row: Poisson deviance, in shares of that of the mean."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+LARGEST = 30.0
+"""Largest logarithm of a signal, in units of its mean, that a model in training predicts."""
+
+
+class PoissonLoss(NamedTuple):
+    """Poisson deviance of the means of bins, with the logarithm as link.
+
+    Each track is scaled by the deviance of predicting its mean, so that a track of large values weighs no
+    more than one of small ones, and 1 is the loss of a model that has learned nothing.
+    """
+
+    mean: np.ndarray
+    """Of the training bins, (tracks,)."""
+    null: np.ndarray
+    """Mean deviance of that mean in the training bins, (tracks,)."""
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the summed loss of rows, and their number.
+
+        Parameters
+        ----------
+        logits
+            (rows, bins, tracks).
+        targets
+            Signals, (rows, bins x tracks).
+        """
+        own = targets.view(logits.shape).to(logits.dtype)
+        log_rate = self._log_rate(logits)
+        each = 2 * (torch.xlogy(own, own) - own * log_rate - own + log_rate.exp())
+        scaled = each / self._like(self.null, logits)
+        return scaled.mean((1, 2)).sum(), torch.tensor(float(len(targets)), device=logits.device)
+
+    def predictions(self, logits: Tensor) -> Tensor:
+        """Return the signals, in the units of the tracks, (rows, bins, tracks)."""
+        return self._log_rate(logits).exp()
+
+    def build_in(self, model: Any) -> None:
+        """Change the head of a model so that its logits are logarithms in the units of the tracks."""
+        bias = model.classifier.bias
+        log_mean = torch.as_tensor(np.log(self.mean), dtype=torch.float64, device=bias.device)
+        with torch.no_grad():
+            bias.copy_((bias.double().view(-1, len(self.mean)) + log_mean).flatten())
+
+    def _log_rate(self, logits: Tensor) -> Tensor:
+        return logits.clamp(max=LARGEST) + self._like(np.log(self.mean), logits)
+
+    @staticmethod
+    def _like(values: np.ndarray, tensor: Tensor) -> Tensor:
+        return torch.as_tensor(values, dtype=tensor.dtype, device=tensor.device)
