@@ -180,6 +180,6 @@ def test_what_needs_one_number_for_a_sequence_refuses_it(tmp_path: Path) -> None
 
 
 def test_predictions_end_where_a_sequence_does() -> None:
-    ends = torch.tensor([[0, 3, 4, 0], [0, 2, 0, 0]])
-    found = flat_predictions(torch.ones(2, 4, 2), ends, 5)
+    there = torch.tensor([[True] * 4, [True] * 2 + [False] * 2])
+    found = flat_predictions(torch.ones(2, 4, 2), there, 5)
     assert found.tolist() == [[1] * 8 + [0] * 2, [1] * 4 + [0] * 6]
