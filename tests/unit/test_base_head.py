@@ -22,7 +22,11 @@ from dnasweep.models.architecture import build_classifier
 from dnasweep.models.classification import Classification
 from dnasweep.models.encoder.bases import base_logits, flat_predictions
 from dnasweep.models.encoder.forward import class_logits, last_hidden_state
+from dnasweep.models.families.classes import classes_of
+from dnasweep.models.families.family import Family
+from dnasweep.models.families.registry import FAMILIES
 from dnasweep.models.predict import predict_probabilities
+from dnasweep.models.pretrained.base_classifier import base_classifier
 from dnasweep.models.pretrained.checkpoint import export, load_classifier
 from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
 from dnasweep.models.training.distributed import DistributedContext
@@ -31,6 +35,7 @@ from dnasweep.tasks.registry import task_of, task_of_model
 from dnasweep.tokens.corpus import collate
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import fit
+from golden_models import as_safetensors, cases
 from toys import TINY, toy_sequences
 from transformers import AutoModelForTokenClassification
 
@@ -122,6 +127,38 @@ def test_published_checkpoints_get_the_head_and_give_their_encoder_on(tmp_path: 
         for name, value in states[1].items():
             torch.testing.assert_close(states[0][name], value)
         assert task_of_model(again.config.to_dict()).head == head
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.model_type)
+def test_a_family_has_its_encoder_and_one_layer(family: Family) -> None:
+    kinds = classes_of(family)
+    settings = kinds.config(vocab_size=40, pad_token_id=0)
+    settings.id2label, settings.bases_per_token = dict(enumerate(NAMES)), 4
+    with torch.device("meta"):
+        model = base_classifier(settings)(settings)
+        encoder = kinds.encoder(settings)
+    prefix = model.base_model_prefix
+    assert type(model).__name__.endswith("ForBaseClassification")
+    own = {name for name in model.state_dict() if not name.startswith(f"{prefix}.")}
+    assert own == {"classifier.weight", "classifier.bias"}
+    theirs = {f"{prefix}.{name}" for name in encoder.state_dict() if "pooler" not in name}
+    assert set(model.state_dict()) - own == theirs
+    assert model.classifier.out_features == 4 * len(NAMES)
+
+
+@pytest.mark.parametrize(
+    "case", cases("dnabert2", "gena", "hyenadna", "caduceus", "nt_v1", "nt_v2")
+)
+def test_checkpoints_of_the_field_are_exported_and_read_again(case: Path, tmp_path: Path) -> None:
+    published = as_safetensors(case / "checkpoint", tmp_path / "published")
+    tokenizer = load_tokenizer(published)
+    model = build_on_checkpoint(
+        published, describe(published), tokenizer=tokenizer, head="bases", **COMMON
+    )
+    expected = predict_probabilities(model.eval(), tokenizer, SEQUENCES)
+    export(model, tokenizer, tmp_path / "bases")
+    again = predict_probabilities(tmp_path / "bases", None, SEQUENCES, batch_size=1)
+    np.testing.assert_allclose(again, expected, atol=1e-5)
 
 
 def test_transformers_alone_does_not_take_it_for_another_model(tmp_path: Path) -> None:

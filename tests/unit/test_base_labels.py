@@ -103,6 +103,7 @@ def test_rows_of_other_lengths_end_beyond_them(tmp_path: Path) -> None:
         ("10-14:donor", "the interval '10-14:donor' does not lie in the 12 bases of the sequence"),
         ("4-4:donor", "the interval '4-4:donor' does not lie in"),
         ("1-4:donor;3-5:acceptor", "the interval '3-5:acceptor' overlaps one of another class"),
+        (f"1-{'9' * 5000}:donor", "'1-999"),
         ("donor at 4", "'donor at 4' in the label is no interval such as 10-12:donor"),
     ],
 )

@@ -113,6 +113,10 @@ def test_what_cannot_be_read_names_file_row_and_remedy(toy: ToySignal, tmp_path:
         assert raised.value.remedy
     with pytest.raises(InputError, match="row 1: the sequence has fewer than 200 bases"):
         build_dataset(config(toy, bins=200))
+    named = [str(other_track(tmp_path / f"{i}.bw", "chr1", 400)) for i in range(60)]
+    with pytest.raises(InputError, match="60 tracks in 160 bins are 9,600 numbers") as raised:
+        build_dataset(config(toy, tracks=tuple(named), bins=160))
+    assert "136 at most" in raised.value.remedy
     with pytest.raises(InputError, match="two tracks are called atac"):
         build_dataset(config(toy, tracks=(str(toy.track),) * 2))
     table = tmp_path / "plain.csv"

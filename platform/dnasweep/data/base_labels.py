@@ -25,7 +25,7 @@ NOTHING = frozenset(["none", "-"])
 REST = "none"
 """Class of the bases outside all intervals."""
 PART = ";"
-INTERVAL = re.compile(r"\s*(\d+)\s*-\s*(\d+)\s*:\s*([^;:]*[^;:\s])\s*")
+INTERVAL = re.compile(r"\s*(\d{1,12})\s*-\s*(\d{1,12})\s*:\s*([^;:]*[^;:\s])\s*")
 """First base, counted from 0, the base after the last, and the class."""
 
 

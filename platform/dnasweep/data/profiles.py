@@ -17,6 +17,9 @@ from dnasweep.formats.chromosomes import match_chromosomes
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.signal import bin_means, open_signal
 
+MOST_OUTPUTS = 8192
+"""Numbers a row, bins of all tracks together: each is a column of the table."""
+
 
 class Profiles(NamedTuple):
     """Rows with the signal that is learned of them."""
@@ -52,7 +55,8 @@ def with_profiles(
     ------
     InputError
         For a row without coordinates, with fewer bases than bins, or beyond the end of its chromosome; a
-        chromosome that a track lacks; negative values; and two tracks of one name.
+        chromosome that a track lacks; negative values; more bins than a row can hold; and two tracks of one
+        name.
     """
     paths = [user_path(path) for path in tracks]
     names = tuple(path.stem for path in paths)
@@ -60,6 +64,11 @@ def with_profiles(
         raise InputError(
             f"two tracks are called {max(names, key=names.count)}",
             remedy="Rename one of the files: outputs are called by them.",
+        )
+    if len(names) * bins > MOST_OUTPUTS:
+        raise InputError(
+            f"{len(names)} tracks in {bins:,} bins are {len(names) * bins:,} numbers a row",
+            remedy=f"Use fewer --bins: {MOST_OUTPUTS // len(names):,} at most.",
         )
     _check_places(table, origins, bins)
     labels = Labels(task="profile", names=names, places=bins)

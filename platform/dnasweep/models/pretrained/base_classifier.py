@@ -91,7 +91,8 @@ def set_base_head(settings: Any, tokenizer: DnaTokenizer, places: int = 1) -> No
 @functools.cache
 def _class_of(kind: type[Any]) -> type[PreTrainedModel]:
     encoder = _encoder_of(kind)
-    parent = next(one for one in encoder.__mro__[1:] if issubclass(one, PreTrainedModel))
+    # An encoder may be made from another one, whose layers a head is not to have beside its own.
+    parent = next(one for one in encoder.__mro__ if PreTrainedModel in one.__bases__)
     name = encoder.__name__.removesuffix("Model") + OF_BASES
     body = {
         "config_class": kind,
