@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
+import venv
 import zipfile
 from pathlib import Path
 
 import dnasweep
 import pytest
 from option_toys import COMMANDS, ROOT
+from toy_data import write_toy_table
 
 BUILT_FROM = "platform pyproject.toml MANIFEST.in README.md LICENSE CHANGELOG.md CITATION.cff constraints.txt sweeps jobs clusters"
 BUILD = """
@@ -75,24 +78,54 @@ def test_the_sdist_has_the_scripts_too(built: Path) -> None:
     assert not {name for name in names if name.startswith(("tests", ".git", "runs"))}
 
 
-def test_it_runs_from_where_it_is_unpacked(built: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command, in an environment of its own that sees this one's libraries and not the clone."""
     (wheel,) = built.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    code = (
-        "import dnasweep, runpy, sys\n"
-        "print(dnasweep.__file__)\n"
-        "sys.argv = ['dnasweep', '--version']\n"
-        "runpy.run_module('dnasweep', run_name='__main__')"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path / "site"), "PATH": "/usr/bin:/bin"},
+    environment = tmp_path_factory.mktemp("environment")
+    venv.create(environment, symlinks=True)
+    python = environment / "bin" / "python"
+    install = ["install", "-q", "--no-deps", "--no-index", str(wheel)]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
+    subprocess.run([*pip, *install], check=True, capture_output=True)
+    # A path alone: what stands in `.pth` files there, the clone among it, is not read.
+    (site,) = environment.glob("lib/python*/site-packages")
+    (site / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    return environment / "bin" / "dnasweep"
+
+
+def run(command: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the installed command in a folder, with nothing of this process around it."""
+    return subprocess.run(
+        [str(command), *words],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_it_is_the_wheel_that_runs(installed: Path, tmp_path: Path) -> None:
+    done = run(installed, tmp_path, "--version")
+    assert done.stdout == f"dnasweep {dnasweep.__version__}\n"
+    code = "import dnasweep; print(dnasweep.__file__)"
+    where = run(installed.with_name("python"), tmp_path, "-c", code)
+    assert Path(where.stdout.strip()).is_relative_to(installed.parents[1]), where.stderr
+
+
+def test_a_sweep_is_planned_outside_the_clone(installed: Path, tmp_path: Path) -> None:
+    write_toy_table(tmp_path / "toy.csv", rows=120)
+    words = "tokenizer-grid --data toy.csv --split random --dry-run"
+    done = run(installed, tmp_path, *words.split())
     assert done.returncode == 0, done.stderr
-    where, version = done.stdout.splitlines()
-    assert Path(where).is_relative_to(tmp_path)
-    assert version == f"dnasweep {dnasweep.__version__}"
+    assert "plan the grid:" in done.stdout
+    assert "Nothing was started" in done.stdout
+
+
+def test_a_refusal_has_its_exit_code_and_names_what_is_there(
+    installed: Path, tmp_path: Path
+) -> None:
+    done = run(installed, tmp_path, "verify-shap", "--attributions", "nowhere")
+    assert done.returncode == 2
+    assert "`dnasweep shap-batch`" in done.stderr.replace("\n", " ")
