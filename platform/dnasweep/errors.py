@@ -84,6 +84,24 @@ def is_full_disk(error: BaseException | None) -> bool:
     return False
 
 
+def is_without_locks(error: BaseException | None) -> bool:
+    """Return whether an error, or its cause, says that a file system takes no locks."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno == errno.ENOLCK:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def without_locks() -> InputError:
+    """Return the error for a storage on a file system that takes no locks, as some NFS mounts are."""
+    return InputError(
+        "the file system of the storage takes no locks, by which no stage is built twice",
+        remedy="Give --storage a folder on one that does, such as a disk of this machine, or a bucket "
+        "such as s3://bucket/runs.",
+    )
+
+
 def full_disk(path: str | os.PathLike[str] | None) -> InputError:
     """Return the error for a full disk, with the file or folder that was written."""
     return InputError(

@@ -15,7 +15,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.cli.boxes import read_command_line
-from dnasweep.errors import InputError, NothingLeft, full_disk, is_full_disk
+from dnasweep.errors import (
+    InputError,
+    NothingLeft,
+    full_disk,
+    is_full_disk,
+    is_without_locks,
+    without_locks,
+)
 from dnasweep.invocation import as_typed
 from dnasweep.report.console import Terminal
 from dnasweep.runtime.cluster.token import secure_token
@@ -88,9 +95,12 @@ def run_command(
         code = EXIT_INTERRUPTED
     except Exception as error:
         # Anything may be writing when a disk is full: the database, the report, a library.
-        if not is_full_disk(error):
+        if is_full_disk(error):
+            code = _refuse(full_disk(getattr(error, "filename", None)))
+        elif is_without_locks(error):
+            code = _refuse(without_locks())
+        else:
             raise
-        code = _refuse(full_disk(getattr(error, "filename", None)))
     sys.exit(code)
 
 
