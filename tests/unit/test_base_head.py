@@ -127,6 +127,7 @@ def test_published_checkpoints_get_the_head_and_give_their_encoder_on(tmp_path: 
         for name, value in states[1].items():
             torch.testing.assert_close(states[0][name], value)
         assert task_of_model(again.config.to_dict()).head == head
+        assert bool(getattr(again.config, "how_to_load", None)) == (head == "bases")
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.model_type)

@@ -76,6 +76,12 @@ def build(folder, num_tokens=30, **options):
     ).eval()
 
 
+def test_a_kind_with_a_head_of_two_classes_alone_learns_three(tmp_path):
+    # DistilBERT's head for answers allows no other number.
+    encoder("distilbert", tmp_path)
+    assert build(tmp_path, num_labels=3).config.num_labels == 3
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_padding_and_other_rows_change_no_value(family, tmp_path):
     folder = encoder(family, tmp_path / "encoder")

@@ -70,18 +70,26 @@ def base_classifier(settings: Any) -> type[PreTrainedModel]:
     return _class_of(kind)
 
 
-def set_base_head(settings: Any, tokenizer: DnaTokenizer, places: int = 1) -> None:
-    """Have a configuration describe a model of bases or bins.
+def set_base_head(settings: Any, tokenizer: DnaTokenizer | None, places: int = 1) -> None:
+    """Have a configuration describe a model of bases or bins, or of rows.
 
     Parameters
     ----------
     settings
         Configuration of a model, changed in place.
     tokenizer
-        The model's, whose longest token says how many places in a token there are.
+        The model's, whose longest token says how many places in a token there are; None: it is a
+        model of rows.
     places
         Bins of a row; 1: it is a model of bases.
     """
+    if tokenizer is None:
+        for name in (BASES_PER_TOKEN, BINS_PER_ROW):
+            if hasattr(settings, name):
+                setattr(settings, name, None)
+        if getattr(settings, "how_to_load", None) == _RELOAD:
+            settings.how_to_load = getattr(type(settings)(), "how_to_load", None)
+        return
     longest = max((len(tokenizer.tokens[i]) for i in tokenizer.real_ids), default=1)
     setattr(settings, BASES_PER_TOKEN, min(longest, MOST_PLACES))
     setattr(settings, BINS_PER_ROW, places if places > 1 else None)

@@ -53,7 +53,6 @@ from dnasweep.models.pretrained.smoke_test import check_runs
 from dnasweep.models.pretrained.vocabulary_match import check_vocabulary
 from dnasweep.models.pretrained.weight_files import is_counter, read_headers
 from dnasweep.models.pretrained.weight_match import check_size, refuse_misfit, weightless
-from dnasweep.tasks.registry import BASES_PER_TOKEN, BINS_PER_ROW
 from dnasweep.tokens.model_files import first_line
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -164,11 +163,8 @@ def build_on_checkpoint(
             if hasattr(settings, name):
                 setattr(settings, name, value)
     name_classes(settings, num_labels, label_names)
-    for name in (BASES_PER_TOKEN, BINS_PER_ROW):
-        if hasattr(settings, name):
-            setattr(settings, name, None)
-    if head == "bases":
-        set_base_head(settings, tokenizer, places)
+    # The directory may have had another head.
+    set_base_head(settings, tokenizer if head == "bases" else None, places)
     alibi = settings.model_type == ALIBI
     kind: Any = base_classifier(settings) if head == "bases" else _classifier_class(settings)
     settings._attn_implementation = attention_of(kind)
@@ -252,9 +248,11 @@ def _of_no_known_head(names: list[str], settings: PreTrainedConfig) -> list[str]
     if not names:
         return []
     heads: set[str] = set()
-    for head in _heads_of(settings):
+    plain = copy.deepcopy(settings)
+    plain.num_labels = 2  # names do not depend on it, and some heads allow no other number
+    for head in _heads_of(plain):
         prefix = f"{head.base_model_prefix}."
-        known = weightless(head, copy.deepcopy(settings)).state_dict()
+        known = weightless(head, copy.deepcopy(plain)).state_dict()
         heads.update(name for name in known if not name.startswith(prefix))
     return [name for name in names if name not in heads and not is_counter(name)]
 
