@@ -12,6 +12,7 @@ import pytest
 import torch
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
+from dnasweep.models.encoder.attention import first_token_attention
 from dnasweep.models.families import sequential_scan
 from dnasweep.models.families.caduceus import (
     CaduceusConfig,
@@ -299,3 +300,43 @@ def test_rows_of_letters_may_have_no_token_at_either_end(tmp_path):
     assert (tokenizer.mask_id, tokenizer.pad_id) == (1, 0)
     plant = CaduceusConfig(complement_map={"3": 6, "4": 5, "5": 4, "6": 3}, vocab_size=8)
     assert plant.pad_token_id == 0
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_attention_of_dnabert2_is_what_mixes_its_values(padded):
+    config = DnaBert2Config(**SIZE, alibi_starting_size=64, num_labels=2)
+    model = DnaBert2ForSequenceClassification(config).eval()
+    ids = torch.randint(5, 24, (2, 14))
+    mask = torch.ones_like(ids)
+    mask[1, 9:] = 1 - padded
+    seen = []
+    for layer in model.bert.encoder.layer:
+        layer.attention.self.register_forward_hook(
+            lambda _, given, made: seen.append((given[0], made))
+        )
+    with torch.no_grad():
+        told = model(input_ids=ids, attention_mask=mask, output_attentions=True)
+        usual = model(input_ids=ids, attention_mask=mask)
+    torch.testing.assert_close(told.logits, usual.logits)
+    assert usual.attentions is None
+    for layer, weights, (x, mixed) in zip(
+        model.bert.encoder.layer, told.attentions, seen, strict=False
+    ):
+        own = layer.attention.self
+        value = own.Wqkv(x).unflatten(-1, (3, own.num_heads, -1))[:, :, 2].transpose(1, 2)
+        torch.testing.assert_close((weights @ value).transpose(1, 2).flatten(2), mixed)
+        assert not padded or weights[1, :, :, 9:].max() == 0
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_gena_tells_the_attention_of_each_layer(first):
+    model = GenaForSequenceClassification(GenaConfig(**SIZE, pre_layer_norm=first)).eval()
+    ids = torch.randint(5, 24, (2, 14))
+    with torch.no_grad():
+        found = first_token_attention(model, ids, None, "last")
+        usual = model(input_ids=ids).logits
+        model.set_attn_implementation("eager")
+        told = model(input_ids=ids, output_attentions=True)
+    torch.testing.assert_close(told.logits, usual)
+    torch.testing.assert_close(found, told.attentions[-1][:, :, 0].mean(1))
+    assert len(told.attentions) == model.config.num_hidden_layers

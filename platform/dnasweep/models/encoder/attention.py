@@ -17,6 +17,7 @@ from transformers.models.roberta.modeling_roberta import RobertaLayer
 
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.roberta import is_roberta, last_layer, layer_inputs
+from dnasweep.models.families.registry import family_of
 
 Layers = Literal["last", "all", "rollout"]
 MAX_WEIGHTS = 1 << 26
@@ -130,9 +131,11 @@ def _eager_attention(model: Any, ids: Tensor, attention: Tensor | None) -> tuple
     weights = tuple(getattr(found, "attentions", None) or ())
     square = (ids.shape[1], ids.shape[1])
     if not weights or any(w is None or w.shape[-2:] != square for w in weights):
+        family = family_of(model.config.to_dict())
+        name = f"a {model.config.model_type} model" if family is None else family.name
         raise InputError(
-            f"a {model.config.model_type} model does not return the attention of every token to "
-            "every token",
+            f"{name} does not return the attention of every token to every token, which models "
+            "without attention do not have",
             remedy="Use another estimator than attention.",
         )
     return weights

@@ -54,27 +54,34 @@ class _Embeddings(nn.Module):
         return self.dropout(self.LayerNorm(x))
 
 
-class _SelfAttention(nn.Module):
+class _Heads(nn.Module):
     def __init__(self, config: DnaBert2Config) -> None:
         super().__init__()
         self.Wqkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.num_heads = config.num_attention_heads
         self.dropout = config.attention_probs_dropout_prob
 
-    def forward(self, x: Tensor, bias: Tensor, queries: slice) -> Tensor:
+    def forward(
+        self, x: Tensor, bias: Tensor, queries: slice, weights: list[Tensor] | None
+    ) -> Tensor:
         parts = self.Wqkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = parts.unbind(0)
+        query, mask = query[:, :, queries], bias[:, :, queries].to(query.dtype)
+        if weights is not None:
+            # Fused attention does not return them.
+            scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5 + mask
+            weights.append(scores.float().softmax(-1))
         context = F.scaled_dot_product_attention(
-            query[:, :, queries],
+            query,
             key,
             value,
-            attn_mask=bias[:, :, queries].to(query.dtype),
+            attn_mask=mask,
             dropout_p=self.dropout if self.training else 0.0,
         )
         return context.transpose(1, 2).flatten(2)
 
 
-class _AttentionOutput(nn.Module):
+class _MixerOutput(nn.Module):
     def __init__(self, config: DnaBert2Config) -> None:
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
@@ -85,11 +92,11 @@ class _AttentionOutput(nn.Module):
         return self.LayerNorm(self.dropout(self.dense(context)) + residual)
 
 
-class _Attention(nn.Module):
+class _Mixer(nn.Module):
     def __init__(self, config: DnaBert2Config) -> None:
         super().__init__()
-        self.self = _SelfAttention(config)
-        self.output = _AttentionOutput(config)
+        self.self = _Heads(config)
+        self.output = _MixerOutput(config)
 
 
 class _GatedFeedForward(nn.Module):
@@ -109,11 +116,17 @@ class _GatedFeedForward(nn.Module):
 class _Layer(nn.Module):
     def __init__(self, config: DnaBert2Config) -> None:
         super().__init__()
-        self.attention = _Attention(config)
+        self.attention = _Mixer(config)
         self.mlp = _GatedFeedForward(config)
 
-    def forward(self, x: Tensor, bias: Tensor, queries: slice = slice(None)) -> Tensor:
-        context = self.attention.self(x, bias, queries)
+    def forward(
+        self,
+        x: Tensor,
+        bias: Tensor,
+        queries: slice = slice(None),
+        weights: list[Tensor] | None = None,
+    ) -> Tensor:
+        context = self.attention.self(x, bias, queries, weights)
         return self.mlp(self.attention.output(context, x[:, queries]))
 
 
@@ -153,6 +166,7 @@ class DnaBert2Model(BertPreTrainedModel):
         *,
         first_only: bool = False,
         output_hidden_states: bool = False,
+        output_attentions: bool = False,
         **others: Any,
     ) -> BaseModelOutputWithPooling:
         """Return the last hidden states, (rows, tokens, hidden), and the pooled first token.
@@ -167,6 +181,8 @@ class DnaBert2Model(BertPreTrainedModel):
             Whether the last layer is computed at the first token alone; then that is the only token.
         output_hidden_states
             Whether the states after the embeddings and after each layer are returned too.
+        output_attentions
+            Whether the attention weights of each layer are returned too, (rows, heads, tokens, tokens).
         **others
             Refused where they would make a difference.
         """
@@ -178,9 +194,11 @@ class DnaBert2Model(BertPreTrainedModel):
         if real is not None:
             bias = bias.masked_fill(~real[:, None, None, :], torch.finfo(bias.dtype).min)
         states = [x]
+        weights: list[Tensor] | None = [] if output_attentions else None
         for i, layer in enumerate(self.encoder.layer, start=1):
             last = i == len(self.encoder.layer)
-            x = layer(x, bias, slice(0, 1) if first_only and last else slice(None))
+            queries = slice(0, 1) if first_only and last else slice(None)
+            x = layer(x, bias, queries, weights)
             states.append(x)
         if real is not None:
             x = x.masked_fill(~real[:, : x.shape[1], None], 0.0)
@@ -188,6 +206,7 @@ class DnaBert2Model(BertPreTrainedModel):
             last_hidden_state=x,
             pooler_output=None if self.pooler is None else self.pooler(x),
             hidden_states=tuple(states) if output_hidden_states else None,
+            attentions=None if weights is None else tuple(weights),
         )
 
     def _distance_bias(self, tokens: int, device: torch.device) -> Tensor:
@@ -265,6 +284,7 @@ class DnaBert2ForSequenceClassification(BertForSequenceClassification):
         Parameters
         ----------
         *arguments, **named
-            As for :class:`DnaBert2Model`; the last layer is computed at the first token alone.
+            As for :class:`DnaBert2Model`; the last layer is computed at the first token alone, unless
+            its attention is asked for.
         """
-        return super().forward(*arguments, **named, first_only=True)
+        return super().forward(*arguments, **named, first_only=not named.get("output_attentions"))

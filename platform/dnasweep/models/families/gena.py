@@ -52,7 +52,7 @@ class _Dense(nn.Module):
         return self.dropout(self.dense(x))
 
 
-class _Attention(nn.Module):
+class _Mixer(nn.Module):
     def __init__(self, config: GenaConfig, index: int) -> None:
         super().__init__()
         self.self = BertSelfAttention(config, layer_idx=index)
@@ -65,7 +65,7 @@ class GenaLayer(GradientCheckpointingLayer):
     def __init__(self, config: GenaConfig, index: int) -> None:
         super().__init__()
         self.pre_attention_ln = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.attention = _Attention(config, index)
+        self.attention = _Mixer(config, index)
         self.post_attention_ln = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.intermediate = BertIntermediate(config)
         self.output = _Dense(config.intermediate_size, config)
