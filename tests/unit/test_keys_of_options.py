@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dnasweep.config import content_key
+from dnasweep.config import ModelConfig, TokenizerConfig, content_key
 from dnasweep.data.dataset_config import dataset_key
 from dnasweep.jobs.attribution_request import AttributionOptions
 from dnasweep.jobs.attribution_request import prepare_attribution as prepare_attributions
@@ -22,10 +22,13 @@ from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.scan_request import prepare_scan
 from dnasweep.jobs.variant_options import VariantOptions
 from dnasweep.jobs.variant_request import prepare_variants as prepare_variants
+from dnasweep.models.architecture import build_masked_lm
+from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.sweeps.axes import FewShotOptions, SweepOptions
 from dnasweep.sweeps.data_options import DataOptions
 from dnasweep.sweeps.few_shot import few_shot_cells
 from dnasweep.sweeps.request import prepare_sweep, product
+from dnasweep.tokens.tokenizers import fit
 from dnasweep.workflows.variant_files import digest_of_inputs
 from rich.console import Console
 from shap_toys import write_model, write_sequences
@@ -124,6 +127,7 @@ SWEEP: dict[str, Any] = {
     "species_sets": ("none",),
     "tokenizers": ("char",),
     "checkpoints": ("model", {"tokenizers": ("kmer-3",)}),
+    "continue_pretraining": (True, {"checkpoints": "language"}),
     "baselines": ("kmer", "cnn"),
     "learning_rates": (1e-4,),
     "seeds": (1,),
@@ -176,6 +180,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "other": (str(write_toy_table(root / "other.csv", rows=120, seed=1)),),
         "fasta": str(root / "g.fa"),
         "model": str(write_model(root / "model")),
+        "language": (str(write_language_model(root / "language")),),
         "second": str(write_model(root / "second", max_tokens=90)),
         "words": str(root / "words.csv"),
         "sequences": str(root / "s.csv"),
@@ -190,11 +195,21 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     }
 
 
+def write_language_model(folder: Path) -> Path:
+    """Write a masked language model that reads the rows of the toy table."""
+    tokenizer = fit(TokenizerConfig.parse("kmer-3-overlap"), [])
+    size = ModelConfig(layers=1, hidden=16, heads=1, intermediate=16)
+    model = build_masked_lm(size, tokenizer=tokenizer, num_tokens=300, dropout=0.0, seed=0)
+    export(model, tokenizer, folder)
+    return folder
+
+
 def named(value: Any, files: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Return a value with names of files filled in, and what else has to hold for it to count."""
     base: dict[str, Any] = {}
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict):
         value, base = value
+    base = {k: files.get(v, v) if isinstance(v, str) else v for k, v in base.items()}
     return (files.get(value, value) if isinstance(value, str) else value), base
 
 

@@ -24,7 +24,7 @@ BOXES = {
         num_sequences motifs""",
     "job": "",
     "model": "preset max_tokens windows pickle",
-    "pretraining": """pretrain_data pretrain_rows pretrain_on pretrain_epochs pretrain_learning_rate
+    "pretraining": """continue_pretraining pretrain_data pretrain_rows pretrain_on pretrain_epochs pretrain_learning_rate
         pretrain_batch_size pretrain_seed pretrain_per_seed masking mask_rate stall_threshold pmi
         pmi_min_count pmi_table""",
     "fine-tuning": """target finetune_epochs batch_size micro_batch_size warmup weight_decay dropout

@@ -134,6 +134,8 @@ def _start_model(storage: Storage, spec: ClassifierSpec, **common: Any) -> Any:
     common |= {"dropout": spec.training.dropout, "seed": spec.training.seed}
     if spec.checkpoint is not None:
         directory = kept_model(storage, spec.checkpoint)
+        if spec.encoder is not None:
+            directory = storage.expect(spec.encoder.kind, spec.encoder.key) / CHECKPOINT
         model: Any = build_on_checkpoint(directory, spec.model, **common)
     else:
         encoder = None

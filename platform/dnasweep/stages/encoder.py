@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dnasweep.errors import InputError
 from dnasweep.models.architecture import build_masked_lm
 from dnasweep.models.pretrained.checkpoint import load_masked_lm
+from dnasweep.models.pretrained.continued import masked_lm_of_checkpoint
 from dnasweep.models.pretraining import MaskedLanguageModelling
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train import TrainingResult
 from dnasweep.stages.held_out import pretraining_rows
+from dnasweep.stages.models import kept_model
 from dnasweep.stages.outcome import CHECKPOINT, Listener, StageOutcome
 from dnasweep.stages.pmi import obtain_table
 from dnasweep.stages.specs import EncoderSpec
@@ -85,16 +89,17 @@ def _prepare(storage: Storage, spec: EncoderSpec) -> TrainableStage:
         validation_rows=rows.validation,
         seed=spec.training.seed,
     )
-    if spec.parent is None:
-        model = build_masked_lm(
-            spec.model,
-            tokenizer=tokenizer,
-            num_tokens=_most_tokens(storage, spec, tokenizer, corpus),
-            dropout=spec.training.dropout,
-            seed=spec.training.seed,
-        )
-    else:
+    common: dict[str, Any] = {
+        "tokenizer": tokenizer,
+        "num_tokens": _most_tokens(storage, spec, tokenizer, corpus),
+        "dropout": spec.training.dropout,
+    }
+    if spec.parent is not None:
         model = load_masked_lm(storage.expect(spec.kind, spec.parent.key) / CHECKPOINT)
+    elif spec.checkpoint is not None:
+        model = masked_lm_of_checkpoint(kept_model(storage, spec.checkpoint), **common)
+    else:
+        model = build_masked_lm(spec.model, **common, seed=spec.training.seed)
     left_out = {} if spec.held_out is None else {"held_out_rows": float(num_left_out)}
     sequences = table["sequence"]
     train = sequences.iloc[rows.train].tolist()

@@ -146,19 +146,21 @@ class Recipe:
         """Return the canonical form of a cell, in which settings that have no effect are None.
 
         A cell that starts from a pretrained checkpoint has the tokenizer and the size of that
-        checkpoint, and no pretraining. Without pretraining, masking has no effect.
+        checkpoint, and no pretraining unless that is continued. Without pretraining, masking has no
+        effect.
         """
         found = self._checkpoint(cell)
+        stages = pretraining_stages(cell.species_set, self.read_species, self.catalogue)
         if found is None:
-            stages = pretraining_stages(cell.species_set, self.read_species, self.catalogue)
             masking = cell.masking if stages else None
             return dataclasses.replace(cell, checkpoint=None, masking=masking)
+        further = found.pretrained_further and bool(stages)
         named = TokenizerConfig.parse(cell.tokenizer).name
         return dataclasses.replace(
             cell,
             tokenizer=named if named in found.tokenizers else found.tokenizers[0],
-            species_set="none",
-            masking=None,
+            species_set=cell.species_set if further else "none",
+            masking=cell.masking if further else None,
             preset=None,
             # Without weights to start from, all of them are trained.
             tuning=cell.tuning if found.key else None,
@@ -200,7 +202,6 @@ class Recipe:
             fitted_on=source,
             held_out=self.dataset if source else None,
         )
-        corpus = tokenizer if source is None else dataclasses.replace(tokenizer, dataset=source)
         model = self.model
         if cell.preset:
             model = ModelConfig.preset(
@@ -214,6 +215,7 @@ class Recipe:
             model = self._checkpoint_model(checkpoint)
             if not checkpoint.key:
                 tuning = TuningConfig()
+        corpus = tokenizer if source is None else dataclasses.replace(tokenizer, dataset=source)
         masking = self.masking
         if cell.masking:
             masking = dataclasses.replace(masking, scheme=cell.masking)
@@ -246,6 +248,7 @@ class Recipe:
                 parent=encoder,
                 # With k-mers and bases both strands have as many tokens; with other vocabularies not.
                 both_strands=tokenizer.config.fitted and self.classification.both_strands,
+                checkpoint=checkpoint.key if checkpoint and encoder is None else None,
             )
         return ClassifierSpec(
             tokenizer=tokenizer,

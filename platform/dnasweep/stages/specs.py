@@ -99,6 +99,8 @@ class EncoderSpec:
     """The encoder whose pretraining it continues; None: random initialisation."""
     both_strands: bool = False
     """Whether it has enough positions for reverse complements, which may have more tokens."""
+    checkpoint: str | None = None
+    """Key of the pretrained checkpoint whose pretraining it continues; None: it is ours from the start."""
 
     @cached_property
     def key(self) -> str:
@@ -116,6 +118,8 @@ class EncoderSpec:
             self.held_out,
             self.parent.key if self.parent else None,
             self.both_strands,
+            # The keys of all others stay what they are.
+            *(() if self.checkpoint is None else (self.checkpoint,)),
         )
 
     @property
@@ -148,6 +152,8 @@ class PretrainedCheckpoint:
     """Its size and kind."""
     commit: str = ""
     """Commit of the hub that it was fetched at; empty: it is not of the hub."""
+    pretrained_further: bool = False
+    """Whether species sets of cells are sets that its pretraining is continued on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +179,7 @@ class ClassifierSpec:
     resample: int = 0
     """Number of the draw of shots. Of one draw, the smaller sets are contained in the larger ones."""
     checkpoint: str | None = None
-    """Key of the pretrained checkpoint that it starts from instead of `encoder`."""
+    """Key of the pretrained checkpoint that it starts from, or that `encoder` continues."""
     tuning: TuningConfig = field(default_factory=TuningConfig)
     """Which weights are trained."""
     classification: ClassificationConfig = field(default_factory=ClassificationConfig)

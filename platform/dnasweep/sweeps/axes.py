@@ -57,6 +57,10 @@ class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
     """Pretrained checkpoints to start from in place of pretraining, each with its own tokenizer and
     size: a directory, a hub name OWNER/MODEL[@REVISION], a run id or models:/NAME@ALIAS; none beside
     them keeps the cells without."""
+    continue_pretraining: bool = False
+    """Pretrain the checkpoints further by masked language modelling, on each of the species sets, before
+    they are fine-tuned; `none` among the sets keeps them as they are. Default: checkpoints have no
+    species set."""
     pickle: bool = True
     """Whether checkpoints with pickled weights (pytorch_model.bin) are converted to safetensors, by a
     process that can run no code of theirs, or refused."""

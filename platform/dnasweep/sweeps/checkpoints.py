@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
+from dnasweep.models.pretrained.continued import check_masked
 from dnasweep.models.pretrained.hub import is_hub_name
 from dnasweep.stages.converted import as_safetensors
 from dnasweep.stages.model_sources import FoundModel, find_model
@@ -45,6 +46,7 @@ def prepare_checkpoints(
     sequences: Sequence[str] = (),
     lengths: Lengths | None = None,
     pickle: bool = True,
+    further: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[PretrainedCheckpoint, ...]:
     """Return the checkpoints that cells name, each once, copied into the storage.
@@ -69,6 +71,8 @@ def prepare_checkpoints(
         MLflow store in which names are looked up; None: the usual one.
     pickle
         Whether pickled weights are converted, in a process of their own, or refused.
+    further
+        Whether pretraining is continued, which takes masked language models.
     say
         Called with what should be known about a checkpoint, one line each.
 
@@ -95,6 +99,8 @@ def prepare_checkpoints(
                     f"{name}: its weights are pickled. They were read in a process of their own that "
                     "can run no code of theirs, and are used as safetensors."
                 )
+            if further:
+                check_masked(directory)
             size, tokenizers, new = _inspect(directory, model, tunings)
             if new:
                 start = "is random at first" if len(new) == 1 else "are random at first"
@@ -107,7 +113,12 @@ def prepare_checkpoints(
         short_names = tuple(one.name for one in tokenizers)
         found.append(
             PretrainedCheckpoint(
-                name=name, key=key, tokenizers=short_names, model=size, commit=commit
+                name=name,
+                key=key,
+                tokenizers=short_names,
+                model=size,
+                commit=commit,
+                pretrained_further=further,
             )
         )
     return tuple(found)

@@ -169,6 +169,11 @@ def prepare_sweep(
         axes = axes | {"shots": usual_shots(data, options.target)}
     if options.checkpoints and "checkpoint" not in axes:
         axes = axes | {"checkpoint": options.checkpoints}
+    if options.continue_pretraining and not set(axes.get("checkpoint", ())) - {"none"}:
+        raise InputError(
+            "continue_pretraining is set, and there is no checkpoint to continue",
+            remedy="Name some with --checkpoints, or leave it out.",
+        )
     if "cnn" in options.baselines:
         axes = axes | {"checkpoint": (*axes.get("checkpoint", ("none",)), CNN)}
     if "species_set" in axes and not axes["species_set"]:
@@ -252,6 +257,7 @@ def _use_checkpoints(
             sequences=sequences,
             lengths=lengths if options.dry_run and options.windows == "none" else None,
             pickle=options.pickle,
+            further=options.continue_pretraining,
             say=say,
         )
         recipe = dataclasses.replace(recipe, checkpoints=checkpoints)

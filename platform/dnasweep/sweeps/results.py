@@ -59,8 +59,7 @@ def cell_result(
     common: dict[str, Any] = {
         "trial_key": spec.key,
         "tokenizer": cell.tokenizer,
-        # A pretrained checkpoint takes the place of the species that are pretrained on.
-        "species_set": cell.checkpoint or cell.species_set,
+        "species_set": start_of(cell),
         "learning_rate": cell.learning_rate,
         "seed": cell.seed,
         "axes": axes,
@@ -92,6 +91,14 @@ def cell_result(
         history=[flat(e) for e in outcome.history],
         pretraining=_pretraining(storage, spec.encoder),
     )
+
+
+def start_of(cell: Cell) -> str:
+    """Return what a cell starts from: a species set, a checkpoint in its place, or one after the other."""
+    if not cell.checkpoint:
+        return cell.species_set
+    further = cell.species_set != "none"
+    return f"{cell.checkpoint} then {cell.species_set}" if further else cell.checkpoint
 
 
 def _pretrained_on(encoder: EncoderSpec | None, species: tuple[str, ...]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from dnasweep.models.families.classes import classes_of
 from dnasweep.models.families.registry import recognise
 from dnasweep.models.pretrained.base_classifier import base_classifier
 from dnasweep.models.pretrained.config_file import read_settings
+from dnasweep.models.pretrained.dropout import set_dropout
 from dnasweep.models.pretrained.heads import OF_BASES, UNKNOWN, Head, check_head, kind_of
 from dnasweep.models.pretrained.model_class import class_named, load_model, masked_class
 from dnasweep.models.pretrained.settings import check_classes, settings_of
@@ -125,9 +126,17 @@ def open_classifier(
     return model, tokenizer
 
 
-def load_masked_lm(directory: str | Path) -> PreTrainedModel:
-    """Return the masked language model in `directory`; as :func:`load_classifier`."""
-    return _load(Path(directory), "masked")
+def load_masked_lm(directory: str | Path, *, dropout: float | None = None) -> PreTrainedModel:
+    """Return the masked language model in `directory`; as :func:`load_classifier`.
+
+    Parameters
+    ----------
+    directory
+        A model directory.
+    dropout
+        Dropout probability of training; None: what the directory says.
+    """
+    return _load(Path(directory), "masked", dropout)
 
 
 def load_causal_lm(directory: str | Path) -> PreTrainedModel:
@@ -135,13 +144,15 @@ def load_causal_lm(directory: str | Path) -> PreTrainedModel:
     return _load(Path(directory), "causal")
 
 
-def _load(directory: Path, wanted: Head) -> PreTrainedModel:
+def _load(directory: Path, wanted: Head, dropout: float | None = None) -> PreTrainedModel:
     config = read_config(directory)
     family = recognise(config, read_headers(directory), directory)
     found = kind_of(directory)
     check_head(found, wanted, directory)
     kind: Any = None
     settings = settings_of(config, directory)
+    if dropout is not None:
+        set_dropout(settings, dropout)
     if found.architecture.endswith(OF_BASES):
         kind = base_classifier(settings)
     elif family is not None:

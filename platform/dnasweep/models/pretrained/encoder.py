@@ -41,6 +41,7 @@ from dnasweep.models.families.registry import recognise
 from dnasweep.models.pretrained.base_classifier import base_classifier, set_base_head
 from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, config_misfit, read_settings
+from dnasweep.models.pretrained.dropout import set_dropout
 from dnasweep.models.pretrained.heads import is_of_classifier
 from dnasweep.models.pretrained.model_class import (
     LoadedModel,
@@ -56,15 +57,6 @@ from dnasweep.models.pretrained.weight_match import check_size, refuse_misfit, w
 from dnasweep.tokens.model_files import first_line
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
-_DROPOUT = (
-    "hidden_dropout_prob",
-    "classifier_dropout",
-    "classifier_dropout_prob",
-    "dropout",
-    "seq_classif_dropout",
-    "embedding_dropout",
-    "mlp_dropout",
-)
 _HEADS = (
     MODEL_FOR_MASKED_LM_MAPPING,
     MODEL_FOR_PRETRAINING_MAPPING,
@@ -74,7 +66,6 @@ _HEADS = (
     MODEL_FOR_MULTIPLE_CHOICE_MAPPING,
 )
 """Heads of transformers that an encoder may come with; they are left out."""
-_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 
 
 def describe(directory: Path) -> ModelConfig:
@@ -158,10 +149,7 @@ def build_on_checkpoint(
             check_fits(config.max_tokens, num_tokens)
         set_windows(settings, config.windows, config.max_tokens)
     settings.pad_token_id = tokenizer.pad_id
-    for names, value in ((_DROPOUT, dropout), (_ATTENTION_DROPOUT, 0.0)):
-        for name in names:
-            if hasattr(settings, name):
-                setattr(settings, name, value)
+    set_dropout(settings, dropout)
     name_classes(settings, num_labels, label_names)
     # The directory may have had another head.
     set_base_head(settings, tokenizer if head == "bases" else None, places)
