@@ -85,6 +85,7 @@ def test_a_killed_actor_costs_only_the_shard_it_was_at(
     assert tables(tmp_path) == undisturbed
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_far_it_came_and_how_to_go_on(
     inputs: tuple[Path, Path], tmp_path: Path
 ) -> None:

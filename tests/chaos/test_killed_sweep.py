@@ -67,7 +67,9 @@ def test_killed_twice_and_rerun_equals_uninterrupted(tmp_path: Path) -> None:
     assert len(recorded(storage)) == 1 + 1 + 4, "the sweep, its encoder, its trials"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 @pytest.mark.timeout(300)
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     process = start(tmp_path / "runs", write_toy_table(tmp_path / "toy.csv"))

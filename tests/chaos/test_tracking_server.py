@@ -45,6 +45,7 @@ def count(server: Server, table: str) -> int:
         return store.execute(f"select count(*) from {table}").fetchone()[0]
 
 
+@pytest.mark.slow
 def test_a_server_killed_midway_loses_nothing_and_records_nothing_twice(
     server: Server, spool: Path, toy_model: Path, tmp_path: Path
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_server_killed_midway_loses_nothing_and_records_nothing_twice(
     ).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_driver_and_a_server_both_killed_end_with_one_run_and_every_metric(
     server: Server, spool: Path
 ) -> None:

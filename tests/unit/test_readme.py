@@ -165,6 +165,7 @@ def test_every_job_explains_itself(job: str, script_help: Callable[[str], str]) 
     assert f"python jobs/{job}.py" in help_text, "show how the job is called"
 
 
+@pytest.mark.slow
 def test_plans_of_the_documents_can_be_shown(tmp_path: Path) -> None:
     dry = [c for c in commands() if {"--dry-run", "promoters.csv"} <= set(c.words)]
     assert dry
