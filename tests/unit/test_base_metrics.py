@@ -150,6 +150,12 @@ def test_a_model_that_says_the_same_of_all_bases_has_collapsed() -> None:
     same = np.tile(share, (*targets.shape, 1)).reshape(len(targets), -1)
     assert TASK.collapsed(targets, same, TASK.measure(targets, same, ()))
     assert not TASK.collapsed(targets, predicted, TASK.measure(targets, predicted, ()))
+    # Not yet calling a rare class, nor ranking it, is how every training begins.
+    rng = np.random.default_rng(0)
+    begun = np.tile(share, (*targets.shape, 1)) * rng.uniform(0.7, 1.3, (*targets.shape, 3))
+    begun = (begun / begun.sum(-1, keepdims=True)).reshape(len(targets), -1)
+    assert TASK.calls_one(begun, 0.5)
+    assert not TASK.collapsed(targets, begun, TASK.measure(targets, begun, ()))
     assert TASK.worst(targets)["validation/mcc"] == 0
     assert TASK.calls_one(same, 0.5)
     assert not TASK.calls_one(predicted, 0.5)

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 FEWEST = 8
 """Rows of which a difference between two models can be tested."""
+FLAT = 0.1
+"""Standard deviation of a class's probabilities, as a share of their mean, below which a model says the same
+of every base."""
 NO_CALL = "none"
 """What a table has for a class that no base of a row is called."""
 
@@ -59,7 +62,7 @@ class Token(Task):
     reads_other_strand = False
     reads_windows = False
     not_compared = "it calls a class for every base, and one number for a sequence is compared or explained here"
-    collapse = "all bases are called one class and the loss is that of guessing"
+    collapse = "every base has about the same probabilities, and the loss is that of guessing"
 
     @property
     def wanted(self) -> list[int]:
@@ -110,6 +113,11 @@ class Token(Task):
 
     def collapsed(self, targets: Targets, predicted: Floats, metrics: Mapping[str, float]) -> bool:
         bases = self._bases(targets, predicted)
+        # Calling all bases background is how every model of rare classes begins. One that has collapsed
+        # says the same of every base.
+        of_wanted = bases.probabilities[:, self.wanted]
+        if (of_wanted.std(axis=0) > FLAT * of_wanted.mean(axis=0)).any():
+            return False
         return is_collapsed(bases.classes, bases.probabilities, metrics[names.VALIDATION_LOSS])
 
     def finish(
