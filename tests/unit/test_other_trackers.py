@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dnasweep.errors import InputError
@@ -213,6 +214,12 @@ def test_a_package_that_is_missing_is_named_before_anything_is_trained(
     with pytest.raises(InputError, match=rf"pip install 'dnasweep\[{name}\]'") as refused:
         check_trackers((name,))  # type: ignore[arg-type]
     assert module in str(refused.value)
+
+
+@pytest.mark.parametrize("names", [("mlflow",), ["tensorboard", "x"], "wandb"])
+def test_a_tracker_that_is_not_known_is_refused(names: Any) -> None:
+    with pytest.raises(InputError, match="Use a list of some of wandb, tensorboard"):
+        check_trackers(names)
 
 
 def test_a_sweep_is_in_tensorboard_as_in_its_table(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from rich.markup import escape
 
@@ -21,8 +21,13 @@ def check_trackers(names: Sequence[TrackerName]) -> None:
     Raises
     ------
     InputError
-        If a package is missing, or Weights & Biases is online and nobody has logged in.
+        If one is not known or its package is missing, or Weights & Biases is online and nobody has
+        logged in.
     """
+    known = get_args(TrackerName)
+    # From Python nobody else has looked.
+    if isinstance(names, str) or not set(names) <= set(known):
+        raise InputError(f"also is {names!r}", remedy=f"Use a list of some of {', '.join(known)}.")
     for name in names:
         try:
             if name == "wandb":
