@@ -258,7 +258,7 @@ def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose cells of several numbers are lists in text, for CSV."""
     several = [n for n in frame if len(frame) and isinstance(frame[n].iloc[0], np.ndarray)]
     written = {
-        str(n): frame[n].map(lambda cell: json.dumps([round(float(one), 6) for one in cell]))
+        str(n): frame[n].map(lambda cell: json.dumps([float(f"{one:.6g}") for one in cell]))
         for n in several
     }
     return frame.assign(**written) if written else frame
