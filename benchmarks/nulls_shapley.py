@@ -14,8 +14,8 @@ from dnasweep.attribution.block import Block
 from dnasweep.attribution.estimators import ESTIMATORS
 from dnasweep.attribution.intervals import NORMAL
 from dnasweep.attribution.settings import ExplainConfig
-from dnasweep.attribution.surrogate import Saturating
 from nulls import Check, Floats, Simulate
+from saturating_game import Saturating
 
 AT_ONCE = 25
 """Games of a block."""
@@ -33,7 +33,7 @@ class Game(NamedTuple):
         """Return the value of coalitions (rows, tokens)."""
         values = masks @ self.weights
         for one in self.bounded:
-            values = values + one.values(0, masks)
+            values = values + one(masks)
         for members, height in self.products:
             values = values + height * masks[:, members].all(1)
         return values
@@ -42,7 +42,7 @@ class Game(NamedTuple):
         """Return the Shapley values: of a product each of its tokens has an equal share."""
         phi = self.weights.copy()
         for one in self.bounded:
-            phi += one.shapley()[0]
+            phi += one.shapley()
         for members, height in self.products:
             phi[members] += height / len(members)
         return phi
@@ -74,8 +74,7 @@ def draw_game(tokens: int, kind: str, rng: np.random.Generator) -> Game:
     for sign in {"bounded": (1,), "two bounds": (1, -1), "mixed": (1,)}.get(kind, ()):
         weights = rng.normal(0, 0.15, tokens)
         weights[rng.choice(tokens, 4, replace=False)] += sign * rng.normal(1, 0.4, 4)
-        bias = np.array([rng.normal(-1, 0.5)])
-        bounded.append(Saturating(np.zeros(1), np.array([3.0]), bias, weights[None]))
+        bounded.append(Saturating(3.0, rng.normal(-1, 0.5), weights))
     products = []
     for _ in range({"mixed": tokens // 2, "products": tokens}.get(kind, 0)):
         size = int(rng.integers(2, 5))
@@ -152,6 +151,9 @@ CHECKS = {
         )
         for tokens in (9, 12, 25, 50)
     },
+    "adjusted_kernel_75_few": _check(
+        75, "100 evaluations", careful=True, estimator="adjusted_kernel", max_evals=100
+    ),
     **{
         f"adjusted_kernel_{tokens}_stop": _check(
             tokens,

@@ -1,192 +1,207 @@
 """How close each estimator comes to the Shapley values at what cost; the best one is the default.
 
-python benchmarks/shap_fidelity.py
+python benchmarks/shap_fidelity.py                                          # two small models, simulated
+python benchmarks/shap_fidelity.py --shapiq-python ~/shapiq/bin/python      # and shapiq's estimators
+python benchmarks/shap_fidelity.py --models FOLDER FOLDER                   # classifiers of your own
 
-A tiny classifier is trained on simulated promoters. The reference for each held-out promoter is
-the mean of 20,000 antithetic permutations (10,000 and their reversals) in log odds; it is kept in
-the storage, since it takes minutes per sequence. Each estimator is compared with it at several
-budgets: Pearson and Spearman correlation over tokens, whether it agrees on the largest token, and
-how many of its three largest lie on planted elements, beside how many of the reference's do.
+Models are tiny classifiers trained on simulated promoters, or folders with a classifier and
+`held_out.csv` (column `sequence`). Sequences are drawn at random. Each estimator is compared, at several
+numbers of evaluations, with two independent references by antithetic permutations: squared error
+relative to the squared values, its ratio to the default's with a bootstrap interval over sequences,
+Pearson and Spearman correlation, how many of the five largest tokens are found, how often 1.96 standard
+errors cover the reference, and the time beside the model's own.
 """
 
 from __future__ import annotations
 
-import time
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import tyro
-from dnasweep.attribution.attribution import Attribution
 from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.intervals import NORMAL
 from dnasweep.attribution.settings import ExplainConfig
-from dnasweep.config import content_key
-from dnasweep.data.planted_elements import ISLAND_NAME
-from dnasweep.storage import Storage
-from dnasweep.tokens.loading import load_tokenizer
-from explained_models import Trained, trained_classifier
+from explained_models import trained_classifier
+from fidelity_games import Found, Game, Reference, Shapiq, by_default, ours, references
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from scipy import stats
 
-BUDGETS: tuple[tuple[str, tuple[int | None, ...]], ...] = (
-    ("adjusted_kernel", (100, 150, 200, None, 500, 1000, 2000)),
-    ("permutation", (100, 200, 300, 500, 1000, 2000)),
-    ("partition", (100, 200, 500, 2000, None)),
-    ("integrated_gradients", (26, 50, 98)),
-)
+DEFAULT = "adjusted_kernel"
+OURS = (DEFAULT, "permutation")
+OWN = (*OURS, "partition", "integrated_gradients")
+"""Compared with the evaluations that they take by themselves, too."""
+TOP = 5
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What to measure."""
 
-    preset: str = "tiny"
-    """Model size."""
-    tokenizer: str = "kmer"
-    """Tokenizer; 6-mers that do not overlap make 50 tokens of 300 bases."""
-    sequences: int = 6
-    """Held-out promoters with a planted TATA box."""
-    draw: Literal["surest", "random"] = "surest"
-    """Take those of which the model is most certain, or any that it calls promoters."""
-    permutations: int = 20_000
-    """Permutations of the reference, reversals counted."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """Seeds of the estimators that draw; their results are averaged."""
-    per_species: int = 1500
+    models: tuple[str, ...] = ()
+    """Folders with a classifier and `held_out.csv`. Default: classifiers trained here."""
+    tokenizers: tuple[str, ...] = ("kmer", "bpe-1024")
+    """Tokenizers of those trained here."""
+    sequences: int = 24
+    """Held-out sequences of each model."""
+    skip: int = 0
+    """Sequences of the random order that are left out, such as those that a choice was made on."""
+    budgets: tuple[int, ...] = (100, 250, 500, 1000)
+    """Evaluations of a sequence."""
+    evaluations: int = 7500
+    """Evaluations of each of the two references."""
+    shapiq_python: str | None = None
+    """A Python with shapiq 1.6, to compare with its estimators."""
+    shapiq: tuple[str, ...] = (
+        *("KernelSHAP", "LeverageSHAP", "OddSHAP", "OddSHAP, factor 5"),
+        *("PermutationSamplingSV", "SVARM", "RegressionMSR"),
+    )
+    """Which of them; ProxySPEX and ProxySHAP take many seconds a sequence."""
+    per_species: int = 800
     """Simulated training sequences of each species."""
-    epochs: int = 8
+    epochs: int = 6
     """Epochs of fine-tuning."""
     storage: str = "runs"
-    """Where the model and the reference are kept."""
+    """Where models and references are kept."""
     out: str | None = None
-    """CSV to write the table to."""
+    """CSV with a row for each model, sequence, estimator and budget."""
 
 
-def chosen(trained: Trained, number: int, draw: str = "surest") -> pd.DataFrame:
-    """Return held-out promoters with a TATA box that the model calls promoters."""
-    boxes = trained.elements[trained.elements["element"] == "tata_box"]
-    table = trained.table.merge(boxes[["id", "start", "end"]], on="id", suffixes=("", "_box"))
-    table = table.drop_duplicates("id")
-    explained = Explainer(trained.directory).explain(table["sequence"].tolist())
-    table["prediction"] = [one.prediction for one in explained]
-    called = table[table["prediction"] > 0]
-    found = (
-        called.nlargest(number, "prediction")
-        if draw == "surest"
-        else called.sample(number, random_state=0)
-    )
-    return found.reset_index(drop=True)
-
-
-def reference(options: Options, trained: Trained, sequences: list[str]) -> list[np.ndarray]:
-    """Return the mean of very many permutations for each sequence, (tokens,)."""
-    tokenizer = load_tokenizer(trained.directory)
-    storage = Storage(options.storage)
-    found = []
-    for sequence in track(sequences, "reference"):
-        num_tokens = len(tokenizer.encode([sequence]).ids) - 2
-        # The default estimator would adjust its values by a fitted model.
-        config = ExplainConfig(
-            estimator="permutation",
-            precision="fp32",
-            seed=10**6,
-            max_evals=options.permutations * (num_tokens - 1) + 2,
+def classifiers(options: Options, console: Console) -> dict[Path, list[str]]:
+    """Return the sequences to explain by the folder of the classifier."""
+    found: dict[Path, list[str]] = {}
+    for name in options.models:
+        found[Path(name)] = pd.read_csv(Path(name) / "held_out.csv")["sequence"].tolist()
+    for tokenizer in () if options.models else options.tokenizers:
+        trained = trained_classifier(
+            options.storage,
+            "tiny",
+            tokenizer,
+            console,
+            per_species=options.per_species,
+            epochs=options.epochs,
         )
-        settings = {
-            "model": trained.directory.name,
-            "sequence": sequence,
-            "permutations": options.permutations,
-            "estimator": config.estimator,
-        }
-
-        def build(folder: Path, sequence: str = sequence, config: ExplainConfig = config) -> None:
-            (one,) = Explainer(trained.directory, config).explain([sequence])
-            frame = pd.DataFrame({"phi": one.phi, "standard_error": one.standard_error})
-            frame.to_parquet(folder / "reference.parquet")
-
-        folder = storage.obtain("benchmark-references", content_key(settings), build)
-        found.append(pd.read_parquet(folder / "reference.parquet")["phi"].to_numpy())
+        found[trained.directory] = trained.table["sequence"].tolist()
+    for folder, sequences in found.items():
+        known = [one for one in dict.fromkeys(sequences) if "N" not in one]
+        order = np.random.default_rng(123).permutation(len(known))
+        chosen = order[options.skip : options.skip + options.sequences]
+        found[folder] = [known[i] for i in chosen]
     return found
 
 
-def planted(trained: Trained, identifier: str, one: Attribution) -> np.ndarray:
-    """Return which tokens lie on a planted element, CpG islands aside, (tokens,)."""
-    table = trained.elements
-    boxes = table[(table["id"] == identifier) & (table["element"] != ISLAND_NAME)]
-    starts, ends = boxes["start"].to_numpy(), boxes["end"].to_numpy()
-    return ((one.starts[:, None] < ends) & (one.ends[:, None] > starts)).any(1)
-
-
-def compare(one: Attribution, truth: np.ndarray, on_element: np.ndarray) -> dict[str, float]:
-    """Return how an attribution agrees with the reference and with what was planted."""
-    top = np.argsort(one.phi)[::-1]
-    return {
-        "evaluations": one.num_evals,
-        "Pearson": float(np.corrcoef(one.phi, truth)[0, 1]),
-        "Spearman": float(stats.spearmanr(one.phi, truth).statistic),
-        "top-1": float(top[0] == np.argmax(truth)),
-        "top-3 planted": float(on_element[top[:3]].mean()),
-        "reference's": float(on_element[np.argsort(truth)[::-1][:3]].mean()),
+def judge(found: Found, reference: Reference) -> dict[str, float]:
+    """Return how an estimate agrees with the reference."""
+    truth = reference.mean
+    row = {
+        "evaluations": found.evaluations,
+        "error": reference.squared_error(found.phi),
+        "Pearson": float(np.corrcoef(found.phi, truth)[0, 1]),
+        "Spearman": float(stats.spearmanr(found.phi, truth).statistic),
+        "top 5": len(set(_largest(found.phi)) & set(_largest(truth))) / TOP,
+        "ms": 1000 * found.seconds,
     }
+    if found.error is not None and np.isfinite(found.error).all():
+        inside = np.abs(found.phi - truth) <= NORMAL * np.hypot(found.error, reference.error)
+        row["coverage"] = float(inside.mean())
+    return row
+
+
+def _largest(phi: np.ndarray) -> list[int]:
+    return np.argsort(-np.abs(phi))[:TOP].tolist()
+
+
+def measure(
+    options: Options, folder: Path, sequences: list[str], shapiq: Shapiq | None
+) -> list[dict]:
+    """Return a row for each sequence, estimator and budget."""
+    explainer = Explainer(folder, ExplainConfig(precision="fp32"))
+    known = references(options.storage, folder, sequences, options.evaluations)
+    rows = []
+    for number in track(range(len(sequences)), folder.name):
+        game = Game(explainer, sequences[number])
+        rows += [
+            {"model": folder.name, "sequence": number, "estimator": name, "budget": "own"}
+            | judge(by_default(folder, name, sequences[number]), known[number])
+            for name in OWN
+        ]
+        for budget in options.budgets:
+            found: dict[str, Found | None] = {
+                name: ours(game, name, budget, number)
+                for name in OURS
+                if name == DEFAULT or budget >= 2 * game.num_tokens
+            }
+            if shapiq is not None:
+                found |= {name: shapiq(game, name, budget, number) for name in options.shapiq}
+            start = game.seconds
+            masks = np.random.default_rng(0).random((budget, game.num_tokens)) < 0.5
+            game.values(np.zeros(budget, int), masks)
+            model = 1000 * (game.seconds - start)
+            rows += [
+                {
+                    "model": folder.name,
+                    "sequence": number,
+                    "estimator": name,
+                    "budget": str(budget),
+                }
+                | judge(one, known[number])
+                | {"model's ms": model}
+                for name, one in found.items()
+                if one is not None
+            ]
+    return rows
+
+
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the means over sequences of each estimator and budget, and the ratios to the default.
+
+    Ratios are of mean errors over the same sequences, with 95 % intervals by resampling these.
+    """
+    found = []
+    for (budget, name), group in rows.groupby(["budget", "estimator"], sort=False):
+        base = rows[(rows["budget"] == budget) & (rows["estimator"] == DEFAULT)]
+        both = group.merge(base, on=["model", "sequence"], suffixes=("", " default"))
+        pairs = both[["error", "error default"]].to_numpy()
+        draws = np.random.default_rng(0).integers(len(pairs), size=(RESAMPLES, len(pairs)))
+        means = pairs[draws].mean(1)
+        low, high = np.quantile(means[:, 0] / means[:, 1], [0.025, 0.975])
+        means = group.drop(columns=["model", "estimator", "sequence", "budget"]).mean()
+        ratio = pairs[:, 0].mean() / pairs[:, 1].mean()
+        found.append(
+            {"budget": budget, "estimator": name, "sequences": len(group)}
+            | means.to_dict()
+            | {"ratio": ratio, "low": low, "high": high}
+        )
+    return pd.DataFrame(found)
+
+
+def show(console: Console, title: str, table: pd.DataFrame) -> None:
+    """Print a table."""
+    printed = Table(*table.columns, title=title)
+    for row in table.itertuples(index=False):
+        printed.add_row(*(v if isinstance(v, str) else f"{v:.3g}" for v in row))
+    console.print(printed)
 
 
 def main(options: Options) -> None:
-    """Print the table."""
-    console = Console(width=120)
-    trained = trained_classifier(
-        options.storage,
-        options.preset,
-        options.tokenizer,
-        console,
-        per_species=options.per_species,
-        epochs=options.epochs,
-    )
-    rows = chosen(trained, options.sequences, options.draw)
-    sequences = rows["sequence"].tolist()
-    truth = reference(options, trained, sequences)
-    results: list[dict[str, Any]] = []
-    for estimator, budgets in BUDGETS:
-        for budget in budgets:
-            draws = estimator not in ("partition", "integrated_gradients")
-            parts = []
-            start = time.perf_counter()
-            for seed in options.seeds if draws else (0,):
-                config = ExplainConfig(
-                    estimator=estimator,  # type: ignore[arg-type]
-                    max_evals=budget,
-                    precision="fp32",
-                    seed=seed,
-                )
-                found = Explainer(trained.directory, config).explain(sequences)
-                parts += [
-                    compare(one, phi, planted(trained, name, one))
-                    for name, one, phi in zip(rows["id"], found, truth, strict=True)
-                ]
-            seconds = (time.perf_counter() - start) / len(parts)
-            mean = pd.DataFrame(parts).mean().to_dict()
-            spread = pd.DataFrame(parts)["Pearson"].min()
-            results.append(
-                {"estimator": estimator, "budget": budget or "default"}
-                | mean
-                | {"least Pearson": spread, "ms/sequence": 1000 * seconds}
-            )
-    table = Table(*results[0], title=f"{len(sequences)} promoters, {len(truth[0])} tokens")
-    for row in results:
-        table.add_row(*(v if isinstance(v, str) else f"{v:.4g}" for v in row.values()))
-    console.print(table)
-    good = [r for r in results if r["Pearson"] >= 0.99]
-    if good:
-        best = min(good, key=lambda row: row["evaluations"])
-        console.print(
-            f"fewest evaluations at a mean Pearson of .99: {best['estimator']}, "
-            f"{best['evaluations']:.0f} ({best['Pearson']:.4f})"
-        )
-    if options.out:
-        pd.DataFrame(results).to_csv(options.out, index=False)
+    """Print a table for each model, and one over all."""
+    console = Console(width=160)
+    parts = []
+    with contextlib.ExitStack() as stack:
+        python = options.shapiq_python
+        shapiq = None if python is None else stack.enter_context(Shapiq(python))
+        for folder, sequences in classifiers(options, console).items():
+            parts.append(pd.DataFrame(measure(options, folder, sequences, shapiq)))
+            show(console, folder.name, summary(parts[-1]))
+            if options.out:
+                pd.concat(parts).to_csv(options.out, index=False)
+    if len(parts) > 1:
+        show(console, "all models", summary(pd.concat(parts)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from dnasweep.attribution.adjusted_kernel import KernelPlan, kernel_plan
 from dnasweep.attribution.budgets import pairs_within
 from dnasweep.attribution.coalitions import EMPTY, FULL, MaskPlan, distinct_rows
 from dnasweep.attribution.partition import hierarchy, partition_plan
@@ -101,34 +100,6 @@ def test_an_antithetic_pair_is_exact_for_pairwise_interactions() -> None:
     plan = permutation_plan(6, 1, rng)
     found = plan.replicates(game(plan.masks)[None])[0, 0]
     np.testing.assert_allclose(found, weights + 0.5 * pairs.sum(1), atol=1e-12)
-
-
-def test_kernel_over_all_coalitions_is_the_shapley_value() -> None:
-    players = 5
-    game = TableGame(players, seed=7)
-    expected = _shapley(game, players, list(itertools.permutations(range(players))))
-    plan = kernel_plan(players, 200_000, np.random.default_rng(0))
-    assert len(plan.masks) == 2**players
-    phi, error = plan.solve(game(plan.masks))
-    assert (np.abs(phi - expected) < 4 * error).all()
-    assert phi.sum() == pytest.approx(game(plan.masks)[FULL] - game(plan.masks)[EMPTY])
-
-
-def test_kernel_is_exact_for_a_linear_game_and_knows_it() -> None:
-    weights = np.random.default_rng(0).normal(size=12)
-    plan = kernel_plan(12, 200, np.random.default_rng(1))
-    phi, error = plan.solve(plan.masks @ weights + 3.0)
-    np.testing.assert_allclose(phi, weights, atol=1e-10)
-    np.testing.assert_allclose(error, 0, atol=1e-10)
-
-
-def test_kernel_error_is_that_of_repeated_draws() -> None:
-    game = TableGame(6, seed=1)
-    draws: list[KernelPlan] = [kernel_plan(6, 60, np.random.default_rng(i)) for i in range(400)]
-    solved = [plan.solve(game(plan.masks)) for plan in draws]
-    spread = np.std([phi for phi, _ in solved], axis=0)
-    said = np.mean([error for _, error in solved], axis=0)
-    assert 0.75 < (said / spread).mean() < 1.3
 
 
 def test_distinct_rows_keep_the_order_of_first_appearance() -> None:

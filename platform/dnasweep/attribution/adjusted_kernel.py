@@ -1,15 +1,14 @@
-"""KernelSHAP adjusted by a saturating model, whose Shapley values are known.
+"""KernelSHAP adjusted by a Gaussian process, whose Shapley values are known.
 
-KernelSHAP fits values to paired draws of coalitions by weighted least squares. Here a saturating
-additive model is fitted first, and only the Shapley values of what it leaves of the outputs are
-estimated (Witter, Liu & Musco 2025). Where outputs saturate, as log odds do, little is left and the
-error is small. With ever more draws the values converge to the Shapley values whether the model fits
-or not.
+A Gaussian process over the odd interactions of tokens is fitted to the differences between coalitions and
+their complements (:mod:`dnasweep.attribution.odd_process`), and its Shapley values are the estimate. Of
+very many pairs a part is enough for the process; what it leaves of all others is explained by least
+squares as KernelSHAP does (Witter, Liu & Musco 2025), so that with ever more draws values converge to the
+Shapley values whether the process fits or not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,18 +16,14 @@ from numpy.typing import NDArray
 
 from dnasweep.attribution.block import Block, Estimates, Generators
 from dnasweep.attribution.coalitions import (
-    EMPTY,
     EXACT_EVALS,
     EXACT_EVALS_TO_STOP,
-    FULL,
     all_fit,
-    distinct_rows,
     exact_shapley,
 )
-from dnasweep.attribution.intervals import widening
+from dnasweep.attribution.odd_process import fit_odd_process
+from dnasweep.attribution.paired_draws import draw_pairs, kernel_weights, weights_beside
 from dnasweep.attribution.settings import ExplainConfig
-from dnasweep.attribution.surrogate import fit_saturating
-from dnasweep.errors import InputError
 
 Floats = NDArray[np.float64]
 
@@ -36,173 +31,93 @@ EVALS_PER_TOKEN = 5
 MIN_EVALS = 250
 """Evaluations of a sequence, however few tokens it has."""
 MAX_EVALS = 200_000
-RIDGE = 1.0
-"""Penalty on what the saturating model leaves; it counts as this many pairs of draws."""
-MIN_PAIRS_PER_TOKEN = 2.25
-"""Pairs of draws from which on the residuals tell how certain values are: with 2 per token, intervals
-cover 91 to 94 %, with 1.5 they cover 82 to 90 %."""
-CAUTION = 0.75
-"""What a residual counts as, between its own size (0) and what it would be had it not been fitted
-(1). HC2 is 1/2 and HC3 is 1."""
-MIN_FREEDOM = 0.05
-"""Lower limit on the part of a residual that has not gone into its own fitted value."""
+MAX_PAIRS = 1000
+"""Pairs that the process is fitted to, whose cost grows with the cube of their number."""
+MIN_PAIRS = 10
+"""Pairs from which on their spread tells how certain values are."""
 
 
-class KernelPlan(NamedTuple):
-    """Coalitions, each with its complement, and the fit to the outputs on them."""
+class Draws(NamedTuple):
+    """Pairs of coalitions and what the model puts out."""
 
-    masks: NDArray[np.bool_]
-    """Tokens kept, (masks, tokens), all different; row 0 is empty and row 1 full."""
-    rows: NDArray[np.int64]
-    """Mask of each draw, (pairs, 2): coalition and complement."""
+    coalitions: NDArray[np.bool_]
+    """One of each pair, all different, (pairs, tokens)."""
+    outputs: Floats
+    """On each and on its complement, (pairs, 2)."""
+    ends: Floats
+    """On the empty and the full coalition, (2,)."""
 
-    def solve(
-        self, outputs: Floats, *, ridge: float = 0.0, unseen: Floats | None = None
-    ) -> tuple[Floats, Floats]:
-        """Return values and standard errors, each (tokens,).
+    @property
+    def num_evals(self) -> int:
+        """Evaluations that these are."""
+        return 2 + 2 * len(self.coalitions)
 
-        The fit is constrained so that values sum to the difference between the outputs on the full
-        and the empty coalition. Standard errors are those of least squares with residuals of any
-        variance, one per pair: between HC2 and HC3 (MacKinnon & White 1985), which are too small and
-        too large where pairs are few (`benchmarks/nulls_shapley.py`). They are widened by Student's
-        distribution with the degrees of freedom that are left.
-
-        Parameters
-        ----------
-        outputs
-            The model's output on each mask, (masks,).
-        ridge
-            Penalty on squared deviations from equal values; it counts as this many pairs.
-        unseen
-            If the outputs are residuals of an earlier fit: the residual of each pair if that fit had
-            not seen it, (pairs, 2).
-        """
-        span = outputs[FULL] - outputs[EMPTY]
-        # The paired half-difference is linear in a coalition's signs: the constant drops out.
-        signs = self.masks[self.rows[:, 0]] - 0.5
-        target = (outputs[self.rows[:, 0]] - outputs[self.rows[:, 1]]) / 2
-        tokens = signs.shape[1]
-        # phi = span / tokens + basis @ free, which sums to the span whatever `free` is.
-        basis = np.linalg.qr(np.concatenate([np.ones((tokens, 1)), np.eye(tokens)[:, 1:]], 1))[0]
-        basis = basis[:, 1:]
-        design = signs @ basis
-        equal = signs @ np.full(tokens, span / tokens)
-        square = design.T @ design + ridge * np.eye(tokens - 1)
-        inverse = np.linalg.pinv(square, rcond=1e-10, hermitian=True)
-        free = inverse @ (design.T @ (target - equal))
-        leverage = ((design @ inverse) * design).sum(1)
-        fitted = equal + design @ free
-        predicted = target if unseen is None else (unseen[:, 0] - unseen[:, 1]) / 2
-        predicted = (predicted - fitted) / np.clip(1 - leverage, MIN_FREEDOM, 1)
-        size = np.abs(target - fitted) ** (1 - CAUTION) * np.abs(predicted) ** CAUTION
-        meat = (design * size[:, None] ** 2).T @ design
-        spread = basis @ inverse @ meat @ inverse @ basis.T
-        wide = widening(max(0.0, len(design) - leverage.sum()))
-        phi = span / tokens + basis @ free
-        return phi, wide * np.sqrt(np.clip(np.diag(spread), 0, None))
-
-
-def kernel_plan(num_tokens: int, max_evals: int, rng: np.random.Generator) -> KernelPlan:
-    """Return paired draws from the Shapley kernel (Covert & Lee 2021).
-
-    A coalition's size k is drawn with probability proportional to 1 / (k (tokens - k)), and its
-    complement is always drawn with it. Sizes are drawn systematically, and the members of those of
-    one size without replacement as long as there are tokens, which leaves less to chance (Musco &
-    Witter 2025).
-
-    Parameters
-    ----------
-    num_tokens
-        Tokens of the sequence without special tokens.
-    max_evals
-        Upper limit on the evaluations, the empty and the full coalition included.
-    rng
-        Source of the draws.
-
-    Raises
-    ------
-    InputError
-        When there are fewer than two evaluations per token, from which no fit could tell tokens
-        apart.
-    """
-    if num_tokens < 2:
-        masks = np.array([[False] * num_tokens, [True] * num_tokens])
-        return KernelPlan(masks, np.array([[FULL, EMPTY]]))
-    pairs = (max_evals - 2) // 2
-    if pairs < num_tokens - 1:
-        raise InputError(
-            f"{max_evals} evaluations are less than a fit to {num_tokens} tokens needs",
-            remedy=f"Give --max-evals {2 * num_tokens} or, better, {5 * num_tokens}.",
+    def and_more(self, other: Draws) -> Draws:
+        """Return these and others of the same sequence."""
+        return Draws(
+            np.concatenate([self.coalitions, other.coalitions]),
+            np.concatenate([self.outputs, other.outputs]),
+            self.ends,
         )
-    coalition = np.zeros((pairs, num_tokens), bool)
-    drawn = _sizes(num_tokens, pairs, rng)
-    for size in np.unique(drawn):
-        rows = np.flatnonzero(drawn == size)
-        per_shuffle = num_tokens // size
-        shuffles = rng.random((-(-len(rows) // per_shuffle), num_tokens)).argsort(1)
-        members = shuffles[:, : per_shuffle * size].reshape(-1, size)[: len(rows)]
-        coalition[rows[:, None], members] = True
-    ends = np.array([np.zeros(num_tokens, bool), np.ones(num_tokens, bool)])
-    masks, rows = distinct_rows(np.concatenate([ends, coalition, ~coalition]))
-    return KernelPlan(masks, rows[2:].reshape(2, pairs).T)
 
 
-def _sizes(num_tokens: int, pairs: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return the size of the smaller half of each pair, (pairs,)."""
-    sizes = np.arange(1, num_tokens // 2 + 1)
-    # Both halves of a pair of the middle size are of it.
-    odds = np.where(2 * sizes == num_tokens, 0.5, 1.0) / (sizes * (num_tokens - sizes))
-    steps = (np.arange(pairs) + rng.random()) / pairs
-    return sizes[np.searchsorted(np.cumsum(odds / odds.sum())[:-1], steps)]
+def adjusted_values(draws: Draws) -> tuple[Floats, Floats]:
+    """Return values, which sum to the difference between the ends, and standard errors, (tokens,) each.
 
-
-def joined(
-    plan: KernelPlan, outputs: Floats, other: KernelPlan, other_outputs: Floats
-) -> tuple[KernelPlan, Floats]:
-    """Return two plans for one sequence as one, and the outputs on its masks.
+    Errors are nan for fewer than `MIN_PAIRS` pairs.
 
     Parameters
     ----------
-    plan, other
-        The plans.
-    outputs, other_outputs
-        The model's output on the masks of each, (masks,).
+    draws
+        Of one sequence, in random order.
     """
-    masks, rows = distinct_rows(np.concatenate([plan.masks, other.masks]))
-    values = np.empty(len(masks))
-    values[rows] = np.concatenate([outputs, other_outputs])
-    first, second = rows[: len(plan.masks)], rows[len(plan.masks) :]
-    return KernelPlan(masks, np.concatenate([first[plan.rows], second[other.rows]])), values
-
-
-def adjusted_values(
-    plans: Sequence[KernelPlan], outputs: Sequence[Floats]
-) -> tuple[Floats, Floats]:
-    """Return values and standard errors, each (sequences, tokens); nan errors for too few draws.
-
-    Parameters
-    ----------
-    plans
-        Draws for each sequence, the same number for all.
-    outputs
-        The model's outputs on each plan's masks, (masks,).
-    """
-    seen = [np.r_[0, 1, plan.rows.T.reshape(-1)] for plan in plans]
-    surrogate = fit_saturating(
-        np.stack([plan.masks[rows] for plan, rows in zip(plans, seen, strict=True)]),
-        np.stack([values[rows] for values, rows in zip(outputs, seen, strict=True)]),
-    )
-    phi = surrogate.shapley()
-    error = np.empty_like(phi)
-    for index, (plan, values) in enumerate(zip(plans, outputs, strict=True)):
-        rest = values - surrogate.values(index, plan.masks)
-        # A fit leaves less of the outputs it was fitted to than of others.
-        unseen = surrogate.left_out(index, rest[plan.rows])
-        more, error[index] = plan.solve(rest, ridge=RIDGE, unseen=unseen)
-        phi[index] += more
-        if len(plan.rows) < MIN_PAIRS_PER_TOKEN * phi.shape[1]:
-            error[index] = np.nan
+    span = float(draws.ends[1] - draws.ends[0])
+    differences = (draws.outputs[:, 0] - draws.outputs[:, 1]) / 2
+    fitted, others = slice(MAX_PAIRS), slice(MAX_PAIRS, None)
+    part, rest = draws.coalitions[fitted], draws.coalitions[others]
+    process = fit_odd_process(part, differences[fitted], span, kernel_weights(part))
+    phi, error = process.shapley()
+    if len(rest):
+        left = differences - process.differences(draws.coalitions)
+        more, error = _least_squares(part, rest, left, error)
+        phi += more
+    if len(draws.coalitions) < MIN_PAIRS:
+        error = np.full_like(error, np.nan)
     return phi, error
+
+
+def _least_squares(
+    fitted: NDArray[np.bool_], others: NDArray[np.bool_], left: Floats, error: Floats
+) -> tuple[Floats, Floats]:
+    """Return the Shapley values of what is left, which sum to 0, and the errors of the sum of both.
+
+    The errors so far are what is known beforehand of the values of what is left.
+
+    Parameters
+    ----------
+    fitted, others
+        Pairs that the values so far were fitted to, and others, (pairs, tokens) each.
+    left
+        Half-differences of either less those expected, (pairs,).
+    error
+        Standard errors of the values so far, (tokens,).
+    """
+    own, more, unseen = weights_beside(fitted, others)
+    weights = np.concatenate([own, more])
+    signs = np.concatenate([fitted, others]) - 0.5
+    spread = unseen * (more * left[len(fitted) :]) ** 2
+    # Where nothing is unseen there is no noise, and least squares alone counts.
+    noise = max(float(spread.mean()), 1e-12 * float(np.mean(left**2)))
+    known = noise / np.maximum(error, 1e-6 * (float(error.max()) or 1.0)) ** 2
+    precision = (signs * weights[:, None]).T @ signs + np.diag(known)
+    inverse = np.linalg.pinv(precision, hermitian=True)
+    # On condition that they sum to 0.
+    shared = inverse.sum(1)
+    inverse -= np.outer(shared, shared) / shared.sum()
+    found = inverse @ (signs.T @ (weights * left))
+    apart = signs[len(fitted) :]
+    variance = (apart * spread[:, None]).T @ apart + np.diag(noise * known)
+    return found, np.sqrt(np.clip(np.diag(inverse @ variance @ inverse), 0, None))
 
 
 def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
@@ -213,34 +128,75 @@ def adjusted_kernel(block: Block, config: ExplainConfig, generators: Generators)
     block, config, generators
         As of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
-    tokens = block.num_tokens
+    tokens, number = block.num_tokens, block.num_sequences
     few = EXACT_EVALS if config.standard_error is None else EXACT_EVALS_TO_STOP
     if all_fit(tokens, config.max_evals or few):
         return exact_shapley(block)
     usual = max(MIN_EVALS, EVALS_PER_TOKEN * tokens)
     limit = config.max_evals or (usual if config.standard_error is None else MAX_EVALS)
-    open_ = np.arange(block.num_sequences)
-    first = limit if config.standard_error is None else min(limit, usual)
-    plans = [kernel_plan(tokens, first, rng) for rng in generators]
-    outputs = block.values_of_each(open_, [plan.masks for plan in plans])
-    phi, error = adjusted_values(plans, outputs)
+    budget = limit if config.standard_error is None else min(limit, usual)
+    open_ = np.arange(number)
+    draws: list[Draws] = _draw(block, open_, [None] * number, budget, generators)
+    estimates = [adjusted_values(one) for one in draws]
     while config.standard_error is not None:
-        open_ = open_[~(error[open_].mean(1) <= config.standard_error)]
-        drawn = 2 * len(plans[int(open_[0])].rows) + 2 if len(open_) else limit
-        budget = min(drawn, limit - drawn)
-        if budget < 2 * tokens:
+        open_ = np.array([i for i in open_ if not estimates[i][1].mean() <= config.standard_error])
+        if not len(open_) or budget == limit:
             break
-        more = [kernel_plan(tokens, budget, generators[int(i)]) for i in open_]
-        new_outputs = block.values_of_each(open_, [plan.masks for plan in more])
-        for i, plan, values in zip(open_, more, new_outputs, strict=True):
-            plans[i], outputs[i] = joined(plans[i], outputs[i], plan, values)
-        phi[open_], error[open_] = adjusted_values(
-            [plans[i] for i in open_], [outputs[i] for i in open_]
-        )
+        budget = min(limit, 2 * budget)
+        if all_fit(tokens, budget):
+            return _exact_where_open(block, draws, estimates, open_)
+        more = _draw(block, open_, [draws[i] for i in open_], budget, generators)
+        for i, drawn in zip(open_, more, strict=True):
+            draws[i] = drawn
+            estimates[i] = adjusted_values(drawn)
+    return _as_estimates(draws, estimates)
+
+
+def _draw(
+    block: Block,
+    sequences: NDArray[np.int64],
+    before: list[Draws] | list[None],
+    budget: int,
+    generators: Generators,
+) -> list[Draws]:
+    """Return draws of sequences up to a number of evaluations, with those there were before."""
+    tokens = block.num_tokens
+    ends = np.array([np.zeros(tokens, bool), np.ones(tokens, bool)])
+    asked, masks = [], []
+    for i, known in zip(sequences, before, strict=True):
+        seen = None if known is None else known.coalitions
+        pairs = (budget - 2) // 2 - (0 if seen is None else len(seen))
+        asked.append(draw_pairs(tokens, pairs, generators[int(i)], seen=seen))
+        parts = [asked[-1], ~asked[-1]]
+        masks.append(np.concatenate(parts if known else [ends, *parts]))
+    found = []
+    values = block.values_of_each(sequences, masks)
+    for known, coalitions, outputs in zip(before, asked, values, strict=True):
+        own = outputs[:2] if known is None else known.ends
+        by_pair = outputs[-2 * len(coalitions) :].reshape(2, -1).T
+        new = Draws(coalitions, by_pair, own)
+        found.append(new if known is None else known.and_more(new))
+    return found
+
+
+def _as_estimates(draws: list[Draws], estimates: list[tuple[Floats, Floats]]) -> Estimates:
     return Estimates(
-        phi,
-        standard_error=error,
-        prediction=np.array([values[FULL] for values in outputs]),
-        base_value=np.array([values[EMPTY] for values in outputs]),
-        num_evals=np.array([len(values) for values in outputs]),
+        np.stack([phi for phi, _ in estimates]),
+        standard_error=np.stack([error for _, error in estimates]),
+        prediction=np.array([one.ends[1] for one in draws]),
+        base_value=np.array([one.ends[0] for one in draws]),
+        num_evals=np.array([one.num_evals for one in draws]),
     )
+
+
+def _exact_where_open(
+    block: Block,
+    draws: list[Draws],
+    estimates: list[tuple[Floats, Floats]],
+    open_: NDArray[np.int64],
+) -> Estimates:
+    """Return what was estimated, and exact values where that was not certain enough."""
+    found, exact = _as_estimates(draws, estimates), exact_shapley(block, open_)
+    for name in ("phi", "standard_error", "prediction", "base_value", "num_evals"):
+        getattr(found, name)[open_] = getattr(exact, name)
+    return found

@@ -232,13 +232,24 @@ def values_without_tokens(block: Block) -> NDArray[np.float64]:
     return block.values(every, np.zeros((block.num_sequences, block.num_tokens), bool))
 
 
-def values_for_all(block: Block, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the outputs of every sequence on the same masks, (sequences, masks)."""
+def values_for_all(
+    block: Block, masks: NDArray[np.bool_], sequences: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Return the outputs of sequences on the same masks, (sequences, masks).
+
+    Parameters
+    ----------
+    block, sequences
+        The sequences, and the numbers of those wanted; None for all.
+    masks
+        Tokens kept, (masks, tokens).
+    """
     count = len(masks)
     at_once = max(1, ROWS_AT_ONCE // count)
+    every = np.arange(block.num_sequences) if sequences is None else sequences
     parts = []
-    for start in range(0, block.num_sequences, at_once):
-        rows = np.arange(start, min(block.num_sequences, start + at_once))
+    for start in range(0, len(every), at_once):
+        rows = every[start : start + at_once]
         values = block.values(np.repeat(rows, count), np.tile(masks, (len(rows), 1)))
         parts.append(values.reshape(len(rows), count))
     return np.concatenate(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnasweep.attribution.settings import GRADIENT_ESTIMATORS, SAMPLING_ESTIMATORS, ExplainConfig
+from dnasweep.attribution.settings import GRADIENT_ESTIMATORS, ExplainConfig
 from dnasweep.errors import InputError
 
 EVALS_PER_POINT = 3
@@ -13,7 +13,7 @@ def check_budget(config: ExplainConfig, num_tokens: int) -> None:
     """Raise `InputError` where `max_evals` is too little for a sequence of `num_tokens` tokens."""
     if config.max_evals is None:
         return
-    if config.estimator in SAMPLING_ESTIMATORS:
+    if config.estimator == "permutation":
         pairs_within(num_tokens, config.max_evals)
     if config.estimator in GRADIENT_ESTIMATORS:
         points_within(

@@ -22,7 +22,7 @@ EMPTY, FULL = 0, 1
 EXACT_EVALS = 256
 """All coalitions are evaluated if there are at most this many and no other number of evaluations is
 asked for: those of 8 tokens, about as many as are drawn for a longer sequence. For 9 to 15 tokens, 250
-draws give intervals that cover 95 to 98 % (`benchmarks/nulls_shapley.py`), at a fraction of the cost of
+draws give intervals that cover 94 to 97 % (`benchmarks/nulls_shapley.py`), at a fraction of the cost of
 512 or more evaluations."""
 EXACT_EVALS_TO_STOP = 1024
 """The same where a standard error is asked for: reaching it would soon take as many."""
@@ -115,10 +115,18 @@ def all_fit(num_tokens: int, max_evals: int) -> bool:
     return num_tokens <= MAX_TOKENS and 2**num_tokens <= max_evals
 
 
-def exact_shapley(block: Block) -> Estimates:
-    """Return the Shapley values of a block from all coalitions; they have no error."""
+def exact_shapley(block: Block, sequences: NDArray[np.int64] | None = None) -> Estimates:
+    """Return the Shapley values of a block from all coalitions; they have no error.
+
+    Parameters
+    ----------
+    block
+        The sequences.
+    sequences
+        Numbers of those to explain; None explains all.
+    """
     masks, weights = _all_coalitions(block.num_tokens)
-    outputs = values_for_all(block, masks)
+    outputs = values_for_all(block, masks, sequences)
     phi = outputs @ weights
     return Estimates(
         phi,

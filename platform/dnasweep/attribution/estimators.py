@@ -2,7 +2,7 @@
 
 | name | estimates | cost in evaluations | error estimate |
 |---|---|---|---|
-| adjusted_kernel | Shapley values | max_evals, 250 or 5 per token | of the least squares fit |
+| adjusted_kernel | Shapley values | max_evals, 250 or 5 per token | of the process, from 22 on |
 | the same, up to 8 tokens | Shapley values | all coalitions | none: exact |
 | permutation | Shapley values | 2 (tokens - 1) per pair, 2 pairs | spread over pairs, from 10 on |
 | partition | Owen values | all, about 0.7 tokens^2 | none: exact |
