@@ -13,7 +13,7 @@ import pandas as pd
 from dnasweep.attribution.block import Block
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.estimators import ESTIMATORS
-from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.attribution.settings import SAMPLING_ESTIMATORS, ExplainConfig
 from dnasweep.config import content_key
 from dnasweep.storage import Storage
 from rich.progress import track
@@ -89,7 +89,9 @@ def by_default(folder: Path, estimator: str, sequence: str) -> Found:
     """Return what an estimator of ours says with the evaluations that it takes by itself."""
     config = ExplainConfig(estimator=estimator, precision="fp32")  # type: ignore[arg-type]
     (one,) = Explainer(folder, config).explain([sequence])
-    return Found(one.phi, one.standard_error, one.num_evals, float("nan"))
+    # What others give is no error of Shapley values.
+    error = one.standard_error if estimator in SAMPLING_ESTIMATORS else None
+    return Found(one.phi, error, one.num_evals, float("nan"))
 
 
 class Shapiq:
