@@ -191,7 +191,7 @@ def test_a_model_that_does_not_tell_and_sequences_in_windows_are_refused() -> No
     mute = copy.deepcopy(bert)
     mute.forward = lambda **inputs: bert(input_ids=inputs["input_ids"])  # type: ignore[method-assign]
     ids, _ = batch()
-    with pytest.raises(InputError, match="does not return the attention"):
+    with pytest.raises(InputError, match="does not return its attention"):
         first_token_attention(mute, ids, None, "last")
     size = ModelConfig(
         layers=1, hidden=32, heads=2, intermediate=32, windows="hidden", max_tokens=8

@@ -133,9 +133,9 @@ def _eager_attention(model: Any, ids: Tensor, attention: Tensor | None) -> tuple
     if not weights or any(w is None or w.shape[-2:] != square for w in weights):
         family = family_of(model.config.to_dict())
         name = f"a {model.config.model_type} model" if family is None else family.name
+        why = "does not return its attention" if family is None or family.attention else "has none"
         raise InputError(
-            f"{name} does not return the attention of every token to every token, which models "
-            "without attention do not have",
+            f"attention cannot be shown: {name} {why}",
             remedy="Use another estimator than attention.",
         )
     return weights

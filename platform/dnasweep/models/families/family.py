@@ -44,12 +44,16 @@ class Family:
     one_length: bool
     """Whether padding would change a value in the authors' code. Rows of one length are then computed
     together, without padding."""
+    attention: bool = True
+    """Whether tokens attend to one another, so that attention can be shown."""
     objective: Literal["masked", "causal"] = "masked"
     """How it was pretrained."""
     absent: Literal["[MASK]"] = "[MASK]"
     """Token that stands for one that is left out, in attributions."""
     tokens: Callable[[Mapping[str, Any]], int] = _any_length
     """Most tokens of a row, from `config.json`."""
+    longest: str = "any"
+    """The same in words."""
     complements: bool = False
     """Whether the model itself reads the reverse complement, by a map of token ids in `config.json`."""
     read_settings: frozenset[str] = frozenset()

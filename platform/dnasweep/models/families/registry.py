@@ -52,6 +52,7 @@ GENA = Family(
     foreign="N, or one token for ten or more in a row",
     reads="first token",
     one_length=False,
+    longest="`max_position_embeddings`",
     tokens=lambda config: int(config.get("max_position_embeddings") or 512),
     read_settings=frozenset({"pre_layer_norm", "last_layer_norm"}),
     only=(("position_embedding_type", ("absolute",)), ("hidden_act", ("gelu",)), *_NO_DECODER),
@@ -73,6 +74,7 @@ NUCLEOTIDE_TRANSFORMER = Family(
     reads="first token",
     one_length=False,
     # Positions are rotary: this is the length it was trained on, and two more are never used.
+    longest="`max_position_embeddings` less 2",
     tokens=lambda config: int(config.get("max_position_embeddings") or 2050) - 2,
     read_settings=frozenset({"add_bias_fnn"}),
     only=(
@@ -98,7 +100,9 @@ HYENADNA = Family(
     foreign="N",
     reads="last token",
     one_length=True,
+    attention=False,
     objective="causal",
+    longest="`max_seq_len`",
     tokens=lambda config: int(config.get("max_seq_len") or 1026),
     only=(
         ("hyena_order", (2,)),
@@ -119,6 +123,7 @@ CADUCEUS = Family(
     foreign="N",
     reads="mean",
     one_length=True,
+    attention=False,
     complements=True,
     only=(
         ("bidirectional", (True,)),
