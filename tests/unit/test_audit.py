@@ -103,7 +103,9 @@ def test_copies_in_test_are_noticed_exact_and_near():
     exact = [f.message for f in found.findings if f.code == "exact-leak"]
     assert any("1 test rows are also in train (first seq:291)" in m for m in exact)
     assert any("1 test rows are also in validation (first seq:293)" in m for m in exact)
-    assert messages["near-leak"].startswith("2 test rows have a like of 80% identity in train")
+    assert messages["near-leak"].startswith(
+        "2 test rows are at least 80% identical to a row in train"
+    )
     assert "conflicting-labels" in _codes(found)
     assert "2 of 300 rows repeat" in messages["duplicates"]
 

@@ -62,7 +62,7 @@ def compared() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     ("code", "least", "words"),
     [
         ("exact-leak", 1.0, "are also in {other}"),
-        ("near-leak", 0.8, "have a like of 80% identity in {other}"),
+        ("near-leak", 0.8, "are at least 80% identical to a row in {other}"),
     ],
 )
 def test_findings_count_what_comparing_every_pair_on_both_strands_finds(
@@ -136,7 +136,9 @@ def test_relatives_of_other_species_are_found_on_the_other_strand():
     )
     found = {f.code: f for f in audit(table).findings}
     assert found["across-species"].level == "warning"
-    assert found["across-species"].message.startswith("40 rows have a like in another species")
+    assert found["across-species"].message.startswith(
+        "40 rows are at least 80% identical to a row of another species"
+    )
     assert "20 of their 20 clusters" not in found["across-species"].message
     assert "their 20 clusters 20 straddle" in found["across-species"].message
 

@@ -44,7 +44,7 @@ def find_leaks(table: pd.DataFrame, pairs: SimilarPairs, identity: float) -> Ite
         found = [("exact", f"are also in {other}", exact, exact & ~forward)]
         if (near & ~exact).any():
             reverse = (near | exact) & ~(near_forward | forward)
-            how = f"have a like of {identity:.0%} identity in {other}"
+            how = f"are at least {identity:.0%} identical to a row in {other}"
             found.append(("near", how, near | exact, reverse))
         overlap = shared.overlapping(here, there)
         how = f"overlap rows of {other} on the genome"
@@ -118,8 +118,8 @@ def find_relatives(table: pd.DataFrame, pairs: SimilarPairs, identity: float) ->
         apart = int((shared["split"] > 1).sum())
         yield (warning if apart else info)(
             "across-species",
-            f"{shared['rows'].sum():,} rows have a like in another species at {identity:.0%} "
-            f"identity; of their {len(shared):,} clusters {f'{apart:,}' if apart else 'none'} "
+            f"{shared['rows'].sum():,} rows are at least {identity:.0%} identical to a row of another "
+            f"species; of their {len(shared):,} clusters {f'{apart:,}' if apart else 'none'} "
             "straddle splits",
         )
 
