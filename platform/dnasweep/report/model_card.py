@@ -133,7 +133,8 @@ def card_text(facts: CardFacts) -> str:
         tags=["dna", "genomics", "biology", "dnasweep", task.name],
         base_model=facts.base_model,
         datasets=published or None,
-        pipeline_tag="text-classification" if task.has_classes else None,
+        # The hub offers to try what its own library opens.
+        pipeline_tag=task.hub_name if facts.loads_in_transformers and task.hub_name else None,
         eval_results=_results(facts, sources) if record else None,
         model_name=facts.title if record else None,
     )
@@ -164,7 +165,7 @@ def _results(facts: CardFacts, sources: Sequence[str]) -> list[Any]:
     name = ", ".join(sources) or "simulated promoters of dnasweep"
     return [
         EvalResult(
-            task_type="text-classification",
+            task_type=task_of_model(facts.config).hub_name or "other",
             dataset_type=name,
             dataset_name=name,
             dataset_split="test",

@@ -19,6 +19,7 @@ class Binary(ClassTask):
     """Two classes."""
 
     name = "binary"
+    hub_name = "text-classification"
     has_positives = True
 
     @property

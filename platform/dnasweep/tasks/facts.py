@@ -39,6 +39,8 @@ class TaskFacts:
     """Whether a row that is longer than the model reads may be read in windows."""
     not_compared: ClassVar[str] = ""
     """Why a model has no one number for a row to compare or to explain; empty where it has."""
+    hub_name: ClassVar[str] = ""
+    """What the Hugging Face hub calls such a task; empty: it has no name for it."""
     least_outputs: ClassVar[int] = 2
     """Fewest logits of a model."""
     unit: ClassVar[str] = ""

@@ -21,6 +21,7 @@ class Multiclass(ClassTask):
     """Several classes."""
 
     name = "multiclass"
+    hub_name = "text-classification"
 
     def measurable(self, targets: Targets) -> bool:
         return len(np.unique(targets)) == self.num_outputs

@@ -32,6 +32,7 @@ class Multilabel(Task):
     """Several labels a row: a sigmoid each. Metrics are means over the labels."""
 
     name = "multilabel"
+    hub_name = "text-classification"
     metric = names.MCC
     metrics = names.CLASS_METRICS
     tested = (names.MCC, names.AUROC)

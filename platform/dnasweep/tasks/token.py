@@ -48,6 +48,7 @@ class Token(Task):
     """
 
     name = "token"
+    hub_name = "token-classification"
     metric = names.AUPRC
     # MCC is told and tested. Models are not chosen by it: few bases have a class, and it moves by jumps.
     metrics = (names.LOSS, names.MACRO_F1, names.AUPRC, names.TOP_K)
