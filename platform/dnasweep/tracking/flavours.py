@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -124,15 +125,22 @@ def save_for_dnasweep(target: Path, directory: Path, model: dict[str, str], reco
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    mlflow.pyfunc.save_model(
-        path=str(target),
-        loader_module=_LOADER,
-        data_path=str(directory),
-        signature=ModelSignature(inputs=Schema([ColSpec(DataType.string)])),
-        input_example=[model["example"]],
-        pip_requirements=_requirements(("mlflow", "dnasweep")),
-        mlflow_model=record,
-    )
+    told = logging.getLogger(mlflow.pyfunc.__name__)
+    level = told.level
+    # It reports a check that it makes, in the middle of what a sweep says.
+    told.setLevel(logging.WARNING)
+    try:
+        mlflow.pyfunc.save_model(
+            path=str(target),
+            loader_module=_LOADER,
+            data_path=str(directory),
+            signature=ModelSignature(inputs=Schema([ColSpec(DataType.string)])),
+            input_example=[model["example"]],
+            pip_requirements=_requirements(("mlflow", "dnasweep")),
+            mlflow_model=record,
+        )
+    finally:
+        told.setLevel(level)
 
 
 def _requirements(names: Iterable[str]) -> list[str]:
