@@ -121,7 +121,7 @@ def test_a_downloaded_model_stays_while_it_is_used(
     def fetch(name: str, *, uri: str | None, destination: Path) -> Path:
         return Path(shutil.copytree(folder / "model", destination, dirs_exist_ok=True))
 
-    monkeypatch.setattr("dnasweep.tracking.lookup.find_model_directory", fetch)
+    monkeypatch.setattr("dnasweep.stages.model_sources.find_model_directory", fetch)
     name, genome = "models:/toy@best", folder / "genome.fa"
     region, how = "chr1:1400-1600", {"window": WINDOW, "progress": False}
     assert len(dnasweep.scan(name, genome, regions=region, **how).to_frame())

@@ -164,7 +164,7 @@ def test_reading_puts_sequences_into_the_order_of_the_input(shard, tmp_path: Pat
 
 
 def test_other_tables_are_refused(shard, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no attributions here.*shap_batch"):
+    with pytest.raises(InputError, match=r"no attributions here.*shap-batch"):
         read_attributions(tmp_path)
     schema = shard[1]["tokens"].schema
     assert read_settings(schema) == SETTINGS

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from tyro.conf import Suppress
 
 from dnasweep.config.ranges import Between, Fraction, Range, Seed, Whole
-from dnasweep.data.dataset_config import DECOY_RATE
+from dnasweep.data.dataset_config import DECOY_RATE, Bins
 from dnasweep.data.negatives import NegativeKind
 from dnasweep.data.screening import LeakPolicy
 from dnasweep.data.splits import SplitMethod
@@ -66,7 +66,7 @@ class SuiteOptions(SweepOptions):
     generate_negatives: Suppress[Literal["none"] | NegativeKind] = "none"
     negative_distance: Suppress[Whole | None] = None
     tracks: Suppress[tuple[str, ...]] = ()
-    bins: Suppress[int] = 32
+    bins: Suppress[Bins] = 32
     split_groups: Suppress[Literal["none", "twins"]] = "none"
     pretrain_rows: Suppress[Whole] = 0
     simulated_rows: Suppress[SimulatedRows] = 240
