@@ -89,6 +89,17 @@ def test_the_first_figure_shows_every_selected_cell_and_the_baseline(
     assert low < level < high
 
 
+@pytest.mark.parametrize("level", [-0.9, 0.99])
+def test_a_baseline_far_from_every_cell_is_in_the_first_figure(
+    compared: Comparison, level: float
+) -> None:
+    far = dataclasses.replace(compared, baseline=compared.baseline.assign(test_mcc=level))
+    low, high = axes_of(figures.scores(far)).get_xlim()
+    assert low < level < high
+    assert low < compared.selected["test_mcc"].min()
+    assert compared.selected["test_mcc"].max() < high
+
+
 def test_the_heat_map_outlines_the_winner_and_orders_by_name(compared: Comparison) -> None:
     cells = sweep(num_seeds=2)
     axes = axes_of(figures.heat_map(compared, cells))

@@ -63,10 +63,11 @@ def scores(comparison: Comparison) -> Drawing | None:
         axes.set_ylim(len(values) - 0.4, -0.6)
         # The intervals of two seeds are wider than all that is to be seen.
         known = np.concatenate([values, [level for _, level in levels]])
-        room = max(0.08, float(np.ptp(known)))
+        least, most = float(known.min()), float(known.max())
+        room = max(0.08, most - least)
         axes.set_xlim(
-            max(float(ends.min()), float(known.min()) - room) - 0.02,
-            min(float(ends.max()), float(known.max()) + room) + 0.02,
+            min(least, max(float(ends.min()), least - room)) - 0.02,
+            max(most, min(float(ends.max()), most + room)) + 0.02,
         )
         axes.grid(False, axis="y")
         axes.set_xlabel(f"{split} {metric_name(metric)}")
