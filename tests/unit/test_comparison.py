@@ -313,6 +313,19 @@ def test_maskings_are_compared_as_tokenizers_are() -> None:
     assert "tokenizer / species set / masking" in out.getvalue()
 
 
+def test_a_cell_without_a_value_of_an_axis_shows_a_dash() -> None:
+    # A convolutional network has no LoRA, and no warm-up of its own here.
+    cells = [
+        cell("kmer-6", "human", 1e-3, 0, axes={"warmup": 0.1}),
+        cell("kmer-6", "none", 1e-3, 0, axes={}),
+    ]
+    out = io.StringIO()
+    Console(file=out, width=160).print(comparison_tables(compare(cells)))
+    (row,) = [line for line in out.getvalue().splitlines() if " none " in line and "0.001" in line]
+    assert "nan" not in row
+    assert "–" in row
+
+
 def test_no_cell_at_all_is_said_and_nothing_breaks(tmp_path) -> None:
     result = compare([cell("kmer-6", "human", 1e-3, 0, outcome="failed", validation={})])
     assert result.selected.empty

@@ -26,7 +26,7 @@ from dnasweep.report.terminal import summary, terminal_table
 from dnasweep.sweeps.cell_results import COMPARED_AXES, CellResult
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.verdicts import Verdict
-from dnasweep.tasks.wording import ALPHA, mean_of, metric_name, number, signed
+from dnasweep.tasks.wording import ALPHA, NONE, mean_of, metric_name, number, signed
 
 MAX_SHOWN = 20
 """Most ranked combinations in the terminal."""
@@ -219,7 +219,9 @@ def _ranked_in_short(comparison: Comparison, max_rows: int) -> RenderableType:
     notes = shown["outcome"].where(~finished, np.where(shown["selected"], "selected", ""))
     ranks = ["" if pd.isna(rank) else str(rank) for rank in shown["rank"]]
     frame = shown[first].assign(
-        **{axis: shown[axis].map(str) for axis in comparison.axes},
+        **{
+            axis: [NONE if pd.isna(v) else str(v) for v in shown[axis]] for axis in comparison.axes
+        },
         **{column: [mean_of(row, column) for _, row in shown.iterrows()]},
         num_seeds=shown["num_seeds"],
         device_seconds=shown["device_seconds"],
