@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from dnasweep.errors import InputError
 from dnasweep.jobs.publish_options import PublishOptions
+from dnasweep.report.model_card import axes_of, base_model_of
+from dnasweep.sweeps.training_record import TrainingRecord
 from dnasweep.tokens.model_files import model_files
 from dnasweep.workflows.publishing import publish_model
 from hub_server import TOKEN, served
@@ -105,6 +107,34 @@ def test_a_model_without_a_record_says_so(place: Path, tmp_path: Path) -> None:
     assert "## Scores" not in card
     assert "not on record" in said
     assert "name one with --license" in said
+
+
+@pytest.mark.parametrize(
+    ("start", "told", "base"),
+    [
+        ("human", {"pretrained on": "human"}, None),
+        ("lab/dna.bert@v1", {"checkpoint": "lab/dna.bert@v1"}, "lab/dna.bert"),
+        # A folder of this machine, though it reads like a name of the hub.
+        ("models/mine", {"checkpoint": "mine"}, None),
+        ("/home/me/mine then all", {"checkpoint": "mine", "pretrained further on": "all"}, None),
+    ],
+)
+def test_a_card_names_what_training_started_from(
+    start: str, told: dict[str, str], base: str | None
+) -> None:
+    names = ["none", "lab/dna.bert@v1", "models/mine", "/home/me/mine"]
+    axes = {"tokenizer": ["kmer-3"], "species_set": ["all"], "checkpoint": names, "seed": ["0"]}
+    record = TrainingRecord(
+        trial_key="key",
+        sweep={"axes": axes, "commits": {"lab/dna.bert@v1": "c" * 40}},
+        row={"tokenizer": "kmer-3", "species_set": start, "learning_rate": 0.001},
+        baseline={},
+        outcome=None,  # type: ignore[arg-type]
+        dataset=None,  # type: ignore[arg-type]
+        request={},
+    )
+    assert axes_of(record) == {"tokenizer": "kmer-3"} | told
+    assert base_model_of(record) == base
 
 
 def test_the_hub_gets_the_folder_once_asked_and_with_a_token_alone(

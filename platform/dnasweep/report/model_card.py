@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dnasweep.models.pretrained.hub import is_hub_name
 from dnasweep.sweeps.training_record import TrainingRecord
 from dnasweep.tasks.registry import task_of, task_of_model
 from dnasweep.tasks.texts import Texts
@@ -105,14 +104,24 @@ def source_names(request: Mapping[str, Any]) -> list[str]:
 
 
 def axes_of(record: TrainingRecord) -> dict[str, str]:
-    """Return the values of a model's combination, a checkpoint by its name without its folder."""
-    values = {axis: record.row[axis] for axis in record.sweep["axes"] if axis in record.row}
-    return {
-        axis: Path(str(value)).name
-        if axis == "checkpoint" and not is_hub_name(str(value))
-        else str(value)
-        for axis, value in values.items()
+    """Return the values of a model's combination; a checkpoint by its name, without the folder it lies in."""
+    checkpoint, species = record.start
+    of_hub = checkpoint in record.sweep.get("commits", {})
+    values = {
+        "tokenizer": str(record.row["tokenizer"]),
+        "checkpoint": checkpoint if of_hub else Path(checkpoint).name,
+        "pretrained further on" if checkpoint else "pretrained on": species,
     }
+    others = set(record.sweep["axes"]) - {"species_set", "seed", *values}
+    values |= {axis: str(record.row[axis]) for axis in sorted(others) if axis in record.row}
+    return {axis: value for axis, value in values.items() if value}
+
+
+def base_model_of(record: TrainingRecord) -> str | None:
+    """Return the repository of the hub that a model was fine-tuned from, or None."""
+    checkpoint, _ = record.start
+    known = checkpoint in record.sweep.get("commits", {})
+    return checkpoint.partition("@")[0] if known else None
 
 
 def card_text(facts: CardFacts) -> str:

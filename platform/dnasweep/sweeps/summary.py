@@ -46,6 +46,7 @@ def write_summary(
         "metric": sweep.options.metric,
         "axes": {axis: list(map(str, values)) for axis, values in sweep.axes.items()},
         "dataset": sweep.recipe.dataset,
+        "commits": {one.name: one.commit for one in sweep.recipe.checkpoints if one.commit},
         "best": best,
         "stem": stem,
         "findings": list(findings),

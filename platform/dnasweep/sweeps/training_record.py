@@ -39,6 +39,20 @@ class TrainingRecord:
     request: dict[str, Any]
     """What the data set was made from, as recorded: files, splits."""
 
+    @property
+    def start(self) -> tuple[str, str]:
+        """The checkpoint and the species set that it was trained from; empty where there is none.
+
+        Tables have both in one column: a species set, a checkpoint in its place, or one after the other.
+        """
+        told = str(self.row.get("species_set", ""))
+        for name in self.sweep["axes"].get("checkpoint", ()):
+            if told == name:
+                return name, ""
+            if told.startswith(f"{name} then "):
+                return name, told.removeprefix(f"{name} then ")
+        return "", told
+
 
 def trial_of(directory: Path) -> str:
     """Return the key of the trial whose model a folder is; empty if it is none's."""

@@ -16,8 +16,7 @@ from dnasweep.jobs.publish_options import PublishOptions
 from dnasweep.jobs.request import model_directory
 from dnasweep.models.pretrained.config_file import read_settings
 from dnasweep.models.pretrained.heads import kind_of
-from dnasweep.models.pretrained.hub import is_hub_name
-from dnasweep.report.model_card import CARD, CardFacts, card_text, digests_of
+from dnasweep.report.model_card import CARD, CardFacts, base_model_of, card_text, digests_of
 from dnasweep.stages.outcome import CHECKPOINT
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import Storage
@@ -106,7 +105,6 @@ def _trial(source: str, uri: str) -> str:
 
 def _facts(options: PublishOptions, directory: Path, record: TrainingRecord | None) -> CardFacts:
     config = read_settings(directory)
-    started = str(record.row.get("checkpoint", "")) if record else ""
     title = options.name or (options.to or "").partition("/")[2]
     return CardFacts(
         title=title or (str(record.sweep["name"]) if record else Path(options.out).name),
@@ -115,9 +113,7 @@ def _facts(options: PublishOptions, directory: Path, record: TrainingRecord | No
         loads_in_transformers=has_pipeline(config),
         address=options.to or Path(options.out).name,
         license=options.license,
-        base_model=started
-        if is_hub_name(started) and existing_directory(started) is None
-        else None,
+        base_model=base_model_of(record) if record else None,
         record=record,
         digests=digests_of(directory / name for name in model_files(directory)),
         versions=package_versions(("dnasweep", "torch", "transformers")),
