@@ -108,7 +108,7 @@ def axes_of(record: TrainingRecord) -> dict[str, str]:
     checkpoint, species = record.start
     of_hub = checkpoint in record.sweep.get("commits", {})
     values = {
-        "tokenizer": str(record.row["tokenizer"]),
+        "tokenizer": str(record.row.get("tokenizer", "")),
         "checkpoint": checkpoint if of_hub else Path(checkpoint).name,
         "pretrained further on" if checkpoint else "pretrained on": species,
     }
