@@ -125,7 +125,7 @@ def save_for_dnasweep(target: Path, directory: Path, model: dict[str, str], reco
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    told = logging.getLogger(mlflow.pyfunc.__name__)
+    told = logging.getLogger("mlflow.pyfunc")
     level = told.level
     # It reports a check that it makes, in the middle of what a sweep says.
     told.setLevel(logging.WARNING)
