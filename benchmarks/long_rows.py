@@ -1,6 +1,6 @@
 """Long rows through Caduceus and HyenaDNA: the scan against the plain recurrence, and memory by length.
 
-python benchmarks/long_rows.py                     # two minutes on 2 cores
+python benchmarks/long_rows.py                     # a minute on 2 cores
 python benchmarks/long_rows.py --lengths 1000 10000 100000 1000000
 
 The recurrence of Mamba is timed against `selective_scan_ref` of its authors (Gu and Dao 2023), which is a loop

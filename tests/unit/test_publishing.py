@@ -65,7 +65,8 @@ def test_a_registered_model_has_a_card_of_what_is_on_record(place: Path, tmp_pat
     row, baseline = sweep.selected.iloc[0], sweep.baseline.iloc[0]
     metric = sweep.metric
     head = huggingface_hub.ModelCard(card).data
-    assert (head.license, head.library_name) == ("mit", "transformers")
+    assert head.license == "mit"
+    assert head.library_name == "transformers"
     (shown,) = [one for one in head.eval_results if one.metric_type == metric]
     assert shown.metric_value == pytest.approx(row[f"test_{metric}"], abs=1e-4)
     assert shown.dataset_name == "promoters.csv"

@@ -12,7 +12,7 @@ from dnasweep.errors import InputError
 from dnasweep.tasks import metrics as names
 from dnasweep.tasks.influence import Floats, Measured, mean_of
 from dnasweep.tasks.metrics import full_name
-from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
+from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated
 from dnasweep.tasks.profile_metrics import (
     LEAST,
     deviance_by_row,
@@ -175,11 +175,6 @@ class Profile(Task):
     def unpacked(self, columns: Sequence[NDArray[Any]]) -> Floats:
         found = [np.array(column.tolist()).reshape(-1, self.places) for column in columns]
         return np.stack(found, axis=2).reshape(len(columns[0]), -1)
-
-    def explained(
-        self, logits: Tensor, target: int, value: Value, against: int | None = None
-    ) -> Tensor:
-        raise InputError(f"the model cannot be explained: {self.not_compared}")
 
     def called(self, predicted: Floats, config: Mapping[str, Any], target: int) -> np.ndarray:
         return np.ones(len(predicted), dtype=bool)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dnasweep.errors import InputError
 from dnasweep.tasks.facts import TaskFacts
 from dnasweep.tasks.influence import Floats, Measured
 from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
@@ -221,11 +222,12 @@ class Task(TaskFacts, abc.ABC):
             Validation rows, which choose what is counted; None: the default.
         """
 
-    @abc.abstractmethod
     def explained(
         self, logits: Tensor, target: int, value: Value, against: int | None = None
     ) -> Tensor:
         """Return the output that is explained, one number a row, (rows,), float64.
+
+        Raises `InputError` where a model has no such number, as `not_compared` says.
 
         Parameters
         ----------
@@ -238,6 +240,7 @@ class Task(TaskFacts, abc.ABC):
         against
             Another one that it is compared with; None: all others together.
         """
+        raise InputError(f"the model cannot be explained: {self.not_compared}")
 
     def value(self, value: Value) -> Value:
         """Return what of an output is explained where `value` is asked for; `InputError` if there is

@@ -24,7 +24,7 @@ from dnasweep.tasks.base_metrics import (
 )
 from dnasweep.tasks.classes import is_collapsed
 from dnasweep.tasks.influence import Floats, Measured, classes_mcc_influence, mean_of
-from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
+from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated
 from dnasweep.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -206,11 +206,6 @@ class Token(Task):
         return np.concatenate(
             [np.pad(part, ((0, 0), (0, widest - part.shape[1]))) for part in parts]
         )
-
-    def explained(
-        self, logits: Tensor, target: int, value: Value, against: int | None = None
-    ) -> Tensor:
-        raise InputError(f"the model cannot be explained: {self.not_compared}")
 
     def called(
         self, predicted: Floats, config: Mapping[str, Any], target: int

@@ -90,7 +90,7 @@ def find_model_directory(
         raise InputError(
             f"no model is found for {source!r}: there is no such directory, and it is neither an "
             "MLflow run id nor a registered model",
-            remedy="Give a model directory, a run id (32 hexadecimal digits) or NAME@ALIAS.",
+            remedy="Give a model directory, a run id, NAME@ALIAS, or OWNER/MODEL of the hub.",
         )
     store = resolve_uri(uri, "runs")
     if store == NO_TRACKING:
