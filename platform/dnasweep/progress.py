@@ -56,6 +56,17 @@ def repeated(look: Callable[[], object], seconds: float) -> Iterator[None]:
         thread.join(timeout=5)
 
 
+def rate(value: float) -> str:
+    """Return a rate with three digits, or whole: `0.0512`, `47.3`, `1,990`.
+
+    Examples
+    --------
+    >>> rate(0.05123), rate(47.26), rate(1990.4)
+    ('0.0512', '47.3', '1,990')
+    """
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def duration(seconds: float) -> str:
     """Return seconds in words: `45 s`, `12 min`, `3 h 05 min`."""
     if seconds < 100:

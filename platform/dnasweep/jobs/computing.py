@@ -16,7 +16,7 @@ from dnasweep.jobs.options import JobOptions
 from dnasweep.jobs.shards.progress import ShardProgress
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.worker import ShardJobSpec
-from dnasweep.progress import duration
+from dnasweep.progress import duration, rate
 
 
 class JobOutcome(NamedTuple):
@@ -141,7 +141,7 @@ def _compute(
         raise
     console.print(
         f"[bold]{title}[/] {sum(computed):,} {unit} in {duration(seconds)}, "
-        f"{sum(computed) / seconds:.3g} a second"
+        f"{rate(sum(computed) / seconds)} a second"
     )
     shares = [one / (sum(taken) or 1.0) for one in taken] if len(jobs) > 1 else [1.0]
     missed = {number for number, _ in missing.shards}

@@ -189,8 +189,8 @@ def _results(facts: CardFacts, sources: Sequence[str]) -> list[Any]:
 
 def _usage(facts: CardFacts) -> str:
     blocks = [
-        "With [dnasweep](https://pypi.org/project/dnasweep), which knows its threshold, both strands and long "
-        f"sequences:\n\n```python\nimport dnasweep\n\nmodel = dnasweep.load_model({facts.address!r})\n"
+        "With dnasweep, which predicts as the scores of this card were computed:\n\n```python\nimport dnasweep\n\n"
+        f"model = dnasweep.load_model({facts.address!r})\n"
         'model.predict(["ACGTTATAAAAGGC"])\n```'
     ]
     if facts.loads_in_transformers:

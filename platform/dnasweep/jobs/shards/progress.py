@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from rich.console import Console
 
-from dnasweep.progress import LINE_SECONDS, duration, progress_bar, repeated
+from dnasweep.progress import LINE_SECONDS, duration, progress_bar, rate, repeated
 
 DRAW_SECONDS = 1.0
 
@@ -82,8 +82,8 @@ class ShardProgress:
             self._partial = dict(running)
             if seconds:
                 self._started = self._clock() - seconds
-        rate = f"{self.rate:.3g} {self._unit}/s" if self.rate else "starting actors"
-        self._bar.update(self._task, completed=self._rows(), rate=rate)
+        speed = f"{rate(self.rate)} {self._unit}/s" if self.rate else "starting actors"
+        self._bar.update(self._task, completed=self._rows(), rate=speed)
         if not self._console.is_terminal and self._clock() - self._said >= LINE_SECONDS:
             self._said = self._clock()
             self._console.print(f"  {self.line()}", highlight=False)
@@ -94,7 +94,7 @@ class ShardProgress:
         if not self.rate:
             return text
         left = (self._total - self._rows()) / self.rate
-        return f"{text}, {self.rate:.3g} a second, {duration(left)} left"
+        return f"{text}, {rate(self.rate)} a second, {duration(left)} left"
 
     @contextlib.contextmanager
     def running(self) -> Iterator[ShardProgress]:
