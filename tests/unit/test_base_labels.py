@@ -141,6 +141,17 @@ def test_other_labels_are_not_taken_for_them(tmp_path: Path, cells: list[str]) -
     assert read(tmp_path / "x.csv", cells).labels.task != "token"
 
 
+def test_class_names_as_long_as_the_sequences_are_class_names(tmp_path: Path) -> None:
+    # 8-mers, as those of protein binding microarrays.
+    rng = np.random.default_rng(0)
+    sequences = ["".join(row) for row in rng.choice(list("ACGT"), (40, 8))]
+    rows = {"sequence": sequences, "label": ["positive", "negative"] * 20}
+    pd.DataFrame(rows).to_csv(tmp_path / "rows.csv", index=False)
+    reading = read_rows([tmp_path / "rows.csv"])
+    assert reading.labels.task == "binary"
+    assert reading.table["label"].tolist() == [1, 0] * 20
+
+
 def test_they_cannot_be_what_they_are_not(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--positive-label is '1', and every base has a label"):
         read(tmp_path / "x.csv", symbols(), positive_label="1")

@@ -8,7 +8,7 @@ When the result stays the same, leave it alone, or finished work is computed a s
 
 from __future__ import annotations
 
-DATASET = 6
+DATASET = 7
 """Data sets: reading, simulation, negatives, splits and audit (`data.dataset_config`)."""
 STAGES = 3
 """Tokenizers, corpora, encoders, trials and k-mer baselines (`stages.specs`)."""

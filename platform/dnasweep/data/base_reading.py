@@ -135,7 +135,7 @@ def _certain_form(known: pd.Series, sequences: pd.Series, widths: pd.Series) -> 
     if form == "intervals":
         rest = known[~known.str.casefold().isin(NOTHING)]
         return form if len(rest) and rest.map(_are_intervals).mean() >= MOST else None
-    if int(widths.min()) < FEWEST_BASES:
+    if int(widths.min()) < FEWEST_BASES or _are_class_names(known):
         return None
     counts = known.str.count(PART) + 1 if form == "lists" else known.str.len()
     fits = counts == widths
@@ -144,6 +144,16 @@ def _certain_form(known: pd.Series, sequences: pd.Series, widths: pd.Series) -> 
     classes = _spellings(known[fits], form)
     certain = 1 < len(classes) <= FEW_CLASSES and not set(classes) <= _DNA
     return form if certain else None
+
+
+def _are_class_names(known: pd.Series) -> bool:
+    """Return whether cells are a few words again and again, which may happen to be as long as the sequences.
+
+    Such are `positive` and `negative` beside 8-mers.
+    """
+    words = known.unique()
+    few = len(words) <= FEW_CLASSES and len(words) < len(known) / 2
+    return few and all(word.isalpha() for word in words)
 
 
 def _spellings(known: pd.Series, form: Form) -> dict[str, str]:
