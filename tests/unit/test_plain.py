@@ -184,7 +184,7 @@ def harmless(value: ast.expr) -> bool:
         return harmless(value.body) and harmless(value.orelse)
     if isinstance(value, ast.Call):
         name = ast.unparse(value.func)
-        return name in ("escape", "duration", "len", "self.line") or name.endswith(".join")
+        return name in ("escape", "duration", "rate", "len", "self.line") or name.endswith(".join")
     if isinstance(value, ast.BinOp):
         return harmless(value.left) or harmless(value.right)
     return isinstance(value, (ast.Constant, ast.JoinedStr)) or ast.unparse(value) in HARMLESS
