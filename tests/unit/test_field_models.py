@@ -13,7 +13,7 @@ import torch
 from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.attention import first_token_attention
-from dnasweep.models.families import sequential_scan
+from dnasweep.models.families import scan_kernels, sequential_scan
 from dnasweep.models.families.caduceus import (
     CaduceusConfig,
     CaduceusForMaskedLM,
@@ -160,19 +160,41 @@ def scan_inputs(rows, tokens, channels, states, dtype=torch.float32):
 
 @pytest.mark.parametrize(("rows", "tokens"), [(2, 13), (1, 1), (3, 70)])
 @pytest.mark.parametrize("size", [1, 12 * 5, 1 << 17])
-def test_both_scans_are_the_recurrence_and_so_are_their_gradients(rows, tokens, size, monkeypatch):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_both_scans_are_the_recurrence_and_so_are_their_gradients(
+    rows, tokens, size, threads, monkeypatch
+):
     monkeypatch.setattr(sequential_scan, "NUMBERS", size)
-    inputs = scan_inputs(rows, tokens, channels=3, states=4, dtype=torch.float64)
-    expected = recurrence(*inputs)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    exact = scan_inputs(rows, tokens, channels=3, states=4, dtype=torch.float64)
+    inputs = [part.detach().float().requires_grad_() for part in exact]
+    expected = recurrence(*exact)
     weights = torch.randn(expected.shape, dtype=torch.float64)
-    gradients = torch.autograd.grad((expected * weights).sum(), inputs)
+    gradients = [g.float() for g in torch.autograd.grad((expected * weights).sum(), exact)]
+    expected, weights = expected.float(), weights.float()
+    near = partial(torch.testing.assert_close, atol=2e-5, rtol=2e-5)
     scans = (sequential_scan.sequential_scan, partial(associative_scan, chunk=max(size % 64, 1)))
     for scan in scans:
         found = scan(*inputs)
-        torch.testing.assert_close(found, expected)
-        torch.testing.assert_close(torch.autograd.grad((found * weights).sum(), inputs), gradients)
+        near(found, expected)
+        near(list(torch.autograd.grad((found * weights).sum(), inputs)), gradients)
         with torch.no_grad():
-            torch.testing.assert_close(scan(*inputs), expected)
+            near(scan(*inputs), expected)
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_what_is_not_a_number_is_not_lost_in_the_scan(place):
+    inputs = [part.detach() for part in scan_inputs(1, 9, channels=3, states=4)]
+    inputs[place].view(-1)[0] = float("nan")
+    assert sequential_scan.sequential_scan(*inputs).isnan().any()
+
+
+def test_the_exponential_of_the_scan_is_right_at_all_sizes():
+    powers = np.concatenate([-np.logspace(-8, 1.5, 500), [0.0, 1.0, 80.0]]).astype(np.float32)
+    found = np.array([scan_kernels.exp(power) for power in powers])
+    np.testing.assert_allclose(found, np.exp(powers.astype(float)), rtol=4e-6)
+    assert scan_kernels.exp(np.float32(-1e9)) < 1e-37
+    assert scan_kernels.exp(np.float32(1e9)) == np.inf
 
 
 def test_the_scan_holds_over_ten_thousand_tokens_in_single_precision():

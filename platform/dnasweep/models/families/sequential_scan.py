@@ -1,30 +1,24 @@
 """The recurrence of Mamba, token after token: the fewest operations, and the fastest way on a CPU.
 
-h_t = exp(dt_t A) h_(t-1) + dt_t B_t x_t, and y_t = C_t . h_t. A row is cut into segments that stay in a
-processor's cache. Within one, everything but the recurrence is computed for all tokens at once, and a token
-costs a single multiply-add over its states. The gradient is the same recurrence backwards: with g_t the
-gradient of h_t, g_t = dy_t C_t + exp(dt_(t+1) A) g_(t+1). Only the states between segments are kept for it;
-those inside are computed again.
+The loops are compiled (:mod:`~dnasweep.models.families.scan_kernels`). Threads share rows and, where there are
+fewer rows than threads, the channels of a row. For the gradient the states are kept once in a segment of
+tokens; those inside are computed again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+import itertools
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-NUMBERS = 1 << 17
-"""Of the states of a segment: half a MiB in fp32."""
-
-
-class _Segment(NamedTuple):
-    """What the recurrence makes of some tokens, (tokens, rows, channels, states)."""
-
-    decay: Tensor
-    states: Tensor
+NUMBERS = 1 << 15
+"""Of the states of a segment: 128 KiB in fp32, and as much again for the decays."""
 
 
 def sequential_scan(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
@@ -47,79 +41,77 @@ def sequential_scan(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor) -> T
 class _SequentialScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-        kept = any(ctx.needs_input_grad)
-        state = x.new_zeros(x.shape[0], *a.shape)
-        output = torch.empty_like(x)
-        before = []
-        for tokens in _segments(x, a):
-            if kept:
-                before.append(state)
-            x_t, dt_t, b_t = _parts(tokens, x, dt, b)
-            found = _scan(x_t, dt_t, b_t, a, state)
-            output[:, tokens] = _read(found.states, c[:, tokens])
-            state = found.states[-1].clone()
-        ctx.save_for_backward(x, dt, a, b, c, *before)
+        from dnasweep.models.families import scan_kernels
+
+        inputs = [part.contiguous() for part in (x, dt, a, b, c)]
+        rows, tokens, channels = x.shape
+        pieces = _pieces(rows, channels)
+        segment = _segment(tokens, len(pieces), a)
+        num_segments = -(-tokens // segment) if any(ctx.needs_input_grad) else 0
+        before = x.new_empty(rows, num_segments, *a.shape)
+        output = torch.empty_like(inputs[0])
+        xs, dts, rates, bs, cs, outputs, befores = _arrays(*inputs, output, before)
+        _share(
+            lambda row, piece: scan_kernels.forward(
+                xs[row], dts[row], rates, bs[row], cs[row], outputs[row], befores[row],
+                segment, *pieces[piece],
+            ),
+            itertools.product(range(rows), range(len(pieces))),
+        )  # fmt: skip
+        ctx.save_for_backward(*inputs, before)
+        ctx.pieces, ctx.segment = pieces, segment
         return output
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        x, dt, a, b, c, *before = ctx.saved_tensors
-        dx, ddt, db, dc = (torch.empty_like(part) for part in (x, dt, b, c))
-        da = torch.zeros_like(a)
-        # The gradient of the state after the last token of the segment, by what comes behind it.
-        behind = torch.zeros_like(before[0])
-        for tokens, state in zip(reversed(list(_segments(x, a))), reversed(before), strict=True):
-            x_t, dt_t, b_t = _parts(tokens, x, dt, b)
-            c_t, dy = (part[:, tokens].transpose(0, 1) for part in (c, gradient))
-            decay, states = _scan(x_t, dt_t, b_t, a, state)
-            dc[:, tokens] = _by_channels(dy, states)
-            # Gradients of the states, from the last token to the first.
-            g = dy[..., None] * c_t[:, :, None, :]
-            g[-1] += behind
-            later = g[-1]
-            pairs = zip(g[:-1].unbind(0), decay[1:].unbind(0), strict=True)
-            for earlier, kept in reversed(list(pairs)):
-                later = earlier.addcmul_(kept, later)
-            behind = decay[0] * g[0]
-            into = torch.matmul(g, b_t[..., None]).squeeze(-1)
-            dx[:, tokens] = (into * dt_t).transpose(0, 1)
-            db[:, tokens] = _by_channels(dt_t * x_t, g)
-            # g_t h_(t-1) decay_t is the gradient of dt_t A.
-            g.mul_(decay)
-            g[1:].mul_(states[:-1])
-            g[0].mul_(state)
-            ddt[:, tokens] = ((g * a).sum(-1) + into * x_t).transpose(0, 1)
-            da += torch.einsum("trcs,trc->cs", g, dt_t)
-        return dx, ddt, da, db, dc
+        from dnasweep.models.families import scan_kernels
+
+        x, dt, a, b, c, before = ctx.saved_tensors
+        pieces = ctx.pieces
+        dx, ddt = torch.empty_like(x), torch.empty_like(dt)
+        # Of each thread its own, since all channels add to them.
+        da = a.new_zeros(len(x), *a.shape)
+        db, dc = (x.new_zeros(len(x), len(pieces), *b.shape[1:]) for _ in range(2))
+        xs, dts, rates, bs, cs, dys, befores, dxs, ddts, das, dbs, dcs = _arrays(
+            x, dt, a, b, c, gradient.contiguous(), before, dx, ddt, da, db, dc
+        )
+        _share(
+            lambda row, piece: scan_kernels.backward(
+                xs[row], dts[row], rates, bs[row], cs[row], dys[row], befores[row],
+                ctx.segment, *pieces[piece],
+                dxs[row], ddts[row], das[row], dbs[row, piece], dcs[row, piece],
+            ),
+            itertools.product(range(len(x)), range(len(pieces))),
+        )  # fmt: skip
+        return dx, ddt, da.sum(0), db.sum(1), dc.sum(1)
 
 
-def _segments(x: Tensor, a: Tensor) -> Iterator[slice]:
-    rows, tokens, _ = x.shape
-    size = max(NUMBERS // max(rows * a.numel(), 1), 1)
-    for start in range(0, tokens, size):
-        yield slice(start, min(start + size, tokens))
+def _pieces(rows: int, channels: int) -> list[tuple[int, int]]:
+    """Return the channels of each task, as first and end, so that no thread is idle."""
+    num = min(-(-torch.get_num_threads() // max(rows, 1)), channels)
+    ends = np.linspace(0, channels, num + 1).round().astype(int).tolist()
+    return list(itertools.pairwise(ends))
 
 
-def _parts(tokens: slice, *parts: Tensor) -> list[Tensor]:
-    """Return the tokens of a segment, the tokens first, so that one token is one piece of memory."""
-    return [part[:, tokens].transpose(0, 1).contiguous() for part in parts]
+def _segment(tokens: int, num_pieces: int, a: Tensor) -> int:
+    """Return the tokens of a segment, whose states stay in a processor's cache."""
+    each = max(a.numel() // num_pieces, 1)
+    return min(max(NUMBERS // each, 1), max(tokens, 1))
 
 
-def _scan(x: Tensor, dt: Tensor, b: Tensor, a: Tensor, state: Tensor) -> _Segment:
-    """Return decays and states of a segment, after the state before it."""
-    decay = torch.exp(dt[..., None] * a)
-    states = (dt * x)[..., None] * b[:, :, None, :]
-    for value, kept in zip(states.unbind(0), decay.unbind(0), strict=True):
-        state = value.addcmul_(kept, state)
-    return _Segment(decay, states)
+def _arrays(*tensors: Tensor) -> list[np.ndarray]:
+    return [part.detach().numpy() for part in tensors]
 
 
-def _read(states: Tensor, c: Tensor) -> Tensor:
-    """Return C . h, (rows, tokens, channels)."""
-    return torch.matmul(states, c.transpose(0, 1)[..., None]).squeeze(-1).transpose(0, 1)
-
-
-def _by_channels(per_channel: Tensor, states: Tensor) -> Tensor:
-    """Return sums over the channels of weighted states, (rows, tokens, states)."""
-    return torch.matmul(per_channel[:, :, None, :], states).squeeze(2).transpose(0, 1)
+def _share(task: Callable[[int, int], None], of: Iterable[tuple[int, int]]) -> None:
+    """Run tasks in as many threads as torch uses."""
+    tasks = list(of)
+    threads = min(torch.get_num_threads(), len(tasks))
+    if threads <= 1:
+        for row, piece in tasks:
+            task(row, piece)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(lambda one: task(*one), tasks):
+            pass
