@@ -9,10 +9,11 @@ import pytest
 import torch
 from backbone_toys import SIZE, dnabert, dnabert_kmers, save
 from dnasweep.attribution import selftest
-from dnasweep.attribution.block import Block, mask_references
+from dnasweep.attribution.block import Block
 from dnasweep.attribution.checks import check_model
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.explained_model import ExplainedModel
+from dnasweep.attribution.references import mask_references
 from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError

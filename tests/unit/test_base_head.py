@@ -11,8 +11,6 @@ import pytest
 import torch
 from backbone_toys import dnabert
 from dnasweep.api.model import load_model
-from dnasweep.attribution.checks import check_model
-from dnasweep.attribution.engine import Explainer
 from dnasweep.config import ModelConfig, OptimizerConfig, TokenizerConfig, TrainingConfig
 from dnasweep.config.model import CONVNET
 from dnasweep.data.labels import Labels
@@ -208,13 +206,12 @@ def test_it_learns_which_bases_are_of_a_motif() -> None:
     np.testing.assert_allclose(predicted, result.probabilities, atol=1e-5)
 
 
-def test_what_needs_one_number_for_a_sequence_refuses_it(tmp_path: Path) -> None:
+def test_what_needs_a_class_of_a_sequence_refuses_it(tmp_path: Path) -> None:
     model, tokenizer = classifier("roberta")
     export(model, tokenizer, tmp_path)
-    for ask in (check_model, Explainer, open_model):
-        with pytest.raises(InputError, match="calls a class for every base") as raised:
-            ask(tmp_path)
-        assert "dnasweep predict" in str(raised.value)
+    with pytest.raises(InputError, match="no class of a sequence") as raised:
+        open_model(tmp_path)
+    assert "dnasweep predict" in str(raised.value)
 
 
 def test_predictions_end_where_a_sequence_does() -> None:

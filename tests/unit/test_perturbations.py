@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from dnasweep.attribution.block import Block, mask_references, shuffled_references
+from dnasweep.attribution.block import Block
 from dnasweep.attribution.explained_model import ExplainedModel, class_value
+from dnasweep.attribution.references import mask_references, shuffled_references
 from explainer_toys import learnt
 
 

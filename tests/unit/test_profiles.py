@@ -274,8 +274,12 @@ def test_a_trained_model_predicts_in_the_units_of_the_track(
     np.testing.assert_allclose(np.stack(table["predicted_atac"]), found, rtol=1e-4)
     with pytest.raises(InputError, match="fewer bases than the 16 bins"):
         loaded.predict(["ACGTACGT"], progress=False)
-    with pytest.raises(InputError, match="predicts a signal along a sequence"):
-        dnasweep.explain(loaded, rows[:1], progress=False)
+    explained = dnasweep.explain(
+        loaded, rows[200:202], estimator="integrated_gradients", progress=False
+    )
+    np.testing.assert_allclose(
+        explained.sequences["prediction"], np.log(found[:2].sum(axis=1)), atol=1e-4
+    )
 
 
 @pytest.mark.slow

@@ -36,7 +36,8 @@ def explain(
     sequences
         DNA, as for :meth:`Model.predict`.
     target
-        Class to explain. Default: the second of two, the positive one.
+        Class to explain, or of a model of bases or bins that of one of them, `donor@120`. Default: the
+        second of two, the positive one.
     against
         Class that it is compared with. Default: all others together.
     estimator

@@ -79,7 +79,7 @@ class Model:
     @cached_property
     def classes(self) -> list[str]:
         """Names of its classes or outputs, in the order of its predictions; empty for an encoder."""
-        from dnasweep.attribution.checks import class_names
+        from dnasweep.attribution.targets import class_names
         from dnasweep.tasks.registry import id2label_of, task_of_model
 
         if not self.is_classifier:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dnasweep.attribution.attribution import Anchor
-from dnasweep.attribution.explained_model import ExplainedModel, NotFiniteError, Readout
+from dnasweep.attribution.explained_model import ExplainedModel, Logits, NotFiniteError, Readout
+from dnasweep.models.encoder.bases import Spans
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import autocast
 
@@ -32,33 +33,6 @@ Answer = TypeVar("Answer")
 Result = TypeVar("Result")
 
 
-def mask_references(ids: NDArray[np.int64], mask_id: int) -> NDArray[np.int64]:
-    """Return mask tokens for every token but [CLS] and [SEP], (sequences, 1, tokens)."""
-    references = np.full((len(ids), 1, ids.shape[1]), mask_id, np.int64)
-    references[:, :, [0, -1]] = ids[:, None, [0, -1]]
-    return references
-
-
-def shuffled_references(
-    ids: NDArray[np.int64], copies: Sequence[Sequence[NDArray[np.int32]]]
-) -> NDArray[np.int64]:
-    """Return the tokens of shuffled copies at the positions of each sequence's own tokens.
-
-    Parameters
-    ----------
-    ids
-        Token ids with [CLS] and [SEP], (sequences, tokens).
-    copies
-        For each sequence the token ids of its shuffled copies, without special tokens and of any
-        number; a copy with fewer tokens is repeated from its start.
-    """
-    references = np.repeat(ids[:, None], len(copies[0]), axis=1)
-    for row, tokens in enumerate(copies):
-        for copy, found in enumerate(tokens):
-            references[row, copy, 1:-1] = np.resize(found, ids.shape[1] - 2)
-    return references
-
-
 class Block(NamedTuple):
     """Sequences with the same number of tokens, and the reference tokens that replace theirs."""
 
@@ -69,24 +43,30 @@ class Block(NamedTuple):
     """What replaces them, (sequences, copies, tokens + 2); None leaves tokens out altogether."""
     tables: object
     """First-layer tables of the model; None where tokens are left out altogether."""
+    spans: Spans | None = None
+    """Bases of the tokens, for a model of bases or bins."""
 
     @classmethod
     def of(
-        cls, model: ExplainedModel, ids: NDArray[np.int64], references: NDArray[np.int64] | None
+        cls,
+        model: ExplainedModel,
+        ids: NDArray[np.int64],
+        references: NDArray[np.int64] | None,
+        spans: Spans | None = None,
     ) -> Block:
         """Return the block of `ids`, its tables computed.
 
         Parameters
         ----------
-        model, ids, references
+        model, ids, references, spans
             The fields of the same names.
         """
         if references is None:
-            return cls(model, ids, None, None)
+            return cls(model, ids, None, None, spans)
         choices = np.concatenate([ids[:, None], references], axis=1)
         with torch.inference_mode(), autocast(model.device, model.precision):
             tables = model.forward.tables(torch.from_numpy(choices).to(model.device))
-        return cls(model, ids, references, tables)
+        return cls(model, ids, references, tables, spans)
 
     @property
     def num_sequences(self) -> int:
@@ -169,9 +149,14 @@ class Block(NamedTuple):
         kept_there = torch.from_numpy(kept).to(device)
         positions = torch.arange(tokens, device=device)
 
-        def logits(copy: int, part: slice) -> Tensor:
-            rows = torch.where(kept_there[part], 0, copy * tokens) + positions
-            return self.model.forward.logits(self.tables, rows + first[part, None])  # type: ignore[arg-type]
+        owners = torch.from_numpy(sequences).to(device)
+
+        def logits(copy: int, part: slice) -> Logits:
+            rows = torch.where(kept_there[part], 0, copy * tokens) + positions + first[part, None]
+            tables: Any = self.tables
+            if self.spans is None:
+                return self.model.forward.logits(tables, rows)
+            return self.model.forward.places(tables, rows, self.spans.of(owners[part]))  # type: ignore[union-attr]
 
         found = [
             self.model.evaluate(len(kept), tokens, partial(logits, copy), readout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnasweep.attribution.settings import Reference
+from dnasweep.attribution.settings import (
+    ESTIMATORS_WITHOUT_REFERENCE,
+    ExplainConfig,
+    Reference,
+)
+from dnasweep.attribution.targets import against_index, class_names, read_target
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.pretrained.config_file import read_settings
 from dnasweep.models.pretrained.heads import CLASSIFIER, kind_of
-from dnasweep.tasks.registry import (
-    check_one_number,
-    id2label_of,
-    task_of_classes,
-    task_of_model,
-)
+from dnasweep.tasks.registry import check_has_classes, id2label_of, task_of_model
 from dnasweep.tasks.task import Task
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.model_files import reading
@@ -37,13 +37,17 @@ class ModelFacts(NamedTuple):
     names: list[str]
     """Its classes, in the order of its logits."""
     target: str
-    """The class to explain."""
+    """The class to explain, such as `donor`, or that of one base, `donor@120`."""
     capacity: int
     """Upper limit on the tokens of a sequence, special tokens included."""
     tokenizer: DnaTokenizer
     """Its tokenizer."""
     task: Task
     """What it was trained for."""
+    place: int | None = None
+    """The base or bin that is explained; None: the row as a whole."""
+    least_bases: int = 1
+    """Fewest bases of a sequence that has what is explained."""
     averaged: bool = False
     """Whether it calls by both strands; what is explained is the strand given all the same."""
 
@@ -83,8 +87,8 @@ def check_model(
     ------
     InputError
         When the model has no classification head, or one with a single output; when it has no class
-        of this name; when it says nothing of a sequence as a whole; when its tokenizer has no mask token and one is needed, or has more tokens
-        than the model.
+        of this name; when its tokenizer has no mask token and one is needed, or has more tokens than the
+        model.
     """
     config = _read_config(directory)
     found = kind_of(directory)
@@ -96,8 +100,6 @@ def check_model(
         )
     with reading(directory / "config.json"):
         task = task_of_model(config)
-    check_one_number(task, directory)
-    with reading(directory / "config.json"):
         names = class_names(id2label_of(config), file=directory, least=task.least_outputs)
     tokenizer = load_tokenizer(directory)
     with reading(directory / "config.json"):
@@ -114,12 +116,15 @@ def check_model(
             file=directory,
             remedy="Use --reference deletion or --reference shuffle.",
         )
-    number = target_index(names, target, task=task)
+    check_reference(task, reference)
+    found_target = read_target(names, target, task=task)
     if against is not None:
-        against_index(names, number, against)
+        against_index(names, found_target.output, against)
     return ModelFacts(
         names=names,
-        target=names[number],
+        target=found_target.name(names),
+        place=found_target.place,
+        least_bases=found_target.least_bases(task),
         capacity=limit,
         tokenizer=tokenizer,
         task=task,
@@ -137,102 +142,36 @@ def _read_config(directory: Path) -> dict[str, Any]:
     return read_config(directory)
 
 
-def class_names(
-    id2label: Mapping[Any, Any] | None, *, file: str | Path | None = None, least: int = 2
-) -> list[str]:
-    """Return the names of a model's classes in the order of its logits.
-
-    Parameters
-    ----------
-    id2label
-        Of the model's configuration: number of the class to its name.
-    file
-        Where it was read, for the message.
-    least
-        Fewest names: 2 classes, or 1 output.
-
-    Raises
-    ------
-    InputError
-        When it names fewer, or their numbers do not count from 0.
-    """
-    labels = {int(i): str(name) for i, name in (id2label or {}).items()}
-    if sorted(labels) != list(range(len(labels))) or len(labels) < least:
+def check_reference(task: Task, reference: Reference | None) -> None:
+    """Raise `InputError` where a token that is left out takes with it the bases that are explained."""
+    if task.place and reference == "deletion":
         raise InputError(
-            f"the model names {len(labels)} class{'es' * (len(labels) != 1)} in id2label",
-            file=file,
-            remedy="Give a classifier of two classes or more.",
+            f"the model predicts something of each {task.place}, and where tokens are left out "
+            "altogether, so are their bases",
+            remedy="Use --reference mask or shuffle.",
         )
-    return [labels[i] for i in range(len(labels))]
 
 
-def target_index(
-    names: list[str],
-    target: str | None,
-    *,
-    file: str | Path | None = None,
-    task: Task | None = None,
-) -> int:
-    """Return the number of the class named `target`.
+def check_estimator_reads(task: Task, config: ExplainConfig) -> None:
+    """Raise `InputError` where an estimator does not explain what such a model predicts.
 
     Parameters
     ----------
-    names
-        Classes of the model.
-    target
-        One of them; None: the second of two, or the only output.
-    file
-        Where they were read, for the message.
     task
-        What the model was trained for. Default: to call one of the classes.
-
-    Raises
-    ------
-    InputError
-        When there is no such class, or none is named and there are not two.
+        Of the model.
+    config
+        What is asked for.
     """
-    usual = (task or task_of_classes(names)).usual_target
-    if target is None and usual is not None:
-        return usual
-    if target is None:
+    if config.estimator == "anchors":
+        check_has_classes(task)
+    if config.estimator == "attention" and task.place:
         raise InputError(
-            f"the model has {len(names)} classes and none is named",
-            file=file,
-            remedy=f"Name one with --target: {', '.join(names)}.",
+            f"the model predicts something of each {task.place} from the tokens there, and not from the "
+            "first token, whose attention this is",
+            remedy="Use the estimator adjusted_kernel, or integrated_gradients.",
         )
-    if target not in names:
-        raise InputError(
-            f"the model has no class {target!r}",
-            file=file,
-            remedy=f"Name one of its own with --target: {', '.join(names)}.",
-        )
-    return names.index(target)
-
-
-def against_index(names: list[str], target: int, against: str) -> int:
-    """Return the number of the class that another one is compared with.
-
-    Parameters
-    ----------
-    names
-        Classes of the model.
-    target
-        Number of the class explained.
-    against
-        Name of the other one.
-
-    Raises
-    ------
-    InputError
-        When there is no such class, or it is the one explained.
-    """
-    others = [name for name in names if name != names[target]]
-    if against not in others:
-        raise InputError(
-            f"the model has no class {against!r} to compare {names[target]!r} with",
-            remedy=f"Name one with --against: {', '.join(others)}.",
-        )
-    return names.index(against)
+    if config.estimator not in ESTIMATORS_WITHOUT_REFERENCE:
+        check_reference(task, config.reference)
 
 
 def count_tokens(sequences: Sequence[str], tokenizer: DnaTokenizer) -> NDArray[np.int64]:
@@ -244,7 +183,12 @@ def count_tokens(sequences: Sequence[str], tokenizer: DnaTokenizer) -> NDArray[n
     return np.concatenate([np.empty(0, np.int64), *parts])
 
 
-def find_unfit(table: pd.DataFrame, token_counts: NDArray[np.int64], capacity: int) -> list[Unfit]:
+def find_unfit(
+    table: pd.DataFrame,
+    token_counts: NDArray[np.int64],
+    capacity: int,
+    least_bases: int = 1,
+) -> list[Unfit]:
     """Return the sequences that cannot be explained, in order.
 
     Parameters
@@ -255,14 +199,20 @@ def find_unfit(table: pd.DataFrame, token_counts: NDArray[np.int64], capacity: i
         Tokens of each, special tokens included.
     capacity
         Upper limit on them.
+    least_bases
+        Fewest bases that have what is explained.
     """
     sequences = table["sequence"]
+    short = (sequences.str.len() < least_bases).to_numpy()
     known = sequences.str.contains("[ACGTU]", case=False).to_numpy(bool)
-    wrong = np.flatnonzero(~known | (token_counts > capacity) | (token_counts <= 2))
+    wrong = np.flatnonzero(~known | (token_counts > capacity) | (token_counts <= 2) | short)
     found = []
     for position in wrong.tolist():
         name, bases = table["id"].iloc[position], len(sequences.iloc[position])
-        if known[position] and token_counts[position] > 2:
+        if known[position] and short[position] and token_counts[position] <= capacity:
+            reason = f"sequence {name!r} has {bases:,} bases, and what is explained needs {least_bases:,}"
+            remedy = "Explain another base of it, or give sequences as long as those trained on."
+        elif known[position] and token_counts[position] > 2:
             reason = (
                 f"sequence {name!r} of {bases:,} bases has {token_counts[position]:,} tokens, the "
                 f"model has {capacity:,} positions"

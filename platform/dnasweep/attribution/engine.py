@@ -12,19 +12,22 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from dnasweep.attribution.attribution import Attribution
-from dnasweep.attribution.block import Block, mask_references, shuffled_references
-from dnasweep.attribution.checks import against_index, class_names, target_index
+from dnasweep.attribution.block import Block
+from dnasweep.attribution.checks import check_estimator_reads
 from dnasweep.attribution.estimators import ESTIMATORS
 from dnasweep.attribution.explained_model import ExplainedModel, NotFiniteError
 from dnasweep.attribution.mutagenesis import in_silico_mutagenesis
+from dnasweep.attribution.references import mask_references, shuffled_references
 from dnasweep.attribution.settings import ESTIMATORS_WITHOUT_REFERENCE, ExplainConfig
+from dnasweep.attribution.targets import against_index, class_names, read_target
 from dnasweep.data.negatives import dinucleotide_shuffle
 from dnasweep.errors import InputError
+from dnasweep.models.encoder.bases import Spans, spans_of
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.precision import Precision, best_device, precision_on_device
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import open_classifier
-from dnasweep.tasks.registry import check_one_number, task_of_model
+from dnasweep.tasks.registry import task_of_model
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -72,19 +75,21 @@ class Explainer:
         self.config = ExplainConfig() if config is None else config
         model, self.tokenizer = open_classifier(model, tokenizer)
         task = task_of_model(model.config.to_dict())
-        check_one_number(task)
+        check_estimator_reads(task, self.config)
         self.names = class_names(model.config.id2label, least=task.least_outputs)
-        target = target_index(self.names, self.config.target, task=task)
-        self.target = self.names[target]
+        target = read_target(self.names, self.config.target, task=task)
+        self.target, self.of_place = target.name(self.names), target.suffix
+        self.least_bases = target.least_bases(task)
         against = self.config.against
         self.capacity = capacity(model.config.to_dict())
         there = best_device() if device is None else torch.device(device)
         torch.nn.Module.to(model, there).eval().requires_grad_(False)
         self.model = ExplainedModel(
             model,
-            target=target,
-            value=task.value(self.config.value),
-            against=None if against is None else against_index(self.names, target, against),
+            target=target.output,
+            value=task.value(self.config.value, target.place),
+            against=None if against is None else against_index(self.names, target.output, against),
+            place=target.place,
             batch_rows=batch_rows,
         )
         self.model.precision = self._settle_precision(there)
@@ -133,7 +138,9 @@ class Explainer:
         found: dict[int, NDArray[np.float64]] = {}
         for rows in self._blocks(encoded):
             ids = _by_token(encoded.ids, encoded, rows)
-            block = self._block([sequences[row] for row in rows], ids.astype(np.int64))
+            block = self._block(
+                [sequences[row] for row in rows], ids.astype(np.int64), self._spans(encoded, rows)
+            )
             parts = block.values_of_each(range(len(rows)), [masks[row] for row in rows])
             found.update(zip(rows.tolist(), parts, strict=True))
         return [found[row] for row in range(len(sequences))]
@@ -145,6 +152,9 @@ class Explainer:
             (counts > self.capacity, f"more tokens than the model's {self.capacity}",
              "Shorten it with --crop, or use a model trained on longer ones."),
             (counts <= 2, "no token to explain", "Leave it out."),
+            (encoded.num_bases() < self.least_bases,
+             f"fewer than {self.least_bases:,} bases, which what is explained needs",
+             "Explain another base of it, or give sequences as long as those trained on."),
         ):  # fmt: skip
             if wrong.any():
                 row = int(np.argmax(wrong))
@@ -165,7 +175,7 @@ class Explainer:
         if self.config.estimator == "in_silico_mutagenesis":
             found = in_silico_mutagenesis(self.model, self.tokenizer, sequences, starts, ends)
         else:
-            block = self._block(sequences, ids.astype(np.int64))
+            block = self._block(sequences, ids.astype(np.int64), self._spans(encoded, rows))
             generators = [self._generator(sequence, "masks") for sequence in sequences]
             found = ESTIMATORS[self.config.estimator](block, self.config, generators)
             cost = block.cost
@@ -196,12 +206,21 @@ class Explainer:
             for i in range(len(rows))
         ]
 
-    def _block(self, sequences: list[str], ids: NDArray[np.int64]) -> Block:
+    def _spans(self, encoded: Corpus, rows: NDArray[np.int64]) -> Spans | None:
+        """Return the bases of the tokens of rows with one number of tokens, where the model is of bases."""
+        if not self.model.of_places:
+            return None
+        count = int(encoded.num_tokens(rows[:1])[0])
+        tokens = encoded.offsets[rows][:, None] + np.arange(count)
+        return spans_of(encoded, tokens, self.model.device)
+
+    def _block(self, sequences: list[str], ids: NDArray[np.int64], spans: Spans | None) -> Block:
         reference = self.config.reference
         if reference == "deletion" or self.config.estimator in ESTIMATORS_WITHOUT_REFERENCE:
-            return Block.of(self.model, ids, None)
+            return Block.of(self.model, ids, None, spans)
         if reference == "mask":
-            return Block.of(self.model, ids, mask_references(ids, self.tokenizer.mask_id))
+            references = mask_references(ids, self.tokenizer.mask_id)
+            return Block.of(self.model, ids, references, spans)
         copies = []
         for sequence in sequences:
             rng = self._generator(sequence, "shuffles")
@@ -211,7 +230,7 @@ class Explainer:
             tokens = self.tokenizer.encode(shuffled)
             limits = zip(tokens.offsets, tokens.offsets[1:], strict=False)
             copies.append([tokens.ids[first + 1 : last - 1] for first, last in limits])
-        return Block.of(self.model, ids, shuffled_references(ids, copies))
+        return Block.of(self.model, ids, shuffled_references(ids, copies), spans)
 
     def _generator(self, sequence: str, purpose: str) -> np.random.Generator:
         """Return the generator that belongs to a sequence, wherever and whenever it is explained."""
@@ -226,7 +245,8 @@ class Explainer:
         wanted = precision_on_device(self.config.precision, device)
         if wanted == "fp32" or self.config.precision == "bf16":
             return wanted
-        if not self.tokenizer.has_mask:
+        # The sequences drawn need not have the base that is explained.
+        if self.model.of_places or not self.tokenizer.has_mask:
             return "fp32"
         rng = np.random.default_rng(0)
         probes = ["".join(rng.choice(list("ACGT"), 40)) for _ in range(16)]

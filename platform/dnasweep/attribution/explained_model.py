@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,14 +14,18 @@ from transformers import PreTrainedModel
 from dnasweep.attribution.attribution import NOT_FINITE
 from dnasweep.attribution.settings import Value
 from dnasweep.errors import InputError
+from dnasweep.models.encoder.bases import Places, Spans, place_logits
+from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.perturbations import CPU_TOKENS, perturbed_forward
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.tasks.calls import decision_threshold
 from dnasweep.tasks.registry import task_of_classes, task_of_model
 from dnasweep.tasks.task import Task
 
-Readout = Callable[[Tensor], Tensor]
-"""What is kept of logits (rows, classes): one number per row, or several."""
+Logits = Tensor | Places
+"""Of rows, (rows, classes), or of each of their bases or bins."""
+Readout = Callable[[Any], Tensor]
+"""What is kept of logits: one number per row, or several."""
 
 GPU_SHARE = 0.4
 """Share of the free GPU memory that a batch may take."""
@@ -69,6 +74,8 @@ class ExplainedModel:
         Class and output explained, see :meth:`dnasweep.tasks.task.Task.explained`.
     against
         Class that it is compared with; None: all others.
+    place
+        Base or bin whose output it is, of a model of them; None: all of a row together.
     batch_rows
         Rows of a forward pass; None finds the number from the caches or the free GPU memory. It is
         halved for good whenever the GPU runs out of memory.
@@ -81,10 +88,12 @@ class ExplainedModel:
         target: int,
         value: Value,
         against: int | None = None,
+        place: int | None = None,
         batch_rows: int | None = None,
     ) -> None:
         self.classifier, self.target, self.value = classifier, target, value
-        self.against, self.task = against, task_of_model(classifier.config.to_dict())
+        self.against, self.place = against, place
+        self.task = task_of_model(classifier.config.to_dict())
         self.precision: Precision = "fp32"
         """Arithmetic of the forward pass."""
         self.threshold = decision_threshold(classifier.config.to_dict())
@@ -111,9 +120,31 @@ class ExplainedModel:
             rows = CPU_TOKENS / num_tokens
         return max(1, int(rows * self._share))
 
-    def value_of(self, logits: Tensor) -> Tensor:
+    @property
+    def of_places(self) -> bool:
+        """Whether it has logits of bases or bins, which depend on which bases a token has."""
+        return bool(self.task.place)
+
+    def logits_of(self, ids: Tensor, spans: Spans | None) -> Logits:
+        """Return the logits of whole rows without padding.
+
+        Parameters
+        ----------
+        ids
+            Token ids, (rows, tokens), on the model's device.
+        spans
+            The bases of the tokens, for a model of bases.
+        """
+        if spans is None:
+            return class_logits(self.classifier, ids, None)
+        return place_logits(self.classifier, ids, None, *spans)
+
+    def value_of(self, logits: Logits) -> Tensor:
         """Return the output for the class explained, (rows,)."""
-        return self.task.explained(logits, self.target, self.value, self.against)
+        own, there = logits if isinstance(logits, Places) else (logits, None)
+        return self.task.explained(
+            own, self.target, self.value, self.against, place=self.place, there=there
+        )
 
     def called(self, predicted: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return whether the model calls each row the class explained, (rows,).
@@ -121,15 +152,19 @@ class ExplainedModel:
         Parameters
         ----------
         predicted
-            Probabilities of the classes, (rows, classes).
+            Probabilities of the classes, (rows, classes), or what is predicted of the places of a
+            row, (rows, places x outputs).
         """
+        if self.place is not None:
+            outputs = self.task.num_outputs
+            predicted = predicted[:, self.place * outputs : (self.place + 1) * outputs]
         return self.task.called(predicted, self.classifier.config.to_dict(), self.target)
 
     def evaluate(
         self,
         rows: int,
         num_tokens: int,
-        logits: Callable[[slice], Tensor],
+        logits: Callable[[slice], Logits],
         readout: Readout | None = None,
     ) -> NDArray[np.float64]:
         """Return what `readout` keeps of the logits of rows 0 to `rows`, (rows, ...).

@@ -19,6 +19,7 @@ from dnasweep.attribution.block import (
 from dnasweep.attribution.budgets import EVALS_PER_POINT, points_within
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
+from dnasweep.models.encoder.bases import places_of
 from dnasweep.models.encoder.capacity import tokens_at_once
 from dnasweep.models.encoder.precision import autocast
 
@@ -67,17 +68,17 @@ def _along_path(block: Block, points: NDArray[np.float64]) -> NDArray[np.float64
     flat = np.stack(np.unravel_index(np.arange(found[..., 0].size), found.shape[:3]), axis=1)
     for start in range(0, len(flat), rows):
         s, c, p = flat[start : start + rows].T
-        found[s, c, p] = _gradient_dots(block, block.ids[s], block.references[s, c], points[p])
+        found[s, c, p] = _gradient_dots(block, s, block.references[s, c], points[p])
     return found
 
 
 def _gradient_dots(
     block: Block,
-    ids: NDArray[np.int64],
+    sequences: NDArray[np.int64],
     references: NDArray[np.int64],
     points: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    model, classifier = block.model, block.model.classifier
+    model, classifier, ids = block.model, block.model.classifier, block.ids[sequences]
     if ids.shape[1] > tokens_at_once(classifier.config.to_dict()):
         raise InputError(
             "gradients along a path do not go through windows of a sequence longer than the model",
@@ -106,6 +107,9 @@ def _gradient_dots(
             logits = classifier(input_ids=there).logits
         finally:
             hook.remove()
+        if block.spans is not None:
+            owners = torch.from_numpy(sequences).to(model.device)
+            logits = places_of(classifier, logits, block.spans.of(owners))
     value = model.value_of(logits).sum()
     (gradient,) = torch.autograd.grad(value, share)
     return gradient[:, 1:-1].double().cpu().numpy()

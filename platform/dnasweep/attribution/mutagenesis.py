@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from dnasweep.attribution.attribution import mean_loss
 from dnasweep.attribution.block import Estimates
-from dnasweep.attribution.explained_model import ExplainedModel
+from dnasweep.attribution.explained_model import ExplainedModel, Logits
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import UNKNOWN, encode
+from dnasweep.models.encoder.bases import Spans, spans_of
 from dnasweep.models.encoder.capacity import capacity
-from dnasweep.models.encoder.forward import class_logits
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
 LETTERS = "ACGT"
@@ -95,11 +95,14 @@ def _outputs(
     values = np.empty(len(sequences))
     for count in np.unique(counts):
         rows = np.flatnonzero(counts == count)
-        flat = encoded.ids[encoded.offsets[rows][:, None] + np.arange(count)]
-        ids = torch.from_numpy(flat.astype(np.int64))
+        places = encoded.offsets[rows][:, None] + np.arange(count)
+        ids, spans = torch.from_numpy(encoded.ids[places].astype(np.int64)), None
+        if model.of_places:
+            spans = spans_of(encoded, places, model.device)
 
-        def logits(part: slice, ids: torch.Tensor = ids) -> torch.Tensor:
-            return class_logits(model.classifier, ids[part].to(model.device), None)
+        def logits(part: slice, ids: torch.Tensor = ids, spans: Spans | None = spans) -> Logits:
+            there = ids[part].to(model.device)
+            return model.logits_of(there, None if spans is None else spans.of(part))
 
         values[rows] = model.evaluate(len(rows), int(count), logits)
     return values

@@ -12,9 +12,11 @@ from dnasweep.attribution.attribution import Attribution
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import GRADIENT_ESTIMATORS
 from dnasweep.errors import InputError
+from dnasweep.models.encoder.bases import places_of, spans_of
 from dnasweep.models.encoder.forward import class_logits, pool_of
 from dnasweep.tasks.calls import DECISION_THRESHOLD, DECISION_THRESHOLDS
 from dnasweep.tasks.last_layer import last_layer
+from dnasweep.tasks.registry import BASES_PER_TOKEN
 
 TOLERANCE = 1e-3
 """Largest deviation in fp32, as a part of the span of outputs."""
@@ -86,23 +88,27 @@ def _remedy_of_sums(explainer: Explainer, found: Attribution) -> str:
 
 
 def _plain_value(explainer: Explainer, sequence: str) -> float:
-    ids = explainer.tokenizer.encode([sequence]).ids
-    model = explainer.model.classifier
+    encoded = explainer.tokenizer.encode([sequence])
+    model, of = explainer.model.classifier, explainer.model
+    index = {name: int(i) for name, i in (model.config.label2id or {}).items()}
+    against = explainer.config.against
     with torch.inference_mode():
-        there = torch.from_numpy(ids[None].astype(np.int64)).to(model.device)
+        there = torch.from_numpy(encoded.ids[None].astype(np.int64)).to(model.device)
         # A model that reads windows has no forward pass of its own for a sequence this long.
         windowed = pool_of(model) is not None
         logits = class_logits(model, there, None) if windowed else model(there).logits
-    index = {name: int(i) for name, i in (model.config.label2id or {}).items()}
-    against = explainer.config.against
-    return float(
-        explainer.model.task.explained(
-            logits,
-            index[explainer.target],
-            explainer.model.value,
-            None if against is None else index[against],
+        if of.of_places:
+            spans = spans_of(encoded, np.arange(len(encoded.ids))[None], model.device)
+            logits = places_of(model, logits, spans).logits
+        return float(
+            of.task.explained(
+                logits,
+                index[explainer.names[of.target]],
+                of.value,
+                None if against is None else index[against],
+                place=of.place,
+            )
         )
-    )
 
 
 def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribution]:
@@ -112,11 +118,13 @@ def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribut
     that takes the target's place has the target's attribution.
     """
     model = copy.deepcopy(explainer.model.classifier)
-    last = last_layer(model, len(explainer.names))
+    num = len(explainer.names)
+    # A model of bases has logits for each place in a token.
+    last = last_layer(model, num * (getattr(model.config, BASES_PER_TOKEN, None) or 1))
     with torch.no_grad():
-        last.weight.copy_(last.weight.flip(0))
+        last.weight.copy_(last.weight.unflatten(0, (-1, num)).flip(1).flatten(0, 1))
         if last.bias is not None:
-            last.bias.copy_(last.bias.flip(0))
+            last.bias.copy_(last.bias.unflatten(0, (-1, num)).flip(1).flatten())
     if len(explainer.names) == 2:
         # What is called the second class is called the first one by the other model.
         setattr(model.config, DECISION_THRESHOLD, 1 - explainer.model.threshold)
@@ -130,7 +138,7 @@ def _explain_flipped(explainer: Explainer, sequence: str) -> tuple[int, Attribut
     against = explainer.config.against
     config = replace(
         explainer.config,
-        target=there[explainer.target],
+        target=there[explainer.names[explainer.model.target]] + explainer.of_place,
         against=None if against is None else there[against],
         precision=explainer.model.precision,
     )

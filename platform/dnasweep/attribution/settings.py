@@ -90,7 +90,8 @@ class ExplainConfig(Config):
     """Attribution of a classifier's output to the tokens of a sequence."""
 
     target: str | None = None
-    """Class explained, by its name in the model. Default: the second of two, the positive one."""
+    """Class explained, by its name in the model; of a model of bases or bins also that of one of them,
+    from 0: `donor@120`. Default: the second of two, the positive one."""
     against: str | None = None
     """Class that it is compared with, such as acceptor with donor. Default: all others together."""
     value: Value = "log_odds"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnasweep.attribution.checks import class_names, target_index
+from dnasweep.attribution.targets import class_names, target_index
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows
 from dnasweep.models.encoder.capacity import capacity

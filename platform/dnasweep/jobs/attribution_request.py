@@ -30,7 +30,6 @@ from dnasweep.jobs.options import SequenceOptions
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
 from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
-from dnasweep.tasks.registry import check_has_classes
 
 if TYPE_CHECKING:
     from dnasweep.attribution.checks import Unfit
@@ -62,7 +61,8 @@ class AttributionOptions(SequenceOptions):
     limit: Count | None = None
     """Explain the first sequences only, this many."""
     target: str | None = None
-    """Class to explain, by its name in the model. Default: the second of two, the positive one."""
+    """Class to explain, by its name in the model; of a model of bases or bins also that of one of
+    them, from 0: donor@120. Default: the second of two, the positive one."""
     against: str | None = None
     """Class that it is compared with, by its name. Default: all others together."""
     value: Value = "log_odds"
@@ -107,6 +107,9 @@ class AttributionRequest(JobRequest[AttributionOptions]):
     KIND: ClassVar[str] = KIND
     averaged: bool = False
     """Whether the model calls by both strands."""
+    of_places: str = ""
+    """What the places in a sequence are called that the model has outputs of; empty: it has them of
+    the sequence."""
 
 
 def prepare_attribution(
@@ -131,7 +134,12 @@ def prepare_attribution(
     InputError
         For anything that can be known to be wrong before the first sequence is explained.
     """
-    from dnasweep.attribution.checks import check_model, count_tokens, find_unfit
+    from dnasweep.attribution.checks import (
+        check_estimator_reads,
+        check_model,
+        count_tokens,
+        find_unfit,
+    )
     from dnasweep.attribution.tables import work_list
 
     config = config_of(options)
@@ -150,7 +158,7 @@ def prepare_attribution(
         )
     counts = count_tokens(reading.table["sequence"].tolist(), model.tokenizer)
     table = reading.table
-    unfit = find_unfit(table, counts, model.capacity)
+    unfit = find_unfit(table, counts, model.capacity, model.least_bases)
     rejects = [*reading.rejected, *_rejected(unfit, reading, options)]
     if unfit:
         fit = ~np.isin(np.arange(len(table)), [one.position for one in unfit])
@@ -161,9 +169,8 @@ def prepare_attribution(
     resolved = resolve(options.precision, gpus=options.gpus_per_actor, address=options.address)
     # On GPUs `auto` stays what it is: bf16 if that keeps the values, which depends on the model.
     arithmetic = options.precision if resolved == "bf16" else resolved
-    if config.estimator == "anchors":
-        check_has_classes(model.task)
-    value = model.task.value(config.value)
+    check_estimator_reads(model.task, config)
+    value = model.task.value(config.value, model.place)
     config = dataclasses.replace(config, target=model.target, value=value, precision=arithmetic)
     settings = {
         **config.to_settings(),
@@ -172,7 +179,7 @@ def prepare_attribution(
         "tokenizer": model.tokenizer.config.name,
         "schema": versions.ATTRIBUTION_TABLE,
         "engine": versions.ATTRIBUTIONS,
-        **({"unit": model.task.unit} if model.task.unit else {}),
+        **({"unit": model.task.explained_unit} if model.task.explained_unit else {}),
     }
     return AttributionRequest(
         options=options,
@@ -183,6 +190,7 @@ def prepare_attribution(
         rejects=rejects,
         shard_size=options.shard_size or choose_shard_size(len(table), options.num_actors),
         averaged=model.averaged,
+        of_places=model.task.place,
     )
 
 

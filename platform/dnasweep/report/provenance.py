@@ -80,11 +80,14 @@ class SweepFrame:
         # Probabilities of every base are lists, which Parquet has room for.
         ending = "csv" if task.head == "row" else "parquet"
         predict = as_typed(f"dnasweep predict {given} --data new.fa --out predictions.{ending}")
-        found = [(where, self.model), ("Predict with it", predict)]
-        if task.not_compared:
-            return found
-        explain = as_typed(f"dnasweep shap-batch {given} --data new.fa")
-        return [*found, ("Explain what it looks at", explain)]
+        named = [] if task.usual_target is not None else ["--target", task.names[task.wanted[0]]]
+        data = shlex.join(["--data", "new.fa", *named])
+        explain = as_typed(f"dnasweep shap-batch {given} {data}")
+        return [
+            (where, self.model),
+            ("Predict with it", predict),
+            ("Explain what it looks at", explain),
+        ]
 
     def page(
         self,

@@ -147,18 +147,40 @@ class ClassTask(Task):
         return call_classes(predicted, (*self.thresholds(config), EVEN_THRESHOLD)[0])
 
     def explained(
-        self, logits: Tensor, target: int, value: Value, against: int | None = None
+        self,
+        logits: Tensor,
+        target: int,
+        value: Value,
+        against: int | None = None,
+        *,
+        place: int | None = None,
+        there: Tensor | None = None,
     ) -> Tensor:
-        exact = logits.double()
-        if against is not None:
-            exact = exact[:, [target, against]]
-            target = 0
-        if value == "logit" and against is None:
-            return exact[:, target]
-        if value == "probability":
-            return exact.softmax(-1)[:, target]
-        others = exact[:, [i for i in range(exact.shape[1]) if i != target]]
-        return exact[:, target] - others.logsumexp(-1)
+        return class_output(logits.double(), target, value, against)
+
+
+def class_output(logits: Tensor, target: int, value: Value, against: int | None = None) -> Tensor:
+    """Return what is explained of classes that exclude one another, (...,).
+
+    Parameters
+    ----------
+    logits
+        (..., classes).
+    target
+        Number of the class.
+    value
+        What of it.
+    against
+        Another one that it is compared with; None: all others together.
+    """
+    if against is not None:
+        logits, target = logits[..., [target, against]], 0
+    elif value == "logit":
+        return logits[..., target]
+    if value == "probability":
+        return logits.softmax(-1)[..., target]
+    others = logits[..., [i for i in range(logits.shape[-1]) if i != target]]
+    return logits[..., target] - others.logsumexp(-1)
 
 
 def is_collapsed(labels: np.ndarray, probabilities: np.ndarray, loss: float) -> bool:

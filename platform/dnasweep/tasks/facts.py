@@ -37,8 +37,11 @@ class TaskFacts:
     """Whether the labels of a row are those of its reverse complement too."""
     reads_windows: ClassVar[bool] = True
     """Whether a row that is longer than the model reads may be read in windows."""
-    not_compared: ClassVar[str] = ""
-    """Why a model has no one number for a row to compare or to explain; empty where it has."""
+    place: ClassVar[str] = ""
+    """What the places in a row are called that a model has logits of, one of which can be explained by
+    itself; empty where logits are of the row as a whole."""
+    explained_unit: ClassVar[str] = ""
+    """Unit of what is explained; empty where `--value` says it."""
     hub_name: ClassVar[str] = ""
     """What the Hugging Face hub calls such a task; empty: it has no name for it."""
     least_outputs: ClassVar[int] = 2

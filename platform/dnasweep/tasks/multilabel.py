@@ -169,7 +169,14 @@ class Multilabel(Task):
         return kmer_baseline(sequences, targets, others, choice=chosen, kind=SeveralLabels)
 
     def explained(
-        self, logits: Tensor, target: int, value: Value, against: int | None = None
+        self,
+        logits: Tensor,
+        target: int,
+        value: Value,
+        against: int | None = None,
+        *,
+        place: int | None = None,
+        there: Tensor | None = None,
     ) -> Tensor:
         exact = logits.double()
         found = exact[:, target] if against is None else exact[:, target] - exact[:, against]

@@ -12,7 +12,7 @@ from dnasweep.errors import InputError
 from dnasweep.tasks import metrics as names
 from dnasweep.tasks.influence import Floats, Measured, mean_of
 from dnasweep.tasks.metrics import full_name
-from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated
+from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
 from dnasweep.tasks.profile_metrics import (
     LEAST,
     deviance_by_row,
@@ -58,7 +58,8 @@ class Profile(Task):
     reads_other_strand = False
     reads_windows = False
     unit = "unit of the track"
-    not_compared = "it predicts a signal along a sequence, and one number for it is compared or explained here"
+    place = "bin"
+    explained_unit = "log signal (nats)"
     collapse = "all bins are predicted alike, whatever the sequence"
 
     @property
@@ -175,6 +176,30 @@ class Profile(Task):
     def unpacked(self, columns: Sequence[NDArray[Any]]) -> Floats:
         found = [np.array(column.tolist()).reshape(-1, self.places) for column in columns]
         return np.stack(found, axis=2).reshape(len(columns[0]), -1)
+
+    def explained(
+        self,
+        logits: Tensor,
+        target: int,
+        value: Value,
+        against: int | None = None,
+        *,
+        place: int | None = None,
+        there: Tensor | None = None,
+    ) -> Tensor:
+        # Logits are logarithms of signals. Of a row it is that of the sum over its bins, as the counts of
+        # BPNet are (Avsec et al. 2021).
+        exact = logits.double()
+        of_row = exact.logsumexp(1) if place is None else exact[:, place]
+        return of_row[:, target] - (0.0 if against is None else of_row[:, against])
+
+    def value(self, value: Value, place: int | None = None) -> Value:
+        if value == "probability":
+            raise InputError(
+                "the model predicts signals, which have no probability",
+                remedy="Leave --value out: the logarithm of the signal is explained.",
+            )
+        return "logit"
 
     def called(self, predicted: Floats, config: Mapping[str, Any], target: int) -> np.ndarray:
         return np.ones(len(predicted), dtype=bool)

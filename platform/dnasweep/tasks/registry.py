@@ -76,28 +76,10 @@ def check_has_classes(task: Task, file: str | Path | None = None) -> None:
     file
         Where the model is, for the message.
     """
-    check_one_number(task, file)
     if not task.has_calls:
         raise InputError(
-            f"the model predicts {', '.join(task.names)} and no class, of which probabilities are "
-            "compared here",
+            f"the model {task.predicts} {', '.join(task.names)} and no class of a sequence, of which "
+            "probabilities are compared here",
             file=file,
             remedy="Predict sequences or both alleles with `dnasweep predict`.",
-        )
-
-
-def check_one_number(task: Task, file: str | Path | None = None) -> None:
-    """Raise `InputError` unless a model says something of a sequence as a whole, for what explains it.
-
-    Parameters
-    ----------
-    task, file
-        As for :func:`check_has_classes`.
-    """
-    if task.not_compared:
-        raise InputError(
-            f"the model is of no use here: {task.not_compared}",
-            file=file,
-            remedy="Predict the sequences, or both alleles, with dnasweep predict, and compare the "
-            "probabilities of their bases.",
         )

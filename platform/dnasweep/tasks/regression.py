@@ -52,7 +52,7 @@ class Regression(Task):
     has_weights = False
     has_calls = False
     least_outputs = 1
-    unit = "unit of the labels"
+    unit = explained_unit = "unit of the labels"
     collapse = "all validation rows are predicted alike, whatever their sequence"
 
     @property
@@ -147,12 +147,19 @@ class Regression(Task):
         return kmer_baseline(sequences, targets, others, choice=chosen, kind=Numbers)
 
     def explained(
-        self, logits: Tensor, target: int, value: Value, against: int | None = None
+        self,
+        logits: Tensor,
+        target: int,
+        value: Value,
+        against: int | None = None,
+        *,
+        place: int | None = None,
+        there: Tensor | None = None,
     ) -> Tensor:
         exact = logits.double()
         return exact[:, target] if against is None else exact[:, target] - exact[:, against]
 
-    def value(self, value: Value) -> Value:
+    def value(self, value: Value, place: int | None = None) -> Value:
         if value == "probability":
             raise InputError(
                 "the model predicts numbers, which have no probability",

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.errors import InputError
+from dnasweep.tasks.explained import Explained
 from dnasweep.tasks.facts import TaskFacts
 from dnasweep.tasks.influence import Floats, Measured
-from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
+from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
 
-class Task(TaskFacts, abc.ABC):
+class Task(TaskFacts, Explained):
     """What is learned from labels of one kind.
 
     Parameters
@@ -38,16 +38,6 @@ class Task(TaskFacts, abc.ABC):
 
     def __init__(self, names: Sequence[str], places: int = 1) -> None:
         self.names, self.places = tuple(names), places
-
-    @property
-    def num_outputs(self) -> int:
-        """Number of logits."""
-        return len(self.names)
-
-    @property
-    def usual_target(self) -> int | None:
-        """The class or output that is explained unless another is named; None: one has to be named."""
-        return 0 if self.num_outputs == 1 else None
 
     @property
     @abc.abstractmethod
@@ -221,31 +211,6 @@ class Task(TaskFacts, abc.ABC):
         chosen_on
             Validation rows, which choose what is counted; None: the default.
         """
-
-    def explained(
-        self, logits: Tensor, target: int, value: Value, against: int | None = None
-    ) -> Tensor:
-        """Return the output that is explained, one number a row, (rows,), float64.
-
-        Raises `InputError` where a model has no such number, as `not_compared` says.
-
-        Parameters
-        ----------
-        logits
-            (rows, outputs).
-        target
-            Number of the class or output.
-        value
-            What of it.
-        against
-            Another one that it is compared with; None: all others together.
-        """
-        raise InputError(f"the model cannot be explained: {self.not_compared}")
-
-    def value(self, value: Value) -> Value:
-        """Return what of an output is explained where `value` is asked for; `InputError` if there is
-        no such thing."""
-        return value
 
     @abc.abstractmethod
     def called(

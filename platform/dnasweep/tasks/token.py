@@ -22,9 +22,9 @@ from dnasweep.tasks.base_metrics import (
     class_metrics,
     precision_influence,
 )
-from dnasweep.tasks.classes import is_collapsed
+from dnasweep.tasks.classes import class_output, is_collapsed
 from dnasweep.tasks.influence import Floats, Measured, classes_mcc_influence, mean_of
-from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated
+from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
 from dnasweep.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Token(Task):
     head = "bases"
     reads_other_strand = False
     reads_windows = False
-    not_compared = "it calls a class for every base, and one number for a sequence is compared or explained here"
+    place = "base"
     collapse = "every base has about the same probabilities, and the loss is that of guessing"
 
     @property
@@ -70,6 +70,10 @@ class Token(Task):
         """Numbers of the classes but the background."""
         rest = background_of(self.names)
         return [i for i, name in enumerate(self.names) if name != rest]
+
+    @property
+    def usual_target(self) -> int | None:
+        return self.wanted[0] if len(self.wanted) == 1 else None
 
     @property
     def uniform_loss(self) -> float:
@@ -206,6 +210,34 @@ class Token(Task):
         return np.concatenate(
             [np.pad(part, ((0, 0), (0, widest - part.shape[1]))) for part in parts]
         )
+
+    def explained(
+        self,
+        logits: Tensor,
+        target: int,
+        value: Value,
+        against: int | None = None,
+        *,
+        place: int | None = None,
+        there: Tensor | None = None,
+    ) -> Tensor:
+        exact = logits.double()
+        if place is not None:
+            return class_output(exact[:, place], target, value, against)
+        from dnasweep.tasks.any_base import any_base
+
+        found = any_base(class_output(exact, target, "log_odds"), there)
+        if against is not None:
+            found = found - any_base(class_output(exact, against, "log_odds"), there)
+        return found.sigmoid() if value == "probability" else found
+
+    def value(self, value: Value, place: int | None = None) -> Value:
+        if value == "logit" and place is None:
+            raise InputError(
+                "the model has logits of bases, and no one logit of a sequence",
+                remedy="Name a base, such as --target donor@120, or leave --value out.",
+            )
+        return value
 
     def called(
         self, predicted: Floats, config: Mapping[str, Any], target: int

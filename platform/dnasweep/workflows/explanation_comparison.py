@@ -20,6 +20,7 @@ from rich.markup import escape
 
 from dnasweep.attribution.positions import tss_positions
 from dnasweep.config import content_key, versions
+from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.attribution_request import prepare_attribution
@@ -123,7 +124,14 @@ def _check_all(options: ComparisonOptions, chosen: Chosen, executor: Executor) -
         options_of(options, options.model[0], method)
     for model in options.model:
         asked = dataclasses.replace(options_of(options, model, ordered[0]), dry_run=True)
-        prepare_attribution(asked, chosen.reading, resolve=executor.resolve_precision)
+        request = prepare_attribution(asked, chosen.reading, resolve=executor.resolve_precision)
+        if request.of_places:
+            raise InputError(
+                f"the model says something of each {request.of_places}, and explanations of what is "
+                "said of whole sequences are compared here",
+                file=model,
+                remedy="Explain it with `dnasweep shap-batch`, by one estimator after the other.",
+            )
 
 
 def _explain(

@@ -4,12 +4,48 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dnasweep.models.encoder.forward import last_hidden_state
 from dnasweep.tasks.registry import BINS_PER_ROW
+from dnasweep.tokens.corpus import Corpus
+
+
+class Spans(NamedTuple):
+    """The bases of the tokens of rows."""
+
+    starts: Tensor
+    """First base of each token, (rows, tokens); 0 for special tokens and padding."""
+    ends: Tensor
+    """One past its last base; 0 likewise."""
+
+    def of(self, rows: Tensor | slice) -> Spans:
+        """Return those of some rows."""
+        return Spans(self.starts[rows], self.ends[rows])
+
+
+def spans_of(corpus: Corpus, tokens: NDArray[np.int64], device: torch.device) -> Spans:
+    """Return the bases of tokens of a corpus.
+
+    Parameters
+    ----------
+    corpus
+        Tokens of many rows.
+    tokens
+        Flat numbers of the tokens of some, (rows, tokens).
+    device
+        Of the result.
+    """
+    return Spans(
+        *(
+            torch.from_numpy(x[tokens].astype(np.int64)).to(device)
+            for x in (corpus.starts, corpus.ends)
+        )
+    )
 
 
 def base_logits(
@@ -30,13 +66,19 @@ def base_logits(
         padding.
     """
     states = last_hidden_state(model, ids, attention)
+    return _over_bases(model, model.classifier(model.dropout(states)), Spans(starts, ends))
+
+
+def _over_bases(model: Any, token_logits: Tensor, spans: Spans) -> Tensor:
+    """Return the logits of each base, (rows, bases of the longest, classes), from those of the tokens."""
+    starts, ends = spans
     places = int(model.config.bases_per_token)
-    each = model.classifier(model.dropout(states)).float().unflatten(-1, (places, -1))
-    rows, bases, widest = len(ids), int(ends.max()), int((ends - starts).max())
-    place = torch.arange(widest, device=ids.device)
+    each = token_logits.float().unflatten(-1, (places, -1))
+    rows, bases, widest = len(starts), int(ends.max()), int((ends - starts).max())
+    place = torch.arange(widest, device=starts.device)
     base = starts[..., None] + place
     there = base < ends[..., None]
-    row = torch.arange(rows, device=ids.device)[:, None, None]
+    row = torch.arange(rows, device=starts.device)[:, None, None]
     index = (row * bases + base)[there]
     logits = each[:, :, place.clamp(max=places - 1)][there]
     total = logits.new_zeros(rows * bases, logits.shape[-1]).index_add(0, index, logits)
@@ -63,20 +105,36 @@ def place_logits(
     model, ids, attention, starts, ends
         As for :func:`base_logits`. Rows have at least as many bases as bins.
     """
-    logits = base_logits(model, ids, attention, starts, ends)
-    lengths = ends.amax(1)[:, None]
-    place = torch.arange(logits.shape[1], device=ids.device)
+    states = last_hidden_state(model, ids, attention)
+    return places_of(model, model.classifier(model.dropout(states)), Spans(starts, ends))
+
+
+def places_of(model: Any, token_logits: Tensor, spans: Spans) -> Places:
+    """Return the logits of each base or, of a model of bins, their means in each bin.
+
+    Parameters
+    ----------
+    model
+        A classifier of bases.
+    token_logits
+        What its own forward pass gives, (rows, tokens, places in a token x classes).
+    spans
+        The bases of the tokens. Rows have at least as many bases as bins.
+    """
+    logits = _over_bases(model, token_logits, spans)
+    lengths = spans.ends.amax(1)[:, None]
+    place = torch.arange(logits.shape[1], device=logits.device)
     there = place < lengths
     bins = getattr(model.config, BINS_PER_ROW, None)
     if not bins:
         return Places(logits, there)
     # Bin k has the bases from k L / bins on, rounded down, as the bins that are learned.
-    row = torch.arange(len(ids), device=ids.device)[:, None]
+    row = torch.arange(len(logits), device=logits.device)[:, None]
     index = (row * bins + ((place + 1) * bins - 1) // lengths)[there]
     own = logits[there]
-    total = own.new_zeros(len(ids) * bins, own.shape[-1]).index_add(0, index, own)
-    count = own.new_zeros(len(ids) * bins).index_add(0, index, torch.ones_like(own[:, 0]))
-    means = (total / count.clamp(min=1)[:, None]).view(len(ids), bins, -1)
+    total = own.new_zeros(len(logits) * bins, own.shape[-1]).index_add(0, index, own)
+    count = own.new_zeros(len(logits) * bins).index_add(0, index, torch.ones_like(own[:, 0]))
+    means = (total / count.clamp(min=1)[:, None]).view(len(logits), bins, -1)
     return Places(means, there.new_ones(means.shape[:2]))
 
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, RobertaForSequenceClassification
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
+from dnasweep.models.encoder.bases import Places, Spans, place_logits
 from dnasweep.models.encoder.forward import class_logits, pool_of
 from dnasweep.models.encoder.roberta import after_attention, embed
 
@@ -53,6 +54,18 @@ class PlainPerturbedForward:
     def logits(self, tables: Tensor, rows: Tensor) -> Tensor:
         """Return class logits as :meth:`RobertaPerturbedForward.logits` does."""
         return class_logits(self.model, tables[rows], None)
+
+    def places(self, tables: Tensor, rows: Tensor, spans: Spans) -> Places:
+        """Return the logits of the bases or bins of perturbed rows, of a classifier of bases.
+
+        Parameters
+        ----------
+        tables, rows
+            As of :meth:`logits`.
+        spans
+            The bases of the tokens, which stay those of the sequence whatever stands in their place.
+        """
+        return place_logits(self.model, tables[rows], None, *spans)
 
 
 class Tables(NamedTuple):

@@ -1,0 +1,171 @@
+"""What is explained, by its name: a class or output of a model, or that of one base or bin of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dnasweep.errors import InputError
+from dnasweep.tasks.registry import task_of_classes
+from dnasweep.tasks.task import Task
+
+AT = "@"
+"""What stands between a class or track and the base or bin of a row whose output is explained."""
+
+
+class Target(NamedTuple):
+    """What is explained of a row."""
+
+    output: int
+    """Number of the class or output."""
+    place: int | None = None
+    """The base or bin whose output it is, from 0; None: the row as a whole."""
+
+    def name(self, names: Sequence[str]) -> str:
+        """Return what it is called where the outputs have these names."""
+        return names[self.output] + self.suffix
+
+    @property
+    def suffix(self) -> str:
+        """What follows the name of the output."""
+        return "" if self.place is None else f"{AT}{self.place}"
+
+    def least_bases(self, task: Task) -> int:
+        """Return the fewest bases of a sequence that has it."""
+        return task.places if task.places > 1 else 1 + (self.place or 0)
+
+
+def class_names(
+    id2label: Mapping[Any, Any] | None, *, file: str | Path | None = None, least: int = 2
+) -> list[str]:
+    """Return the names of a model's classes in the order of its logits.
+
+    Parameters
+    ----------
+    id2label
+        Of the model's configuration: number of the class to its name.
+    file
+        Where it was read, for the message.
+    least
+        Fewest names: 2 classes, or 1 output.
+
+    Raises
+    ------
+    InputError
+        When it names fewer, or their numbers do not count from 0.
+    """
+    labels = {int(i): str(name) for i, name in (id2label or {}).items()}
+    if sorted(labels) != list(range(len(labels))) or len(labels) < least:
+        raise InputError(
+            f"the model names {len(labels)} class{'es' * (len(labels) != 1)} in id2label",
+            file=file,
+            remedy="Give a classifier of two classes or more.",
+        )
+    return [labels[i] for i in range(len(labels))]
+
+
+def target_index(
+    names: list[str],
+    target: str | None,
+    *,
+    file: str | Path | None = None,
+    task: Task | None = None,
+) -> int:
+    """Return the number of the class named `target`.
+
+    Parameters
+    ----------
+    names
+        Classes of the model.
+    target
+        One of them; None: the second of two, or the only output.
+    file
+        Where they were read, for the message.
+    task
+        What the model was trained for. Default: to call one of the classes.
+
+    Raises
+    ------
+    InputError
+        When there is no such class, or none is named and there are not two.
+    """
+    usual = (task or task_of_classes(names)).usual_target
+    if target is None and usual is not None:
+        return usual
+    if target is None:
+        raise InputError(
+            f"the model has {len(names)} classes and none is named",
+            file=file,
+            remedy=f"Name one with --target: {', '.join(names)}.",
+        )
+    if target not in names:
+        raise InputError(
+            f"the model has no class {target!r}",
+            file=file,
+            remedy=f"Name one of its own with --target: {', '.join(names)}.",
+        )
+    return names.index(target)
+
+
+def read_target(
+    names: list[str], text: str | None, *, file: str | Path | None = None, task: Task
+) -> Target:
+    """Return what is explained: a class or output or, of a model of bases or bins, that of one of them.
+
+    Parameters
+    ----------
+    names, file, task
+        As of :func:`target_index`.
+    text
+        Its name, and of a single base or bin its number, from 0: `donor@120`.
+
+    Raises
+    ------
+    InputError
+        As :func:`target_index`, and for a number that is no base or bin.
+    """
+    if text is None or text in names or AT not in text or not task.place:
+        return Target(target_index(names, text, file=file, task=task))
+    name, _, number = text.rpartition(AT)
+    output = target_index(names, name, file=file, task=task)
+    if not number.isdecimal() or len(number) > 12:
+        raise InputError(
+            f"the {task.place} in {text!r} is no number",
+            file=file,
+            remedy=f"Name the {task.place} by its number, from 0: {names[output]}{AT}120.",
+        )
+    place = int(number)
+    if task.places > 1 and place >= task.places:
+        raise InputError(
+            f"the model has {task.places} bins a row, and {text!r} is none of them",
+            file=file,
+            remedy=f"Name one from {names[output]}{AT}0 to {names[output]}{AT}{task.places - 1}.",
+        )
+    return Target(output, place)
+
+
+def against_index(names: list[str], target: int, against: str) -> int:
+    """Return the number of the class that another one is compared with.
+
+    Parameters
+    ----------
+    names
+        Classes of the model.
+    target
+        Number of the class explained.
+    against
+        Name of the other one.
+
+    Raises
+    ------
+    InputError
+        When there is no such class, or it is the one explained.
+    """
+    others = [name for name in names if name != names[target]]
+    if against not in others:
+        raise InputError(
+            f"the model has no class {against!r} to compare {names[target]!r} with",
+            remedy=f"Name one with --against: {', '.join(others)}.",
+        )
+    return names.index(against)

@@ -1,0 +1,30 @@
+"""That any base of a row has a class: one number of a row from those of its bases."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_LINEAR = 40.0
+"""Log odds from which on log(1 + odds) is their own value, to the last digit."""
+
+
+def any_base(log_odds: Tensor, there: Tensor | None = None) -> Tensor:
+    """Return the log odds that any base of a row has a class, bases taken as independent, (rows,).
+
+    The probability is 1 - prod(1 - p) over the bases, a noisy or (Pearl 1988). So the log odds of bases
+    that surely have the class add up, and bases that surely have not count for nothing. Of a single
+    base it is its own log odds.
+
+    Parameters
+    ----------
+    log_odds
+        Of each base, (rows, bases), float64.
+    there
+        Whether a row has the base, (rows, bases); None: it has all.
+    """
+    # Minus the logarithm of the probability that a base does not have it.
+    each = F.softplus(log_odds, threshold=_LINEAR)
+    none = (each if there is None else each.where(there, 0.0)).sum(-1)
+    return none + (-torch.expm1(-none)).log()

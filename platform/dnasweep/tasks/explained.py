@@ -1,0 +1,72 @@
+"""What of a model's outputs an attribution explains: one number a row."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING
+
+from dnasweep.tasks.objective import Value
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Explained(abc.ABC):
+    """The number of a row that is explained, which every task has its own of."""
+
+    names: tuple[str, ...]
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of logits."""
+        return len(self.names)
+
+    @property
+    def usual_target(self) -> int | None:
+        """The class or output that is explained unless another is named; None: one has to be named."""
+        return 0 if self.num_outputs == 1 else None
+
+    @property
+    def wanted(self) -> list[int]:
+        """Numbers of the classes or outputs that say something, all but a background."""
+        return list(range(self.num_outputs))
+
+    @abc.abstractmethod
+    def explained(
+        self,
+        logits: Tensor,
+        target: int,
+        value: Value,
+        against: int | None = None,
+        *,
+        place: int | None = None,
+        there: Tensor | None = None,
+    ) -> Tensor:
+        """Return the output that is explained, one number a row, (rows,), float64.
+
+        Parameters
+        ----------
+        logits
+            (rows, outputs), or (rows, places, outputs) of a model of bases or bins.
+        target
+            Number of the class or output.
+        value
+            What of it.
+        against
+            Another one that it is compared with; None: all others together.
+        place
+            The base or bin whose output it is; None: all of the row together.
+        there
+            Whether a row has a place, (rows, places); None: it has all.
+        """
+
+    def value(self, value: Value, place: int | None = None) -> Value:
+        """Return what of an output is explained where `value` is asked for; `InputError` if there is
+        no such thing.
+
+        Parameters
+        ----------
+        value, place
+            As for :meth:`explained`.
+        """
+        return value
