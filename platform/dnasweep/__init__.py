@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dnasweep.api.attributions import Attributions
     from dnasweep.api.data import read_data
     from dnasweep.api.explaining import explain
+    from dnasweep.api.marginals import Marginals, marginalize
     from dnasweep.api.method_comparison import ExplanationComparison, compare_explanations
     from dnasweep.api.model import Model, load_model
     from dnasweep.api.motifs import Motifs, discover_motifs
@@ -30,6 +31,8 @@ _HOMES = {
     "compare_explanations": "method_comparison",
     "Model": "model",
     "load_model": "model",
+    "Marginals": "marginals",
+    "marginalize": "marginals",
     "Motifs": "motifs",
     "discover_motifs": "motifs",
     "Tracks": "scanning",
@@ -46,6 +49,7 @@ __all__ = [
     "Attributions",
     "ExplanationComparison",
     "InputError",
+    "Marginals",
     "Model",
     "Motifs",
     "NothingLeft",
@@ -56,6 +60,7 @@ __all__ = [
     "discover_motifs",
     "explain",
     "load_model",
+    "marginalize",
     "open_sweep",
     "read_data",
     "scan",

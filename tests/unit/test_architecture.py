@@ -43,6 +43,7 @@ FLOORS = {
     "motifs": 9,
     "method_comparison": 10,
     "genomics": 10,
+    "synthetic": 11,
     "stages": 11,
     "jobs.shards": 12,
     "jobs": 13,

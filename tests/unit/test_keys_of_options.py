@@ -17,6 +17,7 @@ from dnasweep.data.dataset_config import dataset_key
 from dnasweep.jobs.attribution_request import AttributionOptions
 from dnasweep.jobs.attribution_request import prepare_attribution as prepare_attributions
 from dnasweep.jobs.embedding_request import EmbedOptions, prepare_embeddings
+from dnasweep.jobs.marginal_request import MarginalOptions, prepare_marginals
 from dnasweep.jobs.prediction_request import PredictOptions, prepare_predictions
 from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.scan_request import prepare_scan
@@ -365,6 +366,47 @@ JOBS: dict[str, tuple[type, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
             "out": ("copy.csv", "where the file goes"),
         },
     ),
+    "marginals": (
+        MarginalOptions,
+        {
+            "model": "model",
+            "data": ("sequences",),
+            "crop": 51,
+            "motif": "TATAW",
+            "other": "YYANW",
+            "spacings": ("3..5",),
+            "backgrounds": 8,
+        },
+        {
+            "model": "second",
+            "data": ("plain",),
+            "motif": "TATAA",
+            "other": "GGGCG",
+            "spacings": ("3..6",),
+            "orientations": ("FF",),
+            "positions": ("20",),
+            "held": "other",
+            "motifs": ("motif", {"motif": "MA1"}),
+            "instances": "likeliest",
+            "backgrounds": 9,
+            "length": (51, {"data": (), "crop": None}),
+            "gc": (0.4, {"data": (), "crop": None, "length": 51}),
+            "target": "background",
+            "crop": 45,
+            "batch_size": 7,
+            "precision": "bf16",
+            "seed": 1,
+        },
+        {
+            **PLACES,
+            **{name: ACTORS[name] for name in ("num_actors", "gpus_per_actor")},
+            "species": ("mouse", "species are not read"),
+            "format": ("csv", "how files are read: the rows that come of it make the key"),
+            **COLUMNS,
+            "skip_bad_rows": (True, "the rows that are left make the key"),
+            "out": ("copies", "where copies of the files go"),
+        },
+    ),
     "embeddings": (
         EmbedOptions,
         {"model": "model", "data": ("sequences",), "precision": "fp32"},
@@ -466,6 +508,8 @@ def job_keys(job: str, files: Mapping[str, Any], **changes: Any) -> object:
     if job == "predictions":
         predicted = prepare_predictions(options)
         return predicted.key, predicted.table.to_csv()
+    if job == "marginals":
+        return prepare_marginals(options).key
     if job == "embeddings":
         embedded = prepare_embeddings(options)
         return embedded.key, embedded.table.to_csv()

@@ -33,6 +33,10 @@ PREDICTIONS = 1
 """Class probabilities, beside `SHARDS` (`jobs.prediction_request`)."""
 EMBEDDINGS = 1
 """Embeddings, beside `SHARDS` (`jobs.embedding_request`)."""
+MARGINAL = 1
+"""Outputs of a marginalisation, beside `SHARDS` (`jobs.marginal_request`)."""
+DESIGN = 1
+"""Designed sequences, beside `SHARDS` (`jobs.design_request`)."""
 SCAN = 1
 """Scores of a genome scan, beside `SHARDS` (`jobs.scan_request`)."""
 SCAN_FINDINGS = 2

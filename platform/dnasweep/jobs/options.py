@@ -84,8 +84,8 @@ class SequenceOptions(JobOptions, ColumnOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForwardOptions(SequenceOptions):
-    """Options of a job that runs a model over each sequence once."""
+class NearOptions(SequenceOptions):
+    """Options of a job over sequences that is computed in this process unless Ray is asked for."""
 
     model: str
     """MLflow run id, registered model, directory, or hub name OWNER/MODEL[@REVISION]."""
@@ -94,12 +94,18 @@ class ForwardOptions(SequenceOptions):
     machine. Default: in this process."""
     num_actors: Few | None = None
     """Actors at once, on Ray. Default: in this process."""
-    batch_size: Batch = 64
-    """Sequences per forward pass."""
-    precision: Precision = "auto"
-    """auto is bf16 on GPUs that have it and fp32 elsewhere."""
 
     @property
     def wants_ray(self) -> bool:
         """Whether it is computed on Ray: a cluster or actors are named."""
         return self.address is not None or self.num_actors is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForwardOptions(NearOptions):
+    """Options of a job that runs a model over each sequence once."""
+
+    batch_size: Batch = 64
+    """Sequences per forward pass."""
+    precision: Precision = "auto"
+    """auto is bf16 on GPUs that have it and fp32 elsewhere."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnasweep.jobs.executor import Executor, InProcess
-from dnasweep.jobs.options import ForwardOptions
+from dnasweep.jobs.options import NearOptions
 
 
 def on_ray() -> Executor:
@@ -13,6 +13,6 @@ def on_ray() -> Executor:
     return RayPool()
 
 
-def here_or_on_ray(options: ForwardOptions) -> Executor:
+def here_or_on_ray(options: NearOptions) -> Executor:
     """Return an executor in this process, or on Ray where a cluster or actors are named."""
     return on_ray() if options.wants_ray else InProcess(one_thread=False)

@@ -1,0 +1,196 @@
+"""What motifs do to a model's output, alone and together."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from dnasweep.api.execution import Workplace
+from dnasweep.api.files import files_of
+from dnasweep.api.model import Model, as_model
+from dnasweep.api.options import make_options
+from dnasweep.api.sequences import Sequences
+
+if TYPE_CHECKING:
+    from dnasweep.report.drawing import Plot
+
+
+class Marginals:
+    """Effects of motifs in many backgrounds. Made by :func:`marginalize`.
+
+    Parameters
+    ----------
+    folder
+        Where the page and the tables are.
+    finding
+        What was found, in a sentence or two.
+    reads
+        What was read of the model, such as `log odds of promoter`.
+    scratch
+        The folder, if it is removed with this object.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        finding: str,
+        reads: str,
+        scratch: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
+        self.folder, self.finding, self.reads = folder, finding, reads
+        # A folder that is not kept lives as long as this object.
+        self._scratch = scratch
+
+    def __repr__(self) -> str:
+        return f"<dnasweep.Marginals: {self.finding}>"
+
+    @cached_property
+    def alone(self) -> pd.DataFrame:
+        """One row per motif, strand and place: effect with `low` and `high` (95 %), `p` and `q`."""
+        return pd.read_parquet(self.folder / "alone.parquet")
+
+    @cached_property
+    def spacings(self) -> pd.DataFrame:
+        """One row per spacing and orientation: effects of both and of each alone at the same places, and
+        `interaction`, what both do beyond the sum, with `low`, `high`, `p` and `q`; empty for one motif."""
+        path = self.folder / "spacings.parquet"
+        return pd.read_parquet(path) if path.is_file() else pd.DataFrame()
+
+    @cached_property
+    def outputs(self) -> pd.DataFrame:
+        """One row per background and condition: the model's output."""
+        return pd.read_parquet(self.folder / "outputs.parquet")
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "marginals.html"
+
+    def plot(self) -> Plot:
+        """Return a figure: the interaction by spacing, or the effect by place where there is one motif.
+
+        Raises
+        ------
+        InputError
+            For one motif at one place, of which there is no curve.
+        """
+        from dnasweep.errors import InputError
+        from dnasweep.report.drawing import plot
+        from dnasweep.report.marginal_figures import interaction_curve, place_curve
+
+        drawing = interaction_curve(self.spacings, self.reads) or place_curve(
+            self.alone, self.reads
+        )
+        if drawing is None:
+            raise InputError(
+                "there is one place and no curve", remedy="Give several with positions=range(...)."
+            )
+        return plot(drawing)
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy the page and the tables into a folder, which is made if it is not there."""
+        return Path(shutil.copytree(self.folder, folder, dirs_exist_ok=True))
+
+
+def marginalize(
+    model: Model | str | Path,
+    motif: str,
+    other: str | None = None,
+    *,
+    sequences: Sequences | None = None,
+    spacings: Iterable[int] | Sequence[str] | str | None = None,
+    positions: Iterable[int] | Sequence[str] | str | int | None = None,
+    storage: str | Path | None = None,
+    address: str | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> Marginals:
+    """Put a motif, or two at given spacings, into many backgrounds and read a model's output.
+
+    Parameters
+    ----------
+    model
+        A model, or its folder or name.
+    motif
+        Bases in IUPAC letters, or the name of a motif that is built in or in the file `motifs`.
+    other
+        A second motif, downstream of the first.
+    sequences
+        DNA of one length, as for :meth:`Model.predict`, whose shuffles are the backgrounds. Default:
+        random bases; give `length`.
+    spacings
+        Bases between the last base of the first motif and the first base of the second, such as
+        `range(41)`. Default: 0 to 40.
+    positions
+        First base of the motif in the background, from 0: one or several for one motif, one for two.
+        Default: in the middle.
+    storage
+        Storage root, to keep what is computed and to go on after a stop; recorded in MLflow.
+    address
+        Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
+    progress
+        Whether to show progress on the standard error stream.
+    options
+        Others of `dnasweep marginalize`, such as `orientations`, `held`, `backgrounds`, `length`, `gc`,
+        `instances`, `target` or `seed`.
+
+    Raises
+    ------
+    InputError
+        For a motif that is not known or does not fit, and sequences of several lengths.
+
+    Examples
+    --------
+    >>> found = dnasweep.marginalize(model, "TATAWAWR", "YYANWYY", sequences="tss.fa")  # doctest: +SKIP
+    >>> found.plot()  # doctest: +SKIP
+    """
+    from dnasweep.jobs.job import run_job, run_together
+    from dnasweep.jobs.marginal_request import MarginalOptions, prepare_marginals
+    from dnasweep.workflows.marginals import MarginalJob
+
+    # A download lives as long as the object, so it is held until the job is done.
+    model = as_model(model)
+    place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
+    try:
+        with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
+            given = () if sequences is None else files_of(sequences, Path(scratch))
+            asked = make_options(
+                MarginalOptions,
+                {
+                    **options,
+                    **place.options,
+                    "model": str(model.directory),
+                    "motif": motif,
+                    "other": other,
+                    "data": given,
+                    "spacings": _texts(spacings),
+                    "positions": _texts(positions),
+                },
+            )
+            executor = place.job_executor()
+            request = prepare_marginals(asked, say=place.console.print)
+            job = MarginalJob(request)
+            if place.kept:
+                finished = run_job(job, place.console, executor=executor)
+                assert finished is not None
+            else:
+                (finished,) = run_together([job], asked, place.console, executor=executor)
+    except BaseException:
+        place.close()
+        raise
+    made = finished.made
+    assert made.folder is not None
+    return Marginals(made.folder, made.summary, request.reads, place.scratch)
+
+
+def _texts(numbers: Iterable[int] | Sequence[str] | str | int | None) -> list[str] | None:
+    """Return numbers as the command line has them."""
+    if numbers is None or isinstance(numbers, str):
+        return numbers.split() if isinstance(numbers, str) else None
+    return [str(numbers)] if isinstance(numbers, int) else [str(one) for one in numbers]
