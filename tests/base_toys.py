@@ -6,6 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
+from dnasweep.config import TokenizerConfig
+from dnasweep.models.architecture import build_classifier
+from dnasweep.tokens.tokenizers import fit
+from toys import TINY, toy_sequences
 
 DONOR = (
     *((0.35, 0.35, 0.20, 0.10), (0.60, 0.10, 0.10, 0.20), (0.10, 0.03, 0.80, 0.07)),
@@ -15,6 +20,8 @@ DONOR = (
 """Shares of A, C, G and T from the third base before a donor to the fifth of its intron, as in human
 genes; the intron begins with GT."""
 BEFORE_DONOR = 3
+NAMES, TRACKS = ("none", "donor", "acceptor"), ("atac", "cage")
+"""Classes and signals of untrained models."""
 TRACT = 15
 """Pyrimidines before the AG that ends an intron."""
 
@@ -51,3 +58,23 @@ def write_splice_sites(path: Path, rows: int = 240) -> Path:
     ]
     frame.to_csv(path, index=False)
     return path
+
+
+def placed_model(names: tuple[str, ...], spec: str = "kmer-3", *, places: int = 1):
+    """Return an untrained model of classes of bases, or of signals in bins, and its tokenizer."""
+    tokenizer = fit(TokenizerConfig.parse(spec), toy_sequences(60))
+    model = build_classifier(
+        TINY,
+        tokenizer=tokenizer,
+        num_tokens=44,
+        num_labels=len(names),
+        label_names=names,
+        head="bases",
+        places=places,
+        dropout=0.0,
+        seed=0,
+    ).eval()
+    with torch.no_grad():
+        # As it is made, all bases have nearly the same logits.
+        model.classifier.weight.mul_(20)
+    return model, tokenizer

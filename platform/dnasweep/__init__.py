@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from dnasweep.api.method_comparison import ExplanationComparison, compare_explanations
     from dnasweep.api.model import Model, load_model
     from dnasweep.api.motifs import Motifs, discover_motifs
-    from dnasweep.api.scanning import Tracks, scan
+    from dnasweep.api.scanning import scan
     from dnasweep.api.sweeps import Sweep, open_sweep, sweep, train
+    from dnasweep.api.tracks import Tracks
     from dnasweep.api.variants import score_variants
 
 __version__ = "0.1.0"
@@ -35,7 +36,7 @@ _HOMES = {
     "marginalize": "marginals",
     "Motifs": "motifs",
     "discover_motifs": "motifs",
-    "Tracks": "scanning",
+    "Tracks": "tracks",
     "scan": "scanning",
     "Sweep": "sweeps",
     "open_sweep": "sweeps",

@@ -8,46 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from base_toys import NAMES, TRACKS, placed_model
 from dnasweep.attribution.checks import check_model, find_unfit
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
-from dnasweep.config import TokenizerConfig
 from dnasweep.errors import InputError
-from dnasweep.models.architecture import build_classifier
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.tasks.any_base import any_base
 from dnasweep.tasks.registry import task_of_model
 from dnasweep.tasks.token import Token
-from dnasweep.tokens.tokenizers import fit
-from toys import TINY, toy_sequences
 
-NAMES = ("none", "donor", "acceptor")
-TRACKS = ("atac", "cage")
 BINS = 4
 SEQUENCES = ["ACGTTGCAGGCTAACTATAAAAGGC", "ACGTTGCAGGAAC", "TTGACANGGCTAACTATAAAAGGCA"]
 ESTIMATORS = ("adjusted_kernel", "permutation", "partition", "integrated_gradients", "lime")
-
-
-def model_of(names: tuple[str, ...], spec: str = "kmer-3", *, places: int = 1):
-    tokenizer = fit(TokenizerConfig.parse(spec), toy_sequences(60))
-    torch.manual_seed(0)
-    model = build_classifier(
-        TINY,
-        tokenizer=tokenizer,
-        num_tokens=44,
-        num_labels=len(names),
-        label_names=names,
-        head="bases",
-        places=places,
-        dropout=0.0,
-        seed=0,
-    ).eval()
-    with torch.no_grad():
-        # As it is made, all bases have nearly the same logits.
-        model.classifier.weight.mul_(20)
-    return model, tokenizer
 
 
 def explain(made, sequences=SEQUENCES, **settings):
@@ -59,7 +34,7 @@ def explain(made, sequences=SEQUENCES, **settings):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("target", ["donor", "donor@7"])
 def test_values_of_bases_add_up(spec: str, estimator: str, target: str) -> None:
-    made = model_of(NAMES, spec)
+    made = placed_model(NAMES, spec)
     for one in explain(made, target=target, estimator=estimator, max_evals=300):
         assert np.abs(one.phi).max() > 1e-3
         if estimator != "lime":
@@ -69,7 +44,7 @@ def test_values_of_bases_add_up(spec: str, estimator: str, target: str) -> None:
 
 
 def test_the_value_of_a_base_is_its_log_odds_and_of_a_row_that_any_base_has_the_class() -> None:
-    made = model_of(NAMES)
+    made = placed_model(NAMES)
     predicted = predict_probabilities(*made, SEQUENCES).reshape(3, -1, 3)
     at = [one.prediction for one in explain(made, target="donor@7", estimator="permutation")]
     p = predicted[:, 7, 1]
@@ -87,7 +62,7 @@ def test_the_value_of_a_base_is_its_log_odds_and_of_a_row_that_any_base_has_the_
 
 
 def test_a_model_calls_the_base_that_is_explained() -> None:
-    made = model_of(NAMES)
+    made = placed_model(NAMES)
     calls = predict_probabilities(*made, SEQUENCES).reshape(3, -1, 3)[:, 7].argmax(1)
     for number, name in enumerate(NAMES):
         found = explain(made, target=f"{name}@7", estimator="permutation")
@@ -95,7 +70,7 @@ def test_a_model_calls_the_base_that_is_explained() -> None:
 
 
 def test_the_value_of_a_track_is_the_log_of_its_sum_and_of_a_bin_its_own() -> None:
-    made = model_of(TRACKS, places=BINS)
+    made = placed_model(TRACKS, places=BINS)
     assert task_of_model(made[0].config.to_dict()).name == "profile"
     signal = predict_probabilities(*made, SEQUENCES).reshape(3, BINS, 2)
     for estimator in ESTIMATORS:
@@ -112,7 +87,7 @@ def test_the_value_of_a_track_is_the_log_of_its_sum_and_of_a_bin_its_own() -> No
 
 @pytest.mark.parametrize("target", ["donor", "acceptor@3"])
 def test_mutations_change_what_they_change_in_predictions(target: str) -> None:
-    made = model_of(NAMES, "bpe-64")
+    made = placed_model(NAMES, "bpe-64")
     task = Token(NAMES)
     (found,) = explain(made, SEQUENCES[:1], target=target, estimator="in_silico_mutagenesis")
     mutated = SEQUENCES[0][:5] + "T" + SEQUENCES[0][6:]
@@ -134,13 +109,13 @@ def test_mutations_change_what_they_change_in_predictions(target: str) -> None:
 def test_the_test_of_a_job_passes_on_a_good_model(
     names: tuple[str, ...], places: int, place: str, estimator: str
 ) -> None:
-    model, tokenizer = model_of(names, places=places)
+    model, tokenizer = placed_model(names, places=places)
     config = ExplainConfig(target=names[1] + place, estimator=estimator)
     self_test(Explainer(model, config, tokenizer=tokenizer), SEQUENCES[0])
 
 
 def test_which_sequences_share_a_batch_changes_no_value() -> None:
-    made = model_of(NAMES, "bpe-64")
+    made = placed_model(NAMES, "bpe-64")
     together = explain(made, target="donor", reference="shuffle", estimator="permutation")
     for one, sequence in zip(together, SEQUENCES, strict=True):
         (alone,) = explain(
@@ -150,7 +125,7 @@ def test_which_sequences_share_a_batch_changes_no_value() -> None:
 
 
 def test_what_does_not_explain_bases_is_refused() -> None:
-    made = model_of(NAMES)
+    made = placed_model(NAMES)
     for settings, reason in (
         ({"estimator": "attention"}, "first token"),
         ({"estimator": "anchors"}, "no class of a sequence"),
@@ -166,13 +141,13 @@ def test_what_does_not_explain_bases_is_refused() -> None:
         assert raised.value.remedy
     assert raised.value.row == 2
     with pytest.raises(InputError, match="4 bins"):
-        explain(model_of(TRACKS, places=BINS), target="cage@4")
+        explain(placed_model(TRACKS, places=BINS), target="cage@4")
     with pytest.raises(InputError, match="no probability"):
-        explain(model_of(TRACKS, places=BINS), target="cage", value="probability")
+        explain(placed_model(TRACKS, places=BINS), target="cage", value="probability")
 
 
 def test_a_job_leaves_out_sequences_without_the_base(tmp_path: Path) -> None:
-    export(*model_of(("none", "tss")), tmp_path)
+    export(*placed_model(("none", "tss")), tmp_path)
     assert check_model(tmp_path).target == "tss"
     facts = check_model(tmp_path, target="tss@15")
     assert (facts.target, facts.place, facts.least_bases) == ("tss@15", 15, 16)

@@ -96,7 +96,7 @@ def test_every_number_has_a_range_and_is_held_to_it(script: str, name: str) -> N
         ("shap_batch", "standard_error", (0, math.nan)),
         ("verify_shap", "max_gap", (-1, math.nan)),
         ("scan_genome", "seed", (-1,)),
-        ("scan_genome", "threshold", (0, 1.1)),
+        ("scan_genome", "threshold", (0, -0.1, math.nan)),
         ("scan_genome", "thresholds", ((0.5, math.nan),)),
         ("score_variants", "motif_p", (0, 1)),
     ],

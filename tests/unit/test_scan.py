@@ -18,7 +18,7 @@ from dnasweep.jobs.shards.store import Shards
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.stages import models
 from dnasweep.storage import Storage
-from dnasweep.workflows import scans
+from dnasweep.workflows import scan_files
 from scan_toys import LENGTHS, STRIDE, WINDOW, records, scan, write_fasta
 from shap_toys import write_model
 
@@ -249,7 +249,7 @@ def test_a_scan_of_regions_has_the_track_of_a_scan_of_everything(
 def test_memory_does_not_grow_with_the_genome(tmp_path, model, monkeypatch):
     """Nothing that makes files of shards holds more than a shard and a tile's reach."""
     seen = []
-    real = scans.write_track.__globals__["make_track"]
+    real = scan_files.write_track.__globals__["make_track"]
 
     def watch(tiles, *rest):
         def count():
@@ -261,7 +261,7 @@ def test_memory_does_not_grow_with_the_genome(tmp_path, model, monkeypatch):
             seen.append(len(piece.starts))
             yield piece
 
-    monkeypatch.setitem(scans.write_track.__globals__, "make_track", watch)
+    monkeypatch.setitem(scan_files.write_track.__globals__, "make_track", watch)
     monkeypatch.setattr("dnasweep.genomics.scan_plan.TILE_WINDOWS", 16)
     text = records()["chr2L"]
     long = write_fasta(tmp_path / "long.fa", {"a": text * 3})

@@ -1,166 +1,24 @@
-"""A model run along a genome: a track of probabilities, and its peaks."""
+"""A model run along a genome."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from dnasweep.api.execution import Workplace
 from dnasweep.api.model import Model, as_model
 from dnasweep.api.options import make_options
+from dnasweep.api.tracks import Tracks
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.variants import Region
 from dnasweep.plain import write_csv
-
-if TYPE_CHECKING:
-    from dnasweep.report.drawing import Plot
-
-
-class Tracks:
-    """The probability of a class along a genome, and the peaks called on it. Made by :func:`scan`.
-
-    Parameters
-    ----------
-    files
-        What the scan has written; :attr:`files` has them by name: `probability.bw`, `peaks.tsv`,
-        `scan.html` and others.
-    settings
-        What was scanned, and how.
-    scratch
-        Folder of the files, if it is removed with this object.
-    """
-
-    def __init__(
-        self,
-        files: Sequence[Path],
-        settings: dict[str, Any],
-        scratch: tempfile.TemporaryDirectory[str] | None = None,
-    ) -> None:
-        self.files = {path.name: path for path in files}
-        self.settings = settings
-        # Files of a scan that is not kept live as long as this object.
-        self._scratch = scratch
-
-    def __repr__(self) -> str:
-        lengths = self.lengths
-        return (
-            f"<dnasweep.Tracks of {self.settings['target']!r}: {len(self.peaks):,} peaks on "
-            f"{len(lengths):,} records, {sum(lengths.values()):,} bases>"
-        )
-
-    @cached_property
-    def peaks(self) -> pd.DataFrame:
-        """One row per peak: chrom, start (from 0), end, strand, summit, height (probability)."""
-        return pd.read_csv(self.files["peaks.tsv"], sep="\t", dtype={"chrom": str})
-
-    @cached_property
-    def agreement(self) -> pd.DataFrame:
-        """One row per file of `annotations`: precision, recall, fold enrichment and others.
-
-        Raises
-        ------
-        InputError
-            If the scan was given no annotations.
-        """
-        if "agreement.tsv" not in self.files:
-            raise InputError(
-                "the scan was given nothing to compare its peaks with",
-                remedy="Give BED files: dnasweep.scan(..., annotations=[...]).",
-            )
-        return pd.read_csv(self.files["agreement.tsv"], sep="\t")
-
-    @cached_property
-    def lengths(self) -> dict[str, int]:
-        """Bases of each record of the genome that was scanned."""
-        import pyBigWig
-
-        with pyBigWig.open(str(self.bigwig)) as file:
-            return dict(file.chroms())
-
-    @property
-    def bigwig(self) -> Path:
-        """The track as bigWig."""
-        return self.files["probability.bw"]
-
-    @property
-    def report(self) -> Path:
-        """The page: a region as a browser shows it, and where annotations were given, how the peaks
-        compare with them."""
-        return self.files["scan.html"]
-
-    def to_frame(self, region: str | None = None) -> pd.DataFrame:
-        """Return the track: `chrom`, `start` (from 0), `end`, `probability`, one row per interval.
-
-        Parameters
-        ----------
-        region
-            chrom:first-last counted from 1, or chrom. None: everything, which takes 100 bytes per
-            interval.
-
-        Raises
-        ------
-        InputError
-            For a record that was not scanned, or bases that it does not have.
-        """
-        from dnasweep.genomics.tracks import read_track
-
-        parts = []
-        for chrom, start, end in self._spans(region):
-            found = read_track(self.bigwig.parent, chrom, start, end)
-            columns = {"start": found.starts, "end": found.ends, "probability": found.values}
-            parts.append(pd.DataFrame({"chrom": chrom, **columns}))
-        return pd.concat(parts, ignore_index=True)
-
-    def plot(self, region: str | None = None) -> Plot:
-        """Return a figure of a region: the track and its peaks.
-
-        Parameters
-        ----------
-        region
-            chrom:first-last, counted from 1, or chrom. None: around the highest peak.
-        """
-        from dnasweep.genomics.tracks import read_track
-        from dnasweep.report.drawing import plot
-        from dnasweep.report.scan_figures import RegionTrack, region_picture
-
-        (place,) = [self._highest()] if region is None else self._spans(region)
-        chrom, start, end = place
-        peaks = self.peaks
-        inside = (peaks["chrom"] == chrom) & (peaks["start"] < end) & (peaks["end"] > start)
-        track = read_track(self.bigwig.parent, chrom, start, end)
-        shown = RegionTrack(
-            chrom, start, end, track, peaks[inside], {}, float(self.settings["threshold"])
-        )
-        return plot(region_picture(shown))
-
-    def save(self, folder: str | Path) -> list[Path]:
-        """Copy all files into a folder, which is made if it is not there, and return the copies."""
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        return [Path(shutil.copy(path, target / name)) for name, path in self.files.items()]
-
-    def _spans(self, region: str | None) -> list[Region]:
-        if region is None:
-            return [Region(chrom, 0, length) for chrom, length in self.lengths.items()]
-        return [Region.parse(region, Contigs(genome=str(self.bigwig), lengths=self.lengths))]
-
-    def _highest(self, bases: int = 20_000) -> Region:
-        chrom, middle = next(iter(self.lengths)), 0
-        if len(self.peaks):
-            best = self.peaks.iloc[int(self.peaks["height"].to_numpy().argmax())]
-            chrom, middle = str(best["chrom"]), int(best["summit"])
-        length = self.lengths[chrom]
-        start = max(0, min(middle - bases // 2, length - bases))
-        return Region(chrom, start, min(length, start + bases))
 
 
 def scan(
@@ -175,7 +33,8 @@ def scan(
     progress: bool = True,
     **options: Any,
 ) -> Tracks:
-    """Run a classifier along a genome, and return the track of its probability with the peaks.
+    """Run a model along a genome, and return the track of a class's probability with the peaks, or of a
+    model of bases, signals or numbers a track for each output.
 
     Parameters
     ----------
@@ -189,7 +48,8 @@ def scan(
         What to scan: a BED file, regions `chrom:first-last` counted from 1 or `chrom`, or a table with
         columns `chrom`, `start` (from 0) and `end`. Default: everything.
     stride
-        Bases from one window to the next. Default: a quarter of the window.
+        Bases from one window to the next. Default: a quarter of the window, of models of bases and bins
+        half of it.
     storage
         Storage root, to keep the track and to go on after a stop; recorded in MLflow.
     address
@@ -207,7 +67,7 @@ def scan(
     from dnasweep.jobs.job import run_job, run_together
     from dnasweep.jobs.scan_options import ScanOptions
     from dnasweep.jobs.scan_request import prepare_scan
-    from dnasweep.workflows.scans import ScanJob
+    from dnasweep.workflows.scans import scan_job
 
     # A download lives as long as the object, so it is held until the scan is done.
     model = as_model(model)
@@ -227,7 +87,7 @@ def scan(
                 },
             )
             executor = place.job_executor()
-            job = ScanJob(prepare_scan(asked, resolve=executor.resolve_precision))
+            job = scan_job(prepare_scan(asked, resolve=executor.resolve_precision))
             if place.kept:
                 finished = run_job(job, place.console, executor=executor)
                 assert finished is not None
@@ -236,7 +96,8 @@ def scan(
     except BaseException:
         place.close()
         raise
-    settings = {**job.request.settings, "threshold": job.request.peaks.threshold}
+    peaks = job.request.peaks
+    settings = {**job.request.settings, "threshold": None if peaks is None else peaks.threshold}
     return Tracks(finished.made.files, settings, place.scratch)
 
 

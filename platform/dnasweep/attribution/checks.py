@@ -15,7 +15,7 @@ from dnasweep.attribution.settings import (
     ExplainConfig,
     Reference,
 )
-from dnasweep.attribution.targets import against_index, class_names, read_target
+from dnasweep.attribution.targets import Target, against_index, class_names, read_target
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
@@ -37,7 +37,7 @@ class ModelFacts(NamedTuple):
     names: list[str]
     """Its classes, in the order of its logits."""
     target: str
-    """The class to explain, such as `donor`, or that of one base, `donor@120`."""
+    """The class to explain, such as `donor`, or that of one base, `donor@120`; empty: all outputs."""
     capacity: int
     """Upper limit on the tokens of a sequence, special tokens included."""
     tokenizer: DnaTokenizer
@@ -69,6 +69,7 @@ def check_model(
     target: str | None = None,
     against: str | None = None,
     reference: Reference | None = "mask",
+    every: bool = False,
 ) -> ModelFacts:
     """Check a model before it is loaded, and return what a job needs to know about it.
 
@@ -82,6 +83,8 @@ def check_model(
         Class that it is compared with; None: all others.
     reference
         What replaces a token that is left out; None where none is.
+    every
+        Whether no name stands for all outputs, where the model calls no class of a sequence.
 
     Raises
     ------
@@ -117,14 +120,15 @@ def check_model(
             remedy="Use --reference deletion or --reference shuffle.",
         )
     check_reference(task, reference)
-    found_target = read_target(names, target, task=task)
+    of_all = every and target is None and not task.has_calls
+    explained = Target(0) if of_all else read_target(names, target, task=task)
     if against is not None:
-        against_index(names, found_target.output, against)
+        against_index(names, explained.output, against)
     return ModelFacts(
         names=names,
-        target=found_target.name(names),
-        place=found_target.place,
-        least_bases=found_target.least_bases(task),
+        target="" if of_all else explained.name(names),
+        place=explained.place,
+        least_bases=explained.least_bases(task),
         capacity=limit,
         tokenizer=tokenizer,
         task=task,

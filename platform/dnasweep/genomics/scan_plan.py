@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from dnasweep.config.ranges import Checked, Count, Fraction, NotNone, Whole
+from dnasweep.config.ranges import Checked, Count, Fraction, Positive, Whole
 
 Strands = Literal["both", "forward", "reverse"]
-Combine = Literal["mean", "max"]
+Combine = Literal["mean", "max", "apart"]
 Per = Literal["base", "window"]
 
 
@@ -49,15 +49,16 @@ class TrackConfig:
     """`base`: each base gets the mean of the windows that cover it. `window`: each window gets the
     `stride` bases at its centre."""
     combine: Combine = "mean"
-    """How the strands of a window are combined: the mean of their log odds, or the larger."""
+    """How the strands of a window are combined: the mean of their log odds, or the larger. `apart`, a
+    track for each, is for models of bases, bins or numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeakConfig(Checked):
     """What counts as a peak in a track."""
 
-    threshold: NotNone
-    """Minimum probability of every base of a peak, except those in a merged gap."""
+    threshold: Positive
+    """Minimum probability, or value, of every base of a peak, except those in a merged gap."""
     merge_gap: Whole = 0
     """Peaks with at most this many bases between them are merged."""
     min_length: Count = 1

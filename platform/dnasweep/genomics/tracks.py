@@ -233,7 +233,20 @@ def read_track(folder: Path, chrom: str, start: int, end: int) -> TrackRegion:
     chrom, start, end
         The region, 0-based and half-open.
     """
-    with pyBigWig.open(str(folder / BIGWIG)) as file:
+    return read_intervals(folder / BIGWIG, chrom, start, end)
+
+
+def read_intervals(path: Path, chrom: str, start: int, end: int) -> TrackRegion:
+    """Read a region of a bigWig.
+
+    Parameters
+    ----------
+    path
+        The file.
+    chrom, start, end
+        The region, 0-based and half-open.
+    """
+    with pyBigWig.open(str(path)) as file:
         found = file.intervals(chrom, start, end) or ()
     table = np.array(found, np.float64).reshape(-1, 3)
     return TrackRegion(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2])

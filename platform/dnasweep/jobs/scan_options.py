@@ -11,6 +11,7 @@ from dnasweep.config.ranges import (
     Few,
     Fraction,
     NotNone,
+    Positive,
     Range,
     Seed,
     Whole,
@@ -33,12 +34,14 @@ class ScanOptions(JobOptions):
     window: Count
     """Bases per window: what the model was trained on."""
     stride: Count | None = None
-    """Bases from one window to the next. Default: a quarter of the window."""
+    """Bases from one window to the next. Default: a quarter of the window, of models of bases and
+    bins half of it."""
     strands: Strands = "both"
     """Strands that the model is shown."""
-    combine: Combine = "mean"
-    """How both are combined: mean takes the mean of their log odds; max the strand with the larger
-    ones, for models that were trained on promoters as they are read."""
+    combine: Combine | None = None
+    """How both are combined: mean takes the mean of their log odds, or of signals and numbers; max
+    the strand with the larger ones, for models that were trained on promoters as they are read; apart
+    writes a track for each. Default: mean, and apart of classes of bases."""
     per: Per = "base"
     """base: each base has the mean of the windows that cover it; window: each window has the bases
     at its centre."""
@@ -52,13 +55,16 @@ class ScanOptions(JobOptions):
     """Let 2R, chr2R and RefSeq accessions stand for each other in --regions, --chromosomes,
     --annotations, --tss and --picture."""
     target: str | None = None
-    """Class to look for, by its name in the model. Default: the second of two."""
-    threshold: NotNone | None = None
-    """Least probability of a peak. Default: the model's own, chosen on validation, or 0.5."""
-    merge_gap: Whole = 100
-    """Peaks with at most this many bases between them are one."""
-    min_length: Count = 50
-    """Least bases of a peak."""
+    """Class to look for, by its name in the model. Default: the second of two; of classes of bases,
+    signals and numbers, all."""
+    threshold: Positive | None = None
+    """Least probability of a peak, or value of a signal or number. Default: the model's own, chosen on
+    validation, or 0.5; of signals and numbers no peaks are called."""
+    merge_gap: Whole | None = None
+    """Peaks with at most this many bases between them are one. Default: 100; of classes of bases,
+    signals and numbers 0."""
+    min_length: Count | None = None
+    """Least bases of a peak. Default: 50; of classes of bases, signals and numbers 1."""
     annotations: tuple[str, ...] = ()
     """BED files of what is known, to compare the peaks with."""
     widen: Whole = 0

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyfaidx
 
-from dnasweep.attribution.checks import ModelFacts, check_model
+from dnasweep.attribution.checks import check_model
 from dnasweep.config import versions
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows
@@ -27,10 +27,10 @@ from dnasweep.genomics.peak_overlap import widened
 from dnasweep.genomics.scan_plan import PeakConfig, ScanConfig, ScanPlan, TrackConfig, plan_scan
 from dnasweep.genomics.variants import position
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
+from dnasweep.jobs.scan_layout import layout_of
 from dnasweep.jobs.scan_options import ScanOptions
 from dnasweep.jobs.shards.work_list import choose_shard_size, spread
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
-from dnasweep.tasks.registry import check_has_classes
 
 KIND = "scans"
 _PROBES = 64
@@ -54,8 +54,10 @@ class ScanRequest(JobRequest[ScanOptions]):
     """How windows are laid out and read."""
     track: TrackConfig
     """How windows become a track."""
-    peaks: PeakConfig
-    """What a peak is."""
+    peaks: PeakConfig | None
+    """What a peak is; None: none are called."""
+    outputs: tuple[str, ...]
+    """Names of the outputs that have a track each; empty: the track is the probability of a class."""
     lengths: dict[str, int]
     """Bases of the records that are scanned, in the order of the FASTA."""
     plan: ScanPlan
@@ -89,19 +91,13 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
     InputError
         For anything that can be known to be wrong before the first window is read.
     """
-    config = ScanConfig(
-        window=options.window,
-        stride=max(1, options.window // 4) if options.stride is None else options.stride,
-        strands=options.strands,
-        max_unknown=options.max_unknown,
-    )
     storage, uri = open_storage(options)
     rejects: list[RejectedRow] = []
     path = Path(options.genome)
     with model_directory(options.model, uri) as directory:
-        model = check_model(directory, target=options.target, reference="deletion")
-        check_has_classes(model.task, directory)
-        threshold = _threshold(directory, model, options)
+        model = check_model(directory, target=options.target, reference=None, every=True)
+        layout = layout_of(options, model, directory)
+        config = layout.config
         with open_genome(path) as fasta:
             contigs = Contigs.of(fasta, path, match=options.match_chromosomes)
 
@@ -154,6 +150,7 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
             options.precision, gpus=options.gpus_per_actor, address=options.address
         ),
         "format": versions.SCAN,
+        **({"outputs": layout.outputs, "width": layout.width} if layout.outputs else {}),
     }
     return ScanRequest(
         options=options,
@@ -162,10 +159,9 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
         rows=plan.tiles,
         shard_size=options.shard_size or choose_shard_size(len(plan.tiles), options.num_actors),
         config=config,
-        track=TrackConfig(per=options.per, combine=options.combine),
-        peaks=PeakConfig(
-            threshold=threshold, merge_gap=options.merge_gap, min_length=options.min_length
-        ),
+        track=layout.track,
+        peaks=layout.peaks,
+        outputs=tuple(model.names[i] for i in layout.outputs),
         lengths=lengths,
         plan=plan,
         settings=settings,
@@ -177,14 +173,6 @@ def prepare_scan(options: ScanOptions, *, resolve: ResolvePrecision = resolve_he
         tokens=tokens,
         capacity=model.capacity,
     )
-
-
-def _threshold(directory: Path, model: ModelFacts, options: ScanOptions) -> float:
-    from dnasweep.models.pretrained.checkpoint import read_config
-
-    if options.threshold is not None:
-        return options.threshold
-    return model.task.call_threshold(read_config(directory), model.names.index(model.target))
 
 
 def _annotations(

@@ -42,6 +42,10 @@ class TaskFacts:
     itself; empty where logits are of the row as a whole."""
     explained_unit: ClassVar[str] = ""
     """Unit of what is explained; empty where `--value` says it."""
+    stranded: ClassVar[bool] = False
+    """Whether what is predicted is of the strand that is read, and not of both."""
+    scan_threshold: ClassVar[float | None] = None
+    """Value from which on a scan calls a peak, of tasks without calls; None: where it is given."""
     hub_name: ClassVar[str] = ""
     """What the Hugging Face hub calls such a task; empty: it has no name for it."""
     least_outputs: ClassVar[int] = 2

@@ -63,6 +63,8 @@ class Token(Task):
     reads_other_strand = False
     reads_windows = False
     place = "base"
+    stranded = True
+    scan_threshold = 0.5
     collapse = "every base has about the same probabilities, and the loss is that of guessing"
 
     @property

@@ -74,6 +74,7 @@ def write_findings(request: ScanRequest, shards: Shards, track: Path) -> Path:
         Folder of its track, from :func:`write_track`.
     """
     options = request.options
+    assert request.peaks is not None
     config = EvaluationConfig(
         peaks=request.peaks,
         thresholds=options.thresholds,
@@ -115,6 +116,7 @@ def _pieces(request: ScanRequest, shards: Shards) -> Iterator[Piece]:
 
 
 def _write_tables(folder: Path, found: TrackEvaluation, request: ScanRequest) -> None:
+    assert request.peaks is not None
     write_peaks(folder, found.called)
     tables = {"peaks.tsv": found.peaks}
     if len(found.agreement):
@@ -148,6 +150,7 @@ def _draw(folder: Path, found: TrackEvaluation, request: ScanRequest, track: Pat
     from dnasweep.report.scan_figures import RegionTrack
     from dnasweep.report.scan_page import PAGE, scan_page
 
+    assert request.peaks is not None
     place = request.picture or _highest(found, request)
     known = dict(request.annotations)
     if request.tss is not None:

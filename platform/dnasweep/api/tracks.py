@@ -1,0 +1,217 @@
+"""What a model says along a genome: tracks, and their peaks."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from dnasweep.errors import InputError
+from dnasweep.formats.chromosomes import Contigs
+from dnasweep.genomics.variants import Region
+
+if TYPE_CHECKING:
+    from dnasweep.report.drawing import Plot
+
+_PROBABILITY = "probability.bw"
+
+
+class Tracks:
+    """What a model says along a genome, and the peaks called on it. Made by :func:`scan`.
+
+    Of a model that calls classes of sequences it is the probability of one class; of one with a class
+    for each base, with signals or numbers, there is a track for each, see :attr:`bigwigs`.
+
+    Parameters
+    ----------
+    files
+        What the scan has written; :attr:`files` has them by name: `probability.bw` or `donor.plus.bw`,
+        `peaks.tsv`, `scan.html` and others.
+    settings
+        What was scanned, and how.
+    scratch
+        Folder of the files, if it is removed with this object.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        settings: dict[str, Any],
+        scratch: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
+        self.files = {path.name: path for path in files}
+        self.settings = settings
+        # Files of a scan that is not kept live as long as this object.
+        self._scratch = scratch
+
+    def __repr__(self) -> str:
+        lengths = self.lengths
+        what = repr(self.settings["target"]) if self._of_class else ", ".join(self.bigwigs)
+        peaks = f"{len(self.peaks):,} peaks" if "peaks.tsv" in self.files else "no peaks"
+        return (
+            f"<dnasweep.Tracks of {what}: {peaks} on {len(lengths):,} records, "
+            f"{sum(lengths.values()):,} bases>"
+        )
+
+    @property
+    def _of_class(self) -> bool:
+        return _PROBABILITY in self.files
+
+    @cached_property
+    def bigwigs(self) -> dict[str, Path]:
+        """The tracks as bigWig by their names, such as `donor.plus`; `probability` of a class."""
+        if self._of_class:
+            return {"probability": self.files[_PROBABILITY]}
+        table = pd.read_csv(self.files["tracks.tsv"], sep="\t")
+        return {
+            str(name): self.files[file]
+            for name, file in zip(table["track"], table["file"], strict=True)
+        }
+
+    @cached_property
+    def peaks(self) -> pd.DataFrame:
+        """One row per peak: chrom, start (from 0), end, strand, summit, height (probability or value),
+        and `track` where there are several.
+
+        Raises
+        ------
+        InputError
+            If none were called, of signals and numbers without a threshold.
+        """
+        if "peaks.tsv" not in self.files:
+            raise InputError(
+                "no peaks are called on signals and numbers unless it is said from which value on",
+                remedy="Give it: dnasweep.scan(..., threshold=...).",
+            )
+        return pd.read_csv(self.files["peaks.tsv"], sep="\t", dtype={"chrom": str})
+
+    @cached_property
+    def agreement(self) -> pd.DataFrame:
+        """One row per file of `annotations`: precision, recall, fold enrichment and others.
+
+        Raises
+        ------
+        InputError
+            If the scan was given no annotations.
+        """
+        if "agreement.tsv" not in self.files:
+            raise InputError(
+                "the scan was given nothing to compare its peaks with",
+                remedy="Give BED files: dnasweep.scan(..., annotations=[...]).",
+            )
+        return pd.read_csv(self.files["agreement.tsv"], sep="\t")
+
+    @cached_property
+    def lengths(self) -> dict[str, int]:
+        """Bases of each record of the genome that was scanned."""
+        import pyBigWig
+
+        with pyBigWig.open(str(next(iter(self.bigwigs.values())))) as file:
+            return dict(file.chroms())
+
+    @property
+    def bigwig(self) -> Path:
+        """The track as bigWig, where there is one.
+
+        Raises
+        ------
+        InputError
+            If there are several.
+        """
+        if len(self.bigwigs) > 1:
+            raise InputError(
+                f"there are several tracks: {', '.join(self.bigwigs)}",
+                remedy="Take one of tracks.bigwigs.",
+            )
+        return next(iter(self.bigwigs.values()))
+
+    @property
+    def report(self) -> Path:
+        """The page: a region as a browser shows it, and where annotations were given, how the peaks
+        compare with them."""
+        return self.files["scan.html"]
+
+    def to_frame(self, region: str | None = None) -> pd.DataFrame:
+        """Return the track: `chrom`, `start` (from 0), `end`, `probability`, one row per interval; of
+        several tracks a column each, and of models of numbers one called like the number.
+
+        Parameters
+        ----------
+        region
+            chrom:first-last counted from 1, or chrom. None: everything, which takes 100 bytes per
+            interval.
+
+        Raises
+        ------
+        InputError
+            For a record that was not scanned, or bases that it does not have.
+        """
+        from dnasweep.genomics.tracks import read_intervals
+
+        parts = []
+        for chrom, start, end in self._spans(region):
+            # All tracks of a scan have the same intervals.
+            found = {
+                name: read_intervals(path, chrom, start, end)
+                for name, path in self.bigwigs.items()
+            }
+            first = next(iter(found.values()))
+            columns = {"chrom": chrom, "start": first.starts, "end": first.ends}
+            parts.append(pd.DataFrame(columns | {name: one.values for name, one in found.items()}))
+        return pd.concat(parts, ignore_index=True)
+
+    def plot(self, region: str | None = None) -> Plot:
+        """Return a figure of a region: the track and its peaks, or all tracks.
+
+        Parameters
+        ----------
+        region
+            chrom:first-last, counted from 1, or chrom. None: around the highest peak.
+        """
+        from dnasweep.genomics.tracks import read_track
+        from dnasweep.report.drawing import plot
+        from dnasweep.report.scan_figures import RegionTrack, region_picture
+
+        (place,) = [self._highest()] if region is None else self._spans(region)
+        chrom, start, end = place
+        if not self._of_class:
+            from dnasweep.report.output_scan_page import region_of, tracks_picture
+
+            return plot(tracks_picture(region_of(self.bigwigs, chrom, start, end)))
+        peaks = self.peaks
+        inside = (peaks["chrom"] == chrom) & (peaks["start"] < end) & (peaks["end"] > start)
+        track = read_track(self.bigwig.parent, chrom, start, end)
+        shown = RegionTrack(
+            chrom, start, end, track, peaks[inside], {}, float(self.settings["threshold"])
+        )
+        return plot(region_picture(shown))
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Copy all files into a folder, which is made if it is not there, and return the copies."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        return [Path(shutil.copy(path, target / name)) for name, path in self.files.items()]
+
+    def _spans(self, region: str | None) -> list[Region]:
+        if region is None:
+            return [Region(chrom, 0, length) for chrom, length in self.lengths.items()]
+        return [
+            Region.parse(
+                region,
+                Contigs(genome=str(next(iter(self.bigwigs.values()))), lengths=self.lengths),
+            )
+        ]
+
+    def _highest(self, bases: int = 20_000) -> Region:
+        chrom, middle = next(iter(self.lengths)), 0
+        if "peaks.tsv" in self.files and len(self.peaks):
+            best = self.peaks.iloc[int(self.peaks["height"].to_numpy().argmax())]
+            chrom, middle = str(best["chrom"]), int(best["summit"])
+        length = self.lengths[chrom]
+        start = max(0, min(middle - bases // 2, length - bases))
+        return Region(chrom, start, min(length, start + bases))

@@ -1,0 +1,114 @@
+"""What a model predicts of many short sequences: of each as a whole, of its bases or of its bins.
+
+As :mod:`dnasweep.genomics.sequence_values` has it of one class: equal sequences are computed once, and
+a batch always has the same shape, so a value is the same to the bit whatever else is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dnasweep.errors import InputError
+from dnasweep.genomics.sequence_values import BatchModel, batches, check_finite, numbered
+from dnasweep.models.encoder.bases import place_logits, spans_of
+from dnasweep.models.encoder.capacity import capacity
+from dnasweep.models.encoder.forward import class_logits
+from dnasweep.models.encoder.precision import autocast
+from dnasweep.models.pretrained.checkpoint import load_classifier
+from dnasweep.tasks.registry import task_of_model
+from dnasweep.tokens.corpus import Corpus
+
+Floats = NDArray[np.float64]
+
+
+class OutputValues(BatchModel):
+    """A model with outputs of sequences, bases or bins, ready to predict them.
+
+    Parameters
+    ----------
+    directory
+        Directory of a classifier with its tokenizer.
+    **options
+        `batch_rows`, `device` and `precision` of :class:`~dnasweep.genomics.sequence_values.BatchModel`.
+    """
+
+    load = staticmethod(load_classifier)
+
+    def __init__(self, directory: Path, **options: Any) -> None:
+        super().__init__(directory, **options)
+        self.task = task_of_model(self.model.config.to_dict())
+
+    def predicted(
+        self, sequences: Sequence[str], *, name: Callable[[int], str] = numbered
+    ) -> list[Floats]:
+        """Return what is predicted of each sequence, (places, outputs): of its bases, of its bins, or of
+        the whole as its one place.
+
+        Parameters
+        ----------
+        sequences
+            In any order; equal ones are computed once.
+        name
+            What messages call sequence i.
+
+        Raises
+        ------
+        InputError
+            For a sequence of more tokens than the model has positions or of fewer bases than bins, and
+            predictions that are not finite.
+        """
+        unique = list(dict.fromkeys(sequences))
+        encoded = self.tokenizer.encode(unique)
+        self._check(encoded)
+        found: list[Floats] = [np.empty(0)] * len(unique)
+        counts = encoded.num_tokens()
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            for rows, filled in batches(counts, self.batch_size):
+                tokens = encoded.offsets[filled][:, None] + np.arange(counts[rows[0]])
+                predicted, there = self._of_batch(encoded, tokens)
+                for i, row in enumerate(rows.tolist()):
+                    found[row] = predicted[i][there[i]]
+        finite = np.array([np.isfinite(one).all() for one in found])
+        check_finite(
+            np.where(finite, 0.0, np.nan),
+            "predictions",
+            lambda row: name(sequences.index(unique[row])),
+        )
+        index = {text: i for i, text in enumerate(unique)}
+        return [found[index[text]] for text in sequences]
+
+    def _of_batch(
+        self, encoded: Corpus, tokens: NDArray[np.int64]
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return predictions of rows of one number of tokens, (rows, places, outputs), and which there are."""
+        ids = torch.from_numpy(encoded.ids[tokens].astype(np.int64)).to(self.device)
+        if self.task.place:
+            logits, there = place_logits(
+                self.model, ids, None, *spans_of(encoded, tokens, self.device)
+            )
+        else:
+            logits = class_logits(self.model, ids, None)[:, None]
+            there = torch.ones(logits.shape[:2], dtype=torch.bool)
+        predicted: Tensor = self.task.predictions(logits.double())
+        return predicted.cpu().numpy(), there.cpu().numpy()
+
+    def _check(self, encoded: Corpus) -> None:
+        positions = capacity(self.model.config.to_dict())
+        most = encoded.num_tokens().max(initial=0)
+        if most > positions:
+            raise InputError(
+                f"a window has {most} tokens, the model has {positions} positions",
+                remedy="Use the --window that the model was trained on, or a smaller one.",
+            )
+        if (encoded.num_bases() < self.task.places).any():
+            raise InputError(
+                f"a window has fewer bases than the {self.task.places} bins of the model",
+                remedy="Use the --window that the model was trained on.",
+            )

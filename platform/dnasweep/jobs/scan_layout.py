@@ -1,0 +1,162 @@
+"""What a scan writes, by what its model predicts: the probability of a class, or tracks of outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from dnasweep.attribution.checks import ModelFacts
+from dnasweep.errors import InputError
+from dnasweep.genomics.scan_plan import PeakConfig, ScanConfig, TrackConfig
+from dnasweep.jobs.scan_options import ScanOptions
+from dnasweep.tasks.task import Task
+
+MERGE_GAP, MIN_LENGTH = 100, 50
+"""Of peaks of a probability, where nothing else is asked for."""
+
+
+class ScanLayout(NamedTuple):
+    """Windows, track and peaks of a scan."""
+
+    config: ScanConfig
+    """How windows are laid out and read."""
+    track: TrackConfig
+    """How windows become a track."""
+    peaks: PeakConfig | None
+    """What a peak is; None: none are called."""
+    outputs: tuple[int, ...] = ()
+    """Numbers of the outputs that have tracks; empty: the track is the probability of a class."""
+    width: int = 0
+    """Bases of a place that an output is of: 1 of bases, more of bins, the window of a number."""
+
+
+def layout_of(options: ScanOptions, model: ModelFacts, directory: Path) -> ScanLayout:
+    """Return what a scan by a model writes.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    model
+        The model.
+    directory
+        Where it is.
+
+    Raises
+    ------
+    InputError
+        For options that are not for such a model.
+    """
+    if not model.task.has_calls:
+        return _of_outputs(options, model)
+    if options.combine == "apart":
+        raise InputError(
+            "strands are kept apart where a model predicts something of each base, and this one calls "
+            "classes of sequences",
+            remedy="Use --combine mean or max, or --strands forward and --strands reverse.",
+        )
+    _check_share(options.threshold)
+    stride = max(1, options.window // 4) if options.stride is None else options.stride
+    gap, least = options.merge_gap, options.min_length
+    return ScanLayout(
+        _config(options, stride),
+        TrackConfig(per=options.per, combine=options.combine or "mean"),
+        PeakConfig(
+            threshold=_threshold(directory, model, options),
+            merge_gap=MERGE_GAP if gap is None else gap,
+            min_length=MIN_LENGTH if least is None else least,
+        ),
+    )
+
+
+def _of_outputs(options: ScanOptions, model: ModelFacts) -> ScanLayout:
+    task = model.task
+    for name, given in (
+        ("--annotations", options.annotations),
+        ("--tss", options.tss is not None),
+        ("--picture", options.picture is not None),
+    ):
+        if given:
+            raise InputError(
+                f"{name} is for peaks of one class of sequences, and the model {task.predicts} "
+                f"{', '.join(task.names)}",
+                remedy=f"Leave {name} out, and compare the tracks with deepTools or bedtools.",
+            )
+    if model.place is not None:
+        raise InputError(
+            f"the target is {model.target!r}, and a scan is of all bases of the genome",
+            remedy=f"Name the class or track alone: --target {model.target.rpartition('@')[0]}.",
+        )
+    if task.scan_threshold is not None:
+        _check_share(options.threshold)
+    width = _width(options.window, task)
+    config = _config(options, _stride(options, task, width))
+    threshold = task.scan_threshold if options.threshold is None else options.threshold
+    return ScanLayout(
+        config,
+        TrackConfig(
+            per="window", combine=options.combine or ("apart" if task.stranded else "mean")
+        ),
+        None
+        if threshold is None
+        else PeakConfig(
+            threshold=threshold,
+            merge_gap=options.merge_gap or 0,
+            min_length=options.min_length or 1,
+        ),
+        tuple([model.names.index(model.target)] if model.target else task.wanted),
+        width,
+    )
+
+
+def _config(options: ScanOptions, stride: int) -> ScanConfig:
+    return ScanConfig(
+        window=options.window,
+        stride=stride,
+        strands=options.strands,
+        max_unknown=options.max_unknown,
+    )
+
+
+def _width(window: int, task: Task) -> int:
+    """Return the bases of a place of the model in a window."""
+    if not task.place:
+        return window
+    if window % task.places:
+        least = max(1, window // task.places) * task.places
+        raise InputError(
+            f"a window of {window:,} bases has no {task.places} bins of one width",
+            remedy=f"Use a multiple of {task.places} as --window, such as {least}.",
+        )
+    return 1 if task.places == 1 else window // task.places
+
+
+def _stride(options: ScanOptions, task: Task, width: int) -> int:
+    if not task.place:
+        return max(1, options.window // 4) if options.stride is None else options.stride
+    if options.stride is None:
+        return max(width, options.window // 2 // width * width)
+    if options.stride % width or options.stride > options.window:
+        raise InputError(
+            f"--stride is {options.stride:,}, and windows of {options.window:,} bases have {task.place}s of "
+            f"{width:,}",
+            remedy=f"Use a multiple of {width:,} up to {options.window:,}, so that every {task.place} is in "
+            "the centre of one window.",
+        )
+    return options.stride
+
+
+def _check_share(threshold: float | None) -> None:
+    if threshold is not None and threshold > 1:
+        raise InputError(
+            f"--threshold is {threshold:g}, and probabilities are at most 1",
+            remedy="Use a number above 0, up to 1.",
+        )
+
+
+def _threshold(directory: Path, model: ModelFacts, options: ScanOptions) -> float:
+    from dnasweep.models.pretrained.checkpoint import read_config
+
+    if options.threshold is not None:
+        return options.threshold
+    return model.task.call_threshold(read_config(directory), model.names.index(model.target))
