@@ -78,3 +78,18 @@ def placed_model(names: tuple[str, ...], spec: str = "kmer-3", *, places: int = 
         # As it is made, all bases have nearly the same logits.
         model.classifier.weight.mul_(20)
     return model, tokenizer
+
+
+def numbers_model():
+    """Return an untrained model of one number, and its tokenizer."""
+    tokenizer = fit(TokenizerConfig.parse("kmer-3"), toy_sequences(60))
+    model = build_classifier(
+        TINY, tokenizer=tokenizer, num_tokens=44, num_labels=1, label_names=("activity",),
+        dropout=0.0, seed=0,
+    ).eval()  # fmt: skip
+    model.config.problem_type = "regression"
+    with torch.no_grad():
+        for layer in model.classifier.modules():
+            if hasattr(layer, "weight"):
+                layer.weight.mul_(20)
+    return model, tokenizer

@@ -14,8 +14,6 @@ from dnasweep.api.model import load_model
 from dnasweep.config import ModelConfig, OptimizerConfig, TokenizerConfig, TrainingConfig
 from dnasweep.config.model import CONVNET
 from dnasweep.data.labels import Labels
-from dnasweep.errors import InputError
-from dnasweep.genomics.variant_models import open_model
 from dnasweep.models.architecture import build_classifier
 from dnasweep.models.classification import Classification
 from dnasweep.models.encoder.bases import base_logits, flat_predictions
@@ -204,14 +202,6 @@ def test_it_learns_which_bases_are_of_a_motif() -> None:
     held = sequences[200:]
     predicted = predict_probabilities(result.model, tokenizer, held)
     np.testing.assert_allclose(predicted, result.probabilities, atol=1e-5)
-
-
-def test_what_needs_a_class_of_a_sequence_refuses_it(tmp_path: Path) -> None:
-    model, tokenizer = classifier("roberta")
-    export(model, tokenizer, tmp_path)
-    with pytest.raises(InputError, match="no class of a sequence") as raised:
-        open_model(tmp_path)
-    assert "dnasweep predict" in str(raised.value)
 
 
 def test_predictions_end_where_a_sequence_does() -> None:

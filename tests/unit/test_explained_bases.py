@@ -14,6 +14,7 @@ from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.selftest import self_test
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.errors import InputError
+from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.tasks.any_base import any_base
@@ -165,3 +166,11 @@ def test_that_any_base_has_a_class_keeps_its_digits() -> None:
     np.testing.assert_allclose(any_base(odds).numpy(), expected, rtol=1e-12)
     there = torch.tensor([[True, False]] * 3)
     np.testing.assert_allclose(any_base(odds, there).numpy(), odds[:, 0].numpy(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("target", ["donor", "donor@3"])
+def test_values_of_many_sequences_are_those_explained(target: str, tmp_path: Path) -> None:
+    made = placed_model(NAMES, "bpe-64")
+    values = SequenceValues(export(*made, tmp_path), target=target)
+    expected = [one.prediction for one in explain(made, target=target, estimator="permutation")]
+    np.testing.assert_allclose(values.log_odds(SEQUENCES), expected, atol=1e-5)

@@ -491,8 +491,8 @@ JOBS: dict[str, tuple[type, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         },
     ),
 }
-ELSEWHERE = {"variants": {"language_model"}}
-"""Held by tests that have the models for it: `test_variants.py`."""
+ELSEWHERE = {"variants": {"language_model", "distance"}}
+"""Held by tests that have the models for it: `test_variants.py`, `test_output_variants.py`."""
 
 
 def job_keys(job: str, files: Mapping[str, Any], **changes: Any) -> object:

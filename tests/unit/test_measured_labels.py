@@ -61,13 +61,22 @@ def test_the_number_itself_is_explained(swept: dnasweep.Sweep) -> None:
             dnasweep.explain(model, [carrying(3)], progress=False, **options)
 
 
-def test_what_compares_probabilities_refuses_a_model_of_numbers(
+def test_a_model_of_numbers_scans_and_scores_variants(
     swept: dnasweep.Sweep, tmp_path: Path
 ) -> None:
-    genome = tmp_path / "genome.fa"
-    genome.write_text(">chr1\n" + carrying(1) * 5 + "\n")
-    with pytest.raises(InputError, match="predicts value and no class"):
-        dnasweep.scan(swept.best(), genome, window=60, progress=False)
+    text, genome = carrying(1) * 5, tmp_path / "genome.fa"
+    genome.write_text(f">chr1\n{text}\n")
+    tracks = dnasweep.scan(swept.best(), genome, window=60, progress=False)
+    (name,) = tracks.bigwigs
+    assert tracks.to_frame()[name].notna().all()
+    given = pd.DataFrame(
+        {"chrom": ["chr1"], "pos": [71], "ref": [text[70]], "alt": ["ACGT"[text[70] == "A"]]}
+    )
+    scores = dnasweep.score_variants(
+        swept.best(), given, genome=genome, window=60, backgrounds=3, progress=False
+    )
+    assert scores[f"delta_{name}"].notna().all()
+    assert scores["p_value"].between(0.25, 1).all()
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,13 @@ import dnasweep
 import numpy as np
 import pyBigWig
 import pytest
-import torch
-from base_toys import NAMES, TRACKS, placed_model
-from dnasweep.config import TokenizerConfig
+from base_toys import NAMES, TRACKS, numbers_model, placed_model
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.genomics.output_scan import centre_of
 from dnasweep.genomics.scan_plan import ScanConfig
-from dnasweep.models.architecture import build_classifier
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import export
-from dnasweep.tokens.tokenizers import fit
-from toys import TINY, toy_sequences
 
 WINDOW, STRIDE, BINS = 24, 12, 4
 BASES = "".join(np.random.default_rng(5).choice(list("ACGT"), 150))
@@ -42,20 +37,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "regression": numbers_model(),
     }
     return {name: export(*made, folder / name) for name, made in found.items()}
-
-
-def numbers_model():
-    tokenizer = fit(TokenizerConfig.parse("kmer-3"), toy_sequences(60))
-    model = build_classifier(
-        TINY, tokenizer=tokenizer, num_tokens=44, num_labels=1, label_names=("activity",),
-        dropout=0.0, seed=0,
-    ).eval()  # fmt: skip
-    model.config.problem_type = "regression"
-    with torch.no_grad():
-        for layer in model.classifier.modules():
-            if hasattr(layer, "weight"):
-                layer.weight.mul_(20)
-    return model, tokenizer
 
 
 def scan(model: Path, genome: Path, **options):

@@ -57,7 +57,8 @@ def score_variants(
     scores
         In the order of the variants: `chrom`, `pos`, `ref`, `alt`, `probability_ref`,
         `probability_alt`, `delta_probability`, `delta_log2_odds`, `call` (`loss`, `gain` or
-        neither), and where asked for `z`, `p_value`, `llr`, `sites_gained`, `sites_lost`.
+        neither), and where asked for `z`, `p_value`, `llr`, `sites_gained`, `sites_lost`. Of models of
+        classes of bases, signals and numbers columns of their own, such as `gain_donor`.
 
     Raises
     ------

@@ -6,6 +6,7 @@ the order of the line (Number=A); a rejected allele has `.`. pysam packs and ind
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def write_annotated(
     target: Path,
     rows: Iterable[Mapping[str, Any]],
     *,
-    names: Sequence[str],
+    fields: Mapping[str, tuple[str, str]],
     contigs: Mapping[str, int],
     about: str,
 ) -> None:
@@ -52,9 +53,9 @@ def write_annotated(
     target
         The file to write, `*.vcf.gz`.
     rows
-        Its scored alleles in the order of the file, with `row`, `allele` and the columns of `names`.
-    names
-        Columns of `FIELDS` to write.
+        Its scored alleles in the order of the file, with `row`, `allele` and the columns of `fields`.
+    fields
+        Columns to write, with type and description, as in `FIELDS`.
     contigs
         Lengths of the chromosomes, added where the header has none.
     about
@@ -63,7 +64,7 @@ def write_annotated(
     import pysam
 
     with pysam.BGZFile(str(target), "w", None) as stream:
-        for line in _lines(source, iter(rows), names, contigs, about):
+        for line in _lines(source, iter(rows), fields, contigs, about):
             # Bytes that are not UTF-8 are written as they were read.
             stream.write(f"{line}\n".encode("utf-8", "surrogateescape"))
     verbosity = pysam.set_verbosity(0)
@@ -79,7 +80,7 @@ def write_annotated(
 def _lines(
     source: Path,
     rows: Iterator[Mapping[str, Any]],
-    names: Sequence[str],
+    fields: Mapping[str, tuple[str, str]],
     contigs: Mapping[str, int],
     about: str,
 ) -> Iterator[str]:
@@ -96,9 +97,9 @@ def _lines(
             for name, length in contigs.items():
                 if name not in known:
                     yield f"##contig=<ID={name},length={length}>"
-            for name in names:
-                kind, text = FIELDS[name]
-                yield f'##INFO=<ID={PREFIX}{name},Number=A,Type={kind},Description="{text}">'
+            for name, (kind, text) in fields.items():
+                said = text.replace('"', "'")
+                yield f'##INFO=<ID={_id(name)},Number=A,Type={kind},Description="{said}">'
             yield f"##dnasweep={about}"
             cells = line.split("\t")
             yield "\t".join([*cells, *_FIXED_COLUMNS[len(cells) :]])
@@ -109,7 +110,7 @@ def _lines(
                 waiting = next(rows, None)
             cells = line.split("\t")
             if len(cells) >= 5 and cells[1].isdecimal():
-                yield _annotated(cells, found, names)
+                yield _annotated(cells, found, list(fields))
     if waiting is not None:
         raise InputError("the file has changed while it was scored", file=source)
 
@@ -127,9 +128,14 @@ def _annotated(
     for name in names:
         values = [_text(found.get(i, {}).get(name)) for i in range(1, number + 1)]
         if any(value != "." for value in values):
-            info.append(f"{PREFIX}{name}={','.join(values)}")
+            info.append(f"{_id(name)}={','.join(values)}")
     cells[7] = ";".join(info) or "."
     return "\t".join(cells)
+
+
+def _id(name: str) -> str:
+    """Return the name of the INFO field of a column."""
+    return PREFIX + re.sub(r"[^A-Za-z0-9_.]", "_", name)
 
 
 def _text(value: Any) -> str:

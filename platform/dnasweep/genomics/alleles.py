@@ -148,8 +148,19 @@ def flanks(
     return Allele(context, start - first, ref, alt, upstream, reverse_offset, reverse_upstream)
 
 
-def pairs(allele: Allele, *, window: int, shifts: Sequence[int] = ()) -> list[Pair]:
-    """Return the windows of an allele on its strand: the centred one, then the shifted ones.
+class Window(NamedTuple):
+    """A window with one allele."""
+
+    text: str
+    upstream: int
+    """Bases before the allele."""
+
+
+def windows_of(
+    allele: Allele, *, window: int, shifts: Sequence[int] = ()
+) -> list[tuple[Window, Window]]:
+    """Return the windows of an allele on its strand, with REF and with ALT: the centred one, then the
+    shifted ones.
 
     Parameters
     ----------
@@ -163,11 +174,11 @@ def pairs(allele: Allele, *, window: int, shifts: Sequence[int] = ()) -> list[Pa
     before = allele.context[: allele.offset]
     after = allele.context[allele.offset + len(allele.ref) :]
 
-    def cut(text: str, upstream: int) -> str:
+    def cut(text: str, upstream: int) -> Window:
         # At the end of a chromosome the window of the longer allele begins later.
         upstream = min(upstream, max(0, window - len(text)))
         downstream = max(0, window - upstream - len(text))
-        return before[len(before) - upstream :] + text + after[:downstream]
+        return Window(before[len(before) - upstream :] + text + after[:downstream], upstream)
 
     every = _upstream_bases(
         allele.upstream,
@@ -177,7 +188,19 @@ def pairs(allele: Allele, *, window: int, shifts: Sequence[int] = ()) -> list[Pa
         upstream=len(before),
         downstream=len(after),
     )
-    return [Pair(cut(allele.ref, one), cut(allele.alt, one)) for one in every]
+    return [(cut(allele.ref, one), cut(allele.alt, one)) for one in every]
+
+
+def pairs(allele: Allele, *, window: int, shifts: Sequence[int] = ()) -> list[Pair]:
+    """Return the texts of :func:`windows_of`.
+
+    Parameters
+    ----------
+    allele, window, shifts
+        As there.
+    """
+    found = windows_of(allele, window=window, shifts=shifts)
+    return [Pair(ref.text, alt.text) for ref, alt in found]
 
 
 def normalise(fetch: Fetch, start: int, ref: str, alt: str) -> tuple[int, str, str]:

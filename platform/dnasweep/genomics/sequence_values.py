@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from dnasweep.attribution.explained_model import class_value
+from dnasweep.attribution.targets import class_names, read_target
 from dnasweep.errors import InputError
+from dnasweep.models.encoder.bases import Spans, place_logits, spans_of
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.many_rows import forward_of, rows_per_batch
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.tasks.registry import task_of_model
+from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.loading import load_tokenizer
 
 
@@ -67,7 +70,7 @@ class BatchModel:
 
 
 class SequenceValues(BatchModel):
-    """A classifier, ready to give the log odds of one class.
+    """A model, ready to give the log odds of one class, or what else its task explains of a sequence.
 
     Parameters
     ----------
@@ -84,14 +87,15 @@ class SequenceValues(BatchModel):
     def __init__(self, directory: Path, *, target: str, **options: Any) -> None:
         super().__init__(directory, **options)
         self.forward = forward_of(self.model, self.precision)
-        labels = {str(name): int(i) for i, name in (self.model.config.id2label or {}).items()}
-        self.target = labels[target]
         self.task = task_of_model(self.model.config.to_dict())
+        names = class_names(self.model.config.id2label, least=self.task.least_outputs)
+        self.target, self.place = read_target(names, target, task=self.task)
 
     def log_odds(
         self, sequences: Sequence[str], *, name: Callable[[int], str] = numbered
     ) -> NDArray[np.float64]:
-        """Return the log odds (nats) of the class against all others, (sequences,).
+        """Return the log odds (nats) of the class against all others, (sequences,); of other models what
+        :meth:`~dnasweep.tasks.explained.Explained.explained` has of the target.
 
         They come from the logits, so a probability that rounds to 0 or 1 still has its odds.
 
@@ -109,6 +113,7 @@ class SequenceValues(BatchModel):
             encoded.ids,
             encoded.offsets,
             name=lambda row: name(sequences.index(unique[row])),
+            corpus=encoded,
         )
         return found[[index[text] for text in sequences]]
 
@@ -118,6 +123,7 @@ class SequenceValues(BatchModel):
         offsets: NDArray[np.int64],
         *,
         name: Callable[[int], str] = numbered,
+        corpus: Corpus | None = None,
     ) -> NDArray[np.float64]:
         """Return the log odds (nats) of the class for rows of tokens, (rows,).
 
@@ -129,6 +135,8 @@ class SequenceValues(BatchModel):
             Row i is `ids[offsets[i] : offsets[i + 1]]`.
         name
             What messages call row i.
+        corpus
+            The rows with the bases of their tokens, which models of bases and bins need.
 
         Raises
         ------
@@ -146,12 +154,21 @@ class SequenceValues(BatchModel):
         with torch.inference_mode(), autocast(self.device, self.precision):
             for rows, filled in batches(counts, self.batch_size):
                 columns = np.arange(counts[rows[0]])
-                tokens = ids[offsets[filled][:, None] + columns].astype(np.int64)
-                logits = self.forward(torch.from_numpy(tokens).to(self.device), None)
-                odds = class_value(logits, self.target, "log_odds", self.task)
+                index = offsets[filled][:, None] + columns
+                tokens = torch.from_numpy(ids[index].astype(np.int64)).to(self.device)
+                if corpus is not None and self.task.place:
+                    odds = self._of_places(tokens, spans_of(corpus, index, self.device))
+                else:
+                    logits = self.forward(tokens, None)
+                    odds = class_value(logits, self.target, "log_odds", self.task)
                 found[rows] = odds.cpu().numpy()[: len(rows)]
         check_finite(found, "log odds", name)
         return found
+
+    def _of_places(self, tokens: torch.Tensor, spans: Spans) -> torch.Tensor:
+        """Return what is explained of rows of a model of bases or bins, (rows,)."""
+        logits, there = place_logits(self.model, tokens, None, *spans)
+        return self.task.explained(logits, self.target, "log_odds", place=self.place, there=there)
 
 
 def check_finite(

@@ -14,7 +14,8 @@ from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.pretrained.checkpoint import read_config
 from dnasweep.models.pretrained.heads import CAUSAL, CLASSIFIER, MASKED, kind_of
 from dnasweep.tasks.calls import EVEN_THRESHOLD
-from dnasweep.tasks.registry import check_has_classes, id2label_of, task_of_model
+from dnasweep.tasks.registry import id2label_of, task_of_model
+from dnasweep.tasks.task import Task
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 
@@ -37,6 +38,10 @@ class ScoringModel(NamedTuple):
     tokenizer: DnaTokenizer
     digest: str = ""
     """Content key of the model."""
+    task: Task | None = None
+    """What a classifier was trained for."""
+    outputs: tuple[int, ...] = ()
+    """Numbers of the outputs that are scored, where it calls no class of a sequence."""
 
 
 def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
@@ -47,7 +52,8 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
     directory
         Directory of the model with its tokenizer.
     target
-        Name of the class that is compared; None: the second of two.
+        Name of the class that is compared; None: the second of two, and of models that call no class of
+        a sequence all outputs.
 
     Raises
     ------
@@ -67,14 +73,28 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
     tokenizer = load_tokenizer(directory)
     if found.head == "masked" and not tokenizer.has_mask:
         raise InputError("the tokenizer has no [MASK] token to mask alleles", file=directory)
-    name, threshold = "", EVEN_THRESHOLD
+    name, threshold, task = "", EVEN_THRESHOLD, None
+    outputs: tuple[int, ...] = ()
     if is_classifier:
         task = task_of_model(config)
-        check_has_classes(task, directory)
         names = class_names(id2label_of(config), file=directory, least=task.least_outputs)
-        number = target_index(names, target, file=directory, task=task)
-        name, threshold = names[number], task.call_threshold(config, number)
-    return ScoringModel(directory, is_classifier, name, threshold, capacity(config), tokenizer)
+        if task.has_calls or target is not None:
+            number = target_index(names, target, file=directory, task=task)
+            name, outputs = names[number], (number,)
+        if task.has_calls:
+            threshold, outputs = task.call_threshold(config, number), ()
+        else:
+            outputs = outputs or tuple(task.wanted)
+    return ScoringModel(
+        directory,
+        is_classifier,
+        name,
+        threshold,
+        capacity(config),
+        tokenizer,
+        task=task,
+        outputs=outputs,
+    )
 
 
 def window_of(model: ScoringModel) -> int:

@@ -1,6 +1,7 @@
 """Tables of a variant job: one row per allele, and one row per binding site of an allele.
 
-All columns are there for every job; what was not asked for is null.
+All columns are there for every job; what was not asked for is null. Models that call no class of a sequence
+add columns of their own, see :mod:`dnasweep.tasks.allele_scores`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import pandas as pd
 import pyarrow as pa
 
 from dnasweep.genomics.binding_sites import GAIN, LOSS, BindingSite
-from dnasweep.genomics.variant_effects import Effects
+from dnasweep.genomics.output_effects import OutputEffects
+from dnasweep.genomics.variant_effects import Background, Effects
 from dnasweep.genomics.variant_settings import VariantConfig
 from dnasweep.genomics.variants import PLACED
 
@@ -65,8 +67,21 @@ SITES = pa.schema(
         *((name, pa.float64()) for name in ("ref_score", "alt_score", "ref_p", "alt_p")),
     ]
 )
-SCHEMAS = {"variants": VARIANTS, "sites": SITES}
-"""Table name to schema; a shard has a file `<name>.parquet` for each."""
+_KINDS = {"Float": pa.float64(), "Integer": pa.int64(), "String": pa.string()}
+
+
+def schemas_of(columns: Mapping[str, Sequence[str]]) -> dict[str, pa.Schema]:
+    """Return table name to schema; a shard has a file `<name>.parquet` for each.
+
+    Parameters
+    ----------
+    columns
+        Those of the model's own, name to their type and what they hold.
+    """
+    variants = VARIANTS
+    for name, (kind, *_) in columns.items():
+        variants = variants.append(pa.field(name, _KINDS[kind]))
+    return {"variants": variants, "sites": SITES}
 
 
 def work_list(placed: pd.DataFrame) -> pa.Table:
@@ -81,6 +96,8 @@ def to_tables(
     effects: Effects | None,
     ratios: np.ndarray | None,
     sites: Sequence[BindingSite] | None,
+    outputs: OutputEffects | None = None,
+    own: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, pa.Table]:
     """Return the tables of some rows of a work list.
 
@@ -92,9 +109,14 @@ def to_tables(
         Settings of the job; its thresholds make the calls.
     effects, ratios, sites
         Results for these rows; None where they were not asked for.
+    outputs, own
+        Results of a model that calls no class of a sequence, and its columns.
     """
+    schema = schemas_of(own or {})["variants"]
     columns: dict[str, Any] = {name: rows[name].cast(VARIANTS.field(name).type) for name in KEPT}
     columns |= _of_effects(effects, config) if effects is not None else {}
+    if outputs is not None:
+        columns |= {**outputs.columns, **_of_background(outputs.background)}
     if ratios is not None:
         columns["llr"] = ratios
     if sites is not None:
@@ -103,7 +125,7 @@ def to_tables(
             for name, change in (("sites_gained", GAIN), ("sites_lost", LOSS))
         }
     variants = {
-        field.name: _column(columns.get(field.name), field.type, len(rows)) for field in VARIANTS
+        field.name: _column(columns.get(field.name), field.type, len(rows)) for field in schema
     }
     owners = pa.array([site.variant for site in sites or ()], pa.int64())
     located = {name: columns[name].take(owners) for name in SITES.names if name in KEPT}
@@ -113,22 +135,25 @@ def to_tables(
         if name not in KEPT
     }
     return {
-        "variants": pa.table(variants, schema=VARIANTS),
+        "variants": pa.table(variants, schema=schema),
         "sites": pa.table({**located, **found}, schema=SITES),
     }
 
 
 def _of_effects(effects: Effects, config: VariantConfig) -> Mapping[str, Any]:
     highest = np.maximum(effects.probability_ref, effects.probability_alt)
-    background = ("background_mean", "background_sd", "z", "p_value")
     return {
         # The first six are fields or properties of `Effects`.
         **{name: getattr(effects, name) for name in SCORES[:6]},
         "dnabert_log_or": -effects.delta_log2_odds,
         "dnabert_diff": effects.delta_probability * highest,
-        **dict(zip(background, effects.background, strict=True)),
+        **_of_background(effects.background),
         "call": effects.calls(config.threshold, config.min_delta),
     }
+
+
+def _of_background(background: Background) -> Mapping[str, Any]:
+    return dict(zip(("background_mean", "background_sd", "z", "p_value"), background, strict=True))
 
 
 def _column(values: Any, kind: pa.DataType, num_rows: int) -> Any:

@@ -13,6 +13,8 @@ from dnasweep.errors import InputError
 from dnasweep.formats.motifs import read_motifs
 from dnasweep.genomics.alleles import Allele
 from dnasweep.genomics.binding_sites import SiteScanner
+from dnasweep.genomics.output_effects import OutputEffects, score_outputs
+from dnasweep.genomics.output_values import OutputValues
 from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_effects import Effects, score
 from dnasweep.genomics.variant_settings import VariantConfig
@@ -63,10 +65,15 @@ class VariantWorker:
             "device": device,
             "precision": self.config.precision,
         }
-        self.classifier = self.language = self.scanner = None
+        self.classifier = self.outputs = self.language = self.scanner = None
+        self.own: dict[str, list[str]] = settings.get("columns") or {}
+        self.numbers, self.distance = settings.get("outputs"), settings.get("distance")
         if classifier is not None:
             directory = store.expect(*classifier.split("/"))
-            self.classifier = SequenceValues(directory, target=self.config.target, **how)
+            if self.own:
+                self.outputs = OutputValues(directory, **how)
+            else:
+                self.classifier = SequenceValues(directory, target=self.config.target, **how)
         if language is not None:
             self.language = open_language_model(store.expect(*language.split("/")), **how)
         if motifs is not None:
@@ -76,19 +83,34 @@ class VariantWorker:
     def smoke_test(self, rows: pa.Table) -> None:
         """Check on the first variant that the score changes sign with REF and ALT exchanged."""
         (one,) = alleles_of(rows)
-        if self.classifier is None:
+        if self.classifier is None and self.outputs is None:
             return
         exchanged = one._replace(context=one.alternative, ref=one.alt, alt=one.ref)
-        config = self.config
-        forward, back = (
-            score([allele], self.classifier, config, names=names_of(rows)).delta_log2_odds[0]
-            for allele in (one, exchanged)
-        )
+        forward, back = (self._change(allele, names_of(rows)) for allele in (one, exchanged))
         if not np.isclose(forward, -back, rtol=1e-3, atol=1e-4):
             raise InputError(
                 f"with REF and ALT exchanged the score is {back:.4g} and not {-forward:.4g}",
                 remedy="Use --precision fp32.",
             )
+
+    def _change(self, allele: Allele, names: Sequence[str]) -> float:
+        """Return what ALT adds, by which variants are ranked."""
+        if self.outputs is not None:
+            return float(self._effects([allele], names).columns[next(iter(self.own))][0])
+        assert self.classifier is not None
+        return float(score([allele], self.classifier, self.config, names=names).delta_log2_odds[0])
+
+    def _effects(self, alleles: Sequence[Allele], names: Sequence[str]) -> OutputEffects:
+        assert self.outputs is not None
+        assert self.numbers is not None
+        return score_outputs(
+            alleles,
+            self.outputs,
+            self.config,
+            self.numbers,
+            names=names,
+            distance=self.distance,
+        )
 
     def compute(
         self, rows: pa.Table, progress: Callable[[int], None]
@@ -107,12 +129,21 @@ class VariantWorker:
         effects: Effects | None = None
         if self.classifier is not None:
             effects = score(alleles, self.classifier, self.config, names=names)
+        outputs = None if self.outputs is None else self._effects(alleles, names)
         ratios = None
         if self.language is not None:
             window, shifts = self.config.window, self.config.shifts
             ratios = self.language.ratios(alleles, window=window, shifts=shifts, names=names)
         sites = None if self.scanner is None else self.scanner.sites(alleles)
-        return to_tables(rows, self.config, effects=effects, ratios=ratios, sites=sites)
+        return to_tables(
+            rows,
+            self.config,
+            effects=effects,
+            ratios=ratios,
+            sites=sites,
+            outputs=outputs,
+            own=self.own,
+        )
 
 
 def alleles_of(rows: pa.Table) -> list[Allele]:

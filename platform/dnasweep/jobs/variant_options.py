@@ -14,6 +14,7 @@ from dnasweep.config.ranges import (
     Range,
     Seed,
     Shift,
+    Whole,
 )
 from dnasweep.errors import InputError
 from dnasweep.jobs.options import JobOptions
@@ -49,11 +50,16 @@ class VariantOptions(JobOptions):
     """Motifs (MEME or JASPAR file) to look for in both alleles."""
     motif_p: Between = 1e-4
     """Largest p-value of a binding site."""
-    backgrounds: Backgrounds = 20
+    backgrounds: Backgrounds | None = None
     """Dinucleotide-shuffled contexts per variant for z and p; 0 leaves them out. p is empirical, at
-    least 1 / (contexts + 1): use 999 for p-values down to 0.001."""
+    least 1 / (contexts + 1): use 999 for p-values down to 0.001. Default: 20; of classes of bases and
+    signals there are none."""
+    distance: Whole | None = None
+    """Of models of classes of bases and of signals: bases to either side of a variant in which the
+    largest change is looked for. Default: all that its windows reach."""
     target: str | None = None
-    """Class whose probability is compared. Default: the second of two, the positive one."""
+    """Class whose probability is compared. Default: the second of two, the positive one; of classes of
+    bases, signals and numbers, all."""
     threshold: NotNone | None = None
     """Least probability of a window that is called. Default: the model's own, else 0.5."""
     min_delta: Fraction = 0.1

@@ -73,6 +73,7 @@ def prepare_variants(options: VariantOptions) -> VariantRequest:
     classifier, language = _models(options, storage, uri)
     both = [one for one in (classifier, language) if one is not None]
     window = options.window or min(window_of(one) for one in both)
+    backgrounds = _backgrounds(options, classifier)
     try:
         config = VariantConfig(
             window=window,
@@ -80,7 +81,7 @@ def prepare_variants(options: VariantOptions) -> VariantRequest:
             target="" if classifier is None else classifier.target,
             threshold=_threshold(options, classifier),
             min_delta=options.min_delta,
-            backgrounds=options.backgrounds if classifier else 0,
+            backgrounds=backgrounds,
             motif_p=options.motif_p,
             precision=options.precision,
             seed=options.seed,
@@ -97,6 +98,7 @@ def prepare_variants(options: VariantOptions) -> VariantRequest:
         "tokenizer": both[0].tokenizer.config.name,
         "motifs": _keep_motifs(storage, options),
         "engine": versions.VARIANTS,
+        **_of_outputs(options, classifier),
     }
     return VariantRequest(
         options=options,
@@ -108,6 +110,40 @@ def prepare_variants(options: VariantOptions) -> VariantRequest:
         names=names,
         shard_size=options.shard_size or choose_shard_size(len(table), options.num_actors),
     )
+
+
+def _backgrounds(options: VariantOptions, classifier: ScoringModel | None) -> int:
+    """Return how many shuffled contexts there are; `InputError` where there is no one number to compare."""
+    if classifier is None:
+        return 0
+    place = "" if classifier.task is None else classifier.task.place
+    if place and options.backgrounds:
+        raise InputError(
+            f"--backgrounds is {options.backgrounds}, and the model says something of each {place}, which "
+            "shuffled contexts do not have",
+            remedy="Leave it out.",
+        )
+    if options.backgrounds is None:
+        return 0 if place else VariantConfig.backgrounds
+    return options.backgrounds
+
+
+def _of_outputs(options: VariantOptions, classifier: ScoringModel | None) -> dict[str, Any]:
+    """Return the settings of a model that calls no class of a sequence."""
+    task = None if classifier is None else classifier.task
+    if options.distance is not None and (task is None or not task.place):
+        raise InputError(
+            f"--distance is {options.distance}, and the model says nothing of single bases",
+            remedy="Leave it out.",
+        )
+    if classifier is None or task is None or not classifier.outputs:
+        return {}
+    columns = task.allele_columns([task.names[i] for i in classifier.outputs])
+    return {
+        "outputs": list(classifier.outputs),
+        "columns": {name: list(column) for name, column in columns.items()},
+        "distance": options.distance,
+    }
 
 
 def _threshold(options: VariantOptions, classifier: ScoringModel | None) -> float:

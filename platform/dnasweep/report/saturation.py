@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnasweep.report.drawing import Drawing, png
+from dnasweep.report.variant_ranking import Ranking
 
 BASES = "ACGT"
 LINE = 100
@@ -19,8 +20,10 @@ MAX_DRAWN = 5_000
 """Bases of the longest region of which a picture can be read."""
 
 
-def write_heat_map(rows: Sequence[Mapping[str, Any]], path: Path, *, title: str) -> None:
-    """Draw the changes of log2 odds, or the log-likelihood ratios where there is no classifier.
+def write_heat_map(
+    rows: Sequence[Mapping[str, Any]], path: Path, *, title: str, ranking: Ranking
+) -> None:
+    """Draw the score that variants are ranked by.
 
     Parameters
     ----------
@@ -30,10 +33,10 @@ def write_heat_map(rows: Sequence[Mapping[str, Any]], path: Path, *, title: str)
         A PNG file.
     title
         Above the picture.
+    ranking
+        The score.
     """
-    changed = any(row["delta_log2_odds"] is not None for row in rows)
-    column = "delta_log2_odds" if changed else "llr"
-    unit = "change of log2 odds" if changed else "log-likelihood ratio, nats"
+    column, unit, _ = ranking
     first = rows[0]["pos"]
     width = rows[-1]["pos"] - first + 1
     values = np.full((4, width), np.nan)

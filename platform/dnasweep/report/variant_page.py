@@ -13,13 +13,15 @@ from dnasweep.formats.rejects import RejectedRow
 from dnasweep.report.drawing import COLOURS, Drawing, on_axes
 from dnasweep.report.page import Answer, Bullets, Notice, Page, PageFigure, PageTable, Section
 from dnasweep.report.provenance import BEFORE, job_section, origin
+from dnasweep.report.variant_ranking import ranking_of
 from dnasweep.tasks.wording import signed
 
 PAGE = "variants.html"
 """The file of the page."""
 MAX_SHOWN = 50
 """Variants of largest change, and rejected rows, that the page lists."""
-BINS = np.linspace(-10, 10, 81)
+BINS = 80
+"""Bars of the histogram."""
 SHOWN = "file chrom pos ref alt id".split()
 SCORED = "probability_ref probability_alt delta_log2_odds z p_value llr call".split()
 
@@ -44,29 +46,30 @@ def variant_page(
     files
         What lies beside the page.
     """
-    by = "delta_log2_odds" if settings.get("classifier") else "llr"
-    unit = "change of log2 odds" if by != "llr" else "log-likelihood ratio, nats"
-    num, counts, calls = 0, np.zeros(len(BINS) - 1, int), pd.Series(dtype=int)
-    largest = pd.DataFrame(columns=[*SHOWN, *SCORED])
+    by, unit, most = ranking_of(settings)
+    edges = np.linspace(-most, most, BINS + 1)
+    scored = [*(settings.get("columns") or ()), *SCORED]
+    num, counts, calls = 0, np.zeros(BINS, int), pd.Series(dtype=int)
+    largest = pd.DataFrame(columns=[*SHOWN, *scored])
     for part in parts:
         num += len(part)
         known = part[part[by].notna()]
-        counts += np.histogram(known[by].clip(BINS[0], BINS[-1]), BINS)[0]
+        counts += np.histogram(known[by].clip(-most, most), edges)[0]
         calls = calls.add(part["call"].value_counts(), fill_value=0)
         found = pd.concat([largest, known[largest.columns]]) if len(largest) else known
         order = np.argsort(-found[by].abs().to_numpy(float), kind="stable")[:MAX_SHOWN]
         largest = found.iloc[order]
-    shown = largest[[*SHOWN, *SCORED]].dropna(axis=1, how="all")
+    shown = largest[[*SHOWN, *scored]].dropna(axis=1, how="all")
     skipped = f"{len(rejects):,} alleles were not scored; the reasons are below."
     about = f"The {len(shown)} alleles with the largest {unit}."
     told = _sentences(calls, shown, by, unit)
-    figure = PageFigure("All alleles", "By size of change.", _histogram(counts, unit))
+    figure = PageFigure("All alleles", "By size of change.", _histogram(counts, edges, unit))
     files = list(files)
     tables = [name for name in files if name.endswith((".vcf", ".vcf.gz", ".parquet", ".tsv"))]
     beside = [("Every allele with its scores, beside this page", " ".join(tables))]
     nothing = "No allele was scored."
     return Page(
-        title=f"How variants change {settings.get('target') or 'how likely the sequence is'}",
+        title=f"How variants change {_changed(settings)}",
         answer=Answer(" ".join(told[::-1]) or nothing, "", figure, beside if tables else []),
         lead=[*origin(settings), f"{num:,} alleles scored, {len(rejects):,} rejected"],
         notice=Notice(BEFORE, [skipped] if rejects else []),
@@ -79,6 +82,12 @@ def variant_page(
     )
 
 
+def _changed(settings: Mapping[str, Any]) -> str:
+    if settings.get("target"):
+        return str(settings["target"])
+    return "what a model predicts" if settings.get("columns") else "how likely the sequence is"
+
+
 def _sentences(calls: pd.Series, shown: pd.DataFrame, by: str, unit: str) -> list[str]:
     told = []
     if len(calls):
@@ -89,7 +98,7 @@ def _sentences(calls: pd.Series, shown: pd.DataFrame, by: str, unit: str) -> lis
     return told
 
 
-def _histogram(counts: np.ndarray, unit: str) -> Drawing | None:
+def _histogram(counts: np.ndarray, edges: np.ndarray, unit: str) -> Drawing | None:
     if not counts.any():
         return None
 
@@ -97,7 +106,7 @@ def _histogram(counts: np.ndarray, unit: str) -> Drawing | None:
         # Centred, and as wide as the largest change.
         used = np.flatnonzero(counts + counts[::-1])
         low, high = used[0], used[-1] + 1
-        axes.stairs(counts[low:high], BINS[low : high + 1], fill=True, color=COLOURS[0])
+        axes.stairs(counts[low:high], edges[low : high + 1], fill=True, color=COLOURS[0])
         axes.set_yscale("symlog")
         axes.set_xlabel(unit)
         axes.set_ylabel("alleles")

@@ -1,10 +1,12 @@
-"""What of a model's outputs an attribution explains: one number a row."""
+"""What of a model's outputs an attribution explains, and what a variant score writes of them."""
 
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from dnasweep.tasks.allele_scores import AlleleOutputs, Columns, Scores
 from dnasweep.tasks.objective import Value
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Explained(abc.ABC):
-    """The number of a row that is explained, which every task has its own of."""
+    """The number of a row that is explained, and the scores of variants, which every task has its own of."""
 
     names: tuple[str, ...]
 
@@ -70,3 +72,20 @@ class Explained(abc.ABC):
             As for :meth:`explained`.
         """
         return value
+
+    def allele_columns(self, names: Sequence[str]) -> Columns:
+        """Return the columns of variant scores of these outputs, the one that ranks variants first; empty of
+        models that call classes of sequences, whose probability is compared."""
+        return {}
+
+    def allele_scores(self, names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
+        """Return what stands in those columns of a variant.
+
+        Parameters
+        ----------
+        names
+            Of the outputs by their number.
+        strands
+            What is predicted on each strand.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no such columns")

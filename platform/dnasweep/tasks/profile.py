@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
 from dnasweep.tasks import metrics as names
+from dnasweep.tasks.allele_scores import (
+    AlleleOutputs,
+    Columns,
+    Scores,
+    signal_columns,
+    signal_scores,
+)
 from dnasweep.tasks.influence import Floats, Measured, mean_of
 from dnasweep.tasks.metrics import full_name
 from dnasweep.tasks.objective import Objective, Targets, Thresholds, Validated, Value
@@ -200,6 +207,12 @@ class Profile(Task):
                 remedy="Leave --value out: the logarithm of the signal is explained.",
             )
         return "logit"
+
+    def allele_columns(self, names: Sequence[str]) -> Columns:
+        return signal_columns(names)
+
+    def allele_scores(self, names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
+        return signal_scores(names, strands)
 
     def called(self, predicted: Floats, config: Mapping[str, Any], target: int) -> np.ndarray:
         return np.ones(len(predicted), dtype=bool)

@@ -9,6 +9,13 @@ import numpy as np
 
 from dnasweep.errors import InputError
 from dnasweep.tasks import metrics as names
+from dnasweep.tasks.allele_scores import (
+    AlleleOutputs,
+    Columns,
+    Scores,
+    number_columns,
+    number_scores,
+)
 from dnasweep.tasks.influence import Floats, Measured, mean_of
 from dnasweep.tasks.influence_numbers import (
     pearson_influence,
@@ -166,6 +173,12 @@ class Regression(Task):
                 remedy="Leave --value out: the number itself is explained.",
             )
         return "logit"
+
+    def allele_columns(self, names: Sequence[str]) -> Columns:
+        return number_columns(names)
+
+    def allele_scores(self, names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
+        return number_scores(names, strands)
 
     def called(self, predicted: Floats, config: Mapping[str, Any], target: int) -> np.ndarray:
         return np.ones(len(predicted), dtype=bool)

@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.data.base_labels import runs
 from dnasweep.data.labels import background_of
 from dnasweep.errors import InputError
 from dnasweep.tasks import metrics as names
+from dnasweep.tasks.allele_scores import (
+    AlleleOutputs,
+    Columns,
+    Scores,
+    class_columns,
+    class_scores,
+)
+from dnasweep.tasks.base_intervals import NO_CALL, intervals_of
 from dnasweep.tasks.base_metrics import (
     Bases,
     base_metrics,
@@ -36,8 +43,6 @@ FEWEST = 8
 FLAT = 0.1
 """Standard deviation of a class's probabilities, as a share of their mean, below which a model says the same
 of every base."""
-NO_CALL = "none"
-"""What a table has for a class that no base of a row is called."""
 
 
 class Token(Task):
@@ -241,6 +246,12 @@ class Token(Task):
             )
         return value
 
+    def allele_columns(self, names: Sequence[str]) -> Columns:
+        return class_columns(names)
+
+    def allele_scores(self, names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
+        return class_scores(names, strands)
+
     def called(
         self, predicted: Floats, config: Mapping[str, Any], target: int
     ) -> NDArray[np.bool_]:
@@ -251,17 +262,9 @@ class Token(Task):
 
     def table(self, predicted: Floats, config: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         known, calls = self._calls(predicted)
-        ends = np.cumsum(known.sum(axis=1))[:-1]
-        found: dict[str, list[str]] = {self.names[one]: [] for one in self.wanted}
-        for row in np.split(calls, ends):
-            intervals: dict[str, list[str]] = {name: [] for name in found}
-            for start, end, number in runs(row):
-                if self.names[number] in intervals:
-                    intervals[self.names[number]].append(f"{start}-{end}")
-            for name, own in intervals.items():
-                found[name].append(";".join(own) or NO_CALL)
+        rows = np.split(calls, np.cumsum(known.sum(axis=1))[:-1])
         columns: dict[str, NDArray[Any]] = {
-            f"bases_{name}": np.array(cells, dtype=object) for name, cells in found.items()
+            f"bases_{self.names[one]}": intervals_of(rows, one) for one in self.wanted
         }
         packed = self.packed(predicted)
         return columns | {f"probability_{self.names[one]}": packed[one] for one in self.wanted}

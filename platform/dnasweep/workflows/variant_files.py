@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 from dnasweep.formats.annotated_vcf import FIELDS, write_annotated
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.variant_files import is_vcf, short_names
-from dnasweep.genomics.variant_tables import SCHEMAS
+from dnasweep.genomics.variant_tables import schemas_of
 from dnasweep.jobs.shards.store import Shards, name
 from dnasweep.jobs.variant_request import VariantRequest
+from dnasweep.report.variant_ranking import ranking_of
 
 _NAME_LENGTH = 12
 SOMETIMES = ("sites.parquet", "variants.html", "*.scored.vcf.gz", "saturation-*.png")
@@ -50,7 +51,8 @@ def write_results(folder: Path, request: VariantRequest, shards: Shards) -> None
         Its scores.
     """
     job = shards.fetch()
-    for table, schema in SCHEMAS.items():
+    own = request.settings.get("columns") or {}
+    for table, schema in schemas_of(own).items():
         if table == "sites" and request.settings["motifs"] is None:
             continue
         with pq.ParquetWriter(folder / f"{table}.parquet", schema, compression="zstd") as writer:
@@ -67,7 +69,7 @@ def write_results(folder: Path, request: VariantRequest, shards: Shards) -> None
                 Path(path),
                 folder / f"{stem}.scored.vcf.gz",
                 _rows(job, shards, file),
-                names=_fields(request.settings),
+                fields=_fields(request.settings),
                 contigs=request.names,
                 about=f"variants {shards.key}",
             )
@@ -77,7 +79,12 @@ def write_results(folder: Path, request: VariantRequest, shards: Shards) -> None
         rows = list(_rows(job, shards, region))
         if rows[-1]["pos"] - rows[0]["pos"] >= MAX_DRAWN:
             continue
-        write_heat_map(rows, folder / f"saturation-{number + 1}.png", title=region)
+        write_heat_map(
+            rows,
+            folder / f"saturation-{number + 1}.png",
+            title=region,
+            ranking=ranking_of(request.settings),
+        )
     _write_page(folder, request, (part.to_pandas() for part in _parts(job, shards, "variants")))
 
 
@@ -96,10 +103,12 @@ def _write_page(folder: Path, request: VariantRequest, parts: Iterator[pd.DataFr
     write_page(page, folder / PAGE)
 
 
-def _fields(settings: dict[str, Any]) -> list[str]:
+def _fields(settings: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """Return the fields of an annotated VCF: those that were asked for."""
+    own = settings.get("columns") or {}
+    of_class = bool(settings["classifier"]) and not own
     left_out = (
-        set() if settings["classifier"] else set(FIELDS) - {"llr", "sites_gained", "sites_lost"}
+        set() if of_class else set(FIELDS) - {"llr", "z", "p_value", "sites_gained", "sites_lost"}
     )
     if not settings["backgrounds"]:
         left_out |= {"z", "p_value"}
@@ -107,7 +116,8 @@ def _fields(settings: dict[str, Any]) -> list[str]:
         left_out.add("llr")
     if settings["motifs"] is None:
         left_out |= {"sites_gained", "sites_lost"}
-    return [field for field in FIELDS if field not in left_out]
+    fields = {name: (kind, text) for name, (kind, text, *_) in own.items()}
+    return fields | {name: field for name, field in FIELDS.items() if name not in left_out}
 
 
 def _parts(job: Path, shards: Shards, table: str) -> Iterator[pa.Table]:

@@ -15,6 +15,7 @@ from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.variant_options import VariantOptions
 from dnasweep.jobs.variant_request import VariantRequest, prepare_variants
+from dnasweep.report.variant_ranking import ranking_of
 from dnasweep.workflows.ray_pool import on_ray
 from dnasweep.workflows.variant_files import SOMETIMES, digest_of_inputs, write_results
 
@@ -61,6 +62,8 @@ class VariantJob(Job[VariantRequest]):
         request, settings = self.request, self.request.settings
         moved = f" and {len(settings['shifts'])} moved ones" if settings["shifts"] else ""
         what = f"class {settings['target']!r}" if settings["classifier"] else "a language model"
+        if settings.get("columns"):
+            what = f"scores of {ranking_of(settings).unit}"
         windows = f"{settings['window']:,} bases, a centred one{moved}, both strands"
         if number := settings["backgrounds"]:
             windows += f", {number:,} shuffled contexts (p is at least {1 / (number + 1):.2g})"
@@ -97,11 +100,23 @@ class VariantJob(Job[VariantRequest]):
             )
         note = (
             f"{facts['num_scored']:,.0f} alleles scored and {len(request.rejects):,} rejected, in "
-            f"`{shards.uri}`: {facts['num_loss']:,.0f} lose and {facts['num_gain']:,.0f} gain "
-            f"`{request.settings['target']}`."
+            f"`{shards.uri}`"
         )
+        note += f": {self._called(facts)}." if self._calls else "."
         metrics = {"num_rejected": len(request.rejects)}
         return JobFiles(folder=folder, files=files_in(folder), metrics=metrics, note=note)
+
+    @property
+    def _calls(self) -> bool:
+        """Whether a class of the sequence is called."""
+        settings = self.request.settings
+        return bool(settings["classifier"]) and not settings.get("columns")
+
+    def _called(self, facts: dict[str, Any]) -> str:
+        return (
+            f"{facts['num_loss']:,.0f} lose and {facts['num_gain']:,.0f} gain "
+            f"{self.request.settings['target']}"
+        )
 
     def closing(self, finished: FinishedJob, files: Sequence[Path]) -> list[str]:
         facts, settings = finished.facts, self.request.settings
@@ -109,11 +124,8 @@ class VariantJob(Job[VariantRequest]):
         lines = [
             f"[bold]scored[/] {scored:,} + rejected {rejected:,} = {scored + rejected:,} alleles"
         ]
-        if settings["classifier"]:
-            lines.append(
-                f"  {facts['num_loss']:,.0f} lose and {facts['num_gain']:,.0f} gain "
-                f"{escape(settings['target'])}"
-            )
+        if self._calls:
+            lines.append(f"  {escape(self._called(facts))}")
         if settings["motifs"]:
             lines.append(
                 f"  binding sites: {facts['num_sites_gained']:,.0f} gained, "

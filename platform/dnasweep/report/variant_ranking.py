@@ -1,0 +1,28 @@
+"""By which score variants are ranked and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Ranking(NamedTuple):
+    """A score of variants."""
+
+    column: str
+    """Of the table of variants."""
+    unit: str
+    """What it is, in words."""
+    most: float = 10.0
+    """Size that is drawn as the largest."""
+
+
+OF_CLASS = Ranking("delta_log2_odds", "change of log2 odds")
+OF_LANGUAGE = Ranking("llr", "log-likelihood ratio, nats")
+
+
+def ranking_of(settings: Mapping[str, Any]) -> Ranking:
+    """Return the score that ranks the variants of a job with these settings."""
+    for name, (_, text, unit, most) in (settings.get("columns") or {}).items():
+        return Ranking(name, unit or text, most)
+    return OF_CLASS if settings.get("classifier") else OF_LANGUAGE

@@ -1,0 +1,222 @@
+"""What a variant score writes of models that call no class of a sequence: numbers, signals, classes of bases.
+
+Scores of classes of bases are those of SpliceAI (Jaganathan et al. 2019, Cell 176): the largest gain and
+the largest loss of a class among the bases around a variant, and where. Those of signals are the log2 fold
+change of the total and the Jensen-Shannon distance of the profiles, as ChromBPNet scores variants, and
+the largest change of one bin. The first column of each is the one by which variants are ranked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.tasks.influence import Floats
+
+LARGEST = "largest_change"
+
+
+class AlleleColumn(NamedTuple):
+    """A column of variant scores."""
+
+    kind: Literal["Float", "Integer", "String"]
+    """Type, as VCF has it."""
+    text: str
+    """What it holds."""
+    unit: str = ""
+    """Of a change, in words."""
+    most: float = 10.0
+    """Size of a change that is drawn as the largest."""
+
+
+class AlleleOutputs(NamedTuple):
+    """What a model predicts of one strand with either allele, mean over the windows."""
+
+    ref: Floats
+    """Of the windows as a whole: the mean over their places, (outputs,)."""
+    alt: Floats
+    ref_places: Floats
+    """Base by base, (bases, outputs), those of both alleles side by side: nan where no window reaches,
+    and of a base that the allele lacks."""
+    alt_places: Floats
+    ref_lacks: NDArray[np.bool_]
+    """Whether the allele lacks a base, (bases,)."""
+    alt_lacks: NDArray[np.bool_]
+    bins: NDArray[np.int64]
+    """The bin of the centred window that each base is in, (bases,); -1 outside of it."""
+    at: NDArray[np.int64]
+    """Where each base is: bases from the first one of the variant, in the direction of the genome."""
+    strand: Literal["+", "-"]
+    """The strand that was read."""
+
+
+Columns = Mapping[str, AlleleColumn]
+Scores = dict[str, Any]
+
+
+def number_columns(names: Sequence[str]) -> Columns:
+    """Return the columns of numbers."""
+    found = {
+        f"delta_{name}": AlleleColumn("Float", f"Change of {name}, ALT - REF", f"change of {name}")
+        for name in names
+    }
+    for allele in ("ref", "alt"):
+        found |= {
+            f"{allele}_{name}": AlleleColumn("Float", f"{name} with {allele.upper()}")
+            for name in names
+        }
+    return found
+
+
+def number_scores(names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
+    """Return the scores of numbers: means over the strands.
+
+    Parameters
+    ----------
+    names
+        Of the outputs by their number.
+    strands
+        What is predicted on each.
+    """
+    ref, alt = _whole(strands)
+    found: Scores = {}
+    for i, name in names.items():
+        found |= {f"ref_{name}": ref[i], f"alt_{name}": alt[i], f"delta_{name}": alt[i] - ref[i]}
+    return found
+
+
+def signal_columns(names: Sequence[str]) -> Columns:
+    """Return the columns of signals."""
+    found: dict[str, AlleleColumn] = {}
+    for name in names:
+        found |= {
+            f"log2_fold_change_{name}": AlleleColumn(
+                "Float",
+                f"log2 of the total signal of {name}, ALT over REF",
+                f"log2 fold change of {name}",
+            )
+        }
+    for name in names:
+        found |= {
+            f"ref_{name}": AlleleColumn("Float", f"Mean signal of {name} with REF"),
+            f"alt_{name}": AlleleColumn("Float", f"Mean signal of {name} with ALT"),
+            f"jsd_{name}": AlleleColumn(
+                "Float", f"Jensen-Shannon distance between the profiles of {name}, base 2"
+            ),
+            f"bin_delta_{name}": AlleleColumn(
+                "Float", f"Largest change of a bin of {name}, ALT - REF"
+            ),
+            f"bin_at_{name}": AlleleColumn(
+                "Integer", "Middle of that bin, bases from the variant"
+            ),
+        }
+    return found
+
+
+def signal_scores(names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
+    """Return the scores of signals: totals and distances as means over the strands, the bin of either one.
+
+    Parameters
+    ----------
+    names, strands
+        As of :func:`number_scores`.
+    """
+    ref, alt = _whole(strands)
+    binned = [_bins(one) for one in strands]
+    found: Scores = {}
+    for i, name in names.items():
+        distances = [_distance(one[0][:, i], one[1][:, i]) for one in binned]
+        best, where = 0.0, 0
+        for change, at in ((alts[:, i] - refs[:, i], at) for refs, alts, at in binned):
+            largest = int(np.abs(change).argmax())
+            if abs(change[largest]) > abs(best):
+                best, where = float(change[largest]), int(at[largest])
+        found |= {
+            f"log2_fold_change_{name}": float(np.log2(alt[i] / ref[i])),
+            f"ref_{name}": ref[i],
+            f"alt_{name}": alt[i],
+            f"jsd_{name}": float(np.mean(distances)),
+            f"bin_delta_{name}": best,
+            f"bin_at_{name}": where,
+        }
+    return found
+
+
+def class_columns(names: Sequence[str]) -> Columns:
+    """Return the columns of classes of bases."""
+    found = {
+        LARGEST: AlleleColumn(
+            "Float",
+            "The gain or loss of largest size, losses negative",
+            "largest change of a class",
+        )
+    }
+    for name in names:
+        for change in ("gain", "loss"):
+            found |= {
+                f"{change}_{name}": AlleleColumn(
+                    "Float", f"Largest {change} of the probability of {name} at a base"
+                ),
+                f"{change}_at_{name}": AlleleColumn("Integer", "Where, bases from the variant"),
+                f"{change}_strand_{name}": AlleleColumn("String", "The strand of that base"),
+            }
+    return found
+
+
+def class_scores(names: Mapping[int, str], strands: Sequence[AlleleOutputs]) -> Scores:
+    """Return the scores of classes of bases, of the strand where a change is largest.
+
+    A base that one of the alleles lacks has probability 0 with it.
+
+    Parameters
+    ----------
+    names, strands
+        As of :func:`number_scores`.
+    """
+    found: Scores = {LARGEST: 0.0}
+    for i, name in names.items():
+        for change, sign in (("gain", 1.0), ("loss", -1.0)):
+            best, at, strand = 0.0, 0, strands[0].strand
+            for one in strands:
+                ref = np.where(one.ref_lacks, 0.0, one.ref_places[:, i])
+                alt = np.where(one.alt_lacks, 0.0, one.alt_places[:, i])
+                size = np.nan_to_num(sign * (alt - ref))
+                where = int(size.argmax())
+                if size[where] > best:
+                    best, at, strand = float(size[where]), int(one.at[where]), one.strand
+            found |= {
+                f"{change}_{name}": best,
+                f"{change}_at_{name}": at,
+                f"{change}_strand_{name}": strand,
+            }
+            if best > abs(found[LARGEST]):
+                found[LARGEST] = sign * best
+    return found
+
+
+def _whole(strands: Sequence[AlleleOutputs]) -> tuple[Floats, Floats]:
+    """Return what is predicted of whole windows with REF and with ALT, mean over the strands, (outputs,)."""
+    return np.mean([one.ref for one in strands], 0), np.mean([one.alt for one in strands], 0)
+
+
+def _bins(one: AlleleOutputs) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Return the means of bins with REF and with ALT, (bins, outputs), and where their middles are."""
+    found = []
+    for number in np.unique(one.bins[one.bins >= 0]):
+        inside = one.bins == number
+        ref, alt = (x[inside & ~np.isnan(x[:, 0])] for x in (one.ref_places, one.alt_places))
+        if len(ref) and len(alt):
+            found.append((ref.mean(0), alt.mean(0), round(float(one.at[inside].mean()))))
+    refs, alts, at = zip(*found, strict=True)
+    return np.array(refs), np.array(alts), np.array(at, np.int64)
+
+
+def _distance(one: Floats, other: Floats) -> float:
+    """Return the Jensen-Shannon distance between two profiles, base 2."""
+    from scipy.spatial.distance import jensenshannon
+
+    # That of equal ones may come out as the root of what is below 0 in the last digit.
+    return float(np.nan_to_num(jensenshannon(one, other, base=2.0)))

@@ -1,0 +1,31 @@
+"""The bases that are called a class, as intervals in a cell of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnasweep.data.base_labels import runs
+
+NO_CALL = "none"
+"""What a table has for a class that no base of a row is called."""
+
+
+def intervals_of(rows: Sequence[NDArray[np.int64]], number: int) -> NDArray[Any]:
+    """Return the intervals of a class in each row, such as `4-6;9-10`: from 0, without their end.
+
+    Parameters
+    ----------
+    rows
+        Class of each base of each row.
+    number
+        Of the class.
+    """
+    cells = [
+        ";".join(f"{start}-{end}" for start, end, one in runs(row) if one == number) or NO_CALL
+        for row in rows
+    ]
+    return np.array(cells, dtype=object)
