@@ -93,12 +93,19 @@ def is_without_locks(error: BaseException | None) -> bool:
     return False
 
 
-def without_locks() -> InputError:
-    """Return the error for a storage on a file system that takes no locks, as some NFS mounts are."""
+def without_locks(path: str | os.PathLike[str] | None) -> InputError:
+    """Return the error for a library that needs a lock where a file system takes none.
+
+    Parameters
+    ----------
+    path
+        The file, if the library says which.
+    """
     return InputError(
-        "the file system of the storage takes no locks, by which no stage is built twice",
-        remedy="Give --storage a folder on one that does, such as a disk of this machine, or a bucket "
-        "such as s3://bucket/runs.",
+        "a library needs a lock on a file, and its file system takes none",
+        file=None if path is None else os.fspath(path),
+        remedy="Name a folder on another disk for what libraries keep: HF_HOME for those of the "
+        "Hugging Face hub, XDG_CACHE_HOME for copies of buckets.",
     )
 
 

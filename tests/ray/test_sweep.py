@@ -221,8 +221,10 @@ def test_optuna_searches_the_same_space_and_goes_on(tmp_path: Path, small: list[
     assert "Optuna" in output
     import optuna
 
-    (name,) = optuna.get_all_study_names(f"sqlite:///{storage}/optuna.db")
-    study = optuna.load_study(study_name=name, storage=f"sqlite:///{storage}/optuna.db")
+    file = optuna.storages.journal.JournalFileBackend(f"{storage}/optuna.journal")
+    journal = optuna.storages.JournalStorage(file)
+    (name,) = optuna.get_all_study_names(journal)
+    study = optuna.load_study(study_name=name, storage=journal)
     assert len([t for t in study.trials if t.state.name == "COMPLETE"]) == 4
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
 import pytest
-from dnasweep.runtime.training.search import Study, open_study
+from dnasweep.runtime.training.journal import open_journal
+from dnasweep.runtime.training.search import Study
+from dnasweep.runtime.training.study_file import open_study
 from dnasweep.stages.plan import cells_of
 from dnasweep.stages.recipe import Cell
+from dnasweep.storage import Storage, StorageLock
 from dnasweep.sweeps.event_log import POINT, Evaluated
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
@@ -28,9 +31,17 @@ def result(key: str, number: int, best: float) -> dict:
     return {"trial_key": key, POINT: Evaluated(key, number, best, {}).text}
 
 
+def lock_in(folder: Path) -> Callable[[], StorageLock]:
+    return lambda: Storage(folder).lock("sweeps", "studies")
+
+
+def opened(folder: Path) -> JournalStorage:
+    return open_journal(folder / "optuna.journal", lock_in(folder))
+
+
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    return Study(tmp_path / "optuna.db", "s", GRID, mode="max")
+    return Study(opened(tmp_path), "s", GRID, mode="max")
 
 
 def test_every_cell_is_tried_once_and_no_other(study: Study) -> None:
@@ -49,7 +60,7 @@ def test_every_cell_is_tried_once_and_no_other(study: Study) -> None:
     assert study.remaining(100) == 0
 
 
-def test_the_best_value_is_tried_first(study: Study) -> None:
+def test_the_best_value_is_tried_first(tmp_path: Path) -> None:
     """After the random start the sampler prefers the rate that has done well."""
     grid = cells_of(
         {
@@ -57,8 +68,7 @@ def test_the_best_value_is_tried_first(study: Study) -> None:
             "warmup": (0.1, 0.2, 0.3, 0.4, 0.5),
         }
     )
-    searching = Study(Path(study.url.removeprefix("sqlite:///")), "t", grid, mode="max")
-    searcher = searching.searcher(())
+    searcher = Study(opened(tmp_path), "t", grid, mode="max").searcher(())
     rates = []
     for i in range(20):
         cell = Cell(**searcher.suggest(f"t{i}")["cell"])
@@ -78,7 +88,7 @@ def test_stopped_trials_are_pruned_and_stay_tried(study: Study, tmp_path: Path) 
     states = [t.state for t in study.study.get_trials()]
     assert states == [TrialState.COMPLETE, TrialState.PRUNED]
     assert study.study.get_trials()[1].intermediate_values == {1: 0.5, 3: 0.2}
-    again = Study(tmp_path / "optuna.db", "s", GRID, mode="max")
+    again = Study(opened(tmp_path), "s", GRID, mode="max")
     assert again.tried() == study.tried()
     assert again.remaining(5) == 3
 
@@ -89,7 +99,7 @@ def test_a_cell_under_way_at_a_kill_comes_first_again(study: Study, tmp_path: Pa
     searcher.on_trial_complete("a", result("k", 5, 0.9))
     lost = searcher.suggest("b")
     assert lost != first
-    again = Study(tmp_path / "optuna.db", "s", GRID, mode="max")
+    again = Study(opened(tmp_path), "s", GRID, mode="max")
     assert again.remaining(3) == 2
     assert again.searcher(()).suggest("c") == lost
 
@@ -99,7 +109,7 @@ def test_failed_trials_may_be_tried_again_by_the_next_run(study: Study, tmp_path
     searcher.suggest("a")
     searcher.on_trial_complete("a", error=True)
     assert study.tried() == []
-    assert Study(tmp_path / "optuna.db", "s", GRID, mode="max").remaining(1) == 1
+    assert Study(opened(tmp_path), "s", GRID, mode="max").remaining(1) == 1
 
 
 def test_cells_that_are_no_product_are_kept_to(tmp_path: Path) -> None:
@@ -108,56 +118,93 @@ def test_cells_that_are_no_product_are_kept_to(tmp_path: Path) -> None:
         Cell(target="mouse", trained_on="rat"),
         Cell(target="mouse", trained_on=None),
     ]
-    searcher = Study(tmp_path / "optuna.db", "u", cells, mode="min").searcher(())
+    searcher = Study(opened(tmp_path), "u", cells, mode="min").searcher(())
     seen = set()
     for i in range(3):
         seen.add(Cell(**searcher.suggest(f"t{i}")["cell"]))
         searcher.on_trial_complete(f"t{i}", result(f"k{i}", 1, 0.0))
     assert seen == set(cells)
-    study = optuna.load_study(study_name="u", storage=f"sqlite:///{tmp_path}/optuna.db")
+    study = optuna.load_study(study_name="u", storage=opened(tmp_path))
     assert all(t.state.is_finished() for t in study.get_trials())
 
 
-def told(tmp_path: Path) -> tuple[Path, dict[Cell, float]]:
-    """Return the file of a search that has tried three cells, and what these were worth."""
-    study, worth = Study(tmp_path / "optuna.db", "s", GRID, mode="max"), {}
+def told(folder: Path, storage: BaseStorage | None = None) -> dict[Cell, float]:
+    """Let a search try three cells, and return what these were worth."""
+    study, worth = Study(storage or opened(folder), "s", GRID, mode="max"), {}
     for number in range(3):
         asked = study.ask()
         assert asked is not None
         trial, cell = asked
         worth[cell] = number / 7
         study.study.tell(trial, worth[cell])
-    study.close()
-    return tmp_path / "optuna.db", worth
+    return worth
 
 
-@pytest.mark.parametrize("how", ["value", "header", "page", "cut", "whole", "deleted"])
+def reopened(folder: Path, worth: dict[Cell, float]) -> Study:
+    return open_study(
+        folder / "optuna.journal",
+        lambda journal: Study(journal, "s", GRID, mode="max"),
+        worth,
+        folder,
+        name="s",
+        lock=lock_in(folder),
+    )
+
+
+@pytest.mark.parametrize("how", ["value", "word", "zeros", "cut", "whole", "deleted"])
 def test_a_damaged_search_goes_on_from_what_its_trials_came_to(tmp_path: Path, how: str) -> None:
-    file, worth = told(tmp_path)
-    data = bytearray(file.read_bytes())
+    worth, file = told(tmp_path), tmp_path / "optuna.journal"
+    data = file.read_bytes()
     if how == "value":
-        with contextlib.closing(sqlite3.connect(file)) as connection, connection:
-            connection.execute("UPDATE trial_values SET value = 0.75 WHERE trial_id = 2")
+        file.write_bytes(data.replace(repr(2 / 7).encode(), b"0.75"))
+    elif how == "word":
+        file.write_bytes(data.replace(b'"op_code"', b'"op_kode"', 5))
+    elif how == "zeros":
+        file.write_bytes(data[:300] + bytes(300) + data[600:])
+    elif how == "cut":
+        # In the middle of what the last trial was told; a killed writer leaves such an end.
+        file.write_bytes(data[:-20])
     elif how == "deleted":
         file.unlink()
-    else:
-        if how == "header":
-            data[20] ^= 1
-            data[3] ^= 64
-        elif how == "page":
-            data[4096:8192] = bytes(4096)
-        elif how == "cut":
-            del data[len(data) // 2 :]
-        file.write_bytes(data)
-
-    def opened() -> Study:
-        return Study(file, "s", GRID, mode="max")
-
-    study = open_study(file, opened, worth, tmp_path)
+    study = reopened(tmp_path, worth)
     kept = list((tmp_path / "work" / "damaged").glob("sweeps-*"))
-    assert len(kept) == (how not in ("whole", "deleted"))
+    assert len(kept) == (how in ("value", "word", "zeros"))
     # One that somebody has deleted begins anew: its trials are found by their content.
     expected = {} if how == "deleted" else worth
+    if how == "cut":
+        # The trial is as if it had been under way.
+        assert study.remaining(5) == min(5, len(GRID)) - 2
+        return
     values = {study._cell(t.params): t.value for t in study.study.get_trials()}
     assert values == expected
     assert study.remaining(5) == min(5, len(GRID)) - len(expected)
+
+
+def test_a_search_that_was_kept_in_a_database_goes_on(tmp_path: Path) -> None:
+    database = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/optuna.db")
+    worth = told(tmp_path, database)
+    Study(database, "another", GRID, mode="max")
+    under_way = Study(database, "s", GRID, mode="max").ask()
+    assert under_way is not None
+    database.engine.dispose()
+    for _ in range(2):
+        study = reopened(tmp_path, worth)
+        whole = study.study.get_trials(states=(TrialState.COMPLETE,))
+        assert {study._cell(t.params): t.value for t in whole} == worth
+    assert study.remaining(5) == 2
+    again = study.ask()
+    assert again is not None
+    assert again[1] == under_way[1], "it comes first again"
+    assert optuna.get_all_study_names(opened(tmp_path)) == ["s"]
+
+
+def test_a_database_that_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
+    database = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/optuna.db")
+    worth = told(tmp_path, database)
+    database.engine.dispose()
+    file = tmp_path / "optuna.db"
+    file.write_bytes(b"x" * 5000 + file.read_bytes()[5000:])
+    study = reopened(tmp_path, worth)
+    assert {study._cell(t.params): t.value for t in study.study.get_trials()} == worth
+    assert not file.exists()
+    assert len(list((tmp_path / "work" / "damaged").glob("sweeps-*"))) == 1

@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -62,16 +62,12 @@ def run_command(
     program
         Name of the command in the help. Default: the script that runs.
     """
-    text = (doc or "").strip()
     try:
-        values = read_command_line(options, text, words=words, program=program)
+        values = read_values(options, doc=doc, words=words, program=program)
     except BrokenPipeError:
         # `--help | head`: what is still to be written has no reader.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    if usual := built_in_defaults(options, values):
-        # Read once more with other defaults, so that whatever the user gives wins.
-        values = read_command_line(options, text, defaults=usual, words=words, program=program)
     console = Terminal(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = LOG_COLUMNS
@@ -98,10 +94,32 @@ def run_command(
         if is_full_disk(error):
             code = _refuse(full_disk(getattr(error, "filename", None)))
         elif is_without_locks(error):
-            code = _refuse(without_locks())
+            code = _refuse(without_locks(getattr(error, "filename", None)))
         else:
             raise
     sys.exit(code)
+
+
+def read_values(
+    options: type[Options],
+    *,
+    doc: str | None = None,
+    words: Sequence[str] | None = None,
+    program: str | None = None,
+) -> dict[str, Any]:
+    """Return the value of each option of a command line; a wrong one is said, with exit code 2.
+
+    Parameters
+    ----------
+    options, doc, words, program
+        As for :func:`run_command`.
+    """
+    text = (doc or "").strip()
+    values = read_command_line(options, text, words=words, program=program)
+    if usual := built_in_defaults(options, values):
+        # Read once more with other defaults, so that whatever the user gives wins.
+        values = read_command_line(options, text, defaults=usual, words=words, program=program)
+    return values
 
 
 def _refuse(error: InputError) -> int:

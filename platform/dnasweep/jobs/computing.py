@@ -17,6 +17,7 @@ from dnasweep.jobs.shards.progress import ShardProgress
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.worker import ShardJobSpec
 from dnasweep.progress import duration, rate
+from dnasweep.storage import LockLost
 
 
 class JobOutcome(NamedTuple):
@@ -164,7 +165,9 @@ def _alone(job: Shards, console: Console) -> Iterator[None]:
         # A killed run leaves half-written shards behind; whoever holds the lock is alone.
         job.storage.clear_abandoned(job.part_kind)
         yield
-        job.storage.clear_abandoned(job.part_kind)
+        with contextlib.suppress(LockLost):
+            lock.confirm()
+            job.storage.clear_abandoned(job.part_kind)
     finally:
         lock.release()
 

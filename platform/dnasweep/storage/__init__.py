@@ -3,6 +3,8 @@
 from dnasweep.storage.artefacts import Storage
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.integrity import MANIFEST, digest_of, refuse_damaged, seal, unseal
+from dnasweep.storage.lease import LockLost
+from dnasweep.storage.locks import StorageLock, takes_locks
 from dnasweep.storage.retry import Unavailable
 from dnasweep.storage.staging import (
     set_aside,
@@ -14,13 +16,16 @@ from dnasweep.storage.staging import (
 __all__ = [
     "MANIFEST",
     "Bucket",
+    "LockLost",
     "Storage",
+    "StorageLock",
     "Unavailable",
     "digest_of",
     "refuse_damaged",
     "seal",
     "set_aside",
     "share_by_umask",
+    "takes_locks",
     "telling_of_damage",
     "try_writing",
     "unseal",

@@ -3,7 +3,7 @@
 An artefact is a folder `<root>/<kind>/<key>` whose `manifest.json` says what went into it. It is
 built in a temporary folder and appears in one step, so a folder that exists is complete: on a file
 system by a rename, on an object store by writing the manifest last. Two builders of the same artefact
-on one file system wait for each other; the second finds the artefact of the first.
+on one file system wait for each other (:mod:`.locks`); the second finds the artefact of the first.
 
 The parts of a large artefact, such as the shards of a job, are artefacts of a kind below the kind and
 key of the whole: `attributions/<key>/shards`.
@@ -19,6 +19,7 @@ again.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import time
@@ -26,12 +27,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from dnasweep.config import canonical
 from dnasweep.errors import InputError, full_disk, is_full_disk
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.integrity import MANIFEST, describe, seal
+from dnasweep.storage.lease import LockLost
+from dnasweep.storage.locks import StorageLock
 from dnasweep.storage.names import flat, inside, path_of, safe, shortened
 from dnasweep.storage.reading import PublishedArtefacts
 from dnasweep.storage.retry import Unavailable
@@ -88,13 +89,19 @@ class Storage(PublishedArtefacts):
         """
         if (found := self.find(kind, key)) is not None:
             return found
-        with self.lock(kind, key):
-            if (found := self.find(kind, key)) is not None:
-                return found
-            self.clear_abandoned(kind, key)
-            self._make(kind, key, build, inputs, stay=True)
-            self.forget(kind, key)
-            return self._folder(kind, key)
+        while True:
+            with self.lock(kind, key) as lock:
+                if (found := self.find(kind, key)) is not None:
+                    return found
+                self.clear_abandoned(kind, key)
+                try:
+                    self._make(kind, key, build, inputs, stay=True, confirm=lock.confirm)
+                except LockLost as lost:
+                    # Whoever has taken over builds the same; it is waited for.
+                    log.warning("%s/%s is built again: %s", kind, key, lost)
+                    continue
+                self.forget(kind, key)
+                return self._folder(kind, key)
 
     def publish(
         self, kind: str, key: str, build: Callable[[Path], Any], *, inputs: Any = None
@@ -158,11 +165,9 @@ class Storage(PublishedArtefacts):
             upload = self.bucket.upload_folder if path.is_dir() else self.bucket.upload
             upload(path, name)
 
-    def lock(self, kind: str, key: str) -> FileLock:
-        """Return the lock of a builder; the system releases it when the process dies."""
-        folder = self.local / "work" / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{flat(kind)}-{safe(key)}")
+    def lock(self, kind: str, key: str) -> StorageLock:
+        """Return the lock of a builder, which ends with its process."""
+        return StorageLock(self.local / "work" / "locks" / f"{flat(kind)}-{safe(key)}")
 
     def folder(self, *parts: str) -> Path:
         """Return a plain local folder below the root, for logs, reports and records; made if needed."""
@@ -178,11 +183,23 @@ class Storage(PublishedArtefacts):
 
         Only for the holder of the lock, who is the only builder.
         """
-        for left in building_folder(self.local).glob(f"{flat(kind)}-{key}-*"):
+        folder, pattern = building_folder(self.local), f"{flat(kind)}-{key}-*"
+        for left in folder.glob(pattern):
+            # Renamed first: one that was only silent finds its folder gone, never half of it there.
+            with contextlib.suppress(OSError):
+                left.rename(left.with_name(f"removed-{left.name}"))
+        for left in folder.glob(f"removed-{pattern}"):
             shutil.rmtree(left, ignore_errors=True)
 
     def _make(
-        self, kind: str, key: str, build: Callable[[Path], Any], inputs: Any, *, stay: bool
+        self,
+        kind: str,
+        key: str,
+        build: Callable[[Path], Any],
+        inputs: Any,
+        *,
+        stay: bool,
+        confirm: Callable[[], None] = lambda: None,
     ) -> bool:
         started = time.time()
         try:
@@ -199,6 +216,7 @@ class Storage(PublishedArtefacts):
                 if isinstance(facts, dict):
                     manifest["facts"] = canonical(facts)
                 (aside / MANIFEST).write_text(seal(manifest))
+                confirm()
                 if self.bucket is None:
                     return move_into_place(aside, self._folder(kind, key))
                 fresh = not self.exists(kind, key)

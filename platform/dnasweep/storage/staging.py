@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from filelock import FileLock
-
 from dnasweep.errors import InputError
 from dnasweep.storage.integrity import MANIFEST
+from dnasweep.storage.locks import StorageLock
 from dnasweep.storage.names import flat, safe
 
 log = logging.getLogger("dnasweep.storage")
@@ -133,7 +132,7 @@ def set_aside(
     target = damaged_folder(root)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        with FileLock(target / ".lock"):
+        with StorageLock(target / ".lock"):
             reason = still()
             if reason is None or not what.exists():
                 return False
@@ -182,7 +181,7 @@ def telling_of_damage(root: Path, tell: Callable[[str], None]) -> Iterator[None]
 
 def _damaged(folder: Path) -> list[Path]:
     with contextlib.suppress(OSError):
-        return [path for path in folder.iterdir() if path.name != ".lock"]
+        return [path for path in folder.iterdir() if not path.name.startswith(".")]
     return []
 
 

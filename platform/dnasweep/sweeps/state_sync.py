@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sqlite3
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -90,28 +88,15 @@ class StateSync:
                 continue
             name = path.relative_to(self._root).as_posix()
             try:
-                self._bucket.write(name, _snapshot(path))
+                self._bucket.write(name, path.read_bytes())
                 version = self._bucket.version(name)
-            except (InputError, OSError, sqlite3.Error) as error:
+            except (InputError, OSError) as error:
                 # The sweep needs it only if this machine is lost.
                 log.warning("%s could not be copied to the bucket: %s", name, error)
                 continue
             self._uploaded[path] = state
             if version is not None:
                 _mark(path, version)
-
-
-def _snapshot(path: Path) -> bytes:
-    """Return the content of a file; of a database, its state after the last transaction."""
-    if path.suffix != ".db":
-        return path.read_bytes()
-    with (
-        tempfile.NamedTemporaryFile(suffix=".db") as copy,
-        contextlib.closing(sqlite3.connect(path)) as source,
-        contextlib.closing(sqlite3.connect(copy.name)) as target,
-    ):
-        source.backup(target)
-        return Path(copy.name).read_bytes()
 
 
 def _marker(path: Path) -> Path:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from dnasweep.errors import InputError
+from dnasweep.tracking.database import alone_with
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -166,15 +167,11 @@ def check_reachable(uri: str, *, timeout_s: tuple[float, float] = (4, 60)) -> No
     if is_server(uri):
         _check_server(uri, timeout_s)
         return
-    path = database_path(uri)
     try:
-        with contextlib.ExitStack() as stack:
-            if path is not None:
-                from filelock import FileLock
-
-                path.parent.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(FileLock(f"{path}.lock"))
+        with alone_with(database_path(uri)):
             connect(uri).search_experiments(max_results=1)
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(
             f"the MLflow store {without_password(uri)} cannot be opened: {first_line(error)}",

@@ -16,8 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
+from dnasweep.storage import StorageLock
 from dnasweep.tracking.client import connect, database_path
 from dnasweep.tracking.models import register
 from dnasweep.tracking.saved_view import VIEW_TAG
@@ -61,7 +60,7 @@ class Replayer:
     experiment
         Name of the experiment; created when first needed.
     lock_path
-        File lock shared by the processes that may create the same experiment or run.
+        File of a lock shared by the processes that may create the same experiment or run.
     """
 
     def __init__(self, uri: str, experiment: str, *, lock_path: Path) -> None:
@@ -129,7 +128,7 @@ class Replayer:
     def experiment_id(self) -> str:
         """Return the experiment's id; it is created, or restored if it was deleted."""
         if not self._experiment_id:
-            with FileLock(self._lock_path):
+            with StorageLock(self._lock_path):
                 found = self.client.get_experiment_by_name(self._experiment)
                 if found is None:
                     path = database_path(self._uri)
@@ -161,7 +160,7 @@ class Replayer:
         if "'" in key or "\\" in key:
             raise KeyError(f"a run key has no quotes or backslashes: {key!r}")
         experiment = self.experiment_id()
-        with FileLock(self._lock_path):
+        with StorageLock(self._lock_path):
             found = self.client.search_runs(
                 [experiment],
                 f"tags.{KEY_TAG} = '{key}'",

@@ -13,11 +13,17 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import threading
 import time
 from collections import deque
 from pathlib import Path
 from typing import Any
+
+from filelock import Timeout
+
+from dnasweep.storage.lease import Lease
+from dnasweep.storage.locks import claims_of, needs_leases
 
 log = logging.getLogger("dnasweep.tracking")
 
@@ -25,11 +31,19 @@ Record = dict[str, Any]
 
 
 class WriteAheadLog:
-    """One file of records, held under an exclusive lock as long as the object is open."""
+    """One file of records, held under an exclusive lock as long as the object is open.
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    Parameters
+    ----------
+    path, descriptor
+        The file, which is open and locked.
+    lease
+        What stands for the lock where the file system takes none.
+    """
+
+    def __init__(self, path: Path, descriptor: int, lease: Lease | None) -> None:
         self.path = path
-        self._descriptor = descriptor
+        self._descriptor, self._lease = descriptor, lease
         self._lock = threading.Lock()
         self._unwritten: deque[bytes] = deque()
         """Lines that a full disk did not take."""
@@ -51,13 +65,13 @@ class WriteAheadLog:
             path = folder / f"{time.time_ns()}-{os.getpid()}.jsonl"
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lease = _hold(path, descriptor)
                 break
             except BlockingIOError:
                 # Another process looked for leftover files at this moment and locked the empty file.
                 os.close(descriptor)
         os.write(descriptor, _line(header))
-        return cls(path, descriptor)
+        return cls(path, descriptor, lease)
 
     @classmethod
     def adopt(cls, path: Path) -> WriteAheadLog | None:
@@ -67,14 +81,16 @@ class WriteAheadLog:
         except FileNotFoundError:
             return None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_nlink == 0:
-                # Deleted since it was opened.
-                raise BlockingIOError
-            return cls(path, descriptor)
+            lease = _hold(path, descriptor)
         except BlockingIOError:
             os.close(descriptor)
             return None
+        if os.fstat(descriptor).st_nlink == 0:
+            # Deleted since it was opened.
+            os.close(descriptor)
+            _let_go(path, lease)
+            return None
+        return cls(path, descriptor, lease)
 
     @property
     def pending(self) -> int:
@@ -153,6 +169,7 @@ class WriteAheadLog:
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
         os.close(self._descriptor)
+        _let_go(self.path, self._lease)
 
     def _read_offset(self) -> tuple[int, int]:
         try:
@@ -173,6 +190,30 @@ def leftovers(folder: Path, *, besides: Path) -> list[WriteAheadLog]:
     """Take over all files that earlier processes left in `folder`, oldest first."""
     files = sorted(path for path in folder.glob("*.jsonl") if path != besides)
     return [file for path in files if (file := WriteAheadLog.adopt(path)) is not None]
+
+
+def _hold(path: Path, descriptor: int) -> Lease | None:
+    """Lock an open file, by a lease where its file system takes no locks.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process has it.
+    """
+    if not needs_leases(path.parent):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return None
+    try:
+        return Lease(claims_of(path)).acquire(timeout=0)
+    except Timeout as error:
+        raise BlockingIOError from error
+
+
+def _let_go(path: Path, lease: Lease | None) -> None:
+    if lease is not None:
+        lease.release()
+        if not path.exists():
+            shutil.rmtree(lease.folder, ignore_errors=True)
 
 
 def _line(record: Record) -> bytes:

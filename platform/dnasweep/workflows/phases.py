@@ -105,7 +105,9 @@ class Phases:
     def _search(self) -> SweepPlan:
         sweep, options = self._sweep, self._sweep.options
         study, rungs = self._state.study(), self._state.rungs
-        sweep.console.print(f"[dim]Optuna study {study.name} in {escape(study.url)}[/]")
+        sweep.console.print(
+            f"[dim]Optuna study {study.name} in {escape(str(self._state.studies))}[/]"
+        )
         remaining = study.remaining(options.num_samples)
         if remaining:
             self._build_corpora(sweep.plan)

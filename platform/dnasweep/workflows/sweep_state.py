@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnasweep.stages.outcome import find_outcome
 from dnasweep.stages.recipe import Cell
+from dnasweep.storage import StorageLock
 from dnasweep.sweeps.event_log import FILE, Evaluated, EventLog
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.rungs import Rungs
 from dnasweep.sweeps.state_sync import StateSync
 from dnasweep.tasks.metrics import direction, full_name
 
-if TYPE_CHECKING:
-    from dnasweep.runtime.training.search import Study
+STUDIES = "optuna.journal"
+"""File of Optuna's studies."""
 
-STUDIES = "optuna.db"
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+    from dnasweep.runtime.training.search import Study
 
 
 class SweepState:
@@ -35,8 +40,8 @@ class SweepState:
         self._sync = StateSync(sweep.storage)
         folder = sweep.storage.folder("sweeps", sweep.key)
         # One file for all sweeps of a folder; a bucket has no file that several drivers can write.
-        self._studies = (folder if sweep.storage.is_remote else sweep.storage.folder()) / STUDIES
-        self._paths = (folder / FILE, self._studies)
+        self._home = folder if sweep.storage.is_remote else sweep.storage.folder()
+        self._paths = (folder / FILE, self._home / STUDIES)
         from_another = self._sync.download(folder / FILE)
         self.event_log = EventLog(folder / FILE)
         """All evaluations so far."""
@@ -62,19 +67,37 @@ class SweepState:
         rungs.recall(self.event_log.points)
         return rungs
 
+    @property
+    def studies(self) -> Path:
+        """File of the searches."""
+        return self._home / STUDIES
+
     def study(self) -> Study:
         """Return the search of the sweep, with all that it has tried."""
         # Imported here: it brings Ray, and a grid in this process does without.
-        from dnasweep.runtime.training.search import Study, open_study
+        from dnasweep.runtime.training.search import Study
+        from dnasweep.runtime.training.study_file import DATABASE, open_study
 
         sweep = self._sweep
-        self._sync.download(self._studies)
+        for file in (STUDIES, DATABASE):
+            self._sync.download(self._home / file)
         name = f"{sweep.name}-{sweep.key}"
 
-        def open_or_create() -> Study:
-            return Study(self._studies, name, sweep.plan.cells, mode=self._mode)
+        def open_or_create(journal: BaseStorage) -> Study:
+            return Study(journal, name, sweep.plan.cells, mode=self._mode)
 
-        return open_study(self._studies, open_or_create, self._best_values(), sweep.storage.local)
+        def lock() -> StorageLock:
+            return sweep.storage.lock("sweeps", "studies")
+
+        with sweep.storage.lock("sweeps", f"study-{sweep.key}"):
+            return open_study(
+                self._home / STUDIES,
+                open_or_create,
+                self._best_values(),
+                sweep.storage.local,
+                name=name,
+                lock=lock,
+            )
 
     def _best_values(self) -> dict[Cell, float]:
         """Return the best value of every finished trial, as a search was told it."""

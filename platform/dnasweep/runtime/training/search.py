@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import sqlite3
-from collections.abc import Callable, Container, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from dnasweep.stages.recipe import Cell
-from dnasweep.storage import set_aside
 from dnasweep.sweeps.event_log import Evaluated
 
 MAX_PROPOSALS = 5
@@ -25,15 +20,15 @@ _TRIED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Study:
-    """A persistent Optuna study in the storage root; `optuna-dashboard` opens its file.
+    """A persistent Optuna study; `optuna-dashboard` opens its file, see :mod:`.journal`.
 
     Its trials are cells of the grid, each tried once: a proposal of the sampler is used only if it is
     a cell that has not been tried.
 
     Parameters
     ----------
-    file
-        SQLite file of all studies of a storage root.
+    storage
+        Where Optuna keeps it.
     name
         The sweep's key: the same command finds the same study.
     cells
@@ -45,11 +40,16 @@ class Study:
     """
 
     def __init__(
-        self, file: Path, name: str, cells: Sequence[Cell], *, mode: str, seed: int = 0
+        self,
+        storage: optuna.storages.BaseStorage,
+        name: str,
+        cells: Sequence[Cell],
+        *,
+        mode: str,
+        seed: int = 0,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.name, self._cells, self._seed = name, dict.fromkeys(cells), seed
-        self.url = f"sqlite:///{file}"
         values = {
             field.name: list(dict.fromkeys(getattr(cell, field.name) for cell in cells))
             for field in dataclasses.fields(Cell)
@@ -60,19 +60,14 @@ class Study:
             for name, found in values.items()
             if len(found) > 1
         }
-        self._file = optuna.storages.RDBStorage(self.url)
         self.study = optuna.create_study(
             study_name=name,
-            storage=self._file,
+            storage=storage,
             sampler=optuna.samplers.TPESampler(seed=seed),
             direction="maximize" if mode == "max" else "minimize",
             load_if_exists=True,
         )
         self._taken = set(self.tried())
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.engine.dispose()
 
     def remaining(self, num_samples: int) -> int:
         """Return how many of `num_samples` cells are still to be tried.
@@ -197,56 +192,3 @@ class CellSearch(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Restore nothing; see `save`."""
-
-
-def open_study(
-    file: Path, make: Callable[[], Study], values: Mapping[Cell, float], root: Path
-) -> Study:
-    """Open a study; if its file is damaged, set the file aside and make it again from the trials.
-
-    Parameters
-    ----------
-    file
-        SQLite file of the studies.
-    make
-        Opens the study in that file, or creates one.
-    values
-        Values that finished trials reached, from their published outcomes. A study that contradicts
-        them counts as damaged.
-    root
-        Local folder of the storage, where a damaged file is kept.
-    """
-    study: Study | None = None
-    wrong = damage_of_database(file)
-    if wrong is None:
-        try:
-            study = make()
-            wrong = "a trial has another value there than it came to"
-            if not study.contradicts(values):
-                return study
-        except OperationalError:
-            # Locked by another process, or the disk is full.
-            raise
-        except (SQLAlchemyError, optuna.exceptions.OptunaError, ValueError, LookupError) as error:
-            wrong = f"it cannot be read ({str(error).splitlines()[0][:200]})"
-    if study is not None:
-        study.close()
-    reason = wrong
-    set_aside(root, "sweeps", file.stem, file, lambda: reason, str(file))
-    study = make()
-    study.recall(values)
-    return study
-
-
-def damage_of_database(file: Path) -> str | None:
-    """Return what is wrong with a SQLite file as such, or None; a missing file is not damaged."""
-    if not file.is_file():
-        return None
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-            answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except sqlite3.OperationalError:
-        return None
-    except (sqlite3.DatabaseError, ValueError) as error:
-        return str(error)
-    return None if answer == "ok" else answer.splitlines()[0]

@@ -1,0 +1,39 @@
+"""The database of MLflow where that is a file: one process makes or migrates it, on a disk with locks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from dnasweep.errors import InputError
+from dnasweep.storage import StorageLock, takes_locks
+
+
+@contextlib.contextmanager
+def alone_with(database: Path | None) -> Iterator[None]:
+    """Hold a database, in whose folder all is well, during the block.
+
+    Parameters
+    ----------
+    database
+        The file, which need not exist; None, for other stores, is nothing to hold.
+
+    Raises
+    ------
+    InputError
+        If the file system takes no locks: SQLite can neither write nor read there.
+    """
+    if database is None:
+        yield
+        return
+    database.parent.mkdir(parents=True, exist_ok=True)
+    if not takes_locks(database.parent):
+        raise InputError(
+            "MLflow's database needs locks, and the file system of its folder takes none",
+            file=str(database),
+            remedy="Name another place with --tracking-uri: sqlite:////path/on/another/disk/mlflow.db, "
+            "the address of an MLflow server, or none. Models and tables stay in --storage.",
+        )
+    with StorageLock(database.with_name(f"{database.name}.lock")):
+        yield
