@@ -63,12 +63,12 @@ chaos: setup ## Disturb a sweep in every way that machines fail, and print what 
 
 rehearsal: setup ## As root: `ray up`, jobs and `ray down` on three hosts made of this machine
 	@$(PIP) install -qq -c constraints.txt --no-build-isolation -e '.[dev,onprem]'
-	@$(RUN) -m pytest -q -m "" --ignore tests/cluster/test_slurm.py tests/cluster $(ARGS)
+	@$(RUN) -m pytest -q -m "" --ignore-glob '*/test_slurm*.py' tests/cluster $(ARGS)
 
 rehearsal-slurm: setup ## As root: sweeps by clusters/slurm.sh on a SLURM of three hosts made of this machine
 	@command -v slurmctld >/dev/null || { apt-get update -q && \
 		apt-get install -y -q --no-install-recommends slurm-wlm slurmctld slurmd slurm-client munge openssh-server; }
-	@$(RUN) -m pytest -q -m "" tests/cluster/test_slurm.py $(ARGS)
+	@$(RUN) -m pytest -q -m "" tests/cluster/test_slurm.py tests/cluster/test_slurm_faults.py $(ARGS)
 
 fresh-check: ## As root: both README commands on a bare Debian made by debootstrap
 	@tests/fresh/check.sh

@@ -6,14 +6,13 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from cluster.hosts import reason_to_skip
 from cluster.machine import ROOT
 from cluster.slurm_hosts import Slurm, open_slurm, reason_to_skip_slurm
-from toy_data import write_toy_table
+from cluster.slurm_jobs import LOOK, SCRIPT, SHAPE, explain, metrics, prepare, sweep
 
 REASON = reason_to_skip() or reason_to_skip_slurm()
 pytestmark = [
@@ -21,36 +20,13 @@ pytestmark = [
     pytest.mark.timeout(60 * 60),
     pytest.mark.skipif(REASON is not None, reason=str(REASON)),
 ]
-SCRIPT = f"--export=ALL,DNASWEEP_VENV={sys.prefix} {ROOT}/clusters/slurm.sh"
-SHAPE = "--cpus-per-task=2 --mem=3000"
-
-LOOK = "python look.py"
-"""Says what Ray has."""
-
-
-def sweep(storage: str, *more: str) -> str:
-    return (
-        f"python {ROOT}/sweeps/tokenizer_grid.py --data toy.csv --split random --tokenizers kmer-3"
-        " --species-sets none --learning-rates 1e-2 --preset 1x32x2 --evaluations 2"
-        f" --finetune-epochs 2 --storage {storage} --tracking-uri none {' '.join(more)}"
-    )
 
 
 @pytest.fixture(scope="module")
 def slurm() -> Iterator[Slurm]:
     with open_slurm(3) as found:
-        write_toy_table(found.project / "toy.csv")
-        (found.project / "look.py").write_text(
-            "import ray\nray.init(log_to_driver=False)\n"
-            "print('Ray has', int(ray.cluster_resources().get('GPU', 0)), 'GPUs')\n"
-        )
+        prepare(found.project)
         yield found
-
-
-def metrics(storage: Path) -> pd.DataFrame:
-    (table,) = storage.glob("sweeps/*/report/comparison.csv")
-    frame = pd.read_csv(table)
-    return frame.drop(columns=[c for c in frame if "seconds" in c or "memory" in c])
 
 
 def test_a_sweep_runs_on_all_nodes_within_what_is_granted(slurm: Slurm) -> None:
@@ -66,6 +42,22 @@ def test_a_sweep_runs_on_all_nodes_within_what_is_granted(slurm: Slurm) -> None:
     assert not list(slurm.project.glob(".dnasweep-slurm-*")), "the token is gone"
     for node in slurm.nodes:
         assert not list(node.path("/tmp").glob("ray-*"))
+
+
+def test_attributions_are_computed_on_all_nodes(slurm: Slurm) -> None:
+    tables = []
+    for nodes in (3, 1):
+        job = slurm.submit(
+            f"--nodes={nodes} --cpus-per-task=1 --mem=1900 --time=20 {SCRIPT} {explain(f'why-{nodes}')}"
+        )
+        assert slurm.wait(job, timeout=900) == "COMPLETED", slurm.log(job)
+        assert f"{nodes} actor" in slurm.log(job)
+        found = slurm.project.glob(f"why-{nodes}/attributions/*/shards/*/*.parquet")
+        tables.append({path.parent.name: pd.read_parquet(path) for path in found})
+    assert len(tables[0]) == 12
+    for name, table in tables[0].items():
+        pd.testing.assert_frame_equal(table, tables[1][name], rtol=1e-5)
+    assert slurm.left() == []
 
 
 def test_an_error_of_the_command_is_the_job_s(slurm: Slurm) -> None:
@@ -143,6 +135,17 @@ def test_a_node_that_cannot_take_part_is_named(slurm: Slurm) -> None:
         f"{second.name}: the folder /opt/alone is not there: submit in a folder that all" in said
     )
     assert "a node did not join: its name and reason stand above" in said
+    assert slurm.left() == []
+
+
+def test_the_command_submits_a_job(slurm: Slurm) -> None:
+    asked = "--nodes 2 --cpus 2 --memory 3000M --time 10 --sbatch=--output=%j.log"
+    said = slurm.on_login(f"{sys.executable} -m dnasweep slurm --submit {asked} doctor")
+    job = said.split()[-1]
+    assert said.startswith("Submitted batch job"), said
+    assert slurm.wait(job, timeout=300) == "COMPLETED", slurm.log(job)
+    assert "python -m dnasweep doctor" in slurm.log(job)
+    assert "2 nodes" in slurm.log(job)
     assert slurm.left() == []
 
 

@@ -106,6 +106,13 @@ def test_a_command_can_be_typed(
         number = next(i for i, word in enumerate(words) if not word.startswith("-"))
         assert os.access(ROOT / words[number], os.X_OK)
         program, *words = words[number + 1 :]
+    if program == "dnasweep" and words[:1] == ["slurm"]:
+        # As do its own options here.
+        names = (i for i, word in enumerate(words) if i and word in COMMANDS)
+        number = next(names, len(words))
+        own = {word for word in words[:number] if word.startswith("--")}
+        assert own <= script_flags("jobs/slurm.py")
+        words = words[number:]
     if program == "dnasweep" and words and words[0] in COMMANDS:
         one = COMMANDS[words[0]]
         program, words[0] = "python", f"{one.group}/{one.path.stem}.py"

@@ -28,6 +28,8 @@ OF_OTHERS = frozenset(
     "--logdir "
     # What stands before a command.
     "--version --completion --tyro-print-completion "
+    # Those of sbatch.
+    "--qos --constraint "
     # Colours of figures in pages, as CSS names them.
     "--grid --ink --letters".split()
 )

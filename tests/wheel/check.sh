@@ -67,6 +67,9 @@ dnasweep predict --model models:/tokenizer-grid@best --data new.fa --out predict
 cat predictions.csv
 [ "$(wc -l <predictions.csv)" = 3 ]
 
+say "a line for SLURM"
+[[ $(dnasweep slurm --nodes 2 tokenizer-grid --data x.csv) == *"$desk/venv/lib/"*"/slurm.sh python -m dnasweep tokenizer-grid"* ]]
+
 say "refusals"
 code() { local got=0; "$@" >../said 2>&1 || got=$?; echo $got; }
 [ "$(code dnasweep predict --model nowhere --data new.fa --out x.csv)" = 2 ]

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import ast
 import importlib
+import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from rich.console import Console
+
+from dnasweep.errors import InputError
 from dnasweep.invocation import GROUPS, PROGRAM
 
 
@@ -54,7 +58,16 @@ class Command(NamedTuple):
         from dnasweep.cli.command import run_command
 
         module = self.load()
-        run_command(module.main, self.options, doc=module.__doc__, words=words, program=program)
+        main: Callable[[Any, Console], int | None] = module.main
+        if hasattr(module, "separated"):
+            # Its last words are another command, with options of its own.
+            words = module.separated(sys.argv[1:] if words is None else words, list(commands()))
+
+            def main(options: Any, console: Console) -> int | None:
+                _check_words(options.command)
+                return module.main(options, console)
+
+        run_command(main, self.options, doc=module.__doc__, words=words, program=program)
 
 
 def commands() -> dict[str, Command]:
@@ -66,6 +79,33 @@ def commands() -> dict[str, Command]:
         for path in sorted((here / group).glob("[a-z]*.py"))
     ]
     return {command.name: command for command in found}
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse a command line that could not run, as running it would.
+
+    Parameters
+    ----------
+    words
+        The name of a command and its options.
+
+    Raises
+    ------
+    InputError
+        If no command is named, or the values of its options cannot be.
+    """
+    from dnasweep.cli.command import read_values
+
+    known = commands()
+    if not words or words[0] not in known or words[0] == "slurm":
+        raise InputError(
+            "there is no command to run",
+            remedy=f"Name one behind the options, with its own: {PROGRAM} slurm --nodes 2 "
+            "tokenizer-grid --data promoters.csv.",
+        )
+    command = known[words[0]]
+    options: Any = command.options
+    options(**read_values(options, words=words[1:], program=call_of(command)))
 
 
 def run_script(file: str) -> None:

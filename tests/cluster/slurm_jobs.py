@@ -1,0 +1,63 @@
+"""What is submitted to the SLURM of a rehearsal, and what comes of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+from cluster.machine import ROOT
+from shap_toys import write_model, write_sequences
+from toy_data import write_toy_table
+
+SCRIPT = f"--export=ALL,DNASWEEP_VENV={sys.prefix} {ROOT}/clusters/slurm.sh"
+SHAPE = "--cpus-per-task=2 --mem=3000"
+
+LOOK = "python look.py"
+"""Says what Ray has."""
+MEET = "python meet.py"
+"""Waits until another job of its kind runs too, and says how many nodes its own Ray has."""
+
+
+def prepare(project: Path) -> None:
+    """Write what the jobs read, and the scripts above."""
+    write_toy_table(project / "toy.csv")
+    write_model(project / "model")
+    write_sequences(project / "few.csv", 24)
+    (project / "look.py").write_text(
+        "import ray\nray.init(log_to_driver=False)\n"
+        "print('Ray has', int(ray.cluster_resources().get('GPU', 0)), 'GPUs')\n"
+    )
+    (project / "meet.py").write_text(
+        "import os, time\nfrom pathlib import Path\nimport ray\nray.init(log_to_driver=False)\n"
+        "Path('here-' + os.environ['SLURM_JOB_ID']).touch()\n"
+        "while len(list(Path().glob('here-*'))) < 2:\n    time.sleep(0.2)\n"
+        "@ray.remote(num_cpus=1, scheduling_strategy='SPREAD')\n"
+        "def work(number):\n    time.sleep(1)\n    return number\n"
+        "assert ray.get([work.remote(n) for n in range(6)]) == list(range(6))\n"
+        "print('Ray has', len([n for n in ray.nodes() if n['Alive']]), 'nodes')\n"
+    )
+
+
+def sweep(storage: str, *more: str) -> str:
+    """Return a small sweep."""
+    return (
+        f"python {ROOT}/sweeps/tokenizer_grid.py --data toy.csv --split random --tokenizers kmer-3"
+        " --species-sets none --learning-rates 1e-2 --preset 1x32x2 --evaluations 2"
+        f" --finetune-epochs 2 --storage {storage} --tracking-uri none {' '.join(more)}"
+    )
+
+
+def explain(storage: str) -> str:
+    """Return attributions of 24 sequences in 12 shards."""
+    return (
+        f"python {ROOT}/jobs/shap_batch.py --model model --data few.csv --max-evals 60 --shard-size 2"
+        f" --storage {storage} --tracking-uri none"
+    )
+
+
+def metrics(storage: Path) -> pd.DataFrame:
+    """Return the table of a sweep, without what a machine's speed has a part in."""
+    (table,) = storage.glob("sweeps/*/report/comparison.csv")
+    frame = pd.read_csv(table)
+    return frame.drop(columns=[c for c in frame if "seconds" in c or "memory" in c])
