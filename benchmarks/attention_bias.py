@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from contenders import now
 from dnasweep.cli.command import run_command
 from dnasweep.config import ModelConfig, TokenizerConfig
+from dnasweep.devices import best_device
 from dnasweep.models.architecture import build_classifier
 from dnasweep.models.encoder.forward import class_logits
-from dnasweep.models.encoder.precision import autocast, best_device
+from dnasweep.models.encoder.precision import autocast
 from dnasweep.tokens.tokenizers import fit
 from rich.console import Console
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import torch
 from dnasweep.config import ModelConfig, TokenizerConfig
+from dnasweep.devices import best_device, wait_for
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.encoder.precision import best_device
 from dnasweep.models.pretrained.checkpoint import export
 from dnasweep.tokens.tokenizers import fit
 
@@ -104,8 +104,7 @@ def text_pipeline(directory: Path) -> Callable[[Sequence[str]], np.ndarray]:
 
 def now() -> float:
     """Return the time in seconds, once the device has done what it was asked."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    wait_for(best_device())
     return time.perf_counter()
 
 

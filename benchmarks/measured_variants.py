@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 import tyro
+from dnasweep.devices import best_device
 from dnasweep.errors import InputError
 from dnasweep.formats.variant_files import open_lines
 from dnasweep.genomics.alleles import Allele, flanks, normalise
@@ -28,7 +29,6 @@ from dnasweep.genomics.variant_effects import score
 from dnasweep.genomics.variant_models import check_window, open_model, window_of
 from dnasweep.genomics.variant_settings import VariantConfig
 from dnasweep.genomics.zero_shot import ZeroShot
-from dnasweep.models.encoder.precision import best_device
 from dnasweep.tracking.client import resolve_uri
 from dnasweep.tracking.lookup import find_model_directory
 from rich.console import Console

@@ -33,12 +33,12 @@ from contenders import (
     text_pipeline,
     write_classifier,
 )
+from dnasweep.devices import best_device
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.formats.reference import open_genome
 from dnasweep.genomics.genome_store import keep_genome
 from dnasweep.genomics.scan_plan import ScanConfig
 from dnasweep.genomics.scan_worker import ScanWorker, WindowRun
-from dnasweep.models.encoder.precision import best_device
 from dnasweep.stages import models
 from dnasweep.storage import Storage
 from rich.console import Console

@@ -25,7 +25,7 @@ import tyro
 from dnasweep.attribution.engine import Explainer
 from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.config import ModelConfig
-from dnasweep.models.encoder.precision import best_device
+from dnasweep.devices import best_device
 from dnasweep.models.pretrained.checkpoint import load_classifier
 from explained_models import Trained, trained_classifier
 from rich.console import Console

@@ -23,7 +23,8 @@ import torch
 import tyro
 from contenders import now
 from dnasweep.config import ModelConfig, TrainingConfig
-from dnasweep.models.encoder.precision import best_device, precision_on_device
+from dnasweep.devices import best_device
+from dnasweep.models.encoder.precision import precision_on_device
 from dnasweep.models.training.tuning import num_trained
 from rich.console import Console
 from rich.table import Table

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from contenders import now
 from dnasweep.config import MaskingConfig, ModelConfig, TokenizerConfig, TrainingConfig
+from dnasweep.devices import best_device
 from dnasweep.models.architecture import build_masked_lm
-from dnasweep.models.encoder.precision import best_device
 from dnasweep.models.pretraining import MaskedLanguageModelling
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.loop import make_optimizer

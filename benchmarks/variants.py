@@ -36,12 +36,12 @@ from contenders import (
     text_pipeline,
     write_classifier,
 )
+from dnasweep.devices import best_device
 from dnasweep.formats.bases import decode
 from dnasweep.genomics.alleles import Allele, flanks, pairs
 from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_effects import score
 from dnasweep.genomics.variant_settings import VariantConfig
-from dnasweep.models.encoder.precision import best_device
 from rich.console import Console
 from rich.table import Table
 

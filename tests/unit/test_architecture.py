@@ -23,6 +23,7 @@ SCRIPTS = sorted(
 
 FLOORS = {
     "errors": 0,
+    "devices": 0,
     "plain": 0,
     "invocation": 0,
     "progress": 0,

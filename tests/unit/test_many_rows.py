@@ -70,5 +70,5 @@ def test_padded_rows_run_as_they_are():
 
 
 def test_batches_fit_the_caches():
-    assert rows_per_batch(52, torch.device("cpu")) == 59
-    assert rows_per_batch(10**6, torch.device("cpu")) == 1
+    assert rows_per_batch(52, torch.device("cpu"), {}) == 59
+    assert rows_per_batch(10**6, torch.device("cpu"), {}) == 1

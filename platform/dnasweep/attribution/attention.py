@@ -11,6 +11,7 @@ import torch
 
 from dnasweep.attribution.block import Block, Estimates, Generators, values_of_whole
 from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.devices import to_device
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.attention import first_token_attention, max_rows
 from dnasweep.models.encoder.capacity import tokens_at_once
@@ -40,7 +41,7 @@ def attention(block: Block, config: ExplainConfig, generators: Generators) -> Es
     phi = np.empty((block.num_sequences, block.num_tokens))
 
     def compute(part: slice) -> None:
-        there = torch.from_numpy(block.ids[part]).to(model.device)
+        there = to_device(torch.from_numpy(block.ids[part]), model.device)
         shares = first_token_attention(model.classifier, there, None, config.attention_layers)
         phi[part] = shares[:, 1:-1].double().cpu().numpy()
 

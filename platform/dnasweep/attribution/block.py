@@ -18,6 +18,7 @@ from torch import Tensor
 
 from dnasweep.attribution.attribution import Anchor
 from dnasweep.attribution.explained_model import ExplainedModel, Logits, NotFiniteError, Readout
+from dnasweep.devices import to_device
 from dnasweep.models.encoder.bases import Spans
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import autocast
@@ -65,7 +66,7 @@ class Block(NamedTuple):
             return cls(model, ids, None, None, spans)
         choices = np.concatenate([ids[:, None], references], axis=1)
         with torch.inference_mode(), autocast(model.device, model.precision):
-            tables = model.forward.tables(torch.from_numpy(choices).to(model.device))
+            tables = model.forward.tables(to_device(torch.from_numpy(choices), model.device))
         return cls(model, ids, references, tables, spans)
 
     @property
@@ -145,11 +146,11 @@ class Block(NamedTuple):
     ) -> NDArray[np.float64]:
         """Return the mean over references of what is read out, with tokens replaced by each."""
         tokens, device = self.ids.shape[1], self.model.device
-        first = torch.from_numpy(sequences * ((1 + self.cost) * tokens)).to(device)
-        kept_there = torch.from_numpy(kept).to(device)
+        first = to_device(torch.from_numpy(sequences * ((1 + self.cost) * tokens)), device)
+        kept_there = to_device(torch.from_numpy(kept), device)
         positions = torch.arange(tokens, device=device)
 
-        owners = torch.from_numpy(sequences).to(device)
+        owners = to_device(torch.from_numpy(sequences), device)
 
         def logits(copy: int, part: slice) -> Logits:
             rows = torch.where(kept_there[part], 0, copy * tokens) + positions + first[part, None]
@@ -173,7 +174,7 @@ class Block(NamedTuple):
         for count in np.unique(counts):
             rows = np.flatnonzero(counts == count)
             shorter = torch.from_numpy(self.ids[sequences[rows]][kept[rows]].reshape(-1, count))
-            there = shorter.to(self.model.device)
+            there = to_device(shorter, self.model.device)
 
             def logits(part: slice, there: Tensor = there) -> Tensor:
                 return class_logits(self.model.classifier, there[part], None)

@@ -21,10 +21,11 @@ from dnasweep.attribution.references import mask_references, shuffled_references
 from dnasweep.attribution.settings import ESTIMATORS_WITHOUT_REFERENCE, ExplainConfig
 from dnasweep.attribution.targets import against_index, class_names, read_target
 from dnasweep.data.negatives import dinucleotide_shuffle
+from dnasweep.devices import best_device
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.bases import Spans, spans_of
 from dnasweep.models.encoder.capacity import capacity
-from dnasweep.models.encoder.precision import Precision, best_device, precision_on_device
+from dnasweep.models.encoder.precision import Precision, precision_on_device
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import open_classifier
 from dnasweep.tasks.registry import task_of_model

@@ -13,8 +13,10 @@ from transformers import PreTrainedModel
 
 from dnasweep.attribution.attribution import NOT_FINITE
 from dnasweep.attribution.settings import Value
+from dnasweep.devices import free_memory, is_accelerator, release_memory
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.bases import Places, Spans, place_logits
+from dnasweep.models.encoder.batch_memory import SHARE, rows_within
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.perturbations import CPU_TOKENS, perturbed_forward
 from dnasweep.models.encoder.precision import Precision, autocast
@@ -27,8 +29,8 @@ Logits = Tensor | Places
 Readout = Callable[[Any], Tensor]
 """What is kept of logits: one number per row, or several."""
 
-GPU_SHARE = 0.4
-"""Share of the free GPU memory that a batch may take."""
+MAX_ROWS = 8192
+"""Most rows of a forward pass on an accelerator; more make it no faster."""
 
 
 class NotFiniteError(InputError):
@@ -77,8 +79,8 @@ class ExplainedModel:
     place
         Base or bin whose output it is, of a model of them; None: all of a row together.
     batch_rows
-        Rows of a forward pass; None finds the number from the caches or the free GPU memory. It is
-        halved for good whenever the GPU runs out of memory.
+        Rows of a forward pass; None finds the number from the caches or the free memory of the
+        accelerator. It is halved for good whenever that runs out of memory.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class ExplainedModel:
         """Arithmetic of the forward pass."""
         self.threshold = decision_threshold(classifier.config.to_dict())
         self.forward = perturbed_forward(classifier)
-        self._batch_rows = batch_rows
+        self._batch_rows, self._settings = batch_rows, classifier.config.to_dict()
         self._share = 1.0
 
     @property
@@ -109,13 +111,10 @@ class ExplainedModel:
     def batch_size(self, num_tokens: int) -> int:
         """Return how many rows of `num_tokens` tokens one forward pass takes."""
         if self._batch_rows is not None:
-            rows = float(self._batch_rows)
-        elif self.device.type == "cuda":
-            config = self.classifier.config
-            wide = getattr(config, "intermediate_size", 4 * config.hidden_size)
-            floats = 8 * config.hidden_size + 2 * wide
-            free = torch.cuda.mem_get_info(self.device)[0]
-            rows = min(8192.0, GPU_SHARE * free / (4 * floats * num_tokens))
+            rows: float = self._batch_rows
+        elif is_accelerator(self.device):
+            free = SHARE * free_memory(self.device)
+            rows = min(MAX_ROWS, rows_within(free, self._settings, num_tokens))
         else:
             rows = CPU_TOKENS / num_tokens
         return max(1, int(rows * self._share))
@@ -185,13 +184,14 @@ class ExplainedModel:
         NotFiniteError
             When one of the numbers is not finite.
         """
-        parts: list[NDArray[np.float64]] = []
+        parts: list[Tensor] = []
 
         def compute(part: slice) -> None:
-            parts.append((readout or self.value_of)(logits(part)).cpu().numpy())
+            parts.append((readout or self.value_of)(logits(part)))
 
         self.run_in_batches(rows, num_tokens, compute)
-        found = np.concatenate(parts)
+        # Read once: an accelerator computes one batch while the host prepares the next.
+        found = torch.cat(parts).cpu().numpy()
         if not np.isfinite(found).all():
             raise NotFiniteError(int(np.argmin(np.isfinite(found).reshape(rows, -1).all(1))))
         return found
@@ -231,6 +231,6 @@ class ExplainedModel:
                     raise
                 # Half of what did not fit, even where that was below the usual size.
                 self._share *= size / (2 * self.batch_size(num_tokens))
-                torch.cuda.empty_cache()
+                release_memory(self.device)
                 continue
             done = part.stop

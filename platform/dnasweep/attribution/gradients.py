@@ -18,6 +18,7 @@ from dnasweep.attribution.block import (
 )
 from dnasweep.attribution.budgets import EVALS_PER_POINT, points_within
 from dnasweep.attribution.settings import ExplainConfig
+from dnasweep.devices import read_together, to_device
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.bases import places_of
 from dnasweep.models.encoder.capacity import tokens_at_once
@@ -66,9 +67,13 @@ def _along_path(block: Block, points: NDArray[np.float64]) -> NDArray[np.float64
     found = np.empty((sequences, copies, len(points), block.num_tokens))
     rows = max(1, block.model.batch_size(tokens) // 2)
     flat = np.stack(np.unravel_index(np.arange(found[..., 0].size), found.shape[:3]), axis=1)
-    for start in range(0, len(flat), rows):
-        s, c, p = flat[start : start + rows].T
-        found[s, c, p] = _gradient_dots(block, s, block.references[s, c], points[p])
+    parts = (flat[start : start + rows].T for start in range(0, len(flat), rows))
+    references = block.references
+    dots = (
+        ((s, c, p), _gradient_dots(block, s, references[s, c], points[p])) for s, c, p in parts
+    )
+    for place, values in read_together(dots):
+        found[place] = values.numpy()
     return found
 
 
@@ -77,7 +82,8 @@ def _gradient_dots(
     sequences: NDArray[np.int64],
     references: NDArray[np.int64],
     points: NDArray[np.float64],
-) -> NDArray[np.float64]:
+) -> Tensor:
+    """Return (x - reference) . gradient, (rows, tokens), float64, on the device."""
     model, classifier, ids = block.model, block.model.classifier, block.ids[sequences]
     if ids.shape[1] > tokens_at_once(classifier.config.to_dict()):
         raise InputError(
@@ -91,12 +97,14 @@ def _gradient_dots(
             remedy="Use the estimator permutation.",
         )
     embeddings = classifier.get_input_embeddings()
-    there, away = (torch.from_numpy(tokens).to(model.device) for tokens in (ids, references))
+    there, away = (
+        to_device(torch.from_numpy(tokens), model.device) for tokens in (ids, references)
+    )
     weight = embeddings.weight
     assert isinstance(weight, torch.Tensor)
     # How far each token has come from its reference. The derivative with respect to it is the dot
     # product of the change of the token's embedding and the gradient there.
-    share = torch.from_numpy(points).to(model.device, weight.dtype)[:, None]
+    share = to_device(torch.from_numpy(points).to(weight.dtype), model.device)[:, None]
     share = share.repeat(1, ids.shape[1]).requires_grad_()
     with torch.enable_grad(), autocast(model.device, model.precision):
         inputs = _between(classifier, embeddings, there, away, share)
@@ -108,11 +116,11 @@ def _gradient_dots(
         finally:
             hook.remove()
         if block.spans is not None:
-            owners = torch.from_numpy(sequences).to(model.device)
+            owners = to_device(torch.from_numpy(sequences), model.device)
             logits = places_of(classifier, logits, block.spans.of(owners))
     value = model.value_of(logits).sum()
     (gradient,) = torch.autograd.grad(value, share)
-    return gradient[:, 1:-1].double().cpu().numpy()
+    return gradient[:, 1:-1].double()
 
 
 def _between(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dnasweep.attribution.attribution import mean_loss
 from dnasweep.attribution.block import Estimates
 from dnasweep.attribution.explained_model import ExplainedModel, Logits
+from dnasweep.devices import to_device
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import UNKNOWN, encode
 from dnasweep.models.encoder.bases import Spans, spans_of
@@ -96,13 +97,13 @@ def _outputs(
     for count in np.unique(counts):
         rows = np.flatnonzero(counts == count)
         places = encoded.offsets[rows][:, None] + np.arange(count)
-        ids, spans = torch.from_numpy(encoded.ids[places].astype(np.int64)), None
+        ids = to_device(torch.from_numpy(encoded.ids[places].astype(np.int64)), model.device)
+        spans = None
         if model.of_places:
             spans = spans_of(encoded, places, model.device)
 
         def logits(part: slice, ids: torch.Tensor = ids, spans: Spans | None = spans) -> Logits:
-            there = ids[part].to(model.device)
-            return model.logits_of(there, None if spans is None else spans.of(part))
+            return model.logits_of(ids[part], None if spans is None else spans.of(part))
 
         values[rows] = model.evaluate(len(rows), int(count), logits)
     return values

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dnasweep.devices import to_device
 from dnasweep.errors import InputError
 from dnasweep.genomics.sequence_values import BatchModel, batches, check_finite, numbered
 from dnasweep.models.encoder.bases import place_logits, spans_of
@@ -88,7 +89,7 @@ class OutputValues(BatchModel):
         self, encoded: Corpus, tokens: NDArray[np.int64]
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Return predictions of rows of one number of tokens, (rows, places, outputs), and which there are."""
-        ids = torch.from_numpy(encoded.ids[tokens].astype(np.int64)).to(self.device)
+        ids = to_device(torch.from_numpy(encoded.ids[tokens].astype(np.int64)), self.device)
         if self.task.place:
             logits, there = place_logits(
                 self.model, ids, None, *spans_of(encoded, tokens, self.device)

@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 
 from dnasweep.attribution.explained_model import class_value
 from dnasweep.attribution.targets import class_names, read_target
+from dnasweep.devices import read_together, to_device
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.bases import Spans, place_logits, spans_of
 from dnasweep.models.encoder.capacity import capacity
@@ -66,7 +67,8 @@ class BatchModel:
 
     def batch_size(self, num_tokens: int) -> int:
         """Return how many rows of `num_tokens` tokens a forward pass takes."""
-        return self.batch_rows or rows_per_batch(num_tokens, self.device)
+        settings = self.model.config.to_dict()
+        return self.batch_rows or rows_per_batch(num_tokens, self.device, settings)
 
 
 class SequenceValues(BatchModel):
@@ -152,18 +154,26 @@ class SequenceValues(BatchModel):
             )
         found = np.empty(len(counts))
         with torch.inference_mode(), autocast(self.device, self.precision):
-            for rows, filled in batches(counts, self.batch_size):
-                columns = np.arange(counts[rows[0]])
-                index = offsets[filled][:, None] + columns
-                tokens = torch.from_numpy(ids[index].astype(np.int64)).to(self.device)
-                if corpus is not None and self.task.place:
-                    odds = self._of_places(tokens, spans_of(corpus, index, self.device))
-                else:
-                    logits = self.forward(tokens, None)
-                    odds = class_value(logits, self.target, "log_odds", self.task)
-                found[rows] = odds.cpu().numpy()[: len(rows)]
+            odds = (
+                (
+                    rows,
+                    self._odds(ids, offsets[filled][:, None] + np.arange(counts[rows[0]]), corpus),
+                )
+                for rows, filled in batches(counts, self.batch_size)
+            )
+            for rows, values in read_together(odds):
+                found[rows] = values.numpy()[: len(rows)]
         check_finite(found, "log odds", name)
         return found
+
+    def _odds(
+        self, ids: NDArray[np.integer[Any]], index: NDArray[np.int64], corpus: Corpus | None
+    ) -> torch.Tensor:
+        """Return the log odds of a batch of rows of tokens, (rows,), on the device."""
+        tokens = to_device(torch.from_numpy(ids[index].astype(np.int64)), self.device)
+        if corpus is not None and self.task.place:
+            return self._of_places(tokens, spans_of(corpus, index, self.device))
+        return class_value(self.forward(tokens, None), self.target, "log_odds", self.task)
 
     def _of_places(self, tokens: torch.Tensor, spans: Spans) -> torch.Tensor:
         """Return what is explained of rows of a model of bases or bins, (rows,)."""

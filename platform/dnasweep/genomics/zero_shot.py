@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dnasweep.devices import read_together, to_device
 from dnasweep.genomics.alleles import Allele, Pair, pairs
 from dnasweep.genomics.sequence_values import BatchModel, batches, check_finite, numbered
 from dnasweep.models.encoder.forward import masked_logits, token_logits
@@ -133,18 +134,24 @@ class ZeroShot(LanguageModel):
         # Of one number of tokens and of masks, so that every matrix product has one shape.
         shapes = np.array([len(one.ids) << 16 | len(one.positions) for one in inputs])
         with torch.inference_mode(), autocast(self.device, self.precision):
-            for rows, filled in batches(shapes, lambda shape: self.batch_size(shape >> 16)):
-                part = [inputs[row] for row in filled]
-                ids = torch.from_numpy(np.stack([one.ids for one in part])).to(self.device)
-                width = ids.shape[1]
-                flat = np.stack([i * width + one.positions for i, one in enumerate(part)])
-                logits = masked_logits(
-                    self.model, ids, None, torch.from_numpy(flat.ravel()).to(self.device)
-                )
-                logs = logits.double().log_softmax(-1).cpu().numpy()
-                for row, log in zip(rows, logs.reshape(*flat.shape, -1), strict=False):
+            logs = (
+                (rows, self._of_batch([inputs[row] for row in filled]))
+                for rows, filled in batches(shapes, lambda shape: self.batch_size(shape >> 16))
+            )
+            for rows, values in read_together(logs):
+                for row, log in zip(rows, values.numpy(), strict=False):
                     found[row] = log
         return found
+
+    def _of_batch(self, part: Sequence[MaskedWindow]) -> torch.Tensor:
+        """Return the log probabilities of a batch, (rows, masked, vocabulary), on the device."""
+        ids = np.stack([one.ids for one in part])
+        flat = np.stack([i * ids.shape[1] + one.positions for i, one in enumerate(part)])
+        there, positions = (
+            to_device(torch.from_numpy(array), self.device) for array in (ids, flat.ravel())
+        )
+        logits = masked_logits(self.model, there, None, positions)
+        return logits.double().log_softmax(-1).view(*flat.shape, -1)
 
 
 class CausalZeroShot(LanguageModel):
@@ -169,14 +176,26 @@ class CausalZeroShot(LanguageModel):
         first = 1 if self.tokenizer.cls_id != self.tokenizer.pad_id else 2
         found = np.empty(len(texts))
         with torch.inference_mode(), autocast(self.device, self.precision):
-            for rows, filled in batches(counts, self.batch_size):
-                places = encoded.offsets[filled][:, None] + np.arange(counts[rows[0]])
-                ids = torch.from_numpy(encoded.ids[places].astype(np.int64)).to(self.device)
-                logs = token_logits(self.model, ids)[:, first - 1 : -2].double().log_softmax(-1)
-                seen = logs.gather(2, ids[:, first:-1, None])[..., 0].sum(1)
-                found[rows] = seen.cpu().numpy()[: len(rows)]
+            sums = (
+                (
+                    rows,
+                    self._of_batch(
+                        encoded.ids[encoded.offsets[filled][:, None] + np.arange(counts[rows[0]])],
+                        first,
+                    ),
+                )
+                for rows, filled in batches(counts, self.batch_size)
+            )
+            for rows, values in read_together(sums):
+                found[rows] = values.numpy()[: len(rows)]
         value = dict(zip(texts, found, strict=True))
         return np.array([[value[pair.ref], value[pair.alt]] for pair in windows])
+
+    def _of_batch(self, tokens: NDArray[np.integer[Any]], first: int) -> torch.Tensor:
+        """Return the log probability of each row from token `first` on, (rows,), on the device."""
+        ids = to_device(torch.from_numpy(tokens.astype(np.int64)), self.device)
+        logs = token_logits(self.model, ids)[:, first - 1 : -2].double().log_softmax(-1)
+        return logs.gather(2, ids[:, first:-1, None])[..., 0].sum(1)
 
 
 def open_language_model(directory: Path, **options: Any) -> LanguageModel:

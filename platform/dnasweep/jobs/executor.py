@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from rich.console import Console
 
+from dnasweep.devices import best_device
 from dnasweep.jobs.options import JobOptions
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.worker import PublishedShard, ShardComputer, ShardJobSpec
@@ -96,11 +97,11 @@ class InProcess(Executor):
     ) -> Iterator[WorkerPool]:
         import torch
 
-        cuda = torch.cuda.is_available() and options.gpus_per_actor != 0
-        specs = [replace(spec, device="cuda" if cuda else "cpu") for spec in missing.specs]
+        device = "cpu" if options.gpus_per_actor == 0 else best_device().type
+        specs = [replace(spec, device=device) for spec in missing.specs]
         computer, threads = ShardComputer(specs), torch.get_num_threads()
         try:
-            if self._one_thread and not cuda:
+            if self._one_thread and device == "cpu":
                 torch.set_num_threads(1)
             with console.status(f"trying the first of the {unit}"):
                 for number in sorted({job for job, _ in missing.shards}, reverse=True):

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dnasweep.models.encoder.bases import flat_predictions, place_logits
+from dnasweep.models.encoder.bases import flat_predictions, place_logits, span_sizes
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import Precision
 from dnasweep.models.strands import StrandCorpus, mean_logits
@@ -119,6 +119,7 @@ class Classification(Task):
             targets=torch.from_numpy(self.labels[rows]),
             starts=torch.from_numpy(plain.starts) if self.of_bases else None,
             ends=torch.from_numpy(plain.ends) if self.of_bases else None,
+            sizes=span_sizes(plain.starts, plain.ends) if self.of_bases else None,
         )
 
     def loss(self, model: Any, batch: TensorBatch) -> tuple[Tensor, Tensor]:
@@ -149,7 +150,7 @@ class Classification(Task):
                 if batch.starts is not None and batch.ends is not None:
                     # Labels of places are of the strand given, by which alone they are called.
                     found = place_logits(
-                        model, batch.ids, batch.attention, batch.starts, batch.ends
+                        model, batch.ids, batch.attention, batch.starts, batch.ends, batch.sizes
                     )
                     predicted = self.objective.predictions(found.logits.double())
                     places = self.learned.width(self.labels) // self.learned.num_outputs
@@ -185,7 +186,9 @@ def _logits(model: Any, batch: TensorBatch) -> Tensor:
     """Return the logits of rows, (rows, classes), or of their bases or bins, (rows, places, classes)."""
     if batch.starts is None or batch.ends is None:
         return class_logits(model, batch.ids, batch.attention)
-    return place_logits(model, batch.ids, batch.attention, batch.starts, batch.ends).logits
+    return place_logits(
+        model, batch.ids, batch.attention, batch.starts, batch.ends, batch.sizes
+    ).logits
 
 
 def _selection(task: learned.Task, keep: Keep) -> Selection | None:

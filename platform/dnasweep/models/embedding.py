@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from dnasweep.devices import best_device, read_together
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import tokens_at_once
 from dnasweep.models.encoder.forward import last_hidden_state
-from dnasweep.models.encoder.precision import Precision, autocast, best_device
+from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.row_batches import check_lengths, compute_rows, row_batches
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.tokenizers import DnaTokenizer
@@ -113,16 +114,21 @@ def embed_tokens(
     nn.Module.to(model, chosen).eval()
     found: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(corpus)
     with torch.inference_mode(), autocast(chosen, dtype):
-        for rows, (ids, attention, lengths) in row_batches(
+        batches = row_batches(
             corpus,
             pad_id=tokenizer.pad_id,
             batch_size=batch_size,
             device=chosen,
             progress=progress,
-        ):
-            states = last_hidden_state(model, ids, attention).float().cpu().numpy()
-            for row, own, length in zip(rows, states, lengths.tolist(), strict=True):
-                found[row] = own[1 : length - 1].copy()
+        )
+        states = (
+            (rows, last_hidden_state(model, ids, attention).float())
+            for rows, (ids, attention, _) in batches
+        )
+        counts = corpus.num_tokens()
+        for rows, part in read_together(states):
+            for row, own in zip(rows, part.numpy(), strict=True):
+                found[row] = own[1 : counts[row] - 1].copy()
     return np.concatenate(found), corpus
 
 

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from dnasweep.config import AVERAGED
+from dnasweep.devices import best_device, to_device
 from dnasweep.errors import InputError
-from dnasweep.models.encoder.bases import flat_predictions, place_logits
+from dnasweep.models.encoder.bases import flat_predictions, place_logits, span_sizes
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.forward import class_logits
-from dnasweep.models.encoder.precision import Precision, autocast, best_device
+from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.pretrained.checkpoint import open_classifier
 from dnasweep.models.row_batches import check_lengths, compute_rows, row_batches
 from dnasweep.models.strands import mean_logits, strands_of
@@ -108,8 +109,11 @@ def _of_places(
             corpus, pad_id=tokenizer.pad_id, batch_size=batch_size, device=device
         ):
             spans = collate(corpus, rows, tokenizer.pad_id)
-            starts, ends = (torch.from_numpy(x).to(device) for x in (spans.starts, spans.ends))
-            of_row = place_logits(model, ids, attention, starts, ends)
+            starts, ends = (
+                to_device(torch.from_numpy(x), device) for x in (spans.starts, spans.ends)
+            )
+            sizes = span_sizes(spans.starts, spans.ends)
+            of_row = place_logits(model, ids, attention, starts, ends, sizes)
             predicted = task.predictions(of_row.logits.double())
             found[rows] = flat_predictions(predicted, of_row.there, places).cpu().numpy()
     _check_finite(torch.from_numpy(found))

@@ -126,7 +126,7 @@ class MaskedLanguageModelling(Task):
         assert batch.positions is not None
         logits = masked_logits(model, batch.ids, batch.attention, batch.positions)
         nats = F.cross_entropy(logits.float(), batch.targets, reduction="sum")
-        return nats, torch.tensor(float(len(batch.targets)), device=nats.device)
+        return nats, torch.full((), float(len(batch.targets)), device=nats.device)
 
     def evaluate(
         self, model: Any, context: DistributedContext, precision: Precision = "auto"

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dnasweep.devices import read_together, to_device
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.training.rows import attention_mask
@@ -78,10 +79,11 @@ def compute_rows(
     """
     found = torch.zeros(len(corpus), width, dtype=torch.float64)
     with torch.inference_mode(), autocast(device, dtype):
-        for rows, batch in row_batches(
+        batches = row_batches(
             corpus, pad_id=pad_id, batch_size=batch_size, device=device, progress=progress
-        ):
-            found[torch.from_numpy(rows)] = compute(*batch).double().cpu()
+        )
+        for rows, values in read_together((rows, compute(*b).double()) for rows, b in batches):
+            found[torch.from_numpy(rows)] = values
     return found
 
 
@@ -108,9 +110,9 @@ def row_batches(
         yield (
             rows,
             (
-                torch.from_numpy(batch.ids).to(device),
-                None if attention is None else attention.to(device),
-                torch.from_numpy(np.asarray(batch.lengths)).to(device),
+                to_device(torch.from_numpy(batch.ids), device),
+                None if attention is None else to_device(attention, device),
+                to_device(torch.from_numpy(np.asarray(batch.lengths)), device),
             ),
         )
         progress(start + len(rows))

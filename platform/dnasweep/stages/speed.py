@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from dnasweep.config import TokenizerConfig
+from dnasweep.devices import best_device, wait_for
 from dnasweep.models.architecture import build_classifier, build_masked_lm
 from dnasweep.stages.specs import ClassifierSpec, EncoderSpec
 
@@ -54,7 +55,7 @@ def measure_speed(spec: EncoderSpec | ClassifierSpec, num_bases: int) -> float |
         model: Any = build_masked_lm(spec.model, **common, seed=0)
     else:
         model = build_classifier(spec.model, **common, seed=0, num_labels=2, encoder=None)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = best_device()
     rows = max(1, min(spec.training.micro_batch_size, MOST_NUMBERS // (num_tokens * hidden)))
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(5, vocabulary, (rows, num_tokens), generator=generator).to(device)
@@ -65,10 +66,10 @@ def measure_speed(spec: EncoderSpec | ClassifierSpec, num_bases: int) -> float |
     try:
         for step in range(STEPS + 1):
             if step == 1:
+                wait_for(device)
                 began = time.perf_counter()
             model(input_ids=tokens, labels=labels).loss.backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+        wait_for(device)
     finally:
         torch.set_num_threads(threads)
     return STEPS * rows * num_bases / (time.perf_counter() - began)

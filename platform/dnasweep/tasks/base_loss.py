@@ -26,8 +26,7 @@ class BaseLoss(NamedTuple):
             Class numbers, (rows, bases or more), below 0 where there is no base.
         """
         own = targets[:, : logits.shape[1]].long()
-        there = own >= 0
-        return self.of_classes(logits[:, : own.shape[1]][there], own[there])
+        return self.of_classes(logits[:, : own.shape[1]].flatten(0, 1), own.flatten())
 
     def predictions(self, logits: Tensor) -> Tensor:
         """Return the probabilities of the classes of each base, (rows, bases, classes)."""

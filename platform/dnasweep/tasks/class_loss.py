@@ -9,6 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dnasweep.devices import to_device
+
+_NONE = -100
+"""Target that torch leaves out."""
+
 
 class ClassLoss(NamedTuple):
     """Cross-entropy as `torch.nn.functional.cross_entropy` defines it, in sums that add up over batches."""
@@ -21,17 +26,19 @@ class ClassLoss(NamedTuple):
     def __call__(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the summed nats of rows, and the sum of the weights of their classes.
 
-        The first divided by the second is the mean that torch defines.
+        The first divided by the second is the mean that torch defines. Rows with a target below 0 do
+        not count.
         """
-        weights = None
-        total = torch.tensor(float(len(targets)), device=logits.device)
+        known, weights = targets >= 0, None
+        total = known.sum().to(logits.dtype)
         if self.weights is not None:
-            weights = torch.as_tensor(self.weights, dtype=logits.dtype, device=logits.device)
-            total = weights[targets].sum()
+            weights = to_device(torch.as_tensor(self.weights, dtype=logits.dtype), logits.device)
+            total = (weights[targets.clamp(min=0)] * known).sum()
         nats = F.cross_entropy(
             logits,
-            targets,
+            targets.where(known, _NONE),
             weight=weights,
+            ignore_index=_NONE,
             label_smoothing=self.label_smoothing,
             reduction="sum",
         )

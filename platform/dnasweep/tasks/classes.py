@@ -173,13 +173,15 @@ def class_output(logits: Tensor, target: int, value: Value, against: int | None 
     against
         Another one that it is compared with; None: all others together.
     """
+    import torch
+
     if against is not None:
-        logits, target = logits[..., [target, against]], 0
+        logits, target = torch.stack([logits[..., target], logits[..., against]], dim=-1), 0
     elif value == "logit":
         return logits[..., target]
     if value == "probability":
         return logits.softmax(-1)[..., target]
-    others = logits[..., [i for i in range(logits.shape[-1]) if i != target]]
+    others = torch.cat([logits[..., :target], logits[..., target + 1 :]], dim=-1)
     return logits[..., target] - others.logsumexp(-1)
 
 

@@ -15,7 +15,7 @@ class LabelLoss:
         each = F.binary_cross_entropy_with_logits(
             logits, targets.to(logits.dtype), reduction="none"
         )
-        return each.mean(1).sum(), torch.tensor(float(len(targets)), device=logits.device)
+        return each.mean(1).sum(), torch.full((), float(len(targets)), device=logits.device)
 
     def predictions(self, logits: Tensor) -> Tensor:
         """Return the probability of each label, (rows, labels)."""

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dnasweep.devices import to_device
+
 LARGEST = 30.0
 """Largest logarithm of a signal, in units of its mean, that a model in training predicts."""
 
@@ -38,7 +40,7 @@ class PoissonLoss(NamedTuple):
         log_rate = self._log_rate(logits)
         each = 2 * (torch.xlogy(own, own) - own * log_rate - own + log_rate.exp())
         scaled = each / self._like(self.null, logits)
-        return scaled.mean((1, 2)).sum(), torch.tensor(float(len(targets)), device=logits.device)
+        return scaled.mean((1, 2)).sum(), torch.full((), float(len(targets)), device=logits.device)
 
     def predictions(self, logits: Tensor) -> Tensor:
         """Return the signals, in the units of the tracks, (rows, bins, tracks)."""
@@ -56,4 +58,4 @@ class PoissonLoss(NamedTuple):
 
     @staticmethod
     def _like(values: np.ndarray, tensor: Tensor) -> Tensor:
-        return torch.as_tensor(values, dtype=tensor.dtype, device=tensor.device)
+        return to_device(torch.as_tensor(values, dtype=tensor.dtype), tensor.device)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dnasweep.devices import to_device
 from dnasweep.errors import InputError
 from dnasweep.tasks.last_layer import last_layer
 
@@ -24,7 +25,7 @@ class SquaredError(NamedTuple):
         """Return the summed error of rows, and their number."""
         scaled = (targets - self._like(self.mean, targets)) / self._like(self.deviation, targets)
         squared = (logits - scaled.to(logits.dtype)) ** 2
-        return squared.mean(1).sum(), torch.tensor(float(len(targets)), device=logits.device)
+        return squared.mean(1).sum(), torch.full((), float(len(targets)), device=logits.device)
 
     def predictions(self, logits: Tensor) -> Tensor:
         """Return what is predicted in the units of the labels, (rows, outputs)."""
@@ -55,4 +56,4 @@ class SquaredError(NamedTuple):
 
     @staticmethod
     def _like(values: np.ndarray, tensor: Tensor) -> Tensor:
-        return torch.as_tensor(values, dtype=tensor.dtype, device=tensor.device)
+        return to_device(torch.as_tensor(values, dtype=tensor.dtype), tensor.device)

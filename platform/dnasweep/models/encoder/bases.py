@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dnasweep.devices import to_device
 from dnasweep.models.encoder.forward import last_hidden_state
 from dnasweep.tasks.registry import BINS_PER_ROW
 from dnasweep.tokens.corpus import Corpus
@@ -22,10 +23,13 @@ class Spans(NamedTuple):
     """First base of each token, (rows, tokens); 0 for special tokens and padding."""
     ends: Tensor
     """One past its last base; 0 likewise."""
+    sizes: tuple[int, int] | None = None
+    """Bases of the longest row and of the widest token, or more, where they are known without asking a
+    device."""
 
     def of(self, rows: Tensor | slice) -> Spans:
         """Return those of some rows."""
-        return Spans(self.starts[rows], self.ends[rows])
+        return Spans(self.starts[rows], self.ends[rows], self.sizes)
 
 
 def spans_of(corpus: Corpus, tokens: NDArray[np.int64], device: torch.device) -> Spans:
@@ -40,16 +44,29 @@ def spans_of(corpus: Corpus, tokens: NDArray[np.int64], device: torch.device) ->
     device
         Of the result.
     """
-    return Spans(
-        *(
-            torch.from_numpy(x[tokens].astype(np.int64)).to(device)
-            for x in (corpus.starts, corpus.ends)
-        )
-    )
+    starts, ends = (x[tokens].astype(np.int64) for x in (corpus.starts, corpus.ends))
+    first, last = (to_device(torch.from_numpy(array), device) for array in (starts, ends))
+    return Spans(first, last, span_sizes(starts, ends))
+
+
+def span_sizes(starts: Any, ends: Any) -> tuple[int, int]:
+    """Return the bases of the longest row and of the widest token.
+
+    Parameters
+    ----------
+    starts, ends
+        As of :class:`Spans`, of at least one row.
+    """
+    return int(ends.max()), int((ends - starts).max())
 
 
 def base_logits(
-    model: Any, ids: Tensor, attention: Tensor | None, starts: Tensor, ends: Tensor
+    model: Any,
+    ids: Tensor,
+    attention: Tensor | None,
+    starts: Tensor,
+    ends: Tensor,
+    sizes: tuple[int, int] | None = None,
 ) -> Tensor:
     """Return the class logits of each base, (rows, bases of the longest, classes), fp32.
 
@@ -64,26 +81,37 @@ def base_logits(
     starts, ends
         First base of each token, and one past its last, (rows, tokens); both 0 for special tokens and
         padding.
+    sizes
+        As of :class:`Spans`.
     """
     states = last_hidden_state(model, ids, attention)
-    return _over_bases(model, model.classifier(model.dropout(states)), Spans(starts, ends))
+    return _over_bases(model, model.classifier(model.dropout(states)), Spans(starts, ends, sizes))
 
 
 def _over_bases(model: Any, token_logits: Tensor, spans: Spans) -> Tensor:
     """Return the logits of each base, (rows, bases of the longest, classes), from those of the tokens."""
-    starts, ends = spans
+    starts, ends, sizes = spans
     places = int(model.config.bases_per_token)
     each = token_logits.float().unflatten(-1, (places, -1))
-    rows, bases, widest = len(starts), int(ends.max()), int((ends - starts).max())
+    rows, (bases, widest) = len(starts), sizes or span_sizes(starts, ends)
     place = torch.arange(widest, device=starts.device)
     base = starts[..., None] + place
     there = base < ends[..., None]
     row = torch.arange(rows, device=starts.device)[:, None, None]
-    index = (row * bases + base)[there]
-    logits = each[:, :, place.clamp(max=places - 1)][there]
-    total = logits.new_zeros(rows * bases, logits.shape[-1]).index_add(0, index, logits)
-    count = logits.new_zeros(rows * bases).index_add(0, index, torch.ones_like(logits[:, 0]))
-    return (total / count.clamp(min=1)[:, None]).view(rows, bases, -1)
+    logits = each[:, :, place.clamp(max=places - 1)]
+    return _means(logits, row * bases + base, there, rows * bases).view(rows, bases, -1)
+
+
+def _means(logits: Tensor, index: Tensor, there: Tensor, number: int) -> Tensor:
+    """Return the means of logits by index, (number, classes); 0 where there are none.
+
+    What is not there goes into one more place, which is left out: so no shape depends on values.
+    """
+    flat = torch.where(there, index, number).flatten()
+    own = logits.flatten(0, -2)
+    total = own.new_zeros(number + 1, own.shape[-1]).index_add(0, flat, own)
+    count = own.new_zeros(number + 1).index_add(0, flat, torch.ones_like(own[:, 0]))
+    return (total / count.clamp(min=1)[:, None])[:-1]
 
 
 class Places(NamedTuple):
@@ -96,17 +124,23 @@ class Places(NamedTuple):
 
 
 def place_logits(
-    model: Any, ids: Tensor, attention: Tensor | None, starts: Tensor, ends: Tensor
+    model: Any,
+    ids: Tensor,
+    attention: Tensor | None,
+    starts: Tensor,
+    ends: Tensor,
+    sizes: tuple[int, int] | None = None,
 ) -> Places:
     """Return the logits of each base or, of a model of bins, their means in each bin.
 
     Parameters
     ----------
-    model, ids, attention, starts, ends
+    model, ids, attention, starts, ends, sizes
         As for :func:`base_logits`. Rows have at least as many bases as bins.
     """
     states = last_hidden_state(model, ids, attention)
-    return places_of(model, model.classifier(model.dropout(states)), Spans(starts, ends))
+    spans = Spans(starts, ends, sizes)
+    return places_of(model, model.classifier(model.dropout(states)), spans)
 
 
 def places_of(model: Any, token_logits: Tensor, spans: Spans) -> Places:
@@ -130,11 +164,8 @@ def places_of(model: Any, token_logits: Tensor, spans: Spans) -> Places:
         return Places(logits, there)
     # Bin k has the bases from k L / bins on, rounded down, as the bins that are learned.
     row = torch.arange(len(logits), device=logits.device)[:, None]
-    index = (row * bins + ((place + 1) * bins - 1) // lengths)[there]
-    own = logits[there]
-    total = own.new_zeros(len(logits) * bins, own.shape[-1]).index_add(0, index, own)
-    count = own.new_zeros(len(logits) * bins).index_add(0, index, torch.ones_like(own[:, 0]))
-    means = (total / count.clamp(min=1)[:, None]).view(len(logits), bins, -1)
+    index = row * bins + ((place + 1) * bins - 1) // lengths
+    means = _means(logits, index, there, len(logits) * bins).view(len(logits), bins, -1)
     return Places(means, there.new_ones(means.shape[:2]))
 
 

@@ -13,14 +13,17 @@ at [CLS] alone, as in :mod:`dnasweep.models.encoder.perturbations`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel, RobertaForSequenceClassification
 
+from dnasweep.devices import is_accelerator, total_memory
+from dnasweep.models.encoder.batch_memory import SHARE, rows_within
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.perturbations import (
     CPU_TOKENS,
@@ -31,8 +34,8 @@ from dnasweep.models.encoder.precision import Precision
 
 MAX_BYTES = 1 << 26
 """Largest table of tokens: looking up in a larger one costs as much as it saves."""
-GPU_TOKENS = 1 << 16
-"""Tokens of a batch on a GPU: enough for full speed, small enough for the memory."""
+ACCELERATOR_TOKENS = 1 << 16
+"""Most tokens of a batch on an accelerator: enough for full speed."""
 
 
 def forward_of(
@@ -48,7 +51,7 @@ def forward_of(
         Arithmetic of the forward pass.
     """
     plain = partial(class_logits, model)
-    if model.device.type != "cpu" or precision == "bf16":
+    if is_accelerator(model.device) or precision == "bf16":
         return plain
     is_plain_roberta = isinstance(perturbed_forward(model), RobertaPerturbedForward)
     if not is_plain_roberta or _table_bytes(model) > MAX_BYTES:
@@ -57,9 +60,24 @@ def forward_of(
     return lambda ids, attention: unpadded(ids) if attention is None else plain(ids, attention)
 
 
-def rows_per_batch(num_tokens: int, device: torch.device) -> int:
-    """Return how many rows of `num_tokens` tokens make up a batch."""
-    return max(1, (CPU_TOKENS if device.type == "cpu" else GPU_TOKENS) // num_tokens)
+def rows_per_batch(num_tokens: int, device: torch.device, config: Mapping[str, Any]) -> int:
+    """Return how many rows of `num_tokens` tokens make up a batch.
+
+    It is the same at every call, so that a value does not depend on what else the device is used for.
+
+    Parameters
+    ----------
+    num_tokens
+        Tokens of a row.
+    device
+        Where the model is.
+    config
+        Its `config.json`.
+    """
+    if not is_accelerator(device):
+        return max(1, CPU_TOKENS // num_tokens)
+    fit = rows_within(SHARE * total_memory(device), config, num_tokens)
+    return min(fit, max(1, ACCELERATOR_TOKENS // num_tokens))
 
 
 def _table_bytes(model: PreTrainedModel) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from dnasweep.devices import best_device, has_bf16
+
 if TYPE_CHECKING:
     import torch
 
@@ -47,27 +49,14 @@ def this_machine_has_bf16() -> bool:
     """Return whether this machine has a GPU that computes in bf16."""
     if not any(Path(driver).exists() for driver in _DRIVERS):
         return False
-    import torch
-
-    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-
-
-def best_device() -> torch.device:
-    """Return the current CUDA device where there is one, else the CPU."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.device("cuda", torch.cuda.current_device())
-    return torch.device("cpu")
+    return has_bf16(best_device())
 
 
 def precision_on_device(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
     """Return the arithmetic to use: `auto` is bf16 on a GPU that has it, fp32 elsewhere."""
-    import torch
-
     if precision != "auto":
         return precision
-    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if has_bf16(device) else "fp32"
 
 
 @contextlib.contextmanager

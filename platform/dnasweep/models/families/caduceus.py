@@ -18,6 +18,7 @@ from transformers.modeling_outputs import (
     SequenceClassifierOutput,
 )
 
+from dnasweep.devices import to_device
 from dnasweep.models.families.arguments import refuse
 from dnasweep.models.families.mamba import BidirectionalMamba, RootMeanSquareNorm
 from dnasweep.models.families.real_tokens import mean_real, real_tokens, run_real_tokens
@@ -202,7 +203,8 @@ class CaduceusForMaskedLM(_Caduceus):
         if not self.config.rcps:
             return states @ table.weight.T
         first, second = states.chunk(2, dim=-1)
-        there = table.weight[torch.tensor(self.config.complements(), device=states.device)]
+        complements = to_device(torch.tensor(self.config.complements()), states.device)
+        there = table.weight[complements]
         return first @ table.weight.T + second.flip(-1) @ there.T
 
     def forward(

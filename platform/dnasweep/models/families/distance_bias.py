@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor
 
+from dnasweep.devices import to_device
+
 
 def slopes(num_heads: int) -> list[float]:
     """Return the slope of each head, as the authors of ALiBi choose them.
@@ -36,4 +38,5 @@ def bias_of(num_heads: int, tokens: int, device: torch.device | None = None) -> 
     """
     positions = torch.arange(tokens, device=device, dtype=torch.float32)
     distance = (positions[:, None] - positions).abs()
-    return -torch.tensor(slopes(num_heads), device=device)[None, :, None, None] * distance
+    slope = to_device(torch.tensor(slopes(num_heads)), distance.device)
+    return -slope[None, :, None, None] * distance

@@ -52,6 +52,9 @@ class Family:
     """Token that stands for one that is left out, in attributions."""
     tokens: Callable[[Mapping[str, Any]], int] = _any_length
     """Most tokens of a row, from `config.json`."""
+    state_floats: Callable[[Mapping[str, Any], int], float] | None = None
+    """Numbers for each token that a recurrence keeps in a forward pass without gradients, from
+    `config.json` and the tokens of a row; None: there is no recurrence."""
     longest: str = "any"
     """The same in words."""
     complements: bool = False

@@ -127,8 +127,6 @@ def _mask_padding(
     if ids is None or model.config.pad_token_id is None:
         return None
     real = ids != model.config.pad_token_id
-    if bool(real.all()):
-        return None
     given = named.get("attention_mask")
     mask = real.long() if given is None else real.long() * given.long()
     return arguments, {**named, "attention_mask": mask}

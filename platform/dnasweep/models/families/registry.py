@@ -8,6 +8,7 @@ from typing import Any
 
 from dnasweep.errors import InputError
 from dnasweep.models.families.family import Family
+from dnasweep.models.families.lengths import CHUNK
 
 
 def _is(config: Mapping[str, Any], model_type: str) -> bool:
@@ -112,6 +113,15 @@ HYENADNA = Family(
 )
 """HyenaDNA (Nguyen et al. 2023): causal long convolutions over single bases."""
 
+
+def _mamba_states(config: Mapping[str, Any], num_tokens: int) -> float:
+    """Return the numbers per token of the associative scan: decays and values, and a copy of each."""
+    given = config.get("ssm_cfg") or {}
+    strands = 2 if config.get("rcps") else 1
+    channels = strands * int(given.get("expand", 2)) * int(config.get("d_model") or 256)
+    return 5 * channels * int(given.get("d_state", 16)) * min(1.0, CHUNK / num_tokens)
+
+
 CADUCEUS = Family(
     name="Caduceus",
     model_type="dnasweep-caduceus",
@@ -124,6 +134,7 @@ CADUCEUS = Family(
     reads="mean",
     one_length=True,
     attention=False,
+    state_floats=_mamba_states,
     complements=True,
     only=(
         ("bidirectional", (True,)),

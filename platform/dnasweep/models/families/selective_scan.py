@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from dnasweep.models.families.lengths import CHUNK
 from dnasweep.models.families.sequential_scan import sequential_scan
-
-CHUNK = 64
-"""Tokens of a chunk."""
 
 
 def selective_scan(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:

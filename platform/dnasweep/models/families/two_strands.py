@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dnasweep.devices import to_device
 from dnasweep.models.families.mamba import BidirectionalMamba, RootMeanSquareNorm
 
 
@@ -80,5 +81,5 @@ class TwoStrandEmbeddings(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Return the embeddings of token ids, (rows, tokens, channels of both halves)."""
         # The other strand, reversed twice: each token's complement where the token is.
-        there = torch.tensor(self.complements, device=ids.device)[ids]
+        there = to_device(torch.tensor(self.complements), ids.device)[ids]
         return torch.cat([self.embedding(ids), self.embedding(there).flip(-1)], dim=-1)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from dnasweep.models.encoder.precision import best_device
+from dnasweep.devices import best_device, is_accelerator, peak_memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +80,12 @@ class DistributedContext:
             dist.barrier()
 
     def peak_memory_bytes(self) -> int:
-        """Return the most memory one worker has used: allocated on a GPU, else resident in RAM.
+        """Return the most memory one worker has used: allocated on an accelerator, else resident in RAM.
 
         The resident size is the high-water mark of the whole process since it began.
         """
-        if self.device.type == "cuda":
-            peak = torch.cuda.max_memory_allocated(self.device)
+        if is_accelerator(self.device):
+            peak = peak_memory(self.device)
         else:
             unit = 1 if sys.platform == "darwin" else 1024
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

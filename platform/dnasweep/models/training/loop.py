@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from dnasweep.config import TrainingConfig, content_key
+from dnasweep.devices import is_accelerator
 from dnasweep.models.encoder.precision import autocast
 from dnasweep.models.encoder.roberta import is_roberta
 from dnasweep.models.training.distributed import DistributedContext
@@ -32,9 +33,6 @@ from dnasweep.models.training.train_state import (
 from dnasweep.models.training.train_state_storage import StateStorage
 from dnasweep.tasks.metrics import VALIDATION_PERPLEXITY
 from dnasweep.tokens.masking.scheme import MaskingProgress
-
-PREFETCH = frozenset({"cuda"})
-"""Devices that compute while the CPU makes the next batches; on a CPU there is nothing to gain."""
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
@@ -145,7 +143,8 @@ class Loop:
         else:
             # An evaluation since then may have changed the batches of this step.
             batches = self._make_batches(progress)
-        if self.context.device.type in PREFETCH and step + 1 < self.schedule.total_steps:
+        # On a CPU there is nothing to gain.
+        if is_accelerator(self.context.device) and step + 1 < self.schedule.total_steps:
             upcoming = self.masking_progress(step + 1)
             self._next = (upcoming, self._pool.submit(self._make_batches, upcoming))
         return batches

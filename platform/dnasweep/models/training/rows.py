@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dnasweep.devices import is_accelerator, to_device
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.training.distributed import DistributedContext
@@ -16,8 +17,8 @@ from dnasweep.tasks.task import Task as LearnedTask
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.masking.scheme import MaskingProgress
 
-EVALUATION_ROWS = {"cpu": 64, "cuda": 512}
-"""Rows of an evaluation batch, by device; they change nothing but the speed."""
+EVALUATION_ROWS, ACCELERATOR_ROWS = 64, 512
+"""Rows of an evaluation batch on a CPU and on an accelerator; they change nothing but the speed."""
 EVALUATION_EPOCH = -1
 """The epoch number that evaluation batches are made with."""
 
@@ -40,18 +41,13 @@ class TensorBatch(NamedTuple):
     """First base of each token, (rows, tokens), for classes of bases; None for others."""
     ends: Tensor | None = None
     """One past the last base of each token, likewise."""
+    sizes: tuple[int, int] | None = None
+    """Bases of the longest row and of the widest token, likewise."""
 
     def to(self, device: torch.device) -> TensorBatch:
         """Return the batch on `device`."""
-        if device.type == "cpu":
-            return self
-        return TensorBatch(*(None if t is None else _copy(t, device) for t in self))  # type: ignore[arg-type]
-
-
-def _copy(tensor: Tensor, device: torch.device) -> Tensor:
-    if device.type == "cuda":
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
+        moved = (to_device(t, device) if isinstance(t, Tensor) else t for t in self)
+        return TensorBatch(*moved)  # type: ignore[arg-type]
 
 
 class Task:
@@ -149,7 +145,7 @@ class Task:
 
     def _evaluation_batches(self, context: DistributedContext) -> Iterator[np.ndarray]:
         """Yield this worker's share of the validation rows, as indices; similar lengths together."""
-        size = EVALUATION_ROWS.get(context.device.type, 64)
+        size = ACCELERATOR_ROWS if is_accelerator(context.device) else EVALUATION_ROWS
         order = np.argsort(self.corpus.num_tokens(self.validation_rows), kind="stable")
         batches = [order[i : i + size] for i in range(0, len(order), size)]
         yield from batches[context.rank :: context.world_size]

@@ -10,6 +10,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 
 from dnasweep.config import TrainingConfig
+from dnasweep.devices import is_accelerator, reset_peak_memory
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.loop import Loop
 from dnasweep.models.training.rows import Task
@@ -32,8 +34,8 @@ OnEvaluation = Callable[[Evaluation], bool | None]
 OnStep = Callable[[int, int, float, float], None]
 SaveWhen = Callable[[], bool]
 
-CHECK_EVERY = {"cpu": 1, "cuda": 16}
-"""Steps between checks of the loss; on a GPU every check waits for the device."""
+STEPS_BETWEEN_LOOKS = 16
+"""Steps between checks of the loss on an accelerator, where every check waits for it; a CPU checks each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,12 +137,11 @@ def train(
     storage = None if state_dir is None else open_state_storage(state_dir)
     if storage is not None:
         loop.resume(storage)
-    if context.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(context.device)
+    reset_peak_memory(context.device)
     clock = _Clock(loop.progress.device_seconds, context.world_size)
     stopped = False
     try:
-        with torch.random.fork_rng(devices=_cuda_index(context)):
+        with _generators_given_back(context.device):
             stopped = _run(
                 loop, clock, storage, on_evaluation, on_step, checkpoint_seconds, save_when
             )
@@ -164,10 +165,13 @@ def train(
     )
 
 
-def _cuda_index(context: DistributedContext) -> list[int]:
-    if context.device.type != "cuda":
-        return []
-    return [torch.cuda.current_device() if context.device.index is None else context.device.index]
+def _generators_given_back(device: torch.device) -> AbstractContextManager[None]:
+    """Leave torch's generators, of the CPU and of the device, as they are before the block."""
+    if not is_accelerator(device):
+        return torch.random.fork_rng(devices=[])
+    current = torch.get_device_module(device).current_device()
+    number = current if device.index is None else device.index
+    return torch.random.fork_rng(devices=[number], device_type=device.type)
 
 
 def _run(
@@ -182,7 +186,7 @@ def _run(
     """Take the remaining steps; return whether a callback stopped them."""
     schedule, context = loop.schedule, loop.context
     evaluation_steps = frozenset(schedule.evaluation_steps)
-    check_every = CHECK_EVERY.get(context.device.type, 1)
+    check_every = STEPS_BETWEEN_LOOKS if is_accelerator(context.device) else 1
     saved_at, loss = time.monotonic(), 0.0
     while not loop.progress.outcome:
         loop.train_step()
