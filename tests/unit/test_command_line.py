@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from dnasweep.cli.boxes import BOXES, boxes_of, read_command_line
@@ -16,6 +17,7 @@ from dnasweep.sweeps.axes import FewShotOptions, SweepOptions
 from dnasweep.sweeps.kmer_table_options import KmerTableOptions
 from option_toys import ROOT
 from rich.console import Console
+from shap_toys import write_model, write_sequences
 
 SLOW = {"torch", "ray", "mlflow", "sklearn", "scipy", "transformers", "matplotlib", "tokenizers"}
 
@@ -106,3 +108,27 @@ def test_help_does_without_slow_libraries() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "tokenizer-grid --simulated-rows 40 --decoy-rate 0 --pretrain-rows 60",
+        "predict --model model --data few.csv --out new.csv",
+    ],
+)
+def test_a_dry_run_leaves_nothing_behind(tmp_path: Path, words: str) -> None:
+    write_model(tmp_path / "model")
+    write_sequences(tmp_path / "few.csv", 24)
+    before = sorted(tmp_path.rglob("*"))
+    done = subprocess.run(
+        [sys.executable, "-m", "dnasweep", *words.split(), "--dry-run"],
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "dry-run-" not in done.stdout
+    assert sorted(tmp_path.rglob("*")) == before

@@ -17,7 +17,7 @@ from dnasweep.jobs.shards.work_list import key_of
 from dnasweep.stages.converted import as_safetensors
 from dnasweep.stages.model_sources import find_model
 from dnasweep.stages.models import keep_model, model_digest
-from dnasweep.storage import Storage
+from dnasweep.storage import Storage, usable_storage
 from dnasweep.tracking.client import resolve_uri
 
 Options = TypeVar("Options", bound=JobOptions)
@@ -58,8 +58,7 @@ def open_storage(options: JobOptions) -> tuple[Storage, str]:
     InputError
         If the storage cannot be written to.
     """
-    storage = Storage(options.storage)
-    storage.check_writable()
+    storage = usable_storage(options.storage, dry_run=options.dry_run)
     return storage, resolve_uri(options.tracking_uri, storage.root)
 
 

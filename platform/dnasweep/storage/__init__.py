@@ -2,6 +2,7 @@
 
 from dnasweep.storage.artefacts import Storage
 from dnasweep.storage.bucket import Bucket
+from dnasweep.storage.dry_run import usable_storage
 from dnasweep.storage.integrity import MANIFEST, digest_of, refuse_damaged, seal, unseal
 from dnasweep.storage.lease import LockLost
 from dnasweep.storage.locks import StorageLock, takes_locks
@@ -29,4 +30,5 @@ __all__ = [
     "telling_of_damage",
     "try_writing",
     "unseal",
+    "usable_storage",
 ]

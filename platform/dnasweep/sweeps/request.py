@@ -16,7 +16,7 @@ from dnasweep.stages.plan import SweepPlan, cells_of, make_plan
 from dnasweep.stages.pmi import keep_table
 from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.stages.specs import CNN
-from dnasweep.storage import Storage
+from dnasweep.storage import Storage, usable_storage
 from dnasweep.sweeps.axes import Axes, FewShotOptions, SweepOptions
 from dnasweep.sweeps.built_in import built_in_defaults
 from dnasweep.sweeps.checkpoints import check_tokenizers, check_tunings, prepare_checkpoints
@@ -143,8 +143,7 @@ def prepare_sweep(
         For everything wrong that can be found before training.
     """
     check_metric(options.metric, SELECTION_METRICS)
-    storage = Storage(options.storage)
-    storage.check_writable()
+    storage = usable_storage(options.storage, dry_run=options.dry_run)
     with console.status("reading and auditing the data"):
         data = prepare_data(storage, options)
         pretraining = prepare_pretraining(

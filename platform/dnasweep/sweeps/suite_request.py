@@ -19,7 +19,7 @@ from dnasweep.data.suites import Suite, SuiteTask, find_suite
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 from dnasweep.stages.dataset import rows_of
-from dnasweep.storage import Storage
+from dnasweep.storage import Storage, usable_storage
 from dnasweep.sweeps.request import Sweep, prepare_sweep
 from dnasweep.sweeps.suite_draw import MeasureSpeed, Probe, choose_draw
 from dnasweep.sweeps.suite_options import SuiteOptions
@@ -121,8 +121,7 @@ def prepare_suite(
     """
     suite = find_suite(options.suite)
     tasks = suite.chosen(options.tasks)
-    storage = Storage(options.storage)
-    storage.check_writable()
+    storage = usable_storage(options.storage, dry_run=options.dry_run)
     folders = suite_folders(suite, options.data, download=options.download)
     found = find_tasks(suite, folders, tasks)
     absent: dict[str, tuple[str, str]] = {

@@ -23,7 +23,7 @@ from dnasweep.formats.paths import user_path
 from dnasweep.invocation import as_typed
 from dnasweep.stages.pmi import obtain_counts, obtain_table, sequences_to_count
 from dnasweep.stages.specs import CountsSpec, PmiSpec
-from dnasweep.storage import Storage
+from dnasweep.storage import Storage, usable_storage
 from dnasweep.sweeps.kmer_table_options import KmerTableOptions
 from dnasweep.sweeps.preparation import check_species_sets, prepare_data
 from dnasweep.tokens.ngrams import NGramCounts
@@ -47,8 +47,7 @@ class _Work:
 
 def run_kmer_table(options: KmerTableOptions, console: Console) -> None:
     """Count k-mers, rank them and print where the table is."""
-    storage = Storage(options.storage)
-    storage.check_writable()
+    storage = usable_storage(options.storage, dry_run=options.dry_run)
     config = PmiConfig(
         variant=options.pmi, min_count=options.pmi_min_count, both_strands=options.both_strands
     )

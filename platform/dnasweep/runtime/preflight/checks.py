@@ -96,8 +96,8 @@ def check_versions(health: ClusterHealth) -> Check:
             "versions",
             "fail",
             _each(wrong),
-            "Install the same source with constraints.txt on every node, restart Ray there, and "
-            "give this command in the same environment.",
+            "Give every node the same environment: one in a folder that all share, one image, or what "
+            "`pip freeze` lists here. Restart Ray there, and give this command in it too.",
         )
     known = ", ".join(f"{name} {version}" for name, version in here.versions.items())
     return Check("versions", "pass", f"Python {_minor(here.python)}, {known} everywhere")

@@ -1,0 +1,41 @@
+"""The storage of a command, which a dry run does not make."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
+from dnasweep.storage.artefacts import Storage
+
+
+def usable_storage(root: str, *, dry_run: bool = False) -> Storage:
+    """Return a storage that can be written to.
+
+    Parameters
+    ----------
+    root
+        A folder or a URI.
+    dry_run
+        Whether nothing may come of it: where the folder does not exist, a temporary one is used in its
+        place, under its name, until the process ends. What one that exists lacks is built in it, so
+        that the run that follows finds its data read and audited.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written to.
+    """
+    storage = Storage(root)
+    if not dry_run or storage.is_remote or storage.local.exists():
+        storage.check_writable()
+        return storage
+    above = next(parent for parent in storage.local.parents if parent.exists())
+    if above != Path("/"):
+        Storage(above).check_writable()
+    folder = tempfile.mkdtemp(prefix="dnasweep-dry-run-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    instead = Storage(folder)
+    instead.root = storage.root
+    return instead
