@@ -17,6 +17,7 @@ import pytest
 from Bio import SeqIO
 from Bio.Seq import Seq
 from Bio.SeqRecord import SeqRecord
+from dnasweep.data.reading import read_rows
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
 from dnasweep.formats.intervals import read_bed
@@ -163,6 +164,18 @@ def test_bed_dialects(tmp_path: Path, genome: Path) -> None:
     ccre = read("ccre.bed", "chr1 {start} {end} EH{number} EE{number} PLS,CTCF-bound")
     assert ccre["sequence"].tolist() == cuts
     assert set(ccre["strand"]) == {""}
+    assert set(ccre["label"]) == {1}
+    classes = ("PLS", "pELS,CTCF-bound", "dELS")
+    rows = zip(at, classes, strict=True)
+    (tmp_path / "classes.bed").write_text(
+        "".join(f"chr1\t{a}\t{b}\tD\tE\t{one}\n" for (a, b), one in rows)
+    )
+    reading = read_rows(tmp_path / "classes.bed", genome=genome)
+    assert reading.labels.names == ("dELS", "pELS", "PLS")
+    assert [reading.labels.names[i] for i in reading.table["label"]] == ["PLS", "pELS", "dELS"]
+    assert "class of each cCRE" in " ".join(reading.notes)
+    unlabelled = read_rows(tmp_path / "classes.bed", genome=genome, require_labels=False)
+    assert set(unlabelled.table["label"]) == {-1}
     header = read("h.bed", "chr1 {start} {end}", "chrom\tstart\tend\n")
     assert header["sequence"].tolist() == cuts
     hashed = read("c.bed", "chr1 {start} {end} p{number} 0 {sign}", "#chrom\tstart\tend\tname\n")

@@ -121,6 +121,13 @@ def parse(source: Source, how: How) -> Parsed:
     else:
         frame, rejected = read_intervals(data, kind, window=how.window, file=path)
         lists_promoters = bool(frame["tss"].all()) and len(frame) > 0
+        if "label" in frame:
+            if label is None and not source.class_name and how.require_labels:
+                understood.append(
+                    "the class of each cCRE, in the sixth column, is its label, CTCF-bound or not"
+                )
+            else:
+                frame = frame.drop(columns="label")
     if "tss" in frame and (num_starts := int(frame["tss"].sum())):
         bases = how.window[1] - how.window[0] + 1
         understood.append(

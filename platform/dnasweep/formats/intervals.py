@@ -24,6 +24,11 @@ STRANDS = {"+": "+", "1": "+", "+1": "+", "-": "-", "-1": "-", "": "", ".": "", 
 _COLUMNS = ["row", "id", "chrom", "start", "end", "strand"]
 _STARTS = ("start", "chromstart", "chrom_start")
 """What a first line of names calls the second column."""
+CCRE = (
+    *("PLS", "pELS", "dELS", "CA-H3K4me3", "CA-CTCF", "CA-TF", "CA", "TF"),
+    *("DNase-H3K4me3", "CTCF-only", "DNase-only", "Low-DNase", "Unclassified"),
+)
+"""Classes of ENCODE's candidate cis-regulatory elements (cCREs), version 4 and those before."""
 _COMMENT = re.compile(r"#|track\b|browser\b")
 _FPS = re.compile(
     r"^FP {3}(?P<id>.+?)\s*:[^:;]*?\s[A-Z]+:(?P<chrom>\S+)\s+\d(?P<strand>[+-])\s*(?P<tss>\d+);"
@@ -55,7 +60,8 @@ def read_intervals(
     -------
     frame
         row, id, chrom, start and end (0-based, half-open), strand ("" where none is given),
-        species ("" where the accession does not tell) and tss (bool).
+        species ("" where the accession does not tell) and tss (bool); and label, of cCREs, the class
+        without `,CTCF-bound` behind it.
     rejected
         Rows that are not of the format.
     """
@@ -198,7 +204,7 @@ def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list
         end = pd.to_numeric(frame["end"], errors="coerce")
         frame["start"] = (end - 1).astype("str")
         return frame[_COLUMNS].reset_index(drop=True), rejected
-    names = {0: "chrom", 1: "start", 2: "end", 3: "id", 5: "strand"}
+    names, columns = {0: "chrom", 1: "start", 2: "end", 3: "id", 5: "strand"}, _COLUMNS
     if _is_strand(frame[3]) and not frame[5].any():
         # No name in BED is a strand: intervals as people cut them, without name and score.
         names = {0: "chrom", 1: "start", 2: "end", 3: "strand", 5: "id"}
@@ -206,9 +212,12 @@ def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list
         # The sixth column of ENCODE's candidate cis-regulatory elements is a class.
         names.pop(5)
         frame = frame.assign(strand="")
+        classes = frame[5].str.partition(",")[0]
+        if classes.isin(CCRE).all():
+            frame, columns = frame.assign(label=classes), [*_COLUMNS, "label"]
     frame = frame.rename(columns=names)
     frame["id"] = frame["id"].replace(".", "")
-    return frame[_COLUMNS].reset_index(drop=True), rejected
+    return frame[columns].reset_index(drop=True), rejected
 
 
 def _is_strand(column: pd.Series) -> bool:
