@@ -96,8 +96,9 @@ class Lease:
         if claim is None:
             return
         self._stop.set()
-        # Of a claim that was superseded this is true as well, and harms nobody.
-        with contextlib.suppress(FileExistsError, FileNotFoundError):
+        # Of a claim that was superseded this is true as well, and harms nobody. Where it cannot be said, as
+        # on a full disk, the claim falls silent.
+        with contextlib.suppress(OSError):
             _create(claim.with_name(f"{claim.name}.free"), b"")
 
     def confirm(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from optuna import logging
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
@@ -39,6 +40,7 @@ def open_journal(file: Path, lock: Callable[[], StorageLock]) -> JournalStorage:
     lock
         Makes the lock of those who write to it.
     """
+    logging.set_verbosity(logging.WARNING)
     with lock():
         _drop_incomplete_line(file)
     backend = JournalFileBackend(str(file), lock_obj=_JournalLock(lock()))  # type: ignore[arg-type]

@@ -48,7 +48,6 @@ class Study:
         mode: str,
         seed: int = 0,
     ) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.name, self._cells, self._seed = name, dict.fromkeys(cells), seed
         values = {
             field.name: list(dict.fromkeys(getattr(cell, field.name) for cell in cells))
