@@ -36,7 +36,7 @@ def write_heat_map(
     ranking
         The score.
     """
-    column, unit, _ = ranking
+    column, unit = ranking
     first = rows[0]["pos"]
     width = rows[-1]["pos"] - first + 1
     values = np.full((4, width), np.nan)

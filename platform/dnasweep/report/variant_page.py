@@ -46,15 +46,14 @@ def variant_page(
     files
         What lies beside the page.
     """
-    by, unit, most = ranking_of(settings)
-    edges = np.linspace(-most, most, BINS + 1)
+    by, unit = ranking_of(settings)
     scored = [*(settings.get("columns") or ()), *SCORED]
-    num, counts, calls = 0, np.zeros(BINS, int), pd.Series(dtype=int)
+    num, changes, calls = 0, [np.empty(0, np.float32)], pd.Series(dtype=int)
     largest = pd.DataFrame(columns=[*SHOWN, *scored])
     for part in parts:
         num += len(part)
         known = part[part[by].notna()]
-        counts += np.histogram(known[by].clip(-most, most), edges)[0]
+        changes.append(known[by].to_numpy(np.float32))
         calls = calls.add(part["call"].value_counts(), fill_value=0)
         found = pd.concat([largest, known[largest.columns]]) if len(largest) else known
         order = np.argsort(-found[by].abs().to_numpy(float), kind="stable")[:MAX_SHOWN]
@@ -63,7 +62,9 @@ def variant_page(
     skipped = f"{len(rejects):,} alleles were not scored; the reasons are below."
     about = f"The {len(shown)} alleles with the largest {unit}."
     told = _sentences(calls, shown, by, unit)
-    figure = PageFigure("All alleles", "By size of change.", _histogram(counts, edges, unit))
+    figure = PageFigure(
+        "All alleles", "By size of change.", _histogram(np.concatenate(changes), unit)
+    )
     files = list(files)
     tables = [name for name in files if name.endswith((".vcf", ".vcf.gz", ".parquet", ".tsv"))]
     beside = [("Every allele with its scores, beside this page", " ".join(tables))]
@@ -98,15 +99,15 @@ def _sentences(calls: pd.Series, shown: pd.DataFrame, by: str, unit: str) -> lis
     return told
 
 
-def _histogram(counts: np.ndarray, edges: np.ndarray, unit: str) -> Drawing | None:
-    if not counts.any():
+def _histogram(changes: np.ndarray, unit: str) -> Drawing | None:
+    most = float(np.abs(changes).max(initial=0.0))
+    if most == 0:
         return None
+    # Centred, and as wide as the largest change.
+    counts, edges = np.histogram(changes, np.linspace(-most, most, BINS + 1))
 
     def draw(axes: Axes) -> None:
-        # Centred, and as wide as the largest change.
-        used = np.flatnonzero(counts + counts[::-1])
-        low, high = used[0], used[-1] + 1
-        axes.stairs(counts[low:high], edges[low : high + 1], fill=True, color=COLOURS[0])
+        axes.stairs(counts, edges, fill=True, color=COLOURS[0])
         axes.set_yscale("symlog")
         axes.set_xlabel(unit)
         axes.set_ylabel("alleles")

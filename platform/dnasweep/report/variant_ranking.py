@@ -13,8 +13,6 @@ class Ranking(NamedTuple):
     """Of the table of variants."""
     unit: str
     """What it is, in words."""
-    most: float = 10.0
-    """Size that is drawn as the largest."""
 
 
 OF_CLASS = Ranking("delta_log2_odds", "change of log2 odds")
@@ -23,6 +21,6 @@ OF_LANGUAGE = Ranking("llr", "log-likelihood ratio, nats")
 
 def ranking_of(settings: Mapping[str, Any]) -> Ranking:
     """Return the score that ranks the variants of a job with these settings."""
-    for name, (_, text, unit, most) in (settings.get("columns") or {}).items():
-        return Ranking(name, unit or text, most)
+    for name, (_, text, unit) in (settings.get("columns") or {}).items():
+        return Ranking(name, unit or text)
     return OF_CLASS if settings.get("classifier") else OF_LANGUAGE

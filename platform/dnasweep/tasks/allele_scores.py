@@ -28,8 +28,6 @@ class AlleleColumn(NamedTuple):
     """What it holds."""
     unit: str = ""
     """Of a change, in words."""
-    most: float = 10.0
-    """Size of a change that is drawn as the largest."""
 
 
 class AlleleOutputs(NamedTuple):
@@ -151,7 +149,7 @@ def class_columns(names: Sequence[str]) -> Columns:
         LARGEST: AlleleColumn(
             "Float",
             "The gain or loss of largest size, losses negative",
-            "largest change of a class",
+            "change of a class's probability",
         )
     }
     for name in names:
