@@ -87,9 +87,9 @@ def test_what_is_not_for_bases_is_refused(data: Path, options: dict, reason: str
     assert raised.value.remedy
 
 
-def test_shots_are_of_classes_of_rows(data: Path) -> None:
+def test_shots_are_of_whole_rows(data: Path) -> None:
     options = asked(data, FewShotOptions)
-    with pytest.raises(dnasweep.InputError, match="shots are rows of each class"):
+    with pytest.raises(dnasweep.InputError, match="labels are of places in a sequence"):
         prepare_sweep("x", {"shots": (5,)}, options, Console(quiet=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import dnasweep
@@ -9,6 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from dnasweep.errors import InputError
+from dnasweep.sweeps.axes import FewShotOptions
+from dnasweep.sweeps.few_shot import few_shot_cells
+from dnasweep.sweeps.in_process import InProcessExecutor
+from dnasweep.workflows.few_shot_ending import compare_few_shots
+from dnasweep.workflows.sweep import run_sweep
+from rich.console import Console
 from task_toys import sweep_small
 from toy_data import MOTIF, write_measured
 
@@ -110,3 +117,32 @@ def test_a_number_that_is_the_same_in_every_row_is_refused(tmp_path: Path) -> No
             split="random",
             progress=False,
         )
+
+
+@pytest.mark.slow
+def test_few_shots_of_numbers_are_compared_by_correlation(tmp_path: Path) -> None:
+    options = FewShotOptions(
+        data=(str(write_measured(tmp_path / "mpra.csv", rows=200)),),
+        storage=str(tmp_path / "runs"),
+        tracking_uri="none",
+        shots=(20, 60),
+        resamples=2,
+        seeds=(0, 1),
+        species_sets=("none",),
+        tokenizers=("kmer-3",),
+        preset="1x32x2",
+        split="random",
+        learning_rates=(1e-2,),
+        finetune_epochs=4,
+    )
+    console = Console(record=True, width=160, file=open(os.devnull, "w"))  # noqa: SIM115
+    run_sweep(
+        "few", options.axes, options, console, cells=few_shot_cells, ending=compare_few_shots,
+        executor=InProcessExecutor,
+    )  # fmt: skip
+    said = console.export_text()
+    assert "Test Pearson r by shots" in said
+    assert "k-mer ridge regression" in said
+    assert "AUROC" not in said
+    (page,) = (tmp_path / "runs").rglob("comparison.html")
+    assert "MCC" not in page.read_text()

@@ -21,8 +21,11 @@ from dnasweep.storage import Storage
 from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.results import cell_result
 from dnasweep.sweeps.shots import compare_shots, initialisations
-from dnasweep.sweeps.shots_tests import BASELINE, RANDOM
+from dnasweep.sweeps.shots_tests import RANDOM
+from dnasweep.tasks.registry import BINARY
 from rich.console import Console
+
+BASELINE = BINARY.baseline_name
 
 
 @pytest.fixture(scope="module")

@@ -116,6 +116,16 @@ def test_a_given_set_larger_than_its_sequences_is_a_first_draw_and_no_other() ->
         draw_shots(table, POOL, 200, 1)
 
 
+def test_shots_of_rows_without_classes_are_rows() -> None:
+    table = toy_table(label=-1)
+    few, many = draw_shots(table, POOL, 10, 1), draw_shots(table, POOL, 50, 1)
+    assert (len(few), len(many)) == (10, 50)
+    assert set(few) <= set(many) <= set(POOL)
+    assert set(draw_shots(table, POOL, 10, 2)) != set(few)
+    with pytest.raises(InputError, match=r"there are \d+ training sequences"):
+        draw_shots(table, POOL, 1000, 0)
+
+
 def write_folder(root: Path, sizes: tuple[int, ...] = (4, 8), *, test: bool = True) -> Path:
     """Write few-shot sets as they are published: quoted k-mers in folders named by their size."""
     rows = iter(toy_sequences(2 * sum(sizes) + 40))

@@ -26,7 +26,6 @@ from dnasweep.report.provenance import SweepFrame
 from dnasweep.report.terminal import summary, terminal_table
 from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.shots_findings import settings
-from dnasweep.sweeps.shots_tests import BASELINE
 from dnasweep.tasks.wording import ALPHA, mean_of, metric_name
 
 APART = 0.06
@@ -45,7 +44,7 @@ def few_shot_page(comparison: ShotComparison, frame: SweepFrame) -> Page:
             "means",
             "Means",
             [
-                PageTable("means", means, say("means"), _baseline_marks(means), shots),
+                PageTable("means", means, say("means"), _baseline_marks(comparison, means), shots),
                 PageTable("metrics", others, say("metrics")),
                 PageTable("unhealthy", _telling(comparison.unhealthy), say("not_healthy")),
             ],
@@ -83,7 +82,7 @@ def means_by_shots(comparison: ShotComparison) -> pd.DataFrame:
             records.append({"setting": words, "initialisation": name} | _across(own, column))
     if len(comparison.baseline) and records:
         means = _across(comparison.baseline, column)
-        records.append({"setting": "", "initialisation": BASELINE} | means)
+        records.append({"setting": "", "initialisation": comparison.task.baseline_name} | means)
     table = pd.DataFrame(records, columns=["setting", "initialisation", *map(str, shots)])
     return table if (table["setting"] != "").any() else table.drop(columns="setting")
 
@@ -92,8 +91,9 @@ def _across(rows: pd.DataFrame, column: str) -> dict[str, str]:
     return {str(int(row["shots"])): mean_of(row, column) for _, row in rows.iterrows()}
 
 
-def _baseline_marks(table: pd.DataFrame) -> list[str]:
-    return ["reference" if name == BASELINE else "" for name in table["initialisation"]]
+def _baseline_marks(comparison: ShotComparison, table: pd.DataFrame) -> list[str]:
+    baseline = comparison.task.baseline_name
+    return ["reference" if name == baseline else "" for name in table["initialisation"]]
 
 
 def _pairwise(comparison: ShotComparison) -> PageTable:
@@ -115,13 +115,17 @@ def shot_tables(comparison: ShotComparison) -> RenderableType:
     """Return the means by number of shots, the baseline's among them, and the findings."""
     means = means_by_shots(comparison)
     table = terminal_table(
-        f"Test {metric_name(comparison.metric)} by shots of each class",
+        f"Test {metric_name(comparison.metric)} by shots{_of_each(comparison)}",
         means,
-        marks=_baseline_marks(means),
+        marks=_baseline_marks(comparison, means),
         left=["setting", "initialisation"],
         titles={name: f"{int(name):,}" for name in map(str, means) if name.isdecimal()},
     )
     return summary([table], comparison.findings)
+
+
+def _of_each(comparison: ShotComparison) -> str:
+    return " of each class" if comparison.task.has_classes else ""
 
 
 def learning_curve(comparison: ShotComparison) -> Drawing | None:
@@ -145,8 +149,8 @@ def learning_curve(comparison: ShotComparison) -> Drawing | None:
             label_ticks(axes, sorted(set(comparison.rows["shots"])), ",")
             axes.set_ylabel(f"test {metric_name(comparison.metric)}")
             axes.set_title(words)
-        panels[-1].set_xlabel("shots: training rows of each class")
-        common_legend(figure, [*names, BASELINE])
+        panels[-1].set_xlabel(f"shots: training rows{_of_each(comparison)}")
+        common_legend(figure, [*names, comparison.task.baseline_name])
 
     return Drawing(draw, (8.2, 0.5 + 4.0 * len(groups)))
 
@@ -181,5 +185,11 @@ def _draw_baseline(axes: Axes, comparison: ShotComparison) -> None:
         return
     table = comparison.baseline.sort_values("shots")
     mean, sd = table[column].astype(float), table[f"{column}_sd"].astype(float).fillna(0)
-    axes.plot(table["shots"], mean, color=ink(axes), linestyle=(0, (1, 1.5)), label=BASELINE)
+    axes.plot(
+        table["shots"],
+        mean,
+        color=ink(axes),
+        linestyle=(0, (1, 1.5)),
+        label=comparison.task.baseline_name,
+    )
     band(axes, table["shots"], mean - sd, mean + sd, color=ink(axes), alpha=0.1)

@@ -88,7 +88,7 @@ SHOTS = "training_rows.csv"
 
 
 def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int) -> np.ndarray:
-    """Return the positions of `shots` rows of each class, in table order.
+    """Return the positions of `shots` rows of each class, or in all where rows have none, in table order.
 
     The draws of one `resample` are nested: the 10 rows of a class are among its 50, and these among
     its 100. No sequence is drawn twice; its reverse complement counts as the same sequence. If the
@@ -102,7 +102,7 @@ def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int)
     pool
         Positions of the rows to draw from, which are training rows.
     shots
-        Rows per class, at least 1.
+        Rows per class, or in all, at least 1.
     resample
         Number of the draw, from 0; it seeds the random generator.
 
@@ -128,12 +128,12 @@ def draw_shots(table: pd.DataFrame, pool: np.ndarray, shots: int, resample: int)
             remedy = f"Use at most --shots {_smallest(labels)}."
             if len(given):
                 remedy = f"{remedy} The set as it is given is used alone with --resamples 1."
-            raise InputError(
-                f"{shots} shots of each class are asked for, and class {label} has "
-                f"{len(members):,} training sequences",
-                remedy=remedy,
-            )
-        order = np.random.default_rng([resample, int(label)]).permutation(len(members))
+            asked = f"{shots} shots of each class are asked for, and class {label} has"
+            if label < 0:
+                asked = f"{shots} shots are asked for, and there are"
+            raise InputError(f"{asked} {len(members):,} training sequences", remedy=remedy)
+        # Rows without a class are drawn as those of one are.
+        order = np.random.default_rng([resample, max(0, int(label))]).permutation(len(members))
         drawn.append(members[order[:shots]])
     return np.sort(np.concatenate(drawn))
 

@@ -108,7 +108,8 @@ class FewShotOptions(SweepOptions):
     """Options of a few-shot sweep, which chooses nothing on validation and so searches nothing."""
 
     shots: tuple[Count, ...] = ()
-    """Training rows of each class. Default: 10, 50, 100, 500 and 1000, as far as there are rows."""
+    """Training rows of each class, or in all where rows have numbers or several labels. Default: 10, 50,
+    100, 500 and 1000, as far as there are rows."""
     resamples: Few = 3
     """Draws of each number of shots, smaller ones within larger ones. Where the data have a
     few-shot set of that size, the first draw is that set."""

@@ -17,6 +17,7 @@ from dnasweep.stages.recipe import Cell, Recipe
 from dnasweep.sweeps.axes import FewShotOptions
 from dnasweep.sweeps.preparation import Prepared
 from dnasweep.sweeps.training_options import micro_batch
+from dnasweep.tasks.registry import task_of
 
 
 def few_shot_cells(axes: dict[str, Sequence[Any]], data: Prepared) -> tuple[Cell, ...]:
@@ -75,8 +76,9 @@ def train_on_shots(
     options
         Epochs and batch size; None stands for the published ones.
     shots
-        Numbers of rows of each class.
+        Numbers of rows of each class, or in all where rows have none.
     """
+    groups = len(data.labels.names) if task_of(data.labels).has_classes else 1
     rows = rows_of(data.table, recipe.members(recipe.target)).train
     width = float(data.table["sequence"].iloc[rows].str.len().mean())
     trainings: list[tuple[int, TrainingConfig]] = []
@@ -86,7 +88,7 @@ def train_on_shots(
         epochs = published.epochs if options.finetune_epochs is None else options.finetune_epochs
         training = dataclasses.replace(
             recipe.finetuning,
-            bases=max(1, round(epochs * len(data.labels.names) * number * width)),
+            bases=max(1, round(epochs * groups * number * width)),
             batch_size=batch,
             micro_batch_size=micro_batch(batch, options.micro_batch_size),
             evaluations=1,
@@ -110,13 +112,16 @@ def usual_shots(data: Prepared, target: str) -> tuple[int, ...]:
     members = () if target == "all" or not data.species else data.members(target)
     train = data.table.iloc[rows_of(data.table, members).train]
     classes = train[first_readings(train["sequence"])]["label"].value_counts()
-    fewest = int(classes.min()) if len(classes) == len(data.labels.names) else 0
+    has_classes = task_of(data.labels).has_classes
+    groups = len(data.labels.names) if has_classes else 1
+    fewest = int(classes.min()) if len(classes) == groups else 0
     given = set(train["shots"].dropna())
     found = tuple(n for n in SHOTS if n <= fewest or n in given)
     if not found:
         number = f"--shots {min(fewest, 5)}" if fewest else "rows of both classes"
+        of = " of a class" if has_classes else ""
         raise InputError(
-            f"training has {fewest} different sequences of a class, fewer than the smallest default of "
+            f"training has {fewest} different sequences{of}, fewer than the smallest default of "
             f"{SHOTS[0]} shots",
             remedy=f"Pass {number}." if fewest else f"Give {number}.",
         )

@@ -34,9 +34,10 @@ def _check_without_classes(options: SweepOptions, task: Task) -> None:
         "--class-weights": options.class_weights != "none" and not task.has_weights,
         "--label-smoothing": options.label_smoothing > 0 and not task.has_weights,
     }
-    if isinstance(options, FewShotOptions):
+    if isinstance(options, FewShotOptions) and task.place:
         raise InputError(
-            f"shots are rows of each class, and the labels are no classes ({task.name})",
+            f"shots are rows with a class or a number each, and the labels are of places in a sequence "
+            f"({task.name})",
             remedy="Use `dnasweep tokenizer-grid`.",
         )
     for option, given in wrong.items():

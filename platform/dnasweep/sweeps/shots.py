@@ -1,4 +1,4 @@
-"""Few shots compared: what each initialisation reaches with a few training rows of each class.
+"""Few shots compared: what each initialisation reaches with a few training rows, of each class where there are.
 
 Nothing is chosen: every trial is evaluated once, on all test rows, at the threshold 0.5.
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from dnasweep.data.labels import ZERO_AND_ONE, Labels
 from dnasweep.stages.scores import TestScores
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare
 from dnasweep.sweeps.comparison import ShotComparison
@@ -18,6 +19,7 @@ from dnasweep.sweeps.shots_findings import shot_findings
 from dnasweep.sweeps.shots_tests import RANDOM, paired_tests
 from dnasweep.sweeps.statistics import spread
 from dnasweep.sweeps.tables import higher_is_better
+from dnasweep.tasks.registry import task_of
 
 GROUPED_BY = ["tokenizer", "learning_rate", "initialisation"]
 """What trials share that differ in shots, draw and seed alone; `learning_rate` is missing where it
@@ -33,6 +35,7 @@ def compare_shots(
     rates_follow_shots: bool = True,
     overlap: Mapping[int, float] | None = None,
     shared_encoders: bool = False,
+    labels: Labels = ZERO_AND_ONE,
 ) -> ShotComparison:
     """Compare the trials of a few-shot sweep.
 
@@ -51,6 +54,8 @@ def compare_shots(
         Number of shots to the mean fraction of its rows that two draws share.
     shared_encoders
         Whether all seeds of a pretrained initialisation start from one encoder.
+    labels
+        What is learned.
     """
     name = metric.rsplit("/", 1)[-1]
     runs = _runs(cells, name, rates_follow_shots)
@@ -66,7 +71,8 @@ def compare_shots(
         rows=_means(healthy, [*GROUPED_BY, "shots"]),
         runs=runs,
         baseline=_baseline(baselines),
-        pairwise=paired_tests(healthy, tested, baselines),
+        pairwise=paired_tests(healthy, tested, baselines, task_of(labels)),
+        labels=labels,
         unhealthy=_unhealthy(cells, runs, set(tested)),
     )
     comparison.rows.insert(

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.sweeps.comparison import ShotComparison
-from dnasweep.sweeps.shots_tests import BASELINE, RANDOM
+from dnasweep.sweeps.shots_tests import RANDOM
 from dnasweep.sweeps.verdicts import Findings, Verdict
 from dnasweep.tasks.wording import metric_name
 
@@ -92,7 +92,7 @@ def _pairs(comparison: ShotComparison) -> Iterator[tuple[str, dict[int, Verdict]
     metric = comparison.decisive
     for words, group in settings(comparison.pairwise):
         for (a, b), rows in group.groupby(["a", "b"], sort=False):
-            other = f"the {b}" if b == BASELINE else b
+            other = f"the {b}" if b == comparison.task.baseline_name else b
             lead = f"{str(a)[:1].upper()}{str(a)[1:]} against {other}"
             lead += f", {words}" if words else ""
             yield (

@@ -14,24 +14,20 @@ from dnasweep.sweeps.mean_differences import mean_difference, shared_row_varianc
 from dnasweep.sweeps.seed_tests import stratum
 from dnasweep.tasks.influence import Measured
 from dnasweep.tasks.multiple_tests import benjamini_hochberg
+from dnasweep.tasks.registry import BINARY
+from dnasweep.tasks.task import Task
 
 RANDOM = "no pretraining"
-BASELINE = "k-mer logistic regression"
 _TEST = ("difference", "low", "high", "p", "p_adjusted")
-COLUMNS = (
-    *(
-        "tokenizer",
-        "learning_rate",
-        "shots",
-        "a",
-        "b",
-        "num_rows",
-        "draws",
-        "pairs",
-        "pairs_for_a",
-    ),
-    *(f"{metric}_{name}" for metric in ("mcc", "auroc") for name in _TEST),
+_HEAD = (
+    *("tokenizer", "learning_rate", "shots", "a", "b"),
+    *("num_rows", "draws", "pairs", "pairs_for_a"),
 )
+
+
+def columns_of(task: Task) -> list[str]:
+    """Return the columns of the table of pairs."""
+    return [*_HEAD, *(f"{metric}_{name}" for metric in task.tested for name in _TEST)]
 
 
 class _Pool(NamedTuple):
@@ -48,6 +44,7 @@ def paired_tests(
     runs: pd.DataFrame,
     tested: Mapping[str, TestScores],
     baselines: Sequence[BaselineResult],
+    task: Task = BINARY,
 ) -> pd.DataFrame:
     """Return one row per pair and number of shots, p-values adjusted over all of them.
 
@@ -62,11 +59,14 @@ def paired_tests(
         Test scores by trial key.
     baselines
         One a draw.
+    task
+        What was learned; its metrics are tested.
 
     Returns
     -------
     DataFrame
-        Columns :data:`COLUMNS`; `pairs_for_a` counts the pairs in which a has the larger MCC.
+        Columns :func:`columns_of`; `pairs_for_a` counts the pairs in which a has the larger value of the
+        first of the metrics, MCC of classes.
         Benjamini and Hochberg run over all pairs at all numbers of shots, for each metric.
     """
     references = {
@@ -76,10 +76,10 @@ def paired_tests(
     records = []
     pool = _pooled(known) if len(known) > 1 else None
     if pool is not None:
-        for head, pairs in _pairs(runs, references):
-            records.append(head | _test(pool, pairs))
-    table = pd.DataFrame.from_records(records, columns=list(COLUMNS))
-    for metric in ("mcc", "auroc"):
+        for head, pairs in _pairs(runs, references, task.baseline_name):
+            records.append(head | _test(pool, pairs, task.tested[0]))
+    table = pd.DataFrame.from_records(records, columns=columns_of(task))
+    for metric in task.tested:
         table[f"{metric}_p_adjusted"] = benjamini_hochberg(table[f"{metric}_p"].to_numpy(float))
     return table
 
@@ -93,7 +93,7 @@ def _pooled(known: dict[str, TestScores]) -> _Pool | None:
 
 
 def _pairs(
-    runs: pd.DataFrame, references: Mapping[tuple[int, int], TestScores]
+    runs: pd.DataFrame, references: Mapping[tuple[int, int], TestScores], baseline: str
 ) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
     """Yield what is compared, and the pairs of trainings: keys a and b, draw and seed."""
     for (tokenizer, rate, shots), group in runs.groupby(
@@ -108,7 +108,7 @@ def _pairs(
         for name, own in keys.items():
             reference = [f"baseline {(shots, resample)}" for resample, _ in own.index]
             there = [(shots, resample) in references for resample, _ in own.index]
-            pairs.append((name, BASELINE, own, pd.Series(reference, index=own.index)[there]))
+            pairs.append((name, baseline, own, pd.Series(reference, index=own.index)[there]))
         for a, b, first, second in pairs:
             joined = pd.concat([first.rename("a"), second.rename("b")], axis=1, join="inner")
             if len(joined):
@@ -116,7 +116,7 @@ def _pairs(
                 yield head | {"a": a, "b": b}, joined.reset_index()
 
 
-def _test(pool: _Pool, pairs: pd.DataFrame) -> dict[str, Any]:
+def _test(pool: _Pool, pairs: pd.DataFrame, first: str) -> dict[str, Any]:
     draws, seeds = pairs["resample"].tolist(), pairs["seed"].tolist()
     a, b = ([pool.places[key] for key in pairs[side]] for side in ("a", "b"))
     record: dict[str, Any] = {
@@ -129,6 +129,6 @@ def _test(pool: _Pool, pairs: pd.DataFrame) -> dict[str, Any]:
         rows = shared_row_variance(found.influence[a] - found.influence[b], draws, seeds)
         compared = mean_difference(differences, draws, seeds, rows)
         record |= {f"{metric}_{n}": v for n, v in zip(_TEST, compared, strict=False)}
-        if metric == "mcc":
+        if metric == first:
             record["pairs_for_a"] = int((differences > 0).sum())
     return record

@@ -19,7 +19,6 @@ from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.request import Sweep
 from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.shots import compare_shots
-from dnasweep.sweeps.shots_tests import BASELINE
 from dnasweep.workflows.announce import announce_report, encoder_name
 from dnasweep.workflows.evaluation import read_results
 from dnasweep.workflows.phases import Phases
@@ -63,6 +62,7 @@ def compare_few_shots(sweep: Sweep, records: Records, phases: Phases) -> ShotCom
             rates_follow_shots="learning_rate" not in sweep.axes,
             overlap=_overlap(sweep),
             shared_encoders=bool(plan.encoders) and not sweep.recipe.pretrain_per_seed,
+            labels=sweep.data.labels,
         )
     frame = sweep_frame(
         sweep,
@@ -106,7 +106,7 @@ def _overlap(sweep: Sweep) -> dict[int, float]:
 def _record_curves(sweep: Sweep, records: Records, comparison: ShotComparison) -> None:
     """Log the means to the parent run, the number of shots as the step."""
     column = f"test_{comparison.metric}"
-    curves = [(comparison.baseline, BASELINE)]
+    curves = [(comparison.baseline, comparison.task.baseline_name)]
     for (tokenizer, rate, name), rows in comparison.rows.groupby(
         ["tokenizer", "learning_rate", "initialisation"], sort=False, dropna=False
     ):
