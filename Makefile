@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 CHAOS := lost_processes.py lost_services.py lost_hosts.py partition.py killed_sweep.py killed_shap.py tracking_server.py
 BENCHMARKS := tokenizing train sweep search shap_speed shap_fidelity scan variants long_rows
 
-.PHONY: help setup sweep test test-all chaos rehearsal rehearsal-slurm fresh-check wheel-check image pages-check fuzz nulls docs lint types format bench clean
+.PHONY: help setup sweep test test-all chaos rehearsal rehearsal-slurm fresh-check wheel-check image pages-check fuzz gpu-check nulls docs lint types format bench clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -89,6 +89,9 @@ pages-check: setup ## Use the pages of reports in a real browser, Chromium (ARGS
 
 fuzz: setup ## Damage files of every kind for 10 minutes: none may be misread (ARGS="--minutes 60")
 	@OMP_NUM_THREADS=1 $(RUN) tests/fuzz/run.py $(ARGS)
+
+gpu-check: setup ## Show that a GPU computes what the CPU does, and how fast (without one: the CPU's part)
+	@$(RUN) benchmarks/gpu_check.py $(ARGS)
 
 nulls: setup ## Simulate where nothing is to be found: does every p-value and interval hold?
 	@OMP_NUM_THREADS=1 $(RUN) benchmarks/null_simulations.py $(ARGS)

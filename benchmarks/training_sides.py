@@ -123,13 +123,15 @@ def our_rate(bench: Bench, batch_size: int, precision: Literal["fp32", "bf16"]) 
     seen: list[float] = []
 
     def note(done: int, total: int, bases: float, loss: float) -> None:
-        times.append(now())
-        seen.append(bases)
+        # A GPU is waited for only where the time is taken.
+        if done in (WARM_UP, total):
+            times.append(now())
+            seen.append(bases)
 
     config = bench.config(batch_size, bench.options.steps + WARM_UP)
     config = dataclasses.replace(config, precision=precision)
     train(bench.task(), bench.model(), config, on_step=note)
-    return (seen[-1] - seen[WARM_UP - 1]) / (times[-1] - times[WARM_UP - 1])
+    return (seen[-1] - seen[0]) / (times[-1] - times[0])
 
 
 def trainer_rate(bench: Bench, batch_size: int | None) -> float:
@@ -146,7 +148,8 @@ def trainer_rate(bench: Bench, batch_size: int | None) -> float:
 
     class Note(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            times.append(now())
+            if state.global_step in (WARM_UP, args.max_steps):
+                times.append(now())
 
     tokenizer = AutoTokenizer.from_pretrained(bench.directory)
     rows = np.split(bench.corpus.ids, bench.corpus.offsets[1:-1])[8:]
@@ -174,9 +177,8 @@ def trainer_rate(bench: Bench, batch_size: int | None) -> float:
         data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.15),
         callbacks=[Note()],
     ).train()
-    steps = len(times) - WARM_UP
-    bases = steps * arguments.train_batch_size * bench.options.window
-    return bases / (times[-1] - times[WARM_UP - 1])
+    bases = bench.options.steps * arguments.train_batch_size * bench.options.window
+    return bases / (times[-1] - times[0])
 
 
 def loss_curves(bench: Bench) -> tuple[list[float], list[float]]:
