@@ -27,6 +27,7 @@ def cell_result(
     cell: Cell,
     spec: ClassifierSpec,
     *,
+    start: str,
     species: tuple[str, ...],
     tested: bool,
     error: str | None = None,
@@ -40,6 +41,8 @@ def cell_result(
         Where artefacts are.
     cell, spec
         The trial.
+    start
+        What it starts from, as shown.
     species
         Species of the data set that is pretrained on.
     tested
@@ -59,7 +62,7 @@ def cell_result(
     common: dict[str, Any] = {
         "trial_key": spec.key,
         "tokenizer": cell.tokenizer,
-        "species_set": start_of(cell),
+        "species_set": start,
         "learning_rate": cell.learning_rate,
         "seed": cell.seed,
         "axes": axes,
@@ -93,12 +96,21 @@ def cell_result(
     )
 
 
-def start_of(cell: Cell) -> str:
-    """Return what a cell starts from: a species set, a checkpoint in its place, or one after the other."""
+def start_of(cell: Cell, shown: Mapping[str, str]) -> str:
+    """Return what a cell starts from: a species set, a checkpoint in its place, or one after the other.
+
+    Parameters
+    ----------
+    cell
+        The cell.
+    shown
+        How each checkpoint is named.
+    """
     if not cell.checkpoint:
         return cell.species_set
     further = cell.species_set != "none"
-    return f"{cell.checkpoint} then {cell.species_set}" if further else cell.checkpoint
+    name = shown[cell.checkpoint]
+    return f"{name} then {cell.species_set}" if further else name
 
 
 def _pretrained_on(encoder: EncoderSpec | None, species: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ Nothing is chosen: every trial is evaluated once, on all test rows, at the thres
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
@@ -14,6 +13,7 @@ import pandas as pd
 from dnasweep.data.labels import ZERO_AND_ONE, Labels
 from dnasweep.stages.scores import TestScores
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare
+from dnasweep.sweeps.checkpoint_names import short_names
 from dnasweep.sweeps.comparison import ShotComparison
 from dnasweep.sweeps.shots_findings import shot_findings
 from dnasweep.sweeps.shots_tests import RANDOM, paired_tests
@@ -87,10 +87,7 @@ def initialisations(cells: Sequence[CellResult]) -> dict[str, str]:
     """Return where each trial starts, in words, by trial key."""
     ours = {c.tokenizer for c in cells if not c.checkpoint}
     sets = {c.species_set for c in cells if not c.checkpoint and c.species_set != "none"}
-    models = {c.checkpoint for c in cells if c.checkpoint}
-    short = {name: PurePath(name).name or name for name in models}
-    # Folders of one name in two places are told apart by all of their path.
-    shown = short if len(set(short.values())) == len(models) else {name: name for name in models}
+    shown = short_names(c.checkpoint for c in cells if c.checkpoint)
     found = {}
     for cell in cells:
         masking = cell.axes.get("masking")

@@ -15,6 +15,7 @@ from dnasweep.stages.dataset import load_dataset
 from dnasweep.stages.outcome import CHECKPOINT, OUTCOME, StageOutcome
 from dnasweep.stages.specs import ClassifierSpec
 from dnasweep.storage import MANIFEST, Storage
+from dnasweep.sweeps.checkpoint_names import short_names
 from dnasweep.sweeps.summary import SUMMARY, find_summaries, read_table
 from dnasweep.sweeps.tables import higher_is_better
 
@@ -46,11 +47,12 @@ class TrainingRecord:
         Tables have both in one column: a species set, a checkpoint in its place, or one after the other.
         """
         told = str(self.row.get("species_set", ""))
-        for name in self.sweep["axes"].get("checkpoint", ()):
-            if told == name:
+        for name, shown in short_names(self.sweep["axes"].get("checkpoint", ())).items():
+            if told in (name, shown):
                 return name, ""
-            if told.startswith(f"{name} then "):
-                return name, told.removeprefix(f"{name} then ")
+            for start in (name, shown):
+                if told.startswith(f"{start} then "):
+                    return name, told.removeprefix(f"{start} then ")
         return "", told
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Hashable
 from dnasweep.stages.plan import SweepPlan
 from dnasweep.stages.scores import find_scores
 from dnasweep.sweeps.cell_results import CellResult
+from dnasweep.sweeps.checkpoint_names import short_names
 from dnasweep.sweeps.request import Sweep
-from dnasweep.sweeps.results import cell_result
+from dnasweep.sweeps.results import cell_result, start_of
 from dnasweep.sweeps.selection import comparison_group, select
 from dnasweep.workflows.phases import Phases
 from dnasweep.workflows.sweep_records import Records
@@ -63,11 +64,13 @@ def read_results(sweep: Sweep, plan: SweepPlan, tested: frozenset[str]) -> list[
     tested
         Keys of the trials whose test scores may be read.
     """
+    shown = short_names(cell.checkpoint for cell in plan.cells if cell.checkpoint)
     return [
         cell_result(
             sweep.storage,
             cell,
             spec,
+            start=start_of(cell, shown),
             species=sweep.recipe.read_species,
             tested=spec.key in tested,
             error=sweep.errors.get(spec.key),
