@@ -2,6 +2,7 @@
 
 python benchmarks/shap_speed.py                       # tiny, a few minutes on 2 cores
 python benchmarks/shap_speed.py --presets tiny small  # both, about half an hour
+python benchmarks/shap_speed.py --family models/hyenadna models/caduceus  # published architectures
 
 The user's way is `shap.Explainer(pipeline("text-classification", ..., top_k=None))(sequences)`,
 once with its default budget of 500 evaluations and once until everything is expanded. Ours
@@ -30,6 +31,7 @@ from dnasweep.models.pretrained.checkpoint import load_classifier
 from explained_models import Trained, trained_classifier
 from rich.console import Console
 from rich.table import Table
+from shap_families import compare_families
 from train import matmul_peak
 
 TARGETS = {("tiny", "default"): 25.0, ("small", "default"): 6.0}
@@ -57,6 +59,12 @@ class Options:
     """Simulated training sequences of each species."""
     epochs: int = 6
     """Epochs of fine-tuning."""
+    family: tuple[str, ...] = ()
+    """Folders of classifiers of published architectures, instead of presets; see `shap_families.py`."""
+    bases: int = 120
+    """Bases of a sequence, for --family."""
+    evaluations: int = 500
+    """Evaluations of a sequence, for --family."""
 
 
 def flops_a_row(model: Any, tokens: int) -> float:
@@ -153,6 +161,9 @@ def main(options: Options) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     console = Console(width=120)
+    if options.family:
+        compare_families([Path(one) for one in options.family], options, console)
+        return
     for preset in options.presets:
         ModelConfig.preset(preset)
         trained = trained_classifier(
