@@ -66,7 +66,9 @@ def by_shap(forward: PlainForward, num_evals: int) -> NDArray[np.float64]:
     return np.asarray(found.values[0])
 
 
-def compare_family(directory: Path, sequences: list[str], num_evals: int, rounds: int) -> list[str]:
+def compare_family(
+    directory: Path, sequences: list[str], num_evals: int, rounds: int
+) -> list[str]:
     """Return a row of the table: seconds per sequence of either side, ratio, agreement."""
     config = ExplainConfig(
         estimator="permutation", value="probability", precision="fp32", max_evals=num_evals
@@ -114,7 +116,9 @@ def compare_families(directories: list[Path], options: Any, console: Console) ->
         Where it is printed.
     """
     rng = np.random.default_rng(0)
-    sequences = ["".join(rng.choice(list("ACGT"), options.bases)) for _ in range(options.sequences)]
+    sequences = [
+        "".join(rng.choice(list("ACGT"), options.bases)) for _ in range(options.sequences)
+    ]
     table = Table("", "tokens", "shap, s/sequence", "ours", "ratio", "r", box=None)
     for directory in directories:
         table.add_row(*compare_family(directory, sequences, options.evaluations, options.rounds))

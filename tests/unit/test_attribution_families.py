@@ -211,3 +211,28 @@ def test_a_tokenizer_without_mask_token_needs_another_reference(tmp_path):
     with pytest.raises(InputError, match=r"no \[MASK\] token.*--reference deletion"):
         check_model(folder)
     assert check_model(folder, reference="deletion").target == "promoter"
+
+
+def test_points_of_a_path_are_doubled_until_the_values_add_up(toy, tmp_path):
+    model, tokenizer = classifier(toy, "bert", tmp_path)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.5)
+    rng = np.random.default_rng(0)
+    sequences = ["".join(rng.choice(list("ACGT"), 20)) for _ in range(12)]
+
+    def explain(max_evals):
+        settings = ExplainConfig(estimator="integrated_gradients", max_evals=max_evals)
+        return Explainer(model, settings, tokenizer=tokenizer, device="cpu").explain(sequences)
+
+    coarse, fine = explain(50), explain(None)
+    spans = [abs(one.prediction - one.base_value) for one in coarse]
+    poor = [one.completeness_error > 0.05 * span for one, span in zip(coarse, spans, strict=True)]
+    assert 0 < sum(poor) < len(poor)
+    for was, now, span, doubled in zip(coarse, fine, spans, poor, strict=True):
+        assert (now.num_evals > 50) == doubled
+        if doubled:
+            assert now.completeness_error <= was.completeness_error
+            assert now.completeness_error <= 0.05 * span or now.num_evals == 1490
+        else:
+            np.testing.assert_allclose(now.phi, was.phi, atol=1e-6)

@@ -25,6 +25,11 @@ from dnasweep.models.encoder.capacity import tokens_at_once
 from dnasweep.models.encoder.precision import autocast
 
 DEFAULT_POINTS = 16
+"""Of the path, to begin with, where no number of evaluations is given."""
+MAX_POINTS = 256
+"""Of the path, where fewer leave a larger error."""
+COMPLETENESS = 0.05
+"""Largest error that is left, as a part of the change between the ends of the path."""
 
 
 def integrated_gradients(block: Block, config: ExplainConfig, generators: Generators) -> Estimates:
@@ -32,45 +37,75 @@ def integrated_gradients(block: Block, config: ExplainConfig, generators: Genera
 
     The integral is taken by Gauss-Legendre quadrature. The error
     estimate is the difference from the sum over the same points with the weights of the
-    trapezoidal rule: rough, but it shows when there are too few points.
+    trapezoidal rule: rough, but it shows when there are too few points. Unless the number of
+    evaluations is given, points are doubled for the sequences whose values do not add up to the change
+    of the output, up to `MAX_POINTS`.
 
     Parameters
     ----------
     block, config, generators
         As of every estimator, see :mod:`dnasweep.attribution.estimators`.
     """
+    given = config.max_evals is not None
     num = (
-        max(4, DEFAULT_POINTS // block.cost)
-        if config.max_evals is None
-        else points_within(block.cost, config.max_evals)
+        points_within(block.cost, config.max_evals)
+        if config.max_evals is not None
+        else max(4, DEFAULT_POINTS // block.cost)
     )
+    prediction, base_value = values_of_whole(block), values_without_tokens(block)
+    change = prediction - base_value
+    phi, error = np.zeros((2, len(block.ids), block.num_tokens))
+    gap = np.full(len(phi), np.inf)
+    num_evals = np.full(len(phi), 2)
+    rows = np.arange(len(phi))
+    while True:
+        values, errors = _integrate(block, rows, num)
+        gaps = np.abs(values.sum(1) - change[rows])
+        better = ~(gaps >= gap[rows])
+        chosen = rows[better]
+        phi[chosen], error[chosen], gap[chosen] = values[better], errors[better], gaps[better]
+        num_evals[rows] += EVALS_PER_POINT * num
+        rows = np.flatnonzero(gap > COMPLETENESS * np.abs(change))
+        if given or not len(rows) or 2 * num * block.cost > MAX_POINTS:
+            break
+        num *= 2
+    return Estimates(
+        phi,
+        standard_error=error,
+        prediction=prediction,
+        base_value=base_value,
+        num_evals=num_evals,
+    )
+
+
+def _integrate(
+    block: Block, rows: NDArray[np.int64], num: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the integrals by some points of some sequences, and their errors, each (rows, tokens)."""
     points, weights = np.polynomial.legendre.leggauss(num)
     points, weights = (points + 1) / 2, weights / 2
     edges = np.concatenate([[0], (points[1:] + points[:-1]) / 2, [1]])
-    found = _along_path(block, points)
+    found = _along_path(block, rows, points)
     phi = np.einsum("scnp,n->sp", found, weights) / found.shape[1]
     rough = np.einsum("scnp,n->sp", found, np.diff(edges)) / found.shape[1]
-    return Estimates(
-        phi,
-        standard_error=np.abs(phi - rough),
-        prediction=values_of_whole(block),
-        base_value=values_without_tokens(block),
-        num_evals=np.full(len(phi), 2 + EVALS_PER_POINT * num),
-    )
+    return phi, np.abs(phi - rough)
 
 
-def _along_path(block: Block, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (x - reference) . gradient at each point, (sequences, copies, points, tokens)."""
+def _along_path(
+    block: Block, rows: NDArray[np.int64], points: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (x - reference) . gradient at each point, (rows, copies, points, tokens)."""
     if block.references is None:
         raise ValueError("gradients need a reference for every token")
-    sequences, copies, tokens = block.references.shape
-    found = np.empty((sequences, copies, len(points), block.num_tokens))
-    rows = max(1, block.model.batch_size(tokens) // 2)
+    _, copies, tokens = block.references.shape
+    found = np.empty((len(rows), copies, len(points), block.num_tokens))
+    size = max(1, block.model.batch_size(tokens) // 2)
     flat = np.stack(np.unravel_index(np.arange(found[..., 0].size), found.shape[:3]), axis=1)
-    parts = (flat[start : start + rows].T for start in range(0, len(flat), rows))
+    parts = (flat[start : start + size].T for start in range(0, len(flat), size))
     references = block.references
     dots = (
-        ((s, c, p), _gradient_dots(block, s, references[s, c], points[p])) for s, c, p in parts
+        ((s, c, p), _gradient_dots(block, rows[s], references[rows[s], c], points[p]))
+        for s, c, p in parts
     )
     for place, values in read_together(dots):
         found[place] = values.numpy()

@@ -24,7 +24,7 @@ GENOME = 1
 """A genome's bases, copied into the storage for jobs to read (`genomics.genome_store`)."""
 SHARDS = 1
 """How every sharded job cuts its rows into parts (`jobs.shards.work_list`)."""
-ATTRIBUTIONS = 5
+ATTRIBUTIONS = 6
 """Attributions, beside `SHARDS` (`jobs.attribution_request`)."""
 ATTRIBUTION_TABLE = "2"
 """Columns of an attribution table; also written into the file, and checked when it is read
