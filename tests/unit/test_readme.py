@@ -174,7 +174,11 @@ def test_every_job_explains_itself(job: str, script_help: Callable[[str], str]) 
 
 @pytest.mark.slow
 def test_plans_of_the_documents_can_be_shown(tmp_path: Path) -> None:
-    dry = [c for c in commands() if {"--dry-run", "promoters.csv"} <= set(c.words)]
+    dry = [
+        c
+        for c in commands()
+        if c.words[0] == "python" and {"--dry-run", "promoters.csv"} <= set(c.words)
+    ]
     assert dry
     rows = ["sequence,label,species"]
     for i in range(240):
