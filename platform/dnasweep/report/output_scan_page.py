@@ -77,7 +77,7 @@ def output_scan_page(
     """
     files, names = list(files), table["track"].tolist()
     bases = int(table["bases"].iloc[0])
-    told = f"{len(names)} tracks over {bases:,} bases: {joined(names)}."
+    told = f"{len(names)} track{'s' * (len(names) > 1)} over {bases:,} bases: {joined(names)}."
     if peaks is not None:
         told += f" {len(peaks):,} peaks are called."
     shown = (

@@ -122,12 +122,12 @@ class OutputScanJob(ScanJob):
 
         request = self.request
         span = request.plan.spans.iloc[0]
-        chrom, middle = str(span["chrom"]), int(span["start"])
+        chrom, begin = str(span["chrom"]), int(span["start"])
         if len(peaks):
             best = peaks.iloc[int(peaks["height"].to_numpy().argmax())]
-            chrom, middle = str(best["chrom"]), int(best["summit"])
+            chrom, begin = str(best["chrom"]), int(best["summit"]) - PICTURE_BASES // 2
         length = request.lengths[chrom]
-        begin = max(0, min(middle - PICTURE_BASES // 2, length - PICTURE_BASES))
+        begin = max(0, min(begin, length - PICTURE_BASES))
         place = GenomeRegion(chrom, begin, min(length, begin + PICTURE_BASES))
         named = {
             **request.settings,
