@@ -12,6 +12,7 @@ from dnasweep.errors import InputError, NothingLeft
 if TYPE_CHECKING:
     from dnasweep.api.attributions import Attributions
     from dnasweep.api.data import read_data
+    from dnasweep.api.designs import Designs, design
     from dnasweep.api.explaining import explain
     from dnasweep.api.marginals import Marginals, marginalize
     from dnasweep.api.method_comparison import ExplanationComparison, compare_explanations
@@ -26,6 +27,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Attributions": "attributions",
+    "Designs": "designs",
+    "design": "designs",
     "explain": "explaining",
     "read_data": "data",
     "ExplanationComparison": "method_comparison",
@@ -48,6 +51,7 @@ _HOMES = {
 
 __all__ = [
     "Attributions",
+    "Designs",
     "ExplanationComparison",
     "InputError",
     "Marginals",
@@ -58,6 +62,7 @@ __all__ = [
     "Tracks",
     "__version__",
     "compare_explanations",
+    "design",
     "discover_motifs",
     "explain",
     "load_model",

@@ -16,6 +16,7 @@ from dnasweep.config import ModelConfig, TokenizerConfig, content_key
 from dnasweep.data.dataset_config import dataset_key
 from dnasweep.jobs.attribution_request import AttributionOptions
 from dnasweep.jobs.attribution_request import prepare_attribution as prepare_attributions
+from dnasweep.jobs.design_request import DesignOptions, prepare_designs
 from dnasweep.jobs.embedding_request import EmbedOptions, prepare_embeddings
 from dnasweep.jobs.marginal_request import MarginalOptions, prepare_marginals
 from dnasweep.jobs.prediction_request import PredictOptions, prepare_predictions
@@ -407,6 +408,36 @@ JOBS: dict[str, tuple[type, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
             "out": ("copies", "where copies of the files go"),
         },
     ),
+    "designs": (
+        DesignOptions,
+        {"model": "model", "data": ("sequences",), "crop": 51},
+        {
+            "model": "second",
+            "data": ("plain",),
+            "edits": 9,
+            "goal": "lower",
+            "target": "background",
+            "keep_motifs": ("TA",),
+            "keep_bases": ("3..9",),
+            "motifs": ("motif", {"keep_motifs": ("x",)}),
+            "gc": (0.0, 0.9),
+            "beam": 2,
+            "preselect": 20,
+            "explained": 1,
+            "crop": 45,
+            "batch_size": 7,
+            "precision": "bf16",
+        },
+        {
+            **PLACES,
+            **{name: ACTORS[name] for name in ("num_actors", "gpus_per_actor")},
+            "species": ("mouse", "species are not read"),
+            "format": ("csv", "how files are read: the rows that come of it make the key"),
+            **COLUMNS,
+            "skip_bad_rows": (True, "the rows that are left make the key"),
+            "out": ("copies", "where copies of the files go"),
+        },
+    ),
     "embeddings": (
         EmbedOptions,
         {"model": "model", "data": ("sequences",), "precision": "fp32"},
@@ -510,6 +541,8 @@ def job_keys(job: str, files: Mapping[str, Any], **changes: Any) -> object:
         return predicted.key, predicted.table.to_csv()
     if job == "marginals":
         return prepare_marginals(options).key
+    if job == "designs":
+        return prepare_designs(options).key, options.explained
     if job == "embeddings":
         embedded = prepare_embeddings(options)
         return embedded.key, embedded.table.to_csv()

@@ -85,6 +85,8 @@ class SequenceValues(BatchModel):
     """
 
     load = staticmethod(load_classifier)
+    if_too_long = "Use the --window that the model was trained on, or a smaller one."
+    """What to do about a sequence of more tokens than the model has positions."""
 
     def __init__(self, directory: Path, *, target: str, **options: Any) -> None:
         super().__init__(directory, **options)
@@ -150,7 +152,7 @@ class SequenceValues(BatchModel):
         if counts.max(initial=0) > positions:
             raise InputError(
                 f"a window has {counts.max()} tokens, the model has {positions} positions",
-                remedy="Use the --window that the model was trained on, or a smaller one.",
+                remedy=self.if_too_long,
             )
         found = np.empty(len(counts))
         with torch.inference_mode(), autocast(self.device, self.precision):

@@ -113,9 +113,9 @@ def prepare_marginals(
     InputError
         For anything that can be known to be wrong before the first background is computed.
     """
-    from dnasweep.attribution.checks import check_model
     from dnasweep.synthetic.backgrounds import instances_of
     from dnasweep.synthetic.motif_names import find_motif
+    from dnasweep.synthetic.row_models import check_row_model, reads
 
     known: list[Motif] = [] if options.motifs is None else read_motifs(options.motifs)
     words = [options.motif] if options.other is None else [options.motif, options.other]
@@ -124,7 +124,7 @@ def prepare_marginals(
     arrangements = _arrangements(options, motifs, len(sequences[0]))
     storage, uri = open_storage(options)
     with model_directory(options.model, uri) as directory:
-        facts = check_model(directory, target=options.target, reference=None)
+        facts = check_row_model(directory, target=options.target)
         _check_tokens(facts, sequences)
         digest = model_key(storage, directory, options)
     drawn = options.instances == "drawn"
@@ -165,7 +165,7 @@ def prepare_marginals(
         shard_size=choose_shard_size(len(sequences), options.num_actors),
         arrangements=arrangements,
         motifs=motifs,
-        reads=f"log odds of {facts.target}" if facts.task.has_calls else facts.target,
+        reads=reads(facts),
         num_sources=len(set(sources)) if options.data else 0,
     )
 

@@ -40,6 +40,7 @@ class MarginalWorker:
             precision=settings["precision"],
             device=device,
         )
+        self._model.if_too_long = "Shorten the sequences with --crop."
         self._conditions = Arrangements.of(settings).conditions
 
     def smoke_test(self, rows: pa.Table) -> None:

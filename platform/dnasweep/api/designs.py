@@ -1,0 +1,142 @@
+"""Sequences edited so that a model's output rises or falls."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dnasweep.api.execution import Workplace
+from dnasweep.api.files import files_of
+from dnasweep.api.model import Model, as_model
+from dnasweep.api.options import make_options
+from dnasweep.api.sequences import Sequences
+
+
+class Designs:
+    """Designed sequences and every edit. Made by :func:`design`.
+
+    Parameters
+    ----------
+    folder
+        Where the page and the tables are.
+    finding
+        What came of it, in a sentence.
+    scratch
+        The folder, if it is removed with this object.
+    """
+
+    def __init__(
+        self, folder: Path, finding: str, scratch: tempfile.TemporaryDirectory[str] | None = None
+    ) -> None:
+        self.folder, self.finding = folder, finding
+        # A folder that is not kept lives as long as this object.
+        self._scratch = scratch
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        return f"<dnasweep.Designs: {self.finding}>"
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per sequence: id, sequence, designed, output, designed_output, num_edits."""
+        return pd.read_parquet(self.folder / "designs.parquet")
+
+    @cached_property
+    def edits(self) -> pd.DataFrame:
+        """One row per edit: id, step, position (from 0), old, new, and output with all edits so far."""
+        return pd.read_parquet(self.folder / "edits.parquet")
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "designs.html"
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy the page, the sequences and the tables into a folder, made if it is not there."""
+        return Path(shutil.copytree(self.folder, folder, dirs_exist_ok=True))
+
+
+def design(
+    model: Model | str | Path,
+    sequences: Sequences,
+    *,
+    edits: int = 10,
+    goal: str = "raise",
+    storage: str | Path | None = None,
+    address: str | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> Designs:
+    """Edit sequences base by base so that a model's output rises or falls.
+
+    Parameters
+    ----------
+    model
+        A model, or its folder or name.
+    sequences
+        DNA, as for :meth:`Model.predict`.
+    edits
+        Substitutions of a sequence, at most.
+    goal
+        `raise` or `lower`.
+    storage
+        Storage root, to keep what is computed and to go on after a stop; recorded in MLflow.
+    address
+        Ray cluster to compute on, `auto`, HOST:PORT, or `local` for workers on this machine.
+    progress
+        Whether to show progress on the standard error stream.
+    options
+        Others of `dnasweep design`, such as `target`, `keep_motifs`, `keep_bases`, `gc`, `beam`,
+        `preselect` or `explained`.
+
+    Raises
+    ------
+    InputError
+        For sequences that are outside of the range of GC content, or have nothing left to edit.
+
+    Examples
+    --------
+    >>> found = dnasweep.design(model, "new.fa", edits=5, gc=(0.4, 0.6))  # doctest: +SKIP
+    >>> found.edits  # doctest: +SKIP
+    """
+    from dnasweep.jobs.design_request import DesignOptions, prepare_designs
+    from dnasweep.jobs.job import run_job, run_together
+    from dnasweep.workflows.designs import DesignJob, explain_designs
+
+    # A download lives as long as the object, so it is held until the job is done.
+    model = as_model(model)
+    place = Workplace(storage, address, options.pop("tracking_uri", None), progress=progress)
+    try:
+        with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
+            asked = make_options(
+                DesignOptions,
+                {
+                    **options,
+                    **place.options,
+                    "model": str(model.directory),
+                    "data": files_of(sequences, Path(scratch)),
+                    "edits": edits,
+                    "goal": goal,
+                },
+            )
+            executor = place.job_executor()
+            request = prepare_designs(asked, say=place.console.print)
+            job = DesignJob(request, partial(explain_designs, request, place.console, executor))
+            if place.kept:
+                finished = run_job(job, place.console, executor=executor)
+                assert finished is not None
+            else:
+                (finished,) = run_together([job], asked, place.console, executor=executor)
+    except BaseException:
+        place.close()
+        raise
+    made = finished.made
+    assert made.folder is not None
+    return Designs(made.folder, made.summary, place.scratch)

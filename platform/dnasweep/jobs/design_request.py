@@ -1,0 +1,191 @@
+"""A design job as it was asked for: the sequences, what is kept of them and the model, all checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from dnasweep.config import versions
+from dnasweep.config.ranges import Batch, Count, Fraction, Range, Whole
+from dnasweep.errors import InputError
+from dnasweep.formats.motifs import read_motifs
+from dnasweep.jobs.options import NearOptions
+from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
+from dnasweep.synthetic.constraints import GcRange, kept_bases, places_of, read_intervals
+
+KIND = "designs"
+SHARD = 8
+"""Sequences that are edited together, and published at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignOptions(NearOptions):
+    """Options of a design job."""
+
+    edits: Annotated[int, Range(1, 1000)] = 10
+    """Substitutions of a sequence, at most."""
+    goal: Literal["raise", "lower"] = "raise"
+    """Whether edits raise the model's output or lower it."""
+    target: str | None = None
+    """Class or output that they raise or lower. Default: the second of two classes, or the only output."""
+    keep_motifs: tuple[str, ...] = ()
+    """Motifs that no edit may touch, wherever a sequence agrees with their consensus on either strand:
+    IUPAC letters, or names of motifs that are built in or in --motifs."""
+    keep_bases: tuple[str, ...] = ()
+    """Bases that no edit may touch: FIRST..LAST, counted from 0."""
+    motifs: str | None = None
+    """File of motifs, MEME or JASPAR, gzip or not, to look names up in before the built-in ones."""
+    gc: tuple[Fraction, Fraction] = (0.0, 1.0)
+    """Least and largest share of G and C of a sequence, with every edit."""
+    beam: Annotated[int, Range(1, 100)] = 1
+    """Sequences that each step goes on with; 1 is greedy."""
+    preselect: Count | None = None
+    """Substitutions that a step computes, those of the largest gain by the gradient; for tokens that stay
+    in place (single bases, k-mers). Default: all, which is exact."""
+    explained: Whole = 20
+    """Designs whose attributions before and after are on the page: those that changed most; 0: none."""
+    batch_size: Batch | None = None
+    """Sequences per forward pass. Default: by their number of tokens. Another number changes outputs in
+    their last digits; actors change nothing."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic; bf16 is faster on GPUs and blurs small gains."""
+    out: str = "designs"
+    """Folder for the sequences, the tables and the page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignRequest(JobRequest[DesignOptions]):
+    """A design job that can be started."""
+
+    KIND: ClassVar[str] = KIND
+    reads: str
+    """What is read of the model, such as `log odds of promoter`."""
+    has_mask: bool
+    """Whether the model's tokenizer has a mask token."""
+
+
+def prepare_designs(
+    options: DesignOptions, *, say: Callable[[str], None] = lambda line: None
+) -> DesignRequest:
+    """Read the sequences, find the model and check them against each other.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    say
+        Called with each sentence about how things were understood.
+
+    Raises
+    ------
+    InputError
+        For anything that can be known to be wrong before the first sequence is edited.
+    """
+    from dnasweep.attribution.checks import count_tokens
+    from dnasweep.synthetic.row_models import check_row_model, reads
+
+    reading = options.read_rows()
+    for line in reading.notes:
+        say(line)
+    table = reading.table
+    kept = _kept(options, table, say)
+    _check_gc(options, table)
+    storage, uri = open_storage(options)
+    with model_directory(options.model, uri) as directory:
+        facts = check_row_model(directory, target=options.target)
+        most = count_tokens(table["sequence"].tolist(), facts.tokenizer)
+        if (long := most > facts.capacity).any():
+            raise InputError(
+                f"the sequence {table['id'][int(np.argmax(long))]!r} has {most[long][0]:,} tokens, the "
+                f"model reads {facts.capacity:,}",
+                remedy="Cut the sequences with --crop.",
+            )
+        digest = model_key(storage, directory, options)
+    settings = {
+        "model": digest,
+        "target": facts.target,
+        "tokenizer": facts.tokenizer.config.name,
+        "goal": options.goal,
+        "edits": options.edits,
+        "gc": list(options.gc),
+        "beam": options.beam,
+        "preselect": options.preselect,
+        "batch_rows": options.batch_size,
+        "precision": options.precision,
+        "format": versions.DESIGN,
+    }
+    columns = {"id": table["id"], "sequence": table["sequence"], "kept": kept}
+    return DesignRequest(
+        options=options,
+        storage=storage,
+        uri=uri,
+        rows=pa.table({n: pa.array(c, pa.large_string()) for n, c in columns.items()}),
+        settings=settings,
+        rejects=reading.rejected,
+        shard_size=SHARD,
+        reads=reads(facts),
+        has_mask=facts.tokenizer.has_mask,
+    )
+
+
+def _kept(options: DesignOptions, table: pd.DataFrame, say: Callable[[str], None]) -> list[str]:
+    """Return which bases of each sequence are kept, as 0 and 1."""
+    from dnasweep.formats.bases import reverse_complement
+    from dnasweep.synthetic.motif_names import find_motif
+
+    known = [] if options.motifs is None else read_motifs(options.motifs)
+    intervals = read_intervals(options.keep_bases)
+    sequences = table["sequence"].tolist()
+    shortest = min(map(len, sequences))
+    for text, (_, end) in zip(options.keep_bases, intervals, strict=True):
+        if end > shortest:
+            raise InputError(
+                f"keep_bases has {text}, and a sequence has {shortest:,} bases",
+                remedy=f"Use bases 0 to {shortest - 1}.",
+            )
+    consensus = []
+    for word in options.keep_motifs:
+        motif = find_motif(word, known, file=options.motifs, say=say)
+        both = {motif.consensus, reverse_complement(motif.consensus)}
+        counts = [sum(len(places_of(one, text)) for text in both) for one in sequences]
+        if not any(counts):
+            raise InputError(
+                f"no sequence agrees with {motif.title}, so nothing of it is to keep",
+                remedy="Leave it out of --keep-motifs, or give a shorter consensus.",
+            )
+        say(
+            f"kept: {sum(counts):,} places of {motif.consensus} in {np.count_nonzero(counts):,} of "
+            f"{len(sequences):,} sequences"
+        )
+        consensus.append(motif.consensus)
+    found = [kept_bases(one, intervals, consensus) for one in sequences]
+    for name, kept in zip(table["id"], found, strict=True):
+        if kept.all():
+            raise InputError(
+                f"every base of the sequence {name!r} is kept, so nothing can be edited",
+                remedy="Keep less with --keep-bases and --keep-motifs, or leave the sequence out.",
+            )
+    return ["".join("01"[int(one)] for one in kept) for kept in found]
+
+
+def _check_gc(options: DesignOptions, table: pd.DataFrame) -> None:
+    low, high = options.gc
+    if low > high:
+        raise InputError(f"gc is {low} to {high}", remedy="Give the smaller share first.")
+    gc = GcRange(low, high)
+    outside = [
+        name
+        for name, one in zip(table["id"], table["sequence"], strict=True)
+        if not gc.holds(one.count("G") + one.count("C"), len(one))
+    ]
+    if outside:
+        raise InputError(
+            f"{len(outside):,} of {len(table):,} sequences have a share of G and C outside of {low:g} to "
+            f"{high:g}, the first of them {outside[0]!r}",
+            remedy="Give a range with --gc that holds all sequences, or leave these out.",
+        )

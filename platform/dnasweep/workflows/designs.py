@@ -1,0 +1,242 @@
+"""A design job: sequences are edited shard by shard, explained before and after, and written."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.markup import escape
+
+from dnasweep.attribution.tables import StoredAttributions, read_attributions
+from dnasweep.formats.rejects import REJECTS, write_rejects
+from dnasweep.jobs.attribution_request import AttributionOptions, prepare_attribution
+from dnasweep.jobs.design_request import DesignOptions, DesignRequest, prepare_designs
+from dnasweep.jobs.executor import Executor
+from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, note, run_job, run_together
+from dnasweep.jobs.shards.manifests import name
+from dnasweep.jobs.shards.store import Shards
+from dnasweep.plain import write_csv
+from dnasweep.stages import models
+from dnasweep.tracking.tags import command
+from dnasweep.workflows.attributions import AttributionJob
+from dnasweep.workflows.ray_pool import here_or_on_ray
+
+FASTA = "designs.fa"
+BEFORE, AFTER = "given", "designed"
+Explain = Callable[[pd.DataFrame], StoredAttributions]
+
+
+def run_designs(
+    options: DesignOptions, console: Console, *, executor: Executor | None = None
+) -> Sequence[Path]:
+    """Edit sequences so that a model's output rises or falls, and return the files; none after a dry run.
+
+    Parameters
+    ----------
+    options
+        What is asked for.
+    console
+        Where to say how it goes.
+    executor
+        Where to compute; None: in this process, and on Ray if a cluster or actors are named.
+
+    Raises
+    ------
+    InputError
+        For anything the user can mend.
+    """
+    executor = executor or here_or_on_ray(options)
+    request = prepare_designs(options, say=partial(note, console=console))
+    job = DesignJob(request, partial(explain_designs, request, console, executor))
+    finished = run_job(job, console, executor=executor)
+    return () if finished is None else finished.made.files
+
+
+class DesignJob(Job[DesignRequest]):
+    """Edits sequences.
+
+    Parameters
+    ----------
+    request
+        What is asked for, checked.
+    explain
+        Returns attributions of designs, before and after.
+    """
+
+    worker = "dnasweep.synthetic.design_worker:DesignWorker"
+    title, unit, context, artifacts = "designing", "sequences", "designed", "designs"
+    sometimes = ("*.png", REJECTS)
+
+    def __init__(self, request: DesignRequest, explain: Explain) -> None:
+        super().__init__(request)
+        self._explain = explain
+
+    def sources(self) -> Sequence[str]:
+        return self.request.options.data
+
+    def arguments(self) -> dict[str, Any]:
+        request = self.request
+        return {
+            "storage": request.storage.root,
+            "kind": models.KIND,
+            "key": request.settings["model"],
+            "settings": request.settings,
+        }
+
+    def announcement(self) -> list[str]:
+        request, settings = self.request, self.request.settings
+        how = "greedily" if settings["beam"] == 1 else f"with a beam of {settings['beam']}"
+        return [
+            f"[bold]design[/] {len(request.rows):,} sequences, up to {settings['edits']} edits each to "
+            f"{settings['goal']} the {escape(request.reads)}, {how}"
+        ]
+
+    def facts(self, total: dict[str, float]) -> dict[str, Any]:
+        return {
+            "num_sequences": total["num_rows"],
+            "num_edits": total["num_edits"],
+            "num_evals": total["num_evals"],
+            "actor_seconds": round(total["seconds"], 3),
+        }
+
+    def write(self, shards: Shards, facts: dict[str, Any], console: Console) -> JobFiles:
+        from dnasweep.report.design_page import finding
+
+        request = self.request
+        designs, edits = (_table(shards, stem).to_pandas() for stem in ("designs", "edits"))
+        explained = min(request.options.explained, len(designs))
+
+        def write(folder: Path) -> None:
+            write_results(folder, request, designs, edits, self._explain)
+            if request.rejects:
+                write_rejects(request.rejects, folder / REJECTS)
+
+        digest = hashlib.sha256(repr((explained, request.rejects)).encode()).hexdigest()[:8]
+        folder = request.storage.obtain(
+            f"{self.kind}/{shards.key}", f"results-{digest}", write, inputs=request.settings
+        )
+        told = finding(designs, request.reads, request.settings)
+        change = designs["designed_output"] - designs["output"]
+        return JobFiles(
+            folder=folder,
+            files=files_in(folder),
+            metrics={"median_change": float(change.median())},
+            note=told,
+            summary=told,
+        )
+
+    def closing(self, finished: FinishedJob, files: Sequence[Path]) -> list[str]:
+        return [
+            *(f"[bold]written[/] {escape(str(path))}" for path in files),
+            escape(finished.made.summary),
+        ]
+
+
+def write_results(
+    folder: Path,
+    request: DesignRequest,
+    designs: pd.DataFrame,
+    edits: pd.DataFrame,
+    explain: Explain,
+) -> None:
+    """Write the sequences, the tables and the page of a design job into a folder.
+
+    Parameters
+    ----------
+    folder
+        Where to write.
+    request
+        The job.
+    designs, edits
+        A row for each sequence, and one for each edit in the order they were made.
+    explain
+        Returns attributions of designs, before and after.
+    """
+    from dnasweep.report.design_page import PAGE, design_page
+    from dnasweep.report.files import write_page
+
+    for stem, frame in (("designs", designs), ("edits", edits)):
+        write_csv(frame, folder / f"{stem}.csv")
+        frame.to_parquet(folder / f"{stem}.parquet", index=False)
+    rows = zip(designs["id"], designs["designed"], strict=True)
+    (folder / FASTA).write_text("".join(f">{name}\n{bases}\n" for name, bases in rows))
+    change = (designs["designed_output"] - designs["output"]).abs()
+    changed = designs[designs["num_edits"] > 0]
+    order = change[changed.index].sort_values(ascending=False, kind="stable").index
+    shown = designs.loc[order[: request.options.explained]]
+    page = design_page(
+        designs,
+        edits,
+        explained=None if shown.empty else explain(shown),
+        reads=request.reads,
+        settings={
+            **request.settings,
+            "model name": request.options.model,
+            "data": list(request.options.data),
+            "kept motifs": list(request.options.keep_motifs),
+            "kept bases": list(request.options.keep_bases),
+        },
+        command=command(),
+        files=sorted(path.name for path in folder.iterdir()),
+    )
+    write_page(page, folder / PAGE)
+
+
+def explain_designs(
+    request: DesignRequest, console: Console, executor: Executor, designs: pd.DataFrame
+) -> StoredAttributions:
+    """Return attributions of designs: of each the sequence that was given, and the designed one.
+
+    Parameters
+    ----------
+    request
+        The design job.
+    console
+        Where to say how it goes.
+    executor
+        Where to compute.
+    designs
+        Rows of the table of designs.
+    """
+    options = request.options
+    with tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch:
+        path = Path(scratch) / "before_and_after.tsv"
+        both = [
+            pd.DataFrame({"id": [f"{kind}: {name}" for name in designs["id"]], "sequence": bases})
+            for kind, bases in ((BEFORE, designs["sequence"]), (AFTER, designs["designed"]))
+        ]
+        write_csv(pd.concat(both), path, sep="\t")
+        asked = AttributionOptions(
+            model=options.model,
+            data=(str(path),),
+            target=request.settings["target"],
+            reference="mask" if request.has_mask else "shuffle",
+            report=False,
+            storage=options.storage,
+            tracking_uri=options.tracking_uri,
+            address=options.address,
+            num_actors=options.num_actors,
+            gpus_per_actor=options.gpus_per_actor,
+            preflight=options.preflight,
+        )
+        made = prepare_attribution(asked, resolve=executor.resolve_precision)
+        (finished,) = run_together([AttributionJob(made)], asked, console, executor=executor)
+    return read_attributions(finished.shards.fetch())
+
+
+def _table(shards: Shards, stem: str) -> pa.Table:
+    """Return one of the tables of a job, of all its shards."""
+    return pa.concat_tables(
+        pq.read_table(
+            pa.BufferReader(shards.storage.read(shards.part_kind, name(shard), f"{stem}.parquet"))
+        )
+        for shard in range(len(shards))
+    )
