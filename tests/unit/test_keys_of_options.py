@@ -334,6 +334,7 @@ JOBS: dict[str, tuple[type, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
             "anchor_tokens": (3, {"estimator": "anchors"}),
             "max_evals": 90,
             "standard_error": 0.5,
+            "interactions": 5,
             "seed": 1,
             "precision": "bf16",
         },

@@ -89,6 +89,22 @@ class Attributions:
         phi = self.tables.tokens["phi"].to_numpy(np.float64)
         return [phi[a:b] for a, b in zip(self._starts, self._ends, strict=True)]
 
+    @property
+    def interactions(self) -> pd.DataFrame:
+        """One row per pair of tokens: id, numbers and bases of both, interaction, standard error.
+
+        Raises
+        ------
+        InputError
+            If they were not asked for.
+        """
+        if self.tables.interactions is None:
+            raise InputError(
+                "the attributions are without interactions",
+                remedy="Ask for the strongest pairs: dnasweep.explain(..., interactions=50).",
+            )
+        return self.tables.interactions.rename(columns={"sequence_id": "id"})
+
     @overload
     def __getitem__(self, i: int) -> SequenceAttribution: ...
 
@@ -132,6 +148,7 @@ class Attributions:
                 tables.settings,
                 bases=None if tables.bases is None else kept(tables.bases),
                 anchors=None if tables.anchors is None else kept(tables.anchors),
+                interactions=None if tables.interactions is None else kept(tables.interactions),
             )
         )
 

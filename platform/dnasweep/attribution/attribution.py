@@ -42,6 +42,21 @@ class Anchor(NamedTuple):
     """Whether the call that it explains is the class explained."""
 
 
+class Interactions(NamedTuple):
+    """The strongest interactions of pairs of tokens, see :mod:`dnasweep.attribution.interactions`."""
+
+    first: NDArray[np.int64]
+    """Number of the first token, (pairs,); the strongest pair comes first."""
+    second: NDArray[np.int64]
+    """Number of the second token, which stands behind the first."""
+    value: NDArray[np.float64]
+    """Shapley interaction index, in units of the output explained."""
+    standard_error: NDArray[np.float64]
+    """Of the values; 0 where they are exact."""
+    num_evals: int
+    """Evaluations that they took."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attribution:
     """Values of one sequence's tokens, special tokens left out."""
@@ -73,6 +88,8 @@ class Attribution:
     does not mutate."""
     anchor: Anchor | None = None
     """The anchor of its call, where the estimator is `anchors`."""
+    interactions: Interactions | None = None
+    """Of its tokens, where they were asked for."""
 
     def check_finite(self, row: int) -> None:
         """Raise `InputError` where a value is not a number; `row` is the sequence's, from 0."""

@@ -16,6 +16,7 @@ from dnasweep.attribution.block import Block
 from dnasweep.attribution.checks import check_estimator_reads
 from dnasweep.attribution.estimators import ESTIMATORS
 from dnasweep.attribution.explained_model import ExplainedModel, NotFiniteError
+from dnasweep.attribution.interactions import pair_interactions
 from dnasweep.attribution.mutagenesis import in_silico_mutagenesis
 from dnasweep.attribution.references import mask_references, shuffled_references
 from dnasweep.attribution.settings import ESTIMATORS_WITHOUT_REFERENCE, ExplainConfig
@@ -172,7 +173,7 @@ class Explainer:
         starts, ends = (
             _by_token(array, encoded, rows)[:, 1:-1] for array in (encoded.starts, encoded.ends)
         )
-        cost = 1
+        cost, pairs = 1, None
         if self.config.estimator == "in_silico_mutagenesis":
             found = in_silico_mutagenesis(self.model, self.tokenizer, sequences, starts, ends)
         else:
@@ -180,6 +181,9 @@ class Explainer:
             generators = [self._generator(sequence, "masks") for sequence in sequences]
             found = ESTIMATORS[self.config.estimator](block, self.config, generators)
             cost = block.cost
+            if self.config.interactions:
+                generators = [self._generator(sequence, "interactions") for sequence in sequences]
+                pairs = pair_interactions(block, self.config, generators)
         # The model's own call of each sequence, as predictions have it.
         probabilities = predict_probabilities(
             self.model.classifier,
@@ -199,10 +203,11 @@ class Explainer:
                 standard_error=found.standard_error[i],
                 prediction=float(found.prediction[i]),
                 base_value=float(found.base_value[i]),
-                num_evals=int(found.num_evals[i]) * cost,
+                num_evals=(int(found.num_evals[i]) + (pairs[i].num_evals if pairs else 0)) * cost,
                 called=bool(called[i]),
                 effects=None if found.effects is None else found.effects[i],
                 anchor=None if found.anchors is None else found.anchors[i],
+                interactions=pairs[i] if pairs else None,
             )
             for i in range(len(rows))
         ]

@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 
-from dnasweep.config.ranges import MANY, Between, Checked, Config, Count, Positive, Range, Seed
+from dnasweep.config.ranges import (
+    MANY,
+    Between,
+    Checked,
+    Config,
+    Count,
+    Positive,
+    Range,
+    Seed,
+    Whole,
+)
 from dnasweep.errors import InputError
 from dnasweep.tasks.objective import Value
 
@@ -118,6 +128,9 @@ class ExplainConfig(Config):
     """Go on sampling until the mean standard error of the tokens is this small, in units of the
     output explained; for estimators that sample. `max_evals` is then an upper limit. Few tokens have
     few coalitions: where all are evaluated, values are exact and the standard error is 0."""
+    interactions: Whole = 0
+    """Pairs of tokens of a sequence whose interaction is kept, the strongest; 0 estimates none. They take
+    evaluations of their own: `max_evals`, or 500 or 10 per token; all coalitions of up to 12 tokens."""
     num_shuffles: Count = 4
     """Shuffled copies per sequence, for the reference `shuffle`."""
     shap_batch_size: Count = 5
@@ -137,6 +150,11 @@ class ExplainConfig(Config):
             raise ValueError(
                 f"standard_error needs an estimator that samples on and on, {self.estimator} "
                 f"does not: use {' or '.join(SAMPLING_ESTIMATORS)}"
+            )
+        if self.interactions and self.estimator not in SAMPLING_ESTIMATORS:
+            raise ValueError(
+                f"interactions is {self.interactions} and the estimator {self.estimator}: interactions are "
+                f"beside Shapley values, use {' or '.join(SAMPLING_ESTIMATORS)}"
             )
         if self.estimator in GRADIENT_ESTIMATORS and self.reference == "deletion":
             raise ValueError(
@@ -192,6 +210,8 @@ class ExplainConfig(Config):
         if self.against is None:
             # Keys from before there was a choice stay as they are.
             unread.add("against")
+        if not self.interactions:
+            unread.add("interactions")
         if self.estimator in ESTIMATORS_WITHOUT_REFERENCE:
             unread.update(_OF_A_REFERENCE)
         elif not self.sums:

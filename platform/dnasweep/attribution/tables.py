@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from dnasweep.attribution.anchor_table import ANCHORS, anchor_columns
 from dnasweep.attribution.attribution import Attribution, mean_loss
+from dnasweep.attribution.interaction_table import INTERACTIONS, interaction_columns
 from dnasweep.attribution.settings import probability_of
 from dnasweep.config import versions
 from dnasweep.errors import InputError
@@ -92,6 +93,7 @@ def schemas_of(settings: Mapping[str, Any]) -> dict[str, pa.Schema]:
         **SCHEMAS,
         **({"bases": BASES} if mutated else {}),
         **({"anchors": ANCHORS} if anchored else {}),
+        **({"interactions": INTERACTIONS} if settings.get("interactions") else {}),
     }
 
 
@@ -108,6 +110,8 @@ class StoredAttributions(NamedTuple):
     """Columns of `BASES`, sequences as in `sequences`, where single bases were mutated."""
     anchors: pd.DataFrame | None = None
     """Columns of `ANCHORS`, one row per sequence in their order, where anchors were searched for."""
+    interactions: pd.DataFrame | None = None
+    """Columns of `INTERACTIONS`, sequences as in `sequences`, where pairs were asked for."""
 
 
 def work_list(table: pd.DataFrame, token_counts: np.ndarray) -> pa.Table:
@@ -190,6 +194,8 @@ def to_tables(
         columns["bases"] = _bases(ids, attributions)
     if "anchors" in schemas:
         columns["anchors"] = anchor_columns(ids, attributions, vocabulary)
+    if "interactions" in schemas:
+        columns["interactions"] = interaction_columns(ids, attributions)
     return {
         name: pa.table(columns[name], schema=_with_metadata(schema, settings))
         for name, schema in schemas.items()
@@ -273,8 +279,7 @@ def read_settings(schema: pa.Schema, *, file: str | Path | None = None) -> dict[
     InputError
         When the table has another version of the schema, or is not of an attribution job at all.
     """
-    metadata = schema.metadata or {}
-    version = metadata.get(VERSION_KEY, b"").decode()
+    version = (metadata := schema.metadata or {}).get(VERSION_KEY, b"").decode()
     if version != versions.ATTRIBUTION_TABLE:
         raise InputError(
             f"the tables have schema version {version or 'none'}, this program reads "

@@ -85,6 +85,9 @@ class AttributionOptions(SequenceOptions):
     """Model evaluations per sequence. Default: the estimator's own."""
     standard_error: Positive | None = None
     """Go on sampling until the mean standard error of a sequence's tokens is this small."""
+    interactions: Whole = 0
+    """Pairs of tokens of a sequence whose interaction (Shapley interaction index) is kept, the strongest;
+    0 estimates none. They take --max-evals evaluations more, or 500 or 10 per token."""
     seed: Seed = 0
     """Of sampled masks and shuffled copies."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

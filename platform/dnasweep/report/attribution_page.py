@@ -24,6 +24,7 @@ from dnasweep.report.attribution_findings import (
 )
 from dnasweep.report.attribution_summary import ReportConfig, Summary, summarise
 from dnasweep.report.files import write_page
+from dnasweep.report.interactions import interaction_section
 from dnasweep.report.logos import browsed, sequence_logo
 from dnasweep.report.page import (
     Answer,
@@ -76,12 +77,25 @@ def write_report(
     """
     settings = dict(getattr(attributions, "settings", {}) if settings is None else settings)
     summary = summarise(attributions, tss_index=tss_index, settings=settings, config=config)
-    page = attribution_page(summary, settings)
+    pairs = getattr(attributions, "interactions", None)
+    page = attribution_page(summary, settings, pairs)
     return write_page(page, directory / PAGE, tables=_files(summary))
 
 
-def attribution_page(summary: Summary, settings: Mapping[str, Any]) -> Page:
-    """Return the page of an attribution job with its settings."""
+def attribution_page(
+    summary: Summary, settings: Mapping[str, Any], pairs: pd.DataFrame | None = None
+) -> Page:
+    """Return the page of an attribution job.
+
+    Parameters
+    ----------
+    summary
+        What it shows.
+    settings
+        Of the job.
+    pairs
+        Interactions of tokens, the strongest of each sequence; None: they were not asked for.
+    """
     found, say = attribution_findings(summary), attribution_texts(summary)
     title = (
         f"Attributions to {summary.explained}"
@@ -96,6 +110,8 @@ def attribution_page(summary: Summary, settings: Mapping[str, Any]) -> Page:
         Section("tokens", "Tokens", _tokens(summary, say)),
     ]
     sections.insert(1, Section("sequences", "Sequences", [_browsed(summary, say)]))
+    if pairs is not None and len(pairs):
+        sections.append(interaction_section(pairs, summary.bases.sequences, say, summary.unit))
     sums = PageFigure(
         "Do the attributions add up?",
         say("completeness"),
