@@ -244,6 +244,8 @@ KNOWN = [Motif("MA0001.1", "GATA", np.full((4, 4), 0.25)), Motif("MA2", "Two", n
     ("text", "consensus"),
     [
         ("tatawawr", "TATAWAWR"),
+        # Also the accession of the built-in initiator.
+        ("YYANWYY", "YYANWYY"),
         ("MA2", "ACGT"),
         ("two", "ACGT"),
         ("name:GATA", "NNNN"),

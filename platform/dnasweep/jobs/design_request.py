@@ -97,7 +97,9 @@ def prepare_designs(
     _check_gc(options, table)
     storage, uri = open_storage(options)
     with model_directory(options.model, uri) as directory:
-        facts = check_row_model(directory, target=options.target)
+        facts = check_row_model(
+            directory, target=options.target, shortest=int(table["sequence"].str.len().min())
+        )
         most = count_tokens(table["sequence"].tolist(), facts.tokenizer)
         if (long := most > facts.capacity).any():
             raise InputError(

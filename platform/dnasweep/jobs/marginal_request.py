@@ -124,7 +124,7 @@ def prepare_marginals(
     arrangements = _arrangements(options, motifs, len(sequences[0]))
     storage, uri = open_storage(options)
     with model_directory(options.model, uri) as directory:
-        facts = check_row_model(directory, target=options.target)
+        facts = check_row_model(directory, target=options.target, shortest=len(sequences[0]))
         _check_tokens(facts, sequences)
         digest = model_key(storage, directory, options)
     drawn = options.instances == "drawn"

@@ -45,6 +45,10 @@ def gradient_gains(
     classifier = model.model
     if getattr(classifier, "reads_complements", False):
         raise InputError(f"the model reads each token on both strands, {MOVED}", remedy=REMEDY)
+    if model.task.place:
+        raise InputError(
+            f"the model has outputs of each {model.task.place}, {MOVED}", remedy=REMEDY
+        )
     weight = classifier.get_input_embeddings().weight
     assert isinstance(weight, torch.Tensor)
     table = weight.detach().double().cpu().numpy()

@@ -76,6 +76,9 @@ def find_motif(
     is_bases = bool(letters) and set(letters) <= set(ambiguous_dna_values) - {"X"}
     if text.startswith(NAME):
         is_bases = False
+    if named is not None and is_bases and named.consensus == letters:
+        # The accession of a built-in motif is its consensus, which says what is meant.
+        named = None
     if named is not None and is_bases:
         raise InputError(
             f"{bare!r} is bases, and a motif of this name is known ({named.consensus})",

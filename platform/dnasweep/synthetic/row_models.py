@@ -1,4 +1,4 @@
-"""Models that say one number of a sequence as a whole, which is what motifs and edits are judged by."""
+"""What motifs and edits are judged by: one number of a sequence, whatever the model's task."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ from pathlib import Path
 
 from dnasweep.attribution.checks import ModelFacts, check_model
 from dnasweep.errors import InputError
-from dnasweep.models.pretrained.checkpoint import read_config
-from dnasweep.tasks.registry import task_of_model
 
 
-def check_row_model(directory: Path, *, target: str | None) -> ModelFacts:
+def check_row_model(directory: Path, *, target: str | None, shortest: int) -> ModelFacts:
     """Check a model before it is loaded, and return what a job needs to know about it.
 
     Parameters
     ----------
     directory
-        A classifier or a regression with its tokenizer.
+        A classifier, or another model that says a number of a sequence, with its tokenizer.
     target
         Class or output; None: the second of two classes, or the only output.
+    shortest
+        Bases of the shortest sequence.
 
     Raises
     ------
     InputError
-        When it has no classification head, no class of this name, or outputs of places in a sequence.
+        When it has no classification head, no class of this name, or the target is beyond the end of a
+        sequence.
     """
-    place = task_of_model(read_config(directory)).place
-    if place:
+    facts = check_model(directory, target=target, reference=None)
+    if shortest < facts.least_bases:
         raise InputError(
-            f"the model has outputs of each {place} and none of a sequence as a whole",
-            file=directory,
-            remedy="Explain one of its outputs with `dnasweep shap-batch --target`, or give another model.",
+            f"{facts.target} needs sequences of {facts.least_bases:,} bases, and one has {shortest:,}",
+            remedy="Give longer sequences, or another --target.",
         )
-    return check_model(directory, target=target, reference=None)
+    return facts
 
 
 def reads(facts: ModelFacts) -> str:
     """Return what is read of a model, such as `log odds of promoter`."""
-    return f"log odds of {facts.target}" if facts.task.has_calls else facts.target
+    unit = facts.task.explained_unit
+    return f"{facts.target} ({unit})" if unit else f"log odds of {facts.target}"
