@@ -1,10 +1,9 @@
 """Is planted cooperation of two motifs found, where it is and as strong as it is?
 
 Sequences are simulated whose label is drawn with known log odds: each motif adds something, and both add
-more at one spacing and orientation. A small model learns them (its pages and numbers stay in --storage), and
-three methods are asked: marginalisation for the spacing, the orientation and the size; the strongest interactions
-of tokens for where the motifs stand; design for what raises the output. With --real, a model is trained on
-real promoters and asked for the spacing of TATA box and initiator.
+more at one spacing and orientation. A small model learns them, and two methods are asked: marginalisation for the
+spacing, the orientation and the size, and the strongest interactions of tokens for where the motifs stand.
+With --real, a model is trained on real promoters and asked for the spacing of TATA box and initiator.
 
     python benchmarks/syntax.py
     python benchmarks/syntax.py --real ../shared/data/gue/prom_300_tata --tss-index 249

@@ -123,7 +123,7 @@ def test_shares_of_whole_bases_are_inside() -> None:
 def test_designs_are_those_of_the_model(options: DesignOptions) -> None:
     said = run(options)
     assert "edits raise the log odds of promoter of 3 of 3 sequences" in " ".join(said.split())
-    out = Path(options.out)
+    out = Path(str(options.out))
     designs = pd.read_parquet(out / "designs.parquet")
     edits = pd.read_csv(out / "edits.csv")
     loaded = dnasweep.load_model(options.model)
@@ -162,7 +162,9 @@ def test_batches_and_shards_change_nothing(options: DesignOptions, tmp_path: Pat
         options, batch_size=5, storage=str(tmp_path / "b"), out=str(tmp_path / "o")
     )
     run(other)
-    first, second = (pd.read_parquet(Path(one.out) / "edits.parquet") for one in (options, other))
+    first, second = (
+        pd.read_parquet(Path(str(one.out)) / "edits.parquet") for one in (options, other)
+    )
     pd.testing.assert_frame_equal(first.drop(columns="output"), second.drop(columns="output"))
     np.testing.assert_allclose(first["output"], second["output"], atol=1e-4)
 
@@ -235,10 +237,19 @@ def test_moving_tokens_have_no_gradient(tmp_path: Path) -> None:
         gradient_gains(values, [sequence], [others])
 
 
-def test_from_python(model: Path) -> None:
+def test_from_python(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     found = dnasweep.design(
-        model, ["ACGTTATAAAAGGCACGT" * 2], edits=2, explained=1, progress=False
+        model,
+        ["ACGTTATAAAAGGCACGT" * 2],
+        edits=2,
+        explained=1,
+        storage=tmp_path / "runs",
+        tracking_uri=NO_TRACKING,
+        progress=False,
     )
+    # Nothing is written beside the storage.
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
     assert found.edits["step"].tolist() == [1, 2]
     assert found.table["designed"].str.len().tolist() == [36]
     assert "edits raise" in found.finding

@@ -119,25 +119,25 @@ def test_known_effects_are_found(options: MarginalOptions, rules: None) -> None:
         f"{FIRST} 5 bases upstream of {SECOND}, the second reversed, takes −3.00 (−3.00 to −3.00) to the "
         "log odds of promoter beyond the sum of both" in said
     )
-    found = pd.read_parquet(Path(options.out) / "spacings.parquet")
+    found = pd.read_parquet(Path(str(options.out)) / "spacings.parquet")
     planted = (found["spacing"] == SPACING) & (found["orientation"] == "FR")
     np.testing.assert_allclose(found["interaction"], np.where(planted, TOGETHER, 0.0), atol=1e-9)
     assert (found.loc[planted, "q"] < 1e-6).all()
     assert (found.loc[~planted, "q"] == 1).all()
-    outputs = pd.read_parquet(Path(options.out) / "outputs.parquet")
+    outputs = pd.read_parquet(Path(str(options.out)) / "outputs.parquet")
     assert len(outputs) == 10 * len(prepare_marginals(options).arrangements.conditions)
-    assert pd.read_csv(Path(options.out) / "spacings.csv")["spacing"].tolist() == [
+    assert pd.read_csv(Path(str(options.out)) / "spacings.csv")["spacing"].tolist() == [
         *found["spacing"]
     ]
-    page = (Path(options.out) / "marginals.html").read_text()
+    page = (Path(str(options.out)) / "marginals.html").read_text()
     assert "5 bases upstream" in page
-    assert (Path(options.out) / "interaction_map.png").is_file()
+    assert (Path(str(options.out)) / "interaction_map.png").is_file()
 
 
 def test_the_numbers_are_the_models_own(options: MarginalOptions) -> None:
     run(options)
     request = prepare_marginals(options)
-    outputs = pd.read_parquet(Path(options.out) / "outputs.parquet")
+    outputs = pd.read_parquet(Path(str(options.out)) / "outputs.parquet")
     rows = request.rows.to_pylist()
     made = [
         one.apply(row["sequence"], row["motif"], row["other"])
@@ -154,7 +154,7 @@ def test_batches_and_shards_change_nothing(
     options: MarginalOptions, change: dict[str, Any], tmp_path: Path
 ) -> None:
     run(options)
-    first = pd.read_parquet(Path(options.out) / "outputs.parquet")
+    first = pd.read_parquet(Path(str(options.out)) / "outputs.parquet")
     other = {"storage": str(tmp_path / "other"), "out": str(tmp_path / "out2"), **change}
     run(dataclasses.replace(options, **other))
     second = pd.read_parquet(tmp_path / "out2" / "outputs.parquet")

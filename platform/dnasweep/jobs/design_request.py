@@ -54,8 +54,9 @@ class DesignOptions(NearOptions):
     their last digits; actors change nothing."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic; bf16 is faster on GPUs and blurs small gains."""
-    out: str = "designs"
-    """Folder for the sequences, the tables and the page."""
+    out: str | None = None
+    """Folder for copies of the sequences, the tables and the page. Default: they stay in the storage
+    alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

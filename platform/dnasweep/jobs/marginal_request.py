@@ -77,8 +77,8 @@ class MarginalOptions(NearOptions):
     their last digits; actors change nothing."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic; bf16 is faster on GPUs and blurs small effects."""
-    out: str = "marginals"
-    """Folder for the tables and the page."""
+    out: str | None = None
+    """Folder for copies of the tables and the page. Default: they stay in the storage alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
