@@ -53,8 +53,9 @@ def test_attributions_are_computed_on_all_nodes(slurm: Slurm) -> None:
         assert slurm.wait(job, timeout=900) == "COMPLETED", slurm.log(job)
         assert f"{nodes} actor" in slurm.log(job)
         found = slurm.project.glob(f"why-{nodes}/attributions/*/shards/*/*.parquet")
-        tables.append({path.parent.name: pd.read_parquet(path) for path in found})
-    assert len(tables[0]) == 12
+        tables.append({(path.parent.name, path.name): pd.read_parquet(path) for path in found})
+    assert len({shard for shard, _ in tables[0]}) == 12
+    assert tables[0].keys() == tables[1].keys()
     for name, table in tables[0].items():
         pd.testing.assert_frame_equal(table, tables[1][name], rtol=1e-5)
     assert slurm.left() == []
