@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dnasweep
 import numpy as np
 import pandas as pd
 import pytest
@@ -174,3 +175,14 @@ def test_values_of_many_sequences_are_those_explained(target: str, tmp_path: Pat
     values = SequenceValues(export(*made, tmp_path), target=target)
     expected = [one.prediction for one in explain(made, target=target, estimator="permutation")]
     np.testing.assert_allclose(values.log_odds(SEQUENCES), expected, atol=1e-5)
+
+
+def test_a_kept_job_of_a_bin_has_a_page(tmp_path: Path) -> None:
+    model = export(*placed_model(TRACKS, places=BINS), tmp_path / "model")
+    found = dnasweep.explain(
+        model, SEQUENCES, target="cage@2", estimator="permutation",
+        storage=tmp_path / "runs", tracking_uri="none", progress=False,
+    )  # fmt: skip
+    assert found.report(tmp_path / "again").is_file()
+    (page,) = (tmp_path / "runs").rglob("attributions.html")
+    assert "Attributions to cage@2" in page.read_text()

@@ -224,11 +224,12 @@ class Attributions:
         tss_index
             0-based index of the first transcribed base. Default: by the length of the sequences.
         """
+        from dnasweep.attribution.targets import output_of
         from dnasweep.report.attribution_page import write_report
         from dnasweep.report.attribution_summary import ReportConfig
 
         settings = self.settings
-        positive = list(settings["classes"]).index(settings["target"])
+        positive = output_of(settings["target"], settings["classes"])
         return write_report(
             Path(folder),
             self.tables,

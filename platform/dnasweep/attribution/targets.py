@@ -36,6 +36,17 @@ class Target(NamedTuple):
         return task.places if task.places > 1 else 1 + (self.place or 0)
 
 
+def output_of(target: str, names: Sequence[str]) -> int:
+    """Return the number of the output that a target is of, as :meth:`Target.name` writes it.
+
+    Examples
+    --------
+    >>> output_of("donor@120", ["none", "donor"])
+    1
+    """
+    return list(names).index(target if target in names else target.rpartition(AT)[0])
+
+
 def class_names(
     id2label: Mapping[Any, Any] | None, *, file: str | Path | None = None, least: int = 2
 ) -> list[str]:

@@ -134,11 +134,12 @@ class AttributionJob(Job[AttributionRequest]):
 
         def write(folder: Path) -> None:
             from dnasweep.attribution.tables import read_attributions
+            from dnasweep.attribution.targets import output_of
             from dnasweep.report.attribution_page import write_report
             from dnasweep.report.attribution_summary import ReportConfig
 
             found = read_attributions(shards.fetch(MAX_REPORTED), max_sequences=MAX_REPORTED)
-            positive = settings["classes"].index(settings["target"])
+            positive = output_of(settings["target"], settings["classes"])
             write_report(
                 folder,
                 found,
