@@ -18,6 +18,13 @@ WITH_CODE = [name for name in DOCUMENTS if any(blocks(name, "python"))]
 LONGEST_USE = 5
 """Lines that a usual use may take."""
 QUICK = {"tracking_uri": "none", "progress": False}
+SHORTER = {
+    "window=300": "window=60",
+    "range(0, 290, 5)": "range(0, 50, 5)",
+    "range(10, 41)": "range(10, 31)",
+    "gc=(0.4, 0.6)": "gc=(0.1, 0.9)",
+}
+"""What stands in a document for sequences of 300 bases, and what suits those here."""
 SMALL = {"preset": "1x16x1", "finetune_epochs": 1, "evaluations": 1}
 
 
@@ -58,7 +65,9 @@ def in_place(code: str, desk: Path) -> str:
     trial = dnasweep.open_sweep(desk / "runs", name="first").summary["best"]
     (job,) = (path.name for path in (desk / "runs" / "attributions").glob("*"))
     code = code.replace("<trial key>", trial).replace("KEY", job)
-    return code.replace("window=300", "window=60")
+    for theirs, ours in SHORTER.items():
+        code = code.replace(theirs, ours)
+    return code
 
 
 @pytest.mark.parametrize("document", WITH_CODE)

@@ -166,7 +166,7 @@ def test_a_model_with_its_own_tokenizer_is_compared_with_the_others() -> None:
         for c in shot_toys.sweep(("random",))
     ]
     found = compare_shots([*cells, *away])
-    name = "checkpoint dnabert2 (bpe-4096)"
+    name = "checkpoint m/dnabert2 (bpe-4096)"
     assert (pair(found, name, RANDOM)["mcc_difference"] > 0).all()
     assert (pair(found, name, "MLM random")["mcc_difference"] == 0).all()
 
@@ -180,11 +180,11 @@ def test_models_from_elsewhere_are_known_by_what_trials_come_to(tmp_path: Path) 
     cells = [ours, recipe.canonical(dataclasses.replace(ours, checkpoint="m/dnabert2"))]
     storage = Storage(tmp_path)
     found = [
-        cell_result(storage, c, recipe.expand(c), species=(), tested=False, error="x")
+        cell_result(storage, c, recipe.expand(c), start="none", species=(), tested=False, error="x")
         for c in cells
     ]
     names = list(initialisations(found).values())
-    assert names == [RANDOM, "checkpoint dnabert2 (bpe-4096)"]
+    assert names == [RANDOM, "checkpoint m/dnabert2 (bpe-4096)"]
 
 
 def test_initialisations_have_names_that_tell_them_apart() -> None:
@@ -209,8 +209,8 @@ def test_initialisations_have_names_that_tell_them_apart() -> None:
         cells[2], species_set="/tuned/dnabert", checkpoint="/tuned/dnabert", trial_key="other"
     )
     assert list(initialisations([cells[2], other]).values()) == [
-        "checkpoint /models/dnabert/",
-        "checkpoint /tuned/dnabert",
+        "checkpoint models/dnabert",
+        "checkpoint tuned/dnabert",
     ]
 
 

@@ -212,8 +212,8 @@ def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list
         # The sixth column of ENCODE's candidate cis-regulatory elements is a class.
         names.pop(5)
         frame = frame.assign(strand="")
-        classes = frame[5].str.partition(",")[0]
-        if classes.isin(CCRE).all():
+        classes = frame[5].str.split(",").str[0]
+        if len(classes) and classes.isin(CCRE).all():
             frame, columns = frame.assign(label=classes), [*_COLUMNS, "label"]
     frame = frame.rename(columns=names)
     frame["id"] = frame["id"].replace(".", "")
