@@ -180,7 +180,9 @@ def test_models_from_elsewhere_are_known_by_what_trials_come_to(tmp_path: Path) 
     cells = [ours, recipe.canonical(dataclasses.replace(ours, checkpoint="m/dnabert2"))]
     storage = Storage(tmp_path)
     found = [
-        cell_result(storage, c, recipe.expand(c), start="none", species=(), tested=False, error="x")
+        cell_result(
+            storage, c, recipe.expand(c), start="none", species=(), tested=False, error="x"
+        )
         for c in cells
     ]
     names = list(initialisations(found).values())
