@@ -175,7 +175,7 @@ def try_checkpoint(
     fasta = str(folder / "genome.fa")
     _, seconds["scan"] = run_job(
         "scan_genome.py", *common, "--genome", fasta, "--window", str(LENGTH), "--stride", "1",
-        "--strands", "forward", "--out", f"{out}-scan",
+        "--strands", "forward", "--combine", "max", "--out", f"{out}-scan",
     )  # fmt: skip
     _, seconds["variants"] = run_job(
         "score_variants.py", *common, "--genome", fasta, "--data", str(folder / "variants.tsv"),
