@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from standin.card import NAME
 from standin.kernels import mapped
@@ -17,14 +17,14 @@ _FULL = (
     "cross_entropy_loss binary_cross_entropy_with_logits mse_loss poisson_nll_loss rsqrt pow"
 ).split()
 _KEY = "AutocastPrivateUse1"
-_libraries: list[torch.library.Library] = []
+_libraries: list[library.Library] = []
 
 
 def register() -> None:
     """Register what autocast does of each operation; of others it does nothing."""
-    every = torch.library.Library("_", "IMPL")
-    every.fallback(torch.library.fallthrough_kernel, dispatch_key=_KEY)
-    aten = torch.library.Library("aten", "IMPL")
+    every = library.Library("_", "IMPL")
+    every.fallback(library.fallthrough_kernel, dispatch_key=_KEY)
+    aten = library.Library("aten", "IMPL")
     for names, dtype in ((_LOW, torch.bfloat16), (_FULL, torch.float32)):
         for name in names:
             packet = getattr(torch.ops.aten, name)

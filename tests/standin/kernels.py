@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from standin.aliases import on_cpu, on_device
 from standin.card import NAME
@@ -25,7 +25,7 @@ _INDEXED = {
     _A._index_put_impl_.default,
 }  # fmt: skip
 """They take indices that lie on the host, and copy them to the device."""
-_libraries: list[torch.library.Library] = []
+_libraries: list[library.Library] = []
 
 
 class MixedDevicesError(RuntimeError):
@@ -34,15 +34,15 @@ class MixedDevicesError(RuntimeError):
 
 def register() -> None:
     """Have torch call :func:`run` for what it cannot compose of other operations."""
-    every = torch.library.Library("_", "IMPL")
+    every = library.Library("_", "IMPL")
     every.fallback(run, dispatch_key="PrivateUse1")
     # torch asks a private device for its own.
-    aten = torch.library.Library("aten", "IMPL")
+    aten = library.Library("aten", "IMPL")
     for name in ("convolution_overrideable", "convolution_backward_overrideable"):
         aten.impl(name, functools.partial(run, _CONVOLUTIONS[name]), "PrivateUse1")
     # A copy reads conjugates as they are; torch would make a copy first, and of that another.
     for key in ("Conjugate", "Negative"):
-        aten.impl("_copy_from", torch.library.fallthrough_kernel, key)
+        aten.impl("_copy_from", library.fallthrough_kernel, key)
     _libraries.extend([every, aten])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,10 +13,11 @@ from dnasweep.api.execution import Workplace
 from dnasweep.api.files import files_of
 from dnasweep.api.model import Model, as_model
 from dnasweep.api.options import make_options
+from dnasweep.api.report_folder import ReportFolder
 from dnasweep.api.sequences import Sequences
 
 
-class Designs:
+class Designs(ReportFolder):
     """Designed sequences and every edit. Made by :func:`design`.
 
     Parameters
@@ -30,12 +30,13 @@ class Designs:
         The folder, if it is removed with this object.
     """
 
+    PAGE = "designs.html"
+
     def __init__(
         self, folder: Path, finding: str, scratch: tempfile.TemporaryDirectory[str] | None = None
     ) -> None:
-        self.folder, self.finding = folder, finding
-        # A folder that is not kept lives as long as this object.
-        self._scratch = scratch
+        super().__init__(folder, scratch)
+        self.finding = finding
 
     def __len__(self) -> int:
         return len(self.table)
@@ -52,15 +53,6 @@ class Designs:
     def edits(self) -> pd.DataFrame:
         """One row per edit: id, step, position (from 0), old, new, and output with all edits so far."""
         return pd.read_parquet(self.folder / "edits.parquet")
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.folder / "designs.html"
-
-    def save(self, folder: str | Path) -> Path:
-        """Copy the page, the sequences and the tables into a folder, made if it is not there."""
-        return Path(shutil.copytree(self.folder, folder, dirs_exist_ok=True))
 
 
 def design(
@@ -107,7 +99,6 @@ def design(
     >>> found.edits  # doctest: +SKIP
     """
     from dnasweep.jobs.design_request import DesignOptions, prepare_designs
-    from dnasweep.jobs.job import run_job, run_together
     from dnasweep.workflows.designs import DesignJob, explain_designs
 
     # A download lives as long as the object, so it is held until the job is done.
@@ -129,11 +120,7 @@ def design(
             executor = place.job_executor()
             request = prepare_designs(asked, say=place.console.print)
             job = DesignJob(request, partial(explain_designs, request, place.console, executor))
-            if place.kept:
-                finished = run_job(job, place.console, executor=executor)
-                assert finished is not None
-            else:
-                (finished,) = run_together([job], asked, place.console, executor=executor)
+            finished = place.run(job, executor)
     except BaseException:
         place.close()
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 
@@ -14,6 +14,7 @@ from dnasweep.tracking.client import NO_TRACKING
 
 if TYPE_CHECKING:
     from dnasweep.jobs.executor import Executor as JobExecutor
+    from dnasweep.jobs.job import FinishedJob, Job
     from dnasweep.sweeps.executor import Executor as SweepExecutor
 
 LOCAL = "local"
@@ -82,6 +83,18 @@ class Workplace:
 
         # Results that are kept have the same bytes wherever they were computed.
         return InProcess(one_thread=self.kept)
+
+    def run(self, job: Job[Any], executor: JobExecutor) -> FinishedJob:
+        """Run a job; its closing lines are said, and its files copied, where results are kept."""
+        from dnasweep.jobs.job import run_job, run_together
+
+        if self.kept:
+            finished = run_job(job, self.console, executor=executor)
+            assert finished is not None
+            return finished
+        options = job.request.options
+        (finished,) = run_together([job], options, self.console, executor=executor)
+        return finished
 
     def sweep_executor(self) -> type[SweepExecutor]:
         """Return what trains the cells of a sweep."""

@@ -66,7 +66,6 @@ def explain(
     >>> found.logo(0)  # doctest: +SKIP
     """
     from dnasweep.jobs.attribution_request import AttributionOptions, prepare_attribution
-    from dnasweep.jobs.job import run_job, run_together
     from dnasweep.workflows.attributions import AttributionJob
 
     model = as_model(model)
@@ -100,11 +99,7 @@ def explain(
         executor = place.job_executor()
         request = prepare_attribution(asked, reading, resolve=executor.resolve_precision)
         job = AttributionJob(request)
-        if place.kept:
-            finished = run_job(job, place.console, executor=executor)
-            assert finished is not None
-        else:
-            (finished,) = run_together([job], asked, place.console, executor=executor)
+        finished = place.run(job, executor)
         return Attributions(read_attributions(finished.shards.fetch()))
 
 

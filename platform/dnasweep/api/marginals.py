@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -15,13 +14,14 @@ from dnasweep.api.execution import Workplace
 from dnasweep.api.files import files_of
 from dnasweep.api.model import Model, as_model
 from dnasweep.api.options import make_options
+from dnasweep.api.report_folder import ReportFolder
 from dnasweep.api.sequences import Sequences
 
 if TYPE_CHECKING:
     from dnasweep.report.drawing import Plot
 
 
-class Marginals:
+class Marginals(ReportFolder):
     """Effects of motifs in many backgrounds. Made by :func:`marginalize`.
 
     Parameters
@@ -36,6 +36,8 @@ class Marginals:
         The folder, if it is removed with this object.
     """
 
+    PAGE = "marginals.html"
+
     def __init__(
         self,
         folder: Path,
@@ -43,9 +45,8 @@ class Marginals:
         reads: str,
         scratch: tempfile.TemporaryDirectory[str] | None = None,
     ) -> None:
-        self.folder, self.finding, self.reads = folder, finding, reads
-        # A folder that is not kept lives as long as this object.
-        self._scratch = scratch
+        super().__init__(folder, scratch)
+        self.finding, self.reads = finding, reads
 
     def __repr__(self) -> str:
         return f"<dnasweep.Marginals: {self.finding}>"
@@ -67,11 +68,6 @@ class Marginals:
         """One row per background and condition: the model's output."""
         return pd.read_parquet(self.folder / "outputs.parquet")
 
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.folder / "marginals.html"
-
     def plot(self) -> Plot:
         """Return a figure: the interaction by spacing, or the effect by place where there is one motif.
 
@@ -92,10 +88,6 @@ class Marginals:
                 "there is one place and no curve", remedy="Give several with positions=range(...)."
             )
         return plot(drawing)
-
-    def save(self, folder: str | Path) -> Path:
-        """Copy the page and the tables into a folder, which is made if it is not there."""
-        return Path(shutil.copytree(self.folder, folder, dirs_exist_ok=True))
 
 
 def marginalize(
@@ -150,7 +142,6 @@ def marginalize(
     >>> found = dnasweep.marginalize(model, "TATAWAWR", "YYANWYY", sequences="tss.fa")  # doctest: +SKIP
     >>> found.plot()  # doctest: +SKIP
     """
-    from dnasweep.jobs.job import run_job, run_together
     from dnasweep.jobs.marginal_request import MarginalOptions, prepare_marginals
     from dnasweep.workflows.marginals import MarginalJob
 
@@ -176,11 +167,7 @@ def marginalize(
             executor = place.job_executor()
             request = prepare_marginals(asked, say=place.console.print)
             job = MarginalJob(request)
-            if place.kept:
-                finished = run_job(job, place.console, executor=executor)
-                assert finished is not None
-            else:
-                (finished,) = run_together([job], asked, place.console, executor=executor)
+            finished = place.run(job, executor)
     except BaseException:
         place.close()
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,10 +15,11 @@ from dnasweep.api.execution import Workplace
 from dnasweep.api.files import files_of
 from dnasweep.api.model import Model, as_model
 from dnasweep.api.options import make_options
+from dnasweep.api.report_folder import ReportFolder
 from dnasweep.api.sequences import Sequences
 
 
-class ExplanationComparison:
+class ExplanationComparison(ReportFolder):
     """Methods compared on the same sequences. Made by :func:`compare_explanations`.
 
     Attributes
@@ -27,13 +27,6 @@ class ExplanationComparison:
     folder
         Where the page, its figures and all tables are.
     """
-
-    def __init__(
-        self, folder: Path, scratch: tempfile.TemporaryDirectory[str] | None = None
-    ) -> None:
-        self.folder = folder
-        # A folder that is not kept lives as long as this object.
-        self._scratch = scratch
 
     def __repr__(self) -> str:
         pairs = self.agreement
@@ -76,10 +69,6 @@ class ExplanationComparison:
     def report(self) -> Path:
         """The page."""
         return next(iter(sorted(self.folder.glob("*.html"))))
-
-    def save(self, folder: str | Path) -> Path:
-        """Copy page, figures and tables into a folder, which is made if it is not there."""
-        return Path(shutil.copytree(self.folder, folder, dirs_exist_ok=True))
 
 
 def compare_explanations(

@@ -14,9 +14,10 @@ from dnasweep.api.attributions import Attributions
 from dnasweep.api.execution import console
 from dnasweep.api.explaining import read_job
 from dnasweep.api.options import make_options
+from dnasweep.api.report_folder import ReportFolder
 
 
-class Motifs:
+class Motifs(ReportFolder):
     """Motifs that were found, tested and looked up. Made by :func:`discover_motifs`.
 
     Attributes
@@ -25,12 +26,7 @@ class Motifs:
         Where the page, `motifs.meme` and the tables are.
     """
 
-    def __init__(
-        self, folder: Path, scratch: tempfile.TemporaryDirectory[str] | None = None
-    ) -> None:
-        self.folder = folder
-        # A folder that is not kept lives as long as this object.
-        self._scratch = scratch
+    PAGE = "motifs.html"
 
     def __len__(self) -> int:
         return len(self.table)
@@ -53,11 +49,6 @@ class Motifs:
     def meme(self) -> Path:
         """The motifs in MEME format."""
         return self.folder / "motifs.meme"
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.folder / "motifs.html"
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html(index=False, float_format="{:.3g}".format))

@@ -64,7 +64,6 @@ def scan(
     InputError
         For a genome, region or annotation that cannot be used, with file and row.
     """
-    from dnasweep.jobs.job import run_job, run_together
     from dnasweep.jobs.scan_options import ScanOptions
     from dnasweep.jobs.scan_request import prepare_scan
     from dnasweep.workflows.scans import scan_job
@@ -88,11 +87,7 @@ def scan(
             )
             executor = place.job_executor()
             job = scan_job(prepare_scan(asked, resolve=executor.resolve_precision))
-            if place.kept:
-                finished = run_job(job, place.console, executor=executor)
-                assert finished is not None
-            else:
-                (finished,) = run_together([job], asked, place.console, executor=executor)
+            finished = place.run(job, executor)
     except BaseException:
         place.close()
         raise

@@ -66,7 +66,6 @@ def score_variants(
         For a variant whose REF is not what the genome has there, unless such are left out.
     """
     from dnasweep.genomics.variant_tables import read_scores
-    from dnasweep.jobs.job import run_job, run_together
     from dnasweep.jobs.variant_options import VariantOptions
     from dnasweep.jobs.variant_request import prepare_variants
     from dnasweep.workflows.variants import VariantJob
@@ -94,11 +93,7 @@ def score_variants(
         )
         job = VariantJob(prepare_variants(asked))
         executor = place.job_executor()
-        if place.kept:
-            finished = run_job(job, place.console, executor=executor)
-            assert finished is not None
-        else:
-            (finished,) = run_together([job], asked, place.console, executor=executor)
+        finished = place.run(job, executor)
         assert finished.made.folder is not None
         return read_scores(finished.made.folder)
 

@@ -28,6 +28,7 @@ from dnasweep.jobs.records import RunMetadata, recorded
 from dnasweep.jobs.request import JobRequest
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.jobs.shards.worker import ShardJobSpec
+from dnasweep.stages import models
 from dnasweep.storage import MANIFEST
 from dnasweep.storage.output_folder import check_folder, publish_files
 from dnasweep.tracking.client import NO_TRACKING, without_password
@@ -86,9 +87,15 @@ class Job(ABC, Generic[Request]):
         self.request = request
         self.kind = request.KIND
 
-    @abstractmethod
     def arguments(self) -> dict[str, Any]:
-        """Return what the worker is made with, JSON-able."""
+        """Return what the worker is made with, JSON-able: where its model is, and the settings."""
+        request = self.request
+        return {
+            "storage": request.storage.root,
+            "kind": models.KIND,
+            "key": request.settings["model"],
+            "settings": request.settings,
+        }
 
     @abstractmethod
     def facts(self, total: dict[str, float]) -> dict[str, Any]:

@@ -18,10 +18,8 @@ from dnasweep.jobs.attribution_request import (
 )
 from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, run_job
-from dnasweep.jobs.request import JobRequest
 from dnasweep.jobs.shards.store import Shards
 from dnasweep.progress import duration
-from dnasweep.stages import models
 from dnasweep.workflows.ray_pool import on_ray
 
 _LAYERS = {
@@ -70,7 +68,7 @@ class AttributionJob(Job[AttributionRequest]):
         return self.request.options.data
 
     def arguments(self) -> dict[str, Any]:
-        return model_arguments(self.request)
+        return {**super().arguments(), "batch_rows": self.request.options.batch_rows}
 
     def begin(self, console: Console) -> Shards:
         request = self.request
@@ -191,14 +189,3 @@ class AttributionJob(Job[AttributionRequest]):
                 f"{facts['max_gap']:.2g} at most, the values span {facts['mean_span']:.3g}"
             )
         return f"{what}, in `{shards.uri}`: {sums}. The report is under *Artifacts*."
-
-
-def model_arguments(request: JobRequest[Any]) -> dict[str, Any]:
-    """Return what a worker is made with that loads the explainer of one model."""
-    return {
-        "storage": request.storage.root,
-        "kind": models.KIND,
-        "key": request.settings["model"],
-        "settings": request.settings,
-        "batch_rows": request.options.batch_rows,
-    }

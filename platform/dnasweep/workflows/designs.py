@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.markup import escape
 
@@ -21,10 +20,9 @@ from dnasweep.jobs.attribution_request import AttributionOptions, prepare_attrib
 from dnasweep.jobs.design_request import DesignOptions, DesignRequest, prepare_designs
 from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, note, run_job, run_together
-from dnasweep.jobs.shards.manifests import name
 from dnasweep.jobs.shards.store import Shards
+from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.plain import write_csv
-from dnasweep.stages import models
 from dnasweep.tracking.tags import command
 from dnasweep.workflows.attributions import AttributionJob
 from dnasweep.workflows.ray_pool import here_or_on_ray
@@ -82,15 +80,6 @@ class DesignJob(Job[DesignRequest]):
     def sources(self) -> Sequence[str]:
         return self.request.options.data
 
-    def arguments(self) -> dict[str, Any]:
-        request = self.request
-        return {
-            "storage": request.storage.root,
-            "kind": models.KIND,
-            "key": request.settings["model"],
-            "settings": request.settings,
-        }
-
     def announcement(self) -> list[str]:
         request, settings = self.request, self.request.settings
         how = "greedily" if settings["beam"] == 1 else f"with a beam of {settings['beam']}"
@@ -111,7 +100,10 @@ class DesignJob(Job[DesignRequest]):
         from dnasweep.report.design_page import finding
 
         request = self.request
-        designs, edits = (_table(shards, stem).to_pandas() for stem in ("designs", "edits"))
+        designs, edits = (
+            pa.concat_tables(read_tables(shards, f"{stem}.parquet")).to_pandas()
+            for stem in ("designs", "edits")
+        )
         explained = min(request.options.explained, len(designs))
 
         def write(folder: Path) -> None:
@@ -230,13 +222,3 @@ def explain_designs(
         made = prepare_attribution(asked, resolve=executor.resolve_precision)
         (finished,) = run_together([AttributionJob(made)], asked, console, executor=executor)
     return read_attributions(finished.shards.fetch())
-
-
-def _table(shards: Shards, stem: str) -> pa.Table:
-    """Return one of the tables of a job, of all its shards."""
-    return pa.concat_tables(
-        pq.read_table(
-            pa.BufferReader(shards.storage.read(shards.part_kind, name(shard), f"{stem}.parquet"))
-        )
-        for shard in range(len(shards))
-    )

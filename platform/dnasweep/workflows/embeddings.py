@@ -18,9 +18,8 @@ from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.embedding_request import EmbeddingRequest, EmbedOptions, prepare_embeddings
 from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, note, run_job
-from dnasweep.jobs.shards.manifests import name
 from dnasweep.jobs.shards.store import Shards
-from dnasweep.stages import models
+from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.workflows.ray_pool import here_or_on_ray
 
 
@@ -56,15 +55,6 @@ class EmbeddingJob(Job[EmbeddingRequest]):
     worker = "dnasweep.genomics.embeddings:EmbeddingWorker"
     title, unit = "embedding", "sequences"
     sometimes = ("*.png", REJECTS)
-
-    def arguments(self) -> dict[str, Any]:
-        request = self.request
-        return {
-            "storage": request.storage.root,
-            "kind": models.KIND,
-            "key": request.settings["model"],
-            "settings": request.settings,
-        }
 
     def facts(self, total: dict[str, float]) -> dict[str, Any]:
         return {
@@ -155,6 +145,4 @@ def write_results(folder: Path, request: EmbeddingRequest, shards: Shards) -> No
 
 
 def _parts(shards: Shards) -> Iterator[pa.Table]:
-    for shard in range(len(shards)):
-        data = shards.storage.read(shards.part_kind, name(shard), "embeddings.parquet")
-        yield pq.read_table(pa.BufferReader(data))
+    return read_tables(shards, "embeddings.parquet")

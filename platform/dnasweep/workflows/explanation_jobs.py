@@ -42,7 +42,7 @@ from dnasweep.method_comparison.curve_worker import curve_settings, curve_work
 from dnasweep.models.encoder.precision import ResolvePrecision
 from dnasweep.stages import models
 from dnasweep.storage import Storage
-from dnasweep.workflows.attributions import AttributionJob, model_arguments
+from dnasweep.workflows.attributions import AttributionJob
 
 CURVES = "curves"
 ALL_WEIGHTS = "all weights"
@@ -226,7 +226,7 @@ class CurveJob(Job[CurveRequest]):
     title, unit = "following", "curves"
 
     def arguments(self) -> dict[str, Any]:
-        return model_arguments(self.request)
+        return {**super().arguments(), "batch_rows": self.request.options.batch_rows}
 
     def facts(self, total: dict[str, float]) -> dict[str, Any]:
         return {"num_curves": total["num_rows"]}

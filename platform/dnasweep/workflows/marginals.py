@@ -19,10 +19,9 @@ from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.executor import Executor
 from dnasweep.jobs.job import FinishedJob, Job, JobFiles, files_in, note, run_job
 from dnasweep.jobs.marginal_request import MarginalOptions, MarginalRequest, prepare_marginals
-from dnasweep.jobs.shards.manifests import name
 from dnasweep.jobs.shards.store import Shards
+from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.plain import write_csv
-from dnasweep.stages import models
 from dnasweep.synthetic.arrangements import NONE
 from dnasweep.synthetic.marginal_effects import MarginalEffects, marginal_effects
 from dnasweep.synthetic.marginal_worker import outputs_of
@@ -66,15 +65,6 @@ class MarginalJob(Job[MarginalRequest]):
 
     def sources(self) -> Sequence[str]:
         return self.request.options.data
-
-    def arguments(self) -> dict[str, Any]:
-        request = self.request
-        return {
-            "storage": request.storage.root,
-            "kind": models.KIND,
-            "key": request.settings["model"],
-            "settings": request.settings,
-        }
 
     def announcement(self) -> list[str]:
         request, made = self.request, self.request.arrangements
@@ -181,11 +171,7 @@ def write_results(
 
 def _outputs(shards: Shards) -> tuple[list[str], NDArray[np.float64]]:
     """Return what backgrounds are called, and the outputs, (backgrounds, conditions)."""
-    parts = [
-        pq.read_table(pa.BufferReader(shards.storage.read(shards.part_kind, name(shard), OUTPUTS)))
-        for shard in range(len(shards))
-    ]
-    table = pa.concat_tables(parts)
+    table = pa.concat_tables(read_tables(shards, OUTPUTS))
     return table["id"].to_pylist(), outputs_of(table["outputs"])
 
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.markup import escape
 
@@ -19,7 +17,8 @@ from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.genomics.output_tracks import READ, Centre, OutputTrack, tracks_of, write_tracks
 from dnasweep.jobs.job import FinishedJob, JobFiles, files_in
 from dnasweep.jobs.scan_request import KIND, GenomeRegion
-from dnasweep.jobs.shards.store import Shards, name
+from dnasweep.jobs.shards.store import Shards
+from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.plain import write_csv
 from dnasweep.tasks.wording import joined
 from dnasweep.workflows.scan_job import ScanJob
@@ -108,9 +107,8 @@ class OutputScanJob(ScanJob):
 
     def _centres(self, shards: Shards) -> Iterator[Centre]:
         shape = (-1, len(self.request.outputs), len(READ[self.request.config.strands]))
-        for number in range(len(shards)):
-            data = shards.storage.read(shards.part_kind, name(number), "windows.parquet")
-            for batch in pq.ParquetFile(pa.BufferReader(data)).iter_batches(batch_size=1024):
+        for table in read_tables(shards, "windows.parquet"):
+            for batch in table.to_batches(max_chunksize=1024):
                 columns = [batch.column(i) for i in range(3)]
                 for chrom, start, values in zip(*columns, strict=True):
                     own = values.values.to_numpy().astype(np.float64)

@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.markup import escape
 
@@ -19,9 +17,8 @@ from dnasweep.jobs.prediction_request import (
     PredictOptions,
     prepare_predictions,
 )
-from dnasweep.jobs.shards.manifests import name
 from dnasweep.jobs.shards.store import Shards
-from dnasweep.stages import models
+from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.tasks.registry import task_of_model
 from dnasweep.workflows.ray_pool import here_or_on_ray
 
@@ -58,15 +55,6 @@ class PredictionJob(Job[PredictionRequest]):
     worker = "dnasweep.genomics.predictions:PredictionWorker"
     title, unit = "predicting", "sequences"
 
-    def arguments(self) -> dict[str, Any]:
-        request = self.request
-        return {
-            "storage": request.storage.root,
-            "kind": models.KIND,
-            "key": request.settings["model"],
-            "settings": request.settings,
-        }
-
     def check_output(self) -> None:
         """Do nothing: the request has looked, before anything was read."""
 
@@ -85,9 +73,8 @@ class PredictionJob(Job[PredictionRequest]):
 
         request = self.request
         parts, task = [], task_of_model(request.config)
-        for shard in range(len(shards)):
-            data = shards.storage.read(shards.part_kind, name(shard), "predictions.parquet")
-            found = pq.read_table(pa.BufferReader(data)).drop_columns(["id"])
+        for table in read_tables(shards, "predictions.parquet"):
+            found = table.drop_columns(["id"])
             parts.append(task.unpacked([column.to_numpy() for column in found.columns]))
         frame = prediction_table(request.table, task.joined(parts), request.config)
         write_predictions(frame, request.out)

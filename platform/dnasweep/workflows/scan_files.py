@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dnasweep.config import content_key, versions
 from dnasweep.formats.rejects import REJECTS, write_rejects
@@ -18,7 +17,8 @@ from dnasweep.genomics.peak_evaluation import EvaluationConfig, TrackEvaluation,
 from dnasweep.genomics.peaks import write_peaks
 from dnasweep.genomics.tracks import Piece, Tile, TrackWriter, make_track, read_track
 from dnasweep.jobs.scan_request import KIND, GenomeRegion, ScanRequest
-from dnasweep.jobs.shards.store import Shards, name
+from dnasweep.jobs.shards.store import Shards
+from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.jobs.shards.work_list import digest_of
 from dnasweep.plain import write_csv
 
@@ -38,9 +38,8 @@ SOMETIMES = (
 
 def read_tiles(shards: Shards) -> Iterator[Tile]:
     """Yield the windows of a scan, one tile at a time, in the order of the genome."""
-    for number in range(len(shards)):
-        data = shards.storage.read(shards.part_kind, name(number), "windows.parquet")
-        table = pq.read_table(pa.BufferReader(data), columns=["forward", "reverse"])
+    tables = read_tables(shards, "windows.parquet", ["forward", "reverse"])
+    for number, table in enumerate(tables):
         forward, reverse = (table[c].to_numpy() for c in ("forward", "reverse"))
         done = 0
         for tile in shards.rows(number).to_pylist():
