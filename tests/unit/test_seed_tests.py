@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from dnasweep.data.labels import Labels
 from dnasweep.sweeps.cell_results import TestScores
 from dnasweep.sweeps.mean_differences import compare_means
 from dnasweep.sweeps.pairs import paired_test
@@ -181,3 +182,22 @@ def test_an_interval_ends_where_p_is_a_twentieth(degrees: float, rows: float) ->
     how = {"row_variance": rows, "run_variance": 1e-4, "degrees": degrees}
     half = compare_means(0.0, **how).high
     assert compare_means(half, **how).p_value == pytest.approx(0.05, abs=1e-6)
+
+
+def test_trainings_of_several_labels_are_measured_without_another_side() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, (40, 2))
+    about = Labels(task="multilabel", names=("HEK", "K562"))
+    trainings = [
+        TestScores(
+            ids=np.arange(40), labels=labels, scores=rng.random((40, 2)), about=about,
+            threshold=[0.5, 0.4],
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    together = stratum(trainings, [])
+    apart = stratum(trainings[:2], trainings[2:])
+    for metric in together.task.tested:
+        np.testing.assert_array_equal(
+            together.measure(metric).values, apart.measure(metric).values
+        )

@@ -58,7 +58,7 @@ class Side(NamedTuple):
     """What was predicted, as :meth:`dnasweep.tasks.task.Task.scores` has it: the probability of label 1
     (trainings, n), or (trainings, n, outputs)."""
     thresholds: Floats
-    """Of calls: scores at or above it are called positive (trainings,)."""
+    """Of calls: scores at or above it are called positive (trainings,), or (trainings, outputs)."""
 
 
 class Stratum(NamedTuple):
@@ -109,7 +109,9 @@ def stratum(a: Sequence[TestScores], b: Sequence[TestScores]) -> Stratum:
     sides = [
         Side(
             np.array([one.scores for one in side]).reshape(len(side), *(every[0].scores.shape)),
-            np.array([one.threshold for one in side]),
+            np.array([one.threshold for one in side]).reshape(
+                len(side), *np.shape(every[0].threshold)
+            ),
         )
         for side in (every[: len(a)], every[len(a) :])
     ]
