@@ -1,0 +1,157 @@
+"""Attributions by one backward pass against few evaluations of the platform's own: are they worth their cost?
+
+    python benchmarks/one_pass.py                       # three small models, simulated promoters
+    python benchmarks/one_pass.py --models FOLDER       # a classifier of your own with held_out.csv
+
+The reference is `adjusted_kernel` with 2,000 evaluations, whose error is some 1e-3 of the squared values.
+Relevance is (embedding - that of the mask token) times the gradient under the rule. A backward pass counts
+as two evaluations. The squared error is relative to the squared values; `scaled` is that of values times
+the best constant of each sequence, for methods whose size means nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import tyro
+from dnasweep.attribution.engine import Explainer
+from dnasweep.attribution.settings import ExplainConfig
+from explained_models import trained_classifier
+from one_pass_rules import RULES, DeepLift
+from rich.console import Console
+from rich.table import Table
+from scipy import stats
+
+OWN = (
+    *(("integrated_gradients", evaluations) for evaluations in (8, 14, 50)),
+    *(("adjusted_kernel", evaluations) for evaluations in (22, 50, 100)),
+)
+TOP = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to measure."""
+
+    models: tuple[str, ...] = ()
+    """Folders with a classifier and `held_out.csv`. Default: classifiers trained here."""
+    tokenizers: tuple[str, ...] = ("kmer", "bpe-1024", "char")
+    """Tokenizers of those trained here."""
+    sequences: int = 24
+    """Held-out sequences of each model."""
+    per_species: int = 800
+    """Simulated training sequences of each species."""
+    epochs: int = 6
+    """Epochs of fine-tuning."""
+    storage: str = "runs"
+    """Where models are kept."""
+
+
+def relevance(explainer: Explainer, sequence: str, rule: str) -> tuple[np.ndarray, float]:
+    """Return the relevance of each token of a sequence, and how far its sum is from the change.
+
+    Parameters
+    ----------
+    explainer
+        The model, on the CPU, in double precision: quotients of small differences need it.
+    sequence
+        DNA.
+    rule
+        By name.
+    """
+    model: Any = explainer.model
+    embeddings = model.classifier.get_input_embeddings()
+    encoded = explainer.tokenizer.encode([sequence])
+    ids = torch.from_numpy(np.asarray(encoded.ids, np.int64))[None]
+    masked = ids.clone()
+    masked[:, 1:-1] = explainer.tokenizer.mask_id
+    there, away = embeddings(ids).detach(), embeddings(masked).detach()
+    moving, mode = there.clone().requires_grad_(), RULES[rule]
+    both = mode is DeepLift
+    inputs = torch.cat([moving, away]) if both else moving
+    hook = embeddings.register_forward_hook(lambda *_: inputs)
+    try:
+        with torch.enable_grad(), mode() if mode else contextlib.nullcontext():
+            rows = torch.cat([ids, masked]) if both else ids
+            value = model.value_of(model.logits_of(rows, None))
+    finally:
+        hook.remove()
+    (gradient,) = torch.autograd.grad(value[0], moving)
+    found = (gradient * (there - away)).sum(-1)[0, 1:-1].double().numpy()
+    ends = value.detach()
+    gap = abs(float(ends[0] - ends[1]) - found.sum()) if both else float("nan")
+    return found, gap
+
+
+def compared(phi: np.ndarray, reference: np.ndarray) -> dict[str, float]:
+    """Return how close values of a sequence are to the reference."""
+    scale = (phi @ reference) / (phi @ phi)
+    size = reference @ reference
+    top = set(np.argsort(-np.abs(reference))[:TOP]) & set(np.argsort(-np.abs(phi))[:TOP])
+    return {
+        "error": float(((phi - reference) ** 2).sum() / size),
+        "scaled": float(((scale * phi - reference) ** 2).sum() / size),
+        "Pearson": float(np.corrcoef(phi, reference)[0, 1]),
+        "Spearman": float(stats.spearmanr(phi, reference)[0]),
+        f"top {TOP}": len(top) / TOP,
+    }
+
+
+def measure(folder: Path, sequences: list[str], console: Console) -> None:
+    """Print the table of a model."""
+    settings = ExplainConfig(max_evals=2000, precision="fp32")
+    exact = Explainer(folder, settings, device="cpu")
+    references = [one.phi for one in exact.explain(sequences)]
+    exact.model.classifier.double()
+    rows: list[tuple[str, str, dict[str, float]]] = []
+    for rule in RULES:
+        found = [relevance(exact, sequence, rule) for sequence in sequences]
+        scores = [compared(phi, true) for (phi, _), true in zip(found, references, strict=True)]
+        rows.append((rule, "4" if RULES[rule] is DeepLift else "3", mean(scores)))
+        if RULES[rule] is DeepLift:
+            console.print(f"DeepLIFT adds up to {max(gap for _, gap in found):.1e} at worst")
+    for estimator, evaluations in OWN:
+        config = ExplainConfig(estimator=estimator, max_evals=evaluations, precision="fp32")  # type: ignore[arg-type]
+        values = [one.phi for one in Explainer(folder, config, device="cpu").explain(sequences)]
+        scores = [compared(phi, true) for phi, true in zip(values, references, strict=True)]
+        rows.append((estimator, str(evaluations), mean(scores)))
+    table = Table(title=f"{folder.name}, {len(sequences)} sequences", box=None)
+    for column in ("", "evaluations", *rows[0][2]):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
+    for name, evaluations_said, numbers in rows:
+        table.add_row(name, evaluations_said, *(f"{value:.3g}" for value in numbers.values()))
+    console.print(table)
+
+
+def mean(scores: list[dict[str, float]]) -> dict[str, float]:
+    """Return the means over sequences."""
+    return {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
+
+
+def main(options: Options) -> None:
+    """Measure every model."""
+    console = Console()
+    found = {Path(name): pd.read_csv(Path(name) / "held_out.csv") for name in options.models}
+    for tokenizer in () if options.models else options.tokenizers:
+        trained = trained_classifier(
+            options.storage,
+            "tiny",
+            tokenizer,
+            console,
+            per_species=options.per_species,
+            epochs=options.epochs,
+        )
+        found[trained.directory] = trained.table
+    for folder, held in found.items():
+        drawn = held.sample(min(options.sequences, len(held)), random_state=5)
+        measure(folder, drawn["sequence"].tolist(), console)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))
