@@ -101,9 +101,9 @@ def test_species_with_too_few_rows_are_no_targets() -> None:
     console = Console(record=True, width=200, file=open("/dev/null", "w"))  # noqa: SIM115
     assert find_targets(TransferOptions(), console)(data) == ["human", "worm"]
     said = console.export_text()
-    assert "rat has 9 positive validation rows, 9 negative validation rows; 10 are needed" in said
-    assert list(too_few(data.table, 9)) == []
-    with pytest.raises(InputError, match="target rat has 9 positive validation rows"):
+    assert "rat has 9 negative validation rows, 9 positive validation rows; 10 are needed" in said
+    assert list(too_few(data.table, data.labels, 9)) == []
+    with pytest.raises(InputError, match="target rat has 9 negative validation rows"):
         find_targets(TransferOptions(targets=("Rattus norvegicus",)), console)(data)
     with pytest.raises(InputError, match="no rows of it"):
         find_targets(TransferOptions(targets=("chicken",)), console)(data)

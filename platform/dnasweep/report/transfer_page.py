@@ -99,7 +99,7 @@ def _matrix(transfer: Transfer) -> PageTable:
     matrix, metric = transfer.matrix, transfer.metric
     shown = ["tokenizer", "target", "strategy", "species_set", "learning_rate"]
     shown += [f"test_{metric}", f"test_{metric}_sd", "gain", "over_baseline"]
-    shown += [f"test_{m}" for m in ("mcc", "auroc", "accuracy") if m != metric]
+    shown += [f"test_{m}" for m in (*transfer.task.tested, "accuracy") if m != metric]
     shown += ["num_seeds", "num_test_rows", "nearest_relative", "million_years"]
     shown += ["pretrain_bases", "finetune_bases"]
     table = matrix[[name for name in shown if name in matrix]]

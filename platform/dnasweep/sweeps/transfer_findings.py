@@ -1,7 +1,8 @@
 """What a species transfer says, in sentences computed from its tables.
 
 A difference between means over seeds is called significant where its adjusted p-value, for other
-test rows and other seeds, is below 0.05: that of MCC where the metric is MCC, of AUROC otherwise.
+test rows and other seeds, is below 0.05: that of the metric if it is tested, else of the one that decides
+for the task, as AUROC does for two classes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.sweeps.comparison import Transfer
+from dnasweep.sweeps.tables import higher_is_better
 from dnasweep.sweeps.transfer_strategies import STRATEGIES
 from dnasweep.sweeps.transfer_tests import EVERY, rank_correlation
 from dnasweep.sweeps.verdicts import Findings, Verdict
@@ -82,12 +84,13 @@ def _tests(transfer: Transfer, tokenizer: str, a: str, b: str) -> pd.DataFrame:
 def _answer(transfer: Transfer, mine: pd.DataFrame, claim: str) -> dict[str, Any]:
     """Return the verdict on the mean over targets, if it was tested, and those on single ones."""
     metric = transfer.decisive
+    sign = 1 if higher_is_better(metric) else -1
     single = {
         row["target"]: Verdict(
             f"{claim}, {'mean over targets' if row['target'] == EVERY else row['target']}",
             f"{metric_name(metric)} difference",
             *(row[f"{metric}_{n}"] for n in ("difference", "p_adjusted", "low", "high")),
-        )
+        )._replace(sign=sign)
         for _, row in mine.iterrows()
     }
     whole = single.pop(EVERY, None)
@@ -101,6 +104,7 @@ def _answer(transfer: Transfer, mine: pd.DataFrame, claim: str) -> dict[str, Any
             over_targets = p_text(row[f"{metric}_targets_p_adjusted"])
     return {
         "mean": whole.estimate if whole else sum(estimates) / len(estimates),
+        "num_better": sum(sign * estimate > 0 for estimate in estimates),
         "whole": whole,
         "over_targets": over_targets,
         "single": single,

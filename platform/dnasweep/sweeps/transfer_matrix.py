@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from dnasweep.data.catalogue import Catalogue
+from dnasweep.data.labels import ZERO_AND_ONE, Labels
 from dnasweep.data.species import known
 from dnasweep.data.species_sets import species_set
 from dnasweep.sweeps.cell_results import BaselineResult, CellResult, bare, scores_by_seed
@@ -27,6 +28,7 @@ from dnasweep.sweeps.tables import (
 from dnasweep.sweeps.transfer_findings import transfer_findings
 from dnasweep.sweeps.transfer_strategies import STRATEGIES, nearest_relative, strategy_of
 from dnasweep.sweeps.transfer_tests import overall_tests, target_tests
+from dnasweep.tasks.registry import task_of
 
 
 def comparison_group(cell: CellResult) -> Hashable:
@@ -44,6 +46,7 @@ def compare_strategies(
     left_out: Sequence[str] = (),
     num_resamples: int = 2000,
     seed: int = 0,
+    labels: Labels = ZERO_AND_ONE,
 ) -> Transfer:
     """Compare the trials of a species transfer.
 
@@ -63,6 +66,8 @@ def compare_strategies(
         Sentences on the species that are no targets.
     num_resamples, seed
         Of the bootstrap of ensembles.
+    labels
+        What the labels of the data are.
     """
     name = metric.rsplit("/", 1)[-1]
     axes = tuple(sorted({axis for cell in cells for axis in cell.axes}))
@@ -74,8 +79,8 @@ def compare_strategies(
         if tested := scores_by_seed(group):
             scores[(group[0].tokenizer, _target(group[0]), _strategy(group[0]))] = tested
     tests = [
-        target_tests(scores, num_resamples=num_resamples, seed=seed),
-        overall_tests(scores),
+        target_tests(scores, num_resamples=num_resamples, seed=seed, task=task_of(labels)),
+        overall_tests(scores, task=task_of(labels)),
     ]
     transfer = Transfer(
         metric=name,
@@ -87,6 +92,7 @@ def compare_strategies(
         baseline=_baseline(baselines or {}),
         unhealthy=unhealthy_table(cells, name),
         left_out=tuple(left_out),
+        labels=labels,
     )
     return transfer.with_findings(transfer_findings(transfer, len(cells)))
 

@@ -23,7 +23,8 @@ class TransferOptions(SweepOptions):
     all-then-close (all species, then the target and its close relatives); zero-shot (pretraining
     and fine-tuning on every species but the target)."""
     min_rows: Count = 10
-    """Fewest rows of each class in training, validation and test that a target needs."""
+    """Fewest rows of each class in training, validation and test that a target needs; of rows that have no
+    class, fewest rows."""
     tokenizers: tuple[str, ...] = ("kmer-6",)
     """kmer-K, kmer-K-overlap, kmer-K-stride-S, greedy-K, bpe-SIZE, wordpiece-SIZE, char."""
     learning_rates: tuple[Between, ...] = (3e-4, 1e-3)

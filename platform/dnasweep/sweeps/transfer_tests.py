@@ -10,30 +10,32 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dnasweep.sweeps.pairs import COLUMNS, VERDICT, adjusted, paired_test
+from dnasweep.sweeps.pairs import VERDICT, adjusted, columns_of, paired_test
 from dnasweep.sweeps.seed_tests import (
     BySeed,
     equal_seeds,
     over_seeds,
     stratum,
 )
+from dnasweep.sweeps.tables import higher_is_better
 from dnasweep.sweeps.transfer_strategies import STRATEGIES
 from dnasweep.tasks.registry import BINARY
+from dnasweep.tasks.task import Task
 
 EVERY = "all"
 """The target of a test on the mean over targets."""
-P_VALUES = tuple(f"{metric}_p" for metric in BINARY.tested)
-TARGETS_P = tuple(f"{metric}_targets_p" for metric in BINARY.tested)
 
 Scores = Mapping[tuple[str, str, str], BySeed]
 """Tokenizer, target and strategy to scores by seed."""
 
 
-def target_tests(scores: Scores, *, num_resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
+def target_tests(
+    scores: Scores, *, num_resamples: int = 2000, seed: int = 0, task: Task = BINARY
+) -> pd.DataFrame:
     """Return one row per tokenizer, target and pair of strategies, p-values adjusted over all rows.
 
     Differences are a minus b; b stands before a in `STRATEGIES`. Columns as in
-    :data:`dnasweep.sweeps.pairs.COLUMNS`.
+    :func:`dnasweep.sweeps.pairs.columns_of`.
 
     Parameters
     ----------
@@ -41,6 +43,8 @@ def target_tests(scores: Scores, *, num_resamples: int = 2000, seed: int = 0) ->
         Test scores by tokenizer, target and strategy, and by seed.
     num_resamples, seed
         Of the bootstrap of ensembles.
+    task
+        What was learned.
     """
     records = []
     for tokenizer, target in dict.fromkeys(key[:2] for key in scores):
@@ -51,18 +55,25 @@ def target_tests(scores: Scores, *, num_resamples: int = 2000, seed: int = 0) ->
                 continue
             tested = paired_test(first, second, num_resamples=num_resamples, seed=seed)
             records.append({"tokenizer": tokenizer, "target": target, "a": a, "b": b} | tested)
-    columns = ["tokenizer", "target", *(c for c in COLUMNS if "adjusted" not in c)]
+    columns = ["tokenizer", "target", *(c for c in columns_of(task) if "adjusted" not in c)]
     return adjusted(pd.DataFrame.from_records(records, columns=columns))
 
 
-def overall_tests(scores: Scores) -> pd.DataFrame:
+def overall_tests(scores: Scores, *, task: Task = BINARY) -> pd.DataFrame:
     """Return one row per tokenizer and pair of strategies, on the mean over the targets of both.
 
-    Targets count alike: `mcc_p` and `auroc_p` ask about other rows of these species and about other
-    seeds, of which only those are compared that a strategy has on every target. `mcc_targets_p` and
-    `auroc_targets_p` ask about other species: whether the differences of the targets could as well
-    have had the other sign (:func:`sign_flip`); `mcc_num_better` and `auroc_num_better` count the
-    targets on which a is better.
+    Targets count alike. For each metric that the task is tested by, such as `mcc`, `mcc_p` asks about
+    other rows of these species and about other seeds, of which only those are compared that a strategy
+    has on every target; `mcc_targets_p` asks about other species: whether the differences of the targets
+    could as well have had the other sign (:func:`sign_flip`); `mcc_num_better` counts the targets on
+    which a is better.
+
+    Parameters
+    ----------
+    scores
+        As for :func:`target_tests`.
+    task
+        What was learned.
     """
     records = []
     for tokenizer in dict.fromkeys(key[0] for key in scores):
@@ -75,7 +86,8 @@ def overall_tests(scores: Scores) -> pd.DataFrame:
             tested = _over(pairs) if len(pairs) > 1 else None
             if tested is not None:
                 records.append({"tokenizer": tokenizer, "target": EVERY, "a": a, "b": b} | tested)
-    return adjusted(pd.DataFrame.from_records(records), (*P_VALUES, *TARGETS_P))
+    names = [f"{metric}_{p}" for metric in task.tested for p in ("p", "targets_p")]
+    return adjusted(pd.DataFrame.from_records(records), names)
 
 
 def _over(pairs: Sequence[tuple[BySeed, BySeed]]) -> dict[str, Any] | None:
@@ -96,7 +108,8 @@ def _over(pairs: Sequence[tuple[BySeed, BySeed]]) -> dict[str, Any] | None:
         found = over_seeds(strata, metric)
         record |= {f"{metric}_{n}": v for n, v in zip(VERDICT, found, strict=True)}
         single = np.array([over_seeds([one], metric).difference for one in strata])
-        record[f"{metric}_num_better"] = int((single > 0).sum())
+        better = single > 0 if higher_is_better(metric) else single < 0
+        record[f"{metric}_num_better"] = int(better.sum())
         record[f"{metric}_targets_p"] = sign_flip(single)
     return record
 

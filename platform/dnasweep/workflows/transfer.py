@@ -9,6 +9,7 @@ import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
+from dnasweep.data.labels import Labels
 from dnasweep.data.species import in_order, resolve
 from dnasweep.data.table import SPLITS
 from dnasweep.errors import InputError
@@ -44,18 +45,12 @@ def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepar
     """
 
     def find(data: Prepared) -> list[str]:
-        if not task_of(data.labels).has_positives:
-            raise InputError(
-                f"the labels are no two classes ({', '.join(data.labels.names[:12])}), between which "
-                "transfer is compared",
-                remedy="Compare species sets with `dnasweep tokenizer-grid`.",
-            )
         if not data.species:
             raise InputError(
                 "the rows name no species, so there is nothing to transfer between",
                 remedy="Give a column `species`, or an organism in the names of the sequences.",
             )
-        lacking = too_few(data.table, options.min_rows)
+        lacking = too_few(data.table, data.labels, options.min_rows)
         if options.targets:
             asked = list(dict.fromkeys(resolve(name, data.catalogue) for name in options.targets))
             for name in asked:
@@ -85,19 +80,38 @@ def find_targets(options: TransferOptions, console: Console) -> Callable[[Prepar
     return find
 
 
-def too_few(table: pd.DataFrame, min_rows: int) -> dict[str, str]:
-    """Return the species with fewer than `min_rows` rows of a class in a split, and what they lack."""
-    found = {}
+def too_few(table: pd.DataFrame, labels: Labels, min_rows: int) -> dict[str, str]:
+    """Return the species with too few rows in a split, and what they lack.
+
+    Parameters
+    ----------
+    table
+        The rows.
+    labels
+        What their labels are.
+    min_rows
+        Fewest rows of each class; of rows without a class, fewest rows in all, whose labels have to
+        differ.
+    """
+    task, found = task_of(labels), {}
     for name, part in table[table["species"] != ""].groupby("species", sort=False):
-        counts = part.groupby(["split", "label"]).size()
-        short = [
-            f"{counts.get((split, label), 0)} {word} {split} rows"
-            for split in SPLITS
-            for label, word in ((1, "positive"), (0, "negative"))
-            if counts.get((split, label), 0) < min_rows
-        ]
+        short, needed = [], ""
+        for split in SPLITS:
+            rows = part[part["split"] == split]
+            counts = {"": len(rows)}
+            if task.has_classes:
+                counts = {
+                    f"{one} ": int((rows["label"] == i).sum())
+                    for i, one in enumerate(labels.names)
+                }
+            few = [f"{num} {kind}{split} rows" for kind, num in counts.items() if num < min_rows]
+            if few:
+                needed = f"; {min_rows} are needed"
+            elif not task.measurable(labels.targets(rows)):
+                few = [f"{split} rows whose labels do not differ"]
+            short += few
         if short:
-            found[str(name)] = f"{name} has {', '.join(short)}; {min_rows} are needed"
+            found[str(name)] = f"{name} has {', '.join(short)}{needed}"
     return found
 
 
@@ -127,7 +141,7 @@ def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
     results = evaluate_on_test(sweep, records, phases, plan, by=comparison_group)
     options, data = sweep.options, sweep.data
     min_rows = options.min_rows if isinstance(options, TransferOptions) else 1
-    lacking = too_few(data.table, min_rows)
+    lacking = too_few(data.table, data.labels, min_rows)
     targets = [str(name) for name in sweep.axes["target"]]
     transfer = compare_strategies(
         results,
@@ -139,6 +153,7 @@ def end_transfer(sweep: Sweep, records: Records, phases: Phases) -> Transfer:
         relatives=[name for name in data.species if name not in lacking],
         catalogue=data.catalogue,
         left_out=[f"No target: {text}." for text in lacking.values()],
+        labels=data.labels,
     )
     page = transfer_page(transfer, sweep_frame(sweep), num_trials=len(results))
     folder = publish_report(sweep, records, transfer, page, stem="transfer")
