@@ -20,6 +20,8 @@ from dnasweep.tasks.registry import BASES_PER_TOKEN
 
 TOLERANCE = 1e-3
 """Largest deviation in fp32, as a part of the span of outputs."""
+ROUNDING = 16 * float(np.finfo(np.float32).eps)
+"""Largest deviation by rounding, as a part of the output itself."""
 GRADIENT_GAP = 0.2
 """Largest completeness error of gradients along a path, as a part of the span of outputs."""
 
@@ -44,6 +46,8 @@ def self_test(explainer: Explainer, sequence: str) -> None:
         TOLERANCE if explainer.model.precision == "fp32" else 10 * explainer.config.precision_bound
     )
     plain = _plain_value(explainer, sequence)
+    # Numbers far from 0 are rounded to so many digits, whatever the tokens make of them.
+    rounding = ROUNDING * abs(plain)
     if abs(plain - found.prediction) > loose * max(scale, abs(plain)):
         raise _failed(
             f"the value of class {explainer.target!r} is {plain:.6g} by the model's own forward "
@@ -52,7 +56,7 @@ def self_test(explainer: Explainer, sequence: str) -> None:
             "mend them; otherwise use another model.",
         )
     allowed = GRADIENT_GAP if explainer.config.estimator in GRADIENT_ESTIMATORS else loose
-    if sums and not found.completeness_error <= allowed * scale:
+    if sums and not found.completeness_error <= allowed * scale + rounding:
         raise _failed(
             f"the attributions sum to {found.phi.sum():.6g}, "
             f"what the tokens change is {found.prediction - found.base_value:.6g}",
@@ -67,7 +71,7 @@ def self_test(explainer: Explainer, sequence: str) -> None:
                 f"the attention of the first token is {found.phi.sum():.6g}, not part of 1",
                 "Use another estimator than attention.",
             )
-    if np.abs(sign * flipped.phi - found.phi).max() > loose * scale:
+    if np.abs(sign * flipped.phi - found.phi).max() > loose * scale + rounding:
         raise _failed(
             "exchanging the classes in the model's last layer does not flip the values",
             "The model's last layer is not what tells its classes: use another model.",

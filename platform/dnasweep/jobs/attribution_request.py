@@ -30,6 +30,8 @@ from dnasweep.jobs.options import SequenceOptions
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
 from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
+from dnasweep.tasks.registry import BINARY
+from dnasweep.tasks.task import Task
 
 if TYPE_CHECKING:
     from dnasweep.attribution.checks import Unfit
@@ -110,9 +112,8 @@ class AttributionRequest(JobRequest[AttributionOptions]):
     KIND: ClassVar[str] = KIND
     averaged: bool = False
     """Whether the model calls by both strands."""
-    of_places: str = ""
-    """What the places in a sequence are called that the model has outputs of; empty: it has them of
-    the sequence."""
+    task: Task = BINARY
+    """What the model was trained for."""
 
 
 def prepare_attribution(
@@ -183,6 +184,8 @@ def prepare_attribution(
         "schema": versions.ATTRIBUTION_TABLE,
         "engine": versions.ATTRIBUTIONS,
         **({"unit": model.task.explained_unit} if model.task.explained_unit else {}),
+        # Of rows without a class; the others were written without it.
+        **({} if model.task.has_classes else {"task": model.task.name}),
     }
     return AttributionRequest(
         options=options,
@@ -193,7 +196,7 @@ def prepare_attribution(
         rejects=rejects,
         shard_size=options.shard_size or choose_shard_size(len(table), options.num_actors),
         averaged=model.averaged,
-        of_places=model.task.place,
+        task=model.task,
     )
 
 

@@ -9,6 +9,7 @@ from dnasweep.attribution.settings import Reference
 from dnasweep.config.ranges import Batch, Count, Range, Seed, Whole
 from dnasweep.errors import InputError
 from dnasweep.jobs.options import SequenceOptions
+from dnasweep.tasks.task import Task
 
 Method = Literal[
     "shap",
@@ -29,12 +30,20 @@ SETTINGS: dict[Method, dict[str, Any]] = {
     "attention_rollout": {"estimator": "attention", "attention_layers": "rollout"},
 }
 """What an attribution job is asked for by each method."""
-UNSIGNED = ("attention_last", "attention_rollout")
+UNSIGNED: tuple[Method, ...] = ("attention_last", "attention_rollout")
 """Methods whose values have no sign."""
 UNREFERENCED = ("in_silico_mutagenesis", *UNSIGNED)
 """Methods that leave out no token."""
 WITHOUT_DELETION = ("integrated_gradients",)
 """Methods that cannot leave tokens out altogether."""
+
+
+def unfit_methods(task: Task) -> tuple[Method, ...]:
+    """Return the methods that do not explain what models of a task predict."""
+    unfit: tuple[Method, ...] = () if task.has_calls else ("anchors",)
+    return (*unfit, *UNSIGNED) if task.place else unfit
+
+
 Permutations = Annotated[int, Range(1, 10_000_000)]
 
 
@@ -56,9 +65,10 @@ class ComparisonOptions(SequenceOptions):
     tss_index: Whole | None = None
     """0-based index of the first transcribed base. Default: by the length of the windows."""
     methods: tuple[Method, ...] = tuple(SETTINGS)
-    """Methods to compare."""
+    """Methods to compare. Default: all that can explain what the models predict."""
     target: str | None = None
-    """Class to explain, by its name in the model. Default: the second of two, the positive one."""
+    """Class to explain, by its name in the model; of a model of bases or bins also that of one of
+    them, from 0: donor@120. Default: the second of two, the positive one."""
     reference: Reference = "mask"
     """What stands for a token left out: the mask token, nothing, or shuffled copies."""
     sanity: Literal["none", "whole", "cascade"] = "whole"

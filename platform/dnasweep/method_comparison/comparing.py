@@ -15,7 +15,7 @@ from dnasweep.attribution.positions import BaseAttributions, per_base
 from dnasweep.attribution.summaries import ALL
 from dnasweep.attribution.tables import StoredAttributions
 from dnasweep.method_comparison.agreement import agreement
-from dnasweep.method_comparison.curves import areas, compare_areas
+from dnasweep.method_comparison.curves import areas, compare_areas, shows_output
 from dnasweep.method_comparison.recovery import planted, recovery
 from dnasweep.method_comparison.sanity import sanity
 from dnasweep.motifs.element_enrichment import ElementEnrichmentConfig, enrichment_of_elements
@@ -37,7 +37,7 @@ class Explanations:
     tokenizer: str
     """Its tokenizer."""
     target: str
-    """Class explained."""
+    """Class or output explained."""
     methods: Mapping[str, StoredAttributions]
     """Attributions of the same sequences by method."""
     unsigned: tuple[str, ...]
@@ -66,8 +66,11 @@ class MethodComparison:
     """In the order given."""
     num_sequences: int
     """Number of sequences compared."""
-    num_called: int
-    """How many of them the model calls the class explained."""
+    num_called: int | None
+    """How many of them the model calls the class explained; None where it calls none, but predicts
+    numbers."""
+    of_output: bool
+    """Whether curves are of the output explained itself, and not of the probability of a class."""
     agreement: pd.DataFrame
     """See :func:`~dnasweep.method_comparison.agreement.agreement`."""
     recovery: pd.DataFrame | None
@@ -124,6 +127,7 @@ def compare(
     values = {name: bases.values for name, bases in aligned.items()}
     first = next(iter(aligned.values()))
     inside = None if elements is None else planted(first, elements)
+    settings = next(iter(given.methods.values())).settings
     sequences = next(iter(given.methods.values())).sequences
     chosen = _chosen(given, first)
     return MethodComparison(
@@ -132,7 +136,8 @@ def compare(
         target=given.target,
         methods=tuple(given.methods),
         num_sequences=len(first.values),
-        num_called=int(sequences["called"].sum()),
+        num_called=None if settings.get("unit") else int(sequences["called"].sum()),
+        of_output=shows_output(settings),
         agreement=agreement(values, unsigned=given.unsigned, seed=seed),
         recovery=None if inside is None else recovery(values, inside, seed=seed),
         enrichment=enrichment(

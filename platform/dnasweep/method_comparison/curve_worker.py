@@ -1,4 +1,8 @@
-"""What a job of deletion and insertion curves does with one shard of its work list."""
+"""What a job of deletion and insertion curves does with one shard of its work list.
+
+A curve is of the probability of the class. What is said of places in a sequence is nearly certain of the
+sequence as a whole, and numbers have no probability: there it is of the output itself.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ from dnasweep.method_comparison.curves import (
     counts_of,
     curve_masks,
     order_of,
+    shows_output,
 )
 
 COLUMNS = ("row", "id", "sequence", "method", "repeat", "order")
@@ -27,7 +32,7 @@ COLUMNS = ("row", "id", "sequence", "method", "repeat", "order")
 
 
 class CurveWorker(ExplainerWorker):
-    """Computes the probability of the class as tokens are removed or added in a given order.
+    """Computes the probability of the class, or the output, as tokens are removed or added in order.
 
     Parameters as of :class:`~dnasweep.attribution.worker.ExplainerWorker`, with settings by
     :func:`curve_settings`.
@@ -61,10 +66,13 @@ class CurveWorker(ExplainerWorker):
                 "repeat": names["repeat"],
                 "curve": pa.array(curve, pa.string()),
                 "share": np.concatenate([share for one in points for share in (one, one)]),
-                "probability": expit(np.concatenate(parts)),
+                "probability": self._shown(np.concatenate(parts)),
             }
         )
         return {"curves": table}, {"num_evals": len(table)}
+
+    def _shown(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs if shows_output(self.settings) else np.asarray(expit(outputs))
 
 
 def curve_work(
@@ -121,7 +129,8 @@ def curve_settings(settings: Mapping[str, Any], steps: int = STEPS) -> dict[str,
     names = ("target", "model", "classes", "tokenizer", "engine", "precision", "precision_bound")
     return {
         **{name: settings[name] for name in (*names, "reference", "seed")},
-        "value": "log_odds",
+        **{name: settings[name] for name in ("task",) if name in settings},
+        "value": settings["value"] if settings.get("unit") else "log_odds",
         "steps": steps,
     }
 

@@ -8,11 +8,15 @@ order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from dnasweep.attribution.intervals import mean_over
+from dnasweep.tasks.registry import TASKS
 
 Booleans = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -22,6 +26,17 @@ STEPS = 20
 KINDS = ("deletion", "insertion")
 RANDOM = "random order"
 """Name of the random orders among the methods."""
+
+
+def shows_output(settings: Mapping[str, Any]) -> bool:
+    """Return whether the curves of a model are of the output explained, and not of a probability.
+
+    Parameters
+    ----------
+    settings
+        Of its attributions.
+    """
+    return "task" in settings and not TASKS[settings["task"]].has_calls
 
 
 def counts_of(num_tokens: int, steps: int = STEPS) -> NDArray[np.int64]:

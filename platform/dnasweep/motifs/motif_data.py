@@ -6,9 +6,9 @@ in the discovery set and tested in the held-out set; similar sequences are never
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from dnasweep.errors import InputError
 MIN_SEQUENCES = 10
 """Sequences of either class that either set needs."""
 Method = Literal["enrichment", "modisco"]
+Contrast = Literal["labels", "output"]
 _SAME = ("model", "target", "value", "estimator", "attention_layers", "classes")
 
 
@@ -58,11 +59,14 @@ class MotifData:
     """(n, width, 4) effect of mutating each base to A, C, G and T, in the same columns; nan where
     there is no base. None where only the bases that are present have attributions."""
     positive: NDArray[np.bool_]
-    """(n,) whether the sequence is of the class explained."""
+    """(n,) whether the sequence is of the class explained; where sequences have no class, whether it is of
+    the half whose output is higher."""
     discovery: NDArray[np.bool_]
     """(n,) whether the sequence is in the discovery set; the others are held out."""
     num_clusters: int
     """Clusters of similar sequences, none of which is in both sets."""
+    contrast: Contrast = "labels"
+    """Whether `positive` is by labels, or by what the model says of the sequences."""
 
     def rows(self, *, discovery: bool, positive: bool | None = None) -> NDArray[np.int64]:
         """Return the rows of the discovery or held-out set, all of them or those of one class."""
@@ -79,8 +83,13 @@ def load_motif_data(
     share: float = 0.5,
     identity: float = 0.8,
     seed: int = 0,
+    contrast: Contrast | None = None,
 ) -> MotifData:
     """Join the attributions of jobs and split their sequences.
+
+    Motifs are those of some sequences against others: by labels, of the class explained against the
+    other classes; by output, of the half of which the model says more against the half of which it
+    says less.
 
     Parameters
     ----------
@@ -94,6 +103,8 @@ def load_motif_data(
         Sequences of at least this identity, directly or through others, stay in one set.
     seed
         Seed of the split.
+    contrast
+        What tells the sequences apart. None: labels, or the output where a label is no class of a sequence.
 
     Raises
     ------
@@ -110,29 +121,27 @@ def load_motif_data(
                     remedy="Give jobs that explain the same model in the same way.",
                 )
     joined = _join(jobs)
-    labels = joined.sequences["label"].to_numpy()
-    if (labels < 0).any():
-        raise InputError(
-            f"{int((labels < 0).sum()):,} of {len(labels):,} sequences have no label, and motifs "
-            "are those that sequences of the class have and others have not",
-            remedy="Explain sequences with labels.",
-        )
+    if contrast is None:
+        contrast = "output" if settings.get("unit") or settings.get("task") else "labels"
     bases = per_base(joined, tss_index=tss_index)
-    classes = list(settings.get("classes") or ())
     target = settings.get("target")
-    label = classes.index(target) if target in classes else 1
-    positive = bases.sequences["label"].to_numpy() == label
+    if contrast == "labels":
+        positive = _of_the_class(bases, settings)
+        groups = f"of the class {target!r}", f"not of the class {target!r}"
+    else:
+        output = bases.sequences["full"].to_numpy(float)
+        positive = output > np.median(output)
+        groups = f"of higher {target}", f"of lower {target}"
     pairs = similar_pairs(bases.sequences["sequence"].tolist(), identity=identity, seed=seed)
     clusters = cluster_rows(len(positive), pairs)
     discovery = split_clusters(clusters, positive, share=share, seed=seed)
     for found, name in ((discovery, "to find motifs in"), (~discovery, "to confirm them in")):
-        for members, which in ((positive, "of"), (~positive, "not of")):
+        for members, which in zip((positive, ~positive), groups, strict=True):
             number = int((found & members).sum())
             if number < MIN_SEQUENCES:
                 raise InputError(
-                    f"there are {number} sequences {which} the class {target!r} {name}, at least "
-                    f"{MIN_SEQUENCES} are needed",
-                    remedy="Explain more sequences, of either class.",
+                    f"there are {number} sequences {which} {name}, at least {MIN_SEQUENCES} are needed",
+                    remedy="Explain more sequences, of either kind.",
                 )
     return MotifData(
         bases=bases,
@@ -140,7 +149,22 @@ def load_motif_data(
         positive=positive,
         discovery=discovery,
         num_clusters=int(clusters.max()) + 1,
+        contrast=contrast,
     )
+
+
+def _of_the_class(bases: BaseAttributions, settings: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Return whether each sequence is of the class explained, by its label."""
+    labels = bases.sequences["label"].to_numpy()
+    if (labels < 0).any():
+        raise InputError(
+            f"{int((labels < 0).sum()):,} of {len(labels):,} sequences have no label, and motifs "
+            "are those that sequences of the class have and others have not",
+            remedy="Explain sequences with labels, or compare those of which the model says more with "
+            "the others: --contrast output.",
+        )
+    classes, target = list(settings.get("classes") or ()), settings.get("target")
+    return np.asarray(labels == (classes.index(target) if target in classes else 1))
 
 
 def split_clusters(

@@ -100,7 +100,8 @@ def curve_panels(comparison: MethodComparison) -> Drawing | None:
             verb = "left out, highest first" if curve == KINDS[0] else "brought in, highest first"
             axes.set_title(curve)
             axes.set_xlabel(f"share of tokens {verb}")
-        left.set_ylabel(f"mean probability of {comparison.target}")
+        what = "mean" if comparison.of_output else "mean probability of"
+        left.set_ylabel(f"{what} {comparison.target}")
         figure.legend(*left.get_legend_handles_labels(), loc="outside right upper")
 
     return Drawing(draw, (9.4, 3.8))

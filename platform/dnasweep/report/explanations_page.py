@@ -224,7 +224,7 @@ def _methods(one: MethodComparison) -> Table:
         records.append(record | {"evaluations": f"{evaluations:,.0f}"})
     frame = pd.DataFrame(records)
     return terminal_table(
-        f"{one.name}: {one.num_sequences:,} sequences, class {one.target}",
+        f"{one.name}: {one.num_sequences:,} sequences, {one.target}",
         frame,
         titles={name: name for name in map(str, frame)},
     )

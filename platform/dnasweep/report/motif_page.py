@@ -13,7 +13,7 @@ from rich.console import RenderableType
 
 from dnasweep.motifs.discovery import DiscoveredMotifs
 from dnasweep.motifs.enriched_kmers import TIMES_MINIMUM
-from dnasweep.motifs.motif_data import MotifConfig
+from dnasweep.motifs.motif_data import MotifConfig, MotifData
 from dnasweep.motifs.patterns import Pattern
 from dnasweep.motifs.tomtom import FEW_TARGETS
 from dnasweep.motifs.validation import Validation
@@ -44,6 +44,7 @@ MATCH_Q = 0.25
 BINS = 30
 MAX_MATCHED, MAX_PLACED = 8, 5
 """Motifs that a sentence names."""
+_GROUPS = {"labels": "the class", "output": "the higher half"}
 
 
 def write_report(
@@ -75,8 +76,9 @@ def write_report(
     command
         Command line that makes the page again.
     """
-    target = str(settings.get("target") or "the class")
-    table, data, say = _placed(found.table()), found.data, Texts("motifs")
+    table, data, say = _placed(found.table()), found.data, _texts(found.data)
+    explained = str(settings.get("target") or "the class")
+    target = explained if data.contrast == "labels" else f"the half with the higher {explained}"
     told = motif_findings(found, target=target)
     warnings = say.paragraphs(
         "warnings",
@@ -102,9 +104,9 @@ def write_report(
         shown = Text([say("pictures", num=len(table), shown=MAX_SHOWN)])
         pictures = [shown, *_pictures(found, table, say)]
         sections.append(Section("pictures", "Logos and places", pictures))
-    sections.append(Section("method", "Method", [Text(method(config, signed=signed))]))
+    sections.append(Section("method", "Method", [Text(method(config, data, signed=signed))]))
     page = Page(
-        title=f"Motifs of {target}",
+        title=f"Motifs of {explained}",
         lead=[
             *origin(settings),
             *say.paragraphs("lead", data=data, settings=settings, config=config, target=target),
@@ -142,7 +144,7 @@ def motif_findings(found: DiscoveredMotifs, *, target: str) -> Findings:
     data, table = found.data, _placed(found.table())
     matched = table[table["match_q"] < ALPHA].sort_values("match_p")
     placed = table[table["q_place"] < ALPHA].sort_values("p_place")
-    sentences = Texts("motifs").paragraphs(
+    sentences = _texts(data).paragraphs(
         "findings",
         num=len(table),
         enriched=(table["q"] < ALPHA).sum(),
@@ -168,9 +170,13 @@ def motif_findings(found: DiscoveredMotifs, *, target: str) -> Findings:
     return Findings(sentences, verdicts)
 
 
-def method(config: MotifConfig, *, signed: bool) -> list[str]:
+def _texts(data: MotifData) -> Texts:
+    return Texts("motifs", group=_GROUPS[data.contrast])
+
+
+def method(config: MotifConfig, data: MotifData, *, signed: bool) -> list[str]:
     """Return how motifs were sought, a paragraph each."""
-    return Texts("motifs").paragraphs(
+    return _texts(data).paragraphs(
         "method", config=config, signed=signed, times_minimum=TIMES_MINIMUM
     )
 
@@ -197,7 +203,9 @@ def _pictures(found: DiscoveredMotifs, table: pd.DataFrame, say: Texts) -> list[
     for number in map(int, order[:MAX_SHOWN]):
         row, pattern, test = table.iloc[number], found.patterns[number], found.validations[number]
         logo = motif_logo(_core(pattern))
-        places = hit_positions(test, low=low, high=high, known=bases.tss.known)
+        places = hit_positions(
+            test, low=low, high=high, known=bases.tss.known, group=_GROUPS[found.data.contrast]
+        )
         about = say("motif", row=row, num_instances=len(pattern.rows), match_q=MATCH_Q)
         name = ": ".join(dict.fromkeys([pattern.name, pattern.consensus]))
         blocks += [
@@ -257,8 +265,10 @@ def _best(matches: pd.DataFrame) -> pd.DataFrame:
     return matches[shown].rename(columns={"match": "known motif", "match_name": "name"})
 
 
-def hit_positions(test: Validation, *, low: int, high: int, known: bool) -> Drawing:
-    """Best hits of the confirmation part by position, either class; the place is shaded.
+def hit_positions(
+    test: Validation, *, low: int, high: int, known: bool, group: str = "the class"
+) -> Drawing:
+    """Best hits of the confirmation part by position, in the group and in the others; the place is shaded.
 
     Parameters
     ----------
@@ -268,6 +278,8 @@ def hit_positions(test: Validation, *, low: int, high: int, known: bool) -> Draw
         First position of the windows, and the one past their last.
     known
         Whether positions count from the transcription start.
+    group
+        What the sequences are called that motifs are of.
     """
     bins = np.linspace(low, high, BINS + 1).tolist()
     origin = "the transcription start" if known else "the first one"
@@ -277,7 +289,7 @@ def hit_positions(test: Validation, *, low: int, high: int, known: bool) -> Draw
         axes.axvspan(
             test.interval[0], test.interval[1] + 1, color=COLOURS[4], alpha=0.25, linewidth=0
         )
-        axes.hist(test.centres, bins=bins, color=COLOURS[0], alpha=0.85, label="of the class")
+        axes.hist(test.centres, bins=bins, color=COLOURS[0], alpha=0.85, label=f"of {group}")
         axes.hist(
             test.negative_centres,
             bins=bins,

@@ -19,13 +19,19 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.attribution.positions import tss_positions
+from dnasweep.attribution.targets import output_of
 from dnasweep.config import content_key, versions
 from dnasweep.errors import InputError
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import REJECTS, write_rejects
 from dnasweep.jobs.attribution_request import prepare_attribution
 from dnasweep.jobs.executor import Executor
-from dnasweep.jobs.explanation_options import UNSIGNED, ComparisonOptions, check_options
+from dnasweep.jobs.explanation_options import (
+    UNSIGNED,
+    ComparisonOptions,
+    check_options,
+    unfit_methods,
+)
 from dnasweep.jobs.explanation_rows import Chosen, choose_rows
 from dnasweep.jobs.job import NOT_STARTED, files_in, mlflow_lines, run_together, say
 from dnasweep.jobs.records import RunMetadata, recorded
@@ -77,7 +83,7 @@ def run_comparison(
             tss_positions(
                 np.asarray(chosen.reading.table["sequence"].str.len()), options.tss_index
             )
-        _check_all(options, chosen, executor)
+        options = _check_all(options, chosen, executor, console)
     _announce(options, chosen, console)
     if options.dry_run:
         return None
@@ -117,21 +123,37 @@ def run_comparison(
     return folder
 
 
-def _check_all(options: ComparisonOptions, chosen: Chosen, executor: Executor) -> None:
-    """Make sure that every job can be started: each method, and each model by the most demanding."""
-    ordered = sorted(options.methods, key=lambda method: method in UNSIGNED)
+def _check_all(
+    options: ComparisonOptions, chosen: Chosen, executor: Executor, console: Console
+) -> ComparisonOptions:
+    """Make sure that every job can be started: each method, and each model by the most demanding.
+
+    Returns the options with the methods that can explain all models, where none were chosen.
+    """
+    # Tokens are left out of every model alike; calls and attention are not there for all.
+    ordered = sorted(options.methods, key=lambda method: (method in UNSIGNED, method == "anchors"))
     for method in ordered:
         options_of(options, options.model[0], method)
+    unfit: dict[str, str] = {}
     for model in options.model:
         asked = dataclasses.replace(options_of(options, model, ordered[0]), dry_run=True)
         request = prepare_attribution(asked, chosen.reading, resolve=executor.resolve_precision)
-        if request.of_places:
-            raise InputError(
-                f"the model says something of each {request.of_places}, and explanations of what is "
-                "said of whole sequences are compared here",
-                file=model,
-                remedy="Explain it with `dnasweep shap-batch`, by one estimator after the other.",
-            )
+        unfit |= dict.fromkeys(unfit_methods(request.task), model)
+    lacking = [method for method in options.methods if method in unfit]
+    if not lacking:
+        return options
+    if options.methods != ComparisonOptions.methods:
+        raise InputError(
+            f"{', '.join(lacking)} cannot explain what the model predicts",
+            file=unfit[lacking[0]],
+            remedy="Leave --methods out: all are compared that can.",
+        )
+    console.print(
+        f"[dim]left out: {', '.join(lacking)}, which cannot explain what the model predicts[/]",
+        soft_wrap=True,
+    )
+    kept = tuple(method for method in options.methods if method not in unfit)
+    return dataclasses.replace(options, methods=kept)
 
 
 def _explain(
@@ -230,7 +252,7 @@ def _compare(
                     given,
                     elements=chosen.elements,
                     tss_index=options.tss_index,
-                    positive_label=classes.index(given.target),
+                    positive_label=output_of(given.target, classes),
                     permutations=options.permutations,
                     seed=options.seed,
                 )

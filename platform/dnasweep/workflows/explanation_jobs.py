@@ -130,7 +130,7 @@ class ExplainedModel:
         classes, target = self.settings["classes"], self.settings["target"]
         some = self._some(self.planned[0].job.request)
         methods = self.options.methods
-        if len(classes) == 2:
+        if len(classes) == 2 and self.planned[0].job.request.task.has_classes:
             other = next(name for name in classes if name != target)
             self.planned += [
                 self._plan(method, OTHER_CLASS, rows=some, target=other) for method in methods

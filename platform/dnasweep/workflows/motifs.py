@@ -17,7 +17,7 @@ from dnasweep.errors import InputError
 from dnasweep.formats.motifs import Motif, read_motifs
 from dnasweep.formats.paths import user_path
 from dnasweep.jobs.shards.verification import find_job
-from dnasweep.motifs.motif_data import Method, MotifConfig
+from dnasweep.motifs.motif_data import Contrast, Method, MotifConfig
 from dnasweep.storage.output_folder import publish_files
 from dnasweep.tracking.tags import command
 
@@ -56,6 +56,10 @@ class MotifOptions(Checked):
     """Motifs of fewer instances are left out."""
     hit_p: Between = MotifConfig.hit_p
     """Largest p-value of a hit: the probability that random DNA matches as well."""
+    contrast: Contrast | None = None
+    """What motifs are of: labels, the sequences of the class explained against the others; output, those
+    of which the model says more than of the median one against the others. Default: labels, or output
+    where a label is no class of a sequence."""
     share: Between = 0.5
     """Share of the sequences that motifs are found in; they are tested in the others."""
     identity: NotNone = 0.8
@@ -131,6 +135,7 @@ def find_motifs(
         share=options.share,
         identity=options.identity,
         seed=options.seed,
+        contrast=options.contrast,
     )
     settings = tables[0].settings
     signed = settings["estimator"] != "attention"
@@ -145,6 +150,7 @@ def find_motifs(
         "config": dataclasses.asdict(config),
         "share": options.share,
         "identity": options.identity,
+        "contrast": data.contrast,
         "num_motifs": len(table),
     }
     out.parent.mkdir(parents=True, exist_ok=True)
