@@ -118,7 +118,8 @@ def test_missing_cells_are_missing(tmp_path: Path) -> None:
         ),
         ("x.jsonl", '{"seq": "ACGT", "la', "row 1: is no whole JSON"),
         ("x.json", '[{"seq": "ACGT", "label": 1},', "is no whole JSON"),
-        ("x.json", '{"data": [{"seq": "ACGT"}]}', "no column with sequences: found data"),
+        ("x.json", '{"data": [{"seq": "ACGT"}]}', "no column with labels: found seq"),
+        ("x.json", '{"data": [["ACGT"]]}', "no column with sequences: found data"),
         ("x.json", '{"a": {"seq": "ACGT"}, "b": 3}', "is JSON, but no table"),
         ("x.json", '[["ACGT", 1]]', "is JSON, but no table"),
         ("x.json", '[{"seq": "ACGT", "seq": "AAAA"}]', "names 'seq' twice"),
@@ -207,7 +208,10 @@ def test_repeated_and_missing_ids_are_made_and_said_once(tmp_path: Path, genome:
     table = read_sequences(positives=path, say=said.append)
     assert table["sequence"].tolist() == DNA[:6]
     assert table["id"].tolist() == ["GENE0", "GENE1", "GENE0/3", "genes:4", "GENE0/4", "GENE0/2"]
-    assert said == ["genes.fa: 2 rows repeat the id of another and are numbered, as in GENE0/3"]
+    assert said == [
+        "genes.fa: 1 sequence has no name and is numbered",
+        "genes.fa: 2 rows repeat the id of another and are numbered, as in GENE0/3",
+    ]
     bed = tmp_path / "peaks.bed"
     bed.write_text("chr1\t10\t40\tH3K27ac\nchr1\t80\t120\tH3K27ac\n")
     table = read_sequences(positives=bed, genome=genome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,9 @@ def sweep(
             remedy=f"Use {', '.join(Cell.__dataclass_fields__)}.",
         )
     given = {axis: _listed(values) for axis, values in (axes or {}).items()}
+    # Values of axes are checked as those of options are.
+    known = {field.name for field in fields(SweepOptions)}
+    make_options(SweepOptions, {f"{axis}s": v for axis, v in given.items() if f"{axis}s" in known})
     with (
         Workplace(storage, address, options.pop("tracking_uri", None), progress=progress) as place,
         tempfile.TemporaryDirectory(prefix="dnasweep-") as scratch,

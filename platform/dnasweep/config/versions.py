@@ -8,7 +8,7 @@ When the result stays the same, leave it alone, or finished work is computed a s
 
 from __future__ import annotations
 
-DATASET = 7
+DATASET = 8
 """Data sets: reading, simulation, negatives, splits and audit (`data.dataset_config`)."""
 STAGES = 3
 """Tokenizers, corpora, encoders, trials and k-mer baselines (`stages.specs`)."""
@@ -43,5 +43,5 @@ SCAN_FINDINGS = 2
 """Peaks of a scan, and their overlap with known annotation (`workflows.scan_files`)."""
 VARIANTS = 3
 """Variant scores, beside `SHARDS` (`jobs.variant_request`)."""
-ATTRIBUTION_COMPARISON = 2
+ATTRIBUTION_COMPARISON = 3
 """Comparisons of attributions of several models (`workflows.explanation_comparison`)."""

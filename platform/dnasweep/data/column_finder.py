@@ -16,6 +16,7 @@ from dnasweep.data.column_names import (
     ColumnNames,
     kind_of_label,
     may_be_label,
+    may_be_only_label,
     might_be_label,
 )
 from dnasweep.data.joined_labels import are_numbers, one_hot
@@ -29,6 +30,8 @@ _BASES = re.compile(r"[ACGTUN ]{6,}|[ACGTRYSWKMBDHVNU]{12,}", re.IGNORECASE)
 _SEQUENCE = r"(?i)[ACGTRYSWKMBDHVNU\s]{6,}"
 _LOOKED_AT = 200
 _SHARE_OF_DNA = 0.9
+_FEW = 20
+"""Different labels up to which a column of another name holds classes."""
 _COORDINATES = frozenset(["chrom", "start", "end"])
 
 
@@ -74,7 +77,12 @@ class Finder:
         meaning: dict[int, str] = {}
         for column, option in OPTIONS.items():
             for name in names.of(column):
-                there = [i for i, one in enumerate(self.names) if one == canonical_name(name)]
+                wanted = canonical_name(name)
+                there = [i for i, one in enumerate(self.names) if one == wanted]
+                if not there:
+                    # As signal_value for signalValue.
+                    plain = [one.replace("_", "") for one in self.names]
+                    there = [i for i, one in enumerate(plain) if one == wanted.replace("_", "")]
                 if not there and names.where_present:
                     continue
                 if not there:
@@ -177,6 +185,8 @@ class Finder:
         if not found and "sequence" in meaning.values():
             hot = one_hot(self.cells.frame, free)
             found = hot or [i for i in free if might_be_label(self.names[i])]
+        alone = self._alone(meaning) if not found and "sequence" in meaning.values() else []
+        found = found or alone
         if not found:
             return
         if len(found) > 1 and not hot and not self._are_of_a_kind(found):
@@ -187,7 +197,19 @@ class Finder:
         for i in found:
             meaning[i] = "label"
         what = "the labels are the column" + ("s" if len(found) > 1 else "")
-        notes.append(f"{self.file.name}: {what} {', '.join(map(self.shown, found))}")
+        told = f"{what} {', '.join(map(self.shown, found))}"
+        notes.append(f"{self.file.name}: {told}{', which is the only other one' if alone else ''}")
+
+    def _alone(self, meaning: Mapping[int, str]) -> list[int]:
+        """Return the only column that means nothing yet, if its cells are a few classes."""
+        free = self.free(meaning)
+        if len(free) != 1 or not (
+            may_be_only_label(self.names[free[0]]) and self._may_hold_labels(free[0])
+        ):
+            return []
+        cells = self.cells.frame[free[0]].str.strip().str.lower()
+        num = cells[cells != ""].nunique()
+        return free if 1 < num <= min(_FEW, len(cells) / 2) else []
 
     def _may_hold_labels(self, column: int) -> bool:
         if may_be_split(self.names[column]):

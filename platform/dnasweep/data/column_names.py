@@ -36,19 +36,23 @@ KNOWN = frozenset([*MEANING, "stop", *SEQUENCE_NAMES, *_LABELS])
 """Names that tell a header from a title above it, or from DNA."""
 
 _WIDE_LABEL = re.compile(
-    r"is_\w+|label_?\d+|\w+_(?:labels?|class|activity|expression|log2_enrichment)"
+    r"is_\w+|labels?_(?:\d+|binary|bin|name|text|str)|label\d+|\w+_(?:labels?|class|activity|expression|log2_enrichment)"
 )
-_UNIT = re.compile(r"_?\(.*\)$")
+_UNIT = re.compile(r"_?\(.*\)$|[?:]+$")
 _NUMBER = (
-    r"activity|expression|enrichment|score|value|values|signal|intensity|strength|affinity|fold_change|"
-    r"log2|ratio|tpm|rpkm|fpkm|cpm|counts?|coverage|(?:log2?_?)?fc"
+    r"activity|expression|enrichment|score|value|values|signal|intensity|strength|affinity|fold_?change|"
+    r"log2|ratio|tpm|rpkm|fpkm|cpm|counts?|coverage|(?:log2?_?)?(?:fc|fold_?change)"
 )
 _MEASUREMENT = re.compile(rf"(?:\w+_)?(?:{_NUMBER})(?:_\w+)?")
 _MAYBE_LABEL = re.compile(
-    r"(?:\w+_)?(?:activity|expression|enrichment|strength|fold_change|tpm|rpkm|fpkm|(?:log2?_?)?fc)|"
+    r"(?:\w+_)?(?:activity|expression|enrichment|strength|fold_?change|tpm|rpkm|fpkm|(?:log2?_?)?(?:fc|fold_?change))|"
     r"(?:mean_)?(?:score|values?|signal|intensity|affinity|rna_dna_ratio)|(?:ground_?)?truth|gold|"
     r"response|outputs?|type|state|annotation|binding|bound|functional|accessible|essential|"
-    r"promoter|enhancer|silencer|insulator|tata"
+    r"promoter|enhancer|silencer|insulator|tata|phenotype|cls|ner_tags|tags"
+)
+_NO_LABEL = re.compile(
+    r".*(?:weight|fold|index|idx|unnamed|length|len|gc|num|count|source|file|chrom|chr|gene|accession|"
+    r"description|comment|notes?|date|version|quality|batch|replicate|plate|barcode|sample)(?:s|_.*)?"
 )
 
 
@@ -97,6 +101,11 @@ def may_be_label(name: str) -> bool:
 def might_be_label(name: str) -> bool:
     """Return whether a column may hold labels by its name, where no other is a better one."""
     return bool(_MAYBE_LABEL.fullmatch(_UNIT.sub("", name)))
+
+
+def may_be_only_label(name: str) -> bool:
+    """Return whether a column that is alone beside the sequences may hold their labels."""
+    return bool(name) and not _NO_LABEL.fullmatch(name)
 
 
 def is_measurement(name: str) -> bool:

@@ -120,16 +120,13 @@ def choose_columns(
         frame = frame.assign(**{"split": plain_splits(frame[split])})
         if told:
             shown = ", ".join(sorted(set(cells.frame[split].str.strip().str.lower()) - {""}))
-            notes.append(
-                f"{file.name}: the column {finder.shown(split)} gives the splits ({shown})"
-            )
+            what = "gives the splits" if split_matters else "holds splits, which are not used"
+            notes.append(f"{file.name}: the column {finder.shown(split)} {what} ({shown})")
     folds = folds_among(others, values) if split_matters and split is None else []
     unread = sorted({*others, *cells.nested} - set(meaning))
     notes += _unread(*([finder.shown(i) for i in found] for found in (unread, folds)), file=file)
-    labels = [i for i in sorted(meaning) if meaning[i] == "label"]
-    if names.label:
-        given = [canonical_name(name) for name in names.label]
-        labels.sort(key=lambda i: given.index(names_known[i]))
+    # Those that were named are in the order of their names.
+    labels = [i for i in (meaning if names.label else sorted(meaning)) if meaning[i] == "label"]
     if len(labels) > 1:
         frame = frame.assign(label=join_labels(frame, labels))
     single = {i: column for i, column in meaning.items() if column not in frame}
@@ -144,7 +141,12 @@ def choose_columns(
 
 
 def unlabelled(
-    file: Path, header: Sequence[str], row: int | None, *, has_titles: bool = False
+    file: Path,
+    header: Sequence[str],
+    row: int | None,
+    *,
+    has_titles: bool = False,
+    has_places: bool = False,
 ) -> Unlabelled:
     """Return the error for a file without labels.
 
@@ -158,7 +160,21 @@ def unlabelled(
         The row of the header.
     has_titles
         Whether its sequences have titles, which could give labels.
+    has_places
+        Whether it is BED, whose columns have names by their place.
     """
+    if has_places:
+        names = [name for name in header[3:] if name != "strand"]
+        return Unlabelled(
+            "nothing says which label its sequences have",
+            file=file,
+            remedy="Give it as --positives or --negatives"
+            + (
+                f", or say which column is the label with --label-column: {', '.join(names[:12])}."
+                if names
+                else "."
+            ),
+        )
     if header:
         return Unlabelled(
             f"there is no column with labels: found {', '.join(header[:20])}",

@@ -24,8 +24,8 @@ from dnasweep.data.profiles import with_profiles
 from dnasweep.data.reading import read_rows
 from dnasweep.data.screening import check_lengths, find_copies, rejected_copies
 from dnasweep.data.simulate import simulate
-from dnasweep.data.splits import resolve_method, split_table
-from dnasweep.data.table import check_table, crop_table, make_table, outputs_of
+from dnasweep.data.splits import resolve_method, split_table, told_of_splits
+from dnasweep.data.table import SPLITS, check_table, crop_table, make_table, outputs_of
 from dnasweep.data.twins import place_groups
 from dnasweep.errors import InputError
 from dnasweep.formats.rejects import RejectedRow, write_rejects
@@ -135,8 +135,8 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
         groups = place_groups(table, groups)
     if method == "given":
         table, groups, notes = _fewer(config, table, groups, notes)
-    sequences = table["sequence"].tolist()
-    pairs = similar_pairs(sequences, identity=config.identity, seed=config.seed)
+    pairs = similar_pairs(table["sequence"].tolist(), identity=config.identity, seed=config.seed)
+    given = set(table["split"]) if method == "given" else set(SPLITS)
     table = split_table(
         table,
         method=method,
@@ -146,6 +146,7 @@ def build_dataset(config: DatasetConfig, *, rejects: str | Path | None = None) -
         groups=groups,
         pairs=pairs,
     )
+    notes = (*notes, *(info(READ_AS, line) for line in told_of_splits(table, given)))
     if method != "given" and config.train_rows is not None:
         table, _, notes = _fewer(config, table, None, notes)
         pairs = similar_pairs(

@@ -115,10 +115,16 @@ def _hub_folder(folder: Path, entries: Sequence[Path]) -> Sources | None:
     if not inside or _by_split(data_files(entries)):
         return None
     if len(inside) > 1:
+        classes = all(p.name.lower() in LABEL_NAMES for p in inside)
+        by_class = " ".join(
+            f"--{('negatives', 'positives')[LABEL_NAMES[p.name.lower()]]} {p}"
+            for p in inside
+            if classes
+        )
         raise InputError(
             f"holds {len(inside)} data sets: {_listed(inside, folder)}",
             file=folder,
-            remedy="Give one of these folders.",
+            remedy=f"Give them as {by_class}." if by_class else "Give one of these folders.",
         )
     if inside[0].name != "data":
         return None
@@ -190,7 +196,7 @@ def _nothing_in(folder: Path, entries: Sequence[Path]) -> InputError:
         held = _listed(entries, folder)
         remedy = (
             "Name its files train, dev and test (.csv, .parquet, FASTA and others), or positive and "
-            "negative, or give the files themselves, with --positives and --negatives where they "
-            "have no labels."
+            "negative; put the files of each class into a folder of its name; or give the files "
+            "themselves, with --positives and --negatives where they have no labels."
         )
     return InputError(reason + (held or "nothing"), file=folder, remedy=remedy)

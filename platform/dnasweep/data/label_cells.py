@@ -130,7 +130,8 @@ class LabelReading(NamedTuple):
         if not required:
             return
         missing = text.str.lower().isin([*MISSING, MAYBE_MISSING]) & ~known
-        checks.add(missing, "the label is missing")
+        none = "Write none where a row has none of the labels." if self.separator else ""
+        checks.add(missing, "the label is missing", none)
         quoted = text.str[:40].map(repr)
         reason = "the label " + quoted + f" is not {self.expected}"
         checks.add(~missing & ~known, reason, self.remedy)

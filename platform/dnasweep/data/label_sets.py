@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-SEPARATORS = ";|"
+SEPARATORS, COMMA = ";|", ","
 MOST = 0.9
 """Share of cells that have to be alike."""
 EMPTY = frozenset(["none", "-"])
@@ -16,11 +16,25 @@ EMPTY = frozenset(["none", "-"])
 
 
 def separator_of(text: pd.Series, *, share: float) -> str:
-    """Return what parts the labels of cells, empty where fewer than a share of the cells have several."""
-    for separator in SEPARATORS:
-        if len(text) and text.str.contains(separator, regex=False).mean() >= share:
+    """Return what parts the labels of cells, empty where fewer than a share of the cells have several.
+
+    A comma does where the same few labels are combined in several ways.
+    """
+    for separator in (*SEPARATORS, COMMA):
+        several = text.str.contains(separator, regex=False)
+        if len(text) and several.mean() >= share and (separator != COMMA or _recur(text)):
             return separator
     return ""
+
+
+def _recur(text: pd.Series) -> bool:
+    """Return whether cells are lists of fewer labels than there are cells, each of them in several.
+
+    A comma may as well be part of the name of a class.
+    """
+    cells = [set(parts) for parts in parts_of(text.drop_duplicates(), COMMA)]
+    counts = Counter(part for parts in cells for part in parts)
+    return len(counts) < len(cells) and min(counts.values(), default=0) > 1
 
 
 def parts_of(text: pd.Series, separator: str) -> pd.Series:

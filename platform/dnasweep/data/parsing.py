@@ -14,11 +14,12 @@ from dnasweep.data.source import Source
 from dnasweep.data.title_labels import read_title_labels
 from dnasweep.errors import InputError
 from dnasweep.formats.annotation import read_starts
+from dnasweep.formats.bed import CCRE_CLASS, VALUE, count_saf_from_zero, read_bed_cells
 from dnasweep.formats.content import columnar_kind, read_content
 from dnasweep.formats.delimited import Cells, read_table
 from dnasweep.formats.detection import Format, detect_format, name_tells
 from dnasweep.formats.genbank import read_genbank
-from dnasweep.formats.headers import SEPARATORS
+from dnasweep.formats.headers import SEPARATORS, canonical_name
 from dnasweep.formats.intervals import count_from_zero, read_intervals, widen_starts
 from dnasweep.formats.records import read_columnar, read_json
 from dnasweep.formats.reference import cut_out
@@ -54,7 +55,12 @@ class Parsed(NamedTuple):
     """Names of the columns that its labels are from."""
 
 
-_OF_COLUMNS = ("csv", "tsv", "json", "parquet", "arrow")
+_OF_COLUMNS = ("csv", "tsv", "json", "parquet", "arrow", "bed")
+
+_CERTAIN = {
+    CCRE_CLASS: "the class of each cCRE, in the sixth column, is its label, CTCF-bound or not",
+    VALUE: "the labels are the values of bedGraph",
+}
 
 
 def parse(source: Source, how: How) -> Parsed:
@@ -87,24 +93,51 @@ def parse(source: Source, how: How) -> Parsed:
     labels: tuple[str, ...] = ()
     lists_promoters = False
     if kind in _OF_COLUMNS:
-        cells = _read_cells(data, kind, path, how)
+        wanted = how.require_labels and label is None and not source.class_name
+        cells, columns = _read_cells(data, kind, path, how), how.columns
+        if kind == "bed" and wanted and not columns.label:
+            # Of all columns of BED a value and a class of ENCODE's are certain to be what is learned.
+            told = [name for name in cells.names if name in (VALUE, CCRE_CLASS)]
+            columns = columns._replace(label=tuple(map(canonical_name, told)))
+            understood += [_CERTAIN[name] for name in told]
         found = choose_columns(
             cells,
             file=path,
-            names=how.columns,
-            label_wanted=how.require_labels and label is None and not source.class_name,
+            names=columns,
+            label_wanted=wanted and kind != "bed",
             split_matters=how.split_matters,
             has_genome=how.genome is not None,
         )
         frame, rejected, header = found.frame, cells.rejected, found.header
+        if kind == "bed":
+            header = [name for i, name in enumerate(header) if i in cells.frame]
         labels = found.labels
         notes += found.notes
         if "sequence" not in frame:
+            if kind == "bed":
+                frame = frame.rename(columns={} if "id" in frame else {"name": "id"})
+                frame = frame.assign(
+                    id=frame.get("id", pd.Series("", frame.index)).replace(".", "")
+                )
+                if how.columns.label and labels:
+                    what = "columns" if len(labels) > 1 else "column"
+                    notes.append(f"{path.name}: the labels are the {what} {', '.join(labels)}")
+            else:
+                frame, counted = count_saf_from_zero(frame, header)
+                notes.append(f"{path.name}: {counted}")
             frame = frame.assign(strand=frame.get("strand", ""))
             frame, bad = widen_starts(frame, window=how.window, file=path)
             rejected = [*rejected, *bad]
+            lists_promoters = kind == "bed" and bool(frame["tss"].all()) and len(frame) > 0
     elif kind == "fasta":
         frame, lists_promoters = read_fasta(data)
+        if nameless := int((frame["id"] == "").sum()):
+            what = (
+                "sequence has no name and is"
+                if nameless == 1
+                else "sequences have no name and are"
+            )
+            understood.append(f"{nameless:,} {what} numbered")
         if how.require_labels and label is None and not (lists_promoters or source.class_name):
             titles = read_title_labels(pd.Series(titles_of(data), index=frame.index, dtype="str"))
             frame = frame.assign(**titles.columns)
@@ -121,20 +154,13 @@ def parse(source: Source, how: How) -> Parsed:
     else:
         frame, rejected = read_intervals(data, kind, window=how.window, file=path)
         lists_promoters = bool(frame["tss"].all()) and len(frame) > 0
-        if "label" in frame:
-            if label is None and not source.class_name and how.require_labels:
-                understood.append(
-                    "the class of each cCRE, in the sixth column, is its label, CTCF-bound or not"
-                )
-            else:
-                frame = frame.drop(columns="label")
     if "tss" in frame and (num_starts := int(frame["tss"].sum())):
         bases = how.window[1] - how.window[0] + 1
         understood.append(
             f"{num_starts:,} of {len(frame):,} rows are one base, taken as a transcription start "
             f"and widened to {bases:,} bases"
         )
-    if label is None and lists_promoters and not source.class_name:
+    if label is None and lists_promoters and not (source.class_name or "label" in frame):
         label = 1
         if how.require_labels:
             understood.append("label 1, as a list of promoters")
@@ -143,7 +169,11 @@ def parse(source: Source, how: How) -> Parsed:
     has_label = label is not None or "label" in frame or source.class_name
     if how.require_labels and not has_label:
         raise unlabelled(
-            path, header, 1 if kind in ("csv", "tsv") else None, has_titles=kind == "fasta"
+            path,
+            header,
+            1 if kind in ("csv", "tsv") else None,
+            has_titles=kind == "fasta",
+            has_places=kind == "bed",
         )
     parsed = Parsed(frame, rejected, label, notes, kind in _OF_COLUMNS, labels)
     return _finish(parsed, source, how)
@@ -161,6 +191,8 @@ def _kind(data: bytes, path: Path, how: How) -> Format:
 
 
 def _read_cells(data: bytes, kind: Format, path: Path, how: How) -> Cells:
+    if kind == "bed":
+        return read_bed_cells(data, file=path, wanted=how.columns.known)
     if kind == "json":
         return read_json(data, file=path)
     if kind in ("parquet", "arrow"):

@@ -18,6 +18,7 @@ from dnasweep.formats.paths import entries_of, user_path
 KNOWN = frozenset(e for endings in ENDINGS.values() for e in endings)
 """Endings of files that may hold sequences."""
 
+_ABOUT = re.compile(r"(?:readme|licen[cs]e|citation|changelog)(?:\.\w+)?$", re.IGNORECASE)
 _SHARD = re.compile(r"(?P<split>\w+?)[-.](?P<number>\d{4,6})-of-(?P<total>\d{4,6})(?:-\w+)?")
 
 
@@ -133,15 +134,15 @@ def class_sources(folder: Path, entries: Sequence[Path]) -> list[Source]:
         return []
     names = {name for classes in held.values() for name in classes}
     plain = names <= LABEL_NAMES.keys()
-    if not plain and (
-        all(len(classes) == 1 for classes in held.values()) or all(map(str.isdecimal, names))
-    ):
+    numbered = all(map(str.isdecimal, names))
+    files = [path for classes in held.values() for path in classes.values() if path.is_file()]
+    if not plain and (all(len(classes) == 1 for classes in held.values()) or (numbered and files)):
         # One file, or numbered parts, of each split.
         return [
             Source(path, split=SPLIT_NAMES[split.name.lower()])
             for split, classes in held.items()
             for path in classes.values()
-            if path.is_file()
+            if path in files
         ]
     for split, classes in held.items():
         if lacking := names - set(classes):
@@ -173,7 +174,6 @@ def _holds_sequences_alone(folder: Path) -> bool:
     entries = entries_of(folder)
     return (
         bool(entries)
-        and not folder.name.isdecimal()
         and all(p.is_file() and ending(p) in {*ENDINGS["fasta"], "txt"} for p in entries)
         and not any(stem(p).lower() in SPLIT_NAMES for p in entries)
     )
@@ -186,7 +186,7 @@ def _class_folder(path: Path, split: str) -> list[Source]:
     made = Source(path, label=label, split=split, class_name=name)
     if path.is_file():
         return [made]
-    inside = [p for p in entries_of(path) if p.is_file()]
+    inside = [p for p in entries_of(path) if p.is_file() and not _ABOUT.match(p.name)]
     files = [p for p in inside if ending(p) in KNOWN - {"txt"}]
     if not files:
         texts = tuple(user_path(p) for p in inside if ending(p) in ("txt", ""))

@@ -184,6 +184,7 @@ def read_rows(
             raise InputError(
                 "holds no sequence", file=source.path, remedy="Give a file with sequences."
             )
+        notes += _contradicted(source, parsed, frame)
         if source.shots is not None and not bad:
             check_shots(frame, source)
         if not labels.labels.columns:
@@ -220,6 +221,17 @@ def read_rows(
 
 def _listed(paths: Paths) -> list[str | Path]:
     return [paths] if isinstance(paths, str | Path) else list(paths)
+
+
+def _contradicted(source: Source, parsed: Parsed, frame: pd.DataFrame) -> list[str]:
+    """Return what to say of rows whose own label is not that of their file."""
+    if parsed.label is None or "label" not in parsed.frame:
+        return []
+    num = int((frame["label"] != parsed.label).sum())
+    name = "positives" if parsed.label else "negatives"
+    return [
+        f"{source.path.name}: given as {name}, and {num:,} rows have another label, which is read"
+    ][: bool(num)]
 
 
 def _label_columns(files: Sequence[tuple[Source, Parsed]]) -> tuple[str, ...]:

@@ -137,5 +137,6 @@ def _splits(files: Sequence[Source], notes: list[str], split_matters: bool) -> l
             )
         return by_folder
     if from_name:
-        notes.append(f"the names of the files give the splits: {given}")
+        what = "give the splits" if split_matters else "tell splits, which are not used"
+        notes.append(f"the names of the files {what}: {given}")
     return named

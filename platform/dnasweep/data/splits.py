@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -104,6 +104,21 @@ def split_table(
         units = cluster_rows(len(table), pairs, groups=kept)
     _check_groups(table, units)
     return _finished(table, np.array(SPLITS, dtype=object)[_assign(table, units, shares, rng)])
+
+
+def told_of_splits(table: pd.DataFrame, given: Collection[str]) -> list[str]:
+    """Return what to say of splits that were not given and are cut out of the training rows.
+
+    Parameters
+    ----------
+    table
+        Rows with their splits.
+    given
+        The splits that the data name.
+    """
+    made = {name: int((table["split"] == name).sum()) for name in SPLITS if name not in given}
+    told = " and ".join(f"{num:,} {name}" for name, num in made.items() if num)
+    return [f"{told} rows are taken out of the training rows, as none are given"] if told else []
 
 
 def _check_groups(table: pd.DataFrame, units: NDArray[np.int64]) -> None:

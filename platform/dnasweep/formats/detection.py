@@ -16,10 +16,12 @@ Format = Literal["auto", "csv", "tsv", "json", "parquet", "arrow", "fasta", "gen
 # fmt: on
 FORMATS: tuple[Format, ...] = get_args(Format)
 
+BED_ENDINGS = ("narrowpeak", "broadpeak", "gappedpeak", "bedgraph", "bdg")
+"""Endings of the relatives of BED."""
 ENDINGS: dict[str, tuple[str, ...]] = {
     "delimited": ("csv", "tsv", "tab", "txt"),
     "fasta": ("fa", "fasta", "fna", "fas", "ffn"),
-    "intervals": ("sga", "bed", "fps", "dat", "narrowpeak", "broadpeak"),
+    "intervals": ("sga", "bed", "fps", "dat", *BED_ENDINGS),
     "json": ("json", "jsonl", "ndjson"),
     "columnar": ("parquet", "pq", "arrow", "feather"),
     "annotation": ("gtf", "gff", "gff3"),
@@ -106,9 +108,11 @@ def detect_format(data: bytes, path: Path, *, header_names: Container[str] = ())
         return "genbank"
     if first.startswith(b"##gff") or name in ENDINGS["annotation"]:
         return "gff"
+    if first.startswith(b"ID   ") and b"\nSQ   " in data:
+        raise InputError("is EMBL", file=path, remedy="Convert it to GenBank or FASTA.")
     if first.startswith((b"ID   ", b"FP   ")):
         return "fps"
-    name = "bed" if name in ("narrowpeak", "broadpeak") else name
+    name = "bed" if name in BED_ENDINGS else name
     if name == "bed" and first[:1] != b"#" and _names_columns(first, header_names):
         return "tsv"
     if name in ("sga", "bed", "csv"):
@@ -148,7 +152,7 @@ def name_tells(path: Path, kind: Format) -> bool:
         "csv": ("csv", "txt"),
         "tsv": ("tsv", "tab", "csv", "txt"),
         "fasta": ENDINGS["fasta"],
-        "bed": ("bed", "narrowpeak", "broadpeak"),
+        "bed": ("bed", *BED_ENDINGS),
         "json": ENDINGS["json"],
         "parquet": ENDINGS["columnar"],
         "arrow": ENDINGS["columnar"],

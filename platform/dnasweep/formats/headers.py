@@ -12,6 +12,8 @@ BLANKS = r"\s+"
 SEPARATORS = "\t,;|"
 """Characters that separate cells."""
 
+NO_HEADER = "there is no header: sequences are the first column, labels the second"
+
 _HEAD = 1 << 20
 _LINES = 120
 _TITLES = 20
@@ -87,7 +89,7 @@ def find_header(
     cells = tuple(cell.strip() for cell in _cells(first, separator))
     data = b"\n" * found + data.split(b"\n", found)[-1]
     if _is_row(cells):
-        return Header((), separator, 0, data, ())
+        return Header((), separator, 0, data, (NO_HEADER,))
     extra = _extra_cell(cells, lines[found + 1 :], separator)
     if extra == "first":
         cells = ("", *cells)

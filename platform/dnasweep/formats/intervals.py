@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from dnasweep.errors import InputError
+from dnasweep.formats.bed import STRANDS, read_bed_cells, read_bed_rows
 from dnasweep.formats.chromosomes import Contigs, species_of
 from dnasweep.formats.content import read_bytes
-from dnasweep.formats.delimited import read_cells
 from dnasweep.formats.detection import Format
 from dnasweep.formats.paths import user_path
 from dnasweep.formats.rejects import RejectedRow, RowChecks, check_rejects, parsing
@@ -18,18 +18,7 @@ from dnasweep.formats.rejects import RejectedRow, RowChecks, check_rejects, pars
 MAX_POSITION = 10**12
 """No chromosome is longer, in bases."""
 
-STRANDS = {"+": "+", "1": "+", "+1": "+", "-": "-", "-1": "-", "": "", ".": "", "*": "", "0": ""}
-"""Ways to write a strand; empty: none is given."""
-
 _COLUMNS = ["row", "id", "chrom", "start", "end", "strand"]
-_STARTS = ("start", "chromstart", "chrom_start")
-"""What a first line of names calls the second column."""
-CCRE = (
-    *("PLS", "pELS", "dELS", "CA-H3K4me3", "CA-CTCF", "CA-TF", "CA", "TF"),
-    *("DNase-H3K4me3", "CTCF-only", "DNase-only", "Low-DNase", "Unclassified"),
-)
-"""Classes of ENCODE's candidate cis-regulatory elements (cCREs), version 4 and those before."""
-_COMMENT = re.compile(r"#|track\b|browser\b")
 _FPS = re.compile(
     r"^FP {3}(?P<id>.+?)\s*:[^:;]*?\s[A-Z]+:(?P<chrom>\S+)\s+\d(?P<strand>[+-])\s*(?P<tss>\d+);"
 )
@@ -60,8 +49,7 @@ def read_intervals(
     -------
     frame
         row, id, chrom, start and end (0-based, half-open), strand ("" where none is given),
-        species ("" where the accession does not tell) and tss (bool); and label, of cCREs, the class
-        without `,CTCF-bound` behind it.
+        species ("" where the accession does not tell) and tss (bool).
     rejected
         Rows that are not of the format.
     """
@@ -100,7 +88,8 @@ def widen_starts(
     if low > high:
         raise InputError(f"window is {window}", remedy="Give its first base, then its last.")
     start, end = (pd.to_numeric(frame[c], errors="coerce") for c in ("start", "end"))
-    strand = frame["strand"].str.strip().replace(STRANDS)
+    strand = frame["strand"].str.strip()
+    strand = strand.str.lower().map(STRANDS).fillna(strand)
     checks = RowChecks(frame.index)
     for column in ("start", "end"):
         refuse_powers(frame[column], column, checks)
@@ -184,45 +173,19 @@ def count_from_zero(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _read_rows(data: bytes, format: str, file: Path) -> tuple[pd.DataFrame, list[RejectedRow]]:
     """Return the rows of BED or SGA as text, with start and end in the coordinates of BED."""
-    comment = re.compile(_COMMENT.pattern.encode())
-    head = [line for line in data[:65536].splitlines() if not comment.match(line)]
-    tabs = any(b"\t" in line for line in head)
-    num_columns = max(6, *(len(line.split(b"\t" if tabs else None)) for line in head), 6)
-    cells, rejected = read_cells(
-        data,
-        separator="\t" if tabs else r"\s+",
-        num_columns=num_columns,
-        file=file,
-        quoted=False,
-    )
-    rejected = [row for row in rejected if not comment.match(row.text.encode())]
-    frame = cells[~cells[0].str.match(_COMMENT)]
-    if len(frame) and frame[1].iloc[0].lower() in _STARTS:
-        frame = frame[1:]
     if format == "sga":
+        frame, rejected, _ = read_bed_rows(data, file)
         frame = frame.rename(columns={0: "chrom", 2: "end", 3: "strand", 5: "id"})
         end = pd.to_numeric(frame["end"], errors="coerce")
         frame["start"] = (end - 1).astype("str")
         return frame[_COLUMNS].reset_index(drop=True), rejected
-    names, columns = {0: "chrom", 1: "start", 2: "end", 3: "id", 5: "strand"}, _COLUMNS
-    if _is_strand(frame[3]) and not frame[5].any():
-        # No name in BED is a strand: intervals as people cut them, without name and score.
-        names = {0: "chrom", 1: "start", 2: "end", 3: "strand", 5: "id"}
-    elif not frame[5].isin(STRANDS).any():
-        # The sixth column of ENCODE's candidate cis-regulatory elements is a class.
-        names.pop(5)
-        frame = frame.assign(strand="")
-        classes = frame[5].str.split(",").str[0]
-        if len(classes) and classes.isin(CCRE).all():
-            frame, columns = frame.assign(label=classes), [*_COLUMNS, "label"]
-    frame = frame.rename(columns=names)
+    cells = read_bed_cells(data, file=file)
+    names = {"chrom": "chrom", "start": "start", "end": "end", "name": "id", "strand": "strand"}
+    known = {i: names[name] for i, name in enumerate(cells.names[:6]) if name in names}
+    frame = cells.frame.rename(columns={**dict(enumerate(_COLUMNS[2:5])), **known})
+    frame = frame.assign(**{c: "" for c in _COLUMNS if c not in frame})
     frame["id"] = frame["id"].replace(".", "")
-    return frame[columns].reset_index(drop=True), rejected
-
-
-def _is_strand(column: pd.Series) -> bool:
-    """Return whether all cells are strands, and not all of them the dot that may mean anything."""
-    return bool(column.isin(["+", "-", "."]).all() and column.isin(["+", "-"]).any())
+    return frame[_COLUMNS].reset_index(drop=True), cells.rejected
 
 
 def _read_fps(data: bytes, file: Path) -> tuple[pd.DataFrame, list[RejectedRow]]:

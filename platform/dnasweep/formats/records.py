@@ -29,7 +29,8 @@ _INTERVAL = ("start", "end", "label")
 def read_json(data: bytes, *, file: Path) -> Cells:
     """Return the cells of JSON lines, or of JSON as pandas and `datasets` write it.
 
-    An object a line, an array of objects, an object of columns, or pandas' object of objects by row.
+    An object a line, an array of objects, an object of columns, pandas' object of objects by row, or an
+    object with the array of each split, or with one array.
     Missing values are empty cells.
 
     Parameters
@@ -60,13 +61,15 @@ def read_json(data: bytes, *, file: Path) -> Cells:
         if isinstance(error, RecursionError):
             raise _other_shape(file) from error
         raise InputError(f"an object names {error} twice", file=file) from error
-    if isinstance(whole, Mapping):
+    if isinstance(whole, Mapping) and (parts := _parts(whole)):
+        rows: list[Any] = parts
+    elif isinstance(whole, Mapping):
         columns = _columns(whole)
         if columns is None and all(not isinstance(v, Mapping | list) for v in whole.values()):
             columns = {name: [value] for name, value in whole.items()}
         if columns is None:
             raise _other_shape(file)
-        rows: list[Any] = [
+        rows = [
             dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
         ]
     else:
@@ -74,6 +77,18 @@ def read_json(data: bytes, *, file: Path) -> Cells:
     if not all(isinstance(row, Mapping) for row in rows):
         raise _other_shape(file)
     return _rows(list(range(1, len(rows) + 1)), rows, file)
+
+
+def _parts(whole: Mapping[str, Any]) -> list[Any]:
+    """Return the records of an object that holds them by split, or under one name; none for any other."""
+    lists = [one for one in whole.values() if isinstance(one, list) and one]
+    if len(lists) < len(whole) or not all(
+        isinstance(row, Mapping) for one in lists for row in one
+    ):
+        return []
+    if len(whole) == 1:
+        return lists[0]
+    return [{"split": name, **row} for name, part in whole.items() for row in part]
 
 
 def read_columnar(data: bytes, *, file: Path) -> Cells:

@@ -92,15 +92,18 @@ def read_lines(data: bytes) -> pd.DataFrame:
     return frame[(text != "") & ~text.str.startswith("#")].reset_index(drop=True)
 
 
-_BLOCK = 10
+_BLOCK = 3
+_APART = 0.9
+"""Share of rows whose words have to be apart, so that all are blocks."""
 
 
 def join_wrapped(sequences: pd.Series) -> tuple[pd.Series, list[str]]:
     """Return sequences with the breaks within them undone, and what was undone.
 
-    A cell of several lines without blanks is one sequence, wrapped. Words of 10 letters or more, all
-    equally long but the last, are blocks of a sequence, as GenBank prints it, unless every row is a
-    list of overlapping k-mers of that length. K-mers stay as they are.
+    A cell of several lines without blanks is one sequence, wrapped. Words of 3 letters or more, all
+    equally long but the last, are blocks of a sequence, as GenBank prints it or as k-mers that do not
+    overlap, where they do not continue one another in nearly all rows. Overlapping k-mers stay as they
+    are.
 
     Parameters
     ----------
@@ -111,7 +114,7 @@ def join_wrapped(sequences: pd.Series) -> tuple[pd.Series, list[str]]:
     spaced = text[text.str.contains(r"\s")]
     wrapped = spaced[spaced.str.contains(r"[\r\n]") & ~spaced.str.contains(r"[^\S\r\n]")]
     blocks = spaced[spaced.map(_are_blocks)].drop(wrapped.index, errors="ignore")
-    if len(blocks) and not any(map(_are_apart, blocks)):
+    if len(blocks) and blocks.map(_are_apart).mean() < _APART:
         blocks = blocks[:0]
     joined = pd.concat([wrapped, blocks])
     if joined.empty:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,11 +16,12 @@ HEADER = "#CHROM\tPOS\tID\tREF\tALT"
 TSV_NAMES: dict[str, tuple[str, ...]] = {
     "chrom": ("chrom", "chr", "#chrom", "chromosome"),
     "pos": ("pos", "position"),
-    "ref": ("ref", "reference"),
-    "alt": ("alt", "alternate", "alternative"),
+    "ref": ("ref", "reference", "ref_allele", "reference_allele"),
+    "alt": ("alt", "alternate", "alternative", "alt_allele", "alternate_allele"),
     "id": ("id", "name", "rsid"),
 }
 """Accepted header names of a TSV or CSV for each column, in any case; `id` is optional."""
+_SEP = re.compile(r'"?sep=.{1,2}"?$', re.IGNORECASE)
 _NUM_READ, _NUM_FIXED = 5, 8
 """Number of columns of a VCF that are read, and of those that every VCF has."""
 
@@ -89,6 +91,8 @@ def vcf_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
 def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
     """Yield the rows of a table with a header, separated by tabs, commas or semicolons.
 
+    Comments (#) and Excel's `sep=;` may stand above the header.
+
     Raises
     ------
     InputError
@@ -99,6 +103,8 @@ def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
     at: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("##"):
+            continue
+        if not names and (_SEP.match(line) or _is_comment(line)):
             continue
         if not names:
             separator = max("\t,;", key=lambda one: _num_known(line, one))
@@ -124,6 +130,11 @@ def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
         yield Row(number, name, chrom, pos, ref, alt, readable(line))
     if not names:
         raise InputError("the file is empty", file=path, remedy="Give a file with variants.")
+
+
+def _is_comment(line: str) -> bool:
+    """Return whether a line above the header is a comment, and no header that begins with #."""
+    return line.startswith("#") and max(_num_known(line, one)[0] for one in "\t,;") < 2
 
 
 def _cells(line: str, separator: str) -> list[str] | None:
