@@ -97,6 +97,8 @@ def test_the_same_call_computes_nothing(storage: Path, table: pd.DataFrame) -> N
     [
         ({"tokenizers": ["kmer"]}, {}, "no axis 'tokenizers'"),
         ({"tokenizer": ["kmer-99"]}, {}, "k is 99"),
+        ({"seed": [0, -1]}, {}, "seeds is -1"),
+        ({"learning_rate": 1e9}, {}, "learning_rates is"),
         ({}, {"finetune_epoch": 3}, "Did you mean 'finetune_epochs'"),
         ({}, {"metric": "mccc"}, "no metric 'mccc'"),
         ({}, {"search": "optuna"}, "runs? one after the other|run the sweep on Ray"),

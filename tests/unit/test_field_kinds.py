@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from dnasweep.data.column_names import ColumnNames
+from dnasweep.data.dataset_config import DatasetConfig
+from dnasweep.data.datasets import build_dataset
 from dnasweep.data.reading import Reading, read_rows
 from dnasweep.errors import InputError
 from dnasweep.formats.chromosomes import Contigs
@@ -231,3 +233,17 @@ def test_sequences_without_names_and_labels_against_their_file_are_said(tmp_path
     assert (
         "p.csv: given as positives, and 12 rows have another label, which is read" in found.notes
     )
+
+
+def test_splits_that_are_not_given_and_those_not_used_are_said(tmp_path: Path) -> None:
+    rows = [f"{i % 2},{'train' if i < 16 else 'test'}" for i in range(24)]
+    (tmp_path / "x.csv").write_text(table("sequence,label,set", rows))
+
+    def said(split: str) -> str:
+        config = DatasetConfig(data=(str(tmp_path / "x.csv"),), split=split)  # type: ignore[arg-type]
+        return " ".join(one.message for one in build_dataset(config).audit.findings)
+
+    assert "2 validation rows are taken out of the training rows, as none are given" in said("auto")
+    anew = said("random")
+    assert "the column set holds splits, which are not used (test, train)" in anew
+    assert "taken out of" not in anew
