@@ -243,7 +243,9 @@ def test_splits_that_are_not_given_and_those_not_used_are_said(tmp_path: Path) -
         config = DatasetConfig(data=(str(tmp_path / "x.csv"),), split=split)  # type: ignore[arg-type]
         return " ".join(one.message for one in build_dataset(config).audit.findings)
 
-    assert "2 validation rows are taken out of the training rows, as none are given" in said("auto")
+    assert "2 validation rows are taken out of the training rows, as none are given" in said(
+        "auto"
+    )
     anew = said("random")
     assert "the column set holds splits, which are not used (test, train)" in anew
     assert "taken out of" not in anew
