@@ -134,7 +134,8 @@ def table_rows(lines: Iterable[str], path: Path) -> Iterator[Row | RejectedRow]:
 
 def _is_comment(line: str) -> bool:
     """Return whether a line above the header is a comment, and no header that begins with #."""
-    return line.startswith("#") and max(_num_known(line, one)[0] for one in "\t,;") < 2
+    known = max(_num_known(line, one)[0] for one in ",;")
+    return line.startswith("#") and "\t" not in line and known < 2
 
 
 def _cells(line: str, separator: str) -> list[str] | None:

@@ -104,7 +104,8 @@ def write_report(
         shown = Text([say("pictures", num=len(table), shown=MAX_SHOWN)])
         pictures = [shown, *_pictures(found, table, say)]
         sections.append(Section("pictures", "Logos and places", pictures))
-    sections.append(Section("method", "Method", [Text(method(config, data, signed=signed))]))
+    sought = {"config": config, "signed": signed, "times_minimum": TIMES_MINIMUM}
+    sections.append(Section("method", "Method", [Text(say.paragraphs("method", **sought))]))
     page = Page(
         title=f"Motifs of {explained}",
         lead=[
@@ -174,13 +175,6 @@ def _texts(data: MotifData) -> Texts:
     return Texts("motifs", group=_GROUPS[data.contrast])
 
 
-def method(config: MotifConfig, data: MotifData, *, signed: bool) -> list[str]:
-    """Return how motifs were sought, a paragraph each."""
-    return _texts(data).paragraphs(
-        "method", config=config, signed=signed, times_minimum=TIMES_MINIMUM
-    )
-
-
 def motif_table(table: pd.DataFrame) -> RenderableType:
     """Return the motifs that are most like known ones, for the terminal."""
     best = table.sort_values("match_p").head(MAX_SHOWN)
@@ -197,15 +191,13 @@ def _placed(table: pd.DataFrame) -> pd.DataFrame:
 
 def _pictures(found: DiscoveredMotifs, table: pd.DataFrame, say: Texts) -> list[Text | PageFigure]:
     order = table[["p", "p_place", "match_p"]].min(axis=1).sort_values(kind="stable").index
-    bases = found.data.bases
+    bases, group = found.data.bases, _GROUPS[found.data.contrast]
     low, high = bases.first, bases.first + bases.values.shape[1]
     blocks: list[Text | PageFigure] = []
     for number in map(int, order[:MAX_SHOWN]):
         row, pattern, test = table.iloc[number], found.patterns[number], found.validations[number]
         logo = motif_logo(_core(pattern))
-        places = hit_positions(
-            test, low=low, high=high, known=bases.tss.known, group=_GROUPS[found.data.contrast]
-        )
+        places = hit_positions(test, low=low, high=high, known=bases.tss.known, group=group)
         about = say("motif", row=row, num_instances=len(pattern.rows), match_q=MATCH_Q)
         name = ": ".join(dict.fromkeys([pattern.name, pattern.consensus]))
         blocks += [
@@ -265,9 +257,7 @@ def _best(matches: pd.DataFrame) -> pd.DataFrame:
     return matches[shown].rename(columns={"match": "known motif", "match_name": "name"})
 
 
-def hit_positions(
-    test: Validation, *, low: int, high: int, known: bool, group: str = "the class"
-) -> Drawing:
+def hit_positions(test: Validation, *, low: int, high: int, known: bool, group: str) -> Drawing:
     """Best hits of the confirmation part by position, in the group and in the others; the place is shaded.
 
     Parameters

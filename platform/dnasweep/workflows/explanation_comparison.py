@@ -126,10 +126,7 @@ def run_comparison(
 def _check_all(
     options: ComparisonOptions, chosen: Chosen, executor: Executor, console: Console
 ) -> ComparisonOptions:
-    """Make sure that every job can be started: each method, and each model by the most demanding.
-
-    Returns the options with the methods that can explain all models, where none were chosen.
-    """
+    """Return the options with methods that can explain all models, once every job can be started."""
     # Tokens are left out of every model alike; calls and attention are not there for all.
     ordered = sorted(options.methods, key=lambda method: (method in UNSIGNED, method == "anchors"))
     for method in ordered:
