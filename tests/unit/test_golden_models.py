@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
+import dnasweep
 import numpy as np
 import pytest
 import torch
@@ -127,7 +129,16 @@ def test_a_model_is_fine_tuned_saved_predicts_and_is_explained(case, tmp_path):
     folder = storage.find(spec.kind, spec.key) / CHECKPOINT
     sequences = table["sequence"].tolist()[:3]
     probabilities = predict_probabilities(folder, None, sequences)
-    np.testing.assert_allclose(probabilities.sum(1), 1)
+    # The folder of a trial opens by itself, and with transformers' own way to read it.
+    opened = dnasweep.load_model(shutil.copytree(folder, tmp_path / "elsewhere"))
+    found = opened.predict(sequences, progress=False).filter(like="probability").to_numpy()
+    np.testing.assert_allclose(found, probabilities, atol=1e-6)
+    kind = type(load_classifier(folder))
+    plain = kind.from_pretrained(folder).eval()
+    rows = [opened.tokenizer.encode([one]).ids.astype(np.int64) for one in sequences]
+    with torch.no_grad():
+        logits = torch.cat([plain(input_ids=torch.from_numpy(row)[None]).logits for row in rows])
+    np.testing.assert_allclose(logits.double().softmax(-1), probabilities, atol=1e-6)
     total = explained(folder, "partition", sequences[0])
     assert total < 1e-5
     if case.name == "ps":

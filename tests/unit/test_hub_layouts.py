@@ -7,20 +7,24 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import dnasweep
 import pytest
 import torch
+from backbone_toys import dnabert
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.pretrained.any_head import load_any
-from dnasweep.models.pretrained.checkpoint import load_classifier, read_config
+from dnasweep.models.pretrained.checkpoint import export, load_classifier, read_config
 from dnasweep.models.pretrained.heads import kind_of
 from dnasweep.tokens.loading import load_tokenizer
 from golden_models import as_safetensors, cases, inputs
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from transformers import AutoModelForSequenceClassification
 
 FAMILIES = ("dnabert2", "gena", "nt_v1", "nt_v2", "hyenadna", "caduceus")
 PARTS = ("classifier", "checkpoint")
+ONE_OF_EACH = [one for name in FAMILIES for one in cases(name)[:1]]
 PER_TOKEN = ("word_embeddings.weight", "decoder.weight", "decoder.bias", "predictions.bias")
 """Ends of the names of weights with a row for each token."""
 Weights = dict[str, Tensor]
@@ -185,3 +189,82 @@ def test_a_classifier_without_its_pooler_is_refused_with_the_names(
     rewrite(folder, lambda w: {k: v for k, v in w.items() if ".pooler." not in k})
     with pytest.raises(InputError, match=r"bert\.pooler\.dense"):
         load_classifier(folder)
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH)
+def test_what_a_trainer_writes_before_every_name_is_taken_off(case: Path, tmp_path: Path) -> None:
+    folder = copied(case, "classifier", tmp_path)
+    expected, weights = computed(folder, case), load_file(folder / "model.safetensors")
+    for wrapper in ("module.", "_orig_mod.module.", "model."):
+        rewrite(folder, lambda _, w=wrapper: {w + name: value for name, value in weights.items()})
+        assert same(computed(folder, case), expected, 0.0)
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("case", cases("nt_v1", "nt_v2"))
+def test_the_end_of_rows_is_not_guessed(case: Path, part: str, tmp_path: Path) -> None:
+    folder = copied(case, part, tmp_path)
+    (folder / "tokenizer_config.json").unlink()
+    with pytest.raises(InputError, match="whether rows of the model end with <eos>"):
+        load_tokenizer(folder)
+    (folder / "vocab.txt").unlink()
+    with pytest.raises(InputError, match=r"no tokenizer\.json and no vocab\.txt"):
+        load_tokenizer(folder)
+
+
+@pytest.mark.parametrize("more", [-8, 40])
+@pytest.mark.parametrize("case", ONE_OF_EACH)
+def test_a_vocabulary_of_another_size_is_refused_wherever_the_model_is_opened(
+    case: Path, more: int, tmp_path: Path
+) -> None:
+    folder = copied(case, "classifier", tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if "word_embeddings" in name)
+    rows = len(weights[name])
+
+    def resized(value: Tensor) -> Tensor:
+        if len(value) != rows:
+            return value
+        return torch.cat([value, value[:1].expand(40, *value.shape[1:])])[: rows + more]
+
+    per_token = (*PER_TOKEN, "lm_head.weight", "lm_head.bias", "word_embeddings.embedding.weight")
+    rewrite(
+        folder,
+        lambda weights: {
+            k: resized(v) if k.endswith(per_token) else v for k, v in weights.items()
+        },
+        vocab_size=rows + more,
+    )
+    with pytest.raises(InputError, match=r"tokenizer has|complement_map"):
+        load_any(folder)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_adapter_is_neither_a_model_nor_left_out_silently(alone: bool, tmp_path: Path) -> None:
+    folder = dnabert(tmp_path / "model")
+    save_file({"base_model.lora_A.weight": torch.ones(2, 2)}, folder / "adapter_model.safetensors")
+    if alone:
+        (folder / "config.json").unlink()
+    with pytest.raises(InputError, match="adapter of peft") as error:
+        dnasweep.load_model(folder)
+    assert "merge_and_unload" in str(error.value.remedy)
+    with pytest.raises(InputError, match="adapter of peft"):
+        read_config(folder)
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("case", cases(*FAMILIES))
+def test_what_is_exported_computes_the_same_in_plain_transformers_too(
+    case: Path, part: str, tmp_path: Path
+) -> None:
+    folder = copied(case, part, tmp_path)
+    expected = computed(folder, case)
+    model = load_any(folder)
+    again = export(model, load_tokenizer(folder), tmp_path / "exported")
+    assert same(computed(again, case), expected, 1e-6)
+    if case.parent.name != "nt_v1" or part != "classifier":
+        return
+    plain = AutoModelForSequenceClassification.from_pretrained(again)
+    with torch.no_grad():
+        rows = [plain(torch.tensor([ids])).logits for ids in inputs(case)["ids"]]
+    assert same(rows, expected, 1e-6)

@@ -10,6 +10,7 @@ import dnasweep
 import numpy as np
 import pytest
 import torch
+import transformers
 from backbone_toys import SIZE, dnabert_kmers, save
 from dnasweep.errors import InputError
 from dnasweep.models.pretrained.any_head import load_any
@@ -17,7 +18,13 @@ from dnasweep.models.pretrained.checkpoint import load_classifier, load_masked_l
 from dnasweep.models.pretrained.heads import UNKNOWN, kind_of
 from golden_models import TOLERANCE, as_safetensors, cases, inputs
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    BertModel,
+    PreTrainedModel,
+)
 
 FAMILIES = ("dnabert2", "gena", "nt_v1", "nt_v2", "hyenadna", "caduceus")
 KMERS = dnabert_kmers(3)
@@ -95,12 +102,57 @@ def test_a_plain_masked_model_without_architectures_is_read(tmp_path: Path) -> N
     assert kind_of(folder).architecture == UNKNOWN
 
 
-def test_a_plain_classifier_without_architectures_is_refused_with_a_remedy(tmp_path: Path) -> None:
-    folder = bert(BertForSequenceClassification, tmp_path / "model", architectures=None)
-    with pytest.raises(InputError, match="unknown kind, not a classifier") as error:
-        load_classifier(folder)
-    assert '"architectures"' in str(error.value.remedy)
-    assert not dnasweep.load_model(folder).is_classifier
+SIZES = SIZE | {"vocab_size": len(KMERS), "max_position_embeddings": 64, "pad_token_id": 0}
+PLAIN = {
+    "bert": transformers.BertForSequenceClassification,
+    "roberta": transformers.RobertaForSequenceClassification,
+    "electra": transformers.ElectraForSequenceClassification,
+    "esm": transformers.EsmForSequenceClassification,
+    "llama": transformers.LlamaForSequenceClassification,
+}
+
+
+def nameless(kind: type, folder: Path, **settings: object) -> PreTrainedModel:
+    """Write a tiny model whose config.json names no class, and return it."""
+    config = kind.config_class(**SIZES | settings)
+    torch.manual_seed(0)
+    model = kind(config).eval()
+    save(model, folder, KMERS)
+    rewrite(folder, architectures=None)
+    return model
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_classifier_whose_config_names_no_class_is_told_by_its_weights(
+    name: str, tmp_path: Path
+) -> None:
+    plain = nameless(PLAIN[name], tmp_path / "model", num_labels=3)
+    found = dnasweep.load_model(tmp_path / "model")
+    sequences = ["ACGTACGTAAGT", "TTTTTTTTGGG"]
+    ids = [torch.from_numpy(found.tokenizer.encode([s]).ids.astype(int))[None] for s in sequences]
+    with torch.no_grad():
+        expected = torch.cat([plain(row).logits for row in ids]).softmax(-1).numpy()
+    ours = found.predict(sequences, progress=False).filter(like="probability").to_numpy()
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        # One that classifies tokens has the same weights.
+        transformers.ModernBertForSequenceClassification,
+        transformers.BertForTokenClassification,
+        transformers.LlamaForTokenClassification,
+        transformers.BertForMultipleChoice,
+    ],
+)
+def test_where_another_head_has_these_weights_a_class_has_to_be_named(
+    kind: type, tmp_path: Path
+) -> None:
+    nameless(kind, tmp_path / "model")
+    with pytest.raises(InputError, match=r"unknown kind, not a classifier|has the shape") as error:
+        load_classifier(tmp_path / "model")
+    assert error.value.remedy
 
 
 def test_an_encoder_alone_is_embedded_and_needs_all_its_weights(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.pretrained.config_file import read_settings
 from dnasweep.models.pretrained.heads import CLASSIFIER, kind_of
+from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.tasks.registry import check_has_classes, id2label_of, task_of_model
 from dnasweep.tasks.task import Task
 from dnasweep.tokens.loading import load_tokenizer
@@ -105,14 +106,9 @@ def check_model(
         task = task_of_model(config)
         names = class_names(id2label_of(config), file=directory, least=task.least_outputs)
     tokenizer = load_tokenizer(directory)
+    check_own_vocabulary(directory)
     with reading(directory / "config.json"):
-        size, limit = int(config["vocab_size"]), capacity(config)
-    if tokenizer.vocab_size > size:
-        raise InputError(
-            f"the tokenizer has {tokenizer.vocab_size} tokens and the model {size}",
-            file=directory,
-            remedy="Give a model with the tokenizer it was trained with.",
-        )
+        limit = capacity(config)
     if reference == "mask" and not tokenizer.has_mask:
         raise InputError(
             f"the tokenizer has no {MASK} token to stand for tokens that are left out",

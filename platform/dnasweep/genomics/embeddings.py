@@ -16,6 +16,7 @@ from dnasweep.errors import InputError
 from dnasweep.models.embedding import embed, embed_tokens, encoded_rows
 from dnasweep.models.pretrained.any_head import load_any
 from dnasweep.models.pretrained.checkpoint import read_config
+from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.storage import Storage
 from dnasweep.tokens.loading import load_tokenizer
 
@@ -44,6 +45,7 @@ def check_sequences(directory: Path, table: pd.DataFrame, pooling: str) -> None:
         For the first sequence, by its id, that it cannot.
     """
     config, tokenizer = read_config(directory), load_tokenizer(directory)
+    check_own_vocabulary(directory)
     for start in range(0, len(table), ROWS):
         part = table.iloc[start : start + ROWS]
         texts, ids = part["sequence"].tolist(), part["id"].tolist()

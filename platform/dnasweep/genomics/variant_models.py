@@ -13,6 +13,7 @@ from dnasweep.formats.bases import decode_rows
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.pretrained.checkpoint import read_config
 from dnasweep.models.pretrained.heads import CAUSAL, CLASSIFIER, MASKED, kind_of
+from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.tasks.calls import EVEN_THRESHOLD
 from dnasweep.tasks.registry import id2label_of, task_of_model
 from dnasweep.tasks.task import Task
@@ -71,6 +72,7 @@ def open_model(directory: Path, *, target: str | None = None) -> ScoringModel:
         )
     is_classifier = found.head == "classifier"
     tokenizer = load_tokenizer(directory)
+    check_own_vocabulary(directory)
     if found.head == "masked" and not tokenizer.has_mask:
         raise InputError("the tokenizer has no [MASK] token to mask alleles", file=directory)
     name, threshold, task = "", EVEN_THRESHOLD, None

@@ -18,9 +18,10 @@ from dnasweep.tokens.model_files import read_json, read_text, reading
 from dnasweep.tokens.pretrained import reopen
 from dnasweep.tokens.recognition import read_pretrained
 from dnasweep.tokens.tokenizers import CONFIG_FILE, DnaTokenizer
-from dnasweep.tokens.vocabulary import ROLES_FILE, letters_only, open_tokenizer
+from dnasweep.tokens.vocabulary import ROLES_FILE, open_tokenizer
 
-VOCABULARY_FILES = ("tokenizer.json", "vocab.txt")
+_OF_MODELS = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "config.json")
+"""Files of which a pretrained checkpoint has one."""
 
 _MODELS = {
     "kmer": "WordLevel",
@@ -29,6 +30,11 @@ _MODELS = {
     "bpe": "BPE",
     "wordpiece": "WordPiece",
 }
+
+
+def has_tokenizer(directory: Path) -> bool:
+    """Return whether a directory has files of a tokenizer, of this platform or of a checkpoint."""
+    return any((directory / name).is_file() for name in (CONFIG_FILE, *_OF_MODELS[:3]))
 
 
 def load_tokenizer(directory: str | Path) -> DnaTokenizer:
@@ -41,10 +47,7 @@ def load_tokenizer(directory: str | Path) -> DnaTokenizer:
     """
     directory = Path(directory)
     file = directory / CONFIG_FILE
-    if not file.is_file() and (
-        any((directory / name).is_file() for name in VOCABULARY_FILES)
-        or letters_only(directory) is not None
-    ):
+    if not file.is_file() and any((directory / name).is_file() for name in _OF_MODELS):
         return read_pretrained(directory)
     if not file.is_file():
         raise InputError(

@@ -29,6 +29,7 @@ TEXT_FILES = (
     "dnasweep_vocabulary.json",
 )
 """Files of a model directory that are read beside its weights."""
+_ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
 AGAIN = "Copy it again from where the model came from."
 
 
@@ -69,6 +70,21 @@ def refuse_pointer(path: Path) -> None:
         )
     if not start:
         raise InputError(f"{path.name} is empty", file=path.parent, remedy=AGAIN)
+
+
+def refuse_adapter(directory: Path) -> None:
+    """Refuse an adapter of peft, alone or beside the weights of the model that it changes."""
+    found = next((name for name in _ADAPTERS if (directory / name).is_file()), None)
+    if found is None:
+        return
+    alone = not (directory / "config.json").is_file()
+    what = "and not the model that it changes" if alone else "which would not be applied"
+    raise InputError(
+        f"the directory has an adapter of peft ({found}), {what}",
+        file=directory,
+        remedy="Merge them and give the result with its tokenizer: "
+        "model.merge_and_unload().save_pretrained(FOLDER).",
+    )
 
 
 def read_text(path: Path) -> str:

@@ -37,6 +37,8 @@ _LETTERS_ONLY = {
 _LETTERS_ONLY["CaduceusTokenizer"] = _LETTERS_ONLY["HyenaDNATokenizer"]
 """By the class that `tokenizer_config.json` names: vocabularies that the authors keep in their code and in no
 file, and the roles of their tokens. A row begins with its first base, whatever the files say of [CLS]."""
+_UNSAID = ("<eos>", "</s>")
+"""Tokens that a vocabulary of ESM has whether or not rows end with one."""
 _PURPOSES = {"cls": "begins a row", "sep": "ends a row", "pad": "fills up a batch"}
 _OPEN = (None, "esm", "caduceus", "hyenadna")
 """Model types of checkpoints whose rows may begin or end with DNA. The Nucleotide Transformer v2 has none."""
@@ -171,6 +173,7 @@ def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
         if path.is_file():
             settings |= read_json(path)
     roles = {}
+    in_file = (directory / "tokenizer.json").is_file()
     for role in ROLES:
         token = _named_token(directory, settings, role)
         if token is not None and token not in ids:
@@ -181,6 +184,12 @@ def _roles(directory: Path, ids: Mapping[str, int]) -> dict[str, str]:
             )
         if token is None and not _without_token(settings, role):
             token = next((t for t in _CONVENTIONS[role] if t in ids), None)
+            if token in _UNSAID and not in_file and _is_open(directory):
+                raise InputError(
+                    f"no file beside vocab.txt says whether rows of the model end with {token}",
+                    file=directory,
+                    remedy="Copy tokenizer_config.json there from where the model came from.",
+                )
         if token is not None and token in ids:
             roles[role] = token
     for role in ("unk", "mask"):

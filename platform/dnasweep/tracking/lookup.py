@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnasweep.errors import InputError
-from dnasweep.storage import Bucket, refuse_damaged
+from dnasweep.storage import Bucket
 from dnasweep.tokens.model_files import INDEX_FILE, TEXT_FILES, WEIGHTS_FILE, read_index
 from dnasweep.tracking.client import (
     NO_TRACKING,
@@ -22,6 +22,7 @@ from dnasweep.tracking.client import (
     without_password,
 )
 from dnasweep.tracking.flavours import DATA_FOLDER, EXTRA_FOLDER
+from dnasweep.tracking.model_folder import checked_folder
 from dnasweep.tracking.tags import CHECKPOINT_TAG, KEY_TAG, PARENT_TAG
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ log = logging.getLogger("dnasweep.tracking")
 
 CHECKPOINT_FOLDER = "checkpoint"
 """Artifact folder of a run that may contain its model directory."""
-_TRANSFORMERS_FILES = ("config.json", "tokenizer.json")
-_OTHER_TOKENIZERS = ("vocab.txt", "tokenizer_config.json")
-"""Files that a tokenizer is made from where there is no `tokenizer.json`; single bases need no vocabulary."""
 _NAME = re.compile(
     r"(?P<run>[0-9a-f]{32})"
     r"|(?:models:/)?(?P<model>m-[0-9a-f]{32})"
@@ -83,7 +81,7 @@ def find_model_directory(
         If nothing is found; says what was looked for and what there is.
     """
     if (path := existing_directory(source)) is not None:
-        return _checked(path, source)
+        return checked_folder(path, source)
     if "://" in source:
         return _download_from_bucket(source, destination)
     if (name := _NAME.fullmatch(source)) is None:
@@ -206,14 +204,14 @@ def _model_of_run(client: MlflowClient, run_id: str, destination: Path | None) -
         return _download_model(client, outputs[-1].model_id, run_id, destination)
     checkpoint = run.data.tags.get(CHECKPOINT_TAG, "")
     if checkpoint and Path(checkpoint).is_dir():
-        return _checked(Path(checkpoint), run_id)
+        return checked_folder(Path(checkpoint), run_id)
     if "://" in checkpoint:
         return _download_from_bucket(checkpoint, destination)
     artifacts = [entry.path for entry in client.list_artifacts(run_id)]
     if CHECKPOINT_FOLDER in artifacts:
         target = _target(destination)
         found = Path(client.download_artifacts(run_id, CHECKPOINT_FOLDER, str(target)))
-        return _checked(found, run_id)
+        return checked_folder(found, run_id)
     where = (
         f"; its tag {CHECKPOINT_TAG} names {checkpoint}, which is not there" if checkpoint else ""
     )
@@ -250,7 +248,7 @@ def _download_model(
             for path in part.glob("*") if part.is_dir() else ():
                 if path.is_file():
                     shutil.copy(path, target / path.name)
-    return _checked(target, source)
+    return checked_folder(target, source)
 
 
 def _download_from_bucket(uri: str, destination: Path | None) -> Path:
@@ -268,7 +266,7 @@ def _download_from_bucket(uri: str, destination: Path | None) -> Path:
         _copy(bucket, (INDEX_FILE,), target)
         index = target / INDEX_FILE
         _copy(bucket, sorted(set(read_index(index).values())) if index.is_file() else (), target)
-    return _checked(target, uri)
+    return checked_folder(target, uri)
 
 
 def _copy(bucket: Bucket, names: Iterable[str], target: Path) -> None:
@@ -282,19 +280,3 @@ def _target(destination: Path | None) -> Path:
         return Path(tempfile.mkdtemp(prefix="dnasweep-model-"))
     destination.mkdir(parents=True, exist_ok=True)
     return destination
-
-
-def _checked(path: Path, source: str) -> Path:
-    missing = [name for name in _TRANSFORMERS_FILES if not (path / name).is_file()]
-    if any((path / name).is_file() for name in _OTHER_TOKENIZERS):
-        # Pretrained checkpoints of others may have one of these instead.
-        missing = [name for name in missing if name != "tokenizer.json"]
-    if missing:
-        there = ", ".join(sorted(entry.name for entry in path.iterdir())[:8]) or "nothing"
-        raise InputError(
-            f"{source!r} is no transformers model: {', '.join(missing)} "
-            f"missing in {path}, which holds {there}",
-            remedy="Give the directory that holds config.json, the weights and the tokenizer.",
-        )
-    refuse_damaged(path)
-    return path

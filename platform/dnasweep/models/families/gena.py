@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel
 from transformers.modeling_layers import GradientCheckpointingLayer
@@ -70,7 +71,14 @@ class GenaLayer(GradientCheckpointingLayer):
         self.intermediate = BertIntermediate(config)
         self.output = _Dense(config.intermediate_size, config)
 
-    def forward(self, x: Tensor, attention_mask: Tensor | None = None, **others: Any) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        first_only: bool = False,
+        **others: Any,
+    ) -> Tensor:
         """Return the output of the layer, (rows, tokens, hidden).
 
         Parameters
@@ -79,12 +87,31 @@ class GenaLayer(GradientCheckpointingLayer):
             What it reads, (rows, tokens, hidden).
         attention_mask
             As transformers' attention takes it.
+        first_only
+            Whether it is computed at the first token alone; then that is the only token.
         **others
             Passed on to attention.
         """
-        context, _ = self.attention.self(self.pre_attention_ln(x), attention_mask, **others)
+        normal = self.pre_attention_ln(x)
+        if first_only:
+            context, x = _first_context(self.attention.self, normal, attention_mask), x[:, :1]
+        else:
+            context, _ = self.attention.self(normal, attention_mask, **others)
         x = x + self.attention.output(context)
         return x + self.output(self.intermediate(self.post_attention_ln(x)))
+
+
+def _first_context(part: BertSelfAttention, x: Tensor, mask: Tensor | None) -> Tensor:
+    """Return what the first token gathers from all, (rows, 1, hidden)."""
+    heads = (part.num_attention_heads, part.attention_head_size)
+    context = F.scaled_dot_product_attention(
+        part.query(x[:, :1]).unflatten(-1, heads).transpose(1, 2),
+        part.key(x).unflatten(-1, heads).transpose(1, 2),
+        part.value(x).unflatten(-1, heads).transpose(1, 2),
+        attn_mask=None if mask is None else mask[:, :, :1],
+        dropout_p=part.dropout.p if part.training else 0.0,
+    )
+    return context.transpose(1, 2).flatten(2)
 
 
 class _Encoder(nn.Module):
@@ -110,8 +137,12 @@ class _Encoder(nn.Module):
             others.pop(name, None)
         others.pop("use_cache", None)
         others.pop("position_ids", None)
-        for layer in self.layer:
+        first_only = others.pop("first_only", False)
+        for layer in self.layer[:-1]:
             x = layer(x, attention_mask, **others)
+        if first_only and isinstance(self.layer[-1], GenaLayer):
+            others["first_only"] = True
+        x = self.layer[-1](x, attention_mask, **others)
         if self.last_layer_ln is not None:
             x = self.last_layer_ln(x)
         return _Output(last_hidden_state=x)
@@ -169,3 +200,15 @@ class GenaForSequenceClassification(BertForSequenceClassification):
         self.dropout = nn.Dropout(config.hidden_dropout_prob if chosen is None else chosen)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)  # type: ignore[arg-type]
         self.post_init()
+
+    def forward(self, *arguments: Any, **named: Any) -> Any:
+        """Return the class logits, (rows, classes), as `.logits`.
+
+        Parameters
+        ----------
+        *arguments, **named
+            As for a BERT; the last layer is computed at the first token alone, unless states or attention
+            of all tokens are asked for.
+        """
+        all_tokens = named.get("output_attentions") or named.get("output_hidden_states")
+        return super().forward(*arguments, **named, first_only=not all_tokens)

@@ -21,6 +21,7 @@ from dnasweep.models.pretrained.heads import kind_of
 from dnasweep.models.pretrained.model_class import load_model
 from dnasweep.models.pretrained.settings import settings_of
 from dnasweep.models.pretrained.smoke_test import check_runs
+from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.models.pretrained.weight_files import read_headers
 
 
@@ -60,5 +61,6 @@ def _bare_encoder(directory: Path) -> PreTrainedModel:
     kind: Any = MODEL_MAPPING[type(settings)] if family is None else family.encoder
     found = load_model(kind, directory, settings)
     check_encoder_weights(found, settings, directory)
+    check_own_vocabulary(directory)
     check_runs(found.model, directory)
     return found.model.eval()

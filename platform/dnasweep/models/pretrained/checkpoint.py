@@ -27,6 +27,7 @@ from dnasweep.models.pretrained.heads import OF_BASES, UNKNOWN, Head, check_head
 from dnasweep.models.pretrained.model_class import class_named, load_model, masked_class
 from dnasweep.models.pretrained.settings import check_classes, settings_of
 from dnasweep.models.pretrained.smoke_test import check_runs
+from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.models.pretrained.weight_files import is_counter, read_headers, read_tensors
 from dnasweep.models.pretrained.weight_match import refuse_misfit
 from dnasweep.tokens.loading import load_tokenizer
@@ -169,6 +170,7 @@ def _load(directory: Path, wanted: Head, dropout: float | None = None) -> PreTra
         missing=loaded.missing,
         unexpected=[name for name in loaded.unexpected if not is_counter(name)],
     )
+    check_own_vocabulary(directory)
     check_runs(loaded.model, directory)
     return loaded.model.eval()
 

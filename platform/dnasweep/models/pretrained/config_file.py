@@ -11,7 +11,7 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import WINDOWS
 from dnasweep.models.families.registry import FAMILIES
 from dnasweep.tasks.calls import DECISION_THRESHOLD
-from dnasweep.tokens.model_files import AGAIN, read_json
+from dnasweep.tokens.model_files import AGAIN, read_json, refuse_adapter
 
 CONFIG_FILE = "config.json"
 USE_KNOWN_KIND = "Use a model of a kind that transformers has, such as BERT, RoBERTa or ESM."
@@ -34,6 +34,7 @@ def read_settings(directory: Path) -> dict[str, Any]:
     """
     if not directory.is_dir():
         raise InputError("there is no such model directory", file=directory)
+    refuse_adapter(directory)
     if not (directory / CONFIG_FILE).is_file():
         raise InputError(
             f"the directory is no model checkpoint, it has no {CONFIG_FILE}",

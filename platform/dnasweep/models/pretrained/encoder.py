@@ -235,7 +235,7 @@ def _of_no_known_head(names: list[str], settings: PreTrainedConfig) -> list[str]
     """Return the names of weights that no head of transformers has for this kind of encoder."""
     if not names:
         return []
-    heads: set[str] = set()
+    heads = {"classifier.weight", "classifier.bias"}  # of a classifier of bases
     plain = copy.deepcopy(settings)
     plain.num_labels = 2  # names do not depend on it, and some heads allow no other number
     for head in _heads_of(plain):
@@ -248,9 +248,9 @@ def _of_no_known_head(names: list[str], settings: PreTrainedConfig) -> list[str]
 def _heads_of(settings: PreTrainedConfig) -> list[Any]:
     """Return the classes with a head that there are for a kind of encoder."""
     family = classes_by_type(settings.model_type)
-    found: list[Any] = [base_classifier(settings)]
     if family is not None:
-        return [*found, family.language_model, family.classifier]
+        return [family.language_model, family.classifier]
+    found: list[Any] = []
     for kinds in _HEADS:
         if type(settings) in kinds:
             kind: Any = kinds[type(settings)]

@@ -70,7 +70,14 @@ def kind_of(directory: Path) -> ModelKind:
     # Imported here because most models do not need their weights, and so torch, for this.
     from dnasweep.models.pretrained.weight_files import read_headers
 
-    return kind_by_weights(config, read_headers(directory))
+    stored = read_headers(directory)
+    found = kind_by_weights(config, stored)
+    if found.architecture == UNKNOWN and any(map(is_of_classifier, stored)):
+        from dnasweep.models.pretrained.unnamed_classifier import only_classifier
+
+        name = only_classifier(config, stored, directory)
+        return found if name is None else ModelKind("classifier", name)
+    return found
 
 
 def kind_by_weights(config: Mapping[str, Any], weights: Iterable[str]) -> ModelKind:

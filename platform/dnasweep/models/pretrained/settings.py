@@ -175,7 +175,8 @@ def _family_settings(found: Mapping[str, Any], family: Family, directory: Path) 
 def _made(kind: Any, found: Mapping[str, Any], directory: Path) -> Any:
     plain = {name: value for name, value in found.items() if name not in _CHOSEN_HERE}
     with reading(directory / CONFIG_FILE):
-        settings = kind.from_dict(plain)
+        # JSON has no infinity: transformers writes it as an object.
+        settings = kind.from_dict(kind._decode_special_floats(plain))
         if not isinstance(settings.architectures or [], list):
             raise ValueError(f"architectures is {settings.architectures!r}")
     _refuse_impossible(settings, directory)

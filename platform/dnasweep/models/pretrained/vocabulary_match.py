@@ -8,7 +8,17 @@ from typing import Any
 from dnasweep.errors import InputError
 from dnasweep.models.families.family import Family
 from dnasweep.models.families.registry import family_of
+from dnasweep.models.pretrained.config_file import read_settings
+from dnasweep.models.pretrained.settings import settings_of
+from dnasweep.tokens.loading import has_tokenizer, load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
+
+
+def check_own_vocabulary(directory: Path) -> None:
+    """Refuse a model directory with a tokenizer that is not its model's; one without a tokenizer passes."""
+    if has_tokenizer(directory):
+        settings = settings_of(read_settings(directory), directory)
+        check_vocabulary(settings, load_tokenizer(directory), directory)
 
 
 def check_vocabulary(settings: Any, tokenizer: DnaTokenizer, directory: Path) -> None:

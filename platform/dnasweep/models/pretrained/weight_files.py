@@ -6,6 +6,7 @@ read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -30,11 +31,20 @@ _FLOATS = ("F64", "F32", "F16", "BF16")
 _COUNTERS = ("position_ids", "token_type_ids", "num_batches_tracked", "complement_map")
 
 
+_WRAPPERS = ("module.", "_orig_mod.", "model.")
+"""What DataParallel, torch.compile and Lightning write before the name of every weight."""
+_ENCODERS = re.compile(
+    "(bert|roberta|esm|electra|albert|distilbert|deberta|hyena|caduceus|transformer|model)[.]"
+)
+
+
 class StoredTensor(NamedTuple):
     """A weight as a file's header describes it."""
 
     file: str
     """Name of the file."""
+    name: str
+    """Its name there."""
     shape: tuple[int, ...]
     """Its shape."""
     dtype: str
@@ -82,6 +92,18 @@ def read_headers(directory: Path) -> dict[str, StoredTensor]:
                 file=directory,
                 remedy=f"Weights are read from {', '.join(_FLOATS)}; quantised ones are not.",
             )
+    return _unwrapped(found)
+
+
+def _unwrapped(found: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
+    """Return the weights by the names that they had before a trainer wrapped the model."""
+    for wrapper in _WRAPPERS:
+        bare = {name.removeprefix(wrapper): stored for name, stored in found.items()}
+        if not found or not all(name.startswith(wrapper) for name in found):
+            continue
+        # A LLaMA and others have this name themselves.
+        if wrapper != "model." or any(map(_ENCODERS.match, bare)):
+            return _unwrapped(bare)
     return found
 
 
@@ -105,7 +127,7 @@ def read_tensors(
         with reading(path), safe_open(path, framework="pt") as file:
             for weight, stored in headers.items():
                 if stored.file == name and stored.dtype in _FLOATS:
-                    weights[weight] = file.get_tensor(weight)
+                    weights[weight] = file.get_tensor(stored.name)
     for weight, value in weights.items():
         if not torch.isfinite(value).all():
             count = int((~torch.isfinite(value)).sum())
@@ -126,6 +148,6 @@ def _header(path: Path) -> dict[str, StoredTensor]:
         with safe_open(path, framework="pt") as file:
             parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             return {
-                name: StoredTensor(path.name, tuple(part.get_shape()), str(part.get_dtype()))
+                name: StoredTensor(path.name, name, tuple(part.get_shape()), str(part.get_dtype()))
                 for name, part in parts.items()
             }
