@@ -68,7 +68,8 @@ def by_shap(forward: PlainForward, num_evals: int) -> tuple[float, NDArray[np.fl
 
     kept = np.ones((1, forward.num_tokens), dtype=bool)
     started = time.perf_counter()
-    explainer = shap.Explainer(forward, shap.maskers.Independent(~kept))
+    masker = shap.maskers.Independent(~kept)
+    explainer = shap.Explainer(forward, masker, algorithm="permutation")
     found: Any = explainer(kept, max_evals=num_evals, batch_size=BATCH, silent=True)
     return time.perf_counter() - started, np.asarray(found.values[0])
 

@@ -239,6 +239,25 @@ def test_a_vocabulary_of_another_size_is_refused_wherever_the_model_is_opened(
         load_any(folder)
 
 
+@pytest.mark.parametrize("case", cases("nt_v1"))
+def test_one_output_is_a_number_or_a_label_and_no_certain_class(
+    case: Path, tmp_path: Path
+) -> None:
+    folder = copied(case, "classifier", tmp_path)
+    expected = [row[:, :1] for row in computed(folder, case)]
+    one = {"id2label": {"0": "strength"}, "label2id": {"strength": 0}}
+    rewrite(
+        folder,
+        lambda weights: {k: v[:1] if "out_proj" in k else v for k, v in weights.items()},
+        **one,
+    )
+    with pytest.raises(InputError, match=r"one output, and config\.json does not say") as error:
+        computed(folder, case)
+    assert "regression" in str(error.value.remedy)
+    rewrite(folder, dict, problem_type="regression")
+    assert same(computed(folder, case), expected)
+
+
 @pytest.mark.parametrize("alone", [True, False])
 def test_an_adapter_is_neither_a_model_nor_left_out_silently(alone: bool, tmp_path: Path) -> None:
     folder = dnabert(tmp_path / "model")

@@ -31,7 +31,7 @@ from dnasweep.models.encoder.convnet import ConvNetConfig, ConvNetForSequenceCla
 from dnasweep.models.encoder.forward import set_windows
 from dnasweep.models.pretrained.base_classifier import base_classifier, set_base_head
 from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
-from dnasweep.models.pretrained.settings import name_classes
+from dnasweep.models.pretrained.class_names import name_classes
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 

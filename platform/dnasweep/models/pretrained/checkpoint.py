@@ -21,11 +21,12 @@ from dnasweep.models.encoder.forward import POOLER
 from dnasweep.models.families.classes import classes_of
 from dnasweep.models.families.registry import recognise
 from dnasweep.models.pretrained.base_classifier import base_classifier
+from dnasweep.models.pretrained.class_names import check_classes, check_single_output
 from dnasweep.models.pretrained.config_file import read_settings
 from dnasweep.models.pretrained.dropout import set_dropout
 from dnasweep.models.pretrained.heads import OF_BASES, UNKNOWN, Head, check_head, kind_of
 from dnasweep.models.pretrained.model_class import class_named, load_model, masked_class
-from dnasweep.models.pretrained.settings import check_classes, settings_of
+from dnasweep.models.pretrained.settings import settings_of
 from dnasweep.models.pretrained.smoke_test import check_runs
 from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.models.pretrained.weight_files import is_counter, read_headers, read_tensors
@@ -162,6 +163,8 @@ def _load(directory: Path, wanted: Head, dropout: float | None = None) -> PreTra
     elif found.architecture != UNKNOWN:
         kind = class_named(found.architecture, str(config.get("model_type")), directory)
     check_classes(settings, directory)
+    if wanted == "classifier":
+        check_single_output(settings, directory)
     kind = masked_class(settings, directory) if kind is None else kind
     loaded = load_model(kind, directory, settings)
     refuse_misfit(

@@ -40,6 +40,7 @@ from dnasweep.models.families.classes import classes_by_type
 from dnasweep.models.families.registry import recognise
 from dnasweep.models.pretrained.base_classifier import base_classifier, set_base_head
 from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
+from dnasweep.models.pretrained.class_names import name_classes
 from dnasweep.models.pretrained.config_file import CONFIG_FILE, config_misfit, read_settings
 from dnasweep.models.pretrained.dropout import set_dropout
 from dnasweep.models.pretrained.heads import is_of_classifier
@@ -49,7 +50,7 @@ from dnasweep.models.pretrained.model_class import (
     load_model,
     prepare,
 )
-from dnasweep.models.pretrained.settings import name_classes, settings_of
+from dnasweep.models.pretrained.settings import settings_of
 from dnasweep.models.pretrained.smoke_test import check_runs
 from dnasweep.models.pretrained.vocabulary_match import check_vocabulary
 from dnasweep.models.pretrained.weight_files import is_counter, read_headers

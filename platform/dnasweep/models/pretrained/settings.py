@@ -11,7 +11,7 @@ import dataclasses
 import inspect
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -181,40 +181,6 @@ def _made(kind: Any, found: Mapping[str, Any], directory: Path) -> Any:
             raise ValueError(f"architectures is {settings.architectures!r}")
     _refuse_impossible(settings, directory)
     return settings
-
-
-def check_classes(settings: Any, directory: Path) -> None:
-    """Refuse class names unless each class has one of its own and they are numbered from 0."""
-    with reading(directory / CONFIG_FILE):
-        names = settings.id2label
-        if (
-            sorted(names) != list(range(len(names)))
-            or len(set(names.values())) < len(names)
-            or not all(isinstance(name, str) for name in names.values())
-        ):
-            raise ValueError(f"id2label is {names!r}")
-        back = settings.label2id
-        if back is not None and back != {name: i for i, name in names.items()}:
-            raise ValueError(f"label2id is {back!r}, which is not the inverse of id2label")
-
-
-def name_classes(settings: Any, num_labels: int, label_names: Sequence[str] | None) -> None:
-    """Write the names of the classes into a configuration.
-
-    Parameters
-    ----------
-    settings
-        Configuration of a classifier of transformers, changed in place.
-    num_labels
-        Number of classes.
-    label_names
-        Their names, in order; None: `LABEL_0`, `LABEL_1`...
-    """
-    names = [f"LABEL_{i}" for i in range(num_labels)] if label_names is None else label_names
-    if len(names) != num_labels:
-        raise ValueError(f"{len(names)} label names for {num_labels} labels")
-    settings.id2label = dict(enumerate(names))
-    settings.label2id = {name: i for i, name in enumerate(names)}
 
 
 def _own_code(found: Mapping[str, Any]) -> str | None:

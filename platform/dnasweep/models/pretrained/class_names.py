@@ -1,0 +1,62 @@
+"""The classes of a classifier as its configuration names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dnasweep.errors import InputError
+from dnasweep.models.pretrained.config_file import CONFIG_FILE
+from dnasweep.tasks.registry import BASES_PER_TOKEN, BINS_PER_ROW
+from dnasweep.tokens.model_files import reading
+
+
+def check_classes(settings: Any, directory: Path) -> None:
+    """Refuse class names unless each class has one of its own and they are numbered from 0."""
+    with reading(directory / CONFIG_FILE):
+        names = settings.id2label
+        if (
+            sorted(names) != list(range(len(names)))
+            or len(set(names.values())) < len(names)
+            or not all(isinstance(name, str) for name in names.values())
+        ):
+            raise ValueError(f"id2label is {names!r}")
+        back = settings.label2id
+        if back is not None and back != {name: i for i, name in names.items()}:
+            raise ValueError(f"label2id is {back!r}, which is not the inverse of id2label")
+
+
+def check_single_output(settings: Any, directory: Path) -> None:
+    """Refuse a classifier with one output unless it is said to be a number or a label, or is of bases or bins.
+
+    As the only class of a row, its probability would be 1 whatever the row.
+    """
+    single = settings.problem_type in (None, "single_label_classification")
+    places = any(getattr(settings, name, None) for name in (BASES_PER_TOKEN, BINS_PER_ROW))
+    if len(settings.id2label) == 1 and single and not places:
+        raise InputError(
+            f"the model has one output, and {CONFIG_FILE} does not say what it is",
+            file=directory,
+            remedy='Where it predicts a number, write "problem_type": "regression" there; where it is the '
+            'log odds of a class, "multi_label_classification".',
+        )
+
+
+def name_classes(settings: Any, num_labels: int, label_names: Sequence[str] | None) -> None:
+    """Write the names of the classes into a configuration.
+
+    Parameters
+    ----------
+    settings
+        Configuration of a classifier of transformers, changed in place.
+    num_labels
+        Number of classes.
+    label_names
+        Their names, in order; None: `LABEL_0`, `LABEL_1`...
+    """
+    names = [f"LABEL_{i}" for i in range(num_labels)] if label_names is None else label_names
+    if len(names) != num_labels:
+        raise ValueError(f"{len(names)} label names for {num_labels} labels")
+    settings.id2label = dict(enumerate(names))
+    settings.label2id = {name: i for i, name in enumerate(names)}
