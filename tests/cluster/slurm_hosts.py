@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,8 +25,10 @@ from cluster.hosts import PLACE, Host, Network, open_network
 from cluster.machine import find
 
 TOOLS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scontrol")
-CPUS, MEMORY = 2, 4000
+CPUS, MEMORY = 2, 6000
 """What a node says it has; MB."""
+GOING_ON = ("PENDING", "RUNNING", "COMPLETING", "REQUEUED")
+"""States of a job that has not ended."""
 CONFIGURATION = """\
 ClusterName=rehearsal
 SlurmctldHost={login}({address})
@@ -57,7 +60,7 @@ SlurmdLogFile={folder}/log/slurmd.%n
 CGROUPS = """\
 CgroupPlugin=cgroup/v1
 CgroupAutomount=no
-ConstrainCores=no
+ConstrainCores={cores}
 ConstrainRAMSpace=yes
 ConstrainDevices=no
 """
@@ -84,7 +87,7 @@ class Slurm:
         self.nodes: list[Host] = list(network.hosts)
         self.login = network.boot("login")
         self._env = {"SLURM_CONF": f"{folder}/etc/slurm.conf"}
-        for name in ("log", "state", "etc", "project"):
+        for name in ("log", "state", "project"):
             (folder / name).mkdir(parents=True)
         key = folder / "munge.key"
         key.write_bytes(os.urandom(128))
@@ -98,13 +101,16 @@ class Slurm:
                 f" CPUs={CPUS} RealMemory={MEMORY} Gres=gpu:2 State=UNKNOWN\n"
             )
         text += "PartitionName=main Nodes=ALL Default=YES MaxTime=60 State=UP\n"
-        (folder / "etc" / "slurm.conf").write_text(text)
-        (folder / "etc" / "cgroup.conf").write_text(CGROUPS)
+        for etc, cores in (("etc", "no"), ("etc-bound", "yes")):
+            (folder / etc).mkdir()
+            (folder / etc / "slurm.conf").write_text(text)
+            (folder / etc / "cgroup.conf").write_text(CGROUPS.format(cores=cores))
         # GPUs that are none: without a file each, a node would report 0 of them and be drained.
         for gpu in range(2):
             os.mknod(folder / f"gpu{gpu}", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
         gres = f"NodeName=node-[1-{len(self.nodes)}] Name=gpu File={folder}/gpu[0-1]\n"
-        (folder / "etc" / "gres.conf").write_text(gres)
+        for etc in ("etc", "etc-bound"):
+            (folder / etc / "gres.conf").write_text(gres)
         names = "".join(f"{host.address} {host.name}\n" for host in network.hosts)
         munge = MUNGE.format(folder=folder)
         for host in network.hosts:
@@ -114,7 +120,10 @@ class Slurm:
                 file.truncate()
             daemon = "slurmctld" if host is self.login else f"slurmd -N {host.name}"
             if host is not self.login:
-                host.run(f"{munge}; {daemon}", timeout=60, env=self._env)
+                # All nodes have the same CPUs: the last alone binds jobs to theirs.
+                bound = host is self.nodes[-1]
+                env = {"SLURM_CONF": f"{folder}/etc-bound/slurm.conf"} if bound else self._env
+                host.run(f"{munge}; {daemon}", timeout=60, env=env)
         self.login.run(f"{munge}; slurmctld", timeout=60, env=self._env)
         self.await_nodes()
 
@@ -148,26 +157,65 @@ class Slurm:
     def wait(self, job: str, *, timeout: float, until: tuple[str, ...] = ()) -> str:
         """Wait until a job has ended, or has another state that is named, and return that."""
         deadline = time.monotonic() + timeout
-        while (state := self.state(job)) in ("PENDING", "RUNNING", "COMPLETING", "REQUEUED"):
+        while (state := self.state(job)) in GOING_ON:
             if state in until:
                 break
             assert time.monotonic() < deadline, f"{state}\n{self.log(job)}"
             time.sleep(1)
         return state
 
+    def seconds(self, job: str) -> int:
+        """Return for how long a job has been running."""
+        said = self.on_login(f"squeue -h -j {job} -o %M").strip()
+        parts = [int(part) for part in re.split("[-:]", said)]
+        return sum(part * unit for part, unit in zip(parts[::-1], (1, 60, 3600), strict=False))
+
+    def limit(self, job: str, minutes: int) -> None:
+        """Set the time limit of a job that waits or runs."""
+        self.on_login(f"scontrol update jobid={job} TimeLimit={minutes}")
+
+    def notify(self, job: str) -> None:
+        """Tell a job that its time is nearly up, as SLURM does before its limit."""
+        self.on_login(f"scancel --batch --signal=USR1 {job}")
+
     def log(self, job: str) -> str:
         """Return what a job has said."""
         path = self.project / f"{job}.log"
         return path.read_text() if path.is_file() else ""
 
-    def left(self) -> list[str]:
-        """Return what runs of Ray or Python on any host."""
-        return [
+    def await_look(self, job: str, look: Callable[[], object], *, timeout: float = 600) -> None:
+        """Wait until `look` finds something while a job runs."""
+        deadline = time.monotonic() + timeout
+        while not look():
+            assert self.state(job) in GOING_ON, self.log(job)
+            assert time.monotonic() < deadline, self.log(job)
+            time.sleep(0.5)
+
+    def await_text(self, job: str, text: str, *, timeout: float = 600) -> None:
+        """Wait until a job says something."""
+        self.await_look(job, lambda: text in self.log(job), timeout=timeout)
+
+    def await_nothing_left(self, *, timeout: float = 60) -> None:
+        """Wait until nothing of Ray or Python runs on any host that is up, and no file of a job is there."""
+        deadline = time.monotonic() + timeout
+        while left := self._left():
+            assert time.monotonic() < deadline, left
+            time.sleep(1)
+
+    def _left(self) -> list[str]:
+        hosts = [host for host in (self.login, *self.nodes) if host.alive]
+        processes = [
             f"{host.name}: {line}"
-            for host in (self.login, *self.nodes)
+            for host in hosts
             for line in host.processes()
             if "ray" in line or "python" in line
         ]
+        files = [
+            path
+            for folder in (self.project, *(host.path("/tmp") for host in hosts))
+            for path in (*folder.glob(".dnasweep-slurm-*"), *folder.glob("ray-*"))
+        ]
+        return processes + [str(path) for path in files]
 
 
 @contextmanager

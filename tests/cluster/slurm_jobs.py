@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +15,11 @@ from shap_toys import write_model, write_sequences
 from toy_data import write_toy_table
 
 SCRIPT = f"--export=ALL,DNASWEEP_VENV={sys.prefix} {ROOT}/clusters/slurm.sh"
-SHAPE = "--cpus-per-task=2 --mem=3000"
+SHAPE = "--cpus-per-task=1 --mem=2900"
+"""Half of a node, so that two jobs have room."""
 
+LONGER = "--seeds 0 1 --finetune-epochs 150 --evaluations 30"
+"""A sweep of two trials that is long enough to be cut."""
 LOOK = "python look.py"
 """Says what Ray has."""
 MEET = "python meet.py"
@@ -26,7 +33,9 @@ def prepare(project: Path) -> None:
     write_sequences(project / "few.csv", 24)
     (project / "look.py").write_text(
         "import ray\nray.init(log_to_driver=False)\n"
-        "print('Ray has', int(ray.cluster_resources().get('GPU', 0)), 'GPUs')\n"
+        "has = ray.cluster_resources()\n"
+        "cpus, gpus, memory = int(has['CPU']), int(has.get('GPU', 0)), int(has['memory']) >> 20\n"
+        "print(f'Ray has {cpus} CPUs, {gpus} GPUs, {memory} MB')\n"
     )
     (project / "meet.py").write_text(
         "import os, time\nfrom pathlib import Path\nimport ray\nray.init(log_to_driver=False)\n"
@@ -54,6 +63,27 @@ def explain(storage: str) -> str:
         f"python {ROOT}/jobs/shap_batch.py --model model --data few.csv --max-evals 60 --shard-size 2"
         f" --storage {storage} --tracking-uri none"
     )
+
+
+@contextmanager
+def builds(storage: Path) -> Iterator[Counter[str]]:
+    """Count how often each artefact is begun to be built during the block."""
+    found, over = set[str](), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            found.update(path.name for path in storage.glob("work/building/*-*"))
+
+    counted = Counter[str]()
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield counted
+    finally:
+        over.set()
+        thread.join()
+        # A folder is named by kind, key and builder.
+        counted.update(name.rpartition("-")[0] for name in found)
 
 
 def metrics(storage: Path) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from dnasweep.storage.artefacts import Storage
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.dry_run import usable_storage
 from dnasweep.storage.integrity import MANIFEST, digest_of, refuse_damaged, seal, unseal
+from dnasweep.storage.kept import say_kept
 from dnasweep.storage.lease import LockLost
 from dnasweep.storage.locks import StorageLock, takes_locks
 from dnasweep.storage.retry import Unavailable
@@ -23,6 +24,7 @@ __all__ = [
     "Unavailable",
     "digest_of",
     "refuse_damaged",
+    "say_kept",
     "seal",
     "set_aside",
     "share_by_umask",

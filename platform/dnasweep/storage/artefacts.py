@@ -31,6 +31,7 @@ from dnasweep.config import canonical
 from dnasweep.errors import InputError, full_disk, is_full_disk
 from dnasweep.storage.bucket import Bucket
 from dnasweep.storage.integrity import MANIFEST, describe, seal
+from dnasweep.storage.kept import say_kept
 from dnasweep.storage.lease import LockLost
 from dnasweep.storage.locks import StorageLock
 from dnasweep.storage.names import flat, inside, path_of, safe, shortened
@@ -218,10 +219,13 @@ class Storage(PublishedArtefacts):
                 (aside / MANIFEST).write_text(seal(manifest))
                 confirm()
                 if self.bucket is None:
-                    return move_into_place(aside, self._folder(kind, key))
+                    fresh = move_into_place(aside, self._folder(kind, key))
+                    say_kept()
+                    return fresh
                 fresh = not self.exists(kind, key)
                 if fresh:
                     self.bucket.upload_folder(aside, f"{kind}/{key}", last=MANIFEST)
+                say_kept()
                 if stay:
                     # The local copy has to be what others see, not what was here before.
                     shutil.rmtree(self._folder(kind, key), ignore_errors=True)

@@ -28,7 +28,7 @@ from torch import Tensor
 from dnasweep.errors import InputError
 from dnasweep.models.training.distributed import DistributedContext
 from dnasweep.models.training.train_state import Progress
-from dnasweep.storage import Bucket, digest_of, seal, share_by_umask, unseal
+from dnasweep.storage import Bucket, digest_of, say_kept, seal, share_by_umask, unseal
 
 log = logging.getLogger("dnasweep.storage")
 
@@ -127,6 +127,7 @@ class DirectoryStates:
             # The same step again: a directory cannot be renamed onto one that is not empty.
             target.rename(self._directory / f".{name}.{os.getpid()}.old")
         aside.rename(target)
+        say_kept()
         for other in self._directory.iterdir():
             if other != target and _FOLDER.fullmatch(other.name.lstrip(".")[:13]):
                 shutil.rmtree(other, ignore_errors=True)
@@ -212,6 +213,7 @@ class BucketStates:
 
     def _write(self, name: str, data: bytes) -> None:
         self._bucket.write(name, data)
+        say_kept()
         for old in self._names()[:-KEPT]:
             if old != name:
                 self._bucket.delete(old)

@@ -35,6 +35,10 @@ elif [ -z "${DNASWEEP_VENV:-}" ]; then
 fi
 export DNASWEEP_SIF=${DNASWEEP_SIF:-}
 [ -z "$DNASWEEP_VENV" ] || export PATH=$DNASWEEP_VENV/bin:$PATH
+steps=() driver= warned=
+# SLURM says that the time is nearly up, up to half a minute early: to a job that asks for little, at once.
+trap 'say "the time is nearly up: keeping the states"; warned=1; [ -z "$driver" ] || kill -TERM "$driver" 2>/dev/null' USR1
+
 # Becomes a command: in the image, if one is named, or as it is.
 become() {
   [ -n "${DNASWEEP_SIF:-}" ] || exec "$@"
@@ -131,12 +135,17 @@ on_node() {
     [ -e "$RAY_AUTH_TOKEN_PATH" ] || ended=1
     sleep 1
   done
-  [ -z "$ended" ] || kill -TERM "$started" 2>/dev/null
+  if [ -n "$ended" ]; then
+    # SLURM ends what is left with the step.
+    kill -TERM "$started" 2>/dev/null
+    local last=$((SECONDS + 20))
+    while kill -0 "$started" 2>/dev/null && [ $SECONDS -lt $last ]; do sleep 0.5; done
+    kill -KILL "$started" 2>/dev/null
+    return 0
+  fi
   wait "$started"; code=$?
-  while kill -0 "$started" 2>/dev/null; do wait "$started"; code=$?; done
-  [ -z "$ended" ] || return 0
   tail -n 20 "$folder/start.log" >&2
-  fail "Ray has ended with $code; its last lines stand above."
+  fail "Ray has ended with $code; its last lines stand above. If another program has taken a port meanwhile, submit the job again."
 }
 
 # The address by which other nodes reach a node: not 127.0.1.1, which Debian's /etc/hosts may have for it.
@@ -164,6 +173,10 @@ print(port, client if importlib.util.find_spec("grpc") else "")
 PYTHON
 )
 export RAY_ADDRESS=$address:$port DNASWEEP_CLIENT_PORT=$client DNASWEEP_FOLDER=$PWD
+# Ray's workers would step back behind all else on a node, and so behind other jobs that share it.
+export RAY_worker_niceness=${RAY_worker_niceness:-0}
+# Nothing is left to wait for when Ray is ended; it would wait for 30 s.
+export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0
 export RAY_USAGE_STATS_ENABLED=0 RAY_TRAIN_ENABLE_STATE_ACTOR_RECONCILIATION=0 PYTHONUNBUFFERED=1
 DNASWEEP_PYTHON=$(python -c 'import platform; print(platform.python_version())') || refuse "python does not start"
 export DNASWEEP_PYTHON
@@ -178,13 +191,14 @@ private=$PWD/.dnasweep-slurm-$SLURM_JOB_ID
 (umask 077 && mkdir -p "$private" && head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$private/token") ||
   refuse "cannot write to $PWD: submit in a folder of your own"
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$private/token
+# Is there as soon as anything is kept that another allocation goes on from.
+export DNASWEEP_KEPT=$private/kept
 
-steps=() driver= warned=
 clean_up() {
   trap - EXIT
   # Each node sees it, ends its Ray and removes its files.
   rm -rf "$private"
-  local end=$((SECONDS + 30)) step
+  local end=$((SECONDS + 40)) step
   for step in "${steps[@]}"; do
     while kill -0 "$step" 2>/dev/null && [ $SECONDS -lt $end ]; do sleep 0.5; done
     kill -TERM "$step" 2>/dev/null
@@ -193,9 +207,6 @@ clean_up() {
 }
 trap clean_up EXIT
 trap '[ -z "$driver" ] || kill -TERM "$driver" 2>/dev/null; [ -n "$driver" ] || exit 143' TERM INT
-# SLURM says that the time is nearly up, up to half a minute early.
-trap 'say "the time is nearly up: keeping the states"; warned=1; [ -z "$driver" ] || kill -TERM "$driver" 2>/dev/null' USR1
-
 say "job $SLURM_JOB_ID, start $((${SLURM_RESTART_COUNT:-0} + 1)), on $SLURM_JOB_NODELIST; folder $PWD; command: $*"
 srun --overlap --nodes=1 --ntasks=1 --nodelist="$first" --cpu-bind=none bash -c 'on_node head' &
 steps+=($!)
@@ -222,14 +233,20 @@ PYTHON
     ) || refuse "the cluster on $first does not answer"
     [ "$(wc -w <<<"$joined")" -lt "$SLURM_JOB_NUM_NODES" ] || break
     kill -0 "${steps[1]}" 2>/dev/null || refuse "a node did not join: its name and reason stand above"
-    [ $SECONDS -lt $limit ] ||
-      refuse "of $SLURM_JOB_NUM_NODES nodes ($SLURM_JOB_NODELIST) these joined within ${DNASWEEP_JOIN_S:-180} s (DNASWEEP_JOIN_S): $joined"
+    if [ $SECONDS -ge $limit ]; then
+      missing=
+      for node in $(scontrol show hostnames "$SLURM_JOB_NODELIST"); do
+        [[ " $joined " == *" $(address_of "$node") "* ]] || missing+=" $node"
+      done
+      refuse "of $SLURM_JOB_NUM_NODES nodes these did not join within ${DNASWEEP_JOIN_S:-180} s:$missing. Leave them out, --exclude, or give them more time, DNASWEEP_JOIN_S"
+    fi
     sleep 2
   done
 fi
 say "all nodes are there: $SLURM_JOB_NUM_NODES"
 
 [ -z "$warned" ] || refuse "the time was up before anything began: ask for more, --time"
+began=$SECONDS
 become "$@" &
 driver=$!
 wait "$driver"; code=$?
@@ -239,6 +256,9 @@ driver=
 say "the command ended with $code"
 
 if [ -n "$warned" ] && [ $code -ne 0 ]; then
+  # One of several drivers may have waited for the others.
+  [ -e "$DNASWEEP_KEPT" ] || [ -n "${DNASWEEP_SHARE:-}" ] ||
+    refuse "nothing new was kept in the $((SECONDS - began)) s that the command had on $SLURM_JOB_NODELIST: another start would come no further. Ask for more --time" $code
   if [ "${SLURM_RESTART_COUNT:-0}" -lt "${DNASWEEP_REQUEUES:-10}" ]; then
     id=$SLURM_JOB_ID
     [ -z "${SLURM_ARRAY_JOB_ID:-}" ] || id=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
