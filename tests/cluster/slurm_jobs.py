@@ -15,11 +15,36 @@ from shap_toys import write_model, write_sequences
 from toy_data import write_toy_table
 
 SCRIPT = f"--export=ALL,DNASWEEP_VENV={sys.prefix} {ROOT}/clusters/slurm.sh"
+SLOWLY = SCRIPT.replace(" ", ",PYTHONPATH=$PWD/slow ", 1)
 SHAPE = "--cpus-per-task=1 --mem=2900"
 """Half of a node, so that two jobs have room."""
 
-LONGER = "--seeds 0 1 --finetune-epochs 150 --evaluations 30"
-"""A sweep of two trials that is long enough to be cut."""
+LONGER = "--seeds 0 1 --finetune-epochs 50 --evaluations 25"
+"""A sweep of two trials of 400 steps each, which is long enough to be cut where steps are slow."""
+SLOW_STEPS = """\
+import sys, time
+from importlib.abc import MetaPathFinder
+from importlib.util import find_spec
+
+class Slow(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name != "dnasweep.models.training.loop":
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        load = spec.loader.exec_module
+
+        def exec_module(module):
+            load(module)
+            step = module.Loop.train_step
+            module.Loop.train_step = lambda self: (time.sleep(0.1), step(self))[1]
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+sys.meta_path.insert(0, Slow())
+"""
+"""A `sitecustomize` with which a step takes a tenth of a second more, on a fast machine and on a busy one."""
 LOOK = "python look.py"
 """Says what Ray has."""
 MEET = "python meet.py"
@@ -31,6 +56,8 @@ def prepare(project: Path) -> None:
     write_toy_table(project / "toy.csv")
     write_model(project / "model")
     write_sequences(project / "few.csv", 24)
+    (project / "slow").mkdir()
+    (project / "slow/sitecustomize.py").write_text(SLOW_STEPS)
     (project / "look.py").write_text(
         "import ray\nray.init(log_to_driver=False)\n"
         "has = ray.cluster_resources()\n"

@@ -11,7 +11,18 @@ import pytest
 from cluster.hosts import reason_to_skip
 from cluster.machine import ROOT
 from cluster.slurm_hosts import Slurm, open_slurm, reason_to_skip_slurm
-from cluster.slurm_jobs import LOOK, SCRIPT, SHAPE, builds, explain, metrics, prepare, sweep
+from cluster.slurm_jobs import (
+    LONGER,
+    LOOK,
+    SCRIPT,
+    SHAPE,
+    SLOWLY,
+    builds,
+    explain,
+    metrics,
+    prepare,
+    sweep,
+)
 
 REASON = reason_to_skip() or reason_to_skip_slurm()
 pytestmark = [
@@ -42,12 +53,15 @@ def test_a_sweep_runs_on_all_nodes_within_what_is_granted(slurm: Slurm) -> None:
 
 
 def test_attributions_are_computed_on_all_nodes(slurm: Slurm) -> None:
+    job = slurm.submit(f"--nodes=3 {SHAPE} --time=60 {SCRIPT} {explain('spread')}")
+    # The same without Ray.
+    alone = explain("alone").replace("python", sys.executable, 1)
+    slurm.login.run(f"cd {slurm.project}; {alone}", timeout=1500)
+    assert slurm.wait(job, timeout=1500) == "COMPLETED", slurm.log(job)
+    assert "3 actors of 1 CPU, 12 of 12 shards" in slurm.log(job)
     tables = []
-    for nodes in (3, 1):
-        job = slurm.submit(f"--nodes={nodes} {SHAPE} --time=60 {SCRIPT} {explain(f'why-{nodes}')}")
-        assert slurm.wait(job, timeout=1500) == "COMPLETED", slurm.log(job)
-        assert f"{nodes} actor" in slurm.log(job)
-        found = slurm.project.glob(f"why-{nodes}/attributions/*/shards/*/*.parquet")
+    for storage in ("spread", "alone"):
+        found = slurm.project.glob(f"{storage}/attributions/*/shards/*/*.parquet")
         tables.append({(path.parent.name, path.name): pd.read_parquet(path) for path in found})
     assert len({shard for shard, _ in tables[0]}) == 12
     assert tables[0].keys() == tables[1].keys()
@@ -57,18 +71,17 @@ def test_attributions_are_computed_on_all_nodes(slurm: Slurm) -> None:
 
 
 def test_an_error_of_the_command_is_the_job_s(slurm: Slurm) -> None:
-    wrong = sweep("wrong").replace("toy.csv", "missing.csv")
-    job = slurm.submit(f"--nodes=1 {SHAPE} --time=60 {SCRIPT} {wrong}")
+    job = slurm.submit(f"--nodes=1 {SHAPE} --time=60 {SCRIPT} python missing.py")
     assert slurm.wait(job, timeout=600) == "FAILED"
-    assert "missing.csv" in slurm.log(job)
+    assert "missing.py" in slurm.log(job)
     assert "ExitCode=2:0" in slurm.on_login(f"scontrol -o show job {job}")
     slurm.await_nothing_left()
 
 
 def test_two_tasks_of_an_array_on_one_node_share_the_trials_of_a_sweep(slurm: Slurm) -> None:
-    what = sweep("shared", "--seeds 0 1 2 3 --finetune-epochs 40")
+    what = sweep("shared", "--seeds 0 1 2 3 --finetune-epochs 5")
     job = slurm.submit(
-        f"--array=1-2 --nodes=1 --nodelist=node-1 {SHAPE} --time=60 {SCRIPT} {what}"
+        f"--array=1-2 --nodes=1 --nodelist=node-1 {SHAPE} --time=60 {SLOWLY} {what}"
     )
     tasks = [job, str(int(job) + 1)]
     with builds(slurm.project / "shared") as built:
@@ -87,8 +100,9 @@ def test_two_tasks_of_an_array_on_one_node_share_the_trials_of_a_sweep(slurm: Sl
 
 
 def test_scancel_leaves_nothing(slurm: Slurm) -> None:
-    longer = "--seeds 0 1 2 --finetune-epochs 5000 --evaluations 500"
-    job = slurm.submit(f"--nodes=3 {SHAPE} --time=60 {SCRIPT} {sweep('cancelled', longer)}")
+    what = sweep("cancelled", LONGER.replace("0 1", "0 1 2"))
+    job = slurm.submit(f"--nodes=3 {SHAPE} --time=60 {SLOWLY} {what}")
+    # A trial on each node.
     trials = slurm.project / "cancelled/work/trials"
     slurm.await_look(job, lambda: len(list(trials.glob("*/step-*"))) == 3)
     slurm.on_login(f"scancel {job}")
@@ -108,10 +122,13 @@ def test_the_command_submits_a_job(slurm: Slurm) -> None:
 
 
 def test_ray_is_told_of_the_gpus_that_are_granted(slurm: Slurm) -> None:
-    job = slurm.submit(f"--nodes=1 {SHAPE} --time=60 --gpus-per-node=1 {SCRIPT} {LOOK}")
-    assert slurm.wait(job, timeout=600) == "COMPLETED", slurm.log(job)
-    assert "1 CPUs, 1 GPUs" in slurm.log(job)
-    assert "Ray has 1 CPUs, 1 GPUs" in slurm.log(job)
+    # A number for each node, and one for the job, of which the nodes have unequal parts.
+    for asked, parts in (("--gpus-per-node=1", "1 1"), ("--gpus=3", "1 2")):
+        job = slurm.submit(f"--nodes=2 {SHAPE} --time=60 {asked} {SCRIPT} {LOOK}")
+        assert slurm.wait(job, timeout=600) == "COMPLETED", slurm.log(job)
+        found = re.findall(r"at .*: 1 CPUs, (\d) GPUs", slurm.log(job))
+        assert sorted(found) == parts.split()
+        assert f"Ray has 2 CPUs, {sum(map(int, found))} GPUs" in slurm.log(job)
     slurm.await_nothing_left()
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from dnasweep.api.options import make_options
 from dnasweep.cli.command import run_command
+from dnasweep.config import versions
 from dnasweep.data.planted_elements import planted
 from dnasweep.data.simulate import simulate
 from dnasweep.errors import InputError
@@ -71,6 +72,16 @@ def planned(tmp_path: Path, console: Console | None = None, **options: Any) -> S
         **options,
     )
     return prepare_sweep("toy", asked.axes, asked, console or Console(quiet=True))
+
+
+def test_two_versions_in_one_storage_keep_their_records_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = planned(tmp_path, simulated_rows=24)
+    before = sweep.key
+    assert sweep.key == before
+    monkeypatch.setattr(versions, "STAGES", versions.STAGES + 1)
+    assert sweep.key != before
 
 
 def test_sequences_to_pretrain_on_are_of_other_families(tmp_path: Path) -> None:

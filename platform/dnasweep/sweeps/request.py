@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from dnasweep.config import TokenizerConfig, TuningConfig, canonical, content_key
+from dnasweep.config import TokenizerConfig, TuningConfig, canonical, content_key, versions
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.precision import ResolvePrecision, resolve_here
 from dnasweep.stages.plan import SweepPlan, cells_of, make_plan
@@ -78,7 +78,7 @@ class Sweep:
         # Which trials are stopped or tried next depends on the metric; a grid is only ranked by it.
         if search != "grid" and options.metric != SweepOptions.metric:
             search += f" by {options.metric}"
-        return content_key("sweep", self.name, self.axes, self.recipe, search)
+        return content_key("sweep", versions.STAGES, self.name, self.axes, self.recipe, search)
 
     @property
     def target(self) -> str:

@@ -208,18 +208,25 @@ clean_up() {
 trap clean_up EXIT
 trap '[ -z "$driver" ] || kill -TERM "$driver" 2>/dev/null; [ -n "$driver" ] || exit 143' TERM INT
 say "job $SLURM_JOB_ID, start $((${SLURM_RESTART_COUNT:-0} + 1)), on $SLURM_JOB_NODELIST; folder $PWD; command: $*"
-srun --overlap --nodes=1 --ntasks=1 --nodelist="$first" --cpu-bind=none bash -c 'on_node head' &
+# What is asked for the job as a whole (--gpus) no step can have as a whole: each is given its part.
+on_first= on_others=
+if [ -n "${SLURM_GPUS:-}" ]; then
+  here=${SLURM_GPUS_ON_NODE:-0} there=$((${SLURM_GPUS##*:} - ${SLURM_GPUS_ON_NODE:-0}))
+  [ "$here" -gt 0 ] && on_first=--gpus=$here || on_first=--gres=none
+  [ "$there" -gt 0 ] && on_others=--gpus=$there || on_others=--gres=none
+fi
+srun --overlap --nodes=1 --ntasks=1 $on_first --nodelist="$first" --cpu-bind=none bash -c 'on_node head' &
 steps+=($!)
 limit=$((SECONDS + ${DNASWEEP_JOIN_S:-180}))
 # Where nothing listens yet, Ray's own check would wait for most of a minute.
 until (exec 3<>"/dev/tcp/$address/$port") 2>/dev/null && ray health-check --address "$RAY_ADDRESS" >/dev/null 2>&1; do
   kill -0 "${steps[0]}" 2>/dev/null || refuse "Ray did not start on $first: its reason stands above"
-  [ $SECONDS -lt $limit ] || refuse "Ray did not answer on $first within ${DNASWEEP_JOIN_S:-180} s (DNASWEEP_JOIN_S)"
+  [ $SECONDS -lt $limit ] || refuse "Ray did not answer on $first within ${DNASWEEP_JOIN_S:-180} s: give it more, DNASWEEP_JOIN_S"
   sleep 0.5
 done
 others=$((SLURM_JOB_NUM_NODES - 1))
 if [ $others -gt 0 ]; then
-  srun --overlap --nodes=$others --ntasks=$others --exclude="$first" --cpu-bind=none --kill-on-bad-exit=1 bash -c 'on_node worker' &
+  srun --overlap --nodes=$others --ntasks=$others $on_others --exclude="$first" --cpu-bind=none --kill-on-bad-exit=1 bash -c 'on_node worker' &
   steps+=($!)
   while :; do
     joined=$(python - <<'PYTHON'
