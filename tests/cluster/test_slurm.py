@@ -11,18 +11,7 @@ import pytest
 from cluster.hosts import reason_to_skip
 from cluster.machine import ROOT
 from cluster.slurm_hosts import Slurm, open_slurm, reason_to_skip_slurm
-from cluster.slurm_jobs import (
-    LONGER,
-    LOOK,
-    SCRIPT,
-    SHAPE,
-    SLOWLY,
-    builds,
-    explain,
-    metrics,
-    prepare,
-    sweep,
-)
+from cluster.slurm_jobs import LOOK, SCRIPT, SHAPE, builds, explain, metrics, prepare, sweep
 
 REASON = reason_to_skip() or reason_to_skip_slurm()
 pytestmark = [
@@ -53,15 +42,12 @@ def test_a_sweep_runs_on_all_nodes_within_what_is_granted(slurm: Slurm) -> None:
 
 
 def test_attributions_are_computed_on_all_nodes(slurm: Slurm) -> None:
-    job = slurm.submit(f"--nodes=3 {SHAPE} --time=60 {SCRIPT} {explain('spread')}")
-    # The same without Ray.
-    alone = explain("alone").replace("python", sys.executable, 1)
-    slurm.login.run(f"cd {slurm.project}; {alone}", timeout=1500)
-    assert slurm.wait(job, timeout=1500) == "COMPLETED", slurm.log(job)
-    assert "3 actors of 1 CPU, 12 of 12 shards" in slurm.log(job)
     tables = []
-    for storage in ("spread", "alone"):
-        found = slurm.project.glob(f"{storage}/attributions/*/shards/*/*.parquet")
+    for nodes in (3, 1):
+        job = slurm.submit(f"--nodes={nodes} {SHAPE} --time=60 {SCRIPT} {explain(f'why-{nodes}')}")
+        assert slurm.wait(job, timeout=1500) == "COMPLETED", slurm.log(job)
+        assert f"{nodes} actor" in slurm.log(job)
+        found = slurm.project.glob(f"why-{nodes}/attributions/*/shards/*/*.parquet")
         tables.append({(path.parent.name, path.name): pd.read_parquet(path) for path in found})
     assert len({shard for shard, _ in tables[0]}) == 12
     assert tables[0].keys() == tables[1].keys()
@@ -71,17 +57,18 @@ def test_attributions_are_computed_on_all_nodes(slurm: Slurm) -> None:
 
 
 def test_an_error_of_the_command_is_the_job_s(slurm: Slurm) -> None:
-    job = slurm.submit(f"--nodes=1 {SHAPE} --time=60 {SCRIPT} python missing.py")
+    wrong = sweep("wrong").replace("toy.csv", "missing.csv")
+    job = slurm.submit(f"--nodes=1 {SHAPE} --time=60 {SCRIPT} {wrong}")
     assert slurm.wait(job, timeout=600) == "FAILED"
-    assert "missing.py" in slurm.log(job)
+    assert "missing.csv" in slurm.log(job)
     assert "ExitCode=2:0" in slurm.on_login(f"scontrol -o show job {job}")
     slurm.await_nothing_left()
 
 
 def test_two_tasks_of_an_array_on_one_node_share_the_trials_of_a_sweep(slurm: Slurm) -> None:
-    what = sweep("shared", "--seeds 0 1 2 3 --finetune-epochs 5")
+    what = sweep("shared", "--seeds 0 1 2 3 --finetune-epochs 40")
     job = slurm.submit(
-        f"--array=1-2 --nodes=1 --nodelist=node-1 {SHAPE} --time=60 {SLOWLY} {what}"
+        f"--array=1-2 --nodes=1 --nodelist=node-1 {SHAPE} --time=60 {SCRIPT} {what}"
     )
     tasks = [job, str(int(job) + 1)]
     with builds(slurm.project / "shared") as built:
@@ -100,9 +87,8 @@ def test_two_tasks_of_an_array_on_one_node_share_the_trials_of_a_sweep(slurm: Sl
 
 
 def test_scancel_leaves_nothing(slurm: Slurm) -> None:
-    what = sweep("cancelled", LONGER.replace("0 1", "0 1 2"))
-    job = slurm.submit(f"--nodes=3 {SHAPE} --time=60 {SLOWLY} {what}")
-    # A trial on each node.
+    longer = "--seeds 0 1 2 --finetune-epochs 5000 --evaluations 500"
+    job = slurm.submit(f"--nodes=3 {SHAPE} --time=60 {SCRIPT} {sweep('cancelled', longer)}")
     trials = slurm.project / "cancelled/work/trials"
     slurm.await_look(job, lambda: len(list(trials.glob("*/step-*"))) == 3)
     slurm.on_login(f"scancel {job}")
