@@ -1,6 +1,6 @@
 """Open pages of reports in a real browser and use them: `make pages-check`.
 
-Without arguments the pages of toys are made and checked; give HTML files to check those instead.
+Without arguments a page of every kind is made and checked; give HTML files to check those instead.
 Screenshots (desktop, phone, dark) and a PDF of each are left in a folder, to be looked at.
 """
 
@@ -14,6 +14,8 @@ from pathlib import Path
 from browser import Browser
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from real_pages import all_pages
+
 MAX_BYTES = 5_000_000
 SORTED = """(() => {
   const table = document.querySelector("#TABLE"), head = [...table.tHead.rows[0].cells].find(
@@ -67,6 +69,23 @@ SWITCHED = """(() => {
   key.dispatchEvent(new Event("click"));
   return hidden > 0 && gone() === 0;
 })()"""
+FOLDED = """(() => {
+  const all = [...document.querySelectorAll("details")], before = all.map(one => one.open);
+  const works = all.every(one => {
+    const was = one.open;
+    one.querySelector("summary").click();
+    return one.open !== was;
+  });
+  all.forEach((one, i) => { one.open = before[i]; });
+  return works;
+})()"""
+DRAWN = """(async () => {
+  const place = document.querySelector(".logos article");
+  if (!place) return true;
+  place.scrollIntoView({ block: "center" });
+  await new Promise(done => setTimeout(done, 300));
+  return !!place.querySelector("svg, canvas");
+})()"""
 SEARCHED = """(() => {
   const place = document.querySelector(".logos");
   if (!place) return true;
@@ -78,27 +97,6 @@ SEARCHED = """(() => {
 CUT = """[...document.querySelectorAll(".scroll")].filter(
   one => one.scrollWidth > one.clientWidth + 1).map(one => one.firstElementChild.id)"""
 WIDER = "document.documentElement.scrollWidth > innerWidth + 1"
-
-
-def toys(folder: Path) -> list[Path]:
-    """Write the page of a sweep and of attributions."""
-    from attribution_toys import planted_tables
-    from dnasweep.report.attribution_page import write_report
-    from dnasweep.report.files import write_page
-    from dnasweep.report.provenance import SweepFrame
-    from dnasweep.report.sweep_page import sweep_page
-    from dnasweep.sweeps.selection import compare
-    from sweep_toys import baseline, sweep
-
-    cells = sweep()
-    frame = SweepFrame(title="Toys", command="python sweep.py", model="models:/toys@best")
-    compared = compare(cells, baselines=[baseline()], num_resamples=20)
-    page = sweep_page(compared, frame, cells=cells, importance={"learning_rate": 0.6})
-    planted = planted_tables("kmer-6", per_species=30, species=("human", "fruit_fly"))
-    return [
-        write_page(page, folder / "sweep.html"),
-        write_report(folder / "attributions", planted.tables, settings={"target": "promoter"}),
-    ]
 
 
 async def check(browser: Browser, page: Path, out: Path) -> list[str]:
@@ -133,7 +131,12 @@ async def check(browser: Browser, page: Path, out: Path) -> list[str]:
         if not await browser.value("!tip.hidden && tip.textContent.length > 0"):
             wrong.append("hover: no value is shown")
         await browser.screenshot(out / f"{page.stem}-hover.png")
-    for what, script in (("legend", SWITCHED), ("search", SEARCHED)):
+    for what, script in (
+        ("legend", SWITCHED),
+        ("logo", DRAWN),
+        ("search", SEARCHED),
+        ("fold", FOLDED),
+    ):
         if not await browser.value(script):
             wrong.append(what)
     await browser.pdf(out / f"{page.stem}.pdf")
@@ -148,7 +151,7 @@ async def check(browser: Browser, page: Path, out: Path) -> list[str]:
 async def main(pages: list[Path]) -> int:
     out = Path(tempfile.mkdtemp(prefix="pages-seen-"))
     bad = 0
-    for page in pages or toys(out):
+    for page in pages or all_pages(out):
         async with Browser() as browser:
             wrong = await check(browser, page, out)
         bad += bool(wrong)

@@ -17,7 +17,7 @@ from dnasweep.attribution.settings import ExplainConfig
 from dnasweep.attribution.tables import StoredAttributions, to_tables
 from dnasweep.errors import InputError
 from dnasweep.genomics.variant_models import open_model
-from dnasweep.method_comparison.curve_worker import curve_work
+from dnasweep.method_comparison.curve_rows import curve_work
 from dnasweep.models.architecture import build_classifier
 from dnasweep.models.predict import predict_probabilities
 from dnasweep.models.pretrained.checkpoint import export

@@ -14,7 +14,8 @@ from dnasweep.errors import InputError
 from dnasweep.genomics.alleles import pairs
 from dnasweep.genomics.zero_shot import CausalZeroShot, ZeroShot, open_language_model
 from dnasweep.models.encoder.capacity import capacity
-from dnasweep.models.pretrained.checkpoint import load_causal_lm, load_masked_lm, read_config
+from dnasweep.models.pretrained.checkpoint import load_causal_lm, load_masked_lm
+from dnasweep.models.pretrained.config_file import read_config
 from golden_models import cases
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 from variant_toys import allele

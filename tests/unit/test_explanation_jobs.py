@@ -16,7 +16,8 @@ from dnasweep.attribution.tables import StoredAttributions, to_tables
 from dnasweep.errors import InputError
 from dnasweep.jobs.explanation_options import ComparisonOptions, check_options
 from dnasweep.jobs.explanation_rows import choose, choose_rows, read_elements
-from dnasweep.method_comparison.curve_worker import CurveWorker, curve_settings, curve_work
+from dnasweep.method_comparison.curve_rows import curve_settings, curve_work
+from dnasweep.method_comparison.curve_worker import CurveWorker
 from dnasweep.method_comparison.curves import RANDOM
 from dnasweep.models.pretrained.checkpoint import load_classifier, read_weights
 from dnasweep.models.randomised import cascade, num_parts, randomise

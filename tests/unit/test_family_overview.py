@@ -11,7 +11,7 @@ from dnasweep.models.encoder.attention import first_token_attention
 from dnasweep.models.families.overview import HEADS, overview
 from dnasweep.models.families.registry import FAMILIES, family_of
 from dnasweep.models.pretrained.any_head import load_any
-from dnasweep.models.pretrained.checkpoint import read_config
+from dnasweep.models.pretrained.config_file import read_config
 from dnasweep.models.pretrained.continued import check_masked
 from golden_models import as_safetensors, cases
 

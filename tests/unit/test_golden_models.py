@@ -20,7 +20,8 @@ from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.families.classes import classes_of
 from dnasweep.models.families.registry import family_of
 from dnasweep.models.predict import predict_probabilities
-from dnasweep.models.pretrained.checkpoint import load_classifier, load_masked_lm, read_config
+from dnasweep.models.pretrained.checkpoint import load_classifier, load_masked_lm
+from dnasweep.models.pretrained.config_file import read_config
 from dnasweep.models.pretrained.encoder import build_on_checkpoint, describe
 from dnasweep.models.pretrained.model_class import load_model
 from dnasweep.models.pretrained.settings import settings_of

@@ -14,7 +14,8 @@ from backbone_toys import dnabert
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.pretrained.any_head import load_any
-from dnasweep.models.pretrained.checkpoint import export, load_classifier, read_config
+from dnasweep.models.pretrained.checkpoint import export, load_classifier
+from dnasweep.models.pretrained.config_file import read_config
 from dnasweep.models.pretrained.heads import kind_of
 from dnasweep.tokens.loading import load_tokenizer
 from golden_models import as_safetensors, cases, inputs

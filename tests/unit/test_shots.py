@@ -21,7 +21,8 @@ from dnasweep.data.table import make_table
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import reverse_complement
 from dnasweep.models.architecture import build_classifier
-from dnasweep.models.pretrained.checkpoint import export, read_config
+from dnasweep.models.pretrained.checkpoint import export
+from dnasweep.models.pretrained.config_file import read_config
 from dnasweep.models.pretrained.encoder import describe
 from dnasweep.models.training.schedule import Schedule
 from dnasweep.stages.classifier import finetune

@@ -100,7 +100,8 @@ def explain(
         request = prepare_attribution(asked, reading, resolve=executor.resolve_precision)
         job = AttributionJob(request)
         finished = place.run(job, executor)
-        return Attributions(read_attributions(finished.shards.fetch()))
+        found = read_attributions(finished.shards.fetch())
+        return Attributions(found._replace(settings={**found.settings, "model name": model.name}))
 
 
 def read_job(folder: str | Path) -> Attributions:

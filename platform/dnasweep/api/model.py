@@ -20,8 +20,8 @@ from dnasweep.models.pretrained.config_file import read_settings
 
 if TYPE_CHECKING:
     from dnasweep.genomics.predictions import Predictor
-    from dnasweep.models.embedding import Pooling
     from dnasweep.models.pretrained.heads import ModelKind
+    from dnasweep.models.row_checks import Pooling
     from dnasweep.tokens.tokenizers import DnaTokenizer
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from dnasweep.attribution.targets import Target, against_index, class_names, rea
 from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
-from dnasweep.models.pretrained.config_file import read_settings
+from dnasweep.models.pretrained.config_file import read_config
 from dnasweep.models.pretrained.heads import CLASSIFIER, kind_of
 from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.tasks.registry import check_has_classes, id2label_of, task_of_model
@@ -94,7 +94,7 @@ def check_model(
         of this name; when its tokenizer has no mask token and one is needed, or has more tokens than the
         model.
     """
-    config = _read_config(directory)
+    config = read_config(directory)
     found = kind_of(directory)
     if found.head != "classifier":
         raise InputError(
@@ -130,16 +130,6 @@ def check_model(
         task=task,
         averaged=bool(config.get(AVERAGED, False)),
     )
-
-
-def _read_config(directory: Path) -> dict[str, Any]:
-    # Whoever asks for a job that is done should not wait for torch: it is imported to say what is
-    # wrong, and for the rarer forms of a checkpoint.
-    if (directory / "model.safetensors").is_file():
-        return read_settings(directory)
-    from dnasweep.models.pretrained.checkpoint import read_config
-
-    return read_config(directory)
 
 
 def check_reference(task: Task, reference: Reference | None) -> None:

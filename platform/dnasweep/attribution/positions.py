@@ -82,9 +82,7 @@ def tss_positions(lengths: NDArray[np.int64], tss_index: int | None = None) -> T
         statement = "base +1 at index " + ", ".join(f"{i} of {n} bases" for n, i in known.items())
         statement += " (by length of window)"
     if not (index >= 0).any():
-        return TssPositions(
-            index, "transcription start not known for windows of this length; see --tss-index"
-        )
+        return TssPositions(index, "transcription start not known")
     if missing := int((index < 0).sum()):
         statement += f"; {missing:,} sequences of other lengths are left out"
     return TssPositions(index, statement)

@@ -180,7 +180,7 @@ def _by_composition(table: pd.DataFrame, stats: pd.DataFrame) -> Iterator[Findin
                 means = values[rows].groupby(table["label"][rows]).mean()
                 gap = float(means.max() - means.min())
                 surprising = surprising and gap > GC_GAP
-                message = f"mean G+C differs by {gap:.1%} between classes in {split}"
+                message = f"mean G+C differs by {100 * gap:.1f} percentage points between classes in {split}"
             if surprising:
                 yield warning(code, message)
 

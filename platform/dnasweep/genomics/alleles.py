@@ -244,3 +244,8 @@ def trimmed(ref: str, alt: str) -> tuple[int, str, str]:
     while common < min(len(ref), len(alt)) and ref[common] == alt[common]:
         common += 1
     return common, ref[common:], alt[common:]
+
+
+def numbered(row: int) -> str:
+    """Return the name of a row in messages where it has no other."""
+    return f"row {row + 1}"

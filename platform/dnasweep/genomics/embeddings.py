@@ -13,10 +13,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dnasweep.errors import InputError
-from dnasweep.models.embedding import embed, embed_tokens, encoded_rows
-from dnasweep.models.pretrained.any_head import load_any
-from dnasweep.models.pretrained.checkpoint import read_config
-from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
+from dnasweep.models.pretrained.config_file import read_config
+from dnasweep.models.row_checks import encoded_rows
 from dnasweep.storage import Storage
 from dnasweep.tokens.loading import load_tokenizer
 
@@ -87,6 +85,9 @@ class EmbeddingWorker:
     def __init__(
         self, *, storage: str, kind: str, key: str, settings: Mapping[str, Any], device: str
     ) -> None:
+        # Imported here because a plan checks sequences, and needs no torch.
+        from dnasweep.models.pretrained.any_head import load_any
+
         directory = Storage(storage).expect(kind, key)
         self._model, self._tokenizer = load_any(directory), load_tokenizer(directory)
         self._pooling = settings["pooling"]
@@ -104,6 +105,8 @@ class EmbeddingWorker:
         self, rows: pa.Table, progress: Callable[[int], None]
     ) -> tuple[dict[str, pa.Table], dict[str, Any]]:
         """Return the vectors of a shard's sequences, and how many there are."""
+        from dnasweep.models.embedding import embed
+
         ids, sequences = rows["id"].to_pylist(), rows["sequence"].to_pylist()
         how = {**self._how, "progress": progress}
         if self._pooling == TOKEN:
@@ -120,6 +123,8 @@ class EmbeddingWorker:
         return {"embeddings": table}, {"num_vectors": len(table)}
 
     def _of_tokens(self, ids: list[str], sequences: list[str], how: dict[str, Any]) -> pa.Table:
+        from dnasweep.models.embedding import embed_tokens
+
         vectors, corpus = embed_tokens(self._model, self._tokenizer, sequences, **how)
         counts = corpus.num_tokens() - 2
         names = np.repeat(np.array(ids, object), counts)

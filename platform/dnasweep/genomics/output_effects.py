@@ -9,17 +9,18 @@ is aligned as if the genome were given as it, as windows are cut.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dnasweep.genomics.alleles import Allele, Window, windows_of
-from dnasweep.genomics.output_values import OutputValues
-from dnasweep.genomics.sequence_values import numbered
+from dnasweep.genomics.alleles import Allele, Window, numbered, windows_of
 from dnasweep.genomics.variant_effects import Background, against_background, shuffled_contexts
 from dnasweep.genomics.variant_settings import VariantConfig
 from dnasweep.tasks.allele_scores import AlleleOutputs
+
+if TYPE_CHECKING:
+    from dnasweep.genomics.output_values import OutputValues
 
 Floats = NDArray[np.float64]
 

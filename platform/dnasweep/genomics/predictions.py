@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from dnasweep.config import AVERAGED
 from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.precision import Precision
-from dnasweep.models.predict import predict_probabilities
-from dnasweep.models.pretrained.checkpoint import open_classifier, read_config
+from dnasweep.models.pretrained.config_file import CONFIG_FILE, read_config
+from dnasweep.models.pretrained.heads import check_head, kind_of
 from dnasweep.models.strands import strands_of
 from dnasweep.plain import write_csv
 from dnasweep.storage import Storage, try_writing
 from dnasweep.tasks.calls import decision_threshold
 from dnasweep.tasks.registry import task_of_model
+from dnasweep.tokens.loading import load_tokenizer
+from dnasweep.tokens.model_files import reading
 
 PREFIX = 1 << 20
 """Bases of a longer sequence that are looked at first."""
@@ -61,9 +64,11 @@ class Predictor:
     ) -> None:
         self._directory, self._device = directory, device
         self._batch_size, self._precision = batch_size, precision
-        self._model, self.tokenizer = open_classifier(directory)
         config = read_config(directory)
-        self.task = task_of_model(self._model.config.to_dict())
+        check_head(kind_of(directory), "classifier", directory)
+        self.tokenizer = load_tokenizer(directory)
+        with reading(directory / CONFIG_FILE):
+            self.task = task_of_model(config)
         """What it was trained for."""
         self.names = list(self.task.names)
         """Its classes or outputs, in the order of what it predicts."""
@@ -75,6 +80,13 @@ class Predictor:
         """Its positions."""
         self.average = bool(config.get(AVERAGED, False))
         """Whether it calls by both strands."""
+
+    @cached_property
+    def _model(self) -> Any:
+        # Loaded for the first sequence: a plan is made without torch.
+        from dnasweep.models.pretrained.checkpoint import load_classifier
+
+        return load_classifier(self._directory)
 
     def check(self, table: pd.DataFrame) -> None:
         """Make sure that every sequence of a table fits into the model, as a whole.
@@ -130,6 +142,8 @@ class Predictor:
         InputError
             For the first sequence, by its id, whose probabilities are no finite numbers.
         """
+        from dnasweep.models.predict import predict_probabilities
+
         parts = []
         for start in range(0, len(table), ROWS):
             part = table.iloc[start : start + ROWS]

@@ -21,6 +21,7 @@ from dnasweep.attribution.explained_model import class_value
 from dnasweep.attribution.targets import class_names, read_target
 from dnasweep.devices import read_together, to_device
 from dnasweep.errors import InputError
+from dnasweep.genomics.alleles import numbered
 from dnasweep.models.encoder.bases import Spans, place_logits, spans_of
 from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.many_rows import forward_of, rows_per_batch
@@ -29,11 +30,6 @@ from dnasweep.models.pretrained.checkpoint import load_classifier
 from dnasweep.tasks.registry import task_of_model
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.loading import load_tokenizer
-
-
-def numbered(row: int) -> str:
-    """Return the name of a row in messages where it has no other."""
-    return f"row {row + 1}"
 
 
 class BatchModel:

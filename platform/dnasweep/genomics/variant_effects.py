@@ -19,16 +19,18 @@ import functools
 import hashlib
 from collections.abc import Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dnasweep.data.negatives import dinucleotide_shuffle
 from dnasweep.formats.bases import reverse_complement
-from dnasweep.genomics.alleles import Allele, Pair, pairs
-from dnasweep.genomics.sequence_values import SequenceValues, numbered
+from dnasweep.genomics.alleles import Allele, Pair, numbered, pairs
 from dnasweep.genomics.variant_settings import VariantConfig
+
+if TYPE_CHECKING:
+    from dnasweep.genomics.sequence_values import SequenceValues
 
 Floats = NDArray[np.float64]
 LOSS, GAIN, NONE = "loss", "gain", "none"

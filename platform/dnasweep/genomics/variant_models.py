@@ -11,7 +11,7 @@ from dnasweep.attribution.targets import class_names, target_index
 from dnasweep.errors import InputError
 from dnasweep.formats.bases import decode_rows
 from dnasweep.models.encoder.capacity import capacity
-from dnasweep.models.pretrained.checkpoint import read_config
+from dnasweep.models.pretrained.config_file import read_config
 from dnasweep.models.pretrained.heads import CAUSAL, CLASSIFIER, MASKED, kind_of
 from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.tasks.calls import EVEN_THRESHOLD

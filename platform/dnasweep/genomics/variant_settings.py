@@ -9,6 +9,8 @@ from dnasweep.config.ranges import Between, Checked, NotAll, Range, Seed, Shift,
 
 MAX_WINDOW = 1 << 24
 """Maximum number of bases of a window."""
+MOTIF_FILE = "motifs"
+"""Name of the file of motifs in its artefact."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from dnasweep.genomics.output_effects import OutputEffects, score_outputs
 from dnasweep.genomics.output_values import OutputValues
 from dnasweep.genomics.sequence_values import SequenceValues
 from dnasweep.genomics.variant_effects import Effects, score
-from dnasweep.genomics.variant_settings import VariantConfig
+from dnasweep.genomics.variant_settings import MOTIF_FILE, VariantConfig
 from dnasweep.genomics.variant_tables import to_tables
 from dnasweep.genomics.variants import ALLELE_COLUMNS
 from dnasweep.genomics.zero_shot import open_language_model
@@ -25,7 +25,6 @@ from dnasweep.storage import Storage
 
 BLOCK = 128
 """Variants whose windows are computed together: enough to fill batches, with little memory."""
-MOTIF_FILE = "motifs"
 
 
 class VariantWorker:

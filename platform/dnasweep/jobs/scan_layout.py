@@ -9,6 +9,7 @@ from dnasweep.attribution.checks import ModelFacts
 from dnasweep.errors import InputError
 from dnasweep.genomics.scan_plan import PeakConfig, ScanConfig, TrackConfig
 from dnasweep.jobs.scan_options import ScanOptions
+from dnasweep.models.pretrained.config_file import read_config
 from dnasweep.tasks.task import Task
 
 MERGE_GAP, MIN_LENGTH = 100, 50
@@ -155,8 +156,6 @@ def _check_share(threshold: float | None) -> None:
 
 
 def _threshold(directory: Path, model: ModelFacts, options: ScanOptions) -> float:
-    from dnasweep.models.pretrained.checkpoint import read_config
-
     if options.threshold is not None:
         return options.threshold
     return model.task.call_threshold(read_config(directory), model.names.index(model.target))

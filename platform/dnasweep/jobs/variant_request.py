@@ -20,9 +20,8 @@ from dnasweep.formats.reference import open_genome
 from dnasweep.formats.rejects import RejectedRow, check_rejects
 from dnasweep.formats.variant_files import read_variants, short_names
 from dnasweep.genomics.variant_models import ScoringModel, check_window, open_model, window_of
-from dnasweep.genomics.variant_settings import VariantConfig
+from dnasweep.genomics.variant_settings import MOTIF_FILE, VariantConfig
 from dnasweep.genomics.variant_tables import work_list
-from dnasweep.genomics.variant_worker import MOTIF_FILE
 from dnasweep.genomics.variants import Region, place_variants, saturate
 from dnasweep.jobs.request import JobRequest, model_directory, model_key, open_storage
 from dnasweep.jobs.shards.work_list import choose_shard_size

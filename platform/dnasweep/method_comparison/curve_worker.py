@@ -6,36 +6,23 @@ sequence as a whole, and numbers have no probability: there it is of the output 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from scipy.special import expit
 
 from dnasweep.attribution.engine import SEQUENCES_AT_ONCE
-from dnasweep.attribution.tables import StoredAttributions
 from dnasweep.attribution.worker import ExplainerWorker
-from dnasweep.method_comparison.curves import (
-    KINDS,
-    RANDOM,
-    STEPS,
-    counts_of,
-    curve_masks,
-    order_of,
-    shows_output,
-)
-
-COLUMNS = ("row", "id", "sequence", "method", "repeat", "order")
-"""Columns of the work list: one row per order of the tokens of a sequence."""
+from dnasweep.method_comparison.curves import KINDS, counts_of, curve_masks, shows_output
 
 
 class CurveWorker(ExplainerWorker):
     """Computes the probability of the class, or the output, as tokens are removed or added in order.
 
     Parameters as of :class:`~dnasweep.attribution.worker.ExplainerWorker`, with settings by
-    :func:`curve_settings`.
+    :func:`~dnasweep.method_comparison.curve_rows.curve_settings`.
     """
 
     def smoke_test(self, rows: pa.Table) -> None:
@@ -70,6 +57,7 @@ class CurveWorker(ExplainerWorker):
             }
         )
         return {"curves": table}, {"num_evals": len(table)}
+<<<<<<< HEAD
 
     def _shown(self, outputs: np.ndarray) -> np.ndarray:
         return outputs if shows_output(self.settings) else np.asarray(expit(outputs))
@@ -137,3 +125,5 @@ def curve_settings(settings: Mapping[str, Any], steps: int = STEPS) -> dict[str,
 
 def _text(order: np.ndarray) -> str:
     return ",".join(map(str, order.tolist()))
+=======
+>>>>>>> c28a5da (Make plans without torch where they need none, and pages that say what was found in plain words)

@@ -30,8 +30,9 @@ from dnasweep.models.encoder.capacity import ALIBI, check_fits
 from dnasweep.models.encoder.convnet import ConvNetConfig, ConvNetForSequenceClassification
 from dnasweep.models.encoder.forward import set_windows
 from dnasweep.models.pretrained.base_classifier import base_classifier, set_base_head
-from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
+from dnasweep.models.pretrained.checkpoint import load_encoder
 from dnasweep.models.pretrained.class_names import name_classes
+from dnasweep.models.pretrained.config_file import read_config
 from dnasweep.tokens.loading import load_tokenizer
 from dnasweep.tokens.tokenizers import DnaTokenizer
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -13,15 +12,12 @@ from transformers import PreTrainedModel
 
 from dnasweep.devices import best_device, read_together
 from dnasweep.errors import InputError
-from dnasweep.models.encoder.capacity import tokens_at_once
 from dnasweep.models.encoder.forward import last_hidden_state
 from dnasweep.models.encoder.precision import Precision, autocast
-from dnasweep.models.row_batches import check_lengths, compute_rows, row_batches
+from dnasweep.models.row_batches import compute_rows, row_batches
+from dnasweep.models.row_checks import POOLINGS, Pooling, encoded_rows
 from dnasweep.tokens.corpus import Corpus
 from dnasweep.tokens.tokenizers import DnaTokenizer
-
-Pooling = Literal["mean", "max", "first", "last"]
-POOLINGS: tuple[str, ...] = get_args(Pooling)
 
 
 def embed(
@@ -130,42 +126,6 @@ def embed_tokens(
             for row, own in zip(rows, part.numpy(), strict=True):
                 found[row] = own[1 : counts[row] - 1].copy()
     return np.concatenate(found), corpus
-
-
-def encoded_rows(
-    config: Mapping[str, Any],
-    tokenizer: DnaTokenizer,
-    sequences: Sequence[str],
-    *,
-    pooling: str = "mean",
-) -> Corpus:
-    """Return the tokens of sequences that a model can embed.
-
-    Parameters
-    ----------
-    config
-        The model's `config.json`.
-    tokenizer, sequences, pooling
-        As for :func:`embed`.
-
-    Raises
-    ------
-    InputError
-        As :func:`embed`.
-    """
-    if pooling == "first" and tokenizer.cls_id == tokenizer.pad_id:
-        raise InputError(
-            "rows of this model begin with no token of their own", remedy="Use the pooling mean."
-        )
-    corpus = tokenizer.encode(list(sequences))
-    # A row is read as a whole, never in windows.
-    check_lengths(corpus, tokens_at_once(config))
-    empty = corpus.num_tokens() <= 2
-    if empty.any():
-        raise InputError(
-            "the sequence has no token", row=int(np.argmax(empty)) + 1, remedy="Leave it out."
-        )
-    return corpus
 
 
 def _pool(states: Tensor, sizes: Tensor, pooling: Pooling, after: int) -> Tensor:

@@ -18,7 +18,8 @@ from dnasweep.models.encoder.capacity import capacity
 from dnasweep.models.encoder.forward import class_logits
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.pretrained.checkpoint import open_classifier
-from dnasweep.models.row_batches import check_lengths, compute_rows, row_batches
+from dnasweep.models.row_batches import compute_rows, row_batches
+from dnasweep.models.row_checks import check_lengths
 from dnasweep.models.strands import mean_logits, strands_of
 from dnasweep.tasks.registry import task_of_model
 from dnasweep.tokens.corpus import collate

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dnasweep.devices import read_together, to_device
-from dnasweep.errors import InputError
 from dnasweep.models.encoder.precision import Precision, autocast
 from dnasweep.models.training.rows import attention_mask
 from dnasweep.tokens.corpus import Corpus, collate
@@ -18,31 +17,6 @@ from dnasweep.tokens.corpus import Corpus, collate
 Compute = Callable[[Tensor, Tensor | None, Tensor], Tensor]
 """Takes token ids (rows, tokens), which of them are real (None: all) and tokens per row; returns
 numbers of each row, (rows, width)."""
-
-
-def check_lengths(corpus: Corpus, limit: int) -> None:
-    """Refuse a corpus with a row that is too long.
-
-    Parameters
-    ----------
-    corpus
-        The rows.
-    limit
-        Most tokens of a row, special tokens counted.
-
-    Raises
-    ------
-    InputError
-        For the first row with more (counted from 1).
-    """
-    lengths = corpus.num_tokens()
-    if lengths.max(initial=0) > limit:
-        row = int(np.argmax(lengths > limit))
-        raise InputError(
-            f"the sequence has {lengths[row]} tokens and the model reads at most {limit}",
-            row=row + 1,
-            remedy="Shorten the sequence, or use a model trained on longer ones.",
-        )
 
 
 def compute_rows(

@@ -8,14 +8,16 @@ and not the same ones in reverse order.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from dnasweep.tokens.alphabet import other_strand
 from dnasweep.tokens.corpus import Corpus, concatenate
 from dnasweep.tokens.randomness import uniform
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _STREAM = 64
 """Makes the random draws of strands independent of those of masks."""
@@ -80,4 +82,7 @@ def mean_logits(logits: Sequence[Tensor]) -> Tensor:
 
     Differences of mean logits are mean differences of logits: for two classes, the mean log odds.
     """
+    # Imported here because a plan counts the tokens of both strands, and needs no torch.
+    import torch
+
     return logits[0] if len(logits) == 1 else torch.stack(list(logits)).mean(0)

@@ -42,7 +42,7 @@ def position_profile(summary: Summary) -> Drawing:
             band(lower, x, part["low"], part["high"], color=look["color"], alpha=0.16)
         for axes in (upper, lower):
             _landmarks(axes, summary)
-        upper.set_ylabel(f"mean attribution\nper base ({summary.unit})")
+        upper.set_ylabel(f"mean attribution\nper base, {summary.unit}")
         lower.set_ylabel("median, and 10 %\nto 90 % of sequences")
         lower.set_xlabel(_positions(summary))
         common_legend(figure)
@@ -118,7 +118,7 @@ def token_bars(summary: Summary) -> Drawing | None:
             axes.set_ylim(longest - 0.4, -0.6)
             axes.grid(False, axis="y")
             axes.set_title(title)
-            axes.set_xlabel(f"mean attribution ({summary.unit})")
+            axes.set_xlabel(f"mean attribution, {summary.unit}")
 
     return Drawing(draw, (8.2, 1.2 + 0.25 * longest))
 
@@ -143,7 +143,7 @@ def tata_panel(summary: Summary) -> Drawing | None:
         band(left, x, mean - half, mean + half, color=COLOURS[0], alpha=0.2)
         left.plot(x, profile["place_mean"], label="same places, no box", **style(1))
         left.set_xlabel("bases from the first base of the box")
-        left.set_ylabel(f"mean attribution per base ({summary.unit})")
+        left.set_ylabel(f"mean attribution per base, {summary.unit}")
         left.set_title(label_name(summary, summary.label))
         low, high = left.get_ylim()
         left.set_ylim(low, high + 0.28 * (high - low))

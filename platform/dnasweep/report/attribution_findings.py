@@ -52,18 +52,26 @@ def attribution_findings(summary: Summary) -> Findings:
     )
     elements = with_odds(core_tests(summary), "p_adjusted", _element)
     verdicts = [*box.values(), *(one for _, one in (*species, *elements))]
-    profile, tokens = summary.profile, summary.tokens
-    profile = profile[(profile["species"] == ALL) & (profile["label"] == summary.label)]
     sentences = attribution_texts(summary).paragraphs(
         "findings",
         test=test,
         box=box,
         species=species,
         elements=elements,
-        extremes=_extremes(profile, "mean"),
-        tokens=_extremes(tokens[tokens["count"] >= summary.config.min_count], "mean_phi"),
+        **highest(summary),
     )
     return Findings(sentences, verdicts)
+
+
+def highest(summary: Summary) -> dict[str, list[dict[str, Any]]]:
+    """Return the positions (`extremes`) and the `tokens` with the highest and the lowest mean
+    attribution in the sequences that findings speak of."""
+    profile, tokens = summary.profile, summary.tokens
+    profile = profile[(profile["species"] == ALL) & (profile["label"] == summary.label)]
+    return {
+        "extremes": _extremes(profile, "mean"),
+        "tokens": _extremes(tokens[tokens["count"] >= summary.config.min_count], "mean_phi"),
+    }
 
 
 def looked_at(summary: Summary) -> tuple[list[Verdict], list[Verdict]]:

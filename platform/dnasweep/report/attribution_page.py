@@ -19,6 +19,7 @@ from dnasweep.report.attribution_findings import (
     attribution_texts,
     core_tests,
     headline_tests,
+    highest,
     looked_at,
     warnings,
 )
@@ -140,6 +141,8 @@ def _positions(summary: Summary, say: Texts) -> list[PageFigure]:
 
 def _tata(summary: Summary, say: Texts) -> list[Text | PageTable | PageFigure]:
     naive = PageTable("naive", summary.naive, say("naive"))
+    if summary.tata is None and not summary.naive[["positive", "negative"]].to_numpy().any():
+        return []
     if summary.tata is None:
         return [Text(say.paragraphs("no_start"), soft=True), naive]
     every = summary.tata.tests[summary.tata.tests["species"] == ALL]
@@ -222,13 +225,11 @@ def _browsed(summary: Summary, say: Texts) -> Logos:
 def _answer(summary: Summary, settings: Mapping[str, Any], say: Texts) -> Answer:
     """Return what the model looks at, and how to go on."""
     hits, misses = looked_at(summary)
-    where = str(settings.get("attributions") or "FOLDER OF THESE ATTRIBUTIONS")
-    steps = [
-        (
-            "Find the motifs in these attributions",
-            as_typed(f"dnasweep discover-motifs --attributions {where}"),
-        ),
-    ]
+    # Attributions of the front door need no folder.
+    where = settings.get("attributions")
+    motifs = f"dnasweep discover-motifs --attributions {where}"
+    typed = as_typed(motifs) if where else "dnasweep.discover_motifs(attributions)"
+    steps = [("Find the motifs in these attributions", typed)]
     if (name := settings.get("model name")) and (data := settings.get("data")):
         files = shlex.join(map(str, data))
         steps.append(
@@ -239,7 +240,7 @@ def _answer(summary: Summary, settings: Mapping[str, Any], say: Texts) -> Answer
         )
     tested = bool(hits or misses)
     return Answer(
-        say("verdict", hits=hits, misses=misses, tested=tested),
+        say("verdict", hits=hits, misses=misses, tested=tested, **highest(summary)),
         "yes" if hits else "no" if tested else "open",
         PageFigure(
             "Mean attribution by position",

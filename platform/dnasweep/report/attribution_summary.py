@@ -103,6 +103,11 @@ class Summary:
         return self.estimator != "attention"
 
     @property
+    def of_place(self) -> bool:
+        """Whether what is explained is at a base or a bin of the sequence, such as `donor@60`."""
+        return "@" in self.target
+
+    @property
     def sums(self) -> bool:
         """Whether the attributions of a sequence have something to add up to."""
         return bool(np.isfinite(self.sequences["gap"]).any())

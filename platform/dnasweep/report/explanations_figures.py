@@ -18,9 +18,9 @@ from dnasweep.report.drawing import COLOURS, DASHES, MARKERS, Drawing, draw_matr
 from dnasweep.tasks.wording import ALPHA, method_name, number
 
 TITLES = {
-    "importance": "importance: rank correlation",
-    "signed": "signed: rank correlation",
-    "top": "top bases: Jaccard index",
+    "importance": "importance:\nrank correlation",
+    "signed": "signed values:\nrank correlation",
+    "top": "top bases:\nJaccard index",
 }
 
 

@@ -60,7 +60,7 @@ def marginal_findings(
     if not pairs.empty:
         for orientation, rows in pairs.groupby("orientation", sort=False):
             row = largest(rows, "interaction")
-            claim = f"both beyond their sum, {orientation}, spacing {row['spacing']}"
+            claim = f"both beyond their sum, {orientation}, spacing {row['spacing']} bases"
             verdicts.append(
                 Verdict(claim, reads, row["interaction"], row["q"], row["low"], row["high"])
             )

@@ -88,7 +88,7 @@ def output_scan_page(
     caption = (
         "Around the highest peak."
         if peaks is not None and len(peaks)
-        else "Where the scan begins."
+        else "The beginning of the scan."
     )
     picture = PageFigure("A region", caption, tracks_picture(region), "region")
     beside = " ".join(name for name in files if name.endswith((".bw", ".bed")))
@@ -123,6 +123,7 @@ def tracks_picture(region: RegionTracks) -> Drawing:
             one.stairs(known, edges, fill=True, color=COLOURS[i % len(COLOURS)])
             one.set_ylabel(name, rotation=0, ha="right", va="center")
             one.set_ylim(min(0.0, float(known.min())), max(float(known.max()), 1e-9) * 1.05)
+        axes[-1].set_xlim(region.start, region.start + len(values))
         axes[-1].set_xlabel(f"{region.chrom}, bases")
         axes[-1].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -122,9 +125,9 @@ class SweepFrame:
             if self.audit
             else []
         )
-        source = str(self.data.get("source", ""))
+        source = without_scratch(str(self.data.get("source", "")))
         data: list[Block] = [
-            Facts(self.data),
+            Facts({name: _written(value) for name, value in self.data.items()}),
             PageTable("audit", self.audit.table if self.audit else None, "The data by split."),
             Bullets(notes),
             PageTable("planted", self.planted, PLANTED),
@@ -197,7 +200,13 @@ def job_section(
     return Section("again", "Reproduce", blocks, folded=True)
 
 
+def without_scratch(text: str) -> str:
+    """Return text in which files of the front door, gone when it returns, are called what they held."""
+    folder = re.escape(str(Path(tempfile.gettempdir()) / "dnasweep-"))
+    return re.sub(rf"{folder}[^/\s]+/\S+", "sequences given in Python", text)
+
+
 def _written(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(map(str, value))
-    return str(value)
+        return ", ".join(map(_written, value))
+    return without_scratch(str(value))

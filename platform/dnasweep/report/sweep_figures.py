@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ from dnasweep.report.drawing import (
 )
 from dnasweep.sweeps.cell_results import CellResult, bare
 from dnasweep.sweeps.comparison import Comparison
+from dnasweep.tasks.metrics import direction
 from dnasweep.tasks.wording import mean_of, metric_name, number
 
 MAX_CELLS = 20
@@ -64,10 +66,12 @@ def scores(comparison: Comparison) -> Drawing | None:
         # The intervals of two seeds are wider than all that is to be seen.
         known = np.concatenate([values, [level for _, level in levels]])
         least, most = float(known.min()), float(known.max())
+        # Metrics of which higher is better end at 1.
+        highest = 1.0 if direction(f"{split}/{metric}") == "max" else math.inf
         room = max(0.08, most - least)
         axes.set_xlim(
             min(least, max(float(ends.min()), least - room)) - 0.02,
-            max(most, min(float(ends.max()), most + room)) + 0.02,
+            min(max(most, min(float(ends.max()), most + room)), highest) + 0.02,
         )
         axes.grid(False, axis="y")
         axes.set_xlabel(f"{split} {metric_name(metric)}")

@@ -63,7 +63,7 @@ def variant_page(
     about = f"The {len(shown)} alleles with the largest {unit}."
     told = _sentences(calls, shown, by, unit)
     figure = PageFigure(
-        "All alleles", "By size of change.", _histogram(np.concatenate(changes), unit)
+        "All alleles", f"Number of alleles by {unit}.", _histogram(np.concatenate(changes), unit)
     )
     files = list(files)
     tables = [name for name in files if name.endswith((".vcf", ".vcf.gz", ".parquet", ".tsv"))]
@@ -92,7 +92,14 @@ def _changed(settings: Mapping[str, Any]) -> str:
 def _sentences(calls: pd.Series, shown: pd.DataFrame, by: str, unit: str) -> list[str]:
     told = []
     if len(calls):
-        told.append("Calls: " + ", ".join(f"{int(n):,} {name}" for name, n in calls.items()) + ".")
+        told.append(
+            "Calls: "
+            + ", ".join(
+                f"{int(n):,} {'unchanged' if name == 'none' else name}"
+                for name, n in calls.items()
+            )
+            + "."
+        )
     for _, top in shown.head(1).iterrows():
         place = f"{top['chrom']}:{top['pos']:,} {top['ref']}>{top['alt']}"
         told.append(f"Largest change: {place}, {unit} {signed(top[by], 2)}.")

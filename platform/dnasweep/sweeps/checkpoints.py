@@ -13,7 +13,6 @@ from pathlib import Path
 
 from dnasweep.config import ModelConfig, TokenizerConfig, TuningConfig
 from dnasweep.errors import InputError
-from dnasweep.models.pretrained.continued import check_masked
 from dnasweep.models.pretrained.hub import is_hub_name
 from dnasweep.stages.converted import as_safetensors
 from dnasweep.stages.model_sources import FoundModel, find_model
@@ -100,6 +99,9 @@ def prepare_checkpoints(
                     "can run no code of theirs, and are used as safetensors."
                 )
             if further:
+                # Imported here because a sweep without such checkpoints does not need torch.
+                from dnasweep.models.pretrained.continued import check_masked
+
                 check_masked(directory)
             size, tokenizers, new = _inspect(directory, model, tunings)
             if new:

@@ -172,7 +172,7 @@ def _findings(board: Leaderboard) -> Findings:
     verdicts = []
     if tests.statistic is not None:
         claim = "the models differ in rank (Friedman)"
-        verdicts.append(Verdict(claim, "chi-square", tests.statistic, tests.p))
+        verdicts.append(Verdict(claim, "chi-square", tests.statistic, tests.p, sign=0))
     if tests.pairs is not None and tests.p < 0.05:
         top = board.models[0]
         verdicts += [

@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
     null: float = 0.0
     """The estimate where there is no effect: 1 for ratios."""
     sign: int = 1
-    """-1 where lower is better, else 1."""
+    """-1 where lower is better, 0 where the estimate has no direction, else 1."""
 
     @property
     def significant(self) -> bool:
@@ -64,6 +64,10 @@ class Verdict(NamedTuple):
             return "not tested"
         if not self.significant:
             return "not significant"
+        if not self.sign:
+            return "significant"
+        if self.sign < 0:
+            return "significantly better" if self.better else "significantly worse"
         return "significantly higher" if self.higher else "significantly lower"
 
     @property

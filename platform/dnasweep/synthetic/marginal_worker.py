@@ -71,9 +71,3 @@ class MarginalWorker:
 
 def _name(ids: list[str], num: int, row: int) -> str:
     return f"background {ids[row // num]!r}"
-
-
-def outputs_of(column: pa.ChunkedArray) -> np.ndarray:
-    """Return the outputs of a job, (backgrounds, conditions)."""
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(len(column), -1)

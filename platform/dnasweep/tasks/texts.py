@@ -17,7 +17,7 @@ import pandas as pd
 from dnasweep.tasks import wording
 
 FILTERS = (
-    "counted interval joined mean_of method_name metric_name minus number p_text percent positions ratio "
+    "about counted interval joined mean_of method_name metric_name minus number p_text percent positions ratio "
     "signed small small_p spaced"
 )
 

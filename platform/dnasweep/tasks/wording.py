@@ -12,6 +12,8 @@ NAMES = {"mcc": "MCC", "auroc": "AUROC", "auprc": "AUPRC", "macro_f1": "macro F1
 NAMES |= {"top_k": "top-k accuracy", "row_pearson": "Pearson r within rows"}
 NAMES |= {"pearson": "Pearson r", "spearman": "Spearman ρ", "r2": "R²", "rmse": "RMSE"}
 METHODS = {"shap": "SHAP", "lime": "LIME", "anchors": "Anchors"}
+NOISE = 1e-12
+"""A difference below it is one of rounding."""
 NONE = "–"
 """What stands where there is no number."""
 
@@ -34,12 +36,36 @@ def number(value: float | None, digits: int = 3) -> str:
 def signed(value: float | None, digits: int = 3) -> str:
     """Return a number with its sign; a dash where there is none.
 
+    A number that the digits would make zero has its power of ten, unless it is one of rounding.
+
     Examples
     --------
     >>> signed(0.25), signed(-0.25), signed(None)
     ('+0.250', '−0.250', '–')
+    >>> signed(-0.00002), signed(-1e-17)
+    ('−2e−5', '+0.000')
     """
-    return NONE if value is None or pd.isna(value) else minus(f"{value:+.{digits}f}")
+    if value is None or pd.isna(value):
+        return NONE
+    if abs(value) < NOISE:
+        value = 0.0
+    text = f"{value:+.{digits}f}"
+    if value and not float(text):
+        text = f"{value:+.0e}".replace("e-0", "e-")
+    return minus(text)
+
+
+def about(value: float | None) -> str:
+    """Return a standard error or another size to two digits; a dash where there is none.
+
+    Examples
+    --------
+    >>> about(0.0123), about(0.00004), about(0.0)
+    ('0.012', '4e−5', '0')
+    """
+    if value is None or pd.isna(value):
+        return NONE
+    return minus(f"{value:.2g}".replace("e-0", "e-"))
 
 
 def minus(text: str) -> str:

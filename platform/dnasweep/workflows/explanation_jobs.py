@@ -38,7 +38,7 @@ from dnasweep.jobs.job import FinishedJob, Job
 from dnasweep.jobs.request import JobRequest
 from dnasweep.jobs.shards.work_list import choose_shard_size
 from dnasweep.method_comparison.comparing import Explanations
-from dnasweep.method_comparison.curve_worker import curve_settings, curve_work
+from dnasweep.method_comparison.curve_rows import curve_settings, curve_work
 from dnasweep.models.encoder.precision import ResolvePrecision
 from dnasweep.stages import models
 from dnasweep.storage import Storage

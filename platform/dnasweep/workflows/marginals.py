@@ -24,7 +24,6 @@ from dnasweep.jobs.shards.tables import read_tables
 from dnasweep.plain import write_csv
 from dnasweep.synthetic.arrangements import NONE
 from dnasweep.synthetic.marginal_effects import MarginalEffects, marginal_effects
-from dnasweep.synthetic.marginal_worker import outputs_of
 from dnasweep.tracking.tags import command
 from dnasweep.workflows.ray_pool import here_or_on_ray
 
@@ -172,7 +171,7 @@ def write_results(
 def _outputs(shards: Shards) -> tuple[list[str], NDArray[np.float64]]:
     """Return what backgrounds are called, and the outputs, (backgrounds, conditions)."""
     table = pa.concat_tables(read_tables(shards, OUTPUTS))
-    return table["id"].to_pylist(), outputs_of(table["outputs"])
+    return table["id"].to_pylist(), _outputs_of(table["outputs"])
 
 
 def long_table(
@@ -200,3 +199,9 @@ def long_table(
     repeated = pd.concat([frame] * len(outputs), ignore_index=True)
     repeated.insert(0, "background", np.repeat(np.array(ids, object), len(conditions)))
     return pa.Table.from_pandas(repeated.assign(output=outputs.ravel()), preserve_index=False)
+
+
+def _outputs_of(column: pa.ChunkedArray) -> np.ndarray:
+    """Return the outputs of a job, (backgrounds, conditions)."""
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(len(column), -1)

@@ -8,6 +8,7 @@ continues where it was stopped, and only reads if everything is published.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -16,12 +17,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from dnasweep.jobs.job import mlflow_lines, say
-from dnasweep.report.sweep_page import comparison_tables
 from dnasweep.stages.scores import score_baseline
 from dnasweep.storage import telling_of_damage
 from dnasweep.sweeps.axes import SweepOptions
 from dnasweep.sweeps.comparison import Comparison
 from dnasweep.sweeps.executor import Executor
+from dnasweep.sweeps.in_process import InProcessExecutor
 from dnasweep.sweeps.request import MakeCells, RequestedAxes, Sweep, prepare_sweep, product
 from dnasweep.sweeps.results import baseline_result
 from dnasweep.sweeps.selection import compare
@@ -40,7 +41,6 @@ from dnasweep.workflows.announce import (
 from dnasweep.workflows.evaluation import evaluate_on_test
 from dnasweep.workflows.next_steps import explaining
 from dnasweep.workflows.phases import Phases
-from dnasweep.workflows.publication import best_trial, publish
 from dnasweep.workflows.sweep_records import Records
 
 Result = TypeVar("Result")
@@ -58,6 +58,10 @@ def compare_cells(sweep: Sweep, records: Records, phases: Phases) -> Comparison:
     phases
         Compute what is missing.
     """
+    # Imported here: they bring what draws figures, and a plan draws none.
+    from dnasweep.report.sweep_page import comparison_tables
+    from dnasweep.workflows.publication import best_trial, publish
+
     plan = phases.train()
     results = evaluate_on_test(sweep, records, phases, plan)
     baseline = score_baseline(sweep.storage, sweep.recipe.dataset, plan.classifiers[0].target)
@@ -117,11 +121,7 @@ def run_sweep(
         For everything that the user can mend; before training if it can be found by then.
     """
     check_trackers(options.also)
-    if executor is None:
-        # Imported here: it brings Ray, and a sweep in this process does without.
-        from dnasweep.runtime.executor import RayExecutor
-
-        executor = RayExecutor
+    executor = executor or _executor_of(options)
     sweep = prepare_sweep(
         name, axes, options, console, cells=cells, resolve=executor.resolve_precision
     )
@@ -168,6 +168,15 @@ def run_sweep(
             next_step = "[bold]next[/]   see why the best model calls a promoter:"
             say([next_step, escape(command)], console)
     return result
+
+
+def _executor_of(options: SweepOptions) -> type[Executor]:
+    if options.dry_run and not (options.address or os.environ.get("RAY_ADDRESS")):
+        # Nothing is asked of a cluster, so that a plan does not wait for Ray's import.
+        return InProcessExecutor
+    from dnasweep.runtime.executor import RayExecutor
+
+    return RayExecutor
 
 
 def _warn(console: Console, line: str) -> None:

@@ -29,6 +29,7 @@ class BuildOptions(DataOptions):
 
 def main(options: BuildOptions, console: Console) -> None:
     import tempfile
+    from pathlib import Path
 
     from dnasweep.report.audit_page import PAGE, audit_page
     from dnasweep.report.files import write_page
@@ -47,7 +48,9 @@ def main(options: BuildOptions, console: Console) -> None:
         if options.dry_run:
             console.print("Nothing was kept: leave --dry-run out to keep it.")
         else:
-            page = audit_page(data.audit, title="Data set", facts={"key": data.key})
+            names = ", ".join(Path(one).name for one in (*options.data, *options.positives))
+            title = f"Data set: {names or 'built-in promoters'}"
+            page = audit_page(data.audit, title=title, facts={"key": data.key})
             path = write_page(page, storage.folder("audits", data.key) / PAGE)
             storage.share(path.parent)
             console.print(

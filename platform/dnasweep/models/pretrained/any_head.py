@@ -14,8 +14,8 @@ from dnasweep.models.pretrained.checkpoint import (
     load_causal_lm,
     load_classifier,
     load_masked_lm,
-    read_config,
 )
+from dnasweep.models.pretrained.config_file import read_config
 from dnasweep.models.pretrained.encoder import check_encoder_weights
 from dnasweep.models.pretrained.heads import kind_of
 from dnasweep.models.pretrained.model_class import load_model

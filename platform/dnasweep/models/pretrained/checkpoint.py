@@ -7,7 +7,6 @@ state of a training in progress is in :mod:`dnasweep.models.training.train_state
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from dnasweep.models.families.classes import classes_of
 from dnasweep.models.families.registry import recognise
 from dnasweep.models.pretrained.base_classifier import base_classifier
 from dnasweep.models.pretrained.class_names import check_classes, check_single_output
-from dnasweep.models.pretrained.config_file import read_settings
+from dnasweep.models.pretrained.config_file import read_config
 from dnasweep.models.pretrained.dropout import set_dropout
 from dnasweep.models.pretrained.heads import OF_BASES, UNKNOWN, Head, check_head, kind_of
 from dnasweep.models.pretrained.model_class import class_named, load_model, masked_class
@@ -32,20 +31,7 @@ from dnasweep.models.pretrained.vocabulary_match import check_own_vocabulary
 from dnasweep.models.pretrained.weight_files import is_counter, read_headers, read_tensors
 from dnasweep.models.pretrained.weight_match import refuse_misfit
 from dnasweep.tokens.loading import load_tokenizer
-from dnasweep.tokens.model_files import INDEX_FILE, WEIGHTS_FILE
 from dnasweep.tokens.tokenizers import DnaTokenizer
-
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-CONVERT = (
-    "Where you trust it, write its weights as safetensors beside it, everything else as it is: "
-    'python -c "import sys, glob, torch; from safetensors.torch import save_file; '
-    "d = sys.argv[1]; w = {{}}; [w.update(torch.load(f, 'cpu', weights_only=True)) "
-    "for f in sorted(glob.glob(glob.escape(d) + '/pytorch_model*.bin'))]; "
-    "save_file({{k: v.contiguous().clone() for k, v in w.items()}}, "
-    "d + '/model.safetensors', {{'format': 'pt'}})\" {}"
-)
-"""How a user who trusts pickled weights makes safetensors of them, tensor by tensor. A class of
-transformers that loads and saves them would leave out the weights that it does not know."""
 
 
 def export(model: PreTrainedModel, tokenizer: DnaTokenizer | None, directory: str | Path) -> Path:
@@ -68,27 +54,6 @@ def export(model: PreTrainedModel, tokenizer: DnaTokenizer | None, directory: st
     if tokenizer is not None:
         tokenizer.save(directory)
     return directory
-
-
-def read_config(directory: str | Path) -> dict[str, Any]:
-    """Return `config.json` of a model directory that has weights.
-
-    Raises
-    ------
-    InputError
-        When the directory is missing, is no checkpoint, or has only pickled weights.
-    """
-    directory = Path(directory)
-    config = read_settings(directory)
-    if any((directory / name).is_file() for name in (WEIGHTS_FILE, INDEX_FILE)):
-        return config
-    if any(directory.glob("pytorch_model*.bin")):
-        reason, remedy = "the weights are pickled", CONVERT.format(shlex.quote(str(directory)))
-    elif any(any(directory.glob(pattern)) for pattern in PICKLES):
-        reason, remedy = "the weights are pickled", "Ask its authors for safetensors."
-    else:
-        reason, remedy = "there are no weights", "Give a directory written by save_pretrained."
-    raise InputError(f"{reason}, only {WEIGHTS_FILE} is read", file=directory, remedy=remedy)
 
 
 def read_weights(directory: str | Path) -> dict[str, Tensor]:

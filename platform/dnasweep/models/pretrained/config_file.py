@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from dnasweep.errors import InputError
 from dnasweep.models.encoder.capacity import WINDOWS
 from dnasweep.models.families.registry import FAMILIES
 from dnasweep.tasks.calls import DECISION_THRESHOLD
-from dnasweep.tokens.model_files import AGAIN, read_json, refuse_adapter
+from dnasweep.tokens.model_files import AGAIN, INDEX_FILE, WEIGHTS_FILE, read_json, refuse_adapter
 
 CONFIG_FILE = "config.json"
 USE_KNOWN_KIND = "Use a model of a kind that transformers has, such as BERT, RoBERTa or ESM."
@@ -22,6 +23,17 @@ KNOWN = (
     + "; others that need code of their own are not."
 )
 """Remedy where a model needs code that is not there."""
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+CONVERT = (
+    "Where you trust it, write its weights as safetensors beside it, everything else as it is: "
+    'python -c "import sys, glob, torch; from safetensors.torch import save_file; '
+    "d = sys.argv[1]; w = {{}}; [w.update(torch.load(f, 'cpu', weights_only=True)) "
+    "for f in sorted(glob.glob(glob.escape(d) + '/pytorch_model*.bin'))]; "
+    "save_file({{k: v.contiguous().clone() for k, v in w.items()}}, "
+    "d + '/model.safetensors', {{'format': 'pt'}})\" {}"
+)
+"""How a user who trusts pickled weights makes safetensors of them, tensor by tensor. A class of
+transformers that loads and saves them would leave out the weights that it does not know."""
 
 
 def read_settings(directory: Path) -> dict[str, Any]:
@@ -44,6 +56,27 @@ def read_settings(directory: Path) -> dict[str, Any]:
     found = read_json(directory / CONFIG_FILE)
     _check_own(found, directory)
     return found
+
+
+def read_config(directory: str | Path) -> dict[str, Any]:
+    """Return `config.json` of a model directory that has weights.
+
+    Raises
+    ------
+    InputError
+        When the directory is missing, is no checkpoint, or has only pickled weights.
+    """
+    directory = Path(directory)
+    config = read_settings(directory)
+    if any((directory / name).is_file() for name in (WEIGHTS_FILE, INDEX_FILE)):
+        return config
+    if any(directory.glob("pytorch_model*.bin")):
+        reason, remedy = "the weights are pickled", CONVERT.format(shlex.quote(str(directory)))
+    elif any(any(directory.glob(pattern)) for pattern in PICKLES):
+        reason, remedy = "the weights are pickled", "Ask its authors for safetensors."
+    else:
+        reason, remedy = "there are no weights", "Give a directory written by save_pretrained."
+    raise InputError(f"{reason}, only {WEIGHTS_FILE} is read", file=directory, remedy=remedy)
 
 
 def config_misfit(reason: str, file: Path) -> InputError:

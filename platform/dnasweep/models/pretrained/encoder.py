@@ -39,9 +39,14 @@ from dnasweep.models.encoder.forward import POOLER, set_windows
 from dnasweep.models.families.classes import classes_by_type
 from dnasweep.models.families.registry import recognise
 from dnasweep.models.pretrained.base_classifier import base_classifier, set_base_head
-from dnasweep.models.pretrained.checkpoint import load_encoder, read_config
+from dnasweep.models.pretrained.checkpoint import load_encoder
 from dnasweep.models.pretrained.class_names import name_classes
-from dnasweep.models.pretrained.config_file import CONFIG_FILE, config_misfit, read_settings
+from dnasweep.models.pretrained.config_file import (
+    CONFIG_FILE,
+    config_misfit,
+    read_config,
+    read_settings,
+)
 from dnasweep.models.pretrained.dropout import set_dropout
 from dnasweep.models.pretrained.heads import is_of_classifier
 from dnasweep.models.pretrained.model_class import (
