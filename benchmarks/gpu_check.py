@@ -4,7 +4,7 @@ python benchmarks/gpu_check.py           # what there is: on a GPU everything, e
 python benchmarks/gpu_check.py --cpu     # the part for a CPU
 
 First the checks: predictions and published models in fp32 and bf16, a training, a resumed training, no wait in
-a step, an attribution job, a scan, and two actors that share the device. Then the table: tokens a second in
+a step, an attribution job, a scan, and two actors that share the device. Then the table: tokens per second in
 training (our defaults, bf16 where the device has it) against the HuggingFace Trainer's, and sequences explained
 a second against the loop of the shap library at its budget of 500 evaluations, with the share of the measured
 rate of matrix products in the same arithmetic, and the most memory. Sizes for which no time is left are named.

@@ -61,7 +61,7 @@ class Options:
         *("KernelSHAP", "LeverageSHAP", "OddSHAP", "OddSHAP, factor 5"),
         *("PermutationSamplingSV", "SVARM", "RegressionMSR"),
     )
-    """Which of them; ProxySPEX and ProxySHAP take many seconds a sequence."""
+    """Which of them; ProxySPEX and ProxySHAP take many seconds per sequence."""
     per_species: int = 800
     """Simulated training sequences of each species."""
     epochs: int = 6

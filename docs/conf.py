@@ -62,7 +62,7 @@ def setup(app: Any) -> None:
 
 
 def write_commands(folder: Path) -> None:
-    """Write one page a command: what it does, and its options from their dataclass."""
+    """Write one page per command: what it does, and its options from their dataclass."""
     folder.mkdir(exist_ok=True)
     for command in commands().values():
         page = f"# {call_of(command)}\n\n```text\n{help_of(command)}\n```\n"

@@ -170,7 +170,7 @@ def test_the_same_command_again_computes_nothing(job: Job) -> None:
 def test_a_run_id_names_the_model_and_finds_the_same_job(job: Job) -> None:
     output = explain(job.storage, job.trial, job.data, "--dry-run")
     assert str(job.folder) in output
-    assert "5 shards of 7 sequences (5 there)" in output
+    assert "5 shards of 7 sequences (5 done before)" in output
     assert "Nothing was started" in output
 
 

@@ -57,8 +57,8 @@ NAMED = ("none", "acceptor", "donor")
 @pytest.mark.parametrize(
     ("name", "cells", "names", "said"),
     [
-        ("x.csv", symbols(), ("0", "1", "2"), "one symbol a base"),
-        ("x.csv", symbols("D", "A", "."), (".", "A", "D"), "one symbol a base"),
+        ("x.csv", symbols(), ("0", "1", "2"), "one symbol per base"),
+        ("x.csv", symbols("D", "A", "."), (".", "A", "D"), "one symbol per base"),
         ("x.csv", [str(list(map(int, c))) for c in symbols()], ("0", "1", "2"), "a list of one"),
         ("x.parquet", [list(map(int, c)) for c in symbols()], ("0", "1", "2"), "a list of one"),
         ("x.csv", INTERVALS, NAMED, "intervals from base 0 on"),
@@ -108,7 +108,7 @@ def test_rows_of_other_lengths_end_beyond_them(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_intervals_are_refused_with_their_row(tmp_path: Path, cell, reason) -> None:
-    with pytest.raises(InputError, match="Write one symbol a base") as raised:
+    with pytest.raises(InputError, match="Write one symbol per base") as raised:
         read(tmp_path / "x.csv", [*INTERVALS[:2], cell, INTERVALS[3]], task="token")
     assert f"row 4: {reason}" in str(raised.value)
 

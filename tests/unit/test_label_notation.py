@@ -143,7 +143,7 @@ def test_several_columns_of_numbers_are_as_many_outputs(tmp_path: Path) -> None:
     assert found.labels.task == "regression"
     assert found.labels.names == ("HEK", "K562")
     assert outputs(found)[:2] == [[0.5, 2.0], [-1.25, 3.5]]
-    assert "the labels are 2 numbers a row: HEK, K562" in found.notes
+    assert "the labels are 2 numbers per row: HEK, K562" in found.notes
 
 
 def test_columns_of_one_kind_are_found_together_and_said(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_what_is_there_is_not_computed_again(
 
 def test_a_dry_run_computes_and_writes_nothing(options: PredictOptions) -> None:
     said = run(dataclasses.replace(options, dry_run=True))
-    assert f"3 shards of {ROWS} sequences (0 there)" in said
+    assert f"3 shards of {ROWS} sequences (0 done before)" in said
     assert "Nothing was started" in said
     assert not Path(options.out).exists()
     assert not (Path(options.storage) / "predictions").exists()

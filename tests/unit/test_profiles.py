@@ -67,7 +67,7 @@ def test_bins_have_the_mean_signal_in_the_direction_of_the_row(
         np.testing.assert_allclose(targets[row], own[::-1] if one["strand"] == "-" else own)
     assert (dataset.table["label"] == -1).all()
     said = [finding.message for finding in dataset.audit.findings]
-    assert any("the signal of atac is learned, as means of 16 bins a row" in one for one in said)
+    assert any("the signal of atac is learned, as means of 16 bins per row" in one for one in said)
     dataset.write(tmp_path)
     again = Dataset.read(tmp_path)
     assert again.labels == dataset.labels

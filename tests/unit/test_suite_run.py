@@ -117,7 +117,7 @@ def test_a_dry_run_prints_tasks_found_and_missing_and_starts_nothing(tmp_path: P
     board, output = told(options(tmp_path, dry_run=True))
     assert board is None
     assert "not there" in output
-    assert "4 trials (0 there)" in output
+    assert "4 trials (0 done before)" in output
     assert "Nothing was started" in output
     assert not (tmp_path / "runs/trials").exists()
 

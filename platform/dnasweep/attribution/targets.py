@@ -149,7 +149,7 @@ def read_target(
     place = int(number)
     if task.places > 1 and place >= task.places:
         raise InputError(
-            f"the model has {task.places} bins a row, and {text!r} is none of them",
+            f"the model has {task.places} bins per row, and {text!r} is none of them",
             file=file,
             remedy=f"Name one from {names[output]}{AT}0 to {names[output]}{AT}{task.places - 1}.",
         )

@@ -31,12 +31,12 @@ FEW_CLASSES = 12
 """Classes up to which labels are taken for those of bases without being asked."""
 _DNA = frozenset("ACGTUNacgtun")
 _EXAMPLES = (
-    "Write one symbol a base (00001100), a list of one class a base, or intervals counted from 0, such "
+    "Write one symbol per base (00001100), a list of one class per base, or intervals counted from 0, such "
     "as 10-12:donor;50-52:acceptor, and none where there is none."
 )
 _SAID: dict[Form, str] = {
-    "symbols": "as one symbol a base",
-    "lists": "as a list of one class a base",
+    "symbols": "as one symbol per base",
+    "lists": "as a list of one class per base",
     "intervals": "as intervals from base 0 on, without their end (10-12 are the bases 10 and 11)",
 }
 

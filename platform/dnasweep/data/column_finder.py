@@ -192,7 +192,7 @@ class Finder:
         if len(found) > 1 and not hot and not self._are_of_a_kind(found):
             raise self.error(
                 f"the columns {self.shown(found[0])} and {self.shown(found[1])} may both be the label",
-                "Say which with --label-column; several make as many numbers or labels a row.",
+                "Say which with --label-column; several make as many numbers or labels per row.",
             )
         for i in found:
             meaning[i] = "label"

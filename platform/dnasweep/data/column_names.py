@@ -141,7 +141,7 @@ class ColumnOptions(Checked):
     """Column of the sequences, in any case. Default: sequence, seq and the like, or the only column
     of DNA."""
     label_column: tuple[str, ...] = ()
-    """Column of the labels, or several for as many numbers or labels a row. Default: label, class, target,
+    """Column of the labels, or several for as many numbers or labels per row. Default: label, class, target,
     y, expression and the like."""
     split_column: str | None = None
     """Column that says train, validation or test. Default: split, or the only column of such words."""

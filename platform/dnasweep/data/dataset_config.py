@@ -87,7 +87,7 @@ class DatasetFields(ColumnOptions):
     crop: Count | None = None
     """Cut every sequence to this many central bases; shorter ones are bad rows."""
     train_rows: Count | None = None
-    """Most training rows, and half as many of validation: a draw with each class in its proportion.
+    """Maximum training rows, and half as many validation rows: a draw with each class in its proportion.
     Test rows all stay. Default: all."""
     leaks: LeakPolicy = "refuse"
     """Where a sequence is in two given splits, on either strand, rows overlap across them on the

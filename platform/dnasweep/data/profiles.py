@@ -67,7 +67,7 @@ def with_profiles(
         )
     if len(names) * bins > MOST_OUTPUTS:
         raise InputError(
-            f"{len(names)} tracks in {bins:,} bins are {len(names) * bins:,} numbers a row",
+            f"{len(names)} tracks in {bins:,} bins are {len(names) * bins:,} numbers per row",
             remedy=f"Use fewer --bins: {MOST_OUTPUTS // len(names):,} at most.",
         )
     _check_places(table, origins, bins)
@@ -76,7 +76,7 @@ def with_profiles(
     columns = pd.DataFrame(found.reshape(len(table), -1), columns=labels.columns)
     bare = table.reset_index(drop=True).assign(label=-1)
     note = (
-        f"the signal of {', '.join(names)} is learned, as means of {bins} bins a row; bases without a "
+        f"the signal of {', '.join(names)} is learned, as means of {bins} bins per row; bases without a "
         "value are 0"
     )
     if (table["label"] >= 0).any():

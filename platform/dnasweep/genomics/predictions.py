@@ -102,7 +102,7 @@ class Predictor:
         capacity = self.capacity
         long = table[table["sequence"].str.len() > PREFIX] if capacity < PREFIX else table[:0]
         for name, sequence in zip(long["id"], long["sequence"], strict=True):
-            # Cut into tokens as a whole, it would take 70 bytes a base only to be refused.
+            # Cut into tokens as a whole, it would take 70 bytes per base only to be refused.
             beginning = self.tokenizer.encode([sequence[:PREFIX]]).offsets
             if int(np.diff(beginning)[0]) > capacity:
                 raise InputError(

@@ -258,7 +258,7 @@ def _plan(job: Job[Any]) -> list[str]:
         size, done = request.shard_size, 0
     number = -(-len(request.rows) // size)
     return [
-        f"[bold]plan[/] {number:,} shards of {size} {job.row or job.unit} ({done:,} there)",
+        f"[bold]plan[/] {number:,} shards of {size} {job.row or job.unit} ({done:,} done before)",
         f"[bold]place[/] {escape(request.storage.uri_of(job.kind, request.key))}",
         NOT_STARTED,
     ]

@@ -123,7 +123,7 @@ class Summary:
 
 
 CORE_PERMUTATIONS = 1_999
-"""Most shuffles a test of the other elements: there are several, and none is the first question."""
+"""Maximum shuffles per test of the other elements: there are several, and none is the first question."""
 
 UNITS = {"log_odds": "log odds", "logit": "logit", "probability": "probability"}
 

@@ -24,7 +24,7 @@ ROW = 100
 
 
 def sequence_logo(summary: Summary, row: int) -> Drawing:
-    """One sequence of `summary.bases`, 100 bases a line, TATA boxes in place shaded.
+    """One sequence of `summary.bases`, 100 bases per line, TATA boxes in place shaded.
 
     Of a sequence longer than `logo_bases` a part is shown: two thirds upstream of the transcription
     start and one downstream, or the middle where the start is not known.
@@ -96,7 +96,7 @@ def base_logo(
     box: tuple[int, int] | None = None,
     known: bool = False,
 ) -> Drawing:
-    """Letters as high as the value of their base, 100 bases a line.
+    """Letters as high as the value of their base, 100 bases per line.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ MOST_NUMBERS = 2_000_000
 
 
 def measure_speed(spec: EncoderSpec | ClassifierSpec, num_bases: int) -> float | None:
-    """Return how many bases a second one device of this machine trains on.
+    """Return how many bases per second one device of this machine trains on.
 
     A forward and a backward pass of an encoder of the same size on random tokens, of torch's own
     layers, since transformers takes seconds to import: within a factor of two of the training, which

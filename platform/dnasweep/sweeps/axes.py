@@ -84,7 +84,7 @@ class SweepOptions(DataOptions, TrainingOptions, ExecutionOptions):
     """Stop trials early that are worse than the best third, of the grid or of an Optuna search. They
     are looked at in the first evaluation after the warm-up, and after 3, 9, ... times as many."""
     pretrain_per_seed: bool = False
-    """Pretrain one encoder a seed instead of one for all seeds."""
+    """Pretrain one encoder per seed instead of one for all seeds."""
     name: str | None = None
     """MLflow experiment. Default: the name of the sweep."""
 
@@ -130,7 +130,7 @@ class FewShotOptions(SweepOptions):
     finetune_epochs: Positive | None = None  # type: ignore[assignment]
     """Passes over the shots. Default, as published: 20 up to 100 shots, then 5."""
     batch_size: Batch | None = None  # type: ignore[assignment]
-    """Sequences a fine-tuning step. Default, as published: 5 up to 100 shots, then 15."""
+    """Sequences per fine-tuning step. Default, as published: 5 up to 100 shots, then 15."""
     evaluations: Few = 5
     """Evaluations on validation during pretraining; fine-tuning has none."""
     metric: ComparedMetric = "mcc"

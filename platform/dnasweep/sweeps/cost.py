@@ -16,7 +16,7 @@ MOST_READ = 20
 """Earlier trainings of a kind that are read."""
 Spec = EncoderSpec | ClassifierSpec
 Measure = Callable[[Spec], float | None]
-"""Returns the bases a second of one device for a training; None if it cannot be measured."""
+"""Returns the bases per second of one device for a training; None if it cannot be measured."""
 
 
 class Cost(NamedTuple):
@@ -76,7 +76,7 @@ def _kinds(model: object, tokenizer: object) -> tuple[str, str]:
 
 
 def _earlier(storage: Storage, kind: str) -> tuple[dict[str, float], int]:
-    """Return bases a second of earlier trainings, by what they have in common, and how many."""
+    """Return bases per second of earlier trainings, by what they have in common, and how many."""
     sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     read = 0
     for key in sorted(storage.published(kind))[:MOST_READ]:

@@ -1,6 +1,6 @@
 """The driver's picture of a phase: a bar for the phase, and a line for each running stage.
 
-In a terminal it is drawn; in a file there is a line a minute.
+In a terminal it is drawn; in a file one line is printed per minute.
 """
 
 from __future__ import annotations
@@ -37,9 +37,12 @@ class StageProgress:
     """Until its last step."""
 
     def __str__(self) -> str:
+        step = f"{self.text}: step {self.done:,.0f} of {self.total:,.0f}"
+        if self.bases_per_second <= 0:
+            # Its first step: how fast it is, the next ones tell.
+            return step
         return (
-            f"{self.text}: step {self.done:,.0f} of {self.total:,.0f}, "
-            f"{self.bases_per_second / 1e3:,.0f} kb/s, {duration(self.seconds_left)} left"
+            f"{step}, {self.bases_per_second / 1e3:,.0f} kb/s, {duration(self.seconds_left)} left"
         )
 
 
@@ -83,7 +86,7 @@ class Display:
     Parameters
     ----------
     console
-        Where to draw; if it is not a terminal, a line a minute is printed.
+        Where to draw; if it is not a terminal, one line per minute is printed.
     title
         Name of the phase.
     total

@@ -26,7 +26,7 @@ from dnasweep.sweeps.suite_options import SuiteOptions
 from dnasweep.sweeps.time_budget import LEAST_ROWS, PASS, Draw, Load, largest_draw
 
 MeasureSpeed = Callable[[EncoderSpec | ClassifierSpec, int], float | None]
-"""Returns the bases a second of one device on sequences of a length; None if it cannot be measured."""
+"""Returns the bases per second of one device on sequences of a length; None if it cannot be measured."""
 DRAWS, ROWS = "suite_draws", "suite_rows"
 """Kinds of the artefacts that keep what was chosen, and how many rows the tasks have."""
 _DRAW, _ROWS = "draw.json", "rows.json"

@@ -82,15 +82,15 @@ class TrainingOptions(Checked):
     pretrain_learning_rate: Between = 1e-3
     """Peak learning rate of pretraining."""
     pretrain_batch_size: Batch = 64
-    """Sequences a pretraining step, over all workers."""
+    """Sequences per pretraining step, over all workers."""
     pretrain_seed: Seed = 0
     """Seed of pretraining."""
     finetune_epochs: Positive = 5.0
     """Fine-tuning budget, in passes over the training rows."""
     batch_size: Batch = 32
-    """Sequences a fine-tuning step, over all workers."""
+    """Sequences per fine-tuning step, over all workers."""
     micro_batch_size: Batch = 16
-    """Most sequences a forward pass: as many of these as divide the batch; part of the result when
+    """Maximum sequences per forward pass; the batch is divided evenly; part of the result when
     dropout is on, unlike the worker count."""
     warmup: NotAll = 0.1
     """Fraction of fine-tuning steps with a rising learning rate."""

@@ -35,7 +35,7 @@ class TransferOptions(SweepOptions):
     """Pretraining budget, in passes over the training positives of all species; the same number of
     bases for every strategy, half of it in each stage of all-then-close."""
     batch_size: Batch = 16
-    """Sequences a fine-tuning step, over all workers."""
+    """Sequences per fine-tuning step, over all workers."""
     finetune_epochs: Positive = 4.0
     """Fine-tuning budget, in passes over the training rows of the mean target; the same number of
     bases for every strategy and target."""

@@ -44,7 +44,7 @@ class Explained(abc.ABC):
         place: int | None = None,
         there: Tensor | None = None,
     ) -> Tensor:
-        """Return the output that is explained, one number a row, (rows,), float64.
+        """Return the output that is explained, one number per row, (rows,), float64.
 
         Parameters
         ----------

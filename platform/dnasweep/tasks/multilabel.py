@@ -29,7 +29,7 @@ FLAT = 0.01
 
 
 class Multilabel(Task):
-    """Several labels a row: a sigmoid each. Metrics are means over the labels."""
+    """Several labels per row: a sigmoid each. Metrics are means over the labels."""
 
     name = "multilabel"
     hub_name = "text-classification"

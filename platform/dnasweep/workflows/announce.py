@@ -73,7 +73,7 @@ def announce_plan(sweep: Sweep) -> None:
         )
     sweep.console.print(grid)
     there = published(sweep.storage, sweep.plan)
-    parts = [f"{number} {kind} ({found} there)" for kind, (found, number) in there.items()]
+    parts = [f"{number} {kind} ({found} done before)" for kind, (found, number) in there.items()]
     how = f"Optuna, {options.num_samples} trials" if options.search == "optuna" else "the grid"
     how += ", poor trials stopped early" if options.asha else ""
     sweep.console.print(f"[bold]plan[/] {how}: {', '.join(parts)}")
@@ -81,7 +81,7 @@ def announce_plan(sweep: Sweep) -> None:
     if not options.dry_run:
         return
     sweep.console.print(
-        f"[bold]resources[/] {options.worker_range} worker(s) a trial, "
+        f"[bold]resources[/] {options.worker_range} worker(s) per trial, "
         f"{'automatic' if options.cpus_per_worker is None else options.cpus_per_worker} CPU and "
         f"{'automatic' if options.gpus_per_worker is None else options.gpus_per_worker} GPU each\n"
         "Nothing was started: leave --dry-run out to run it."
@@ -107,7 +107,7 @@ def _announce_time(sweep: Sweep) -> None:
         cost = estimate(sweep.storage, specs, measure)
         if cost is None:
             sweep.console.print(
-                "[bold]time[/] not known before the first trainings of this model end"
+                "[bold]time[/] not known until the first trainings of this model have ended"
             )
             return
         number, bases = round(part * len(specs)), part * sum(s.training.bases for s in specs)

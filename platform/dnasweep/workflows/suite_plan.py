@@ -56,7 +56,7 @@ def announce_suite(
         console.print(f"[bold]checkpoints[/] {escape(' '.join(options.checkpoints))}")
     there = [published(request.storage, one.sweep.plan)["trials"] for one in request.planned]
     found, number = (sum(counts) for counts in zip(*there, strict=True))
-    console.print(f"[bold]plan[/] {number} trials ({found} there), test rows opened once a task")
+    console.print(f"[bold]plan[/] {number} trials ({found} done before), test rows opened once per task")
     if request.draw:
         console.print(f"[yellow]not all rows: {escape(request.draw)}; all test rows[/]")
     if request.seconds is not None:
@@ -66,7 +66,7 @@ def announce_suite(
     elif options.dry_run:
         costs = [_seconds(request, one, measure) for one in request.planned]
         known = [one for one in costs if one is not None]
-        text = "not known before the first trainings of these models end"
+        text = "not known until the first trainings of these models have ended"
         if len(known) == len(costs):
             text = (
                 f"about {duration(sum(known) / at_once)} of training, {at_once} trial(s) at once"

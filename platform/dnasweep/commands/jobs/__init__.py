@@ -1,1 +1,1 @@
-"""One file a job."""
+"""One file per job."""

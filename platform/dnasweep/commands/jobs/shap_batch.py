@@ -2,7 +2,7 @@
 
 Shapley values of the tokens of every sequence, computed shard by shard by as many actors as there
 are GPUs, or cores. The same command again goes on where it was stopped. Ends with the place of the
-tables (one row a token, one row a sequence, as Parquet) and of a report; `dnasweep verify-shap` reads
+tables (one row per token, one row per sequence, as Parquet) and of a report; `dnasweep verify-shap` reads
 them again.
 
     dnasweep shap-batch --model models:/tokenizer-grid@best --data promoters.csv

@@ -1,1 +1,1 @@
-"""One file a sweep: its axes."""
+"""One file per sweep: its axes."""

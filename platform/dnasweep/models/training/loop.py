@@ -126,7 +126,7 @@ class Loop:
         return MaskingProgress(step, self.schedule.total_steps, tuple(perplexities))
 
     def _make_batches(self, progress: MaskingProgress) -> list[TensorBatch]:
-        """Make this worker's micro-batches of a step; a worker left without one takes a row."""
+        """Make this worker's micro-batches of a step; a worker left without one takes one row."""
         epoch = self.schedule.epoch(progress.step)
         parts = self.schedule.micro_batches(progress.step)
         mine = parts[self.context.rank :: self.context.world_size] or [parts[0][:1]]
